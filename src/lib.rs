@@ -1,0 +1,6 @@
+//! `gen404` runs and re-checks 404-GEN competitions.
+#![doc = ""]
+
+pub mod error;
+pub mod state;
+pub mod ui;

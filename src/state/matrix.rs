@@ -1,0 +1,75 @@
+//! `rounds/N/matches_matrix.csv`: the margin of every match of the round.
+
+use indexmap::IndexMap;
+
+use super::file::RepoFile;
+use super::ids::Player;
+use super::record::{ParseError, plain_text};
+
+/// Margins by (left, right), in the order in which the rows stand. Left defends, right challenges;
+/// a positive margin means that right won.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Matrix(pub IndexMap<(Player, Player), f64>);
+
+/// The first line.
+const HEADER: [&str; 3] = ["left", "right", "margin"];
+
+impl Matrix {
+    /// The margin of right against left, where that match was played.
+    #[must_use]
+    pub fn margin(&self, left: &Player, right: &Player) -> Option<f64> {
+        self.0.get(&(left.clone(), right.clone())).copied()
+    }
+}
+
+impl RepoFile for Matrix {
+    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        plain_text(bytes)?;
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
+        let mut rows = IndexMap::new();
+        for (at, record) in reader.records().enumerate() {
+            let record = record.map_err(|e| ParseError::line(at + 1, e.to_string()))?;
+            if at == 0 {
+                if record != *HEADER.as_slice() {
+                    return Err(ParseError::line(1, "the first line must be left,right,margin"));
+                }
+                continue;
+            }
+            let (pair, margin) = row(&record).map_err(|why| ParseError::line(at + 1, why))?;
+            if rows.insert(pair, margin).is_some() {
+                return Err(ParseError::line(at + 1, "this match has a row already"));
+            }
+        }
+        if rows.is_empty() && bytes.is_empty() {
+            return Err(ParseError::whole("the file is empty: its first line must be left,right,margin"));
+        }
+        Ok(Matrix(rows))
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut lines = vec![HEADER.join(",")];
+        lines.extend(self.0.iter().map(|((left, right), margin)| format!("{left},{right},{}", float(*margin))));
+        lines.join("\n").into_bytes()
+    }
+}
+
+/// A float as all files of the competition write it: shortest form that reads back the same.
+fn float(value: f64) -> String {
+    serde_json::Number::from_f64(value).map_or_else(|| value.to_string(), |number| number.to_string())
+}
+
+fn row(record: &csv::StringRecord) -> Result<((Player, Player), f64), String> {
+    let (Some(left), Some(right), Some(text)) = (record.get(0), record.get(1), record.get(2)) else {
+        return Err("left,right,margin are needed".to_owned());
+    };
+    let left: Player = left.parse().map_err(|e| format!("left: {e}"))?;
+    let right: Player = right.parse().map_err(|e| format!("right: {e}"))?;
+    if right == Player::Leader || left == right {
+        return Err(format!("{left} against {right} is no match: right is a miner, left somebody else"));
+    }
+    let margin: f64 = text.parse().map_err(|_| format!("the margin {text:?} is no number"))?;
+    if !margin.is_finite() {
+        return Err(format!("the margin {text} is not finite"));
+    }
+    Ok(((left, right), margin))
+}

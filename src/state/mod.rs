@@ -1,0 +1,26 @@
+//! Ground floor: what lies in the competition's repository. Disk only: no network, no clock.
+//!
+//! [`file`] lists every file and its path; there is one module a file type, all made with
+//! [`record`]. [`ids`] holds a type per identifier. [`store`] writes, [`lock`] keeps others out,
+//! and [`snapshot`] reads a whole competition at once.
+
+pub mod builds;
+pub mod config;
+pub mod file;
+pub mod generation_audits;
+pub mod ids;
+pub mod leader;
+pub mod matrix;
+pub mod outputs;
+pub mod pod_stats;
+pub mod prompts;
+pub mod record;
+pub mod report;
+pub mod require_audit;
+pub mod schedule;
+pub mod seed;
+pub mod source_audit;
+pub mod stage;
+pub mod submissions;
+pub mod sums;
+pub mod winner;

@@ -1,0 +1,403 @@
+//! JSON as the competition's files hold it: strict in, the same bytes out.
+//!
+//! Every object type of the repository is made by [`record!`](crate::state::record): its known keys are typed and required,
+//! a key given twice is an error, and keys of a newer writer are kept where they stood. [`Entries`]
+//! is the same for objects whose keys are data (hotkey to submission, stem to output).
+
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::str::FromStr;
+
+use indexmap::IndexMap;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// Keys that this version does not know, with the position that each had among all keys.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Extra(Vec<(usize, String, Value)>);
+
+/// More unknown keys than this in one object are no newer writer, but an attack or an accident.
+const MOST_EXTRA: usize = 64;
+
+impl Extra {
+    /// Keeps an unknown key.
+    ///
+    /// # Errors
+    /// The key was there before, or there are far too many.
+    pub(crate) fn keep(&mut self, position: usize, key: &str, value: Value) -> Result<(), String> {
+        if self.0.iter().any(|(_, known, _)| known == key) {
+            return Err(format!("duplicate field `{key}`"));
+        }
+        if self.0.len() >= MOST_EXTRA {
+            return Err(format!("more than {MOST_EXTRA} unknown keys"));
+        }
+        self.0.push((position, key.to_owned(), value));
+        Ok(())
+    }
+
+    /// Goes through the kept keys while an object is written.
+    pub(crate) fn cursor(&self) -> Cursor<'_> {
+        Cursor { rest: &self.0, position: 0 }
+    }
+}
+
+/// Where in an object the writing stands.
+#[derive(Debug)]
+pub(crate) struct Cursor<'a> {
+    rest: &'a [(usize, String, Value)],
+    position: usize,
+}
+
+impl Cursor<'_> {
+    /// Writes the unknown keys that stood here; then one known key follows.
+    pub(crate) fn before_known<M: SerializeMap>(&mut self, map: &mut M) -> Result<(), M::Error> {
+        while let [(at, key, value), rest @ ..] = self.rest {
+            if *at > self.position {
+                break;
+            }
+            map.serialize_entry(key, value)?;
+            (self.rest, self.position) = (rest, self.position + 1);
+        }
+        self.position += 1;
+        Ok(())
+    }
+
+    /// Writes what is left.
+    pub(crate) fn finish<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.rest.iter().try_for_each(|(_, key, value)| map.serialize_entry(key, value))
+    }
+}
+
+/// An object key, borrowed from the input where it has no escapes.
+#[derive(Debug)]
+pub(crate) struct Key<'de>(std::borrow::Cow<'de, str>);
+
+impl Key<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(key.into()))
+            }
+            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
+                Ok(Key(key.to_owned().into()))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Declares a JSON object type: keys in the order given, all required but those marked
+/// `[optional]` (which must be `Option`s and are left out when `None`).
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $Name:ident {
+            $( $(#[$field_meta:meta])* pub $field:ident $([$mark:ident])? : $Type:ty, )*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        $vis struct $Name {
+            $( $(#[$field_meta])* pub $field: $Type, )*
+            /// Keys of a newer writer, kept in place.
+            pub extra: $crate::state::record::Extra,
+        }
+
+        impl<'de> serde::Deserialize<'de> for $Name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Object;
+                impl<'de> serde::de::Visitor<'de> for Object {
+                    type Value = $Name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str(concat!("an object (", stringify!($Name), ")"))
+                    }
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$Name, A::Error> {
+                        use serde::de::Error as _;
+                        $( let mut $field: Option<$Type> = None; )*
+                        let mut extra = $crate::state::record::Extra::default();
+                        let mut position = 0;
+                        while let Some(key) = map.next_key::<$crate::state::record::Key<'_>>()? {
+                            match key.as_str() {
+                                $( stringify!($field) => {
+                                    if $field.is_some() {
+                                        return Err(A::Error::duplicate_field(stringify!($field)));
+                                    }
+                                    $field = Some(map.next_value()?);
+                                } )*
+                                unknown => extra
+                                    .keep(position, unknown, map.next_value()?)
+                                    .map_err(A::Error::custom)?,
+                            }
+                            position += 1;
+                        }
+                        Ok($Name { $( $field: $crate::state::record::record!(@take $field $($mark)?), )* extra })
+                    }
+                }
+                deserializer.deserialize_map(Object)
+            }
+        }
+
+        impl serde::Serialize for $Name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap as _;
+                let mut map = serializer.serialize_map(None)?;
+                let mut cursor = self.extra.cursor();
+                $(
+                    if $crate::state::record::record!(@present self.$field, $($mark)?) {
+                        cursor.before_known(&mut map)?;
+                        map.serialize_entry(stringify!($field), &self.$field)?;
+                    }
+                )*
+                cursor.finish(&mut map)?;
+                map.end()
+            }
+        }
+    };
+    (@take $field:ident optional) => { $field.flatten() };
+    (@take $field:ident) => { $field.ok_or_else(|| A::Error::missing_field(stringify!($field)))? };
+    (@present $value:expr, optional) => { $value.is_some() };
+    (@present $value:expr,) => { true };
+}
+
+pub(crate) use record;
+
+/// A JSON object whose keys are data: order kept, a key given twice is an error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entries<K: Hash + Eq, V>(pub IndexMap<K, V>);
+
+impl<K: Hash + Eq, V> Default for Entries<K, V> {
+    fn default() -> Self {
+        Entries(IndexMap::new())
+    }
+}
+
+impl<K: Hash + Eq, V> Deref for Entries<K, V> {
+    type Target = IndexMap<K, V>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<K: Hash + Eq, V> DerefMut for Entries<K, V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl<K: Hash + Eq, V> FromIterator<(K, V)> for Entries<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        Entries(entries.into_iter().collect())
+    }
+}
+
+impl<K: Hash + Eq + fmt::Display, V: Serialize> Serialize for Entries<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(&key.to_string(), value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de, K, V> Deserialize<'de> for Entries<K, V>
+where
+    K: Hash + Eq + FromStr<Err: fmt::Display>,
+    V: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object<K, V>(PhantomData<(K, V)>);
+        impl<'de, K, V> Visitor<'de> for Object<K, V>
+        where
+            K: Hash + Eq + FromStr<Err: fmt::Display>,
+            V: Deserialize<'de>,
+        {
+            type Value = Entries<K, V>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = IndexMap::new();
+                while let Some(key) = map.next_key::<Key<'_>>()? {
+                    let parsed: K = key.as_str().parse().map_err(A::Error::custom)?;
+                    let value = map.next_value()?;
+                    if entries.insert(parsed, value).is_some() {
+                        return Err(A::Error::custom(format!("the key {:?} is given twice", key.as_str())));
+                    }
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Object(PhantomData))
+    }
+}
+
+/// Why the bytes of a file are not what they should be, and where in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    /// Line and column, both from 1, where known.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+impl ParseError {
+    /// Wrong in a way that has no single place.
+    pub fn whole(reason: impl Into<String>) -> Self {
+        ParseError { place: None, reason: reason.into() }
+    }
+
+    /// Wrong on a line (from 1).
+    pub fn line(line: usize, reason: impl Into<String>) -> Self {
+        ParseError { place: Some((line, 1)), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "line {line} column {column}: {}", self.reason),
+            None => f.write_str(&self.reason),
+        }
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// Refuses what no file of a competition holds: a byte order mark, CR line ends, other than UTF-8.
+///
+/// # Errors
+/// The text is one of those; the place of the first offence is given.
+pub fn plain_text(bytes: &[u8]) -> Result<&str, ParseError> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(ParseError::line(1, "the file begins with a byte order mark (BOM)"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        let good = bytes.get(..e.valid_up_to()).unwrap_or_default();
+        ParseError::line(line_of(good), "not UTF-8")
+    })?;
+    if let Some(at) = text.find('\r') {
+        let before = text.as_bytes().get(..at).unwrap_or_default();
+        return Err(ParseError::line(line_of(before), "a carriage return (CRLF line ends?)"));
+    }
+    Ok(text)
+}
+
+/// The line number, from 1, of the byte after `before`.
+fn line_of(before: &[u8]) -> usize {
+    before.iter().filter(|b| **b == b'\n').count() + 1
+}
+
+/// Parses a JSON file strictly.
+///
+/// # Errors
+/// Bytes that are not plain text, not JSON, or not of this type; with line and column.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> {
+    let text = plain_text(bytes)?;
+    serde_json::from_str(text).map_err(|e| {
+        let full = e.to_string();
+        let reason = full.split(" at line ").next().unwrap_or(&full).to_owned();
+        let place = (e.line() > 0).then(|| (e.line(), e.column()));
+        ParseError { place, reason }
+    })
+}
+
+/// A value as the competition's files hold it: two-space indent, no newline at the end.
+#[must_use]
+pub fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+    // Serialising our own types into memory has no way to fail: keys are strings, no I/O.
+    serde_json::to_vec_pretty(value).unwrap_or_default()
+}
+
+/// A value on one line, `{"key": value, "key": value}`: the form of `seed.json`.
+#[must_use]
+pub fn to_json_line<T: Serialize>(value: &T) -> Vec<u8> {
+    struct OneLine;
+    impl serde_json::ser::Formatter for OneLine {
+        fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+            if first { Ok(()) } else { out.write_all(b", ") }
+        }
+        fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
+            out.write_all(b": ")
+        }
+        fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+            if first { Ok(()) } else { out.write_all(b", ") }
+        }
+    }
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, OneLine);
+    // As above: writing to memory does not fail.
+    let _ = value.serialize(&mut serializer);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    record! {
+        /// For these tests.
+        pub(super) struct Sample {
+            /// a
+            pub a: u32,
+            /// b
+            pub b [optional]: Option<String>,
+            /// c
+            pub c: Option<f64>,
+        }
+    }
+
+    fn round_trip(text: &str) -> String {
+        String::from_utf8(to_json_line(&parse_json::<Sample>(text.as_bytes()).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn unknown_keys_stay_where_they_were() {
+        for text in [
+            r#"{"a": 1, "c": 0.5}"#,
+            r#"{"a": 1, "b": "x", "c": null}"#,
+            r#"{"x": 1, "a": 1, "c": 0.5}"#,
+            r#"{"x": {"z": 1, "y": [1, 2.0]}, "w": 2, "a": 1, "v": 3, "b": "x", "u": 4, "c": 0.5, "t": 5, "s": 6}"#,
+        ] {
+            assert_eq!(round_trip(text), text);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let reason = |bytes: &[u8]| parse_json::<Sample>(bytes).unwrap_err().to_string();
+        assert_eq!(reason(b"{\"a\": 1,\n \"a\": 2}"), "line 2 column 4: duplicate field `a`");
+        assert_eq!(reason(b"{\"q\": 1, \"q\": 2}"), "line 1 column 16: duplicate field `q`");
+        assert_eq!(reason(b"{\"c\": null}"), "line 1 column 11: missing field `a`");
+        assert_eq!(reason(b"\xef\xbb\xbf{}"), "line 1 column 1: the file begins with a byte order mark (BOM)");
+        assert_eq!(reason(b"{\r\n}"), "line 1 column 1: a carriage return (CRLF line ends?)");
+        assert_eq!(reason(b"{\n\xff}"), "line 2 column 1: not UTF-8");
+        assert!(reason(b"{\"a\": 1, \"c\": NaN}").contains("expected"));
+        assert!(reason(b"{\"a\": 1, \"c\": 1e999}").contains("out of range"));
+        assert!(reason(b"{\"a\": 99999999999, \"c\": 1}").contains("invalid value"));
+        assert!(reason(b"{\"a\": 1, ").contains("EOF"));
+        assert!(reason(b"{\"a\": 1, \"c\": 1} x").contains("trailing"));
+    }
+
+    #[test]
+    fn a_key_given_twice_in_a_map_is_refused() {
+        let twice = br#"{"1": 1, "1": 2}"#;
+        let error = parse_json::<Entries<u32, u32>>(twice).unwrap_err();
+        assert!(error.reason.contains("given twice"), "{error}");
+    }
+}

@@ -1,0 +1,155 @@
+//! `state.json`: the round that runs, its stage, and when the next one is expected.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Timelike, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::file::json_file;
+use super::ids::RoundNumber;
+use super::record::record;
+
+/// A stage of a round (DESIGN section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Miners reveal their submissions on chain.
+    Open,
+    /// The seed is known; miners generate and upload.
+    MinerGeneration,
+    /// The miners' files are being fetched.
+    Downloading,
+    /// Matches are judged and candidates audited.
+    Duels,
+    /// The winner is known; the next round is to be opened.
+    Finalizing,
+    /// No further round.
+    Finished,
+    /// Held by hand.
+    Paused,
+}
+
+impl Stage {
+    /// Every stage, in the order of a round.
+    pub const ALL: [Stage; 7] = [
+        Stage::Open,
+        Stage::MinerGeneration,
+        Stage::Downloading,
+        Stage::Duels,
+        Stage::Finalizing,
+        Stage::Finished,
+        Stage::Paused,
+    ];
+
+    /// The name that files use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Open => "open",
+            Stage::MinerGeneration => "miner_generation",
+            Stage::Downloading => "downloading",
+            Stage::Duels => "duels",
+            Stage::Finalizing => "finalizing",
+            Stage::Finished => "finished",
+            Stage::Paused => "paused",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Stage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Stage::ALL.into_iter().find(|stage| stage.as_str() == text).ok_or_else(|| {
+            let all: Vec<_> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
+            format!("{text:?} is no stage ({})", all.join(", "))
+        })
+    }
+}
+
+record! {
+    /// Where the competition stands.
+    pub struct CompetitionState {
+        /// The round that runs.
+        pub current_round: RoundNumber,
+        /// Its stage.
+        pub stage: Stage,
+        /// When the next stage is expected; nobody decides by it.
+        pub next_stage_eta: Option<Timestamp>,
+    }
+}
+
+json_file!(CompetitionState);
+
+impl CompetitionState {
+    /// A state of these values.
+    #[must_use]
+    pub fn new(current_round: RoundNumber, stage: Stage, next_stage_eta: Option<DateTime<Utc>>) -> Self {
+        let next_stage_eta = next_stage_eta.map(Timestamp::from);
+        CompetitionState { current_round, stage, next_stage_eta, extra: super::record::Extra::default() }
+    }
+
+    /// The same round in another stage, unknown keys kept.
+    #[must_use]
+    pub fn moved(&self, stage: Stage, eta: Option<DateTime<Utc>>) -> Self {
+        CompetitionState { stage, next_stage_eta: eta.map(Timestamp::from), ..self.clone() }
+    }
+}
+
+/// A UTC time ending in `Z`, kept as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timestamp {
+    text: String,
+    at: DateTime<Utc>,
+}
+
+impl Timestamp {
+    /// The time itself.
+    #[must_use]
+    pub fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    /// Whole seconds, or six digits after the point where there is a fraction.
+    fn from(at: DateTime<Utc>) -> Self {
+        let form = if at.nanosecond() / 1000 == 0 { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%.6fZ" };
+        Timestamp { text: at.format(form).to_string(), at }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let at = DateTime::parse_from_rfc3339(text).ok().filter(|_| text.ends_with('Z') && text.len() <= 40);
+        let at = at.ok_or_else(|| format!("{text:?} is no UTC time such as 2026-02-08T08:00:00Z"))?;
+        Ok(Timestamp { text: text.to_owned(), at: at.to_utc() })
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

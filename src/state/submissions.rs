@@ -1,0 +1,26 @@
+//! `rounds/N/submissions.json`: what each miner revealed for the round.
+
+use super::file::json_file;
+use super::ids::{Block, CommitSha, Hotkey, RepoName};
+use super::record::{Entries, record};
+
+record! {
+    /// One miner's program and where its files will lie.
+    pub struct Submission {
+        /// The program's repository.
+        pub repo: RepoName,
+        /// The program's commit.
+        pub commit: CommitSha,
+        /// Where the miner uploads: `<cdn_url>/<stem>.glb`, without a slash at the end.
+        pub cdn_url: String,
+        /// The block that revealed `commit`.
+        pub revealed_at_block: Block,
+        /// `<competition name>-<round>`
+        pub round: String,
+    }
+}
+
+/// The submissions by hotkey, in order of `revealed_at_block`.
+pub type Submissions = Entries<Hotkey, Submission>;
+
+json_file!(Submissions);

@@ -1,0 +1,53 @@
+//! `rounds/N/winner.json`: who won the round.
+
+use super::file::RepoFile;
+use super::ids::{CommitSha, Player, RepoName};
+use super::record::{ParseError, parse_json, record, to_json};
+
+record! {
+    /// The winner: `leader` when the leader held.
+    pub struct Winner {
+        /// The winner, by the documented name of the key.
+        pub hotkey [optional]: Option<Player>,
+        /// The winner, by the name that deployed services read.
+        pub winner_hotkey [optional]: Option<Player>,
+        /// Its program's repository.
+        pub repo: RepoName,
+        /// Its program's commit.
+        pub commit: CommitSha,
+        /// Its image.
+        pub docker_image: String,
+    }
+}
+
+impl Winner {
+    /// A new file, with both names of the key.
+    #[must_use]
+    pub fn new(player: Player, repo: RepoName, commit: CommitSha, docker_image: String) -> Self {
+        let extra = super::record::Extra::default();
+        Winner { hotkey: Some(player.clone()), winner_hotkey: Some(player), repo, commit, docker_image, extra }
+    }
+
+    /// Who won. Parsing has made sure that one of the two names is there.
+    #[must_use]
+    pub fn player(&self) -> &Player {
+        self.hotkey.as_ref().or(self.winner_hotkey.as_ref()).unwrap_or(&Player::Leader)
+    }
+}
+
+impl RepoFile for Winner {
+    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let winner: Winner = parse_json(bytes)?;
+        match (&winner.hotkey, &winner.winner_hotkey) {
+            (None, None) => Err(ParseError::whole("neither `hotkey` nor `winner_hotkey` is there")),
+            (Some(a), Some(b)) if a != b => {
+                Err(ParseError::whole(format!("`hotkey` is {a}, but `winner_hotkey` is {b}")))
+            }
+            _ => Ok(winner),
+        }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        to_json(self)
+    }
+}

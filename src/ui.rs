@@ -1,0 +1,181 @@
+//! What the user sees: results on stdout, everything else on stderr.
+//!
+//! Nothing outside this file prints. On a terminal, long work shows a bar; under cron or in a pipe
+//! it says a line now and then, so that a log stays readable.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::error::Error;
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// Status lines, warnings, hints.
+    Normal,
+    /// Also what was looked at and why.
+    Verbose,
+}
+
+/// The terminal, as one command sees it.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    verbosity: Verbosity,
+    json: bool,
+    progress: bool,
+    colour: bool,
+}
+
+impl Ui {
+    /// A user interface for these flags; colour only on a terminal, and not where `NO_COLOR` is set
+    /// or `TERM` is `dumb`.
+    #[must_use]
+    pub fn new(verbosity: Verbosity, json: bool, no_progress: bool) -> Self {
+        let tty = std::io::stderr().is_terminal();
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Ui { verbosity, json, progress: !no_progress && verbosity > Verbosity::Quiet, colour: tty && !plain }
+    }
+
+    /// Is the result to be JSON?
+    #[must_use]
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// One line of the result, on stdout. A reader that has gone away is no error.
+    pub fn result(&self, line: &str) {
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+
+    /// The result as pretty JSON, on stdout.
+    pub fn result_json(&self, value: &serde_json::Value) {
+        let _ = writeln!(std::io::stdout(), "{value:#}");
+    }
+
+    /// A status line, on stderr.
+    pub fn status(&self, line: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+
+    /// A line for those who asked for more, on stderr.
+    pub fn detail(&self, line: &str) {
+        if self.verbosity >= Verbosity::Verbose {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+
+    /// A warning, on stderr.
+    pub fn warn(&self, line: &str) {
+        if self.verbosity >= Verbosity::Normal {
+            let _ = writeln!(std::io::stderr(), "{} {line}", self.paint("33;1", "warning:"));
+        }
+    }
+
+    /// An error with its causes and hints, on stderr; with `--json` also one object on stdout.
+    pub fn error(&self, error: &Error) {
+        let mut err = std::io::stderr();
+        let _ = writeln!(err, "{} {}", self.paint("31;1", "error:"), one_line(&error.to_string()));
+        for cause in error.causes() {
+            let _ = writeln!(err, "  caused by: {}", one_line(&cause));
+        }
+        for hint in error.hints() {
+            let _ = writeln!(err, "  {} {hint}", self.paint("36;1", "hint:"));
+        }
+        if self.json {
+            self.result_json(&serde_json::json!({
+                "error": error.to_string(),
+                "causes": error.causes(),
+                "hints": error.hints(),
+                "exit": error.kind().exit_code(),
+            }));
+        }
+    }
+
+    /// Colours `text` where colour is on.
+    #[must_use]
+    pub fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// A progress bar for `length` steps: drawn on a terminal; elsewhere a line every ten seconds.
+    #[must_use]
+    pub fn bar(&self, what: &str, length: u64) -> Bar {
+        let target = if self.progress && std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(8)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(length), target);
+        let style = "{msg} {wide_bar:.cyan/blue} {pos}/{len} {per_sec} eta {eta}";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        let lines = (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace::new(what));
+        Bar { bar, lines: std::sync::Mutex::new(lines) }
+    }
+}
+
+/// Messages of other programs may hold line breaks; an error of ours is one line.
+fn one_line(text: &str) -> String {
+    text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// How long a log waits between two progress lines.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+struct LinePace {
+    what: String,
+    last: std::time::Instant,
+}
+
+impl LinePace {
+    fn new(what: &str) -> Self {
+        LinePace { what: what.to_owned(), last: std::time::Instant::now() }
+    }
+}
+
+/// A running progress display; dropped, it disappears.
+#[derive(Debug)]
+pub struct Bar {
+    bar: ProgressBar,
+    lines: std::sync::Mutex<Option<LinePace>>,
+}
+
+impl Bar {
+    /// Counts `steps` more as done.
+    pub fn advance(&self, steps: u64) {
+        self.bar.inc(steps);
+        let Ok(mut lines) = self.lines.lock() else { return };
+        let Some(pace) = lines.as_mut() else { return };
+        if pace.last.elapsed() < LINE_EVERY {
+            return;
+        }
+        pace.last = std::time::Instant::now();
+        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
+        let rate = self.bar.per_sec();
+        let _ =
+            writeln!(std::io::stderr(), "{}: {done}/{all}, {rate:.1}/s, eta {}s", pace.what, self.bar.eta().as_secs());
+    }
+
+    /// Says beside the bar what is going on (failures so far, the file in hand).
+    pub fn note(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
