@@ -219,37 +219,76 @@ impl FileKind {
     pub fn by_hand(&self) -> bool {
         matches!(self, FileKind::Config | FileKind::Pool | FileKind::Round(_, RoundFile::SourceAudit))
     }
+}
 
-    /// Parses a file of this kind, and says how its bytes compare with writing it again.
+/// A file's contents, parsed by its kind.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// `config.json`
+    Config(config::ConfigFile),
+    /// `state.json`
+    State(stage::CompetitionState),
+    /// `leader.json`
+    Leader(leader::Leaders),
+    /// `prompts.txt`, the pool's or a round's
+    Prompts(prompts::PromptList),
+    /// `schedule.json`
+    Schedule(schedule::Schedule),
+    /// `submissions.json`
+    Submissions(submissions::Submissions),
+    /// `seed.json`
+    Seed(seed::SeedFile),
+    /// `builds.json`
+    Builds(builds::Builds),
+    /// `matches_matrix.csv`
+    Matrix(matrix::Matrix),
+    /// `require_audit.json`
+    RequireAudit(require_audit::AuditRequests),
+    /// `generation_audits.json`
+    GenerationAudits(generation_audits::GenerationAudits),
+    /// `source_audit.json`
+    SourceAudit(source_audit::SourceAudits),
+    /// `winner.json`
+    Winner(winner::Winner),
+    /// `submitted.json` or `generated.json`
+    Outputs(outputs::Outputs),
+    /// `pod_stats.json`
+    PodStats(pod_stats::PodStats),
+    /// `SHA256SUMS`
+    Sums(sums::Sums),
+    /// `duels_<left>.json`
+    Report(report::MatchReport),
+}
+
+impl Content {
+    /// Parses the bytes of a file of `kind`, and says how they compare with writing it again.
     ///
     /// # Errors
     /// The file does not parse.
-    pub fn check(&self, bytes: &[u8]) -> Result<Layout, ParseError> {
-        let check = match self {
-            FileKind::Config => check::<config::ConfigFile>,
-            FileKind::State => check::<stage::CompetitionState>,
-            FileKind::Leader => check::<leader::Leaders>,
-            FileKind::Pool | FileKind::Round(_, RoundFile::Prompts) => check::<prompts::PromptList>,
-            FileKind::Round(_, RoundFile::Schedule) => check::<schedule::Schedule>,
-            FileKind::Round(_, RoundFile::Submissions) => check::<submissions::Submissions>,
-            FileKind::Round(_, RoundFile::Seed) => check::<seed::SeedFile>,
-            FileKind::Round(_, RoundFile::Builds) => check::<builds::Builds>,
-            FileKind::Round(_, RoundFile::Matrix) => check::<matrix::Matrix>,
-            FileKind::Round(_, RoundFile::RequireAudit) => check::<require_audit::AuditRequests>,
-            FileKind::Round(_, RoundFile::GenerationAudits) => check::<generation_audits::GenerationAudits>,
-            FileKind::Round(_, RoundFile::SourceAudit) => check::<source_audit::SourceAudits>,
-            FileKind::Round(_, RoundFile::Winner) => check::<winner::Winner>,
-            FileKind::Player(_, _, PlayerFile::Submitted | PlayerFile::Generated) => check::<outputs::Outputs>,
-            FileKind::Player(_, _, PlayerFile::PodStats) => check::<pod_stats::PodStats>,
-            FileKind::Player(_, _, PlayerFile::Sums) => check::<sums::Sums>,
-            FileKind::Player(_, _, PlayerFile::Report(_)) => check::<report::MatchReport>,
-        };
-        check(bytes)
+    pub fn parse(kind: &FileKind, bytes: &[u8]) -> Result<(Content, Layout), ParseError> {
+        fn by<T: RepoFile>(bytes: &[u8], wrap: fn(T) -> Content) -> Result<(Content, Layout), ParseError> {
+            read::<T>(bytes).map(|(value, layout)| (wrap(value), layout))
+        }
+        match kind {
+            FileKind::Config => by(bytes, Content::Config),
+            FileKind::State => by(bytes, Content::State),
+            FileKind::Leader => by(bytes, Content::Leader),
+            FileKind::Pool | FileKind::Round(_, RoundFile::Prompts) => by(bytes, Content::Prompts),
+            FileKind::Round(_, RoundFile::Schedule) => by(bytes, Content::Schedule),
+            FileKind::Round(_, RoundFile::Submissions) => by(bytes, Content::Submissions),
+            FileKind::Round(_, RoundFile::Seed) => by(bytes, Content::Seed),
+            FileKind::Round(_, RoundFile::Builds) => by(bytes, Content::Builds),
+            FileKind::Round(_, RoundFile::Matrix) => by(bytes, Content::Matrix),
+            FileKind::Round(_, RoundFile::RequireAudit) => by(bytes, Content::RequireAudit),
+            FileKind::Round(_, RoundFile::GenerationAudits) => by(bytes, Content::GenerationAudits),
+            FileKind::Round(_, RoundFile::SourceAudit) => by(bytes, Content::SourceAudit),
+            FileKind::Round(_, RoundFile::Winner) => by(bytes, Content::Winner),
+            FileKind::Player(_, _, PlayerFile::Submitted | PlayerFile::Generated) => by(bytes, Content::Outputs),
+            FileKind::Player(_, _, PlayerFile::PodStats) => by(bytes, Content::PodStats),
+            FileKind::Player(_, _, PlayerFile::Sums) => by(bytes, Content::Sums),
+            FileKind::Player(_, _, PlayerFile::Report(_)) => by(bytes, Content::Report),
+        }
     }
-}
-
-fn check<T: RepoFile>(bytes: &[u8]) -> Result<Layout, ParseError> {
-    read::<T>(bytes).map(|(_, layout)| layout)
 }
 
 /// Parses a file, and says how its bytes compare with writing it again.

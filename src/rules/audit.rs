@@ -1,0 +1,113 @@
+//! DESIGN 4.6: an audit's verdict from what was submitted and what was regenerated.
+
+use super::Thresholds;
+use crate::state::generation_audits::AuditOutcome;
+use crate::state::ids::PromptStem;
+use crate::state::outputs::{Output, Outputs};
+
+/// What an audit comes to, apart from the miner's name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Passed or rejected.
+    pub outcome: AuditOutcome,
+    /// Prompts that were submitted completely, and so looked at.
+    pub checked: usize,
+    /// Mismatches among those that are not critical.
+    pub failed: usize,
+    /// Mismatches among the critical ones.
+    pub failed_critical: usize,
+    /// Trimmed median of the generation times in seconds; `None` where nothing was generated.
+    pub median: Option<f64>,
+    /// Why it was rejected; empty when it passed.
+    pub reason: String,
+}
+
+/// Does the regenerated output differ from the submitted one, or come too late?
+#[must_use]
+pub fn mismatched(regenerated: Option<&Output>, limits: &Thresholds) -> bool {
+    regenerated.is_none_or(|output| {
+        !output.is_complete()
+            || output.generation_time > limits.generation_seconds
+            || output.distance > limits.distance
+    })
+}
+
+/// The verdict over the stems that were submitted completely.
+#[must_use]
+pub fn verdict(submitted: &Outputs, regenerated: &Outputs, critical: &[PromptStem], limits: &Thresholds) -> Verdict {
+    let mut verdict = Verdict {
+        outcome: AuditOutcome::Passed,
+        checked: 0,
+        failed: 0,
+        failed_critical: 0,
+        median: None,
+        reason: String::new(),
+    };
+    let mut times = Vec::new();
+    for (stem, _) in submitted.iter().filter(|(_, output)| output.is_complete()) {
+        let output = regenerated.get(stem);
+        verdict.checked += 1;
+        times.extend(output.filter(|output| output.is_complete()).map(|output| output.generation_time));
+        match (mismatched(output, limits), critical.contains(stem)) {
+            (true, true) => verdict.failed_critical += 1,
+            (true, false) => verdict.failed += 1,
+            (false, _) => {}
+        }
+    }
+    verdict.median = trimmed_median(times, limits.trim);
+    verdict.reason = reasons(&verdict, limits).join("; ");
+    if !verdict.reason.is_empty() {
+        verdict.outcome = AuditOutcome::Rejected;
+    }
+    verdict
+}
+
+/// Every limit that is exceeded, in the words of the deployed services.
+fn reasons(verdict: &Verdict, limits: &Thresholds) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(median) = verdict.median.filter(|median| *median > limits.median_seconds) {
+        let limit = limits.median_seconds;
+        reasons.push(format!("Trimmed median generation time ({median:.2}s) exceeds limit ({limit:.2}s)"));
+    }
+    if verdict.failed > limits.mismatches {
+        reasons.push(format!(
+            "Non-critical mismatches ({}) exceed tolerance ({})",
+            verdict.failed, limits.mismatches
+        ));
+    }
+    if verdict.failed_critical > limits.critical_mismatches {
+        reasons.push(format!(
+            "Critical mismatches ({}) exceed tolerance ({})",
+            verdict.failed_critical, limits.critical_mismatches
+        ));
+    }
+    reasons
+}
+
+/// The median of the times after `trim` were cut from each end (only where there are more than
+/// twice as many); the mean of the middle two where their number is even.
+#[must_use]
+pub fn trimmed_median(mut times: Vec<f64>, trim: usize) -> Option<f64> {
+    times.sort_by(f64::total_cmp);
+    let kept = if times.len() > 2 * trim { times.get(trim..times.len() - trim)? } else { &times };
+    let middle = kept.len() / 2;
+    let upper = kept.get(middle)?;
+    if kept.len() % 2 == 1 { Some(*upper) } else { Some((kept.get(middle.checked_sub(1)?)? + upper) / 2.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_trimmed_only_when_there_are_more_than_twelve() {
+        let times = |n: u32| (1..=n).map(f64::from).collect::<Vec<_>>();
+        assert_eq!(trimmed_median(vec![], 6), None);
+        assert_eq!(trimmed_median(times(1), 6), Some(1.0));
+        assert_eq!(trimmed_median(times(12), 6), Some(6.5));
+        assert_eq!(trimmed_median(times(13), 6), Some(7.0));
+        let mut skewed = times(12);
+        skewed.extend([1000.0, 1000.0]);
+        assert_eq!(trimmed_median(skewed, 6), Some(7.5));
+    }
+}

@@ -1,0 +1,160 @@
+//! `audit.request`, `audit.critical`, `audit.verdict`.
+
+use super::{Claim, Facts, RequestView, Sink, Then};
+use crate::rules::audit::verdict;
+use crate::rules::tournament::{Candidate, Field, Outcome, critical_prompts, replay};
+use crate::state::builds::BuildStatus;
+use crate::state::generation_audits::{AuditOutcome, GenerationAudit};
+use crate::state::ids::{Hotkey, Player, RoundNumber};
+use crate::state::require_audit::AuditRequest;
+use crate::state::snapshot::RoundFiles;
+
+pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+    requests(facts, round, files, sink);
+    let Some(audits) = files.generation_audits.get() else { return };
+    for (hotkey, audit) in audits.iter() {
+        let subject = format!("rounds/{round}/generation_audits.json {hotkey}");
+        sink.claim("audit.verdict", round, subject, |claim| check_verdict(claim, facts, files, hotkey, audit));
+    }
+}
+
+fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+    let file = format!("rounds/{round}/require_audit.json");
+    for request in files.require_audit.get().into_iter().flatten() {
+        let subject = format!("{file} {}", request.hotkey);
+        let (view, strict, place) = match facts.requests.get(&(round, request.hotkey.clone())) {
+            Some(Then::At(commit, view)) => (Some(view), true, format!(" in {commit}")),
+            _ => (None, false, String::new()),
+        };
+        let own = view.is_none().then(|| facts.settings().map(|settings| here(settings.clone(), files))).flatten();
+        let Some(view) = view.or(own.as_ref()) else {
+            sink.claim("audit.request", round, subject, |claim| claim.skip("config.json cannot be read"));
+            continue;
+        };
+        let beaten = reason(facts, view, &request.hotkey);
+        let object = |claim: &mut Claim, detail: String| {
+            if strict { claim.fail(detail + &place) } else { claim.warn(detail + ", on the files as they are") }
+        };
+        sink.claim("audit.request", round, subject.clone(), |claim| {
+            if beaten.is_none() {
+                object(claim, "neither the first to qualify nor took the lead".to_owned());
+            }
+        });
+        sink.claim("audit.critical", round, subject, |claim| match beaten {
+            None => claim.skip("no match that this request rests on"),
+            Some(beaten) => match critical(facts, view, request, &beaten) {
+                Ok(()) => {}
+                Err(why) => object(claim, why),
+            },
+        });
+    }
+    sink.claim("audit.request", round, file, |claim| nobody_missing(claim, facts, round, files));
+}
+
+/// The files as they are, for want of the commit.
+fn here(settings: crate::state::config::Settings, files: &RoundFiles) -> RequestView {
+    RequestView { settings, files: files.clone(), earlier: RoundFiles::default() }
+}
+
+/// Whom the miner had beaten when it came on the list: by the audits of that commit or of the one
+/// before, which is what the writer may have gone by.
+fn reason(facts: &Facts<'_>, view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
+    let field = Field::of(&view.files, view.settings.win_margin, facts.limits)?;
+    let mut standings = vec![field.standing.clone()];
+    let earlier = &view.earlier;
+    let sources = earlier.source_audit.get().map(Vec::as_slice);
+    standings.push(super::super::tournament::Standing::of(earlier.generation_audits.get(), sources, facts.limits));
+    standings.into_iter().find_map(|mut standing| {
+        // A miner's own verdict came after its request.
+        standing.rejected.remove(hotkey);
+        let candidates = replay(&Field { standing, ..field.clone() }).candidates;
+        let own = |candidate: Candidate| (candidate.hotkey == *hotkey).then_some(candidate.beaten);
+        candidates.into_iter().find_map(own)
+    })
+}
+
+fn critical(facts: &Facts<'_>, view: &RequestView, request: &AuditRequest, beaten: &Player) -> Result<(), String> {
+    let right = Player::Miner(request.hotkey.clone());
+    let report = view.files.players.get(&right).and_then(|own| own.report_against(beaten));
+    let Some((_, report)) = report else {
+        return Err(format!("no report of the match against {beaten}"));
+    };
+    let Some(seed) = view.files.seed.get() else { return Err("no seed".to_owned()) };
+    let expected = critical_prompts(report, view.settings.win_margin, seed.seed, facts.limits);
+    if expected == request.critical_prompts {
+        return Ok(());
+    }
+    let list = |stems: &[crate::state::ids::PromptStem]| {
+        let stems: Vec<_> = stems.iter().map(crate::state::ids::PromptStem::as_str).collect();
+        format!("{} [{}]", stems.len(), stems.join(", "))
+    };
+    Err(format!(
+        "critical_prompts are {}, by the match against {beaten} (margin {}) they are {}",
+        list(&request.critical_prompts),
+        report.margin,
+        list(&expected)
+    ))
+}
+
+/// Once a round is over, its winner's whole timeline was called to an audit.
+fn nobody_missing(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles) {
+    if !facts.is_over(round) {
+        return;
+    }
+    let field = facts.settings().and_then(|settings| Field::of(files, settings.win_margin, facts.limits));
+    let Some(field) = field else { return claim.skip("config.json or submissions.json cannot be read") };
+    let replay = replay(&field);
+    if matches!(replay.outcome, Outcome::Matches(_)) {
+        return claim.skip("the tournament cannot be replayed");
+    }
+    let asked: Vec<_> = files.require_audit.get().into_iter().flatten().map(|request| &request.hotkey).collect();
+    for candidate in replay.candidates.iter().filter(|candidate| !asked.contains(&&candidate.hotkey)) {
+        claim.fail(format!("{} took the lead against {}, but is not on the list", candidate.hotkey, candidate.beaten));
+    }
+}
+
+fn check_verdict(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, hotkey: &Hotkey, audit: &GenerationAudit) {
+    claim.same("hotkey", &audit.hotkey.as_str(), &hotkey.as_str());
+    let mut requests = files.require_audit.get().into_iter().flatten();
+    let Some(request) = requests.find(|request| request.hotkey == *hotkey) else {
+        return claim.fail("audited, but not on require_audit.json");
+    };
+    if audit.outcome == AuditOutcome::Pending {
+        if facts.is_over(RoundNumber(u32::MAX)) {
+            claim.warn("still pending");
+        }
+        return;
+    }
+    let own = files.players.get(&Player::Miner(hotkey.clone()));
+    let Some(submitted) = own.and_then(|own| own.submitted.get()) else {
+        return claim.fail(format!("{}, but there is no submitted.json", audit.outcome.as_str()));
+    };
+    match own.and_then(|own| own.generated.get()) {
+        None => without_outputs(claim, files, hotkey, audit),
+        Some(generated) => {
+            let expected = verdict(submitted, generated, &request.critical_prompts, facts.limits);
+            claim.same("outcome", &audit.outcome.as_str(), &expected.outcome.as_str());
+            claim.same("checked_prompts", &audit.checked_prompts, &expected.checked);
+            claim.same("failed_prompts", &audit.failed_prompts, &expected.failed);
+            claim.same("failed_critical", &audit.failed_critical, &expected.failed_critical);
+            claim.same("generation_time", &audit.generation_time, &expected.median);
+            claim.same("reason", &audit.reason, &expected.reason);
+        }
+    }
+}
+
+/// Nothing was regenerated: rejected for want of an image or a healthy pod, and saying so.
+fn without_outputs(claim: &mut Claim, files: &RoundFiles, hotkey: &Hotkey, audit: &GenerationAudit) {
+    claim.same("outcome without generated.json", &audit.outcome.as_str(), &AuditOutcome::Rejected.as_str());
+    claim.same("checked_prompts", &audit.checked_prompts, &0);
+    claim.same("failed_prompts", &audit.failed_prompts, &0);
+    claim.same("failed_critical", &audit.failed_critical, &0);
+    claim.same("generation_time", &audit.generation_time, &None);
+    if audit.reason.is_empty() {
+        claim.fail("rejected without a reason");
+    }
+    let built = files.builds.get().and_then(|builds| builds.get(hotkey)).map(|build| build.status);
+    if audit.reason.contains("build") && built == Some(BuildStatus::Success) {
+        claim.fail(format!("reason reads {:?}, but builds.json has an image", audit.reason));
+    }
+}

@@ -1,0 +1,53 @@
+//! `builds.rules`.
+
+use super::{Claim, Facts, Sink};
+use crate::state::builds::{Build, BuildStatus};
+use crate::state::ids::{Hotkey, RoundNumber};
+use crate::state::snapshot::RoundFiles;
+use crate::state::submissions::Submissions;
+
+pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+    let Some(builds) = files.builds.get() else { return };
+    sink.claim("builds.rules", round, format!("rounds/{round}/builds.json"), |claim| {
+        let Some(submissions) = files.submissions.get() else {
+            return claim.skip("submissions.json cannot be read");
+        };
+        for (hotkey, build) in builds.iter() {
+            one(claim, facts, round, submissions, hotkey, build);
+        }
+        for hotkey in submissions.keys().filter(|hotkey| !builds.contains_key(*hotkey)) {
+            claim.fail(format!("{hotkey}: submitted, but has no build"));
+        }
+    });
+}
+
+fn one(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, submissions: &Submissions, hotkey: &Hotkey, build: &Build) {
+    let Some(submission) = submissions.get(hotkey) else {
+        return claim.fail(format!("{hotkey}: has a build, but did not submit"));
+    };
+    claim.same(&format!("{hotkey}: repo"), &build.repo.as_str(), &submission.repo.as_str());
+    claim.same(&format!("{hotkey}: commit"), &build.commit.as_str(), &submission.commit.as_str());
+    claim.same(&format!("{hotkey}: revealed_at_block"), &build.revealed_at_block.0, &submission.revealed_at_block.0);
+    if let Some(settings) = facts.settings() {
+        let tag = format!("{}-{}-{round}", build.commit.short(), settings.name);
+        claim.same(&format!("{hotkey}: tag"), &build.tag, &tag);
+    }
+    match (&build.docker_image, build.status) {
+        (Some(image), BuildStatus::Success) => image_is(claim, submissions, hotkey, build, image),
+        (None, BuildStatus::Success) => claim.fail(format!("{hotkey}: built, but docker_image is null")),
+        (Some(image), status) => claim.fail(format!("{hotkey}: docker_image is {image:?}, but status is {status:?}")),
+        (None, _) => {}
+    }
+}
+
+/// An image carries the build's tag, and is not named after somebody else.
+fn image_is(claim: &mut Claim, submissions: &Submissions, hotkey: &Hotkey, build: &Build, image: &str) {
+    let (path, tag) = image.rsplit_once(':').unwrap_or((image, ""));
+    claim.same(&format!("{hotkey}: the tag of docker_image"), &tag, &build.tag.as_str());
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let own = hotkey.short().to_lowercase();
+    let others = submissions.keys().filter(|other| *other != hotkey);
+    if name != own && others.into_iter().any(|other| other.short().to_lowercase() == name) {
+        claim.fail(format!("{hotkey}: docker_image {image:?} is another miner's"));
+    }
+}

@@ -1,0 +1,244 @@
+//! What `verify` claims (DESIGN section 6): each check is a function from facts to findings.
+//!
+//! A check is one claim about one subject: an id, a round, a file or a name. It passes when nothing
+//! speaks against it; otherwise every objection is a finding of its own, with both values.
+
+mod audits;
+mod builds;
+mod files;
+pub mod history;
+mod leader;
+mod matches;
+mod outputs;
+mod prompts;
+mod schedule;
+mod submissions;
+mod winner;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Thresholds;
+use crate::state::config::Settings;
+use crate::state::ids::{Hotkey, RoundNumber};
+use crate::state::prompts::PromptList;
+use crate::state::snapshot::{RoundFiles, Snapshot};
+
+/// What a check came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// The claim holds.
+    Pass,
+    /// It does not.
+    Fail,
+    /// Odd, not wrong.
+    Warn,
+    /// It cannot be checked here.
+    Skip,
+}
+
+/// One result: a claim that holds, or one objection to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The claim, such as `match.score`.
+    pub id: &'static str,
+    /// The round concerned.
+    pub round: Option<RoundNumber>,
+    /// The file, commit or name concerned.
+    pub subject: String,
+    /// What it came to.
+    pub status: Status,
+    /// What was found and what was expected; empty on a pass.
+    pub detail: String,
+}
+
+/// Every id that a finding may have, with the claim in a few words.
+pub const IDS: [(&str, &str); 25] = [
+    ("file.parse", "every known file parses strictly"),
+    ("file.bytes", "writing a file back gives the same bytes"),
+    ("state.files", "the files of the stage are there"),
+    ("schedule.blocks", "earliest, deadline and effective blocks follow the rule"),
+    ("submissions.rules", "submissions lie in the window, in order, well formed"),
+    ("seed.derived", "the seed follows from the source beside it"),
+    ("prompts.carryover", "the first prompts are drawn from the round before"),
+    ("prompts.new", "the other prompts are drawn from the pool"),
+    ("prompts.count", "there are as many prompts as the settings say"),
+    ("builds.rules", "builds have the submission's values, tag and image"),
+    ("outputs.rules", "outputs have known stems, sizes and URLs"),
+    ("match.score", "a report's score and margin are those of its duels"),
+    ("match.matrix", "matrix rows and reports agree"),
+    ("match.urls", "a report's URLs are those of the players' outputs"),
+    ("match.rules", "duels that need no judge came out by the rule"),
+    ("audit.request", "whoever is on require_audit.json belongs there, and nobody is missing"),
+    ("audit.critical", "critical prompts follow from the match"),
+    ("audit.verdict", "a verdict follows from the regenerated outputs"),
+    ("winner.replay", "the tournament gives this winner"),
+    ("winner.source", "the winner's repo, commit and image are its build's or the leader's"),
+    ("leader.transition", "each leader entry follows from the round before it"),
+    ("history.append_only", "what once was there is not changed or removed"),
+    ("history.stage", "each change of the stage is an arrow of the machine"),
+    ("history.writer", "each file changes only in a stage whose command writes it"),
+    ("object.sha256", "stored bytes are those of SHA256SUMS"),
+];
+
+/// How many findings came to what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Claims that hold.
+    pub pass: usize,
+    /// Objections.
+    pub fail: usize,
+    /// Oddities.
+    pub warn: usize,
+    /// What could not be checked.
+    pub skip: usize,
+}
+
+/// Collects findings.
+#[derive(Debug, Default)]
+pub struct Sink {
+    findings: Vec<Finding>,
+}
+
+/// One claim being checked.
+#[derive(Debug)]
+pub struct Claim {
+    id: &'static str,
+    round: Option<RoundNumber>,
+    subject: String,
+    objections: Vec<(Status, String)>,
+}
+
+impl Claim {
+    /// The claim does not hold: what was found, and what was expected.
+    pub fn fail(&mut self, detail: impl Into<String>) {
+        self.objections.push((Status::Fail, detail.into()));
+    }
+
+    /// Something odd that is not wrong.
+    pub fn warn(&mut self, detail: impl Into<String>) {
+        self.objections.push((Status::Warn, detail.into()));
+    }
+
+    /// It cannot be checked here, and why.
+    pub fn skip(&mut self, why: impl Into<String>) {
+        self.objections.push((Status::Skip, why.into()));
+    }
+
+    /// Objects unless two values are the same, naming both.
+    pub fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, found: &T, expected: &T) {
+        if found != expected {
+            self.fail(format!("{what} is {found:?}, by the rule it is {expected:?}"));
+        }
+    }
+}
+
+impl Sink {
+    /// Checks one claim: `check` makes its objections; none is a pass.
+    pub fn claim(
+        &mut self,
+        id: &'static str,
+        round: impl Into<Option<RoundNumber>>,
+        subject: impl Into<String>,
+        check: impl FnOnce(&mut Claim),
+    ) {
+        let mut claim = Claim { id, round: round.into(), subject: subject.into(), objections: Vec::new() };
+        check(&mut claim);
+        let Claim { id, round, subject, mut objections } = claim;
+        if objections.is_empty() {
+            objections.push((Status::Pass, String::new()));
+        }
+        let finding = |(status, detail)| Finding { id, round, subject: subject.clone(), status, detail };
+        self.findings.extend(objections.into_iter().map(finding));
+    }
+
+    /// The findings, in the order of the claims in [`IDS`], then by round, as they were made.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Finding> {
+        let rank = |finding: &Finding| IDS.iter().position(|(id, _)| *id == finding.id);
+        self.findings.sort_by_key(|finding| (rank(finding), finding.round));
+        self.findings
+    }
+}
+
+/// Counts findings by status.
+#[must_use]
+pub fn summary(findings: &[Finding]) -> Summary {
+    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
+    Summary {
+        pass: count(Status::Pass),
+        fail: count(Status::Fail),
+        warn: count(Status::Warn),
+        skip: count(Status::Skip),
+    }
+}
+
+/// Something as it stood in a past commit.
+#[derive(Debug, Clone)]
+pub enum Then<T> {
+    /// It was found, in this commit (short id, or `working tree`).
+    At(String, T),
+    /// There is no history here, or it is cut off before that commit.
+    Unknown,
+}
+
+/// A round as it stood when an audit request was made.
+#[derive(Debug, Clone)]
+pub struct RequestView {
+    /// The competition's settings.
+    pub settings: Settings,
+    /// The round's files (reports: those of the requested miner).
+    pub files: RoundFiles,
+    /// The audits as they stood one commit earlier: what a writer may still have gone by.
+    pub earlier: RoundFiles,
+}
+
+/// All facts that the checks on the files go by.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The files.
+    pub snapshot: &'a Snapshot,
+    /// The limits of the rules.
+    pub limits: &'a Thresholds,
+    /// For each audit request, the round in the commit that added it.
+    pub requests: BTreeMap<(RoundNumber, Hotkey), Then<RequestView>>,
+    /// For each round, the pool in the commit that wrote its seed; `None` where there was none.
+    pub pools: BTreeMap<RoundNumber, Then<Option<PromptList>>>,
+}
+
+impl Facts<'_> {
+    fn settings(&self) -> Option<&Settings> {
+        self.snapshot.config.get().map(|config| &config.settings)
+    }
+
+    /// Rounds that are over: before the current one, or the current one once it is finalized.
+    fn is_over(&self, round: RoundNumber) -> bool {
+        use crate::state::stage::Stage;
+        let over = |state: &crate::state::stage::CompetitionState| {
+            round < state.current_round
+                || (round == state.current_round && matches!(state.stage, Stage::Finalizing | Stage::Finished))
+        };
+        self.snapshot.state.get().is_some_and(over)
+    }
+}
+
+/// Runs every check on the files.
+#[must_use]
+pub fn run(facts: &Facts<'_>) -> Sink {
+    let mut sink = Sink::default();
+    files::check(facts, &mut sink);
+    for (round, files) in &facts.snapshot.rounds {
+        schedule::check(facts, *round, files, &mut sink);
+        submissions::check(facts, *round, files, &mut sink);
+        prompts::check(facts, *round, files, &mut sink);
+        builds::check(facts, *round, files, &mut sink);
+        outputs::check(facts, *round, files, &mut sink);
+        matches::check(facts, *round, files, &mut sink);
+        audits::check(facts, *round, files, &mut sink);
+        winner::check(facts, *round, files, &mut sink);
+    }
+    leader::check(facts, &mut sink);
+    sink
+}

@@ -1,0 +1,113 @@
+//! `outputs.rules`.
+
+use std::collections::HashSet;
+
+use super::{Claim, Facts, Sink};
+use crate::state::file::PlayerFile;
+use crate::state::ids::{Player, PromptStem, RoundNumber};
+use crate::state::outputs::{Output, Outputs};
+use crate::state::snapshot::RoundFiles;
+
+pub(super) fn check(_facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+    let stems: Option<HashSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());
+    for (player, own) in &files.players {
+        known_player(round, files, player, sink);
+        let kinds = [(&own.submitted, PlayerFile::Submitted), (&own.generated, PlayerFile::Generated)];
+        for (outputs, kind) in kinds.iter().filter_map(|(slot, kind)| Some((slot.get()?, kind))) {
+            sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/{}", kind.name()), |claim| {
+                let place = Place { round, player, submitted: *kind == PlayerFile::Submitted };
+                check_stems(claim, outputs, stems.as_ref(), &place);
+                for (stem, output) in outputs.iter() {
+                    one(claim, stem, output, &place);
+                }
+            });
+        }
+        sums(round, player, own, sink);
+    }
+}
+
+/// Whose outputs, and of which kind.
+struct Place<'a> {
+    round: RoundNumber,
+    player: &'a Player,
+    submitted: bool,
+}
+
+fn known_player(round: RoundNumber, files: &RoundFiles, player: &Player, sink: &mut Sink) {
+    let (Player::Miner(hotkey), Some(submissions)) = (player, files.submissions.get()) else { return };
+    if !submissions.contains_key(hotkey) {
+        sink.claim("outputs.rules", round, format!("rounds/{round}/{player}"), |claim| {
+            claim.fail("this hotkey did not submit in this round");
+        });
+    }
+}
+
+fn check_stems(claim: &mut Claim, outputs: &Outputs, stems: Option<&HashSet<&PromptStem>>, place: &Place<'_>) {
+    let Some(stems) = stems else { return };
+    for stem in outputs.keys().filter(|stem| !stems.contains(*stem)) {
+        claim.fail(format!("{stem}: no prompt of this round"));
+    }
+    // What was submitted is recorded for every prompt, failures included.
+    if place.submitted {
+        for stem in stems.iter().filter(|stem| !outputs.contains_key(**stem)) {
+            claim.fail(format!("{stem}: a prompt of this round without an entry"));
+        }
+    }
+}
+
+fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>) {
+    match (&output.glb, output.size) {
+        (None, 0) | (Some(_), 1..) => {}
+        (glb, size) => claim.fail(format!("{stem}: size is {size}, but glb is {glb:?}")),
+    }
+    if output.glb.is_none() && output.png.is_some() {
+        claim.fail(format!("{stem}: a preview without a model"));
+    }
+    for (url, extension) in [(&output.glb, "glb"), (&output.png, "png")] {
+        if let Some(url) = url.as_deref().filter(|url| !is_stored_at(url, stem, extension, place)) {
+            let kind = if place.submitted { "submitted" } else { "generated" };
+            let (round, player) = (place.round, place.player);
+            claim.fail(format!("{stem}: {extension} is {url:?}, no URL of rounds/{round}/{player}/{kind}/{stem}.{extension}"));
+        }
+    }
+    if place.submitted {
+        let (time, distance) = (output.generation_time, output.distance);
+        if time != 0.0 || distance != 0.0 {
+            claim.fail(format!("{stem}: generation_time {time} and distance {distance} of a submitted file are not 0"));
+        }
+    } else if output.generation_time < 0.0 || !(0.0..=2.0).contains(&output.distance) {
+        let (time, distance) = (output.generation_time, output.distance);
+        claim.fail(format!("{stem}: generation_time {time} or distance {distance} is out of range"));
+    }
+}
+
+/// Is this the URL of the object that belongs here? A later attempt's key has a mark after the stem.
+fn is_stored_at(url: &str, stem: &PromptStem, extension: &str, place: &Place<'_>) -> bool {
+    let kind = if place.submitted { "submitted" } else { "generated" };
+    let folder = format!("rounds/{}/{}/{kind}/", place.round, place.player);
+    let Some((base, name)) = url.rsplit_once(folder.as_str()) else { return false };
+    let Some(mark) = name.strip_prefix(stem.as_str()).and_then(|rest| rest.strip_suffix(extension)) else {
+        return false;
+    };
+    let marked = |mark: &str| mark.starts_with(['-', '_', '.']) && !mark.contains(['/', '?', '#']);
+    base.ends_with('/') && mark.strip_suffix('.').is_some_and(|mark| mark.is_empty() || marked(mark))
+}
+
+/// Every stored object has its sum, where sums were kept at all.
+fn sums(round: RoundNumber, player: &Player, own: &crate::state::snapshot::PlayerFiles, sink: &mut Sink) {
+    let Some(sums) = own.sums.get() else { return };
+    sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/SHA256SUMS"), |claim| {
+        let stored = |slot: &crate::state::snapshot::Slot<Outputs>| -> Vec<String> {
+            let outputs = slot.get().into_iter().flat_map(|outputs| outputs.values());
+            let urls = outputs.flat_map(|output| [output.glb.clone(), output.png.clone()]).flatten();
+            urls.collect()
+        };
+        let folder = format!("rounds/{round}/{player}/");
+        for url in stored(&own.submitted).into_iter().chain(stored(&own.generated)) {
+            let path = url.rsplit_once(folder.as_str()).map_or(url.as_str(), |(_, path)| path);
+            if !sums.0.contains_key(path) {
+                claim.fail(format!("{path}: stored, but has no sum"));
+            }
+        }
+    });
+}

@@ -1,0 +1,28 @@
+//! `schedule.blocks`.
+
+use super::{Facts, Sink};
+use crate::rules::succession::deadline;
+use crate::state::ids::RoundNumber;
+use crate::state::snapshot::RoundFiles;
+
+pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+    let Some(schedule) = files.schedule.get() else { return };
+    sink.claim("schedule.blocks", round, format!("rounds/{round}/schedule.json"), |claim| {
+        let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
+        if earliest > latest {
+            claim.fail(format!("earliest_reveal_block is {earliest}, after latest_reveal_block {latest}"));
+        }
+        let before = round.previous().and_then(|round| facts.snapshot.rounds.get(&round));
+        if let Some(before) = before.and_then(|files| files.schedule.get()) {
+            let expected = before.latest_reveal_block.0.saturating_add(1);
+            claim.same("earliest_reveal_block", &earliest.0, &expected);
+        }
+        match facts.settings() {
+            Some(settings) => {
+                let expected = deadline(settings, latest);
+                claim.same("generation_deadline_block", &schedule.generation_deadline_block.0, &expected.0);
+            }
+            None => claim.skip("config.json cannot be read"),
+        }
+    });
+}

@@ -1,0 +1,54 @@
+//! `submissions.rules`.
+
+use indexmap::IndexMap;
+
+use super::{Claim, Facts, Sink};
+use crate::state::ids::{Hotkey, RoundNumber};
+use crate::state::snapshot::RoundFiles;
+use crate::state::submissions::{Submission, Submissions};
+
+pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+    let Some(submissions) = files.submissions.get() else { return };
+    sink.claim("submissions.rules", round, format!("rounds/{round}/submissions.json"), |claim| {
+        let mut last = None;
+        for (hotkey, submission) in submissions.iter() {
+            let block = submission.revealed_at_block;
+            if last.is_some_and(|last| block < last) {
+                claim.fail(format!("{hotkey}: revealed_at_block {block} stands after {}", last.unwrap_or(block)));
+            }
+            last = Some(block);
+            one(claim, facts, round, files, hotkey, submission);
+        }
+        shared(claim, submissions);
+    });
+}
+
+fn one(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, hotkey: &Hotkey, submission: &Submission) {
+    let block = submission.revealed_at_block;
+    if let Some(schedule) = files.schedule.get() {
+        let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
+        if block < earliest || block > latest {
+            claim.fail(format!("{hotkey}: revealed_at_block {block} is outside [{earliest}, {latest}]"));
+        }
+    }
+    if let Some(settings) = facts.settings() {
+        claim.same(&format!("{hotkey}: round"), &submission.round, &format!("{}-{round}", settings.name));
+    }
+    if let Err(why) = crate::rules::url::check_cdn_url(&submission.cdn_url, false) {
+        claim.fail(format!("{hotkey}: cdn_url {:?}: {why}", submission.cdn_url));
+    } else if submission.cdn_url.ends_with('/') {
+        claim.fail(format!("{hotkey}: cdn_url {:?} ends in a slash", submission.cdn_url));
+    }
+}
+
+/// Programs that more than one miner submitted.
+fn shared(claim: &mut Claim, submissions: &Submissions) {
+    let mut by_program: IndexMap<_, Vec<&Hotkey>> = IndexMap::new();
+    for (hotkey, submission) in submissions.iter() {
+        by_program.entry((&submission.repo, &submission.commit)).or_default().push(hotkey);
+    }
+    for ((repo, commit), miners) in by_program.iter().filter(|(_, miners)| miners.len() > 1) {
+        let names: Vec<_> = miners.iter().map(|hotkey| hotkey.short()).collect();
+        claim.warn(format!("{repo} at {} was submitted by {} hotkeys: {}", commit.short(), names.len(), names.join(", ")));
+    }
+}

@@ -1,0 +1,140 @@
+//! DESIGN 4.4: what a duel comes to, and what a match adds up to.
+
+use std::collections::BTreeSet;
+
+use super::Thresholds;
+use crate::state::ids::PromptStem;
+use crate::state::outputs::{Output, Outputs};
+use crate::state::prompts::Prompt;
+use crate::state::report::{Duel, DuelWinner};
+
+/// Penalties apart by at most this are a draw.
+pub const DRAW_WITHIN: f64 = 1.0;
+
+/// The winner by the two sides' mean penalties (0 to 10, lower is better).
+#[must_use]
+pub fn by_penalties(left: f64, right: f64) -> DuelWinner {
+    if (left - right).abs() <= DRAW_WITHIN {
+        DuelWinner::Draw
+    } else if left < right {
+        DuelWinner::Left
+    } else {
+        DuelWinner::Right
+    }
+}
+
+/// The prompts on which a player is over time and not forgiven: those slower than the limit, after
+/// the first floor(tolerance x prompts) of them in the order of the round's prompts.
+#[must_use]
+pub fn over_time(prompts: &[Prompt], outputs: &Outputs, limits: &Thresholds) -> BTreeSet<PromptStem> {
+    let slow = |prompt: &&Prompt| {
+        outputs.get(prompt.stem()).is_some_and(|output| output.generation_time > limits.generation_seconds)
+    };
+    let forgiven = floor_of(prompts.len(), limits.overtime_tolerance);
+    prompts.iter().filter(slow).skip(forgiven).map(|prompt| prompt.stem().clone()).collect()
+}
+
+/// floor(count x ratio), as a count.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "small counts")]
+fn floor_of(count: usize, ratio: f64) -> usize {
+    (count as f64 * ratio).max(0.0) as usize
+}
+
+/// The outcome of a duel that needs no judge, with its `issues` text: a preview is missing, or a
+/// side is over time. `None` where a judge has to decide.
+#[must_use]
+pub fn without_judge(
+    stem: &PromptStem,
+    left: Option<&Output>,
+    right: Option<&Output>,
+    late: (bool, bool),
+) -> Option<(DuelWinner, String)> {
+    let has = |output: Option<&Output>| output.is_some_and(|output| output.png.is_some());
+    match (has(left), has(right)) {
+        (false, false) => return Some((DuelWinner::Draw, format!("No previews for {stem}"))),
+        (false, true) => return Some((DuelWinner::Right, format!("No preview for {stem} from left"))),
+        (true, false) => return Some((DuelWinner::Left, format!("No preview for {stem} from right"))),
+        (true, true) => {}
+    }
+    match late {
+        (true, true) => Some((DuelWinner::Draw, "Generation time exceeded for both".to_owned())),
+        (true, false) => Some((DuelWinner::Right, "Generation time exceeded for left".to_owned())),
+        (false, true) => Some((DuelWinner::Left, "Generation time exceeded for right".to_owned())),
+        (false, false) => None,
+    }
+}
+
+/// Does an `issues` text claim that no judge was asked?
+#[must_use]
+pub fn claims_no_judge(issues: &str) -> bool {
+    issues.starts_with("No preview for ")
+        || issues.starts_with("No previews for ")
+        || issues.starts_with("Generation time exceeded for ")
+}
+
+/// The text that past services wrote where the judge had failed for good.
+pub const INTERNAL_ERROR: &str = "Internal error";
+
+/// A match's score: duels won by right less duels won by left.
+#[must_use]
+pub fn score(duels: &[Duel]) -> i64 {
+    duels.iter().map(|duel| duel.winner.points()).sum()
+}
+
+/// A match's margin: its score over its duels; 0.0 without duels.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "duels are far fewer than 2^52")]
+pub fn margin(score: i64, duels: usize) -> f64 {
+    if duels == 0 { 0.0 } else { score as f64 / duels as f64 }
+}
+
+/// The margin of a match in which a side has no generations at all; such a match has no report.
+/// `None` where both have some.
+#[must_use]
+pub fn walkover(left_has: bool, right_has: bool) -> Option<f64> {
+    match (left_has, right_has) {
+        (true, true) => None,
+        (false, true) => Some(100.0),
+        (true, false) => Some(-100.0),
+        (false, false) => Some(0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_penalty_apart_by_one_is_a_draw() {
+        assert_eq!(by_penalties(3.0, 4.0), DuelWinner::Draw);
+        assert_eq!(by_penalties(3.0, 4.5), DuelWinner::Left);
+        assert_eq!(by_penalties(9.5, 0.0), DuelWinner::Right);
+    }
+
+    #[test]
+    fn the_first_five_percent_over_time_are_forgiven() {
+        let prompts: Vec<_> = (0..40).map(|i| Prompt::new(&format!("https://x.org/{i}.png")).unwrap()).collect();
+        let slow = |i: usize| if i % 10 == 0 { 180.5 } else { 180.0 };
+        let output = |time| Output {
+            glb: Some(String::new()),
+            png: Some(String::new()),
+            generation_time: time,
+            size: 1,
+            attempts: 1,
+            distance: 0.0,
+            extra: crate::state::record::Extra::default(),
+        };
+        let outputs: Outputs =
+            prompts.iter().enumerate().map(|(i, prompt)| (prompt.stem().clone(), output(slow(i)))).collect();
+        let late = over_time(&prompts, &outputs, &Thresholds::default());
+        let late: Vec<_> = late.iter().map(PromptStem::as_str).collect();
+        assert_eq!(late, ["20", "30"], "of 0, 10, 20, 30 the first two (5 % of 40) are forgiven");
+    }
+
+    #[test]
+    fn a_missing_preview_comes_before_lateness() {
+        let stem: PromptStem = "car".parse().unwrap();
+        let (winner, issues) = without_judge(&stem, None, None, (true, false)).unwrap();
+        assert_eq!((winner, issues.as_str()), (DuelWinner::Draw, "No previews for car"));
+    }
+}

@@ -1,0 +1,56 @@
+//! First floor: the rules. Pure functions of the files: no disk, network, clock or randomness.
+//!
+//! A command gathers facts, calls a rule here, and applies the plan that comes back; `verify` calls
+//! the same rules on what was recorded. [`stages`] is the stage machine; the others are named after
+//! what they decide; [`checks`] are the claims that `verify` tests.
+
+pub mod audit;
+pub mod checks;
+pub mod duel;
+pub mod prompts;
+pub mod python_random;
+pub mod stages;
+pub mod succession;
+pub mod tournament;
+
+use serde::Deserialize;
+
+/// The limits of the rules: the defaults of `[rules]` in `gen404.toml` (DESIGN 4.4 to 4.6).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Seconds; a generation that took longer is over time.
+    pub generation_seconds: f64,
+    /// The part of a round's prompts on which being over time is forgiven in matches.
+    pub overtime_tolerance: f64,
+    /// The margin beyond `win_margin` from which an audit has no critical prompts.
+    pub mismatch_margin: f64,
+    /// The largest distance between a regenerated and a submitted preview that is a match.
+    pub distance: f64,
+    /// Mismatches tolerated among prompts that are not critical.
+    pub mismatches: usize,
+    /// Mismatches tolerated among the critical prompts.
+    pub critical_mismatches: usize,
+    /// Seconds; the largest trimmed median of the generation times.
+    pub median_seconds: f64,
+    /// Times cut from each end before the median.
+    pub trim: usize,
+    /// Does a win also need a source audit that passed?
+    pub require_source_audit: bool,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Thresholds {
+            generation_seconds: 180.0,
+            overtime_tolerance: 0.05,
+            mismatch_margin: 0.05,
+            distance: 0.1,
+            mismatches: 6,
+            critical_mismatches: 1,
+            median_seconds: 90.0,
+            trim: 6,
+            require_source_audit: false,
+        }
+    }
+}

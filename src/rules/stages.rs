@@ -1,0 +1,166 @@
+//! DESIGN section 3: the stage machine on one screen, what is due, and what a round's files show.
+//!
+//! ```text
+//! FINALIZING -> OPEN -> MINER_GENERATION -> DOWNLOADING -> DUELS -> FINALIZING
+//!      \-> FINISHED            (PAUSED from and to any stage, by hand)
+//! ```
+
+use crate::state::ids::{Block, Hotkey};
+use crate::state::schedule::Schedule;
+use crate::state::snapshot::{RoundFiles, Slot};
+use crate::state::stage::{CompetitionState, Stage};
+
+/// Every arrow of the machine but those from and to `paused`.
+const ARROWS: [(Stage, Stage); 7] = [
+    (Stage::Open, Stage::MinerGeneration),
+    // No valid submission: the leader wins at once.
+    (Stage::Open, Stage::Finalizing),
+    (Stage::MinerGeneration, Stage::Downloading),
+    (Stage::Downloading, Stage::Duels),
+    (Stage::Duels, Stage::Finalizing),
+    (Stage::Finalizing, Stage::Open),
+    (Stage::Finalizing, Stage::Finished),
+];
+
+/// Is this change of `state.json` an arrow of the machine? The round goes up by one exactly when
+/// the next one is opened (also by way of a pause), and never else.
+#[must_use]
+pub fn is_arrow(before: &CompetitionState, after: &CompetitionState) -> bool {
+    let (from, to) = (before.stage, after.stage);
+    let same_round = before.current_round == after.current_round;
+    let next_round = before.current_round.next() == after.current_round;
+    match (from, to) {
+        _ if from == to => same_round,
+        (Stage::Finalizing, Stage::Open) => next_round,
+        (Stage::Finalizing, Stage::Paused) | (Stage::Paused, Stage::Open) => same_round || next_round,
+        (Stage::Paused, _) | (_, Stage::Paused) => same_round,
+        _ => same_round && ARROWS.contains(&(from, to)),
+    }
+}
+
+/// Something that can be done about a round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    /// This command is due now.
+    Now {
+        /// The command's name.
+        command: &'static str,
+        /// What it will do.
+        what: String,
+    },
+    /// This command may be run, and does what can be done so far.
+    Possible {
+        /// The command's name.
+        command: &'static str,
+        /// What it will do.
+        what: String,
+    },
+    /// This command is due from this block on.
+    From {
+        /// The command's name.
+        command: &'static str,
+        /// The first block at which it is due.
+        block: Block,
+    },
+    /// Nothing will be due: the competition is over, or held by hand.
+    Never(String),
+}
+
+/// The facts that decide what is due.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// `state.json`
+    pub state: &'a CompetitionState,
+    /// The current round's files.
+    pub files: &'a RoundFiles,
+    /// The chain's block, where known.
+    pub block: Option<Block>,
+}
+
+/// What is due, in the order in which it should be done.
+#[must_use]
+pub fn due(facts: Facts<'_>) -> Vec<Due> {
+    let schedule = facts.files.schedule.get();
+    let at = |block: fn(&Schedule) -> Block| schedule.map(block);
+    let reached = |limit: Option<Block>| Some(facts.block? >= limit?);
+    match facts.state.stage {
+        Stage::Open => {
+            let limit = at(|schedule| schedule.latest_reveal_block);
+            match (reached(limit), limit) {
+                (Some(true), _) => vec![now("reveal-seed", "draw the seed, fix the submissions, choose the prompts")],
+                (_, Some(block)) => vec![
+                    possible("open", "record the submissions revealed so far"),
+                    Due::From { command: "reveal-seed", block },
+                ],
+                (_, None) => vec![Due::Never("the round has no schedule.json".to_owned())],
+            }
+        }
+        Stage::MinerGeneration => {
+            let limit = at(|schedule| schedule.generation_deadline_block);
+            let mut due = vec![
+                possible("builds", "follow the miners' image builds"),
+                possible("baseline", "make the leader's outputs"),
+            ];
+            due.push(match (reached(limit), limit) {
+                (Some(true), _) => now("download", "fetch the miners' files"),
+                (_, Some(block)) => Due::From { command: "download", block },
+                (_, None) => Due::Never("the round has no schedule.json".to_owned()),
+            });
+            due
+        }
+        Stage::Downloading => vec![now("download", "fetch what is still missing")],
+        Stage::Duels => {
+            let open = unanswered(facts.files);
+            let mut due = vec![now("duel", "play the matches that the tournament needs")];
+            if !open.is_empty() {
+                due.push(now("audit", &format!("answer {} audit request(s)", open.len())));
+            }
+            due
+        }
+        Stage::Finalizing => vec![now("finalize", "record the leader and open the next round")],
+        Stage::Finished => vec![Due::Never("the competition is over".to_owned())],
+        Stage::Paused => vec![Due::Never("held by hand; `gen404 resume` goes on".to_owned())],
+    }
+}
+
+fn now(command: &'static str, what: &str) -> Due {
+    Due::Now { command, what: what.to_owned() }
+}
+
+fn possible(command: &'static str, what: &str) -> Due {
+    Due::Possible { command, what: what.to_owned() }
+}
+
+/// The miners on `require_audit.json` whose audit has no verdict yet.
+#[must_use]
+pub fn unanswered(files: &RoundFiles) -> Vec<Hotkey> {
+    use crate::state::generation_audits::AuditOutcome;
+    let audits = files.generation_audits.get();
+    let answered = |hotkey: &Hotkey| {
+        audits.and_then(|audits| audits.get(hotkey)).is_some_and(|audit| audit.outcome != AuditOutcome::Pending)
+    };
+    let requests = files.require_audit.get().into_iter().flatten();
+    requests.map(|request| request.hotkey.clone()).filter(|hotkey| !answered(hotkey)).collect()
+}
+
+/// The stage that a round's files show: where `resume` goes.
+#[must_use]
+pub fn shown_by(files: &RoundFiles) -> Option<Stage> {
+    let there = |player: &super::super::state::snapshot::PlayerFiles| !player.submitted.is_missing();
+    let fetched = files.players.values().filter(|player| there(player)).count();
+    let expected = files.submissions.get().map_or(usize::MAX, |submissions| submissions.len());
+    let played = !files.matrix.is_missing() || !files.require_audit.is_missing();
+    if !files.winner.is_missing() {
+        Some(Stage::Finalizing)
+    } else if played || (fetched > 0 && fetched >= expected) {
+        Some(Stage::Duels)
+    } else if fetched > 0 {
+        Some(Stage::Downloading)
+    } else if !files.seed.is_missing() {
+        Some(Stage::MinerGeneration)
+    } else if matches!(files.schedule, Slot::Ok(_)) {
+        Some(Stage::Open)
+    } else {
+        None
+    }
+}

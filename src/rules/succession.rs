@@ -1,0 +1,122 @@
+//! DESIGN 4.8: the next round's blocks, and who leads it with what weight.
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+
+use crate::state::config::Settings;
+use crate::state::ids::{Block, Player};
+use crate::state::leader::LeaderEntry;
+use crate::state::record::Extra;
+use crate::state::schedule::Schedule;
+use crate::state::winner::Winner;
+
+/// Seconds from one block to the next.
+pub const BLOCK_SECONDS: i64 = 12;
+
+/// A point in time as chain and clock see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The chain's block.
+    pub block: Block,
+    /// The time at that block.
+    pub now: DateTime<Utc>,
+}
+
+impl Moment {
+    /// The block expected at `time` (rounded towards now).
+    #[must_use]
+    pub fn block_at(&self, time: DateTime<Utc>) -> Block {
+        // Whole seconds would do for the block; Python's int(seconds / 12) cuts towards zero as well.
+        let blocks = (time - self.now).num_milliseconds() / (BLOCK_SECONDS * 1000);
+        Block(self.block.0.saturating_add_signed(blocks))
+    }
+
+    /// The time expected at `block`.
+    #[must_use]
+    pub fn time_of(&self, block: Block) -> Option<DateTime<Utc>> {
+        let blocks = i64::try_from(i128::from(block.0) - i128::from(self.block.0)).ok()?;
+        let away = Duration::try_seconds(blocks.checked_mul(BLOCK_SECONDS)?)?;
+        self.now.checked_add_signed(away)
+    }
+}
+
+/// When the next round's seed is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextStart {
+    /// The time.
+    pub at: DateTime<Utc>,
+    /// The block expected then: the round's `latest_reveal_block`.
+    pub block: Block,
+    /// It lies after `last_competition_date`: there is no such round.
+    pub past_end: bool,
+}
+
+/// When the round after the one with this `previous` schedule starts (the first one: `None`).
+/// `None` where the dates leave the calendar.
+#[must_use]
+pub fn next_start(settings: &Settings, previous: Option<&Schedule>, moment: Moment) -> Option<NextStart> {
+    let start_of = |day: NaiveDate| day.and_time(settings.start_time()).and_utc();
+    let day = match previous {
+        Some(schedule) => {
+            let began = moment.time_of(schedule.latest_reveal_block)?.date_naive();
+            began.checked_add_days(chrono::Days::new(u64::from(settings.duration_days())))?
+        }
+        None => moment.now.date_naive(),
+    };
+    let at = after_buffer(start_of(day), moment.now, settings.buffer_hours())?;
+    let at = at.max(start_of(settings.first_evaluation_date));
+    let past_end = at.date_naive() > settings.last_competition_date;
+    Some(NextStart { at, block: moment.block_at(at), past_end })
+}
+
+/// The first time that is `start` or whole days later, and at least `hours` away from `now`.
+#[allow(clippy::cast_possible_truncation, reason = "settings bound the hours to a year")]
+fn after_buffer(start: DateTime<Utc>, now: DateTime<Utc>, hours: f64) -> Option<DateTime<Utc>> {
+    let buffer = Duration::try_milliseconds((hours * 3_600_000.0).ceil() as i64)?;
+    let short = (now.checked_add_signed(buffer)? - start).num_milliseconds().max(0);
+    let day = 86_400_000;
+    let days = short.checked_add(day - 1)? / day;
+    start.checked_add_signed(Duration::try_days(days)?)
+}
+
+/// The blocks of the round that starts then.
+#[must_use]
+pub fn next_schedule(settings: &Settings, previous: Option<&Schedule>, start: &NextStart) -> Schedule {
+    let earliest = previous.map_or(0, |schedule| schedule.latest_reveal_block.0.saturating_add(1));
+    Schedule {
+        earliest_reveal_block: Block(earliest),
+        latest_reveal_block: start.block,
+        generation_deadline_block: deadline(settings, start.block),
+        extra: Extra::default(),
+    }
+}
+
+/// The block by which files must be up, for a round whose seed is drawn after `latest`.
+#[must_use]
+pub fn deadline(settings: &Settings, latest: Block) -> Block {
+    let seconds = u64::from(settings.generation_stage_minutes) * 60;
+    Block(latest.0.saturating_add(seconds / BLOCK_SECONDS.unsigned_abs()))
+}
+
+/// The entry that a finished round adds to `leader.json`, if any: a new leader with weight 1.0, or
+/// the current one again with less weight while that is above the floor.
+#[must_use]
+pub fn transition(settings: &Settings, current: &LeaderEntry, winner: &Winner, from: Block) -> Option<LeaderEntry> {
+    if let Player::Miner(hotkey) = winner.player()
+        && (winner.repo != current.repo || winner.commit != current.commit)
+    {
+        return Some(LeaderEntry {
+            hotkey: hotkey.clone(),
+            repo: winner.repo.clone(),
+            commit: winner.commit.clone(),
+            docker: winner.docker_image.clone(),
+            weight: 1.0,
+            effective_block: from,
+            extra: Extra::default(),
+        });
+    }
+    if current.weight <= settings.weight_floor {
+        return None;
+    }
+    let weight = settings.weight_floor.max(current.weight - settings.weight_decay);
+    Some(LeaderEntry { weight, effective_block: from, ..current.clone() })
+}

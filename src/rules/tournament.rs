@@ -1,0 +1,218 @@
+//! DESIGN 4.5: the tournament, replayed from the margins and audits that are known.
+
+use std::collections::BTreeSet;
+
+use super::Thresholds;
+use super::python_random::PythonRandom;
+use crate::state::generation_audits::{AuditOutcome, GenerationAudits};
+use crate::state::ids::{Hotkey, Player, PromptStem, Seed};
+use crate::state::matrix::Matrix;
+use crate::state::report::{DuelWinner, MatchReport};
+use crate::state::snapshot::RoundFiles;
+use crate::state::source_audit::{SourceAudit, SourceVerdict};
+use crate::state::submissions::Submissions;
+
+/// Who may win and who may not, by the audits so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Rejected by an audit, or disqualified by the reading of the source.
+    pub rejected: BTreeSet<Hotkey>,
+    /// Passed all that a win needs.
+    pub passed: BTreeSet<Hotkey>,
+}
+
+impl Standing {
+    /// The standing that these audits give.
+    #[must_use]
+    pub fn of(audits: Option<&GenerationAudits>, sources: Option<&[SourceAudit]>, limits: &Thresholds) -> Self {
+        let with = |outcome| {
+            let audits = audits.into_iter().flat_map(|audits| audits.iter());
+            audits.filter(move |(_, audit)| audit.outcome == outcome).map(|(hotkey, _)| hotkey.clone())
+        };
+        let read = |verdict| {
+            let sources = sources.into_iter().flatten();
+            sources.filter(move |source| source.verdict == verdict).map(|source| source.hotkey.clone())
+        };
+        let rejected: BTreeSet<_> = with(AuditOutcome::Rejected).chain(read(SourceVerdict::Failed)).collect();
+        let source_passed: BTreeSet<_> = read(SourceVerdict::Passed).collect();
+        let passed = with(AuditOutcome::Passed)
+            .filter(|hotkey| !rejected.contains(hotkey))
+            .filter(|hotkey| !limits.require_source_audit || source_passed.contains(hotkey))
+            .collect();
+        Standing { rejected, passed }
+    }
+}
+
+/// What a replay works on.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// The miners, in order of `revealed_at_block`.
+    pub order: Vec<Hotkey>,
+    /// The margin that a win needs.
+    pub win_margin: f64,
+    /// The margins that are known.
+    pub matrix: Matrix,
+    /// The audits that are known.
+    pub standing: Standing,
+}
+
+impl Field {
+    /// The field of a round; `None` where its submissions cannot be read.
+    #[must_use]
+    pub fn of(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<Field> {
+        let sources = files.source_audit.get().map(Vec::as_slice);
+        Some(Field {
+            order: order(files.submissions.get()?),
+            win_margin,
+            matrix: files.matrix.get().cloned().unwrap_or_default(),
+            standing: Standing::of(files.generation_audits.get(), sources, limits),
+        })
+    }
+}
+
+/// The miners in the order in which they play: by `revealed_at_block`, then as the file has them.
+#[must_use]
+pub fn order(submissions: &Submissions) -> Vec<Hotkey> {
+    let mut miners: Vec<_> = submissions.iter().collect();
+    miners.sort_by_key(|(_, submission)| submission.revealed_at_block);
+    miners.into_iter().map(|(hotkey, _)| hotkey.clone()).collect()
+}
+
+/// A match of the timeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimelineMatch {
+    /// Who held the lead.
+    pub holder: Player,
+    /// Who challenged.
+    pub challenger: Hotkey,
+    /// The margin.
+    pub margin: f64,
+    /// Did the challenger take the lead?
+    pub taken: bool,
+}
+
+/// A miner that has to be audited, because of this match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The miner.
+    pub hotkey: Hotkey,
+    /// Whom it beat to get there.
+    pub beaten: Player,
+}
+
+/// Where a tournament stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Decided.
+    Winner(Player),
+    /// These matches (left, right) are needed before anything else can be said.
+    Matches(Vec<(Player, Player)>),
+    /// The timeline is finished, but these holders' audits are not answered.
+    Audits(Vec<Hotkey>),
+}
+
+/// A tournament replayed as far as it goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// Those who beat `leader` by the margin, in order.
+    pub qualified: Vec<Hotkey>,
+    /// The timeline's matches, in order.
+    pub timeline: Vec<TimelineMatch>,
+    /// Who has to be audited, in the order in which it became known.
+    pub candidates: Vec<Candidate>,
+    /// Where it stands.
+    pub outcome: Outcome,
+}
+
+/// Replays a tournament: qualification, timeline, audits. A rejected miner takes part in nothing,
+/// which is the timeline restarted without it.
+#[must_use]
+pub fn replay(field: &Field) -> Replay {
+    let (qualified, missing) = qualify(field);
+    let mut replay =
+        Replay { qualified, timeline: Vec::new(), candidates: Vec::new(), outcome: Outcome::Winner(Player::Leader) };
+    if !missing.is_empty() {
+        replay.candidates.extend(first_qualified(field));
+        let needed = missing.into_iter().map(|miner| (Player::Leader, Player::Miner(miner)));
+        replay.outcome = Outcome::Matches(needed.collect());
+        return replay;
+    }
+    let mut holder = Player::Leader;
+    for challenger in &replay.qualified {
+        let right = Player::Miner(challenger.clone());
+        let Some(margin) = field.matrix.margin(&holder, &right) else {
+            replay.outcome = Outcome::Matches(vec![(holder, right)]);
+            return replay;
+        };
+        let taken = margin >= field.win_margin;
+        let step = TimelineMatch { holder: holder.clone(), challenger: challenger.clone(), margin, taken };
+        replay.timeline.push(step);
+        if taken {
+            replay.candidates.push(Candidate { hotkey: challenger.clone(), beaten: holder });
+            holder = right;
+        }
+    }
+    let holders = replay.candidates.iter().map(|candidate| &candidate.hotkey);
+    let open: Vec<_> = holders.filter(|hotkey| !field.standing.passed.contains(*hotkey)).cloned().collect();
+    replay.outcome = if open.is_empty() { Outcome::Winner(holder) } else { Outcome::Audits(open) };
+    replay
+}
+
+/// The qualified so far, and those whose match against `leader` is missing.
+fn qualify(field: &Field) -> (Vec<Hotkey>, Vec<Hotkey>) {
+    let (mut qualified, mut missing) = (Vec::new(), Vec::new());
+    for miner in field.order.iter().filter(|miner| !field.standing.rejected.contains(*miner)) {
+        match field.matrix.margin(&Player::Leader, &Player::Miner(miner.clone())) {
+            Some(margin) if margin >= field.win_margin => qualified.push(miner.clone()),
+            Some(_) => {}
+            None => missing.push(miner.clone()),
+        }
+    }
+    (qualified, missing)
+}
+
+/// The first qualified miner, where everybody before it is known not to be.
+fn first_qualified(field: &Field) -> Option<Candidate> {
+    for miner in field.order.iter().filter(|miner| !field.standing.rejected.contains(*miner)) {
+        let margin = field.matrix.margin(&Player::Leader, &Player::Miner(miner.clone()))?;
+        if margin >= field.win_margin {
+            return Some(Candidate { hotkey: miner.clone(), beaten: Player::Leader });
+        }
+    }
+    None
+}
+
+/// The matches among the qualified that are not known yet, in order: each against all later ones.
+/// They are played while audits are awaited, so that a restart waits for nothing.
+#[must_use]
+pub fn exploratory(field: &Field, qualified: &[Hotkey]) -> Vec<(Player, Player)> {
+    let mut missing = Vec::new();
+    for (at, left) in qualified.iter().enumerate() {
+        for right in qualified.iter().skip(at + 1) {
+            let pair = (Player::Miner(left.clone()), Player::Miner(right.clone()));
+            if field.matrix.margin(&pair.0, &pair.1).is_none() {
+                missing.push(pair);
+            }
+        }
+    }
+    missing
+}
+
+/// The critical prompts of an audit that rests on this match: none when the margin is so large that
+/// the tolerated mismatches cannot turn it; else all prompts that right won, or a draw of
+/// max(1, ceil(duels x `win_margin`)) of them where there are more.
+#[must_use]
+pub fn critical_prompts(report: &MatchReport, win_margin: f64, seed: Seed, limits: &Thresholds) -> Vec<PromptStem> {
+    if report.margin >= win_margin + limits.mismatch_margin {
+        return Vec::new();
+    }
+    let won = report.duels.iter().filter(|duel| duel.winner == DuelWinner::Right);
+    let won: Vec<_> = won.map(|duel| duel.name.clone()).collect();
+    PythonRandom::new(u64::from(seed.0)).sample(&won, critical_count(report.duels.len(), win_margin))
+}
+
+/// max(1, ceil(duels x `win_margin`)).
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "small counts")]
+fn critical_count(duels: usize, win_margin: f64) -> usize {
+    ((duels as f64 * win_margin).ceil().max(1.0)) as usize
+}

@@ -1,0 +1,283 @@
+//! A whole competition in memory, as it stands in a folder or in a commit.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use super::file::{Content, FileKind, Layout, PlayerFile, RoundFile};
+use super::ids::{Player, RoundNumber};
+use super::record::ParseError;
+use super::*;
+use crate::error::Result;
+
+/// Where files are read from: a folder, or the tree of a commit.
+pub trait Source: Sync {
+    /// The paths of all files, from the competition's folder, with `/`, sorted.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    fn list(&self) -> Result<Vec<String>>;
+
+    /// The bytes of one file; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// The source cannot be read, or the path is no plain file.
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// A file that may be missing, or there but broken.
+#[derive(Debug, Clone, Default)]
+pub enum Slot<T> {
+    /// Not there.
+    #[default]
+    Missing,
+    /// There, but it does not parse: a [`Problem`] says why.
+    Broken,
+    /// There.
+    Ok(T),
+}
+
+impl<T> Slot<T> {
+    /// The contents, where they could be read.
+    pub fn get(&self) -> Option<&T> {
+        match self {
+            Slot::Ok(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Is there no such file?
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Slot::Missing)
+    }
+}
+
+/// Something wrong with a file as a file.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The file's path from the competition's folder.
+    pub path: String,
+    /// The round whose folder it lies in.
+    pub round: Option<RoundNumber>,
+    /// What is wrong.
+    pub what: Trouble,
+}
+
+/// What can be wrong with a file as a file.
+#[derive(Debug, Clone)]
+pub enum Trouble {
+    /// It does not parse.
+    Parse(ParseError),
+    /// It cannot be read (a link, a folder in its place, no permission).
+    Unreadable(String),
+    /// Writing it again gives other bytes; `by_hand` files may have a layout of their own.
+    Layout {
+        /// How the bytes differ.
+        layout: Layout,
+        /// A file that people write.
+        by_hand: bool,
+    },
+    /// It lies in a round's folder, but is no file of a round.
+    Stray(String),
+}
+
+/// What a player's folder holds.
+#[derive(Debug, Clone, Default)]
+pub struct PlayerFiles {
+    /// `submitted.json`
+    pub submitted: Slot<outputs::Outputs>,
+    /// `generated.json`
+    pub generated: Slot<outputs::Outputs>,
+    /// `pod_stats.json`
+    pub pod_stats: Slot<pod_stats::PodStats>,
+    /// `SHA256SUMS`
+    pub sums: Slot<sums::Sums>,
+    /// `duels_*.json` by file name
+    pub reports: BTreeMap<String, Slot<report::MatchReport>>,
+}
+
+impl PlayerFiles {
+    /// The report of the match against `left`, with its file name: found by the left inside.
+    #[must_use]
+    pub fn report_against(&self, left: &Player) -> Option<(&str, &report::MatchReport)> {
+        let readable = self.reports.iter().filter_map(|(name, slot)| Some((name.as_str(), slot.get()?)));
+        readable.into_iter().find(|(_, report)| report.left == *left)
+    }
+}
+
+/// What a round's folder holds.
+#[derive(Debug, Clone, Default)]
+pub struct RoundFiles {
+    /// `schedule.json`
+    pub schedule: Slot<schedule::Schedule>,
+    /// `submissions.json`
+    pub submissions: Slot<submissions::Submissions>,
+    /// `seed.json`
+    pub seed: Slot<seed::SeedFile>,
+    /// `prompts.txt`
+    pub prompts: Slot<prompts::PromptList>,
+    /// `builds.json`
+    pub builds: Slot<builds::Builds>,
+    /// `matches_matrix.csv`
+    pub matrix: Slot<matrix::Matrix>,
+    /// `require_audit.json`
+    pub require_audit: Slot<require_audit::AuditRequests>,
+    /// `generation_audits.json`
+    pub generation_audits: Slot<generation_audits::GenerationAudits>,
+    /// `source_audit.json`
+    pub source_audit: Slot<source_audit::SourceAudits>,
+    /// `winner.json`
+    pub winner: Slot<winner::Winner>,
+    /// The players' folders.
+    pub players: BTreeMap<Player, PlayerFiles>,
+}
+
+impl RoundFiles {
+    /// The match report of right against left, with its path.
+    #[must_use]
+    pub fn report(&self, round: RoundNumber, left: &Player, right: &Player) -> Option<(String, &report::MatchReport)> {
+        let (name, report) = self.players.get(right)?.report_against(left)?;
+        Some((format!("rounds/{round}/{right}/{name}"), report))
+    }
+}
+
+/// A whole competition.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// `config.json`
+    pub config: Slot<config::ConfigFile>,
+    /// `state.json`
+    pub state: Slot<stage::CompetitionState>,
+    /// `leader.json`
+    pub leaders: Slot<leader::Leaders>,
+    /// `prompts.txt`: the pool
+    pub pool: Slot<prompts::PromptList>,
+    /// The rounds' folders.
+    pub rounds: BTreeMap<RoundNumber, RoundFiles>,
+    /// What is wrong with files as files, by path.
+    pub problems: Vec<Problem>,
+    /// How many files were read.
+    pub files: usize,
+}
+
+impl Snapshot {
+    /// Reads every file of the competition that `wanted` lets through.
+    ///
+    /// # Errors
+    /// The source cannot be listed. What is wrong with single files is in [`Snapshot::problems`].
+    pub fn load_some(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool) -> Result<Snapshot> {
+        let mut snapshot = Snapshot::default();
+        let mut kinds = Vec::new();
+        for path in source.list()? {
+            match FileKind::of_path(&path) {
+                Some(kind) if wanted(&kind) => kinds.push(kind),
+                Some(_) => {}
+                None => snapshot.problems.extend(stray(&path)),
+            }
+        }
+        let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, kind)).collect();
+        snapshot.files = loaded.len();
+        for (kind, loaded) in kinds.into_iter().zip(loaded) {
+            snapshot.take(&kind, loaded);
+        }
+        snapshot.problems.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(snapshot)
+    }
+
+    /// Reads every file of the competition.
+    ///
+    /// # Errors
+    /// The source cannot be listed.
+    pub fn load(source: &dyn Source) -> Result<Snapshot> {
+        Snapshot::load_some(source, |_| true)
+    }
+
+    /// The round that `state.json` names.
+    #[must_use]
+    pub fn current(&self) -> Option<(RoundNumber, &RoundFiles)> {
+        let number = self.state.get()?.current_round;
+        self.rounds.get(&number).map(|files| (number, files))
+    }
+
+    fn take(&mut self, kind: &FileKind, loaded: std::result::Result<(Content, Layout), Trouble>) {
+        let mut trouble = |what| self.problems.push(Problem { path: kind.path(), round: kind.round(), what });
+        match loaded {
+            Ok((content, layout)) => {
+                let by_hand = kind.by_hand();
+                if layout != Layout::Exact && !(by_hand && layout == Layout::FinalNewline) {
+                    trouble(Trouble::Layout { layout, by_hand });
+                }
+                self.place(kind, Some(content));
+            }
+            Err(what) => {
+                trouble(what);
+                self.place(kind, None);
+            }
+        }
+    }
+
+    /// Puts a file's contents where they belong; `None` marks the place as broken.
+    fn place(&mut self, kind: &FileKind, content: Option<Content>) {
+        macro_rules! put {
+            ($slot:expr, $Variant:ident) => {
+                $slot = match content {
+                    Some(Content::$Variant(value)) => Slot::Ok(value),
+                    _ => Slot::Broken,
+                }
+            };
+        }
+        match kind {
+            FileKind::Config => put!(self.config, Config),
+            FileKind::State => put!(self.state, State),
+            FileKind::Leader => put!(self.leaders, Leader),
+            FileKind::Pool => put!(self.pool, Prompts),
+            FileKind::Round(round, file) => {
+                let files = self.rounds.entry(*round).or_default();
+                match file {
+                    RoundFile::Schedule => put!(files.schedule, Schedule),
+                    RoundFile::Submissions => put!(files.submissions, Submissions),
+                    RoundFile::Seed => put!(files.seed, Seed),
+                    RoundFile::Prompts => put!(files.prompts, Prompts),
+                    RoundFile::Builds => put!(files.builds, Builds),
+                    RoundFile::Matrix => put!(files.matrix, Matrix),
+                    RoundFile::RequireAudit => put!(files.require_audit, RequireAudit),
+                    RoundFile::GenerationAudits => put!(files.generation_audits, GenerationAudits),
+                    RoundFile::SourceAudit => put!(files.source_audit, SourceAudit),
+                    RoundFile::Winner => put!(files.winner, Winner),
+                }
+            }
+            FileKind::Player(round, player, file) => {
+                let files = self.rounds.entry(*round).or_default().players.entry(player.clone()).or_default();
+                match file {
+                    PlayerFile::Submitted => put!(files.submitted, Outputs),
+                    PlayerFile::Generated => put!(files.generated, Outputs),
+                    PlayerFile::PodStats => put!(files.pod_stats, PodStats),
+                    PlayerFile::Sums => put!(files.sums, Sums),
+                    PlayerFile::Report(name) => put!(*files.reports.entry(name.clone()).or_default(), Report),
+                }
+            }
+        }
+    }
+}
+
+fn load(source: &dyn Source, kind: &FileKind) -> std::result::Result<(Content, Layout), Trouble> {
+    let bytes = source.read(&kind.path()).map_err(|e| Trouble::Unreadable(e.to_string()))?;
+    let bytes = bytes.ok_or_else(|| Trouble::Unreadable("it vanished while being read".to_owned()))?;
+    Content::parse(kind, &bytes).map_err(Trouble::Parse)
+}
+
+/// Files in `rounds/` that are no file of a round: most likely a hotkey or a name gone wrong.
+fn stray(path: &str) -> Option<Problem> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };
+    let number = round.parse::<RoundNumber>();
+    let what = match (&number, rest) {
+        (Err(wrong), _) => wrong.to_string(),
+        (Ok(_), [player, _]) => match player.parse::<Player>() {
+            Err(wrong) => wrong.to_string(),
+            Ok(_) => "no file that a player's folder holds".to_owned(),
+        },
+        _ => "no file that a round's folder holds".to_owned(),
+    };
+    Some(Problem { path: path.to_owned(), round: number.ok(), what: Trouble::Stray(what) })
+}
