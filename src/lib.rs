@@ -2,5 +2,6 @@
 #![doc = ""]
 
 pub mod error;
+pub mod rules;
 pub mod state;
 pub mod ui;

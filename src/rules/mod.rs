@@ -1,0 +1,4 @@
+//! First floor: the rules of a competition (DESIGN section 4). Pure: facts in, a plan or findings
+//! out; no disk, network, clock or randomness.
+
+pub mod url;
