@@ -5,3 +5,4 @@ pub mod error;
 pub mod rules;
 pub mod state;
 pub mod ui;
+pub mod world;

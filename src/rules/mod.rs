@@ -1,4 +1,6 @@
 //! First floor: the rules of a competition (DESIGN section 4). Pure: facts in, a plan or findings
 //! out; no disk, network, clock or randomness.
 
+pub mod hex;
+pub mod seed;
 pub mod url;
