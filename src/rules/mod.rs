@@ -2,5 +2,7 @@
 //! out; no disk, network, clock or randomness.
 
 pub mod hex;
+pub mod payload;
 pub mod seed;
+pub mod submissions;
 pub mod url;

@@ -2,25 +2,12 @@
 //!
 //! [`file`] reads a JSON file: sandboxes, reproductions and tests.
 
-use std::collections::BTreeMap;
-
 use crate::error::Result;
 use crate::rules::seed::{BlockHash, Pulse};
-use crate::state::ids::{Block, Hotkey};
+pub use crate::rules::submissions::{Reveal, Reveals};
+use crate::state::ids::Block;
 
 pub mod file;
-
-/// One revealed commitment of a hotkey.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reveal {
-    /// The block in which it was revealed.
-    pub block: Block,
-    /// The bytes as stored on chain: text that an SDK wrote carries a length before it.
-    pub raw: Vec<u8>,
-}
-
-/// What each hotkey revealed, in the order of the chain.
-pub type Reveals = BTreeMap<Hotkey, Vec<Reveal>>;
 
 /// A chain that revealed commitments are read from.
 ///
