@@ -2,5 +2,7 @@
 #![doc = ""]
 
 pub mod error;
+pub mod rules;
 pub mod state;
 pub mod ui;
+pub mod world;

@@ -26,9 +26,7 @@ pub struct Verdict {
 #[must_use]
 pub fn mismatched(regenerated: Option<&Output>, limits: &Thresholds) -> bool {
     regenerated.is_none_or(|output| {
-        !output.is_complete()
-            || output.generation_time > limits.generation_seconds
-            || output.distance > limits.distance
+        !output.is_complete() || output.generation_time > limits.generation_seconds || output.distance > limits.distance
     })
 }
 
@@ -70,10 +68,7 @@ fn reasons(verdict: &Verdict, limits: &Thresholds) -> Vec<String> {
         reasons.push(format!("Trimmed median generation time ({median:.2}s) exceeds limit ({limit:.2}s)"));
     }
     if verdict.failed > limits.mismatches {
-        reasons.push(format!(
-            "Non-critical mismatches ({}) exceed tolerance ({})",
-            verdict.failed, limits.mismatches
-        ));
+        reasons.push(format!("Non-critical mismatches ({}) exceed tolerance ({})", verdict.failed, limits.mismatches));
     }
     if verdict.failed_critical > limits.critical_mismatches {
         reasons.push(format!(

@@ -7,13 +7,31 @@
 pub mod audit;
 pub mod checks;
 pub mod duel;
+pub mod hex;
+pub mod payload;
 pub mod prompts;
 pub mod python_random;
+pub mod seed;
 pub mod stages;
+pub mod submissions;
 pub mod succession;
 pub mod tournament;
+pub mod url;
 
 use serde::Deserialize;
+
+use crate::state::store::FileWrite;
+
+/// What a command will do to the files: returned by a rule, applied in one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The files to write; `state.json` is written last whatever its place here.
+    pub writes: Vec<FileWrite>,
+    /// The message of the commit that records them.
+    pub message: String,
+    /// What happens, for the reader.
+    pub says: Vec<String>,
+}
 
 /// The limits of the rules: the defaults of `[rules]` in `gen404.toml` (DESIGN 4.4 to 4.6).
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -5,10 +5,13 @@
 //!      \-> FINISHED            (PAUSED from and to any stage, by hand)
 //! ```
 
+use super::Plan;
+use crate::state::file::FileKind;
 use crate::state::ids::{Block, Hotkey};
 use crate::state::schedule::Schedule;
 use crate::state::snapshot::{RoundFiles, Slot};
 use crate::state::stage::{CompetitionState, Stage};
+use crate::state::store::FileWrite;
 
 /// Every arrow of the machine but those from and to `paused`.
 const ARROWS: [(Stage, Stage); 7] = [
@@ -146,7 +149,7 @@ pub fn unanswered(files: &RoundFiles) -> Vec<Hotkey> {
 /// The stage that a round's files show: where `resume` goes.
 #[must_use]
 pub fn shown_by(files: &RoundFiles) -> Option<Stage> {
-    let there = |player: &super::super::state::snapshot::PlayerFiles| !player.submitted.is_missing();
+    let there = |player: &crate::state::snapshot::PlayerFiles| !player.submitted.is_missing();
     let fetched = files.players.values().filter(|player| there(player)).count();
     let expected = files.submissions.get().map_or(usize::MAX, |submissions| submissions.len());
     let played = !files.matrix.is_missing() || !files.require_audit.is_missing();
@@ -162,5 +165,84 @@ pub fn shown_by(files: &RoundFiles) -> Option<Stage> {
         Some(Stage::Open)
     } else {
         None
+    }
+}
+
+/// Holds the competition.
+///
+/// # Errors
+/// It is held or over already.
+pub fn pause(state: &CompetitionState) -> Result<Plan, String> {
+    match state.stage {
+        Stage::Paused => Err("the competition is paused already".to_owned()),
+        Stage::Finished => Err("the competition is over".to_owned()),
+        stage => Ok(moved(state, Stage::Paused, format!("round {} is held in {stage}", state.current_round))),
+    }
+}
+
+/// Goes on where the round's files show that it was held, or where the operator says.
+///
+/// # Errors
+/// It is not held, or the files show no stage.
+pub fn resume(state: &CompetitionState, files: &RoundFiles, to: Option<Stage>) -> Result<Plan, String> {
+    if state.stage != Stage::Paused {
+        return Err(format!("the competition is not paused: its stage is {}", state.stage));
+    }
+    let shown = to.filter(|stage| *stage != Stage::Paused).or_else(|| shown_by(files));
+    let stage = shown.ok_or("the round's files show no stage: name it with --stage")?;
+    Ok(moved(state, stage, format!("round {} goes on in {stage}", state.current_round)))
+}
+
+fn moved(state: &CompetitionState, stage: Stage, says: String) -> Plan {
+    let (round, state) = (state.current_round, state.moved(stage, None));
+    Plan {
+        writes: vec![FileWrite::new(FileKind::State, &state)],
+        message: format!("Update state ({stage}) for round {round}"),
+        says: vec![says],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::ids::RoundNumber;
+
+    #[test]
+    fn the_machine_has_just_the_arrows_of_its_drawing() {
+        let state = |round, stage| CompetitionState::new(RoundNumber(round), stage, None);
+        let mut arrows = Vec::new();
+        for from in Stage::ALL {
+            for to in Stage::ALL.into_iter().filter(|to| *to != from) {
+                for (round, mark) in [(4, ""), (5, "+1"), (3, "-1"), (6, "+2")] {
+                    if is_arrow(&state(4, from), &state(round, to)) {
+                        arrows.push(format!("{from} {to}{mark}"));
+                    }
+                }
+            }
+        }
+        let expected = [
+            "open miner_generation",
+            "open finalizing",
+            "open paused",
+            "miner_generation downloading",
+            "miner_generation paused",
+            "downloading duels",
+            "downloading paused",
+            "duels finalizing",
+            "duels paused",
+            "finalizing open+1",
+            "finalizing finished",
+            "finalizing paused",
+            "finalizing paused+1",
+            "finished paused",
+            "paused open",
+            "paused open+1",
+            "paused miner_generation",
+            "paused downloading",
+            "paused duels",
+            "paused finalizing",
+            "paused finished",
+        ];
+        assert_eq!(arrows, expected);
     }
 }

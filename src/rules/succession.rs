@@ -2,11 +2,15 @@
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
+use super::Plan;
 use crate::state::config::Settings;
+use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::{Block, Player};
-use crate::state::leader::LeaderEntry;
+use crate::state::leader::{LeaderEntry, Leaders, leader_at};
 use crate::state::record::Extra;
 use crate::state::schedule::Schedule;
+use crate::state::stage::{CompetitionState, Stage};
+use crate::state::store::FileWrite;
 use crate::state::winner::Winner;
 
 /// Seconds from one block to the next.
@@ -119,4 +123,69 @@ pub fn transition(settings: &Settings, current: &LeaderEntry, winner: &Winner, f
     }
     let weight = settings.weight_floor.max(current.weight - settings.weight_decay);
     Some(LeaderEntry { weight, effective_block: from, ..current.clone() })
+}
+
+/// What a finalization goes by.
+#[derive(Debug, Clone)]
+pub struct Finished<'a> {
+    /// `config.json`
+    pub settings: &'a Settings,
+    /// `state.json`, in the stage finalizing.
+    pub state: &'a CompetitionState,
+    /// The finished round's `schedule.json`, where there is one.
+    pub schedule: Option<&'a Schedule>,
+    /// `leader.json`
+    pub leaders: &'a Leaders,
+    /// The finished round's `winner.json`.
+    pub winner: &'a Winner,
+}
+
+/// Closes a round: the leader's entry, and the next round's schedule or the end.
+///
+/// # Errors
+/// Nobody leads, or the dates leave the calendar.
+pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, String> {
+    let Finished { settings, state, schedule, leaders, winner } = finished;
+    let start = next_start(settings, *schedule, moment).ok_or("the next round's date leaves the calendar")?;
+    let mut leaders = before_finalizing(settings, leaders, *schedule, winner);
+    let current = leaders.last().ok_or("leader.json is empty: somebody has to lead")?;
+    let added = transition(settings, current, winner, start.block);
+
+    let (round, stage) = match start.past_end {
+        true => (state.current_round, Stage::Finished),
+        false => (state.current_round.next(), Stage::Open),
+    };
+    let (mut writes, mut parts, mut says) = (Vec::new(), vec![format!("state ({stage})")], Vec::new());
+    if start.past_end {
+        says.push(format!("the competition is over: {} is past its last day", start.at.date_naive()));
+    } else {
+        let schedule = next_schedule(settings, *schedule, &start);
+        says.push(format!("round {round} is open until block {}, about {}", start.block, start.at.format("%F %R UTC")));
+        writes.push(FileWrite::new(FileKind::Round(round, RoundFile::Schedule), &schedule));
+        parts.push("schedule".to_owned());
+    }
+    if let Some(entry) = added {
+        says.push(format!("{} leads with weight {} from block {}", entry.hotkey, entry.weight, entry.effective_block));
+        leaders.push(entry);
+        writes.push(FileWrite::new(FileKind::Leader, &leaders));
+        parts.push("leader".to_owned());
+    } else {
+        says.push(format!("{} leads on with weight {}", current.hotkey, current.weight));
+    }
+    let state = CompetitionState { current_round: round, ..state.moved(stage, (!start.past_end).then_some(start.at)) };
+    writes.push(FileWrite::new(FileKind::State, &state));
+    Ok(Plan { writes, message: format!("Update {} for round {round}", parts.join(", ")), says })
+}
+
+/// The leaders without an entry that a finalization added before it was cut short: one more than
+/// led in the finished round, and just what that finalization adds.
+fn before_finalizing(settings: &Settings, leaders: &Leaders, schedule: Option<&Schedule>, winner: &Winner) -> Leaders {
+    let mut leaders = leaders.clone();
+    if let (Some(schedule), [.., current, last]) = (schedule, leaders.as_slice())
+        && leader_at(&leaders, schedule.latest_reveal_block) == Some(current)
+        && transition(settings, current, winner, last.effective_block).as_ref() == Some(last)
+    {
+        leaders.pop();
+    }
+    leaders
 }

@@ -21,7 +21,14 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
     });
 }
 
-fn one(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, submissions: &Submissions, hotkey: &Hotkey, build: &Build) {
+fn one(
+    claim: &mut Claim,
+    facts: &Facts<'_>,
+    round: RoundNumber,
+    submissions: &Submissions,
+    hotkey: &Hotkey,
+    build: &Build,
+) {
     let Some(submission) = submissions.get(hotkey) else {
         return claim.fail(format!("{hotkey}: has a build, but did not submit"));
     };

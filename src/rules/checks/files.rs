@@ -85,7 +85,10 @@ fn round_files(facts: &Facts<'_>, round: RoundNumber, sink: &mut Sink) {
         }
         let stage = if round < state.current_round { Stage::Finalizing } else { state.stage };
         for missing in missing(files, stage) {
-            claim.fail(format!("{missing} is missing ({})", if facts.is_over(round) { "the round is over" } else { stage.as_str() }));
+            claim.fail(format!(
+                "{missing} is missing ({})",
+                if facts.is_over(round) { "the round is over" } else { stage.as_str() }
+            ));
         }
     });
 }
@@ -93,9 +96,11 @@ fn round_files(facts: &Facts<'_>, round: RoundNumber, sink: &mut Sink) {
 /// The files that a round has to have once it is in this stage.
 fn missing(files: &RoundFiles, stage: Stage) -> Vec<String> {
     let reached = |at: Stage| {
-        let rank = |stage| [Stage::Open, Stage::MinerGeneration, Stage::Downloading, Stage::Duels, Stage::Finalizing]
-            .iter()
-            .position(|known| *known == stage);
+        let rank = |stage| {
+            [Stage::Open, Stage::MinerGeneration, Stage::Downloading, Stage::Duels, Stage::Finalizing]
+                .iter()
+                .position(|known| *known == stage)
+        };
         match stage {
             Stage::Finished => true,
             Stage::Paused => at == Stage::Open,

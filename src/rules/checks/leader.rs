@@ -38,7 +38,10 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
     }
     for entry in entries {
         sink.claim("leader.transition", None, "leader.json", |claim| {
-            claim.fail(format!("the entry of {} at block {} follows from no round", entry.hotkey, entry.effective_block));
+            claim.fail(format!(
+                "the entry of {} at block {} follows from no round",
+                entry.hotkey, entry.effective_block
+            ));
         });
     }
 }

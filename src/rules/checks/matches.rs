@@ -57,7 +57,11 @@ fn check_urls(claim: &mut Claim, files: &RoundFiles, folder: &Player, name: &str
     }
     for (duel, prompt) in report.duels.iter().zip(&expected) {
         if duel.name != *prompt.stem() {
-            return claim.fail(format!("{} stands where {} belongs: duels are sorted by name", duel.name, prompt.stem()));
+            return claim.fail(format!(
+                "{} stands where {} belongs: duels are sorted by name",
+                duel.name,
+                prompt.stem()
+            ));
         }
         claim.same(&format!("{}: prompt", duel.name), &duel.prompt.as_str(), &prompt.url());
     }
@@ -132,7 +136,10 @@ fn check_matrix(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink:
         if facts.is_over(round) {
             for report in files.players.values().flat_map(|own| own.reports.values()).filter_map(|slot| slot.get()) {
                 if matrix.margin(&report.left, &report.right).is_none() {
-                    claim.fail(format!("{} against {}: a report (margin {}) without a row", report.left, report.right, report.margin));
+                    claim.fail(format!(
+                        "{} against {}: a report (margin {}) without a row",
+                        report.left, report.right, report.margin
+                    ));
                 }
             }
         }
@@ -156,7 +163,8 @@ fn row(claim: &mut Claim, round: RoundNumber, files: &RoundFiles, left: &Player,
 /// A match between two miners is played only if both qualified, and the earlier one defends.
 fn asked_for(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, left: &Player, right: &Player) {
     let (Player::Miner(left), Player::Miner(right)) = (left, right) else { return };
-    let (Some(matrix), Some(settings), Some(submissions)) = (files.matrix.get(), facts.settings(), files.submissions.get())
+    let (Some(matrix), Some(settings), Some(submissions)) =
+        (files.matrix.get(), facts.settings(), files.submissions.get())
     else {
         return;
     };

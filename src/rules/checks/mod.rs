@@ -12,6 +12,7 @@ mod matches;
 mod outputs;
 mod prompts;
 mod schedule;
+mod seed;
 mod submissions;
 mod winner;
 
@@ -154,6 +155,13 @@ impl Sink {
         self.findings.extend(objections.into_iter().map(finding));
     }
 
+    /// Lets a claim about `subject` pass if no finding of this id speaks against it.
+    fn claim_unless_objected(&mut self, id: &'static str, subject: &str) {
+        if !self.findings.iter().any(|finding| finding.id == id) {
+            self.claim(id, None, subject, |_| ());
+        }
+    }
+
     /// The findings, in the order of the claims in [`IDS`], then by round, as they were made.
     #[must_use]
     pub fn finish(mut self) -> Vec<Finding> {
@@ -232,6 +240,7 @@ pub fn run(facts: &Facts<'_>) -> Sink {
     for (round, files) in &facts.snapshot.rounds {
         schedule::check(facts, *round, files, &mut sink);
         submissions::check(facts, *round, files, &mut sink);
+        seed::check(facts, *round, files, &mut sink);
         prompts::check(facts, *round, files, &mut sink);
         builds::check(facts, *round, files, &mut sink);
         outputs::check(facts, *round, files, &mut sink);

@@ -1,4 +1,4 @@
-//! `seed.derived`, `prompts.carryover`, `prompts.new`, `prompts.count`.
+//! `prompts.carryover`, `prompts.new`, `prompts.count`.
 
 use std::collections::HashSet;
 
@@ -51,7 +51,9 @@ fn fresh(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &Round
             return claim.skip(format!("there is no pool (prompts.txt) in {commit}, which wrote the seed"));
         }
         _ => match facts.snapshot.pool.get() {
-            Some(pool) => return without_history(claim, select(settings, seed.seed, previous, &pool.0).fresh, prompts),
+            Some(pool) => {
+                return without_history(claim, &select(settings, seed.seed, previous, &pool.0).fresh, prompts);
+            }
             None => return claim.skip("there is no pool (prompts.txt)"),
         },
     };
@@ -61,9 +63,9 @@ fn fresh(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &Round
 }
 
 /// Without history the pool may have changed since: a difference is odd, not wrong.
-fn without_history(claim: &mut Claim, expected: Vec<Prompt>, prompts: &PromptList) {
+fn without_history(claim: &mut Claim, expected: &[Prompt], prompts: &PromptList) {
     let at = prompts.0.len().saturating_sub(expected.len());
-    if prompts.0.get(at..) != Some(&expected[..]) {
+    if prompts.0.get(at..) != Some(expected) {
         claim.warn("they are not what the pool of today gives; without history the pool of then is unknown");
     }
 }

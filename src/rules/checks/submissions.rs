@@ -23,7 +23,14 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
     });
 }
 
-fn one(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, hotkey: &Hotkey, submission: &Submission) {
+fn one(
+    claim: &mut Claim,
+    facts: &Facts<'_>,
+    round: RoundNumber,
+    files: &RoundFiles,
+    hotkey: &Hotkey,
+    submission: &Submission,
+) {
     let block = submission.revealed_at_block;
     if let Some(schedule) = files.schedule.get() {
         let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
@@ -49,6 +56,11 @@ fn shared(claim: &mut Claim, submissions: &Submissions) {
     }
     for ((repo, commit), miners) in by_program.iter().filter(|(_, miners)| miners.len() > 1) {
         let names: Vec<_> = miners.iter().map(|hotkey| hotkey.short()).collect();
-        claim.warn(format!("{repo} at {} was submitted by {} hotkeys: {}", commit.short(), names.len(), names.join(", ")));
+        claim.warn(format!(
+            "{repo} at {} was submitted by {} hotkeys: {}",
+            commit.short(),
+            names.len(),
+            names.join(", ")
+        ));
     }
 }

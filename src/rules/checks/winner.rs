@@ -2,7 +2,7 @@
 
 use super::{Claim, Facts, Sink};
 use crate::rules::tournament::{Field, Outcome, replay};
-use crate::state::ids::{Player, RoundNumber};
+use crate::state::ids::{Hotkey, Player, RoundNumber};
 use crate::state::leader::leader_at;
 use crate::state::snapshot::RoundFiles;
 use crate::state::winner::Winner;
@@ -21,11 +21,19 @@ fn check_replay(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, winner
         Outcome::Winner(expected) => claim.same("the winner", &winner.player().as_str(), &expected.as_str()),
         Outcome::Matches(missing) => {
             let names: Vec<_> = missing.iter().map(|(left, right)| format!("{left} against {right}")).collect();
-            claim.fail(format!("the winner is {}, but these matches are missing: {}", winner.player(), names.join(", ")));
+            claim.fail(format!(
+                "the winner is {}, but these matches are missing: {}",
+                winner.player(),
+                names.join(", ")
+            ));
         }
         Outcome::Audits(open) => {
-            let names: Vec<_> = open.iter().map(|hotkey| hotkey.as_str()).collect();
-            claim.fail(format!("the winner is {}, but these have not passed their audit: {}", winner.player(), names.join(", ")));
+            let names: Vec<_> = open.iter().map(Hotkey::as_str).collect();
+            claim.fail(format!(
+                "the winner is {}, but these have not passed their audit: {}",
+                winner.player(),
+                names.join(", ")
+            ));
         }
     }
 }

@@ -1,0 +1,86 @@
+//! The bytes of a revealed commitment as the text that a miner wrote.
+//!
+//! An SDK writes the text with its SCALE length before it; other writers store plain text. The chain
+//! does not tell which, so one of two rules has to.
+
+use parity_scale_codec::{Compact, Decode as _};
+
+/// Which rule turns stored bytes into text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compat {
+    /// The length is taken off where the bytes are exactly one SCALE byte vector; the text must be
+    /// UTF-8. Text without a length, and JSON foremost, is read as it stands.
+    #[default]
+    Strict,
+    /// As the deployed validator (bittensor SDK 10): 1, 2 or 4 bytes are dropped by the first
+    /// byte's lowest bits, without a look at the length, and so is whatever is not UTF-8.
+    Sdk10,
+}
+
+/// The text of a commitment's bytes.
+///
+/// # Errors
+/// Why the bytes are no text under this rule.
+pub fn text(raw: &[u8], compat: Compat) -> Result<String, String> {
+    match compat {
+        Compat::Strict => {
+            let payload = strip_length(raw);
+            String::from_utf8(payload.to_vec())
+                .map_err(|e| format!("not UTF-8 from byte {}", e.utf8_error().valid_up_to()))
+        }
+        Compat::Sdk10 => {
+            let first = raw.first().ok_or("no bytes")?;
+            let dropped = match first & 0b11 {
+                0 => 1,
+                1 => 2,
+                _ => 4,
+            };
+            let rest = raw.get(dropped..).unwrap_or_default();
+            Ok(rest.utf8_chunks().map(|chunk| chunk.valid()).collect())
+        }
+    }
+}
+
+/// Takes a SCALE length off bytes that are exactly one SCALE byte vector: its length is in the
+/// shortest form and counts every byte after it. Other bytes are given back whole.
+#[must_use]
+pub fn strip_length(raw: &[u8]) -> &[u8] {
+    let mut rest = raw;
+    match Compact::<u32>::decode(&mut rest) {
+        Ok(Compact(length)) if usize::try_from(length) == Ok(rest.len()) => rest,
+        _ => raw,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_taken_off_only_where_it_is_exact() {
+        for (raw, payload) in [
+            (&b"\x14hello"[..], &b"hello"[..]),
+            (b"\x18hello", b"\x18hello"),
+            (b"\x10hello", b"\x10hello"),
+            (b"{\"a\":1}", b"{\"a\":1}"),
+            (b"\0", b""),
+            (b"", b""),
+            // Five in two bytes: not the shortest form, so no length.
+            (b"\x15\0hello", b"\x15\0hello"),
+            (b"\xff\xff\xff\xff\xff", b"\xff\xff\xff\xff\xff"),
+        ] {
+            assert_eq!(strip_length(raw), payload, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn the_deployed_rule_drops_bytes_blindly() {
+        let deployed = |raw: &[u8]| text(raw, Compat::Sdk10);
+        assert_eq!(deployed(b"\x14hello").as_deref(), Ok("hello"));
+        assert_eq!(deployed(b"{\"repo\":1}").as_deref(), Ok("po\":1}"));
+        assert_eq!(deployed(b"\x18ok\xff\xfeend").as_deref(), Ok("okend"));
+        assert_eq!(deployed(b"\x02a").as_deref(), Ok(""));
+        assert!(deployed(b"").is_err());
+        assert!(text(b"\x0cab\xff", Compat::Strict).is_err());
+    }
+}

@@ -1,0 +1,308 @@
+//! The seed of a round (DESIGN 4.2): which randomness it comes from, and the proof of it.
+//!
+//! The BLS signature of a drand round is checked here too: that is arithmetic on the bytes of
+//! `seed.json`, so anyone can do it later without trusting a server.
+
+use std::fmt;
+use std::str::FromStr;
+
+use drand_verify::{G2PubkeyRfc, Pubkey as _};
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest as _, Sha256};
+
+use super::hex;
+use crate::state::ids::{Block, RoundNumber, Seed};
+use crate::state::seed::SeedFile;
+
+/// When round 1 of drand's quicknet was published: unix time in seconds.
+pub const QUICKNET_GENESIS: u64 = 1_692_803_367;
+
+/// Seconds from one quicknet round to the next.
+pub const QUICKNET_PERIOD: u64 = 3;
+
+/// How many rounds after the block's time the seed's round lies: 30 s, more than a block author's
+/// clock may be off.
+const ROUNDS_AFTER: u64 = 10;
+
+/// Quicknet's chain hash, which names it at drand's HTTP endpoints.
+pub const QUICKNET_CHAIN: &str = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
+
+/// Quicknet's public key, as published at `/<chain hash>/info`.
+const QUICKNET_KEY: &str = "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c\
+                            8c4b450b6a0a6c3ac6a5776a2d1064510d1fec758c921cc22b0e17e63aaf4bcb\
+                            5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a";
+
+/// The length of a quicknet signature: a compressed point of BLS12-381's G1.
+const SIGNATURE_LEN: usize = 48;
+
+/// What the hash of the seed begins with, so that no other use of the same randomness collides.
+const DOMAIN: &[u8] = b"gen404-seed-v1\0";
+
+/// The 32-byte hash of a block.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlockHash(pub [u8; 32]);
+
+impl fmt::Display for BlockHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&hex::encode_0x(&self.0))
+    }
+}
+
+impl fmt::Debug for BlockHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for BlockHash {
+    type Err = String;
+
+    /// `0x` and 64 hex digits.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if !text.starts_with("0x") {
+            return Err("a block hash begins with 0x".to_owned());
+        }
+        hex::decode_array(text).map(BlockHash).map_err(|why| format!("no block hash: {why}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for BlockHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A round of drand's quicknet with its signature, not checked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulse {
+    /// The round.
+    pub round: u64,
+    /// Its signature: 48 bytes where it is genuine.
+    pub signature: Vec<u8>,
+}
+
+impl Pulse {
+    /// Checks the signature against quicknet's public key; gives the round's randomness.
+    ///
+    /// # Errors
+    /// The signature is not drand's for this round.
+    pub fn verify(&self) -> Result<[u8; 32], String> {
+        if self.signature.len() != SIGNATURE_LEN {
+            return Err(format!("a signature of {} bytes where {SIGNATURE_LEN} are needed", self.signature.len()));
+        }
+        let key = hex::decode_array::<96>(QUICKNET_KEY)?;
+        let key = G2PubkeyRfc::from_fixed(key).map_err(|e| format!("quicknet's public key: {e}"))?;
+        match key.verify(self.round, b"", &self.signature) {
+            Ok(true) => Ok(drand_verify::derive_randomness(&self.signature)),
+            Ok(false) => Err(format!("the signature is not drand's for round {}", self.round)),
+            Err(e) => Err(format!("the signature of drand round {} is no point of its curve: {e}", self.round)),
+        }
+    }
+}
+
+/// The quicknet round that decides the seed when block `latest_reveal_block` has this time (unix,
+/// seconds): the first one published at least 30 s after it.
+///
+/// # Errors
+/// The time lies before quicknet's first round.
+pub fn drand_round(block_time: u64) -> Result<u64, String> {
+    let since = block_time
+        .checked_sub(QUICKNET_GENESIS)
+        .ok_or_else(|| format!("block time {block_time} lies before drand quicknet's first round"))?;
+    Ok(since / QUICKNET_PERIOD + 1 + ROUNDS_AFTER)
+}
+
+/// When a quicknet round is published: unix time in seconds.
+#[must_use]
+pub fn published_at(round: u64) -> u64 {
+    round.saturating_sub(1).saturating_mul(QUICKNET_PERIOD).saturating_add(QUICKNET_GENESIS)
+}
+
+/// The seed that follows from 32 bytes of randomness: the first four bytes, big-endian, of SHA-256
+/// over `gen404-seed-v1\0<competition name>\0<round>\0<randomness>`.
+#[must_use]
+pub fn derive(competition: &str, round: RoundNumber, randomness: &[u8; 32]) -> Seed {
+    let mut hasher = Sha256::new();
+    hasher.update(DOMAIN);
+    hasher.update(competition.as_bytes());
+    hasher.update(b"\0");
+    hasher.update(round.to_string().as_bytes());
+    hasher.update(b"\0");
+    hasher.update(randomness);
+    let digest: [u8; 32] = hasher.finalize().into();
+    let [a, b, c, d, ..] = digest;
+    Seed(u32::from_be_bytes([a, b, c, d]))
+}
+
+/// The `seed.json` of a seed from drand.
+///
+/// # Errors
+/// The pulse's signature does not hold.
+pub fn from_drand(competition: &str, round: RoundNumber, pulse: &Pulse) -> Result<SeedFile, String> {
+    let randomness = pulse.verify()?;
+    let mut file = SeedFile::plain(derive(competition, round, &randomness));
+    file.drand_round = Some(pulse.round);
+    file.signature = Some(hex::encode(&pulse.signature));
+    Ok(file)
+}
+
+/// The `seed.json` of a seed from a block's hash.
+#[must_use]
+pub fn from_block(competition: &str, round: RoundNumber, block: Block, hash: BlockHash) -> SeedFile {
+    let mut file = SeedFile::plain(derive(competition, round, &hash.0));
+    file.block = Some(block);
+    file.block_hash = Some(hash.to_string());
+    file
+}
+
+/// What the source beside a seed says about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Seed and signature are drand's; that the round is the one of `latest_reveal_block` is for a
+    /// chain to say: see [`check_drand_round`].
+    Drand {
+        /// The drand round.
+        round: u64,
+    },
+    /// The seed follows from the hash; that it is this block's is for a chain to say.
+    Block {
+        /// The block.
+        block: Block,
+        /// The hash that it is said to have.
+        hash: BlockHash,
+    },
+    /// The file names no source: the seed cannot be proved.
+    NoSource,
+}
+
+/// Checks, from the file alone, that the seed follows from the source beside it; `latest` is the
+/// round's latest_reveal_block, the one block whose hash may be taken.
+///
+/// # Errors
+/// What does not hold.
+pub fn prove(file: &SeedFile, competition: &str, round: RoundNumber, latest: Block) -> Result<Proof, String> {
+    match (&file.drand_round, &file.signature, &file.block, &file.block_hash) {
+        (None, None, None, None) => Ok(Proof::NoSource),
+        (Some(drand_round), Some(signature), None, None) => {
+            let pulse = Pulse { round: *drand_round, signature: hex::decode(signature)? };
+            expect_seed(file.seed, derive(competition, round, &pulse.verify()?))?;
+            Ok(Proof::Drand { round: *drand_round })
+        }
+        (None, None, Some(block), Some(hash)) => {
+            if *block != latest {
+                return Err(format!("the hash of block {block} was taken, not that of latest_reveal_block {latest}"));
+            }
+            let hash: BlockHash = hash.parse()?;
+            expect_seed(file.seed, derive(competition, round, &hash.0))?;
+            Ok(Proof::Block { block: *block, hash })
+        }
+        _ => Err("a seed has either drand_round and signature, or block and block_hash, or neither".to_owned()),
+    }
+}
+
+/// Is `round` the drand round of a block of this time (unix, seconds)?
+///
+/// # Errors
+/// It is not; both rounds are named.
+pub fn check_drand_round(round: u64, block_time: u64) -> Result<(), String> {
+    let due = drand_round(block_time)?;
+    if due == round {
+        return Ok(());
+    }
+    Err(format!("drand round {round} was taken where latest_reveal_block's time gives {due}"))
+}
+
+fn expect_seed(recorded: Seed, derived: Seed) -> Result<(), String> {
+    if recorded == derived {
+        return Ok(());
+    }
+    Err(format!("seed {recorded} is recorded where its source gives {derived}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Quicknet round 123, as drand's public endpoints give it.
+    const ROUND_123: &str = "b75c69d0b72a5d906e854e808ba7e2accb1542ac355ae486d591aa9d43765482\
+                             e26cd02df835d3546d23c4b13e0dfc92";
+
+    fn pulse() -> Pulse {
+        Pulse { round: 123, signature: hex::decode(ROUND_123).unwrap() }
+    }
+
+    #[test]
+    fn a_public_pulse_proves_and_any_flipped_bit_does_not() {
+        let randomness = pulse().verify().unwrap();
+        assert_eq!(randomness, <[u8; 32]>::from(Sha256::digest(&pulse().signature)));
+        assert!(Pulse { round: 124, ..pulse() }.verify().is_err());
+        for bit in (0..SIGNATURE_LEN * 8).step_by(37) {
+            let mut forged = pulse();
+            forged.signature[bit / 8] ^= 1 << (bit % 8);
+            assert!(forged.verify().is_err(), "bit {bit}");
+        }
+        assert!(Pulse { signature: vec![0; 96], ..pulse() }.verify().is_err());
+        assert!(Pulse { signature: vec![], ..pulse() }.verify().is_err());
+    }
+
+    #[test]
+    fn a_drand_seed_file_proves_and_every_change_of_it_fails() {
+        let (name, round, latest) = ("mesh", RoundNumber(3), Block(7_519_264));
+        let file = from_drand(name, round, &pulse()).unwrap();
+        let prove = |file: &SeedFile| prove(file, name, round, latest);
+        assert_eq!(prove(&file), Ok(Proof::Drand { round: 123 }));
+        let change = |f: &dyn Fn(&mut SeedFile)| {
+            let mut changed = file.clone();
+            f(&mut changed);
+            changed
+        };
+        let forged = [
+            change(&|f| f.seed = Seed(f.seed.0 ^ 1)),
+            change(&|f| f.drand_round = Some(122)),
+            change(&|f| f.drand_round = None),
+            change(&|f| f.signature = None),
+            change(&|f| f.signature = Some(ROUND_123.replace("b75c", "b75d"))),
+            change(&|f| f.signature = Some("xyz".to_owned())),
+            change(&|f| f.block = Some(latest)),
+        ];
+        for file in forged {
+            assert!(prove(&file).is_err(), "{file:?}");
+        }
+        assert!(super::prove(&file, "mesh", RoundNumber(4), latest).is_err());
+        assert!(super::prove(&file, "mesh2", round, latest).is_err());
+        assert_eq!(prove(&SeedFile::plain(Seed(1))), Ok(Proof::NoSource));
+    }
+
+    #[test]
+    fn a_block_seed_names_the_block_that_it_must_come_from() {
+        let (name, round, latest) = ("mesh", RoundNumber(0), Block(100));
+        let file = from_block(name, round, latest, BlockHash([7; 32]));
+        assert_eq!(prove(&file, name, round, latest), Ok(Proof::Block { block: latest, hash: BlockHash([7; 32]) }));
+        assert!(prove(&file, name, round, Block(101)).is_err());
+        let mut forged = file;
+        forged.block_hash = Some(BlockHash([8; 32]).to_string());
+        assert!(prove(&forged, name, round, latest).is_err());
+    }
+
+    #[test]
+    fn the_drand_round_follows_the_time_of_the_block() {
+        assert_eq!(drand_round(QUICKNET_GENESIS), Ok(11));
+        assert_eq!(drand_round(QUICKNET_GENESIS + 2), Ok(11));
+        assert_eq!(drand_round(QUICKNET_GENESIS + 3), Ok(12));
+        assert!(drand_round(QUICKNET_GENESIS - 1).is_err());
+        let time = 1_795_349_295;
+        assert_eq!(published_at(34_181_977), time);
+        assert_eq!(drand_round(time), Ok(34_181_977 + 10));
+        assert!(check_drand_round(34_181_987, time).is_ok());
+        assert!(check_drand_round(34_181_986, time).is_err());
+    }
+
+    #[test]
+    fn the_hashed_text_is_the_documented_one() {
+        let mut text = b"gen404-seed-v1\0mesh\x0012\0".to_vec();
+        text.extend([9; 32]);
+        let digest = Sha256::digest(&text);
+        let expected = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
+        assert_eq!(derive("mesh", RoundNumber(12), &[9; 32]), Seed(expected));
+    }
+}

@@ -1,0 +1,333 @@
+//! Intake (DESIGN 4.1): from what miners revealed on chain to a round's submissions.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::payload::{self, Compat};
+use super::url::check_cdn_url;
+use crate::state::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber};
+use crate::state::record::Extra;
+use crate::state::schedule::Schedule;
+use crate::state::submissions::{Submission, Submissions};
+
+/// One revealed commitment of a hotkey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reveal {
+    /// The block in which it was revealed.
+    pub block: Block,
+    /// The bytes as stored on chain: text that an SDK wrote carries a length before it.
+    pub raw: Vec<u8>,
+}
+
+/// What each hotkey revealed, in the order of the chain.
+pub type Reveals = BTreeMap<Hotkey, Vec<Reveal>>;
+
+/// What intake goes by.
+#[derive(Debug, Clone)]
+pub struct Terms<'a> {
+    /// The competition's name.
+    pub competition: &'a str,
+    /// The round.
+    pub round: RoundNumber,
+    /// The first block whose reveals count.
+    pub earliest: Block,
+    /// The last block whose reveals count.
+    pub latest: Block,
+    /// How stored bytes are read.
+    pub compat: Compat,
+    /// Take a `cdn_url` on a host that is not public (sandbox, tests).
+    pub allow_private_cdn: bool,
+}
+
+impl<'a> Terms<'a> {
+    /// The terms of a round with this schedule, read strictly.
+    #[must_use]
+    pub fn new(competition: &'a str, round: RoundNumber, schedule: &Schedule) -> Self {
+        let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
+        Terms { competition, round, earliest, latest, compat: Compat::Strict, allow_private_cdn: false }
+    }
+}
+
+/// Who is in, who is not, and why.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Intake {
+    /// The submissions, by block of the commit, then hotkey.
+    pub accepted: Submissions,
+    /// Hotkeys that revealed something within the window and are not in.
+    pub refused: BTreeMap<Hotkey, Refusal>,
+    /// Payloads of accepted hotkeys that were left aside: a line each.
+    pub notes: BTreeMap<Hotkey, Vec<String>>,
+    /// How many hotkeys revealed nothing within the window.
+    pub outside: usize,
+}
+
+/// Why a hotkey is not in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: String,
+    /// Payloads of it that were left aside: a line each.
+    pub notes: Vec<String>,
+}
+
+/// A field's value with the block that revealed it; the larger pair wins.
+type Dated = Option<(Block, String)>;
+
+/// The latest value of each field.
+#[derive(Debug, Default)]
+struct Latest {
+    repo: Dated,
+    commit: Dated,
+    cdn_url: Dated,
+}
+
+/// Reads what miners revealed into the round's submissions.
+#[must_use]
+pub fn intake(reveals: &Reveals, terms: &Terms<'_>) -> Intake {
+    let mut intake = Intake::default();
+    let mut accepted = Vec::new();
+    for (hotkey, reveals) in reveals {
+        let within = |reveal: &&Reveal| (terms.earliest..=terms.latest).contains(&reveal.block);
+        let within: Vec<&Reveal> = reveals.iter().filter(within).collect();
+        if within.is_empty() {
+            intake.outside += 1;
+            continue;
+        }
+        let (latest, notes) = gather(&within, terms.compat);
+        match submission(latest, terms) {
+            Ok(submission) => {
+                accepted.push((hotkey.clone(), submission));
+                if !notes.is_empty() {
+                    intake.notes.insert(hotkey.clone(), notes);
+                }
+            }
+            Err(reason) => {
+                intake.refused.insert(hotkey.clone(), Refusal { reason, notes });
+            }
+        }
+    }
+    accepted.sort_by(|(a, x), (b, y)| (x.revealed_at_block, a).cmp(&(y.revealed_at_block, b)));
+    intake.accepted = accepted.into_iter().collect();
+    intake
+}
+
+/// The latest value of each field over a hotkey's payloads, and what is wrong with the others.
+fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
+    let mut latest = Latest::default();
+    let mut notes = Vec::new();
+    for reveal in reveals {
+        let mut note = |why: String| notes.push(format!("block {}: {why}", reveal.block));
+        let object = match payload::text(&reveal.raw, compat).and_then(|text| parse_object(&text, compat)) {
+            Ok(object) => object,
+            Err(why) => {
+                note(why);
+                continue;
+            }
+        };
+        let fields = [("repo", &mut latest.repo), ("commit", &mut latest.commit), ("cdn_url", &mut latest.cdn_url)];
+        for (name, field) in fields {
+            match object.get(name) {
+                None => {}
+                Some(Value::String(text)) => {
+                    let dated = Some((reveal.block, text.clone()));
+                    // `None` is the smallest; at the same block the larger text wins.
+                    if dated > *field {
+                        *field = dated;
+                    }
+                }
+                Some(_) => note(format!("{name} is no text")),
+            }
+        }
+    }
+    (latest, notes)
+}
+
+/// The submission that a hotkey's values make.
+fn submission(latest: Latest, terms: &Terms<'_>) -> Result<Submission, String> {
+    let missing: Vec<&str> = [("repo", &latest.repo), ("commit", &latest.commit), ("cdn_url", &latest.cdn_url)]
+        .into_iter()
+        .filter_map(|(name, field)| field.is_none().then_some(name))
+        .collect();
+    let (Some((_, repo)), Some((block, commit)), Some((_, cdn_url))) = (latest.repo, latest.commit, latest.cdn_url)
+    else {
+        return Err(format!("no {} within blocks {} to {}", missing.join(", "), terms.earliest, terms.latest));
+    };
+    let repo: RepoName = repo.parse().map_err(|e| format!("repo: {e}"))?;
+    let commit: CommitSha = commit.parse().map_err(|e| format!("commit: {e}"))?;
+    let cdn_url = check_cdn_url(&cdn_url, terms.allow_private_cdn).map_err(|e| format!("cdn_url: {e}"))?;
+    let round = format!("{}-{}", terms.competition, terms.round);
+    Ok(Submission { repo, commit, cdn_url, revealed_at_block: block, round, extra: Extra::default() })
+}
+
+/// A payload's JSON object. Text with single quotes in place of double ones (as Python prints a
+/// dict) is taken too: the deployed collector replaces them before it parses anything, here only
+/// what is not JSON as it stands is read so.
+fn parse_object(text: &str, compat: Compat) -> Result<Map<String, Value>, String> {
+    let quoted = || text.replace('\'', "\"");
+    let value = match compat {
+        Compat::Sdk10 => parse(&quoted()),
+        Compat::Strict => parse(text).or_else(|why| parse(&quoted()).map_err(|_| why)),
+    };
+    match value? {
+        Value::Object(object) => Ok(object),
+        _ => Err("JSON, but no object".to_owned()),
+    }
+}
+
+fn parse(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|e| format!("no JSON ({e})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPO: &str = "acme-3d/solution";
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    const URL: &str = "https://cdn.example.com/r/3";
+
+    fn hotkey(n: u8) -> Hotkey {
+        Hotkey::from_account(&[n; 32])
+    }
+
+    fn terms() -> Terms<'static> {
+        Terms {
+            competition: "mesh",
+            round: RoundNumber(3),
+            earliest: Block(100),
+            latest: Block(200),
+            compat: Compat::Strict,
+            allow_private_cdn: false,
+        }
+    }
+
+    fn all(repo: &str, commit: &str, cdn_url: &str) -> String {
+        serde_json::json!({"repo": repo, "commit": commit, "cdn_url": cdn_url}).to_string()
+    }
+
+    fn one(payloads: &[(u64, &str)]) -> Intake {
+        one_with(payloads, &terms())
+    }
+
+    fn one_with(payloads: &[(u64, &str)], terms: &Terms<'_>) -> Intake {
+        let reveal = |(block, text): &(u64, &str)| Reveal { block: Block(*block), raw: text.as_bytes().to_vec() };
+        intake(&BTreeMap::from([(hotkey(1), payloads.iter().map(reveal).collect())]), terms)
+    }
+
+    fn reason(payloads: &[(u64, &str)]) -> String {
+        let intake = one(payloads);
+        assert!(intake.accepted.is_empty(), "{intake:?}");
+        intake.refused[&hotkey(1)].reason.clone()
+    }
+
+    #[test]
+    fn fields_are_gathered_from_several_payloads() {
+        let (repo, commit) = (format!(r#"{{"repo": "{REPO}"}}"#), format!(r#"{{"commit": "{COMMIT}"}}"#));
+        let intake = one(&[(100, &repo), (150, &commit), (200, r#"{"cdn_url": "https://cdn.example.com/r/3//"}"#)]);
+        let submission = &intake.accepted[&hotkey(1)];
+        assert_eq!((submission.repo.as_str(), submission.commit.as_str()), (REPO, COMMIT));
+        assert_eq!((submission.cdn_url.as_str(), submission.round.as_str()), (URL, "mesh-3"));
+        assert_eq!(submission.revealed_at_block, Block(150));
+        assert_eq!((intake.refused.len(), intake.notes.len(), intake.outside), (0, 0, 0));
+    }
+
+    #[test]
+    fn the_latest_value_wins_and_at_the_same_block_the_larger_text() {
+        let (a, b) = ("a".repeat(40), "b".repeat(40));
+        let full = |commit: &str| all(REPO, commit, URL);
+        for payloads in [[(110, full(&b)), (120, full(&a))], [(120, full(&a)), (110, full(&b))]] {
+            let payloads: Vec<(u64, &str)> = payloads.iter().map(|(block, text)| (*block, text.as_str())).collect();
+            let intake = one(&payloads);
+            assert_eq!(intake.accepted[&hotkey(1)].commit.as_str(), a);
+            assert_eq!(intake.accepted[&hotkey(1)].revealed_at_block, Block(120));
+        }
+        let intake = one(&[(120, &full(&b)), (120, &full(&a))]);
+        assert_eq!(intake.accepted[&hotkey(1)].commit.as_str(), b);
+    }
+
+    #[test]
+    fn only_the_window_counts_with_both_of_its_ends() {
+        let full = all(REPO, COMMIT, URL);
+        for (block, is_in) in [(99, false), (100, true), (200, true), (201, false)] {
+            let intake = one(&[(block, &full)]);
+            assert_eq!((intake.accepted.len(), intake.outside), if is_in { (1, 0) } else { (0, 1) }, "{block}");
+        }
+        let late = format!(r#"{{"commit": "{COMMIT}"}}"#);
+        let rest = format!(r#"{{"repo": "{REPO}", "cdn_url": "{URL}"}}"#);
+        assert_eq!(reason(&[(201, &late), (150, &rest)]), "no commit within blocks 100 to 200");
+    }
+
+    #[test]
+    fn order_is_by_block_then_hotkey() {
+        let raw = |commit: &str| all(REPO, commit, URL).into_bytes();
+        let commit = |n: u8| format!("{n:040x}");
+        let blocks = [(1, 150), (2, 120), (3, 150), (4, 120)];
+        let reveals: Reveals = blocks
+            .into_iter()
+            .map(|(n, block)| (hotkey(n), vec![Reveal { block: Block(block), raw: raw(&commit(n)) }]))
+            .collect();
+        let order: Vec<(u64, Hotkey)> =
+            intake(&reveals, &terms()).accepted.iter().map(|(k, s)| (s.revealed_at_block.0, k.clone())).collect();
+        let mut sorted = order.clone();
+        sorted.sort();
+        assert_eq!((order.len(), &order), (4, &sorted));
+    }
+
+    #[test]
+    fn single_quotes_are_read_and_good_json_is_left_alone() {
+        let python = all(REPO, COMMIT, URL).replace('"', "'");
+        assert_eq!(one(&[(150, &python)]).accepted.len(), 1);
+        let quote = all(REPO, COMMIT, "https://cdn.example.com/it's");
+        assert_eq!(one(&[(150, &quote)]).accepted[&hotkey(1)].cdn_url, "https://cdn.example.com/it's");
+        let deployed = Terms { compat: Compat::Sdk10, ..terms() };
+        let with_length = format!("\u{1}\u{0}{quote}");
+        assert!(one_with(&[(150, &with_length)], &deployed).accepted.is_empty());
+    }
+
+    #[test]
+    fn hostile_payloads_are_left_out_with_a_reason() {
+        let deep = "[".repeat(5000);
+        let wide = format!("{{\"repo\": \"{}\"}}", "x".repeat(100_000));
+        for (payload, why) in [
+            ("", "no JSON"),
+            ("\u{feff}{}", "no JSON"),
+            ("{", "no JSON"),
+            ("[]", "no object"),
+            ("\"repo\"", "no object"),
+            ("NaN", "no JSON"),
+            (r#"{"repo": "\ud800"}"#, "no JSON"),
+            ("{\"repo\": \"a\0b\"}", "no JSON"),
+            (&deep, "no JSON"),
+        ] {
+            let intake = one(&[(150, payload)]);
+            assert_eq!(intake.refused[&hotkey(1)].reason, "no repo, commit, cdn_url within blocks 100 to 200");
+            assert!(intake.refused[&hotkey(1)].notes[0].contains(why), "{payload:?}: {intake:?}");
+        }
+        assert!(reason(&[(150, &wide)]).len() < 300);
+        assert!(reason(&[(150, &all("a/../b", COMMIT, URL))]).starts_with("repo: "));
+        assert!(reason(&[(150, &all("a/b\u{202e}", COMMIT, URL))]).starts_with("repo: "));
+        assert!(reason(&[(150, &all(REPO, "HEAD", URL))]).starts_with("commit: "));
+        assert!(reason(&[(150, &all(REPO, COMMIT, "http://10.0.0.1/"))]).starts_with("cdn_url: "));
+        assert!(reason(&[(150, r#"{"repo": null, "commit": 7, "cdn_url": []}"#)]).starts_with("no repo"));
+    }
+
+    #[test]
+    fn a_broken_payload_does_not_hurt_the_good_ones() {
+        let intake = one(&[(140, &all(REPO, COMMIT, URL)), (150, "{broken"), (160, r#"{"repo": 7}"#)]);
+        assert_eq!(intake.accepted.len(), 1);
+        let notes = &intake.notes[&hotkey(1)];
+        assert!(notes[0].starts_with("block 150: no JSON"), "{notes:?}");
+        assert_eq!(notes[1], "block 160: repo is no text");
+        // A key given twice: the last one, as Python reads it.
+        let twice = format!(r#"{{"repo": "x/y", "repo": "{REPO}", "commit": "{COMMIT}", "cdn_url": "{URL}"}}"#);
+        assert_eq!(one(&[(150, &twice)]).accepted[&hotkey(1)].repo.as_str(), REPO);
+    }
+
+    #[test]
+    fn private_hosts_are_taken_only_where_allowed() {
+        let local = all(REPO, COMMIT, "http://127.0.0.1:8000/m1");
+        let sandbox = Terms { allow_private_cdn: true, ..terms() };
+        assert_eq!(one_with(&[(150, &local)], &sandbox).accepted.len(), 1);
+    }
+}

@@ -1,0 +1,395 @@
+//! What a miner's URL may be (DESIGN 4.7), as far as its text and the addresses behind it say.
+//!
+//! The text is judged here, and so is each address that a name resolves to; resolving and connecting
+//! are the HTTP module's business. A host is taken only in the one form that every library reads
+//! alike: what some read as a number (`2130706433`, `0x7f.1`, `0177.0.0.1`) is refused.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Longer URLs are refused; the longest cdn_url that fits a commitment is under 800 bytes.
+const MAX_URL_LEN: usize = 2048;
+
+/// The longest DNS name, and the longest label of one (RFC 1035).
+const MAX_NAME_LEN: usize = 253;
+const MAX_LABEL_LEN: usize = 63;
+
+/// Names that never mean a host of the public internet, with everything below them.
+const PRIVATE_NAMES: [&str; 8] =
+    ["localhost", "local", "internal", "intranet", "lan", "home.arpa", "localdomain", "corp"];
+
+/// An http(s) URL, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpUrl<'a> {
+    /// Is the scheme https?
+    pub https: bool,
+    /// The host.
+    pub host: Host<'a>,
+    /// The port: the one given, or the scheme's.
+    pub port: u16,
+    /// Everything after the authority, as given; may be empty.
+    pub rest: &'a str,
+}
+
+/// The host of a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host<'a> {
+    /// A DNS name, as given.
+    Name(&'a str),
+    /// An address.
+    Ip(IpAddr),
+}
+
+impl<'a> HttpUrl<'a> {
+    /// Takes a URL apart, strictly: ASCII without white space, http or https, no credentials, no fragment, one
+    /// spelling of a host.
+    ///
+    /// # Errors
+    /// Why the text is not such a URL.
+    pub fn parse(text: &'a str) -> Result<Self, String> {
+        check_characters(text)?;
+        let (scheme, after) = text.split_once("://").ok_or("it is no http(s) URL")?;
+        let https = match scheme {
+            _ if scheme.eq_ignore_ascii_case("https") => true,
+            _ if scheme.eq_ignore_ascii_case("http") => false,
+            _ => return Err(format!("scheme {scheme:?} where http or https is needed")),
+        };
+        let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
+        if authority.contains('@') {
+            return Err("it holds credentials (user@host)".to_owned());
+        }
+        let (host, port) = split_port(authority)?;
+        let port = match port {
+            Some(digits) => parse_port(digits)?,
+            None => [80, 443][usize::from(https)],
+        };
+        Ok(HttpUrl { https, host: parse_host(host)?, port, rest })
+    }
+
+    /// Refuses hosts that are known, without a look-up, not to be public.
+    ///
+    /// # Errors
+    /// Which host, and why.
+    pub fn check_public(&self) -> Result<(), String> {
+        match self.host {
+            Host::Ip(ip) if is_public(ip) => Ok(()),
+            Host::Ip(ip) => Err(format!("{ip} is not a public address")),
+            Host::Name(name) => check_public_name(name),
+        }
+    }
+}
+
+/// Checks a miner's `cdn_url` and gives it without slashes at the end.
+///
+/// With `allow_private` (sandbox, tests) hosts that are not public pass too.
+///
+/// # Errors
+/// Why the URL is refused.
+pub fn check_cdn_url(text: &str, allow_private: bool) -> Result<String, String> {
+    let url = HttpUrl::parse(text)?;
+    if !allow_private {
+        url.check_public()?;
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Is this an address of the public internet? By the IANA special-purpose registries, and without
+/// the cloud metadata services that lie outside of them.
+#[must_use]
+pub fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_public_v4(ip),
+        IpAddr::V6(ip) => is_public_v6(ip),
+    }
+}
+
+fn is_public_v4(ip: Ipv4Addr) -> bool {
+    let special = match ip.octets() {
+        [0 | 10 | 127, ..] => true,
+        [100, second, ..] => second & 0xc0 == 64,
+        [169, 254, ..] | [192, 168, ..] => true,
+        [172, second, ..] => second & 0xf0 == 16,
+        // Protocol assignments, documentation, and the withdrawn 6to4 relays.
+        [192, 0, 0 | 2, _] | [192, 88, 99, _] => true,
+        // Benchmarks.
+        [198, 18 | 19, ..] => true,
+        [198, 51, 100, _] | [203, 0, 113, _] => true,
+        // Azure's wire server answers to virtual machines at this otherwise public address.
+        [168, 63, 129, 16] => true,
+        // Multicast, reserved, broadcast.
+        [224..=255, ..] => true,
+        _ => false,
+    };
+    !special
+}
+
+fn is_public_v6(ip: Ipv6Addr) -> bool {
+    match ip.segments() {
+        // NAT64: where a network has only IPv6, this is how public IPv4 hosts resolve.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+            is_public_v4(Ipv4Addr::new(a, b, c, d))
+        }
+        // Protocol assignments (Teredo, ORCHID, benchmarks), documentation, 6to4.
+        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] => false,
+        [0x3fff, 0..=0x0fff, ..] => false,
+        // Only 2000::/3 is global unicast: this leaves out loopback, link-local, unique local,
+        // multicast and every form that wraps an IPv4 address.
+        [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+fn check_characters(text: &str) -> Result<(), String> {
+    if text.len() > MAX_URL_LEN {
+        return Err(format!("{} bytes, more than {MAX_URL_LEN}", text.len()));
+    }
+    let refused = |c: &char| !c.is_ascii_graphic() || matches!(c, '\\' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}');
+    if let Some(c) = text.chars().find(refused) {
+        return Err(format!("the character {c:?} must be percent-encoded"));
+    }
+    if text.contains('#') {
+        return Err("a fragment (#) never reaches the server".to_owned());
+    }
+    Ok(())
+}
+
+/// Splits `host:port`; an IPv6 host is in brackets.
+fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
+    if authority.starts_with('[') {
+        let (host, after) = authority.split_once(']').ok_or("an IPv6 host without its closing bracket")?;
+        return match after.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port))),
+            None if after.is_empty() => Ok((host, None)),
+            None => Err("text between an IPv6 host and its port".to_owned()),
+        };
+    }
+    Ok(authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))))
+}
+
+fn parse_port(digits: &str) -> Result<u16, String> {
+    let plain = !digits.is_empty() && digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit());
+    let port = digits.parse::<u16>().ok().filter(|port| plain && *port != 0);
+    port.ok_or_else(|| format!("port {digits:?} is not in 1 to 65535"))
+}
+
+fn parse_host(host: &str) -> Result<Host<'_>, String> {
+    if let Some(inner) = host.strip_prefix('[') {
+        let ip: Ipv6Addr = inner.parse().map_err(|_| format!("{inner:?} is no IPv6 address"))?;
+        return Ok(Host::Ip(ip.into()));
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if name.is_empty() {
+        return Err("it names no host".to_owned());
+    }
+    if name.len() > MAX_NAME_LEN {
+        return Err(format!("a host name of {} bytes, more than {MAX_NAME_LEN}", name.len()));
+    }
+    let last = name.rsplit('.').next().unwrap_or(name);
+    if looks_numeric(last) {
+        // `Ipv4Addr` takes four plain decimal numbers only.
+        let ip: Ipv4Addr = name.parse().map_err(|_| format!("{name:?} is a number in place of a host"))?;
+        return Ok(Host::Ip(ip.into()));
+    }
+    for label in name.split('.') {
+        check_label(label)?;
+    }
+    Ok(Host::Name(host))
+}
+
+/// By the rule of browsers: a host whose last label is a number, also in hex, is an IPv4 address.
+fn looks_numeric(label: &str) -> bool {
+    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    hex.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+        || (!label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn check_label(label: &str) -> Result<(), String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if label.is_empty() || label.len() > MAX_LABEL_LEN || !label.bytes().all(plain) {
+        return Err(format!("{:?} is no part of a host name", label.chars().take(MAX_LABEL_LEN).collect::<String>()));
+    }
+    Ok(())
+}
+
+fn check_public_name(name: &str) -> Result<(), String> {
+    let lower = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let below = |known: &str| lower.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    if let Some(known) = PRIVATE_NAMES.into_iter().find(|known| below(known)) {
+        return Err(format!("{name} is not a public host ({known})"));
+    }
+    if !lower.contains('.') {
+        return Err(format!("{name} is not a public host (no domain)"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_urls_pass_and_lose_their_final_slashes() {
+        let long_path = format!("https://cdn.example.com/{}", "a".repeat(1900));
+        for (text, kept) in [
+            ("https://pub-4fd4.r2.dev/round_1", "https://pub-4fd4.r2.dev/round_1"),
+            ("https://f005.backblazeb2.com/file/404-gen/a/", "https://f005.backblazeb2.com/file/404-gen/a"),
+            ("HTTP://Example.COM:8080///", "HTTP://Example.COM:8080"),
+            ("https://my_bucket.example.com./x", "https://my_bucket.example.com./x"),
+            ("https://8.8.8.8/a", "https://8.8.8.8/a"),
+            ("https://[2606:4700::1111]:8443/a", "https://[2606:4700::1111]:8443/a"),
+            ("https://x.example/get?at=1&file=", "https://x.example/get?at=1&file="),
+            (&long_path, &long_path),
+        ] {
+            assert_eq!(check_cdn_url(text, false).as_deref(), Ok(kept));
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_http_url_is_refused_even_when_private_hosts_are_allowed() {
+        let long = format!("https://cdn.example.com/{}", "a".repeat(2048));
+        let long_label = format!("https://{}.com", "a".repeat(64));
+        let long_name = format!("https://{}com", "abcdefgh.".repeat(30));
+        let refused = [
+            "",
+            "https",
+            "https:/x.org",
+            "//x.org/a",
+            "ftp://x.org",
+            "file:///etc/passwd",
+            "javascript://x.org/",
+            "https://",
+            "https:///a",
+            "https://:80/",
+            "https://./",
+            "https://user@x.org/",
+            "https://a:b@x.org/",
+            "https://x.org\\@127.0.0.1/",
+            "https://x.org/a b",
+            "https://x.org/\n",
+            "https://x.org/\0",
+            "https://x.org/ä",
+            "https://x.org/\u{202e}gnp",
+            "https://exämple.org/",
+            "https://x.org/#frag",
+            "https://x.org:/",
+            "https://x.org:0/",
+            "https://x.org:65536/",
+            "https://x.org:+80/",
+            "https://x.org:8a/",
+            "https://x..org/",
+            "https://.x.org/",
+            "https://%6c%6fcalhost/",
+            "https://2130706433/",
+            "https://0x7f000001/",
+            "https://0x7f.1/",
+            "https://0177.0.0.1/",
+            "https://127.1/",
+            "https://1.2.3.4.5/",
+            "https://256.1.1.1/",
+            "https://0/",
+            "https://[::1/",
+            "https://[::1]x/",
+            "https://[fe80::1%25eth0]/",
+            "https://[1.2.3.4]/",
+            "https://x.0x/",
+            &long,
+            &long_label,
+            &long_name,
+        ];
+        for text in refused {
+            assert!(check_cdn_url(text, true).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn private_hosts_pass_only_where_allowed() {
+        for text in [
+            "http://localhost:9000/a",
+            "http://LOCALHOST./a",
+            "http://a.localhost",
+            "http://printer.local",
+            "http://box",
+            "http://metadata.google.internal/computeMetadata",
+            "http://127.0.0.1:8000",
+            "http://10.1.2.3",
+            "http://169.254.169.254/latest",
+            "http://[::1]:80/",
+            "http://[::ffff:8.8.8.8]/",
+            "http://[fd00:ec2::254]/",
+        ] {
+            assert!(check_cdn_url(text, false).is_err(), "{text:?} was taken");
+            assert!(check_cdn_url(text, true).is_ok(), "{text:?} was refused");
+        }
+        assert!(check_cdn_url("https://notlocalhost.com", false).is_ok());
+    }
+
+    #[test]
+    fn special_address_ranges_are_not_public() {
+        let special = [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.100.100.200",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.192",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "239.1.1.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "168.63.129.16",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:10::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "5f00::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ];
+        for ip in special {
+            assert!(!is_public(ip.parse().unwrap()), "{ip} passed as public");
+        }
+        let public = [
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.63.255.255",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "198.17.0.1",
+            "198.20.0.1",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2001:4860:4860::8888",
+            "2a00::1",
+            "64:ff9b::808:808",
+        ];
+        for ip in public {
+            assert!(is_public(ip.parse().unwrap()), "{ip} was taken for special");
+        }
+    }
+}

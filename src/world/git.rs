@@ -1,0 +1,349 @@
+//! The checkout: its history, any file at any commit, and commits of just the files we wrote.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+use gix::objs::tree::EntryKind;
+
+use crate::error::{Context, Error, Result};
+use crate::rules::checks::history::{BlobId, Change, Commit};
+use crate::state::file::FileKind;
+use crate::state::snapshot::Source;
+
+/// A competition's checkout.
+#[derive(Debug, Clone)]
+pub struct Git {
+    repo: gix::ThreadSafeRepository,
+    root: PathBuf,
+}
+
+/// The commits of the checked-out branch, parents first.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// The commits.
+    pub commits: Vec<Commit>,
+    /// Commits are missing at the beginning: the clone is shallow.
+    pub shallow: bool,
+}
+
+impl Git {
+    /// The checkout whose top folder is `root`; `None` where `root` is no such folder.
+    ///
+    /// # Errors
+    /// There is a `.git`, but it cannot be opened.
+    pub fn open(root: &Path) -> Result<Option<Git>> {
+        if !root.join(".git").exists() {
+            return Ok(None);
+        }
+        let repo = gix::ThreadSafeRepository::open(root)
+            .failed(|| format!("{}: cannot open the git repository", root.display()))?;
+        Ok(Some(Git { repo, root: root.to_owned() }))
+    }
+
+    /// Makes a git repository of a folder.
+    ///
+    /// # Errors
+    /// git's files cannot be written.
+    pub fn init(root: &Path) -> Result<Git> {
+        gix::init(root).failed(|| format!("{}: cannot make a git repository", root.display()))?;
+        Git::open(root)?.ok_or_else(|| Error::file(root, "no git repository after making one"))
+    }
+
+    /// The operator's own folder inside the git folder.
+    #[must_use]
+    pub fn own_folder(&self) -> PathBuf {
+        self.local().git_dir().join("gen404")
+    }
+
+    fn local(&self) -> gix::Repository {
+        self.repo.to_thread_local()
+    }
+
+    fn cannot(&self, what: &str) -> String {
+        format!("{}: cannot {what}", self.root.display())
+    }
+
+    /// The commit that is checked out; `None` before the first one.
+    ///
+    /// # Errors
+    /// `HEAD` cannot be read.
+    pub fn head(&self) -> Result<Option<ObjectId>> {
+        let repo = self.local();
+        let mut head = repo.head().failed(|| self.cannot("read HEAD"))?;
+        let id = head.try_peel_to_id().failed(|| self.cannot("read HEAD"))?;
+        Ok(id.map(gix::Id::detach))
+    }
+
+    /// The files of a commit (its id in hex).
+    ///
+    /// # Errors
+    /// There is no such commit.
+    pub fn tree(&self, commit: &str) -> Result<TreeFiles> {
+        let what = || self.cannot(&format!("read commit {commit}"));
+        let id = ObjectId::from_hex(commit.as_bytes()).failed(what)?;
+        let repo = self.local();
+        let tree = repo.find_commit(id).failed(what)?.tree_id().failed(what)?.detach();
+        let files = self.files_below(&repo, tree)?;
+        Ok(TreeFiles { repo: self.repo.clone(), commit: commit.to_owned(), files })
+    }
+
+    /// Every file below a tree, by path.
+    fn files_below(&self, repo: &gix::Repository, tree: ObjectId) -> Result<BTreeMap<String, ObjectId>> {
+        let mut files = BTreeMap::new();
+        for (path, _, after) in self.diff(repo, None, tree)? {
+            files.extend(after.map(|blob| (path, blob)));
+        }
+        Ok(files)
+    }
+
+    /// The plain files that differ between two trees.
+    fn diff(&self, repo: &gix::Repository, old: Option<ObjectId>, new: ObjectId) -> Result<Vec<Differing>> {
+        use gix::diff::tree::recorder::Change as C;
+        let what = || self.cannot("compare two commits");
+        let tree = |id| repo.find_tree(id).map(|tree| tree.detach().data);
+        let (old, new) = (old.map(tree).transpose().failed(what)?.unwrap_or_default(), tree(new).failed(what)?);
+        let mut recorder = gix::diff::tree::Recorder::default();
+        let (old, new) = (
+            gix::objs::TreeRefIter::from_bytes(&old, repo.object_hash()),
+            gix::objs::TreeRefIter::from_bytes(&new, repo.object_hash()),
+        );
+        gix::diff::tree(old, new, gix::diff::tree::State::default(), &repo.objects, &mut recorder).failed(what)?;
+        let changes = recorder.records.into_iter().filter_map(|change| match change {
+            C::Addition { entry_mode, oid, path, .. } if entry_mode.is_blob() => Some((path, None, Some(oid))),
+            C::Deletion { entry_mode, oid, path, .. } if entry_mode.is_blob() => Some((path, Some(oid), None)),
+            C::Modification { previous_entry_mode: was, previous_oid, entry_mode: is, oid, path } => {
+                Some((path, was.is_blob().then_some(previous_oid), is.is_blob().then_some(oid)))
+            }
+            _ => None,
+        });
+        Ok(changes.map(|(path, old, new)| (path.to_str_lossy().into_owned(), old, new)).collect())
+    }
+
+    /// The history of what is checked out: each commit with the competition's files it changed.
+    ///
+    /// # Errors
+    /// An object is missing or broken.
+    pub fn log(&self) -> Result<Log> {
+        let repo = self.local();
+        let (order, shallow) = match self.head()? {
+            Some(head) => self.parents_first(&repo, head)?,
+            None => (Vec::new(), false),
+        };
+        let places: HashMap<ObjectId, usize> = order.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
+        let mut commits = Vec::with_capacity(order.len());
+        for node in &order {
+            let trees = node.parents.iter().filter_map(|parent| Some(order.get(*places.get(parent)?)?.tree));
+            commits.push(Commit {
+                id: node.id.to_string(),
+                summary: node.summary.clone(),
+                parent: node.parents.first().and_then(|parent| places.get(parent).copied()),
+                changes: self.changes(&repo, &trees.collect::<Vec<_>>(), node.tree)?,
+            });
+        }
+        Ok(Log { commits, shallow })
+    }
+
+    /// The competition's files in which a tree differs from all of its parents' trees.
+    fn changes(&self, repo: &gix::Repository, parents: &[ObjectId], tree: ObjectId) -> Result<Vec<Change>> {
+        let mut diff = self.diff(repo, parents.first().copied(), tree)?;
+        for parent in parents.iter().skip(1) {
+            let other: HashSet<String> =
+                self.diff(repo, Some(*parent), tree)?.into_iter().map(|(path, ..)| path).collect();
+            diff.retain(|(path, ..)| other.contains(path));
+        }
+        let text = |blob: Option<ObjectId>| blob.map(|blob| blob.to_string());
+        let change = |(path, before, after): (String, _, _)| {
+            Some(Change { file: FileKind::of_path(&path)?, before: text(before), after: text(after) })
+        };
+        Ok(diff.into_iter().filter_map(change).collect())
+    }
+
+    /// Every commit that `head` rests on, each after its parents; and whether some are missing.
+    fn parents_first(&self, repo: &gix::Repository, head: ObjectId) -> Result<(Vec<Node>, bool)> {
+        let what = || self.cannot("read the history");
+        let cut: HashSet<ObjectId> = match repo.shallow_commits().failed(what)? {
+            Some(commits) => commits.iter().copied().collect(),
+            None => HashSet::new(),
+        };
+        let (mut order, mut seen, mut shallow) = (Vec::new(), HashSet::new(), false);
+        let mut stack = vec![(head, None)];
+        while let Some((id, ready)) = stack.pop() {
+            if let Some(node) = ready {
+                order.push(node);
+            } else if seen.insert(id) {
+                let commit = repo.find_commit(id).failed(what)?;
+                let mut node = Node::of(&commit).failed(what)?;
+                if cut.contains(&id) {
+                    (shallow, node.parents) = (true, Vec::new());
+                }
+                let parents = node.parents.clone();
+                stack.push((id, Some(node)));
+                stack.extend(parents.into_iter().rev().map(|parent| (parent, None)));
+            }
+        }
+        Ok((order, shallow))
+    }
+
+    /// The contents of a blob (its id in hex).
+    ///
+    /// # Errors
+    /// There is no such blob.
+    pub fn blob(&self, id: &BlobId) -> Result<Vec<u8>> {
+        read_blob(&self.local(), id)
+    }
+
+    /// Opens the repository for one thread that reads many blobs.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader(self.local())
+    }
+
+    /// The id that these bytes have, or would have, as a blob.
+    ///
+    /// # Errors
+    /// Hashing failed.
+    pub fn blob_id(&self, bytes: &[u8]) -> Result<BlobId> {
+        let hash = gix::objs::compute_hash(self.local().object_hash(), gix::objs::Kind::Blob, bytes);
+        hash.map(|id| id.to_string()).failed(|| self.cannot("hash a file"))
+    }
+
+    /// Commits just these files, as they are on disk, on top of what is checked out, and brings
+    /// the index in line for them. Returns the new commit's id; `None` where nothing differs.
+    ///
+    /// # Errors
+    /// Nobody is configured as author, or git's files cannot be written.
+    pub fn commit(&self, files: &[FileKind], message: &str) -> Result<Option<String>> {
+        let what = || self.cannot("commit");
+        let repo = self.local();
+        let head = self.head()?;
+        let base = match head {
+            Some(head) => repo.find_commit(head).failed(what)?.tree_id().failed(what)?.detach(),
+            None => repo.empty_tree().id,
+        };
+        let mut editor = repo.edit_tree(base).failed(what)?;
+        let mut blobs = Vec::new();
+        for file in files {
+            let path = file.path();
+            let bytes = std::fs::read(self.root.join(&path)).failed(what)?;
+            let blob = repo.write_blob(bytes).failed(what)?.detach();
+            editor.upsert(path.as_str(), EntryKind::Blob, blob).failed(what)?;
+            blobs.push((path, blob));
+        }
+        let tree = editor.write().failed(what)?.detach();
+        if tree == base {
+            return Ok(None);
+        }
+        if repo.author().is_none() || repo.committer().is_none() {
+            let nobody = Error::failed(self.cannot("commit: nobody is configured as author"));
+            return Err(nobody.hint("git config user.name NAME && git config user.email ADDRESS"));
+        }
+        let commit = repo.commit("HEAD", message, tree, head).failed(what)?.detach();
+        self.update_index(&repo, tree, &blobs).failed(|| self.cannot("bring the index in line"))?;
+        Ok(Some(commit.to_string()))
+    }
+
+    /// Makes the index say of these files what the commit says; everything else in it stays.
+    fn update_index(&self, repo: &gix::Repository, tree: ObjectId, blobs: &[(String, ObjectId)]) -> anyhow::Result<()> {
+        use gix::index::entry::{Flags, Mode, Stage, Stat};
+        let path = repo.index_path();
+        if !path.exists() {
+            let mut index = repo.index_from_tree(&tree)?;
+            index.set_path(path);
+            index.write(gix::index::write::Options::default())?;
+            return Ok(());
+        }
+        let mut index = repo.open_index()?;
+        for (path, blob) in blobs {
+            let found = gix::index::fs::Metadata::from_path_no_follow(&self.root.join(path))?;
+            let stat = Stat::from_fs(&found)?;
+            let name = path.as_bytes().as_bstr();
+            if let Some(entry) = index.entry_mut_by_path_and_stage(name, Stage::Unconflicted) {
+                (entry.id, entry.stat) = (*blob, stat);
+            } else {
+                index.dangerously_push_entry(stat, *blob, Flags::empty(), Mode::FILE, name);
+                index.sort_entries();
+            }
+        }
+        // The cached trees are those of before.
+        index.remove_tree();
+        index.write(gix::index::write::Options::default())?;
+        Ok(())
+    }
+}
+
+/// A path that differs between two trees, with its blob in the old one and in the new one.
+type Differing = (String, Option<ObjectId>, Option<ObjectId>);
+
+/// What is needed of a commit to order and compare it.
+struct Node {
+    id: ObjectId,
+    parents: Vec<ObjectId>,
+    tree: ObjectId,
+    summary: String,
+}
+
+impl Node {
+    fn of(commit: &gix::Commit<'_>) -> anyhow::Result<Node> {
+        Ok(Node {
+            id: commit.id,
+            parents: commit.parent_ids().map(gix::Id::detach).collect(),
+            tree: commit.tree_id()?.detach(),
+            summary: commit.message_raw_sloppy().lines().next().unwrap_or_default().to_str_lossy().into_owned(),
+        })
+    }
+}
+
+/// A thread's own view of the repository.
+#[derive(Debug)]
+pub struct Reader(gix::Repository);
+
+impl Reader {
+    /// The contents of a blob (its id in hex).
+    ///
+    /// # Errors
+    /// There is no such blob.
+    pub fn blob(&self, id: &BlobId) -> Result<Vec<u8>> {
+        read_blob(&self.0, id)
+    }
+}
+
+fn read_blob(repo: &gix::Repository, id: &str) -> Result<Vec<u8>> {
+    let what = || format!("{}: cannot read blob {id}", repo.git_dir().display());
+    let id = ObjectId::from_hex(id.as_bytes()).failed(what)?;
+    Ok(repo.find_blob(id).failed(what)?.take_data())
+}
+
+/// The files of a commit.
+#[derive(Debug)]
+pub struct TreeFiles {
+    repo: gix::ThreadSafeRepository,
+    commit: String,
+    files: BTreeMap<String, ObjectId>,
+}
+
+impl TreeFiles {
+    /// The commit's id in hex.
+    #[must_use]
+    pub fn commit(&self) -> &str {
+        &self.commit
+    }
+
+    /// The blob of a file, in hex.
+    #[must_use]
+    pub fn blob_id(&self, path: &str) -> Option<BlobId> {
+        self.files.get(path).map(ToString::to_string)
+    }
+}
+
+impl Source for TreeFiles {
+    fn list(&self) -> Result<Vec<String>> {
+        Ok(self.files.keys().cloned().collect())
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Some(id) = self.files.get(path) else { return Ok(None) };
+        read_blob(&self.repo.to_thread_local(), &id.to_string()).map(Some)
+    }
+}

@@ -1,0 +1,4 @@
+//! Second floor: clients of the outside (DESIGN section 7). Each is a small trait with its drivers.
+
+pub mod chain;
+pub mod git;
