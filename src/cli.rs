@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
 
+use crate::state::ids::{CommitSha, Hotkey, RepoName, RoundNumber};
+use crate::state::stage::Stage;
 use crate::ui::Verbosity;
 
 /// Runs and re-checks 404-GEN competitions from the files of their git repository
@@ -74,4 +77,161 @@ impl Global {
 /// Every subcommand, in the order of a round.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a new competition: settings, first leader, first round
+    Init(InitArgs),
+    /// Say where the competition stands, and what is due
+    Status(StatusArgs),
+    /// Close a round: record the leader, open the next round or end the competition
+    Finalize(MomentArgs),
+    /// Hold the competition by hand
+    Pause,
+    /// Go on with a competition that is held
+    Resume(ResumeArgs),
+    /// Say who leads, and the weights that follow
+    Leader(LeaderArgs),
+    /// Re-check every claim of the competition from its files and history
+    Verify(VerifyArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Write the man pages, one a command
+    Man(ManArgs),
+}
+
+/// Flags of `init`. What is not given is asked for on a terminal.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The new competition's folder
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The competition's name; rounds are called NAME-0, NAME-1, ...
+    #[arg(long)]
+    pub name: Option<String>,
+    /// What it is about
+    #[arg(long)]
+    pub description: Option<String>,
+    /// The first day on which a round may start
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub first_day: Option<NaiveDate>,
+    /// The last day on which a round may start
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub last_day: Option<NaiveDate>,
+    /// When on its day a round starts (UTC)
+    #[arg(long, value_name = "HH:MM:SS", default_value = "08:00:00")]
+    pub start_time: String,
+    /// Minutes that miners have to generate and upload
+    #[arg(long, value_name = "MINUTES", default_value_t = 120)]
+    pub generation_minutes: u32,
+    /// Hours that must be left before a round's start when it is opened
+    #[arg(long, value_name = "HOURS", default_value_t = 1.0)]
+    pub buffer_hours: f64,
+    /// The margin that a challenger needs, as a fraction of the duels
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.05)]
+    pub win_margin: f64,
+    /// Weight that a leader loses in each round that it holds
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.05)]
+    pub weight_decay: f64,
+    /// Weight below which a leader does not fall
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.1)]
+    pub weight_floor: f64,
+    /// Prompts in a round
+    #[arg(long, value_name = "COUNT", default_value_t = 128)]
+    pub prompts: usize,
+    /// Prompts that a round takes over from the one before
+    #[arg(long, value_name = "COUNT", default_value_t = 32)]
+    pub carryover: usize,
+    /// Days from one round to the next
+    #[arg(long, value_name = "DAYS", default_value_t = 1)]
+    pub round_days: u32,
+    /// The pool: a file of prompt image URLs, one a line
+    #[arg(long, value_name = "FILE")]
+    pub pool: Option<PathBuf>,
+    /// The first leader's hotkey
+    #[arg(long, value_name = "SS58")]
+    pub leader_hotkey: Option<Hotkey>,
+    /// The first leader's repository
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub leader_repo: Option<RepoName>,
+    /// The first leader's commit
+    #[arg(long, value_name = "SHA")]
+    pub leader_commit: Option<CommitSha>,
+    /// The first leader's image
+    #[arg(long, value_name = "IMAGE")]
+    pub leader_docker: Option<String>,
+    /// The first leader's weight
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
+    pub leader_weight: f64,
+    /// First block whose reveals count in round 0
+    #[arg(long, value_name = "BLOCK", default_value_t = 0)]
+    pub earliest_reveal_block: u64,
+    /// Do not make the folder a git repository
+    #[arg(long)]
+    pub no_git: bool,
+    /// The chain's block and time, where no chain is asked
+    #[command(flatten)]
+    pub moment: MomentArgs,
+}
+
+/// The chain's block and time, given instead of asked for.
+#[derive(Debug, Clone, Args)]
+pub struct MomentArgs {
+    /// Take this as the chain's block (to reproduce a past run)
+    #[arg(long, value_name = "BLOCK")]
+    pub block: Option<u64>,
+    /// Take this as the time at that block [default: now, or what the chain file says]
+    #[arg(long, value_name = "RFC3339", requires = "block")]
+    pub now: Option<String>,
+    /// Read the chain from this JSON file
+    #[arg(long, value_name = "FILE", conflicts_with = "block")]
+    pub chain_file: Option<PathBuf>,
+}
+
+/// Flags of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Where the block comes from
+    #[command(flatten)]
+    pub moment: MomentArgs,
+}
+
+/// Flags of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// Go on in this stage [default: what the round's files show]
+    #[arg(long)]
+    pub stage: Option<Stage>,
+}
+
+/// Flags of `leader`.
+#[derive(Debug, Args)]
+pub struct LeaderArgs {
+    /// The block to look at [default: the newest entry]
+    #[arg(long, value_name = "BLOCK")]
+    pub block: Option<u64>,
+}
+
+/// Flags of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Only this round
+    #[arg(long, value_name = "N")]
+    pub round: Option<RoundNumber>,
+    /// Also check what each commit did, and the working tree against the last one
+    #[arg(long)]
+    pub history: bool,
+}
+
+/// Flags of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Flags of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The folder to write them to [default: print the page of gen404 itself]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }

@@ -1,8 +1,37 @@
-//! `gen404` runs and re-checks 404-GEN competitions.
-#![doc = ""]
+//! `gen404` runs and re-checks 404-GEN competitions: open contests in which miners on Bittensor
+//! subnet 17 submit image-to-3D programs, a vision model judges their models in pairwise duels,
+//! and the best program leads. All state of a competition is a git repository of small files.
+//!
+//! # The floors
+//!
+//! Each floor imports only those below it; `tests/floors.rs` holds this.
+//!
+//! | floor | holds | knows nothing of |
+//! |---|---|---|
+//! | [`state`] | what lies in the repository: a type a file, identifiers, the store | network, clock |
+//! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
+//! | [`world`] | the chain, git, and every other client of the outside | rules of the competition |
+//! | [`commands`] | one file a subcommand: gather facts, call a rule, apply its plan | |
+//!
+//! Beside them: [`error`] (kinds, hints, exit codes), [`ui`] (all that is printed), [`cli`] (flags
+//! and help), [`settings`] (`gen404.toml`).
+//!
+//! # A round
+//!
+//! ```text
+//! FINALIZING -> OPEN -> MINER_GENERATION -> DOWNLOADING -> DUELS -> FINALIZING
+//!      \-> FINISHED            (PAUSED from and to any stage, by hand)
+//! ```
+//!
+//! [`rules::stages`] is that machine. A command reads the files, asks a rule, and gets a
+//! [`rules::Plan`]: files to write and a commit message. One place applies plans, `state.json`
+//! last, so that a kill at any point leaves a state from which the same command completes.
 
+pub mod cli;
+pub mod commands;
 pub mod error;
 pub mod rules;
+pub mod settings;
 pub mod state;
 pub mod ui;
 pub mod world;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,8 +81,12 @@ impl Ui {
     }
 
     /// An error with its causes and hints, on stderr; with `--json` also one object on stdout.
+    /// A command that is not due is no failure: what is due instead is its result.
     pub fn error(&self, error: &Error) {
         let mut err = std::io::stderr();
+        if error.kind() == Kind::NotDue && !self.json {
+            return self.result(&error.to_string());
+        }
         let _ = writeln!(err, "{} {}", self.paint("31;1", "error:"), one_line(&error.to_string()));
         for cause in error.causes() {
             let _ = writeln!(err, "  caused by: {}", one_line(&cause));
@@ -104,6 +108,12 @@ impl Ui {
     #[must_use]
     pub fn paint(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// As [`Ui::paint`], for stdout: only where that is a terminal, too.
+    #[must_use]
+    pub fn paint_result(&self, code: &str, text: &str) -> String {
+        if std::io::stdout().is_terminal() { self.paint(code, text) } else { text.to_owned() }
     }
 
     /// A progress bar for `length` steps: drawn on a terminal; elsewhere a line every ten seconds.

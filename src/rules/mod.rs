@@ -72,3 +72,25 @@ impl Default for Thresholds {
         }
     }
 }
+
+impl Thresholds {
+    /// Refuses limits that make no sense.
+    ///
+    /// # Errors
+    /// The first such limit.
+    pub fn check(&self) -> Result<(), String> {
+        let limits = [
+            ("generation_seconds", self.generation_seconds, f64::MAX),
+            ("overtime_tolerance", self.overtime_tolerance, 1.0),
+            ("mismatch_margin", self.mismatch_margin, 1.0),
+            ("distance", self.distance, 2.0),
+            ("median_seconds", self.median_seconds, f64::MAX),
+        ];
+        for (name, value, most) in limits {
+            if !(0.0..=most).contains(&value) {
+                return Err(format!("rules.{name} is {value}: a number from 0 to {most} is needed"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,260 @@
+//! What every command works with: the competition, its checkout, its settings, and the one place
+//! where a plan becomes files and a commit.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::cli::{Global, MomentArgs};
+use crate::error::{Context as _, Error, Result};
+use crate::rules::succession::Moment;
+use crate::rules::{Plan, hex};
+use crate::settings::Config;
+use crate::state::config::ConfigFile;
+use crate::state::file::FileKind;
+use crate::state::ids::Block;
+use crate::state::lock::{Contended, Lock};
+use crate::state::record::{parse_json, to_json};
+use crate::state::snapshot::{RoundFiles, Snapshot};
+use crate::state::stage::{CompetitionState, Timestamp};
+use crate::state::store::Store;
+use crate::ui::Ui;
+use crate::world::chain::Chain;
+use crate::world::chain::file::FileChain;
+use crate::world::git::Git;
+
+/// A command at work on a competition.
+#[derive(Debug)]
+pub(super) struct Context<'a> {
+    pub(super) global: &'a Global,
+    pub(super) ui: &'a Ui,
+    pub(super) store: Store,
+    pub(super) git: Option<Git>,
+    pub(super) config: Config,
+}
+
+/// What a command that moves the competition looked at first.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) config: ConfigFile,
+    pub(super) state: CompetitionState,
+    pub(super) files: RoundFiles,
+}
+
+impl<'a> Context<'a> {
+    /// Finds the competition and opens it.
+    pub(super) fn open(global: &'a Global, ui: &'a Ui) -> Result<Self> {
+        let root = match &global.repo {
+            Some(dir) => dir.clone(),
+            None => find_root()?,
+        };
+        Context::at(global, ui, &root)
+    }
+
+    /// Opens the competition in this folder.
+    pub(super) fn at(global: &'a Global, ui: &'a Ui, root: &Path) -> Result<Self> {
+        let store = Store::open(root)?;
+        let git = Git::open(store.root())?;
+        let config = Config::load(global.config.as_deref(), store.root())?;
+        if global.commit && git.is_none() {
+            let no_git = Error::usage(format!("{}: no git checkout to --commit in", store.root().display()));
+            return Err(no_git.hint("--repo names the top folder of a checkout"));
+        }
+        Ok(Context { global, ui, store, git, config })
+    }
+
+    /// The operator's own folder of this competition, never tracked.
+    fn own_folder(&self) -> PathBuf {
+        match &self.git {
+            Some(git) => git.own_folder(),
+            None => self.store.root().join(".gen404"),
+        }
+    }
+
+    /// Takes the lock, and finishes a commit that a killed run had begun.
+    pub(super) fn lock(&self, command: &str) -> Result<Lock> {
+        let contended = if self.global.wait_lock { Contended::Wait } else { Contended::Fail };
+        let lock = Lock::take(&self.own_folder(), command, contended, |holder| {
+            self.ui.status(&format!("waiting for {holder}"));
+        })?;
+        if self.global.commit && !self.global.dry_run {
+            self.finish_commit()?;
+        }
+        Ok(lock)
+    }
+
+    /// Reads the settings, the state, and the current round's files.
+    pub(super) fn standing(&self) -> Result<Standing> {
+        let config = self.store.need::<ConfigFile>(&FileKind::Config)?;
+        let state = self.store.need::<CompetitionState>(&FileKind::State)?;
+        let round = state.current_round;
+        let mut snapshot = Snapshot::load_some(&self.store, |file| file.round() == Some(round))?;
+        let files = snapshot.rounds.remove(&round).unwrap_or_default();
+        Ok(Standing { config, state, files })
+    }
+
+    /// The chain's block and the time, from the flags, a chain file, or the configured chain;
+    /// `None` where no chain is known.
+    pub(super) fn moment(&self, args: &MomentArgs) -> Result<Option<Moment>> {
+        if let Some(block) = args.block {
+            let now = args.now.as_deref().map(parse_time).transpose()?.unwrap_or_else(Utc::now);
+            return Ok(Some(Moment { block: Block(block), now }));
+        }
+        let Some(path) = args.chain_file.as_ref().or(self.config.chain.file.as_ref()) else { return Ok(None) };
+        let chain = FileChain::open(path)?;
+        let block = chain.best_block()?;
+        let now = match chain.block_time(block) {
+            Ok(seconds) => i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+            Err(_) => None,
+        };
+        Ok(Some(Moment { block, now: now.unwrap_or_else(Utc::now) }))
+    }
+
+    /// As [`Context::moment`], for commands that cannot do without.
+    pub(super) fn need_moment(&self, args: &MomentArgs) -> Result<Moment> {
+        self.moment(args)?.ok_or_else(|| {
+            let unknown = Error::usage("the chain's block is not known");
+            unknown.hint("give --block N --now TIME, --chain-file FILE, or [chain] in gen404.toml")
+        })
+    }
+
+    /// Does what a plan says: writes the files, commits them where asked to, and says so. With
+    /// `--dry-run` it says what would happen.
+    pub(super) fn apply(&self, plan: &Plan) -> Result<()> {
+        let paths: Vec<String> = plan.writes.iter().map(|write| write.file.path()).collect();
+        if self.global.dry_run {
+            return self.say(plan, "would write", &paths, None);
+        }
+        let pending = Pending::of(plan);
+        if self.global.commit {
+            pending.save(&self.own_folder())?;
+        }
+        let changed = self.store.apply(&plan.writes, &mut |_, _| Ok(()))?;
+        let changed: Vec<String> = changed.iter().map(FileKind::path).collect();
+        let commit = self.commit(&pending)?;
+        self.say(plan, "wrote", &changed, commit.as_deref())
+    }
+
+    fn commit(&self, pending: &Pending) -> Result<Option<String>> {
+        let Some(git) = self.git.as_ref().filter(|_| self.global.commit) else { return Ok(None) };
+        let commit = git.commit(&pending.kinds(), &pending.message)?;
+        Pending::forget(&self.own_folder())?;
+        Ok(commit)
+    }
+
+    /// A run with `--commit` that was killed between its last write and its commit left a note:
+    /// where the files are still just as it wrote them, the commit is made now.
+    fn finish_commit(&self) -> Result<()> {
+        let Some(pending) = Pending::load(&self.own_folder())? else { return Ok(()) };
+        if pending.is_written(&self.store)? {
+            if let Some(commit) = self.commit(&pending)? {
+                self.ui.status(&format!("committed what an interrupted run had written: {commit}"));
+            }
+            return Ok(());
+        }
+        // It was killed among its writes: the command that is run again writes them all.
+        Pending::forget(&self.own_folder())
+    }
+
+    fn say(&self, plan: &Plan, verb: &str, paths: &[String], commit: Option<&str>) -> Result<()> {
+        if self.ui.json() {
+            self.ui.result_json(&json!({
+                "did": plan.says,
+                "dry_run": self.global.dry_run,
+                "files": paths,
+                "message": plan.message,
+                "commit": commit,
+            }));
+            return Ok(());
+        }
+        for line in &plan.says {
+            self.ui.result(line);
+        }
+        for path in paths {
+            self.ui.status(&format!("{verb} {path}"));
+        }
+        if let Some(commit) = commit {
+            self.ui.status(&format!("committed {} ({})", commit.get(..10).unwrap_or(commit), plan.message));
+        }
+        Ok(())
+    }
+}
+
+/// Commits that were begun: kept beside the lock until they are made.
+#[derive(Debug, Serialize, Deserialize)]
+struct Pending {
+    message: String,
+    /// Path and SHA-256 of each file.
+    files: Vec<(String, String)>,
+}
+
+impl Pending {
+    fn of(plan: &Plan) -> Self {
+        let sum = |bytes: &[u8]| hex::encode(&Sha256::digest(bytes));
+        let files = plan.writes.iter().map(|write| (write.file.path(), sum(&write.bytes))).collect();
+        Pending { message: plan.message.clone(), files }
+    }
+
+    fn path(own: &Path) -> PathBuf {
+        own.join("pending-commit.json")
+    }
+
+    fn save(&self, own: &Path) -> Result<()> {
+        let path = Pending::path(own);
+        std::fs::create_dir_all(own)
+            .and_then(|()| std::fs::write(&path, to_json(self)))
+            .failed(|| format!("{}: cannot write", path.display()))
+    }
+
+    fn load(own: &Path) -> Result<Option<Self>> {
+        let path = Pending::path(own);
+        match std::fs::read(&path) {
+            // A note that was cut off means that nothing else had been written yet.
+            Ok(bytes) => Ok(parse_json(&bytes).ok()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::file(&path, "cannot read").because(e)),
+        }
+    }
+
+    fn forget(own: &Path) -> Result<()> {
+        let path = Pending::path(own);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::file(&path, "cannot remove").because(e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn kinds(&self) -> Vec<FileKind> {
+        self.files.iter().filter_map(|(path, _)| FileKind::of_path(path)).collect()
+    }
+
+    fn is_written(&self, store: &Store) -> Result<bool> {
+        for (path, sum) in &self.files {
+            let Some(file) = FileKind::of_path(path) else { return Ok(false) };
+            let found = store.read_file(&file)?.map(|bytes| hex::encode(&Sha256::digest(&bytes)));
+            if found.as_ref() != Some(sum) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The nearest folder upwards that holds a competition, or else the nearest checkout.
+fn find_root() -> Result<PathBuf> {
+    let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
+    let upwards = |wanted: fn(&Path) -> bool| here.ancestors().find(|folder| wanted(folder)).map(Path::to_owned);
+    let competition = |folder: &Path| folder.join("config.json").is_file() && folder.join("state.json").is_file();
+    upwards(competition).or_else(|| upwards(|folder| folder.join(".git").exists())).ok_or_else(|| {
+        let nothing = Error::failed(format!("{}: no competition here or above", here.display()));
+        nothing.hint("name its folder with --repo DIR, or make one with `gen404 init DIR`")
+    })
+}
+
+/// A UTC time from the command line.
+pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>> {
+    text.parse::<Timestamp>().map(|time| time.at()).map_err(|why| Error::usage(format!("--now: {why}")))
+}

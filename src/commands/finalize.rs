@@ -1,0 +1,69 @@
+//! `gen404 finalize`: close the round, record the leader, open the next round.
+
+use super::context::{Context, Standing};
+use crate::cli::{Global, MomentArgs};
+use crate::error::{Error, Result};
+use crate::rules::stages::{Due, Facts, due};
+use crate::rules::succession::{Finished, finalize};
+use crate::state::file::{FileKind, RoundFile};
+use crate::state::leader::Leaders;
+use crate::state::schedule::Schedule;
+use crate::state::stage::Stage;
+use crate::state::winner::Winner;
+use crate::ui::Ui;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs) -> Result<()> {
+    let context = Context::open(global, ui)?;
+    let _lock = context.lock("finalize")?;
+    let standing = context.standing()?;
+    if done_already(&context, &standing)? {
+        ui.result(&format!("round {} was finalized already", last_round(&standing)));
+        return Ok(());
+    }
+    let Standing { config, state, files } = standing;
+    if state.stage != Stage::Finalizing {
+        let due = due(Facts { state: &state, files: &files, block: None });
+        return Err(not_due("finalize", &state, &due));
+    }
+    let round = state.current_round;
+    let schedule = context.store.load::<Schedule>(&FileKind::Round(round, RoundFile::Schedule))?;
+    let leaders = context.store.need::<Leaders>(&FileKind::Leader)?;
+    let winner = context.store.need::<Winner>(&FileKind::Round(round, RoundFile::Winner))?;
+    let settings = &config.settings;
+    let finished =
+        Finished { settings, state: &state, schedule: schedule.as_ref(), leaders: &leaders, winner: &winner };
+    let plan = finalize(&finished, context.need_moment(args)?).map_err(Error::failed)?;
+    context.apply(&plan)
+}
+
+/// The round that the last finalization closed.
+fn last_round(standing: &Standing) -> crate::state::ids::RoundNumber {
+    let round = standing.state.current_round;
+    if standing.state.stage == Stage::Finished { round } else { round.previous().unwrap_or(round) }
+}
+
+/// The stage right behind finalizing, with the finished round's winner there.
+fn done_already(context: &Context<'_>, standing: &Standing) -> Result<bool> {
+    let before = match standing.state.stage {
+        Stage::Finished => Some(standing.state.current_round),
+        Stage::Open => standing.state.current_round.previous(),
+        _ => None,
+    };
+    let Some(round) = before else { return Ok(false) };
+    Ok(context.store.load::<Winner>(&FileKind::Round(round, RoundFile::Winner))?.is_some())
+}
+
+/// A stage command at the wrong time: says what is due instead.
+pub(super) fn not_due(command: &str, state: &crate::state::stage::CompetitionState, due: &[Due]) -> Error {
+    let instead: Vec<String> = due
+        .iter()
+        .map(|due| match due {
+            Due::Now { command, .. } => format!("`gen404 {command}` is due"),
+            Due::Possible { command, .. } => format!("`gen404 {command}` may be run"),
+            Due::From { command, block } => format!("`gen404 {command}` is due from block {block} on"),
+            Due::Never(why) => why.clone(),
+        })
+        .collect();
+    let (stage, round) = (state.stage, state.current_round);
+    Error::not_due(format!("{command} is not due: round {round} is in {stage}; {}", instead.join("; ")))
+}

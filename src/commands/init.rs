@@ -1,0 +1,177 @@
+//! `gen404 init`: a new competition's folder.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use chrono::NaiveDate;
+
+use super::context::Context;
+use crate::cli::{Global, InitArgs};
+use crate::error::{Context as _, Error, Result};
+use crate::rules::Plan;
+use crate::rules::succession::{next_schedule, next_start};
+use crate::state::config::{ConfigFile, Settings, TimeOfDay};
+use crate::state::file::{FileKind, RepoFile, RoundFile, split_newline};
+use crate::state::ids::{Block, RoundNumber};
+use crate::state::leader::{LeaderEntry, Leaders};
+use crate::state::prompts::PromptList;
+use crate::state::record::Extra;
+use crate::state::stage::{CompetitionState, Stage};
+use crate::state::store::FileWrite;
+use crate::ui::Ui;
+use crate::world::git::Git;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
+    let taken = args.dir.join("config.json").exists() || args.dir.join("state.json").exists();
+    if taken {
+        let taken = Error::failed(format!("{}: there is a competition already", args.dir.display()));
+        return Err(taken.hint("name another folder"));
+    }
+    let settings = settings(args)?;
+    let leader = leader(args)?;
+    let pool = pool(args)?;
+    if !global.dry_run {
+        std::fs::create_dir_all(&args.dir).failed(|| format!("{}: cannot make this folder", args.dir.display()))?;
+        if !args.no_git && !args.dir.join(".git").exists() {
+            Git::init(&args.dir)?;
+        }
+    } else if !args.dir.exists() {
+        ui.result(&format!("would make {}", args.dir.display()));
+        return Ok(());
+    }
+    let context = Context::at(global, ui, &args.dir)?;
+    let _lock = context.lock("init")?;
+    let moment = context.need_moment(&args.moment)?;
+    context.apply(&plan(args, settings, leader, pool, moment)?)
+}
+
+fn plan(
+    args: &InitArgs,
+    settings: Settings,
+    leader: LeaderEntry,
+    pool: PromptList,
+    moment: crate::rules::succession::Moment,
+) -> Result<Plan> {
+    let start = next_start(&settings, None, moment).ok_or_else(|| Error::usage("the dates leave the calendar"))?;
+    if start.past_end {
+        let (first, last) = (start.at.date_naive(), settings.last_competition_date);
+        return Err(Error::usage(format!("the first round could start on {first}, after the last day {last}")));
+    }
+    let mut schedule = next_schedule(&settings, None, &start);
+    schedule.earliest_reveal_block = Block(args.earliest_reveal_block);
+    let leaders: Leaders = vec![LeaderEntry { effective_block: schedule.latest_reveal_block, ..leader }];
+    let round = RoundNumber(0);
+    let says = vec![
+        format!(
+            "{}: round 0 is open until block {}, about {}",
+            settings.name,
+            start.block,
+            start.at.format("%F %R UTC")
+        ),
+        format!("{} prompts in the pool", pool.0.len()),
+    ];
+    let state = CompetitionState::new(round, Stage::Open, Some(start.at));
+    let message = format!("Competition {}: config, schedule, leader", settings.name);
+    let writes = vec![
+        with_newline(FileWrite::new(FileKind::Config, &ConfigFile::new(settings))),
+        with_newline(FileWrite::new(FileKind::Pool, &pool)),
+        FileWrite::new(FileKind::Round(round, RoundFile::Schedule), &schedule),
+        FileWrite::new(FileKind::Leader, &leaders),
+        FileWrite::new(FileKind::State, &state),
+    ];
+    Ok(Plan { writes, message, says })
+}
+
+/// Files that people edit end in a newline.
+fn with_newline(mut write: FileWrite) -> FileWrite {
+    write.bytes.push(b'\n');
+    write
+}
+
+fn settings(args: &InitArgs) -> Result<Settings> {
+    let day = |given: Option<NaiveDate>, flag: &str, what: &str| -> Result<NaiveDate> {
+        match given {
+            Some(day) => Ok(day),
+            None => parsed(&ask(flag, what, None)?, flag),
+        }
+    };
+    let time = chrono::NaiveTime::parse_from_str(&args.start_time, "%H:%M:%S")
+        .map_err(|_| Error::usage(format!("--start-time {:?}: HH:MM:SS is needed", args.start_time)))?;
+    let settings = Settings {
+        name: text(args.name.as_ref(), "--name", "the competition's name", None)?,
+        description: text(args.description.as_ref(), "--description", "what it is about", Some(""))?,
+        first_evaluation_date: day(args.first_day, "--first-day", "the first day of a round (YYYY-MM-DD)")?,
+        last_competition_date: day(args.last_day, "--last-day", "the last day of a round (YYYY-MM-DD)")?,
+        round_start_time: Some(TimeOfDay(time)),
+        generation_stage_minutes: args.generation_minutes,
+        finalization_buffer_hours: Some(args.buffer_hours),
+        win_margin: args.win_margin,
+        weight_decay: args.weight_decay,
+        weight_floor: args.weight_floor,
+        prompts_per_round: args.prompts,
+        carryover_prompts: args.carryover,
+        round_duration_days: Some(args.round_days),
+        extra: Extra::default(),
+    };
+    match settings.mistakes() {
+        mistakes if mistakes.is_empty() => Ok(settings),
+        mistakes => Err(Error::usage(mistakes.join("; "))),
+    }
+}
+
+fn leader(args: &InitArgs) -> Result<LeaderEntry> {
+    fn id<T: std::str::FromStr<Err: std::fmt::Display> + Clone>(
+        given: Option<&T>,
+        flag: &str,
+        what: &str,
+    ) -> Result<T> {
+        match given {
+            Some(id) => Ok(id.clone()),
+            None => parsed(&ask(flag, what, None)?, flag),
+        }
+    }
+    if !(0.0..=1.0).contains(&args.leader_weight) {
+        return Err(Error::usage(format!("--leader-weight {} is not in [0, 1]", args.leader_weight)));
+    }
+    Ok(LeaderEntry {
+        hotkey: id(args.leader_hotkey.as_ref(), "--leader-hotkey", "the first leader's hotkey")?,
+        repo: id(args.leader_repo.as_ref(), "--leader-repo", "its repository (owner/name)")?,
+        commit: id(args.leader_commit.as_ref(), "--leader-commit", "its commit (40 hex digits)")?,
+        docker: text(args.leader_docker.as_ref(), "--leader-docker", "its image", None)?,
+        weight: args.leader_weight,
+        effective_block: Block(0),
+        extra: Extra::default(),
+    })
+}
+
+fn pool(args: &InitArgs) -> Result<PromptList> {
+    let Some(path) = &args.pool else { return Ok(PromptList::default()) };
+    let bytes = std::fs::read(path).failed(|| format!("{}: cannot read the pool", path.display()))?;
+    PromptList::parse(split_newline(&bytes).0).failed(|| format!("{}: no list of prompt URLs", path.display()))
+}
+
+fn text(given: Option<&String>, flag: &str, what: &str, default: Option<&str>) -> Result<String> {
+    match given {
+        Some(text) => Ok(text.clone()),
+        None => ask(flag, what, default),
+    }
+}
+
+/// Asks on the terminal; without one, a value that has no default has to come from its flag.
+fn ask(flag: &str, what: &str, default: Option<&str>) -> Result<String> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return default.map(str::to_owned).ok_or_else(|| Error::usage(format!("{flag} is needed: {what}")));
+    }
+    let mut answer = String::new();
+    let asked = write!(std::io::stderr(), "{what}: ").and_then(|()| stdin.lock().read_line(&mut answer));
+    asked.failed(|| "the terminal cannot be read".to_owned())?;
+    match (answer.trim(), default) {
+        ("", Some(default)) => Ok(default.to_owned()),
+        ("", None) => Err(Error::usage(format!("{flag} is needed: {what}"))),
+        (answer, _) => Ok(answer.to_owned()),
+    }
+}
+
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str, flag: &str) -> Result<T> {
+    text.parse().map_err(|e| Error::usage(format!("{flag}: {e}")))
+}

@@ -1,0 +1,56 @@
+//! Top floor: one file a subcommand. Each gathers facts, calls a rule, applies its plan, and says
+//! what happened.
+
+mod completions;
+mod context;
+mod finalize;
+mod init;
+mod leader;
+mod man;
+mod pause;
+mod status;
+mod verify;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, Global};
+use crate::error::{Kind, Result};
+use crate::ui::Ui;
+
+/// Runs the program with these arguments (the program's name first).
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(refused) => {
+            // Help and version are no errors; a closed pipe is none either.
+            let _ = refused.print();
+            return if refused.use_stderr() { ExitCode::from(Kind::Usage.exit_code()) } else { ExitCode::SUCCESS };
+        }
+    };
+    let ui = Ui::new(cli.global.verbosity(), cli.global.json, cli.global.no_progress);
+    match run(&cli.global, &ui, cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn run(global: &Global, ui: &Ui, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Init(args) => init::run(global, ui, &args)?,
+        Command::Status(args) => status::run(global, ui, &args)?,
+        Command::Finalize(args) => finalize::run(global, ui, &args)?,
+        Command::Pause => pause::pause(global, ui)?,
+        Command::Resume(args) => pause::resume(global, ui, &args)?,
+        Command::Leader(args) => leader::run(global, ui, &args)?,
+        Command::Verify(args) => return verify::run(global, ui, &args),
+        Command::Completions(args) => completions::run(ui, &args),
+        Command::Man(args) => man::run(ui, &args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,30 @@
+//! `gen404 pause` and `gen404 resume`: hold the competition, and go on.
+
+use super::context::{Context, Standing};
+use crate::cli::{Global, ResumeArgs};
+use crate::error::{Error, Result};
+use crate::rules::stages;
+use crate::state::stage::Stage;
+use crate::ui::Ui;
+
+pub(super) fn pause(global: &Global, ui: &Ui) -> Result<()> {
+    let context = Context::open(global, ui)?;
+    let _lock = context.lock("pause")?;
+    let Standing { state, .. } = context.standing()?;
+    if state.stage == Stage::Paused {
+        ui.result("the competition is paused already");
+        return Ok(());
+    }
+    context.apply(&stages::pause(&state).map_err(Error::not_due)?)
+}
+
+pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs) -> Result<()> {
+    let context = Context::open(global, ui)?;
+    let _lock = context.lock("resume")?;
+    let Standing { state, files, .. } = context.standing()?;
+    if state.stage != Stage::Paused {
+        ui.result(&format!("the competition is not paused: round {} is in {}", state.current_round, state.stage));
+        return Ok(());
+    }
+    context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?)
+}

@@ -1,0 +1,141 @@
+//! `gen404 status`: where the competition stands, what is due, what is missing.
+
+use serde_json::{Value, json};
+
+use super::context::{Context, Standing};
+use crate::cli::{Global, StatusArgs};
+use crate::error::Result;
+use crate::rules::stages::{Due, Facts, due, unanswered};
+use crate::rules::succession::Moment;
+use crate::rules::tournament::{Field, Outcome, replay};
+use crate::state::file::FileKind;
+use crate::state::ids::{Block, Player};
+use crate::state::leader::Leaders;
+use crate::state::stage::Stage;
+use crate::ui::Ui;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
+    let context = Context::open(global, ui)?;
+    let standing = context.standing()?;
+    let moment = context.moment(&args.moment)?;
+    let leaders = context.store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default();
+    let facts = Facts { state: &standing.state, files: &standing.files, block: moment.map(|moment| moment.block) };
+    let due = due(facts);
+    let open = open_points(&context, &standing);
+    if ui.json() {
+        ui.result_json(&as_json(&standing, moment, &leaders, &due, &open));
+        return Ok(());
+    }
+    let state = &standing.state;
+    let settings = &standing.config.settings;
+    ui.result(&format!("{}: round {} is in {}", settings.name, state.current_round, state.stage));
+    match moment {
+        Some(moment) => ui.result(&format!("block {} at {}", moment.block, moment.now.format("%F %T UTC"))),
+        None => ui.result("block unknown: give --block N, or [chain] in gen404.toml"),
+    }
+    if let Some(schedule) = standing.files.schedule.get() {
+        let (from, to, by) =
+            (schedule.earliest_reveal_block, schedule.latest_reveal_block, schedule.generation_deadline_block);
+        ui.result(&format!("reveals count in blocks {from} to {to}; files are due by block {by}"));
+    }
+    if let Some(eta) = &state.next_stage_eta {
+        ui.result(&format!("next stage expected about {eta}"));
+    }
+    for due in &due {
+        ui.result(&describe(due, moment));
+    }
+    for point in &open {
+        ui.result(&format!("open: {point}"));
+    }
+    match leaders.last() {
+        Some(leader) => ui.result(&format!(
+            "leader: {} with weight {} from block {}",
+            leader.hotkey, leader.weight, leader.effective_block
+        )),
+        None => ui.result("leader: nobody"),
+    }
+    Ok(())
+}
+
+fn describe(due: &Due, moment: Option<Moment>) -> String {
+    match due {
+        Due::Now { command, what } => format!("due now: gen404 {command} ({what})"),
+        Due::Possible { command, what } => format!("possible: gen404 {command} ({what})"),
+        Due::From { command, block } => format!("later: gen404 {command}, {}", until(*block, moment)),
+        Due::Never(why) => why.clone(),
+    }
+}
+
+/// "from block N on, in K blocks, about TIME".
+fn until(block: Block, moment: Option<Moment>) -> String {
+    let from = format!("from block {block} on");
+    let Some(moment) = moment else { return from };
+    let blocks = block.0.saturating_sub(moment.block.0);
+    let time = moment.time_of(block).map(|time| format!(", about {}", time.format("%F %R UTC"))).unwrap_or_default();
+    format!("{from}, in {blocks} blocks{time}")
+}
+
+/// What the round still lacks, in words.
+fn open_points(context: &Context<'_>, standing: &Standing) -> Vec<String> {
+    let files = &standing.files;
+    let mut open = Vec::new();
+    let stage = standing.state.stage;
+    if matches!(stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
+        let there = |player: &Player, submitted: bool| {
+            files.players.get(player).is_some_and(|own| {
+                if submitted { own.submitted.get().is_some() } else { own.generated.get().is_some() }
+            })
+        };
+        if !there(&Player::Leader, false) {
+            open.push("the leader's baseline is missing".to_owned());
+        }
+        let miners = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
+        let lacking = miners.filter(|hotkey| !there(&Player::Miner((*hotkey).clone()), true)).count();
+        if lacking > 0 && stage != Stage::MinerGeneration {
+            open.push(format!("the files of {lacking} miner(s) are not fetched yet"));
+        }
+    }
+    if stage == Stage::Duels {
+        let field = Field::of(files, standing.config.settings.win_margin, &context.config.rules);
+        match field.map(|field| replay(&field).outcome) {
+            Some(Outcome::Matches(missing)) => open.push(format!("{} match(es) are needed next", missing.len())),
+            Some(Outcome::Audits(holders)) => {
+                let names: Vec<_> = holders.iter().map(|hotkey| hotkey.short()).collect();
+                open.push(format!("the audit of {} is awaited", names.join(", ")));
+            }
+            _ => {}
+        }
+        for hotkey in unanswered(files) {
+            open.push(format!("an audit of {hotkey} is required"));
+        }
+    }
+    open
+}
+
+fn as_json(standing: &Standing, moment: Option<Moment>, leaders: &Leaders, due: &[Due], open: &[String]) -> Value {
+    let due: Vec<Value> = due
+        .iter()
+        .map(|due| match due {
+            Due::Now { command, what } => json!({"command": command, "when": "now", "what": what}),
+            Due::Possible { command, what } => json!({"command": command, "when": "possible", "what": what}),
+            Due::From { command, block } => json!({
+                "command": command, "when": "later", "block": block,
+                "blocks": moment.map(|moment| block.0.saturating_sub(moment.block.0)),
+                "time": moment.and_then(|moment| moment.time_of(*block)).map(|time| time.to_rfc3339()),
+            }),
+            Due::Never(why) => json!({"command": null, "when": "never", "what": why}),
+        })
+        .collect();
+    json!({
+        "name": standing.config.settings.name,
+        "round": standing.state.current_round,
+        "stage": standing.state.stage,
+        "next_stage_eta": standing.state.next_stage_eta,
+        "block": moment.map(|moment| moment.block),
+        "time": moment.map(|moment| moment.now.to_rfc3339()),
+        "schedule": standing.files.schedule.get(),
+        "due": due,
+        "open": open,
+        "leader": leaders.last(),
+    })
+}

@@ -1,0 +1,63 @@
+//! `gen404 verify`: recompute every claim from the files and the history.
+
+mod facts;
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::context::Context;
+use crate::cli::{Global, VerifyArgs};
+use crate::error::{Error, Result};
+use crate::rules::checks::{self, Finding, Status, Summary, history, summary};
+use crate::state::snapshot::Snapshot;
+use crate::ui::Ui;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCode> {
+    let context = Context::open(global, ui)?;
+    let snapshot = Snapshot::load(&context.store)?;
+    if let Some(round) = args.round
+        && !snapshot.rounds.contains_key(&round)
+    {
+        return Err(Error::failed(format!("rounds/{round}: no such round")));
+    }
+    let log = context.git.as_ref().map(crate::world::git::Git::log).transpose()?;
+    let facts = facts::gather(&context, &snapshot, log.as_ref())?;
+    let mut sink = checks::run(&facts);
+    if args.history {
+        match (&context.git, log) {
+            (Some(git), Some(log)) => history::check(&facts::history(&context, git, log)?, args.round, &mut sink),
+            _ => {
+                let here = context.store.root().display();
+                return Err(Error::failed(format!("{here}: no git checkout, so there is no history to check")));
+            }
+        }
+    }
+    let mut findings = sink.finish();
+    if let Some(round) = args.round {
+        findings.retain(|finding| finding.round.is_none_or(|of| of == round));
+    }
+    let counts = summary(&findings);
+    if ui.json() {
+        ui.result_json(&json!({ "checks": findings, "summary": counts }));
+    } else {
+        print(ui, &findings, counts);
+    }
+    Ok(if counts.fail > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// One line a finding that is no pass, and the counts.
+fn print(ui: &Ui, findings: &[Finding], counts: Summary) {
+    for finding in findings {
+        let mark = match finding.status {
+            Status::Pass => continue,
+            Status::Fail => ui.paint_result("31;1", "fail"),
+            Status::Warn => ui.paint_result("33", "warn"),
+            Status::Skip => ui.paint_result("2", "skip"),
+        };
+        ui.result(&format!("{mark}  {:18} {}: {}", finding.id, finding.subject, finding.detail));
+    }
+    let Summary { pass, fail, warn, skip } = counts;
+    let verdict = if fail == 0 { "every claim that can be checked here holds" } else { "not every claim holds" };
+    ui.result(&format!("{verdict}: {pass} pass, {fail} fail, {warn} warn, {skip} skip"));
+}

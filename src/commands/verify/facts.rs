@@ -1,0 +1,199 @@
+//! What `verify` looks up in the history before the checks run.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+
+use crate::commands::context::Context;
+use crate::error::Result;
+use crate::rules::checks::history::{BlobId, Change, Commit, History, Trace};
+use crate::rules::checks::{Facts, RequestView, Then};
+use crate::state::config::ConfigFile;
+use crate::state::file::{Content, FileKind, PlayerFile, RepoFile, RoundFile, split_newline};
+use crate::state::ids::{Hotkey, Player, RoundNumber};
+use crate::state::prompts::PromptList;
+use crate::state::require_audit::AuditRequests;
+use crate::state::snapshot::{RoundFiles, Snapshot, Source};
+use crate::world::git::{Git, Log};
+
+/// The id that stands for files as they are on disk.
+const WORKING_TREE: &str = "working tree";
+
+/// Gathers what the checks need beside the files: each audit request's round in the commit that
+/// added it, and each round's pool in the commit that wrote its seed.
+pub(super) fn gather<'a>(context: &'a Context<'_>, snapshot: &'a Snapshot, log: Option<&Log>) -> Result<Facts<'a>> {
+    let mut facts =
+        Facts { snapshot, limits: &context.config.rules, requests: BTreeMap::new(), pools: BTreeMap::new() };
+    let (Some(git), Some(log)) = (&context.git, log) else { return Ok(facts) };
+    let past = Past { git, log };
+    for (round, files) in &snapshot.rounds {
+        for request in files.require_audit.get().into_iter().flatten() {
+            let then = past.request(snapshot, *round, files, &request.hotkey)?;
+            facts.requests.insert((*round, request.hotkey.clone()), then);
+        }
+        if !files.seed.is_missing() {
+            facts.pools.insert(*round, past.pool(snapshot, *round)?);
+        }
+    }
+    Ok(facts)
+}
+
+/// A look into past commits.
+struct Past<'a> {
+    git: &'a Git,
+    log: &'a Log,
+}
+
+impl Past<'_> {
+    /// The last commit whose change of `file` fits; `None` where no commit's does.
+    fn last(&self, file: &FileKind, mut fits: impl FnMut(&Change) -> Result<bool>) -> Result<Option<&Commit>> {
+        let mut found = None;
+        for commit in &self.log.commits {
+            for change in commit.changes.iter().filter(|change| change.file == *file) {
+                if fits(change)? {
+                    found = Some(commit);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Commits without a parent bring whatever there was: they say nothing about when.
+    fn known(commit: &Commit) -> bool {
+        commit.parent.is_some()
+    }
+
+    fn request(
+        &self,
+        snapshot: &Snapshot,
+        round: RoundNumber,
+        files: &RoundFiles,
+        hotkey: &Hotkey,
+    ) -> Result<Then<RequestView>> {
+        let file = FileKind::Round(round, RoundFile::RequireAudit);
+        let lists = |blob: Option<&BlobId>| -> Result<bool> {
+            let requests = blob.map(|blob| self.parsed::<AuditRequests>(blob)).transpose()?.flatten();
+            Ok(requests.into_iter().flatten().any(|request| request.hotkey == *hotkey))
+        };
+        let added = self.last(&file, |change| Ok(lists(change.after.as_ref())? && !lists(change.before.as_ref())?))?;
+        match added {
+            Some(commit) if Past::known(commit) => self.view(commit, round, hotkey),
+            Some(_) => Ok(Then::Unknown),
+            // Not committed yet: the files on disk are those it was added with.
+            None => Ok(match snapshot.config.get() {
+                Some(config) => Then::At(
+                    WORKING_TREE.to_owned(),
+                    RequestView {
+                        settings: config.settings.clone(),
+                        files: files.clone(),
+                        earlier: RoundFiles::default(),
+                    },
+                ),
+                None => Then::Unknown,
+            }),
+        }
+    }
+
+    fn view(&self, commit: &Commit, round: RoundNumber, hotkey: &Hotkey) -> Result<Then<RequestView>> {
+        let right = Player::Miner(hotkey.clone());
+        let wanted = |file: &FileKind| match file {
+            FileKind::Config => true,
+            FileKind::Round(of, RoundFile::Submissions | RoundFile::Seed | RoundFile::Matrix) => *of == round,
+            FileKind::Player(of, player, PlayerFile::Report(_)) => *of == round && *player == right,
+            file => audits(file, round),
+        };
+        let now = Snapshot::load_some(&self.git.tree(&commit.id)?, wanted)?;
+        let parent = commit.parent.and_then(|parent| self.log.commits.get(parent));
+        let earlier = match parent {
+            Some(parent) => Snapshot::load_some(&self.git.tree(&parent.id)?, |file| audits(file, round))?,
+            None => Snapshot::default(),
+        };
+        let of = |mut snapshot: Snapshot| snapshot.rounds.remove(&round).unwrap_or_default();
+        let Some(config) = now.config.get() else { return Ok(Then::Unknown) };
+        let settings = config.settings.clone();
+        let view = RequestView { settings, files: of(now), earlier: of(earlier) };
+        Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), view))
+    }
+
+    /// The pool as it was in the commit that wrote the seed.
+    fn pool(&self, snapshot: &Snapshot, round: RoundNumber) -> Result<Then<Option<PromptList>>> {
+        let file = FileKind::Round(round, RoundFile::Seed);
+        match self.last(&file, |change| Ok(change.after.is_some()))? {
+            Some(commit) if Past::known(commit) => {
+                let bytes = self.git.tree(&commit.id)?.read(&FileKind::Pool.path())?;
+                let pool = bytes.and_then(|bytes| PromptList::parse(split_newline(&bytes).0).ok());
+                Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), pool))
+            }
+            Some(_) => Ok(Then::Unknown),
+            None => Ok(Then::At(WORKING_TREE.to_owned(), snapshot.pool.get().cloned())),
+        }
+    }
+
+    fn parsed<T: RepoFile>(&self, blob: &BlobId) -> Result<Option<T>> {
+        let bytes = self.git.blob(blob)?;
+        Ok(T::parse(split_newline(&bytes).0).ok())
+    }
+}
+
+/// The audits of a round.
+fn audits(file: &FileKind, round: RoundNumber) -> bool {
+    matches!(file, FileKind::Round(of, RoundFile::GenerationAudits | RoundFile::SourceAudit) if *of == round)
+}
+
+/// The whole history with the contents that it names; where the working tree differs from the last
+/// commit, it counts as one more.
+pub(super) fn history(context: &Context<'_>, git: &Git, log: Log) -> Result<History> {
+    let mut commits = log.commits;
+    let (changes, uncommitted) = working_tree(context, git, commits.last())?;
+    if !changes.is_empty() {
+        let parent = commits.len().checked_sub(1);
+        commits.push(Commit { id: WORKING_TREE.to_owned(), summary: String::new(), parent, changes });
+    }
+    let mut wanted: Vec<(FileKind, BlobId)> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for change in commits.iter().flat_map(|commit| &commit.changes) {
+        for blob in [&change.before, &change.after].into_iter().flatten() {
+            let key = (change.file.clone(), blob.clone());
+            if seen.insert(key.clone()) {
+                wanted.push(key);
+            }
+        }
+    }
+    let trace = |reader: &mut crate::world::git::Reader, (file, blob): &(FileKind, BlobId)| {
+        let bytes = match uncommitted.get(blob) {
+            Some(bytes) => bytes.clone(),
+            None => reader.blob(blob)?,
+        };
+        Ok(((file.clone(), blob.clone()), Trace::of(Content::parse(file, &bytes).map(|(content, _)| content))))
+    };
+    let traces = wanted.par_iter().map_init(|| git.reader(), trace).collect::<Result<HashMap<_, _>>>()?;
+    Ok(History { commits, traces })
+}
+
+/// Changed files, and the contents of those that no commit has, by the id they would have.
+type Uncommitted = (Vec<Change>, HashMap<BlobId, Vec<u8>>);
+
+fn working_tree(context: &Context<'_>, git: &Git, head: Option<&Commit>) -> Result<Uncommitted> {
+    let tree = head.map(|head| git.tree(&head.id)).transpose()?;
+    let committed = |path: &str| tree.as_ref().and_then(|tree| tree.blob_id(path));
+    let mut paths = context.store.list()?;
+    paths.extend(tree.as_ref().map(Source::list).transpose()?.unwrap_or_default());
+    paths.sort();
+    paths.dedup();
+    let compare = |path: &String| -> Result<Option<(Change, Option<Vec<u8>>)>> {
+        let Some(file) = FileKind::of_path(path) else { return Ok(None) };
+        // What cannot be read is reported by the checks on the files.
+        let bytes = context.store.read(path).unwrap_or_default();
+        let before = committed(path);
+        let after = bytes.as_ref().map(|bytes| git.blob_id(bytes)).transpose()?;
+        Ok((before != after).then_some((Change { file, before, after }, bytes)))
+    };
+    let changed = paths.par_iter().map(compare).collect::<Result<Vec<_>>>()?;
+    let mut contents = HashMap::new();
+    let mut changes = Vec::new();
+    for (change, bytes) in changed.into_iter().flatten() {
+        contents.extend(change.after.clone().zip(bytes));
+        changes.push(change);
+    }
+    Ok((changes, contents))
+}

@@ -1,0 +1,82 @@
+//! `gen404.toml`: which drivers to use, and the limits of the rules.
+//!
+//! Flags beat the environment, which beats this file. Relative paths in it start at its own folder.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::rules::Thresholds;
+
+/// Everything that `gen404.toml` may say.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The limits of the rules.
+    pub rules: Thresholds,
+    /// Where the chain is.
+    pub chain: ChainConfig,
+}
+
+/// `[chain]`
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChainConfig {
+    /// A JSON file in place of a chain: sandboxes and reproductions.
+    pub file: Option<PathBuf>,
+}
+
+/// The name that the settings have where no other is given.
+pub const FILE_NAME: &str = "gen404.toml";
+
+impl Config {
+    /// Reads the settings: the file given, or `gen404.toml` in the competition's folder, or the
+    /// defaults where there is neither.
+    ///
+    /// # Errors
+    /// The file cannot be read, or says something that nobody knows.
+    pub fn load(given: Option<&Path>, root: &Path) -> Result<Config> {
+        let path = match given {
+            Some(path) => path.to_owned(),
+            None => root.join(FILE_NAME),
+        };
+        if given.is_none() && !path.exists() {
+            return Ok(Config::default());
+        }
+        let text =
+            std::fs::read_to_string(&path).context(Kind::Usage, || format!("{}: cannot read", path.display()))?;
+        let mut config = Config::parse(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.chain.file = config.chain.file.map(|file| folder.join(file));
+        Ok(config)
+    }
+
+    /// Parses the text of a settings file.
+    ///
+    /// # Errors
+    /// What is wrong, and where, on one line.
+    pub fn parse(text: &str) -> std::result::Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|e| {
+            let line = e.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            format!("{place}{}", e.message().replace('\n', " "))
+        })?;
+        config.rules.check()?;
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_and_senseless_values_are_named() {
+        let wrong = |text: &str| Config::parse(text).unwrap_err();
+        assert!(wrong("[rules]\ndistanse = 0.1\n").starts_with("line 2: unknown field `distanse`"));
+        assert!(wrong("[rules]\nmedian_seconds = nan\n").contains("median_seconds"));
+        assert!(wrong("rules = 3").starts_with("line 1:"));
+        assert_eq!(Config::parse("[rules]\ntrim = 3\n").unwrap().rules.trim, 3);
+    }
+}
