@@ -78,7 +78,7 @@ impl Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a new competition: settings, first leader, first round
-    Init(InitArgs),
+    Init(Box<InitArgs>),
     /// Say where the competition stands, and what is due
     Status(StatusArgs),
     /// Close a round: record the leader, open the next round or end the competition

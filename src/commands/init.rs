@@ -41,14 +41,14 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
     let context = Context::at(global, ui, &args.dir)?;
     let _lock = context.lock("init")?;
     let moment = context.need_moment(&args.moment)?;
-    context.apply(&plan(args, settings, leader, pool, moment)?)
+    context.apply(&plan(args, settings, leader, &pool, moment)?)
 }
 
 fn plan(
     args: &InitArgs,
     settings: Settings,
     leader: LeaderEntry,
-    pool: PromptList,
+    pool: &PromptList,
     moment: crate::rules::succession::Moment,
 ) -> Result<Plan> {
     let start = next_start(&settings, None, moment).ok_or_else(|| Error::usage("the dates leave the calendar"))?;
@@ -73,7 +73,7 @@ fn plan(
     let message = format!("Competition {}: config, schedule, leader", settings.name);
     let writes = vec![
         with_newline(FileWrite::new(FileKind::Config, &ConfigFile::new(settings))),
-        with_newline(FileWrite::new(FileKind::Pool, &pool)),
+        with_newline(FileWrite::new(FileKind::Pool, pool)),
         FileWrite::new(FileKind::Round(round, RoundFile::Schedule), &schedule),
         FileWrite::new(FileKind::Leader, &leaders),
         FileWrite::new(FileKind::State, &state),

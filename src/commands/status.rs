@@ -9,7 +9,7 @@ use crate::rules::stages::{Due, Facts, due, unanswered};
 use crate::rules::succession::Moment;
 use crate::rules::tournament::{Field, Outcome, replay};
 use crate::state::file::FileKind;
-use crate::state::ids::{Block, Player};
+use crate::state::ids::{Block, Hotkey, Player};
 use crate::state::leader::Leaders;
 use crate::state::stage::Stage;
 use crate::ui::Ui;
@@ -100,7 +100,7 @@ fn open_points(context: &Context<'_>, standing: &Standing) -> Vec<String> {
         match field.map(|field| replay(&field).outcome) {
             Some(Outcome::Matches(missing)) => open.push(format!("{} match(es) are needed next", missing.len())),
             Some(Outcome::Audits(holders)) => {
-                let names: Vec<_> = holders.iter().map(|hotkey| hotkey.short()).collect();
+                let names: Vec<_> = holders.iter().map(Hotkey::short).collect();
                 open.push(format!("the audit of {} is awaited", names.join(", ")));
             }
             _ => {}

@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn the_first_five_percent_over_time_are_forgiven() {
         let prompts: Vec<_> = (0..40).map(|i| Prompt::new(&format!("https://x.org/{i}.png")).unwrap()).collect();
-        let slow = |i: usize| if i % 10 == 0 { 180.5 } else { 180.0 };
+        let slow = |i: usize| if i.is_multiple_of(10) { 180.5 } else { 180.0 };
         let output = |time| Output {
             glb: Some(String::new()),
             png: Some(String::new()),

@@ -4,7 +4,7 @@ use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::file::RepoFile;
-use super::record::{ParseError, parse_json, record, to_json};
+use super::record::{ParseError, parse_json, record};
 
 record! {
     /// The settings of a competition.
@@ -139,7 +139,7 @@ impl RepoFile for ConfigFile {
         Ok(ConfigFile { settings, document: parse_json(bytes)? })
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        to_json(&self.document)
+    fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
+        Ok(serde_json::to_writer_pretty(out, &self.document)?)
     }
 }

@@ -1,5 +1,7 @@
 //! What every file type can do, and which file a path of the competition names.
 
+use std::io::Write;
+
 use super::ids::{Player, RoundNumber};
 use super::record::ParseError;
 use super::*;
@@ -12,8 +14,19 @@ pub trait RepoFile: Sized {
     /// What is wrong, and where.
     fn parse(bytes: &[u8]) -> Result<Self, ParseError>;
 
+    /// Writes the file's bytes, with no newline at the end.
+    ///
+    /// # Errors
+    /// `out` fails.
+    fn write(&self, out: impl Write) -> std::io::Result<()>;
+
     /// The file's bytes, with no newline at the end.
-    fn to_bytes(&self) -> Vec<u8>;
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // Writing to memory has no way to fail, and our types serialise whatever they hold.
+        let _ = self.write(&mut bytes);
+        bytes
+    }
 }
 
 /// Implements [`RepoFile`] for a type that is two-space JSON.
@@ -23,8 +36,8 @@ macro_rules! json_file {
             fn parse(bytes: &[u8]) -> Result<Self, $crate::state::record::ParseError> {
                 $crate::state::record::parse_json(bytes)
             }
-            fn to_bytes(&self) -> Vec<u8> {
-                $crate::state::record::to_json(self)
+            fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
+                Ok(serde_json::to_writer_pretty(out, self)?)
             }
         }
     };
@@ -298,13 +311,34 @@ impl Content {
 pub fn read<T: RepoFile>(bytes: &[u8]) -> Result<(T, Layout), ParseError> {
     let (body, newline) = split_newline(bytes);
     let value = T::parse(body)?;
-    let again = value.to_bytes();
-    let layout = match (again == body, newline) {
+    let mut rest = Expected { rest: body };
+    let same = value.write(&mut rest).is_ok() && rest.rest.is_empty();
+    let layout = match (same, newline) {
         (true, false) => Layout::Exact,
         (true, true) => Layout::FinalNewline,
-        (false, _) => Layout::Differs { line: first_difference(body, &again) },
+        (false, _) => Layout::Differs { line: first_difference(body, &value.to_bytes()) },
     };
     Ok((value, layout))
+}
+
+/// A writer that fails at the first byte that is not the expected one: a file is compared with
+/// itself written again without keeping the second copy.
+struct Expected<'a> {
+    rest: &'a [u8],
+}
+
+impl Write for Expected<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.rest.strip_prefix(bytes) {
+            Some(rest) => self.rest = rest,
+            None => return Err(std::io::ErrorKind::InvalidData.into()),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The first line, from 1, in which two texts differ.

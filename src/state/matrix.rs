@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::file::RepoFile;
 use super::ids::Player;
-use super::record::{ParseError, plain_text};
+use super::record::{ParseError, plain_text, write_lines};
 
 /// Margins by (left, right), in the order in which the rows stand. Left defends, right challenges;
 /// a positive margin means that right won.
@@ -46,10 +46,9 @@ impl RepoFile for Matrix {
         Ok(Matrix(rows))
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut lines = vec![HEADER.join(",")];
-        lines.extend(self.0.iter().map(|((left, right), margin)| format!("{left},{right},{}", float(*margin))));
-        lines.join("\n").into_bytes()
+    fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
+        let rows = self.0.iter().map(|((left, right), margin)| format!("{left},{right},{}", float(*margin)));
+        write_lines(out, std::iter::once(HEADER.join(",")).chain(rows))
     }
 }
 

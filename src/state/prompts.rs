@@ -2,7 +2,7 @@
 
 use super::file::RepoFile;
 use super::ids::PromptStem;
-use super::record::{ParseError, plain_text};
+use super::record::{ParseError, plain_text, write_lines};
 
 /// A prompt image's URL with its stem.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,7 +61,7 @@ impl RepoFile for PromptList {
         text.split('\n').enumerate().map(prompt).collect::<Result<_, _>>().map(PromptList)
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().map(Prompt::url).collect::<Vec<_>>().join("\n").into_bytes()
+    fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
+        write_lines(out, self.0.iter().map(Prompt::url))
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::io::Write;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
@@ -324,26 +325,36 @@ pub fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec_pretty(value).unwrap_or_default()
 }
 
-/// A value on one line, `{"key": value, "key": value}`: the form of `seed.json`.
-#[must_use]
-pub fn to_json_line<T: Serialize>(value: &T) -> Vec<u8> {
+/// Writes a value on one line, `{"key": value, "key": value}`: the form of `seed.json`.
+///
+/// # Errors
+/// `out` fails.
+pub fn write_json_line<T: Serialize>(out: impl Write, value: &T) -> std::io::Result<()> {
     struct OneLine;
     impl serde_json::ser::Formatter for OneLine {
-        fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+        fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
             if first { Ok(()) } else { out.write_all(b", ") }
         }
-        fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W) -> std::io::Result<()> {
+        fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> std::io::Result<()> {
             out.write_all(b": ")
         }
-        fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+        fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
             if first { Ok(()) } else { out.write_all(b", ") }
         }
     }
-    let mut bytes = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, OneLine);
-    // As above: writing to memory does not fail.
-    let _ = value.serialize(&mut serializer);
-    bytes
+    Ok(value.serialize(&mut serde_json::Serializer::with_formatter(out, OneLine))?)
+}
+
+/// Writes lines with a newline between them, and none at the end.
+///
+/// # Errors
+/// `out` fails.
+pub fn write_lines<T: fmt::Display>(mut out: impl Write, lines: impl Iterator<Item = T>) -> std::io::Result<()> {
+    for (at, line) in lines.enumerate() {
+        let between = if at == 0 { "" } else { "\n" };
+        write!(out, "{between}{line}")?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -363,7 +374,9 @@ mod tests {
     }
 
     fn round_trip(text: &str) -> String {
-        String::from_utf8(to_json_line(&parse_json::<Sample>(text.as_bytes()).unwrap())).unwrap()
+        let mut bytes = Vec::new();
+        write_json_line(&mut bytes, &parse_json::<Sample>(text.as_bytes()).unwrap()).unwrap();
+        String::from_utf8(bytes).unwrap()
     }
 
     #[test]

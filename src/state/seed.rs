@@ -2,7 +2,7 @@
 
 use super::file::RepoFile;
 use super::ids::{Block, Seed};
-use super::record::{ParseError, parse_json, record, to_json_line};
+use super::record::{ParseError, parse_json, record, write_json_line};
 
 record! {
     /// The seed, with the source that it was derived from (DESIGN 4.2); at most one source.
@@ -34,7 +34,7 @@ impl RepoFile for SeedFile {
         parse_json(bytes)
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        to_json_line(self)
+    fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
+        write_json_line(out, self)
     }
 }

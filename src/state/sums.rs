@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::file::RepoFile;
-use super::record::{ParseError, plain_text};
+use super::record::{ParseError, plain_text, write_lines};
 
 /// Path below the player's folder in the store (`submitted/<stem>.glb`) to SHA-256 in hex.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,8 +31,7 @@ impl RepoFile for Sums {
         Ok(Sums(sums))
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        let lines: Vec<_> = self.0.iter().map(|(path, sum)| format!("{sum}  {path}")).collect();
-        lines.join("\n").into_bytes()
+    fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
+        write_lines(out, self.0.iter().map(|(path, sum)| format!("{sum}  {path}")))
     }
 }

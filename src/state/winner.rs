@@ -2,7 +2,7 @@
 
 use super::file::RepoFile;
 use super::ids::{CommitSha, Player, RepoName};
-use super::record::{ParseError, parse_json, record, to_json};
+use super::record::{ParseError, parse_json, record};
 
 record! {
     /// The winner: `leader` when the leader held.
@@ -47,7 +47,7 @@ impl RepoFile for Winner {
         }
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
-        to_json(self)
+    fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
+        Ok(serde_json::to_writer_pretty(out, self)?)
     }
 }

@@ -8,7 +8,6 @@ use crate::commands::context::Context;
 use crate::error::Result;
 use crate::rules::checks::history::{BlobId, Change, Commit, History, Trace};
 use crate::rules::checks::{Facts, RequestView, Then};
-use crate::state::config::ConfigFile;
 use crate::state::file::{Content, FileKind, PlayerFile, RepoFile, RoundFile, split_newline};
 use crate::state::ids::{Hotkey, Player, RoundNumber};
 use crate::state::prompts::PromptList;

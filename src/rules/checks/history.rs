@@ -184,8 +184,10 @@ impl Judged<'_> {
             format!(" ({:?})", self.commit.summary.chars().take(80).collect::<String>())
         };
         let mut object = |id, objections: Vec<String>| {
-            for objection in objections {
-                sink.claim(id, round, subject.clone(), |claim: &mut Claim| claim.fail(objection + &said));
+            if !objections.is_empty() {
+                sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
+                    objections.into_iter().for_each(|objection| claim.fail(objection + &said));
+                });
             }
         };
         object("history.append_only", self.lost(change));
@@ -194,9 +196,8 @@ impl Judged<'_> {
         }
         object("history.writer", self.writer(change).into_iter().collect());
         if let Some(Trace::Broken(error)) = self.history.trace(&change.file, change.after.as_ref()) {
-            sink.claim("file.parse", round, subject, |claim| {
-                claim.warn(format!("broken in this commit: {error}{said}"))
-            });
+            let detail = format!("broken in this commit: {error}{said}");
+            sink.claim("file.parse", round, subject, |claim| claim.warn(detail));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What `verify` claims (DESIGN section 6): each check is a function from facts to findings.
 //!
 //! A check is one claim about one subject: an id, a round, a file or a name. It passes when nothing
-//! speaks against it; otherwise every objection is a finding of its own, with both values.
+//! speaks against it; otherwise its objections make one finding, each with both values.
 
 mod audits;
 mod builds;
@@ -40,7 +40,7 @@ pub enum Status {
     Skip,
 }
 
-/// One result: a claim that holds, or one objection to it.
+/// One result: a claim that holds, or what speaks against it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The claim, such as `match.score`.
@@ -147,12 +147,20 @@ impl Sink {
     ) {
         let mut claim = Claim { id, round: round.into(), subject: subject.into(), objections: Vec::new() };
         check(&mut claim);
-        let Claim { id, round, subject, mut objections } = claim;
+        let Claim { id, round, subject, objections } = claim;
+        let mut finding = |status, detail| {
+            self.findings.push(Finding { id, round, subject: subject.clone(), status, detail });
+        };
         if objections.is_empty() {
-            objections.push((Status::Pass, String::new()));
+            finding(Status::Pass, String::new());
         }
-        let finding = |(status, detail)| Finding { id, round, subject: subject.clone(), status, detail };
-        self.findings.extend(objections.into_iter().map(finding));
+        for status in [Status::Fail, Status::Warn, Status::Skip] {
+            let details: Vec<&str> =
+                objections.iter().filter(|(of, _)| *of == status).map(|(_, detail)| detail.as_str()).collect();
+            if !details.is_empty() {
+                finding(status, joined(&details));
+            }
+        }
     }
 
     /// Lets a claim about `subject` pass if no finding of this id speaks against it.
@@ -168,6 +176,16 @@ impl Sink {
         let rank = |finding: &Finding| IDS.iter().position(|(id, _)| *id == finding.id);
         self.findings.sort_by_key(|finding| (rank(finding), finding.round));
         self.findings
+    }
+}
+
+/// The objections to one claim on one line: the first few, and how many more there are.
+fn joined(details: &[&str]) -> String {
+    const SHOWN: usize = 6;
+    let shown = details.iter().take(SHOWN).copied().collect::<Vec<_>>().join("; ");
+    match details.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
             last = Some(block);
             one(claim, facts, round, files, hotkey, submission);
         }
-        shared(claim, submissions);
     });
+    shared(round, submissions, sink);
 }
 
 fn one(
@@ -48,19 +48,17 @@ fn one(
     }
 }
 
-/// Programs that more than one miner submitted.
-fn shared(claim: &mut Claim, submissions: &Submissions) {
+/// Programs that more than one miner submitted: allowed, and a matter for the judge.
+fn shared(round: RoundNumber, submissions: &Submissions, sink: &mut Sink) {
     let mut by_program: IndexMap<_, Vec<&Hotkey>> = IndexMap::new();
     for (hotkey, submission) in submissions.iter() {
         by_program.entry((&submission.repo, &submission.commit)).or_default().push(hotkey);
     }
     for ((repo, commit), miners) in by_program.iter().filter(|(_, miners)| miners.len() > 1) {
         let names: Vec<_> = miners.iter().map(|hotkey| hotkey.short()).collect();
-        claim.warn(format!(
-            "{repo} at {} was submitted by {} hotkeys: {}",
-            commit.short(),
-            names.len(),
-            names.join(", ")
-        ));
+        let subject = format!("rounds/{round}/submissions.json {repo} at {}", commit.short());
+        sink.claim("submissions.rules", round, subject, |claim| {
+            claim.warn(format!("submitted by {} hotkeys: {}", names.len(), names.join(", ")));
+        });
     }
 }
