@@ -247,7 +247,11 @@ impl Pending {
 fn find_root() -> Result<PathBuf> {
     let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
     let upwards = |wanted: fn(&Path) -> bool| here.ancestors().find(|folder| wanted(folder)).map(Path::to_owned);
-    let competition = |folder: &Path| folder.join("config.json").is_file() && folder.join("state.json").is_file();
+    // Two of these make a competition, so that a damaged one is found as well.
+    let competition = |folder: &Path| {
+        let known = ["config.json", "state.json", "leader.json", "rounds"];
+        known.iter().filter(|name| folder.join(name).exists()).count() >= 2
+    };
     upwards(competition).or_else(|| upwards(|folder| folder.join(".git").exists())).ok_or_else(|| {
         let nothing = Error::failed(format!("{}: no competition here or above", here.display()));
         nothing.hint("name its folder with --repo DIR, or make one with `gen404 init DIR`")

@@ -153,6 +153,7 @@ impl Git {
                 self.diff(repo, Some(*parent), tree)?.into_iter().map(|(path, ..)| path).collect();
             diff.retain(|(path, ..)| other.contains(path));
         }
+        diff.sort();
         let text = |blob: Option<ObjectId>| blob.map(|blob| blob.to_string());
         let change = |(path, before, after): (String, _, _)| {
             Some(Change { file: FileKind::of_path(&path)?, before: text(before), after: text(after) })

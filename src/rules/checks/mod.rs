@@ -128,10 +128,11 @@ impl Claim {
         self.objections.push((Status::Skip, why.into()));
     }
 
-    /// Objects unless two values are the same, naming both.
-    pub fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, found: &T, expected: &T) {
+    /// Objects unless two values are the same, naming both as JSON.
+    pub fn same<T: PartialEq + Serialize>(&mut self, what: &str, found: &T, expected: &T) {
         if found != expected {
-            self.fail(format!("{what} is {found:?}, by the rule it is {expected:?}"));
+            let text = |value| serde_json::to_string(value).unwrap_or_default();
+            self.fail(format!("{what} is {}, by the rule it is {}", text(found), text(expected)));
         }
     }
 }

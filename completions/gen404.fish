@@ -1,0 +1,191 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_gen404_global_optspecs
+    string join \n repo= config= json dry-run commit wait-lock q/quiet v/verbose no-progress h/help V/version
+end
+
+function __fish_gen404_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_gen404_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_gen404_using_subcommand
+    set -l cmd (__fish_gen404_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c gen404 -n "__fish_gen404_needs_command" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_needs_command" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_needs_command" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_needs_command" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_needs_command" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_needs_command" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_needs_command" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_needs_command" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_needs_command" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_needs_command" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_needs_command" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "status" -d 'Say where the competition stands, and what is due'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "pause" -d 'Hold the competition by hand'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "resume" -d 'Go on with a competition that is held'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "leader" -d 'Say who leads, and the weights that follow'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "man" -d 'Write the man pages, one a command'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l name -d 'The competition\'s name; rounds are called NAME-0, NAME-1, ...' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l description -d 'What it is about' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l first-day -d 'The first day on which a round may start' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l last-day -d 'The last day on which a round may start' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l start-time -d 'When on its day a round starts (UTC)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l generation-minutes -d 'Minutes that miners have to generate and upload' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l buffer-hours -d 'Hours that must be left before a round\'s start when it is opened' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l win-margin -d 'The margin that a challenger needs, as a fraction of the duels' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l weight-decay -d 'Weight that a leader loses in each round that it holds' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l weight-floor -d 'Weight below which a leader does not fall' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l prompts -d 'Prompts in a round' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l carryover -d 'Prompts that a round takes over from the one before' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l round-days -d 'Days from one round to the next' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l pool -d 'The pool: a file of prompt image URLs, one a line' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-hotkey -d 'The first leader\'s hotkey' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-repo -d 'The first leader\'s repository' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-commit -d 'The first leader\'s commit' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-docker -d 'The first leader\'s image' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-weight -d 'The first leader\'s weight' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l earliest-reveal-block -d 'First block whose reveals count in round 0' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l chain-file -d 'Read the chain from this JSON file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l no-git -d 'Do not make the folder a git repository'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l chain-file -d 'Read the chain from this JSON file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l chain-file -d 'Read the chain from this JSON file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l stage -d 'Go on in this stage [default: what the round\'s files show]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l block -d 'The block to look at [default: the newest entry]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l round -d 'Only this round' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and the working tree against the last one'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l out -d 'The folder to write them to [default: print the page of gen404 itself]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "status" -d 'Say where the competition stands, and what is due'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "pause" -d 'Hold the competition by hand'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "resume" -d 'Go on with a competition that is held'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "leader" -d 'Say who leads, and the weights that follow'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "man" -d 'Write the man pages, one a command'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,0 +1,197 @@
+//! `init`, `status`, `leader`, `pause`, `resume`, and the flags that all commands share.
+
+use crate::support::make_competition::hotkey;
+use crate::support::{edit, example, findings, gen404, tree};
+
+const SHA: &str = "28900bbb82c04f210eda8907713f57b9f6792992";
+
+fn init_args(pool: &str) -> Vec<String> {
+    let leader = hotkey("first").to_string();
+    let args = [
+        "init",
+        "new",
+        "--name",
+        "mesh",
+        "--description",
+        "Image to mesh",
+        "--first-day",
+        "2026-05-01",
+        "--last-day",
+        "2026-09-30",
+        "--pool",
+        pool,
+        "--leader-hotkey",
+        &leader,
+        "--leader-repo",
+        "acme/base",
+        "--leader-commit",
+        SHA,
+        "--leader-docker",
+        "registry.example.org/base:28900bb",
+        "--block",
+        "1000",
+        "--now",
+        "2026-04-30T20:00:00Z",
+        "--prompts",
+        "4",
+        "--carryover",
+        "1",
+    ];
+    args.map(str::to_owned).to_vec()
+}
+
+#[test]
+fn init_makes_a_competition_that_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let urls: Vec<_> = (0..9).map(|i| format!("https://p.example.org/{i}.png")).collect();
+    std::fs::write(folder.path().join("pool.txt"), urls.join("\n") + "\n").unwrap();
+    let args = init_args("pool.txt");
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let run = gen404(folder.path(), &args).ends(0);
+    assert!(
+        run.out
+            .starts_with("mesh: round 0 is open until block 4600, about 2026-05-01 08:00 UTC\n9 prompts in the pool\n"),
+        "{}",
+        run.out
+    );
+    let new = folder.path().join("new");
+    let read = |path: &str| std::fs::read_to_string(new.join(path)).unwrap();
+    assert_eq!(
+        read("rounds/0/schedule.json"),
+        "{\n  \"earliest_reveal_block\": 0,\n  \"latest_reveal_block\": 4600,\n  \"generation_deadline_block\": 5200\n}"
+    );
+    assert!(read("config.json").ends_with("\"round_duration_days\": 1\n}\n"));
+    assert!(new.join(".git").is_dir());
+    assert_eq!(findings(&new, &[]), []);
+    let again = gen404(folder.path(), &args).ends(1);
+    assert!(again.err.contains("new: there is a competition already"), "{}", again.err);
+}
+
+#[test]
+fn init_names_what_is_missing_or_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = gen404(folder.path(), &["init", "new"]).ends(2);
+    assert!(run.err.contains("--name is needed"), "{}", run.err);
+    let bad = init_args("none.txt");
+    let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
+    let run = gen404(folder.path(), &bad).ends(1);
+    assert!(run.err.contains("none.txt: cannot read the pool"), "{}", run.err);
+    let run = gen404(folder.path(), &[&bad[..], &["--win-margin", "7"]].concat()).ends(2);
+    assert!(run.err.contains("win_margin 7 is not in (0, 1]"), "{}", run.err);
+    assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong");
+}
+
+#[test]
+fn status_says_what_is_due() {
+    let folder = example(false);
+    let run = gen404(folder.path(), &["status", "--block", "710000", "--now", "2026-03-03T17:20:00Z"]).ends(0);
+    for line in [
+        "example: round 2 is in open",
+        "block 710000 at 2026-03-03 17:20:00 UTC",
+        "reveals count in blocks 707201 to 714400; files are due by block 715000",
+        "possible: gen404 open (record the submissions revealed so far)",
+        "later: gen404 reveal-seed, from block 714400 on, in 4400 blocks, about 2026-03-04 08:00 UTC",
+    ] {
+        assert!(run.out.lines().any(|found| found == line), "no {line:?} in:\n{}", run.out);
+    }
+    let json = gen404(folder.path(), &["status", "--json", "--block", "714400", "--now", "2026-03-04T08:00:00Z"])
+        .ends(0)
+        .json();
+    assert_eq!((json["round"].as_u64(), json["stage"].as_str()), (Some(2), Some("open")));
+    assert_eq!(
+        (json["due"][0]["command"].as_str(), json["due"][0]["when"].as_str()),
+        (Some("reveal-seed"), Some("now"))
+    );
+    assert_eq!(json["leader"]["weight"].as_f64(), Some(0.95));
+}
+
+#[test]
+fn leader_tells_who_leads_at_a_block() {
+    let folder = example(false);
+    let at = |block: &str| gen404(folder.path(), &["leader", "--json", "--block", block]);
+    assert_eq!(at("700000").ends(0).json()["leader"]["hotkey"], hotkey("base").as_str());
+    assert_eq!(at("707199").ends(0).json()["leader"]["hotkey"], hotkey("base").as_str());
+    let taken = at("707200").ends(0).json();
+    assert_eq!(taken["leader"]["hotkey"], hotkey("basalt").as_str());
+    assert_eq!(taken["weights"][hotkey("basalt").as_str()].as_f64(), Some(1.0));
+    assert!(at("699999").ends(1).err.contains("nobody leads at block 699999"));
+    assert!(gen404(folder.path(), &["leader"]).ends(0).out.contains("weight   0.95"));
+}
+
+#[test]
+fn pause_and_resume_come_back_to_the_same_bytes() {
+    let folder = example(true);
+    let before = tree(folder.path());
+    gen404(folder.path(), &["pause", "--commit"]).ends(0);
+    let paused = gen404(folder.path(), &["status"]).ends(0);
+    assert!(paused.out.contains("held by hand"), "{}", paused.out);
+    let waits = gen404(folder.path(), &["finalize", "--block", "1", "--now", "2026-03-04T08:00:00Z"]).ends(3);
+    assert!(waits.out.contains("held by hand; `gen404 resume` goes on"), "{}", waits.out);
+    gen404(folder.path(), &["pause"]).ends(0);
+    let run = gen404(folder.path(), &["resume", "--commit"]).ends(0);
+    assert!(run.out.contains("round 2 goes on in open"), "{}", run.out);
+    gen404(folder.path(), &["resume"]).ends(0);
+    let mut after = tree(folder.path());
+    // The expected time of the next stage is not known any more; all else is as it was.
+    let state = std::path::Path::new("state.json");
+    let old = String::from_utf8(before[state].clone()).unwrap();
+    let new = String::from_utf8(after.remove(state).unwrap()).unwrap();
+    assert_eq!(old.replace("\"2026-03-04T08:00:00Z\"", "null"), new);
+    assert_eq!(findings(folder.path(), &["--history"]), [], "pause and resume are legal arrows");
+}
+
+#[test]
+fn every_stage_is_resumed_from_its_files() {
+    let played = ["rounds/1/winner.json", "rounds/1/matches_matrix.csv", "rounds/1/require_audit.json"];
+    let miners = ["quarry", "mirage", "pebble", "basalt", "ghost"];
+    let all = [&played[..], &miners].concat();
+    for (gone, stage) in [
+        (&all[..0], "finalizing"),
+        (&all[..1], "duels"),
+        (&all[..3], "duels"),
+        (&all[..4], "downloading"),
+        (&all[..], "miner_generation"),
+    ] {
+        let folder = example(false);
+        edit(folder.path(), "state.json", |text| text.replace("\"open\"", "\"paused\"").replace(": 2", ": 1"));
+        for gone in gone {
+            if gone.contains('/') {
+                std::fs::remove_file(folder.path().join(gone)).unwrap();
+            } else {
+                std::fs::remove_file(folder.path().join(format!("rounds/1/{}/submitted.json", hotkey(gone)))).unwrap();
+            }
+        }
+        let run = gen404(folder.path(), &["resume", "--dry-run"]).ends(0);
+        assert!(run.out.contains(&format!("round 1 goes on in {stage}")), "{stage}: {}", run.out);
+    }
+}
+
+#[test]
+fn errors_name_the_file_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = gen404(folder.path(), &["status"]).ends(1);
+    assert!(
+        run.err.contains("no competition here or above") && run.err.contains("hint: name its folder with --repo"),
+        "{}",
+        run.err
+    );
+    let run = gen404(folder.path(), &["--repo", "nowhere", "status"]).ends(1);
+    assert!(run.err.contains("nowhere: no such folder"), "{}", run.err);
+    let example = example(false);
+    let run = gen404(example.path(), &["pause", "--commit"]).ends(2);
+    assert!(run.err.contains("no git checkout to --commit in"), "{}", run.err);
+    std::fs::write(example.path().join("gen404.toml"), "[rules]\ndistanse = 1\n").unwrap();
+    let run = gen404(example.path(), &["status"]).ends(2);
+    assert!(run.err.contains("gen404.toml: line 2: unknown field `distanse`"), "{}", run.err);
+    let json = gen404(example.path(), &["status", "--json"]).ends(2).json();
+    assert_eq!(json["exit"], 2);
+    gen404(example.path(), &["nonsense"]).ends(2);
+}
+
+#[test]
+fn a_competition_is_found_from_a_folder_below() {
+    let folder = example(false);
+    let below = folder.path().join("rounds/0");
+    let run = gen404(&below, &["status"]).ends(0);
+    assert!(run.out.starts_with("example: round 2"), "{}", run.out);
+}

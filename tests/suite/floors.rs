@@ -1,0 +1,99 @@
+//! The floors of src/: each imports only those below it.
+
+use std::path::Path;
+
+/// A floor and what it may import of this crate.
+const FLOORS: [(&str, &[&str]); 9] = [
+    ("error.rs", &[]),
+    ("ui.rs", &["error"]),
+    ("state", &["state", "error"]),
+    ("preview", &["preview"]),
+    ("rules", &["rules", "state", "error"]),
+    ("world", &["world", "preview", "rules", "state", "error"]),
+    ("settings.rs", &["world", "rules", "state", "error"]),
+    ("cli.rs", &["state", "rules", "world", "ui"]),
+    ("commands", &["commands", "cli", "settings", "world", "preview", "rules", "state", "ui", "error"]),
+];
+
+#[test]
+fn each_floor_imports_only_those_below() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut read = 0;
+    for (floor, allowed) in FLOORS {
+        for file in files(&src.join(floor)) {
+            read += 1;
+            let text = std::fs::read_to_string(&file).unwrap();
+            for module in imported(&text) {
+                assert!(allowed.contains(&module.as_str()), "{}: uses crate::{module}", file.display());
+            }
+            if floor == "rules" || floor == "preview" {
+                for impure in [
+                    "std::fs",
+                    "TcpStream",
+                    "UdpSocket",
+                    "ToSocketAddrs",
+                    "std::env",
+                    "SystemTime",
+                    "Instant::now",
+                    "Utc::now",
+                    "std::process",
+                ] {
+                    assert!(!text.contains(impure), "{}: rules are pure, but here is {impure}", file.display());
+                }
+            }
+            if floor == "state" {
+                for impure in ["std::net", "SystemTime", "Utc::now", "ureq"] {
+                    assert!(!text.contains(impure), "{}: the ground floor has no {impure}", file.display());
+                }
+            }
+            if floor != "ui.rs" {
+                for print in ["println!", "eprintln!", "print!("] {
+                    assert!(!text.contains(print), "{}: only ui.rs prints, but here is {print}", file.display());
+                }
+            }
+        }
+    }
+    let all = files(&src).len();
+    assert_eq!(read, all - 2, "a file of src/ belongs to no floor (main.rs and lib.rs are above them)");
+}
+
+/// One command's file uses no other command's, but for what they share.
+#[test]
+fn commands_do_not_call_each_other() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
+    for file in files(&folder) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for line in
+            text.lines().filter(|line| line.trim_start().starts_with("use super::") && !file.ends_with("mod.rs"))
+        {
+            let shared = ["context", "super", "finalize::not_due", "common"];
+            let name = line.trim_start().trim_start_matches("use super::");
+            let own_part = file.parent().is_some_and(|parent| parent != folder);
+            assert!(own_part || shared.iter().any(|shared| name.starts_with(shared)), "{}: {line}", file.display());
+        }
+    }
+}
+
+fn files(place: &Path) -> Vec<std::path::PathBuf> {
+    if place.is_file() {
+        return vec![place.to_owned()];
+    }
+    let Ok(entries) = std::fs::read_dir(place) else { return Vec::new() };
+    let mut found: Vec<_> = entries.flat_map(|entry| files(&entry.unwrap().path())).collect();
+    found.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    found.sort();
+    found
+}
+
+/// The modules that a file names by `crate::`; comments do not count.
+fn imported(text: &str) -> Vec<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let mut modules: Vec<String> = code
+        .flat_map(|line| line.split("crate::").skip(1))
+        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+        .filter(|module: &String| !module.is_empty())
+        .collect();
+    modules.sort();
+    modules.dedup();
+    modules
+}

@@ -1,0 +1,412 @@
+//! A gallery of damaged competitions: every lie is found, with its round, its file and both values.
+
+use std::path::Path;
+
+use crate::support::make_competition::hotkey;
+use crate::support::{Found, edit, example, findings, gen404};
+
+/// Where the fail that a lie must cause is expected.
+struct Expected {
+    id: &'static str,
+    round: Option<u64>,
+    /// In the subject.
+    file: String,
+    /// Each in the detail.
+    says: Vec<String>,
+}
+
+fn expect(id: &'static str, round: impl Into<Option<u64>>, file: impl Into<String>, says: &[&str]) -> Expected {
+    Expected { id, round: round.into(), file: file.into(), says: says.iter().map(ToString::to_string).collect() }
+}
+
+#[track_caller]
+fn finds(folder: &Path, flags: &[&str], expected: &Expected) {
+    let all = findings(folder, flags);
+    let fits = |found: &&Found| {
+        found.status == "fail"
+            && found.id == expected.id
+            && found.round == expected.round
+            && found.subject.contains(&expected.file)
+            && expected.says.iter().all(|part| found.detail.contains(part.as_str()))
+    };
+    assert!(
+        all.iter().any(|found| fits(&found)),
+        "no {} on {} saying {:?} in {all:#?}",
+        expected.id,
+        expected.file,
+        expected.says
+    );
+}
+
+/// Replaces the first `old` by `new` in a file, and expects to be found out.
+#[track_caller]
+fn lie(path: &str, old: &str, new: &str, expected: &Expected) {
+    let folder = example(false);
+    edit(folder.path(), path, |text| text.replacen(old, new, 1));
+    finds(folder.path(), &[], expected);
+}
+
+fn winner() -> String {
+    hotkey("basalt").to_string()
+}
+
+fn cheat() -> String {
+    hotkey("mirage").to_string()
+}
+
+#[test]
+fn the_undamaged_example_is_clean() {
+    for history in [false, true] {
+        let folder = example(history);
+        let flags: &[&str] = if history { &["--history"] } else { &[] };
+        assert_eq!(findings(folder.path(), flags), []);
+    }
+}
+
+#[test]
+fn a_flipped_duel() {
+    let path = format!("rounds/0/{}/duels_leader.json", winner());
+    let score = expect("match.score", 0, &path, &["score is", "by the rule it is", "margin is"]);
+    lie(&path, "\"winner\": \"right\"", "\"winner\": \"left\"", &score);
+}
+
+#[test]
+fn a_margin_in_report_and_matrix() {
+    let path = format!("rounds/0/{}/duels_leader.json", winner());
+    let folder = example(false);
+    let text = std::fs::read_to_string(folder.path().join(&path)).unwrap();
+    let margin = text.split("\"margin\": ").nth(1).unwrap().split(',').next().unwrap().to_owned();
+    lie(
+        &path,
+        &format!("\"margin\": {margin}"),
+        "\"margin\": 0.5",
+        &expect("match.score", 0, &path, &["margin is 0.5", &margin]),
+    );
+    let matrix = "rounds/0/matches_matrix.csv";
+    let row = format!("leader,{},{margin}", winner());
+    lie(matrix, &row, &format!("leader,{},0.5", winner()), &expect("match.matrix", 0, matrix, &["is 0.5", &margin]));
+}
+
+#[test]
+fn a_missing_and_an_invented_row() {
+    let matrix = "rounds/0/matches_matrix.csv";
+    let folder = example(false);
+    edit(folder.path(), matrix, |text| {
+        let kept: Vec<_> = text.lines().filter(|line| !line.contains(&format!("leader,{}", winner()))).collect();
+        kept.join("\n")
+    });
+    finds(folder.path(), &[], &expect("match.matrix", 0, matrix, &["a report", "without a row"]));
+    finds(folder.path(), &[], &expect("winner.replay", 0, "winner.json", &["these matches are missing"]));
+    let invented = format!("left,right,margin\n{},{},0.5", winner(), hotkey("quarry"));
+    lie(
+        matrix,
+        "left,right,margin",
+        &invented,
+        &expect("match.matrix", 0, matrix, &["margin 0.5 has no match report"]),
+    );
+}
+
+#[test]
+fn a_weight_an_effective_block_and_an_invented_entry() {
+    lie("leader.json", "0.95", "1.0", &expect("leader.transition", 1, "leader.json", &["weight is 1.0", "0.95"]));
+    let folder = example(false);
+    let text = std::fs::read_to_string(folder.path().join("leader.json")).unwrap();
+    let block = text.rsplit("\"effective_block\": ").next().unwrap().split('\n').next().unwrap().to_owned();
+    let off = format!("{}1", &block[..block.len() - 1]);
+    lie(
+        "leader.json",
+        &block,
+        &off,
+        &expect("leader.transition", 1, "leader.json", &["effective_block is", &block, &off]),
+    );
+    edit(folder.path(), "leader.json", |text| {
+        let mut entries: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+        entries.push(entries.last().unwrap().clone());
+        serde_json::to_string_pretty(&entries).unwrap()
+    });
+    finds(folder.path(), &[], &expect("leader.transition", None, "leader.json", &["follows from no round"]));
+}
+
+#[test]
+fn a_seed() {
+    let folder = example(false);
+    edit(folder.path(), "rounds/1/seed.json", |text| {
+        let seed: u32 = text.split(": ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+        text.replace(&seed.to_string(), &(seed ^ 1).to_string())
+    });
+    finds(folder.path(), &[], &expect("seed.derived", 1, "rounds/1/seed.json", &[]));
+    finds(
+        folder.path(),
+        &[],
+        &expect("prompts.carryover", 1, "rounds/1/prompts.txt", &["line 1 is", "by the rule it is"]),
+    );
+}
+
+#[test]
+fn the_order_of_prompts() {
+    let folder = example(true);
+    let swap = |text: &str, a: usize, b: usize| {
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.swap(a, b);
+        lines.join("\n")
+    };
+    edit(folder.path(), "rounds/1/prompts.txt", |text| swap(text, 0, 1));
+    finds(folder.path(), &[], &expect("prompts.carryover", 1, "rounds/1/prompts.txt", &["line 1 is"]));
+    edit(folder.path(), "rounds/1/prompts.txt", |text| swap(&swap(text, 0, 1), 10, 20));
+    finds(folder.path(), &[], &expect("prompts.new", 1, "rounds/1/prompts.txt", &["line 11 is"]));
+    edit(folder.path(), "rounds/1/prompts.txt", |text| text.rsplit_once('\n').unwrap().0.to_owned());
+    finds(folder.path(), &[], &expect("prompts.count", 1, "rounds/1/prompts.txt", &["is 23", "it is 24"]));
+}
+
+#[test]
+fn a_winner_and_its_image() {
+    let winner_file = "rounds/0/winner.json";
+    lie(
+        winner_file,
+        "registry.example.org",
+        "registry.evil.org",
+        &expect("winner.source", 0, winner_file, &["docker_image is", "registry.evil.org", "registry.example.org"]),
+    );
+    let folder = example(false);
+    edit(folder.path(), winner_file, |text| text.replace(&winner(), &cheat()));
+    finds(folder.path(), &[], &expect("winner.replay", 0, winner_file, &[&cheat(), &winner()]));
+}
+
+#[test]
+fn a_distance_a_time_and_a_verdict() {
+    let file = format!("rounds/0/{}/generated.json", winner());
+    let folder = example(false);
+    edit(folder.path(), &file, |text| text.replacen("\"distance\": 0.0", "\"distance\": 0.7", 1));
+    finds(folder.path(), &[], &expect("audit.verdict", 0, winner(), &["failed_"]));
+    lie(
+        &file,
+        "\"generation_time\": 63.75",
+        "\"generation_time\": 63.8",
+        &expect("audit.verdict", 0, winner(), &["generation_time is"]),
+    );
+    let audits = "rounds/0/generation_audits.json";
+    lie(
+        audits,
+        "\"rejected\"",
+        "\"passed\"",
+        &expect("audit.verdict", 0, cheat(), &["outcome is \"passed\"", "\"rejected\""]),
+    );
+    lie(audits, "(10)", "(9)", &expect("audit.verdict", 0, cheat(), &["reason is", "(9)", "(10)"]));
+}
+
+#[test]
+fn an_audit_request_that_is_missing_invented_or_changed() {
+    let requests = "rounds/0/require_audit.json";
+    let folder = example(true);
+    edit(folder.path(), requests, |text| {
+        let mut entries: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+        entries.retain(|entry| entry["hotkey"] != winner());
+        serde_json::to_string_pretty(&entries).unwrap()
+    });
+    finds(folder.path(), &[], &expect("audit.request", 0, requests, &[&winner(), "is not on the list"]));
+    let folder = example(true);
+    edit(folder.path(), requests, |text| {
+        let entry =
+            format!(",\n  {{\n    \"hotkey\": \"{}\",\n    \"critical_prompts\": []\n  }}\n]", hotkey("pebble"));
+        text.replace("\n]", &entry)
+    });
+    finds(
+        folder.path(),
+        &[],
+        &expect("audit.request", 0, hotkey("pebble").to_string(), &["neither the first to qualify"]),
+    );
+}
+
+#[test]
+fn a_deadline_a_window_and_a_hotkey() {
+    lie(
+        "rounds/1/schedule.json",
+        "707800",
+        "707801",
+        &expect("schedule.blocks", 1, "rounds/1/schedule.json", &["707801", "707800"]),
+    );
+    lie(
+        "rounds/1/schedule.json",
+        "700001",
+        "700002",
+        &expect("schedule.blocks", 1, "rounds/1/schedule.json", &["700002", "700001"]),
+    );
+    let submissions = "rounds/0/submissions.json";
+    lie(submissions, "699100", "700100", &expect("submissions.rules", 0, submissions, &["700100", "[0, 700000]"]));
+    lie(
+        submissions,
+        "\"example-0\"",
+        "\"example-1\"",
+        &expect("submissions.rules", 0, submissions, &["example-1", "example-0"]),
+    );
+    let one_off = winner().replacen("5F", "5G", 1);
+    lie(submissions, &winner(), &one_off, &expect("file.parse", 0, submissions, &["no SS58 hotkey", "checksum"]));
+    lie(
+        submissions,
+        "https://quarry.example.org/0",
+        "http://169.254.169.254",
+        &expect("submissions.rules", 0, submissions, &["169.254"]),
+    );
+    let folder = example(false);
+    std::fs::rename(
+        folder.path().join(format!("rounds/0/{}", winner())),
+        folder.path().join(format!("rounds/0/{one_off}")),
+    )
+    .unwrap();
+    finds(folder.path(), &[], &expect("file.parse", 0, one_off, &["no SS58 hotkey"]));
+}
+
+#[test]
+fn builds_and_outputs() {
+    let builds = "rounds/0/builds.json";
+    lie(
+        builds,
+        "-example-0\",",
+        "-example-1\",",
+        &expect("builds.rules", 0, builds, &["tag is", "-example-1", "-example-0"]),
+    );
+    lie(builds, "\"success\"", "\"failure\"", &expect("builds.rules", 0, builds, &["docker_image is", "Failure"]));
+    let other = cheat()[..10].to_lowercase();
+    let own = winner()[..10].to_lowercase();
+    lie(builds, &format!("/{own}:"), &format!("/{other}:"), &expect("builds.rules", 0, builds, &["another miner's"]));
+    let submitted = format!("rounds/0/{}/submitted.json", winner());
+    lie(
+        &submitted,
+        "\"size\": 1000000",
+        "\"size\": 0",
+        &expect("outputs.rules", 0, &submitted, &["size is 0, but glb is Some"]),
+    );
+    lie(&submitted, ".glb", "x.glb", &expect("outputs.rules", 0, &submitted, &["no URL of"]));
+    lie(&submitted, ".png", "-2.png", &expect("match.urls", 0, "duels_", &["right_png is", "-2.png"]));
+}
+
+#[test]
+fn half_a_file_and_other_broken_bytes() {
+    let cut = |text: &str| text[..text.len() / 2].to_owned();
+    type Case = (&'static str, &'static str, fn(&str) -> String);
+    let cases: [Case; 8] = [
+        ("state.json", "unknown variant `running`", |text| text.replace("\"open\"", "\"running\"")),
+        ("state.json", "invalid value", |text| text.replace(": 2", ": 99999999999")),
+        ("leader.json", "out of range", |text| text.replacen("0.95", "1e999", 1)),
+        ("leader.json", "expected value", |text| text.replacen("0.95", "NaN", 1)),
+        ("config.json", "duplicate field `name`", |text| text.replacen('{', "{\n  \"name\": \"x\",", 1)),
+        ("rounds/1/schedule.json", "byte order mark", |text| format!("\u{feff}{text}")),
+        ("rounds/1/schedule.json", "carriage return", |text| text.replace('\n', "\r\n")),
+        ("rounds/0/matches_matrix.csv", "not finite", |text| text.replacen("-1.0", "NaN", 1)),
+    ];
+    for (path, says, damage) in cases {
+        let folder = example(false);
+        edit(folder.path(), path, damage);
+        let round = path.strip_prefix("rounds/").map(|rest| rest[..1].parse::<u64>().unwrap());
+        finds(folder.path(), &[], &expect("file.parse", round, path, &[says, "line"]));
+    }
+    let folder = example(false);
+    edit(folder.path(), "rounds/0/builds.json", cut);
+    finds(folder.path(), &[], &expect("file.parse", 0, "rounds/0/builds.json", &["EOF"]));
+    let folder = example(false);
+    edit(folder.path(), "rounds/0/builds.json", |text| text.replace("  ", "    "));
+    finds(folder.path(), &[], &expect("file.bytes", 0, "rounds/0/builds.json", &["from line 2 on"]));
+}
+
+#[test]
+fn missing_files_and_folders() {
+    for (gone, id, round, file) in [
+        ("state.json", "state.files", None, "state.json"),
+        ("rounds/1", "state.files", Some(1), "rounds/1"),
+        ("rounds/0/winner.json", "state.files", Some(0), "rounds/0"),
+        ("rounds/2", "state.files", Some(2), "rounds/2"),
+        ("rounds/0/seed.json", "state.files", Some(0), "rounds/0"),
+    ] {
+        let folder = example(false);
+        let path = folder.path().join(gone);
+        if path.is_dir() {
+            std::fs::remove_dir_all(path).unwrap();
+        } else {
+            std::fs::remove_file(path).unwrap();
+        }
+        finds(folder.path(), &[], &expect(id, round, file, &["missing"]));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_out_of_the_folder_is_not_followed() {
+    let folder = example(false);
+    std::fs::remove_file(folder.path().join("rounds/0/seed.json")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", folder.path().join("rounds/0/seed.json")).unwrap();
+    finds(folder.path(), &[], &expect("file.parse", 0, "rounds/0/seed.json", &["link"]));
+}
+
+/// What the files alone cannot show, the history does: also in the working tree.
+#[test]
+fn history_shows_what_was_changed_afterwards() {
+    let folder = example(true);
+    let file = format!("rounds/0/{}/generated.json", winner());
+    edit(folder.path(), &file, |text| text.replacen("\"distance\": 0.0", "\"distance\": 0.01", 1));
+    finds(
+        folder.path(),
+        &["--history"],
+        &expect("history.writer", 0, format!("working tree {file}"), &["changed in open of round 2"]),
+    );
+    let folder = example(true);
+    edit(folder.path(), "rounds/0/prompts.txt", |text| {
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.reverse();
+        lines.join("\n")
+    });
+    finds(
+        folder.path(),
+        &["--history"],
+        &expect("history.append_only", 0, "working tree rounds/0/prompts.txt", &["changed once it was there"]),
+    );
+}
+
+#[test]
+fn history_names_the_commit_that_broke_a_rule() {
+    let folder = example(true);
+    let git = gen404::world::git::Git::open(folder.path()).unwrap().unwrap();
+    let commit = |path: &str, message: &str| {
+        let kind = gen404::state::file::FileKind::of_path(path).unwrap();
+        git.commit(&[kind], message).unwrap().unwrap()[..10].to_owned()
+    };
+    edit(folder.path(), "state.json", |text| text.replace("\"open\"", "\"duels\""));
+    let stage = commit("state.json", "straight to the duels");
+    finds(
+        folder.path(),
+        &["--history"],
+        &expect(
+            "history.stage",
+            None,
+            format!("{stage} state.json"),
+            &["from open of round 2 to duels of round 2", "straight to the duels"],
+        ),
+    );
+    edit(folder.path(), "config.json", |text| text.replace("0.05", "0.06"));
+    let config = commit("config.json", "a new margin");
+    finds(
+        folder.path(),
+        &["--history"],
+        &expect("history.writer", None, format!("{config} config.json"), &["only before the start"]),
+    );
+    edit(folder.path(), "leader.json", |text| {
+        let mut entries: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+        entries.remove(0);
+        serde_json::to_string_pretty(&entries).unwrap()
+    });
+    let leader = commit("leader.json", "one leader less");
+    finds(
+        folder.path(),
+        &["--history"],
+        &expect("history.append_only", None, format!("{leader} leader.json"), &["entry 1 was"]),
+    );
+}
+
+#[test]
+fn one_round_can_be_checked_alone() {
+    let folder = example(false);
+    edit(folder.path(), "rounds/0/winner.json", |text| text.replace("registry.example.org", "registry.evil.org"));
+    assert_eq!(findings(folder.path(), &["--round", "1"]), []);
+    assert_eq!(findings(folder.path(), &["--round", "0"]).len(), 2);
+    let run = gen404(folder.path(), &["verify", "--round", "7"]).ends(1);
+    assert!(run.err.contains("rounds/7: no such round"), "{}", run.err);
+}
