@@ -1,6 +1,6 @@
 //! Ground floor: what lies in the competition's repository. Disk only: no network, no clock.
 //!
-//! [`file`] lists every file and its path; there is one module a file type, all made with
+//! [`mod@file`] lists every file and its path; there is one module a file type, all made with
 //! [`record`]. [`ids`] holds a type per identifier. [`store`] writes, [`lock`] keeps others out,
 //! and [`snapshot`] reads a whole competition at once.
 
