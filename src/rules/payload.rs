@@ -4,9 +4,11 @@
 //! does not tell which, so one of two rules has to.
 
 use parity_scale_codec::{Compact, Decode as _};
+use serde::Deserialize;
 
 /// Which rule turns stored bytes into text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Compat {
     /// The length is taken off where the bytes are exactly one SCALE byte vector; the text must be
     /// UTF-8. Text without a length, and JSON foremost, is read as it stands.
