@@ -19,6 +19,18 @@ pub enum Compat {
     Sdk10,
 }
 
+impl std::str::FromStr for Compat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "strict" => Ok(Compat::Strict),
+            "sdk10" => Ok(Compat::Sdk10),
+            _ => Err(format!("{text:?} is no rule (strict, sdk10)")),
+        }
+    }
+}
+
 /// The text of a commitment's bytes.
 ///
 /// # Errors

@@ -38,6 +38,31 @@ const SIGNATURE_LEN: usize = 48;
 /// What the hash of the seed begins with, so that no other use of the same randomness collides.
 const DOMAIN: &[u8] = b"gen404-seed-v1\0";
 
+/// Where a seed comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeedSource {
+    /// A drand round after the window's last block: nobody can choose it, anyone can check it.
+    Drand,
+    /// That block's hash: its author may bias it.
+    Block,
+    /// The operating system: nobody can check it.
+    Random,
+}
+
+impl FromStr for SeedSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "drand" => Ok(SeedSource::Drand),
+            "block" => Ok(SeedSource::Block),
+            "random" => Ok(SeedSource::Random),
+            _ => Err(format!("{text:?} is no source of seeds (drand, block, random)")),
+        }
+    }
+}
+
 /// The 32-byte hash of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlockHash(pub [u8; 32]);

@@ -1,6 +1,6 @@
 //! Which chain to read: `[chain]` of `gen404.toml`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -43,16 +43,14 @@ impl Networks {
 pub struct ChainSettings {
     /// A JSON file to read in place of a real chain.
     pub file: Option<PathBuf>,
-    /// `finney`, `test`, `local`, `archive`, or nodes' URLs.
-    pub network: Networks,
+    /// `finney`, `test`, `local`, `archive`, or nodes' URLs. Beaten by `file`.
+    pub network: Option<Networks>,
     /// Archive nodes' URLs, asked for state that the others have discarded.
     pub archive: Option<Networks>,
     /// The subnet.
     pub netuid: u16,
     /// How stored commitments are read: `strict`, or `sdk10` as the deployed validator does.
     pub compat: Compat,
-    /// A drand HTTP endpoint, asked where the chain does not have a round.
-    pub drand_url: Option<String>,
     /// Attempts for each call to each endpoint.
     pub attempts: u32,
     /// Seconds for each attempt.
@@ -65,11 +63,10 @@ impl Default for ChainSettings {
     fn default() -> Self {
         ChainSettings {
             file: None,
-            network: Networks::One("finney".to_owned()),
+            network: None,
             archive: None,
             netuid: NETUID,
             compat: Compat::Strict,
-            drand_url: None,
             attempts: Retry::default().attempts,
             timeout_seconds: Limits::default().whole.as_secs(),
             keys_a_page: 1000,
@@ -87,20 +84,21 @@ impl ChainSettings {
         Client::new(limits, Retry { attempts: self.attempts.max(1), ..Retry::default() })
     }
 
-    /// Opens the chain. `base` is the folder that a relative `file` starts from. No node is asked yet.
+    /// Opens the chain; `None` where none is named. No node is asked yet.
     ///
     /// # Errors
     /// The settings make no sense, or the chain file cannot be read.
-    pub fn open(&self, base: &Path) -> Result<Box<dyn Chain>> {
+    pub fn open(&self) -> Result<Option<Box<dyn Chain>>> {
         if let Some(file) = &self.file {
-            return Ok(Box::new(FileChain::open(&base.join(file))?));
+            return Ok(Some(Box::new(FileChain::open(file)?)));
         }
+        let Some(network) = &self.network else { return Ok(None) };
         if !(1..=1000).contains(&self.keys_a_page) {
             return Err(Error::usage(format!("[chain] keys_a_page = {}: 1 to 1000 are possible", self.keys_a_page)));
         }
         let archives = self.archive.as_ref().map(Networks::list).unwrap_or_default();
-        let endpoints = Endpoints::of(&self.network.list(), &archives)?;
-        Ok(Box::new(Subtensor::new(endpoints, self.netuid, self.client()).keys_a_page(self.keys_a_page)))
+        let endpoints = Endpoints::of(&network.list(), &archives)?;
+        Ok(Some(Box::new(Subtensor::new(endpoints, self.netuid, self.client()).keys_a_page(self.keys_a_page))))
     }
 }
 
@@ -112,15 +110,11 @@ mod tests {
     fn settings_have_defaults_and_refuse_what_they_do_not_know() {
         let settings: ChainSettings = toml::from_str("").unwrap();
         assert_eq!(settings, ChainSettings::default());
-        assert_eq!(
-            settings.open(Path::new(".")).unwrap().name(),
-            "https://entrypoint-finney.opentensor.ai, \
-            https://lite.chain.opentensor.ai, https://lite.sub.latent.to"
-        );
+        assert!(settings.open().unwrap().is_none());
         let several: ChainSettings =
             toml::from_str("network = ['wss://a.example', 'finney']\nnetuid = 3\ncompat = 'sdk10'").unwrap();
         assert_eq!((several.netuid, several.compat), (3, Compat::Sdk10));
-        assert!(several.open(Path::new(".")).unwrap().name().starts_with("https://a.example, https://entry"));
+        assert!(several.open().unwrap().unwrap().name().starts_with("https://a.example, https://entry"));
         for bad in ["networks = 'finney'", "netuid = 70000", "compat = 'sdk11'"] {
             assert!(toml::from_str::<ChainSettings>(bad).is_err(), "{bad}");
         }
