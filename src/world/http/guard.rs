@@ -63,3 +63,30 @@ impl Resolver for PublicResolver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn resolve(url: &str, allow_private: bool) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let timeout = NextTimeout {
+            after: ureq::unversioned::transport::time::Duration::Exact(Duration::from_secs(5)),
+            reason: ureq::Timeout::Resolve,
+            per_read: None,
+            per_write: None,
+        };
+        PublicResolver::new(allow_private).resolve(&url.parse().unwrap(), &Config::default(), timeout)
+    }
+
+    #[test]
+    fn what_a_name_resolves_to_decides() {
+        for url in ["http://127.0.0.1/", "http://localhost:8080/", "https://[::1]/", "http://[::ffff:10.0.0.1]/"] {
+            let error = resolve(url, false).unwrap_err();
+            assert!(error.to_string().contains("refused"), "{url}: {error}");
+        }
+        assert_eq!(resolve("http://127.0.0.1:81/", true).unwrap()[0], "127.0.0.1:81".parse().unwrap());
+        assert_eq!(resolve("https://8.8.8.8/", false).unwrap()[0], "8.8.8.8:443".parse().unwrap());
+    }
+}

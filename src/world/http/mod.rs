@@ -26,9 +26,6 @@ const USER_AGENT: &str = concat!("gen404/", env!("CARGO_PKG_VERSION"));
 /// A miner's server may redirect so often.
 const MINER_REDIRECTS: u32 = 3;
 
-/// A transfer is not judged by its rate before it ran this long.
-const RATE_GRACE: Duration = Duration::from_secs(20);
-
 /// The bounds of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -40,15 +37,17 @@ pub struct Limits {
     pub whole: Duration,
     /// Bytes of the answer's body.
     pub body: u64,
-    /// Bytes a second, after a grace time; 0: any.
+    /// Bytes a second of the body; 0: any.
     pub min_rate: u64,
+    /// A transfer is not judged by its rate before it ran this long.
+    pub rate_grace: Duration,
 }
 
 impl Default for Limits {
     /// For the services that an operator chose: a minute, 32 MiB.
     fn default() -> Self {
         let (connect, idle, whole) = (Duration::from_secs(10), Duration::from_secs(30), Duration::from_secs(60));
-        Limits { connect, idle, whole, body: 32 << 20, min_rate: 0 }
+        Limits { connect, idle, whole, body: 32 << 20, min_rate: 0, rate_grace: Duration::ZERO }
     }
 }
 
@@ -60,6 +59,7 @@ impl Limits {
         whole: Duration::from_secs(300),
         body: 200 << 20,
         min_rate: 64 << 10,
+        rate_grace: Duration::from_secs(20),
     };
 }
 
@@ -201,7 +201,8 @@ impl Client {
                 return Err(self.too_long());
             }
             let elapsed = begun.elapsed();
-            if elapsed > RATE_GRACE && received / elapsed.as_secs().max(1) < self.limits.min_rate {
+            let needed = u128::from(self.limits.min_rate).saturating_mul(elapsed.as_millis()) / 1000;
+            if elapsed > self.limits.rate_grace && u128::from(received) < needed {
                 return Err(Failure::transient(format!("slower than {} bytes a second", self.limits.min_rate)));
             }
             let written = sink.write_all(bytes);
