@@ -78,9 +78,12 @@ fn what_passes_by_itself_is_tried_again() {
     std::thread::scope(|scope| {
         for (name, fault) in passing_faults() {
             scope.spawn(move || {
-                // Every third request is answered, and there are three attempts.
-                let fake =
-                    faulty(move |number, _, answer| if number % 3 == 2 { Reply::Body(answer) } else { fault(answer) });
+                // Of the first requests every third is answered, and there are three attempts.
+                let fake = faulty(
+                    move |number, _, answer| {
+                        if number % 3 == 2 || number > 5 { Reply::Body(answer) } else { fault(answer) }
+                    },
+                );
                 let chain = subtensor(&[fake.url()], &[]);
                 let reveals = chain.reveals(Block(40)).unwrap_or_else(|e| panic!("{name}: {e}"));
                 assert_eq!(reveals.len(), 7, "{name}");

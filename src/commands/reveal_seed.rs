@@ -90,7 +90,7 @@ fn wait_for(chain: &dyn Chain, latest: Block) -> Result<()> {
     let minutes = blocks.div_ceil(5);
     Err(Error::not_due(format!(
         "reveal-seed is not due: block {finalized} is finalized, and reveals count until block {latest}, \
-         in {blocks} blocks or {minutes} minutes{}",
+         in {blocks} block(s), {minutes} minute(s){}",
         about.unwrap_or_default()
     )))
 }
