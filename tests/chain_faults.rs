@@ -42,8 +42,11 @@ fn outside(error: &Error, parts: &[&str]) {
     }
 }
 
-/// Each way to fail once, by name; the fault passes after `times` requests.
-fn passing_faults() -> Vec<(&'static str, fn(Vec<u8>) -> Reply)> {
+/// What becomes of the right answer.
+type Fault = fn(Vec<u8>) -> Reply;
+
+/// Each way to fail that may pass by itself, by name.
+fn passing_faults() -> Vec<(&'static str, Fault)> {
     let changed_id = |answer: Vec<u8>| {
         let mut answer: Value = serde_json::from_slice(&answer).unwrap();
         answer["id"] = json!(987_654);
@@ -63,12 +66,12 @@ fn passing_faults() -> Vec<(&'static str, fn(Vec<u8>) -> Reply)> {
         ("not an object", |_| Reply::Body(b"[1,2]".to_vec())),
         ("neither result nor error", |_| Reply::Body(b"{\"jsonrpc\":\"2.0\",\"id\":1}".to_vec())),
         ("another id", changed_id),
-        ("busy", |_| rpc_error(-32009, "Server is busy", json!(null))),
-        ("gateway limit", |_| rpc_error(-32005, "storage work rate limit exceeded", json!({"retry_after_ms": 1}))),
+        ("busy", |_| rpc_error(-32009, "Server is busy", &json!(null))),
+        ("gateway limit", |_| rpc_error(-32005, "storage work rate limit exceeded", &json!({"retry_after_ms": 1}))),
     ]
 }
 
-fn rpc_error(code: i64, message: &str, data: Value) -> Reply {
+fn rpc_error(code: i64, message: &str, data: &Value) -> Reply {
     let error = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message, "data": data}});
     Reply::Body(error.to_string().into_bytes())
 }
@@ -118,7 +121,7 @@ fn answers_that_cannot_be_helped_are_not_asked_for_again() {
         outside(&error, &["chain_getFinalizedHead", &status.to_string(), "no key, no data"]);
         assert_eq!(fake.count(), 1);
     }
-    let fake = faulty(|_, _, _| rpc_error(-32601, "RPC call is unsafe to be called externally", json!(null)));
+    let fake = faulty(|_, _, _| rpc_error(-32601, "RPC call is unsafe to be called externally", &json!(null)));
     let error = subtensor(&[fake.url()], &[]).finalized_block().unwrap_err();
     outside(&error, &["-32601", "unsafe"]);
     assert_eq!(fake.count(), 1);

@@ -47,11 +47,14 @@ pub enum Reply {
     Silent(Duration),
 }
 
+/// The first line and the body of each request.
+pub type Seen = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// A server on a loopback port, up to the end of the test.
 pub struct Fake {
     pub address: SocketAddr,
-    /// First lines and bodies of the requests so far.
-    pub seen: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    /// The requests so far.
+    pub seen: Seen,
 }
 
 impl Fake {
