@@ -285,6 +285,12 @@ pub struct VerifyArgs {
     /// Also check what each commit did, and the working tree against the last one
     #[arg(long)]
     pub history: bool,
+    /// Also ask the chain whether each seed's drand round or block hash is the one of its block
+    #[arg(long)]
+    pub chain: bool,
+    /// Which chain to ask
+    #[command(flatten)]
+    pub source: ChainArgs,
 }
 
 /// Flags of `completions`.

@@ -249,7 +249,11 @@ fn drand_node() -> Node {
 
 /// The status and detail of `seed.derived` in what `verify` says.
 fn seed_check(competition: &Competition) -> (String, String) {
-    let run = competition.run(&["--json", "verify"]);
+    seed_check_with(competition, &[])
+}
+
+fn seed_check_with(competition: &Competition, more: &[&str]) -> (String, String) {
+    let run = competition.run(&[&["--json", "verify"], more].concat());
     let report: Value = serde_json::from_str(&run.out).unwrap_or_else(|e| panic!("{e}: {}{}", run.out, run.err));
     let checks = report["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["id"] == "seed.derived").unwrap();
@@ -274,6 +278,12 @@ fn a_drand_seed_waits_for_its_round_and_proves_until_a_bit_is_flipped() {
     let wanted = format!("{{\"seed\": {seed}, \"drand_round\": 123, \"signature\": \"{ROUND_123}\"}}");
     assert_eq!(competition.read("rounds/0/seed.json"), wanted);
     assert_eq!(seed_check(&competition).0, "pass");
+    let asked = ["--chain", "--network", &url];
+    assert_eq!(seed_check_with(&competition, &asked), ("pass".to_owned(), "the chain bears it out".to_owned()));
+    server.change(|node| node.genesis_time += 3);
+    let (status, detail) = seed_check_with(&competition, &asked);
+    assert_eq!(status, "fail");
+    assert!(detail.contains("gives 124"), "{detail}");
     competition.write("rounds/0/seed.json", &wanted.replace("b75c69d0", "b75c69d1"));
     let (status, detail) = seed_check(&competition);
     assert_eq!(status, "fail");
