@@ -205,6 +205,12 @@ pub struct ChainArgs {
     #[arg(long, value_name = "N")]
     pub netuid: Option<u16>,
     /// Read the chain from this JSON file
+    ///
+    /// Its keys: current_block; finalized_block (the current one where not given); block_times, block
+    /// number to unix seconds (others follow from the nearest, at 12 s a block); block_hashes, block
+    /// number to 0x and 64 hex digits; drand_pulses, quicknet round to signature in hex; commitments,
+    /// hotkey to a list of {"block": N, "text": TEXT} or {"block": N, "hex": BYTES}. Only
+    /// current_block is needed.
     #[arg(long, value_name = "FILE")]
     pub chain_file: Option<PathBuf>,
 }

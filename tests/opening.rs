@@ -127,6 +127,8 @@ fn a_round_is_opened_and_revealed_against_a_node() {
     let again = competition.expect(0, &["open", "--network", &url]);
     assert!(!again.err.contains("wrote"), "{}", again.err);
 
+    let status = competition.expect(0, &["status", "--network", &url]);
+    assert!(status.out.contains("block 199 at"), "{}", status.out);
     let waits = competition.expect(3, &["reveal-seed", "--network", &url]);
     assert!(waits.out.contains("in 1 block(s), 1 minute(s)"), "{}", waits.out);
     server.change(|node| node.best = Block(230));
@@ -241,8 +243,7 @@ fn without_a_valid_submission_the_leader_wins() {
 /// A node whose block 28 has the time that makes drand round 123 decide.
 fn drand_node() -> Node {
     let mut node = Node::new(17, QUICKNET_GENESIS, Block(27));
-    let raw = full(1, 1).encode();
-    node.reveals.insert(hotkey(1), vec![Reveal { block: Block(20), raw }]);
+    node.reveal(hotkey(1), Block(20), &full(1, 1));
     node.pulses = vec![Pulse { round: 123, signature: hex::decode(ROUND_123).unwrap() }];
     node
 }
@@ -266,11 +267,11 @@ fn a_drand_seed_waits_for_its_round_and_proves_until_a_bit_is_flipped() {
     let url = server.url();
     let competition = Competition::open(1, 28);
     competition.expect(3, &["reveal-seed", "--network", &url]);
-    server.change(|node| (node.best, node.finalized) = (Block(30), Block(30)));
+    server.change(|node| node.advance(Block(30)));
     let waits = competition.expect(3, &["reveal-seed", "--network", &url]);
     assert!(waits.out.contains("drand round 123 is not on the chain yet"), "{}", waits.out);
     assert!(!competition.path().join("rounds/0/seed.json").exists());
-    server.change(|node| (node.best, node.finalized) = (Block(31), Block(31)));
+    server.change(|node| node.advance(Block(31)));
     let run = competition.expect(0, &["reveal-seed", "--network", &url]);
     assert!(run.out.contains("from drand round 123, published at 2023-08-23T15:15:33Z"), "{}", run.out);
     let randomness = Pulse { round: 123, signature: hex::decode(ROUND_123).unwrap() }.verify().unwrap();
@@ -295,7 +296,7 @@ fn a_drand_seed_waits_for_its_round_and_proves_until_a_bit_is_flipped() {
 #[test]
 fn a_forged_pulse_is_not_taken_and_a_drand_endpoint_may_have_the_true_one() {
     let mut node = drand_node();
-    (node.best, node.finalized) = (Block(40), Block(40));
+    node.advance(Block(40));
     node.pulses[0].signature[5] ^= 4;
     let server = Server::start(node).unwrap();
     let url = server.url();

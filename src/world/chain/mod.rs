@@ -1,6 +1,6 @@
 //! The chain, as a competition needs it: where it stands, what miners revealed, and randomness.
 //!
-//! [`subtensor`] asks a network's nodes, [`file`] reads a JSON file (sandboxes, reproductions, tests).
+//! [`subtensor`] asks a network's nodes, [`mod@file`] reads a JSON file (sandboxes, reproductions, tests).
 
 use crate::error::Result;
 use crate::rules::seed::{BlockHash, Pulse};

@@ -10,13 +10,14 @@ use std::thread::JoinHandle;
 
 use blake2::digest::consts::U28;
 use blake2::{Blake2b, Digest as _};
+use parity_scale_codec::Encode as _;
 use serde_json::{Value, json};
 
 use super::{Reveal, Reveals, keys, scale};
 use crate::error::{Context as _, Result};
 use crate::rules::hex;
 use crate::rules::seed::{BlockHash, Pulse, published_at};
-use crate::state::ids::Block;
+use crate::state::ids::{Block, Hotkey};
 
 /// Seconds from one block to the next.
 const BLOCK_SECONDS: u64 = 12;
@@ -72,6 +73,17 @@ impl Node {
     pub fn new(netuid: u16, genesis_time: u64, best: Block) -> Self {
         let (reveals, pulses) = (Reveals::new(), Vec::new());
         Node { netuid, best, finalized: best, genesis_time, reveals, pulses, keeps_from: Block(0) }
+    }
+
+    /// A miner reveals a text in `block`, as an SDK writes it: with its length before it.
+    pub fn reveal(&mut self, hotkey: Hotkey, block: Block, text: &str) {
+        let reveal = Reveal { block, raw: text.encode() };
+        self.reveals.entry(hotkey).or_default().push(reveal);
+    }
+
+    /// Time passes until `block`, which is finalized at once.
+    pub fn advance(&mut self, block: Block) {
+        (self.best, self.finalized) = (block, block);
     }
 
     /// The hash of a block.
@@ -186,7 +198,7 @@ impl Node {
             until.get(until.len().saturating_sub(MOST_REVEALS)..).unwrap_or_default().to_vec()
         };
         let account = |hotkey: &str| bs58::decode(hotkey).into_vec().ok()?.get(1..33)?.try_into().ok();
-        let entry = |(hotkey, reveals): (&crate::state::ids::Hotkey, &Vec<Reveal>)| {
+        let entry = |(hotkey, reveals): (&Hotkey, &Vec<Reveal>)| {
             let account: [u8; 32] = account(hotkey.as_str())?;
             Some((hex::encode_0x(&keys::commitments_key(self.netuid, &account)), known(reveals)))
         };
