@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand};
 
-use crate::state::ids::{CommitSha, Hotkey, RepoName, RoundNumber};
+use crate::rules::payload::Compat;
+use crate::rules::seed::SeedSource;
+use crate::state::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::state::stage::Stage;
 use crate::ui::Verbosity;
 
@@ -81,6 +83,10 @@ pub enum Command {
     Init(Box<InitArgs>),
     /// Say where the competition stands, and what is due
     Status(StatusArgs),
+    /// Record the submissions revealed so far
+    Open(OpenArgs),
+    /// Fix the round's submissions, draw its seed, choose its prompts
+    RevealSeed(RevealSeedArgs),
     /// Close a round: record the leader, open the next round or end the competition
     Finalize(MomentArgs),
     /// Hold the competition by hand
@@ -180,9 +186,76 @@ pub struct MomentArgs {
     /// Take this as the time at that block [default: now, or what the chain file says]
     #[arg(long, value_name = "RFC3339", requires = "block")]
     pub now: Option<String>,
+    /// The chain to ask
+    #[command(flatten)]
+    pub chain: ChainArgs,
+}
+
+/// Which chain to ask.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChainArgs {
+    /// The chain's network: finney, test, local, archive, or nodes' URLs, in order of preference
+    /// with commas between [env: SUBTENSOR_NETWORK]
+    #[arg(long, value_name = "NAME|URL", conflicts_with = "chain_file")]
+    pub network: Option<String>,
+    /// Archive nodes' URLs, asked for state that the others have discarded
+    #[arg(long, value_name = "URL", conflicts_with = "chain_file")]
+    pub archive: Option<String>,
+    /// The subnet [env: NETUID] [default: 17]
+    #[arg(long, value_name = "N")]
+    pub netuid: Option<u16>,
     /// Read the chain from this JSON file
-    #[arg(long, value_name = "FILE", conflicts_with = "block")]
+    ///
+    /// Its keys: current_block; finalized_block (the current one where not given); block_times, block
+    /// number to unix seconds (others follow from the nearest, at 12 s a block); block_hashes, block
+    /// number to 0x and 64 hex digits; drand_pulses, quicknet round to signature in hex; commitments,
+    /// hotkey to a list of {"block": N, "text": TEXT} or {"block": N, "hex": BYTES}. Only
+    /// current_block is needed.
+    #[arg(long, value_name = "FILE")]
     pub chain_file: Option<PathBuf>,
+}
+
+/// How miners' reveals are read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct IntakeArgs {
+    /// How stored commitments become text: strict, or sdk10 as the deployed validator does it
+    #[arg(long, value_name = "RULE")]
+    pub compat: Option<Compat>,
+    /// Take miners' URLs on hosts that are not public (sandbox, tests)
+    #[arg(long)]
+    pub allow_private_cdn: bool,
+}
+
+/// Flags of `open`.
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// Which chain to ask
+    #[command(flatten)]
+    pub chain: ChainArgs,
+    /// How reveals are read
+    #[command(flatten)]
+    pub intake: IntakeArgs,
+}
+
+/// Flags of `reveal-seed`.
+#[derive(Debug, Args)]
+pub struct RevealSeedArgs {
+    /// Which chain to ask
+    #[command(flatten)]
+    pub chain: ChainArgs,
+    /// How reveals are read
+    #[command(flatten)]
+    pub intake: IntakeArgs,
+    /// Where the seed comes from: drand, block (its hash), or random [default: drand, or block where
+    /// the chain is a file]
+    #[arg(long, value_name = "SOURCE")]
+    pub seed_source: Option<SeedSource>,
+    /// Take this seed (tests, reproductions): nobody can prove it later
+    #[arg(long, value_name = "N", conflicts_with = "seed_source")]
+    pub seed: Option<Seed>,
+    /// A drand HTTP endpoint, asked for a round that the chain does not have
+    #[arg(long, value_name = "URL")]
+    pub drand_url: Option<String>,
 }
 
 /// Flags of `status`.
@@ -218,6 +291,12 @@ pub struct VerifyArgs {
     /// Also check what each commit did, and the working tree against the last one
     #[arg(long)]
     pub history: bool,
+    /// Also ask the chain whether each seed's drand round or block hash is the one of its block
+    #[arg(long)]
+    pub chain: bool,
+    /// Which chain to ask
+    #[command(flatten)]
+    pub source: ChainArgs,
 }
 
 /// Flags of `completions`.

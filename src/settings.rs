@@ -2,12 +2,14 @@
 //!
 //! Flags beat the environment, which beats this file. Relative paths in it start at its own folder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::rules::Thresholds;
+use crate::rules::seed::SeedSource;
+use crate::world::chain::settings::ChainSettings;
 
 /// Everything that `gen404.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -16,15 +18,29 @@ pub struct Config {
     /// The limits of the rules.
     pub rules: Thresholds,
     /// Where the chain is.
-    pub chain: ChainConfig,
+    pub chain: ChainSettings,
+    /// Where seeds come from.
+    pub seed: SeedConfig,
+    /// What miners may name.
+    pub miners: MinersConfig,
 }
 
-/// `[chain]`
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+/// `[miners]`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ChainConfig {
-    /// A JSON file in place of a chain: sandboxes and reproductions.
-    pub file: Option<PathBuf>,
+pub struct MinersConfig {
+    /// Take URLs on hosts that are not public (sandbox, tests).
+    pub allow_private_cdn: bool,
+}
+
+/// `[seed]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SeedConfig {
+    /// Where seeds come from: `drand` where the chain is real, else `block`, where not given.
+    pub source: Option<SeedSource>,
+    /// A drand HTTP endpoint, asked for a round that the chain does not have.
+    pub drand_url: Option<String>,
 }
 
 /// The name that the settings have where no other is given.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::cli::{Global, MomentArgs};
+use crate::cli::{ChainArgs, Global, MomentArgs};
 use crate::error::{Context as _, Error, Result};
 use crate::rules::succession::Moment;
 use crate::rules::{Plan, hex};
@@ -23,7 +23,7 @@ use crate::state::stage::{CompetitionState, Timestamp};
 use crate::state::store::Store;
 use crate::ui::Ui;
 use crate::world::chain::Chain;
-use crate::world::chain::file::FileChain;
+use crate::world::chain::settings::Networks;
 use crate::world::git::Git;
 
 /// A command at work on a competition.
@@ -103,21 +103,46 @@ impl<'a> Context<'a> {
             let now = args.now.as_deref().map(parse_time).transpose()?.unwrap_or_else(Utc::now);
             return Ok(Some(Moment { block: Block(block), now }));
         }
-        let Some(path) = args.chain_file.as_ref().or(self.config.chain.file.as_ref()) else { return Ok(None) };
-        let chain = FileChain::open(path)?;
+        let Some(chain) = self.chain(&args.chain)? else { return Ok(None) };
         let block = chain.best_block()?;
-        let now = match chain.block_time(block) {
-            Ok(seconds) => i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
-            Err(_) => None,
-        };
+        let now = if chain.is_real() { None } else { time_of(chain.as_ref(), block) };
         Ok(Some(Moment { block, now: now.unwrap_or_else(Utc::now) }))
+    }
+
+    /// The chain that flags, environment or settings name, in this order; `None` where none do.
+    pub(super) fn chain(&self, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
+        let mut settings = self.config.chain.clone();
+        let from_env = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        if let Some(file) = &args.chain_file {
+            settings.file = Some(file.clone());
+        } else if let Some(network) = args.network.clone().or_else(|| from_env("SUBTENSOR_NETWORK")) {
+            (settings.file, settings.network) = (None, Some(Networks::One(network)));
+        }
+        if let Some(archive) = &args.archive {
+            settings.archive = Some(Networks::One(archive.clone()));
+        }
+        if let Some(netuid) = args.netuid {
+            settings.netuid = netuid;
+        } else if let Some(netuid) = from_env("NETUID") {
+            let parsed = netuid.trim().parse();
+            settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is no subnet's number")))?;
+        }
+        settings.open()
+    }
+
+    /// As [`Context::chain`], for commands that cannot do without.
+    pub(super) fn need_chain(&self, args: &ChainArgs) -> Result<Box<dyn Chain>> {
+        self.chain(args)?.ok_or_else(|| {
+            let unknown = Error::usage("no chain is named");
+            unknown.hint("give --network finney, --chain-file FILE, or [chain] in gen404.toml")
+        })
     }
 
     /// As [`Context::moment`], for commands that cannot do without.
     pub(super) fn need_moment(&self, args: &MomentArgs) -> Result<Moment> {
         self.moment(args)?.ok_or_else(|| {
             let unknown = Error::usage("the chain's block is not known");
-            unknown.hint("give --block N --now TIME, --chain-file FILE, or [chain] in gen404.toml")
+            unknown.hint("give --block N --now TIME, --network finney, --chain-file FILE, or [chain] in gen404.toml")
         })
     }
 
@@ -256,6 +281,13 @@ fn find_root() -> Result<PathBuf> {
         let nothing = Error::failed(format!("{}: no competition here or above", here.display()));
         nothing.hint("name its folder with --repo DIR, or make one with `gen404 init DIR`")
     })
+}
+
+/// The time of a chain file's newest block, by that of its finalized one.
+fn time_of(chain: &dyn Chain, best: Block) -> Option<DateTime<Utc>> {
+    let finalized = chain.finalized_block().ok()?;
+    let seconds = i64::try_from(chain.block_time(finalized).ok()?).ok()?;
+    Moment { block: finalized, now: DateTime::from_timestamp(seconds, 0)? }.time_of(best)
 }
 
 /// A UTC time from the command line.

@@ -7,7 +7,9 @@ mod finalize;
 mod init;
 mod leader;
 mod man;
+mod open;
 mod pause;
+mod reveal_seed;
 mod status;
 mod verify;
 
@@ -44,6 +46,8 @@ fn run(global: &Global, ui: &Ui, command: Command) -> Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(global, ui, &args)?,
         Command::Status(args) => status::run(global, ui, &args)?,
+        Command::Open(args) => open::run(global, ui, &args)?,
+        Command::RevealSeed(args) => reveal_seed::run(global, ui, &args)?,
         Command::Finalize(args) => finalize::run(global, ui, &args)?,
         Command::Pause => pause::pause(global, ui)?,
         Command::Resume(args) => pause::resume(global, ui, &args)?,

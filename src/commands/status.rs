@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::context::{Context, Standing};
 use crate::cli::{Global, StatusArgs};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::rules::stages::{Due, Facts, due, unanswered};
 use crate::rules::succession::Moment;
 use crate::rules::tournament::{Field, Outcome, replay};
@@ -17,7 +17,14 @@ use crate::ui::Ui;
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let context = Context::open(global, ui)?;
     let standing = context.standing()?;
-    let moment = context.moment(&args.moment)?;
+    // A chain that cannot be reached hides the block, and nothing else.
+    let moment = match context.moment(&args.moment) {
+        Err(error) if error.kind() == Kind::Outside => {
+            ui.warn(&error.to_string());
+            None
+        }
+        moment => moment?,
+    };
     let leaders = context.store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default();
     let facts = Facts { state: &standing.state, files: &standing.files, block: moment.map(|moment| moment.block) };
     let due = due(facts);
@@ -31,7 +38,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     ui.result(&format!("{}: round {} is in {}", settings.name, state.current_round, state.stage));
     match moment {
         Some(moment) => ui.result(&format!("block {} at {}", moment.block, moment.now.format("%F %T UTC"))),
-        None => ui.result("block unknown: give --block N, or [chain] in gen404.toml"),
+        None => ui.result("block unknown: give --block N, --network finney, or [chain] in gen404.toml"),
     }
     if let Some(schedule) = standing.files.schedule.get() {
         let (from, to, by) =

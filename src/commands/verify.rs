@@ -22,7 +22,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
         return Err(Error::failed(format!("rounds/{round}: no such round")));
     }
     let log = context.git.as_ref().map(crate::world::git::Git::log).transpose()?;
-    let facts = facts::gather(&context, &snapshot, log.as_ref())?;
+    let mut facts = facts::gather(&context, &snapshot, log.as_ref())?;
+    if args.chain {
+        facts.blocks = facts::on_chain(&snapshot, context.need_chain(&args.source)?.as_ref())?;
+    }
     let mut sink = checks::run(&facts);
     if args.history {
         match (&context.git, log) {

@@ -38,6 +38,31 @@ const SIGNATURE_LEN: usize = 48;
 /// What the hash of the seed begins with, so that no other use of the same randomness collides.
 const DOMAIN: &[u8] = b"gen404-seed-v1\0";
 
+/// Where a seed comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeedSource {
+    /// A drand round after the window's last block: nobody can choose it, anyone can check it.
+    Drand,
+    /// That block's hash: its author may bias it.
+    Block,
+    /// The operating system: nobody can check it.
+    Random,
+}
+
+impl FromStr for SeedSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "drand" => Ok(SeedSource::Drand),
+            "block" => Ok(SeedSource::Block),
+            "random" => Ok(SeedSource::Random),
+            _ => Err(format!("{text:?} is no source of seeds (drand, block, random)")),
+        }
+    }
+}
+
 /// The 32-byte hash of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlockHash(pub [u8; 32]);
@@ -159,7 +184,7 @@ pub fn from_block(competition: &str, round: RoundNumber, block: Block, hash: Blo
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
     /// Seed and signature are drand's; that the round is the one of `latest_reveal_block` is for a
-    /// chain to say: see [`check_drand_round`].
+    /// chain to say: see [`check_on_chain`].
     Drand {
         /// The drand round.
         round: u64,
@@ -200,16 +225,35 @@ pub fn prove(file: &SeedFile, competition: &str, round: RoundNumber, latest: Blo
     }
 }
 
-/// Is `round` the drand round of a block of this time (unix, seconds)?
+/// What a chain says of a round's latest_reveal_block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnChain {
+    /// Its time: unix, in seconds.
+    pub time: u64,
+    /// Its hash.
+    pub hash: BlockHash,
+}
+
+/// Checks the part of a proof that is for a chain to say: that the drand round is the one of
+/// latest_reveal_block's time, or the hash that block's.
 ///
 /// # Errors
-/// It is not; both rounds are named.
-pub fn check_drand_round(round: u64, block_time: u64) -> Result<(), String> {
-    let due = drand_round(block_time)?;
-    if due == round {
-        return Ok(());
+/// It is not; both values are named.
+pub fn check_on_chain(proof: &Proof, on_chain: &OnChain) -> Result<(), String> {
+    match proof {
+        Proof::Drand { round } => {
+            let due = drand_round(on_chain.time)?;
+            if due == *round {
+                return Ok(());
+            }
+            Err(format!("drand round {round} was taken where latest_reveal_block's time gives {due}"))
+        }
+        Proof::Block { hash, .. } if *hash == on_chain.hash => Ok(()),
+        Proof::Block { block, hash } => {
+            Err(format!("block {block} is said to have the hash {hash} where the chain has {}", on_chain.hash))
+        }
+        Proof::NoSource => Ok(()),
     }
-    Err(format!("drand round {round} was taken where latest_reveal_block's time gives {due}"))
 }
 
 fn expect_seed(recorded: Seed, derived: Seed) -> Result<(), String> {
@@ -293,8 +337,12 @@ mod tests {
         let time = 1_795_349_295;
         assert_eq!(published_at(34_181_977), time);
         assert_eq!(drand_round(time), Ok(34_181_977 + 10));
-        assert!(check_drand_round(34_181_987, time).is_ok());
-        assert!(check_drand_round(34_181_986, time).is_err());
+        let on_chain = OnChain { time, hash: BlockHash([1; 32]) };
+        assert!(check_on_chain(&Proof::Drand { round: 34_181_987 }, &on_chain).is_ok());
+        assert!(check_on_chain(&Proof::Drand { round: 34_181_986 }, &on_chain).is_err());
+        let block = |byte| Proof::Block { block: Block(1), hash: BlockHash([byte; 32]) };
+        assert!(check_on_chain(&block(1), &on_chain).is_ok());
+        assert!(check_on_chain(&block(2), &on_chain).is_err());
     }
 
     #[test]

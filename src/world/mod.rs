@@ -1,4 +1,6 @@
 //! Second floor: clients of the outside (DESIGN section 7). Each is a small trait with its drivers.
 
 pub mod chain;
+pub mod drand;
 pub mod git;
+pub mod http;

@@ -8,11 +8,13 @@ use crate::commands::context::Context;
 use crate::error::Result;
 use crate::rules::checks::history::{BlobId, Change, Commit, History, Trace};
 use crate::rules::checks::{Facts, RequestView, Then};
+use crate::rules::seed::{BlockHash, OnChain};
 use crate::state::file::{Content, FileKind, PlayerFile, RepoFile, RoundFile, split_newline};
 use crate::state::ids::{Hotkey, Player, RoundNumber};
 use crate::state::prompts::PromptList;
 use crate::state::require_audit::AuditRequests;
 use crate::state::snapshot::{RoundFiles, Snapshot, Source};
+use crate::world::chain::Chain;
 use crate::world::git::{Git, Log};
 
 /// The id that stands for files as they are on disk.
@@ -21,8 +23,8 @@ const WORKING_TREE: &str = "working tree";
 /// Gathers what the checks need beside the files: each audit request's round in the commit that
 /// added it, and each round's pool in the commit that wrote its seed.
 pub(super) fn gather<'a>(context: &'a Context<'_>, snapshot: &'a Snapshot, log: Option<&Log>) -> Result<Facts<'a>> {
-    let mut facts =
-        Facts { snapshot, limits: &context.config.rules, requests: BTreeMap::new(), pools: BTreeMap::new() };
+    let (requests, pools, blocks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut facts = Facts { snapshot, limits: &context.config.rules, requests, pools, blocks };
     let (Some(git), Some(log)) = (&context.git, log) else { return Ok(facts) };
     let past = Past { git, log };
     for (round, files) in &snapshot.rounds {
@@ -35,6 +37,23 @@ pub(super) fn gather<'a>(context: &'a Context<'_>, snapshot: &'a Snapshot, log: 
         }
     }
     Ok(facts)
+}
+
+/// What the chain says of the blocks that the rounds' seeds hang on.
+pub(super) fn on_chain(snapshot: &Snapshot, chain: &dyn Chain) -> Result<BTreeMap<RoundNumber, OnChain>> {
+    let mut blocks = BTreeMap::new();
+    for (round, files) in &snapshot.rounds {
+        let (Some(seed), Some(schedule)) = (files.seed.get(), files.schedule.get()) else { continue };
+        let latest = schedule.latest_reveal_block;
+        // Only what the proof needs is asked for: a chain file may lack the rest.
+        let (drand, block) = (seed.drand_round.is_some(), seed.block.is_some());
+        if drand || block {
+            let time = if drand { chain.block_time(latest)? } else { 0 };
+            let hash = if block { chain.block_hash(latest)? } else { BlockHash([0; 32]) };
+            blocks.insert(*round, OnChain { time, hash });
+        }
+    }
+    Ok(blocks)
 }
 
 /// A look into past commits.

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Thresholds;
+use super::seed::OnChain;
 use crate::state::config::Settings;
 use crate::state::ids::{Hotkey, RoundNumber};
 use crate::state::prompts::PromptList;
@@ -110,9 +111,15 @@ pub struct Claim {
     round: Option<RoundNumber>,
     subject: String,
     objections: Vec<(Status, String)>,
+    note: String,
 }
 
 impl Claim {
+    /// What a pass rests on, or leaves open.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.note = note.into();
+    }
+
     /// The claim does not hold: what was found, and what was expected.
     pub fn fail(&mut self, detail: impl Into<String>) {
         self.objections.push((Status::Fail, detail.into()));
@@ -146,14 +153,15 @@ impl Sink {
         subject: impl Into<String>,
         check: impl FnOnce(&mut Claim),
     ) {
-        let mut claim = Claim { id, round: round.into(), subject: subject.into(), objections: Vec::new() };
+        let (objections, note) = (Vec::new(), String::new());
+        let mut claim = Claim { id, round: round.into(), subject: subject.into(), objections, note };
         check(&mut claim);
-        let Claim { id, round, subject, objections } = claim;
+        let Claim { id, round, subject, objections, note } = claim;
         let mut finding = |status, detail| {
             self.findings.push(Finding { id, round, subject: subject.clone(), status, detail });
         };
         if objections.is_empty() {
-            finding(Status::Pass, String::new());
+            finding(Status::Pass, note);
         }
         for status in [Status::Fail, Status::Warn, Status::Skip] {
             let details: Vec<&str> =
@@ -233,6 +241,8 @@ pub struct Facts<'a> {
     pub requests: BTreeMap<(RoundNumber, Hotkey), Then<RequestView>>,
     /// For each round, the pool in the commit that wrote its seed; `None` where there was none.
     pub pools: BTreeMap<RoundNumber, Then<Option<PromptList>>>,
+    /// What the chain says of each round's latest_reveal_block, where it was asked.
+    pub blocks: BTreeMap<RoundNumber, OnChain>,
 }
 
 impl Facts<'_> {

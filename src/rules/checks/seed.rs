@@ -1,7 +1,7 @@
 //! `seed.derived`.
 
 use super::{Claim, Facts, Sink};
-use crate::rules::seed::{Proof, prove};
+use crate::rules::seed::{Proof, check_on_chain, prove};
 use crate::state::ids::RoundNumber;
 use crate::state::seed::SeedFile;
 use crate::state::snapshot::RoundFiles;
@@ -17,10 +17,18 @@ fn derived(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &Rou
     let (Some(settings), Some(schedule)) = (facts.settings(), files.schedule.get()) else {
         return claim.skip("config.json or schedule.json cannot be read");
     };
-    match prove(seed, &settings.name, round, schedule.latest_reveal_block) {
-        Ok(Proof::NoSource) => claim.skip(format!("the seed {} names no source: it cannot be proved", seed.seed)),
-        // That round or hash belong to the block is for a chain to say.
-        Ok(Proof::Drand { .. } | Proof::Block { .. }) => {}
-        Err(why) => claim.fail(why),
+    let proof = match prove(seed, &settings.name, round, schedule.latest_reveal_block) {
+        Ok(Proof::NoSource) => {
+            return claim.skip(format!("the seed {} names no source: it cannot be proved", seed.seed));
+        }
+        Ok(proof) => proof,
+        Err(why) => return claim.fail(why),
+    };
+    match facts.blocks.get(&round) {
+        Some(on_chain) => match check_on_chain(&proof, on_chain) {
+            Ok(()) => claim.note("the chain bears it out"),
+            Err(why) => claim.fail(why),
+        },
+        None => claim.note("the chain was not asked for latest_reveal_block's time and hash (--chain)"),
     }
 }

@@ -1,13 +1,20 @@
 //! The chain, as a competition needs it: where it stands, what miners revealed, and randomness.
 //!
-//! [`file`] reads a JSON file: sandboxes, reproductions and tests.
+//! [`subtensor`] asks a network's nodes, [`mod@file`] reads a JSON file (sandboxes, reproductions, tests).
 
 use crate::error::Result;
 use crate::rules::seed::{BlockHash, Pulse};
 pub use crate::rules::submissions::{Reveal, Reveals};
 use crate::state::ids::Block;
 
+pub mod endpoints;
 pub mod file;
+pub mod keys;
+mod rpc;
+pub mod scale;
+pub mod settings;
+pub mod stand_in;
+pub mod subtensor;
 
 /// A chain that revealed commitments are read from.
 ///

@@ -1,0 +1,206 @@
+//! `gen404 reveal-seed`: fix the round's submissions, draw its seed, choose its prompts.
+
+use chrono::{DateTime, Utc};
+
+use super::context::{Context, Standing};
+use super::finalize::not_due;
+use super::open::{miners, read_intake, recorded, schedule};
+use crate::cli::{Global, RevealSeedArgs};
+use crate::error::{Error, Kind, Result};
+use crate::rules::opening::{self, Reveal};
+use crate::rules::seed::{self, Pulse, SeedSource};
+use crate::rules::stages::{Facts, due};
+use crate::rules::succession::Moment;
+use crate::state::file::{FileKind, RoundFile};
+use crate::state::ids::{Block, Seed};
+use crate::state::leader::Leaders;
+use crate::state::prompts::PromptList;
+use crate::state::schedule::Schedule;
+use crate::state::seed::SeedFile;
+use crate::state::snapshot::Slot;
+use crate::state::stage::Stage;
+use crate::ui::Ui;
+use crate::world::chain::Chain;
+use crate::world::drand;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs) -> Result<()> {
+    let context = Context::open(global, ui)?;
+    let _lock = context.lock("reveal-seed")?;
+    let standing = context.standing()?;
+    let round = standing.state.current_round;
+    if let Some(seed) = done_already(&standing) {
+        ui.result(&format!("round {round} has its seed already: {seed}"));
+        return Ok(());
+    }
+    if standing.state.stage != Stage::Open {
+        let facts = Facts { state: &standing.state, files: &standing.files, block: None };
+        return Err(not_due("reveal-seed", &standing.state, &due(facts)));
+    }
+    let schedule = schedule(&context, &standing)?;
+    let chain = context.need_chain(&args.chain)?;
+    let latest = schedule.latest_reveal_block;
+    wait_for(chain.as_ref(), latest)?;
+    // A miner who reveals more after the window would push older reveals out of the chain's ten: the
+    // window is read as it stood at its last block.
+    let intake = read_intake(&context, &standing, &schedule, chain.as_ref(), latest, &args.intake)?;
+    let seed = seed_file(&context, &standing, chain.as_ref(), &schedule, args)?;
+    let facts = Reveal {
+        settings: &standing.config.settings,
+        state: &standing.state,
+        schedule: &schedule,
+        leaders: &context.store.need::<Leaders>(&FileKind::Leader)?,
+        recorded: recorded(&standing)?,
+        intake: &intake,
+        seed: &seed,
+        previous: &previous_prompts(&context, &standing)?.0,
+        pool: &context.store.need::<PromptList>(&FileKind::Pool)?.0,
+        block_time: block_time(chain.as_ref(), latest)?,
+    };
+    let mut plan = opening::reveal(&facts).map_err(Error::failed)?;
+    plan.says.extend(miners(&context, &intake));
+    context.apply(&plan)
+}
+
+/// The seed of a round that stands right behind this command.
+fn done_already(standing: &Standing) -> Option<Seed> {
+    let files = &standing.files;
+    let seed = files.seed.get()?.seed;
+    let nobody = files.submissions.get().is_some_and(|submissions| submissions.is_empty());
+    let behind = match standing.state.stage {
+        Stage::MinerGeneration => true,
+        Stage::Finalizing => nobody,
+        _ => false,
+    };
+    behind.then_some(seed)
+}
+
+/// Waits for nobody: says how long it will take until the last block is finalized.
+fn wait_for(chain: &dyn Chain, latest: Block) -> Result<()> {
+    let finalized = chain.finalized_block()?;
+    if finalized >= latest {
+        return Ok(());
+    }
+    if chain.best_block()? >= latest {
+        let text = format!("reveal-seed waits: block {latest} is there, but only block {finalized} is finalized");
+        return Err(Error::not_due(text));
+    }
+    let blocks = latest.0.saturating_sub(finalized.0);
+    let expected = Moment { block: finalized, now: Utc::now() }.time_of(latest);
+    let about = expected.filter(|_| chain.is_real()).map(|at| format!(", about {}", at.format("%F %R UTC")));
+    let minutes = blocks.div_ceil(5);
+    Err(Error::not_due(format!(
+        "reveal-seed is not due: block {finalized} is finalized, and reveals count until block {latest}, \
+         in {blocks} block(s), {minutes} minute(s){}",
+        about.unwrap_or_default()
+    )))
+}
+
+/// The seed: the one recorded by a run that was cut short, or a new one.
+fn seed_file(
+    context: &Context<'_>,
+    standing: &Standing,
+    chain: &dyn Chain,
+    schedule: &Schedule,
+    args: &RevealSeedArgs,
+) -> Result<SeedFile> {
+    let (name, round) = (&standing.config.settings.name, standing.state.current_round);
+    let latest = schedule.latest_reveal_block;
+    if let Some(recorded) = recorded_seed(standing, latest, args)? {
+        return Ok(recorded);
+    }
+    if let Some(seed) = args.seed {
+        return Ok(SeedFile::plain(seed));
+    }
+    let default = if chain.is_real() { SeedSource::Drand } else { SeedSource::Block };
+    match args.seed_source.or(context.config.seed.source).unwrap_or(default) {
+        SeedSource::Drand => {
+            let drand_round = seed::drand_round(chain.block_time(latest)?).map_err(Error::failed)?;
+            let pulse = pulse(context, chain, drand_round, args)?;
+            // The pulse has been verified; this does it again, and cannot be left out by a mistake.
+            seed::from_drand(name, round, &pulse).map_err(Error::outside)
+        }
+        SeedSource::Block => Ok(seed::from_block(name, round, latest, chain.block_hash(latest)?)),
+        SeedSource::Random => {
+            let drawn = getrandom::u32();
+            drawn.map(|seed| SeedFile::plain(Seed(seed))).map_err(|e| {
+                Error::failed("the operating system gives no random numbers").because(anyhow::anyhow!("{e}"))
+            })
+        }
+    }
+}
+
+/// A seed once written never changes; one that its own source does not bear out is not built upon.
+fn recorded_seed(standing: &Standing, latest: Block, args: &RevealSeedArgs) -> Result<Option<SeedFile>> {
+    let round = standing.state.current_round;
+    let path = FileKind::Round(round, RoundFile::Seed).path();
+    let file = match &standing.files.seed {
+        Slot::Missing => return Ok(None),
+        Slot::Broken => return Err(Error::failed(format!("{path}: does not parse"))),
+        Slot::Ok(file) => file,
+    };
+    if args.seed.is_some_and(|seed| seed != file.seed) {
+        return Err(Error::failed(format!("{path}: the seed is {} already, and never changes", file.seed)));
+    }
+    let proof = seed::prove(file, &standing.config.settings.name, round, latest);
+    proof.map_err(|why| Error::failed(format!("{path}: {why}")))?;
+    Ok(Some(file.clone()))
+}
+
+/// A drand round whose signature holds: from the chain, or else from the drand endpoint.
+fn pulse(context: &Context<'_>, chain: &dyn Chain, round: u64, args: &RevealSeedArgs) -> Result<Pulse> {
+    let endpoint = args.drand_url.as_ref().or(context.config.seed.drand_url.as_ref());
+    if let Some(endpoint) = endpoint {
+        drand::check_url(endpoint)?;
+    }
+    let mut forged = None;
+    if let Some(pulse) = chain.drand_pulse(round)? {
+        match pulse.verify() {
+            Ok(_) => return Ok(pulse),
+            Err(why) => forged = Some(format!("{}: {why}", chain.name())),
+        }
+    }
+    if let Some(endpoint) = endpoint
+        && let Some(pulse) = drand::fetch(&context.config.chain.client(), endpoint, round)?
+    {
+        match pulse.verify() {
+            Ok(_) => return Ok(pulse),
+            Err(why) => forged = Some(format!("{}: {why}", crate::world::http::shown_url(endpoint))),
+        }
+    }
+    match forged {
+        Some(why) => Err(Error::outside(why).hint("another drand endpoint may do: --drand-url https://api.drand.sh")),
+        None => Err(no_pulse_yet(round)),
+    }
+}
+
+fn no_pulse_yet(round: u64) -> Error {
+    let published = i64::try_from(seed::published_at(round)).ok().and_then(|at| DateTime::from_timestamp(at, 0));
+    let Some(published) = published else { return Error::failed(format!("drand round {round} is out of all time")) };
+    let left = (published - Utc::now()).num_seconds();
+    let when = if left > 0 {
+        format!("it is published in {left} s, at {}", published.format("%F %T UTC"))
+    } else {
+        let at = published.format("%F %T UTC");
+        format!("it was published at {at}; a drand endpoint may have it: --drand-url https://api.drand.sh")
+    };
+    Error::not_due(format!("reveal-seed waits: drand round {round} is not on the chain yet; {when}"))
+}
+
+/// The prompts that this round may take over.
+fn previous_prompts(context: &Context<'_>, standing: &Standing) -> Result<PromptList> {
+    match standing.state.current_round.previous() {
+        Some(round) if standing.config.settings.carryover_prompts > 0 => {
+            context.store.need(&FileKind::Round(round, RoundFile::Prompts))
+        }
+        _ => Ok(PromptList::default()),
+    }
+}
+
+/// The time of a block; `None` where a chain file does not tell it.
+fn block_time(chain: &dyn Chain, block: Block) -> Result<Option<DateTime<Utc>>> {
+    match chain.block_time(block) {
+        Ok(seconds) => Ok(i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0))),
+        Err(error) if error.kind() == Kind::Failed && !chain.is_real() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,144 @@
+//! The stage open: what `open` records while it lasts, and what `reveal-seed` fixes at its end.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::prompts::{Selection, select};
+use super::submissions::Intake;
+use super::succession::BLOCK_SECONDS;
+use super::{Plan, seed};
+use crate::state::config::Settings;
+use crate::state::file::{FileKind, RoundFile};
+use crate::state::ids::{Block, Player, RoundNumber};
+use crate::state::leader::{Leaders, leader_at};
+use crate::state::prompts::{Prompt, PromptList};
+use crate::state::schedule::Schedule;
+use crate::state::seed::SeedFile;
+use crate::state::stage::{CompetitionState, Stage};
+use crate::state::store::FileWrite;
+use crate::state::submissions::Submissions;
+use crate::state::winner::Winner;
+
+/// Records the submissions so far. `recorded` is the file as it stands; it is not written where
+/// nothing changed, or where there is nothing to say yet.
+#[must_use]
+pub fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake) -> Plan {
+    let submissions = keeping_extra(&intake.accepted, recorded);
+    let changed = recorded.map_or(!submissions.is_empty(), |recorded| *recorded != submissions);
+    let file = FileKind::Round(round, RoundFile::Submissions);
+    let writes = if changed { vec![FileWrite::new(file, &submissions)] } else { Vec::new() };
+    let says = vec![summary(round, intake)];
+    Plan { writes, message: format!("Update submissions for round {round}"), says }
+}
+
+/// What `reveal-seed` goes by.
+#[derive(Debug, Clone)]
+pub struct Reveal<'a> {
+    /// `config.json`
+    pub settings: &'a Settings,
+    /// `state.json`, in the stage open.
+    pub state: &'a CompetitionState,
+    /// The round's `schedule.json`.
+    pub schedule: &'a Schedule,
+    /// `leader.json`
+    pub leaders: &'a Leaders,
+    /// The round's `submissions.json` as `open` left it, where there is one.
+    pub recorded: Option<&'a Submissions>,
+    /// The submissions as of latest_reveal_block.
+    pub intake: &'a Intake,
+    /// The seed: the recorded one where a run before this one was cut short.
+    pub seed: &'a SeedFile,
+    /// The prompts of the round before (none in round 0).
+    pub previous: &'a [Prompt],
+    /// The pool.
+    pub pool: &'a [Prompt],
+    /// The time of latest_reveal_block, where the chain tells it.
+    pub block_time: Option<DateTime<Utc>>,
+}
+
+/// Fixes the submissions, the seed and the prompts, and moves the stage on. The same facts give the
+/// same bytes, however often a run before was cut short: nothing here depends on the moment.
+///
+/// # Errors
+/// There are no prompts, or no submission and nobody who leads.
+pub fn reveal(facts: &Reveal<'_>) -> Result<Plan, String> {
+    let (round, seed) = (facts.state.current_round, facts.seed.seed);
+    let Selection { carried, fresh } = select(facts.settings, seed, facts.previous, facts.pool);
+    let mut says = vec![
+        summary(round, facts.intake),
+        format!("seed {seed}{}", source(facts.seed)),
+        format!(
+            "{} prompts: {} of the round before, {} of the pool",
+            carried.len() + fresh.len(),
+            carried.len(),
+            fresh.len()
+        ),
+    ];
+    let prompts = PromptList(carried.into_iter().chain(fresh).collect());
+    if prompts.0.is_empty() {
+        return Err("the pool is empty: there is nothing to draw prompts from".to_owned());
+    }
+    let at = |file| FileKind::Round(round, file);
+    let submissions = keeping_extra(&facts.intake.accepted, facts.recorded);
+    let mut writes = vec![
+        FileWrite::new(at(RoundFile::Submissions), &submissions),
+        FileWrite::new(at(RoundFile::Seed), facts.seed),
+        FileWrite::new(at(RoundFile::Prompts), &prompts),
+    ];
+    let (stage, eta) = if submissions.is_empty() {
+        let winner = leader_wins(facts)?;
+        says.push(format!("no valid submission: the leader ({}) wins", winner.repo));
+        writes.push(FileWrite::new(at(RoundFile::Winner), &winner));
+        (Stage::Finalizing, None)
+    } else {
+        (Stage::MinerGeneration, deadline(facts))
+    };
+    writes.push(FileWrite::new(FileKind::State, &facts.state.moved(stage, eta)));
+    Ok(Plan { writes, message: format!("Seed, prompts and submissions for round {round}"), says })
+}
+
+/// The `winner.json` of a round without a valid submission.
+fn leader_wins(facts: &Reveal<'_>) -> Result<Winner, String> {
+    let latest = facts.schedule.latest_reveal_block;
+    let leader =
+        leader_at(facts.leaders, latest).ok_or_else(|| format!("leader.json: nobody leads at block {latest}"))?;
+    Ok(Winner::new(Player::Leader, leader.repo.clone(), leader.commit.clone(), leader.docker.clone()))
+}
+
+/// When the generation deadline is expected, by the time of latest_reveal_block and the block time.
+fn deadline(facts: &Reveal<'_>) -> Option<DateTime<Utc>> {
+    let Schedule { latest_reveal_block: Block(from), generation_deadline_block: Block(to), .. } = facts.schedule;
+    let blocks = i64::try_from(to.saturating_sub(*from)).ok()?;
+    facts.block_time?.checked_add_signed(Duration::try_seconds(blocks.checked_mul(BLOCK_SECONDS)?)?)
+}
+
+/// Keys that a newer writer added to a miner's entry stay.
+fn keeping_extra(accepted: &Submissions, recorded: Option<&Submissions>) -> Submissions {
+    let mut submissions = accepted.clone();
+    for (hotkey, submission) in submissions.iter_mut() {
+        if let Some(old) = recorded.and_then(|recorded| recorded.get(hotkey)) {
+            submission.extra = old.extra.clone();
+        }
+    }
+    submissions
+}
+
+fn summary(round: RoundNumber, intake: &Intake) -> String {
+    let (accepted, refused) = (intake.accepted.len(), intake.refused.len());
+    format!(
+        "round {round}: {accepted} submissions, {refused} refused, {} hotkeys with nothing in the window",
+        intake.outside
+    )
+}
+
+/// Where a seed comes from, for the reader.
+fn source(file: &SeedFile) -> String {
+    match (file.drand_round, file.block) {
+        (Some(drand_round), _) => format!(
+            " from drand round {drand_round}, published at {}",
+            DateTime::from_timestamp(i64::try_from(seed::published_at(drand_round)).unwrap_or_default(), 0)
+                .map_or_else(String::new, |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+        ),
+        (None, Some(block)) => format!(" from the hash of block {block}"),
+        (None, None) => " without a source: it cannot be proved".to_owned(),
+    }
+}

@@ -1,0 +1,181 @@
+//! Where a network's nodes answer: names of networks, or URLs.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+use crate::rules::seed::BlockHash;
+use crate::rules::url::HttpUrl;
+
+/// The first block of the main network, by which it is known.
+const FINNEY_GENESIS: &str = "0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03";
+
+/// A named network: its nodes that keep recent state, and those that keep all of it, in order of
+/// preference.
+struct Named {
+    name: &'static str,
+    nodes: &'static [&'static str],
+    archives: &'static [&'static str],
+    main: bool,
+}
+
+const ARCHIVES: &[&str] = &["https://archive.chain.opentensor.ai", "https://archive.sub.latent.to"];
+
+/// The names that Bittensor's SDK knows (https where it says wss: a node serves both on one port).
+const NETWORKS: [Named; 6] = [
+    Named {
+        name: "finney",
+        nodes: &[
+            "https://entrypoint-finney.opentensor.ai",
+            "https://lite.chain.opentensor.ai",
+            "https://lite.sub.latent.to",
+        ],
+        archives: ARCHIVES,
+        main: true,
+    },
+    Named { name: "archive", nodes: ARCHIVES, archives: &[], main: true },
+    Named { name: "latent-lite", nodes: &["https://lite.sub.latent.to"], archives: ARCHIVES, main: true },
+    Named { name: "test", nodes: &["https://test.finney.opentensor.ai"], archives: &[], main: false },
+    Named { name: "devnet", nodes: &["https://dev.chain.opentensor.ai"], archives: &[], main: false },
+    Named { name: "local", nodes: &["http://127.0.0.1:9944"], archives: &[], main: false },
+];
+
+/// One node's URL.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// The URL to post to.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads an `http`, `https`, `ws` or `wss` URL; the WebSocket forms mean the same node's HTTP.
+    ///
+    /// # Errors
+    /// The text is no such URL.
+    pub fn parse(text: &str) -> Result<Self> {
+        let url = match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("wss") => format!("https://{rest}"),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("ws") => format!("http://{rest}"),
+            _ => text.to_owned(),
+        };
+        match HttpUrl::parse(&url) {
+            Ok(_) => Ok(Endpoint(url)),
+            Err(why) => Err(Error::usage(format!("chain endpoint {}: {why}", crate::world::http::shown_url(text)))),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// Scheme and host only: gateways have their users' keys in the path.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host_at = self.0.find("://").map_or(0, |at| at + 3);
+        let rest = self.0.get(host_at..).unwrap_or_default();
+        let end = rest.find(['/', '?']).map_or(self.0.len(), |at| host_at + at);
+        f.pad(self.0.get(..end).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The nodes to ask, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Nodes for everything recent.
+    pub nodes: Vec<Endpoint>,
+    /// Nodes that keep all state, for what the others have discarded.
+    pub archives: Vec<Endpoint>,
+    /// The hash of block 0, where the network is a known one.
+    pub genesis: Option<BlockHash>,
+}
+
+impl Endpoints {
+    /// Reads the networks to ask, each a name or a URL, in order of preference, and archive nodes
+    /// beyond those that the names bring.
+    ///
+    /// # Errors
+    /// A text is neither a known name nor a URL, there is none at all, or the names are of different
+    /// chains.
+    pub fn of(networks: &[String], archives: &[String]) -> Result<Self> {
+        let mut found = Endpoints::default();
+        let mut main = None;
+        for network in networks.iter().map(|network| network.trim()).filter(|network| !network.is_empty()) {
+            let named = NETWORKS.iter().find(|named| named.name == network);
+            let nodes = named.map_or(std::slice::from_ref(&network), |named| named.nodes);
+            push_all(&mut found.nodes, nodes)?;
+            let Some(named) = named else { continue };
+            push_all(&mut found.archives, named.archives)?;
+            if main.is_some_and(|main| main != named.main) {
+                return Err(Error::usage(format!("{} is another chain than the networks before it", named.name)));
+            }
+            main = Some(named.main);
+        }
+        if found.nodes.is_empty() {
+            return Err(Error::usage("no chain network is given").hint("name one: --network finney, or a node's URL"));
+        }
+        let own: Vec<&str> = archives.iter().map(String::as_str).collect();
+        let theirs = std::mem::take(&mut found.archives);
+        push_all(&mut found.archives, &own)?;
+        found.archives.extend(theirs);
+        found.genesis = if main == Some(true) { FINNEY_GENESIS.parse().ok() } else { None };
+        Ok(found)
+    }
+}
+
+fn push_all(endpoints: &mut Vec<Endpoint>, urls: &[&str]) -> Result<()> {
+    for url in urls {
+        let endpoint = Endpoint::parse(url).map_err(|error| {
+            let names = NETWORKS.map(|named| named.name).join(", ");
+            error.hint(format!("a network is {names}, or a URL such as https://host:9944"))
+        })?;
+        if !endpoints.contains(&endpoint) {
+            endpoints.push(endpoint);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(networks: &[&str], archives: &[&str]) -> Result<Endpoints> {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        Endpoints::of(&owned(networks), &owned(archives))
+    }
+
+    #[test]
+    fn names_and_urls_give_endpoints_in_order() {
+        let finney = of(&["wss://my.node:9944/key", "finney"], &["https://old.example"]).unwrap();
+        assert_eq!(finney.nodes[0].url(), "https://my.node:9944/key");
+        assert_eq!(finney.nodes[1].url(), "https://entrypoint-finney.opentensor.ai");
+        assert_eq!(finney.archives[0].url(), "https://old.example");
+        assert_eq!(finney.archives.len(), 3);
+        assert!(finney.genesis.is_some());
+        assert_eq!(of(&["local"], &[]).unwrap().nodes[0].url(), "http://127.0.0.1:9944");
+        assert_eq!(of(&["ws://localhost:1"], &[]).unwrap().genesis, None);
+        for name in NETWORKS.map(|named| named.name) {
+            assert!(of(&[name], &[]).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_network_is_a_usage_error_that_names_the_choices() {
+        for bad in [&["fynney"][..], &[], &[""], &["ftp://x.org"], &["https://me:pw@x.org"], &["finney", "test"]] {
+            let error = of(bad, &[]).unwrap_err();
+            assert_eq!(error.kind(), crate::error::Kind::Usage);
+            assert!(!error.to_string().contains("pw"), "{error}");
+        }
+    }
+
+    #[test]
+    fn keys_in_paths_are_not_shown() {
+        let endpoint = Endpoint::parse("wss://gate.example:443/v1/hunter2?k=hunter2").unwrap();
+        assert_eq!(endpoint.to_string(), "https://gate.example:443");
+    }
+}

@@ -1,0 +1,140 @@
+//! JSON-RPC 2.0 over HTTP POST: one call, one answer, nothing of the answer believed unseen.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::endpoints::Endpoint;
+use crate::error::Error;
+use crate::world::http::{Client, Failure, Request, Response, shown_text};
+
+/// How a node says that it no longer keeps the state of a block.
+const DISCARDED: &str = "State already discarded for ";
+
+/// Codes that ask for patience: busy, and the rate limits of public gateways.
+const COME_AGAIN: [i64; 4] = [-32009, -32005, -32004, -32603];
+
+/// Why a call to one endpoint gave nothing that can be used.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The node no longer keeps that block's state: an archive node may.
+    Discarded(Error),
+    /// Anything else.
+    Other(Error),
+}
+
+impl Fault {
+    /// An answer that makes no sense, of an endpoint that should not be asked again for this.
+    pub(super) fn nonsense(method: &str, endpoint: &Endpoint, why: impl std::fmt::Display) -> Self {
+        Fault::Other(Error::outside(format!("{method} at {endpoint}: {why}")))
+    }
+
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Fault::Discarded(error) | Fault::Other(error) => error,
+        }
+    }
+}
+
+/// What one call was answered.
+enum Answer {
+    Result(Value),
+    Error { code: i64, message: String },
+}
+
+/// Makes calls, each with an id of its own.
+#[derive(Debug)]
+pub(super) struct Rpc {
+    client: Client,
+    next_id: AtomicU64,
+}
+
+impl Rpc {
+    pub(super) fn new(client: Client) -> Self {
+        Rpc { client, next_id: AtomicU64::new(1) }
+    }
+
+    /// Calls `method`; gives its result as `T`.
+    pub(super) fn call<T: DeserializeOwned>(
+        &self,
+        endpoint: &Endpoint,
+        method: &str,
+        params: &Value,
+    ) -> Result<T, Fault> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
+        // Nothing that is called here changes anything at the node: it may be sent again.
+        let request = Request::post_json(endpoint.url(), body.into_bytes());
+        let request = request.named(format!("{method} at {endpoint}")).repeatable();
+        match self.client.send_checked(&request, |response| read_answer(&response, id)) {
+            Ok(Answer::Result(value)) => serde_json::from_value(value)
+                .map_err(|e| Fault::nonsense(method, endpoint, format!("a result of another form: {e}"))),
+            Ok(Answer::Error { code, message }) => {
+                let error = Error::outside(format!("{method} at {endpoint}: error {code}: {message}"));
+                Err(if message.contains(DISCARDED) { Fault::Discarded(error) } else { Fault::Other(error) })
+            }
+            Err(error) => Err(Fault::Other(error)),
+        }
+    }
+}
+
+fn read_answer(response: &Response, id: u64) -> Result<Answer, Failure> {
+    let parsed = serde_json::from_slice::<Map<String, Value>>(&response.body);
+    let refused = !(200..300).contains(&response.status);
+    let mut answer = match parsed {
+        Ok(answer) if !refused || answer.contains_key("error") => answer,
+        _ if refused => {
+            return Err(Failure::Permanent(format!("status {}: {}", response.status, response.shown_body())));
+        }
+        Ok(answer) => answer,
+        Err(e) => return Err(Failure::transient(format!("no JSON-RPC answer ({e}): {}", response.shown_body()))),
+    };
+    let error = answer.get("error").filter(|error| !error.is_null());
+    // A node that could not read the request answers without an id.
+    let no_id = error.is_some() && answer.get("id").is_none_or(Value::is_null);
+    if !no_id && answer.get("id") != Some(&json!(id)) {
+        return Err(Failure::transient("the answer to another request (its id differs)"));
+    }
+    if let Some(error) = error {
+        return read_error(error);
+    }
+    let result = answer.remove("result").ok_or_else(|| Failure::transient("an answer with neither result nor error"));
+    result.map(Answer::Result)
+}
+
+/// An error object: one that asks for patience is tried again, after as long as it asks for.
+fn read_error(error: &Value) -> Result<Answer, Failure> {
+    let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
+    let message = shown_text(error.get("message").and_then(Value::as_str).unwrap_or_default(), 300);
+    if COME_AGAIN.contains(&code) {
+        let after = error.get("data").and_then(asked_pause);
+        return Err(Failure::Transient { reason: format!("error {code}: {message}"), after, unsent: true });
+    }
+    Ok(Answer::Error { code, message })
+}
+
+/// The pause that a gateway asks for, in a member that begins with `retry_after`: seconds, or
+/// milliseconds where its name says so.
+fn asked_pause(data: &Value) -> Option<Duration> {
+    let (name, value) = data.as_object()?.iter().find(|(name, _)| name.starts_with("retry_after"))?;
+    let amount = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
+    let seconds = if name.ends_with("_ms") { amount / 1000.0 } else { amount };
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateways_say_in_several_ways_how_long_to_wait() {
+        assert_eq!(asked_pause(&json!({"retry_after": 3})), Some(Duration::from_secs(3)));
+        assert_eq!(asked_pause(&json!({"x": 1, "retry_after_ms": 250})), Some(Duration::from_millis(250)));
+        assert_eq!(asked_pause(&json!({"retry_after_seconds": "0.5"})), Some(Duration::from_millis(500)));
+        for odd in [json!({}), json!(7), json!({"retry_after": -1}), json!({"retry_after": "soon"})] {
+            assert_eq!(asked_pause(&odd), None);
+        }
+    }
+}

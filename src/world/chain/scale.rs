@@ -1,0 +1,88 @@
+//! Values as the chain stores them (SCALE), both ways: the driver reads them, a stand-in node
+//! writes them.
+
+use parity_scale_codec::{DecodeAll as _, Encode as _};
+
+use super::Reveal;
+use crate::rules::seed::Pulse;
+use crate::state::ids::Block;
+
+/// Reads a value of `Commitments.RevealedCommitments`: a list of (bytes, block).
+///
+/// # Errors
+/// The bytes are not exactly one such list. Announced lengths are not trusted: nothing is allocated
+/// beyond the bytes at hand.
+pub fn decode_reveals(value: &[u8]) -> Result<Vec<Reveal>, String> {
+    let entries = Vec::<(Vec<u8>, u64)>::decode_all(&mut &*value);
+    let entries = entries.map_err(|e| format!("not a list of revealed commitments: {e}"))?;
+    Ok(entries.into_iter().map(|(raw, block)| Reveal { block: Block(block), raw }).collect())
+}
+
+/// Writes a value of `Commitments.RevealedCommitments`.
+#[must_use]
+pub fn encode_reveals(reveals: &[Reveal]) -> Vec<u8> {
+    reveals.iter().map(|reveal| (&reveal.raw, reveal.block.0)).collect::<Vec<_>>().encode()
+}
+
+/// Reads a value of `Timestamp.Now`; gives whole seconds.
+///
+/// # Errors
+/// The bytes are not one u64.
+pub fn decode_seconds(value: &[u8]) -> Result<u64, String> {
+    let milliseconds = u64::decode_all(&mut &*value).map_err(|e| format!("not a time: {e}"))?;
+    Ok(milliseconds / 1000)
+}
+
+/// Writes a value of `Timestamp.Now`.
+#[must_use]
+pub fn encode_seconds(seconds: u64) -> Vec<u8> {
+    seconds.saturating_mul(1000).encode()
+}
+
+/// Reads a value of `Drand.Pulses`: (round, randomness, signature). The randomness is the
+/// signature's hash and not needed.
+///
+/// # Errors
+/// The bytes are no pulse, or one of another round.
+pub fn decode_pulse(value: &[u8], round: u64) -> Result<Pulse, String> {
+    let pulse = <(u64, Vec<u8>, Vec<u8>)>::decode_all(&mut &*value);
+    let (stored, _, signature) = pulse.map_err(|e| format!("not a drand pulse: {e}"))?;
+    if stored != round {
+        return Err(format!("the pulse of drand round {stored} where {round} was asked for"));
+    }
+    Ok(Pulse { round, signature })
+}
+
+/// Writes a value of `Drand.Pulses`.
+#[must_use]
+pub fn encode_pulse(pulse: &Pulse, randomness: &[u8]) -> Vec<u8> {
+    (pulse.round, randomness, &pulse.signature).encode()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_they_are_written() {
+        let reveals = [
+            Reveal { block: Block(7), raw: b"\x14hello".to_vec() },
+            Reveal { block: Block(u64::MAX), raw: vec![0xff; 20_000] },
+        ];
+        assert_eq!(decode_reveals(&encode_reveals(&reveals)).unwrap(), reveals);
+        assert_eq!(decode_reveals(&[0]).unwrap(), []);
+        assert_eq!(decode_seconds(&encode_seconds(1_770_105_600)), Ok(1_770_105_600));
+        let pulse = Pulse { round: 9, signature: vec![1; 48] };
+        let value = encode_pulse(&pulse, &[2; 32]);
+        assert_eq!(decode_pulse(&value, 9), Ok(pulse));
+        assert!(decode_pulse(&value, 10).is_err());
+    }
+
+    #[test]
+    fn lengths_are_not_believed() {
+        for bad in [&[][..], &[0xfe, 0xff, 0xff, 0xff], &[4, 2, 0, 0x40, 0, b'a'], &[1, 0], &[0, 0], &[0; 7]] {
+            assert!(decode_reveals(bad).is_err(), "{bad:?}");
+        }
+        assert!(decode_seconds(&[0; 7]).is_err() && decode_seconds(&[0; 9]).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! Which chain to read: `[chain]` of `gen404.toml`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Chain;
+use super::endpoints::Endpoints;
+use super::file::FileChain;
+use super::subtensor::Subtensor;
+use crate::error::{Error, Result};
+use crate::rules::payload::Compat;
+use crate::world::http::{Client, Limits, Retry};
+
+/// The subnet of 404-GEN.
+const NETUID: u16 = 17;
+
+/// One network or several.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Networks {
+    /// A name or URL, or several with commas between.
+    One(String),
+    /// Names or URLs, in order of preference.
+    Several(Vec<String>),
+}
+
+impl Networks {
+    /// The names and URLs, in order of preference.
+    #[must_use]
+    pub fn list(&self) -> Vec<String> {
+        match self {
+            Networks::One(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            Networks::Several(list) => list.clone(),
+        }
+    }
+}
+
+/// The settings of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChainSettings {
+    /// A JSON file to read in place of a real chain.
+    pub file: Option<PathBuf>,
+    /// `finney`, `test`, `local`, `archive`, or nodes' URLs. Beaten by `file`.
+    pub network: Option<Networks>,
+    /// Archive nodes' URLs, asked for state that the others have discarded.
+    pub archive: Option<Networks>,
+    /// The subnet.
+    pub netuid: u16,
+    /// How stored commitments are read: `strict`, or `sdk10` as the deployed validator does.
+    pub compat: Compat,
+    /// Attempts for each call to each endpoint.
+    pub attempts: u32,
+    /// Seconds for each attempt.
+    pub timeout_seconds: u64,
+    /// Keys of one page, up to 1000.
+    pub keys_a_page: usize,
+}
+
+impl Default for ChainSettings {
+    fn default() -> Self {
+        ChainSettings {
+            file: None,
+            network: None,
+            archive: None,
+            netuid: NETUID,
+            compat: Compat::Strict,
+            attempts: Retry::default().attempts,
+            timeout_seconds: Limits::default().whole.as_secs(),
+            keys_a_page: 1000,
+        }
+    }
+}
+
+impl ChainSettings {
+    /// The HTTP client for nodes and drand endpoints.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        let limits = Limits::default();
+        let whole = Duration::from_secs(self.timeout_seconds.max(1));
+        let limits = Limits { whole, connect: limits.connect.min(whole), idle: limits.idle.min(whole), ..limits };
+        Client::new(limits, Retry { attempts: self.attempts.max(1), ..Retry::default() })
+    }
+
+    /// Opens the chain; `None` where none is named. No node is asked yet.
+    ///
+    /// # Errors
+    /// The settings make no sense, or the chain file cannot be read.
+    pub fn open(&self) -> Result<Option<Box<dyn Chain>>> {
+        if let Some(file) = &self.file {
+            return Ok(Some(Box::new(FileChain::open(file)?)));
+        }
+        let Some(network) = &self.network else { return Ok(None) };
+        if !(1..=1000).contains(&self.keys_a_page) {
+            return Err(Error::usage(format!("[chain] keys_a_page = {}: 1 to 1000 are possible", self.keys_a_page)));
+        }
+        let archives = self.archive.as_ref().map(Networks::list).unwrap_or_default();
+        let endpoints = Endpoints::of(&network.list(), &archives)?;
+        Ok(Some(Box::new(Subtensor::new(endpoints, self.netuid, self.client()).keys_a_page(self.keys_a_page))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_have_defaults_and_refuse_what_they_do_not_know() {
+        let settings: ChainSettings = toml::from_str("").unwrap();
+        assert_eq!(settings, ChainSettings::default());
+        assert!(settings.open().unwrap().is_none());
+        let several: ChainSettings =
+            toml::from_str("network = ['wss://a.example', 'finney']\nnetuid = 3\ncompat = 'sdk10'").unwrap();
+        assert_eq!((several.netuid, several.compat), (3, Compat::Sdk10));
+        assert!(several.open().unwrap().unwrap().name().starts_with("https://a.example, https://entry"));
+        for bad in ["networks = 'finney'", "netuid = 70000", "compat = 'sdk11'"] {
+            assert!(toml::from_str::<ChainSettings>(bad).is_err(), "{bad}");
+        }
+    }
+}

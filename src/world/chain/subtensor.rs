@@ -1,0 +1,328 @@
+//! A subtensor node, by JSON-RPC over HTTP.
+//!
+//! One finalized block is pinned when a run first asks, and every read names its block by hash: pages
+//! never mix blocks, and another endpoint continues on the same chain or not at all. What nodes
+//! answer is checked as if a hostile gateway stood between.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::endpoints::{Endpoint, Endpoints};
+use super::rpc::{Fault, Rpc};
+use super::{Chain, Reveals, keys, scale};
+use crate::error::{Error, Result};
+use crate::rules::hex;
+use crate::rules::seed::{BlockHash, Pulse};
+use crate::state::ids::Block;
+use crate::world::http::Client;
+
+/// A node gives at most this many keys a page.
+const MOST_KEYS_A_PAGE: usize = 1000;
+
+/// How many values are asked for at once: 100 of the largest are 1.6 MB of hex.
+const VALUES_AT_ONCE: usize = 100;
+
+/// More hotkeys than this never revealed anything on one subnet.
+const MOST_HOTKEYS: usize = 100_000;
+
+/// A subtensor network, seen through its nodes.
+#[derive(Debug)]
+pub struct Subtensor {
+    rpc: Rpc,
+    endpoints: Endpoints,
+    netuid: u16,
+    keys_a_page: usize,
+    pin: OnceLock<Pin>,
+    /// The node that answered last: asked first.
+    preferred: AtomicUsize,
+    /// Endpoints whose genesis block has been compared.
+    compared: Mutex<HashSet<String>>,
+}
+
+/// The finalized block of this run.
+#[derive(Debug, Clone, Copy)]
+struct Pin {
+    hash: BlockHash,
+    number: Block,
+}
+
+/// The part of a header that is read.
+#[derive(Debug, Deserialize)]
+struct Header {
+    number: String,
+}
+
+/// One element of what `state_queryStorageAt` gives.
+#[derive(Debug, Deserialize)]
+struct Changes {
+    block: BlockHash,
+    changes: Vec<(String, Option<String>)>,
+}
+
+impl Subtensor {
+    /// The network behind these endpoints, for one subnet. Nothing is asked yet.
+    #[must_use]
+    pub fn new(endpoints: Endpoints, netuid: u16, client: Client) -> Self {
+        Subtensor {
+            rpc: Rpc::new(client),
+            endpoints,
+            netuid,
+            keys_a_page: MOST_KEYS_A_PAGE,
+            pin: OnceLock::new(),
+            preferred: AtomicUsize::new(0),
+            compared: Mutex::new(HashSet::new()),
+        }
+    }
+
+    /// Asks for this many keys a page, 1 to 1000 (1000 at first).
+    #[must_use]
+    pub fn keys_a_page(mut self, count: usize) -> Self {
+        self.keys_a_page = count.clamp(1, MOST_KEYS_A_PAGE);
+        self
+    }
+
+    /// Asks one endpoint after the other: the node that answered last, the other nodes, the archives.
+    fn on_endpoints<T>(&self, ask: impl Fn(&Endpoint) -> std::result::Result<T, Fault>) -> Result<T> {
+        let nodes = &self.endpoints.nodes;
+        let first = self.preferred.load(Ordering::Relaxed) % nodes.len().max(1);
+        let order = (first..nodes.len()).chain(0..first);
+        let (mut errors, mut discarded) = (Vec::new(), false);
+        for (index, endpoint) in order.filter_map(|at| Some((Some(at), nodes.get(at)?))).chain(self.archives()) {
+            match self.compare_genesis(endpoint).and_then(|()| ask(endpoint)) {
+                Ok(value) => {
+                    if let Some(index) = index.filter(|_| !discarded) {
+                        self.preferred.store(index, Ordering::Relaxed);
+                    }
+                    return Ok(value);
+                }
+                Err(fault) => {
+                    discarded |= matches!(fault, Fault::Discarded(_));
+                    errors.push(fault.into_error());
+                }
+            }
+        }
+        Err(no_answer(&errors, discarded))
+    }
+
+    fn archives(&self) -> impl Iterator<Item = (Option<usize>, &Endpoint)> {
+        self.endpoints.archives.iter().map(|endpoint| (None, endpoint))
+    }
+
+    /// Where the network is a known one, an endpoint of another one is no endpoint.
+    fn compare_genesis(&self, endpoint: &Endpoint) -> std::result::Result<(), Fault> {
+        let Some(genesis) = self.endpoints.genesis else { return Ok(()) };
+        let known = |compared: &HashSet<String>| compared.contains(endpoint.url());
+        if self.compared.lock().is_ok_and(|compared| known(&compared)) {
+            return Ok(());
+        }
+        const METHOD: &str = "chain_getBlockHash";
+        let theirs: Option<BlockHash> = self.rpc.call(endpoint, METHOD, &json!([0]))?;
+        if theirs != Some(genesis) {
+            return Err(Fault::nonsense(METHOD, endpoint, "this is another chain: its block 0 differs"));
+        }
+        if let Ok(mut compared) = self.compared.lock() {
+            compared.insert(endpoint.url().to_owned());
+        }
+        Ok(())
+    }
+
+    fn pin(&self) -> Result<Pin> {
+        if let Some(pin) = self.pin.get() {
+            return Ok(*pin);
+        }
+        let pin = self.on_endpoints(|endpoint| {
+            let hash: BlockHash = self.rpc.call(endpoint, "chain_getFinalizedHead", &json!([]))?;
+            Ok(Pin { hash, number: self.header(endpoint, &json!([hash.to_string()]))? })
+        })?;
+        Ok(*self.pin.get_or_init(|| pin))
+    }
+
+    /// The number in a header.
+    fn header(&self, endpoint: &Endpoint, params: &Value) -> std::result::Result<Block, Fault> {
+        const METHOD: &str = "chain_getHeader";
+        let header: Option<Header> = self.rpc.call(endpoint, METHOD, params)?;
+        let header = header.ok_or_else(|| Fault::nonsense(METHOD, endpoint, "it does not know this block"))?;
+        let digits = header.number.strip_prefix("0x").filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        number.map(Block).ok_or_else(|| Fault::nonsense(METHOD, endpoint, "a block number that is no hex text"))
+    }
+
+    /// The hash of a finalized block, from one endpoint.
+    fn hash_at(&self, endpoint: &Endpoint, block: Block) -> std::result::Result<BlockHash, Fault> {
+        const METHOD: &str = "chain_getBlockHash";
+        let hash: Option<BlockHash> = self.rpc.call(endpoint, METHOD, &json!([block.0]))?;
+        let hash = hash.ok_or_else(|| Fault::nonsense(METHOD, endpoint, format!("it has no block {block}")))?;
+        let number = self.header(endpoint, &json!([hash.to_string()]))?;
+        if number != block {
+            return Err(Fault::nonsense(METHOD, endpoint, format!("asked for block {block}, it named block {number}")));
+        }
+        Ok(hash)
+    }
+
+    /// The hash of a finalized block.
+    fn hash_of(&self, block: Block) -> Result<BlockHash> {
+        let pin = self.pin()?;
+        if block == pin.number {
+            return Ok(pin.hash);
+        }
+        if block > pin.number {
+            return Err(Error::not_due(format!("block {block} is not finalized yet (block {} is)", pin.number)));
+        }
+        self.on_endpoints(|endpoint| self.hash_at(endpoint, block))
+    }
+
+    /// One stored value.
+    fn storage(&self, endpoint: &Endpoint, key: &[u8], at: BlockHash) -> std::result::Result<Option<Vec<u8>>, Fault> {
+        const METHOD: &str = "state_getStorage";
+        let params = json!([hex::encode_0x(key), at.to_string()]);
+        let value: Option<String> = self.rpc.call(endpoint, METHOD, &params)?;
+        let bytes = value.map(|value| hex::decode(&value)).transpose();
+        bytes.map_err(|why| Fault::nonsense(METHOD, endpoint, why))
+    }
+
+    /// All keys of the subnet's revealed commitments, in order, page by page.
+    fn commitment_keys(&self, endpoint: &Endpoint, at: BlockHash) -> std::result::Result<Vec<String>, Fault> {
+        const METHOD: &str = "state_getKeysPaged";
+        let nonsense = |why: String| Fault::nonsense(METHOD, endpoint, why);
+        let prefix = hex::encode_0x(&keys::commitments_prefix(self.netuid));
+        let mut found: Vec<String> = Vec::new();
+        loop {
+            let start = found.last().unwrap_or(&prefix);
+            let params = json!([prefix, self.keys_a_page, start, at.to_string()]);
+            let page: Vec<String> = self.rpc.call(endpoint, METHOD, &params)?;
+            let count = page.len();
+            if count > self.keys_a_page {
+                return Err(nonsense(format!("{count} keys where {} were asked for", self.keys_a_page)));
+            }
+            for key in page {
+                let key = key.to_ascii_lowercase();
+                hex::decode(&key).and_then(|bytes| keys::hotkey_of(self.netuid, &bytes)).map_err(nonsense)?;
+                if found.last().is_some_and(|last| *last >= key) {
+                    return Err(nonsense("keys repeated or out of order".to_owned()));
+                }
+                found.push(key);
+            }
+            if count < self.keys_a_page {
+                return Ok(found);
+            }
+            if found.len() > MOST_HOTKEYS {
+                return Err(nonsense(format!("more than {MOST_HOTKEYS} keys")));
+            }
+        }
+    }
+
+    /// Reads the values of some keys into `reveals`.
+    fn read_values(
+        &self,
+        endpoint: &Endpoint,
+        asked: &[String],
+        at: BlockHash,
+        reveals: &mut Reveals,
+    ) -> std::result::Result<(), Fault> {
+        const METHOD: &str = "state_queryStorageAt";
+        let nonsense = |why: String| Fault::nonsense(METHOD, endpoint, why);
+        let sets: Vec<Changes> = self.rpc.call(endpoint, METHOD, &json!([asked, at.to_string()]))?;
+        let [set] = sets.as_slice() else { return Err(nonsense(format!("{} sets of values, not one", sets.len()))) };
+        if set.block != at {
+            return Err(nonsense(format!("values of block {} where {at} was asked for", set.block)));
+        }
+        let mut missing: HashSet<&str> = asked.iter().map(String::as_str).collect();
+        for (key, value) in &set.changes {
+            let key = key.to_ascii_lowercase();
+            if !missing.remove(key.as_str()) {
+                return Err(nonsense("a key that was not asked for, or twice".to_owned()));
+            }
+            let bytes = hex::decode(&key).map_err(nonsense)?;
+            let hotkey = keys::hotkey_of(self.netuid, &bytes).map_err(nonsense)?;
+            let Some(value) = value else { continue };
+            let decoded = hex::decode(value).and_then(|value| scale::decode_reveals(&value));
+            let decoded = decoded.map_err(|why| nonsense(format!("{hotkey}: {why}")))?;
+            reveals.insert(hotkey, decoded);
+        }
+        if missing.is_empty() { Ok(()) } else { Err(nonsense(format!("{} values are missing", missing.len()))) }
+    }
+}
+
+/// One error of several endpoints' errors.
+fn no_answer(errors: &[Error], discarded: bool) -> Error {
+    let one = errors.len() == 1;
+    let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let text = if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) };
+    let error = Error::outside(text);
+    if discarded {
+        return error.hint("the block is older than the node's state: name an archive node with --archive URL");
+    }
+    error
+}
+
+impl Chain for Subtensor {
+    fn name(&self) -> String {
+        let nodes: Vec<String> = self.endpoints.nodes.iter().map(ToString::to_string).collect();
+        nodes.join(", ")
+    }
+
+    fn is_real(&self) -> bool {
+        true
+    }
+
+    fn best_block(&self) -> Result<Block> {
+        self.on_endpoints(|endpoint| self.header(endpoint, &json!([])))
+    }
+
+    fn finalized_block(&self) -> Result<Block> {
+        self.pin().map(|pin| pin.number)
+    }
+
+    fn block_hash(&self, block: Block) -> Result<BlockHash> {
+        let hash = self.hash_of(block)?;
+        // A second opinion, where there is one to be had: a seed may hang on this.
+        let first = self.preferred.load(Ordering::Relaxed);
+        let others = self.endpoints.nodes.iter().enumerate().filter(|(at, _)| *at != first);
+        for (_, endpoint) in others {
+            match self.hash_at(endpoint, block) {
+                Ok(theirs) if theirs == hash => break,
+                Ok(theirs) => {
+                    let text = format!("block {block} has the hash {hash} at one endpoint and {theirs} at {endpoint}");
+                    return Err(Error::outside(text).hint("wait, or name only endpoints that you trust"));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(hash)
+    }
+
+    fn block_time(&self, block: Block) -> Result<u64> {
+        let hash = self.hash_of(block)?;
+        self.on_endpoints(|endpoint| {
+            let nonsense = |why: String| Fault::nonsense("state_getStorage", endpoint, why);
+            let value = self.storage(endpoint, &keys::timestamp(), hash)?;
+            let value = value.ok_or_else(|| nonsense(format!("block {block} has no time")))?;
+            scale::decode_seconds(&value).map_err(nonsense)
+        })
+    }
+
+    fn reveals(&self, at: Block) -> Result<Reveals> {
+        let hash = self.hash_of(at)?;
+        self.on_endpoints(|endpoint| {
+            let keys = self.commitment_keys(endpoint, hash)?;
+            let mut reveals = Reveals::new();
+            for chunk in keys.chunks(VALUES_AT_ONCE) {
+                self.read_values(endpoint, chunk, hash, &mut reveals)?;
+            }
+            Ok(reveals)
+        })
+    }
+
+    fn drand_pulse(&self, round: u64) -> Result<Option<Pulse>> {
+        let hash = self.pin()?.hash;
+        self.on_endpoints(|endpoint| {
+            let value = self.storage(endpoint, &keys::drand_pulse(round), hash)?;
+            let pulse = value.map(|value| scale::decode_pulse(&value, round)).transpose();
+            pulse.map_err(|why| Fault::nonsense("state_getStorage", endpoint, why))
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! A drand HTTP endpoint, for rounds that the chain does not have.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::rules::hex;
+use crate::rules::seed::{Pulse, QUICKNET_CHAIN};
+use crate::world::http::{Client, Failure, Request, shown_url};
+
+/// The part of an answer that is read.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    round: u64,
+    signature: String,
+}
+
+/// Fetches a quicknet round from a drand endpoint such as `https://api.drand.sh`; `None` where the
+/// endpoint does not have it yet. The signature is not verified here.
+///
+/// # Errors
+/// The endpoint cannot be read, or answers something else.
+pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse>> {
+    let base = endpoint.trim_end_matches('/');
+    // An endpoint may be given with the chain in it already.
+    let base = if base.ends_with(QUICKNET_CHAIN) { base.to_owned() } else { format!("{base}/{QUICKNET_CHAIN}") };
+    let request = Request::get(format!("{base}/public/{round}")).header("accept", "application/json");
+    client.send_checked(&request, |response| {
+        // 404 and 425: the round lies ahead.
+        if matches!(response.status, 404 | 425) {
+            return Ok(None);
+        }
+        if response.status != 200 {
+            return Err(Failure::Permanent(format!("status {}: {}", response.status, response.shown_body())));
+        }
+        let nonsense = |why: String| Failure::transient(format!("no drand round: {why}: {}", response.shown_body()));
+        let answer: Value = serde_json::from_slice(&response.body).map_err(|e| nonsense(e.to_string()))?;
+        let answer = Answer::deserialize(answer).map_err(|e| nonsense(e.to_string()))?;
+        if answer.round != round {
+            return Err(nonsense(format!("round {} where {round} was asked for", answer.round)));
+        }
+        let signature = hex::decode(&answer.signature).map_err(nonsense)?;
+        Ok(Some(Pulse { round, signature }))
+    })
+}
+
+/// Is this a URL that a drand endpoint may have?
+///
+/// # Errors
+/// It is not.
+pub fn check_url(endpoint: &str) -> Result<()> {
+    let parsed = crate::rules::url::HttpUrl::parse(endpoint);
+    parsed.map(|_| ()).map_err(|why| Error::usage(format!("drand endpoint {}: {why}", shown_url(endpoint))))
+}

@@ -1,0 +1,92 @@
+//! The rule for miners' URLs at the level of connections (DESIGN 4.7).
+//!
+//! ureq asks this resolver for the addresses of every URL that it is about to connect to, redirects
+//! included, and connects to exactly what it answers: a name is looked up once, so it cannot be
+//! public when it is checked and private when it is used.
+
+use std::fmt;
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+use crate::rules::url::{HttpUrl, is_public};
+
+/// Resolves only what may be connected to on behalf of a miner.
+#[derive(Debug, Default)]
+pub(super) struct PublicResolver {
+    inner: DefaultResolver,
+    allow_private: bool,
+}
+
+impl PublicResolver {
+    pub(super) fn new(allow_private: bool) -> Self {
+        PublicResolver { inner: DefaultResolver::default(), allow_private }
+    }
+}
+
+/// A URL or address that the rule refuses.
+#[derive(Debug)]
+pub(super) struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused: {}", self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl From<Refused> for ureq::Error {
+    fn from(refused: Refused) -> Self {
+        ureq::Error::Other(Box::new(refused))
+    }
+}
+
+impl Resolver for PublicResolver {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let text = uri.to_string();
+        let url = HttpUrl::parse(&text).map_err(Refused)?;
+        if !self.allow_private {
+            url.check_public().map_err(Refused)?;
+        }
+        let found = self.inner.resolve(uri, config, timeout)?;
+        // One private address among public ones is no accident: the whole name is refused.
+        let private = found.iter().map(std::net::SocketAddr::ip).find(|ip| !is_public(*ip));
+        match private {
+            Some(ip) if !self.allow_private => {
+                let host = uri.host().unwrap_or_default();
+                Err(Refused(format!("{host} resolves to {ip}, which is not a public address")).into())
+            }
+            _ => Ok(found),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn resolve(url: &str, allow_private: bool) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let timeout = NextTimeout {
+            after: ureq::unversioned::transport::time::Duration::Exact(Duration::from_secs(5)),
+            reason: ureq::Timeout::Resolve,
+            per_read: None,
+            per_write: None,
+        };
+        PublicResolver::new(allow_private).resolve(&url.parse().unwrap(), &Config::default(), timeout)
+    }
+
+    #[test]
+    fn what_a_name_resolves_to_decides() {
+        for url in ["http://127.0.0.1/", "http://localhost:8080/", "https://[::1]/", "http://[::ffff:10.0.0.1]/"] {
+            let error = resolve(url, false).unwrap_err();
+            assert!(error.to_string().contains("refused"), "{url}: {error}");
+        }
+        assert_eq!(resolve("http://127.0.0.1:81/", true).unwrap()[0], "127.0.0.1:81".parse().unwrap());
+        assert_eq!(resolve("https://8.8.8.8/", false).unwrap()[0], "8.8.8.8:443".parse().unwrap());
+    }
+}

@@ -1,0 +1,264 @@
+//! The one HTTP module: every request of the program goes through a [`Client`].
+//!
+//! A client has timeouts, a limit on the body counted on the bytes received, and a policy of what is
+//! tried again: failed connections, 429 and 5xx, with growing pauses or those that the server asks
+//! for; never another 4xx, which is an answer. Messages name method and URL, without tokens.
+
+mod guard;
+mod message;
+mod retry;
+mod secret;
+
+use std::fs::File;
+use std::io::{Seek as _, Write};
+use std::time::{Duration, Instant, SystemTime};
+
+use ureq::Timeout;
+pub use ureq::http::{HeaderMap, Method};
+
+pub use self::message::{Request, Response};
+pub use self::retry::{Failure, Retry, retry_after};
+pub use self::secret::{Secret, shown_text, shown_url};
+use crate::error::{Error, Result};
+
+const USER_AGENT: &str = concat!("gen404/", env!("CARGO_PKG_VERSION"));
+
+/// A miner's server may redirect so often.
+const MINER_REDIRECTS: u32 = 3;
+
+/// The bounds of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For the connection, TLS included.
+    pub connect: Duration,
+    /// For each wait on bytes of the answer.
+    pub idle: Duration,
+    /// For the whole attempt.
+    pub whole: Duration,
+    /// Bytes of the answer's body.
+    pub body: u64,
+    /// Bytes a second of the body; 0: any.
+    pub min_rate: u64,
+    /// A transfer is not judged by its rate before it ran this long.
+    pub rate_grace: Duration,
+}
+
+impl Default for Limits {
+    /// For the services that an operator chose: a minute, 32 MiB.
+    fn default() -> Self {
+        let (connect, idle, whole) = (Duration::from_secs(10), Duration::from_secs(30), Duration::from_secs(60));
+        Limits { connect, idle, whole, body: 32 << 20, min_rate: 0, rate_grace: Duration::ZERO }
+    }
+}
+
+impl Limits {
+    /// For miners' files (DESIGN 4.7): 200 MiB, five minutes, at least 64 KiB a second.
+    pub const MINER: Limits = Limits {
+        connect: Duration::from_secs(10),
+        idle: Duration::from_secs(30),
+        whole: Duration::from_secs(300),
+        body: 200 << 20,
+        min_rate: 64 << 10,
+        rate_grace: Duration::from_secs(20),
+    };
+}
+
+/// Sends requests under limits, and again where that may help. Cheap to clone; clones share
+/// connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: ureq::Agent,
+    limits: Limits,
+    retry: Retry,
+    miners: bool,
+}
+
+impl Client {
+    /// A client for services that the operator chose. Proxies of the environment are used.
+    #[must_use]
+    pub fn new(limits: Limits, retry: Retry) -> Self {
+        let config = config(&limits).redirect_auth_headers(ureq::config::RedirectAuthHeaders::Never).build();
+        Client { agent: config.into(), limits, retry, miners: false }
+    }
+
+    /// A client for miners' URLs, under the rule of DESIGN 4.7; `allow_private` lifts the part of it
+    /// that is about addresses.
+    #[must_use]
+    pub fn for_miners(limits: Limits, retry: Retry, allow_private: bool) -> Self {
+        // A proxy would look names up a second time, where nobody checks the answer.
+        let config = config(&limits).proxy(None).max_redirects(MINER_REDIRECTS).max_redirects_will_error(true).build();
+        let connector = ureq::unversioned::transport::DefaultConnector::default();
+        let agent = ureq::Agent::with_parts(config, connector, guard::PublicResolver::new(allow_private));
+        Client { agent, limits, retry, miners: true }
+    }
+
+    /// Sends a request; gives the final answer, of whatever status.
+    ///
+    /// # Errors
+    /// No final answer after all attempts.
+    pub fn send(&self, request: &Request<'_>) -> Result<Response> {
+        self.send_checked(request, Ok)
+    }
+
+    /// Sends a request until `check` takes the answer: a check that fails transiently has the request
+    /// sent again.
+    ///
+    /// # Errors
+    /// No answer that `check` takes after all attempts.
+    pub fn send_checked<T>(
+        &self,
+        request: &Request<'_>,
+        check: impl Fn(Response) -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
+        self.attempts(request, || {
+            let mut body = Vec::new();
+            let (status, headers) = self.exchange(request, &mut body)?;
+            check(Response { status, headers, body, what: request.shown() })
+        })
+    }
+
+    /// Sends a request whose answer's body goes into a file, from its beginning on; gives the bytes
+    /// written. Any status but 2xx is an error.
+    ///
+    /// # Errors
+    /// No such answer after all attempts; the file then holds nothing of use.
+    pub fn download(&self, request: &Request<'_>, file: &mut File) -> Result<u64> {
+        self.attempts(request, || {
+            let local = |e: std::io::Error| Failure::Permanent(format!("cannot write what was received: {e}"));
+            file.set_len(0).and_then(|()| file.rewind()).map_err(local)?;
+            let (status, _) = self.exchange(request, file)?;
+            if !(200..300).contains(&status) {
+                return Err(Failure::Permanent(format!("status {status}")));
+            }
+            file.stream_position().map_err(local)
+        })
+    }
+
+    /// Runs attempts until one succeeds or none is left.
+    fn attempts<T>(
+        &self,
+        request: &Request<'_>,
+        mut attempt: impl FnMut() -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
+        let what = request.shown();
+        let most = self.retry.attempts.max(1);
+        let mut count = 1;
+        loop {
+            let failure = match attempt() {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            match failure {
+                Failure::Transient { after, unsent, .. } if count < most && (unsent || request.repeatable) => {
+                    std::thread::sleep(self.retry.pause(count, after, &what));
+                    count += 1;
+                }
+                Failure::Transient { reason, .. } if count > 1 => {
+                    return Err(Error::outside(format!("{what}: {reason} ({count} attempts)")));
+                }
+                failure => return Err(Error::outside(format!("{what}: {}", failure.reason()))),
+            }
+        }
+    }
+
+    /// One attempt: sends, and reads the body into `sink`.
+    fn exchange(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<(u16, HeaderMap), Failure> {
+        let mut response = self.agent.run(request.build()?).map_err(|e| failure(&e))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        if status == 429 || status >= 500 {
+            return Err(refusal(status, &headers));
+        }
+        if self.miners {
+            self.check_headers(&headers)?;
+        }
+        self.copy_body(&mut response.body_mut().as_reader(), sink)?;
+        Ok((status, headers))
+    }
+
+    /// What a miner's server says about the body is believed where it is against it.
+    fn check_headers(&self, headers: &HeaderMap) -> std::result::Result<(), Failure> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        if let Some(encoding) = text("content-encoding").filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+            let encoding = shown_text(encoding, 40);
+            return Err(Failure::Permanent(format!("the body is encoded ({encoding}), which is not accepted")));
+        }
+        let length = text("content-length").and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > self.limits.body) {
+            return Err(self.too_long());
+        }
+        Ok(())
+    }
+
+    fn copy_body(&self, body: &mut dyn std::io::Read, sink: &mut dyn Write) -> std::result::Result<(), Failure> {
+        let begun = Instant::now();
+        let mut received: u64 = 0;
+        let mut buffer = [0; 32 << 10];
+        loop {
+            let count = body.read(&mut buffer).map_err(|e| io_failure(&e))?;
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
+            received = received.saturating_add(bytes.len() as u64);
+            if received > self.limits.body {
+                return Err(self.too_long());
+            }
+            let elapsed = begun.elapsed();
+            let needed = u128::from(self.limits.min_rate).saturating_mul(elapsed.as_millis()) / 1000;
+            if elapsed > self.limits.rate_grace && u128::from(received) < needed {
+                return Err(Failure::transient(format!("slower than {} bytes a second", self.limits.min_rate)));
+            }
+            let written = sink.write_all(bytes);
+            written.map_err(|e| Failure::Permanent(format!("cannot write what was received: {e}")))?;
+        }
+    }
+
+    fn too_long(&self) -> Failure {
+        Failure::Permanent(format!("the body is longer than {} bytes", self.limits.body))
+    }
+}
+
+fn config(limits: &Limits) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .user_agent(USER_AGENT)
+        .timeout_connect(Some(limits.connect))
+        .timeout_resolve(Some(limits.connect))
+        .timeout_per_read(Some(limits.idle))
+        .timeout_global(Some(limits.whole))
+}
+
+/// What a 429 or 5xx means for the next attempt.
+fn refusal(status: u16, headers: &HeaderMap) -> Failure {
+    let asked = headers.get("retry-after").and_then(|value| value.to_str().ok());
+    let after = asked.and_then(|value| retry_after(value, SystemTime::now()));
+    Failure::Transient { reason: format!("status {status}"), after, unsent: status == 429 }
+}
+
+/// An error of ureq as a failure: which are worth another attempt, and which came before the
+/// request was on its way.
+fn failure(error: &ureq::Error) -> Failure {
+    use ureq::Error as E;
+    let unsent = |reason: String| Failure::Transient { reason, after: None, unsent: true };
+    match error {
+        E::Io(error) => io_failure(error),
+        E::HostNotFound => unsent("no such host".to_owned()),
+        E::ConnectionFailed => unsent("cannot connect".to_owned()),
+        E::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => unsent(format!("no connection in time ({when})")),
+        E::Timeout(when) => Failure::transient(format!("no answer in time ({when})")),
+        E::Protocol(error) => Failure::transient(format!("not HTTP as it should be: {error}")),
+        E::BodyStalled => Failure::transient("the body stopped"),
+        other => Failure::Permanent(shown_text(&other.to_string(), 200)),
+    }
+}
+
+/// An input or output error; errors of ureq itself arrive wrapped in one while a body is read.
+fn io_failure(error: &std::io::Error) -> Failure {
+    if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
+        return failure(inner);
+    }
+    let reason = shown_text(&error.to_string(), 200);
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => Failure::Transient { reason, after: None, unsent: true },
+        // Certificates that do not hold, and the like.
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => Failure::Permanent(reason),
+        _ => Failure::transient(reason),
+    }
+}

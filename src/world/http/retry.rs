@@ -1,0 +1,115 @@
+//! Which failures are tried again, when, and how often.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::{Duration, SystemTime};
+
+/// A failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Trying again cannot help: the reason.
+    Permanent(String),
+    /// Trying again may help.
+    Transient {
+        /// The reason.
+        reason: String,
+        /// How long the server asks to be left alone.
+        after: Option<Duration>,
+        /// Was the request refused before anything was done with it? Then even a request that must
+        /// not run twice may be sent again.
+        unsent: bool,
+    },
+}
+
+impl Failure {
+    /// A failure that goes away by itself, or does not.
+    pub fn transient(reason: impl Into<String>) -> Self {
+        Failure::Transient { reason: reason.into(), after: None, unsent: false }
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Failure::Permanent(reason) | Failure::Transient { reason, .. } => reason,
+        }
+    }
+}
+
+/// How often and how patiently something is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in all, at least 1.
+    pub attempts: u32,
+    /// The pause after the first failure; it doubles with each further one.
+    pub first_pause: Duration,
+    /// No pause is longer, whatever a server asks for.
+    pub longest_pause: Duration,
+}
+
+impl Default for Retry {
+    /// Four attempts over about four seconds, or as the server asks, up to a minute each.
+    fn default() -> Self {
+        let (first_pause, longest_pause) = (Duration::from_millis(500), Duration::from_secs(60));
+        Retry { attempts: 4, first_pause, longest_pause }
+    }
+}
+
+impl Retry {
+    /// One attempt and no other.
+    pub const ONCE: Retry = Retry { attempts: 1, first_pause: Duration::ZERO, longest_pause: Duration::ZERO };
+
+    /// The pause after failed attempt `attempt` (from 1): what the server asks for, or the doubled
+    /// pause and up to a quarter more. The extra follows from `what`: the same on each run, but
+    /// different among requests, so that many of them do not come back at the same moment.
+    #[must_use]
+    pub fn pause(&self, attempt: u32, after: Option<Duration>, what: &str) -> Duration {
+        let doubled = self.first_pause.saturating_mul(1u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
+        let mut hasher = DefaultHasher::new();
+        (what, attempt).hash(&mut hasher);
+        let quarters = u32::from(hasher.finish().to_be_bytes()[0]);
+        let pause = doubled.saturating_add(doubled.saturating_mul(quarters) / 1024);
+        after.unwrap_or(pause).min(self.longest_pause)
+    }
+}
+
+/// Reads a `Retry-After` header: seconds, or an HTTP date.
+#[must_use]
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
+    Some(SystemTime::from(date).duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_stay_below_the_longest_and_are_the_same_on_each_run() {
+        let retry = Retry::default();
+        let pause = |attempt| retry.pause(attempt, None, "GET https://x.org").as_millis();
+        assert!((500..=625).contains(&pause(1)) && (1000..=1250).contains(&pause(2)), "{} {}", pause(1), pause(2));
+        assert_eq!(pause(3), pause(3));
+        assert_eq!(pause(40), 60_000);
+        assert_eq!(retry.pause(1, Some(Duration::from_secs(7)), ""), Duration::from_secs(7));
+        assert_eq!(retry.pause(1, Some(Duration::from_secs(99_999)), ""), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 - 5);
+        assert_eq!(retry_after(" 120 ", now), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("0.5", now), Some(Duration::from_millis(500)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(5)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO));
+        for odd in ["", "soon", "-1", "NaN", "inf"] {
+            assert_eq!(retry_after(odd, now), None, "{odd:?}");
+        }
+    }
+}

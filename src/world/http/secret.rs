@@ -1,0 +1,77 @@
+//! Keeping secrets out of whatever is printed.
+
+use std::fmt;
+
+/// A text that is never shown: an API key, a token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a secret in; white space around it (a key file's final newline) is dropped.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Secret(text.trim().to_owned())
+    }
+
+    /// The secret itself, for the one place that sends it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A URL as messages show it: without credentials, query and fragment, where tokens hide, and not
+/// longer than a line.
+#[must_use]
+pub fn shown_url(url: &str) -> String {
+    const LONGEST: usize = 200;
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    let shown = match plain.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => plain.to_owned(),
+    };
+    shown_text(&shown, LONGEST)
+}
+
+/// A server's text as messages show it: one line, printable, at most `longest` characters.
+#[must_use]
+pub fn shown_text(text: &str, longest: usize) -> String {
+    let mut shown: String = text.chars().take(longest).flat_map(char::escape_debug).collect();
+    if text.chars().nth(longest).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_and_tokens_are_never_shown() {
+        let secret = Secret::new("hunter2\n");
+        assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+        assert_eq!(secret.expose(), "hunter2");
+        assert_eq!(shown_url("https://me:pw@x.org/a/b?token=hunter2#hunter2"), "https://x.org/a/b");
+        assert_eq!(shown_url("https://x.org?token=hunter2"), "https://x.org");
+        assert_eq!(shown_url("https://a@b@x.org/@c"), "https://x.org/@c");
+        assert!(shown_url(&format!("https://x.org/{}", "a".repeat(999))).chars().count() <= 201);
+        assert_eq!(shown_text("a\nb\u{1b}[31m", 3), "a\\nb…");
+    }
+}

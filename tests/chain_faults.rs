@@ -1,0 +1,269 @@
+//! Nodes that fail in every way: retried, asked elsewhere, or named in the error; never believed.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod chain_support;
+
+use std::time::Duration;
+
+use chain_support::{Competition, Fake, Reply, subtensor};
+use gen404::error::{Error, Kind};
+use gen404::rules::submissions::Reveal;
+use gen404::state::ids::{Block, Hotkey};
+use gen404::world::chain::Chain;
+use gen404::world::chain::stand_in::{Node, Server};
+use serde_json::{Value, json};
+
+const FIRST_TIME: u64 = 1_700_000_000;
+
+/// A node at block 50 with a few hotkeys' reveals.
+fn node() -> Node {
+    let mut node = Node::new(17, FIRST_TIME, Block(50));
+    for n in 0..7 {
+        let reveal = Reveal { block: Block(10 + u64::from(n)), raw: format!("text {n}").into_bytes() };
+        node.reveals.insert(Hotkey::from_account(&[n; 32]), vec![reveal]);
+    }
+    node
+}
+
+/// A node that answers rightly, but for what `mishap` does to some requests.
+fn faulty(mishap: impl Fn(usize, &str, Vec<u8>) -> Reply + Send + Sync + 'static) -> Fake {
+    let node = node();
+    Fake::start(move |number, _, body| {
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        mishap(number, request["method"].as_str().unwrap_or_default(), node.answer(body))
+    })
+}
+
+fn outside(error: &Error, parts: &[&str]) {
+    assert_eq!(error.kind(), Kind::Outside, "{error}");
+    for part in parts {
+        assert!(error.to_string().contains(part), "{part:?} is not in: {error}");
+    }
+}
+
+/// What becomes of the right answer.
+type Fault = fn(Vec<u8>) -> Reply;
+
+/// Each way to fail that may pass by itself, by name.
+fn passing_faults() -> Vec<(&'static str, Fault)> {
+    let changed_id = |answer: Vec<u8>| {
+        let mut answer: Value = serde_json::from_slice(&answer).unwrap();
+        answer["id"] = json!(987_654);
+        Reply::Body(answer.to_string().into_bytes())
+    };
+    vec![
+        ("500", |_| Reply::Status(500, "", b"oops".to_vec())),
+        ("503", |_| Reply::Status(503, "Retry-After: 0\r\n", Vec::new())),
+        ("429", |_| Reply::Status(429, "Retry-After: 0\r\n", Vec::new())),
+        ("429 by date", |_| Reply::Status(429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Vec::new())),
+        ("half a JSON", |answer| Reply::Body(answer[..answer.len() / 2].to_vec())),
+        ("half a body", Reply::Half),
+        ("dropped", |_| Reply::Drop),
+        ("silent", |_| Reply::Silent(Duration::from_millis(1500))),
+        ("HTML", |_| Reply::Body(b"<html><body>Welcome</body></html>".to_vec())),
+        ("empty", |_| Reply::Body(Vec::new())),
+        ("not an object", |_| Reply::Body(b"[1,2]".to_vec())),
+        ("neither result nor error", |_| Reply::Body(b"{\"jsonrpc\":\"2.0\",\"id\":1}".to_vec())),
+        ("another id", changed_id),
+        ("busy", |_| rpc_error(-32009, "Server is busy", &json!(null))),
+        ("gateway limit", |_| rpc_error(-32005, "storage work rate limit exceeded", &json!({"retry_after_ms": 1}))),
+    ]
+}
+
+fn rpc_error(code: i64, message: &str, data: &Value) -> Reply {
+    let error = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message, "data": data}});
+    Reply::Body(error.to_string().into_bytes())
+}
+
+#[test]
+fn what_passes_by_itself_is_tried_again() {
+    std::thread::scope(|scope| {
+        for (name, fault) in passing_faults() {
+            scope.spawn(move || {
+                // Of the first requests every third is answered, and there are three attempts.
+                let fake = faulty(
+                    move |number, _, answer| {
+                        if number % 3 == 2 || number > 5 { Reply::Body(answer) } else { fault(answer) }
+                    },
+                );
+                let chain = subtensor(&[fake.url()], &[]);
+                let reveals = chain.reveals(Block(40)).unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert_eq!(reveals.len(), 7, "{name}");
+            });
+        }
+    });
+}
+
+#[test]
+fn what_does_not_pass_names_method_and_endpoint() {
+    std::thread::scope(|scope| {
+        for (name, fault) in passing_faults() {
+            scope.spawn(move || {
+                let fake = faulty(
+                    move |_, method, answer| {
+                        if method == "state_getKeysPaged" { fault(answer) } else { Reply::Body(answer) }
+                    },
+                );
+                let error = subtensor(&[fake.url()], &[]).reveals(Block(40)).unwrap_err();
+                outside(&error, &["state_getKeysPaged", &fake.url(), "3 attempts"]);
+                assert!(!error.to_string().contains('\n'), "{name}: {error}");
+            });
+        }
+    });
+}
+
+#[test]
+fn answers_that_cannot_be_helped_are_not_asked_for_again() {
+    for status in [400, 401, 403, 404] {
+        let fake = faulty(move |_, _, _| Reply::Status(status, "", b"no key, no data".to_vec()));
+        let error = subtensor(&[fake.url()], &[]).finalized_block().unwrap_err();
+        outside(&error, &["chain_getFinalizedHead", &status.to_string(), "no key, no data"]);
+        assert_eq!(fake.count(), 1);
+    }
+    let fake = faulty(|_, _, _| rpc_error(-32601, "RPC call is unsafe to be called externally", &json!(null)));
+    let error = subtensor(&[fake.url()], &[]).finalized_block().unwrap_err();
+    outside(&error, &["-32601", "unsafe"]);
+    assert_eq!(fake.count(), 1);
+}
+
+#[test]
+fn another_endpoint_continues_on_the_same_block() {
+    let dead = "http://127.0.0.1:9".to_owned();
+    let failing = faulty(|number, _, answer| {
+        // The first two requests pin the block; then the node is gone.
+        if number < 2 { Reply::Body(answer) } else { Reply::Drop }
+    });
+    let good = faulty(|_, _, answer| Reply::Body(answer));
+    let chain = subtensor(&[dead.clone(), failing.url(), good.url()], &[]);
+    assert_eq!(chain.finalized_block().unwrap(), Block(50));
+    assert_eq!(chain.reveals(Block(50)).unwrap().len(), 7);
+    assert!(good.count() >= 2);
+    let error = subtensor(&[dead.clone(), "http://127.0.0.1:10".to_owned()], &[]).best_block().unwrap_err();
+    outside(&error, &["no endpoint answered", &dead, "127.0.0.1:10"]);
+}
+
+#[test]
+fn discarded_state_is_read_from_an_archive() {
+    let mut pruned = node();
+    pruned.keeps_from = Block(45);
+    let (pruned, archive) = (Server::start(pruned).unwrap(), Server::start(node()).unwrap());
+    let chain = subtensor(&[pruned.url()], &[archive.url()]);
+    assert_eq!(chain.reveals(Block(12)).unwrap().len(), 3);
+    assert_eq!(chain.block_time(Block(12)).unwrap(), FIRST_TIME + 144);
+    let error = subtensor(&[pruned.url()], &[]).reveals(Block(12)).unwrap_err();
+    outside(&error, &["State already discarded for"]);
+    assert!(error.hints().iter().any(|hint| hint.contains("--archive")), "{:?}", error.hints());
+}
+
+#[test]
+fn a_second_opinion_on_a_block_hash_is_asked_for() {
+    let mut other = node();
+    other.genesis_time += 1;
+    let (one, two) = (Server::start(node()).unwrap(), Server::start(other).unwrap());
+    let error = subtensor(&[one.url(), two.url()], &[]).block_hash(Block(30)).unwrap_err();
+    outside(&error, &["block 30 has the hash", &two.url()]);
+    let twin = Server::start(node()).unwrap();
+    assert_eq!(subtensor(&[one.url(), twin.url()], &[]).block_hash(Block(30)).unwrap(), node().hash(Block(30)));
+}
+
+/// A gateway that changes the result of one method.
+fn lying(method: &'static str, lie: impl Fn(&mut Value) + Send + Sync + 'static) -> Fake {
+    faulty(move |_, asked, answer| {
+        let mut answer: Value = serde_json::from_slice(&answer).unwrap();
+        if asked == method {
+            lie(&mut answer["result"]);
+        }
+        Reply::Body(answer.to_string().into_bytes())
+    })
+}
+
+#[test]
+fn hostile_gateways_are_not_believed() {
+    type Lie = fn(&mut Value);
+    let keys: &[(&str, Lie)] = &[
+        ("out of order", |keys| {
+            let first = keys[0].clone();
+            keys.as_array_mut().unwrap().push(first);
+        }),
+        ("out of order", |keys| keys.as_array_mut().unwrap().reverse()),
+        ("bytes", |keys| keys[0] = json!("0x00")),
+        ("outside the prefix", |keys| {
+            let text = keys[0].as_str().unwrap().replacen("1100", "1200", 1);
+            keys[0] = json!(text);
+        }),
+        ("not that of its account", |keys| {
+            let mut text = keys[0].as_str().unwrap().to_owned();
+            text.replace_range(70..74, "dead");
+            keys[0] = json!(text);
+        }),
+        ("hex", |keys| keys[0] = json!("0xzz")),
+        ("another form", |keys| *keys = json!({"a": 1})),
+        ("another form", |keys| keys[0] = json!(7)),
+        ("were asked for", |keys| {
+            let key = keys[0].clone();
+            *keys = Value::Array(vec![key; 1001]);
+        }),
+    ];
+    let values: &[(&str, Lie)] = &[
+        ("not one", |sets| *sets = json!([])),
+        ("is missing", |sets| {
+            sets[0]["changes"].as_array_mut().unwrap().remove(0);
+        }),
+        ("twice", |sets| {
+            let change = sets[0]["changes"][0].clone();
+            sets[0]["changes"].as_array_mut().unwrap().push(change);
+        }),
+        ("not that was asked", |sets| sets[0]["block"] = json!(format!("0x{}", "11".repeat(32)))),
+        ("revealed commitments", |sets| sets[0]["changes"][0][1] = json!("0xfeffffff")),
+        ("odd number", |sets| sets[0]["changes"][0][1] = json!("0x0")),
+        ("another form", |sets| *sets = json!("0x")),
+    ];
+    let heads: &[(&str, Lie)] =
+        &[("another form", |head| *head = json!("0x12")), ("another form", |head| *head = json!(null))];
+    let cases = [("state_getKeysPaged", keys), ("state_queryStorageAt", values), ("chain_getFinalizedHead", heads)];
+    for (method, lies) in cases {
+        for (at, (_, lie)) in lies.iter().enumerate() {
+            let lie = *lie;
+            let gateway = lying(method, lie);
+            let error = subtensor(&[gateway.url()], &[]).reveals(Block(50)).unwrap_err();
+            outside(&error, &[method, &gateway.url()]);
+            assert!(error.to_string().len() < 600, "{method} {at}: {error}");
+        }
+    }
+    let gateway = lying("chain_getHeader", |header| header["number"] = json!(50));
+    outside(&subtensor(&[gateway.url()], &[]).finalized_block().unwrap_err(), &["chain_getHeader", "another form"]);
+    let gateway = lying("chain_getHeader", |header| header["number"] = json!("0x5"));
+    let chain = subtensor(&[gateway.url()], &[]);
+    outside(&chain.block_hash(Block(3)).unwrap_err(), &["asked for block 3, it named block 5"]);
+}
+
+#[test]
+fn an_endless_answer_and_an_endless_list_end() {
+    let fake = faulty(|_, _, _| Reply::Body(vec![b'['; 40 << 20]));
+    outside(&subtensor(&[fake.url()], &[]).finalized_block().unwrap_err(), &["longer than"]);
+}
+
+#[test]
+fn a_failing_node_ends_a_command_with_exit_4_and_nothing_written() {
+    let competition = Competition::open(1, 40);
+    competition.write("gen404.toml", "[chain]\nattempts = 2\ntimeout_seconds = 1\n");
+    std::thread::scope(|scope| {
+        for (name, fault) in passing_faults() {
+            let competition = competition.copy();
+            scope.spawn(move || {
+                let before = competition.files();
+                let fake = faulty(
+                    move |_, method, answer| {
+                        if method == "state_queryStorageAt" { fault(answer) } else { Reply::Body(answer) }
+                    },
+                );
+                let url = fake.url();
+                let run = competition.expect(4, &["reveal-seed", "--network", &url, "--seed-source", "block"]);
+                assert!(run.err.contains("state_queryStorageAt") && run.err.contains(&url), "{name}: {}", run.err);
+                assert_eq!(run.out, "", "{name}");
+                assert_eq!(competition.files(), before, "{name}");
+            });
+        }
+    });
+}

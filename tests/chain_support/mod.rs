@@ -1,0 +1,266 @@
+//! What the tests of the chain share: where the shared facts lie, servers that misbehave on order,
+//! and a competition that is open.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::panic)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gen404::world::chain::endpoints::Endpoints;
+use gen404::world::chain::subtensor::Subtensor;
+use gen404::world::http::{Client, Limits, Retry};
+use serde_json::Value;
+
+/// A file of the shared facts (`GEN404_SHARED`, or `../shared`); says so where it is not there.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let base = std::env::var_os("GEN404_SHARED").map_or(beside, PathBuf::from);
+    let full = base.join(path);
+    if full.exists() {
+        return Some(full);
+    }
+    eprintln!("SKIPPED: {} is not there; the fixtures of this repository carry the test alone", full.display());
+    None
+}
+
+pub fn shared_json(path: &str) -> Option<Value> {
+    shared(path).map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+}
+
+/// What a fake server does with a request.
+pub enum Reply {
+    /// 200 with this body.
+    Body(Vec<u8>),
+    /// This status, with these header lines and body.
+    Status(u16, &'static str, Vec<u8>),
+    /// Half of this body, then the connection closes.
+    Half(Vec<u8>),
+    /// The connection closes at once.
+    Drop,
+    /// Silence, then the connection closes.
+    Silent(Duration),
+}
+
+/// The first line and the body of each request.
+pub type Seen = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
+/// A server on a loopback port, up to the end of the test.
+pub struct Fake {
+    pub address: SocketAddr,
+    /// The requests so far.
+    pub seen: Seen,
+}
+
+impl Fake {
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
+    /// Answers each request, numbered from 0, by `answer` on its first line and body.
+    pub fn start(answer: impl Fn(usize, &str, &[u8]) -> Reply + Send + Sync + 'static) -> Fake {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer, count) = (Arc::clone(&seen), Arc::new(answer), Arc::new(AtomicUsize::new(0)));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (log, answer, count) = (Arc::clone(&log), Arc::clone(&answer), Arc::clone(&count));
+                std::thread::spawn(move || {
+                    let Some((line, body)) = read_request(&stream) else { return };
+                    let number = count.fetch_add(1, Ordering::SeqCst);
+                    log.lock().unwrap().push((line.clone(), body.clone()));
+                    reply(stream, answer(number, &line, &body));
+                });
+            }
+        });
+        Fake { address, seen }
+    }
+}
+
+fn read_request(stream: &TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut reader = BufReader::new(stream);
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((first.trim().to_owned(), body))
+}
+
+fn reply(mut stream: TcpStream, reply: Reply) {
+    let head = |status: u16, lines: &str, length: usize| {
+        format!("HTTP/1.1 {status} Said\r\nConnection: close\r\n{lines}Content-Length: {length}\r\n\r\n").into_bytes()
+    };
+    let bytes = match reply {
+        Reply::Body(body) => [head(200, "Content-Type: application/json\r\n", body.len()), body].concat(),
+        Reply::Status(status, lines, body) => [head(status, lines, body.len()), body].concat(),
+        Reply::Half(body) => [head(200, "", body.len()), body[..body.len() / 2].to_vec()].concat(),
+        Reply::Drop => Vec::new(),
+        Reply::Silent(time) => {
+            std::thread::sleep(time);
+            Vec::new()
+        }
+    };
+    let _ = stream.write_all(&bytes);
+}
+
+/// A client that is as patient as a test may be.
+pub fn quick_client() -> Client {
+    let whole = Duration::from_millis(800);
+    let limits = Limits { connect: whole, idle: whole, whole, ..Limits::default() };
+    let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(50));
+    Client::new(limits, Retry { attempts: 3, first_pause, longest_pause })
+}
+
+/// A chain behind these nodes and archives.
+pub fn subtensor(nodes: &[String], archives: &[String]) -> Subtensor {
+    Subtensor::new(Endpoints::of(nodes, archives).unwrap(), 17, quick_client())
+}
+
+/// A competition whose round 0 is open, in a folder of its own.
+pub struct Competition {
+    pub folder: tempfile::TempDir,
+}
+
+/// What a run of the program gave.
+pub struct Run {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Competition {
+    /// A competition whose round 0 takes reveals of blocks `earliest` to `latest`.
+    pub fn open(earliest: u64, latest: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let competition = Competition { folder };
+        competition.write(
+            "config.json",
+            r#"{
+  "name": "mesh",
+  "description": "for tests",
+  "first_evaluation_date": "2023-01-01",
+  "last_competition_date": "2027-01-26",
+  "generation_stage_minutes": 120,
+  "win_margin": 0.05,
+  "weight_decay": 0.2,
+  "weight_floor": 0.2,
+  "prompts_per_round": 8,
+  "carryover_prompts": 4
+}
+"#,
+        );
+        competition
+            .write("state.json", "{\n  \"current_round\": 0,\n  \"stage\": \"open\",\n  \"next_stage_eta\": null\n}");
+        let deadline = latest + 600;
+        competition.write(
+            "rounds/0/schedule.json",
+            &format!(
+                "{{\n  \"earliest_reveal_block\": {earliest},\n  \"latest_reveal_block\": {latest},\n  \
+                 \"generation_deadline_block\": {deadline}\n}}"
+            ),
+        );
+        competition.write(
+            "leader.json",
+            &format!(
+                "[\n  {{\n    \"hotkey\": \"5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY\",\n    \
+                 \"repo\": \"acme/base\",\n    \"commit\": \"{}\",\n    \"docker\": \"x/y:z\",\n    \
+                 \"weight\": 1.0,\n    \"effective_block\": {latest}\n  }}\n]",
+                "0a".repeat(20)
+            ),
+        );
+        let pool: Vec<String> = (0..50).map(|n| format!("https://prompts.example/{n}.png")).collect();
+        competition.write("prompts.txt", &(pool.join("\n") + "\n"));
+        competition
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let full = self.path().join(path);
+        std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+        std::fs::write(full, text).unwrap();
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    /// Every file of the competition with its contents.
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let mut files = Vec::new();
+        collect(self.path(), "", &mut files);
+        files.sort();
+        files
+    }
+
+    /// The same files in another folder.
+    pub fn copy(&self) -> Competition {
+        let copy = Competition { folder: tempfile::tempdir().unwrap() };
+        for (path, bytes) in self.files() {
+            let full = copy.path().join(path);
+            std::fs::create_dir_all(full.parent().unwrap()).unwrap();
+            std::fs::write(full, bytes).unwrap();
+        }
+        copy
+    }
+
+    /// Runs the program on this competition, in a bare environment.
+    pub fn run(&self, args: &[&str]) -> Run {
+        run_in(self.path(), args)
+    }
+
+    /// Runs the program, which has to exit with this code.
+    #[track_caller]
+    pub fn expect(&self, code: i32, args: &[&str]) -> Run {
+        let run = self.run(args);
+        assert_eq!(run.code, code, "{args:?}\n{}{}", run.out, run.err);
+        run
+    }
+}
+
+/// Runs the program on a competition's folder, in a bare environment.
+pub fn run_in(folder: &Path, args: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gen404"));
+    command.env_clear().env("HOME", folder).env("NO_COLOR", "1").current_dir(folder);
+    let output = command.arg("--repo").arg(folder).args(args).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    Run { code: output.status.code().unwrap(), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with('.') {
+            continue;
+        }
+        let path = format!("{prefix}{name}");
+        if entry.file_type().unwrap().is_dir() {
+            collect(&entry.path(), &format!("{path}/"), files);
+        } else {
+            files.push((path, std::fs::read(entry.path()).unwrap()));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The HTTP module against servers on real sockets: limits, retries, and the rule for miners' URLs.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod chain_support;
+
+use std::io::{Read, Seek};
+use std::time::{Duration, Instant};
+
+use chain_support::{Fake, Reply, quick_client};
+use gen404::error::Kind;
+use gen404::world::http::{Client, Limits, Request, Retry, Secret};
+
+fn miners(limits: Limits, allow_private: bool) -> Client {
+    let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(50));
+    Client::for_miners(limits, Retry { attempts: 2, first_pause, longest_pause }, allow_private)
+}
+
+fn small() -> Limits {
+    Limits { body: 1000, ..Limits::MINER }
+}
+
+#[test]
+fn a_download_arrives_whole_and_again_after_a_cut() {
+    let body: Vec<u8> = (0..900u32).map(|n| n.to_le_bytes()[0]).collect();
+    let sent = body.clone();
+    let fake = Fake::start(move |number, _, _| match number {
+        0 => Reply::Half(sent.clone()),
+        _ => Reply::Body(sent.clone()),
+    });
+    let mut file = tempfile::tempfile().unwrap();
+    let url = format!("{}/a.glb", fake.url());
+    assert_eq!(miners(small(), true).download(&Request::get(&url), &mut file).unwrap(), 900);
+    let mut received = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut received).unwrap();
+    assert_eq!(received, body);
+    assert_eq!(fake.count(), 2);
+}
+
+#[test]
+fn miners_private_addresses_are_refused_before_any_connection() {
+    let fake = Fake::start(|_, _, _| Reply::Body(Vec::new()));
+    let port = fake.address.port();
+    let client = miners(small(), false);
+    for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "127.1"] {
+        let error = client.send(&Request::get(format!("http://{host}:{port}/"))).unwrap_err();
+        assert_eq!(error.kind(), Kind::Outside);
+        assert!(error.to_string().contains("refused") || error.to_string().contains("invalid"), "{host}: {error}");
+    }
+    assert_eq!(fake.count(), 0);
+}
+
+#[test]
+fn redirects_are_checked_like_the_first_url_and_end_after_three() {
+    let target = Fake::start(|_, _, _| Reply::Body(b"secret".to_vec()));
+    let (at, port) = (target.url(), target.address.port());
+    // Private addresses are let through here, so that there is a first hop; these are refused for
+    // what they are, on any hop.
+    let hostile =
+        [format!("http://user:pw@127.0.0.1:{port}/"), format!("http://2130706433:{port}/"), "ftp://x.org/".into()];
+    for location in hostile {
+        let line: &'static str = Box::leak(format!("Location: {location}\r\n").into_boxed_str());
+        let fake = Fake::start(move |_, _, _| Reply::Status(302, line, Vec::new()));
+        let error = miners(small(), true).send(&Request::get(fake.url())).unwrap_err();
+        assert!(!error.to_string().contains("pw"), "{error}");
+        assert_eq!((fake.count(), target.count()), (1, 0), "{location}");
+    }
+    let line: &'static str = Box::leak(format!("Location: {at}/x\r\n").into_boxed_str());
+    let fake = Fake::start(move |_, _, _| Reply::Status(301, line, Vec::new()));
+    assert_eq!(miners(small(), true).send(&Request::get(fake.url())).unwrap().body, b"secret");
+    let endless = Fake::start(|number, _, _| {
+        let line: &'static str = Box::leak(format!("Location: /{number}\r\n").into_boxed_str());
+        Reply::Status(302, line, Vec::new())
+    });
+    let error = miners(small(), true).send(&Request::get(endless.url())).unwrap_err();
+    assert!(error.to_string().contains("redirect"), "{error}");
+    assert_eq!(endless.count(), 4);
+}
+
+#[test]
+fn bodies_are_counted_as_they_arrive() {
+    let fake = Fake::start(|_, line, _| match line {
+        // Announced, and not announced at all.
+        _ if line.contains("/told") => Reply::Body(vec![0; 1001]),
+        _ => {
+            Reply::Status(200, "Transfer-Encoding: chunked\r\n", b"7d0\r\n".iter().copied().chain([0; 2000]).collect())
+        }
+    });
+    for path in ["told", "chunked"] {
+        let error = miners(small(), true).send(&Request::get(format!("{}/{path}", fake.url()))).unwrap_err();
+        assert!(error.to_string().contains("longer than 1000 bytes"), "{path}: {error}");
+    }
+    assert_eq!(fake.count(), 2, "a body that is too long is not asked for again");
+}
+
+#[test]
+fn an_encoded_body_is_not_accepted_from_a_miner() {
+    let fake = Fake::start(|_, _, _| Reply::Status(200, "Content-Encoding: gzip\r\n", vec![0x1f, 0x8b]));
+    let error = miners(small(), true).send(&Request::get(fake.url())).unwrap_err();
+    assert!(error.to_string().contains("encoded"), "{error}");
+    assert_eq!(fake.count(), 1);
+}
+
+#[test]
+fn a_silent_server_is_left_after_the_idle_time() {
+    let fake = Fake::start(|_, _, _| Reply::Silent(Duration::from_secs(20)));
+    let begun = Instant::now();
+    let error = miners(Limits { idle: Duration::from_millis(200), ..small() }, true)
+        .send(&Request::get(fake.url()))
+        .unwrap_err();
+    assert!(error.to_string().contains("in time"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_request_that_must_not_run_twice_is_repeated_only_where_nothing_ran() {
+    let dropped = Fake::start(|_, _, _| Reply::Drop);
+    quick_client().send(&Request::post_json(dropped.url(), &b"{}"[..])).unwrap_err();
+    assert_eq!(dropped.count(), 1);
+    let refused = Fake::start(|number, _, _| match number {
+        0 => Reply::Status(429, "Retry-After: 0\r\n", Vec::new()),
+        _ => Reply::Body(b"{}".to_vec()),
+    });
+    let answer = quick_client().send(&Request::post_json(refused.url(), &b"{}"[..])).unwrap();
+    assert_eq!((answer.status, refused.count()), (200, 2));
+}
+
+#[test]
+fn other_4xx_are_answers_and_5xx_end_in_an_error_that_hides_tokens() {
+    let fake = Fake::start(|_, line, _| {
+        let status = if line.contains("/gone") { 404 } else { 502 };
+        Reply::Status(status, "", b"gone\x1b[31m".to_vec())
+    });
+    let answer = quick_client().send(&Request::get(format!("{}/gone", fake.url()))).unwrap();
+    assert_eq!((answer.status, fake.count()), (404, 1));
+    assert!(!answer.success().unwrap_err().to_string().contains('\x1b'));
+    let request = Request::get(format!("{}/x?token=hunter2", fake.url())).bearer(&Secret::new("hunter2"));
+    assert!(!format!("{request:?}").contains("Bearer"), "{request:?}");
+    let error = quick_client().send(&request).unwrap_err();
+    assert_eq!(error.to_string(), format!("GET {}/x: status 502 (3 attempts)", fake.url()));
+    let bad = Request::get(fake.url()).header("x-key", "hunter2\nx");
+    assert!(!quick_client().send(&bad).unwrap_err().to_string().contains("hunter2"));
+}
