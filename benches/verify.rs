@@ -33,7 +33,7 @@ fn bench(criterion: &mut Criterion) {
     let limits = Thresholds::default();
     criterion.bench_function("load every file", |bencher| bencher.iter(|| Snapshot::load(&store).unwrap()));
     let snapshot = Snapshot::load(&store).unwrap();
-    let facts = Facts { snapshot: &snapshot, limits: &limits, requests: Default::default(), pools: Default::default() };
+    let facts = Facts::of_files(&snapshot, &limits);
     criterion.bench_function("check every file", |bencher| bencher.iter(|| run(&facts).finish()));
     criterion.bench_function("walk the history", |bencher| bencher.iter(|| git.log().unwrap()));
     let binary = env!("CARGO_BIN_EXE_gen404");

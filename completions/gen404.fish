@@ -37,6 +37,8 @@ complete -c gen404 -n "__fish_gen404_needs_command" -s h -l help -d 'Print help'
 complete -c gen404 -n "__fish_gen404_needs_command" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "status" -d 'Say where the competition stands, and what is due'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "open" -d 'Record the submissions revealed so far'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "pause" -d 'Hold the competition by hand'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "resume" -d 'Go on with a competition that is held'
@@ -67,6 +69,9 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-weight -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l earliest-reveal-block -d 'First block whose reveals count in round 0' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
@@ -78,10 +83,13 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l wait-lock -d 'Wai
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -s q -l quiet -d 'Say less: errors only'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -s v -l verbose -d 'Say more'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l no-progress -d 'No progress bars and no progress lines'
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
@@ -92,10 +100,50 @@ complete -c gen404 -n "__fish_gen404_using_subcommand status" -l wait-lock -d 'W
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s q -l quiet -d 'Say less: errors only'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s v -l verbose -d 'Say more'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l no-progress -d 'No progress bars and no progress lines'
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l chain-file -d 'Read the chain from this JSON file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l compat -d 'How stored commitments become text: strict, or sdk10 as the deployed validator does it' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l allow-private-cdn -d 'Take miners\' URLs on hosts that are not public (sandbox, tests)'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l chain-file -d 'Read the chain from this JSON file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l compat -d 'How stored commitments become text: strict, or sdk10 as the deployed validator does it' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l seed-source -d 'Where the seed comes from: drand, block (its hash), or random [default: drand, or block where the chain is a file]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l seed -d 'Take this seed (tests, reproductions): nobody can prove it later' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l drand-url -d 'A drand HTTP endpoint, asked for a round that the chain does not have' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l allow-private-cdn -d 'Take miners\' URLs on hosts that are not public (sandbox, tests)'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
@@ -106,7 +154,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l wait-lock -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s q -l quiet -d 'Say less: errors only'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s v -l verbose -d 'Say more'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l no-progress -d 'No progress bars and no progress lines'
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
@@ -144,9 +192,14 @@ complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l no-progress -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s h -l help -d 'Print help'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l round -d 'Only this round' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and the working tree against the last one'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain -d 'Also ask the chain whether each seed\'s drand round or block hash is the one of its block'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l dry-run -d 'Say what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l commit -d 'Commit the files written, and only those'
@@ -154,7 +207,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l wait-lock -d 'W
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s q -l quiet -d 'Say less: errors only'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s v -l verbose -d 'Say more'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l no-progress -d 'No progress bars and no progress lines'
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
@@ -179,13 +232,15 @@ complete -c gen404 -n "__fish_gen404_using_subcommand man" -s v -l verbose -d 'S
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s h -l help -d 'Print help'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "status" -d 'Say where the competition stands, and what is due'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "pause" -d 'Hold the competition by hand'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "resume" -d 'Go on with a competition that is held'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "leader" -d 'Say who leads, and the weights that follow'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "man" -d 'Write the man pages, one a command'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status finalize pause resume leader verify completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "status" -d 'Say where the competition stands, and what is due'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "open" -d 'Record the submissions revealed so far'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "pause" -d 'Hold the competition by hand'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "resume" -d 'Go on with a competition that is held'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "leader" -d 'Say who leads, and the weights that follow'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "man" -d 'Write the man pages, one a command'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -106,12 +106,8 @@ proptest! {
             std::fs::write(path, bytes).unwrap();
         }
         let snapshot = Snapshot::load(&store).unwrap();
-        let facts = gen404::rules::checks::Facts {
-            snapshot: &snapshot,
-            limits: &gen404::rules::Thresholds::default(),
-            requests: std::collections::BTreeMap::new(),
-            pools: std::collections::BTreeMap::new(),
-        };
+        let limits = gen404::rules::Thresholds::default();
+        let facts = gen404::rules::checks::Facts::of_files(&snapshot, &limits);
         prop_assert!(!gen404::rules::checks::run(&facts).finish().is_empty());
     }
 }

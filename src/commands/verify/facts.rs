@@ -23,8 +23,7 @@ const WORKING_TREE: &str = "working tree";
 /// Gathers what the checks need beside the files: each audit request's round in the commit that
 /// added it, and each round's pool in the commit that wrote its seed.
 pub(super) fn gather<'a>(context: &'a Context<'_>, snapshot: &'a Snapshot, log: Option<&Log>) -> Result<Facts<'a>> {
-    let (requests, pools, blocks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut facts = Facts { snapshot, limits: &context.config.rules, requests, pools, blocks };
+    let mut facts = Facts::of_files(snapshot, &context.config.rules);
     let (Some(git), Some(log)) = (&context.git, log) else { return Ok(facts) };
     let past = Past { git, log };
     for (round, files) in &snapshot.rounds {

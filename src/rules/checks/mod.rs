@@ -245,7 +245,14 @@ pub struct Facts<'a> {
     pub blocks: BTreeMap<RoundNumber, OnChain>,
 }
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
+    /// The files alone, with nothing known of history or chain.
+    #[must_use]
+    pub fn of_files(snapshot: &'a Snapshot, limits: &'a Thresholds) -> Self {
+        let (requests, pools, blocks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Facts { snapshot, limits, requests, pools, blocks }
+    }
+
     fn settings(&self) -> Option<&Settings> {
         self.snapshot.config.get().map(|config| &config.settings)
     }
