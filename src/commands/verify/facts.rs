@@ -100,11 +100,7 @@ impl Past<'_> {
             None => Ok(match snapshot.config.get() {
                 Some(config) => Then::At(
                     WORKING_TREE.to_owned(),
-                    RequestView {
-                        settings: config.settings.clone(),
-                        files: files.clone(),
-                        earlier: RoundFiles::default(),
-                    },
+                    RequestView { settings: config.settings.clone(), files: files.clone(), earlier: Vec::new() },
                 ),
                 None => Then::Unknown,
             }),
@@ -120,16 +116,32 @@ impl Past<'_> {
             file => audits(file, round),
         };
         let now = Snapshot::load_some(&self.git.tree(&commit.id)?, wanted)?;
-        let parent = commit.parent.and_then(|parent| self.log.commits.get(parent));
-        let earlier = match parent {
-            Some(parent) => Snapshot::load_some(&self.git.tree(&parent.id)?, |file| audits(file, round))?,
-            None => Snapshot::default(),
-        };
+        let earlier = self.audits_before(commit, round)?;
         let of = |mut snapshot: Snapshot| snapshot.rounds.remove(&round).unwrap_or_default();
         let Some(config) = now.config.get() else { return Ok(Then::Unknown) };
         let settings = config.settings.clone();
-        let view = RequestView { settings, files: of(now), earlier: of(earlier) };
+        let view = RequestView { settings, files: of(now), earlier };
         Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), view))
+    }
+
+    /// The audits of a round as each commit before this one left them, newest first, and last of all
+    /// as they were before anybody was audited.
+    fn audits_before(&self, commit: &Commit, round: RoundNumber) -> Result<Vec<RoundFiles>> {
+        let mut earlier = Vec::new();
+        let mut at = commit.parent.and_then(|parent| self.log.commits.get(parent));
+        // The newest state is that of the parent; older ones begin where a commit changed an audit.
+        let mut wanted = true;
+        while let Some(before) = at {
+            let parent = before.parent.and_then(|parent| self.log.commits.get(parent));
+            if wanted {
+                let mut then = Snapshot::load_some(&self.git.tree(&before.id)?, |file| audits(file, round))?;
+                earlier.extend(then.rounds.remove(&round));
+            }
+            wanted = before.changes.iter().any(|change| audits(&change.file, round));
+            at = parent;
+        }
+        earlier.push(RoundFiles::default());
+        Ok(earlier)
     }
 
     /// The pool as it was in the commit that wrote the seed.
