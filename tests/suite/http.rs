@@ -1,13 +1,9 @@
 //! The HTTP module against servers on real sockets: limits, retries, and the rule for miners' URLs.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod chain_support;
-
 use std::io::{Read, Seek};
 use std::time::{Duration, Instant};
 
-use chain_support::{Fake, Reply, quick_client};
+use crate::chain_support::{Fake, Reply, quick_client};
 use gen404::error::Kind;
 use gen404::world::http::{Client, Limits, Request, Retry, Secret};
 

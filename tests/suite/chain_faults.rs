@@ -1,12 +1,8 @@
 //! Nodes that fail in every way: retried, asked elsewhere, or named in the error; never believed.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod chain_support;
-
 use std::time::Duration;
 
-use chain_support::{Competition, Fake, Reply, subtensor};
+use crate::chain_support::{Competition, Fake, Reply, subtensor};
 use gen404::error::{Error, Kind};
 use gen404::rules::submissions::Reveal;
 use gen404::state::ids::{Block, Hotkey};

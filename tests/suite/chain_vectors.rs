@@ -1,12 +1,8 @@
 //! The shared vectors of the chain's encodings, and the recorded session of a node, page by page.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod chain_support;
-
 use std::collections::BTreeMap;
 
-use chain_support::{Fake, Reply, shared_json, subtensor};
+use crate::chain_support::{Fake, Reply, shared_json, subtensor};
 use gen404::rules::hex;
 use gen404::rules::payload::{Compat, strip_length, text};
 use gen404::rules::seed::{QUICKNET_CHAIN, QUICKNET_GENESIS, QUICKNET_PERIOD, published_at};
