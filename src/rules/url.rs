@@ -51,7 +51,7 @@ impl<'a> HttpUrl<'a> {
         let https = match scheme {
             _ if scheme.eq_ignore_ascii_case("https") => true,
             _ if scheme.eq_ignore_ascii_case("http") => false,
-            _ => return Err(format!("scheme {scheme:?} where http or https is needed")),
+            _ => return Err(format!("scheme {} where http or https is needed", quoted(scheme))),
         };
         let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
         if authority.contains('@') {
@@ -168,12 +168,12 @@ fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
 fn parse_port(digits: &str) -> Result<u16, String> {
     let plain = !digits.is_empty() && digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit());
     let port = digits.parse::<u16>().ok().filter(|port| plain && *port != 0);
-    port.ok_or_else(|| format!("port {digits:?} is not in 1 to 65535"))
+    port.ok_or_else(|| format!("port {} is not in 1 to 65535", quoted(digits)))
 }
 
 fn parse_host(host: &str) -> Result<Host<'_>, String> {
     if let Some(inner) = host.strip_prefix('[') {
-        let ip: Ipv6Addr = inner.parse().map_err(|_| format!("{inner:?} is no IPv6 address"))?;
+        let ip: Ipv6Addr = inner.parse().map_err(|_| format!("{} is no IPv6 address", quoted(inner)))?;
         return Ok(Host::Ip(ip.into()));
     }
     let name = host.strip_suffix('.').unwrap_or(host);
@@ -205,9 +205,16 @@ fn looks_numeric(label: &str) -> bool {
 fn check_label(label: &str) -> Result<(), String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if label.is_empty() || label.len() > MAX_LABEL_LEN || !label.bytes().all(plain) {
-        return Err(format!("{:?} is no part of a host name", label.chars().take(MAX_LABEL_LEN).collect::<String>()));
+        return Err(format!("{} is no part of a host name", quoted(label)));
     }
     Ok(())
+}
+
+/// The beginning of a hostile text, as messages show it.
+fn quoted(text: &str) -> String {
+    const SHOWN: usize = 40;
+    let end = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    format!("{:?}{end}", text.chars().take(SHOWN).collect::<String>())
 }
 
 fn check_public_name(name: &str) -> Result<(), String> {
@@ -296,7 +303,8 @@ mod tests {
             &long_name,
         ];
         for text in refused {
-            assert!(check_cdn_url(text, true).is_err(), "{text:?} was taken");
+            let why = check_cdn_url(text, true).expect_err(text);
+            assert!(why.len() < 400, "{why}");
         }
     }
 

@@ -31,6 +31,8 @@ pub enum Reply {
     Half(Vec<u8>),
     /// The connection closes at once.
     Drop,
+    /// 200 with this body, ten bytes at a time with this pause between.
+    Drip(Vec<u8>, Duration),
     /// Silence, then the connection closes.
     Silent(Duration),
 }
@@ -104,6 +106,16 @@ fn reply(mut stream: TcpStream, reply: Reply) {
         Reply::Status(status, lines, body) => [head(status, lines, body.len()), body].concat(),
         Reply::Half(body) => [head(200, "", body.len()), body[..body.len() / 2].to_vec()].concat(),
         Reply::Drop => Vec::new(),
+        Reply::Drip(body, pause) => {
+            let _ = stream.write_all(&head(200, "", body.len()));
+            for part in body.chunks(10) {
+                std::thread::sleep(pause);
+                if stream.write_all(part).is_err() {
+                    return;
+                }
+            }
+            return;
+        }
         Reply::Silent(time) => {
             std::thread::sleep(time);
             Vec::new()

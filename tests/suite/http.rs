@@ -110,6 +110,19 @@ fn a_silent_server_is_left_after_the_idle_time() {
 }
 
 #[test]
+fn a_server_that_only_drips_is_left() {
+    let fake = Fake::start(|_, _, _| Reply::Drip(vec![0; 900], Duration::from_millis(50)));
+    let limits = Limits { min_rate: 10_000, rate_grace: Duration::from_millis(200), ..small() };
+    let begun = Instant::now();
+    let error = miners(limits, true).send(&Request::get(fake.url())).unwrap_err();
+    assert!(error.to_string().contains("slower than 10000 bytes a second (2 attempts)"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    let patient = Limits { min_rate: 10, ..limits };
+    let quick = Fake::start(|_, _, _| Reply::Drip(vec![0; 100], Duration::from_millis(50)));
+    assert_eq!(miners(patient, true).send(&Request::get(quick.url())).unwrap().body.len(), 100);
+}
+
+#[test]
 fn a_request_that_must_not_run_twice_is_repeated_only_where_nothing_ran() {
     let dropped = Fake::start(|_, _, _| Reply::Drop);
     quick_client().send(&Request::post_json(dropped.url(), &b"{}"[..])).unwrap_err();
