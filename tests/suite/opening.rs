@@ -235,6 +235,25 @@ fn without_a_valid_submission_the_leader_wins() {
     competition.expect(0, &["reveal-seed", "--network", &server.url()]);
 }
 
+#[test]
+fn private_hosts_are_taken_where_the_settings_say_so_and_verify_goes_by_them() {
+    let mut node = Node::new(17, 1_700_000_000, Block(200));
+    node.reveal(hotkey(1), Block(150), &full(1, 1).replace("https://cdn1.example.com", "http://127.0.0.1:8000"));
+    let server = Server::start(node).unwrap();
+    let competition = Competition::open(WINDOW.0, WINDOW.1);
+    competition.write("gen404.toml", "[miners]\nallow_private_cdn = true\n");
+    competition.expect(0, &["reveal-seed", "--network", &server.url(), "--seed-source", "block"]);
+    assert!(competition.read("rounds/0/submissions.json").contains("http://127.0.0.1:8000/r\""));
+    let status = || {
+        let report = gen404(competition.path(), &["--json", "verify"]).json();
+        let checks = report["checks"].as_array().unwrap().clone();
+        checks.iter().find(|check| check["id"] == "submissions.rules").unwrap()["status"].clone()
+    };
+    assert_eq!(status(), "pass");
+    competition.write("gen404.toml", "");
+    assert_eq!(status(), "fail");
+}
+
 /// A node whose block 28 has the time that makes drand round 123 decide.
 fn drand_node() -> Node {
     let mut node = Node::new(17, QUICKNET_GENESIS, Block(27));
