@@ -19,6 +19,7 @@ use crate::world::git::{Git, Log};
 /// added it, and each round's pool in the commit that wrote its seed.
 pub(super) fn gather<'a>(context: &'a Context<'_>, snapshot: &'a Snapshot, log: Option<&Log>) -> Result<Facts<'a>> {
     let mut facts = Facts::of_files(snapshot, &context.config.rules);
+    facts.allow_private_cdn = context.config.miners.allow_private_cdn;
     let (Some(git), Some(log)) = (&context.git, log) else { return Ok(facts) };
     let past = Past { git, log };
     for (round, files) in &snapshot.rounds {

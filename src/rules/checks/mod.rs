@@ -245,6 +245,8 @@ pub struct Facts<'a> {
     pub pools: BTreeMap<RoundNumber, Then<Option<PromptList>>>,
     /// What the chain says of each round's latest_reveal_block, where it was asked.
     pub blocks: BTreeMap<RoundNumber, OnChain>,
+    /// Miners may name hosts that are not public here (sandbox, tests).
+    pub allow_private_cdn: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -252,7 +254,7 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn of_files(snapshot: &'a Snapshot, limits: &'a Thresholds) -> Self {
         let (requests, pools, blocks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Facts { snapshot, limits, requests, pools, blocks }
+        Facts { snapshot, limits, requests, pools, blocks, allow_private_cdn: false }
     }
 
     fn settings(&self) -> Option<&Settings> {
