@@ -1,13 +1,15 @@
-//! What the commands of the stage open share.
+//! What several commands share: most of it serves the two of the stage open.
 
 use super::context::{Context, Standing};
 use crate::cli::IntakeArgs;
 use crate::error::{Error, Result};
+use crate::rules::stages::Due;
 use crate::rules::submissions::{Intake, Terms, intake};
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::Block;
 use crate::state::schedule::Schedule;
 use crate::state::snapshot::Slot;
+use crate::state::stage::CompetitionState;
 use crate::state::submissions::Submissions;
 use crate::world::chain::Chain;
 
@@ -64,4 +66,19 @@ pub(super) fn miners(context: &Context<'_>, intake: &Intake) -> Vec<String> {
         }
     }
     lines
+}
+
+/// A stage command at the wrong time: says what is due instead.
+pub(super) fn not_due(command: &str, state: &CompetitionState, due: &[Due]) -> Error {
+    let instead: Vec<String> = due
+        .iter()
+        .map(|due| match due {
+            Due::Now { command, .. } => format!("`gen404 {command}` is due"),
+            Due::Possible { command, .. } => format!("`gen404 {command}` may be run"),
+            Due::From { command, block } => format!("`gen404 {command}` is due from block {block} on"),
+            Due::Never(why) => why.clone(),
+        })
+        .collect();
+    let (stage, round) = (state.stage, state.current_round);
+    Error::not_due(format!("{command} is not due: round {round} is in {stage}; {}", instead.join("; ")))
 }

@@ -1,8 +1,7 @@
 //! `gen404 open`: record the submissions revealed so far.
 
-use super::common::{miners, read_intake, recorded, schedule};
+use super::common::{miners, not_due, read_intake, recorded, schedule};
 use super::context::Context;
-use super::finalize::not_due;
 use crate::cli::{Global, OpenArgs};
 use crate::error::Result;
 use crate::rules::opening;

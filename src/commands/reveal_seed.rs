@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::common::{miners, read_intake, recorded, schedule};
+use super::common::{miners, not_due, read_intake, recorded, schedule};
 use super::context::{Context, Standing};
-use super::finalize::not_due;
 use crate::cli::{Global, RevealSeedArgs};
 use crate::error::{Error, Kind, Result};
 use crate::rules::opening::{self, RevealFacts};
