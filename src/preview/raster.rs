@@ -185,14 +185,14 @@ fn quantise(z: f32) -> u32 {
     (z.max(0.0).min(1.0) * FAR as f32) as u32
 }
 
-/// `source` over `below`, in 8 bits and without decoding the gamma, as the reference blends.
+/// `source` over `below`, in 8 bits and without decoding the gamma: the reference rounds each of
+/// the two products.
 fn over([r, g, b, a]: [u8; 4], below: [u8; 3]) -> [u8; 3] {
-    let a = i32::from(a);
-    let weight = a + (a >> 7);
-    let mix = |new: u8, old: u8| {
-        let (new, old) = (i32::from(new), i32::from(old));
-        (old + ((weight * (new - old) + 128) >> 8)) as u8
+    let product = |x: u8, y: u8| {
+        let t = u32::from(x) * u32::from(y) + 128;
+        (t + (t >> 8)) >> 8
     };
+    let mix = |new: u8, old: u8| (product(new, a) + product(old, 255 - a)).min(255) as u8;
     [mix(r, below[0]), mix(g, below[1]), mix(b, below[2])]
 }
 
