@@ -4,7 +4,7 @@ use super::camera::{VIEWS, View};
 use super::lanczos;
 use super::model::Model;
 use super::project::{self, Bins, TILE};
-use super::raster::{Scene, Tile};
+use super::raster::{Origin, Scene, Tile};
 use super::shade::{Shader, unit_normals};
 use super::threads::Threads;
 use super::tone::Tone;
@@ -44,11 +44,11 @@ fn draw_view(
     let triangles = &model.mesh.triangles;
     let vertices = project::vertices(&model.mesh.positions, view, edge, threads);
     let bins = Bins::sort(&vertices, triangles, edge, threads);
-    let shader = Shader::new(model, normals, &vertices, view, tone);
+    let shader = Shader::new(model, normals, view, tone);
     let scene = Scene { shader, vertices: &vertices, triangles, opaque: model.opaque() };
     let across = edge.div_ceil(TILE);
     let tiles = threads.map_with(across * across, Tile::new, |tile, i| {
-        tile.draw(&scene, bins.tile(i), i % across * TILE, i / across * TILE)
+        tile.draw(&scene, bins.tile(i), Origin { x: i % across * TILE, y: i / across * TILE })
     });
     let mut image = vec![255; edge * edge * 3];
     for (i, tile) in tiles.iter().enumerate() {

@@ -19,6 +19,7 @@ mod accessor;
 mod base64;
 mod camera;
 mod container;
+mod cover;
 mod encode;
 mod grid;
 mod json;

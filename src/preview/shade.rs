@@ -16,13 +16,30 @@ const AMBIENT: f32 = 0.3;
 const FLOOR: f32 = 0.04;
 const PI: f32 = std::f32::consts::PI;
 
+/// Fragments that are shaded together: the loops below run over them, so that the compiler can work
+/// on several at once.
+pub(crate) const LANES: usize = 8;
+
+/// One value for each fragment of a batch.
+type Lane = [f32; LANES];
+/// A vector for each fragment of a batch, axis by axis.
+type Lanes3 = [Lane; 3];
 type Vec3 = [f32; 3];
+
+/// A pixel of a triangle that is seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Fragment {
+    /// Which of the planes given to [`Shader::shade`] are the triangle's.
+    pub(crate) planes: u32,
+    /// Column and row of the pixel, from the bottom left of the view.
+    pub(crate) x: u16,
+    pub(crate) y: u16,
+}
 
 /// Everything that shading a view needs.
 pub(crate) struct Shader<'a> {
     mesh: &'a Mesh,
     normals: &'a [Vec3],
-    vertices: &'a [Vertex],
     material: &'a Material,
     textures: &'a TextureSlots<Texture>,
     tone: &'a Tone,
@@ -43,22 +60,16 @@ pub(crate) struct Planes {
 
 impl<'a> Shader<'a> {
     /// `normals` are the mesh's at unit length (see [`unit_normals`]).
-    pub(crate) fn new(
-        model: &'a Model,
-        normals: &'a [Vec3],
-        vertices: &'a [Vertex],
-        view: &View,
-        tone: &'a Tone,
-    ) -> Self {
+    pub(crate) fn new(model: &'a Model, normals: &'a [Vec3], view: &View, tone: &'a Tone) -> Self {
+        let [light] = [view.light.map(|x| -x)].map(unit);
         Self {
             mesh: &model.mesh,
             normals,
-            vertices,
             material: &model.material,
             textures: &model.textures,
             tone,
             eye: view.eye,
-            light: normalize(view.light.map(|x| -x)),
+            light,
         }
     }
 
@@ -88,122 +99,192 @@ impl<'a> Shader<'a> {
         planes
     }
 
-    /// The 8-bit colour and alpha of the pixel `x`, `y` of a triangle, at the pixel's centre.
-    pub(crate) fn shade(&self, planes: &Planes, x: usize, y: usize) -> [u8; 4] {
-        let (px, py) = (x as f32 + 0.5, y as f32 + 0.5);
-        let w = 1.0 / planes.rcp_w.at(px, py);
-        let position = planes.position.map(|p| p.at(px, py) * w);
-        let uv = planes.uv.map(|p| p.at(px, py) * w);
-        let smooth = planes.normal.map(|p| p.at(px, py) * w);
-        let normal = match &self.textures.normal {
-            None => normalize(smooth),
-            Some(map) => self.mapped_normal(planes, map, smooth, uv, x, y),
-        };
-        let (base, alpha) = self.base_color(uv);
+    /// The 8-bit colours and alphas of up to [`LANES`] fragments, each taken at its pixel's centre.
+    pub(crate) fn shade(&self, all: &[Planes], fragments: &[Fragment]) -> [[u8; 4]; LANES] {
+        let Some(site) = Site::of(all, fragments) else { return [[0; 4]; LANES] };
+        let w = site.w(site.x, site.y);
+        let at = |pick: &dyn Fn(&Planes) -> Plane| site.at(pick, site.x, site.y, &w);
+        let position: Lanes3 = [0, 1, 2].map(|i| at(&|p| p.position[i]));
+        let mut normal = normalize([0, 1, 2].map(|i| at(&|p| p.normal[i])));
+        let uv = if self.textures.any() { [0, 1].map(|i| at(&|p| p.uv[i])) } else { [[0.0; LANES]; 2] };
+        if let Some(map) = &self.textures.normal {
+            normal = mapped_normal(&site, map, normal, uv);
+        }
+        let (base, mut alpha) = self.base_color(uv);
         let (roughness, metallic) = self.roughness(uv);
         let mut color = self.lit(position, normal, base, roughness, metallic);
         if let Some(map) = &self.textures.occlusion {
-            let occlusion = byte(map.sample(uv)[0]);
-            color = color.map(|c| c * occlusion);
+            let occlusion = each(|l| byte(sample(map, uv, l)[0]));
+            color = color.map(|c| each(|l| c[l] * occlusion[l]));
         }
-        let glow = match &self.textures.emissive {
-            None => self.material.emissive,
-            Some(map) => {
-                let texel = map.sample(uv);
-                std::array::from_fn(|i| self.material.emissive[i] * self.tone.linear(texel[i]))
-            }
-        };
-        // The factor counts twice, as in the reference.
-        color = std::array::from_fn(|i| color[i] + glow[i] * self.material.emissive[i]);
-        let mut alpha = alpha;
+        self.add_glow(&mut color, uv);
         if !self.mesh.colors.is_empty() {
-            let factor = planes.color.map(|p| p.at(px, py) * w);
-            color = std::array::from_fn(|i| color[i] * factor[i]);
-            alpha *= factor[3];
+            let [r, g, b, a] = [0, 1, 2, 3].map(|i| at(&|p| p.color[i]));
+            color = times(color, [r, g, b]);
+            alpha = each(|l| alpha[l] * a[l]);
         }
-        let [r, g, b] = color.map(|c| self.tone.encode(c));
-        [r, g, b, to_byte(alpha)]
-    }
-
-    fn base_color(&self, uv: [f32; 2]) -> (Vec3, f32) {
-        let [r, g, b, a] = self.material.base_color;
-        match &self.textures.base_color {
-            None => ([r, g, b], a),
-            Some(map) => {
-                let texel = map.sample(uv);
-                let linear = |i: usize| self.tone.linear(texel[i]);
-                ([r * linear(0), g * linear(1), b * linear(2)], a * byte(texel[3]))
-            }
-        }
-    }
-
-    fn roughness(&self, uv: [f32; 2]) -> (f32, f32) {
-        let (mut roughness, mut metallic) = (self.material.roughness, self.material.metallic);
-        if let Some(map) = &self.textures.metallic_roughness {
-            let texel = map.sample(uv);
-            roughness *= byte(texel[0]);
-            metallic *= byte(texel[1]);
-        }
-        (roughness.clamp(FLOOR, 1.0), metallic.clamp(0.0, 1.0))
-    }
-
-    /// Light and ambient on a surface; see the module's text.
-    fn lit(&self, position: Vec3, n: Vec3, base: Vec3, roughness: f32, metallic: f32) -> Vec3 {
-        let v = normalize(sub(self.eye, position));
-        let h = normalize(add(self.light, v));
-        // A broken normal leaves the floor of each clamp, and so next to nothing but the ambient.
-        let nl = dot(n, self.light).max(0.001).min(1.0);
-        let nv = dot(n, v).abs().max(0.001).min(1.0);
-        let nh = dot(n, h).max(0.0).min(1.0);
-        let vh = dot(v, h).max(0.0).min(1.0);
-        let k = (roughness + 1.0) * (roughness + 1.0) / 8.0;
-        let hidden = |c: f32| c / (c * (1.0 - k) + k);
-        let geometry = hidden(nv) * hidden(nl);
-        let a = roughness * roughness;
-        let a2 = a * a;
-        let spread = nh * nh * (a2 - 1.0) + 1.0;
-        let distribution = a2 / (PI * spread * spread);
-        let edge = 1.0 - vh;
-        let edge = edge * edge * edge * edge * edge;
-        let mirror = geometry * distribution / (4.0 * nl * nv + 0.001);
-        std::array::from_fn(|i| {
-            let matte = base[i] * (1.0 - FLOOR) * (1.0 - metallic);
-            let f0 = FLOOR + (base[i] - FLOOR) * metallic;
-            let fresnel = f0 + (1.0 - f0) * edge;
-            let light = (1.0 - fresnel) * matte / PI + fresnel * mirror;
-            nl * LIGHT * light + base[i] * AMBIENT
+        std::array::from_fn(|l| {
+            let [r, g, b] = color.map(|c| self.tone.encode(c[l]));
+            [r, g, b, to_byte(alpha[l])]
         })
     }
 
-    /// The normal from a normal map, in the frame of the surface's own texture coordinates: their
-    /// slopes over the pixel's 2x2 block stand in for tangents.
-    fn mapped_normal(&self, planes: &Planes, map: &Texture, smooth: Vec3, uv: [f32; 2], x: usize, y: usize) -> Vec3 {
-        let (left, low) = ((x & !1) as f32 + 0.5, (y & !1) as f32 + 0.5);
-        let (px, py) = (x as f32 + 0.5, y as f32 + 0.5);
-        let at = |x: f32, y: f32| {
-            let w = 1.0 / planes.rcp_w.at(x, y);
-            (planes.position.map(|p| p.at(x, y) * w), planes.uv.map(|p| p.at(x, y) * w))
+    fn base_color(&self, uv: [Lane; 2]) -> (Lanes3, Lane) {
+        let [r, g, b, a] = self.material.base_color;
+        let Some(map) = &self.textures.base_color else {
+            return ([[r; LANES], [g; LANES], [b; LANES]], [a; LANES]);
         };
-        let ((pos_l, uv_l), (pos_r, uv_r)) = (at(left, py), at(left + 1.0, py));
-        let ((pos_b, uv_b), (pos_t, uv_t)) = (at(px, low), at(px, low + 1.0));
-        let (pos_dx, pos_dy) = (sub(pos_r, pos_l), sub(pos_t, pos_b));
-        let (uv_dx, uv_dy) = ([uv_r[0] - uv_l[0], uv_r[1] - uv_l[1]], [uv_t[0] - uv_b[0], uv_t[1] - uv_b[1]]);
-        let area = uv_dx[0] * uv_dy[1] - uv_dy[0] * uv_dx[1];
-        let tangent: Vec3 =
-            std::array::from_fn(|i| (uv_dy[1] * pos_dx[i] - uv_dx[1] * pos_dy[i]) / area);
-        let n = normalize(smooth);
-        let along = dot(n, tangent);
-        let t = normalize(std::array::from_fn(|i| tangent[i] - n[i] * along));
-        let b = normalize(cross(n, t));
-        let texel = map.sample(uv);
-        let [mx, my, mz] = [0, 1, 2].map(|i| 2.0 * byte(texel[i]) - 1.0);
-        normalize(std::array::from_fn(|i| t[i] * mx + b[i] * my + n[i] * mz))
+        let texels: [[u8; 4]; LANES] = std::array::from_fn(|l| sample(map, uv, l));
+        let linear = |factor: f32, i: usize| each(|l| factor * self.tone.linear(texels[l][i]));
+        ([linear(r, 0), linear(g, 1), linear(b, 2)], each(|l| a * byte(texels[l][3])))
     }
+
+    fn roughness(&self, uv: [Lane; 2]) -> (Lane, Lane) {
+        let (mut roughness, mut metallic) =
+            ([self.material.roughness; LANES], [self.material.metallic; LANES]);
+        if let Some(map) = &self.textures.metallic_roughness {
+            for l in 0..LANES {
+                let [g, b, ..] = sample(map, uv, l);
+                roughness[l] *= byte(g);
+                metallic[l] *= byte(b);
+            }
+        }
+        (roughness.map(|v| clamp(v, FLOOR, 1.0)), metallic.map(|v| clamp(v, 0.0, 1.0)))
+    }
+
+    /// The light that the surface sends out itself. Its factor counts twice, as in the reference.
+    fn add_glow(&self, color: &mut Lanes3, uv: [Lane; 2]) {
+        let factor = self.material.emissive;
+        if factor == [0.0; 3] {
+            return;
+        }
+        let map = self.textures.emissive.as_ref();
+        for l in 0..LANES {
+            let texel = map.map(|map| sample(map, uv, l).map(|v| self.tone.linear(v)));
+            for i in 0..3 {
+                color[i][l] += factor[i] * texel.map_or(1.0, |t| t[i]) * factor[i];
+            }
+        }
+    }
+
+    /// Light and ambient on a surface; see the module's text.
+    fn lit(&self, position: Lanes3, n: Lanes3, base: Lanes3, roughness: Lane, metallic: Lane) -> Lanes3 {
+        let (eye, light) = (self.eye, self.light);
+        let v = normalize([0, 1, 2].map(|i| each(|l| eye[i] - position[i][l])));
+        let h = normalize([0, 1, 2].map(|i| each(|l| light[i] + v[i][l])));
+        let light = light.map(|x| [x; LANES]);
+        // A broken normal leaves the floor of each clamp, and so next to nothing but the ambient.
+        let nl = dot(n, light).map(|x| clamp(x, 0.001, 1.0));
+        let nv = dot(n, v).map(|x| clamp(x.abs(), 0.001, 1.0));
+        let nh = dot(n, h).map(|x| clamp(x, 0.0, 1.0));
+        let vh = dot(v, h).map(|x| clamp(x, 0.0, 1.0));
+        let mirror = each(|l| {
+            let r = roughness[l] + 1.0;
+            let k = r * r / 8.0;
+            let geometry = nv[l] / (nv[l] * (1.0 - k) + k) * (nl[l] / (nl[l] * (1.0 - k) + k));
+            let a = roughness[l] * roughness[l];
+            let a2 = a * a;
+            let spread = nh[l] * nh[l] * (a2 - 1.0) + 1.0;
+            geometry * (a2 / (PI * spread * spread)) / (4.0 * nl[l] * nv[l] + 0.001)
+        });
+        let edge = vh.map(|c| {
+            let e = 1.0 - c;
+            e * e * e * e * e
+        });
+        base.map(|base| {
+            each(|l| {
+                let matte = base[l] * (1.0 - FLOOR) * (1.0 - metallic[l]);
+                let f0 = FLOOR + (base[l] - FLOOR) * metallic[l];
+                let fresnel = f0 + (1.0 - f0) * edge[l];
+                let light = (1.0 - fresnel) * matte / PI + fresnel * mirror[l];
+                nl[l] * LIGHT * light + base[l] * AMBIENT
+            })
+        })
+    }
+}
+
+/// The fragments of a batch: their planes and pixel centres. A short batch repeats its first.
+struct Site<'a> {
+    planes: [&'a Planes; LANES],
+    x: Lane,
+    y: Lane,
+}
+
+impl<'a> Site<'a> {
+    fn of(all: &'a [Planes], fragments: &[Fragment]) -> Option<Self> {
+        let first = fragments.first()?;
+        let lanes: [Fragment; LANES] =
+            std::array::from_fn(|l| fragments.get(l).copied().unwrap_or(*first));
+        let fallback = all.first()?;
+        Some(Self {
+            planes: lanes.map(|f| all.get(f.planes as usize).unwrap_or(fallback)),
+            x: lanes.map(|f| f32::from(f.x) + 0.5),
+            y: lanes.map(|f| f32::from(f.y) + 0.5),
+        })
+    }
+
+    /// The value of a plane at a point of the screen for each fragment.
+    #[inline(always)]
+    fn plane(&self, pick: impl Fn(&Planes) -> Plane, x: Lane, y: Lane) -> Lane {
+        let planes = self.planes.map(pick);
+        each(|l| planes[l].at(x[l], y[l]))
+    }
+
+    #[inline(always)]
+    fn w(&self, x: Lane, y: Lane) -> Lane {
+        self.plane(|p| p.rcp_w, x, y).map(|v| 1.0 / v)
+    }
+
+    /// The value of an attribute, given w there.
+    #[inline(always)]
+    fn at(&self, pick: impl Fn(&Planes) -> Plane, x: Lane, y: Lane, w: &Lane) -> Lane {
+        let value = self.plane(pick, x, y);
+        each(|l| value[l] * w[l])
+    }
+}
+
+/// The normals from a normal map, in the frame of the surface's own texture coordinates: their slopes
+/// over the pixel's 2x2 block stand in for tangents.
+fn mapped_normal(site: &Site<'_>, map: &Texture, n: Lanes3, uv: [Lane; 2]) -> Lanes3 {
+    let start = |v: f32| ((v as i32) & !1) as f32 + 0.5;
+    let (left, low) = (site.x.map(start), site.y.map(start));
+    let slope = |[x0, y0]: [Lane; 2], [x1, y1]: [Lane; 2]| {
+        let (w0, w1) = (site.w(x0, y0), site.w(x1, y1));
+        let step = |pick: &dyn Fn(&Planes) -> Plane| {
+            let (from, to) = (site.at(pick, x0, y0, &w0), site.at(pick, x1, y1, &w1));
+            each(|l| to[l] - from[l])
+        };
+        let position: Lanes3 = [0, 1, 2].map(|i| step(&|p| p.position[i]));
+        (position, [0, 1].map(|i| step(&|p| p.uv[i])))
+    };
+    let (pos_dx, uv_dx) = slope([left, site.y], [left.map(|v| v + 1.0), site.y]);
+    let (pos_dy, uv_dy) = slope([site.x, low], [site.x, low.map(|v| v + 1.0)]);
+    let tangent: Lanes3 = [0, 1, 2].map(|i| {
+        each(|l| {
+            let area = uv_dx[0][l] * uv_dy[1][l] - uv_dy[0][l] * uv_dx[1][l];
+            (uv_dy[1][l] * pos_dx[i][l] - uv_dx[1][l] * pos_dy[i][l]) / area
+        })
+    });
+    let along = dot(n, tangent);
+    let t = normalize([0, 1, 2].map(|i| each(|l| tangent[i][l] - n[i][l] * along[l])));
+    let b = normalize(cross(n, t));
+    let texels: [[u8; 4]; LANES] = std::array::from_fn(|l| sample(map, uv, l));
+    let m: Lanes3 = [0, 1, 2].map(|i| each(|l| 2.0 * byte(texels[l][i]) - 1.0));
+    normalize([0, 1, 2].map(|i| each(|l| t[i][l] * m[0][l] + b[i][l] * m[1][l] + n[i][l] * m[2][l])))
 }
 
 /// The normals at length 1; a zero normal becomes NaN, which shading takes for none.
 pub(crate) fn unit_normals(normals: &[Vec3]) -> Vec<Vec3> {
-    normals.iter().map(|n| normalize(*n)).collect()
+    normals.iter().map(|n| unit(*n)).collect()
+}
+
+fn unit(v: Vec3) -> Vec3 {
+    let factor = 1.0 / (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]).sqrt();
+    v.map(|x| x * factor)
+}
+
+fn sample(map: &Texture, uv: [Lane; 2], l: usize) -> [u8; 4] {
+    map.sample([uv[0][l], uv[1][l]])
 }
 
 #[inline(always)]
@@ -214,31 +295,42 @@ fn byte(value: u8) -> f32 {
 /// 0..1 to 8 bits, to nearest.
 #[inline(always)]
 fn to_byte(value: f32) -> u8 {
-    (value.clamp(0.0, 1.0) * 255.0).round_ties_even() as u8
+    (clamp(value, 0.0, 1.0) * 255.0 + 0.5) as u8
+}
+
+/// Within `low` and `high`; NaN gives `low`.
+#[inline(always)]
+fn clamp(value: f32, low: f32, high: f32) -> f32 {
+    let raised = if value > low { value } else { low };
+    if raised < high { raised } else { high }
 }
 
 #[inline(always)]
-fn normalize(v: Vec3) -> Vec3 {
-    let factor = 1.0 / dot(v, v).sqrt();
-    v.map(|x| x * factor)
+fn each(value: impl Fn(usize) -> f32) -> Lane {
+    let mut lane = [0.0; LANES];
+    for (l, slot) in lane.iter_mut().enumerate() {
+        *slot = value(l);
+    }
+    lane
 }
 
 #[inline(always)]
-fn dot(a: Vec3, b: Vec3) -> f32 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+fn normalize(v: Lanes3) -> Lanes3 {
+    let factor = dot(v, v).map(|square| 1.0 / square.sqrt());
+    v.map(|axis| each(|l| axis[l] * factor[l]))
 }
 
 #[inline(always)]
-fn add(a: Vec3, b: Vec3) -> Vec3 {
-    [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+fn dot(a: Lanes3, b: Lanes3) -> Lane {
+    each(|l| a[0][l] * b[0][l] + a[1][l] * b[1][l] + a[2][l] * b[2][l])
 }
 
 #[inline(always)]
-fn sub(a: Vec3, b: Vec3) -> Vec3 {
-    [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+fn times(a: Lanes3, b: Lanes3) -> Lanes3 {
+    [0, 1, 2].map(|i| each(|l| a[i][l] * b[i][l]))
 }
 
 #[inline(always)]
-fn cross(a: Vec3, b: Vec3) -> Vec3 {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+fn cross(a: Lanes3, b: Lanes3) -> Lanes3 {
+    [(1, 2), (2, 0), (0, 1)].map(|(i, j)| each(|l| a[i][l] * b[j][l] - a[j][l] * b[i][l]))
 }

@@ -95,13 +95,36 @@ impl Axis {
     /// The two nearest texels and the weight of the second in 1/256. The reference renderer's
     /// sampler works with 8 bits of fraction; with lengths that are no power of two it drops the
     /// whole repeats first.
+    #[inline(always)]
     fn locate(self, coordinate: f32) -> (usize, usize, i32) {
-        let fraction = if self.power_of_two { coordinate } else { coordinate - coordinate.floor() };
-        // The cast saturates and takes NaN for 0, so that no coordinate is out of reach.
-        let fixed = ((fraction * self.scale).round_ties_even() as i32).saturating_sub(128);
-        let first = (fixed >> 8).rem_euclid(self.len);
+        let fraction = if self.power_of_two { coordinate } else { coordinate - floor(coordinate) };
+        let fixed = round(fraction * self.scale).saturating_sub(128);
+        let whole = fixed >> 8;
+        let first = if self.power_of_two { whole & (self.len - 1) } else { whole.rem_euclid(self.len) };
         let second = if first + 1 == self.len { 0 } else { first + 1 };
         (first as usize, second as usize, fixed & 255)
+    }
+}
+
+/// To the nearest whole number, ties to even; without end and NaN become some number.
+#[inline(always)]
+fn round(value: f32) -> i32 {
+    /// Adding this leaves no bits for a fraction, so that the addition itself rounds.
+    const MAGIC: f32 = 12_582_912.0;
+    if value.abs() < 4_194_304.0 {
+        ((value + MAGIC) - MAGIC) as i32
+    } else {
+        value.round_ties_even() as i32
+    }
+}
+
+#[inline(always)]
+fn floor(value: f32) -> f32 {
+    if value.abs() < 4_194_304.0 {
+        let cut = value as i32 as f32;
+        if cut > value { cut - 1.0 } else { cut }
+    } else {
+        value.floor()
     }
 }
 
