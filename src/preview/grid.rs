@@ -18,9 +18,13 @@ pub(crate) fn draw(model: &Model, size: usize, threads: Threads) -> Vec<u8> {
     let normals = unit_normals(&model.mesh.normals);
     let edge = 2 * size + GAP;
     let mut grid = vec![0; edge * edge * 3];
-    for (i, view) in VIEWS.iter().enumerate() {
-        let large = draw_view(model, &normals, view, 2 * size, &tone, threads);
-        let small = lanczos::halve(&large, 2 * size, threads);
+    // Views side by side first: they share nothing. Threads beyond that split a view's tiles.
+    let (outer, inner) = threads.split(VIEWS.len());
+    let views = outer.map(VIEWS.len(), |i| {
+        let large = draw_view(model, &normals, &VIEWS[i], 2 * size, &tone, inner);
+        lanczos::halve(&large, 2 * size, inner)
+    });
+    for (i, small) in views.iter().enumerate() {
         let (x, y) = (i % 2 * (size + GAP), i / 2 * (size + GAP));
         for (row, line) in small.chunks_exact(size * 3).enumerate() {
             let at = ((y + row) * edge + x) * 3;

@@ -67,10 +67,11 @@ impl Default for Options {
 }
 
 /// A drawn preview.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Preview {
     edge: usize,
     rgb: Vec<u8>,
+    threads: NonZeroUsize,
 }
 
 impl Preview {
@@ -89,7 +90,7 @@ impl Preview {
     /// The picture as PNG, the same bytes on every machine.
     #[must_use]
     pub fn png(&self) -> Vec<u8> {
-        encode::png(&self.rgb, self.edge)
+        encode::png(&self.rgb, self.edge, Threads(self.threads))
     }
 }
 
@@ -103,5 +104,6 @@ pub fn render(glb: &[u8], options: &Options) -> Result<Preview, Refusal> {
     let threads = Threads(options.threads);
     let size = options.size.clamp(*SIZES.start(), *SIZES.end()) as usize;
     let model = model::Model::load(glb, threads)?;
-    Ok(Preview { edge: 2 * size + grid::GAP, rgb: grid::draw(&model, size, threads) })
+    let rgb = grid::draw(&model, size, threads);
+    Ok(Preview { edge: 2 * size + grid::GAP, rgb, threads: options.threads })
 }

@@ -27,6 +27,18 @@ pub(crate) fn fused(a: f32, b: f32, c: f32) -> f32 {
     (f64::from(a) * f64::from(b) + f64::from(c)) as f32
 }
 
+/// To the nearest whole number, ties to even; without end and NaN become some number.
+#[inline(always)]
+pub(crate) fn round(value: f32) -> i32 {
+    /// Adding this leaves no bits for a fraction, so that the addition itself rounds.
+    const MAGIC: f32 = 12_582_912.0;
+    if value.abs() < 4_194_304.0 {
+        ((value + MAGIC) - MAGIC) as i32
+    } else {
+        value.round_ties_even() as i32
+    }
+}
+
 /// Transforms all vertices to a screen of `edge` pixels a side.
 pub(crate) fn vertices(positions: &[[f32; 3]], view: &View, edge: usize, threads: Threads) -> Vec<Vertex> {
     let columns = view.columns();

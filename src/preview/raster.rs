@@ -165,6 +165,9 @@ impl Tile {
         self.fragments.clear();
         for at in 0..TILE * TILE {
             let owner = self.owner[at];
+            if owner == [NONE; SAMPLES] {
+                continue;
+            }
             for s in 0..SAMPLES {
                 if owner[s] != NONE && !owner[..s].contains(&owner[s]) {
                     self.push_fragment(scene, owner[s], at, origin);

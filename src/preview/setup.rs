@@ -5,7 +5,7 @@
 //! the reference renderer's software rasteriser: where surfaces coincide, the last bit of the depth
 //! decides what is seen.
 
-use super::project::{Vertex, fused};
+use super::project::{Vertex, fused, round};
 
 /// Fixed-point units in a pixel.
 pub(crate) const SUBPIXEL: i32 = 256;
@@ -22,7 +22,7 @@ impl Fixed {
     pub(crate) fn front(vertices: &[Vertex], triangle: [u32; 3]) -> Option<Self> {
         /// Corners within the model bound project to far less; this keeps the arithmetic in range.
         const FAR: i32 = 1 << 22;
-        let snap = |v: f32| (v * SUBPIXEL as f32).round_ties_even() as i32;
+        let snap = |v: f32| round(v * SUBPIXEL as f32);
         let [a, b, c] = triangle.map(|i| vertices.get(i as usize));
         let (a, b, c) = (a?, b?, c?);
         let fixed = Self { x: [a.x, b.x, c.x].map(snap), y: [a.y, b.y, c.y].map(snap) };

@@ -3,6 +3,7 @@
 
 use super::limits::{Budget, MAX_TEXTURE_EDGE};
 use super::picture::{Picture, Pixels};
+use super::project::round;
 use super::refusal::{Checked, Refusal, RefusalCode};
 
 /// Which channels of a picture a texture slot takes.
@@ -103,18 +104,6 @@ impl Axis {
         let first = if self.power_of_two { whole & (self.len - 1) } else { whole.rem_euclid(self.len) };
         let second = if first + 1 == self.len { 0 } else { first + 1 };
         (first as usize, second as usize, fixed & 255)
-    }
-}
-
-/// To the nearest whole number, ties to even; without end and NaN become some number.
-#[inline(always)]
-fn round(value: f32) -> i32 {
-    /// Adding this leaves no bits for a fraction, so that the addition itself rounds.
-    const MAGIC: f32 = 12_582_912.0;
-    if value.abs() < 4_194_304.0 {
-        ((value + MAGIC) - MAGIC) as i32
-    } else {
-        value.round_ties_even() as i32
     }
 }
 

@@ -10,6 +10,13 @@ use std::thread;
 pub(crate) struct Threads(pub(crate) NonZeroUsize);
 
 impl Threads {
+    /// Threads for `count` equal jobs side by side, and for the work within each.
+    pub(crate) fn split(self, count: usize) -> (Self, Self) {
+        let outer = self.0.min(NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN));
+        let inner = NonZeroUsize::new(self.0.get() / outer).unwrap_or(NonZeroUsize::MIN);
+        (Self(outer), Self(inner))
+    }
+
     /// Calls `job` for 0 to `count` - 1 and returns the results in that order.
     pub(crate) fn map<T: Send>(self, count: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
         self.map_with(count, || (), |(), i| job(i))
