@@ -102,11 +102,13 @@ impl<'a> Shader<'a> {
     /// The 8-bit colours and alphas of up to [`LANES`] fragments, each taken at its pixel's centre.
     pub(crate) fn shade(&self, all: &[Planes], fragments: &[Fragment]) -> [[u8; 4]; LANES] {
         let Some(site) = Site::of(all, fragments) else { return [[0; 4]; LANES] };
-        let w = site.w(site.x, site.y);
-        let at = |pick: &dyn Fn(&Planes) -> Plane| site.at(pick, site.x, site.y, &w);
-        let position: Lanes3 = [0, 1, 2].map(|i| at(&|p| p.position[i]));
-        let mut normal = normalize([0, 1, 2].map(|i| at(&|p| p.normal[i])));
-        let uv = if self.textures.any() { [0, 1].map(|i| at(&|p| p.uv[i])) } else { [[0.0; LANES]; 2] };
+        let w = site.w(&site.x, &site.y);
+        let position = site.attribute(|p| &p.position, &site.x, &site.y, &w);
+        let mut normal = normalize(site.attribute(|p| &p.normal, &site.x, &site.y, &w));
+        let mut uv = [[0.0; LANES]; 2];
+        if self.textures.any() {
+            uv = site.attribute(|p| &p.uv, &site.x, &site.y, &w);
+        }
         if let Some(map) = &self.textures.normal {
             normal = mapped_normal(&site, map, normal, uv);
         }
@@ -119,7 +121,7 @@ impl<'a> Shader<'a> {
         }
         self.add_glow(&mut color, uv);
         if !self.mesh.colors.is_empty() {
-            let [r, g, b, a] = [0, 1, 2, 3].map(|i| at(&|p| p.color[i]));
+            let [r, g, b, a] = site.attribute(|p| &p.color, &site.x, &site.y, &w);
             color = times(color, [r, g, b]);
             alpha = each(|l| alpha[l] * a[l]);
         }
@@ -223,23 +225,29 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// The value of a plane at a point of the screen for each fragment.
+    /// The w of each fragment's triangle at a point of the screen.
     #[inline(always)]
-    fn plane(&self, pick: impl Fn(&Planes) -> Plane, x: Lane, y: Lane) -> Lane {
-        let planes = self.planes.map(pick);
-        each(|l| planes[l].at(x[l], y[l]))
+    fn w(&self, x: &Lane, y: &Lane) -> Lane {
+        each(|l| 1.0 / self.planes[l].rcp_w.at(x[l], y[l]))
     }
 
+    /// The value of an attribute at a point of the screen, given w there.
     #[inline(always)]
-    fn w(&self, x: Lane, y: Lane) -> Lane {
-        self.plane(|p| p.rcp_w, x, y).map(|v| 1.0 / v)
-    }
-
-    /// The value of an attribute, given w there.
-    #[inline(always)]
-    fn at(&self, pick: impl Fn(&Planes) -> Plane, x: Lane, y: Lane, w: &Lane) -> Lane {
-        let value = self.plane(pick, x, y);
-        each(|l| value[l] * w[l])
+    fn attribute<const N: usize>(
+        &self,
+        pick: impl Fn(&Planes) -> &[Plane; N],
+        x: &Lane,
+        y: &Lane,
+        w: &Lane,
+    ) -> [Lane; N] {
+        let mut value = [[0.0; LANES]; N];
+        for l in 0..LANES {
+            let planes = pick(self.planes[l]);
+            for i in 0..N {
+                value[i][l] = planes[i].at(x[l], y[l]) * w[l];
+            }
+        }
+        value
     }
 }
 
@@ -248,17 +256,9 @@ impl<'a> Site<'a> {
 fn mapped_normal(site: &Site<'_>, map: &Texture, n: Lanes3, uv: [Lane; 2]) -> Lanes3 {
     let start = |v: f32| ((v as i32) & !1) as f32 + 0.5;
     let (left, low) = (site.x.map(start), site.y.map(start));
-    let slope = |[x0, y0]: [Lane; 2], [x1, y1]: [Lane; 2]| {
-        let (w0, w1) = (site.w(x0, y0), site.w(x1, y1));
-        let step = |pick: &dyn Fn(&Planes) -> Plane| {
-            let (from, to) = (site.at(pick, x0, y0, &w0), site.at(pick, x1, y1, &w1));
-            each(|l| to[l] - from[l])
-        };
-        let position: Lanes3 = [0, 1, 2].map(|i| step(&|p| p.position[i]));
-        (position, [0, 1].map(|i| step(&|p| p.uv[i])))
-    };
-    let (pos_dx, uv_dx) = slope([left, site.y], [left.map(|v| v + 1.0), site.y]);
-    let (pos_dy, uv_dy) = slope([site.x, low], [site.x, low.map(|v| v + 1.0)]);
+    let (right, high) = (left.map(|v| v + 1.0), low.map(|v| v + 1.0));
+    let (pos_dx, uv_dx) = slopes(site, [&left, &site.y], [&right, &site.y]);
+    let (pos_dy, uv_dy) = slopes(site, [&site.x, &low], [&site.x, &high]);
     let tangent: Lanes3 = [0, 1, 2].map(|i| {
         each(|l| {
             let area = uv_dx[0][l] * uv_dy[1][l] - uv_dy[0][l] * uv_dx[1][l];
@@ -271,6 +271,17 @@ fn mapped_normal(site: &Site<'_>, map: &Texture, n: Lanes3, uv: [Lane; 2]) -> La
     let texels: [[u8; 4]; LANES] = std::array::from_fn(|l| sample(map, uv, l));
     let m: Lanes3 = [0, 1, 2].map(|i| each(|l| 2.0 * byte(texels[l][i]) - 1.0));
     normalize([0, 1, 2].map(|i| each(|l| t[i][l] * m[0][l] + b[i][l] * m[1][l] + n[i][l] * m[2][l])))
+}
+
+/// How much position and texture coordinates grow from one point of the screen to another.
+fn slopes(site: &Site<'_>, from: [&Lane; 2], to: [&Lane; 2]) -> (Lanes3, [Lane; 2]) {
+    let at = |[x, y]: [&Lane; 2]| {
+        let w = site.w(x, y);
+        (site.attribute(|p| &p.position, x, y, &w), site.attribute(|p| &p.uv, x, y, &w))
+    };
+    let ((position0, uv0), (position1, uv1)) = (at(from), at(to));
+    let position = [0, 1, 2].map(|i| each(|l| position1[i][l] - position0[i][l]));
+    (position, [0, 1].map(|i| each(|l| uv1[i][l] - uv0[i][l])))
 }
 
 /// The normals at length 1; a zero normal becomes NaN, which shading takes for none.

@@ -76,14 +76,15 @@ impl Texture {
     }
 
     /// The filtered texel at `uv` (1 is one repeat; v grows upwards from the bottom row).
+    #[inline]
     pub(crate) fn sample(&self, uv: [f32; 2]) -> [u8; 4] {
         let (x0, x1, fx) = self.width.locate(uv[0]);
         let (y0, y1, fy) = self.height.locate(uv[1]);
-        let row = |y: usize| y * self.width.len as usize;
-        let at = |i: usize| self.texels.get(i).copied().unwrap_or_default();
-        let (a, b) = (at(row(y0) + x0), at(row(y0) + x1));
-        let (c, d) = (at(row(y1) + x0), at(row(y1) + x1));
-        std::array::from_fn(|i| lerp(fy, lerp(fx, a[i], b[i]), lerp(fx, c[i], d[i])))
+        let width = self.width.len as usize;
+        let at = |x: usize, y: usize| self.texels.get(y * width + x).map_or(0, |t| spread(*t));
+        let low = lerp(fx, at(x0, y0), at(x1, y0));
+        let high = lerp(fx, at(x0, y1), at(x1, y1));
+        gather(lerp(fy, low, high))
     }
 }
 
@@ -97,13 +98,13 @@ impl Axis {
     /// sampler works with 8 bits of fraction; with lengths that are no power of two it drops the
     /// whole repeats first.
     #[inline(always)]
-    fn locate(self, coordinate: f32) -> (usize, usize, i32) {
+    fn locate(self, coordinate: f32) -> (usize, usize, u64) {
         let fraction = if self.power_of_two { coordinate } else { coordinate - floor(coordinate) };
         let fixed = round(fraction * self.scale).saturating_sub(128);
         let whole = fixed >> 8;
         let first = if self.power_of_two { whole & (self.len - 1) } else { whole.rem_euclid(self.len) };
         let second = if first + 1 == self.len { 0 } else { first + 1 };
-        (first as usize, second as usize, fixed & 255)
+        (first as usize, second as usize, (fixed & 255) as u64)
     }
 }
 
@@ -117,11 +118,28 @@ fn floor(value: f32) -> f32 {
     }
 }
 
-/// 8-bit interpolation, rounded to nearest.
-fn lerp(weight: i32, a: u8, b: u8) -> u8 {
-    let (a, b) = (i32::from(a), i32::from(b));
-    (a + ((weight * (b - a) + 128) >> 8)) as u8
+/// The four bytes of a texel in the four 16-bit fields of a word, so that all are filtered at once.
+#[inline(always)]
+fn spread(texel: [u8; 4]) -> u64 {
+    let word = u64::from(u32::from_le_bytes(texel));
+    let word = (word | word << 16) & 0x0000_ffff_0000_ffff;
+    (word | word << 8) & FIELDS
 }
+
+#[inline(always)]
+fn gather(word: u64) -> [u8; 4] {
+    let word = (word | word >> 8) & 0x0000_ffff_0000_ffff;
+    ((word | word >> 16) as u32).to_le_bytes()
+}
+
+/// 8-bit interpolation of each field, rounded to nearest. No field overflows: the weights sum to 256.
+#[inline(always)]
+fn lerp(weight: u64, a: u64, b: u64) -> u64 {
+    (a * (256 - weight) + b * weight + 0x0080_0080_0080_0080) >> 8 & FIELDS
+}
+
+/// The low byte of each 16-bit field.
+const FIELDS: u64 = 0x00ff_00ff_00ff_00ff;
 
 /// The texels of `data` with the last row first.
 fn flipped(data: &[u8], channels: usize, width: u32, texel: impl Fn(&[u8]) -> [u8; 4]) -> Vec<[u8; 4]> {
