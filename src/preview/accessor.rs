@@ -191,7 +191,10 @@ fn read_accessor<'a>(
     };
     let offset = usize::try_from(entry.int("byteOffset", place)?.unwrap_or(0)).ok();
     let needed = || {
-        let rows = if count == 0 { 0 } else { (count - 1).checked_mul(step)?.checked_add(row)? };
+        if count == 0 {
+            return Some(&[][..]);
+        }
+        let rows = (count - 1).checked_mul(step)?.checked_add(row)?;
         let offset = offset?;
         bytes.get(offset..offset.checked_add(rows)?)
     };

@@ -70,11 +70,34 @@ fn header(glb: &[u8]) -> Checked<(u32, usize)> {
 
 fn parse_json(text: &[u8]) -> Checked<Value> {
     let fail = |message: String| Refusal::new(RefusalCode::ContainerJson, "JSON chunk", message);
-    let value: Value = serde_json::from_slice(text).map_err(|e| fail(e.to_string()))?;
+    let value: Value = serde_json::from_slice(text)
+        .or_else(|e| serde_json::from_slice(&without_nan(text)).map_err(|_| e))
+        .map_err(|e| fail(e.to_string()))?;
     match value {
         Value::Object(_) => Ok(value),
         _ => Err(fail("not a JSON object".to_owned())),
     }
+}
+
+/// The text with `NaN`, `Infinity` and `-Infinity` made null: some writers emit them, and the
+/// reference's parser takes them.
+fn without_nan(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let (mut quoted, mut escaped) = (false, false);
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        let word = [&b"NaN"[..], b"-Infinity", b"Infinity"].into_iter().find(|w| rest.starts_with(w));
+        if let Some(word) = word.filter(|_| !quoted) {
+            out.extend(b"null");
+            rest = rest.get(word.len()..).unwrap_or_default();
+            continue;
+        }
+        quoted ^= *first == b'"' && !escaped;
+        escaped = quoted && *first == b'\\' && !escaped;
+        out.push(*first);
+        rest = tail;
+    }
+    out
 }
 
 /// The `uri` of each entry of `buffers`.
@@ -163,6 +186,13 @@ mod tests {
         assert_eq!(code(&good[..good.len() - 1]), RefusalCode::ContainerChunk);
         assert_eq!(code(&glb("{}", &[], &[0; 64])), RefusalCode::ContainerChunk);
         assert_eq!(code(&glb("[]", &[], &[])), RefusalCode::ContainerJson);
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_read_as_null() {
+        let bytes = glb(r#"{"a":[NaN,-Infinity],"NaN":"\"NaN"}"#, &[], &[]);
+        let document = Container::split(&bytes).unwrap().document;
+        assert_eq!(document, serde_json::json!({"a": [null, null], "NaN": "\"NaN"}));
     }
 
     #[test]

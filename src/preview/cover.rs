@@ -143,11 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sliver_covers_the_samples_it_holds() {
-        // From x = 0.5 to x = 1.5 pixels, over the whole height.
-        let right = masks([128, 384, 384], [-9000, -9000, 20000]);
+    fn an_edge_parts_the_samples_of_a_pixel() {
+        // Everything right of x = 0.5 pixels.
+        let right = masks([128, 60_000, 128], [-30_000, 0, 30_000]);
         assert_eq!(right[5 * TILE], 0b1010);
-        assert_eq!(right[5 * TILE + 1], 0b0101);
-        assert_eq!(right[5 * TILE + 2], 0);
+        assert_eq!(right[5 * TILE + 1], FULL);
     }
 }

@@ -92,13 +92,20 @@ struct Fields {
     alpha_cutoff: f64,
     emissive: [f32; 3],
     images: TextureSlots<usize>,
+    /// A texture slot that holds something else than a reference.
+    stray: Option<&'static str>,
 }
+
+/// The keys of the texture slots.
+const SLOTS: [&str; 5] =
+    ["normalTexture", "occlusionTexture", "emissiveTexture", "baseColorTexture", "metallicRoughnessTexture"];
 
 impl Fields {
     fn read(document: Object<'_>, entry: &Value, place: String) -> Checked<Self> {
         let entry = Object::of(entry, &place)?;
         entry.object("extensions", &place)?;
-        let pbr = entry.object("pbrMetallicRoughness", &place)?;
+        let empty = entry.get("pbrMetallicRoughness").is_some_and(|v| *v == Value::Array(Vec::new()));
+        let pbr = if empty { None } else { entry.object("pbrMetallicRoughness", &place)? };
         for (key, value) in entry.entries().chain(pbr.iter().flat_map(|p| p.entries())) {
             check_list(value, &join(&place, key))?;
         }
@@ -106,6 +113,7 @@ impl Fields {
         let field = |key: &str| pbr.and_then(|p| p.get(key)).or_else(|| entry.get(key));
         check_alpha_mode(field("alphaMode"), &place)?;
         let image = |key: &str| field(key).and_then(|info| image_index(document, info));
+        let stray = SLOTS.into_iter().find(|key| field(key).is_some_and(|v| !v.is_object() && !v.is_null()));
         Ok(Self {
             base_color: base_color(field("baseColorFactor"), &place)?,
             metallic: number(field("metallicFactor"), 1.0, &join(&place, "metallicFactor"))?,
@@ -119,6 +127,7 @@ impl Fields {
                 base_color: image("baseColorTexture"),
                 metallic_roughness: image("metallicRoughnessTexture"),
             },
+            stray,
             place,
         })
     }
@@ -132,6 +141,9 @@ impl Fields {
             Err(bad_value(join(&self.place, key), format!("{value} is not within 0 and 1")))
         };
         within(self.alpha_cutoff, "alphaCutoff")?;
+        if let Some(key) = self.stray {
+            return Err(bad_value(join(&self.place, key), "not a texture reference"));
+        }
         Ok(Material {
             base_color: self.base_color,
             metallic: within(self.metallic, "metallicFactor")?,

@@ -33,6 +33,10 @@ impl Mesh {
             found.charge(budget, name)?;
             Ok(Some(found))
         };
+        for (name, index) in primitive.attributes.entries().filter(|(name, _)| name.starts_with('_')) {
+            let index = index.as_i64().ok_or_else(|| Refusal::shape(name, "not a whole number"))?;
+            at(accessors, index, name)?;
+        }
         let position = attribute("POSITION", budget)?
             .filter(|a| a.width == 3)
             .ok_or_else(|| Refusal::shape("attributes.POSITION", "not three numbers a vertex"))?;
@@ -52,11 +56,13 @@ impl Mesh {
             // Colours that do not fit are passed over, as the reference does.
             _ => Vec::new(),
         };
-        let uvs = match attribute("TEXCOORD_0", budget)? {
-            Some(a) if primitive.material.is_some() => uvs(&a, position.count)?,
-            _ => Vec::new(),
-        };
-        Ok(Self { positions, normals, uvs, colors, triangles })
+        let mut texcoords = Vec::new();
+        if primitive.material.is_some()
+            && let Some(a) = attribute("TEXCOORD_0", budget)?
+        {
+            texcoords = uvs(&a, position.count)?;
+        }
+        Ok(Self { positions, normals, uvs: texcoords, colors, triangles })
     }
 }
 

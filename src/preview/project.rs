@@ -27,15 +27,18 @@ pub(crate) fn fused(a: f32, b: f32, c: f32) -> f32 {
     (f64::from(a) * f64::from(b) + f64::from(c)) as f32
 }
 
-/// To the nearest whole number, ties to even; without end and NaN become some number.
+/// To the nearest whole number, ties to even. What does not fit, NaN included, becomes the least
+/// number, as the processors do that the reference renderer ran on.
 #[inline(always)]
 pub(crate) fn round(value: f32) -> i32 {
     /// Adding this leaves no bits for a fraction, so that the addition itself rounds.
     const MAGIC: f32 = 12_582_912.0;
     if value.abs() < 4_194_304.0 {
         ((value + MAGIC) - MAGIC) as i32
-    } else {
+    } else if value.abs() < 2_147_483_648.0 {
         value.round_ties_even() as i32
+    } else {
+        i32::MIN
     }
 }
 

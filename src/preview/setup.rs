@@ -21,12 +21,12 @@ impl Fixed {
     /// Snaps the corners; `None` for a triangle that shows its back or its edge.
     pub(crate) fn front(vertices: &[Vertex], triangle: [u32; 3]) -> Option<Self> {
         /// Corners within the model bound project to far less; this keeps the arithmetic in range.
-        const FAR: i32 = 1 << 22;
+        const FAR: u32 = 1 << 22;
         let snap = |v: f32| round(v * SUBPIXEL as f32);
         let [a, b, c] = triangle.map(|i| vertices.get(i as usize));
         let (a, b, c) = (a?, b?, c?);
         let fixed = Self { x: [a.x, b.x, c.x].map(snap), y: [a.y, b.y, c.y].map(snap) };
-        if fixed.x.iter().chain(&fixed.y).any(|v| v.abs() > FAR) {
+        if fixed.x.iter().chain(&fixed.y).any(|v| v.unsigned_abs() > FAR) {
             return None;
         }
         let side = |v: [i32; 3], i: usize| i64::from(v[i] - v[0]);

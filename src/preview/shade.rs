@@ -61,15 +61,14 @@ pub(crate) struct Planes {
 impl<'a> Shader<'a> {
     /// `normals` are the mesh's at unit length (see [`unit_normals`]).
     pub(crate) fn new(model: &'a Model, normals: &'a [Vec3], view: &View, tone: &'a Tone) -> Self {
-        let [light] = [view.light.map(|x| -x)].map(unit);
-        Self {
+                Self {
             mesh: &model.mesh,
             normals,
             material: &model.material,
             textures: &model.textures,
             tone,
             eye: view.eye,
-            light,
+            light: unit(view.light.map(|x| -x)),
         }
     }
 
@@ -290,7 +289,10 @@ pub(crate) fn unit_normals(normals: &[Vec3]) -> Vec<Vec3> {
 }
 
 fn unit(v: Vec3) -> Vec3 {
-    let factor = 1.0 / (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]).sqrt();
+    let square = v[0] * v[0] + v[1] * v[1] + v[2] * v[2];
+    // The reference's arithmetic knows no numbers smaller than this.
+    let square = if square < f32::MIN_POSITIVE { 0.0 } else { square };
+    let factor = 1.0 / square.sqrt();
     v.map(|x| x * factor)
 }
 

@@ -100,7 +100,7 @@ impl Axis {
     #[inline(always)]
     fn locate(self, coordinate: f32) -> (usize, usize, u64) {
         let fraction = if self.power_of_two { coordinate } else { coordinate - floor(coordinate) };
-        let fixed = round(fraction * self.scale).saturating_sub(128);
+        let fixed = round(fraction * self.scale).wrapping_sub(128);
         let whole = fixed >> 8;
         let first = if self.power_of_two { whole & (self.len - 1) } else { whole.rem_euclid(self.len) };
         let second = if first + 1 == self.len { 0 } else { first + 1 };

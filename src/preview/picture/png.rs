@@ -48,13 +48,14 @@ fn read_ihdr(data: &[u8]) -> Option<Header> {
     (filter == 0).then_some(Header { width, height, depth })
 }
 
-/// Decodes the image data; its checksums are not looked at.
+/// Decodes the image data. What is not needed for it is left away: other chunks, their checksums, and
+/// the end mark, which a cut file may lack.
 pub(super) fn read(bytes: &[u8]) -> Result<Picture, BodyFault> {
     let damaged = |e: png::DecodingError| BodyFault::Damaged(e.to_string());
+    let bytes = essence(bytes);
     let mut options = DecodeOptions::default();
-    options.set_ignore_checksums(true);
-    options.set_ignore_text_chunk(true);
-    options.set_ignore_iccp_chunk(true);
+    options.set_ignore_adler32(false);
+    options.set_ignore_crc(true);
     let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
     decoder.set_limits(png::Limits { bytes: 1 << 30 });
     decoder.set_transformations(Transformations::IDENTITY);
@@ -84,6 +85,36 @@ pub(super) fn read(bytes: &[u8]) -> Result<Picture, BodyFault> {
         (color, _) => Pixels::Channels(color.samples(), raw),
     };
     Ok(Picture { width, height, pixels })
+}
+
+/// The file with only its header, palette, transparency and first run of image data. Checksums are
+/// left zero.
+fn essence(bytes: &[u8]) -> Vec<u8> {
+    let mut out = bytes.get(..SIGNATURE).unwrap_or_default().to_vec();
+    let mut at = SIGNATURE;
+    let mut data = false;
+    while let (Some(length), Some(kind)) = (bytes.get(at..at + 4), bytes.get(at + 4..at + 8)) {
+        let length = length.first_chunk().map_or(0, |b| u32::from_be_bytes(*b) as usize);
+        if data && kind != b"IDAT" {
+            break;
+        }
+        data = kind == b"IDAT";
+        let end = (at + 8).saturating_add(length).min(bytes.len());
+        let body = bytes.get(at + 8..end).unwrap_or_default();
+        if data || matches!(kind, b"IHDR" | b"PLTE" | b"tRNS") {
+            put_chunk(&mut out, kind, body);
+        }
+        at = end.saturating_add(4);
+    }
+    put_chunk(&mut out, b"IEND", &[]);
+    out
+}
+
+fn put_chunk(out: &mut Vec<u8>, kind: &[u8], body: &[u8]) {
+    out.extend((body.len() as u32).to_be_bytes());
+    out.extend(kind);
+    out.extend(body);
+    out.extend([0; 4]);
 }
 
 /// One byte of each 16-bit sample: the reference keeps the high one of colours, but of plain grey,

@@ -6,7 +6,12 @@ use image_webp::WebPDecoder;
 
 use super::{BodyFault, Header, Picture, Pixels};
 
+/// A file shorter than it says is not even opened.
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
+    let length = u32::from_le_bytes(*bytes.get(4..8)?.first_chunk()?) as usize;
+    if bytes.len() < length.checked_add(8)? {
+        return None;
+    }
     let decoder = WebPDecoder::new(Cursor::new(bytes)).ok()?;
     let (width, height) = decoder.dimensions();
     let depth = if decoder.has_alpha() { 4 } else { 3 };
