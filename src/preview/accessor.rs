@@ -168,8 +168,7 @@ fn read_accessor<'a>(
 ) -> Checked<Accessor<'a>> {
     let fail = |message| Refusal::new(RefusalCode::DataAccessor, place, message);
     let entry = Object::of(entry, place)?;
-    let count = usize::try_from(entry.need_int("count", place)?)
-        .map_err(|_| fail("a negative count".to_owned()))?;
+    let count = usize::try_from(entry.need_int("count", place)?).map_err(|_| fail("a negative count".to_owned()))?;
     let component = Component::of(entry.need_int("componentType", place)?)
         .ok_or_else(|| fail("an unknown componentType".to_owned()))?;
     let width = entry.text("type").and_then(width_of);
@@ -198,8 +197,8 @@ fn read_accessor<'a>(
         let offset = offset?;
         bytes.get(offset..offset.checked_add(rows)?)
     };
-    let data = needed()
-        .ok_or_else(|| fail(format!("{count} items do not fit the {} bytes of its view", bytes.len())))?;
+    let data =
+        needed().ok_or_else(|| fail(format!("{count} items do not fit the {} bytes of its view", bytes.len())))?;
     Ok(Accessor { count, width, component, source: Some((data, step)) })
 }
 
@@ -226,7 +225,7 @@ mod tests {
         read_accessors(document, &views, &mut Budget::default())
     }
 
-    fn one(view: Value, accessor: Value, bytes: &[u8]) -> Checked<Vec<f32>> {
+    fn one(view: &Value, accessor: &Value, bytes: &[u8]) -> Checked<Vec<f32>> {
         let document = json!({"bufferViews": [view], "accessors": [accessor]});
         let buffers = [Cow::Borrowed(bytes)];
         Ok(read(&document, &buffers)?[0].floats())
@@ -237,12 +236,12 @@ mod tests {
         let bytes: Vec<u8> = (0..16).collect();
         let packed = json!({"count": 2, "componentType": 5123, "type": "VEC2", "bufferView": 0});
         let view = json!({"buffer": 0, "byteLength": 16});
-        assert_eq!(one(view.clone(), packed, &bytes).unwrap(), [256.0, 770.0, 1284.0, 1798.0]);
+        assert_eq!(one(&view, &packed, &bytes).unwrap(), [256.0, 770.0, 1284.0, 1798.0]);
         let strided = json!({"buffer": 0, "byteLength": 16, "byteStride": 8});
         let bytes_of = json!({"count": 2, "componentType": 5121, "type": "VEC2", "bufferView": 0});
-        assert_eq!(one(strided, bytes_of, &bytes).unwrap(), [0.0, 1.0, 8.0, 9.0]);
+        assert_eq!(one(&strided, &bytes_of, &bytes).unwrap(), [0.0, 1.0, 8.0, 9.0]);
         let signed = json!({"count": 1, "componentType": 5120, "type": "SCALAR", "bufferView": 0});
-        assert_eq!(one(view, signed, &[0xff; 16]).unwrap(), [-1.0]);
+        assert_eq!(one(&view, &signed, &[0xff; 16]).unwrap(), [-1.0]);
     }
 
     #[test]
@@ -257,11 +256,11 @@ mod tests {
             json!({"count": 1, "componentType": 5126, "type": "VEC5", "bufferView": 0}),
             json!({"count": 1, "componentType": 5126, "type": "VEC3", "bufferView": 0}),
         ] {
-            let refusal = one(view.clone(), bad, &[0; 8]).unwrap_err();
+            let refusal = one(&view, &bad, &[0; 8]).unwrap_err();
             assert_eq!(refusal.code, RefusalCode::DataAccessor);
         }
         let zeros = json!({"count": 3_000_000_000_u64, "componentType": 5126, "type": "VEC3"});
-        assert_eq!(one(view, zeros, &[0; 8]).unwrap_err().code, RefusalCode::DataTooLarge);
+        assert_eq!(one(&view, &zeros, &[0; 8]).unwrap_err().code, RefusalCode::DataTooLarge);
     }
 
     #[test]
@@ -274,7 +273,7 @@ mod tests {
             json!({"buffer": 0, "byteOffset": -1, "byteLength": 1}),
             json!({"buffer": 0, "byteOffset": i64::MAX, "byteLength": i64::MAX}),
         ] {
-            let refusal = one(bad, accessor.clone(), &[0; 8]).unwrap_err();
+            let refusal = one(&bad, &accessor, &[0; 8]).unwrap_err();
             assert_eq!(refusal.code, RefusalCode::DataBufferView);
         }
     }

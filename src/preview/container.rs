@@ -48,9 +48,7 @@ impl<'a> Container<'a> {
 /// Checks the 20 bytes of header and first chunk header: total length, JSON length.
 fn header(glb: &[u8]) -> Checked<(u32, usize)> {
     let fail = |code, message: &'static str| Err(Refusal::new(code, "header", message));
-    let word = |at: usize| {
-        glb.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes)
-    };
+    let word = |at: usize| glb.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
     let (Some(magic), Some(version), Some(total), Some(length), Some(kind)) =
         (word(0), word(4), word(8), word(12), word(16))
     else {

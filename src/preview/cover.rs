@@ -38,9 +38,8 @@ impl Cover {
         let origin = [origin.x, origin.y].map(|v| v as i32 * SUBPIXEL);
         let (low, high) = fixed.bounds();
         let last = TILE as i32 - 1;
-        let span = |axis: usize| {
-            [low[axis], high[axis]].map(|v| ((v - origin[axis]) / SUBPIXEL).clamp(0, last) as usize)
-        };
+        let span =
+            |axis: usize| [low[axis], high[axis]].map(|v| ((v - origin[axis]) / SUBPIXEL).clamp(0, last) as usize);
         let edge = |i: usize| {
             let j = (i + 1) % 3;
             let (ex, ey) = (i64::from(fixed.x[j] - fixed.x[i]), i64::from(fixed.y[j] - fixed.y[i]));
@@ -95,9 +94,10 @@ impl Cover {
             let mut at = row;
             for x in self.x[0]..=self.x[1] {
                 let mut mask = 0;
-                for s in 0..SAMPLES {
+                let [a, b, c] = &offsets;
+                for (s, ((a, b), c)) in a.iter().zip(b).zip(c).enumerate() {
                     // The sign of the three together: negative if any is.
-                    let sign = (at[0] + offsets[0][s]) | (at[1] + offsets[1][s]) | (at[2] + offsets[2][s]);
+                    let sign = (at[0] + *a) | (at[1] + *b) | (at[2] + *c);
                     mask |= u32::from(sign >= T::default()) << s;
                 }
                 if mask != 0 {
@@ -120,8 +120,7 @@ mod tests {
 
     fn masks(x: [i32; 3], y: [i32; 3]) -> Vec<u32> {
         let mut masks = vec![0; TILE * TILE];
-        Cover::new(&Fixed { x, y }, Origin { x: 0, y: 0 })
-            .pixels(|x, y, mask| masks[y * TILE + x] = mask);
+        Cover::new(&Fixed { x, y }, Origin { x: 0, y: 0 }).pixels(|x, y, mask| masks[y * TILE + x] = mask);
         masks
     }
 

@@ -1,9 +1,7 @@
 //! Writing the preview as PNG: the same bytes everywhere, since nothing in here depends on the machine
 //! or on which compression library other crates choose.
 
-use miniz_oxide::deflate::core::{
-    CompressorOxide, TDEFLFlush, compress_to_output, create_comp_flags_from_zip_params,
-};
+use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, compress_to_output, create_comp_flags_from_zip_params};
 
 use super::threads::Threads;
 

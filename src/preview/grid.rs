@@ -37,14 +37,7 @@ pub(crate) fn draw(model: &Model, size: usize, threads: Threads) -> Vec<u8> {
 }
 
 /// Draws one view at full size: RGB, rows from the top.
-fn draw_view(
-    model: &Model,
-    normals: &[[f32; 3]],
-    view: &View,
-    edge: usize,
-    tone: &Tone,
-    threads: Threads,
-) -> Vec<u8> {
+fn draw_view(model: &Model, normals: &[[f32; 3]], view: &View, edge: usize, tone: &Tone, threads: Threads) -> Vec<u8> {
     let triangles = &model.mesh.triangles;
     let vertices = project::vertices(&model.mesh.positions, view, edge, threads);
     let bins = Bins::sort(&vertices, triangles, edge, threads);

@@ -103,8 +103,7 @@ fn taps(len: usize) -> Vec<Taps> {
         let center = (i as f64 + 0.5) * scale;
         let first = (center - support + 0.5).max(0.0) as usize;
         let last = (center + support + 0.5).min(source) as usize;
-        let raw: Vec<f64> =
-            (first..last).map(|x| lanczos((x as f64 - center + 0.5) / scale)).collect();
+        let raw: Vec<f64> = (first..last).map(|x| lanczos((x as f64 - center + 0.5) / scale)).collect();
         let total: f64 = raw.iter().sum();
         let fixed = |w: &f64| libm::round(w / total * f64::from(1 << PRECISION)) as i32;
         Taps { first, weights: raw.iter().map(fixed).collect() }
@@ -131,9 +130,8 @@ mod tests {
     /// The filter without any short cut.
     fn plain(source: &[u8], edge: usize) -> Vec<u8> {
         let taps = taps(edge / 2);
-        let at = |data: &[u8], width: usize, x: usize, y: usize, c: usize| {
-            i32::from(data[(y * width + x) * CHANNELS + c])
-        };
+        let at =
+            |data: &[u8], width: usize, x: usize, y: usize, c: usize| i32::from(data[(y * width + x) * CHANNELS + c]);
         let sum = |taps: &Taps, value: &dyn Fn(usize) -> i32| {
             let parts = taps.weights.iter().enumerate().map(|(i, w)| w * value(taps.first + i));
             clip(parts.sum::<i32>() + (1 << (PRECISION - 1)))

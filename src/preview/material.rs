@@ -29,13 +29,7 @@ pub(crate) struct TextureSlots<T> {
 
 impl<T> Default for TextureSlots<T> {
     fn default() -> Self {
-        Self {
-            normal: None,
-            occlusion: None,
-            emissive: None,
-            base_color: None,
-            metallic_roughness: None,
-        }
+        Self { normal: None, occlusion: None, emissive: None, base_color: None, metallic_roughness: None }
     }
 }
 
@@ -174,10 +168,7 @@ fn number(value: Option<&Value>, default: f64, place: &str) -> Checked<f64> {
 
 fn numbers(value: &Value, place: &str) -> Checked<Vec<f64>> {
     let items = value.as_array().ok_or_else(|| bad_value(place, "not a list of numbers"))?;
-    items
-        .iter()
-        .map(|v| v.as_f64().ok_or_else(|| bad_value(place, "not a list of numbers")))
-        .collect()
+    items.iter().map(|v| v.as_f64().ok_or_else(|| bad_value(place, "not a list of numbers"))).collect()
 }
 
 /// Clipped to 0..1 and rounded to 8 bits (half to even), as the loader keeps colours.
@@ -231,10 +222,7 @@ fn image_index(document: Object<'_>, info: &Value) -> Option<usize> {
     wrap_index(source.as_i64()?, images.len())
 }
 
-fn bad_value(
-    place: impl Into<String>,
-    message: impl Into<std::borrow::Cow<'static, str>>,
-) -> Refusal {
+fn bad_value(place: impl Into<String>, message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
     Refusal::new(RefusalCode::DataMaterialValue, place, message)
 }
 
@@ -243,7 +231,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(material: Value) -> Checked<Material> {
+    fn read(material: &Value) -> Checked<Material> {
         let document = json!({
             "materials": [material],
             "textures": [{"source": 0}, {"extensions": {"EXT_texture_webp": {"source": 1}}}],
@@ -254,20 +242,20 @@ mod tests {
 
     #[test]
     fn missing_values_mean_white_metal() {
-        let m = read(json!({})).unwrap();
+        let m = read(&json!({})).unwrap();
         assert_eq!((m.base_color, m.metallic, m.roughness), ([1.0; 4], 1.0, 1.0));
         assert!(!m.images.any());
     }
 
     #[test]
     fn colours_are_clipped_and_quantised() {
-        let m = read(json!({"pbrMetallicRoughness": {"baseColorFactor": [0.5, 2, -1]}})).unwrap();
-        assert_eq!(m.base_color, [128.0 / 255.0, 1.0, 0.0, 1.0]);
+        let m = read(&json!({"pbrMetallicRoughness": {"baseColorFactor": [0.5, 2, -1]}})).unwrap();
+        assert_eq!(m.base_color.map(|c| (c * 255.0) as u8), [128, 255, 0, 255]);
     }
 
     #[test]
     fn textures_are_followed_where_they_can_be() {
-        let m = read(json!({
+        let m = read(&json!({
             "normalTexture": {"index": 1}, "emissiveTexture": {"index": 9},
             "pbrMetallicRoughness": {"baseColorTexture": {"index": -2}},
         }))
@@ -287,7 +275,7 @@ mod tests {
             json!({"pbrMetallicRoughness": {"roughnessFactor": "rough"}}),
             json!({"pbrMetallicRoughness": {"baseColorFactor": [1, 1]}}),
         ] {
-            let refusal = read(bad).unwrap_err();
+            let refusal = read(&bad).unwrap_err();
             assert_eq!(refusal.code, RefusalCode::DataMaterialValue);
         }
     }

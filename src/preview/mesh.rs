@@ -22,11 +22,7 @@ pub(crate) struct Mesh {
 
 impl Mesh {
     /// Decodes the primitive and checks its triangles and bound.
-    pub(crate) fn read(
-        primitive: Primitive<'_>,
-        accessors: &[Accessor<'_>],
-        budget: &mut Budget,
-    ) -> Checked<Self> {
+    pub(crate) fn read(primitive: Primitive<'_>, accessors: &[Accessor<'_>], budget: &mut Budget) -> Checked<Self> {
         let attribute = |name: &str, budget: &mut Budget| -> Checked<Option<Accessor<'_>>> {
             let Some(index) = primitive.attributes.int(name, "attributes")? else { return Ok(None) };
             let found = at(accessors, index, name)?;

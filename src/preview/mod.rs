@@ -15,6 +15,12 @@
 //! limits of [`limits`]. One picture is righter: textures whose rows the reference misreads on upload
 //! (three-channel textures whose width is no multiple of four) are drawn as they are.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "pixel arithmetic: casts saturate or wrap on purpose, and sizes are bounded where they enter"
+)]
+
 mod accessor;
 mod base64;
 mod camera;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::accessor::{Views, read_accessors};
+use super::base64;
 use super::container::Container;
 use super::json::Object;
 use super::limits::Budget;
@@ -13,7 +14,6 @@ use super::refusal::{Checked, Refusal, RefusalCode};
 use super::scene;
 use super::texture::{Channels, Texture};
 use super::threads::Threads;
-use super::base64;
 
 /// A model with everything that drawing needs.
 #[derive(Debug)]
@@ -40,9 +40,8 @@ impl Model {
         let material = Material::read(document, primitive.material)?;
         scene::check_nodes(document)?;
         let mesh = Mesh::read(primitive, &accessors, &mut budget)?;
-        let material = material.unwrap_or_else(|| {
-            if mesh.colors.is_empty() { Material::plain() } else { Material::vertex_colored() }
-        });
+        let material = material
+            .unwrap_or_else(|| if mesh.colors.is_empty() { Material::plain() } else { Material::vertex_colored() });
         let textures = load_textures(&material, &images, &mut budget, threads)?;
         if textures.any() && mesh.uvs.is_empty() {
             let message = "textures, but no texture coordinates";
@@ -134,9 +133,8 @@ fn load_textures(
             plans.push((index, plan));
         }
     }
-    let decoded = threads.map(plans.len(), |i| {
-        plans.get(i).map(|(index, plan)| (*index, plan.decode(&format!("images[{index}]"))))
-    });
+    let decoded = threads
+        .map(plans.len(), |i| plans.get(i).map(|(index, plan)| (*index, plan.decode(&format!("images[{index}]")))));
     let mut pictures = BTreeMap::new();
     for (index, picture) in decoded.into_iter().flatten() {
         pictures.insert(index, picture?);

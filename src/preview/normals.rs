@@ -26,7 +26,8 @@ pub(super) fn vertex_normals(positions: &[[f32; 3]], triangles: &[[u32; 3]]) -> 
 fn face([a, b, c]: [[f64; 3]; 3]) -> Option<([f64; 3], [f64; 3])> {
     let (ab, bc, ac) = (sub(b, a), sub(c, b), sub(c, a));
     let normal = cross(ab, bc);
-    if !(dot(normal, normal).sqrt() > TINY) {
+    let area = dot(normal, normal).sqrt();
+    if area.is_nan() || area <= TINY {
         return None;
     }
     let (u, v, w) = (unit(ab), unit(ac), unit(bc));

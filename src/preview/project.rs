@@ -57,12 +57,7 @@ pub(crate) fn vertices(positions: &[[f32; 3]], view: &View, edge: usize, threads
 fn project(p: [f32; 3], c: &[[f32; 4]; 4], half: f32) -> Vertex {
     let [x, y, z, w] = std::array::from_fn(|i| ((c[0][i] * p[0] + c[1][i] * p[1]) + c[2][i] * p[2]) + c[3][i]);
     let rcp_w = 1.0 / w;
-    Vertex {
-        x: fused(x * rcp_w, half, half),
-        y: fused(y * rcp_w, half, half),
-        z: fused(z * rcp_w, 0.5, 0.5),
-        rcp_w,
-    }
+    Vertex { x: fused(x * rcp_w, half, half), y: fused(y * rcp_w, half, half), z: fused(z * rcp_w, 0.5, 0.5), rcp_w }
 }
 
 /// For each tile, row by row from the bottom, its triangles in drawing order.

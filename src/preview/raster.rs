@@ -235,4 +235,3 @@ fn over([r, g, b, a]: [u8; 4], below: [u8; 3]) -> [u8; 3] {
     let mix = |new: u8, old: u8| (product(new, a) + product(old, 255 - a)).min(255) as u8;
     [mix(r, below[0]), mix(g, below[1]), mix(b, below[2])]
 }
-

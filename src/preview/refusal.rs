@@ -142,11 +142,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal at a place of the file.
-    pub fn new(
-        code: RefusalCode,
-        place: impl Into<String>,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn new(code: RefusalCode, place: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, place: place.into(), message: message.into() }
     }
 

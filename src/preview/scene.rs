@@ -67,9 +67,7 @@ enum Kind<'a> {
 
 fn read_primitive<'a>(entry: &'a Value, place: &str) -> Checked<Kind<'a>> {
     let entry = Object::of(entry, place)?;
-    let attributes = entry
-        .object("attributes", place)?
-        .ok_or_else(|| Refusal::shape(place, "no attributes"))?;
+    let attributes = entry.object("attributes", place)?.ok_or_else(|| Refusal::shape(place, "no attributes"))?;
     let topology = match entry.get("mode").map(Value::as_f64) {
         None => Topology::Triangles,
         Some(Some(4.0)) => Topology::Triangles,
@@ -134,9 +132,7 @@ fn check_transform(node: Object<'_>, place: &str) -> Checked<()> {
     for (key, len) in [("matrix", 16), ("translation", 3), ("rotation", 4), ("scale", 3)] {
         let sound = match node.get(key) {
             None => true,
-            Some(Value::Array(items)) => {
-                items.len() == len && items.iter().all(Value::is_number)
-            }
+            Some(Value::Array(items)) => items.len() == len && items.iter().all(Value::is_number),
             Some(_) => false,
         };
         if !sound {

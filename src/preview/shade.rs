@@ -61,7 +61,7 @@ pub(crate) struct Planes {
 impl<'a> Shader<'a> {
     /// `normals` are the mesh's at unit length (see [`unit_normals`]).
     pub(crate) fn new(model: &'a Model, normals: &'a [Vec3], view: &View, tone: &'a Tone) -> Self {
-                Self {
+        Self {
             mesh: &model.mesh,
             normals,
             material: &model.material,
@@ -141,8 +141,7 @@ impl<'a> Shader<'a> {
     }
 
     fn roughness(&self, uv: [Lane; 2]) -> (Lane, Lane) {
-        let (mut roughness, mut metallic) =
-            ([self.material.roughness; LANES], [self.material.metallic; LANES]);
+        let (mut roughness, mut metallic) = ([self.material.roughness; LANES], [self.material.metallic; LANES]);
         if let Some(map) = &self.textures.metallic_roughness {
             for l in 0..LANES {
                 let [g, b, ..] = sample(map, uv, l);
@@ -156,14 +155,20 @@ impl<'a> Shader<'a> {
     /// The light that the surface sends out itself. Its factor counts twice, as in the reference.
     fn add_glow(&self, color: &mut Lanes3, uv: [Lane; 2]) {
         let factor = self.material.emissive;
-        if factor == [0.0; 3] {
+        if factor.iter().all(|f| *f <= 0.0) {
             return;
         }
         let map = self.textures.emissive.as_ref();
-        for l in 0..LANES {
-            let texel = map.map(|map| sample(map, uv, l).map(|v| self.tone.linear(v)));
-            for i in 0..3 {
-                color[i][l] += factor[i] * texel.map_or(1.0, |t| t[i]) * factor[i];
+        let texels: [Vec3; LANES] = std::array::from_fn(|l| match map {
+            Some(map) => {
+                let [r, g, b, _] = sample(map, uv, l).map(|v| self.tone.linear(v));
+                [r, g, b]
+            }
+            None => [1.0; 3],
+        });
+        for (i, (axis, factor)) in color.iter_mut().zip(factor).enumerate() {
+            for (value, texel) in axis.iter_mut().zip(&texels) {
+                *value += factor * texel[i] * factor;
             }
         }
     }
@@ -214,8 +219,7 @@ struct Site<'a> {
 impl<'a> Site<'a> {
     fn of(all: &'a [Planes], fragments: &[Fragment]) -> Option<Self> {
         let first = fragments.first()?;
-        let lanes: [Fragment; LANES] =
-            std::array::from_fn(|l| fragments.get(l).copied().unwrap_or(*first));
+        let lanes: [Fragment; LANES] = std::array::from_fn(|l| fragments.get(l).copied().unwrap_or(*first));
         let fallback = all.first()?;
         Some(Self {
             planes: lanes.map(|f| all.get(f.planes as usize).unwrap_or(fallback)),

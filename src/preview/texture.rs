@@ -39,12 +39,7 @@ struct Axis {
 
 impl Texture {
     /// Picks `channels` out of a picture, the way the reference does for each of its layouts.
-    pub(crate) fn build(
-        picture: &Picture,
-        channels: Channels,
-        place: &str,
-        budget: &mut Budget,
-    ) -> Checked<Self> {
+    pub(crate) fn build(picture: &Picture, channels: Channels, place: &str, budget: &mut Budget) -> Checked<Self> {
         let fail = |code, message: &'static str| Err(Refusal::new(code, place, message));
         let (width, height) = (picture.width, picture.height);
         if width > MAX_TEXTURE_EDGE || height > MAX_TEXTURE_EDGE {

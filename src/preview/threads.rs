@@ -50,7 +50,7 @@ impl Threads {
         };
         thread::scope(|scope| {
             for _ in 1..workers {
-                scope.spawn(&work);
+                scope.spawn(work);
             }
             work();
         });

@@ -48,7 +48,8 @@ impl Tone {
     /// Linear light as an output byte, rounded to nearest; NaN gives 0.
     #[inline(always)]
     pub(crate) fn encode(&self, light: f32) -> u8 {
-        let light = light.max(0.0).min(1.0);
+        let light = if light > 0.0 { light } else { 0.0 };
+        let light = if light < 1.0 { light } else { 1.0 };
         let bucket = (light.to_bits() >> SHIFT) as usize;
         let mut level = self.buckets.get(bucket).copied().unwrap_or(0);
         while light >= self.thresholds[usize::from(level) + 1] {

@@ -55,11 +55,7 @@ pub(crate) struct Plan<'a> {
 
 /// Opens the picture in `bytes`, known by its first bytes. `Ok(None)` means that the texture is
 /// dropped: no known format, a broken header, or more pixels than the limit.
-pub(crate) fn plan<'a>(
-    bytes: &'a [u8],
-    place: &str,
-    budget: &mut Budget,
-) -> Checked<Option<Plan<'a>>> {
+pub(crate) fn plan<'a>(bytes: &'a [u8], place: &str, budget: &mut Budget) -> Checked<Option<Plan<'a>>> {
     type Open = fn(&[u8]) -> Option<Header>;
     type Read = fn(&[u8]) -> Result<Picture, BodyFault>;
     let (open, read): (Open, Read) = match bytes {
@@ -98,8 +94,7 @@ mod tests {
     #[test]
     fn strangers_and_broken_headers_are_dropped() {
         let mut budget = Budget::default();
-        let heads: [&[u8]; 5] =
-            [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"];
+        let heads: [&[u8]; 5] = [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"];
         for bytes in heads {
             assert!(plan(bytes, "x", &mut budget).unwrap().is_none(), "{bytes:?}");
         }

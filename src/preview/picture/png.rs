@@ -132,9 +132,8 @@ fn unpack(raw: &[u8], width: u32, line: usize, bits: BitDepth, step: u8) -> Vec<
     let (width, mask) = (width as usize, (1_u8 << bits) - 1);
     let mut out = Vec::with_capacity(width * (raw.len() / line.max(1)));
     for row in raw.chunks_exact(line.max(1)) {
-        let samples = row.iter().flat_map(|byte| {
-            (0..8 / bits).map(move |i| (byte >> (8 - bits - i * bits) & mask) * step)
-        });
+        let samples =
+            row.iter().flat_map(|byte| (0..8 / bits).map(move |i| (byte >> (8 - bits - i * bits) & mask) * step));
         out.extend(samples.take(width));
     }
     out
