@@ -89,8 +89,11 @@ fn push(list: &mut Value, item: Value) -> usize {
     list.len() - 1
 }
 
-/// Points of a bumpy ball: position, texture coordinates, and the triangles between them.
-pub fn ball(rings: u32) -> (Vec<[f32; 3]>, Vec<[f32; 2]>, Vec<[u32; 3]>) {
+/// Positions, texture coordinates, and the triangles between them.
+pub type Surface = (Vec<[f32; 3]>, Vec<[f32; 2]>, Vec<[u32; 3]>);
+
+/// A bumpy ball.
+pub fn ball(rings: u32) -> Surface {
     let across = 2 * rings;
     let (mut positions, mut uvs, mut triangles) = (Vec::new(), Vec::new(), Vec::new());
     for r in 0..=rings {
@@ -116,7 +119,7 @@ pub fn waves(edge: u32, color: png::ColorType) -> Vec<u8> {
     let channels = color.samples() as u32;
     let value = |i: u32| {
         let (x, y, c) = (i / channels % edge, i / channels / edge, i % channels);
-        (x * (5 + c) ^ y * (9 - c)) as u8
+        ((x * (5 + c)) ^ (y * (9 - c))) as u8
     };
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, edge, edge);

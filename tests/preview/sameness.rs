@@ -16,9 +16,11 @@ fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
+type Make = fn() -> Vec<u8>;
+
 /// What each model's PNG hashes to at a small size: in debug and release builds, on x86-64 and arm64.
 /// A change here is a change of every preview that was ever published, and must be meant.
-const SMALL: [(&str, fn() -> Vec<u8>, &str); 3] = [
+const SMALL: [(&str, Make, &str); 3] = [
     ("full", models::full, "f522ada29e163cadd75409035d54283f677be4596958006800e0d2dd905fda85"),
     ("glassy", models::glassy, "7876a855bab0ad77249512590fd96747672ace6aa51686428b3f1218c0c071e3"),
     ("coloured", models::coloured, "ea403e491a4f28851785fdca508bf218bd1635a2019dc133c0e5d982c6eb86b6"),
