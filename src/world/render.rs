@@ -1,0 +1,158 @@
+//! Previews: from the bytes of a model to the bytes of a picture.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::http::{Client, Failure, Limits, Request, Response, Retry, shown_url};
+use crate::error::{Error, Result};
+use crate::preview::{self, Options};
+
+/// What came of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rendering {
+    /// The preview, as PNG.
+    Png(Vec<u8>),
+    /// The model cannot be drawn, and never will: no retry helps.
+    Refused {
+        /// A stable reason, where the renderer gives one.
+        code: Option<String>,
+        /// Where in the file, where the renderer says.
+        place: Option<String>,
+        /// What is wrong, in a sentence.
+        message: String,
+    },
+}
+
+/// Something that draws previews.
+pub trait Renderer: Send + Sync {
+    /// The driver's name, as settings and reports spell it.
+    fn name(&self) -> &'static str;
+
+    /// Draws the preview of a GLB model.
+    ///
+    /// # Errors
+    /// The renderer could not be asked, or failed for a reason that is not the model's.
+    fn render(&self, glb: &[u8]) -> Result<Rendering>;
+}
+
+/// The embedded renderer: on this machine's processor, the same bytes everywhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Builtin {
+    options: Options,
+}
+
+impl Builtin {
+    /// Views of `size` pixels a side, drawn by up to `threads` threads a model.
+    #[must_use]
+    pub fn new(size: u32, threads: NonZeroUsize) -> Self {
+        Builtin { options: Options { size, threads } }
+    }
+}
+
+impl Renderer for Builtin {
+    fn name(&self) -> &'static str {
+        "builtin"
+    }
+
+    fn render(&self, glb: &[u8]) -> Result<Rendering> {
+        Ok(match preview::render(glb, &self.options) {
+            Ok(preview) => Rendering::Png(preview.png()),
+            Err(refusal) => Rendering::Refused {
+                code: Some(refusal.code.as_str().to_owned()),
+                place: Some(refusal.place),
+                message: refusal.message.into_owned(),
+            },
+        })
+    }
+}
+
+/// The deployed render service: `POST <url>/render_glb`, a form with one file, answered by a PNG.
+#[derive(Debug, Clone)]
+pub struct Service {
+    client: Client,
+    url: String,
+}
+
+/// Separates the parts of the form. Models are binary: the chance that one holds these bytes is nil,
+/// and a model made to hold them only spoils its own upload.
+const BOUNDARY: &str = "gen404-7d1f0c2a9b3e4856a1c0d2e3f4b5a697";
+
+/// What a PNG begins with.
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+impl Service {
+    /// The service at this base URL; it gets three attempts a model, two minutes each.
+    ///
+    /// # Errors
+    /// The URL is not http(s).
+    pub fn new(url: &str) -> Result<Self> {
+        let limits = Limits { idle: Duration::from_secs(120), whole: Duration::from_secs(180), ..Limits::default() };
+        let (first_pause, longest_pause) = (Duration::from_secs(1), Duration::from_secs(10));
+        Service::with_client(url, Client::new(limits, Retry { attempts: 3, first_pause, longest_pause }))
+    }
+
+    /// As [`Service::new`], over a client with other limits.
+    ///
+    /// # Errors
+    /// The URL is not http(s).
+    pub fn with_client(url: &str, client: Client) -> Result<Self> {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(Error::usage(format!("{}: the render service's URL must be http(s)", shown_url(url))));
+        }
+        Ok(Service { client, url: format!("{}/render_glb", url.trim_end_matches('/')) })
+    }
+}
+
+impl Renderer for Service {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn render(&self, glb: &[u8]) -> Result<Rendering> {
+        let form = format!("multipart/form-data; boundary={BOUNDARY}");
+        // Drawing the same model twice does no harm.
+        let request = Request::new(super::http::Method::POST, self.url.as_str());
+        let request = request.header("content-type", &form).body(form_of(glb)).repeatable();
+        self.client.send_checked(&request, rendering)
+    }
+}
+
+/// The form: one part `file`, named as the service wants it.
+fn form_of(glb: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"content.glb\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n"
+    );
+    [head.as_bytes(), glb, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat()
+}
+
+/// 400 and 413 are verdicts on the model; anything else but a picture is a fault of the service.
+fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
+    match response.status {
+        200 if response.body.starts_with(PNG_SIGNATURE) => Ok(Rendering::Png(response.body)),
+        200 => Err(Failure::transient("status 200, but the body is no PNG")),
+        400 | 413 => {
+            let message = detail(&response.body).unwrap_or_else(|| format!("status {}", response.status));
+            Ok(Rendering::Refused { code: None, place: None, message })
+        }
+        status => Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
+    }
+}
+
+/// The text of `{"detail": TEXT}`.
+fn detail(body: &[u8]) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(super::http::shown_text(answer.get("detail")?.as_str()?, 200))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_an_answer_and_no_error() {
+        let renderer = Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN);
+        let Rendering::Refused { code, .. } = renderer.render(b"").unwrap() else { panic!("drawn") };
+        assert_eq!((renderer.name(), code.as_deref()), ("builtin", Some("container.header")));
+    }
+}
