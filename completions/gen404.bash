@@ -629,7 +629,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__render)
-            opts="-o -q -v -h -V --out --size --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-o -q -v -h -V --out --size --service --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -644,6 +644,10 @@ _gen404() {
                     return 0
                     ;;
                 --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --service)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

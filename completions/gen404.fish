@@ -212,6 +212,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s h -l help -d 'P
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -s o -l out -d 'Write the preview to this file, or into this folder [default: beside each model, as .png]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l size -d 'Edge of each of the four views, in pixels' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand render" -l service -d 'Have a render service draw them instead of this machine' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l json -d 'Print the result as JSON'

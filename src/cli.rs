@@ -311,8 +311,11 @@ pub struct RenderArgs {
     #[arg(short, long, value_name = "OUT")]
     pub out: Option<PathBuf>,
     /// Edge of each of the four views, in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = crate::world::render::DEFAULT_SIZE, value_parser = clap::value_parser!(u32).range(16..=2048))]
+    #[arg(long, value_name = "PIXELS", default_value_t = crate::preview::DEFAULT_SIZE, value_parser = clap::value_parser!(u32).range(16..=2048))]
     pub size: u32,
+    /// Have a render service draw them instead of this machine
+    #[arg(long, value_name = "URL", env = "RENDER_URL", conflicts_with = "size")]
+    pub service: Option<String>,
 }
 
 /// Flags of `completions`.

@@ -11,7 +11,7 @@ const FLOORS: [(&str, &[&str]); 9] = [
     ("rules", &["rules", "state", "error"]),
     ("world", &["world", "preview", "rules", "state", "error"]),
     ("settings.rs", &["world", "rules", "state", "error"]),
-    ("cli.rs", &["state", "rules", "world", "ui"]),
+    ("cli.rs", &["state", "rules", "preview", "world", "ui"]),
     ("commands", &["commands", "cli", "settings", "world", "preview", "rules", "state", "ui", "error"]),
 ];
 

@@ -20,4 +20,5 @@ mod listed;
 mod opening;
 mod python_random;
 mod real_rounds;
+mod render_service;
 mod support;
