@@ -99,6 +99,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Draw the previews of GLB models: four views in one picture
     Render(RenderArgs),
+    /// Write the competition as pages that people can look at
+    Report(ReportArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
     /// Write the man pages, one a command
@@ -316,6 +318,23 @@ pub struct RenderArgs {
     /// Have a render service draw them instead of this machine
     #[arg(long, value_name = "URL", env = "RENDER_URL", conflicts_with = "size")]
     pub service: Option<String>,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The folder to write to
+    ///
+    /// index.html, a page a round, a page a match; with --json also report.json, the numbers that the
+    /// pages show. Pages need no server and ask for nothing but the pictures at their own addresses.
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    pub out: PathBuf,
+    /// Only the pages of this round, and the index
+    #[arg(long, value_name = "ROUND")]
+    pub only: Option<RoundNumber>,
+    /// Show the index in the browser
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// Flags of `completions`.

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod checks;
 pub mod duel;
 pub mod hex;
+pub mod lacking;
 pub mod opening;
 pub mod payload;
 pub mod prompts;

@@ -21,4 +21,6 @@ mod opening;
 mod python_random;
 mod real_rounds;
 mod render_service;
+mod report;
+mod report_browser;
 mod support;
