@@ -47,9 +47,9 @@ pub(super) struct Round {
 /// The limits of audits, as text.
 #[derive(Debug, Clone, Serialize)]
 struct Limits {
-    distance: f64,
-    seconds: f64,
-    median: f64,
+    distance: String,
+    seconds: String,
+    median: String,
     mismatches: usize,
     critical: usize,
 }
@@ -83,9 +83,9 @@ pub(super) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, li
         timeline: timeline(site, number, files),
         audits: audits(site, files),
         limits: Limits {
-            distance: limits.distance,
-            seconds: limits.generation_seconds,
-            median: limits.median_seconds,
+            distance: limits.distance.to_string(),
+            seconds: limits.generation_seconds.to_string(),
+            median: limits.median_seconds.to_string(),
             mismatches: limits.mismatches,
             critical: limits.critical_mismatches,
         },
