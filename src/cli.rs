@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::rules::payload::Compat;
 use crate::rules::seed::SeedSource;
+use crate::rules::shard::Shard;
 use crate::state::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::state::stage::Stage;
 use crate::ui::Verbosity;
@@ -87,6 +88,10 @@ pub enum Command {
     Open(OpenArgs),
     /// Fix the round's submissions, draw its seed, choose its prompts
     RevealSeed(RevealSeedArgs),
+    /// Play the matches that the tournament needs, call for audits, crown the winner
+    Duel(DuelArgs),
+    /// Ask the judge about one duel, and show both answers
+    Judge(JudgeOneArgs),
     /// Close a round: record the leader, open the next round or end the competition
     Finalize(MomentArgs),
     /// Hold the competition by hand
@@ -260,6 +265,60 @@ pub struct RevealSeedArgs {
     /// A drand HTTP endpoint, asked for a round that the chain does not have
     #[arg(long, value_name = "URL")]
     pub drand_url: Option<String>,
+}
+
+/// Which judge to ask, and how.
+#[derive(Debug, Clone, Default, Args)]
+pub struct JudgeArgs {
+    /// The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub judge_url: Option<String>,
+    /// The judge's model
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Ask with the words in this file: TOML with system, prompt, first, second and task
+    #[arg(long, value_name = "FILE")]
+    pub question: Option<PathBuf>,
+    /// Send the images themselves to the judge, instead of their URLs
+    #[arg(long)]
+    pub inline_images: bool,
+}
+
+/// Flags of `duel`.
+#[derive(Debug, Args)]
+pub struct DuelArgs {
+    /// Which judge to ask
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+    /// Judge calls in flight [default: 16]
+    #[arg(long, value_name = "N")]
+    pub judge_concurrency: Option<usize>,
+    /// Play only the matches of this part of the miners, by challenger: 0/4 to 3/4
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// While audits are awaited, wait for them instead of ending
+    #[arg(long)]
+    pub wait: bool,
+    /// Seconds between two looks at the audits
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "wait")]
+    pub poll: u64,
+}
+
+/// Flags of `judge`.
+#[derive(Debug, Args)]
+pub struct JudgeOneArgs {
+    /// The prompt's image: a URL or a file
+    pub prompt: String,
+    /// The defender's preview: a URL or a file
+    pub left: String,
+    /// The challenger's preview: a URL or a file
+    pub right: String,
+    /// The seed that goes with the question
+    #[arg(long, value_name = "N", default_value_t = Seed(0))]
+    pub seed: Seed,
+    /// Which judge to ask
+    #[command(flatten)]
+    pub judge: JudgeArgs,
 }
 
 /// Flags of `status`.

@@ -10,6 +10,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::rules::Thresholds;
 use crate::rules::seed::SeedSource;
 use crate::world::chain::settings::ChainSettings;
+use crate::world::judge::settings::JudgeSettings;
 
 /// Everything that `gen404.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -23,6 +24,8 @@ pub struct Config {
     pub seed: SeedConfig,
     /// What miners may name.
     pub miners: MinersConfig,
+    /// Who judges.
+    pub judge: JudgeSettings,
 }
 
 /// `[miners]`
@@ -65,6 +68,7 @@ impl Config {
         let mut config = Config::parse(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.chain.file = config.chain.file.map(|file| folder.join(file));
+        config.judge.question = config.judge.question.map(|file| folder.join(file));
         Ok(config)
     }
 

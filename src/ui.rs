@@ -135,7 +135,8 @@ impl Ui {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
-        let lines = (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace::new(what));
+        let lines =
+            (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace { last: std::time::Instant::now() });
         Bar { bar, lines: std::sync::Mutex::new(lines) }
     }
 }
@@ -150,14 +151,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct LinePace {
-    what: String,
     last: std::time::Instant,
-}
-
-impl LinePace {
-    fn new(what: &str) -> Self {
-        LinePace { what: what.to_owned(), last: std::time::Instant::now() }
-    }
 }
 
 /// A running progress display; dropped, it disappears.
@@ -179,8 +173,23 @@ impl Bar {
         pace.last = std::time::Instant::now();
         let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
         let rate = self.bar.per_sec();
-        let _ =
-            writeln!(std::io::stderr(), "{}: {done}/{all}, {rate:.1}/s, eta {}s", pace.what, self.bar.eta().as_secs());
+        let eta = self.bar.eta().as_secs();
+        let _ = writeln!(std::io::stderr(), "{}: {done}/{all}, {rate:.1}/s, eta {eta}s", self.bar.message());
+    }
+
+    /// Says that there are `steps` more to do.
+    pub fn extend(&self, steps: u64) {
+        self.bar.inc_length(steps);
+    }
+
+    /// Says that there are `steps` fewer to do.
+    pub fn shorten(&self, steps: u64) {
+        self.bar.dec_length(steps);
+    }
+
+    /// Prints without tearing the bar.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
     }
 
     /// Says beside the bar what is going on (failures so far, the file in hand).

@@ -1,8 +1,8 @@
-//! What several commands share: most of it serves the two of the stage open.
+//! What several commands share: most of it serves the two of the stage open, and those that ask the judge.
 
 use super::context::{Context, Standing};
-use crate::cli::IntakeArgs;
-use crate::error::{Error, Result};
+use crate::cli::{IntakeArgs, JudgeArgs};
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::rules::stages::Due;
 use crate::rules::submissions::{Intake, Terms, intake};
 use crate::state::file::{FileKind, RoundFile};
@@ -12,6 +12,8 @@ use crate::state::snapshot::Slot;
 use crate::state::stage::CompetitionState;
 use crate::state::submissions::Submissions;
 use crate::world::chain::Chain;
+use crate::world::http::Secret;
+use crate::world::judge::settings::JudgeSettings;
 
 /// The current round's schedule.
 pub(super) fn schedule(context: &Context<'_>, standing: &Standing) -> Result<Schedule> {
@@ -81,4 +83,27 @@ pub(super) fn not_due(command: &str, state: &CompetitionState, due: &[Due]) -> E
         .collect();
     let (stage, round) = (state.stage, state.current_round);
     Error::not_due(format!("{command} is not due: round {round} is in {stage}; {}", instead.join("; ")))
+}
+
+/// The judge that flags, environment or settings name, in this order.
+pub(super) fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettings {
+    let mut settings = settings.clone();
+    let from_env = std::env::var("OPENAI_BASE_URL").ok().filter(|value| !value.trim().is_empty());
+    settings.base_url = args.judge_url.clone().or(from_env).or(settings.base_url);
+    settings.model = args.model.clone().unwrap_or(settings.model);
+    settings.question = args.question.clone().or(settings.question);
+    settings.inline_images |= args.inline_images;
+    settings
+}
+
+/// The judge's key: from `OPENAI_API_KEY`, or the file that `OPENAI_API_KEY_FILE` names.
+pub(super) fn judge_key() -> Result<Option<Secret>> {
+    if let Some(key) = std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.trim().is_empty()) {
+        return Ok(Some(Secret::new(&key)));
+    }
+    let Some(file) = std::env::var_os("OPENAI_API_KEY_FILE").filter(|file| !file.is_empty()) else { return Ok(None) };
+    let file = std::path::PathBuf::from(file);
+    let text = std::fs::read_to_string(&file);
+    let text = text.context(Kind::Usage, || format!("OPENAI_API_KEY_FILE={}: cannot read", file.display()))?;
+    Ok(Some(Secret::new(&text)))
 }

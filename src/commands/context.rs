@@ -67,7 +67,7 @@ impl<'a> Context<'a> {
     }
 
     /// The operator's own folder of this competition, never tracked.
-    fn own_folder(&self) -> PathBuf {
+    pub(super) fn own_folder(&self) -> PathBuf {
         match &self.git {
             Some(git) => git.own_folder(),
             None => self.store.root().join(".gen404"),
@@ -153,14 +153,25 @@ impl<'a> Context<'a> {
         if self.global.dry_run {
             return self.say(plan, "would write", &paths, None);
         }
-        let pending = Pending::of(plan);
+        let (changed, commit) = self.carry_out(plan, &[])?;
+        self.say(plan, "wrote", &changed, commit.as_deref())
+    }
+
+    /// As [`Context::apply`] for a step of a longer command, which says itself what happened: gives
+    /// the paths written. The commit takes along the files `also`, which earlier steps have written.
+    pub(super) fn carry_out(&self, plan: &Plan, also: &[FileKind]) -> Result<(Vec<String>, Option<String>)> {
+        let pending = Pending::of(plan, also, &self.store)?;
         if self.global.commit {
             pending.save(&self.own_folder())?;
         }
+        let changed = self.write(plan)?;
+        Ok((changed, self.commit(&pending)?))
+    }
+
+    /// Writes a plan's files and leaves the commit to a later step: gives the paths written.
+    pub(super) fn write(&self, plan: &Plan) -> Result<Vec<String>> {
         let changed = self.store.apply(&plan.writes, &mut |_, _| Ok(()))?;
-        let changed: Vec<String> = changed.iter().map(FileKind::path).collect();
-        let commit = self.commit(&pending)?;
-        self.say(plan, "wrote", &changed, commit.as_deref())
+        Ok(changed.iter().map(FileKind::path).collect())
     }
 
     fn commit(&self, pending: &Pending) -> Result<Option<String>> {
@@ -217,10 +228,15 @@ struct Pending {
 }
 
 impl Pending {
-    fn of(plan: &Plan) -> Self {
+    fn of(plan: &Plan, also: &[FileKind], store: &Store) -> Result<Self> {
         let sum = |bytes: &[u8]| hex::encode(&Sha256::digest(bytes));
-        let files = plan.writes.iter().map(|write| (write.file.path(), sum(&write.bytes))).collect();
-        Pending { message: plan.message.clone(), files }
+        let mut files: Vec<_> = plan.writes.iter().map(|write| (write.file.path(), sum(&write.bytes))).collect();
+        for file in also.iter().filter(|file| !plan.writes.iter().any(|write| write.file == **file)) {
+            if let Some(bytes) = store.read_file(file)? {
+                files.push((file.path(), sum(&bytes)));
+            }
+        }
+        Ok(Pending { message: plan.message.clone(), files })
     }
 
     fn path(own: &Path) -> PathBuf {

@@ -5,9 +5,11 @@ mod commits;
 mod common;
 mod completions;
 mod context;
+mod duel;
 mod facts;
 mod finalize;
 mod init;
+mod judge;
 mod leader;
 mod man;
 mod open;
@@ -53,6 +55,8 @@ fn run(global: &Global, ui: &Ui, command: Command) -> Result<ExitCode> {
         Command::Status(args) => status::run(global, ui, &args)?,
         Command::Open(args) => open::run(global, ui, &args)?,
         Command::RevealSeed(args) => reveal_seed::run(global, ui, &args)?,
+        Command::Duel(args) => return duel::run(global, ui, &args),
+        Command::Judge(args) => judge::run(global, ui, &args)?,
         Command::Finalize(args) => finalize::run(global, ui, &args)?,
         Command::Pause => pause::pause(global, ui)?,
         Command::Resume(args) => pause::resume(global, ui, &args)?,

@@ -3,13 +3,45 @@
 use std::collections::BTreeSet;
 
 use super::Thresholds;
-use crate::state::ids::PromptStem;
+use crate::state::ids::{Player, PromptStem};
 use crate::state::outputs::{Output, Outputs};
 use crate::state::prompts::Prompt;
 use crate::state::report::{Duel, DuelWinner};
+use crate::state::snapshot::{RoundFiles, Slot};
 
 /// Penalties apart by at most this are a draw.
 pub const DRAW_WITHIN: f64 = 1.0;
+
+/// What a judge says of two models shown one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Penalties {
+    /// The first model's penalty, 0 (as the prompt) to 10 (something else).
+    pub first: u8,
+    /// The second model's.
+    pub second: u8,
+    /// What is wrong with them, in words.
+    pub issues: String,
+}
+
+/// The outcome by two answers, the second with the sides swapped: a side's penalty is the mean of
+/// its two, the words are those of the first answer.
+#[must_use]
+pub fn by_answers(left_first: &Penalties, right_first: &Penalties) -> (DuelWinner, String) {
+    let mean = |a: u8, b: u8| f64::from(u16::from(a) + u16::from(b)) / 2.0;
+    let left = mean(left_first.first, right_first.second);
+    let right = mean(left_first.second, right_first.first);
+    (by_penalties(left, right), left_first.issues.clone())
+}
+
+/// A player's outputs as matches see them: the leader's are those of its baseline.
+#[must_use]
+pub fn outputs_of<'a>(files: &'a RoundFiles, player: &Player) -> &'a Slot<Outputs> {
+    match (files.players.get(player), player) {
+        (None, _) => &Slot::Missing,
+        (Some(own), Player::Leader) => &own.generated,
+        (Some(own), Player::Miner(_)) => &own.submitted,
+    }
+}
 
 /// The winner by the two sides' mean penalties (0 to 10, lower is better).
 #[must_use]
@@ -109,6 +141,15 @@ mod tests {
         assert_eq!(by_penalties(3.0, 4.0), DuelWinner::Draw);
         assert_eq!(by_penalties(3.0, 4.5), DuelWinner::Left);
         assert_eq!(by_penalties(9.5, 0.0), DuelWinner::Right);
+    }
+
+    #[test]
+    fn each_side_has_the_mean_of_its_two_penalties() {
+        let answer = |first, second, issues: &str| Penalties { first, second, issues: issues.to_owned() };
+        let (winner, issues) = by_answers(&answer(2, 6, "a"), &answer(5, 4, "b"));
+        assert_eq!((winner, issues.as_str()), (DuelWinner::Left, "a"), "3 against 5.5");
+        let (winner, _) = by_answers(&answer(2, 3, ""), &answer(2, 1, ""));
+        assert_eq!(winner, DuelWinner::Draw, "1.5 against 2.5");
     }
 
     #[test]

@@ -5,15 +5,19 @@
 //! what they decide; [`checks`] are the claims that `verify` tests.
 
 pub mod audit;
+pub mod bout;
 pub mod checks;
+pub mod conclusion;
 pub mod duel;
 pub mod hex;
 pub mod lacking;
 pub mod opening;
 pub mod payload;
+pub mod programme;
 pub mod prompts;
 pub mod python_random;
 pub mod seed;
+pub mod shard;
 pub mod stages;
 pub mod submissions;
 pub mod succession;

@@ -12,6 +12,9 @@ use crate::state::snapshot::RoundFiles;
 use crate::state::source_audit::{SourceAudit, SourceVerdict};
 use crate::state::submissions::Submissions;
 
+/// A match: left defends, right challenges.
+pub type Pair = (Player, Player);
+
 /// Who may win and who may not, by the audits so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -106,7 +109,7 @@ pub enum Outcome {
     /// Decided.
     Winner(Player),
     /// These matches (left, right) are needed before anything else can be said.
-    Matches(Vec<(Player, Player)>),
+    Matches(Vec<Pair>),
     /// The timeline is finished, but these holders' audits are not answered.
     Audits(Vec<Hotkey>),
 }
@@ -185,7 +188,7 @@ fn first_qualified(field: &Field) -> Option<Candidate> {
 /// The matches among the qualified that are not known yet, in order: each against all later ones.
 /// They are played while audits are awaited, so that a restart waits for nothing.
 #[must_use]
-pub fn exploratory(field: &Field, qualified: &[Hotkey]) -> Vec<(Player, Player)> {
+pub fn exploratory(field: &Field, qualified: &[Hotkey]) -> Vec<Pair> {
     let mut missing = Vec::new();
     for (at, left) in qualified.iter().enumerate() {
         for right in qualified.iter().skip(at + 1) {

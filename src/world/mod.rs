@@ -4,4 +4,5 @@ pub mod chain;
 pub mod drand;
 pub mod git;
 pub mod http;
+pub mod judge;
 pub mod render;

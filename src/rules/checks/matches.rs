@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Claim, Facts, Sink};
-use crate::rules::duel::{INTERNAL_ERROR, claims_no_judge, margin, over_time, score, walkover, without_judge};
+use crate::rules::duel::{
+    INTERNAL_ERROR, claims_no_judge, margin, outputs_of, over_time, score, walkover, without_judge,
+};
 use crate::rules::tournament::order;
 use crate::state::file::{FileKind, PlayerFile};
 use crate::state::ids::{Player, PromptStem, RoundNumber};
@@ -24,13 +26,8 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
     check_matrix(facts, round, files, sink);
 }
 
-/// A player's outputs as matches see them: the leader's are those of its baseline.
 fn outputs<'a>(files: &'a RoundFiles, player: &Player) -> Option<&'a Outputs> {
-    let own = files.players.get(player)?;
-    match player {
-        Player::Leader => own.generated.get(),
-        Player::Miner(_) => own.submitted.get(),
-    }
+    outputs_of(files, player).get()
 }
 
 fn check_score(claim: &mut Claim, report: &MatchReport) {

@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 
 const USER_AGENT: &str = concat!("gen404/", env!("CARGO_PKG_VERSION"));
 
+/// Connections to a service that are kept for further requests: as many as may be in flight.
+const SERVICE_IDLE: usize = 64;
+
 /// A miner's server may redirect so often.
 const MINER_REDIRECTS: u32 = 3;
 
@@ -77,7 +80,11 @@ impl Client {
     /// A client for services that the operator chose. Proxies of the environment are used.
     #[must_use]
     pub fn new(limits: Limits, retry: Retry) -> Self {
-        let config = config(&limits).redirect_auth_headers(ureq::config::RedirectAuthHeaders::Never).build();
+        let config = config(&limits)
+            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::Never)
+            .max_idle_connections(SERVICE_IDLE)
+            .max_idle_connections_per_host(SERVICE_IDLE)
+            .build();
         Client { agent: config.into(), limits, retry, miners: false }
     }
 
@@ -110,11 +117,21 @@ impl Client {
         request: &Request<'_>,
         check: impl Fn(Response) -> std::result::Result<T, Failure>,
     ) -> Result<T> {
-        self.attempts(request, || {
-            let mut body = Vec::new();
-            let (status, headers) = self.exchange(request, &mut body)?;
-            check(Response { status, headers, body, what: request.shown() })
-        })
+        self.attempts(request, || self.attempt(request, &check))
+    }
+
+    /// One attempt at a request, for callers that plan their attempts themselves.
+    ///
+    /// # Errors
+    /// No answer that `check` takes; 429 and 5xx never get that far.
+    pub fn attempt<T>(
+        &self,
+        request: &Request<'_>,
+        check: impl Fn(Response) -> std::result::Result<T, Failure>,
+    ) -> std::result::Result<T, Failure> {
+        let mut body = Vec::new();
+        let (status, headers) = self.exchange(request, &mut body)?;
+        check(Response { status, headers, body, what: request.shown() })
     }
 
     /// Sends a request whose answer's body goes into a file, from its beginning on; gives the bytes

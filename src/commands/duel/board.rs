@@ -1,0 +1,148 @@
+//! Who asks what next: the judge calls that are open, in order of urgency, taken by the workers.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::round::Task;
+use crate::error::{Error, Kind, Result};
+use crate::rules::duel::Penalties;
+use crate::rules::tournament::Pair;
+use crate::state::ids::Seed;
+use crate::world::judge::Bench;
+use crate::world::judge::journal::Journal;
+
+/// A call that has come back.
+pub(super) type Returned = (Task, Result<Penalties>);
+
+/// The open calls.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    state: Mutex<State>,
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: HashMap<Pair, VecDeque<Task>>,
+    /// The matches that have open calls, the most urgent first.
+    order: Vec<Pair>,
+    in_flight: usize,
+    closed: bool,
+}
+
+impl Board {
+    /// Adds a match's calls.
+    pub(super) fn add(&self, pair: Pair, calls: Vec<Task>) {
+        let mut state = self.lock();
+        state.order.push(pair.clone());
+        state.calls.insert(pair, calls.into());
+        self.more.notify_all();
+    }
+
+    /// Puts the matches into this order; those that are not named come last.
+    pub(super) fn arrange(&self, order: &[Pair]) {
+        let place = |pair: &Pair| order.iter().position(|other| other == pair).unwrap_or(order.len());
+        self.lock().order.sort_by_key(place);
+    }
+
+    /// Takes the open calls of a match back: how many there were.
+    pub(super) fn withdraw(&self, pair: &Pair) -> usize {
+        let mut state = self.lock();
+        state.order.retain(|other| other != pair);
+        state.calls.remove(pair).map_or(0, |calls| calls.len())
+    }
+
+    /// Takes all open calls back: how many there were.
+    pub(super) fn withdraw_all(&self) -> usize {
+        let mut state = self.lock();
+        state.order.clear();
+        state.calls.drain().map(|(_, calls)| calls.len()).sum()
+    }
+
+    /// How many calls are being made.
+    pub(super) fn in_flight(&self) -> usize {
+        self.lock().in_flight
+    }
+
+    /// Lets the workers go.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.more.notify_all();
+    }
+
+    /// The most urgent call; waits for one. `None` once the board is closed.
+    fn take(&self) -> Option<Task> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(task) = state.next() {
+                state.in_flight += 1;
+                return Some(task);
+            }
+            state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn done(&self) {
+        self.lock().in_flight -= 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn next(&mut self) -> Option<Task> {
+        while let Some(pair) = self.order.first() {
+            if let Some(task) = self.calls.get_mut(pair).and_then(VecDeque::pop_front) {
+                return Some(task);
+            }
+            self.calls.remove(pair);
+            self.order.remove(0);
+        }
+        None
+    }
+}
+
+/// Closes the board when the one who fills it is gone, however it went.
+#[derive(Debug)]
+pub(super) struct Closing<'a>(pub(super) &'a Board);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A worker: makes calls until the board is closed. The answer is in the journal's file when the next
+/// call begins, so a kill loses only what is in flight; [`sync`] makes it last.
+pub(super) fn work(board: &Board, bench: &Bench, seed: Seed, returned: &Sender<Returned>) {
+    while let Some(task) = board.take() {
+        let outcome = bench.answer(seed, &task.images).map(|answer| answer.penalties);
+        board.done();
+        if returned.send((task, outcome)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Passes answers on once they are on disk; those that arrived meanwhile share the next sync.
+pub(super) fn sync(journal: &Journal, returned: &Receiver<Returned>, counted: &Sender<Returned>) {
+    while let Ok(first) = returned.recv() {
+        let batch: Vec<Returned> = std::iter::once(first).chain(returned.try_iter()).collect();
+        let synced = journal.sync();
+        for (task, outcome) in batch {
+            let outcome = match &synced {
+                Ok(()) => outcome,
+                Err(error) => Err(Error::new(Kind::Failed, error.to_string())),
+            };
+            if counted.send((task, outcome)).is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! The tournament at work: opens matches as they become known to be needed, gives the answers to
+//! them, and records what is complete, in the tournament's order whatever came first.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use super::super::context::Context;
+use super::board::{Board, Closing, Returned, sync, work};
+use super::round::{Round, Task};
+use super::standings::{Ending, show};
+use crate::error::{Error, Kind, Result};
+use crate::rules::Plan;
+use crate::rules::bout::{Bout, Played};
+use crate::rules::conclusion::{crown, match_line, matrix_line, record, requests_line};
+use crate::rules::programme::{programme, recordable};
+use crate::rules::shard::Shard;
+use crate::rules::tournament::{Field, Outcome, Pair, replay};
+use crate::state::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
+use crate::state::matrix::Matrix;
+use crate::state::require_audit::AuditRequests;
+use crate::state::snapshot::Source as _;
+use crate::ui::Bar;
+use crate::world::judge::Bench;
+
+/// So many failed calls in a row at least, of so many matches, and none answered in between, mean that
+/// the judge is down: a single match fails as a whole where a miner's images cannot be fetched.
+const DOWN: (usize, usize) = (4, 3);
+
+/// A tournament at work.
+pub(super) struct Play<'a> {
+    context: &'a Context<'a>,
+    bench: &'a Bench,
+    board: Board,
+    shard: Shard,
+    round: Round,
+    /// The tournament with all that is known, also what is not on record yet.
+    known: Field,
+    bouts: HashMap<Pair, Bout>,
+    /// Complete, but not on record yet: its turn has not come.
+    complete: HashMap<Pair, Played>,
+    failed: BTreeMap<Pair, Error>,
+    /// Calls that have not come back yet.
+    open: usize,
+    /// The matches of the calls that failed since the last answer.
+    failures: Vec<Pair>,
+    down: bool,
+    files: Vec<String>,
+    commits: Vec<String>,
+}
+
+impl<'a> Play<'a> {
+    pub(super) fn new(context: &'a Context<'a>, round: Round, bench: &'a Bench, shard: Shard) -> Result<Self> {
+        Ok(Play {
+            context,
+            bench,
+            board: Board::default(),
+            shard,
+            known: round.field()?,
+            round,
+            bouts: HashMap::new(),
+            complete: HashMap::new(),
+            failed: BTreeMap::new(),
+            open: 0,
+            failures: Vec::new(),
+            down: false,
+            files: Vec::new(),
+            commits: Vec::new(),
+        })
+    }
+
+    /// Plays as far as it goes with `concurrency` calls in flight; what it waits for, where it waits.
+    pub(super) fn run(mut self, concurrency: usize) -> Result<Option<String>> {
+        let bar = self.context.ui.bar("judging", 0);
+        let (bench, seed) = (self.bench, self.round.seed);
+        let board = std::mem::take(&mut self.board);
+        let played = thread::scope(|scope| {
+            let _closing = Closing(&board);
+            let ((returned, returns), (counted, counts)) = (channel(), channel());
+            for _ in 0..concurrency {
+                let (returned, board) = (returned.clone(), &board);
+                scope.spawn(move || work(board, bench, seed, &returned));
+            }
+            scope.spawn(move || sync(&bench.journal, &returns, &counted));
+            drop(returned);
+            self.play(&board, &counts, concurrency, &bar)
+        });
+        drop(bar);
+        played?;
+        self.conclude()
+    }
+
+    fn play(&mut self, board: &Board, counts: &Receiver<Returned>, concurrency: usize, bar: &Bar) -> Result<()> {
+        self.open_matches(board, bar);
+        self.record(true, Some(bar))?;
+        while self.open > 0 {
+            let Ok((task, outcome)) = counts.recv() else {
+                return Err(Error::failed("the judge's workers are gone"));
+            };
+            self.open -= 1;
+            bar.advance(1);
+            if self.take(board, bar, task, outcome, concurrency)? {
+                self.open_matches(board, bar);
+                self.record(true, Some(bar))?;
+            }
+            self.note(board, bar);
+        }
+        Ok(())
+    }
+
+    /// Opens the matches that are known to be needed by now.
+    fn open_matches(&mut self, board: &Board, bar: &Bar) {
+        loop {
+            let programme = programme(&self.known);
+            let mut wanted: Vec<Pair> = programme.next.into_iter().chain(programme.spare).collect();
+            wanted.retain(|pair| self.holds(pair));
+            let mut decided = false;
+            for pair in &wanted {
+                let there = self.bouts.contains_key(pair) || self.failed.contains_key(pair);
+                if !there && !self.down {
+                    decided |= self.open_match(board, bar, pair);
+                }
+            }
+            if !decided {
+                return board.arrange(&wanted);
+            }
+        }
+    }
+
+    /// Opens a match; is it decided already, without a judge?
+    fn open_match(&mut self, board: &Board, bar: &Bar, pair: &Pair) -> bool {
+        let bout = Bout::new(&self.round.files, &self.round.prompts, self.round.limits(), pair);
+        let inquiries = bout.inquiries();
+        let task = |inquiry: &crate::rules::bout::Inquiry| Task {
+            pair: pair.clone(),
+            duel: inquiry.duel,
+            order: inquiry.order,
+            images: self.round.images(inquiry),
+        };
+        let calls: Vec<Task> = inquiries.iter().map(task).collect();
+        if let Some(played) = bout.played() {
+            self.finish(pair.clone(), played);
+            return true;
+        }
+        self.bouts.insert(pair.clone(), bout);
+        self.open += calls.len();
+        bar.extend(calls.len() as u64);
+        board.add(pair.clone(), calls);
+        false
+    }
+
+    /// Is this match one of this shard's?
+    fn holds(&self, pair: &Pair) -> bool {
+        let submissions = self.round.files.submissions.get();
+        let place = pair.1.hotkey().and_then(|hotkey| submissions?.get_index_of(hotkey));
+        place.is_some_and(|place| self.shard.holds(place))
+    }
+
+    fn finish(&mut self, pair: Pair, played: Played) {
+        self.known.matrix.0.insert(pair.clone(), played.margin);
+        self.complete.insert(pair, played);
+    }
+
+    /// Takes a call that has come back; is a match complete, or given up, by it?
+    fn take(
+        &mut self,
+        board: &Board,
+        bar: &Bar,
+        task: Task,
+        outcome: Result<crate::rules::duel::Penalties>,
+        concurrency: usize,
+    ) -> Result<bool> {
+        match outcome {
+            Ok(penalties) => {
+                self.failures.clear();
+                let Some(bout) = self.bouts.get_mut(&task.pair) else { return Ok(false) };
+                bout.answer(task.duel, task.order, penalties);
+                let Some(played) = bout.played() else { return Ok(false) };
+                self.bouts.remove(&task.pair);
+                self.finish(task.pair, played);
+                Ok(true)
+            }
+            Err(error) if error.kind() != Kind::Outside => Err(error),
+            Err(error) => {
+                let mut withdrawn = board.withdraw(&task.pair);
+                self.failures.push(task.pair.clone());
+                if self.is_down(concurrency) {
+                    self.down = true;
+                    withdrawn += board.withdraw_all();
+                }
+                self.open -= withdrawn;
+                bar.shorten(withdrawn as u64);
+                self.bouts.remove(&task.pair);
+                self.failed.entry(task.pair).or_insert(error);
+                Ok(true)
+            }
+        }
+    }
+
+    fn is_down(&self, concurrency: usize) -> bool {
+        let (calls, matches) = DOWN;
+        let failed: BTreeSet<_> = self.failures.iter().collect();
+        self.failures.len() >= calls.max(concurrency) && failed.len() >= matches
+    }
+
+    fn note(&self, board: &Board, bar: &Bar) {
+        let (done, all) = (self.known.matrix.0.len(), self.known.matrix.0.len() + self.bouts.len());
+        let (in_flight, faults) = (board.in_flight(), self.bench.judge.faults());
+        bar.note(&format!("{done}/{all} matches, {in_flight} calls in flight, {faults} faults"));
+    }
+
+    /// Records what is complete. `in_turn`: only up to the first match that is not.
+    fn record(&mut self, in_turn: bool, bar: Option<&Bar>) -> Result<()> {
+        loop {
+            let mut matches = Vec::new();
+            let mut wanted = recordable(&self.round.field()?);
+            wanted.retain(|pair| self.holds(pair));
+            for pair in wanted {
+                match self.complete.remove(&pair) {
+                    Some(played) => matches.push((pair, played)),
+                    None if in_turn => break,
+                    None => {}
+                }
+            }
+            let mut files = std::mem::take(&mut self.round.files);
+            let plan = record(&self.round.terms(), &mut files, &matches);
+            self.round.files = files;
+            let plan = plan.map_err(Error::failed)?;
+            if plan.writes.is_empty() {
+                return Ok(());
+            }
+            self.files.extend(self.context.write(&plan)?);
+            let say = || plan.says.iter().for_each(|line| self.context.ui.status(line));
+            bar.map_or_else(say, |bar| bar.aside(say));
+            let audits = FileKind::Round(self.round.number(), RoundFile::RequireAudit);
+            if plan.writes.iter().any(|write| write.file == audits) {
+                // Audits take hours: whoever makes them elsewhere is told at once.
+                self.commit(Plan { writes: Vec::new(), message: String::new(), says: Vec::new() })?;
+            }
+        }
+    }
+
+    /// Carries a plan out, and commits it with all that is not committed yet of what was played.
+    fn commit(&mut self, mut plan: Plan) -> Result<()> {
+        let (files, mut lines) = if self.context.global.commit { self.uncommitted()? } else { Default::default() };
+        lines.extend(std::mem::take(&mut plan.message).lines().map(str::to_owned));
+        plan.message = lines.join("\n");
+        if plan.writes.is_empty() && files.is_empty() {
+            return Ok(());
+        }
+        let (changed, commit) = self.context.carry_out(&plan, &files)?;
+        self.files.extend(changed);
+        self.commits.extend(commit);
+        Ok(())
+    }
+
+    /// The files of this tournament that the last commit does not have, and what to say of them: by
+    /// the rows that its matrix lacks, so that what a killed run had written is among them.
+    fn uncommitted(&self) -> Result<(Vec<FileKind>, Vec<String>)> {
+        let round = self.round.number();
+        let of = |file| FileKind::Round(round, file);
+        let tree = match &self.context.git {
+            Some(git) => git.head()?.map(|head| git.tree(&head.to_string())).transpose()?,
+            None => None,
+        };
+        let read = |file: &FileKind| tree.as_ref().map_or(Ok(None), |tree| tree.read(&file.path()));
+        let matrix = read(&of(RoundFile::Matrix))?.and_then(|bytes| Matrix::parse(&bytes).ok()).unwrap_or_default();
+        let (mut files, mut lines) = (Vec::new(), Vec::new());
+        for pair in self.round.files.matrix.get().into_iter().flat_map(|matrix| matrix.0.keys()) {
+            let own = self.round.files.players.get(&pair.1).and_then(|own| own.report_against(&pair.0));
+            if let Some((name, _)) = own.filter(|_| matrix.margin(&pair.0, &pair.1).is_none()) {
+                files.push(FileKind::Player(round, pair.1.clone(), PlayerFile::Report(name.to_owned())));
+                lines.push(match_line(pair));
+            }
+        }
+        if self.round.files.matrix.get().is_some_and(|now| now.0.len() > matrix.0.len()) {
+            files.push(of(RoundFile::Matrix));
+            lines.push(matrix_line(round));
+        }
+        let requests = read(&of(RoundFile::RequireAudit))?.and_then(|bytes| AuditRequests::parse(&bytes).ok());
+        let now = self.round.files.require_audit.get().map_or(0, Vec::len);
+        if now > requests.map_or(0, |requests| requests.len()) {
+            files.push(of(RoundFile::RequireAudit));
+            lines.push(requests_line(round));
+        }
+        Ok((files, lines))
+    }
+
+    /// Nothing more can be played: crowns, waits, or says what failed.
+    fn conclude(mut self) -> Result<Option<String>> {
+        self.record(false, None)?;
+        let field = self.round.field()?;
+        let replay = replay(&field);
+        let nothing = || Plan { writes: Vec::new(), message: String::new(), says: Vec::new() };
+        let failed = !self.failed.is_empty();
+        let ending = match replay.outcome.clone() {
+            _ if failed => Ending::Failed,
+            Outcome::Winner(winner) => Ending::Winner(winner),
+            Outcome::Audits(holders) => Ending::Audits(holders),
+            Outcome::Matches(missing) => Ending::Matches(missing),
+        };
+        let plan = match &ending {
+            Ending::Winner(winner) => {
+                let (terms, round) = (self.round.terms(), &self.round);
+                crown(&terms, &round.state, &round.files, &round.leaders, winner).map_err(Error::failed)?
+            }
+            _ => nothing(),
+        };
+        self.commit(plan)?;
+        let waits = show(self.context, &self.round, &field, &replay, &ending, &self.files, &self.commits);
+        if failed { Err(self.given_up()) } else { Ok(waits) }
+    }
+
+    /// The judge failed for good.
+    fn given_up(&mut self) -> Error {
+        let (count, down) = (self.failed.len() + self.bouts.len(), self.down);
+        let Some((pair, error)) = self.failed.pop_first() else { return Error::outside("the judge failed") };
+        let what = if down { "the judge is down" } else { "the judge failed for good" };
+        let first = format!("{} against {}", pair.1, pair.0);
+        let message = format!("{what}: {count} match(es) are unfinished, first {first}");
+        let mut given_up = Error::outside(message);
+        for hint in error.hints() {
+            given_up = given_up.hint(hint.clone());
+        }
+        given_up.because(error).hint("all answers so far are kept: run `gen404 duel` again to go on")
+    }
+}

@@ -1,0 +1,127 @@
+//! What a tournament is played on, read and checked once.
+
+use std::collections::HashMap;
+
+use super::super::context::{Context, Standing};
+use crate::error::{Error, Result};
+use crate::rules::Thresholds;
+use crate::rules::bout::{Inquiry, Order};
+use crate::rules::conclusion::Terms;
+use crate::rules::duel::outputs_of;
+use crate::rules::tournament::{Field, Pair};
+use crate::state::file::{FileKind, PlayerFile, RoundFile};
+use crate::state::ids::{Player, RoundNumber, Seed};
+use crate::state::leader::Leaders;
+use crate::state::prompts::Prompt;
+use crate::state::seed::SeedFile;
+use crate::state::snapshot::{RoundFiles, Slot};
+use crate::state::stage::CompetitionState;
+use crate::world::judge::images::Image;
+
+/// A round whose matches are played.
+#[derive(Debug)]
+pub(super) struct Round {
+    pub(super) state: CompetitionState,
+    pub(super) seed: Seed,
+    pub(super) prompts: Vec<Prompt>,
+    pub(super) files: RoundFiles,
+    pub(super) leaders: Leaders,
+    win_margin: f64,
+    limits: Thresholds,
+    /// SHA-256 of stored files, by player and path below its folder.
+    sums: HashMap<(Player, String), String>,
+}
+
+impl Round {
+    /// Takes the round's files over, if nothing among them is broken.
+    pub(super) fn gather(context: &Context<'_>, standing: Standing) -> Result<Round> {
+        let Standing { config, state, files } = standing;
+        let round = state.current_round;
+        nothing_broken(round, &files)?;
+        let need = |file| FileKind::Round(round, file);
+        let seed = context.store.need::<SeedFile>(&need(RoundFile::Seed))?.seed;
+        let prompts = context.store.need::<crate::state::prompts::PromptList>(&need(RoundFile::Prompts))?.0;
+        if files.submissions.is_missing() {
+            return Err(Error::failed(format!("{}: missing", need(RoundFile::Submissions).path())));
+        }
+        if outputs_of(&files, &Player::Leader).is_missing() {
+            let baseline = FileKind::Player(round, Player::Leader, PlayerFile::Generated).path();
+            let waits = format!("duel waits: {baseline}, the leader's baseline, is not there yet");
+            return Err(Error::not_due(waits).hint("`gen404 baseline` makes it"));
+        }
+        let players = files.players.iter().filter_map(|(player, own)| Some((player, own.sums.get()?)));
+        let sums = players
+            .flat_map(|(player, sums)| sums.0.iter().map(|(path, sum)| ((player.clone(), path.clone()), sum.clone())));
+        let sums = sums.collect();
+        let (leaders, limits) = (context.store.need(&FileKind::Leader)?, context.config.rules.clone());
+        Ok(Round { state, seed, prompts, files, leaders, win_margin: config.settings.win_margin, limits, sums })
+    }
+
+    pub(super) fn number(&self) -> RoundNumber {
+        self.state.current_round
+    }
+
+    pub(super) fn terms(&self) -> Terms<'_> {
+        Terms { round: self.number(), seed: self.seed, win_margin: self.win_margin, limits: &self.limits }
+    }
+
+    pub(super) fn limits(&self) -> &Thresholds {
+        &self.limits
+    }
+
+    /// The tournament as it is on record.
+    pub(super) fn field(&self) -> Result<Field> {
+        let field = self.terms().field(&self.files);
+        field.ok_or_else(|| Error::failed(format!("rounds/{}/submissions.json cannot be read", self.number())))
+    }
+
+    /// The images of a judge call, with what is on record about them.
+    pub(super) fn images(&self, inquiry: &Inquiry) -> [Image; 3] {
+        let preview = |(player, url): &(Player, String)| Image { url: url.clone(), sha256: self.sum(player, url) };
+        [Image { url: inquiry.prompt.clone(), sha256: None }, preview(&inquiry.first), preview(&inquiry.second)]
+    }
+
+    /// The recorded sum of a player's file: `SHA256SUMS` names it by its path below the player's folder.
+    fn sum(&self, player: &Player, url: &str) -> Option<String> {
+        let (_, below) = url.rsplit_once(&format!("/{player}/"))?;
+        self.sums.get(&(player.clone(), below.to_owned())).cloned()
+    }
+}
+
+/// A judge call, and where its answer goes.
+#[derive(Debug, Clone)]
+pub(super) struct Task {
+    pub(super) pair: Pair,
+    pub(super) duel: usize,
+    pub(super) order: Order,
+    pub(super) images: [Image; 3],
+}
+
+/// A broken file is no missing one: matches on record would be played again, rejected miners let in.
+fn nothing_broken(round: RoundNumber, files: &RoundFiles) -> Result<()> {
+    fn broken<T>(slot: &Slot<T>) -> bool {
+        matches!(slot, Slot::Broken)
+    }
+    let own = [
+        (RoundFile::Schedule, broken(&files.schedule)),
+        (RoundFile::Submissions, broken(&files.submissions)),
+        (RoundFile::Builds, broken(&files.builds)),
+        (RoundFile::Matrix, broken(&files.matrix)),
+        (RoundFile::RequireAudit, broken(&files.require_audit)),
+        (RoundFile::GenerationAudits, broken(&files.generation_audits)),
+        (RoundFile::SourceAudit, broken(&files.source_audit)),
+        (RoundFile::Winner, broken(&files.winner)),
+    ];
+    let own = own.into_iter().filter(|(_, broken)| *broken).map(|(file, _)| FileKind::Round(round, file));
+    let outputs = files.players.iter().filter(|(player, _)| broken(outputs_of(files, player))).map(|(player, _)| {
+        let file = if *player == Player::Leader { PlayerFile::Generated } else { PlayerFile::Submitted };
+        FileKind::Player(round, player.clone(), file)
+    });
+    match own.chain(outputs).next() {
+        None => Ok(()),
+        Some(file) => {
+            let unreadable = Error::failed(format!("{}: does not parse", file.path()));
+            Err(unreadable.hint("`gen404 verify` says where; mend it first"))
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What is said at the end: who stands where, and what comes next.
+
+use serde_json::{Value, json};
+
+use super::super::context::Context;
+use super::round::Round;
+use crate::rules::tournament::{Field, Pair, Replay};
+use crate::state::generation_audits::AuditOutcome;
+use crate::state::ids::{Hotkey, Player};
+
+/// How a run ends.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// The round is decided.
+    Winner(Player),
+    /// These holders' audits are awaited.
+    Audits(Vec<Hotkey>),
+    /// These matches are others' to play.
+    Matches(Vec<Pair>),
+    /// The judge failed; the error says more.
+    Failed,
+}
+
+/// Says how the tournament stands; gives what is awaited.
+pub(super) fn show(
+    context: &Context<'_>,
+    round: &Round,
+    field: &Field,
+    replay: &Replay,
+    ending: &Ending,
+    files: &[String],
+    commits: &[String],
+) -> Option<String> {
+    let waits = waits_for(round, ending);
+    let number = round.number();
+    if context.ui.json() {
+        if !matches!(ending, Ending::Failed) {
+            let winner = if let Ending::Winner(winner) = ending { Some(winner) } else { None };
+            context.ui.result_json(&json!({
+                "round": number,
+                "winner": winner,
+                "waits": waits,
+                "awaited": if let Ending::Audits(holders) = ending { holders.clone() } else { Vec::new() },
+                "standings": standings(round, field, replay),
+                "files": files,
+                "commits": commits,
+            }));
+        }
+        return waits;
+    }
+    for path in files {
+        context.ui.detail(&format!("wrote {path}"));
+    }
+    let played = field.matrix.0.len();
+    context.ui.result(&format!(
+        "round {number}: {played} matches, {} of {} qualified",
+        replay.qualified.len(),
+        field.order.len()
+    ));
+    for hotkey in &replay.qualified {
+        context.ui.result(&format!("  {}", line(round, field, replay, hotkey)));
+    }
+    match (ending, &waits) {
+        (Ending::Winner(winner), _) => context.ui.result(&format!("round {number}: {winner} wins")),
+        (_, Some(waits)) => context.ui.result(waits),
+        _ => {}
+    }
+    for commit in commits {
+        context.ui.status(&format!("committed {}", commit.get(..10).unwrap_or(commit)));
+    }
+    waits
+}
+
+fn waits_for(round: &Round, ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::Audits(holders) => {
+            let awaited: Vec<_> = holders.iter().map(|hotkey| awaited(round, hotkey)).collect();
+            Some(format!("duel waits for {}", awaited.join(", ")))
+        }
+        Ending::Matches(missing) => {
+            let matches: Vec<_> = missing.iter().map(|(left, right)| format!("{right} against {left}")).collect();
+            Some(format!("duel waits for other shards' matches: {}", matches.join(", ")))
+        }
+        Ending::Winner(_) | Ending::Failed => None,
+    }
+}
+
+/// Which of a holder's audits is open.
+fn awaited(round: &Round, hotkey: &Hotkey) -> String {
+    match audit(round, hotkey) {
+        Some(AuditOutcome::Passed) => format!("the source audit of {hotkey}"),
+        _ => format!("the audit of {hotkey}"),
+    }
+}
+
+fn audit(round: &Round, hotkey: &Hotkey) -> Option<AuditOutcome> {
+    round.files.generation_audits.get().and_then(|audits| audits.get(hotkey)).map(|audit| audit.outcome)
+}
+
+/// Whom a miner took the lead from, in the timeline as it stands.
+fn beaten<'a>(replay: &'a Replay, hotkey: &Hotkey) -> Option<&'a Player> {
+    replay.timeline.iter().find(|step| step.taken && step.challenger == *hotkey).map(|step| &step.holder)
+}
+
+fn line(round: &Round, field: &Field, replay: &Replay, hotkey: &Hotkey) -> String {
+    let margin = field.matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone())).unwrap_or_default();
+    let lead = beaten(replay, hotkey).map(|holder| format!(", took the lead from {}", holder.short()));
+    let audit = audit(round, hotkey).map(|outcome| format!(", audit {}", outcome.as_str()));
+    format!("{hotkey} {margin:+.4} against leader{}{}", lead.unwrap_or_default(), audit.unwrap_or_default())
+}
+
+fn standings(round: &Round, field: &Field, replay: &Replay) -> Vec<Value> {
+    let standing = |hotkey: &Hotkey| {
+        json!({
+            "hotkey": hotkey,
+            "margin": field.matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone())),
+            "qualified": replay.qualified.contains(hotkey),
+            "rejected": field.standing.rejected.contains(hotkey),
+            "took_lead_from": beaten(replay, hotkey),
+            "audit": audit(round, hotkey),
+        })
+    };
+    field.order.iter().map(standing).collect()
+}

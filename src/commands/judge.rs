@@ -1,0 +1,62 @@
+//! `gen404 judge`: one duel, with both raw answers. For trying a judge and its question.
+
+use serde_json::json;
+
+use super::common::{judge_key, judge_settings};
+use crate::cli::{Global, JudgeOneArgs};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::rules::duel::by_answers;
+use crate::settings::Config;
+use crate::ui::Ui;
+use crate::world::judge::images::Image;
+use crate::world::judge::{Answer, Judge as _};
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &JudgeOneArgs) -> Result<()> {
+    let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
+    let config = Config::load(global.config.as_deref(), global.repo.as_deref().unwrap_or(&here))?;
+    let settings = judge_settings(&config.judge, &args.judge);
+    let judge = settings.open(judge_key()?)?;
+    let images = settings.images();
+    let shown = |text: &str| -> Result<String> {
+        let image = Image { url: url_of(text)?, sha256: None };
+        let sends = settings.inline_images || image.url.starts_with("file://");
+        if sends { Ok(images.fetch(&image)?.data_url.clone()) } else { Ok(image.url) }
+    };
+    let (prompt, left, right) = (shown(&args.prompt)?, shown(&args.left)?, shown(&args.right)?);
+    if global.dry_run {
+        ui.result(&format!("would ask {} twice", judge.name()));
+        return Ok(());
+    }
+    ui.detail(&format!("asking {}", judge.name()));
+    let left_first = judge.ask(args.seed, [&prompt, &left, &right])?;
+    let right_first = judge.ask(args.seed, [&prompt, &right, &left])?;
+    say(ui, &left_first, &right_first);
+    Ok(())
+}
+
+fn say(ui: &Ui, left_first: &Answer, right_first: &Answer) {
+    let (winner, issues) = by_answers(&left_first.penalties, &right_first.penalties);
+    if ui.json() {
+        ui.result_json(&json!({
+            "left_first": left_first.raw,
+            "right_first": right_first.raw,
+            "winner": winner,
+            "issues": issues,
+        }));
+        return;
+    }
+    ui.result(&format!("left first:  {}", left_first.raw));
+    ui.result(&format!("right first: {}", right_first.raw));
+    ui.result(&format!("winner: {}", winner.as_str()));
+}
+
+/// A URL as it is, or that of a file on this machine.
+fn url_of(text: &str) -> Result<String> {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        return Ok(text.to_owned());
+    }
+    let path = std::fs::canonicalize(text.strip_prefix("file://").unwrap_or(text));
+    let path = path.context(Kind::Usage, || format!("{text}: neither an http(s) URL nor a file"))?;
+    let path = path.to_str().ok_or_else(|| Error::usage(format!("{text}: its path is not UTF-8")))?;
+    Ok(format!("file://{path}"))
+}

@@ -1,0 +1,162 @@
+//! A match while it is played: what has to be asked of the judge, and what the answers come to.
+
+use std::collections::BTreeSet;
+
+use super::Thresholds;
+use super::duel::{self, Penalties, by_answers, outputs_of, over_time, walkover, without_judge};
+use super::tournament::Pair;
+use crate::state::ids::{Player, PromptStem};
+use crate::state::outputs::{Output, Outputs};
+use crate::state::prompts::Prompt;
+use crate::state::record::Extra;
+use crate::state::report::{Duel, DuelWinner, MatchReport};
+use crate::state::snapshot::RoundFiles;
+
+/// In which order the judge sees the two models of a duel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Order {
+    /// The defender's first.
+    LeftFirst,
+    /// The challenger's first.
+    RightFirst,
+}
+
+/// A judge call that a match needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inquiry {
+    /// The duel's place in the report.
+    pub duel: usize,
+    /// Which model comes first.
+    pub order: Order,
+    /// The prompt's image.
+    pub prompt: String,
+    /// Whose preview comes first, and its URL.
+    pub first: (Player, String),
+    /// Whose preview comes second, and its URL.
+    pub second: (Player, String),
+}
+
+/// A match that is complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Played {
+    /// Its margin.
+    pub margin: f64,
+    /// Its report; none where a side has no generations at all.
+    pub report: Option<MatchReport>,
+}
+
+/// A match in play.
+#[derive(Debug, Clone)]
+pub struct Bout {
+    pair: Pair,
+    walkover: Option<f64>,
+    rows: Vec<Row>,
+}
+
+/// A duel, and the answers so far where a judge decides it.
+#[derive(Debug, Clone)]
+struct Row {
+    duel: Duel,
+    decided: bool,
+    answers: [Option<Penalties>; 2],
+}
+
+impl Bout {
+    /// Sets up a match over these prompts: the duels that need no judge are decided at once.
+    #[must_use]
+    pub fn new(files: &RoundFiles, prompts: &[Prompt], limits: &Thresholds, pair: &Pair) -> Self {
+        let (left, right) = (outputs_of(files, &pair.0).get(), outputs_of(files, &pair.1).get());
+        let has = |outputs: Option<&Outputs>| outputs.is_some_and(|outputs| !outputs.is_empty());
+        let walkover = walkover(has(left), has(right));
+        let mut rows = Vec::new();
+        if walkover.is_none() {
+            let late = |outputs: Option<&Outputs>| {
+                outputs.map(|outputs| over_time(prompts, outputs, limits)).unwrap_or_default()
+            };
+            let late = (late(left), late(right));
+            rows.extend(prompts.iter().map(|prompt| row(prompt, left, right, &late)));
+            rows.sort_by(|a, b| a.duel.name.cmp(&b.duel.name));
+        }
+        Bout { pair: pair.clone(), walkover, rows }
+    }
+
+    /// How many duels it has.
+    #[must_use]
+    pub fn duels(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The judge calls that it needs, duel by duel.
+    #[must_use]
+    pub fn inquiries(&self) -> Vec<Inquiry> {
+        let open = self.rows.iter().enumerate().filter(|(_, row)| !row.decided);
+        open.flat_map(|(at, row)| self.inquiries_of(at, &row.duel)).collect()
+    }
+
+    fn inquiries_of(&self, at: usize, duel: &Duel) -> Vec<Inquiry> {
+        let (Some(left), Some(right)) = (&duel.left_png, &duel.right_png) else { return Vec::new() };
+        let (left, right) = ((self.pair.0.clone(), left.clone()), (self.pair.1.clone(), right.clone()));
+        let inquiry = |order, first, second| Inquiry { duel: at, order, prompt: duel.prompt.clone(), first, second };
+        vec![inquiry(Order::LeftFirst, left.clone(), right.clone()), inquiry(Order::RightFirst, right, left)]
+    }
+
+    /// Takes the answer to one of its inquiries; the duel is decided by the second.
+    pub fn answer(&mut self, duel: usize, order: Order, penalties: Penalties) {
+        let Some(row) = self.rows.get_mut(duel).filter(|row| !row.decided) else { return };
+        let [left_first, right_first] = &mut row.answers;
+        match order {
+            Order::LeftFirst => *left_first = Some(penalties),
+            Order::RightFirst => *right_first = Some(penalties),
+        }
+        if let (Some(left_first), Some(right_first)) = (left_first, right_first) {
+            (row.duel.winner, row.duel.issues) = by_answers(left_first, right_first);
+            row.decided = true;
+        }
+    }
+
+    /// The match, once every duel is decided.
+    #[must_use]
+    pub fn played(&self) -> Option<Played> {
+        if let Some(margin) = self.walkover {
+            return Some(Played { margin, report: None });
+        }
+        if !self.rows.iter().all(|row| row.decided) {
+            return None;
+        }
+        let duels: Vec<_> = self.rows.iter().map(|row| row.duel.clone()).collect();
+        let score = duel::score(&duels);
+        let margin = duel::margin(score, duels.len());
+        let (left, right) = self.pair.clone();
+        let report = MatchReport { left, right, score, margin, duels, extra: Extra::default() };
+        Some(Played { margin, report: Some(report) })
+    }
+}
+
+fn row(
+    prompt: &Prompt,
+    left: Option<&Outputs>,
+    right: Option<&Outputs>,
+    late: &(BTreeSet<PromptStem>, BTreeSet<PromptStem>),
+) -> Row {
+    let stem = prompt.stem();
+    let of = |outputs: Option<&'_ Outputs>| outputs.and_then(|outputs| outputs.get(stem)).cloned();
+    let (left, right) = (of(left), of(right));
+    let late = (late.0.contains(stem), late.1.contains(stem));
+    let outcome = without_judge(stem, left.as_ref(), right.as_ref(), late);
+    let decided = outcome.is_some();
+    let (winner, issues) = outcome.unwrap_or((DuelWinner::Skipped, String::new()));
+    let urls = |output: Option<Output>| output.map_or((None, None), |output| (output.glb, output.png));
+    let ((left_glb, left_png), (right_glb, right_png)) = (urls(left), urls(right));
+    let duel = Duel {
+        name: stem.clone(),
+        prompt: prompt.url().to_owned(),
+        left_glb,
+        left_png,
+        right_glb,
+        right_png,
+        winner,
+        issues,
+        extra: Extra::default(),
+    };
+    Row { duel, decided, answers: [None, None] }
+}

@@ -1,0 +1,178 @@
+//! DESIGN 4.5: what is written as a tournament goes on: match reports, rows, audit requests, the
+//! winner.
+
+use super::bout::Played;
+use super::programme::{place, sequence};
+use super::tournament::{Field, Pair, critical_prompts, replay};
+use super::{Plan, Thresholds};
+use crate::state::file::{FileKind, PlayerFile, RoundFile};
+use crate::state::ids::{Hotkey, Player, RoundNumber, Seed};
+use crate::state::leader::{LeaderEntry, leader_at};
+use crate::state::record::Extra;
+use crate::state::require_audit::AuditRequest;
+use crate::state::snapshot::{PlayerFiles, RoundFiles, Slot};
+use crate::state::stage::{CompetitionState, Stage};
+use crate::state::store::FileWrite;
+use crate::state::winner::Winner;
+
+/// What does not change while a round's tournament runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The round.
+    pub round: RoundNumber,
+    /// Its seed.
+    pub seed: Seed,
+    /// The margin that a win needs.
+    pub win_margin: f64,
+    /// The limits of the rules.
+    pub limits: &'a Thresholds,
+}
+
+impl Terms<'_> {
+    /// The field of these files; `None` where the submissions cannot be read.
+    #[must_use]
+    pub fn field(&self, files: &RoundFiles) -> Option<Field> {
+        Field::of(files, self.win_margin, self.limits)
+    }
+}
+
+/// Records matches: in `files` (as they will stand), and as a plan. Reports come before the matrix
+/// that names them, and audit requests that follow from them last.
+///
+/// # Errors
+/// An audit rests on a match whose report is not there.
+pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Played)]) -> Result<Plan, String> {
+    let mut plan = Plan { writes: Vec::new(), message: String::new(), says: Vec::new() };
+    let mut lines = Vec::new();
+    let mut matrix = files.matrix.get().cloned().unwrap_or_default();
+    for (pair, played) in matches {
+        if let Some(report) = &played.report {
+            let own = files.players.entry(pair.1.clone()).or_default();
+            let name = report_name(own, &pair.0);
+            let file = FileKind::Player(terms.round, pair.1.clone(), PlayerFile::Report(name.clone()));
+            plan.writes.push(FileWrite::new(file, report));
+            own.reports.insert(name, Slot::Ok(report.clone()));
+            lines.push(match_line(pair));
+        }
+        // Where a row stands may depend on the one before it.
+        let order = terms.field(files).map(|field| sequence(&field)).unwrap_or_default();
+        place(&mut matrix, &order, pair, played.margin);
+        files.matrix = Slot::Ok(matrix.clone());
+        plan.says.push(format!("{} against {}: {}", pair.1, pair.0, played.margin));
+    }
+    if !matches.is_empty() {
+        plan.writes.push(FileWrite::new(FileKind::Round(terms.round, RoundFile::Matrix), &matrix));
+        lines.push(matrix_line(terms.round));
+    }
+    let requests = requests(terms, files)?;
+    if requests.len() > files.require_audit.get().map_or(0, Vec::len) {
+        plan.writes.push(FileWrite::new(FileKind::Round(terms.round, RoundFile::RequireAudit), &requests));
+        lines.push(requests_line(terms.round));
+        files.require_audit = Slot::Ok(requests);
+    }
+    plan.message = lines.join("\n");
+    Ok(plan)
+}
+
+/// What commits say of a match's report.
+#[must_use]
+pub fn match_line(pair: &Pair) -> String {
+    format!("Match report: {} vs {}", pair.0.short(), pair.1.short())
+}
+
+/// What commits say of new rows.
+#[must_use]
+pub fn matrix_line(round: RoundNumber) -> String {
+    format!("Update matches matrix for round {round}")
+}
+
+/// What commits say of new audit requests.
+#[must_use]
+pub fn requests_line(round: RoundNumber) -> String {
+    format!("Update audit requests for round {round}")
+}
+
+/// The file name of a report against `left`: the one that there is, or the shortest, from ten
+/// characters of `left` on, that is no other's.
+fn report_name(own: &PlayerFiles, left: &Player) -> String {
+    if let Some((name, _)) = own.report_against(left) {
+        return name.to_owned();
+    }
+    let text = left.as_str();
+    let name = |characters: usize| format!("duels_{}.json", text.get(..characters).unwrap_or(text));
+    let others = |name: &String| own.reports.get(name).is_some_and(|slot| slot.get().is_some());
+    (left.short().len()..=text.len()).map(name).find(|name| !others(name)).unwrap_or_else(|| name(text.len()))
+}
+
+/// `require_audit.json` as it should be: the entries that are there, and those that the tournament
+/// calls for by now.
+fn requests(terms: &Terms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, String> {
+    let mut requests = files.require_audit.get().cloned().unwrap_or_default();
+    let Some(field) = terms.field(files) else { return Ok(requests) };
+    for candidate in replay(&field).candidates {
+        if requests.iter().any(|request| request.hotkey == candidate.hotkey) {
+            continue;
+        }
+        let right = Player::Miner(candidate.hotkey.clone());
+        let margin = field.matrix.margin(&candidate.beaten, &right).unwrap_or_default();
+        let critical_prompts = match files.report(terms.round, &candidate.beaten, &right) {
+            Some((_, report)) => critical_prompts(report, terms.win_margin, terms.seed, terms.limits),
+            // A walkover has no report, and no prompts that could be critical.
+            None if margin >= terms.win_margin + terms.limits.mismatch_margin => Vec::new(),
+            None => {
+                let (left, round) = (&candidate.beaten, terms.round);
+                return Err(format!("rounds/{round}/{right}: the report of the match against {left} is missing"));
+            }
+        };
+        requests.push(AuditRequest { hotkey: candidate.hotkey, critical_prompts, extra: Extra::default() });
+    }
+    Ok(requests)
+}
+
+/// Crowns the winner and ends the stage. The program is the build's, or that of the leader in force.
+///
+/// # Errors
+/// There is no such build, image or leader, or another winner is on record.
+pub fn crown(
+    terms: &Terms<'_>,
+    state: &CompetitionState,
+    files: &RoundFiles,
+    leaders: &[LeaderEntry],
+    winner: &Player,
+) -> Result<Plan, String> {
+    let round = terms.round;
+    let file = FileKind::Round(round, RoundFile::Winner);
+    let found = match winner {
+        Player::Miner(hotkey) => built(round, files, hotkey)?,
+        Player::Leader => {
+            let schedule = files.schedule.get();
+            let schedule = schedule.ok_or_else(|| format!("rounds/{round}/schedule.json cannot be read"))?;
+            let block = schedule.latest_reveal_block;
+            let leader = leader_at(leaders, block);
+            let leader = leader.ok_or_else(|| format!("leader.json: nobody leads at block {block}"))?.clone();
+            Winner::new(Player::Leader, leader.repo, leader.commit, leader.docker)
+        }
+    };
+    let mut writes = Vec::new();
+    match &files.winner {
+        Slot::Missing => writes.push(FileWrite::new(file, &found)),
+        Slot::Ok(there) if there.player() == winner => {}
+        Slot::Ok(there) => {
+            let there = there.player();
+            return Err(format!("{} names {there}, but by matches and audits {winner} won", file.path()));
+        }
+        Slot::Broken => return Err(format!("{} does not parse", file.path())),
+    }
+    writes.push(FileWrite::new(FileKind::State, &state.moved(Stage::Finalizing, None)));
+    let message =
+        format!("Round {round} winner: {}\nUpdate state ({}) for round {round}", winner.short(), Stage::Finalizing);
+    Ok(Plan { writes, message, says: vec![format!("round {round}: {winner} wins")] })
+}
+
+fn built(round: RoundNumber, files: &RoundFiles, hotkey: &Hotkey) -> Result<Winner, String> {
+    let path = FileKind::Round(round, RoundFile::Builds).path();
+    let build = files.builds.get().and_then(|builds| builds.get(hotkey));
+    let build = build.ok_or_else(|| format!("{path}: {hotkey} won, but has no build"))?.clone();
+    let image = build.docker_image.ok_or_else(|| format!("{path}: {hotkey} won, but its build has no image"))?;
+    Ok(Winner::new(Player::Miner(hotkey.clone()), build.repo, build.commit, image))
+}

@@ -1,0 +1,136 @@
+//! DESIGN 4.5: which matches are played next, and where their rows stand in the matrix.
+//!
+//! The order in which answers arrive is chance; nothing here depends on it. A match is played ahead
+//! of its turn only where it is certain that the tournament will come to need it.
+
+use std::collections::HashSet;
+
+use super::tournament::{Field, Outcome, Pair, exploratory, replay};
+use crate::state::ids::Player;
+use crate::state::matrix::Matrix;
+
+/// The matches to play now, each list in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Programme {
+    /// Without these nothing more can be said: the rest of the qualification, or the timeline's next.
+    pub next: Vec<Pair>,
+    /// Exploratory matches that will be needed whatever `next` brings.
+    pub spare: Vec<Pair>,
+}
+
+/// What can be played, by the margins known so far.
+///
+/// Exploratory matches are played while audits are awaited. That audits will be awaited is certain
+/// as soon as somebody who is sure to hold the lead at some time has not passed one.
+#[must_use]
+pub fn programme(field: &Field) -> Programme {
+    let replay = replay(field);
+    let awaited = replay.candidates.iter().any(|candidate| !field.standing.passed.contains(&candidate.hotkey));
+    let mut spare = if awaited { exploratory(field, &replay.qualified) } else { Vec::new() };
+    let next = match replay.outcome {
+        Outcome::Matches(missing) => missing,
+        Outcome::Audits(_) | Outcome::Winner(_) => Vec::new(),
+    };
+    spare.retain(|pair| !next.contains(pair));
+    Programme { next, spare }
+}
+
+/// The matches whose results may be recorded now: what the margins on record ask for, in order.
+#[must_use]
+pub fn recordable(field: &Field) -> Vec<Pair> {
+    let replay = replay(field);
+    match replay.outcome {
+        Outcome::Matches(missing) => missing,
+        Outcome::Audits(_) => exploratory(field, &replay.qualified),
+        Outcome::Winner(_) => Vec::new(),
+    }
+}
+
+/// All matches of a tournament in its order: qualification in order of submission, the timeline, the
+/// exploratory ones.
+#[must_use]
+pub fn sequence(field: &Field) -> Vec<Pair> {
+    let replay = replay(field);
+    let mut sequence: Vec<Pair> =
+        field.order.iter().map(|miner| (Player::Leader, Player::Miner(miner.clone()))).collect();
+    let timeline = replay.timeline.iter();
+    sequence.extend(timeline.map(|step| (step.holder.clone(), Player::Miner(step.challenger.clone()))));
+    if let Outcome::Matches(next) = replay.outcome {
+        sequence.extend(next);
+    }
+    for (at, left) in replay.qualified.iter().enumerate() {
+        let later = replay.qualified.iter().skip(at + 1);
+        sequence.extend(later.map(|right| (Player::Miner(left.clone()), Player::Miner(right.clone()))));
+    }
+    let mut seen = HashSet::new();
+    sequence.retain(|pair| seen.insert(pair.clone()));
+    sequence
+}
+
+/// Puts a row into the matrix: ahead of the first row that comes later in the tournament's order, and
+/// else at the end. Rows that are there keep their order.
+pub fn place(matrix: &mut Matrix, sequence: &[Pair], pair: &Pair, margin: f64) {
+    let later = sequence.iter().skip_while(|other| *other != pair).skip(1);
+    let at = later.filter_map(|other| matrix.0.get_index_of(other)).min().unwrap_or(matrix.0.len());
+    matrix.0.shift_insert(at, pair.clone(), margin);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::tournament::Standing;
+    use crate::state::ids::Hotkey;
+
+    fn miner(at: u8) -> Hotkey {
+        Hotkey::from_account(&[at; 32])
+    }
+
+    fn pair(left: u8, right: u8) -> Pair {
+        let player = |at| if at == 0 { Player::Leader } else { Player::Miner(miner(at)) };
+        (player(left), player(right))
+    }
+
+    fn field(miners: u8, rows: &[(u8, u8, f64)]) -> Field {
+        let matrix = Matrix(rows.iter().map(|(left, right, margin)| (pair(*left, *right), *margin)).collect());
+        let order = (1..=miners).map(miner).collect();
+        Field { order, win_margin: 0.05, matrix, standing: Standing::default() }
+    }
+
+    #[test]
+    fn exploratory_matches_start_once_an_audit_is_certain() {
+        assert_eq!(programme(&field(3, &[])).next, [pair(0, 1), pair(0, 2), pair(0, 3)]);
+        // Who qualifies first is not known while 1 is open: nothing is certain.
+        assert_eq!(programme(&field(3, &[(0, 2, 0.2), (0, 3, 0.2)])).spare, []);
+        let known = field(3, &[(0, 1, 0.2), (0, 2, 0.2)]);
+        assert_eq!(programme(&known), Programme { next: vec![pair(0, 3)], spare: vec![pair(1, 2)] });
+        let mut passed = known;
+        passed.standing.passed.insert(miner(1));
+        assert_eq!(programme(&passed).spare, [], "2 may never lead");
+        passed.matrix.0.insert(pair(0, 3), 0.1);
+        passed.matrix.0.insert(pair(1, 2), 0.1);
+        assert_eq!(programme(&passed), Programme { next: vec![pair(2, 3)], spare: vec![pair(1, 3)] });
+    }
+
+    #[test]
+    fn rows_stand_in_the_tournaments_order_whatever_came_first() {
+        let all = [(0, 1, 0.1), (0, 2, 0.1), (0, 3, -0.5), (0, 4, 0.1), (1, 2, 0.2), (2, 4, 0.0), (1, 4, 0.0)];
+        let full = field(4, &all);
+        let expected: Vec<Pair> = all.iter().map(|(left, right, _)| pair(*left, *right)).collect();
+        assert_eq!(sequence(&full), expected);
+        for turn in 0..all.len() {
+            let mut matrix = Matrix::default();
+            for (left, right, margin) in all.iter().cycle().skip(turn * 3).take(all.len()) {
+                place(&mut matrix, &sequence(&full), &pair(*left, *right), *margin);
+            }
+            assert_eq!(matrix.0.keys().cloned().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn rows_that_are_there_keep_their_order() {
+        let mut odd = field(3, &[(0, 3, 0.0), (0, 1, 0.0)]);
+        let order = sequence(&odd);
+        place(&mut odd.matrix, &order, &pair(0, 2), 0.0);
+        assert_eq!(odd.matrix.0.keys().cloned().collect::<Vec<_>>(), [pair(0, 2), pair(0, 3), pair(0, 1)]);
+    }
+}

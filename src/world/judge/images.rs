@@ -1,0 +1,154 @@
+//! The images of a duel: named by URL, or fetched and sent along.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::rules::hex;
+use crate::world::http::{Client, Request, shown_url};
+
+/// An image of a duel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Image {
+    /// Where it is: an http(s) or file URL.
+    pub url: String,
+    /// The SHA-256 of its bytes, in hex, where that is on record.
+    pub sha256: Option<String>,
+}
+
+/// An image with its bytes.
+#[derive(Debug)]
+pub struct Fetched {
+    /// As a data URL.
+    pub data_url: String,
+    /// The SHA-256 of its bytes, in hex.
+    pub sha256: String,
+}
+
+/// Images larger than this are not sent to a judge.
+const LARGEST: u64 = 32 << 20;
+
+/// So many bytes of data URLs are kept for further duels.
+const KEPT: usize = 256 << 20;
+
+/// Fetches images, and keeps those fetched last.
+#[derive(Debug)]
+pub struct Images {
+    client: Client,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    images: HashMap<String, Arc<Fetched>>,
+    oldest: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Images {
+    /// Fetches with this client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Images { client, kept: Mutex::default() }
+    }
+
+    /// The image itself.
+    ///
+    /// # Errors
+    /// It cannot be fetched, is no image, or is not the one on record.
+    pub fn fetch(&self, image: &Image) -> Result<Arc<Fetched>> {
+        if let Some(kept) = self.lock().images.get(&image.url) {
+            return Ok(kept.clone());
+        }
+        let shown = shown_url(&image.url);
+        let bytes = match image.url.strip_prefix("file://") {
+            Some(path) => read(Path::new(path))?,
+            None => self.client.send(&Request::get(image.url.as_str()))?.success()?.body,
+        };
+        let kind = kind_of(&bytes).ok_or_else(|| Error::outside(format!("{shown}: no PNG, JPEG or WebP image")))?;
+        let sha256 = hex::encode(&Sha256::digest(&bytes));
+        if let Some(recorded) = image.sha256.as_ref().filter(|recorded| **recorded != sha256) {
+            let changed = format!("{shown}: its SHA-256 is {sha256}, but SHA256SUMS has {recorded}");
+            return Err(Error::outside(changed).hint("the store holds another file than the one that was recorded"));
+        }
+        let data_url = format!("data:image/{kind};base64,{}", STANDARD.encode(&bytes));
+        let fetched = Arc::new(Fetched { data_url, sha256 });
+        self.keep(&image.url, &fetched);
+        Ok(fetched)
+    }
+
+    fn keep(&self, url: &str, fetched: &Arc<Fetched>) {
+        let mut kept = self.lock();
+        if kept.images.insert(url.to_owned(), fetched.clone()).is_some() {
+            return;
+        }
+        kept.oldest.push_back(url.to_owned());
+        kept.bytes += fetched.data_url.len();
+        while kept.bytes > KEPT {
+            let Some(oldest) = kept.oldest.pop_front() else { break };
+            if let Some(gone) = kept.images.remove(&oldest) {
+                kept.bytes -= gone.data_url.len();
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        // A cache has no state that a panic elsewhere could leave half done.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads an image file of a folder store.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let cannot = || format!("{}: cannot read", path.display());
+    let file = File::open(path).context(Kind::Outside, cannot)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).context(Kind::Outside, cannot)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::outside(format!("{}: more than {LARGEST} bytes", path.display())));
+    }
+    Ok(bytes)
+}
+
+/// The kind of an image by its first bytes.
+fn kind_of(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("png"),
+        [0xff, 0xd8, 0xff, ..] => Some("jpeg"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("webp"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::http::{Limits, Retry};
+
+    #[test]
+    fn only_images_are_read_and_only_those_on_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            Image { url: format!("file://{}", path.display()), sha256: None }
+        };
+        let images = Images::new(Client::new(Limits::default(), Retry::ONCE));
+        let png = put("a.png", b"\x89PNG\r\n\x1a\nrest");
+        let fetched = images.fetch(&png).unwrap();
+        assert!(fetched.data_url.starts_with("data:image/png;base64,iVBORw0KGgpyZXN0"));
+        let known = Image { sha256: Some("0".repeat(64)), ..put("b.png", b"\x89PNG\r\n\x1a\nrest") };
+        assert!(images.fetch(&known).unwrap_err().to_string().contains("SHA256SUMS"));
+        let secret = put("passwd.png", b"root:x:0:0");
+        assert!(images.fetch(&secret).unwrap_err().to_string().contains("no PNG"));
+        let missing = Image { url: "file:///nowhere.png".to_owned(), sha256: None };
+        assert_eq!(images.fetch(&missing).unwrap_err().kind(), Kind::Outside);
+    }
+}

@@ -1,0 +1,266 @@
+//! Every answer of the judge, kept: no call that was answered is made again.
+//!
+//! A file of JSON lines, `{"key": "<hex>", "answer": "<the judge's text>"}`, appended to. An answer
+//! counts once it is on disk; many share one sync. A line cut off by a kill is dropped by the next run.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, answer};
+use crate::error::{Context as _, Result};
+
+/// What an answer is kept under: SHA-256 over all that the judge is told and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(pub String);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    key: Key,
+    answer: String,
+}
+
+/// The journal of a competition.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: Mutex<File>,
+    table: Mutex<HashMap<Key, Entry>>,
+    changed: Condvar,
+    written: AtomicU64,
+    synced: Mutex<u64>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    /// Somebody asks.
+    Asked,
+    /// The judge's text.
+    Answered(String),
+}
+
+impl Journal {
+    /// The journal in the operator's own folder; made where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn open(folder: &Path) -> Result<Journal> {
+        let path = folder.join("judge-journal.jsonl");
+        let cannot = || format!("{}: cannot open the judge's journal", path.display());
+        std::fs::create_dir_all(folder).failed(cannot)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path).failed(cannot)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).failed(cannot)?;
+        let (table, whole) = parse(&bytes);
+        if whole < bytes.len() {
+            file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).failed(cannot)?;
+        }
+        // What an earlier run wrote but did not live to sync counts from here on.
+        file.sync_all().failed(cannot)?;
+        File::open(folder).and_then(|folder| folder.sync_all()).failed(cannot)?;
+        let (file, table) = (Mutex::new(file), Mutex::new(table));
+        Ok(Journal { path, file, table, changed: Condvar::new(), written: AtomicU64::new(0), synced: Mutex::new(0) })
+    }
+
+    /// How many answers it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let table = lock(&self.table);
+        table.values().filter(|entry| matches!(entry, Entry::Answered(_))).count()
+    }
+
+    /// Is it empty?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Is this call answered?
+    #[must_use]
+    pub fn has(&self, key: &Key) -> bool {
+        matches!(lock(&self.table).get(key), Some(Entry::Answered(_)))
+    }
+
+    /// The answer under `key`, or else that of `ask`, which is written down first. Two that want the
+    /// same at the same time ask once: the second waits for the first.
+    ///
+    /// The answer counts after the next [`Journal::sync`].
+    ///
+    /// # Errors
+    /// `ask` fails, or the answer cannot be written down.
+    pub fn answer(&self, key: &Key, ask: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
+        if let Some(known) = self.claim(key) {
+            return Ok(known);
+        }
+        let outcome = ask().and_then(|answer| self.write(key, &answer).map(|()| answer));
+        let mut table = lock(&self.table);
+        match &outcome {
+            Ok(answer) => table.insert(key.clone(), Entry::Answered(answer.raw.clone())),
+            Err(_) => table.remove(key),
+        };
+        self.changed.notify_all();
+        outcome
+    }
+
+    /// The known answer, or `None` once the key is ours to ask for.
+    fn claim(&self, key: &Key) -> Option<Answer> {
+        let mut table = lock(&self.table);
+        loop {
+            match table.get(key) {
+                Some(Entry::Answered(raw)) => {
+                    // Only what could be read was taken in.
+                    let penalties = answer::penalties(raw).ok()?;
+                    return Some(Answer { raw: raw.clone(), penalties });
+                }
+                Some(Entry::Asked) => table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    table.insert(key.clone(), Entry::Asked);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn write(&self, key: &Key, answer: &Answer) -> Result<()> {
+        let line = Line { key: key.clone(), answer: answer.raw.clone() };
+        let mut text = serde_json::to_vec(&line).failed(|| self.cannot("write"))?;
+        text.push(b'\n');
+        let mut file = lock(&self.file);
+        file.write_all(&text).failed(|| self.cannot("write")).map_err(|e| e.hint("is the disk full?"))?;
+        self.written.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    /// Makes sure that everything written so far is on disk.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn sync(&self) -> Result<()> {
+        let written = self.written.load(Ordering::Acquire);
+        let mut synced = lock(&self.synced);
+        if *synced >= written {
+            return Ok(());
+        }
+        let file = lock(&self.file).try_clone().failed(|| self.cannot("sync"))?;
+        file.sync_data().failed(|| self.cannot("sync"))?;
+        *synced = written;
+        Ok(())
+    }
+
+    fn cannot(&self, what: &str) -> String {
+        format!("{}: cannot {what} the judge's journal", self.path.display())
+    }
+}
+
+/// The answers of a journal, and the length of its part that is whole. A broken line inside is
+/// skipped: its call is made again.
+fn parse(bytes: &[u8]) -> (HashMap<Key, Entry>, usize) {
+    let mut table = HashMap::new();
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let lines = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
+    for line in lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok()) {
+        if answer::penalties(&line.answer).is_ok() {
+            table.insert(line.key, Entry::Answered(line.answer));
+        }
+    }
+    (table, whole)
+}
+
+/// The data of these locks is whole at every moment, whatever thread panics.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::rules::duel::Penalties;
+
+    fn answer(first: u8) -> Answer {
+        let raw = format!("{{\"penalty_1\": {first}, \"penalty_2\": 2, \"issues\": \"é\\n\"}}");
+        Answer { raw, penalties: Penalties { first, second: 2, issues: "é\n".to_owned() } }
+    }
+
+    fn key(name: &str) -> Key {
+        Key(name.to_owned())
+    }
+
+    fn never() -> Result<Answer> {
+        panic!("asked again")
+    }
+
+    #[test]
+    fn an_answer_is_asked_for_once_and_found_by_the_next_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path()).unwrap();
+        assert_eq!(journal.answer(&key("a"), || Ok(answer(3))).unwrap(), answer(3));
+        assert!(journal.answer(&key("b"), || Err(Error::outside("down"))).is_err());
+        assert_eq!(journal.answer(&key("b"), || Ok(answer(4))).unwrap(), answer(4));
+        journal.sync().unwrap();
+        drop(journal);
+        let journal = Journal::open(folder.path()).unwrap();
+        assert_eq!(journal.answer(&key("a"), never).unwrap(), answer(3));
+        assert_eq!(journal.answer(&key("b"), never).unwrap(), answer(4));
+        assert_eq!(journal.len(), 2);
+    }
+
+    #[test]
+    fn a_cut_at_any_byte_loses_only_the_last_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path()).unwrap();
+        for (at, name) in ["a", "b", "c"].into_iter().enumerate() {
+            journal.answer(&key(name), || Ok(answer(u8::try_from(at).unwrap()))).unwrap();
+        }
+        drop(journal);
+        let path = folder.path().join("judge-journal.jsonl");
+        let whole = std::fs::read(&path).unwrap();
+        let ends: Vec<usize> = (1..=whole.len()).filter(|end| whole[end - 1] == b'\n').collect();
+        for cut in 0..=whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let journal = Journal::open(folder.path()).unwrap();
+            assert_eq!(journal.len(), ends.iter().filter(|end| **end <= cut).count(), "cut at {cut}");
+            journal.answer(&key("d"), || Ok(answer(9))).unwrap();
+            drop(journal);
+            assert!(Journal::open(folder.path()).unwrap().has(&key("d")), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn broken_lines_are_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("judge-journal.jsonl");
+        let bad = b"{\"key\": \"x\", \"answer\": \"{\\\"penalty_1\\\": 99}\"}\n\0\0\0\n\xff\n{}\n";
+        std::fs::write(&path, bad).unwrap();
+        let journal = Journal::open(folder.path()).unwrap();
+        assert!(journal.is_empty());
+        journal.answer(&key("x"), || Ok(answer(1))).unwrap();
+        assert!(Journal::open(folder.path()).unwrap().has(&key("x")));
+    }
+
+    #[test]
+    fn those_who_want_the_same_at_once_ask_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path()).unwrap();
+        let asked = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let got = journal.answer(&key("a"), || {
+                        asked.fetch_add(1, Ordering::Relaxed);
+                        std::thread::sleep(std::time::Duration::from_millis(20));
+                        Ok(answer(5))
+                    });
+                    assert_eq!(got.unwrap(), answer(5));
+                });
+            }
+        });
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+}

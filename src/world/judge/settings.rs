@@ -1,0 +1,109 @@
+//! Which judge to ask: `[judge]` of `gen404.toml`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::images::Images;
+use super::openai::OpenAi;
+use super::question::Question;
+use crate::error::{Error, Result};
+use crate::rules::url::HttpUrl;
+use crate::world::http::{Client, Limits, Retry, Secret, shown_url};
+
+/// The settings of the judge.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JudgeSettings {
+    /// The endpoint, up to and with `/v1`.
+    pub base_url: Option<String>,
+    /// The model.
+    pub model: String,
+    /// A file with the question's words, in place of ours.
+    pub question: Option<PathBuf>,
+    /// Calls in flight.
+    pub concurrency: usize,
+    /// Send images themselves instead of their URLs.
+    pub inline_images: bool,
+    /// Seconds for each attempt.
+    pub timeout_seconds: u64,
+    /// Attempts for each call.
+    pub attempts: u32,
+    /// The most tokens of an answer.
+    pub max_tokens: u32,
+}
+
+/// The most calls in flight: far more than any server works on at once.
+const MOST_CONCURRENT: usize = 1024;
+
+impl Default for JudgeSettings {
+    fn default() -> Self {
+        JudgeSettings {
+            base_url: None,
+            model: "zai-org/GLM-4.1V-9B-Thinking".to_owned(),
+            question: None,
+            concurrency: 16,
+            inline_images: false,
+            timeout_seconds: 60,
+            attempts: 5,
+            max_tokens: 1024,
+        }
+    }
+}
+
+impl JudgeSettings {
+    /// Opens the judge; nothing is asked yet.
+    ///
+    /// # Errors
+    /// The settings make no sense, or the question cannot be read.
+    pub fn open(&self, key: Option<Secret>) -> Result<OpenAi> {
+        let base = self.base_url.as_deref().ok_or_else(|| {
+            let unknown = Error::usage("no judge is named");
+            unknown.hint("give OPENAI_BASE_URL=https://host/v1, --judge-url, or [judge] base_url in gen404.toml")
+        })?;
+        let wrong = |why: String| Error::usage(format!("the judge's URL {}: {why}", shown_url(base)));
+        HttpUrl::parse(base).map_err(wrong)?;
+        self.check_concurrency()?;
+        let question = Question::load(self.question.as_deref())?;
+        let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
+        let judge = OpenAi::new(self.client(Retry::ONCE), retry, base, &self.model, question, self.max_tokens);
+        Ok(judge.with_key(key))
+    }
+
+    /// Fetches images as this judge is asked.
+    #[must_use]
+    pub fn images(&self) -> Images {
+        Images::new(self.client(Retry { attempts: self.attempts.max(1), ..Retry::default() }))
+    }
+
+    fn check_concurrency(&self) -> Result<()> {
+        if (1..=MOST_CONCURRENT).contains(&self.concurrency) {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{} judge calls in flight: 1 to {MOST_CONCURRENT} are possible", self.concurrency)))
+    }
+
+    fn client(&self, retry: Retry) -> Client {
+        let limits = Limits::default();
+        let whole = Duration::from_secs(self.timeout_seconds.max(1));
+        // An answer comes at once after a long silence: only the whole counts.
+        Client::new(Limits { whole, connect: limits.connect.min(whole), idle: whole, ..limits }, retry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        let with = |text: &str| toml::from_str::<JudgeSettings>(text).unwrap().open(None);
+        assert!(with("").unwrap_err().hints()[0].contains("OPENAI_BASE_URL"));
+        assert!(with("base_url = 'https://x.org/v1'").is_ok());
+        for bad in ["base_url = 'x.org/v1'", "base_url = 'https://x.org/v1'\nconcurrency = 0"] {
+            assert!(with(bad).is_err(), "{bad}");
+        }
+        assert!(toml::from_str::<JudgeSettings>("api_key = 'x'").is_err(), "keys come from the environment");
+    }
+}
