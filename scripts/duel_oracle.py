@@ -154,9 +154,10 @@ for hotkey in allowed:
     play("leader", hotkey)
 qualified = [hotkey for hotkey in allowed if matrix["leader", hotkey] >= MARGIN]
 # The timeline, from the base leader.
-holder, holders = "leader", []
+holder, holders, timeline = "leader", [], []
 for hotkey in qualified:
     play(holder, hotkey)
+    timeline.append((holder, hotkey))
     if matrix[holder, hotkey] >= MARGIN:
         request(holder, hotkey)
         holder = hotkey
@@ -167,11 +168,14 @@ if awaited:
         for right in qualified[at + 1:]:
             play(left, right)
 
-# What was on record keeps its order; qualification rows come in order of submission before all others.
-rank = {("leader", hotkey): at for at, hotkey in enumerate(ORDER)}
+# What was on record keeps its order; a new row stands before the first one that comes later in the tournament:
+# qualification in order of submission, the timeline, the exploratory matches.
+sequence = [("leader", hotkey) for hotkey in ORDER] + timeline
+sequence += [(left, right) for at, left in enumerate(qualified) for right in qualified[at + 1:]]
+rank = {pair: at for at, pair in reversed(list(enumerate(sequence)))}
 rows = [pair for pair in matrix if pair not in order_played]
 for pair in order_played:
-    later = [at for at, other in enumerate(rows) if rank.get(other, math.inf) > rank.get(pair, math.inf)]
+    later = [at for at, other in enumerate(rows) if rank.get(other, -1) > rank[pair]]
     rows.insert(later[0] if later else len(rows), pair)
 lines = ["left,right,margin"] + [f"{left},{right},{json.dumps(matrix[left, right])}" for left, right in rows]
 save(f"{HERE}/matches_matrix.csv", "\n".join(lines))

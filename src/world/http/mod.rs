@@ -88,6 +88,20 @@ impl Client {
         Client { agent: config.into(), limits, retry, miners: false }
     }
 
+    /// As [`Client::new`], with a connection of its own for every request. It costs a round trip, and
+    /// spares two dangers of a kept one: that the server closes it at the moment of the next request,
+    /// which may then have been carried out or not, and that an answer sent in two parts waits 40 ms
+    /// for our acknowledgement of the first.
+    #[must_use]
+    pub fn unkept(limits: Limits, retry: Retry) -> Self {
+        let config = config(&limits)
+            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::Never)
+            .max_idle_connections(0)
+            .max_idle_connections_per_host(0)
+            .build();
+        Client { agent: config.into(), limits, retry, miners: false }
+    }
+
     /// A client for miners' URLs, under the rule of DESIGN 4.7; `allow_private` lifts the part of it
     /// that is about addresses.
     #[must_use]

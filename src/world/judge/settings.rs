@@ -63,18 +63,20 @@ impl JudgeSettings {
             unknown.hint("give OPENAI_BASE_URL=https://host/v1, --judge-url, or [judge] base_url in gen404.toml")
         })?;
         let wrong = |why: String| Error::usage(format!("the judge's URL {}: {why}", shown_url(base)));
-        HttpUrl::parse(base).map_err(wrong)?;
         self.check_concurrency()?;
         let question = Question::load(self.question.as_deref())?;
         let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
-        let judge = OpenAi::new(self.client(Retry::ONCE), retry, base, &self.model, question, self.max_tokens);
+        // A handshake of TLS is worth keeping the connection; one of TCP alone is not.
+        let client = if HttpUrl::parse(base).map_err(wrong)?.https { Client::new } else { Client::unkept };
+        let client = client(self.limits(), Retry::ONCE);
+        let judge = OpenAi::new(client, retry, base, &self.model, question, self.max_tokens);
         Ok(judge.with_key(key))
     }
 
     /// Fetches images as this judge is asked.
     #[must_use]
     pub fn images(&self) -> Images {
-        Images::new(self.client(Retry { attempts: self.attempts.max(1), ..Retry::default() }))
+        Images::new(Client::new(self.limits(), Retry { attempts: self.attempts.max(1), ..Retry::default() }))
     }
 
     fn check_concurrency(&self) -> Result<()> {
@@ -84,11 +86,11 @@ impl JudgeSettings {
         Err(Error::usage(format!("{} judge calls in flight: 1 to {MOST_CONCURRENT} are possible", self.concurrency)))
     }
 
-    fn client(&self, retry: Retry) -> Client {
+    fn limits(&self) -> Limits {
         let limits = Limits::default();
         let whole = Duration::from_secs(self.timeout_seconds.max(1));
         // An answer comes at once after a long silence: only the whole counts.
-        Client::new(Limits { whole, connect: limits.connect.min(whole), idle: whole, ..limits }, retry)
+        Limits { whole, connect: limits.connect.min(whole), idle: whole, ..limits }
     }
 }
 
