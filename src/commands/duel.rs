@@ -13,7 +13,7 @@ use self::round::Round;
 use super::common::{judge_key, judge_settings, not_due};
 use super::context::{Context, Standing};
 use crate::cli::{DuelArgs, Global};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::rules::bout::Bout;
 use crate::rules::conclusion::record;
 use crate::rules::programme::programme;
@@ -84,7 +84,7 @@ fn preview(context: &Context<'_>, mut round: Round) -> Result<()> {
             .result(&format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
     }
     let mut files = std::mem::take(&mut round.files);
-    let plan = record(&round.terms(), &mut files, &[]).map_err(crate::error::Error::failed)?;
+    let plan = record(&round.terms(), &mut files, &[]).map_err(Error::failed)?;
     if !plan.writes.is_empty() {
         context.apply(&plan)?;
     }

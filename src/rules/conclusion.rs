@@ -42,7 +42,7 @@ impl Terms<'_> {
 /// # Errors
 /// An audit rests on a match whose report is not there.
 pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Played)]) -> Result<Plan, String> {
-    let mut plan = Plan { writes: Vec::new(), message: String::new(), says: Vec::new() };
+    let mut plan = Plan::default();
     let mut lines = Vec::new();
     let mut matrix = files.matrix.get().cloned().unwrap_or_default();
     for (pair, played) in matches {
@@ -58,7 +58,7 @@ pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Playe
         let order = terms.field(files).map(|field| sequence(&field)).unwrap_or_default();
         place(&mut matrix, &order, pair, played.margin);
         files.matrix = Slot::Ok(matrix.clone());
-        plan.says.push(format!("{} against {}: {}", pair.1, pair.0, played.margin));
+        plan.says.push(format!("{} against {}: {:+.4}", pair.1, pair.0, played.margin));
     }
     if !matches.is_empty() {
         plan.writes.push(FileWrite::new(FileKind::Round(terms.round, RoundFile::Matrix), &matrix));

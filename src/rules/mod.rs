@@ -29,7 +29,7 @@ use serde::Deserialize;
 use crate::state::store::FileWrite;
 
 /// What a command will do to the files: returned by a rule, applied in one place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The files to write; `state.json` is written last whatever its place here.
     pub writes: Vec<FileWrite>,

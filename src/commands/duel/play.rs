@@ -11,8 +11,9 @@ use super::round::{Round, Task};
 use super::standings::{Ending, show};
 use crate::error::{Error, Kind, Result};
 use crate::rules::Plan;
-use crate::rules::bout::{Bout, Played};
+use crate::rules::bout::{Bout, Inquiry, Played};
 use crate::rules::conclusion::{crown, match_line, matrix_line, record, requests_line};
+use crate::rules::duel::Penalties;
 use crate::rules::programme::{programme, recordable};
 use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Outcome, Pair, replay};
@@ -131,7 +132,7 @@ impl<'a> Play<'a> {
     fn open_match(&mut self, board: &Board, bar: &Bar, pair: &Pair) -> bool {
         let bout = Bout::new(&self.round.files, &self.round.prompts, self.round.limits(), pair);
         let inquiries = bout.inquiries();
-        let task = |inquiry: &crate::rules::bout::Inquiry| Task {
+        let task = |inquiry: &Inquiry| Task {
             pair: pair.clone(),
             duel: inquiry.duel,
             order: inquiry.order,
@@ -167,7 +168,7 @@ impl<'a> Play<'a> {
         board: &Board,
         bar: &Bar,
         task: Task,
-        outcome: Result<crate::rules::duel::Penalties>,
+        outcome: Result<Penalties>,
         concurrency: usize,
     ) -> Result<bool> {
         match outcome {
@@ -235,7 +236,7 @@ impl<'a> Play<'a> {
             let audits = FileKind::Round(self.round.number(), RoundFile::RequireAudit);
             if plan.writes.iter().any(|write| write.file == audits) {
                 // Audits take hours: whoever makes them elsewhere is told at once.
-                self.commit(Plan { writes: Vec::new(), message: String::new(), says: Vec::new() })?;
+                self.commit(Plan::default())?;
             }
         }
     }
@@ -291,7 +292,6 @@ impl<'a> Play<'a> {
         self.record(false, None)?;
         let field = self.round.field()?;
         let replay = replay(&field);
-        let nothing = || Plan { writes: Vec::new(), message: String::new(), says: Vec::new() };
         let failed = !self.failed.is_empty();
         let ending = match replay.outcome.clone() {
             _ if failed => Ending::Failed,
@@ -304,7 +304,7 @@ impl<'a> Play<'a> {
                 let (terms, round) = (self.round.terms(), &self.round);
                 crown(&terms, &round.state, &round.files, &round.leaders, winner).map_err(Error::failed)?
             }
-            _ => nothing(),
+            _ => Plan::default(),
         };
         self.commit(plan)?;
         let waits = show(self.context, &self.round, &field, &replay, &ending, &self.files, &self.commits);

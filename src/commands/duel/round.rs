@@ -12,7 +12,7 @@ use crate::rules::tournament::{Field, Pair};
 use crate::state::file::{FileKind, PlayerFile, RoundFile};
 use crate::state::ids::{Player, RoundNumber, Seed};
 use crate::state::leader::Leaders;
-use crate::state::prompts::Prompt;
+use crate::state::prompts::{Prompt, PromptList};
 use crate::state::seed::SeedFile;
 use crate::state::snapshot::{RoundFiles, Slot};
 use crate::state::stage::CompetitionState;
@@ -40,7 +40,7 @@ impl Round {
         nothing_broken(round, &files)?;
         let need = |file| FileKind::Round(round, file);
         let seed = context.store.need::<SeedFile>(&need(RoundFile::Seed))?.seed;
-        let prompts = context.store.need::<crate::state::prompts::PromptList>(&need(RoundFile::Prompts))?.0;
+        let prompts = context.store.need::<PromptList>(&need(RoundFile::Prompts))?.0;
         if files.submissions.is_missing() {
             return Err(Error::failed(format!("{}: missing", need(RoundFile::Submissions).path())));
         }
