@@ -19,6 +19,9 @@ _gen404() {
             gen404,completions)
                 cmd="gen404__subcmd__completions"
                 ;;
+            gen404,duel)
+                cmd="gen404__subcmd__duel"
+                ;;
             gen404,finalize)
                 cmd="gen404__subcmd__finalize"
                 ;;
@@ -27,6 +30,9 @@ _gen404() {
                 ;;
             gen404,init)
                 cmd="gen404__subcmd__init"
+                ;;
+            gen404,judge)
+                cmd="gen404__subcmd__judge"
                 ;;
             gen404,leader)
                 cmd="gen404__subcmd__leader"
@@ -58,6 +64,9 @@ _gen404() {
             gen404__subcmd__help,completions)
                 cmd="gen404__subcmd__help__subcmd__completions"
                 ;;
+            gen404__subcmd__help,duel)
+                cmd="gen404__subcmd__help__subcmd__duel"
+                ;;
             gen404__subcmd__help,finalize)
                 cmd="gen404__subcmd__help__subcmd__finalize"
                 ;;
@@ -66,6 +75,9 @@ _gen404() {
                 ;;
             gen404__subcmd__help,init)
                 cmd="gen404__subcmd__help__subcmd__init"
+                ;;
+            gen404__subcmd__help,judge)
+                cmd="gen404__subcmd__help__subcmd__judge"
                 ;;
             gen404__subcmd__help,leader)
                 cmd="gen404__subcmd__help__subcmd__leader"
@@ -101,7 +113,7 @@ _gen404() {
 
     case "${cmd}" in
         gen404)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version init status open reveal-seed finalize pause resume leader verify render completions man help"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version init status open reveal-seed duel judge finalize pause resume leader verify render completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -129,6 +141,52 @@ _gen404() {
                 return 0
             fi
             case "${prev}" in
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__duel)
+            opts="-q -v -h -V --judge-url --model --question --inline-images --judge-concurrency --shard --wait --poll --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --judge-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --judge-concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --poll)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --repo)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -191,7 +249,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help)
-            opts="init status open reveal-seed finalize pause resume leader verify render completions man help"
+            opts="init status open reveal-seed duel judge finalize pause resume leader verify render completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -205,6 +263,20 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__help__subcmd__duel)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -247,6 +319,20 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__help__subcmd__judge)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -494,6 +580,44 @@ _gen404() {
                     return 0
                     ;;
                 --chain-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__judge)
+            opts="-q -v -h -V --seed --judge-url --model --question --inline-images --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --judge-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --question)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -39,6 +39,8 @@ complete -c gen404 -n "__fish_gen404_needs_command" -f -a "init" -d 'Make a new 
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "status" -d 'Say where the competition stands, and what is due'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "open" -d 'Record the submissions revealed so far'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, crown the winner'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "pause" -d 'Hold the competition by hand'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "resume" -d 'Go on with a competition that is held'
@@ -140,6 +142,41 @@ complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s v -l verbo
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l model -d 'The judge\'s model' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l question -d 'Ask with the words in this file: TOML with system, prompt, first, second and task' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l judge-concurrency -d 'Judge calls in flight [default: 16]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l shard -d 'Play only the matches of this part of the miners, by challenger: 0/4 to 3/4' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l poll -d 'Seconds between two looks at the audits' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l wait -d 'While audits are awaited, wait for them instead of ending'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l seed -d 'The seed that goes with the question' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l model -d 'The judge\'s model' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l question -d 'Ask with the words in this file: TOML with system, prompt, first, second and task' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s h -l help -d 'Print help'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
@@ -247,16 +284,18 @@ complete -c gen404 -n "__fish_gen404_using_subcommand man" -s v -l verbose -d 'S
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s h -l help -d 'Print help'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "status" -d 'Say where the competition stands, and what is due'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "open" -d 'Record the submissions revealed so far'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "pause" -d 'Hold the competition by hand'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "resume" -d 'Go on with a competition that is held'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "leader" -d 'Say who leads, and the weights that follow'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "render" -d 'Draw the previews of GLB models: four views in one picture'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "man" -d 'Write the man pages, one a command'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed finalize pause resume leader verify render completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "status" -d 'Say where the competition stands, and what is due'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "open" -d 'Record the submissions revealed so far'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, crown the winner'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "pause" -d 'Hold the competition by hand'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "resume" -d 'Go on with a competition that is held'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "leader" -d 'Say who leads, and the weights that follow'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "render" -d 'Draw the previews of GLB models: four views in one picture'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "man" -d 'Write the man pages, one a command'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

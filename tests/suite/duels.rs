@@ -119,7 +119,7 @@ fn faults_leave_no_trace() {
     assert_eq!(duel(folder.path(), &judge, &[], 3), undisturbed());
     let faults = judge.seen.faults.load(Ordering::SeqCst);
     let (distinct, answers) = judge.seen.answers();
-    assert!(faults > 50, "only {faults} faults");
+    assert!(faults > 30, "only {faults} faults");
     assert_eq!(answers, distinct, "an answered call was made again");
     assert_eq!(judge.seen.requests.load(Ordering::SeqCst), distinct + faults);
 }
@@ -489,6 +489,7 @@ fn the_shared_endpoint_counts_no_call_twice() {
         .arg(script)
         .args(["--latency", "0.002", "--faults", faults, "--skill", "/leader/=3"])
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn();
     let Ok(mut fake) = started else { return skipped("no python3") };
     let mut url = String::new();
