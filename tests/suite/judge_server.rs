@@ -91,9 +91,7 @@ fn serve(stream: &TcpStream, manners: &Manners, seen: &Seen) -> std::io::Result<
         let count = seen.requests.fetch_add(1, Ordering::SeqCst) + 1;
         let flying = seen.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         seen.max_in_flight.fetch_max(flying, Ordering::SeqCst);
-        let goes_on = answer(stream, manners, seen, &body, count);
-        seen.in_flight.fetch_sub(1, Ordering::SeqCst);
-        if !goes_on? {
+        if !answer(stream, manners, seen, &body, count)? {
             break;
         }
     }
@@ -130,6 +128,8 @@ fn request(reader: &mut BufReader<TcpStream>, seen: &Seen) -> std::io::Result<Op
 fn answer(stream: &TcpStream, manners: &Manners, seen: &Seen, body: &[u8], count: usize) -> std::io::Result<bool> {
     let spread = Duration::from_micros(u64::from(Sha256::digest(body)[1])) * 2;
     std::thread::sleep(manners.latency + manners.latency.mul_f64(spread.as_secs_f64() / 0.000_256));
+    // Over before the reply: its reader may send the next request at once.
+    seen.in_flight.fetch_sub(1, Ordering::SeqCst);
     if manners.dies_after.is_some_and(|most| seen.answers().1 >= most) {
         return Ok(false);
     }
