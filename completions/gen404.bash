@@ -49,6 +49,9 @@ _gen404() {
             gen404,render)
                 cmd="gen404__subcmd__render"
                 ;;
+            gen404,report)
+                cmd="gen404__subcmd__report"
+                ;;
             gen404,resume)
                 cmd="gen404__subcmd__resume"
                 ;;
@@ -94,6 +97,9 @@ _gen404() {
             gen404__subcmd__help,render)
                 cmd="gen404__subcmd__help__subcmd__render"
                 ;;
+            gen404__subcmd__help,report)
+                cmd="gen404__subcmd__help__subcmd__report"
+                ;;
             gen404__subcmd__help,resume)
                 cmd="gen404__subcmd__help__subcmd__resume"
                 ;;
@@ -113,7 +119,7 @@ _gen404() {
 
     case "${cmd}" in
         gen404)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version init status open reveal-seed duel judge finalize pause resume leader verify render completions man help"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -249,7 +255,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help)
-            opts="init status open reveal-seed duel judge finalize pause resume leader verify render completions man help"
+            opts="init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -403,6 +409,20 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help__subcmd__render)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__help__subcmd__report)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -772,6 +792,36 @@ _gen404() {
                     return 0
                     ;;
                 --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__report)
+            opts="-q -v -h -V --out --only --open --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
