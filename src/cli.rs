@@ -97,6 +97,8 @@ pub enum Command {
     Leader(LeaderArgs),
     /// Re-check every claim of the competition from its files and history
     Verify(VerifyArgs),
+    /// Draw the previews of GLB models: four views in one picture
+    Render(RenderArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
     /// Write the man pages, one a command
@@ -297,6 +299,20 @@ pub struct VerifyArgs {
     /// Which chain to ask
     #[command(flatten)]
     pub source: ChainArgs,
+}
+
+/// Flags of `render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// The models
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Write the preview to this file, or into this folder [default: beside each model, as .png]
+    #[arg(short, long, value_name = "OUT")]
+    pub out: Option<PathBuf>,
+    /// Edge of each of the four views, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = crate::preview::DEFAULT_SIZE, value_parser = clap::value_parser!(u32).range(16..=2048))]
+    pub size: u32,
 }
 
 /// Flags of `completions`.

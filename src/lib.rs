@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | [`state`] | what lies in the repository: a type a file, identifiers, the store | network, clock |
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
+//! | [`preview`] | the picture of a model: GLB bytes in, PNG bytes out | disk, network, clock, the rest of us |
 //! | [`world`] | the chain, git, and every other client of the outside | rules of the competition |
 //! | [`commands`] | one file a subcommand: gather facts, call a rule, apply its plan | |
 //!
@@ -30,6 +31,7 @@
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod preview;
 pub mod rules;
 pub mod settings;
 pub mod state;

@@ -80,6 +80,11 @@ impl Ui {
         }
     }
 
+    /// One failure among several, on stderr: the rest of the command goes on.
+    pub fn error_line(&self, line: &str) {
+        let _ = writeln!(std::io::stderr(), "{} {}", self.paint("31;1", "error:"), one_line(line));
+    }
+
     /// An error with its causes and hints, on stderr; with `--json` also one object on stdout.
     /// A command that is not due is no failure: what is due instead is its result.
     pub fn error(&self, error: &Error) {

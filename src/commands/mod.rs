@@ -9,6 +9,7 @@ mod leader;
 mod man;
 mod open;
 mod pause;
+mod render;
 mod reveal_seed;
 mod status;
 mod verify;
@@ -53,6 +54,7 @@ fn run(global: &Global, ui: &Ui, command: Command) -> Result<ExitCode> {
         Command::Resume(args) => pause::resume(global, ui, &args)?,
         Command::Leader(args) => leader::run(global, ui, &args)?,
         Command::Verify(args) => return verify::run(global, ui, &args),
+        Command::Render(args) => return render::run(global, ui, &args),
         Command::Completions(args) => completions::run(ui, &args),
         Command::Man(args) => man::run(ui, &args)?,
     }

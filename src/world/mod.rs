@@ -4,3 +4,4 @@ pub mod chain;
 pub mod drand;
 pub mod git;
 pub mod http;
+pub mod render;

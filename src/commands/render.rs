@@ -1,0 +1,149 @@
+//! `gen404 render`: the previews of models on disk, several side by side.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use serde_json::{Value, json};
+
+use crate::cli::{Global, RenderArgs};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::ui::Ui;
+use crate::world::render::{Builtin, Renderer, Rendering};
+
+/// A model, and where its preview goes.
+struct Job {
+    model: PathBuf,
+    png: PathBuf,
+}
+
+/// What came of a job.
+enum Outcome {
+    Drawn { bytes: usize },
+    Refused { code: String, place: String, message: String },
+    Failed(Error),
+}
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<ExitCode> {
+    let jobs = jobs(args)?;
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let beside = jobs.len().clamp(1, cores.get());
+    let inner = NonZeroUsize::new(cores.get() / beside).unwrap_or(NonZeroUsize::MIN);
+    let renderer = Builtin::new(args.size, inner);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(beside).build().failed(|| "cannot start threads".into())?;
+    let bar = ui.bar("rendering", jobs.len() as u64);
+    let outcomes: Vec<Outcome> = pool.install(|| {
+        let one = |job: &Job| {
+            let outcome = draw(&renderer, job, global.dry_run);
+            bar.advance(1);
+            outcome
+        };
+        jobs.par_iter().with_max_len(1).map(one).collect()
+    });
+    drop(bar);
+    Ok(report(ui, global.dry_run, &jobs, &outcomes))
+}
+
+/// Where each preview goes: beside its model, into the folder given, or for one model to the file given.
+fn jobs(args: &RenderArgs) -> Result<Vec<Job>> {
+    let folder = args.out.as_deref().filter(|out| args.files.len() > 1 || out.is_dir());
+    if let Some(folder) = folder
+        && folder.exists()
+        && !folder.is_dir()
+    {
+        return Err(Error::usage(format!("{}: must be a folder for more than one model", folder.display())));
+    }
+    let mut targets = BTreeMap::new();
+    let mut jobs = Vec::with_capacity(args.files.len());
+    for model in &args.files {
+        let png = match (&args.out, folder) {
+            (_, Some(folder)) => folder.join(model.with_extension("png").file_name().unwrap_or_default()),
+            (Some(file), None) => file.clone(),
+            (None, None) => model.with_extension("png"),
+        };
+        if png == *model {
+            return Err(Error::usage(format!("{}: the preview would replace the model", model.display())));
+        }
+        if let Some(other) = targets.insert(png.clone(), model) {
+            let (a, b) = (other.display(), model.display());
+            return Err(Error::usage(format!("{}: would hold the previews of {a} and {b}", png.display())));
+        }
+        jobs.push(Job { model: model.clone(), png });
+    }
+    Ok(jobs)
+}
+
+fn draw(renderer: &dyn Renderer, job: &Job, dry_run: bool) -> Outcome {
+    let drawn = || -> Result<Outcome> {
+        let glb = fs::read(&job.model).failed(|| format!("{}: cannot read", job.model.display()))?;
+        Ok(match renderer.render(&glb)? {
+            Rendering::Png(png) => {
+                if !dry_run {
+                    write(&job.png, &png)?;
+                }
+                Outcome::Drawn { bytes: png.len() }
+            }
+            Rendering::Refused { code, place, message } => {
+                Outcome::Refused { code: code.unwrap_or_default(), place: place.unwrap_or_default(), message }
+            }
+        })
+    };
+    drawn().unwrap_or_else(Outcome::Failed)
+}
+
+/// Whole or not at all: a temporary file beside the target, renamed over it.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let cannot = || format!("{}: cannot write", path.display());
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).failed(cannot)?;
+    let temporary = folder.join(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
+    fs::write(&temporary, bytes).failed(cannot)?;
+    fs::rename(&temporary, path).failed(cannot)
+}
+
+/// Says what came of each model; the exit code is that of the worst.
+fn report(ui: &Ui, dry_run: bool, jobs: &[Job], outcomes: &[Outcome]) -> ExitCode {
+    let pairs = || jobs.iter().zip(outcomes);
+    let drawn = outcomes.iter().filter(|o| matches!(o, Outcome::Drawn { .. })).count();
+    if ui.json() {
+        let previews: Vec<Value> = pairs().map(|(job, outcome)| entry(job, outcome)).collect();
+        ui.result_json(&json!({
+            "previews": previews,
+            "summary": { "drawn": drawn, "refused_or_failed": outcomes.len() - drawn },
+        }));
+    }
+    let mut worst = 0;
+    for (job, outcome) in pairs() {
+        match outcome {
+            Outcome::Drawn { .. } if ui.json() => {}
+            Outcome::Drawn { .. } if dry_run => ui.result(&format!("would write {}", job.png.display())),
+            Outcome::Drawn { .. } => ui.result(&job.png.display().to_string()),
+            Outcome::Refused { code, place, message } => {
+                ui.error_line(&format!("{}: {place}: {message} ({code})", job.model.display()));
+                worst = worst.max(Kind::Failed.exit_code());
+            }
+            Outcome::Failed(error) => {
+                let causes: Vec<String> = error.causes().iter().map(|cause| format!(": {cause}")).collect();
+                ui.error_line(&format!("{error}{}", causes.concat()));
+                worst = worst.max(error.kind().exit_code());
+            }
+        }
+    }
+    ExitCode::from(worst)
+}
+
+fn entry(job: &Job, outcome: &Outcome) -> Value {
+    let model = job.model.display().to_string();
+    match outcome {
+        Outcome::Drawn { bytes } => {
+            json!({ "model": model, "png": job.png.display().to_string(), "bytes": bytes })
+        }
+        Outcome::Refused { code, place, message } => {
+            json!({ "model": model, "png": null, "refusal": { "code": code, "place": place, "message": message } })
+        }
+        Outcome::Failed(error) => json!({ "model": model, "png": null, "error": error.to_string() }),
+    }
+}

@@ -1,0 +1,206 @@
+//! The GLB container: header, JSON chunk, binary chunks, and buffers given as data URIs.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::base64;
+use super::json::Object;
+use super::refusal::{Checked, Refusal, RefusalCode};
+
+const MAGIC: u32 = u32::from_le_bytes(*b"glTF");
+const CHUNK_JSON: u32 = u32::from_le_bytes(*b"JSON");
+const CHUNK_BIN: u32 = u32::from_le_bytes(*b"BIN\0");
+
+/// What a GLB holds before anything in it is understood.
+#[derive(Debug)]
+pub(crate) struct Container<'a> {
+    /// The JSON document.
+    pub(crate) document: Value,
+    /// The buffers in the order in which the document counts them.
+    pub(crate) buffers: Vec<Cow<'a, [u8]>>,
+}
+
+impl<'a> Container<'a> {
+    /// Splits `glb` as the reference loader does. The total length of the header only decides how
+    /// many chunks are looked for: a wrong one is no error, bytes after the last chunk are.
+    pub(crate) fn split(glb: &'a [u8]) -> Checked<Self> {
+        let (total, json_length) = header(glb)?;
+        let rest = glb.get(20..).unwrap_or_default();
+        let (text, rest) = rest.split_at(rest.len().min(json_length));
+        let document = parse_json(text)?;
+        let mut uris = buffer_uris(&document)?.into_iter();
+        let mut buffers = Vec::new();
+        let mut at = 0_usize;
+        while (at as u64) < u64::from(total) {
+            if let Some(Some(uri)) = uris.next() {
+                buffers.push(Cow::Owned(inline_buffer(uri, buffers.len())?));
+                continue;
+            }
+            let Some((chunk, next)) = binary_chunk(rest, at)? else { break };
+            buffers.push(Cow::Borrowed(chunk));
+            at = next;
+        }
+        Ok(Self { document, buffers })
+    }
+}
+
+/// Checks the 20 bytes of header and first chunk header: total length, JSON length.
+fn header(glb: &[u8]) -> Checked<(u32, usize)> {
+    let fail = |code, message: &'static str| Err(Refusal::new(code, "header", message));
+    let word = |at: usize| glb.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
+    let (Some(magic), Some(version), Some(total), Some(length), Some(kind)) =
+        (word(0), word(4), word(8), word(12), word(16))
+    else {
+        return fail(RefusalCode::ContainerHeader, "shorter than a GLB header");
+    };
+    if magic != MAGIC {
+        return fail(RefusalCode::ContainerMagic, "does not begin with glTF");
+    }
+    if version != 2 {
+        return fail(RefusalCode::ContainerVersion, "only GLB version 2 is read");
+    }
+    if kind != CHUNK_JSON {
+        return fail(RefusalCode::ContainerChunk, "the first chunk is not JSON");
+    }
+    Ok((total, length as usize))
+}
+
+fn parse_json(text: &[u8]) -> Checked<Value> {
+    let fail = |message: String| Refusal::new(RefusalCode::ContainerJson, "JSON chunk", message);
+    let value: Value = serde_json::from_slice(text)
+        .or_else(|e| serde_json::from_slice(&without_nan(text)).map_err(|_| e))
+        .map_err(|e| fail(e.to_string()))?;
+    match value {
+        Value::Object(_) => Ok(value),
+        _ => Err(fail("not a JSON object".to_owned())),
+    }
+}
+
+/// The text with `NaN`, `Infinity` and `-Infinity` made null: some writers emit them, and the
+/// reference's parser takes them.
+fn without_nan(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let (mut quoted, mut escaped) = (false, false);
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        let word = [&b"NaN"[..], b"-Infinity", b"Infinity"].into_iter().find(|w| rest.starts_with(w));
+        if let Some(word) = word.filter(|_| !quoted) {
+            out.extend(b"null");
+            rest = rest.get(word.len()..).unwrap_or_default();
+            continue;
+        }
+        quoted ^= *first == b'"' && !escaped;
+        escaped = quoted && *first == b'\\' && !escaped;
+        out.push(*first);
+        rest = tail;
+    }
+    out
+}
+
+/// The `uri` of each entry of `buffers`.
+fn buffer_uris(document: &Value) -> Checked<Vec<Option<&Value>>> {
+    let entries = Object::of(document, "document")?.list("buffers", "")?;
+    let uri = |(i, entry)| Ok(Object::of(entry, &format!("buffers[{i}]"))?.get("uri"));
+    entries.iter().enumerate().map(uri).collect()
+}
+
+fn inline_buffer(uri: &Value, index: usize) -> Checked<Vec<u8>> {
+    uri.as_str().and_then(base64::from_data_uri).ok_or_else(|| {
+        Refusal::new(
+            RefusalCode::DataExternalBuffer,
+            format!("buffers[{index}].uri"),
+            "neither in the file nor base64 data",
+        )
+    })
+}
+
+/// The binary chunk at `at` and where the next begins; `None` where no chunk header fits.
+fn binary_chunk(rest: &[u8], at: usize) -> Checked<Option<(&[u8], usize)>> {
+    let fail = |message| Refusal::new(RefusalCode::ContainerChunk, "BIN chunk", message);
+    let Some(head) = rest.get(at..at + 8) else { return Ok(None) };
+    let (length, kind) = head.split_at(4);
+    if kind != CHUNK_BIN.to_le_bytes() {
+        return Err(fail("a chunk after the first is not BIN"));
+    }
+    let length = length.try_into().map_or(0, u32::from_le_bytes) as usize;
+    let end = (at + 8).checked_add(length);
+    let chunk = end.and_then(|end| Some((rest.get(at + 8..end)?, end)));
+    chunk.map(Some).ok_or_else(|| fail("a chunk is cut short"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glb(json: &str, bin: &[u8], extra: &[u8]) -> Vec<u8> {
+        let mut out = b"glTF\x02\0\0\0".to_vec();
+        let total = 12 + 8 + json.len() + 8 + bin.len() + extra.len();
+        out.extend((total as u32).to_le_bytes());
+        out.extend((json.len() as u32).to_le_bytes());
+        out.extend(b"JSON");
+        out.extend(json.as_bytes());
+        out.extend((bin.len() as u32).to_le_bytes());
+        out.extend(b"BIN\0");
+        out.extend(bin);
+        out.extend(extra);
+        out
+    }
+
+    fn code(bytes: &[u8]) -> RefusalCode {
+        Container::split(bytes).unwrap_err().code
+    }
+
+    #[test]
+    fn a_sound_file_splits() {
+        let bytes = glb("{\"a\":1}", &[1, 2, 3], &[]);
+        let c = Container::split(&bytes).unwrap();
+        assert_eq!(c.document["a"], 1);
+        assert_eq!(c.buffers, [Cow::Borrowed(&[1_u8, 2, 3][..])]);
+    }
+
+    #[test]
+    fn data_uris_come_before_chunks() {
+        let json = r#"{"buffers":[{"uri":"data:x;base64,AQI="},{}]}"#;
+        let bytes = glb(json, &[9], &[]);
+        let c = Container::split(&bytes).unwrap();
+        assert_eq!(c.buffers, [Cow::Borrowed(&[1_u8, 2][..]), Cow::Borrowed(&[9][..])]);
+    }
+
+    #[test]
+    fn each_fault_has_its_code() {
+        let good = glb("{}", &[1, 2, 3, 4], &[]);
+        assert_eq!(code(&[]), RefusalCode::ContainerHeader);
+        assert_eq!(code(&good[..19]), RefusalCode::ContainerHeader);
+        let with = |at: usize, byte: u8| {
+            let mut b = good.clone();
+            b[at] = byte;
+            b
+        };
+        assert_eq!(code(&with(0, b'X')), RefusalCode::ContainerMagic);
+        assert_eq!(code(&with(4, 1)), RefusalCode::ContainerVersion);
+        assert_eq!(code(&with(16, b'B')), RefusalCode::ContainerChunk);
+        assert_eq!(code(&with(20, b'[')), RefusalCode::ContainerJson);
+        assert_eq!(code(&good[..good.len() - 1]), RefusalCode::ContainerChunk);
+        assert_eq!(code(&glb("{}", &[], &[0; 64])), RefusalCode::ContainerChunk);
+        assert_eq!(code(&glb("[]", &[], &[])), RefusalCode::ContainerJson);
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_read_as_null() {
+        let bytes = glb(r#"{"a":[NaN,-Infinity],"NaN":"\"NaN"}"#, &[], &[]);
+        let document = Container::split(&bytes).unwrap().document;
+        assert_eq!(document, serde_json::json!({"a": [null, null], "NaN": "\"NaN"}));
+    }
+
+    #[test]
+    fn the_total_length_hardly_matters() {
+        for total in [100_u32, u32::MAX] {
+            let mut bytes = glb("{}", &[1; 200], &[]);
+            bytes[8..12].copy_from_slice(&total.to_le_bytes());
+            assert!(Container::split(&bytes).is_ok(), "{total}");
+        }
+        // Up to seven stray bytes are too few for a chunk header.
+        assert!(Container::split(&glb("{}", &[1], &[0; 7])).is_ok());
+    }
+}

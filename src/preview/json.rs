@@ -1,0 +1,105 @@
+//! Reading the JSON part with the habits of the reference loader, which is written in Python:
+//! a negative index counts from the end, a missing list is empty, a wrong type is an error.
+
+use serde_json::{Map, Value};
+
+use super::refusal::{Checked, Refusal};
+
+/// A JSON object of the document, with its place for messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Object<'a> {
+    map: &'a Map<String, Value>,
+}
+
+impl<'a> Object<'a> {
+    /// `value` as an object, or a refusal at `place`.
+    pub(crate) fn of(value: &'a Value, place: &str) -> Checked<Self> {
+        match value {
+            Value::Object(map) => Ok(Self { map }),
+            _ => Err(Refusal::shape(place, "not a JSON object")),
+        }
+    }
+
+    /// The raw value under `key`, whatever it is.
+    pub(crate) fn get(self, key: &str) -> Option<&'a Value> {
+        self.map.get(key)
+    }
+
+    /// All entries, in file order.
+    pub(crate) fn entries(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
+        self.map.iter()
+    }
+
+    /// The array under `key`; absent means empty.
+    pub(crate) fn list(self, key: &str, place: &str) -> Checked<&'a [Value]> {
+        match self.get(key) {
+            None => Ok(&[]),
+            Some(Value::Array(items)) => Ok(items),
+            Some(_) => Err(Refusal::shape(join(place, key), "not a JSON array")),
+        }
+    }
+
+    /// The object under `key`; absent means `None`.
+    pub(crate) fn object(self, key: &str, place: &str) -> Checked<Option<Self>> {
+        self.get(key).map(|v| Self::of(v, &join(place, key))).transpose()
+    }
+
+    /// The whole number under `key`; absent means `None`. `5.0` is no whole number to the reference.
+    pub(crate) fn int(self, key: &str, place: &str) -> Checked<Option<i64>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(v) => match v.as_i64() {
+                Some(n) => Ok(Some(n)),
+                None => Err(Refusal::shape(join(place, key), "not a whole number")),
+            },
+        }
+    }
+
+    /// The whole number under `key`, which must be there.
+    pub(crate) fn need_int(self, key: &str, place: &str) -> Checked<i64> {
+        self.int(key, place)?.ok_or_else(|| Refusal::shape(join(place, key), "missing"))
+    }
+
+    /// The text under `key`, if it is one.
+    pub(crate) fn text(self, key: &str) -> Option<&'a str> {
+        self.get(key).and_then(Value::as_str)
+    }
+}
+
+/// `place` and `key` as one path.
+pub(crate) fn join(place: &str, key: &str) -> String {
+    if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") }
+}
+
+/// Resolves an index the way a Python list does: negative counts from the end.
+pub(crate) fn wrap_index(index: i64, len: usize) -> Option<usize> {
+    let len = i64::try_from(len).ok()?;
+    let index = if index < 0 { index.checked_add(len)? } else { index };
+    if (0..len).contains(&index) { usize::try_from(index).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn indices_wrap_once() {
+        assert_eq!(wrap_index(0, 2), Some(0));
+        assert_eq!(wrap_index(-1, 2), Some(1));
+        assert_eq!(wrap_index(-3, 2), None);
+        assert_eq!(wrap_index(2, 2), None);
+        assert_eq!(wrap_index(i64::MIN, 0), None);
+    }
+
+    #[test]
+    fn types_are_held_to() {
+        let value = json!({"n": 5, "f": 5.0, "list": [1], "o": {}});
+        let o = Object::of(&value, "x").unwrap();
+        assert_eq!(o.need_int("n", "x").unwrap(), 5);
+        assert!(o.int("f", "x").is_err());
+        assert!(o.list("o", "x").is_err());
+        assert_eq!(o.list("absent", "x").unwrap().len(), 0);
+        assert_eq!(o.need_int("m", "x").unwrap_err().place, "x.m");
+    }
+}

@@ -1,0 +1,184 @@
+//! Halving a picture with the Lanczos filter, bit for bit as Pillow does it: weights in 22-bit fixed
+//! point, a horizontal pass and then a vertical one, each rounded and clipped to 8 bits.
+
+use std::ops::Range;
+
+use super::threads::Threads;
+
+/// Lobes of the filter on each side.
+const LOBES: f64 = 3.0;
+/// Source pixels for a result pixel, each way.
+const SCALE: usize = 2;
+/// Result pixels that a source pixel can reach, each way.
+const REACH: usize = 4;
+const PRECISION: u32 = 32 - 8 - 2;
+const CHANNELS: usize = 3;
+/// Rows that one job filters.
+const ROWS: usize = 32;
+
+/// The weights of one result pixel: the first source pixel and the weight of each from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Taps {
+    first: usize,
+    weights: Vec<i32>,
+}
+
+/// Halves an RGB picture of `edge` x `edge` pixels; `edge` is even.
+///
+/// Most of a preview is white, and white stays white: only the columns of each row that can hold
+/// something else are filtered.
+pub(crate) fn halve(source: &[u8], edge: usize, threads: Threads) -> Vec<u8> {
+    let half = edge / SCALE;
+    let taps = taps(half);
+    let line = half * CHANNELS;
+    let bands = threads.map(edge.div_ceil(ROWS), |job| {
+        let rows = source.chunks_exact(edge * CHANNELS).skip(job * ROWS).take(ROWS);
+        let mut band = vec![255; rows.len() * line];
+        let spans: Vec<Range<usize>> =
+            rows.zip(band.chunks_exact_mut(line)).map(|(row, out)| horizontal(row, &taps, out)).collect();
+        (band, spans)
+    });
+    let mut narrow = Vec::with_capacity(edge * line);
+    let mut spans = Vec::with_capacity(edge);
+    for (band, some) in bands {
+        narrow.extend_from_slice(&band);
+        spans.extend(some);
+    }
+    let bands = threads.map(half.div_ceil(ROWS), |job| {
+        let some = taps.get(job * ROWS..(job * ROWS + ROWS).min(half)).unwrap_or_default();
+        let mut band = vec![255; some.len() * line];
+        for (taps, out) in some.iter().zip(band.chunks_exact_mut(line)) {
+            vertical(&narrow, &spans, taps, out);
+        }
+        band
+    });
+    bands.concat()
+}
+
+/// Filters a row into `out`, white so far; the columns that may no longer be white are returned.
+fn horizontal(row: &[u8], taps: &[Taps], out: &mut [u8]) -> Range<usize> {
+    let (pixels, _) = row.as_chunks::<CHANNELS>();
+    let Some(first) = pixels.iter().position(|p| *p != [255; CHANNELS]) else { return 0..0 };
+    let last = pixels.iter().rposition(|p| *p != [255; CHANNELS]).unwrap_or(first);
+    let span = (first / SCALE).saturating_sub(REACH)..(last / SCALE + REACH + 1).min(taps.len());
+    let (out, _) = out.as_chunks_mut::<CHANNELS>();
+    for (taps, result) in taps.iter().zip(out).take(span.end).skip(span.start) {
+        let mut sums = [1_i32 << (PRECISION - 1); CHANNELS];
+        for (pixel, weight) in pixels.get(taps.first..).unwrap_or_default().iter().zip(&taps.weights) {
+            for (sum, value) in sums.iter_mut().zip(pixel) {
+                *sum += i32::from(*value) * weight;
+            }
+        }
+        *result = sums.map(clip);
+    }
+    span
+}
+
+/// Filters rows of `source` into the row `out`, white so far; `spans` are the columns that matter.
+fn vertical(source: &[u8], spans: &[Range<usize>], taps: &Taps, out: &mut [u8]) {
+    let line = out.len();
+    let rows = taps.first..taps.first + taps.weights.len();
+    let used = spans.get(rows).unwrap_or_default().iter().filter(|s| !s.is_empty());
+    let Some(start) = used.clone().map(|s| s.start * CHANNELS).min() else { return };
+    let end = used.map(|s| s.end * CHANNELS).max().unwrap_or(start);
+    let mut sums = vec![1_i32 << (PRECISION - 1); end - start];
+    for (row, &weight) in source.chunks_exact(line).skip(taps.first).zip(&taps.weights) {
+        for (sum, value) in sums.iter_mut().zip(row.get(start..end).unwrap_or_default()) {
+            *sum += i32::from(*value) * weight;
+        }
+    }
+    for (result, sum) in out.iter_mut().skip(start).zip(sums) {
+        *result = clip(sum);
+    }
+}
+
+fn clip(sum: i32) -> u8 {
+    (sum >> PRECISION).clamp(0, 255) as u8
+}
+
+fn taps(len: usize) -> Vec<Taps> {
+    let (scale, source) = (SCALE as f64, (len * SCALE) as f64);
+    let support = LOBES * scale;
+    let tap = |i: usize| {
+        let center = (i as f64 + 0.5) * scale;
+        let first = (center - support + 0.5).max(0.0) as usize;
+        let last = (center + support + 0.5).min(source) as usize;
+        let raw: Vec<f64> = (first..last).map(|x| lanczos((x as f64 - center + 0.5) / scale)).collect();
+        let total: f64 = raw.iter().sum();
+        let fixed = |w: &f64| libm::round(w / total * f64::from(1 << PRECISION)) as i32;
+        Taps { first, weights: raw.iter().map(fixed).collect() }
+    };
+    (0..len).map(tap).collect()
+}
+
+fn lanczos(x: f64) -> f64 {
+    if (-LOBES..LOBES).contains(&x) { sinc(x) * sinc(x / LOBES) } else { 0.0 }
+}
+
+fn sinc(x: f64) -> f64 {
+    let x = x * std::f64::consts::PI;
+    if x == 0.0 { 1.0 } else { libm::sin(x) / x }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroUsize;
+
+    const ONE: Threads = Threads(NonZeroUsize::MIN);
+
+    /// The filter without any short cut.
+    fn plain(source: &[u8], edge: usize) -> Vec<u8> {
+        let taps = taps(edge / 2);
+        let at =
+            |data: &[u8], width: usize, x: usize, y: usize, c: usize| i32::from(data[(y * width + x) * CHANNELS + c]);
+        let sum = |taps: &Taps, value: &dyn Fn(usize) -> i32| {
+            let parts = taps.weights.iter().enumerate().map(|(i, w)| w * value(taps.first + i));
+            clip(parts.sum::<i32>() + (1 << (PRECISION - 1)))
+        };
+        let mut narrow = Vec::new();
+        for y in 0..edge {
+            for t in &taps {
+                narrow.extend((0..3).map(|c| sum(t, &|x| at(source, edge, x, y, c))));
+            }
+        }
+        let mut out = Vec::new();
+        for t in &taps {
+            for x in 0..edge / 2 {
+                out.extend((0..3).map(|c| sum(t, &|y| at(&narrow, edge / 2, x, y, c))));
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn short_cuts_do_not_show() {
+        let edge = 40;
+        for (from, to) in [(0, 40), (17, 18), (3, 9), (30, 40), (0, 0)] {
+            let inside = |v: usize| (from..to).contains(&v);
+            let source: Vec<u8> = (0..edge * edge * 3)
+                .map(|i| if inside(i / 3 % edge) && inside(i / 3 / edge) { (i * i % 251) as u8 } else { 255 })
+                .collect();
+            assert_eq!(halve(&source, edge, ONE), plain(&source, edge), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn flat_pictures_stay_flat() {
+        for value in [0, 1, 128, 254, 255] {
+            assert_eq!(halve(&vec![value; 64 * 64 * 3], 64, ONE), vec![value; 32 * 32 * 3]);
+        }
+    }
+
+    #[test]
+    fn weights_reach_six_pixels_each_way_and_sum_to_one() {
+        for (i, taps) in taps(20).iter().enumerate() {
+            let sum: i32 = taps.weights.iter().sum();
+            assert!((sum - (1 << PRECISION)).abs() <= 6, "{i}: {sum}");
+            if (3..17).contains(&i) {
+                assert_eq!((taps.first, taps.weights.len()), (2 * i - 5, 12));
+                assert!(taps.weights.iter().eq(taps.weights.iter().rev()));
+            }
+        }
+    }
+}

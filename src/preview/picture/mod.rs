@@ -1,0 +1,102 @@
+//! Decoding of texture images to the pixel layouts that the reference's image library gives them.
+//!
+//! What counts is when a picture fails: if its header cannot be read, the model is drawn without the
+//! texture; if the pixels behind a sound header break off, the model is refused.
+
+mod jpeg;
+mod png;
+mod webp;
+
+use super::limits::{Budget, MAX_TEXTURE_PIXELS};
+use super::refusal::{Checked, Refusal, RefusalCode};
+
+/// A decoded picture, rows from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Picture {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) pixels: Pixels,
+}
+
+/// The pixels in the layout in which the reference sees them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pixels {
+    /// 8-bit channels, interleaved: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA (or CMYK, read as such).
+    Channels(usize, Vec<u8>),
+    /// Palette indices, and the palette as RGBA.
+    Palette(Vec<u8>, Box<[[u8; 4]; 256]>),
+    /// One bit a pixel: a layout that the reference cannot draw.
+    Bits,
+}
+
+/// What the header of a picture promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Header {
+    width: u32,
+    height: u32,
+    /// Bytes a pixel once decoded.
+    depth: u64,
+}
+
+/// Why the pixels behind a sound header could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum BodyFault {
+    /// Cut short or damaged.
+    Damaged(String),
+    /// Sound, perhaps, but in a coding that this renderer does not know.
+    Coding(&'static str),
+}
+
+/// A picture whose header is sound and whose size is accounted for.
+pub(crate) struct Plan<'a> {
+    bytes: &'a [u8],
+    read: fn(&[u8]) -> Result<Picture, BodyFault>,
+}
+
+/// Opens the picture in `bytes`, known by its first bytes. `Ok(None)` means that the texture is
+/// dropped: no known format, a broken header, or more pixels than the limit.
+pub(crate) fn plan<'a>(bytes: &'a [u8], place: &str, budget: &mut Budget) -> Checked<Option<Plan<'a>>> {
+    type Open = fn(&[u8]) -> Option<Header>;
+    type Read = fn(&[u8]) -> Result<Picture, BodyFault>;
+    let (open, read): (Open, Read) = match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => (png::open, png::read),
+        [0xff, 0xd8, 0xff, ..] => (jpeg::open, jpeg::read),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => (webp::open, webp::read),
+        _ => return Ok(None),
+    };
+    let Some(header) = open(bytes) else { return Ok(None) };
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    if pixels == 0 || pixels > MAX_TEXTURE_PIXELS {
+        return Ok(None);
+    }
+    budget.take(pixels * header.depth, place)?;
+    Ok(Some(Plan { bytes, read }))
+}
+
+impl Plan<'_> {
+    /// Decodes the pixels; a fault in them refuses the model.
+    pub(crate) fn decode(&self, place: &str) -> Checked<Picture> {
+        (self.read)(self.bytes).map_err(|fault| match fault {
+            BodyFault::Damaged(what) => {
+                Refusal::new(RefusalCode::TextureDamaged, place, format!("picture data: {what}"))
+            }
+            BodyFault::Coding(what) => {
+                Refusal::new(RefusalCode::TextureCoding, place, format!("not decoded here: {what}"))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_and_broken_headers_are_dropped() {
+        let mut budget = Budget::default();
+        let heads: [&[u8]; 5] = [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"];
+        for bytes in heads {
+            assert!(plan(bytes, "x", &mut budget).unwrap().is_none(), "{bytes:?}");
+        }
+    }
+}

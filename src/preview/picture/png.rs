@@ -1,0 +1,211 @@
+//! PNG pictures: gamma, colour profiles and the transparent colour of non-palette images are ignored.
+
+use std::io::Cursor;
+
+use png::{BitDepth, ColorType, DecodeOptions, Decoder, Transformations};
+
+use super::{BodyFault, Header, Picture, Pixels};
+
+/// The length of the PNG signature.
+const SIGNATURE: usize = 8;
+
+/// Reads the chunks before the first image data, checksums included.
+pub(super) fn open(bytes: &[u8]) -> Option<Header> {
+    let mut at = SIGNATURE;
+    let mut header = None;
+    loop {
+        let length = u32::from_be_bytes(*bytes.get(at..at + 4)?.first_chunk()?) as usize;
+        let kind = bytes.get(at + 4..at + 8)?;
+        if kind == b"IDAT" {
+            return header;
+        }
+        let end = (at + 8).checked_add(length)?;
+        let data = bytes.get(at + 8..end)?;
+        let sum = u32::from_be_bytes(*bytes.get(end..end + 4)?.first_chunk()?);
+        if crc32fast::hash(bytes.get(at + 4..end)?) != sum || !kind.iter().all(u8::is_ascii_alphabetic) {
+            return None;
+        }
+        if kind == b"IHDR" {
+            header = Some(read_ihdr(data)?);
+        } else if kind == b"IEND" {
+            return None;
+        }
+        at = end + 4;
+    }
+}
+
+fn read_ihdr(data: &[u8]) -> Option<Header> {
+    let &[w0, w1, w2, w3, h0, h1, h2, h3, bits, color, _, filter, _] = data.first_chunk::<13>()?;
+    let depth = match (color, bits) {
+        (0, 1 | 2 | 4 | 8 | 16) | (3, 1 | 2 | 4 | 8) => u64::from(bits.div_ceil(8)),
+        (2, 8 | 16) => 3 * u64::from(bits / 8),
+        (4, 8 | 16) => 2 * u64::from(bits / 8),
+        (6, 8 | 16) => 4 * u64::from(bits / 8),
+        _ => return None,
+    };
+    let width = u32::from_be_bytes([w0, w1, w2, w3]);
+    let height = u32::from_be_bytes([h0, h1, h2, h3]);
+    (filter == 0).then_some(Header { width, height, depth })
+}
+
+/// Decodes the image data. What is not needed for it is left away: other chunks, their checksums, and
+/// the end mark, which a cut file may lack.
+pub(super) fn read(bytes: &[u8]) -> Result<Picture, BodyFault> {
+    let damaged = |e: png::DecodingError| BodyFault::Damaged(e.to_string());
+    let bytes = essence(bytes);
+    let mut options = DecodeOptions::default();
+    options.set_ignore_adler32(false);
+    options.set_ignore_crc(true);
+    let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
+    decoder.set_limits(png::Limits { bytes: 1 << 30 });
+    decoder.set_transformations(Transformations::IDENTITY);
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    let size = reader.output_buffer_size().ok_or(BodyFault::Coding("too large"))?;
+    let mut raw = vec![0; size];
+    let frame = reader.next_frame(&mut raw).map_err(damaged)?;
+    let info = reader.info();
+    let (width, height) = (info.width, info.height);
+    let pixels = match (frame.color_type, frame.bit_depth) {
+        (ColorType::Grayscale, BitDepth::One) => Pixels::Bits,
+        (ColorType::Indexed, bits) => {
+            let (palette, alpha) = (info.palette.as_deref(), info.trns.as_deref());
+            let palette = build_palette(palette.unwrap_or_default(), alpha.unwrap_or_default());
+            Pixels::Palette(unpack(&raw, width, frame.line_size, bits, 1), Box::new(palette))
+        }
+        (ColorType::Grayscale, BitDepth::Sixteen) => Pixels::Channels(1, every_other(&raw, 1)),
+        (ColorType::Grayscale, bits) => {
+            let step = match bits {
+                BitDepth::Two => 85,
+                BitDepth::Four => 17,
+                _ => 1,
+            };
+            Pixels::Channels(1, unpack(&raw, width, frame.line_size, bits, step))
+        }
+        (color, BitDepth::Sixteen) => Pixels::Channels(color.samples(), every_other(&raw, 0)),
+        (color, _) => Pixels::Channels(color.samples(), raw),
+    };
+    Ok(Picture { width, height, pixels })
+}
+
+/// The file with only its header, palette, transparency and first run of image data. Checksums are
+/// left zero.
+fn essence(bytes: &[u8]) -> Vec<u8> {
+    let mut out = bytes.get(..SIGNATURE).unwrap_or_default().to_vec();
+    let mut at = SIGNATURE;
+    let mut data = false;
+    while let (Some(length), Some(kind)) = (bytes.get(at..at + 4), bytes.get(at + 4..at + 8)) {
+        let length = length.first_chunk().map_or(0, |b| u32::from_be_bytes(*b) as usize);
+        if data && kind != b"IDAT" {
+            break;
+        }
+        data = kind == b"IDAT";
+        let end = (at + 8).saturating_add(length).min(bytes.len());
+        let body = bytes.get(at + 8..end).unwrap_or_default();
+        if data || matches!(kind, b"IHDR" | b"PLTE" | b"tRNS") {
+            put_chunk(&mut out, kind, body);
+        }
+        at = end.saturating_add(4);
+    }
+    put_chunk(&mut out, b"IEND", &[]);
+    out
+}
+
+fn put_chunk(out: &mut Vec<u8>, kind: &[u8], body: &[u8]) {
+    out.extend((body.len() as u32).to_be_bytes());
+    out.extend(kind);
+    out.extend(body);
+    out.extend([0; 4]);
+}
+
+/// One byte of each 16-bit sample: the reference keeps the high one of colours, but of plain grey,
+/// which it loads as 16 bits and then wraps, the low one.
+fn every_other(raw: &[u8], which: usize) -> Vec<u8> {
+    raw.as_chunks::<2>().0.iter().map(|pair| pair[which]).collect()
+}
+
+/// Samples of 1 to 8 bits as bytes, each multiplied by `step`.
+fn unpack(raw: &[u8], width: u32, line: usize, bits: BitDepth, step: u8) -> Vec<u8> {
+    let bits = bits as usize;
+    if bits == 8 {
+        return raw.to_vec();
+    }
+    let (width, mask) = (width as usize, (1_u8 << bits) - 1);
+    let mut out = Vec::with_capacity(width * (raw.len() / line.max(1)));
+    for row in raw.chunks_exact(line.max(1)) {
+        let samples =
+            row.iter().flat_map(|byte| (0..8 / bits).map(move |i| (byte >> (8 - bits - i * bits) & mask) * step));
+        out.extend(samples.take(width));
+    }
+    out
+}
+
+/// Colours beyond the given ones are a ramp of grey, alphas beyond the given ones opaque.
+fn build_palette(colors: &[u8], alphas: &[u8]) -> [[u8; 4]; 256] {
+    let mut palette = [[0, 0, 0, 255]; 256];
+    for (i, entry) in palette.iter_mut().enumerate() {
+        let grey = u8::try_from(i).unwrap_or(u8::MAX);
+        let rgb = colors.get(3 * i..3 * i + 3).and_then(|c| c.first_chunk::<3>());
+        let [r, g, b] = rgb.copied().unwrap_or([grey; 3]);
+        *entry = [r, g, b, alphas.get(i).copied().unwrap_or(255)];
+    }
+    palette
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(color: ColorType, bits: BitDepth, width: u32, data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, width, 2);
+        encoder.set_color(color);
+        encoder.set_depth(bits);
+        if color == ColorType::Indexed {
+            encoder.set_palette(vec![1, 2, 3, 4, 5, 6]);
+            encoder.set_trns(vec![7]);
+        }
+        encoder.write_header().unwrap().write_image_data(data).unwrap();
+        out
+    }
+
+    fn channels(bytes: &[u8]) -> (usize, Vec<u8>) {
+        match read(bytes).unwrap().pixels {
+            Pixels::Channels(n, data) => (n, data),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn layouts_follow_the_reference() {
+        let rgb = encode(ColorType::Rgb, BitDepth::Eight, 1, &[1, 2, 3, 4, 5, 6]);
+        assert_eq!(channels(&rgb), (3, vec![1, 2, 3, 4, 5, 6]));
+        let grey16 = encode(ColorType::Grayscale, BitDepth::Sixteen, 1, &[1, 2, 3, 4]);
+        assert_eq!(channels(&grey16), (1, vec![2, 4]));
+        let both16 = encode(ColorType::GrayscaleAlpha, BitDepth::Sixteen, 1, &[1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(channels(&both16), (2, vec![1, 3, 5, 7]));
+        let grey2 = encode(ColorType::Grayscale, BitDepth::Two, 3, &[0b0001_1000, 0b1100_0000]);
+        assert_eq!(channels(&grey2), (1, vec![0, 85, 170, 255, 0, 0]));
+        let bits = encode(ColorType::Grayscale, BitDepth::One, 3, &[0, 0]);
+        assert_eq!(read(&bits).unwrap().pixels, Pixels::Bits);
+    }
+
+    #[test]
+    fn palettes_keep_indices_and_transparency() {
+        let bytes = encode(ColorType::Indexed, BitDepth::Four, 2, &[0x01, 0x10]);
+        let Pixels::Palette(indices, palette) = read(&bytes).unwrap().pixels else { panic!() };
+        assert_eq!(indices, [0, 1, 1, 0]);
+        assert_eq!(palette[..3], [[1, 2, 3, 7], [4, 5, 6, 255], [2, 2, 2, 255]]);
+    }
+
+    #[test]
+    fn a_cut_body_is_damage_and_a_cut_header_is_not_opened() {
+        let noise: Vec<u8> = (0..600_u32).map(|i| (i * i % 251) as u8).collect();
+        let bytes = encode(ColorType::Rgb, BitDepth::Eight, 100, &noise);
+        assert!(open(&bytes).is_some());
+        assert!(open(&bytes[..40]).is_none());
+        assert!(matches!(read(&bytes[..bytes.len() - 60]), Err(BodyFault::Damaged(_))));
+        let mut bad_sum = bytes;
+        bad_sum[30] ^= 1;
+        assert!(open(&bad_sum).is_none());
+    }
+}

@@ -1,0 +1,94 @@
+//! A triangle before rasterisation: its edges in fixed point, and its depth and attributes as planes
+//! over the screen.
+//!
+//! The arithmetic (what is rounded when, and from which corner the planes are drawn up) is that of
+//! the reference renderer's software rasteriser: where surfaces coincide, the last bit of the depth
+//! decides what is seen.
+
+use super::project::{Vertex, fused, round};
+
+/// Fixed-point units in a pixel.
+pub(crate) const SUBPIXEL: i32 = 256;
+
+/// The corners of a front-facing triangle, in 1/256 pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fixed {
+    pub(crate) x: [i32; 3],
+    pub(crate) y: [i32; 3],
+}
+
+impl Fixed {
+    /// Snaps the corners; `None` for a triangle that shows its back or its edge.
+    pub(crate) fn front(vertices: &[Vertex], triangle: [u32; 3]) -> Option<Self> {
+        /// Corners within the model bound project to far less; this keeps the arithmetic in range.
+        const FAR: u32 = 1 << 22;
+        let snap = |v: f32| round(v * SUBPIXEL as f32);
+        let [a, b, c] = triangle.map(|i| vertices.get(i as usize));
+        let (a, b, c) = (a?, b?, c?);
+        let fixed = Self { x: [a.x, b.x, c.x].map(snap), y: [a.y, b.y, c.y].map(snap) };
+        if fixed.x.iter().chain(&fixed.y).any(|v| v.unsigned_abs() > FAR) {
+            return None;
+        }
+        let side = |v: [i32; 3], i: usize| i64::from(v[i] - v[0]);
+        let (x, y) = (fixed.x, fixed.y);
+        (side(x, 1) * side(y, 2) > side(x, 2) * side(y, 1)).then_some(fixed)
+    }
+
+    /// The box of the corners: lowest and highest x and y.
+    pub(crate) fn bounds(&self) -> ([i32; 2], [i32; 2]) {
+        let low = |v: [i32; 3]| v[0].min(v[1]).min(v[2]);
+        let high = |v: [i32; 3]| v[0].max(v[1]).max(v[2]);
+        ([low(self.x), low(self.y)], [high(self.x), high(self.y)])
+    }
+}
+
+/// A value that is linear over the screen: its value at the origin and its slopes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Plane {
+    origin: f32,
+    dx: f32,
+    dy: f32,
+}
+
+impl Plane {
+    #[inline(always)]
+    pub(crate) fn at(&self, x: f32, y: f32) -> f32 {
+        fused(self.dy, y, fused(self.dx, x, self.origin))
+    }
+}
+
+/// What all planes of a triangle share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gradients {
+    x0: f32,
+    y0: f32,
+    dx01: f32,
+    dy01: f32,
+    dx20: f32,
+    dy20: f32,
+}
+
+impl Gradients {
+    /// The reference draws a front-facing triangle with its first two corners swapped.
+    pub(crate) fn new([b, a, c]: [&Vertex; 3]) -> Self {
+        let (dx01, dy01) = (a.x - b.x, a.y - b.y);
+        let (dx20, dy20) = (c.x - a.x, c.y - a.y);
+        let rcp_area = 1.0 / (dx01 * dy20 - dy01 * dx20);
+        Self {
+            x0: a.x,
+            y0: a.y,
+            dx01: dx01 * rcp_area,
+            dy01: dy01 * rcp_area,
+            dx20: dx20 * rcp_area,
+            dy20: dy20 * rcp_area,
+        }
+    }
+
+    /// The plane through a value at each corner.
+    pub(crate) fn plane(&self, [b, a, c]: [f32; 3]) -> Plane {
+        let (d01, d20) = (a - b, c - a);
+        let dx = d01 * self.dy20 - d20 * self.dy01;
+        let dy = d20 * self.dx01 - d01 * self.dx20;
+        Plane { origin: a - (dx * self.x0 + dy * self.y0), dx, dy }
+    }
+}

@@ -1,0 +1,202 @@
+//! Textures as they are sampled: four 8-bit channels, repeated in both directions, filtered between
+//! the four nearest texels, without mipmaps.
+
+use super::limits::{Budget, MAX_TEXTURE_EDGE};
+use super::picture::{Picture, Pixels};
+use super::project::round;
+use super::refusal::{Checked, Refusal, RefusalCode};
+
+/// Which channels of a picture a texture slot takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channels {
+    /// Colour and alpha: the base colour.
+    Rgba,
+    /// Colour: emission and normals.
+    Rgb,
+    /// The first channel: occlusion.
+    Red,
+    /// The second and third channel: roughness, metalness.
+    GreenBlue,
+}
+
+/// A texture ready for sampling. Row 0 is the bottom of the picture, as in GL.
+#[derive(Debug, Clone)]
+pub(crate) struct Texture {
+    width: Axis,
+    height: Axis,
+    texels: Vec<[u8; 4]>,
+    opaque: bool,
+}
+
+/// One direction of a texture: its length in texels, and what sampling needs of it.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    len: i32,
+    /// The length in 1/256 texels.
+    scale: f32,
+    power_of_two: bool,
+}
+
+impl Texture {
+    /// Picks `channels` out of a picture, the way the reference does for each of its layouts.
+    pub(crate) fn build(picture: &Picture, channels: Channels, place: &str, budget: &mut Budget) -> Checked<Self> {
+        let fail = |code, message: &'static str| Err(Refusal::new(code, place, message));
+        let (width, height) = (picture.width, picture.height);
+        if width > MAX_TEXTURE_EDGE || height > MAX_TEXTURE_EDGE {
+            return fail(RefusalCode::TextureSize, "an edge longer than 16384 pixels");
+        }
+        if channels == Channels::Red && (width == 1 || height == 1) {
+            return fail(RefusalCode::TextureSize, "an occlusion texture one pixel wide or high");
+        }
+        budget.take(u64::from(width) * u64::from(height) * 4, place)?;
+        let texels = match (&picture.pixels, channels) {
+            (Pixels::Bits, _) => return fail(RefusalCode::TextureMode, "one bit a pixel"),
+            (Pixels::Channels(2, _), Channels::Rgb | Channels::Rgba) => {
+                return fail(RefusalCode::TextureMode, "grey with alpha in place of colour");
+            }
+            (Pixels::Palette(indices, palette), Channels::Rgb | Channels::Rgba) => {
+                flipped(indices, 1, width, |p| palette[usize::from(p[0])])
+            }
+            // Elsewhere the reference takes the palette's indices for values.
+            (Pixels::Palette(data, _), _) => flipped(data, 1, width, |p| pick(p, channels)),
+            (Pixels::Channels(n, data), _) => flipped(data, *n, width, |p| pick(p, channels)),
+        };
+        let opaque = channels != Channels::Rgba || texels.iter().all(|t| t[3] == 255);
+        Ok(Self { width: Axis::new(width), height: Axis::new(height), texels, opaque })
+    }
+
+    /// Whether every texel's alpha is 255.
+    pub(crate) fn opaque(&self) -> bool {
+        self.opaque
+    }
+
+    /// The filtered texel at `uv` (1 is one repeat; v grows upwards from the bottom row).
+    #[inline]
+    pub(crate) fn sample(&self, uv: [f32; 2]) -> [u8; 4] {
+        let (x0, x1, fx) = self.width.locate(uv[0]);
+        let (y0, y1, fy) = self.height.locate(uv[1]);
+        let width = self.width.len as usize;
+        let at = |x: usize, y: usize| self.texels.get(y * width + x).map_or(0, |t| spread(*t));
+        let low = lerp(fx, at(x0, y0), at(x1, y0));
+        let high = lerp(fx, at(x0, y1), at(x1, y1));
+        gather(lerp(fy, low, high))
+    }
+}
+
+impl Axis {
+    fn new(len: u32) -> Self {
+        let len = len.min(MAX_TEXTURE_EDGE);
+        Self { len: len as i32, scale: (len * 256) as f32, power_of_two: len.is_power_of_two() }
+    }
+
+    /// The two nearest texels and the weight of the second in 1/256. The reference renderer's
+    /// sampler works with 8 bits of fraction; with lengths that are no power of two it drops the
+    /// whole repeats first.
+    #[inline(always)]
+    fn locate(self, coordinate: f32) -> (usize, usize, u64) {
+        let fraction = if self.power_of_two { coordinate } else { coordinate - floor(coordinate) };
+        let fixed = round(fraction * self.scale).wrapping_sub(128);
+        let whole = fixed >> 8;
+        let first = if self.power_of_two { whole & (self.len - 1) } else { whole.rem_euclid(self.len) };
+        let second = if first + 1 == self.len { 0 } else { first + 1 };
+        (first as usize, second as usize, (fixed & 255) as u64)
+    }
+}
+
+#[inline(always)]
+fn floor(value: f32) -> f32 {
+    if value.abs() < 4_194_304.0 {
+        let cut = value as i32 as f32;
+        if cut > value { cut - 1.0 } else { cut }
+    } else {
+        value.floor()
+    }
+}
+
+/// The four bytes of a texel in the four 16-bit fields of a word, so that all are filtered at once.
+#[inline(always)]
+fn spread(texel: [u8; 4]) -> u64 {
+    let word = u64::from(u32::from_le_bytes(texel));
+    let word = (word | word << 16) & 0x0000_ffff_0000_ffff;
+    (word | word << 8) & FIELDS
+}
+
+#[inline(always)]
+fn gather(word: u64) -> [u8; 4] {
+    let word = (word | word >> 8) & 0x0000_ffff_0000_ffff;
+    ((word | word >> 16) as u32).to_le_bytes()
+}
+
+/// 8-bit interpolation of each field, rounded to nearest. No field overflows: the weights sum to 256.
+#[inline(always)]
+fn lerp(weight: u64, a: u64, b: u64) -> u64 {
+    (a * (256 - weight) + b * weight + 0x0080_0080_0080_0080) >> 8 & FIELDS
+}
+
+/// The low byte of each 16-bit field.
+const FIELDS: u64 = 0x00ff_00ff_00ff_00ff;
+
+/// The texels of `data` with the last row first.
+fn flipped(data: &[u8], channels: usize, width: u32, texel: impl Fn(&[u8]) -> [u8; 4]) -> Vec<[u8; 4]> {
+    let line = (width as usize * channels).max(1);
+    let mut texels = Vec::with_capacity(data.len() / channels.max(1));
+    for row in data.chunks_exact(line).rev() {
+        texels.extend(row.chunks_exact(channels.max(1)).map(&texel));
+    }
+    texels
+}
+
+/// One texel of interleaved channels.
+fn pick(pixel: &[u8], channels: Channels) -> [u8; 4] {
+    match (channels, pixel) {
+        (Channels::Red, [r, ..]) => [*r, 0, 0, 255],
+        (Channels::GreenBlue, [v]) => [*v, *v, 0, 255],
+        (Channels::GreenBlue, [g, b]) | (Channels::GreenBlue, [_, g, b, ..]) => [*g, *b, 0, 255],
+        (_, [v]) => [*v, *v, *v, 255],
+        (Channels::Rgba, [r, g, b, a]) => [*r, *g, *b, *a],
+        (_, [r, g, b, ..]) => [*r, *g, *b, 255],
+        _ => [0; 4],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(channels: usize, data: &[u8], width: u32, take: Channels) -> Checked<Texture> {
+        let height = (data.len() / channels) as u32 / width;
+        let picture = Picture { width, height, pixels: Pixels::Channels(channels, data.to_vec()) };
+        Texture::build(&picture, take, "t", &mut Budget::default())
+    }
+
+    #[test]
+    fn channels_are_picked_by_slot() {
+        let first = |n, data: &[u8], take| build(n, data, 1, take).unwrap().texels[0];
+        assert_eq!(first(3, &[1, 2, 3], Channels::Rgba), [1, 2, 3, 255]);
+        assert_eq!(first(4, &[1, 2, 3, 4], Channels::Rgba), [1, 2, 3, 4]);
+        assert_eq!(first(1, &[9], Channels::Rgb), [9, 9, 9, 255]);
+        assert_eq!(first(3, &[1, 2, 3], Channels::GreenBlue), [2, 3, 0, 255]);
+        assert_eq!(first(2, &[1, 2], Channels::GreenBlue), [1, 2, 0, 255]);
+        assert_eq!(build(2, &[1, 2], 1, Channels::Rgb).unwrap_err().code, RefusalCode::TextureMode);
+        assert_eq!(build(1, &[1], 1, Channels::Red).unwrap_err().code, RefusalCode::TextureSize);
+    }
+
+    #[test]
+    fn sampling_repeats_and_blends() {
+        let grey = build(1, &[0, 100, 200], 3, Channels::Rgb).unwrap();
+        let at = |u: f32| grey.sample([u, 0.5])[0];
+        assert_eq!([at(1.0 / 6.0), at(0.5), at(5.0 / 6.0)], [0, 100, 200]);
+        assert_eq!(at(1.0 / 3.0), 50);
+        assert_eq!([at(0.0), at(1.0), at(-1.0)], [100; 3]);
+        for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38, -3e38, -1e-20] {
+            at(odd);
+        }
+    }
+
+    #[test]
+    fn the_bottom_row_is_first() {
+        let texture = build(1, &[10, 20], 1, Channels::Rgb).unwrap();
+        assert_eq!(texture.sample([0.5, 0.25])[0], 20);
+        assert_eq!(texture.sample([0.5, 0.75])[0], 10);
+    }
+}
