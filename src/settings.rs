@@ -10,6 +10,8 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::rules::Thresholds;
 use crate::rules::seed::SeedSource;
 use crate::world::chain::settings::ChainSettings;
+use crate::world::fetch::DownloadSettings;
+use crate::world::store::settings::StoreSettings;
 
 /// Everything that `gen404.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -23,6 +25,10 @@ pub struct Config {
     pub seed: SeedConfig,
     /// What miners may name.
     pub miners: MinersConfig,
+    /// How miners' files are fetched.
+    pub download: DownloadSettings,
+    /// Where objects are stored.
+    pub store: StoreSettings,
 }
 
 /// `[miners]`
@@ -65,6 +71,7 @@ impl Config {
         let mut config = Config::parse(&text).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.chain.file = config.chain.file.map(|file| folder.join(file));
+        config.store.dir = config.store.dir.map(|dir| folder.join(dir));
         Ok(config)
     }
 
@@ -79,6 +86,7 @@ impl Config {
             format!("{place}{}", e.message().replace('\n', " "))
         })?;
         config.rules.check()?;
+        config.download.check()?;
         Ok(config)
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::cli::{ChainArgs, Global, MomentArgs};
+use crate::cli::{ChainArgs, Global, MomentArgs, StoreArgs};
 use crate::error::{Context as _, Error, Result};
 use crate::rules::succession::Moment;
 use crate::rules::{Plan, hex};
@@ -25,6 +25,7 @@ use crate::ui::Ui;
 use crate::world::chain::Chain;
 use crate::world::chain::settings::Networks;
 use crate::world::git::Git;
+use crate::world::store::ObjectStore;
 
 /// A command at work on a competition.
 #[derive(Debug)]
@@ -34,6 +35,15 @@ pub(super) struct Context<'a> {
     pub(super) store: Store,
     pub(super) git: Option<Git>,
     pub(super) config: Config,
+}
+
+/// What became of a plan.
+#[derive(Debug)]
+pub(super) struct Applied {
+    /// The files that changed.
+    pub(super) changed: Vec<String>,
+    /// The commit that records them.
+    pub(super) commit: Option<String>,
 }
 
 /// What a command that moves the competition looked at first.
@@ -67,7 +77,7 @@ impl<'a> Context<'a> {
     }
 
     /// The operator's own folder of this competition, never tracked.
-    fn own_folder(&self) -> PathBuf {
+    pub(super) fn own_folder(&self) -> PathBuf {
         match &self.git {
             Some(git) => git.own_folder(),
             None => self.store.root().join(".gen404"),
@@ -149,10 +159,16 @@ impl<'a> Context<'a> {
     /// Does what a plan says: writes the files, commits them where asked to, and says so. With
     /// `--dry-run` it says what would happen.
     pub(super) fn apply(&self, plan: &Plan) -> Result<()> {
-        let paths: Vec<String> = plan.writes.iter().map(|write| write.file.path()).collect();
         if self.global.dry_run {
+            let paths: Vec<String> = plan.writes.iter().map(|write| write.file.path()).collect();
             return self.say(plan, "would write", &paths, None);
         }
+        let Applied { changed, commit } = self.perform(plan)?;
+        self.say(plan, "wrote", &changed, commit.as_deref())
+    }
+
+    /// Does what a plan says, for commands that make several plans and report on all at once.
+    pub(super) fn perform(&self, plan: &Plan) -> Result<Applied> {
         let pending = Pending::of(plan);
         if self.global.commit {
             pending.save(&self.own_folder())?;
@@ -160,7 +176,20 @@ impl<'a> Context<'a> {
         let changed = self.store.apply(&plan.writes, &mut |_, _| Ok(()))?;
         let changed: Vec<String> = changed.iter().map(FileKind::path).collect();
         let commit = self.commit(&pending)?;
-        self.say(plan, "wrote", &changed, commit.as_deref())
+        Ok(Applied { changed, commit })
+    }
+
+    /// The object store that flags, environment or settings name; `None` where none do.
+    pub(super) fn object_store(&self, args: &StoreArgs) -> Result<Option<Box<dyn ObjectStore>>> {
+        let env = |name: &str| std::env::var(name).ok();
+        let mut settings = self.config.store.clone().with_env(env);
+        if let Some(dir) = &args.store_dir {
+            settings.dir = Some(dir.clone());
+        }
+        if let Some(cdn) = &args.cdn_url {
+            settings.cdn_url = Some(cdn.clone());
+        }
+        settings.open(env)
     }
 
     fn commit(&self, pending: &Pending) -> Result<Option<String>> {

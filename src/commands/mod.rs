@@ -3,6 +3,7 @@
 
 mod completions;
 mod context;
+mod download;
 mod finalize;
 mod init;
 mod leader;
@@ -49,6 +50,7 @@ fn run(global: &Global, ui: &Ui, command: Command) -> Result<ExitCode> {
         Command::Status(args) => status::run(global, ui, &args)?,
         Command::Open(args) => open::run(global, ui, &args)?,
         Command::RevealSeed(args) => reveal_seed::run(global, ui, &args)?,
+        Command::Download(args) => download::run(global, ui, &args)?,
         Command::Finalize(args) => finalize::run(global, ui, &args)?,
         Command::Pause => pause::pause(global, ui)?,
         Command::Resume(args) => pause::resume(global, ui, &args)?,

@@ -6,13 +6,16 @@
 
 pub mod audit;
 pub mod checks;
+pub mod download;
 pub mod duel;
 pub mod hex;
+pub mod objects;
 pub mod opening;
 pub mod payload;
 pub mod prompts;
 pub mod python_random;
 pub mod seed;
+pub mod shard;
 pub mod stages;
 pub mod submissions;
 pub mod succession;

@@ -2,6 +2,9 @@
 
 pub mod chain;
 pub mod drand;
+pub mod fetch;
 pub mod git;
 pub mod http;
 pub mod render;
+pub mod spool;
+pub mod store;

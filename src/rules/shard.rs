@@ -1,0 +1,57 @@
+//! One machine's part of the miners, where several share a stage's work.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Part `index` (from 0, as Kubernetes numbers the pods of an indexed job) of `count`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl Shard {
+    /// All of the work.
+    pub const WHOLE: Shard = Shard { index: 0, count: 1 };
+
+    /// Is the miner at this place of `submissions.json` (from 0) in this part?
+    #[must_use]
+    pub fn holds(self, place: usize) -> bool {
+        place.checked_rem(self.count) == Some(self.index)
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match parts {
+            Some((index, count)) if index < count => Ok(Shard { index, count }),
+            _ => Err(format!("{text:?} is no part such as 0/4 (from 0/4 to 3/4)")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_hold_each_miner_once() {
+        let parts: Vec<Shard> = (0..4).map(|index| format!("{index}/4").parse().unwrap()).collect();
+        for place in 0..50 {
+            assert_eq!(parts.iter().filter(|part| part.holds(place)).count(), 1);
+            assert!(Shard::WHOLE.holds(place));
+        }
+        for odd in ["", "4/4", "0/0", "-1/2", "1", "1/2/3", "a/b"] {
+            assert!(odd.parse::<Shard>().is_err(), "{odd:?}");
+        }
+    }
+}
