@@ -327,7 +327,7 @@ impl Maker {
         files: &RoundFiles,
         candidates: &[gen404::rules::tournament::Candidate],
     ) -> AuditRequests {
-        let view = RequestView { settings: self.settings(), files: files.clone(), earlier: RoundFiles::default() };
+        let view = RequestView { settings: self.settings(), files: files.clone(), earlier: Vec::new() };
         let mut requests = files.require_audit.get().cloned().unwrap_or_default();
         for candidate in candidates {
             if requests.iter().any(|request| request.hotkey == candidate.hotkey) {

@@ -103,4 +103,16 @@ mod tests {
         assert!(wrong("rules = 3").starts_with("line 1:"));
         assert_eq!(Config::parse("[rules]\ntrim = 3\n").unwrap().rules.trim, 3);
     }
+
+    #[test]
+    fn the_readmes_example_parses() {
+        let readme = include_str!("../README.md");
+        let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let config = Config::parse(example).unwrap();
+        assert_eq!(config.seed.source, Some(SeedSource::Drand));
+        assert_eq!(
+            ChainSettings { network: None, archive: None, file: None, ..config.chain },
+            ChainSettings::default()
+        );
+    }
 }

@@ -1,9 +1,10 @@
 //! `gen404 finalize`: close the round, record the leader, open the next round.
 
+use super::common::not_due;
 use super::context::{Context, Standing};
 use crate::cli::{Global, MomentArgs};
 use crate::error::{Error, Result};
-use crate::rules::stages::{Due, Facts, due};
+use crate::rules::stages::{Facts, due};
 use crate::rules::succession::{Finished, finalize};
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::leader::Leaders;
@@ -51,19 +52,4 @@ fn done_already(context: &Context<'_>, standing: &Standing) -> Result<bool> {
     };
     let Some(round) = before else { return Ok(false) };
     Ok(context.store.load::<Winner>(&FileKind::Round(round, RoundFile::Winner))?.is_some())
-}
-
-/// A stage command at the wrong time: says what is due instead.
-pub(super) fn not_due(command: &str, state: &crate::state::stage::CompetitionState, due: &[Due]) -> Error {
-    let instead: Vec<String> = due
-        .iter()
-        .map(|due| match due {
-            Due::Now { command, .. } => format!("`gen404 {command}` is due"),
-            Due::Possible { command, .. } => format!("`gen404 {command}` may be run"),
-            Due::From { command, block } => format!("`gen404 {command}` is due from block {block} on"),
-            Due::Never(why) => why.clone(),
-        })
-        .collect();
-    let (stage, round) = (state.stage, state.current_round);
-    Error::not_due(format!("{command} is not due: round {round} is in {stage}; {}", instead.join("; ")))
 }

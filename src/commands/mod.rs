@@ -1,6 +1,7 @@
 //! Top floor: one file a subcommand. Each gathers facts, calls a rule, applies its plan, and says
 //! what happened.
 
+mod common;
 mod completions;
 mod context;
 mod download;

@@ -2,12 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
+use super::common::{miners, not_due, read_intake, recorded, schedule};
 use super::context::{Context, Standing};
-use super::finalize::not_due;
-use super::open::{miners, read_intake, recorded, schedule};
 use crate::cli::{Global, RevealSeedArgs};
 use crate::error::{Error, Kind, Result};
-use crate::rules::opening::{self, Reveal};
+use crate::rules::opening::{self, RevealFacts};
 use crate::rules::seed::{self, Pulse, SeedSource};
 use crate::rules::stages::{Facts, due};
 use crate::rules::succession::Moment;
@@ -44,7 +43,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs) -> Result<()>
     // window is read as it stood at its last block.
     let intake = read_intake(&context, &standing, &schedule, chain.as_ref(), latest, &args.intake)?;
     let seed = seed_file(&context, &standing, chain.as_ref(), &schedule, args)?;
-    let facts = Reveal {
+    let facts = RevealFacts {
         settings: &standing.config.settings,
         state: &standing.state,
         schedule: &schedule,

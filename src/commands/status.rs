@@ -10,7 +10,7 @@ use crate::rules::succession::Moment;
 use crate::rules::tournament::{Field, Outcome, replay};
 use crate::state::file::FileKind;
 use crate::state::ids::{Block, Hotkey, Player};
-use crate::state::leader::Leaders;
+use crate::state::leader::{LeaderEntry, Leaders, leader_at};
 use crate::state::stage::Stage;
 use crate::ui::Ui;
 
@@ -54,7 +54,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     for point in &open {
         ui.result(&format!("open: {point}"));
     }
-    match leaders.last() {
+    match in_force(&leaders, moment) {
         Some(leader) => ui.result(&format!(
             "leader: {} with weight {} from block {}",
             leader.hotkey, leader.weight, leader.effective_block
@@ -62,6 +62,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
         None => ui.result("leader: nobody"),
     }
     Ok(())
+}
+
+/// Who leads at this block; the newest entry where the block is not known.
+fn in_force(leaders: &Leaders, moment: Option<Moment>) -> Option<&LeaderEntry> {
+    moment.map_or(leaders.last(), |moment| leader_at(leaders, moment.block))
 }
 
 fn describe(due: &Due, moment: Option<Moment>) -> String {
@@ -143,6 +148,6 @@ fn as_json(standing: &Standing, moment: Option<Moment>, leaders: &Leaders, due: 
         "schedule": standing.files.schedule.get(),
         "due": due,
         "open": open,
-        "leader": leaders.last(),
+        "leader": in_force(leaders, moment),
     })
 }

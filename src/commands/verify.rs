@@ -1,5 +1,6 @@
 //! `gen404 verify`: recompute every claim from the files and the history.
 
+mod commits;
 mod facts;
 
 use std::process::ExitCode;
@@ -27,14 +28,22 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
         facts.blocks = facts::on_chain(&snapshot, context.need_chain(&args.source)?.as_ref())?;
     }
     let mut sink = checks::run(&facts);
-    if args.history {
-        match (&context.git, log) {
-            (Some(git), Some(log)) => history::check(&facts::history(&context, git, log)?, args.round, &mut sink),
-            _ => {
-                let here = context.store.root().display();
-                return Err(Error::failed(format!("{here}: no git checkout, so there is no history to check")));
+    match (&context.git, log, args.history) {
+        (Some(git), Some(log), true) => {
+            let history = commits::whole(&context, git, log)?;
+            history::check(&history, args.round, &mut sink);
+            history::conclude(&history, &mut sink);
+        }
+        (Some(git), Some(log), false) => {
+            if let Some(history) = commits::uncommitted(&context, git, &log)? {
+                history::check(&history, args.round, &mut sink);
             }
         }
+        (_, _, true) => {
+            let here = context.store.root().display();
+            return Err(Error::failed(format!("{here}: no git checkout, so there is no history to check")));
+        }
+        _ => {}
     }
     let mut findings = sink.finish();
     drop(facts);

@@ -32,7 +32,7 @@ pub fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake)
 
 /// What `reveal-seed` goes by.
 #[derive(Debug, Clone)]
-pub struct Reveal<'a> {
+pub struct RevealFacts<'a> {
     /// `config.json`
     pub settings: &'a Settings,
     /// `state.json`, in the stage open.
@@ -60,7 +60,7 @@ pub struct Reveal<'a> {
 ///
 /// # Errors
 /// There are no prompts, or no submission and nobody who leads.
-pub fn reveal(facts: &Reveal<'_>) -> Result<Plan, String> {
+pub fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, String> {
     let (round, seed) = (facts.state.current_round, facts.seed.seed);
     let Selection { carried, fresh } = select(facts.settings, seed, facts.previous, facts.pool);
     let mut says = vec![
@@ -97,7 +97,7 @@ pub fn reveal(facts: &Reveal<'_>) -> Result<Plan, String> {
 }
 
 /// The `winner.json` of a round without a valid submission.
-fn leader_wins(facts: &Reveal<'_>) -> Result<Winner, String> {
+fn leader_wins(facts: &RevealFacts<'_>) -> Result<Winner, String> {
     let latest = facts.schedule.latest_reveal_block;
     let leader =
         leader_at(facts.leaders, latest).ok_or_else(|| format!("leader.json: nobody leads at block {latest}"))?;
@@ -105,7 +105,7 @@ fn leader_wins(facts: &Reveal<'_>) -> Result<Winner, String> {
 }
 
 /// When the generation deadline is expected, by the time of latest_reveal_block and the block time.
-fn deadline(facts: &Reveal<'_>) -> Option<DateTime<Utc>> {
+fn deadline(facts: &RevealFacts<'_>) -> Option<DateTime<Utc>> {
     let Schedule { latest_reveal_block: Block(from), generation_deadline_block: Block(to), .. } = facts.schedule;
     let blocks = i64::try_from(to.saturating_sub(*from)).ok()?;
     facts.block_time?.checked_add_signed(Duration::try_seconds(blocks.checked_mul(BLOCK_SECONDS)?)?)

@@ -266,18 +266,16 @@ fn load(source: &dyn Source, kind: &FileKind) -> std::result::Result<(Content, L
     Content::parse(kind, &bytes).map_err(Trouble::Parse)
 }
 
-/// Files in `rounds/` that are no file of a round: most likely a hotkey or a name gone wrong.
+/// Files in `rounds/` whose folder is none of a round or a player: most likely a hotkey gone wrong.
+/// Files of other names in good folders are somebody else's, and left alone.
 fn stray(path: &str) -> Option<Problem> {
     let parts: Vec<&str> = path.split('/').collect();
     let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };
     let number = round.parse::<RoundNumber>();
     let what = match (&number, rest) {
-        (Err(wrong), _) => wrong.to_string(),
-        (Ok(_), [player, _]) => match player.parse::<Player>() {
-            Err(wrong) => wrong.to_string(),
-            Ok(_) => "no file that a player's folder holds".to_owned(),
-        },
-        _ => "no file that a round's folder holds".to_owned(),
+        (Err(wrong), [_, ..]) => wrong.to_string(),
+        (Ok(_), [player, _, ..]) => player.parse::<Player>().err()?.to_string(),
+        _ => return None,
     };
     Some(Problem { path: path.to_owned(), round: number.ok(), what: Trouble::Stray(what) })
 }

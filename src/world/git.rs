@@ -210,6 +210,29 @@ impl Git {
         hash.map(|id| id.to_string()).failed(|| self.cannot("hash a file"))
     }
 
+    /// The files that the index knows to be as they are on disk, by size and times, with their blobs.
+    /// A file that may have changed since the index was written is left out, as git itself does.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn clean_files(&self) -> Result<HashMap<String, BlobId>> {
+        use gix::index::entry::{Stage, Stat, stat::Options};
+        let repo = self.local();
+        let Some(index) = repo.try_index().failed(|| self.cannot("read the index"))? else {
+            return Ok(HashMap::new());
+        };
+        let precise = Options { use_nsec: true, ..Options::default() };
+        let clean = |entry: &gix::index::Entry| {
+            let path = entry.path(&index).to_str().ok()?;
+            let found = gix::index::fs::Metadata::from_path_no_follow(&self.root.join(path)).ok()?;
+            let same = entry.stage() == Stage::Unconflicted
+                && !entry.stat.is_racy(index.timestamp(), precise)
+                && entry.stat.matches(&Stat::from_fs(&found).ok()?, precise);
+            same.then(|| (path.to_owned(), entry.id.to_string()))
+        };
+        Ok(index.entries().iter().filter_map(clean).collect())
+    }
+
     /// Commits just these files, as they are on disk, on top of what is checked out, and brings
     /// the index in line for them. Returns the new commit's id; `None` where nothing differs.
     ///

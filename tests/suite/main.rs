@@ -3,15 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at surprises")]
 #![allow(unreachable_pub, reason = "nothing outside this binary reaches anything")]
 
+mod chain_faults;
+mod chain_properties;
+mod chain_support;
+mod chain_vectors;
 mod commands;
 mod docs;
 mod files;
 mod finalize;
 mod floors;
 mod hostile;
+mod http;
 mod interrupted;
 mod lies;
 mod listed;
+mod opening;
 mod python_random;
 mod real_rounds;
 mod support;

@@ -1,15 +1,13 @@
 //! What `verify` looks up in the history before the checks run.
 
-use std::collections::{BTreeMap, HashMap};
-
-use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 use crate::commands::context::Context;
 use crate::error::Result;
-use crate::rules::checks::history::{BlobId, Change, Commit, History, Trace};
+use crate::rules::checks::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::rules::checks::{Facts, RequestView, Then};
 use crate::rules::seed::{BlockHash, OnChain};
-use crate::state::file::{Content, FileKind, PlayerFile, RepoFile, RoundFile, split_newline};
+use crate::state::file::{FileKind, PlayerFile, RepoFile, RoundFile, split_newline};
 use crate::state::ids::{Hotkey, Player, RoundNumber};
 use crate::state::prompts::PromptList;
 use crate::state::require_audit::AuditRequests;
@@ -17,13 +15,11 @@ use crate::state::snapshot::{RoundFiles, Snapshot, Source};
 use crate::world::chain::Chain;
 use crate::world::git::{Git, Log};
 
-/// The id that stands for files as they are on disk.
-const WORKING_TREE: &str = "working tree";
-
 /// Gathers what the checks need beside the files: each audit request's round in the commit that
 /// added it, and each round's pool in the commit that wrote its seed.
 pub(super) fn gather<'a>(context: &'a Context<'_>, snapshot: &'a Snapshot, log: Option<&Log>) -> Result<Facts<'a>> {
     let mut facts = Facts::of_files(snapshot, &context.config.rules);
+    facts.allow_private_cdn = context.config.miners.allow_private_cdn;
     let (Some(git), Some(log)) = (&context.git, log) else { return Ok(facts) };
     let past = Past { git, log };
     for (round, files) in &snapshot.rounds {
@@ -100,11 +96,7 @@ impl Past<'_> {
             None => Ok(match snapshot.config.get() {
                 Some(config) => Then::At(
                     WORKING_TREE.to_owned(),
-                    RequestView {
-                        settings: config.settings.clone(),
-                        files: files.clone(),
-                        earlier: RoundFiles::default(),
-                    },
+                    RequestView { settings: config.settings.clone(), files: files.clone(), earlier: Vec::new() },
                 ),
                 None => Then::Unknown,
             }),
@@ -120,16 +112,32 @@ impl Past<'_> {
             file => audits(file, round),
         };
         let now = Snapshot::load_some(&self.git.tree(&commit.id)?, wanted)?;
-        let parent = commit.parent.and_then(|parent| self.log.commits.get(parent));
-        let earlier = match parent {
-            Some(parent) => Snapshot::load_some(&self.git.tree(&parent.id)?, |file| audits(file, round))?,
-            None => Snapshot::default(),
-        };
+        let earlier = self.audits_before(commit, round)?;
         let of = |mut snapshot: Snapshot| snapshot.rounds.remove(&round).unwrap_or_default();
         let Some(config) = now.config.get() else { return Ok(Then::Unknown) };
         let settings = config.settings.clone();
-        let view = RequestView { settings, files: of(now), earlier: of(earlier) };
+        let view = RequestView { settings, files: of(now), earlier };
         Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), view))
+    }
+
+    /// The audits of a round as each commit before this one left them, newest first, and last of all
+    /// as they were before anybody was audited.
+    fn audits_before(&self, commit: &Commit, round: RoundNumber) -> Result<Vec<RoundFiles>> {
+        let mut earlier = Vec::new();
+        let mut at = commit.parent.and_then(|parent| self.log.commits.get(parent));
+        // The newest state is that of the parent; older ones begin where a commit changed an audit.
+        let mut wanted = true;
+        while let Some(before) = at {
+            let parent = before.parent.and_then(|parent| self.log.commits.get(parent));
+            if wanted {
+                let mut then = Snapshot::load_some(&self.git.tree(&before.id)?, |file| audits(file, round))?;
+                earlier.extend(then.rounds.remove(&round));
+            }
+            wanted = before.changes.iter().any(|change| audits(&change.file, round));
+            at = parent;
+        }
+        earlier.push(RoundFiles::default());
+        Ok(earlier)
     }
 
     /// The pool as it was in the commit that wrote the seed.
@@ -155,62 +163,4 @@ impl Past<'_> {
 /// The audits of a round.
 fn audits(file: &FileKind, round: RoundNumber) -> bool {
     matches!(file, FileKind::Round(of, RoundFile::GenerationAudits | RoundFile::SourceAudit) if *of == round)
-}
-
-/// The whole history with the contents that it names; where the working tree differs from the last
-/// commit, it counts as one more.
-pub(super) fn history(context: &Context<'_>, git: &Git, log: Log) -> Result<History> {
-    let mut commits = log.commits;
-    let (changes, uncommitted) = working_tree(context, git, commits.last())?;
-    if !changes.is_empty() {
-        let parent = commits.len().checked_sub(1);
-        commits.push(Commit { id: WORKING_TREE.to_owned(), summary: String::new(), parent, changes });
-    }
-    let mut wanted: Vec<(FileKind, BlobId)> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for change in commits.iter().flat_map(|commit| &commit.changes) {
-        for blob in [&change.before, &change.after].into_iter().flatten() {
-            let key = (change.file.clone(), blob.clone());
-            if seen.insert(key.clone()) {
-                wanted.push(key);
-            }
-        }
-    }
-    let trace = |reader: &mut crate::world::git::Reader, (file, blob): &(FileKind, BlobId)| {
-        let bytes = match uncommitted.get(blob) {
-            Some(bytes) => bytes.clone(),
-            None => reader.blob(blob)?,
-        };
-        Ok(((file.clone(), blob.clone()), Trace::of(Content::parse(file, &bytes).map(|(content, _)| content))))
-    };
-    let traces = wanted.par_iter().map_init(|| git.reader(), trace).collect::<Result<HashMap<_, _>>>()?;
-    Ok(History { commits, traces })
-}
-
-/// Changed files, and the contents of those that no commit has, by the id they would have.
-type Uncommitted = (Vec<Change>, HashMap<BlobId, Vec<u8>>);
-
-fn working_tree(context: &Context<'_>, git: &Git, head: Option<&Commit>) -> Result<Uncommitted> {
-    let tree = head.map(|head| git.tree(&head.id)).transpose()?;
-    let committed = |path: &str| tree.as_ref().and_then(|tree| tree.blob_id(path));
-    let mut paths = context.store.list()?;
-    paths.extend(tree.as_ref().map(Source::list).transpose()?.unwrap_or_default());
-    paths.sort();
-    paths.dedup();
-    let compare = |path: &String| -> Result<Option<(Change, Option<Vec<u8>>)>> {
-        let Some(file) = FileKind::of_path(path) else { return Ok(None) };
-        // What cannot be read is reported by the checks on the files.
-        let bytes = context.store.read(path).unwrap_or_default();
-        let before = committed(path);
-        let after = bytes.as_ref().map(|bytes| git.blob_id(bytes)).transpose()?;
-        Ok((before != after).then_some((Change { file, before, after }, bytes)))
-    };
-    let changed = paths.par_iter().map(compare).collect::<Result<Vec<_>>>()?;
-    let mut contents = HashMap::new();
-    let mut changes = Vec::new();
-    for (change, bytes) in changed.into_iter().flatten() {
-        contents.extend(change.after.clone().zip(bytes));
-        changes.push(change);
-    }
-    Ok((changes, contents))
 }

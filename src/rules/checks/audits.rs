@@ -2,7 +2,7 @@
 
 use super::{Claim, Facts, RequestView, Sink, Then};
 use crate::rules::audit::verdict;
-use crate::rules::tournament::{Candidate, Field, Outcome, critical_prompts, replay};
+use crate::rules::tournament::{Candidate, Field, Outcome, Standing, critical_prompts, replay};
 use crate::state::builds::BuildStatus;
 use crate::state::generation_audits::{AuditOutcome, GenerationAudit};
 use crate::state::ids::{Hotkey, Player, RoundNumber};
@@ -53,18 +53,18 @@ fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mu
 
 /// The files as they are, for want of the commit.
 fn here(settings: crate::state::config::Settings, files: &RoundFiles) -> RequestView {
-    RequestView { settings, files: files.clone(), earlier: RoundFiles::default() }
+    RequestView { settings, files: files.clone(), earlier: Vec::new() }
 }
 
-/// Whom the miner had beaten when it came on the list: by the audits of that commit or of the one
+/// Whom the miner had beaten when it came on the list: by the audits of that commit, or of one
 /// before, which is what the writer may have gone by.
 fn reason(facts: &Facts<'_>, view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
     let field = Field::of(&view.files, view.settings.win_margin, facts.limits)?;
-    let mut standings = vec![field.standing.clone()];
-    let earlier = &view.earlier;
-    let sources = earlier.source_audit.get().map(Vec::as_slice);
-    standings.push(super::super::tournament::Standing::of(earlier.generation_audits.get(), sources, facts.limits));
-    standings.into_iter().find_map(|mut standing| {
+    let standing = |files: &RoundFiles| {
+        let sources = files.source_audit.get().map(Vec::as_slice);
+        Standing::of(files.generation_audits.get(), sources, facts.limits)
+    };
+    std::iter::once(&view.files).chain(&view.earlier).map(standing).find_map(|mut standing| {
         // A miner's own verdict came after its request.
         standing.rejected.remove(hotkey);
         let candidates = replay(&Field { standing, ..field.clone() }).candidates;
@@ -120,9 +120,6 @@ fn check_verdict(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, hotke
         return claim.fail("audited, but not on require_audit.json");
     };
     if audit.outcome == AuditOutcome::Pending {
-        if facts.is_over(RoundNumber(u32::MAX)) {
-            claim.warn("still pending");
-        }
         return;
     }
     let own = files.players.get(&Player::Miner(hotkey.clone()));

@@ -26,6 +26,7 @@ use crate::state::config::Settings;
 use crate::state::ids::{Hotkey, RoundNumber};
 use crate::state::prompts::PromptList;
 use crate::state::snapshot::{RoundFiles, Snapshot};
+use crate::state::stage::{CompetitionState, Stage};
 
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -226,8 +227,9 @@ pub struct RequestView {
     pub settings: Settings,
     /// The round's files (reports: those of the requested miner).
     pub files: RoundFiles,
-    /// The audits as they stood one commit earlier: what a writer may still have gone by.
-    pub earlier: RoundFiles,
+    /// The audits as they stood after each commit before, newest first: what the writer may still
+    /// have gone by.
+    pub earlier: Vec<RoundFiles>,
 }
 
 /// All facts that the checks on the files go by.
@@ -243,6 +245,8 @@ pub struct Facts<'a> {
     pub pools: BTreeMap<RoundNumber, Then<Option<PromptList>>>,
     /// What the chain says of each round's latest_reveal_block, where it was asked.
     pub blocks: BTreeMap<RoundNumber, OnChain>,
+    /// Miners may name hosts that are not public here (sandbox, tests).
+    pub allow_private_cdn: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -250,7 +254,7 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn of_files(snapshot: &'a Snapshot, limits: &'a Thresholds) -> Self {
         let (requests, pools, blocks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Facts { snapshot, limits, requests, pools, blocks }
+        Facts { snapshot, limits, requests, pools, blocks, allow_private_cdn: false }
     }
 
     fn settings(&self) -> Option<&Settings> {
@@ -259,12 +263,15 @@ impl<'a> Facts<'a> {
 
     /// Rounds that are over: before the current one, or the current one once it is finalized.
     fn is_over(&self, round: RoundNumber) -> bool {
-        use crate::state::stage::Stage;
-        let over = |state: &crate::state::stage::CompetitionState| {
-            round < state.current_round
-                || (round == state.current_round && matches!(state.stage, Stage::Finalizing | Stage::Finished))
+        self.is_past(round, &[Stage::Finalizing, Stage::Finished])
+    }
+
+    /// Is this a round before the current one, or the current one in one of these stages?
+    fn is_past(&self, round: RoundNumber, stages: &[Stage]) -> bool {
+        let past = |state: &CompetitionState| {
+            round < state.current_round || (round == state.current_round && stages.contains(&state.stage))
         };
-        self.snapshot.state.get().is_some_and(over)
+        self.snapshot.state.get().is_some_and(past)
     }
 }
 

@@ -7,15 +7,18 @@ use crate::state::file::PlayerFile;
 use crate::state::ids::{Player, PromptStem, RoundNumber};
 use crate::state::outputs::{Output, Outputs};
 use crate::state::snapshot::RoundFiles;
+use crate::state::stage::Stage;
 
-pub(super) fn check(_facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let stems: Option<HashSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());
+    // While files are still being fetched, a record may lack some.
+    let fetched = facts.is_past(round, &[Stage::Duels, Stage::Finalizing, Stage::Finished]);
     for (player, own) in &files.players {
         known_player(round, files, player, sink);
         let kinds = [(&own.submitted, PlayerFile::Submitted), (&own.generated, PlayerFile::Generated)];
         for (outputs, kind) in kinds.iter().filter_map(|(slot, kind)| Some((slot.get()?, kind))) {
             sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/{}", kind.name()), |claim| {
-                let place = Place { round, player, submitted: *kind == PlayerFile::Submitted };
+                let place = Place { round, player, submitted: *kind == PlayerFile::Submitted, fetched };
                 check_stems(claim, outputs, stems.as_ref(), &place);
                 for (stem, output) in outputs.iter() {
                     one(claim, stem, output, &place);
@@ -31,6 +34,8 @@ struct Place<'a> {
     round: RoundNumber,
     player: &'a Player,
     submitted: bool,
+    /// All of the round's files have been fetched.
+    fetched: bool,
 }
 
 fn known_player(round: RoundNumber, files: &RoundFiles, player: &Player, sink: &mut Sink) {
@@ -48,7 +53,7 @@ fn check_stems(claim: &mut Claim, outputs: &Outputs, stems: Option<&HashSet<&Pro
         claim.fail(format!("{stem}: no prompt of this round"));
     }
     // What was submitted is recorded for every prompt, failures included.
-    if place.submitted {
+    if place.submitted && place.fetched {
         for stem in stems.iter().filter(|stem| !outputs.contains_key(**stem)) {
             claim.fail(format!("{stem}: a prompt of this round without an entry"));
         }

@@ -41,7 +41,7 @@ fn one(
     if let Some(settings) = facts.settings() {
         claim.same(&format!("{hotkey}: round"), &submission.round, &format!("{}-{round}", settings.name));
     }
-    if let Err(why) = crate::rules::url::check_cdn_url(&submission.cdn_url, false) {
+    if let Err(why) = crate::rules::url::check_cdn_url(&submission.cdn_url, facts.allow_private_cdn) {
         claim.fail(format!("{hotkey}: cdn_url {:?}: {why}", submission.cdn_url));
     } else if submission.cdn_url.ends_with('/') {
         claim.fail(format!("{hotkey}: cdn_url {:?} ends in a slash", submission.cdn_url));

@@ -1,7 +1,5 @@
 //! Whatever miners and gateways send, the pure readers of it answer, and agree with each other.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::collections::BTreeMap;
 
 use gen404::rules::hex;

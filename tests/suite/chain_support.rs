@@ -1,13 +1,10 @@
 //! What the tests of the chain share: where the shared facts lie, servers that misbehave on order,
 //! and a competition that is open.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::panic)]
-
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,18 +14,9 @@ use gen404::world::chain::subtensor::Subtensor;
 use gen404::world::http::{Client, Limits, Retry};
 use serde_json::Value;
 
-/// A file of the shared facts (`GEN404_SHARED`, or `../shared`); says so where it is not there.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let base = std::env::var_os("GEN404_SHARED").map_or(beside, PathBuf::from);
-    let full = base.join(path);
-    if full.exists() {
-        return Some(full);
-    }
-    eprintln!("SKIPPED: {} is not there; the fixtures of this repository carry the test alone", full.display());
-    None
-}
+use crate::support::{Run, gen404, shared, tree};
 
+/// A JSON file of the shared facts, where it is.
 pub fn shared_json(path: &str) -> Option<Value> {
     shared(path).map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
 }
@@ -43,6 +31,8 @@ pub enum Reply {
     Half(Vec<u8>),
     /// The connection closes at once.
     Drop,
+    /// 200 with this body, ten bytes at a time with this pause between.
+    Drip(Vec<u8>, Duration),
     /// Silence, then the connection closes.
     Silent(Duration),
 }
@@ -116,6 +106,16 @@ fn reply(mut stream: TcpStream, reply: Reply) {
         Reply::Status(status, lines, body) => [head(status, lines, body.len()), body].concat(),
         Reply::Half(body) => [head(200, "", body.len()), body[..body.len() / 2].to_vec()].concat(),
         Reply::Drop => Vec::new(),
+        Reply::Drip(body, pause) => {
+            let _ = stream.write_all(&head(200, "", body.len()));
+            for part in body.chunks(10) {
+                std::thread::sleep(pause);
+                if stream.write_all(part).is_err() {
+                    return;
+                }
+            }
+            return;
+        }
         Reply::Silent(time) => {
             std::thread::sleep(time);
             Vec::new()
@@ -140,13 +140,6 @@ pub fn subtensor(nodes: &[String], archives: &[String]) -> Subtensor {
 /// A competition whose round 0 is open, in a folder of its own.
 pub struct Competition {
     pub folder: tempfile::TempDir,
-}
-
-/// What a run of the program gave.
-pub struct Run {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
 }
 
 impl Competition {
@@ -209,11 +202,8 @@ impl Competition {
     }
 
     /// Every file of the competition with its contents.
-    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let mut files = Vec::new();
-        collect(self.path(), "", &mut files);
-        files.sort();
-        files
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        tree(self.path())
     }
 
     /// The same files in another folder.
@@ -227,40 +217,9 @@ impl Competition {
         copy
     }
 
-    /// Runs the program on this competition, in a bare environment.
-    pub fn run(&self, args: &[&str]) -> Run {
-        run_in(self.path(), args)
-    }
-
-    /// Runs the program, which has to exit with this code.
+    /// Runs the program on this competition; it has to exit with this code.
     #[track_caller]
     pub fn expect(&self, code: i32, args: &[&str]) -> Run {
-        let run = self.run(args);
-        assert_eq!(run.code, code, "{args:?}\n{}{}", run.out, run.err);
-        run
-    }
-}
-
-/// Runs the program on a competition's folder, in a bare environment.
-pub fn run_in(folder: &Path, args: &[&str]) -> Run {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gen404"));
-    command.env_clear().env("HOME", folder).env("NO_COLOR", "1").current_dir(folder);
-    let output = command.arg("--repo").arg(folder).args(args).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    Run { code: output.status.code().unwrap(), out: text(&output.stdout), err: text(&output.stderr) }
-}
-
-fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, Vec<u8>)>) {
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        let name = entry.file_name().into_string().unwrap();
-        if name.starts_with('.') {
-            continue;
-        }
-        let path = format!("{prefix}{name}");
-        if entry.file_type().unwrap().is_dir() {
-            collect(&entry.path(), &format!("{path}/"), files);
-        } else {
-            files.push((path, std::fs::read(entry.path()).unwrap()));
-        }
+        gen404(self.path(), args).ends(code)
     }
 }

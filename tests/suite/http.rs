@@ -1,13 +1,9 @@
 //! The HTTP module against servers on real sockets: limits, retries, and the rule for miners' URLs.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod chain_support;
-
 use std::io::{Read, Seek};
 use std::time::{Duration, Instant};
 
-use chain_support::{Fake, Reply, quick_client};
+use crate::chain_support::{Fake, Reply, quick_client};
 use gen404::error::Kind;
 use gen404::world::http::{Client, Limits, Request, Retry, Secret};
 
@@ -111,6 +107,19 @@ fn a_silent_server_is_left_after_the_idle_time() {
         .unwrap_err();
     assert!(error.to_string().contains("in time"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_server_that_only_drips_is_left() {
+    let fake = Fake::start(|_, _, _| Reply::Drip(vec![0; 900], Duration::from_millis(50)));
+    let limits = Limits { min_rate: 10_000, rate_grace: Duration::from_millis(200), ..small() };
+    let begun = Instant::now();
+    let error = miners(limits, true).send(&Request::get(fake.url())).unwrap_err();
+    assert!(error.to_string().contains("slower than 10000 bytes a second (2 attempts)"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    let patient = Limits { min_rate: 10, ..limits };
+    let quick = Fake::start(|_, _, _| Reply::Drip(vec![0; 100], Duration::from_millis(50)));
+    assert_eq!(miners(patient, true).send(&Request::get(quick.url())).unwrap().body.len(), 100);
 }
 
 #[test]

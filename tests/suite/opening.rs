@@ -1,15 +1,11 @@
 //! A round opened and revealed from outside, against a node on a real socket: 256 miners, hostile
 //! ones among them; seeds by every source; runs cut short; and the real rounds' carry-over.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod chain_support;
-
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use chain_support::{Competition, Fake, Reply, run_in, shared};
+use crate::chain_support::{Competition, Fake, Reply};
+use crate::support::{command, gen404, real_competition};
 use gen404::rules::hex;
 use gen404::rules::seed::{BlockHash, Pulse, QUICKNET_GENESIS, derive};
 use gen404::rules::submissions::Reveal;
@@ -214,9 +210,8 @@ fn a_run_that_is_killed_at_any_time_completes_to_the_same_bytes() {
     let taken = begun.elapsed();
     for part in 1..=12 {
         let cut = start.copy();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gen404"));
-        command.env_clear().stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        let mut child = command.arg("--repo").arg(cut.path()).args(args).spawn().unwrap();
+        let mut command = command(cut.path());
+        let mut child = command.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(taken * part / 10);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -240,6 +235,25 @@ fn without_a_valid_submission_the_leader_wins() {
     competition.expect(0, &["reveal-seed", "--network", &server.url()]);
 }
 
+#[test]
+fn private_hosts_are_taken_where_the_settings_say_so_and_verify_goes_by_them() {
+    let mut node = Node::new(17, 1_700_000_000, Block(200));
+    node.reveal(hotkey(1), Block(150), &full(1, 1).replace("https://cdn1.example.com", "http://127.0.0.1:8000"));
+    let server = Server::start(node).unwrap();
+    let competition = Competition::open(WINDOW.0, WINDOW.1);
+    competition.write("gen404.toml", "[miners]\nallow_private_cdn = true\n");
+    competition.expect(0, &["reveal-seed", "--network", &server.url(), "--seed-source", "block"]);
+    assert!(competition.read("rounds/0/submissions.json").contains("http://127.0.0.1:8000/r\""));
+    let status = || {
+        let report = gen404(competition.path(), &["--json", "verify"]).json();
+        let checks = report["checks"].as_array().unwrap().clone();
+        checks.iter().find(|check| check["id"] == "submissions.rules").unwrap()["status"].clone()
+    };
+    assert_eq!(status(), "pass");
+    competition.write("gen404.toml", "");
+    assert_eq!(status(), "fail");
+}
+
 /// A node whose block 28 has the time that makes drand round 123 decide.
 fn drand_node() -> Node {
     let mut node = Node::new(17, QUICKNET_GENESIS, Block(27));
@@ -254,8 +268,7 @@ fn seed_check(competition: &Competition) -> (String, String) {
 }
 
 fn seed_check_with(competition: &Competition, more: &[&str]) -> (String, String) {
-    let run = competition.run(&[&["--json", "verify"], more].concat());
-    let report: Value = serde_json::from_str(&run.out).unwrap_or_else(|e| panic!("{e}: {}{}", run.out, run.err));
+    let report = gen404(competition.path(), &[&["--json", "verify"], more].concat()).json();
     let checks = report["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["id"] == "seed.derived").unwrap();
     (check["status"].as_str().unwrap().to_owned(), check["detail"].as_str().unwrap_or_default().to_owned())
@@ -337,9 +350,8 @@ fn a_chain_file_serves_as_well_and_settings_and_environment_have_their_order() {
     let dead = ["reveal-seed", "--network", "http://127.0.0.1:9"];
     competition.write("gen404.toml", "[chain]\nfile = 'chain.json'\nattempts = 1\n");
     competition.expect(4, &dead);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gen404"));
-    let env = command.env_clear().env("SUBTENSOR_NETWORK", "http://127.0.0.1:9").arg("--repo").arg(competition.path());
-    let output = env.arg("reveal-seed").output().unwrap();
+    let mut command = command(competition.path());
+    let output = command.env("SUBTENSOR_NETWORK", "http://127.0.0.1:9").arg("reveal-seed").output().unwrap();
     assert_eq!(output.status.code(), Some(4), "the environment beats the settings");
     competition.expect(0, &["reveal-seed", "--chain-file", &format!("{}/chain.json", competition.path().display())]);
     let seed = derive("mesh", RoundNumber(0), &hash.0);
@@ -352,32 +364,22 @@ fn a_chain_file_serves_as_well_and_settings_and_environment_have_their_order() {
     assert!(none.err.contains("no chain is named") && none.err.contains("--network finney"), "{}", none.err);
 }
 
-/// The real competition as it stood before this commit, in a folder of its own.
-fn real_before(bundle: &Path, commit: &str) -> Competition {
-    let competition = Competition { folder: tempfile::tempdir().unwrap() };
-    let git = |args: &[&str]| {
-        let mut command = Command::new("git");
-        let output = command.current_dir(competition.path()).args(args).output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    git(&["clone", "-q", "-b", "main", bundle.to_str().unwrap(), "."]);
-    let found = git(&["log", "--format=%H", &format!("--grep=^{commit}$")]);
-    git(&["reset", "-q", "--hard", &format!("{}~1", found.trim())]);
-    competition
+/// Runs git in a competition's folder.
+fn git(competition: &Competition, args: &[&str]) -> String {
+    let output = Command::new("git").current_dir(competition.path()).args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn the_real_rounds_carry_over_comes_out_to_the_byte() {
-    let Some(bundle) = shared("competition/rounds-0-2.bundle") else { return };
+    let Some(folder) = real_competition() else { return };
+    let competition = Competition { folder };
     for (round, latest, seed) in [(1, 7_476_090_u64, 3_274_970_996_u32), (2, 7_497_680, 1_206_881_584)] {
-        let competition = real_before(&bundle, &format!("Seed, prompts and submissions for round {round}"));
-        let head = |path: &str| {
-            let mut command = Command::new("git");
-            let output =
-                command.current_dir(competition.path()).args(["show", &format!("origin/main:{path}")]).output();
-            String::from_utf8(output.unwrap().stdout).unwrap()
-        };
+        let wanted = format!("--grep=^Seed, prompts and submissions for round {round}$");
+        let found = git(&competition, &["log", "--format=%H", &wanted, "origin/main"]);
+        git(&competition, &["reset", "-q", "--hard", &format!("{}~1", found.trim())]);
+        let head = |path: &str| git(&competition, &["show", &format!("origin/main:{path}")]);
         assert_eq!(head(&format!("rounds/{round}/seed.json")), format!("{{\"seed\": {seed}}}"));
         // The pool is not in the data: any will do, as carried prompts come first.
         let pool: Vec<String> = (0..500).map(|n| format!("https://prompts.example/{n}.png")).collect();
@@ -391,8 +393,7 @@ fn the_real_rounds_carry_over_comes_out_to_the_byte() {
             submissions.as_object().unwrap().iter().map(|(hotkey, entry)| (hotkey.clone(), reveal(entry))).collect();
         competition.write("chain.json", &json!({"current_block": latest, "commitments": commitments}).to_string());
         let seed = seed.to_string();
-        let run = run_in(competition.path(), &["reveal-seed", "--chain-file", "chain.json", "--seed", &seed]);
-        assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+        competition.expect(0, &["reveal-seed", "--chain-file", "chain.json", "--seed", &seed]);
         let first = |text: &str| text.lines().take(32).map(str::to_owned).collect::<Vec<_>>();
         let path = format!("rounds/{round}/prompts.txt");
         assert_eq!(first(&competition.read(&path)), first(&head(&path)));

@@ -1,17 +1,15 @@
 //! Nodes that fail in every way: retried, asked elsewhere, or named in the error; never believed.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod chain_support;
-
 use std::time::Duration;
 
-use chain_support::{Competition, Fake, Reply, subtensor};
+use crate::chain_support::{Competition, Fake, Reply, quick_client, subtensor};
 use gen404::error::{Error, Kind};
 use gen404::rules::submissions::Reveal;
 use gen404::state::ids::{Block, Hotkey};
 use gen404::world::chain::Chain;
+use gen404::world::chain::endpoints::Endpoints;
 use gen404::world::chain::stand_in::{Node, Server};
+use gen404::world::chain::subtensor::Subtensor;
 use serde_json::{Value, json};
 
 const FIRST_TIME: u64 = 1_700_000_000;
@@ -165,6 +163,17 @@ fn a_second_opinion_on_a_block_hash_is_asked_for() {
     outside(&error, &["block 30 has the hash", &two.url()]);
     let twin = Server::start(node()).unwrap();
     assert_eq!(subtensor(&[one.url(), twin.url()], &[]).block_hash(Block(30)).unwrap(), node().hash(Block(30)));
+}
+
+#[test]
+fn a_known_network_is_known_by_its_first_block() {
+    let server = Server::start(node()).unwrap();
+    let ask = |genesis| {
+        let endpoints = Endpoints { genesis: Some(genesis), ..Endpoints::of(&[server.url()], &[]).unwrap() };
+        Subtensor::new(endpoints, 17, quick_client()).finalized_block()
+    };
+    assert_eq!(ask(node().hash(Block(0))).unwrap(), Block(50));
+    outside(&ask(node().hash(Block(1))).unwrap_err(), &["chain_getBlockHash", "another chain"]);
 }
 
 /// A gateway that changes the result of one method.

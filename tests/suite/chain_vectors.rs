@@ -1,16 +1,13 @@
 //! The shared vectors of the chain's encodings, and the recorded session of a node, page by page.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod chain_support;
-
 use std::collections::BTreeMap;
 
-use chain_support::{Fake, Reply, shared_json, subtensor};
+use crate::chain_support::{Fake, Reply, shared_json, subtensor};
 use gen404::rules::hex;
 use gen404::rules::payload::{Compat, strip_length, text};
 use gen404::rules::seed::{QUICKNET_CHAIN, QUICKNET_GENESIS, QUICKNET_PERIOD, published_at};
 use gen404::state::ids::{Block, Hotkey};
+use gen404::world::chain::stand_in::Node;
 use gen404::world::chain::{Chain, keys, scale};
 use parity_scale_codec::{Compact, Decode, Encode};
 use serde_json::{Value, json};
@@ -235,4 +232,38 @@ fn errors_of_the_recorded_session_are_named_or_go_to_the_archive() {
     assert!(error.contains("chain_getBlockHash at http://127.0.0.1") && error.contains("Method not found"), "{error}");
     let ahead = subtensor(&[node.url()], &[]).block_hash(Block(99_999_999)).unwrap_err();
     assert_eq!(ahead.kind(), gen404::error::Kind::NotDue);
+}
+
+#[test]
+fn the_stand_in_answers_in_the_form_of_the_recorded_session() {
+    let Some(session) = shared_json("chain/rpc_session.json") else { return };
+    let node = Node::new(17, 1_700_000_000, Block(60));
+    let ask = |method: &str, params: Value| -> Value {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        serde_json::from_slice(&node.answer(request.to_string().as_bytes())).unwrap()
+    };
+    let keys_of = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut errors = 0;
+    for exchange in list(&session, "exchanges") {
+        let (method, recorded) = (str_of(&exchange["request"], "method"), &exchange["response"]);
+        if [4002, -32601].iter().any(|code| recorded["error"]["code"] == *code) && method != "state_getPairs" {
+            let mut params = exchange["request"]["params"].clone();
+            if let Some(at) = params.get_mut(3) {
+                *at = json!(node.hash(Block(60)).to_string());
+            }
+            assert_eq!(ask(method, params)["error"], recorded["error"], "{method}");
+            errors += 1;
+        }
+        if method == "chain_getHeader" && recorded["result"].is_object() {
+            let answer = ask(method, json!([]));
+            assert_eq!(keys_of(&answer["result"]), keys_of(&recorded["result"]));
+            assert_eq!(keys_of(&answer), keys_of(recorded));
+            assert_eq!(answer["result"]["number"], "0x3c");
+        }
+    }
+    assert_eq!(errors, 2);
+    let batch = json!([{"id": 5, "method": "chain_getBlockHash", "params": [[1, 99]]}, {"id": 6, "method": "x"}]);
+    let answers: Value = serde_json::from_slice(&node.answer(batch.to_string().as_bytes())).unwrap();
+    assert_eq!(answers[0]["result"], json!([node.hash(Block(1)).to_string(), null]));
+    assert_eq!(answers[1]["id"], 6);
 }
