@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use self::pipeline::{Event, Pipeline, clean_up, inner_threads};
 use self::queue::Queue;
+use super::common::not_due;
 use super::context::{Applied, Context, Standing};
-use super::finalize::not_due;
 use crate::cli::{DownloadArgs, Global};
 use crate::error::{Error, Result};
 use crate::preview;
@@ -43,7 +43,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
         let unknown = Error::usage("no object store is named");
         unknown.hint("give --store-dir DIR, R2_ENDPOINT with its keys, or [store] in gen404.toml")
     })?;
-    let known = known(&context, &standing, store.as_ref())?;
+    let mut known = known(&context, &standing, store.as_ref())?;
     let lanes = round(&standing)?.lanes(&known, &wanted).map_err(Error::failed)?;
     if global.dry_run {
         return say_only(&context, &standing, &lanes, &known, &wanted);
@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
         report.take(&context, &begin(&standing.state))?;
         standing = context.standing()?;
     }
-    let (known, ended) = work(&context, &standing, args, lanes, known, store.as_ref());
+    let ended = fetch_all(&context, &standing, args, lanes, &mut known, store.as_ref());
     let round = round(&standing)?;
     let miners = round.miners(&wanted).map_err(Error::failed)?;
     if let Some(plan) = record(&round, &miners, &known) {
@@ -121,19 +121,7 @@ fn say_only(context: &Context<'_>, standing: &Standing, lanes: &[Lane], known: &
     record(&round, &miners, known).map_or(Ok(()), |plan| context.apply(&plan))
 }
 
-/// Fetches, draws and stores; notes every outcome. Gives what is known then, also where it broke off.
-fn work(
-    context: &Context<'_>,
-    standing: &Standing,
-    args: &DownloadArgs,
-    lanes: Vec<Lane>,
-    mut known: Known,
-    store: &dyn ObjectStore,
-) -> (Known, Result<()>) {
-    let outcome = fetch_all(context, standing, args, lanes, &mut known, store);
-    (known, outcome)
-}
-
+/// Fetches, draws and stores; notes every outcome, also where it breaks off.
 fn fetch_all(
     context: &Context<'_>,
     standing: &Standing,

@@ -1,0 +1,25 @@
+//! The preview renderer from outside: its pictures against those of the reference renderer, its
+//! refusals, its sameness everywhere, and files that mean harm.
+//!
+//! The reference's models and pictures are not part of this repository. They are read from
+//! `../shared/render` beside the checkout, or from `$GEN404_SHARED/render`; where there are none, the
+//! tests that need them say so and check nothing. The others make their own models.
+
+#![allow(
+    unreachable_pub,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests may fail loudly, and their numbers are small"
+)]
+
+mod command;
+mod golden;
+mod hostile;
+mod metrics;
+mod models;
+mod reference;
+mod sameness;
