@@ -367,20 +367,6 @@ pub struct RenderArgs {
     pub size: u32,
 }
 
-/// Flags of `render`.
-#[derive(Debug, Args)]
-pub struct RenderArgs {
-    /// The models
-    #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
-    /// Write the preview to this file, or into this folder [default: beside each model, as .png]
-    #[arg(short, long, value_name = "OUT")]
-    pub out: Option<PathBuf>,
-    /// Edge of each of the four views, in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = crate::preview::DEFAULT_SIZE, value_parser = clap::value_parser!(u32).range(16..=2048))]
-    pub size: u32,
-}
-
 /// Flags of `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {

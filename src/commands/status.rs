@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::context::{Context, Standing};
 use crate::cli::{Global, StatusArgs};
 use crate::error::{Kind, Result};
+use crate::rules::download::{Known, Tally, tally};
 use crate::rules::stages::{Due, Facts, due, unanswered};
 use crate::rules::succession::Moment;
 use crate::rules::tournament::{Field, Outcome, replay};
@@ -13,6 +14,7 @@ use crate::state::ids::{Block, Hotkey, Player};
 use crate::state::leader::{LeaderEntry, Leaders, leader_at};
 use crate::state::stage::Stage;
 use crate::ui::Ui;
+use crate::world::spool::Journal;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let context = Context::open(global, ui)?;
@@ -106,6 +108,7 @@ fn open_points(context: &Context<'_>, standing: &Standing) -> Vec<String> {
         if lacking > 0 && stage != Stage::MinerGeneration {
             open.push(format!("the files of {lacking} miner(s) are not fetched yet"));
         }
+        open.extend(incomplete(context, standing));
     }
     if stage == Stage::Duels {
         let field = Field::of(files, standing.config.settings.win_margin, &context.config.rules);
@@ -122,6 +125,31 @@ fn open_points(context: &Context<'_>, standing: &Standing) -> Vec<String> {
         }
     }
     open
+}
+
+/// Miners whose files are not all there, as the download on this machine noted it.
+fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
+    let marks = match Journal::read(&context.own_folder(), standing.state.current_round) {
+        Ok(marks) => marks,
+        Err(error) => {
+            context.ui.warn(&error.to_string());
+            return Vec::new();
+        }
+    };
+    let mut known = Known::default();
+    marks.into_iter().for_each(|mark| known.add(mark));
+    let (Some(submissions), Some(prompts)) = (standing.files.submissions.get(), standing.files.prompts.get()) else {
+        return Vec::new();
+    };
+    let line = |hotkey: &Hotkey| {
+        let Tally { refused, failed, reasons, .. } = tally(prompts, hotkey, &known);
+        let mut often: Vec<_> = reasons.iter().collect();
+        often.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), *reason));
+        let said: Vec<String> = often.iter().take(3).map(|(reason, count)| format!("{count}x {reason}")).collect();
+        let said = said.join("; ");
+        (!often.is_empty()).then(|| format!("{hotkey}: {refused} file(s) refused, {failed} not fetched: {said}"))
+    };
+    submissions.keys().filter_map(line).collect()
 }
 
 fn as_json(standing: &Standing, moment: Option<Moment>, leaders: &Leaders, due: &[Due], open: &[String]) -> Value {

@@ -2,6 +2,7 @@
 
 mod commits;
 mod facts;
+mod objects;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
             return Err(Error::failed(format!("{here}: no git checkout, so there is no history to check")));
         }
         _ => {}
+    }
+    if args.objects {
+        let fetched = objects::fetch(&context, &snapshot, args)?;
+        checks::objects::check(&fetched, &mut sink);
     }
     let mut findings = sink.finish();
     drop(facts);

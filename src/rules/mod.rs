@@ -16,6 +16,7 @@ pub mod prompts;
 pub mod python_random;
 pub mod seed;
 pub mod shard;
+pub mod ssim;
 pub mod stages;
 pub mod submissions;
 pub mod succession;

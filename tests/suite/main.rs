@@ -3,16 +3,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at surprises")]
 #![allow(unreachable_pub, reason = "nothing outside this binary reaches anything")]
 
+mod buckets;
+mod cdn;
 mod chain_faults;
 mod chain_properties;
 mod chain_support;
 mod chain_vectors;
 mod commands;
 mod docs;
+mod download;
 mod files;
 mod finalize;
 mod floors;
 mod hostile;
+mod hostile_cdns;
 mod http;
 mod interrupted;
 mod lies;
@@ -20,4 +24,5 @@ mod listed;
 mod opening;
 mod python_random;
 mod real_rounds;
+mod round;
 mod support;

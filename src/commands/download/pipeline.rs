@@ -4,6 +4,7 @@
 //! never by the round: models wait on disk. Outcomes come back to one thread, which notes them.
 
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -143,7 +144,7 @@ impl Pipeline<'_> {
 
     fn fetch_all(&self, next: &SyncSender<(Job, Spooled)>, events: &Sender<Event>) {
         while let Some(job) = self.queue.take() {
-            let fetched = self.fetch(&job, events);
+            let fetched = guarded(|| self.fetch(&job, events));
             if let Err(error) = fetched.map(|spooled| spooled.map(|spooled| next.send((job, spooled)))) {
                 tell(events, Event::Broken(error));
             }
@@ -197,7 +198,7 @@ impl Pipeline<'_> {
             if self.is_stopping() {
                 continue;
             }
-            match self.draw(&spooled) {
+            match guarded(|| self.draw(&spooled)) {
                 Ok(preview) => {
                     tell(events, Event::Drawn);
                     // Nobody takes it only where the run is ending.
@@ -215,7 +216,10 @@ impl Pipeline<'_> {
         }
         let Some(renderer) = self.renderer else { return Ok(Preview::Left) };
         let glb = std::fs::read(path).failed(|| format!("{}: cannot read", path.display()))?;
-        Ok(match renderer.render(&glb)? {
+        // A renderer that gives up on a model ends this model, and not the round.
+        let rendering = catch_unwind(AssertUnwindSafe(|| renderer.render(&glb)));
+        let Ok(rendering) = rendering else { return Ok(Preview::Refused("the renderer failed on it".to_owned())) };
+        Ok(match rendering? {
             Rendering::Png(png) => {
                 let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
                 Preview::Png(png, sum)
@@ -233,7 +237,7 @@ impl Pipeline<'_> {
             if self.is_stopping() {
                 continue;
             }
-            match self.store(&drawn) {
+            match guarded(|| self.store(&drawn)) {
                 Ok(outcome) => {
                     let Drawn { job: Job { hotkey, stem, .. }, spooled, .. } = drawn;
                     tell(events, Event::Settled { mark: Mark { hotkey, stem, outcome }, spooled: Some(spooled) });
@@ -302,6 +306,13 @@ fn spawn<'scope>(
 ) -> Result<()> {
     let thread = std::thread::Builder::new().name(name.to_owned());
     thread.spawn_scoped(scope, work).map(|_| ()).failed(|| "cannot start a thread".to_owned())
+}
+
+/// Work on one item. A panic ends the run with an error; a thread that it ended would leave the others
+/// waiting for it.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(Error::failed("a worker broke down: this is a bug of gen404")))
 }
 
 /// The next item, or `None` once no sender is left.

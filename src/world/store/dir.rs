@@ -40,17 +40,22 @@ impl DirStore {
     }
 
     /// Puts the bytes at `path` unless something is there: under another name first, then linked, so
-    /// that no reader ever sees a part.
+    /// that no reader ever sees a part. That name follows from key and bytes: what a killed run left
+    /// is written over by the next.
     fn create(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
         fs::create_dir_all(folder)?;
-        let mut temporary = tempfile::Builder::new().prefix(".gen404-tmp-").tempfile_in(folder)?;
-        let copied = io::copy(&mut object.bytes.open()?, temporary.as_file_mut())?;
+        let name = sha256_of(format!("{} {}", path.display(), object.sha256).as_bytes())?;
+        let temporary = folder.join(format!(".gen404-tmp-{name}"));
+        let mut file = File::create(&temporary)?;
+        let copied = io::copy(&mut object.bytes.open()?, &mut file)?;
         if copied != object.size {
             return Err(io::Error::other(format!("{copied} bytes to store where {} are expected", object.size)));
         }
-        public(temporary.as_file())?;
-        temporary.as_file().sync_all()?;
-        temporary.persist_noclobber(path).map_err(|e| e.error)?;
+        public(&file)?;
+        file.sync_all()?;
+        let linked = fs::hard_link(&temporary, path);
+        fs::remove_file(&temporary)?;
+        linked?;
         File::open(folder)?.sync_all()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use http02::{HeaderMap, StatusCode};
 use rusoto_core::credential::AwsCredentials;
 use rusoto_core::request::{DispatchSignedRequest, DispatchSignedRequestFuture, HttpDispatchError, HttpResponse};
@@ -159,10 +159,11 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> StreamReader<S> {
 impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Read for StreamReader<S> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
-            // Our streams read files: they are always ready.
-            match futures_executor::block_on(self.stream.next()) {
-                Some(piece) => self.piece = piece?,
-                None => return Ok(0),
+            // Our streams read files, so they are always ready; and an executor is running already.
+            match self.stream.next().now_or_never() {
+                Some(Some(piece)) => self.piece = piece?,
+                Some(None) => return Ok(0),
+                None => return Err(io::Error::other("a body that has to be waited for")),
             }
         }
         let count = self.piece.len().min(into.len());
