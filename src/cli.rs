@@ -102,6 +102,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Draw the previews of GLB models: four views in one picture
     Render(RenderArgs),
+    /// Write the competition as pages that people can look at
+    Report(ReportArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
     /// Write the man pages, one a command
@@ -286,6 +288,9 @@ pub struct DownloadArgs {
     /// Fetch a part of the miners: I from 0 to N-1. The last part to be recorded moves the stage
     #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
     pub shard: Shard,
+    /// Have a render service draw the previews instead of this machine
+    #[arg(long, value_name = "URL", env = "RENDER_URL", conflicts_with = "no_previews")]
+    pub render_service: Option<String>,
     /// Draw and store no previews (measurements)
     #[arg(long)]
     pub no_previews: bool,
@@ -365,6 +370,26 @@ pub struct RenderArgs {
     /// Edge of each of the four views, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = crate::preview::DEFAULT_SIZE, value_parser = clap::value_parser!(u32).range(16..=2048))]
     pub size: u32,
+    /// Have a render service draw them instead of this machine
+    #[arg(long, value_name = "URL", env = "RENDER_URL", conflicts_with = "size")]
+    pub service: Option<String>,
+}
+
+/// Flags of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The folder to write to
+    ///
+    /// index.html, a page a round, a page a match; with --json also report.json, the numbers that the
+    /// pages show. Pages need no server and ask for nothing but the pictures at their own addresses.
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    pub out: PathBuf,
+    /// Only the pages of this round, and the index
+    #[arg(long, value_name = "ROUND")]
+    pub only: Option<RoundNumber>,
+    /// Show the index in the browser
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// Flags of `completions`.

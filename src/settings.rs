@@ -114,5 +114,10 @@ mod tests {
             ChainSettings { network: None, archive: None, file: None, ..config.chain },
             ChainSettings::default()
         );
+        assert_eq!(config.download, DownloadSettings::default());
+        assert_eq!(
+            StoreSettings { dir: None, endpoint: None, cdn_url: None, ..config.store },
+            StoreSettings::default()
+        );
     }
 }

@@ -20,9 +20,9 @@ use crate::rules::stages::{Due, Facts, due};
 use crate::state::ids::Hotkey;
 use crate::state::stage::Stage;
 use crate::ui::{Phases, Ui};
-use crate::world::fetch::Fetcher;
+use crate::world::fetch::{DownloadSettings, Fetcher};
 use crate::world::http::Client;
-use crate::world::render::{Builtin, Renderer};
+use crate::world::render::{Builtin, Renderer, Service};
 use crate::world::spool::{Journal, Spool};
 use crate::world::store::ObjectStore;
 
@@ -146,8 +146,7 @@ fn fetch_all(
     let settings = context.config.download;
     let allow_private = args.allow_private_cdn || context.config.miners.allow_private_cdn;
     let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
-    let builtin = Builtin::new(preview::DEFAULT_SIZE, inner_threads(settings.workers()));
-    let renderer: Option<&dyn Renderer> = if args.no_previews { None } else { Some(&builtin) };
+    let renderer = if args.no_previews { None } else { Some(renderer(args, &settings)?) };
     context.ui.detail(&format!("storing into {}", store.name()));
     let mut phases = context.ui.phases(&PHASES, files as u64);
     let pipeline = Pipeline {
@@ -156,7 +155,7 @@ fn fetch_all(
         queue: Queue::new(lanes, &settings),
         fetcher: Fetcher::new(client),
         spool,
-        renderer,
+        renderer: renderer.as_deref(),
         store,
         stopping: AtomicBool::new(false),
     };
@@ -175,6 +174,14 @@ fn fetch_all(
         }
         Ok(())
     })
+}
+
+/// What draws the previews.
+fn renderer(args: &DownloadArgs, settings: &DownloadSettings) -> Result<Box<dyn Renderer>> {
+    match &args.render_service {
+        Some(url) => Ok(Box::new(Service::new(url)?)),
+        None => Ok(Box::new(Builtin::new(preview::DEFAULT_SIZE, inner_threads(settings.workers())))),
+    }
 }
 
 fn count(phases: &mut Phases, event: &Event) {

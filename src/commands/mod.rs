@@ -1,17 +1,21 @@
 //! Top floor: one file a subcommand. Each gathers facts, calls a rule, applies its plan, and says
 //! what happened.
 
+mod commits;
 mod common;
 mod completions;
 mod context;
 mod download;
+mod facts;
 mod finalize;
 mod init;
 mod leader;
 mod man;
+mod objects;
 mod open;
 mod pause;
 mod render;
+mod report;
 mod reveal_seed;
 mod status;
 mod verify;
@@ -56,6 +60,7 @@ fn run(global: &Global, ui: &Ui, command: Command) -> Result<ExitCode> {
         Command::Pause => pause::pause(global, ui)?,
         Command::Resume(args) => pause::resume(global, ui, &args)?,
         Command::Leader(args) => leader::run(global, ui, &args)?,
+        Command::Report(args) => report::run(global, ui, &args)?,
         Command::Verify(args) => return verify::run(global, ui, &args),
         Command::Render(args) => return render::run(global, ui, &args),
         Command::Completions(args) => completions::run(ui, &args),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cli::{Global, RenderArgs};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::ui::Ui;
-use crate::world::render::{Builtin, Renderer, Rendering};
+use crate::world::render::{Builtin, Renderer, Rendering, Service};
 
 /// A model, and where its preview goes.
 struct Job {
@@ -32,12 +32,15 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<ExitCod
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let beside = jobs.len().clamp(1, cores.get());
     let inner = NonZeroUsize::new(cores.get() / beside).unwrap_or(NonZeroUsize::MIN);
-    let renderer = Builtin::new(args.size, inner);
+    let renderer: Box<dyn Renderer> = match args.service.as_deref().filter(|url| !url.is_empty()) {
+        Some(url) => Box::new(Service::new(url)?),
+        None => Box::new(Builtin::new(args.size, inner)),
+    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(beside).build().failed(|| "cannot start threads".into())?;
     let bar = ui.bar("rendering", jobs.len() as u64);
     let outcomes: Vec<Outcome> = pool.install(|| {
         let one = |job: &Job| {
-            let outcome = draw(&renderer, job, global.dry_run);
+            let outcome = draw(renderer.as_ref(), job, global.dry_run);
             bar.advance(1);
             outcome
         };
@@ -87,7 +90,8 @@ fn draw(renderer: &dyn Renderer, job: &Job, dry_run: bool) -> Outcome {
                 Outcome::Drawn { bytes: png.len() }
             }
             Rendering::Refused { code, place, message } => {
-                Outcome::Refused { code: code.unwrap_or_default(), place: place.unwrap_or_default(), message }
+                let code = code.unwrap_or_else(|| renderer.name().to_owned());
+                Outcome::Refused { code, place: place.unwrap_or_else(|| "the model".to_owned()), message }
             }
         })
     };

@@ -6,13 +6,12 @@ use super::context::{Context, Standing};
 use crate::cli::{Global, StatusArgs};
 use crate::error::{Kind, Result};
 use crate::rules::download::{Known, Tally, tally};
-use crate::rules::stages::{Due, Facts, due, unanswered};
+use crate::rules::lacking::lacking;
+use crate::rules::stages::{Due, Facts, due};
 use crate::rules::succession::Moment;
-use crate::rules::tournament::{Field, Outcome, replay};
 use crate::state::file::FileKind;
-use crate::state::ids::{Block, Hotkey, Player};
+use crate::state::ids::{Block, Hotkey};
 use crate::state::leader::{LeaderEntry, Leaders, leader_at};
-use crate::state::stage::Stage;
 use crate::ui::Ui;
 use crate::world::spool::Journal;
 
@@ -30,7 +29,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let leaders = context.store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default();
     let facts = Facts { state: &standing.state, files: &standing.files, block: moment.map(|moment| moment.block) };
     let due = due(facts);
-    let open = open_points(&context, &standing);
+    let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
+    let mut open = lacking(files, standing.state.stage, win_margin, &context.config.rules);
+    open.extend(incomplete(&context, &standing));
     if ui.json() {
         ui.result_json(&as_json(&standing, moment, &leaders, &due, &open));
         return Ok(());
@@ -87,44 +88,6 @@ fn until(block: Block, moment: Option<Moment>) -> String {
     let blocks = block.0.saturating_sub(moment.block.0);
     let time = moment.time_of(block).map(|time| format!(", about {}", time.format("%F %R UTC"))).unwrap_or_default();
     format!("{from}, in {blocks} blocks{time}")
-}
-
-/// What the round still lacks, in words.
-fn open_points(context: &Context<'_>, standing: &Standing) -> Vec<String> {
-    let files = &standing.files;
-    let mut open = Vec::new();
-    let stage = standing.state.stage;
-    if matches!(stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
-        let there = |player: &Player, submitted: bool| {
-            files.players.get(player).is_some_and(|own| {
-                if submitted { own.submitted.get().is_some() } else { own.generated.get().is_some() }
-            })
-        };
-        if !there(&Player::Leader, false) {
-            open.push("the leader's baseline is missing".to_owned());
-        }
-        let miners = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
-        let lacking = miners.filter(|hotkey| !there(&Player::Miner((*hotkey).clone()), true)).count();
-        if lacking > 0 && stage != Stage::MinerGeneration {
-            open.push(format!("the files of {lacking} miner(s) are not fetched yet"));
-        }
-        open.extend(incomplete(context, standing));
-    }
-    if stage == Stage::Duels {
-        let field = Field::of(files, standing.config.settings.win_margin, &context.config.rules);
-        match field.map(|field| replay(&field).outcome) {
-            Some(Outcome::Matches(missing)) => open.push(format!("{} match(es) are needed next", missing.len())),
-            Some(Outcome::Audits(holders)) => {
-                let names: Vec<_> = holders.iter().map(Hotkey::short).collect();
-                open.push(format!("the audit of {} is awaited", names.join(", ")));
-            }
-            _ => {}
-        }
-        for hotkey in unanswered(files) {
-            open.push(format!("an audit of {hotkey} is required"));
-        }
-    }
-    open
 }
 
 /// Miners whose files are not all there, as the download on this machine noted it.

@@ -1,14 +1,11 @@
 //! `gen404 verify`: recompute every claim from the files and the history.
 
-mod commits;
-mod facts;
-mod objects;
-
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::context::Context;
+use super::{commits, facts, objects};
 use crate::cli::{Global, VerifyArgs};
 use crate::error::{Error, Result};
 use crate::rules::checks::{self, Finding, Status, Summary, history, summary};

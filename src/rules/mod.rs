@@ -9,6 +9,7 @@ pub mod checks;
 pub mod download;
 pub mod duel;
 pub mod hex;
+pub mod lacking;
 pub mod objects;
 pub mod opening;
 pub mod payload;

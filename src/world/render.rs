@@ -1,8 +1,10 @@
 //! Previews: from the bytes of a model to the bytes of a picture.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
-use crate::error::Result;
+use super::http::{Client, Failure, Limits, Request, Response, Retry, shown_url};
+use crate::error::{Error, Result};
 use crate::preview::{self, Options};
 
 /// What came of a model.
@@ -62,6 +64,85 @@ impl Renderer for Builtin {
             },
         })
     }
+}
+
+/// The deployed render service: `POST <url>/render_glb`, a form with one file, answered by a PNG.
+#[derive(Debug, Clone)]
+pub struct Service {
+    client: Client,
+    url: String,
+}
+
+/// Separates the parts of the form. Models are binary: the chance that one holds these bytes is nil,
+/// and a model made to hold them only spoils its own upload.
+const BOUNDARY: &str = "gen404-7d1f0c2a9b3e4856a1c0d2e3f4b5a697";
+
+/// What a PNG begins with.
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+impl Service {
+    /// The service at this base URL; it gets three attempts a model, two minutes each.
+    ///
+    /// # Errors
+    /// The URL is not http(s).
+    pub fn new(url: &str) -> Result<Self> {
+        let limits = Limits { idle: Duration::from_secs(120), whole: Duration::from_secs(180), ..Limits::default() };
+        let (first_pause, longest_pause) = (Duration::from_secs(1), Duration::from_secs(10));
+        Service::with_client(url, Client::new(limits, Retry { attempts: 3, first_pause, longest_pause }))
+    }
+
+    /// As [`Service::new`], over a client with other limits.
+    ///
+    /// # Errors
+    /// The URL is not http(s).
+    pub fn with_client(url: &str, client: Client) -> Result<Self> {
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(Error::usage(format!("{}: the render service's URL must be http(s)", shown_url(url))));
+        }
+        Ok(Service { client, url: format!("{}/render_glb", url.trim_end_matches('/')) })
+    }
+}
+
+impl Renderer for Service {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn render(&self, glb: &[u8]) -> Result<Rendering> {
+        let form = format!("multipart/form-data; boundary={BOUNDARY}");
+        // Drawing the same model twice does no harm.
+        let request = Request::new(super::http::Method::POST, self.url.as_str());
+        let request = request.header("content-type", &form).body(form_of(glb)).repeatable();
+        self.client.send_checked(&request, rendering)
+    }
+}
+
+/// The form: one part `file`, named as the service wants it.
+fn form_of(glb: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"content.glb\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n"
+    );
+    [head.as_bytes(), glb, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat()
+}
+
+/// 400 and 413 are verdicts on the model; anything else but a picture is a fault of the service.
+fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
+    match response.status {
+        200 if response.body.starts_with(PNG_SIGNATURE) => Ok(Rendering::Png(response.body)),
+        200 => Err(Failure::transient("status 200, but the body is no PNG")),
+        400 | 413 => {
+            let message = detail(&response.body).unwrap_or_else(|| format!("status {}", response.status));
+            Ok(Rendering::Refused { code: None, place: None, message })
+        }
+        status => Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
+    }
+}
+
+/// The text of `{"detail": TEXT}`.
+fn detail(body: &[u8]) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(super::http::shown_text(answer.get("detail")?.as_str()?, 200))
 }
 
 #[cfg(test)]

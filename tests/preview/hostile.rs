@@ -118,3 +118,11 @@ fn extensions_that_hide_the_model_are_refused_when_required() {
     }
     assert_eq!(required(&["EXT_texture_webp", "KHR_texture_transform", "KHR_materials_unlit"]), Ok(()));
 }
+
+#[test]
+fn the_readme_knows_every_code() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    for code in RefusalCode::ALL {
+        assert!(readme.contains(&format!("`{code}`")), "README.md does not speak of {code}");
+    }
+}

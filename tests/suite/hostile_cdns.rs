@@ -33,7 +33,7 @@ const BAD: [(&str, &str); 19] = [
     ("empty", "no GLB file"),
     ("no-http", "HTTP"),
     ("cut-off", "(2 attempts)"),
-    ("retry-later", "status 503"),
+    ("retry-later", "given up"),
     ("negative-length", ""),
 ];
 

@@ -24,5 +24,8 @@ mod listed;
 mod opening;
 mod python_random;
 mod real_rounds;
+mod render_service;
+mod report;
+mod report_browser;
 mod round;
 mod support;

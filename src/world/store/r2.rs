@@ -10,6 +10,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use md5::{Digest as _, Md5};
 use rusoto_core::credential::{AwsCredentials, StaticProvider};
 use rusoto_core::{ByteStream, Region};
@@ -207,23 +209,10 @@ fn md5_of(mut reader: impl Read) -> io::Result<String> {
     let mut buffer = vec![0; 128 << 10];
     loop {
         match reader.read(&mut buffer)? {
-            0 => return Ok(base64(&hasher.finalize())),
+            0 => return Ok(BASE64_STANDARD.encode(hasher.finalize())),
             count => hasher.update(buffer.get(..count).unwrap_or_default()),
         }
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let word = three.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let letter = LETTERS.get((word >> (18 - 6 * place) & 63) as usize).copied().unwrap_or(b'=');
-            text.push(if place <= three.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -232,9 +221,6 @@ mod tests {
 
     #[test]
     fn content_md5_is_base64_of_the_digest() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
         assert_eq!(md5_of(&b""[..]).unwrap(), "1B2M2Y8AsgTpgAmY7PhCfg==");
     }
 

@@ -1,8 +1,8 @@
-//! What `verify` looks up in the history before the checks run.
+//! What the checks of `verify` and `report` go by beside the files: looked up in the history.
 
 use std::collections::BTreeMap;
 
-use crate::commands::context::Context;
+use super::context::Context;
 use crate::error::Result;
 use crate::rules::checks::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::rules::checks::{Facts, RequestView, Then};

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 
 use rayon::prelude::*;
 
+use super::context::Context;
 use crate::cli::VerifyArgs;
-use crate::commands::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::preview;
 use crate::rules::checks::objects::{Found, Preview, Stored, StoredFile};

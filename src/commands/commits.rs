@@ -1,10 +1,10 @@
-//! What `verify` reads of the commits, and of the working tree against the last one.
+//! What `verify` and `report` read of the commits, and of the working tree against the last one.
 
 use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use crate::commands::context::Context;
+use super::context::Context;
 use crate::error::Result;
 use crate::rules::checks::history::{BlobId, Change, Commit, History, Trace, WORKING_TREE};
 use crate::state::file::{Content, FileKind, RoundFile};
