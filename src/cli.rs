@@ -92,6 +92,8 @@ pub enum Command {
     Duel(DuelArgs),
     /// Ask the judge about one duel, and show both answers
     Judge(JudgeOneArgs),
+    /// Fetch the miners' files, draw and store them, record what was stored
+    Download(DownloadArgs),
     /// Close a round: record the leader, open the next round or end the competition
     Finalize(MomentArgs),
     /// Hold the competition by hand
@@ -321,6 +323,46 @@ pub struct JudgeOneArgs {
     pub judge: JudgeArgs,
 }
 
+/// Where objects are stored.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StoreArgs {
+    /// Store objects in this folder in place of a bucket
+    #[arg(long, value_name = "DIR")]
+    pub store_dir: Option<PathBuf>,
+    /// What the public URLs of objects begin with [env: CDN_URL]
+    #[arg(long, value_name = "URL")]
+    pub cdn_url: Option<String>,
+}
+
+/// Flags of `download`.
+#[derive(Debug, Args)]
+pub struct DownloadArgs {
+    /// Fetch again what failed or was refused before
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// Fetch the files of this miner only
+    #[arg(long, value_name = "HOTKEY")]
+    pub only: Option<Hotkey>,
+    /// Fetch a part of the miners: I from 0 to N-1. The last part to be recorded moves the stage
+    #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
+    pub shard: Shard,
+    /// Have a render service draw the previews instead of this machine
+    #[arg(long, value_name = "URL", env = "RENDER_URL", conflicts_with = "no_previews")]
+    pub render_service: Option<String>,
+    /// Draw and store no previews (measurements)
+    #[arg(long)]
+    pub no_previews: bool,
+    /// Take miners' URLs on hosts that are not public (sandbox, tests)
+    #[arg(long)]
+    pub allow_private_cdn: bool,
+    /// Where objects go
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// The chain's block, which tells whether the deadline is over
+    #[command(flatten)]
+    pub moment: MomentArgs,
+}
+
 /// Flags of `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -360,6 +402,18 @@ pub struct VerifyArgs {
     /// Which chain to ask
     #[command(flatten)]
     pub source: ChainArgs,
+    /// Also fetch the stored objects, and compare them with their sums and previews
+    #[arg(long)]
+    pub objects: bool,
+    /// Of each player's objects, fetch this many models with their previews
+    #[arg(long, value_name = "K", requires = "objects")]
+    pub sample: Option<usize>,
+    /// Fetch objects from hosts that are not public (sandbox, tests)
+    #[arg(long)]
+    pub allow_private_cdn: bool,
+    /// Where objects are
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// Flags of `render`.

@@ -10,7 +10,9 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::rules::Thresholds;
 use crate::rules::seed::SeedSource;
 use crate::world::chain::settings::ChainSettings;
+use crate::world::fetch::DownloadSettings;
 use crate::world::judge::settings::JudgeSettings;
+use crate::world::store::settings::StoreSettings;
 
 /// Everything that `gen404.toml` may say.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -26,6 +28,10 @@ pub struct Config {
     pub miners: MinersConfig,
     /// Who judges.
     pub judge: JudgeSettings,
+    /// How miners' files are fetched.
+    pub download: DownloadSettings,
+    /// Where objects are stored.
+    pub store: StoreSettings,
 }
 
 /// `[miners]`
@@ -69,6 +75,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         config.chain.file = config.chain.file.map(|file| folder.join(file));
         config.judge.question = config.judge.question.map(|file| folder.join(file));
+        config.store.dir = config.store.dir.map(|dir| folder.join(dir));
         Ok(config)
     }
 
@@ -83,6 +90,7 @@ impl Config {
             format!("{place}{}", e.message().replace('\n', " "))
         })?;
         config.rules.check()?;
+        config.download.check()?;
         Ok(config)
     }
 }
@@ -109,6 +117,11 @@ mod tests {
         assert_eq!(
             ChainSettings { network: None, archive: None, file: None, ..config.chain },
             ChainSettings::default()
+        );
+        assert_eq!(config.download, DownloadSettings::default());
+        assert_eq!(
+            StoreSettings { dir: None, endpoint: None, cdn_url: None, ..config.store },
+            StoreSettings::default()
         );
     }
 }

@@ -141,6 +141,109 @@ impl Ui {
     }
 }
 
+/// What is shown of one phase of a command whose phases run side by side.
+#[derive(Debug)]
+struct Phase {
+    name: String,
+    bar: ProgressBar,
+    failed: u64,
+    bytes: u64,
+}
+
+/// One bar a phase on a terminal; elsewhere one line for all of them every ten seconds.
+#[derive(Debug)]
+pub struct Phases {
+    phases: Vec<Phase>,
+    lines: bool,
+    begun: std::time::Instant,
+    last: std::time::Instant,
+}
+
+impl Ui {
+    /// Bars for phases that run side by side, each of `length` steps.
+    #[must_use]
+    pub fn phases(&self, names: &[&str], length: u64) -> Phases {
+        let terminal = std::io::stderr().is_terminal();
+        let drawn = self.progress && terminal;
+        let target = if drawn { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let together = indicatif::MultiProgress::with_draw_target(target);
+        let width = names.iter().map(|name| name.len()).max().unwrap_or_default();
+        let phase = |name: &&str| {
+            let bar = together.add(ProgressBar::new(length));
+            let style = "{prefix} {wide_bar:.cyan/blue} {pos}/{len} {per_sec} eta {eta} {msg}";
+            if let Ok(style) = ProgressStyle::with_template(style) {
+                bar.set_style(style);
+            }
+            bar.set_prefix(format!("{name:width$}"));
+            Phase { name: (*name).to_owned(), bar, failed: 0, bytes: 0 }
+        };
+        let now = std::time::Instant::now();
+        let phases = names.iter().map(phase).collect();
+        Phases { phases, lines: self.progress && !terminal, begun: now, last: now }
+    }
+}
+
+impl Phases {
+    /// Counts a step of this phase (by its place) as done, with the bytes that it moved.
+    pub fn advance(&mut self, phase: usize, bytes: u64) {
+        if let Some(phase) = self.phases.get_mut(phase) {
+            phase.bytes = phase.bytes.saturating_add(bytes);
+            phase.bar.inc(1);
+        }
+    }
+
+    /// Counts a step of this phase as failed; those after it will not see it.
+    pub fn fail(&mut self, phase: usize) {
+        if let Some(phase) = self.phases.get_mut(phase) {
+            phase.failed += 1;
+            phase.bar.inc(1);
+        }
+        for later in self.phases.iter().skip(phase + 1) {
+            later.bar.dec_length(1);
+        }
+    }
+
+    /// Shows what is new, where it is time to. To be called about once a second.
+    pub fn tick(&mut self) {
+        let elapsed = self.begun.elapsed().as_secs_f64().max(0.001);
+        for phase in &self.phases {
+            phase.bar.set_message(phase.counts(elapsed));
+        }
+        if self.lines && self.last.elapsed() >= LINE_EVERY {
+            self.last = std::time::Instant::now();
+            let lines: Vec<String> = self.phases.iter().map(|phase| phase.line(elapsed)).collect();
+            let _ = writeln!(std::io::stderr(), "{}", lines.join("; "));
+        }
+    }
+}
+
+impl Phase {
+    /// Failures and bytes, where there are any.
+    fn counts(&self, seconds: f64) -> String {
+        #[allow(clippy::cast_precision_loss, reason = "shown with one digit")]
+        let mib = self.bytes as f64 / f64::from(1 << 20);
+        let bytes = if self.bytes > 0 { format!("{mib:.1} MiB, {:.1} MiB/s", mib / seconds) } else { String::new() };
+        let failed = if self.failed > 0 { format!("{} failed", self.failed) } else { String::new() };
+        [bytes, failed].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn line(&self, seconds: f64) -> String {
+        let (done, all, rate) = (self.bar.position(), self.bar.length().unwrap_or_default(), self.bar.per_sec());
+        let eta = self.bar.eta().as_secs();
+        let counts = self.counts(seconds);
+        let counts = if counts.is_empty() { counts } else { format!(", {counts}") };
+        format!("{}: {done}/{all}, {rate:.1}/s, eta {eta}s{counts}", self.name)
+    }
+}
+
+impl Drop for Phases {
+    fn drop(&mut self) {
+        for phase in &self.phases {
+            phase.bar.finish_and_clear();
+        }
+    }
+}
+
 /// Messages of other programs may hold line breaks; an error of ours is one line.
 fn one_line(text: &str) -> String {
     text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::cli::{ChainArgs, Global, MomentArgs};
+use crate::cli::{ChainArgs, Global, MomentArgs, StoreArgs};
 use crate::error::{Context as _, Error, Result};
 use crate::rules::succession::Moment;
 use crate::rules::{Plan, hex};
@@ -25,6 +25,7 @@ use crate::ui::Ui;
 use crate::world::chain::Chain;
 use crate::world::chain::settings::Networks;
 use crate::world::git::Git;
+use crate::world::store::ObjectStore;
 
 /// A command at work on a competition.
 #[derive(Debug)]
@@ -149,8 +150,8 @@ impl<'a> Context<'a> {
     /// Does what a plan says: writes the files, commits them where asked to, and says so. With
     /// `--dry-run` it says what would happen.
     pub(super) fn apply(&self, plan: &Plan) -> Result<()> {
-        let paths: Vec<String> = plan.writes.iter().map(|write| write.file.path()).collect();
         if self.global.dry_run {
+            let paths: Vec<String> = plan.writes.iter().map(|write| write.file.path()).collect();
             return self.say(plan, "would write", &paths, None);
         }
         let (changed, commit) = self.carry_out(plan, &[])?;
@@ -172,6 +173,19 @@ impl<'a> Context<'a> {
     pub(super) fn write(&self, plan: &Plan) -> Result<Vec<String>> {
         let changed = self.store.apply(&plan.writes, &mut |_, _| Ok(()))?;
         Ok(changed.iter().map(FileKind::path).collect())
+    }
+
+    /// The object store that flags, environment or settings name; `None` where none do.
+    pub(super) fn object_store(&self, args: &StoreArgs) -> Result<Option<Box<dyn ObjectStore>>> {
+        let env = |name: &str| std::env::var(name).ok();
+        let mut settings = self.config.store.clone().with_env(env);
+        if let Some(dir) = &args.store_dir {
+            settings.dir = Some(dir.clone());
+        }
+        if let Some(cdn) = &args.cdn_url {
+            settings.cdn_url = Some(cdn.clone());
+        }
+        settings.open(env)
     }
 
     fn commit(&self, pending: &Pending) -> Result<Option<String>> {

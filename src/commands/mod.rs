@@ -5,6 +5,7 @@ mod commits;
 mod common;
 mod completions;
 mod context;
+mod download;
 mod duel;
 mod facts;
 mod finalize;
@@ -12,6 +13,7 @@ mod init;
 mod judge;
 mod leader;
 mod man;
+mod objects;
 mod open;
 mod pause;
 mod render;
@@ -57,6 +59,7 @@ fn run(global: &Global, ui: &Ui, command: Command) -> Result<ExitCode> {
         Command::RevealSeed(args) => reveal_seed::run(global, ui, &args)?,
         Command::Duel(args) => return duel::run(global, ui, &args),
         Command::Judge(args) => judge::run(global, ui, &args)?,
+        Command::Download(args) => download::run(global, ui, &args)?,
         Command::Finalize(args) => finalize::run(global, ui, &args)?,
         Command::Pause => pause::pause(global, ui)?,
         Command::Resume(args) => pause::resume(global, ui, &args)?,

@@ -5,13 +5,15 @@ use serde_json::{Value, json};
 use super::context::{Context, Standing};
 use crate::cli::{Global, StatusArgs};
 use crate::error::{Kind, Result};
+use crate::rules::download::{Known, Tally, tally};
 use crate::rules::lacking::lacking;
 use crate::rules::stages::{Due, Facts, due};
 use crate::rules::succession::Moment;
 use crate::state::file::FileKind;
-use crate::state::ids::Block;
+use crate::state::ids::{Block, Hotkey};
 use crate::state::leader::{LeaderEntry, Leaders, leader_at};
 use crate::ui::Ui;
+use crate::world::spool::Journal;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let context = Context::open(global, ui)?;
@@ -28,7 +30,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let facts = Facts { state: &standing.state, files: &standing.files, block: moment.map(|moment| moment.block) };
     let due = due(facts);
     let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
-    let open = lacking(files, standing.state.stage, win_margin, &context.config.rules);
+    let mut open = lacking(files, standing.state.stage, win_margin, &context.config.rules);
+    open.extend(incomplete(&context, &standing));
     if ui.json() {
         ui.result_json(&as_json(&standing, moment, &leaders, &due, &open));
         return Ok(());
@@ -85,6 +88,31 @@ fn until(block: Block, moment: Option<Moment>) -> String {
     let blocks = block.0.saturating_sub(moment.block.0);
     let time = moment.time_of(block).map(|time| format!(", about {}", time.format("%F %R UTC"))).unwrap_or_default();
     format!("{from}, in {blocks} blocks{time}")
+}
+
+/// Miners whose files are not all there, as the download on this machine noted it.
+fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
+    let marks = match Journal::read(&context.own_folder(), standing.state.current_round) {
+        Ok(marks) => marks,
+        Err(error) => {
+            context.ui.warn(&error.to_string());
+            return Vec::new();
+        }
+    };
+    let mut known = Known::default();
+    marks.into_iter().for_each(|mark| known.add(mark));
+    let (Some(submissions), Some(prompts)) = (standing.files.submissions.get(), standing.files.prompts.get()) else {
+        return Vec::new();
+    };
+    let line = |hotkey: &Hotkey| {
+        let Tally { refused, failed, reasons, .. } = tally(prompts, hotkey, &known);
+        let mut often: Vec<_> = reasons.iter().collect();
+        often.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), *reason));
+        let said: Vec<String> = often.iter().take(3).map(|(reason, count)| format!("{count}x {reason}")).collect();
+        let said = said.join("; ");
+        (!often.is_empty()).then(|| format!("{hotkey}: {refused} file(s) refused, {failed} not fetched: {said}"))
+    };
+    submissions.keys().filter_map(line).collect()
 }
 
 fn as_json(standing: &Standing, moment: Option<Moment>, leaders: &Leaders, due: &[Due], open: &[String]) -> Value {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::context::Context;
-use super::{commits, facts};
+use super::{commits, facts, objects};
 use crate::cli::{Global, VerifyArgs};
 use crate::error::{Error, Result};
 use crate::rules::checks::{self, Finding, Status, Summary, history, summary};
@@ -42,6 +42,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
             return Err(Error::failed(format!("{here}: no git checkout, so there is no history to check")));
         }
         _ => {}
+    }
+    if args.objects {
+        let fetched = objects::fetch(&context, &snapshot, args)?;
+        checks::objects::check(&fetched, &mut sink);
     }
     let mut findings = sink.finish();
     drop(facts);

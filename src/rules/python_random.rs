@@ -41,6 +41,14 @@ impl PythonRandom {
         self.indices(population.len(), k).into_iter().filter_map(|i| population.get(i).cloned()).collect()
     }
 
+    /// `shuffle(list)`: Fisher and Yates, from the end.
+    pub fn shuffle<T>(&mut self, list: &mut [T]) {
+        for at in (1..list.len()).rev() {
+            let other = self.below(at + 1);
+            list.swap(at, other);
+        }
+    }
+
     /// The positions that `sample(range(n), k)` draws, for `k < n`.
     fn indices(&mut self, n: usize, k: usize) -> Vec<usize> {
         let mut drawn = Vec::with_capacity(k);

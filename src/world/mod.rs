@@ -2,7 +2,10 @@
 
 pub mod chain;
 pub mod drand;
+pub mod fetch;
 pub mod git;
 pub mod http;
 pub mod judge;
 pub mod render;
+pub mod spool;
+pub mod store;

@@ -3,17 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at surprises")]
 #![allow(unreachable_pub, reason = "nothing outside this binary reaches anything")]
 
+mod buckets;
+mod cdn;
 mod chain_faults;
 mod chain_properties;
 mod chain_support;
 mod chain_vectors;
 mod commands;
 mod docs;
+mod download;
 mod duels;
 mod files;
 mod finalize;
 mod floors;
 mod hostile;
+mod hostile_cdns;
 mod http;
 mod interrupted;
 mod judge_server;
@@ -25,4 +29,5 @@ mod real_rounds;
 mod render_service;
 mod report;
 mod report_browser;
+mod round;
 mod support;

@@ -9,6 +9,7 @@ mod files;
 pub mod history;
 mod leader;
 mod matches;
+pub mod objects;
 mod outputs;
 mod prompts;
 mod schedule;
@@ -58,7 +59,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in a few words.
-pub const IDS: [(&str, &str); 25] = [
+pub const IDS: [(&str, &str); 26] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -84,6 +85,7 @@ pub const IDS: [(&str, &str); 25] = [
     ("history.stage", "each change of the stage is an arrow of the machine"),
     ("history.writer", "each file changes only in a stage whose command writes it"),
     ("object.sha256", "stored bytes are those of SHA256SUMS"),
+    ("object.preview", "a stored preview is what the renderer makes of its model"),
 ];
 
 /// How many findings came to what.

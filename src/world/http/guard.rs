@@ -5,24 +5,56 @@
 //! public when it is checked and private when it is used.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::rules::url::{HttpUrl, is_public};
+use crate::rules::url::{Host, HttpUrl, is_public};
+
+/// As many addresses of a name as ureq keeps.
+const MOST_ADDRESSES: usize = 16;
+
+/// Something that looks names up: the system, or a table where tests need one.
+pub trait Lookup: fmt::Debug + Send + Sync + 'static {
+    /// The addresses of a host name; empty where there is no such host.
+    fn addresses(&self, name: &str) -> Vec<IpAddr>;
+}
 
 /// Resolves only what may be connected to on behalf of a miner.
 #[derive(Debug, Default)]
 pub(super) struct PublicResolver {
-    inner: DefaultResolver,
+    system: DefaultResolver,
+    lookup: Option<Box<dyn Lookup>>,
     allow_private: bool,
 }
 
 impl PublicResolver {
     pub(super) fn new(allow_private: bool) -> Self {
-        PublicResolver { inner: DefaultResolver::default(), allow_private }
+        PublicResolver { allow_private, ..PublicResolver::default() }
+    }
+
+    pub(super) fn by(lookup: impl Lookup, allow_private: bool) -> Self {
+        PublicResolver { lookup: Some(Box::new(lookup)), allow_private, ..PublicResolver::default() }
+    }
+
+    fn look_up(
+        &self,
+        url: &HttpUrl<'_>,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let (Some(lookup), Host::Name(name)) = (&self.lookup, &url.host) else {
+            return self.system.resolve(uri, config, timeout);
+        };
+        let mut found = self.empty();
+        for ip in lookup.addresses(name).into_iter().take(MOST_ADDRESSES) {
+            found.push((ip, url.port).into());
+        }
+        if found.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(found) }
     }
 }
 
@@ -51,7 +83,7 @@ impl Resolver for PublicResolver {
         if !self.allow_private {
             url.check_public().map_err(Refused)?;
         }
-        let found = self.inner.resolve(uri, config, timeout)?;
+        let found = self.look_up(&url, uri, config, timeout)?;
         // One private address among public ones is no accident: the whole name is refused.
         let private = found.iter().map(std::net::SocketAddr::ip).find(|ip| !is_public(*ip));
         match private {

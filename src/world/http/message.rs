@@ -1,6 +1,7 @@
 //! A request to send and the answer to it.
 
 use std::borrow::Cow;
+use std::io::Read;
 
 use ureq::http::{self, HeaderMap, Method};
 
@@ -79,6 +80,21 @@ impl<'a> Request<'a> {
     }
 
     pub(super) fn build(&self) -> std::result::Result<http::Request<&[u8]>, Failure> {
+        // http's own errors quote no values.
+        self.head()?.body(self.body.as_ref()).map_err(|e| Failure::Permanent(e.to_string()))
+    }
+
+    /// The request with a body of `length` bytes that is read while it is sent.
+    pub(super) fn build_streamed<'r>(
+        &self,
+        body: &'r mut dyn Read,
+        length: u64,
+    ) -> std::result::Result<http::Request<ureq::SendBody<'r>>, Failure> {
+        let head = self.head()?.header("content-length", length);
+        head.body(ureq::SendBody::from_reader(body)).map_err(|e| Failure::Permanent(e.to_string()))
+    }
+
+    fn head(&self) -> std::result::Result<http::request::Builder, Failure> {
         let mut builder = http::Request::builder().method(&self.method).uri(self.url.as_ref());
         for (name, value) in &self.headers {
             let mut header = http::HeaderValue::from_str(value.expose()).map_err(|_| {
@@ -87,8 +103,7 @@ impl<'a> Request<'a> {
             header.set_sensitive(true);
             builder = builder.header(*name, header);
         }
-        // http's own errors quote no values.
-        builder.body(self.body.as_ref()).map_err(|e| Failure::Permanent(e.to_string()))
+        Ok(builder)
     }
 }
 

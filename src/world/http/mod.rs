@@ -10,16 +10,20 @@ mod retry;
 mod secret;
 
 use std::fs::File;
-use std::io::{Seek as _, Write};
+use std::io::{Read, Seek as _, Write};
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::Timeout;
 pub use ureq::http::{HeaderMap, Method};
 
+pub use self::guard::Lookup;
 pub use self::message::{Request, Response};
 pub use self::retry::{Failure, Retry, retry_after};
 pub use self::secret::{Secret, shown_text, shown_url};
-use crate::error::{Error, Result};
+use crate::error::Result;
+
+/// Bytes of a body that are read at once.
+const COPY_BYTES: usize = 128 << 10;
 
 const USER_AGENT: &str = concat!("gen404/", env!("CARGO_PKG_VERSION"));
 
@@ -28,6 +32,10 @@ const SERVICE_IDLE: usize = 64;
 
 /// A miner's server may redirect so often.
 const MINER_REDIRECTS: u32 = 3;
+
+/// Connections to one miner's host kept for its next file, and how long.
+const MINER_IDLE: usize = 8;
+const MINER_IDLE_AGE: Duration = Duration::from_secs(10);
 
 /// The bounds of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,9 +115,28 @@ impl Client {
     #[must_use]
     pub fn for_miners(limits: Limits, retry: Retry, allow_private: bool) -> Self {
         // A proxy would look names up a second time, where nobody checks the answer.
-        let config = config(&limits).proxy(None).max_redirects(MINER_REDIRECTS).max_redirects_will_error(true).build();
+        Client::behind(guard::PublicResolver::new(allow_private), limits, retry)
+    }
+
+    /// As [`Client::for_miners`], with names looked up by `lookup` in place of the system: the rule is
+    /// applied to what it answers.
+    #[must_use]
+    pub fn for_miners_by(lookup: impl Lookup, limits: Limits, retry: Retry, allow_private: bool) -> Self {
+        Client::behind(guard::PublicResolver::by(lookup, allow_private), limits, retry)
+    }
+
+    fn behind(resolver: guard::PublicResolver, limits: Limits, retry: Retry) -> Self {
+        let config = config(&limits)
+            .proxy(None)
+            .max_redirects(MINER_REDIRECTS)
+            .max_redirects_will_error(true)
+            // Headers that drip in a byte at a time never reach the limit of a single wait.
+            .timeout_recv_response(Some(limits.idle))
+            .max_idle_connections_per_host(MINER_IDLE)
+            .max_idle_age(MINER_IDLE_AGE)
+            .build();
         let connector = ureq::unversioned::transport::DefaultConnector::default();
-        let agent = ureq::Agent::with_parts(config, connector, guard::PublicResolver::new(allow_private));
+        let agent = ureq::Agent::with_parts(config, connector, resolver);
         Client { agent, limits, retry, miners: true }
     }
 
@@ -165,43 +192,68 @@ impl Client {
         })
     }
 
+    /// One attempt at a file, for callers that plan their attempts themselves: the body of a 2xx
+    /// goes to `sink`; gives its bytes.
+    ///
+    /// # Errors
+    /// Any other status, a broken limit or connection; `sink` then holds a part of the body.
+    pub fn fetch_once(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
+        let mut response = self.begin(self.agent.run(request.build()?))?;
+        let status = response.status().as_u16();
+        if !(200..300).contains(&status) {
+            return Err(Failure::Permanent(format!("status {status}")));
+        }
+        self.copy_body(&mut response.body_mut().as_reader(), sink)
+    }
+
+    /// One attempt at sending `length` bytes of `body` with the request. 429 and 5xx are answers here.
+    ///
+    /// # Errors
+    /// No answer.
+    pub fn send_once(
+        &self,
+        request: &Request<'_>,
+        body: Option<(&mut dyn Read, u64)>,
+    ) -> std::result::Result<Response, Failure> {
+        let sent = match body {
+            None => self.agent.run(request.build()?),
+            Some((reader, length)) => self.agent.run(request.build_streamed(reader, length)?),
+        };
+        let mut response = sent.map_err(|e| failure(&e))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Vec::new();
+        self.copy_body(&mut response.body_mut().as_reader(), &mut body)?;
+        Ok(Response { status, headers, body, what: request.shown() })
+    }
+
     /// Runs attempts until one succeeds or none is left.
     fn attempts<T>(
         &self,
         request: &Request<'_>,
-        mut attempt: impl FnMut() -> std::result::Result<T, Failure>,
+        attempt: impl FnMut() -> std::result::Result<T, Failure>,
     ) -> Result<T> {
-        let what = request.shown();
-        let most = self.retry.attempts.max(1);
-        let mut count = 1;
-        loop {
-            let failure = match attempt() {
-                Ok(value) => return Ok(value),
-                Err(failure) => failure,
-            };
-            match failure {
-                Failure::Transient { after, unsent, .. } if count < most && (unsent || request.repeatable) => {
-                    std::thread::sleep(self.retry.pause(count, after, &what));
-                    count += 1;
-                }
-                Failure::Transient { reason, .. } if count > 1 => {
-                    return Err(Error::outside(format!("{what}: {reason} ({count} attempts)")));
-                }
-                failure => return Err(Error::outside(format!("{what}: {}", failure.reason()))),
-            }
+        self.retry.attempts(&request.shown(), request.repeatable, attempt)
+    }
+
+    fn begin(
+        &self,
+        sent: std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> std::result::Result<ureq::http::Response<ureq::Body>, Failure> {
+        let response = sent.map_err(|e| failure(&e))?;
+        let status = response.status().as_u16();
+        if status == 429 || status >= 500 {
+            return Err(refusal(status, response.headers()));
         }
+        if self.miners {
+            self.check_headers(response.headers())?;
+        }
+        Ok(response)
     }
 
     /// One attempt: sends, and reads the body into `sink`.
     fn exchange(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<(u16, HeaderMap), Failure> {
-        let mut response = self.agent.run(request.build()?).map_err(|e| failure(&e))?;
+        let mut response = self.begin(self.agent.run(request.build()?))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        if status == 429 || status >= 500 {
-            return Err(refusal(status, &headers));
-        }
-        if self.miners {
-            self.check_headers(&headers)?;
-        }
         self.copy_body(&mut response.body_mut().as_reader(), sink)?;
         Ok((status, headers))
     }
@@ -220,13 +272,14 @@ impl Client {
         Ok(())
     }
 
-    fn copy_body(&self, body: &mut dyn std::io::Read, sink: &mut dyn Write) -> std::result::Result<(), Failure> {
+    /// Copies a body within the limits; gives its bytes.
+    fn copy_body(&self, body: &mut dyn Read, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
         let begun = Instant::now();
         let mut received: u64 = 0;
-        let mut buffer = [0; 32 << 10];
+        let mut buffer = vec![0; COPY_BYTES];
         loop {
             let count = body.read(&mut buffer).map_err(|e| io_failure(&e))?;
-            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return Ok(received) };
             received = received.saturating_add(bytes.len() as u64);
             if received > self.limits.body {
                 return Err(self.too_long());
@@ -257,7 +310,7 @@ fn config(limits: &Limits) -> ureq::config::ConfigBuilder<ureq::typestate::Agent
 }
 
 /// What a 429 or 5xx means for the next attempt.
-fn refusal(status: u16, headers: &HeaderMap) -> Failure {
+pub(in crate::world) fn refusal(status: u16, headers: &HeaderMap) -> Failure {
     let asked = headers.get("retry-after").and_then(|value| value.to_str().ok());
     let after = asked.and_then(|value| retry_after(value, SystemTime::now()));
     Failure::Transient { reason: format!("status {status}"), after, unsent: status == 429 }

@@ -3,6 +3,8 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, SystemTime};
 
+use crate::error::{Error, Result};
+
 /// A failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
@@ -69,6 +71,37 @@ impl Retry {
         let quarters = u32::from(hasher.finish().to_be_bytes()[0]);
         let pause = doubled.saturating_add(doubled.saturating_mul(quarters) / 1024);
         after.unwrap_or(pause).min(self.longest_pause)
+    }
+
+    /// Runs attempts at `what` until one succeeds or none is left; those that may have been carried
+    /// out are repeated only where that is harmless (`repeatable`).
+    ///
+    /// # Errors
+    /// The last failure, with the count of attempts.
+    pub fn attempts<T>(
+        &self,
+        what: &str,
+        repeatable: bool,
+        mut attempt: impl FnMut() -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
+        let most = self.attempts.max(1);
+        let mut count = 1;
+        loop {
+            let failure = match attempt() {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            match failure {
+                Failure::Transient { after, unsent, .. } if count < most && (unsent || repeatable) => {
+                    std::thread::sleep(self.pause(count, after, what));
+                    count += 1;
+                }
+                Failure::Transient { reason, .. } if count > 1 => {
+                    return Err(Error::outside(format!("{what}: {reason} ({count} attempts)")));
+                }
+                failure => return Err(Error::outside(format!("{what}: {}", failure.reason()))),
+            }
+        }
     }
 }
 

@@ -1,0 +1,267 @@
+//! `gen404 download`: fetch the miners' files, draw and store them, record what was stored.
+
+mod pipeline;
+mod queue;
+
+use std::sync::atomic::AtomicBool;
+
+use serde_json::{Value, json};
+
+use self::pipeline::{Event, Pipeline, clean_up, inner_threads};
+use self::queue::Queue;
+use super::common::not_due;
+use super::context::{Context, Standing};
+use crate::cli::{DownloadArgs, Global};
+use crate::error::{Error, Result};
+use crate::preview;
+use crate::rules::Plan;
+use crate::rules::download::{Known, Lane, Round, Tally, Wanted, all_recorded, begin, record, tally};
+use crate::rules::stages::{Due, Facts, due};
+use crate::state::ids::Hotkey;
+use crate::state::stage::Stage;
+use crate::ui::{Phases, Ui};
+use crate::world::fetch::{DownloadSettings, Fetcher};
+use crate::world::http::Client;
+use crate::world::render::{Builtin, Renderer, Service};
+use crate::world::spool::{Journal, Spool};
+use crate::world::store::ObjectStore;
+
+/// The phases, by their places.
+const PHASES: [&str; 3] = ["fetch", "draw", "store"];
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
+    let context = Context::open(global, ui)?;
+    let _lock = context.lock("download")?;
+    let mut standing = context.standing()?;
+    let wanted = Wanted { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
+    if is_done(&standing) && !args.retry_failed {
+        ui.result(&format!("round {}: the files of all miners are recorded already", standing.state.current_round));
+        return Ok(());
+    }
+    wait_for_stage(&context, &standing, args)?;
+    let store = context.object_store(&args.store)?.ok_or_else(|| {
+        let unknown = Error::usage("no object store is named");
+        unknown.hint("give --store-dir DIR, R2_ENDPOINT with its keys, or [store] in gen404.toml")
+    })?;
+    let mut known = known(&context, &standing, store.as_ref())?;
+    let lanes = round(&standing)?.lanes(&known, &wanted).map_err(Error::failed)?;
+    if global.dry_run {
+        return say_only(&context, &standing, &lanes, &known, &wanted);
+    }
+    let mut report = Report::default();
+    if standing.state.stage == Stage::MinerGeneration {
+        report.take(&context, &begin(&standing.state))?;
+        standing = context.standing()?;
+    }
+    let ended = fetch_all(&context, &standing, args, lanes, &mut known, store.as_ref());
+    let round = round(&standing)?;
+    let miners = round.miners(&wanted).map_err(Error::failed)?;
+    if let Some(plan) = record(&round, &miners, &known) {
+        report.take(&context, &plan)?;
+    }
+    report.say(&context, &round, &miners, &known);
+    ended.map_err(|error| error.hint("what was stored so far is noted: run it again to go on"))
+}
+
+/// Is the stage right behind this command, with all files there?
+fn is_done(standing: &Standing) -> bool {
+    standing.state.stage == Stage::Duels && round(standing).is_ok_and(|round| all_recorded(&round))
+}
+
+fn round(standing: &Standing) -> Result<Round<'_>> {
+    Round::new(&standing.state, &standing.files).map_err(Error::failed)
+}
+
+/// Refuses to begin before the deadline, or in a stage that is not for this.
+fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArgs) -> Result<()> {
+    let facts = Facts { state: &standing.state, files: &standing.files, block: None };
+    let refused = |due: &[Due]| {
+        let error = not_due("download", &standing.state, due);
+        match standing.state.stage {
+            Stage::Duels if args.retry_failed => {
+                error.hint("`gen404 pause`, then `gen404 resume --stage downloading`, while no match is played")
+            }
+            _ => error,
+        }
+    };
+    match standing.state.stage {
+        Stage::Downloading => Ok(()),
+        Stage::MinerGeneration => {
+            let block = context.need_moment(&args.moment)?.block;
+            let due = due(Facts { block: Some(block), ..facts });
+            let now = due.iter().any(|due| matches!(due, Due::Now { command: "download", .. }));
+            if now { Ok(()) } else { Err(refused(&due)) }
+        }
+        _ => Err(refused(&due(facts))),
+    }
+}
+
+/// What earlier runs noted; what they stored elsewhere does not count.
+fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) -> Result<Known> {
+    let mut known = Known::default();
+    for mark in Journal::read(&context.own_folder(), standing.state.current_round)? {
+        let objects = mark.outcome.glb().into_iter().chain(mark.outcome.png());
+        if objects.into_iter().all(|object| store.key_of(&object.url).is_some()) {
+            known.add(*mark);
+        }
+    }
+    Ok(known)
+}
+
+/// `--dry-run`: what would be fetched, and what would be recorded of what is known.
+fn say_only(context: &Context<'_>, standing: &Standing, lanes: &[Lane], known: &Known, wanted: &Wanted) -> Result<()> {
+    let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
+    let says = format!("would fetch {files} file(s) of {} miner(s)", lanes.len());
+    if !lanes.is_empty() {
+        let plan = Plan { writes: Vec::new(), message: String::new(), says: vec![says] };
+        return context.apply(&plan);
+    }
+    let round = round(standing)?;
+    let miners = round.miners(wanted).map_err(Error::failed)?;
+    record(&round, &miners, known).map_or(Ok(()), |plan| context.apply(&plan))
+}
+
+/// Fetches, draws and stores; notes every outcome, also where it breaks off.
+fn fetch_all(
+    context: &Context<'_>,
+    standing: &Standing,
+    args: &DownloadArgs,
+    lanes: Vec<Lane>,
+    known: &mut Known,
+    store: &dyn ObjectStore,
+) -> Result<()> {
+    let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
+    let (own, number) = (context.own_folder(), standing.state.current_round);
+    let (mut journal, marks) = Journal::open(&own, number)?;
+    let mut spool = Spool::open(&own, number)?;
+    let fetched_again = |mark: &&crate::rules::download::Mark| {
+        !lanes.iter().any(|lane| lane.hotkey == mark.hotkey && lane.files.iter().any(|(stem, _)| *stem == mark.stem))
+    };
+    for mark in marks.iter().filter(fetched_again) {
+        spool.forget(&mark.hotkey, &mark.stem)?;
+    }
+    if files == 0 {
+        return Ok(());
+    }
+    let settings = context.config.download;
+    let allow_private = args.allow_private_cdn || context.config.miners.allow_private_cdn;
+    let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
+    let renderer = if args.no_previews { None } else { Some(renderer(args, &settings)?) };
+    context.ui.detail(&format!("storing into {}", store.name()));
+    let mut phases = context.ui.phases(&PHASES, files as u64);
+    let pipeline = Pipeline {
+        round: number,
+        settings,
+        queue: Queue::new(lanes, &settings),
+        fetcher: Fetcher::new(client),
+        spool,
+        renderer: renderer.as_deref(),
+        store,
+        stopping: AtomicBool::new(false),
+    };
+    pipeline.run(|event| {
+        let Some(event) = event else {
+            phases.tick();
+            return Ok(());
+        };
+        if let Event::Settled { mark, spooled } = event {
+            settle(context, &mut phases, &mark, spooled.is_some());
+            journal.append(&mark)?;
+            clean_up(spooled.as_ref())?;
+            known.add(*mark);
+        } else {
+            count(&mut phases, &event);
+        }
+        Ok(())
+    })
+}
+
+/// What draws the previews.
+fn renderer(args: &DownloadArgs, settings: &DownloadSettings) -> Result<Box<dyn Renderer>> {
+    match &args.render_service {
+        Some(url) => Ok(Box::new(Service::new(url)?)),
+        None => Ok(Box::new(Builtin::new(preview::DEFAULT_SIZE, inner_threads(settings.workers())))),
+    }
+}
+
+fn count(phases: &mut Phases, event: &Event) {
+    match event {
+        Event::Fetched { bytes } => phases.advance(0, *bytes),
+        Event::Drawn => phases.advance(1, 0),
+        Event::Settled { .. } | Event::Broken(_) => {}
+    }
+    phases.tick();
+}
+
+/// Counts a settled file, and logs why it is not complete.
+fn settle(context: &Context<'_>, phases: &mut Phases, mark: &crate::rules::download::Mark, arrived: bool) {
+    if arrived {
+        let bytes = mark.outcome.glb().map_or(0, |glb| glb.size) + mark.outcome.png().map_or(0, |png| png.size);
+        phases.advance(2, bytes);
+    } else {
+        phases.fail(0);
+    }
+    if let Some(reason) = mark.outcome.reason() {
+        context.ui.detail(&format!("{} {}: {reason}", mark.hotkey, mark.stem));
+    }
+    phases.tick();
+}
+
+/// What a run did, said at its end.
+#[derive(Debug, Default)]
+struct Report {
+    says: Vec<String>,
+    files: Vec<String>,
+    commits: Vec<String>,
+}
+
+impl Report {
+    fn take(&mut self, context: &Context<'_>, plan: &Plan) -> Result<()> {
+        let (changed, commit) = context.carry_out(plan, &[])?;
+        self.says.extend(plan.says.iter().cloned());
+        self.files.extend(changed);
+        self.commits.extend(commit);
+        Ok(())
+    }
+
+    fn say(&self, context: &Context<'_>, round: &Round<'_>, miners: &[&Hotkey], known: &Known) {
+        let tallies: Vec<(&Hotkey, Tally)> =
+            miners.iter().map(|hotkey| (*hotkey, tally(round.prompts, hotkey, known))).collect();
+        if context.ui.json() {
+            let entry = |(hotkey, tally): &(&Hotkey, Tally)| ((*hotkey).to_string(), json!(tally));
+            let miners: serde_json::Map<String, Value> = tallies.iter().map(entry).collect();
+            return context.ui.result_json(&json!({
+                "did": self.says,
+                "miners": miners,
+                "files": self.files,
+                "commits": self.commits,
+            }));
+        }
+        for line in table(&tallies) {
+            context.ui.result(&line);
+        }
+        for line in &self.says {
+            context.ui.result(line);
+        }
+        for path in &self.files {
+            context.ui.status(&format!("wrote {path}"));
+        }
+        for commit in &self.commits {
+            context.ui.status(&format!("committed {}", commit.get(..10).unwrap_or(commit)));
+        }
+    }
+}
+
+/// The summary: a line a miner.
+fn table(tallies: &[(&Hotkey, Tally)]) -> Vec<String> {
+    let head = format!("{:48} {:>7} {:>7} {:>6} {:>13}  reasons", "miner", "fetched", "refused", "failed", "bytes");
+    let line = |(hotkey, tally): &(&Hotkey, Tally)| {
+        let reasons: Vec<String> = tally.reasons.iter().map(|(reason, count)| format!("{count}x {reason}")).collect();
+        let (shown, more) = (reasons.iter().take(3).cloned().collect::<Vec<_>>().join("; "), reasons.len().max(3) - 3);
+        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+        let Tally { fetched, refused, failed, bytes, .. } = tally;
+        let line = format!("{hotkey:48} {fetched:>7} {refused:>7} {failed:>6} {bytes:>13}  {shown}{more}");
+        line.trim_end().to_owned()
+    };
+    std::iter::once(head).chain(tallies.iter().map(line)).collect()
+}

@@ -1,0 +1,138 @@
+//! `object.sha256`, `object.preview`: what lies behind the recorded URLs.
+
+use super::{Claim, Sink};
+use crate::state::ids::{Player, RoundNumber};
+use crate::state::sums::Sums;
+
+/// The stored objects of one player, as they were found.
+#[derive(Debug, Clone)]
+pub struct Stored<'a> {
+    /// The round.
+    pub round: RoundNumber,
+    /// Whose they are.
+    pub player: &'a Player,
+    /// `submitted.json` or `generated.json`, which names them.
+    pub file: &'static str,
+    /// The sums that were recorded.
+    pub sums: Option<&'a Sums>,
+    /// What was looked at, and how many there are.
+    pub objects: Vec<StoredFile>,
+    /// Objects that there are in all.
+    pub total: usize,
+}
+
+/// A stored object, as it was found.
+#[derive(Debug, Clone)]
+pub struct StoredFile {
+    /// Its path below the player's folder.
+    pub path: String,
+    /// What is there.
+    pub found: Found,
+    /// For a preview: how it compares with what the renderer makes of the model.
+    pub preview: Option<Preview>,
+}
+
+/// What is behind a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Bytes of this SHA-256, in lower-case hex.
+    Bytes(String),
+    /// Nothing.
+    Nothing,
+    /// It could not be found out, and why.
+    Unknown(String),
+}
+
+/// How a stored preview compares.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Preview {
+    /// Byte for byte the same.
+    Same,
+    /// The pixels are alike to this degree (SSIM; 1.0: the same).
+    Alike(f64),
+    /// It cannot be compared: another size, or no picture.
+    Other(String),
+    /// The renderer draws nothing of this model.
+    Undrawable(String),
+}
+
+/// Checks the objects that were fetched.
+pub fn check(all: &[Stored<'_>], sink: &mut Sink) {
+    for stored in all {
+        let subject = format!("rounds/{}/{}/{}", stored.round, stored.player, stored.file);
+        sink.claim("object.sha256", stored.round, subject.clone(), |claim| sums(claim, stored));
+        if stored.objects.iter().any(|object| object.preview.is_some()) {
+            sink.claim("object.preview", stored.round, subject, |claim| previews(claim, stored));
+        }
+    }
+}
+
+fn sums(claim: &mut Claim, stored: &Stored<'_>) {
+    claim.note(format!("{} of {} objects", stored.objects.len(), stored.total));
+    for StoredFile { path, found, .. } in &stored.objects {
+        match (found, stored.sums.and_then(|sums| sums.0.get(path))) {
+            (Found::Nothing, _) => claim.fail(format!("{path}: nothing is stored there")),
+            (Found::Unknown(why), _) => claim.skip(format!("{path}: {why}")),
+            (Found::Bytes(_), None) => {}
+            (Found::Bytes(sum), Some(recorded)) if sum == recorded => {}
+            (Found::Bytes(sum), Some(recorded)) => {
+                claim.fail(format!("{path}: SHA-256 is {sum}, recorded is {recorded}"));
+            }
+        }
+    }
+    let unsummed = |object: &&StoredFile| stored.sums.is_none_or(|sums| !sums.0.contains_key(&object.path));
+    let count = stored.objects.iter().filter(unsummed).count();
+    if count > 0 {
+        claim.skip(format!("SHA256SUMS has no line for {count} of {} objects", stored.objects.len()));
+    }
+}
+
+fn previews(claim: &mut Claim, stored: &Stored<'_>) {
+    for StoredFile { path, preview, .. } in &stored.objects {
+        match preview {
+            None | Some(Preview::Same) => {}
+            Some(Preview::Alike(ssim)) => {
+                claim.warn(format!("{path}: another renderer's, by its bytes: SSIM {ssim:.4} to ours"));
+            }
+            Some(Preview::Other(what)) => claim.fail(format!("{path}: {what}")),
+            Some(Preview::Undrawable(why)) => {
+                claim.warn(format!("{path}: another renderer's: ours draws nothing of the model: {why}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::checks::Status;
+
+    #[test]
+    fn each_object_is_judged_by_what_was_found() {
+        let sums =
+            Sums([("submitted/a.glb", "aa"), ("submitted/a.png", "bb")].map(|(p, s)| (p.into(), s.into())).into());
+        let file = |path: &str, found, preview| StoredFile { path: path.to_owned(), found, preview };
+        let verdict = |objects: Vec<StoredFile>| {
+            let (player, file) = (Player::Leader, "submitted.json");
+            let stored = Stored { round: RoundNumber(1), player: &player, file, sums: Some(&sums), objects, total: 9 };
+            let mut sink = Sink::default();
+            check(&[stored], &mut sink);
+            sink.finish().into_iter().map(|found| (found.id, found.status)).collect::<Vec<_>>()
+        };
+        let bytes = |sum: &str| Found::Bytes(sum.to_owned());
+        let (sha256, preview) = ("object.sha256", "object.preview");
+        assert_eq!(verdict(vec![file("submitted/a.glb", bytes("aa"), None)]), [(sha256, Status::Pass)]);
+        assert_eq!(verdict(vec![file("submitted/a.glb", bytes("ab"), None)]), [(sha256, Status::Fail)]);
+        assert_eq!(verdict(vec![file("submitted/a.glb", Found::Nothing, None)]), [(sha256, Status::Fail)]);
+        assert_eq!(verdict(vec![file("submitted/b.glb", bytes("aa"), None)]), [(sha256, Status::Skip)]);
+        for (shown, status) in [
+            (Preview::Same, Status::Pass),
+            (Preview::Alike(0.97), Status::Warn),
+            (Preview::Undrawable(String::new()), Status::Warn),
+            (Preview::Other("no PNG".to_owned()), Status::Fail),
+        ] {
+            let found = verdict(vec![file("submitted/a.png", bytes("bb"), Some(shown))]);
+            assert_eq!(found, [(sha256, Status::Pass), (preview, status)]);
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! DESIGN 3, 4.7: which files of which miners are to be fetched, and what is recorded of them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::Plan;
+use super::objects::{StoredObject, check_stem};
+use super::python_random::PythonRandom;
+use super::shard::Shard;
+use crate::state::file::{FileKind, PlayerFile};
+use crate::state::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
+use crate::state::outputs::{Output, Outputs};
+use crate::state::prompts::PromptList;
+use crate::state::record::Extra;
+use crate::state::snapshot::{RoundFiles, Slot};
+use crate::state::stage::{CompetitionState, Stage};
+use crate::state::store::FileWrite;
+use crate::state::submissions::Submissions;
+use crate::state::sums::Sums;
+
+/// What came of one file of one miner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Fetched, drawn and stored.
+    Stored {
+        /// The model.
+        glb: StoredObject,
+        /// Its preview.
+        png: StoredObject,
+    },
+    /// Fetched, but it is no model that can be drawn. Stored where it is at least a GLB file.
+    Refused {
+        /// The model.
+        glb: Option<StoredObject>,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It could not be fetched.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// Has it both model and preview?
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(self, Outcome::Stored { .. })
+    }
+
+    /// The model as it is stored.
+    #[must_use]
+    pub fn glb(&self) -> Option<&StoredObject> {
+        match self {
+            Outcome::Stored { glb, .. } => Some(glb),
+            Outcome::Refused { glb, .. } => glb.as_ref(),
+            Outcome::Failed { .. } => None,
+        }
+    }
+
+    /// The preview as it is stored.
+    #[must_use]
+    pub fn png(&self) -> Option<&StoredObject> {
+        match self {
+            Outcome::Stored { png, .. } => Some(png),
+            _ => None,
+        }
+    }
+
+    /// Why it is not complete.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Outcome::Stored { .. } => None,
+            Outcome::Refused { reason, .. } | Outcome::Failed { reason } => Some(reason),
+        }
+    }
+
+    /// The entry of `submitted.json`, in the form of the deployed services: no times, no attempts.
+    fn output(&self) -> Output {
+        Output {
+            glb: self.glb().map(|glb| glb.url.clone()),
+            png: self.png().map(|png| png.url.clone()),
+            generation_time: 0.0,
+            size: self.glb().map_or(0, |glb| glb.size),
+            attempts: 0,
+            distance: 0.0,
+            extra: Extra::default(),
+        }
+    }
+}
+
+/// A line of the operator's journal: what came of a file, noted as soon as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Whose file.
+    pub hotkey: Hotkey,
+    /// For which prompt.
+    pub stem: PromptStem,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What is known of a round's files, the newest mark of each.
+#[derive(Debug, Clone, Default)]
+pub struct Known(HashMap<(Hotkey, PromptStem), Outcome>);
+
+impl Known {
+    /// Takes a mark in, over an older one of the same file.
+    pub fn add(&mut self, mark: Mark) {
+        self.0.insert((mark.hotkey, mark.stem), mark.outcome);
+    }
+
+    /// What came of a file.
+    #[must_use]
+    pub fn get(&self, hotkey: &Hotkey, stem: &PromptStem) -> Option<&Outcome> {
+        self.0.get(&(hotkey.clone(), stem.clone()))
+    }
+}
+
+/// What one run is asked to fetch.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// This miner only.
+    pub only: Option<Hotkey>,
+    /// This part of the miners.
+    pub shard: Shard,
+    /// Also what failed or was refused before.
+    pub retry_failed: bool,
+}
+
+/// A round whose files are fetched.
+#[derive(Debug, Clone, Copy)]
+pub struct Round<'a> {
+    /// `state.json`
+    pub state: &'a CompetitionState,
+    /// The round's files.
+    pub files: &'a RoundFiles,
+    /// Its submissions.
+    pub submissions: &'a Submissions,
+    /// Its prompts.
+    pub prompts: &'a PromptList,
+    /// Its seed.
+    pub seed: Seed,
+}
+
+/// A miner's files that are to be fetched, in the order in which they will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// The miner.
+    pub hotkey: Hotkey,
+    /// Stem and URL of each file.
+    pub files: Vec<(PromptStem, String)>,
+}
+
+impl<'a> Round<'a> {
+    /// The facts of a round, where they are all there.
+    ///
+    /// # Errors
+    /// Which file is missing or broken, or which prompt has an impossible name.
+    pub fn new(state: &'a CompetitionState, files: &'a RoundFiles) -> Result<Self, String> {
+        let round = state.current_round;
+        let lacks = |name: &str| format!("rounds/{round}/{name}: missing, or it does not parse");
+        let submissions = files.submissions.get().ok_or_else(|| lacks("submissions.json"))?;
+        let prompts = files.prompts.get().ok_or_else(|| lacks("prompts.txt"))?;
+        let seed = files.seed.get().ok_or_else(|| lacks("seed.json"))?.seed;
+        prompts.stems().try_for_each(check_stem).map_err(|why| format!("rounds/{round}/prompts.txt: {why}"))?;
+        Ok(Round { state, files, submissions, prompts, seed })
+    }
+
+    fn number(&self) -> RoundNumber {
+        self.state.current_round
+    }
+
+    /// `submitted.json` of a miner.
+    fn recorded(&self, hotkey: &Hotkey) -> Option<&'a Outputs> {
+        self.files.players.get(&Player::Miner(hotkey.clone()))?.submitted.get()
+    }
+
+    /// The miners that this run is about, in order of submission.
+    ///
+    /// # Errors
+    /// The one miner asked for did not submit.
+    pub fn miners(&self, wanted: &Wanted) -> Result<Vec<&'a Hotkey>, String> {
+        if let Some(only) = wanted.only.as_ref().filter(|only| !self.submissions.contains_key(*only)) {
+            return Err(format!("{only} did not submit in round {}", self.number()));
+        }
+        let all = self.submissions.keys().enumerate();
+        let asked = |hotkey: &Hotkey| wanted.only.as_ref().is_none_or(|only| only == hotkey);
+        Ok(all
+            .filter(|(place, hotkey)| wanted.shard.holds(*place) && asked(hotkey))
+            .map(|(_, hotkey)| hotkey)
+            .collect())
+    }
+
+    /// Does a file need no further work in this run?
+    fn is_settled(&self, hotkey: &Hotkey, stem: &PromptStem, known: &Known, wanted: &Wanted) -> bool {
+        let enough = |complete: bool| complete || !wanted.retry_failed;
+        match (known.get(hotkey, stem), self.recorded(hotkey).and_then(|outputs| outputs.get(stem))) {
+            (Some(outcome), _) => enough(outcome.is_complete()),
+            (None, Some(output)) => enough(output.is_complete()),
+            (None, None) => false,
+        }
+    }
+
+    /// What is to be fetched. The order is drawn by the seed, so that no miner is always first.
+    ///
+    /// # Errors
+    /// As [`Round::miners`].
+    pub fn lanes(&self, known: &Known, wanted: &Wanted) -> Result<Vec<Lane>, String> {
+        let mut random = PythonRandom::new(u64::from(self.seed.0));
+        let mut lanes = Vec::new();
+        for hotkey in self.miners(wanted)? {
+            let Some(submission) = self.submissions.get(hotkey) else { continue };
+            let open = self.prompts.stems().filter(|stem| !self.is_settled(hotkey, stem, known, wanted));
+            let mut files: Vec<_> =
+                open.map(|stem| (stem.clone(), format!("{}/{stem}.glb", submission.cdn_url))).collect();
+            random.shuffle(&mut files);
+            if !files.is_empty() {
+                lanes.push(Lane { hotkey: hotkey.clone(), files });
+            }
+        }
+        random.shuffle(&mut lanes);
+        Ok(lanes)
+    }
+
+    /// `submitted.json` of a miner as it is known now; `None` while the outcome of a prompt is not.
+    #[must_use]
+    pub fn outputs(&self, hotkey: &Hotkey, known: &Known) -> Option<Outputs> {
+        let recorded = self.recorded(hotkey);
+        let entry = |stem: &PromptStem| {
+            let old = recorded.and_then(|outputs| outputs.get(stem));
+            let extra = || old.map(|output| output.extra.clone()).unwrap_or_default();
+            let new = known.get(hotkey, stem).map(|outcome| Output { extra: extra(), ..outcome.output() });
+            Some((stem.clone(), new.or_else(|| old.cloned())?))
+        };
+        self.prompts.stems().map(entry).collect()
+    }
+
+    /// `SHA256SUMS` of a miner: what is stored now, beside the lines of files of other kinds.
+    #[must_use]
+    pub fn sums(&self, hotkey: &Hotkey, known: &Known) -> Sums {
+        let recorded = self.files.players.get(&Player::Miner(hotkey.clone())).and_then(|own| own.sums.get());
+        let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
+        for outcome in self.prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
+            for object in outcome.glb().into_iter().chain(outcome.png()) {
+                sums.insert(object.path.clone(), object.sha256.clone());
+            }
+        }
+        Sums(sums)
+    }
+}
+
+/// The plan that begins a download: the stage.
+#[must_use]
+pub fn begin(state: &CompetitionState) -> Plan {
+    let round = state.current_round;
+    Plan {
+        writes: vec![FileWrite::new(FileKind::State, &state.moved(Stage::Downloading, None))],
+        message: format!("Round {round}: downloading"),
+        says: vec![format!("round {round} is in downloading")],
+    }
+}
+
+/// The plan that records every miner of `miners` whose files are all settled; once no miner of the
+/// round is left, also the next stage. `None` where there is nothing to record.
+#[must_use]
+pub fn record(round: &Round<'_>, miners: &[&Hotkey], known: &Known) -> Option<Plan> {
+    let number = round.number();
+    let (mut writes, mut lines, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+    for hotkey in miners {
+        let Some(outputs) = round.outputs(hotkey, known) else { continue };
+        settled.push(*hotkey);
+        let player = Player::Miner((*hotkey).clone());
+        let sums = round.sums(hotkey, known);
+        let own = round.files.players.get(&player);
+        if own.and_then(|own| own.submitted.get()) == Some(&outputs)
+            && own.and_then(|own| own.sums.get()) == Some(&sums)
+        {
+            continue;
+        }
+        let file = |file| FileKind::Player(number, player.clone(), file);
+        writes.push(FileWrite::new(file(PlayerFile::Submitted), &outputs));
+        writes.push(FileWrite::new(file(PlayerFile::Sums), &sums));
+        lines.push(format!("Update submitted for round {number}, miner {}", hotkey.short()));
+    }
+    let is_left = |hotkey: &&Hotkey| !settled.contains(hotkey) && !is_recorded(round, hotkey);
+    let left = round.submissions.keys().filter(is_left).count();
+    let mut says = Vec::new();
+    if !lines.is_empty() {
+        says.push(format!("recorded the files of {} miner(s) of round {number}", lines.len()));
+    }
+    if left == 0 && round.state.stage == Stage::Downloading {
+        writes.push(FileWrite::new(FileKind::State, &round.state.moved(Stage::Duels, None)));
+        lines.insert(0, format!("Round {number}: duels"));
+        says.push(format!("round {number} is in duels"));
+    } else if left > 0 {
+        says.push(format!("the files of {left} miner(s) of round {number} are not complete yet"));
+    }
+    (!writes.is_empty()).then(|| Plan { writes, message: lines.join("\n"), says })
+}
+
+/// Has a miner an entry for every prompt in `submitted.json`?
+fn is_recorded(round: &Round<'_>, hotkey: &Hotkey) -> bool {
+    let own = round.files.players.get(&Player::Miner(hotkey.clone()));
+    let Some(Slot::Ok(outputs)) = own.map(|own| &own.submitted) else { return false };
+    round.prompts.stems().all(|stem| outputs.contains_key(stem))
+}
+
+/// Are the files of every miner of the round recorded?
+#[must_use]
+pub fn all_recorded(round: &Round<'_>) -> bool {
+    round.submissions.keys().all(|hotkey| is_recorded(round, hotkey))
+}
+
+/// What came of a miner's files, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Models that are stored, with or without a preview.
+    pub fetched: usize,
+    /// Files that are no model, or none that can be drawn.
+    pub refused: usize,
+    /// Files that could not be fetched.
+    pub failed: usize,
+    /// Bytes of the models stored.
+    pub bytes: u64,
+    /// How often each reason was given.
+    pub reasons: BTreeMap<String, usize>,
+}
+
+/// Counts what came of a miner's files.
+#[must_use]
+pub fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &Known) -> Tally {
+    let mut tally = Tally::default();
+    for outcome in prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
+        match outcome {
+            Outcome::Stored { .. } => {}
+            Outcome::Refused { .. } => tally.refused += 1,
+            Outcome::Failed { .. } => tally.failed += 1,
+        }
+        if let Some(glb) = outcome.glb() {
+            tally.fetched += 1;
+            tally.bytes = tally.bytes.saturating_add(glb.size);
+        }
+        if let Some(reason) = outcome.reason() {
+            *tally.reasons.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
+    tally
+}

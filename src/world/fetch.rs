@@ -1,0 +1,218 @@
+//! Miners' files, fetched to disk under the limits of DESIGN 4.7.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Result};
+use crate::rules::hex;
+use crate::rules::objects::GLB_HEADER;
+use crate::world::http::{Client, Failure, Limits, Request, Retry};
+
+/// `[download]` of `gen404.toml`: how miners' files are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DownloadSettings {
+    /// Files fetched at the same time, in all.
+    pub connections: usize,
+    /// Of these, from one miner.
+    pub per_miner: usize,
+    /// Of these, from one host.
+    pub per_host: usize,
+    /// Threads that draw previews; 0: one a core.
+    pub workers: usize,
+    /// Attempts for each file.
+    pub attempts: u32,
+    /// Seconds between them.
+    pub pause_seconds: f64,
+    /// Seconds for a connection.
+    pub connect_seconds: f64,
+    /// Seconds of silence.
+    pub idle_seconds: f64,
+    /// Seconds for a whole file.
+    pub file_seconds: f64,
+    /// MiB of the largest file.
+    pub file_mib: u64,
+    /// KiB a second that a server has to deliver.
+    pub rate_kib: u64,
+    /// Seconds before a transfer is judged by its rate.
+    pub grace_seconds: f64,
+    /// Seconds of failed attempts after which the rest of a miner's files is given up.
+    pub patience_seconds: f64,
+}
+
+impl Default for DownloadSettings {
+    fn default() -> Self {
+        let Limits { connect, idle, whole, body, min_rate, rate_grace } = Limits::MINER;
+        DownloadSettings {
+            connections: 32,
+            per_miner: 4,
+            per_host: 16,
+            workers: 0,
+            attempts: 2,
+            pause_seconds: 3.0,
+            connect_seconds: connect.as_secs_f64(),
+            idle_seconds: idle.as_secs_f64(),
+            file_seconds: whole.as_secs_f64(),
+            file_mib: body >> 20,
+            rate_kib: min_rate >> 10,
+            grace_seconds: rate_grace.as_secs_f64(),
+            patience_seconds: 600.0,
+        }
+    }
+}
+
+impl DownloadSettings {
+    /// Refuses settings that make no sense.
+    ///
+    /// # Errors
+    /// The first such setting.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        for (name, value) in [
+            ("pause_seconds", self.pause_seconds),
+            ("connect_seconds", self.connect_seconds),
+            ("idle_seconds", self.idle_seconds),
+            ("file_seconds", self.file_seconds),
+            ("grace_seconds", self.grace_seconds),
+            ("patience_seconds", self.patience_seconds),
+        ] {
+            if !(0.0..=86_400.0).contains(&value) {
+                return Err(format!("download.{name} is {value}: seconds up to a day are needed"));
+            }
+        }
+        for (name, value) in
+            [("connections", self.connections), ("per_miner", self.per_miner), ("per_host", self.per_host)]
+        {
+            if !(1..=1024).contains(&value) {
+                return Err(format!("download.{name} is {value}: a number from 1 to 1024 is needed"));
+            }
+        }
+        if !(1..=4095).contains(&self.file_mib) {
+            return Err(format!("download.file_mib is {}: a number from 1 to 4095 is needed", self.file_mib));
+        }
+        Ok(())
+    }
+
+    /// The bounds of one attempt.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            connect: Duration::from_secs_f64(self.connect_seconds),
+            idle: Duration::from_secs_f64(self.idle_seconds),
+            whole: Duration::from_secs_f64(self.file_seconds),
+            body: self.file_mib << 20,
+            min_rate: self.rate_kib << 10,
+            rate_grace: Duration::from_secs_f64(self.grace_seconds),
+        }
+    }
+
+    /// How often a file is tried, and how long apart.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        let first_pause = Duration::from_secs_f64(self.pause_seconds);
+        Retry { attempts: self.attempts.max(1), first_pause, ..Retry::default() }
+    }
+
+    /// Threads that draw previews.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+            given => given.min(256),
+        }
+    }
+}
+
+/// What arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Bytes.
+    pub size: u64,
+    /// Their SHA-256, in lower-case hex.
+    pub sha256: String,
+    /// The first few.
+    pub head: Vec<u8>,
+}
+
+/// Fetches miners' files.
+#[derive(Debug)]
+pub struct Fetcher {
+    client: Client,
+    stop: AtomicBool,
+}
+
+impl Fetcher {
+    /// Fetches with this client, which should be one for miners.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Fetcher { client, stop: AtomicBool::new(false) }
+    }
+
+    /// Ends running transfers, and lets no other begin.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// One attempt at a file, into a new file at `path`.
+    ///
+    /// # Errors
+    /// The inner result: the miner's server failed. The outer one: this machine did.
+    pub fn fetch(&self, url: &str, path: &Path) -> Result<std::result::Result<Fetched, Failure>> {
+        let file = File::create(path).map_err(|e| Error::file(path, "cannot write").because(e))?;
+        let mut sink = Sink { file, hasher: Sha256::new(), head: Vec::new(), stop: &self.stop, trouble: None };
+        let fetched = self.client.fetch_once(&Request::get(url), &mut sink);
+        if let Some(trouble) = sink.trouble {
+            return Err(Error::file(path, "cannot write").because(trouble));
+        }
+        Ok(fetched.map(|size| Fetched { size, sha256: hex::encode(&sink.hasher.finalize()), head: sink.head }))
+    }
+}
+
+/// Where a body goes: to the file, and through the digest.
+struct Sink<'a> {
+    file: File,
+    hasher: Sha256,
+    head: Vec<u8>,
+    stop: &'a AtomicBool,
+    trouble: Option<io::Error>,
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the run is ending"));
+        }
+        if let Err(e) = self.file.write_all(bytes) {
+            let said = io::Error::new(e.kind(), e.to_string());
+            self.trouble = Some(e);
+            return Err(said);
+        }
+        self.hasher.update(bytes);
+        let lacking = GLB_HEADER.saturating_sub(self.head.len());
+        self.head.extend(bytes.iter().take(lacking));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_the_limits_of_miners_files() {
+        let settings = DownloadSettings::default();
+        assert_eq!(settings.limits(), Limits::MINER);
+        assert_eq!(settings.check(), Ok(()));
+        assert!(DownloadSettings { idle_seconds: f64::NAN, ..settings }.check().is_err());
+        assert!(DownloadSettings { connections: 0, ..settings }.check().is_err());
+    }
+}

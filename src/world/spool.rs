@@ -1,0 +1,245 @@
+//! What a download keeps in the operator's own folder, so that a killed run goes on where it was:
+//! the journal of outcomes, and files that arrived whole but are not stored yet.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::fetch::Fetched;
+use crate::error::{Context as _, Error, Result};
+use crate::rules::download::Mark;
+use crate::rules::hex;
+use crate::rules::objects::GLB_HEADER;
+use crate::state::ids::{Hotkey, PromptStem, RoundNumber};
+use crate::world::store::sha256_of;
+
+fn folder(own: &Path, round: RoundNumber) -> PathBuf {
+    own.join("download").join(format!("round-{round}"))
+}
+
+/// The journal of a round: one line a file, appended and synced.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// The outcomes noted so far, oldest first. A last line that was cut off is left out.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or a line before the last is broken.
+    pub fn read(own: &Path, round: RoundNumber) -> Result<Vec<Mark>> {
+        let path = Journal::path(own, round);
+        match fs::read(&path) {
+            Ok(bytes) => parse(&path, whole_lines(&bytes)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(Error::file(&path, "cannot read").because(e)),
+        }
+    }
+
+    /// Opens the journal to append to it; gives what it says so far.
+    ///
+    /// # Errors
+    /// As [`Journal::read`], or it cannot be written.
+    pub fn open(own: &Path, round: RoundNumber) -> Result<(Self, Vec<Mark>)> {
+        let path = Journal::path(own, round);
+        let cannot = || format!("{}: cannot write", path.display());
+        fs::create_dir_all(folder(own, round)).failed(cannot)?;
+        let mut file =
+            OpenOptions::new().read(true).append(true).create(true).truncate(false).open(&path).failed(cannot)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).failed(cannot)?;
+        let whole = whole_lines(&bytes);
+        file.set_len(whole.len() as u64).failed(cannot)?;
+        let marks = parse(&path, whole)?;
+        Ok((Journal { path, file }, marks))
+    }
+
+    /// Notes an outcome, for good.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn append(&mut self, mark: &Mark) -> Result<()> {
+        let cannot = || format!("{}: cannot write", self.path.display());
+        let mut line = serde_json::to_vec(mark).failed(cannot)?;
+        line.push(b'\n');
+        self.file.write_all(&line).and_then(|()| self.file.sync_data()).failed(cannot)
+    }
+
+    fn path(own: &Path, round: RoundNumber) -> PathBuf {
+        folder(own, round).join("outcomes.jsonl")
+    }
+}
+
+/// All but a line at the end that has no line break yet.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    bytes.get(..end).unwrap_or_default()
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Mark>> {
+    let lines = bytes.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let mark = |(at, line): (usize, &[u8])| {
+        let broken = || format!("{}: line {} does not parse", path.display(), at + 1);
+        serde_json::from_slice(line).failed(broken).map_err(|e| e.hint("remove the file to fetch everything again"))
+    };
+    lines.map(mark).collect()
+}
+
+/// Files that arrived whole and are not stored yet. Such a file's name says whose it is and what
+/// its bytes are, and it gets that name at once: it is complete or not there.
+#[derive(Debug)]
+pub struct Spool {
+    folder: PathBuf,
+    left: HashMap<String, PathBuf>,
+}
+
+/// A file on its way or in the spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spooled {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub fetched: Fetched,
+}
+
+impl Spool {
+    /// Opens the spool of a round. What a killed run had half fetched is removed.
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub fn open(own: &Path, round: RoundNumber) -> Result<Self> {
+        let folder = folder(own, round).join("files");
+        let cannot = || format!("{}: cannot use this folder", folder.display());
+        fs::create_dir_all(&folder).failed(cannot)?;
+        let mut left = HashMap::new();
+        for entry in fs::read_dir(&folder).failed(cannot)? {
+            let path = entry.failed(cannot)?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            match name.strip_suffix(".whole").and_then(|name| name.split_once('-')) {
+                Some((owner, _)) => {
+                    left.insert(owner.to_owned(), path);
+                }
+                None => fs::remove_file(&path).failed(cannot)?,
+            }
+        }
+        Ok(Spool { folder, left })
+    }
+
+    /// Where a file goes while it is fetched.
+    #[must_use]
+    pub fn part(&self, hotkey: &Hotkey, stem: &PromptStem) -> PathBuf {
+        self.folder.join(format!("{}.part", owner(hotkey, stem)))
+    }
+
+    /// Keeps a file that has arrived whole.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub fn keep(&self, hotkey: &Hotkey, stem: &PromptStem, fetched: Fetched) -> Result<Spooled> {
+        let path = self.folder.join(format!("{}-{}.whole", owner(hotkey, stem), fetched.sha256));
+        fs::rename(self.part(hotkey, stem), &path).failed(|| format!("{}: cannot write", path.display()))?;
+        Ok(Spooled { path, fetched })
+    }
+
+    /// A file that a run before this one had fetched whole, if its bytes are still those.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn find(&self, hotkey: &Hotkey, stem: &PromptStem) -> Result<Option<Spooled>> {
+        let Some(path) = self.left.get(&owner(hotkey, stem)).filter(|path| path.exists()) else { return Ok(None) };
+        let cannot = || format!("{}: cannot read", path.display());
+        let sum = sha256_of(File::open(path).failed(cannot)?).failed(cannot)?;
+        if !path.to_string_lossy().ends_with(&format!("-{sum}.whole")) {
+            // A machine that lost power may have lost the bytes and kept the name.
+            fs::remove_file(path).failed(cannot)?;
+            return Ok(None);
+        }
+        let mut head = Vec::new();
+        File::open(path).and_then(|file| file.take(GLB_HEADER as u64).read_to_end(&mut head)).failed(cannot)?;
+        let size = fs::metadata(path).failed(cannot)?.len();
+        Ok(Some(Spooled { path: path.clone(), fetched: Fetched { size, sha256: sum, head } }))
+    }
+
+    /// Removes files of which nothing more is wanted: those whose outcome was noted right before the
+    /// run that fetched them was killed.
+    ///
+    /// # Errors
+    /// One cannot be removed.
+    pub fn forget(&mut self, hotkey: &Hotkey, stem: &PromptStem) -> Result<()> {
+        self.left.remove(&owner(hotkey, stem)).map_or(Ok(()), |path| remove(&path))
+    }
+}
+
+/// Removes a file, where it is there.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file(path, "cannot remove").because(e)),
+        _ => Ok(()),
+    }
+}
+
+/// A name for a miner's file that any file system takes, however long the stem is.
+fn owner(hotkey: &Hotkey, stem: &PromptStem) -> String {
+    let digest = Sha256::digest(format!("{hotkey}/{stem}"));
+    hex::encode(digest.get(..16).unwrap_or(&digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::download::Outcome;
+
+    fn mark(stem: &str) -> Mark {
+        let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY".parse().unwrap();
+        Mark { hotkey, stem: stem.parse().unwrap(), outcome: Outcome::Failed { reason: "status 404".to_owned() } }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_written_again() {
+        let own = tempfile::tempdir().unwrap();
+        let (mut journal, marks) = Journal::open(own.path(), RoundNumber(1)).unwrap();
+        assert!(marks.is_empty());
+        journal.append(&mark("a")).unwrap();
+        journal.append(&mark("b")).unwrap();
+        let path = Journal::path(own.path(), RoundNumber(1));
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
+        assert_eq!(Journal::read(own.path(), RoundNumber(1)).unwrap(), [mark("a")]);
+        let (mut journal, marks) = Journal::open(own.path(), RoundNumber(1)).unwrap();
+        assert_eq!(marks, [mark("a")]);
+        journal.append(&mark("b")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        fs::write(&path, "{}\n").unwrap();
+        assert!(Journal::read(own.path(), RoundNumber(1)).unwrap_err().to_string().contains("line 1"));
+    }
+
+    #[test]
+    fn a_whole_file_is_found_again_and_a_part_is_not() {
+        let own = tempfile::tempdir().unwrap();
+        let Mark { hotkey, stem, .. } = mark("a");
+        let bytes = b"glTF and then some";
+        let spool = Spool::open(own.path(), RoundNumber(1)).unwrap();
+        let fetched = Fetched {
+            size: bytes.len() as u64,
+            sha256: sha256_of(&bytes[..]).unwrap(),
+            head: bytes[..GLB_HEADER].to_vec(),
+        };
+        fs::write(spool.part(&hotkey, &stem), bytes).unwrap();
+        let kept = spool.keep(&hotkey, &stem, fetched).unwrap();
+        fs::write(spool.part(&hotkey, &mark("b").stem), bytes).unwrap();
+        let spool = Spool::open(own.path(), RoundNumber(1)).unwrap();
+        assert_eq!(spool.find(&hotkey, &stem).unwrap(), Some(kept.clone()));
+        assert_eq!(spool.find(&hotkey, &mark("b").stem).unwrap(), None);
+        assert!(!spool.part(&hotkey, &mark("b").stem).exists());
+        fs::write(&kept.path, b"glTF and then none").unwrap();
+        assert_eq!(spool.find(&hotkey, &stem).unwrap(), None);
+    }
+}

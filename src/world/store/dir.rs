@@ -1,0 +1,138 @@
+//! Objects in a local folder: for sandboxes, tests, and operators who publish the folder themselves.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Bytes, Object, ObjectStore, Put, key_below, sha256_of};
+use crate::error::{Context as _, Error, Result};
+use crate::rules::objects::ObjectKey;
+
+/// No object is larger: a miner's file has a limit far below.
+const LARGEST_OBJECT: u64 = 1 << 30;
+
+/// A folder of objects, each at the path that is its key.
+#[derive(Debug, Clone)]
+pub struct DirStore {
+    root: PathBuf,
+    base: String,
+}
+
+impl DirStore {
+    /// The folder at `root`, made where it is missing. Public URLs begin with `base`, or are
+    /// `file://` URLs.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn open(root: &Path, base: Option<&str>) -> Result<Self> {
+        let cannot = || format!("{}: cannot be the object store", root.display());
+        fs::create_dir_all(root).failed(cannot)?;
+        let root = fs::canonicalize(root).failed(cannot)?;
+        let base = match base {
+            Some(base) => base.trim_end_matches('/').to_owned(),
+            None => format!("file://{}", root.display()),
+        };
+        Ok(DirStore { root, base })
+    }
+
+    fn path(&self, key: &ObjectKey) -> PathBuf {
+        self.root.join(key.as_str())
+    }
+
+    /// Puts the bytes at `path` unless something is there: under another name first, then linked, so
+    /// that no reader ever sees a part. That name follows from key and bytes: what a killed run left
+    /// is written over by the next.
+    fn create(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let name = sha256_of(format!("{} {}", path.display(), object.sha256).as_bytes())?;
+        let temporary = folder.join(format!(".gen404-tmp-{name}"));
+        let mut file = File::create(&temporary)?;
+        let copied = io::copy(&mut object.bytes.open()?, &mut file)?;
+        if copied != object.size {
+            return Err(io::Error::other(format!("{copied} bytes to store where {} are expected", object.size)));
+        }
+        public(&file)?;
+        file.sync_all()?;
+        let linked = fs::hard_link(&temporary, path);
+        fs::remove_file(&temporary)?;
+        linked?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+/// Objects are for everybody to read, whatever the temporary file's mode was.
+fn public(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    Ok(())
+}
+
+impl ObjectStore for DirStore {
+    fn name(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn url_of(&self, key: &ObjectKey) -> String {
+        format!("{}/{key}", self.base)
+    }
+
+    fn key_of(&self, url: &str) -> Option<ObjectKey> {
+        key_below(&self.base, url)
+    }
+
+    fn put(&self, key: &ObjectKey, object: &Object<'_>) -> Result<Put> {
+        let path = self.path(key);
+        let cannot = || format!("{}: cannot store", path.display());
+        let folder = path.parent().unwrap_or(&self.root);
+        match DirStore::create(folder, &path, object) {
+            Ok(()) => Ok(Put::Stored),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_file() => {
+                let found = Bytes::File(&path).open().and_then(sha256_of).failed(cannot)?;
+                Ok(if found == object.sha256 { Put::Same } else { Put::Taken })
+            }
+            Err(e) => Err(Error::failed(cannot()).because(e)),
+        }
+    }
+
+    fn get(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+        let path = self.path(key);
+        let cannot = || format!("{}: cannot read", path.display());
+        match fs::symlink_metadata(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::failed(cannot()).because(e)),
+            Ok(found) if !found.is_file() => return Err(Error::file(&path, "no plain file")),
+            Ok(found) if found.len() > LARGEST_OBJECT => return Err(Error::file(&path, "too large for an object")),
+            Ok(_) => {}
+        }
+        fs::read(&path).map(Some).failed(cannot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::objects::ObjectKind;
+
+    #[test]
+    fn an_object_once_stored_never_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DirStore::open(&folder.path().join("objects"), Some("https://cdn.example/")).unwrap();
+        let key = ObjectKey::parse("rounds/0/leader/submitted/a.glb").unwrap();
+        let put = |bytes: &[u8]| {
+            let sha256 = sha256_of(bytes).unwrap();
+            let size = bytes.len() as u64;
+            store
+                .put(&key, &Object { kind: ObjectKind::Glb, bytes: Bytes::Memory(bytes), size, sha256: &sha256 })
+                .unwrap()
+        };
+        assert_eq!(store.get(&key).unwrap(), None);
+        assert_eq!([put(b"one"), put(b"one"), put(b"two")], [Put::Stored, Put::Same, Put::Taken]);
+        assert_eq!(store.get(&key).unwrap().unwrap(), b"one");
+        let url = store.url_of(&key);
+        assert_eq!(url, "https://cdn.example/rounds/0/leader/submitted/a.glb");
+        assert_eq!(store.key_of(&url), Some(key));
+        assert_eq!(store.key_of("https://cdn.example.evil/rounds/0/x"), None);
+        assert_eq!(store.key_of("https://cdn.example/rounds/0/../../etc/passwd"), None);
+        assert_eq!(fs::read_dir(folder.path().join("objects/rounds/0/leader/submitted")).unwrap().count(), 1);
+    }
+}

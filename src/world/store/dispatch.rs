@@ -1,0 +1,214 @@
+//! Requests that rusoto makes and signs, sent by our one HTTP module.
+
+use std::future;
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use http02::{HeaderMap, StatusCode};
+use rusoto_core::credential::AwsCredentials;
+use rusoto_core::request::{DispatchSignedRequest, DispatchSignedRequestFuture, HttpDispatchError, HttpResponse};
+use rusoto_core::signature::{SignedRequest, SignedRequestPayload};
+
+use crate::world::http::{Client, Failure, Method, Request, Response, refusal, shown_text};
+
+/// What the server said, beyond what rusoto passes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// No answer, or one that asks to try again.
+    Failed(Failure),
+    /// An answer other than 2xx: its status, and the code in its XML.
+    Refused(u16, String),
+}
+
+/// Sends the one request of an operation.
+#[derive(Clone)]
+pub(super) struct Dispatcher {
+    client: Client,
+    credentials: AwsCredentials,
+    /// Refuse to replace an object.
+    create_only: bool,
+    heard: Arc<Mutex<Option<Heard>>>,
+}
+
+impl Dispatcher {
+    pub(super) fn new(client: &Client, credentials: &AwsCredentials, create_only: bool) -> Self {
+        let (client, credentials) = (client.clone(), credentials.clone());
+        Dispatcher { client, credentials, create_only, heard: Arc::default() }
+    }
+
+    /// What the server said, where it was no success.
+    pub(super) fn heard(&self) -> Option<Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn hear(&self, heard: Heard) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+    }
+
+    fn send(&self, mut signed: SignedRequest) -> Result<HttpResponse, Failure> {
+        if self.create_only {
+            // rusoto does not know this header: it is added, and signed with the others.
+            signed.add_header("if-none-match", "*");
+            signed.sign(&self.credentials);
+        }
+        let method = signed.method().parse::<Method>().map_err(|e| Failure::Permanent(e.to_string()))?;
+        let url = format!("{}://{}{}", signed.scheme(), signed.hostname(), signed.canonical_path());
+        let query = signed.canonical_query_string();
+        let url = if query.is_empty() { url } else { format!("{url}?{query}") };
+        let headers = sent_headers(&signed);
+        let request = headers.iter().fold(Request::new(method, url), |request, (name, value)| {
+            let request: Request<'_> = request;
+            request.header(name, value)
+        });
+        let answer = match signed.payload {
+            None => self.client.send_once(&request, None)?,
+            Some(SignedRequestPayload::Buffer(buffer)) => {
+                let length = buffer.len() as u64;
+                self.client.send_once(&request, Some((&mut buffer.as_ref(), length)))?
+            }
+            Some(SignedRequestPayload::Stream(stream)) => {
+                let length = content_length(&signed.headers)
+                    .ok_or_else(|| Failure::Permanent("a body of unknown length".to_owned()))?;
+                self.client.send_once(&request, Some((&mut StreamReader::new(stream), length)))?
+            }
+        };
+        self.judge(&answer)?;
+        into_rusoto(answer)
+    }
+
+    fn judge(&self, answer: &Response) -> Result<(), Failure> {
+        let code = error_code(&answer.body);
+        match answer.status {
+            200..300 => Ok(()),
+            429 | 500.. => Err(match refusal(answer.status, &answer.headers) {
+                Failure::Transient { reason, after, .. } if !code.is_empty() => {
+                    Failure::Transient { reason: format!("{reason} ({code})"), after, unsent: false }
+                }
+                failure => failure,
+            }),
+            status => {
+                self.hear(Heard::Refused(status, code));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl DispatchSignedRequest for Dispatcher {
+    /// Sends at once, on this thread: the future is ready when it is made.
+    fn dispatch(&self, request: SignedRequest, _timeout: Option<Duration>) -> DispatchSignedRequestFuture {
+        let answer = self.send(request).map_err(|failure| {
+            let reason = failure.reason().to_owned();
+            self.hear(Heard::Failed(failure));
+            HttpDispatchError::new(reason)
+        });
+        Box::pin(future::ready(answer))
+    }
+}
+
+/// The headers to send; those that follow from URL and body are the HTTP module's own.
+fn sent_headers(signed: &SignedRequest) -> Vec<(String, String)> {
+    let own = ["host", "content-length", "user-agent"];
+    let sent = signed.headers().iter().filter(|(name, _)| !own.contains(&name.to_ascii_lowercase().as_str()));
+    let texts = sent.flat_map(|(name, values)| {
+        values.iter().map(|value| (name.clone(), String::from_utf8_lossy(value).into_owned()))
+    });
+    texts.collect()
+}
+
+fn content_length(headers: &std::collections::BTreeMap<String, Vec<Vec<u8>>>) -> Option<u64> {
+    let (_, values) = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
+    std::str::from_utf8(values.first()?).ok()?.parse().ok()
+}
+
+fn into_rusoto(answer: Response) -> Result<HttpResponse, Failure> {
+    let status = StatusCode::from_u16(answer.status).map_err(|e| Failure::Permanent(e.to_string()))?;
+    let mut headers: HeaderMap<String> = HeaderMap::default();
+    for (name, value) in &answer.headers {
+        let name = http02::header::HeaderName::from_bytes(name.as_str().as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value.to_str()) {
+            headers.insert(name, value.to_owned());
+        }
+    }
+    Ok(HttpResponse { status, headers, body: answer.body.into() })
+}
+
+/// The `<Code>` of an S3 error; empty where there is none.
+fn error_code(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..4096).unwrap_or(body));
+    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
+    code.map(|(code, _)| shown_text(code, 60)).unwrap_or_default()
+}
+
+/// A body that rusoto holds as a stream, read piece by piece.
+struct StreamReader<S> {
+    stream: S,
+    piece: Bytes,
+}
+
+impl<S: Stream<Item = io::Result<Bytes>> + Unpin> StreamReader<S> {
+    fn new(stream: S) -> Self {
+        StreamReader { stream, piece: Bytes::new() }
+    }
+}
+
+impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Read for StreamReader<S> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            // Our streams read files, so they are always ready; and an executor is running already.
+            match self.stream.next().now_or_never() {
+                Some(Some(piece)) => self.piece = piece?,
+                Some(None) => return Ok(0),
+                None => return Err(io::Error::other("a body that has to be waited for")),
+            }
+        }
+        let count = self.piece.len().min(into.len());
+        let taken = self.piece.split_to(count);
+        for (to, from) in into.iter_mut().zip(taken.iter()) {
+            *to = *from;
+        }
+        Ok(count)
+    }
+}
+
+/// The pieces of what a reader gives, as the stream that rusoto takes for a body.
+pub(super) fn pieces(mut reader: impl Read + Send + 'static) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    const PIECE: usize = 256 << 10;
+    let pieces = std::iter::from_fn(move || {
+        let mut piece = vec![0; PIECE];
+        match reader.read(&mut piece) {
+            Ok(0) => None,
+            Ok(count) => {
+                piece.truncate(count);
+                Some(Ok(Bytes::from(piece)))
+            }
+            Err(e) => Some(Err(e)),
+        }
+    });
+    Pin::from(Box::new(futures_util::stream::iter(pieces)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_streamed_body_is_read_whole() {
+        let bytes: Vec<u8> = (0..700_000u32).map(|n| n.to_le_bytes()[1]).collect();
+        let mut read = Vec::new();
+        StreamReader::new(pieces(io::Cursor::new(bytes.clone()))).read_to_end(&mut read).unwrap();
+        assert_eq!(read, bytes);
+    }
+
+    #[test]
+    fn the_code_of_an_error_is_found() {
+        assert_eq!(error_code(b"<Error><Code>SlowDown</Code><Message>x</Message></Error>"), "SlowDown");
+        for other in ["", "<Code>", "</Code><Code>", "busy"] {
+            assert_eq!(error_code(other.as_bytes()), "");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The object store: where models and previews lie for everybody to read.
+//!
+//! An object once stored never changes: a put of other bytes under a key that is taken is refused
+//! by every driver, whoever wins the race.
+
+pub mod dir;
+mod dispatch;
+pub mod r2;
+pub mod settings;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Result;
+use crate::rules::hex;
+use crate::rules::objects::{ObjectKey, ObjectKind};
+
+/// What is to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a> {
+    /// What it is: its content type follows.
+    pub kind: ObjectKind,
+    /// Where its bytes are now.
+    pub bytes: Bytes<'a>,
+    /// How many there are.
+    pub size: u64,
+    /// Their SHA-256, in lower-case hex.
+    pub sha256: &'a str,
+}
+
+/// Bytes in memory, or in a file that nobody changes.
+#[derive(Debug, Clone, Copy)]
+pub enum Bytes<'a> {
+    /// In memory.
+    Memory(&'a [u8]),
+    /// In a file, which is read as it is sent.
+    File(&'a Path),
+}
+
+impl Bytes<'_> {
+    /// Opens the bytes for reading from their beginning on.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
+        Ok(match self {
+            Bytes::Memory(bytes) => Box::new(*bytes),
+            Bytes::File(path) => Box::new(File::open(path)?),
+        })
+    }
+}
+
+/// What came of a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// The object is there now.
+    Stored,
+    /// It was there already, with the same bytes.
+    Same,
+    /// The key is taken by other bytes, which stay.
+    Taken,
+}
+
+/// A place for objects.
+pub trait ObjectStore: std::fmt::Debug + Send + Sync {
+    /// What messages call it.
+    fn name(&self) -> String;
+
+    /// The public URL of a key.
+    fn url_of(&self, key: &ObjectKey) -> String;
+
+    /// The key behind a public URL of this store; `None` for other URLs.
+    fn key_of(&self, url: &str) -> Option<ObjectKey>;
+
+    /// Stores an object, unless the key is taken.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or refuses; the message names the key.
+    fn put(&self, key: &ObjectKey, object: &Object<'_>) -> Result<Put>;
+
+    /// The bytes of an object; `None` where there is none.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or refuses; the message names the key.
+    fn get(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>>;
+}
+
+/// The key below a base URL.
+fn key_below(base: &str, url: &str) -> Option<ObjectKey> {
+    let rest = url.strip_prefix(base)?.strip_prefix('/')?;
+    ObjectKey::parse(rest).ok()
+}
+
+/// SHA-256 of all that a reader gives, in lower-case hex.
+///
+/// # Errors
+/// It cannot be read.
+pub fn sha256_of(mut reader: impl Read) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(hex::encode(&hasher.finalize())),
+            Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}

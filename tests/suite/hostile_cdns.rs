@@ -1,0 +1,227 @@
+//! Miners' servers that misbehave in every way that is known, beside good ones.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use gen404::world::fetch::Fetcher;
+use gen404::world::http::{Client, Failure, Limits, Lookup, Retry};
+
+use crate::cdn::{Cdn, Serve, blank_glb};
+use crate::round::{IMPATIENT, download, hotkey, round, stage, stem, submitted};
+
+const PROMPTS: usize = 3;
+
+/// What each bad server does, and what is recorded of its files.
+const BAD: [(&str, &str); 19] = [
+    ("404", "status 404"),
+    ("403", "status 403"),
+    ("always-500", "status 500 (2 attempts)"),
+    ("endless", "longer than 8388608 bytes"),
+    ("length-too-long", "(2 attempts)"),
+    ("length-too-short", "by its header"),
+    ("drip", "slower than 65536 bytes a second (2 attempts)"),
+    ("drip-headers", "no answer in time"),
+    ("hang", "no answer in time"),
+    ("redirect-loop", "redirect"),
+    ("to-file-scheme", "redirect"),
+    ("gzip", "encoded (gzip)"),
+    ("html", "no GLB file"),
+    ("large", "longer than 8388608 bytes"),
+    ("empty", "no GLB file"),
+    ("no-http", "HTTP"),
+    ("cut-off", "(2 attempts)"),
+    ("retry-later", "given up"),
+    ("negative-length", ""),
+];
+
+fn misbehave(path: &str, before: usize) -> Serve {
+    let raw = |text: &str| Serve::Raw(text.as_bytes().to_vec());
+    let redirect = |to: &str| Serve::Status(302, format!("Location: {to}\r\n"));
+    let with_length = |length: usize, bytes: Vec<u8>| {
+        Serve::Raw([format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes(), bytes].concat())
+    };
+    let glb = blank_glb(path);
+    match path.split('/').nth(1).unwrap() {
+        "good" => Serve::File(glb),
+        "500-then-good" if before == 0 => Serve::Status(500, String::new()),
+        "429-then-good" if before == 0 => Serve::Status(429, "Retry-After: 0\r\n".to_owned()),
+        "500-then-good" | "429-then-good" => Serve::File(glb),
+        "moved" if !path.contains("/there/") => redirect(&path.replace("/moved/", "/moved/there/")),
+        "moved" => Serve::File(glb),
+        "404" => Serve::Status(404, String::new()),
+        "403" => Serve::Status(403, String::new()),
+        "always-500" => Serve::Status(500, String::new()),
+        "endless" => Serve::Endless,
+        "length-too-long" => with_length(glb.len() + 1000, glb),
+        "length-too-short" => with_length(glb.len() - 10, glb),
+        "drip" => Serve::Drip(vec![b'g'; 100_000], 100, Duration::from_millis(50)),
+        "drip-headers" => Serve::DripHeaders(Duration::from_millis(200)),
+        "hang" => Serve::Hang,
+        "redirect-loop" => redirect(path),
+        "to-file-scheme" => redirect("file:///etc/passwd"),
+        "gzip" => {
+            Serve::Raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08".to_vec())
+        }
+        "html" => Serve::File(b"<!doctype html><title>welcome</title>".to_vec()),
+        "large" => with_length(9 << 20, Vec::new()),
+        "empty" => Serve::File(Vec::new()),
+        "no-http" => raw("SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+        "cut-off" => raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n400\r\nabc"),
+        "retry-later" => Serve::Status(503, "Retry-After: 1\r\n".to_owned()),
+        "negative-length" => raw("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
+    let cdn = Cdn::start(misbehave);
+    let fine = ["good", "500-then-good", "429-then-good", "moved"];
+    let kinds: Vec<&str> = fine.into_iter().chain(BAD.iter().map(|(kind, _)| *kind)).collect();
+    let cdns: Vec<String> = kinds.iter().map(|kind| format!("{}/{kind}", cdn.url())).collect();
+    let folder = round(&cdns, PROMPTS);
+    let toml = IMPATIENT.replace("patience_seconds = 20.0", "patience_seconds = 8.0");
+    std::fs::write(folder.path().join("gen404.toml"), toml).unwrap();
+    let begun = Instant::now();
+    let run = download(folder.path(), &["--json", "-v"]).ends(0);
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+    assert_eq!(stage(folder.path()), "duels");
+    let report = run.json();
+    for (n, kind) in kinds.iter().enumerate() {
+        let n = u8::try_from(n).unwrap();
+        let entries = submitted(folder.path(), n);
+        let complete = (0..PROMPTS).filter(|prompt| entries[stem(*prompt)]["glb"].is_string()).count();
+        assert_eq!(complete, if fine.contains(kind) { PROMPTS } else { 0 }, "{kind}: {}", report["miners"][hotkey(n)]);
+        if let Some((_, expected)) = BAD.iter().find(|(bad, _)| bad == kind) {
+            let reasons = report["miners"][hotkey(n)]["reasons"].to_string();
+            assert!(reasons.contains(expected), "{kind}: {reasons}");
+        }
+    }
+    let good = cdn.seen().iter().position(|path| path.starts_with("/good/")).unwrap();
+    assert!(good < kinds.len() + 8, "the good one waited behind {good} requests");
+}
+
+#[test]
+fn a_server_that_drips_delays_nobody() {
+    let cdn = Cdn::start(|path, _| match path {
+        path if path.starts_with("/good") => Serve::File(blank_glb(path)),
+        _ => Serve::Drip(vec![b'g'; 100_000], 100, Duration::from_millis(50)),
+    });
+    let cdns: Vec<String> =
+        (0..12).map(|n| format!("{}/drip{n}", cdn.url())).chain([format!("{}/good", cdn.url())]).collect();
+    let folder = round(&cdns, 8);
+    let toml = IMPATIENT.replace("patience_seconds = 20.0", "patience_seconds = 3.0");
+    std::fs::write(folder.path().join("gen404.toml"), format!("{toml}connections = 16\n")).unwrap();
+    download(folder.path(), &[]).ends(0);
+    let seen = cdn.seen();
+    let last = seen.iter().rposition(|path| path.starts_with("/good")).unwrap();
+    assert!(last < 30, "the good miner's last file was request {last} of {}", seen.len());
+    assert_eq!(submitted(folder.path(), 12).as_object().unwrap().values().filter(|e| e["glb"].is_string()).count(), 8);
+    // Given up after some seconds of failed attempts, not after each file's two.
+    assert!(seen.iter().filter(|path| path.starts_with("/drip0/")).count() < 10);
+}
+
+/// A name server that answers by name, and by how often it was asked.
+#[derive(Debug, Default)]
+struct Names(Arc<AtomicUsize>);
+
+impl Lookup for Names {
+    fn addresses(&self, name: &str) -> Vec<IpAddr> {
+        let asked = self.0.fetch_add(1, Ordering::SeqCst);
+        let of = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        match name {
+            "private.example.org" => of(&["10.0.0.7"]),
+            "mixed.example.org" => of(&["8.8.8.8", "127.0.0.1"]),
+            "metadata.example.org" => of(&["169.254.169.254"]),
+            "mapped.example.org" => of(&["::ffff:127.0.0.1"]),
+            "fickle.example.org" if asked == 0 => of(&["203.0.113.1"]),
+            "fickle.example.org" => of(&["127.0.0.1"]),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn one(url: &str, allow_private: bool) -> (Result<u64, Failure>, usize) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let second = Duration::from_secs(1);
+    let limits = Limits { connect: second, idle: second, whole: second * 2, ..Limits::MINER };
+    let client = Client::for_miners_by(Names(Arc::clone(&asked)), limits, Retry::ONCE, allow_private);
+    let folder = tempfile::tempdir().unwrap();
+    let fetched = Fetcher::new(client).fetch(url, &folder.path().join("file")).unwrap();
+    (fetched.map(|fetched| fetched.size), asked.load(Ordering::SeqCst))
+}
+
+#[test]
+fn names_and_redirects_lead_to_no_private_address() {
+    for (host, ip) in [
+        ("private.example.org", "10.0.0.7"),
+        ("mixed.example.org", "127.0.0.1"),
+        ("metadata.example.org", "169.254.169.254"),
+        ("mapped.example.org", "::ffff:127.0.0.1"),
+        ("fickle.example.org", "203.0.113.1"),
+    ] {
+        let (refused, asked) = one(&format!("http://{host}/a.glb"), false);
+        let reason = refused.unwrap_err().reason().to_owned();
+        assert!(reason.contains(&format!("{host} resolves to {ip}, which is not a public address")), "{reason}");
+        assert_eq!(asked, 1, "{host}: looked up once, and connected to what was checked");
+    }
+    for url in ["http://2130706433/", "http://0177.0.0.1/", "http://0x7f.1/", "http://[::1]/", "http://a:b@8.8.8.8/"] {
+        assert!(matches!(one(url, false).0, Err(Failure::Permanent(_))), "{url}");
+    }
+    // A redirect is checked like the first URL: the server itself is reached under a lifted rule, and
+    // what it points to is not, because there is no such scheme or host.
+    let cdn = Cdn::start(|path, _| match path {
+        "/metadata" => Serve::Status(302, "Location: http://169.254.169.254/latest/meta-data\r\n".to_owned()),
+        _ => Serve::Status(302, "Location: http://u:p@127.0.0.1/\r\n".to_owned()),
+    });
+    let (failed, _) = one(&format!("{}/credentials", cdn.url()), true);
+    assert!(failed.unwrap_err().reason().contains("credentials"));
+}
+
+#[test]
+fn a_certificate_that_does_not_hold_is_no_connection() {
+    use openssl::ssl::{SslAcceptor, SslMethod};
+    let (certificate, key) = self_signed();
+    let mut acceptor = SslAcceptor::mozilla_intermediate(SslMethod::tls_server()).unwrap();
+    acceptor.set_certificate(&certificate).unwrap();
+    acceptor.set_private_key(&key).unwrap();
+    let acceptor = acceptor.build();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let served = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&served);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let Ok(mut stream) = acceptor.accept(stream) else { continue };
+            count.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.read(&mut [0; 1000]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nglTF");
+        }
+    });
+    let (failed, _) = one(&format!("https://127.0.0.1:{port}/a.glb"), true);
+    let reason = failed.unwrap_err().reason().to_lowercase();
+    assert!(reason.contains("certificate"), "{reason}");
+    assert_eq!(served.load(Ordering::SeqCst), 0);
+}
+
+fn self_signed() -> (openssl::x509::X509, openssl::pkey::PKey<openssl::pkey::Private>) {
+    use openssl::asn1::Asn1Time;
+    use openssl::hash::MessageDigest;
+    let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
+    let key = openssl::pkey::PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap()).unwrap();
+    let mut name = openssl::x509::X509NameBuilder::new().unwrap();
+    name.append_entry_by_text("CN", "127.0.0.1").unwrap();
+    let name = name.build();
+    let mut builder = openssl::x509::X509::builder().unwrap();
+    builder.set_version(2).unwrap();
+    builder.set_subject_name(&name).unwrap();
+    builder.set_issuer_name(&name).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+    builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    (builder.build(), key)
+}
