@@ -41,6 +41,7 @@ complete -c gen404 -n "__fish_gen404_needs_command" -f -a "open" -d 'Record the 
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, crown the winner'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "download" -d 'Fetch the miners\' files, draw and store them, record what was stored'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "pause" -d 'Hold the competition by hand'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "resume" -d 'Go on with a competition that is held'
@@ -178,6 +179,31 @@ complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s v -l verbose -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s h -l help -d 'Print help'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l only -d 'Fetch the files of this miner only' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l shard -d 'Fetch a part of the miners: I from 0 to N-1. The last part to be recorded moves the stage' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l store-dir -d 'Store objects in this folder in place of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l cdn-url -d 'What the public URLs of objects begin with [env: CDN_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l chain-file -d 'Read the chain from this JSON file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l retry-failed -d 'Fetch again what failed or was refused before'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l no-previews -d 'Draw and store no previews (measurements)'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l allow-private-cdn -d 'Take miners\' URLs on hosts that are not public (sandbox, tests)'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -s q -l quiet -d 'Say less: errors only'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
@@ -235,10 +261,15 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain-file -d 'Read the chain from this JSON file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l sample -d 'Of each player\'s objects, fetch this many models with their previews' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'Store objects in this folder in place of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'What the public URLs of objects begin with [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and the working tree against the last one'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain -d 'Also ask the chain whether each seed\'s drand round or block hash is the one of its block'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l objects -d 'Also fetch the stored objects, and compare them with their sums and previews'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l allow-private-cdn -d 'Fetch objects from hosts that are not public (sandbox, tests)'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l dry-run -d 'Say what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l commit -d 'Commit the files written, and only those'
@@ -299,19 +330,20 @@ complete -c gen404 -n "__fish_gen404_using_subcommand man" -s v -l verbose -d 'S
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s h -l help -d 'Print help'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "status" -d 'Say where the competition stands, and what is due'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "open" -d 'Record the submissions revealed so far'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, crown the winner'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "pause" -d 'Hold the competition by hand'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "resume" -d 'Go on with a competition that is held'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "leader" -d 'Say who leads, and the weights that follow'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "render" -d 'Draw the previews of GLB models: four views in one picture'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "report" -d 'Write the competition as pages that people can look at'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "man" -d 'Write the man pages, one a command'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge finalize pause resume leader verify render report completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "status" -d 'Say where the competition stands, and what is due'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "open" -d 'Record the submissions revealed so far'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, crown the winner'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "download" -d 'Fetch the miners\' files, draw and store them, record what was stored'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "pause" -d 'Hold the competition by hand'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "resume" -d 'Go on with a competition that is held'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "leader" -d 'Say who leads, and the weights that follow'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "render" -d 'Draw the previews of GLB models: four views in one picture'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "report" -d 'Write the competition as pages that people can look at'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "man" -d 'Write the man pages, one a command'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -102,7 +102,7 @@ fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) ->
     for mark in Journal::read(&context.own_folder(), standing.state.current_round)? {
         let objects = mark.outcome.glb().into_iter().chain(mark.outcome.png());
         if objects.into_iter().all(|object| store.key_of(&object.url).is_some()) {
-            known.add(*mark);
+            known.add(mark);
         }
     }
     Ok(known)
