@@ -57,9 +57,9 @@ pub fn content(body: &[u8]) -> Result<String, String> {
 /// # Errors
 /// What is wrong with it.
 pub fn penalties(text: &str) -> Result<Penalties, String> {
-    // A list of three would pass for the object otherwise.
+    // serde would take a list of the three values, too.
     if !text.trim_start().starts_with('{') {
-        return Err("the answer is no JSON object".to_owned());
+        return Err("the answer is not the JSON asked for: no object".to_owned());
     }
     let form: Form = serde_json::from_str(text).map_err(|e| format!("the answer is not the JSON asked for: {e}"))?;
     if let Some(wrong) = [form.penalty_1, form.penalty_2].into_iter().find(|penalty| *penalty > WORST) {
