@@ -21,8 +21,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::json;
 
+use super::commits;
 use super::context::Context;
-use super::{commits, facts};
+use super::facts;
 use crate::cli::{Global, ReportArgs};
 use crate::error::{Context as _, Error, Result};
 use crate::rules::checks;

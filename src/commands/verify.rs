@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::commits;
 use super::context::Context;
-use super::{commits, facts, objects};
+use super::facts;
+use super::objects;
 use crate::cli::{Global, VerifyArgs};
 use crate::error::{Error, Result};
 use crate::rules::checks::{self, Finding, Status, Summary, history, summary};

@@ -1,5 +1,6 @@
 //! The report in a real browser: Debian's chromium, driven by its chromedriver over WebDriver.
 //!
+//! Where there is none the test is skipped, unless `GEN404_NEEDS_BROWSER` is set (as `.ci/run` does).
 //! No page may fetch anything but itself and the pictures at their own addresses (of which none can
 //! be reached here), and the console has to stay silent.
 
@@ -34,6 +35,7 @@ impl Browser {
     fn start() -> Option<Browser> {
         let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let Ok(mut driver) = started else {
+            assert!(std::env::var_os("GEN404_NEEDS_BROWSER").is_none(), "no chromedriver");
             skipped("no chromedriver (Debian: apt-get install chromium chromium-driver)");
             return None;
         };
@@ -101,13 +103,16 @@ impl Browser {
         self.post("se/log", &json!({"type": kind})).as_array().unwrap().clone()
     }
 
-    /// Every address that was asked for since the last look.
+    /// Every address that pages on this disk asked for since the last look (the browser's own start
+    /// page may still be fetching its own pictures).
     fn requests(&self) -> BTreeSet<String> {
         let events = self.log("performance");
         let url = |event: &Value| {
             let message: Value = serde_json::from_str(event["message"].as_str()?).ok()?;
-            let sent = message["message"]["method"] == "Network.requestWillBeSent";
-            sent.then(|| message["message"]["params"]["request"]["url"].as_str().unwrap().to_owned())
+            let (method, params) = (&message["message"]["method"], &message["message"]["params"]);
+            let sent = method == "Network.requestWillBeSent"
+                && params["documentURL"].as_str().is_some_and(|page| page.starts_with("file://"));
+            sent.then(|| params["request"]["url"].as_str().unwrap().to_owned())
         };
         events.iter().filter_map(url).collect()
     }
