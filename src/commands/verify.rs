@@ -16,13 +16,15 @@ use crate::ui::Ui;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCode> {
     let context = Context::open(global, ui)?;
-    let snapshot = Snapshot::load(&context.store)?;
+    // The history is read by one thread; the files' own threads have room beside it.
+    let (store, git) = (&context.store, context.git.as_ref());
+    let (snapshot, log) = rayon::join(|| Snapshot::load(store), || git.map(crate::world::git::Git::log).transpose());
+    let (snapshot, log) = (snapshot?, log?);
     if let Some(round) = args.round
         && !snapshot.rounds.contains_key(&round)
     {
         return Err(Error::failed(format!("rounds/{round}: no such round")));
     }
-    let log = context.git.as_ref().map(crate::world::git::Git::log).transpose()?;
     let mut facts = facts::gather(&context, &snapshot, log.as_ref())?;
     if args.chain {
         facts.blocks = facts::on_chain(&snapshot, context.need_chain(&args.source)?.as_ref())?;
