@@ -25,6 +25,7 @@ use crate::ui::Ui;
 use crate::world::chain::Chain;
 use crate::world::chain::settings::Networks;
 use crate::world::git::Git;
+use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
 /// A command at work on a competition.
@@ -35,6 +36,8 @@ pub(super) struct Context<'a> {
     pub(super) store: Store,
     pub(super) git: Option<Git>,
     pub(super) config: Config,
+    /// Set where a command listens for signals.
+    pub(super) stop: Stop,
 }
 
 /// What a command that moves the competition looked at first.
@@ -64,7 +67,7 @@ impl<'a> Context<'a> {
             let no_git = Error::usage(format!("{}: no git checkout to --commit in", store.root().display()));
             return Err(no_git.hint("--repo names the top folder of a checkout"));
         }
-        Ok(Context { global, ui, store, git, config })
+        Ok(Context { global, ui, store, git, config, stop: Stop::default() })
     }
 
     /// The operator's own folder of this competition, never tracked.

@@ -1,11 +1,14 @@
 //! Second floor: clients of the outside (DESIGN section 7). Each is a small trait with its drivers.
 
 pub mod chain;
+pub mod distance;
 pub mod drand;
 pub mod fetch;
 pub mod git;
 pub mod http;
 pub mod judge;
+pub mod pods;
 pub mod render;
 pub mod spool;
+pub mod stop;
 pub mod store;

@@ -1,0 +1,22 @@
+//! How far apart two previews are: 0 for the same picture, up to 2.
+
+use std::fmt;
+
+/// A preview to compare: some drivers look at the bytes, others have a service fetch the URL.
+#[derive(Debug, Clone, Copy)]
+pub struct Picture<'a> {
+    /// Its public URL.
+    pub url: &'a str,
+    /// Its bytes, as PNG.
+    pub png: &'a [u8],
+}
+
+/// Something that measures distances.
+pub trait Distance: fmt::Debug + Send + Sync {
+    /// The driver's name, as settings and messages spell it.
+    fn name(&self) -> &'static str;
+
+    /// The distance of each pair, in their order; `Err` says why one could not be measured, which is
+    /// neither a match nor a mismatch.
+    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<Result<f64, String>>;
+}

@@ -1,0 +1,51 @@
+//! A wish to stop, from SIGINT or SIGTERM: looked at between two steps of work.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::error::{Context as _, Error, Result};
+
+/// Told once, seen by all clones.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// One that SIGINT and SIGTERM set; a second signal ends the process at once.
+    ///
+    /// # Errors
+    /// The system takes no handler.
+    pub fn on_signals() -> Result<Stop> {
+        let stop = Stop::default();
+        let cannot = || "cannot listen for SIGINT and SIGTERM".to_owned();
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds the flag unset, and only sets it.
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.0.clone()).failed(cannot)?;
+            signal_hook::flag::register(signal, stop.0.clone()).failed(cannot)?;
+        }
+        Ok(stop)
+    }
+
+    /// Has somebody asked to stop?
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Asks to stop.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Goes on, unless somebody asked to stop.
+    ///
+    /// # Errors
+    /// Somebody did.
+    pub fn check(&self) -> Result<()> {
+        if self.is_wanted() {
+            return Err(Error::outside("stopped by a signal").hint("run it again to go on"));
+        }
+        Ok(())
+    }
+}
