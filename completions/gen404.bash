@@ -19,6 +19,9 @@ _gen404() {
             gen404,completions)
                 cmd="gen404__subcmd__completions"
                 ;;
+            gen404,distance)
+                cmd="gen404__subcmd__distance"
+                ;;
             gen404,download)
                 cmd="gen404__subcmd__download"
                 ;;
@@ -69,6 +72,9 @@ _gen404() {
                 ;;
             gen404__subcmd__help,completions)
                 cmd="gen404__subcmd__help__subcmd__completions"
+                ;;
+            gen404__subcmd__help,distance)
+                cmd="gen404__subcmd__help__subcmd__distance"
                 ;;
             gen404__subcmd__help,download)
                 cmd="gen404__subcmd__help__subcmd__download"
@@ -125,7 +131,7 @@ _gen404() {
 
     case "${cmd}" in
         gen404)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version init status open reveal-seed duel judge download finalize pause resume leader verify distance render report completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -153,6 +159,44 @@ _gen404() {
                 return 0
             fi
             case "${prev}" in
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__distance)
+            opts="-q -v -h -V --distance --distance-url --weights --device --repo --config --json --dry-run --commit --wait-lock --quiet --verbose --no-progress --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --distance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --distance-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --repo)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -327,7 +371,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help)
-            opts="init status open reveal-seed duel judge download finalize pause resume leader verify render report completions man help"
+            opts="init status open reveal-seed duel judge download finalize pause resume leader verify distance render report completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -341,6 +385,20 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__help__subcmd__distance)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

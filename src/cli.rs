@@ -11,6 +11,7 @@ use crate::rules::shard::Shard;
 use crate::state::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::state::stage::Stage;
 use crate::ui::Verbosity;
+use crate::world::distance::settings::Driver;
 
 /// Runs and re-checks 404-GEN competitions from the files of their git repository
 #[derive(Debug, Parser)]
@@ -104,6 +105,8 @@ pub enum Command {
     Leader(LeaderArgs),
     /// Re-check every claim of the competition from its files and history
     Verify(VerifyArgs),
+    /// Say how far apart two pictures are, as audits measure it
+    Distance(DistanceOneArgs),
     /// Draw the previews of GLB models: four views in one picture
     Render(RenderArgs),
     /// Write the competition as pages that people can look at
@@ -431,6 +434,36 @@ pub struct RenderArgs {
     /// Have a render service draw them instead of this machine
     #[arg(long, value_name = "URL", env = "RENDER_URL", conflicts_with = "size")]
     pub service: Option<String>,
+}
+
+/// What measures how far apart two previews are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DistanceArgs {
+    /// What measures: dinov3 (the model, in this process), http (a service), or pixels (plain pixels,
+    /// no model: for sandboxes only)
+    #[arg(long = "distance", value_name = "DRIVER")]
+    pub driver: Option<Driver>,
+    /// The distance service [env: IMAGE_DISTANCE_SERVICE_URL]
+    #[arg(long, value_name = "URL")]
+    pub distance_url: Option<String>,
+    /// The model's weights, a safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Where the model runs: cpu, cuda or cuda:N [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+}
+
+/// Flags of `distance`.
+#[derive(Debug, Args)]
+pub struct DistanceOneArgs {
+    /// A picture: a PNG file or a URL
+    pub a: String,
+    /// The other one
+    pub b: String,
+    /// What measures
+    #[command(flatten)]
+    pub distance: DistanceArgs,
 }
 
 /// Flags of `report`.

@@ -10,6 +10,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::rules::Thresholds;
 use crate::rules::seed::SeedSource;
 use crate::world::chain::settings::ChainSettings;
+use crate::world::distance::settings::DistanceSettings;
 use crate::world::fetch::DownloadSettings;
 use crate::world::judge::settings::JudgeSettings;
 use crate::world::store::settings::StoreSettings;
@@ -32,6 +33,8 @@ pub struct Config {
     pub download: DownloadSettings,
     /// Where objects are stored.
     pub store: StoreSettings,
+    /// How far apart previews are measured to be.
+    pub distance: DistanceSettings,
 }
 
 /// `[miners]`
@@ -75,6 +78,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         config.chain.file = config.chain.file.map(|file| folder.join(file));
         config.judge.question = config.judge.question.map(|file| folder.join(file));
+        config.distance.weights = config.distance.weights.map(|file| folder.join(file));
         config.store.dir = config.store.dir.map(|dir| folder.join(dir));
         Ok(config)
     }
@@ -91,6 +95,7 @@ impl Config {
         })?;
         config.rules.check()?;
         config.download.check()?;
+        config.distance.check()?;
         Ok(config)
     }
 }
@@ -119,6 +124,10 @@ mod tests {
             ChainSettings::default()
         );
         assert_eq!(config.download, DownloadSettings::default());
+        assert_eq!(
+            DistanceSettings { driver: None, url: None, weights: None, weights_sha256: None, ..config.distance },
+            DistanceSettings::default()
+        );
         assert_eq!(
             StoreSettings { dir: None, endpoint: None, cdn_url: None, ..config.store },
             StoreSettings::default()

@@ -1,7 +1,7 @@
 //! What several commands share: most of it serves the two of the stage open, and those that ask the judge.
 
 use super::context::{Context, Standing};
-use crate::cli::{IntakeArgs, JudgeArgs};
+use crate::cli::{DistanceArgs, IntakeArgs, JudgeArgs};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::rules::stages::Due;
 use crate::rules::submissions::{Intake, Terms, intake};
@@ -12,6 +12,7 @@ use crate::state::snapshot::Slot;
 use crate::state::stage::CompetitionState;
 use crate::state::submissions::Submissions;
 use crate::world::chain::Chain;
+use crate::world::distance::settings::{DistanceSettings, Driver};
 use crate::world::http::Secret;
 use crate::world::judge::settings::JudgeSettings;
 
@@ -106,4 +107,17 @@ pub(super) fn judge_key() -> Result<Option<Secret>> {
     let text = std::fs::read_to_string(&file);
     let text = text.context(Kind::Usage, || format!("OPENAI_API_KEY_FILE={}: cannot read", file.display()))?;
     Ok(Some(Secret::new(&text)))
+}
+
+/// What measures distances: what flags, environment or settings name, in this order. Open it with an
+/// empty environment.
+pub(super) fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
+    let mut settings = settings.clone().with_env(|name| std::env::var(name).ok());
+    let by_url = args.distance_url.as_ref().map(|_| Driver::Http);
+    let by_weights = args.weights.as_ref().map(|_| Driver::Dinov3);
+    settings.driver = args.driver.or(by_url).or(by_weights).or(settings.driver);
+    settings.url = args.distance_url.clone().or(settings.url);
+    settings.weights = args.weights.clone().or(settings.weights);
+    settings.device = args.device.clone().unwrap_or(settings.device);
+    settings
 }

@@ -5,6 +5,7 @@ mod commits;
 mod common;
 mod completions;
 mod context;
+mod distance;
 mod download;
 mod duel;
 mod facts;
@@ -66,6 +67,7 @@ fn run(global: &Global, ui: &Ui, command: Command) -> Result<ExitCode> {
         Command::Leader(args) => leader::run(global, ui, &args)?,
         Command::Report(args) => report::run(global, ui, &args)?,
         Command::Verify(args) => return verify::run(global, ui, &args),
+        Command::Distance(args) => distance::run(global, ui, &args)?,
         Command::Render(args) => return render::run(global, ui, &args),
         Command::Completions(args) => completions::run(ui, &args),
         Command::Man(args) => man::run(ui, &args)?,

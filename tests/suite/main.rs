@@ -10,6 +10,7 @@ mod chain_properties;
 mod chain_support;
 mod chain_vectors;
 mod commands;
+mod distance;
 mod docs;
 mod download;
 mod duels;

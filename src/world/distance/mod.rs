@@ -1,6 +1,13 @@
 //! How far apart two previews are: 0 for the same picture, up to 2.
 
+pub mod http;
+pub mod pixels;
+pub mod rgb;
+pub mod settings;
+
 use std::fmt;
+
+use crate::world::http::shown_url;
 
 /// A preview to compare: some drivers look at the bytes, others have a service fetch the URL.
 #[derive(Debug, Clone, Copy)]
@@ -9,6 +16,13 @@ pub struct Picture<'a> {
     pub url: &'a str,
     /// Its bytes, as PNG.
     pub png: &'a [u8],
+}
+
+impl Picture<'_> {
+    /// Why this picture could not be looked at.
+    fn fault(&self, why: impl fmt::Display) -> String {
+        format!("{}: {why}", shown_url(self.url))
+    }
 }
 
 /// Something that measures distances.

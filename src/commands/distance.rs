@@ -1,0 +1,75 @@
+//! `gen404 distance`: how far apart two pictures are. For trying what audits go by.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::common::distance_settings;
+use crate::cli::{DistanceOneArgs, Global};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::settings::Config;
+use crate::ui::Ui;
+use crate::world::distance::Picture;
+use crate::world::distance::settings::Driver;
+use crate::world::http::{Client, Limits, Request, Retry};
+
+/// No picture file is larger.
+const LARGEST: u64 = 64 << 20;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs) -> Result<()> {
+    let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
+    let config = Config::load(global.config.as_deref(), global.repo.as_deref().unwrap_or(&here))?;
+    let settings = distance_settings(&config.distance, &args.distance);
+    let chosen = settings.chosen();
+    let distance = settings.open(|_| None)?.ok_or_else(|| {
+        let unknown = Error::usage("nothing is named that measures distances");
+        unknown.hint("give --distance dinov3, http or pixels, IMAGE_DISTANCE_SERVICE_URL, or [distance] in gen404.toml")
+    })?;
+    if chosen == Some(Driver::Pixels) {
+        ui.status("pixels: plain pixels are compared, for sandboxes; no model looks at the pictures");
+    }
+    let bytes = |place: &str| if chosen == Some(Driver::Http) { url_only(place) } else { fetch(place) };
+    let (a, b) = (bytes(&args.a)?, bytes(&args.b)?);
+    let pair = (Picture { url: &args.a, png: &a }, Picture { url: &args.b, png: &b });
+    let measured = distance.measure(&[pair]).pop().unwrap_or_else(|| Err("nothing was measured".to_owned()));
+    let kind = if chosen == Some(Driver::Http) { Kind::Outside } else { Kind::Failed };
+    let measured = measured.map_err(|why| Error::new(kind, why))?;
+    if ui.json() {
+        ui.result_json(&json!({ "a": args.a, "b": args.b, "driver": distance.name(), "distance": measured }));
+    } else {
+        ui.result(&measured.to_string());
+    }
+    Ok(())
+}
+
+fn is_url(place: &str) -> bool {
+    place.starts_with("http://") || place.starts_with("https://")
+}
+
+/// A service fetches pictures itself: it cannot see files.
+fn url_only(place: &str) -> Result<Vec<u8>> {
+    if is_url(place) {
+        return Ok(Vec::new());
+    }
+    Err(Error::usage(format!("{place}: a distance service fetches pictures itself, and takes http(s) URLs only")))
+}
+
+/// The bytes of a file, or of what lies behind a URL.
+fn fetch(place: &str) -> Result<Vec<u8>> {
+    if is_url(place) {
+        let limits = Limits { whole: Duration::from_secs(120), body: LARGEST, ..Limits::default() };
+        return Ok(Client::new(limits, Retry::default()).send(&Request::get(place))?.success()?.body);
+    }
+    let path = Path::new(place.strip_prefix("file://").unwrap_or(place));
+    let cannot = || format!("{}: cannot read", path.display());
+    let file = File::open(path).context(Kind::Usage, cannot)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).failed(cannot)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Error::file(path, format!("more than {LARGEST} bytes")));
+    }
+    Ok(bytes)
+}

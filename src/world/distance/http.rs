@@ -1,0 +1,118 @@
+//! The deployed distance service: `POST <url>/distance` with two URLs, which it fetches itself.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Distance, Picture};
+use crate::error::{Error, Result};
+use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, refusal, shown_text, shown_url};
+
+/// After so many pairs in a row without any answer the service is not asked again in the same call.
+const SILENT: usize = 8;
+
+/// What rounding may add to 0 and 2.
+const SLACK: f64 = 1e-5;
+
+/// A client of the service.
+#[derive(Debug)]
+pub struct Service {
+    client: Client,
+    retry: Retry,
+    url: String,
+    connections: usize,
+}
+
+/// What the service says.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    distance: Option<f64>,
+    error: Option<String>,
+}
+
+impl Service {
+    /// The service at this base URL, asked over up to `connections` connections.
+    ///
+    /// # Errors
+    /// The URL is not http(s).
+    pub fn new(url: &str, timeout: Duration, retry: Retry, connections: usize) -> Result<Self> {
+        let url = url.trim().trim_end_matches('/');
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(Error::usage(format!("{}: the distance service's URL must be http(s)", shown_url(url))));
+        }
+        let limits = Limits { idle: timeout, whole: timeout, body: 1 << 20, ..Limits::default() };
+        let client = Client::new(limits, Retry::ONCE);
+        Ok(Service { client, retry, url: format!("{url}/distance"), connections: connections.max(1) })
+    }
+
+    /// Asks about one pair. A service that gives no number because it could not fetch a picture may
+    /// manage in a moment.
+    fn ask(&self, a: &str, b: &str, silent: &AtomicUsize) -> std::result::Result<f64, String> {
+        if silent.load(Ordering::SeqCst) >= SILENT {
+            return Err(format!("not asked: {} did not answer {SILENT} times in a row", shown_url(&self.url)));
+        }
+        let body = json!({ "url_a": a, "url_b": b }).to_string().into_bytes();
+        let request = Request::post_json(self.url.as_str(), body).repeatable();
+        let mut answered = false;
+        let measured = self.retry.attempts(&request.shown(), true, || {
+            let response = self.client.send_once(&request, None)?;
+            answered = true;
+            distance(&response)
+        });
+        if answered {
+            silent.store(0, Ordering::SeqCst);
+        } else {
+            silent.fetch_add(1, Ordering::SeqCst);
+        }
+        measured.map_err(|e| e.to_string())
+    }
+}
+
+impl Distance for Service {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<std::result::Result<f64, String>> {
+        let (next, silent) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let worker = || {
+            let mut done = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::SeqCst);
+                let Some((a, b)) = pairs.get(at) else { return done };
+                done.push((at, self.ask(a.url, b.url, &silent)));
+            }
+        };
+        let mut all: Vec<_> = pairs.iter().map(|_| Err("not asked".to_owned())).collect();
+        let done: Vec<_> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.connections.min(pairs.len())).map(|_| scope.spawn(worker)).collect();
+            // A worker that died leaves its pairs as not asked.
+            workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+        });
+        for (at, measured) in done {
+            if let Some(slot) = all.get_mut(at) {
+                *slot = measured;
+            }
+        }
+        all
+    }
+}
+
+/// The distance in an answer.
+fn distance(response: &Response) -> std::result::Result<f64, Failure> {
+    match response.status {
+        200 => {}
+        status if status == 429 || status >= 500 => return Err(refusal(status, &response.headers)),
+        status => return Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
+    }
+    let answer: Answer = serde_json::from_slice(&response.body)
+        .map_err(|_| Failure::transient(format!("status 200, but no distance: {}", response.shown_body())))?;
+    match (answer.error, answer.distance) {
+        (Some(error), _) => Err(Failure::transient(format!("not measured: {}", shown_text(&error, 200)))),
+        (None, None) => Err(Failure::transient("not measured, and no reason given")),
+        (None, Some(distance)) if (-SLACK..=2.0 + SLACK).contains(&distance) => Ok(distance),
+        (None, Some(distance)) => Err(Failure::Permanent(format!("{distance} is no distance from 0 to 2"))),
+    }
+}

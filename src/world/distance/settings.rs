@@ -1,0 +1,186 @@
+//! What measures distances: `[distance]` of `gen404.toml`, and the environment.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Distance;
+use super::http::Service;
+use super::pixels::Pixels;
+use crate::error::{Error, Result};
+use crate::world::http::Retry;
+
+/// Who measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Driver {
+    /// The embedding model, in this process.
+    Dinov3,
+    /// A service.
+    Http,
+    /// Plain pixels: for sandboxes only.
+    Pixels,
+}
+
+impl FromStr for Driver {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "dinov3" => Ok(Driver::Dinov3),
+            "http" => Ok(Driver::Http),
+            "pixels" => Ok(Driver::Pixels),
+            _ => Err(format!("{text:?} measures no distances (dinov3, http, pixels)")),
+        }
+    }
+}
+
+/// The settings of distances.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DistanceSettings {
+    /// Who measures; where not said, the service at `url`, else the model in `weights`.
+    pub driver: Option<Driver>,
+    /// The service.
+    pub url: Option<String>,
+    /// Attempts at the service for each pair.
+    pub attempts: u32,
+    /// Seconds for each attempt.
+    pub timeout_seconds: u64,
+    /// Requests to the service in flight.
+    pub connections: usize,
+    /// The model's weights.
+    pub weights: Option<PathBuf>,
+    /// The SHA-256 that they have to have, in hex.
+    pub weights_sha256: Option<String>,
+    /// Where the model runs: `cpu`, `cuda` or `cuda:N`.
+    pub device: String,
+    /// Pictures that the model looks at together.
+    pub batch: usize,
+    /// Threads of the model; 0: one a core.
+    pub threads: usize,
+}
+
+impl Default for DistanceSettings {
+    fn default() -> Self {
+        DistanceSettings {
+            driver: None,
+            url: None,
+            attempts: 3,
+            timeout_seconds: 90,
+            connections: 4,
+            weights: None,
+            weights_sha256: None,
+            device: "cpu".to_owned(),
+            batch: 8,
+            threads: 0,
+        }
+    }
+}
+
+impl DistanceSettings {
+    /// Reads what the environment says over these settings: `IMAGE_DISTANCE_SERVICE_URL`.
+    #[must_use]
+    pub fn with_env(mut self, env: impl Fn(&str) -> Option<String>) -> Self {
+        if let Some(url) = env("IMAGE_DISTANCE_SERVICE_URL").filter(|value| !value.trim().is_empty()) {
+            self.url = Some(url);
+        }
+        self
+    }
+
+    /// Who measures by these settings; never plain pixels unless named.
+    #[must_use]
+    pub fn chosen(&self) -> Option<Driver> {
+        let service = self.url.as_ref().map(|_| Driver::Http);
+        self.driver.or(service).or(self.weights.as_ref().map(|_| Driver::Dinov3))
+    }
+
+    /// Opens what measures, with what the environment says; `None` where nothing is named.
+    ///
+    /// # Errors
+    /// The settings make no sense, or the model cannot be loaded.
+    pub fn open(&self, env: impl Fn(&str) -> Option<String>) -> Result<Option<Box<dyn Distance>>> {
+        let settings = self.clone().with_env(env);
+        settings.check().map_err(Error::usage)?;
+        Ok(match settings.chosen() {
+            None => None,
+            Some(Driver::Pixels) => Some(Box::new(Pixels)),
+            Some(Driver::Http) => Some(Box::new(settings.service()?)),
+            Some(Driver::Dinov3) => Some(settings.model()?),
+        })
+    }
+
+    /// Refuses settings that make no sense.
+    ///
+    /// # Errors
+    /// The first such setting.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        for (name, value, most) in [
+            ("connections", self.connections, 256),
+            ("batch", self.batch, 1024),
+            ("attempts", self.attempts as usize, 100),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(format!("distance.{name} is {value}: a number from 1 to {most} is needed"));
+            }
+        }
+        if !(1..=3600).contains(&self.timeout_seconds) {
+            return Err(format!("distance.timeout_seconds is {}: 1 to 3600 are possible", self.timeout_seconds));
+        }
+        if self.threads > 1024 {
+            return Err(format!("distance.threads is {}: 0 to 1024 are possible", self.threads));
+        }
+        let hex = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !self.weights_sha256.as_ref().is_none_or(hex) {
+            return Err("distance.weights_sha256 is no SHA-256 in hex".to_owned());
+        }
+        Ok(())
+    }
+
+    fn service(&self) -> Result<Service> {
+        let url = self.url.as_deref().ok_or_else(|| {
+            let unknown = Error::usage("no distance service is named");
+            unknown.hint("give IMAGE_DISTANCE_SERVICE_URL, --distance-url, or [distance] url in gen404.toml")
+        })?;
+        let retry = Retry { attempts: self.attempts, first_pause: Duration::from_secs(1), ..Retry::default() };
+        Service::new(url, Duration::from_secs(self.timeout_seconds), retry, self.connections)
+    }
+
+    fn model(&self) -> Result<Box<dyn Distance>> {
+        let without = Error::usage("distances by dinov3: this gen404 was built without the feature dinov3");
+        Err(without
+            .hint("cargo build --release --features dinov3 (it needs libtorch 2.13: see the README), or ask a service"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> DistanceSettings {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_environment_beats_the_file_and_pixels_are_never_chosen_silently() {
+        let env = |name: &str| (name == "IMAGE_DISTANCE_SERVICE_URL").then(|| "http://here:8001/".to_owned());
+        assert!(of("").open(|_| None).unwrap().is_none());
+        assert_eq!(of("").open(env).unwrap().unwrap().name(), "http");
+        assert_eq!(of("url = 'http://there'").with_env(env).url.unwrap(), "http://here:8001/");
+        assert_eq!(of("driver = 'pixels'").open(env).unwrap().unwrap().name(), "pixels");
+        assert_eq!(of("weights = 'w'").chosen(), Some(Driver::Dinov3));
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        let refused = |text: &str| of(text).open(|_| None).unwrap_err().to_string();
+        assert!(refused("driver = 'http'").contains("no distance service is named"));
+        assert!(refused("url = 'here:8001'").contains("must be http(s)"));
+        assert!(refused("driver = 'pixels'\nbatch = 0").contains("distance.batch"));
+        assert!(refused("weights_sha256 = 'abc'").contains("weights_sha256"));
+        assert!(refused("driver = 'dinov3'").contains("dinov3"));
+        assert!(toml::from_str::<DistanceSettings>("driver = 'dino'").is_err());
+    }
+}
