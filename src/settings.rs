@@ -13,6 +13,7 @@ use crate::world::chain::settings::ChainSettings;
 use crate::world::distance::settings::DistanceSettings;
 use crate::world::fetch::DownloadSettings;
 use crate::world::judge::settings::JudgeSettings;
+use crate::world::pods::settings::PodSettings;
 use crate::world::store::settings::StoreSettings;
 
 /// Everything that `gen404.toml` may say.
@@ -35,6 +36,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// How far apart previews are measured to be.
     pub distance: DistanceSettings,
+    /// Where miners' programs run.
+    pub pods: PodSettings,
 }
 
 /// `[miners]`
@@ -96,6 +99,7 @@ impl Config {
         config.rules.check()?;
         config.download.check()?;
         config.distance.check()?;
+        config.pods.check()?;
         Ok(config)
     }
 }
@@ -103,6 +107,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::pods::endpoint::EndpointSettings;
 
     #[test]
     fn unknown_keys_and_senseless_values_are_named() {
@@ -131,6 +136,10 @@ mod tests {
         assert_eq!(
             StoreSettings { dir: None, endpoint: None, cdn_url: None, ..config.store },
             StoreSettings::default()
+        );
+        assert_eq!(
+            PodSettings { provider: None, endpoint: EndpointSettings::default(), ..config.pods },
+            PodSettings::default()
         );
     }
 }

@@ -163,28 +163,45 @@ impl Fetcher {
     /// # Errors
     /// The inner result: the miner's server failed. The outer one: this machine did.
     pub fn fetch(&self, url: &str, path: &Path) -> Result<std::result::Result<Fetched, Failure>> {
-        let file = File::create(path).map_err(|e| Error::file(path, "cannot write").because(e))?;
-        let mut sink = Sink { file, hasher: Sha256::new(), head: Vec::new(), stop: &self.stop, trouble: None };
+        let mut sink = FileSink::create(path, Some(&self.stop))?;
         let fetched = self.client.fetch_once(&Request::get(url), &mut sink);
-        if let Some(trouble) = sink.trouble {
-            return Err(Error::file(path, "cannot write").because(trouble));
-        }
-        Ok(fetched.map(|size| Fetched { size, sha256: hex::encode(&sink.hasher.finalize()), head: sink.head }))
+        sink.finish(fetched)
     }
 }
 
-/// Where a body goes: to the file, and through the digest.
-struct Sink<'a> {
+/// Where a body goes: to a new file, and through the digest.
+#[derive(Debug)]
+pub(in crate::world) struct FileSink<'a> {
+    path: &'a Path,
     file: File,
     hasher: Sha256,
     head: Vec<u8>,
-    stop: &'a AtomicBool,
+    stop: Option<&'a AtomicBool>,
     trouble: Option<io::Error>,
 }
 
-impl Write for Sink<'_> {
+impl<'a> FileSink<'a> {
+    /// Makes the file; `stop` ends the transfer.
+    pub(in crate::world) fn create(path: &'a Path, stop: Option<&'a AtomicBool>) -> Result<Self> {
+        let file = File::create(path).map_err(|e| Error::file(path, "cannot write").because(e))?;
+        Ok(FileSink { path, file, hasher: Sha256::new(), head: Vec::new(), stop, trouble: None })
+    }
+
+    /// What arrived, if the transfer gave its size; fails where this machine did.
+    pub(in crate::world) fn finish<E>(
+        self,
+        size: std::result::Result<u64, E>,
+    ) -> Result<std::result::Result<Fetched, E>> {
+        if let Some(trouble) = self.trouble {
+            return Err(Error::file(self.path, "cannot write").because(trouble));
+        }
+        Ok(size.map(|size| Fetched { size, sha256: hex::encode(&self.hasher.finalize()), head: self.head }))
+    }
+}
+
+impl Write for FileSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.stop.load(Ordering::SeqCst) {
+        if self.stop.is_some_and(|stop| stop.load(Ordering::SeqCst)) {
             return Err(io::Error::other("the run is ending"));
         }
         if let Err(e) = self.file.write_all(bytes) {

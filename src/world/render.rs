@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::http::{Client, Failure, Limits, Request, Response, Retry, shown_url};
+use super::http::{Client, Failure, Form, Limits, Request, Response, Retry, shown_url};
 use crate::error::{Error, Result};
 use crate::preview::{self, Options};
 
@@ -73,10 +73,6 @@ pub struct Service {
     url: String,
 }
 
-/// Separates the parts of the form. Models are binary: the chance that one holds these bytes is nil,
-/// and a model made to hold them only spoils its own upload.
-const BOUNDARY: &str = "gen404-7d1f0c2a9b3e4856a1c0d2e3f4b5a697";
-
 /// What a PNG begins with.
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -109,21 +105,12 @@ impl Renderer for Service {
     }
 
     fn render(&self, glb: &[u8]) -> Result<Rendering> {
-        let form = format!("multipart/form-data; boundary={BOUNDARY}");
+        let form = Form::default().file("file", "content.glb", "application/octet-stream", glb).finish();
         // Drawing the same model twice does no harm.
         let request = Request::new(super::http::Method::POST, self.url.as_str());
-        let request = request.header("content-type", &form).body(form_of(glb)).repeatable();
+        let request = request.header("content-type", Form::CONTENT_TYPE).body(form).repeatable();
         self.client.send_checked(&request, rendering)
     }
-}
-
-/// The form: one part `file`, named as the service wants it.
-fn form_of(glb: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"content.glb\"\r\n\
-         Content-Type: application/octet-stream\r\n\r\n"
-    );
-    [head.as_bytes(), glb, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat()
 }
 
 /// 400 and 413 are verdicts on the model; anything else but a picture is a fault of the service.

@@ -25,6 +25,7 @@ mod judge_server;
 mod lies;
 mod listed;
 mod opening;
+mod program;
 mod python_random;
 mod real_rounds;
 mod render_service;

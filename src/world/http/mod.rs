@@ -4,10 +4,12 @@
 //! tried again: failed connections, 429 and 5xx, with growing pauses or those that the server asks
 //! for; never another 4xx, which is an answer. Messages name method and URL, without tokens.
 
+mod form;
 mod guard;
 mod message;
 mod retry;
 mod secret;
+mod stream;
 
 use std::fs::File;
 use std::io::{Read, Seek as _, Write};
@@ -16,10 +18,12 @@ use std::time::{Duration, Instant, SystemTime};
 use ureq::Timeout;
 pub use ureq::http::{HeaderMap, Method};
 
+pub use self::form::Form;
 pub use self::guard::Lookup;
 pub use self::message::{Request, Response};
 pub use self::retry::{Failure, Retry, retry_after};
 pub use self::secret::{Secret, shown_text, shown_url};
+pub use self::stream::{Broken, Incoming, Phases};
 use crate::error::Result;
 
 /// Bytes of a body that are read at once.

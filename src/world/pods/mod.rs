@@ -4,6 +4,11 @@
 //! asked for has a name that says whose it is, so that one that nobody knows of any more (a reply
 //! that was lost, a run that was killed) is found by its name and released.
 
+pub mod endpoint;
+pub mod lease;
+pub mod program;
+pub mod settings;
+
 use std::fmt;
 
 use crate::error::Result;

@@ -1,0 +1,144 @@
+//! Exchanges in which it counts when the answer's headers came, and what broke off where.
+
+use std::io::{Read as _, Write};
+use std::time::Duration;
+
+use ureq::Timeout;
+
+use super::{COPY_BYTES, Client, HeaderMap, Limits, Request, Retry, config, shown_text};
+
+/// The bounds of such an exchange, one for each of its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phases {
+    /// For the connection, TLS included.
+    pub connect: Duration,
+    /// For sending the request.
+    pub send: Duration,
+    /// From then until the answer's headers are there.
+    pub headers: Duration,
+    /// From then until its body is there.
+    pub body: Duration,
+    /// Bytes of the body.
+    pub bytes: u64,
+}
+
+/// How an exchange broke off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// Nobody was reached, or the connection was lost.
+    Lost(String),
+    /// The other side is connected, and does not answer or go on in time.
+    Late(String),
+    /// The other side speaks no HTTP, or more bytes than are accepted.
+    Refused(String),
+    /// What was received could not be written.
+    Unwritten(String),
+}
+
+impl Broken {
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Broken::Lost(reason) | Broken::Late(reason) | Broken::Refused(reason) | Broken::Unwritten(reason) => reason,
+        }
+    }
+}
+
+impl Client {
+    /// A client with a connection of its own for each request, that follows no redirect and makes
+    /// single attempts.
+    #[must_use]
+    pub fn in_phases(phases: &Phases) -> Self {
+        let whole = phases.connect + phases.send + phases.headers + phases.body;
+        let limits = Limits { connect: phases.connect, idle: whole, whole, body: phases.bytes, ..Limits::default() };
+        let config = config(&limits)
+            .max_redirects(0)
+            .timeout_send_body(Some(phases.send))
+            .timeout_recv_response(Some(phases.headers))
+            .timeout_recv_body(Some(phases.body))
+            .max_idle_connections(0)
+            .max_idle_connections_per_host(0)
+            .build();
+        Client { agent: config.into(), limits, retry: Retry::ONCE, miners: false }
+    }
+
+    /// One attempt at a request, up to the answer's headers, of whatever status.
+    ///
+    /// # Errors
+    /// How it broke off.
+    pub fn begin_once(&self, request: &Request<'_>) -> Result<Incoming, Broken> {
+        let request = request.build().map_err(|failure| Broken::Lost(failure.reason().to_owned()))?;
+        let response = self.agent.run(request).map_err(|e| broken(&e))?;
+        let (head, body) = response.into_parts();
+        Ok(Incoming { status: head.status.as_u16(), headers: head.headers, body, most: self.limits.body })
+    }
+}
+
+/// An answer whose body is still to come.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    body: ureq::Body,
+    most: u64,
+}
+
+impl Incoming {
+    /// Receives the body; gives its bytes.
+    ///
+    /// # Errors
+    /// How it broke off.
+    pub fn receive(mut self, sink: &mut dyn Write) -> Result<u64, Broken> {
+        let mut body = self.body.as_reader();
+        let mut received: u64 = 0;
+        let mut buffer = vec![0; COPY_BYTES];
+        loop {
+            let count = body.read(&mut buffer).map_err(|e| broken_io(&e))?;
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return Ok(received) };
+            received = received.saturating_add(bytes.len() as u64);
+            if received > self.most {
+                return Err(Broken::Refused(format!("the body is longer than {} bytes", self.most)));
+            }
+            sink.write_all(bytes).map_err(|e| Broken::Unwritten(e.to_string()))?;
+        }
+    }
+
+    /// The beginning of the body as messages show it; what breaks off is left out.
+    #[must_use]
+    pub fn shown_beginning(mut self) -> String {
+        let mut bytes = Vec::new();
+        // What arrived before the end is the text that there is.
+        let _ = self.body.as_reader().take(SHOWN_BYTES).read_to_end(&mut bytes);
+        shown_text(&String::from_utf8_lossy(&bytes), 200)
+    }
+}
+
+/// Of a body that is only shown, so much is read.
+const SHOWN_BYTES: u64 = 800;
+
+fn broken(error: &ureq::Error) -> Broken {
+    use ureq::Error as E;
+    match error {
+        E::Io(error) => broken_io(error),
+        E::HostNotFound => Broken::Lost("no such host".to_owned()),
+        E::ConnectionFailed => Broken::Lost("cannot connect".to_owned()),
+        E::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => {
+            Broken::Lost(format!("no connection in time ({when})"))
+        }
+        E::Timeout(when) => Broken::Late(format!("no answer in time ({when})")),
+        E::BodyStalled => Broken::Late("the body stopped".to_owned()),
+        E::Protocol(error) => Broken::Refused(format!("not HTTP as it should be: {error}")),
+        other => Broken::Lost(shown_text(&other.to_string(), 200)),
+    }
+}
+
+/// An input or output error; errors of ureq itself arrive wrapped in one while a body is read.
+fn broken_io(error: &std::io::Error) -> Broken {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
+        Some(inner) => broken(inner),
+        None => Broken::Lost(shown_text(&error.to_string(), 200)),
+    }
+}

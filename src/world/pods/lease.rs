@@ -1,0 +1,286 @@
+//! Pods on lease: none is forgotten, whatever happens to the run that asked for it.
+//!
+//! A pod's name is noted on disk before the pod is asked for, and the note goes when the pod has
+//! gone. A [`Lease`] releases its pod when it is dropped; the pods of a run that was killed are
+//! found by their notes, and by their names in the provider's list, when the next run sweeps.
+
+use std::fmt;
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::{Deployed, Order, PodId, PodName, PodState, Provider};
+use crate::error::{Context as _, Error, Result};
+use crate::state::ids::{Player, RoundNumber};
+
+/// Rents pods, and sees to it that they are released.
+pub struct Keeper<'a> {
+    provider: &'a dyn Provider,
+    folder: PathBuf,
+    report: &'a (dyn Fn(&Error) + Sync),
+}
+
+/// What came of an order.
+#[derive(Debug)]
+pub enum Rented<'a> {
+    /// A pod, for as long as the lease lives.
+    Pod(Lease<'a>),
+    /// The provider has none now.
+    NoCapacity(String),
+}
+
+impl fmt::Debug for Keeper<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("provider", &self.provider).field("folder", &self.folder).finish()
+    }
+}
+
+impl<'a> Keeper<'a> {
+    /// A keeper with its notes in `<own folder>/pods/`; `report` hears of pods that could not be
+    /// released at a moment when nobody else would.
+    #[must_use]
+    pub fn new(provider: &'a dyn Provider, own_folder: &Path, report: &'a (dyn Fn(&Error) + Sync)) -> Self {
+        Keeper { provider, folder: own_folder.join("pods"), report }
+    }
+
+    /// Orders a pod.
+    ///
+    /// # Errors
+    /// The provider refuses or cannot be reached; whatever it started all the same is released, as
+    /// far as it lets us.
+    pub fn rent(&'a self, order: &Order) -> Result<Rented<'a>> {
+        self.note(&order.name)?;
+        match self.provider.deploy(order) {
+            Ok(Deployed::Pod(id)) => {
+                Ok(Rented::Pod(Lease { keeper: self, name: order.name.clone(), id, released: false }))
+            }
+            Ok(Deployed::NoCapacity(why)) => {
+                self.forget(order.name.as_str())?;
+                Ok(Rented::NoCapacity(why))
+            }
+            Err(error) => {
+                if let Err(left) = self.release_named(order.name.as_str()) {
+                    (self.report)(&left);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Releases what is there of this player's pods of this round: called when none of them is in
+    /// use, before the first is ordered and after the last has gone. Gives the names of the pods
+    /// that were found.
+    ///
+    /// # Errors
+    /// A pod may still run.
+    pub fn sweep(&self, round: RoundNumber, player: &Player) -> Result<Vec<String>> {
+        let prefix = PodName::prefix(round, player);
+        let found = self.release_listed(|name| name.starts_with(&prefix), &prefix)?;
+        for name in self.notes()?.iter().filter(|name| name.starts_with(&prefix)) {
+            self.forget(name)?;
+        }
+        Ok(found)
+    }
+
+    /// Releases the pods that any earlier run noted and did not release, of whatever round and
+    /// player: called when no other run works in this folder. Gives the names of those found.
+    ///
+    /// # Errors
+    /// A pod may still run.
+    pub fn sweep_notes(&self) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for name in self.notes()? {
+            found.extend(self.release_named(&name)?);
+        }
+        Ok(found)
+    }
+
+    /// Releases every pod of exactly this name, and drops its note.
+    fn release_named(&self, name: &str) -> Result<Vec<String>> {
+        let found = self.release_listed(|listed| listed == name, name)?;
+        self.forget(name)?;
+        Ok(found)
+    }
+
+    fn release_listed(&self, ours: impl Fn(&str) -> bool, prefix: &str) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for pod in self.provider.list(prefix)?.into_iter().filter(|pod| ours(&pod.name)) {
+            self.provider.release(&pod.id).map_err(|e| left(&pod.name, e))?;
+            found.push(pod.name);
+        }
+        Ok(found)
+    }
+
+    fn note(&self, name: &PodName) -> Result<()> {
+        let path = self.folder.join(name.as_str());
+        let write = || {
+            fs::create_dir_all(&self.folder)?;
+            let mut file = fs::File::create(&path)?;
+            file.write_all(self.provider.name().as_bytes())?;
+            file.sync_all()?;
+            fs::File::open(&self.folder)?.sync_all()
+        };
+        write().failed(|| format!("{}: cannot write", path.display()))
+    }
+
+    fn forget(&self, name: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file(&path, "cannot remove").because(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The names noted, in order; fails where one is another provider's, which only that one releases.
+    fn notes(&self) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(Error::file(&self.folder, "cannot read").because(e)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let path = entry.failed(|| format!("{}: cannot read", self.folder.display()))?.path();
+            let provider = fs::read_to_string(&path).failed(|| format!("{}: cannot read", path.display()))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            // A note that was cut off was never followed by an order.
+            if !provider.is_empty() && provider != self.provider.name() {
+                let other = Error::failed(format!("pod {name} was ordered from {provider}, and may still run"));
+                let advice = format!(
+                    "run once more with [pods] provider = {provider:?}, or release it by hand and remove {}",
+                    path.display()
+                );
+                return Err(other.hint(advice));
+            }
+            names.push(name);
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// A pod, for as long as this lives.
+#[derive(Debug)]
+pub struct Lease<'a> {
+    keeper: &'a Keeper<'a>,
+    name: PodName,
+    id: PodId,
+    released: bool,
+}
+
+impl Lease<'_> {
+    /// The pod's name.
+    #[must_use]
+    pub fn name(&self) -> &PodName {
+        &self.name
+    }
+
+    /// The pod, as its provider knows it.
+    #[must_use]
+    pub fn id(&self) -> &PodId {
+        &self.id
+    }
+
+    /// Looks at it.
+    ///
+    /// # Errors
+    /// The provider cannot be reached, or refuses.
+    pub fn look(&self) -> Result<PodState> {
+        self.keeper.provider.look(&self.id)
+    }
+
+    /// Releases it now.
+    ///
+    /// # Errors
+    /// The pod may still run; its note stays for the next run.
+    pub fn release(mut self) -> Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.released = true;
+        self.keeper.provider.release(&self.id).map_err(|e| left(self.name.as_str(), e))?;
+        self.keeper.forget(self.name.as_str())
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if self.released {
+            return;
+        }
+        if let Err(error) = self.end() {
+            (self.keeper.report)(&error);
+        }
+    }
+}
+
+fn left(name: &str, error: Error) -> Error {
+    let kind = error.kind();
+    let still = Error::new(kind, format!("pod {name} could not be released, and may still run")).because(error);
+    still.hint("the next run of the same command tries again; the provider's console shows it")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::world::pods::endpoint::{EndpointProvider, EndpointSettings};
+
+    const ROUND: RoundNumber = RoundNumber(3);
+
+    fn order(number: usize) -> Order {
+        let name = PodName::new(ROUND, &Player::Leader, "ab12", number);
+        Order { name, player: Player::Leader, image: "a/b:c".to_owned() }
+    }
+
+    fn provider() -> EndpointProvider {
+        EndpointProvider::new(&EndpointSettings { url: Some("http://h:1".to_owned()), at_once: 9 }).unwrap()
+    }
+
+    #[test]
+    fn a_lease_ends_with_its_pod_and_its_note() {
+        let (provider, folder) = (provider(), tempfile::tempdir().unwrap());
+        let keeper = Keeper::new(&provider, folder.path(), &|e| panic!("{e}"));
+        let notes = || fs::read_dir(folder.path().join("pods")).unwrap().count();
+        let Rented::Pod(lease) = keeper.rent(&order(0)).unwrap() else { panic!("none") };
+        assert!(matches!(lease.look().unwrap(), PodState::Reachable(_)));
+        assert_eq!((notes(), provider.list("").unwrap().len()), (1, 1));
+        lease.release().unwrap();
+        assert_eq!((notes(), provider.list("").unwrap().len()), (0, 0));
+        let panicked = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                let _lease = keeper.rent(&order(1)).unwrap();
+                panic!("on purpose");
+            });
+            thread.join().is_err()
+        });
+        assert!(panicked);
+        assert_eq!((notes(), provider.list("").unwrap().len()), (0, 0));
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_swept() {
+        let (provider, folder) = (provider(), tempfile::tempdir().unwrap());
+        let reports = Mutex::new(Vec::new());
+        let report = |e: &Error| reports.lock().unwrap().push(e.to_string());
+        let keeper = Keeper::new(&provider, folder.path(), &report);
+        for number in 0..2 {
+            std::mem::forget(keeper.rent(&order(number)).unwrap());
+        }
+        // Killed between the note and the order.
+        keeper.note(&order(2).name).unwrap();
+        let names: Vec<_> = (0..2).map(|number| order(number).name.to_string()).collect();
+        let other = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY".parse().unwrap();
+        assert!(keeper.sweep(ROUND, &other).unwrap().is_empty());
+        assert_eq!(keeper.sweep(ROUND, &Player::Leader).unwrap(), names);
+        assert!(keeper.notes().unwrap().is_empty() && provider.list("").unwrap().is_empty());
+        std::mem::forget(keeper.rent(&order(0)).unwrap());
+        assert_eq!(keeper.sweep_notes().unwrap().len(), 1);
+        fs::write(folder.path().join("pods/g404-3-leader-ab12-0"), "targon").unwrap();
+        let error = keeper.sweep_notes().unwrap_err();
+        assert!(error.to_string().contains("ordered from targon"), "{error}");
+        assert!(reports.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,188 @@
+//! The miner's program in a running pod: `GET /health`, `POST /generate`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Endpoint;
+use crate::error::Result;
+use crate::rules::objects::check_glb;
+use crate::state::ids::Seed;
+use crate::world::fetch::{Fetched, FileSink};
+use crate::world::http::{Broken, Client, Form, HeaderMap, Incoming, Method, Phases, Request};
+
+/// The header from which `[pods] reported_times` takes the seconds.
+const REPORTED: &str = "x-generation-seconds";
+
+/// No reported time is longer: a day.
+const LONGEST_REPORTED: f64 = 86_400.0;
+
+/// The bounds of what is asked of a program.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProgramLimits {
+    /// For the connection of a generation.
+    pub connect: Duration,
+    /// For sending its request.
+    pub send: Duration,
+    /// From then until the answer's headers: later ones are not waited for.
+    pub headers: Duration,
+    /// From then until the whole body.
+    pub body: Duration,
+    /// Bytes of the body.
+    pub bytes: u64,
+    /// For each look at `/health`.
+    pub health: Duration,
+    /// Take the seconds from the answer's header `x-generation-seconds`, where it has one.
+    pub reported_times: bool,
+}
+
+impl Default for ProgramLimits {
+    fn default() -> Self {
+        ProgramLimits {
+            connect: Duration::from_secs(30),
+            send: Duration::from_secs(30),
+            headers: Duration::from_secs(360),
+            body: Duration::from_secs(300),
+            bytes: 200 << 20,
+            health: Duration::from_secs(30),
+            reported_times: false,
+        }
+    }
+}
+
+/// What a look at `/health` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// The program takes prompts.
+    Ready,
+    /// It does not yet: why.
+    NotYet(String),
+    /// The gate before it refuses us, now and later: waiting does not help.
+    Refused(String),
+}
+
+/// One generation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generation {
+    /// Seconds from the begin of the request to the answer's headers, or to the failure.
+    pub seconds: f64,
+    /// What came of it.
+    pub outcome: std::result::Result<Fetched, Trouble>,
+}
+
+/// Why there is no model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The program answered, and not with a model, or not in time: the miner's fault.
+    Program(String),
+    /// The program was not reached, or was lost on the way: the prompt is for another pod.
+    Infrastructure(String),
+}
+
+/// A running pod's program.
+#[derive(Debug, Clone)]
+pub struct Program {
+    endpoint: Endpoint,
+    limits: ProgramLimits,
+    prompts: Client,
+    probes: Client,
+}
+
+impl Program {
+    /// The program that is reached there. Nothing is asked yet.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, limits: ProgramLimits) -> Self {
+        let ProgramLimits { connect, send, headers, body, bytes, health, .. } = limits;
+        // A connection of its own for each request: its making is part of the measured time.
+        let prompts = Client::in_phases(&Phases { connect, send, headers, body, bytes });
+        let probe = Phases { connect: health, send: health, headers: health, body: health, bytes: 64 << 10 };
+        Program { endpoint, limits, prompts, probes: Client::in_phases(&probe) }
+    }
+
+    /// Is it ready? Status 200 says so, whatever the body.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let request = self.with_key(Request::get(self.url("health")));
+        match self.probes.begin_once(&request) {
+            Ok(Incoming { status: 200, .. }) => Health::Ready,
+            Ok(Incoming { status: status @ (401 | 403), .. }) => Health::Refused(format!("/health: status {status}")),
+            Ok(Incoming { status, .. }) => Health::NotYet(format!("/health: status {status}")),
+            Err(broken) => Health::NotYet(format!("/health: {}", broken.reason())),
+        }
+    }
+
+    /// One generation, into a new file at `into`. `answered` is called once: when the answer's
+    /// headers are there, or the request has failed. The program is free for the next prompt from
+    /// then on, while the body still arrives.
+    ///
+    /// # Errors
+    /// The file cannot be written. Whatever is wrong out there is an outcome.
+    pub fn generate(&self, prompt: &[u8], seed: Seed, into: &Path, answered: &mut dyn FnMut()) -> Result<Generation> {
+        // As the reference does it: this name and this type, whatever the prompt really is.
+        let form = Form::default().file("prompt_image_file", "prompt.jpg", "image/jpeg", prompt);
+        let form = form.text("seed", &seed.to_string()).finish();
+        let request = Request::new(Method::POST, self.url("generate")).header("content-type", Form::CONTENT_TYPE);
+        let request = self.with_key(request.body(form));
+        let begun = Instant::now();
+        let incoming = self.prompts.begin_once(&request);
+        let measured = begun.elapsed().as_secs_f64();
+        answered();
+        let incoming = match incoming {
+            Ok(incoming) => incoming,
+            Err(broken) => return Ok(Generation { seconds: measured, outcome: Err(broken.into()) }),
+        };
+        let seconds = self.reported(&incoming.headers).unwrap_or(measured);
+        if incoming.status != 200 {
+            return Ok(Generation { seconds, outcome: Err(self.refusal(incoming)) });
+        }
+        let mut sink = FileSink::create(into, None)?;
+        let received = incoming.receive(&mut sink);
+        let outcome = sink.finish(received.map_err(Trouble::from))?.and_then(checked);
+        Ok(Generation { seconds, outcome })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/{path}", self.endpoint.url.trim_end_matches('/'))
+    }
+
+    fn with_key<'a>(&self, request: Request<'a>) -> Request<'a> {
+        match &self.endpoint.key {
+            Some(key) => request.bearer(key),
+            None => request,
+        }
+    }
+
+    fn reported(&self, headers: &HeaderMap) -> Option<f64> {
+        let value = headers.get(REPORTED).filter(|_| self.limits.reported_times)?;
+        let seconds: f64 = value.to_str().ok()?.trim().parse().ok()?;
+        (0.0..=LONGEST_REPORTED).contains(&seconds).then_some(seconds)
+    }
+
+    /// Whose fault a status is: the gate's before the program, or the program's.
+    fn refusal(&self, incoming: Incoming) -> Trouble {
+        let status = incoming.status;
+        // A gate that takes a key is no part of the program; 520 to 530 are those of its network.
+        let gate = matches!(status, 401 | 403) && self.endpoint.key.is_some();
+        let reason = format!("status {status}: {}", incoming.shown_beginning());
+        match status {
+            502..=504 | 520..=530 => Trouble::Infrastructure(reason),
+            _ if gate => Trouble::Infrastructure(reason),
+            _ => Trouble::Program(reason),
+        }
+    }
+}
+
+impl From<Broken> for Trouble {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Lost(reason) | Broken::Unwritten(reason) => Trouble::Infrastructure(reason),
+            Broken::Late(reason) | Broken::Refused(reason) => Trouble::Program(reason),
+        }
+    }
+}
+
+fn checked(fetched: Fetched) -> std::result::Result<Fetched, Trouble> {
+    match check_glb(&fetched.head, fetched.size) {
+        Ok(()) => Ok(fetched),
+        Err(why) => Err(Trouble::Program(why)),
+    }
+}
