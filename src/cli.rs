@@ -97,6 +97,8 @@ pub enum Command {
     Download(DownloadArgs),
     /// Close a round: record the leader, open the next round or end the competition
     Finalize(MomentArgs),
+    /// Do what is due now, step after step
+    Advance(AdvanceArgs),
     /// Hold the competition by hand
     Pause,
     /// Go on with a competition that is held
@@ -364,6 +366,20 @@ pub struct DownloadArgs {
     /// The chain's block, which tells whether the deadline is over
     #[command(flatten)]
     pub moment: MomentArgs,
+}
+
+/// Flags of `advance`.
+#[derive(Debug, Args)]
+pub struct AdvanceArgs {
+    /// Stop once this stage is reached, before anything is done in it
+    #[arg(long, value_name = "STAGE")]
+    pub until: Option<Stage>,
+    /// Go on, waiting for what will be due, until the competition is finished or paused
+    #[arg(long)]
+    pub wait: bool,
+    /// Seconds between two looks at what is due
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
+    pub poll: u64,
 }
 
 /// Flags of `status`.

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::Path;
 
-/// What sort of failure this is. Each kind has one exit code.
+/// What sort of failure this is: it decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The command could not do what it was asked: a broken file, a lock held, a refused input.
@@ -17,6 +17,10 @@ pub enum Kind {
     NotDue,
     /// A server outside failed after all retries. Nothing is half done; running again is safe.
     Outside,
+    /// Another gen404 is at work on the repository.
+    Busy,
+    /// Another writer's commit came before ours: the command has to look again.
+    Overtaken,
 }
 
 impl Kind {
@@ -24,10 +28,10 @@ impl Kind {
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Failed => 1,
+            Kind::Failed | Kind::Busy => 1,
             Kind::Usage => 2,
             Kind::NotDue => 3,
-            Kind::Outside => 4,
+            Kind::Outside | Kind::Overtaken => 4,
         }
     }
 }
@@ -151,9 +155,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_its_own_exit_code() {
-        let codes = [Kind::Failed, Kind::Usage, Kind::NotDue, Kind::Outside].map(Kind::exit_code);
-        assert_eq!(codes, [1, 2, 3, 4]);
+    fn kinds_have_the_documented_exit_codes() {
+        let kinds = [Kind::Failed, Kind::Usage, Kind::NotDue, Kind::Outside, Kind::Busy, Kind::Overtaken];
+        assert_eq!(kinds.map(Kind::exit_code), [1, 2, 3, 4, 1, 4]);
     }
 
     #[test]

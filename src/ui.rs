@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -30,6 +31,19 @@ pub struct Ui {
     json: bool,
     progress: bool,
     colour: bool,
+    /// Set for a step of a longer command.
+    heard: Option<Arc<Mutex<Heard>>>,
+}
+
+/// What a step of a longer command said and did.
+#[derive(Debug, Clone, Default)]
+pub struct Heard {
+    /// The lines of its result.
+    pub lines: Vec<String>,
+    /// The files that it wrote.
+    pub files: Vec<String>,
+    /// The commits that it made.
+    pub commits: Vec<String>,
 }
 
 impl Ui {
@@ -40,7 +54,31 @@ impl Ui {
         let tty = std::io::stderr().is_terminal();
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
             || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Ui { verbosity, json, progress: !no_progress && verbosity > Verbosity::Quiet, colour: tty && !plain }
+        let progress = !no_progress && verbosity > Verbosity::Quiet;
+        Ui { verbosity, json, progress, colour: tty && !plain, heard: None }
+    }
+
+    /// One for a step of a longer command: its result is kept for that command, and its status lines
+    /// are for those who asked for more.
+    #[must_use]
+    pub fn for_step(&self) -> Ui {
+        Ui { json: false, heard: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// What the step said and did since the last time.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        let heard = self.heard.as_ref().map(|heard| heard.lock().unwrap_or_else(PoisonError::into_inner));
+        heard.map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default()
+    }
+
+    /// Is told of each file that has been written and each commit that has been made.
+    pub fn note(&self, files: &[String], commit: Option<&str>) {
+        if let Some(heard) = &self.heard {
+            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.files.extend_from_slice(files);
+            heard.commits.extend(commit.map(str::to_owned));
+        }
     }
 
     /// Is the result to be JSON?
@@ -51,6 +89,10 @@ impl Ui {
 
     /// One line of the result, on stdout. A reader that has gone away is no error.
     pub fn result(&self, line: &str) {
+        if let Some(heard) = &self.heard {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line.to_owned());
+            return self.detail(line);
+        }
         let _ = writeln!(std::io::stdout(), "{line}");
     }
 
@@ -61,7 +103,8 @@ impl Ui {
 
     /// A status line, on stderr.
     pub fn status(&self, line: &str) {
-        if self.verbosity >= Verbosity::Normal {
+        let least = if self.heard.is_some() { Verbosity::Verbose } else { Verbosity::Normal };
+        if self.verbosity >= least {
             let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
@@ -88,17 +131,10 @@ impl Ui {
     /// An error with its causes and hints, on stderr; with `--json` also one object on stdout.
     /// A command that is not due is no failure: what is due instead is its result.
     pub fn error(&self, error: &Error) {
-        let mut err = std::io::stderr();
         if error.kind() == Kind::NotDue && !self.json {
             return self.result(&error.to_string());
         }
-        let _ = writeln!(err, "{} {}", self.paint("31;1", "error:"), one_line(&error.to_string()));
-        for cause in error.causes() {
-            let _ = writeln!(err, "  caused by: {}", one_line(&cause));
-        }
-        for hint in error.hints() {
-            let _ = writeln!(err, "  {} {hint}", self.paint("36;1", "hint:"));
-        }
+        self.failure(None, error);
         if self.json {
             self.result_json(&serde_json::json!({
                 "error": error.to_string(),
@@ -106,6 +142,19 @@ impl Ui {
                 "hints": error.hints(),
                 "exit": error.kind().exit_code(),
             }));
+        }
+    }
+
+    /// A failure with its causes and hints, on stderr; of a step, where it is one's.
+    pub fn failure(&self, step: Option<&str>, error: &Error) {
+        let mut err = std::io::stderr();
+        let step = step.map(|step| format!("{step}: ")).unwrap_or_default();
+        let _ = writeln!(err, "{} {step}{}", self.paint("31;1", "error:"), one_line(&error.to_string()));
+        for cause in error.causes() {
+            let _ = writeln!(err, "  caused by: {}", one_line(&cause));
+        }
+        for hint in error.hints() {
+            let _ = writeln!(err, "  {} {hint}", self.paint("36;1", "hint:"));
         }
     }
 
@@ -137,7 +186,7 @@ impl Ui {
         bar.set_message(what.to_owned());
         let lines =
             (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace { last: std::time::Instant::now() });
-        Bar { bar, lines: std::sync::Mutex::new(lines) }
+        Bar { bar, lines: Mutex::new(lines) }
     }
 }
 
@@ -261,7 +310,7 @@ struct LinePace {
 #[derive(Debug)]
 pub struct Bar {
     bar: ProgressBar,
-    lines: std::sync::Mutex<Option<LinePace>>,
+    lines: Mutex<Option<LinePace>>,
 }
 
 impl Bar {

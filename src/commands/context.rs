@@ -23,7 +23,7 @@ use crate::state::stage::{CompetitionState, Timestamp};
 use crate::state::store::Store;
 use crate::ui::Ui;
 use crate::world::chain::Chain;
-use crate::world::chain::settings::Networks;
+use crate::world::chain::settings::{Clock, Networks};
 use crate::world::git::Git;
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
@@ -110,8 +110,13 @@ impl<'a> Context<'a> {
         }
         let Some(chain) = self.chain(&args.chain)? else { return Ok(None) };
         let block = chain.best_block()?;
-        let now = if chain.is_real() { None } else { time_of(chain.as_ref(), block) };
-        Ok(Some(Moment { block, now: now.unwrap_or_else(Utc::now) }))
+        let now = match self.config.chain.clock {
+            Clock::Block => time_of(chain.as_ref(), block)?,
+            Clock::System if chain.is_real() => Utc::now(),
+            // A file whose blocks have no times is no reason to fail.
+            Clock::System => time_of(chain.as_ref(), block).unwrap_or_else(|_| Utc::now()),
+        };
+        Ok(Some(Moment { block, now }))
     }
 
     /// The chain that flags, environment or settings name, in this order; `None` where none do.
@@ -176,7 +181,9 @@ impl<'a> Context<'a> {
     /// Writes a plan's files and leaves the commit to a later step: gives the paths written.
     pub(super) fn write(&self, plan: &Plan) -> Result<Vec<String>> {
         let changed = self.store.apply(&plan.writes, &mut |_, _| Ok(()))?;
-        Ok(changed.iter().map(FileKind::path).collect())
+        let paths: Vec<String> = changed.iter().map(FileKind::path).collect();
+        self.ui.note(&paths, None);
+        Ok(paths)
     }
 
     /// The object store that flags, environment or settings name; `None` where none do.
@@ -196,6 +203,7 @@ impl<'a> Context<'a> {
         let Some(git) = self.git.as_ref().filter(|_| self.global.commit) else { return Ok(None) };
         let commit = git.commit(&pending.kinds(), &pending.message)?;
         Pending::forget(&self.own_folder())?;
+        self.ui.note(&[], commit.as_deref());
         Ok(commit)
     }
 
@@ -317,11 +325,13 @@ fn find_root() -> Result<PathBuf> {
     })
 }
 
-/// The time of a chain file's newest block, by that of its finalized one.
-fn time_of(chain: &dyn Chain, best: Block) -> Option<DateTime<Utc>> {
-    let finalized = chain.finalized_block().ok()?;
-    let seconds = i64::try_from(chain.block_time(finalized).ok()?).ok()?;
-    Moment { block: finalized, now: DateTime::from_timestamp(seconds, 0)? }.time_of(best)
+/// The time of a chain's newest block, by that of its finalized one.
+fn time_of(chain: &dyn Chain, best: Block) -> Result<DateTime<Utc>> {
+    let finalized = chain.finalized_block()?;
+    let seconds = chain.block_time(finalized)?;
+    let now = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let time = now.and_then(|now| Moment { block: finalized, now }.time_of(best));
+    time.ok_or_else(|| Error::failed(format!("{}: block {finalized} at {seconds} s is out of all time", chain.name())))
 }
 
 /// A UTC time from the command line.

@@ -24,13 +24,14 @@ use crate::world::fetch::{DownloadSettings, Fetcher};
 use crate::world::http::Client;
 use crate::world::render::{Builtin, Renderer, Service};
 use crate::world::spool::{Journal, Spool};
+use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
 /// The phases, by their places.
 const PHASES: [&str; 3] = ["fetch", "draw", "store"];
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
-    let context = Context::open(global, ui)?;
+    let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui)? };
     let _lock = context.lock("download")?;
     let mut standing = context.standing()?;
     let wanted = Wanted { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
@@ -162,7 +163,7 @@ fn fetch_all(
     pipeline.run(|event| {
         let Some(event) = event else {
             phases.tick();
-            return Ok(());
+            return context.stop.check();
         };
         if let Event::Settled { mark, spooled } = event {
             settle(context, &mut phases, &mark, spooled.is_some());
@@ -172,7 +173,7 @@ fn fetch_all(
         } else {
             count(&mut phases, &event);
         }
-        Ok(())
+        context.stop.check()
     })
 }
 

@@ -23,9 +23,10 @@ use crate::state::stage::Stage;
 use crate::ui::Ui;
 use crate::world::judge::Bench;
 use crate::world::judge::journal::Journal;
+use crate::world::stop::Stop;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &DuelArgs) -> Result<ExitCode> {
-    let context = Context::open(global, ui)?;
+    let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui)? };
     loop {
         let Some(waits) = session(&context, args)? else { return Ok(ExitCode::SUCCESS) };
         if !args.wait {
@@ -33,7 +34,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DuelArgs) -> Result<ExitCode>
         }
         // The lock is free meanwhile: the audits come through this folder.
         ui.status(&format!("{waits}; looking again in {} s", args.poll));
-        std::thread::sleep(Duration::from_secs(args.poll));
+        context.stop.sleep(Duration::from_secs(args.poll));
+        context.stop.check()?;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Top floor: one file a subcommand. Each gathers facts, calls a rule, applies its plan, and says
 //! what happened.
 
+mod advance;
 mod commits;
 mod common;
 mod completions;
@@ -43,7 +44,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let ui = Ui::new(cli.global.verbosity(), cli.global.json, cli.global.no_progress);
-    match run(&cli.global, &ui, cli.command) {
+    match run(&cli.global, &ui, &cli.command) {
         Ok(code) => code,
         Err(error) => {
             ui.error(&error);
@@ -52,25 +53,26 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(global: &Global, ui: &Ui, command: Command) -> Result<ExitCode> {
+fn run(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Init(args) => init::run(global, ui, &args)?,
-        Command::Status(args) => status::run(global, ui, &args)?,
-        Command::Open(args) => open::run(global, ui, &args)?,
-        Command::RevealSeed(args) => reveal_seed::run(global, ui, &args)?,
-        Command::Duel(args) => return duel::run(global, ui, &args),
-        Command::Judge(args) => judge::run(global, ui, &args)?,
-        Command::Download(args) => download::run(global, ui, &args)?,
-        Command::Finalize(args) => finalize::run(global, ui, &args)?,
+        Command::Init(args) => init::run(global, ui, args)?,
+        Command::Status(args) => status::run(global, ui, args)?,
+        Command::Open(args) => open::run(global, ui, args)?,
+        Command::RevealSeed(args) => reveal_seed::run(global, ui, args)?,
+        Command::Duel(args) => return duel::run(global, ui, args),
+        Command::Judge(args) => judge::run(global, ui, args)?,
+        Command::Download(args) => download::run(global, ui, args)?,
+        Command::Finalize(args) => finalize::run(global, ui, args)?,
+        Command::Advance(args) => return advance::run(global, ui, args),
         Command::Pause => pause::pause(global, ui)?,
-        Command::Resume(args) => pause::resume(global, ui, &args)?,
-        Command::Leader(args) => leader::run(global, ui, &args)?,
-        Command::Report(args) => report::run(global, ui, &args)?,
-        Command::Verify(args) => return verify::run(global, ui, &args),
-        Command::Distance(args) => distance::run(global, ui, &args)?,
-        Command::Render(args) => return render::run(global, ui, &args),
-        Command::Completions(args) => completions::run(ui, &args),
-        Command::Man(args) => man::run(ui, &args)?,
+        Command::Resume(args) => pause::resume(global, ui, args)?,
+        Command::Leader(args) => leader::run(global, ui, args)?,
+        Command::Report(args) => report::run(global, ui, args)?,
+        Command::Verify(args) => return verify::run(global, ui, args),
+        Command::Distance(args) => distance::run(global, ui, args)?,
+        Command::Render(args) => return render::run(global, ui, args),
+        Command::Completions(args) => completions::run(ui, args),
+        Command::Man(args) => man::run(ui, args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

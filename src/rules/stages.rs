@@ -6,8 +6,9 @@
 //! ```
 
 use super::Plan;
+use crate::state::builds::BuildStatus;
 use crate::state::file::FileKind;
-use crate::state::ids::{Block, Hotkey};
+use crate::state::ids::{Block, Hotkey, Player};
 use crate::state::schedule::Schedule;
 use crate::state::snapshot::{RoundFiles, Slot};
 use crate::state::stage::{CompetitionState, Stage};
@@ -100,21 +101,23 @@ pub fn due(facts: Facts<'_>) -> Vec<Due> {
         }
         Stage::MinerGeneration => {
             let limit = at(|schedule| schedule.generation_deadline_block);
-            let mut due = vec![
-                possible("builds", "follow the miners' image builds"),
-                possible("baseline", "make the leader's outputs"),
-            ];
-            due.push(match (reached(limit), limit) {
-                (Some(true), _) => now("download", "fetch the miners' files"),
-                (_, Some(block)) => Due::From { command: "download", block },
-                (_, None) => Due::Never("the round has no schedule.json".to_owned()),
-            });
+            let mut due = vec![builds(), baseline()];
+            match (reached(limit), limit) {
+                (Some(true), _) => due.insert(0, now("download", "fetch the miners' files")),
+                (_, Some(block)) => due.push(Due::From { command: "download", block }),
+                (_, None) => due.push(Due::Never("the round has no schedule.json".to_owned())),
+            }
             due
         }
-        Stage::Downloading => vec![now("download", "fetch what is still missing")],
+        Stage::Downloading => {
+            let mut due = vec![now("download", "fetch what is still missing")];
+            due.extend(unfinished(facts.files));
+            due
+        }
         Stage::Duels => {
             let open = unanswered(facts.files);
-            let mut due = vec![now("duel", "play the matches that the tournament needs")];
+            let mut due = unfinished(facts.files);
+            due.push(now("duel", "play the matches that the tournament needs"));
             if !open.is_empty() {
                 due.push(now("audit", &format!("answer {} audit request(s)", open.len())));
             }
@@ -132,6 +135,80 @@ fn now(command: &'static str, what: &str) -> Due {
 
 fn possible(command: &'static str, what: &str) -> Due {
     Due::Possible { command, what: what.to_owned() }
+}
+
+fn builds() -> Due {
+    possible("builds", "follow the miners' image builds")
+}
+
+fn baseline() -> Due {
+    possible("baseline", "make the leader's outputs")
+}
+
+/// What goes on beside the stages and is not at its end.
+fn unfinished(files: &RoundFiles) -> Vec<Due> {
+    let builds = Some(builds()).filter(|_| !all_built(files));
+    let baseline = Some(baseline()).filter(|_| !has_baseline(files));
+    builds.into_iter().chain(baseline).collect()
+}
+
+/// Has each submission a build that will not change any more?
+fn all_built(files: &RoundFiles) -> bool {
+    let (Some(submissions), builds) = (files.submissions.get(), files.builds.get()) else { return false };
+    submissions.keys().all(|hotkey| {
+        let status = builds.and_then(|builds| builds.get(hotkey)).map(|build| build.status);
+        !matches!(status, None | Some(BuildStatus::Pending | BuildStatus::InProgress))
+    })
+}
+
+/// Are the leader's own outputs there?
+fn has_baseline(files: &RoundFiles) -> bool {
+    files.players.get(&Player::Leader).is_some_and(|leader| !leader.generated.is_missing())
+}
+
+/// What `advance` has tried since it began, and what came of it.
+#[derive(Debug, Clone, Default)]
+pub struct Attempts(Vec<Attempt>);
+
+#[derive(Debug, Clone)]
+struct Attempt {
+    command: &'static str,
+    failed: bool,
+    /// Another command has changed the files since.
+    renewed: bool,
+}
+
+impl Attempts {
+    /// Notes what came of a command.
+    pub fn add(&mut self, command: &'static str, changed: bool, failed: bool) {
+        self.0.retain(|attempt| attempt.command != command);
+        if changed {
+            self.0.iter_mut().for_each(|attempt| attempt.renewed = true);
+        }
+        self.0.push(Attempt { command, failed, renewed: false });
+    }
+
+    /// May it get further than the last time? A command that failed is left to the next run.
+    fn allow(&self, command: &str) -> bool {
+        let before = self.0.iter().find(|attempt| attempt.command == command);
+        before.is_none_or(|before| before.renewed && !before.failed)
+    }
+}
+
+/// What `advance` does next, and why: the first command that is due, or that may be run and has
+/// something left to do; `None` where all of them have been tried, or nothing is due.
+///
+/// A command that fails or waits holds up none but those that need what it makes.
+#[must_use]
+pub fn next(facts: Facts<'_>, attempts: &Attempts) -> Option<(&'static str, String)> {
+    let wanted = |due: Due| match due {
+        Due::Now { command, what } => Some((command, what)),
+        Due::Possible { command: "builds", .. } if all_built(facts.files) => None,
+        Due::Possible { command: "baseline", .. } if has_baseline(facts.files) => None,
+        Due::Possible { command, what } => Some((command, what)),
+        Due::From { .. } | Due::Never(_) => None,
+    };
+    due(facts).into_iter().filter_map(wanted).find(|(command, _)| attempts.allow(command))
 }
 
 /// The miners on `require_audit.json` whose audit has no verdict yet.
@@ -206,6 +283,60 @@ fn moved(state: &CompetitionState, stage: Stage, says: String) -> Plan {
 mod tests {
     use super::*;
     use crate::state::ids::RoundNumber;
+
+    fn facts<'a>(state: &'a CompetitionState, files: &'a RoundFiles, block: u64) -> Facts<'a> {
+        Facts { state, files, block: Some(Block(block)) }
+    }
+
+    fn state(stage: Stage) -> CompetitionState {
+        CompetitionState::new(RoundNumber(4), stage, None)
+    }
+
+    fn files() -> RoundFiles {
+        let schedule =
+            br#"{"earliest_reveal_block": 100, "latest_reveal_block": 200, "generation_deadline_block": 800}"#;
+        let (schedule, _) = crate::state::file::read::<Schedule>(schedule).unwrap();
+        RoundFiles { schedule: Slot::Ok(schedule), ..RoundFiles::default() }
+    }
+
+    /// What is done in this order where nothing changes anything and nothing fails.
+    fn order(facts: Facts<'_>, changes: &str, fails: &str) -> Vec<&'static str> {
+        let (mut attempts, mut order) = (Attempts::default(), Vec::new());
+        while let Some((command, _)) = next(facts, &attempts) {
+            order.push(command);
+            assert!(order.len() < 20, "it does not end: {order:?}");
+            attempts.add(command, changes == command, fails == command);
+        }
+        order
+    }
+
+    #[test]
+    fn each_stage_has_its_commands_in_order_and_each_is_tried_once() {
+        let files = files();
+        for (stage, block, commands) in [
+            (Stage::Open, 199, &["open"][..]),
+            (Stage::Open, 200, &["reveal-seed"]),
+            (Stage::MinerGeneration, 799, &["builds", "baseline"]),
+            (Stage::MinerGeneration, 800, &["download", "builds", "baseline"]),
+            (Stage::Downloading, 801, &["download", "builds", "baseline"]),
+            (Stage::Duels, 801, &["builds", "baseline", "duel"]),
+            (Stage::Finalizing, 801, &["finalize"]),
+            (Stage::Finished, 801, &[]),
+            (Stage::Paused, 801, &[]),
+        ] {
+            assert_eq!(order(facts(&state(stage), &files, block), "", ""), commands, "{stage} at {block}");
+            let unknown = Facts { block: None, ..facts(&state(stage), &files, 0) };
+            assert!(order(unknown, "", "").iter().all(|command| *command != "reveal-seed"), "{stage}");
+        }
+    }
+
+    #[test]
+    fn what_changed_the_files_gives_the_others_another_try_and_a_failure_holds_up_nobody() {
+        let (files, duels) = (files(), state(Stage::Duels));
+        assert_eq!(order(facts(&duels, &files, 0), "duel", ""), ["builds", "baseline", "duel", "builds", "baseline"]);
+        assert_eq!(order(facts(&duels, &files, 0), "", "builds"), ["builds", "baseline", "duel"]);
+        assert_eq!(order(facts(&duels, &files, 0), "duel", "baseline"), ["builds", "baseline", "duel", "builds"]);
+    }
 
     #[test]
     fn the_machine_has_just_the_arrows_of_its_drawing() {

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 
 /// The lock, held until dropped. The system releases it when the process ends, however it ends.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let holder = holder(&mut file);
                 if contended == Contended::Fail {
-                    let busy = Error::failed(format!("{}: held by {holder}", path.display()));
+                    let busy = Error::new(Kind::Busy, format!("{}: held by {holder}", path.display()));
                     return Err(busy.hint("wait for it with --wait-lock, or try again later"));
                 }
                 waiting(&holder);

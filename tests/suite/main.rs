@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests stop at surprises")]
 #![allow(unreachable_pub, reason = "nothing outside this binary reaches anything")]
 
+mod advance;
 mod buckets;
 mod cdn;
 mod chain_faults;

@@ -2,8 +2,9 @@
 //! them, and records what is complete, in the tournament's order whatever came first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
+use std::time::Duration;
 
 use super::super::context::Context;
 use super::board::{Board, Closing, Returned, sync, work};
@@ -28,6 +29,9 @@ use crate::world::judge::Bench;
 /// the judge is down: a single match fails as a whole where a miner's images cannot be fetched.
 const DOWN: (usize, usize) = (4, 3);
 
+/// How often it is looked whether somebody wants to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 /// A tournament at work.
 pub(super) struct Play<'a> {
     context: &'a Context<'a>,
@@ -46,6 +50,7 @@ pub(super) struct Play<'a> {
     /// The matches of the calls that failed since the last answer.
     failures: Vec<Pair>,
     down: bool,
+    stopped: bool,
     files: Vec<String>,
     commits: Vec<String>,
 }
@@ -65,6 +70,7 @@ impl<'a> Play<'a> {
             open: 0,
             failures: Vec::new(),
             down: false,
+            stopped: false,
             files: Vec::new(),
             commits: Vec::new(),
         })
@@ -95,8 +101,14 @@ impl<'a> Play<'a> {
         self.open_matches(board, bar);
         self.record(true, Some(bar))?;
         while self.open > 0 {
-            let Ok((task, outcome)) = counts.recv() else {
-                return Err(Error::failed("the judge's workers are gone"));
+            if self.context.stop.is_wanted() && !self.stopped {
+                self.stop(board, bar);
+                continue;
+            }
+            let (task, outcome) = match counts.recv_timeout(LOOK_EVERY) {
+                Ok(returned) => returned,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::failed("the judge's workers are gone")),
             };
             self.open -= 1;
             bar.advance(1);
@@ -109,6 +121,15 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    /// Begins no further call; what is in flight is paid for, and is waited for.
+    fn stop(&mut self, board: &Board, bar: &Bar) {
+        self.stopped = true;
+        let withdrawn = board.withdraw_all();
+        self.open -= withdrawn;
+        bar.shorten(withdrawn as u64);
+        self.context.ui.status("stopping: waiting for the judge calls in flight");
+    }
+
     /// Opens the matches that are known to be needed by now.
     fn open_matches(&mut self, board: &Board, bar: &Bar) {
         loop {
@@ -118,7 +139,7 @@ impl<'a> Play<'a> {
             let mut decided = false;
             for pair in &wanted {
                 let there = self.bouts.contains_key(pair) || self.failed.contains_key(pair);
-                if !there && !self.down {
+                if !there && !self.down && !self.stopped {
                     decided |= self.open_match(board, bar, pair);
                 }
             }
@@ -292,7 +313,7 @@ impl<'a> Play<'a> {
         self.record(false, None)?;
         let field = self.round.field()?;
         let replay = replay(&field);
-        let failed = !self.failed.is_empty();
+        let failed = !self.failed.is_empty() || self.stopped;
         let ending = match replay.outcome.clone() {
             _ if failed => Ending::Failed,
             Outcome::Winner(winner) => Ending::Winner(winner),
@@ -311,8 +332,12 @@ impl<'a> Play<'a> {
         if failed { Err(self.given_up()) } else { Ok(waits) }
     }
 
-    /// The judge failed for good.
+    /// The judge failed for good, or somebody stopped.
     fn given_up(&mut self) -> Error {
+        if self.stopped {
+            let stopped = Error::outside("stopped by a signal before all matches were played");
+            return stopped.hint("all answers so far are kept: run `gen404 duel` again to go on");
+        }
         let (count, down) = (self.failed.len() + self.bouts.len(), self.down);
         let Some((pair, error)) = self.failed.pop_first() else { return Error::outside("the judge failed") };
         let what = if down { "the judge is down" } else { "the judge failed for good" };

@@ -37,6 +37,17 @@ impl Networks {
     }
 }
 
+/// What tells the time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// This machine's clock.
+    #[default]
+    System,
+    /// The chain: what is written then depends on the chain alone (sandboxes, reproductions).
+    Block,
+}
+
 /// The settings of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -51,6 +62,8 @@ pub struct ChainSettings {
     pub netuid: u16,
     /// How stored commitments are read: `strict`, or `sdk10` as the deployed validator does.
     pub compat: Compat,
+    /// What time it is: the `system`'s clock says, or the newest `block`'s own time.
+    pub clock: Clock,
     /// Attempts for each call to each endpoint.
     pub attempts: u32,
     /// Seconds for each attempt.
@@ -67,6 +80,7 @@ impl Default for ChainSettings {
             archive: None,
             netuid: NETUID,
             compat: Compat::Strict,
+            clock: Clock::System,
             attempts: Retry::default().attempts,
             timeout_seconds: Limits::default().whole.as_secs(),
             keys_a_page: 1000,

@@ -1,0 +1,199 @@
+//! `gen404 advance`: what is due now, step after step, by the stages' own commands.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use serde_json::{Value, json};
+
+use super::context::{Context, Standing};
+use crate::cli::{AdvanceArgs, ChainArgs, Cli, Global};
+use crate::error::{Error, Kind, Result};
+use crate::rules::stages::{Attempts, Facts, next};
+use crate::state::ids::Block;
+use crate::state::stage::Stage;
+use crate::ui::{Heard, Ui};
+use crate::world::stop::Stop;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs) -> Result<ExitCode> {
+    let stop = Stop::on_signals()?;
+    let (steps, waits) = (Vec::new(), Vec::new());
+    let mut run = Run { global, ui, until: args.until, stop, steps, waits, worst: None, blind: false };
+    loop {
+        run.waits.clear();
+        run.blind = false;
+        let failed_before = std::mem::take(&mut run.worst);
+        let over = run.pass()?;
+        // What a server outside did not do this time is tried again; anything else is for a person.
+        let broken = run.worst.is_some_and(|kind| kind != Kind::Outside);
+        if run.stop.is_wanted() {
+            run.worst = run.worst.or(failed_before);
+            run.fail(None, &Error::outside("stopped by a signal").hint("run it again to go on"));
+            break;
+        }
+        if over || broken || !args.wait || global.dry_run {
+            break;
+        }
+        run.stop.sleep(Duration::from_secs(args.poll));
+    }
+    Ok(run.end())
+}
+
+/// A run at work.
+struct Run<'a> {
+    global: &'a Global,
+    ui: &'a Ui,
+    until: Option<Stage>,
+    stop: Stop,
+    /// What was done, for `--json`.
+    steps: Vec<Value>,
+    /// What is waited for.
+    waits: Vec<String>,
+    /// The worst failure of this pass.
+    worst: Option<Kind>,
+    /// The chain could not be asked in this pass.
+    blind: bool,
+}
+
+impl Run<'_> {
+    /// Does everything that is due now; will nothing more be due?
+    fn pass(&mut self) -> Result<bool> {
+        // Takes up what a killed run has left, and tells at once whether another one is at work.
+        match Context::open(self.global, self.ui)?.lock("advance") {
+            Err(error) if error.kind() == Kind::Busy => {
+                self.ui.detail(&error.to_string());
+                return Ok(false);
+            }
+            lock => drop(lock?),
+        }
+        let mut attempts = Attempts::default();
+        while !self.stop.is_wanted() {
+            let context = Context::open(self.global, self.ui)?;
+            let standing = context.standing()?;
+            let stage = standing.state.stage;
+            if self.until == Some(stage) || matches!(stage, Stage::Finished | Stage::Paused) {
+                self.ui.detail(&format!("round {} is in {stage}", standing.state.current_round));
+                return Ok(true);
+            }
+            let block = self.block(&context, &standing, &mut attempts);
+            let facts = Facts { state: &standing.state, files: &standing.files, block };
+            let Some((command, what)) = next(facts, &attempts) else { break };
+            if self.global.dry_run {
+                self.ui.detail(&format!("round {} is in {stage}", standing.state.current_round));
+                self.preview(command, &what);
+                break;
+            }
+            if !self.step(command, &mut attempts) {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    /// The chain's block, in the stages that end by it. A chain that cannot be reached hides it, and
+    /// holds up nothing else.
+    fn block(&mut self, context: &Context<'_>, standing: &Standing, attempts: &mut Attempts) -> Option<Block> {
+        if !matches!(standing.state.stage, Stage::Open | Stage::MinerGeneration) {
+            return None;
+        }
+        if self.blind {
+            return None;
+        }
+        let chain = context.chain(&ChainArgs::default());
+        let block = chain.and_then(|chain| chain.map(|chain| chain.best_block()).transpose());
+        block.unwrap_or_else(|error| {
+            self.fail(None, &error);
+            self.blind = true;
+            // It is not asked for submissions, either.
+            attempts.add("open", false, true);
+            None
+        })
+    }
+
+    fn preview(&mut self, command: &str, what: &str) {
+        if !self.ui.json() {
+            self.ui.result(&format!("next: gen404 {command} ({what})"));
+        }
+        self.steps.push(json!({"command": command, "what": what, "dry_run": true}));
+    }
+
+    /// Runs a stage's command as if it had been called by hand; may the run go on?
+    fn step(&mut self, command: &'static str, attempts: &mut Attempts) -> bool {
+        self.ui.detail(&format!("gen404 {command}"));
+        let ui = self.ui.for_step();
+        let outcome = Cli::try_parse_from(["gen404", command])
+            .map_err(|_| Error::not_due(format!("{command} is done elsewhere")))
+            .and_then(|cli| super::run(self.global, &ui, &cli.command));
+        let heard = ui.heard();
+        let failure = match outcome {
+            Ok(code) if code == ExitCode::SUCCESS => None,
+            Ok(_) => Some(Error::not_due(heard.lines.last().cloned().unwrap_or_default())),
+            Err(error) => Some(error),
+        };
+        let kind = failure.as_ref().map(Error::kind);
+        if kind == Some(Kind::Busy) {
+            // An operator's own command came in between.
+            self.ui.detail(&failure.map(|error| error.to_string()).unwrap_or_default());
+            return false;
+        }
+        let changed = !heard.files.is_empty() || !heard.commits.is_empty();
+        let failed = kind.is_some_and(|kind| kind != Kind::NotDue);
+        attempts.add(command, changed, failed);
+        if kind == Some(Kind::NotDue) {
+            self.waits.extend(failure.as_ref().map(ToString::to_string));
+        }
+        if changed || failed {
+            self.say(command, &heard, failure.as_ref());
+        }
+        if let Some(error) = failure.filter(|_| failed) {
+            self.fail(Some(command), &error);
+        }
+        true
+    }
+
+    fn say(&mut self, command: &str, heard: &Heard, failure: Option<&Error>) {
+        let exit = failure.map_or(0, |error| error.kind().exit_code());
+        let error = failure.filter(|error| error.kind() != Kind::NotDue).map(ToString::to_string);
+        self.steps.push(json!({
+            "command": command, "exit": exit, "says": heard.lines, "error": error,
+            "files": heard.files, "commits": heard.commits,
+        }));
+        if !self.ui.json() && error.is_none() {
+            let waits = failure.map(ToString::to_string);
+            let line = waits.as_ref().or_else(|| headline(command, heard));
+            self.ui.result(&format!("{command}: {}", line.map_or("done", String::as_str)));
+        }
+    }
+
+    /// Says a failure, and counts it.
+    fn fail(&mut self, command: Option<&str>, error: &Error) {
+        let worse = |kind: Kind| [Kind::Overtaken, Kind::Outside, Kind::Usage].iter().position(|other| *other == kind);
+        let rank = |kind: Kind| worse(kind).unwrap_or(usize::MAX);
+        if self.worst.is_none_or(|worst| rank(error.kind()) > rank(worst)) {
+            self.worst = Some(error.kind());
+        }
+        self.ui.failure(command, error);
+        if command.is_none() {
+            let exit = error.kind().exit_code();
+            self.steps.push(json!({"command": null, "exit": exit, "says": [], "error": error.to_string()}));
+        }
+    }
+
+    /// The end of the run, told as JSON where asked for.
+    fn end(self) -> ExitCode {
+        let exit = self.worst.map_or(0, Kind::exit_code);
+        if self.ui.json() {
+            let waits = if self.waits.is_empty() { Value::Null } else { json!(self.waits.join("; ")) };
+            self.ui.result_json(&json!({"steps": self.steps, "waits": waits, "exit": exit}));
+        }
+        ExitCode::from(exit)
+    }
+}
+
+/// The line of a step's result that says what became of it: plans say it first, longer work last.
+fn headline<'a>(command: &str, heard: &'a Heard) -> Option<&'a String> {
+    match command {
+        "open" | "reveal-seed" | "finalize" => heard.lines.first(),
+        _ => heard.lines.last(),
+    }
+}
