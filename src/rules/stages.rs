@@ -324,8 +324,9 @@ mod tests {
             (Stage::Finished, 801, &[]),
             (Stage::Paused, 801, &[]),
         ] {
-            assert_eq!(order(facts(&state(stage), &files, block), "", ""), commands, "{stage} at {block}");
-            let unknown = Facts { block: None, ..facts(&state(stage), &files, 0) };
+            let state = state(stage);
+            assert_eq!(order(facts(&state, &files, block), "", ""), commands, "{stage} at {block}");
+            let unknown = Facts { block: None, ..facts(&state, &files, 0) };
             assert!(order(unknown, "", "").iter().all(|command| *command != "reveal-seed"), "{stage}");
         }
     }
