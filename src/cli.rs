@@ -89,6 +89,8 @@ pub enum Command {
     Open(OpenArgs),
     /// Fix the round's submissions, draw its seed, choose its prompts
     RevealSeed(RevealSeedArgs),
+    /// Follow the miners' image builds
+    Builds(BuildsArgs),
     /// Play the matches that the tournament needs, call for audits, crown the winner
     Duel(DuelArgs),
     /// Ask the judge about one duel, and show both answers
@@ -272,6 +274,18 @@ pub struct RevealSeedArgs {
     /// A drand HTTP endpoint, asked for a round that the chain does not have
     #[arg(long, value_name = "URL")]
     pub drand_url: Option<String>,
+}
+
+/// Flags of `builds`.
+#[derive(Debug, Args)]
+pub struct BuildsArgs {
+    /// Look again and again until no build is open
+    #[arg(long)]
+    pub wait: bool,
+    /// Take the builds from this JSON file: hotkey to {"status": STATUS, "image": IMAGE}; the image may
+    /// be left out
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// Which judge to ask, and how.

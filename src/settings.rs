@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::error::{Context, Error, Kind, Result};
 use crate::rules::Thresholds;
 use crate::rules::seed::SeedSource;
+use crate::world::builds::settings::BuildSettings;
 use crate::world::chain::settings::ChainSettings;
 use crate::world::distance::settings::DistanceSettings;
 use crate::world::fetch::DownloadSettings;
@@ -38,6 +39,8 @@ pub struct Config {
     pub distance: DistanceSettings,
     /// Where miners' programs run.
     pub pods: PodSettings,
+    /// Who knows of miners' image builds.
+    pub builds: BuildSettings,
 }
 
 /// `[miners]`
@@ -82,6 +85,7 @@ impl Config {
         config.chain.file = config.chain.file.map(|file| folder.join(file));
         config.judge.question = config.judge.question.map(|file| folder.join(file));
         config.distance.weights = config.distance.weights.map(|file| folder.join(file));
+        config.builds.file = config.builds.file.map(|file| folder.join(file));
         config.store.dir = config.store.dir.map(|dir| folder.join(dir));
         Ok(config)
     }
@@ -129,6 +133,7 @@ mod tests {
             ChainSettings::default()
         );
         assert_eq!(config.download, DownloadSettings::default());
+        assert_eq!(BuildSettings { driver: None, file: None, ..config.builds }, BuildSettings::default());
         assert_eq!(
             DistanceSettings { driver: None, url: None, weights: None, weights_sha256: None, ..config.distance },
             DistanceSettings::default()

@@ -2,6 +2,7 @@
 //! what happened.
 
 mod advance;
+mod builds;
 mod commits;
 mod common;
 mod completions;
@@ -59,6 +60,7 @@ fn run(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
         Command::Status(args) => status::run(global, ui, args)?,
         Command::Open(args) => open::run(global, ui, args)?,
         Command::RevealSeed(args) => reveal_seed::run(global, ui, args)?,
+        Command::Builds(args) => builds::run(global, ui, args)?,
         Command::Duel(args) => return duel::run(global, ui, args),
         Command::Judge(args) => judge::run(global, ui, args)?,
         Command::Download(args) => download::run(global, ui, args)?,

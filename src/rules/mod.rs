@@ -6,11 +6,13 @@
 
 pub mod audit;
 pub mod bout;
+pub mod builds;
 pub mod checks;
 pub mod conclusion;
 pub mod download;
 pub mod duel;
 pub mod hex;
+pub mod image;
 pub mod lacking;
 pub mod objects;
 pub mod opening;

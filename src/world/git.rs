@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use chrono::DateTime;
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 use gix::objs::tree::EntryKind;
@@ -11,6 +12,7 @@ use crate::error::{Context, Error, Result};
 use crate::rules::checks::history::{BlobId, Change, Commit};
 use crate::state::file::FileKind;
 use crate::state::snapshot::Source;
+use crate::world::builds::Pushed;
 
 /// A competition's checkout.
 #[derive(Debug, Clone)]
@@ -185,6 +187,25 @@ impl Git {
             }
         }
         Ok((order, shallow))
+    }
+
+    /// The newest commit of the history that changed a file, and its time; `None` where there is none, or
+    /// the clone is too shallow to tell.
+    ///
+    /// # Errors
+    /// As [`Git::log`].
+    pub fn last_change(&self, file: &FileKind) -> Result<Option<Pushed>> {
+        let log = self.log()?;
+        let changed = |commit: &&Commit| commit.changes.iter().any(|change| change.file == *file);
+        let Some(commit) = log.commits.iter().rev().find(changed) else { return Ok(None) };
+        if log.shallow && commit.parent.is_none() {
+            return Ok(None);
+        }
+        let what = || self.cannot(&format!("read commit {}", commit.id));
+        let id = ObjectId::from_hex(commit.id.as_bytes()).failed(what)?;
+        let seconds = self.local().find_commit(id).failed(what)?.time().failed(what)?.seconds;
+        let at = DateTime::from_timestamp(seconds, 0);
+        Ok(at.map(|at| Pushed { commit: commit.id.clone(), at }))
     }
 
     /// The contents of a blob (its id in hex).

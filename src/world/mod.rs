@@ -1,5 +1,6 @@
 //! Second floor: clients of the outside (DESIGN section 7). Each is a small trait with its drivers.
 
+pub mod builds;
 pub mod chain;
 pub mod distance;
 pub mod drand;

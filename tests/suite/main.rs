@@ -5,6 +5,7 @@
 
 mod advance;
 mod buckets;
+mod builds;
 mod cdn;
 mod chain_faults;
 mod chain_properties;

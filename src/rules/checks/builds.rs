@@ -50,7 +50,10 @@ fn one(
 /// An image carries the build's tag, and is not named after somebody else.
 fn image_is(claim: &mut Claim, submissions: &Submissions, hotkey: &Hotkey, build: &Build, image: &str) {
     let (path, tag) = image.rsplit_once(':').unwrap_or((image, ""));
-    claim.same(&format!("{hotkey}: the tag of docker_image"), &tag, &build.tag.as_str());
+    // Images are lower-cased as a whole.
+    if tag != build.tag.to_lowercase() {
+        claim.same(&format!("{hotkey}: the tag of docker_image"), &tag, &build.tag.as_str());
+    }
     let name = path.rsplit('/').next().unwrap_or(path);
     let own = hotkey.short().to_lowercase();
     let others = submissions.keys().filter(|other| *other != hotkey);

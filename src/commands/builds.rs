@@ -1,0 +1,221 @@
+//! `gen404 builds`: follow the miners' image builds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::Utc;
+use serde_json::{Map, Value, json};
+
+use super::common::{not_due, recorded};
+use super::context::{Context, Standing};
+use crate::cli::{BuildsArgs, Global};
+use crate::error::{Error, Result};
+use crate::rules::Plan;
+use crate::rules::builds::{Outcome, Terms, all_built, is_final, settle, tag, tally, word};
+use crate::rules::stages::{Facts, due};
+use crate::settings::Config;
+use crate::state::builds::{Build, BuildStatus, Builds};
+use crate::state::file::{FileKind, RoundFile};
+use crate::state::ids::{Hotkey, RoundNumber};
+use crate::state::snapshot::Slot;
+use crate::state::stage::Stage;
+use crate::state::submissions::{Submission, Submissions};
+use crate::ui::Ui;
+use crate::world::builds::Wanted;
+use crate::world::builds::settings::{BuildSettings, Driver};
+use crate::world::stop::Stop;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs) -> Result<()> {
+    let mut context = Context::open(global, ui)?;
+    if args.wait {
+        context.stop = Stop::on_signals()?;
+    }
+    let settings = settings(&context.config, args);
+    let mut report = Report::default();
+    loop {
+        let open = session(&context, &settings, &mut report)?;
+        if open == 0 || !args.wait || global.dry_run {
+            report.finish(ui, global.dry_run);
+            return Ok(());
+        }
+        // The lock is free meanwhile: other commands run beside this one.
+        ui.status(&format!("{open} build(s) still open; looking again in {} s", settings.poll_seconds));
+        context.stop.sleep(Duration::from_secs(settings.poll_seconds.max(1)));
+        context.stop.check()?;
+    }
+}
+
+/// The settings with what the flags say over them.
+fn settings(config: &Config, args: &BuildsArgs) -> BuildSettings {
+    let mut settings = config.builds.clone();
+    if let Some(file) = &args.file {
+        (settings.driver, settings.file) = (Some(Driver::File), Some(file.clone()));
+    }
+    settings
+}
+
+/// Looks once, and records what there is to: how many builds are open still.
+fn session(context: &Context<'_>, settings: &BuildSettings, report: &mut Report) -> Result<usize> {
+    let _lock = context.lock("builds")?;
+    let standing = context.standing()?;
+    let round = standing.state.current_round;
+    let builds = on_record(&standing)?;
+    if !matches!(standing.state.stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
+        untimely(&standing, builds)?;
+        return Ok(report.unchanged(context.ui, round, builds));
+    }
+    let submissions = recorded(&standing)?.ok_or_else(|| {
+        let path = FileKind::Round(round, RoundFile::Submissions).path();
+        Error::failed(format!("{path}: missing")).hint("`gen404 verify` says what else is")
+    })?;
+    if all_built(submissions, builds) {
+        return Ok(report.unchanged(context.ui, round, builds));
+    }
+    let source = settings.open()?;
+    let wanted = wanted(context, round, settings, submissions, builds)?;
+    context.ui.detail(&format!("asking {}", source.name()));
+    let sighting = source.look(&wanted)?;
+    let terms = Terms {
+        round,
+        submissions,
+        recorded: builds,
+        image: &settings.image,
+        limit_seconds: settings.timeout_seconds,
+        pushed: wanted.pushed.as_ref().map(|pushed| pushed.at),
+        now: Utc::now(),
+    };
+    let outcome = settle(&terms, &sighting).map_err(|why| Error::failed(format!("{}: {why}", source.name())))?;
+    report.take(context, round, outcome)
+}
+
+/// `builds.json` as it stands.
+fn on_record(standing: &Standing) -> Result<Option<&Builds>> {
+    match &standing.files.builds {
+        Slot::Broken => {
+            let path = FileKind::Round(standing.state.current_round, RoundFile::Builds).path();
+            Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` says where; mend or remove it"))
+        }
+        slot => Ok(slot.get()),
+    }
+}
+
+/// A stage that is not for this: no matter right behind it, with all builds settled.
+fn untimely(standing: &Standing, builds: Option<&Builds>) -> Result<()> {
+    let settled = builds.is_some_and(|builds| builds.values().all(|build| is_final(build.status)));
+    if settled && standing.state.stage == Stage::Finalizing {
+        return Ok(());
+    }
+    let facts = Facts { state: &standing.state, files: &standing.files, block: None };
+    Err(not_due("builds", &standing.state, &due(facts)))
+}
+
+/// What to ask about.
+fn wanted(
+    context: &Context<'_>,
+    round: RoundNumber,
+    settings: &BuildSettings,
+    submissions: &Submissions,
+    builds: Option<&Builds>,
+) -> Result<Wanted> {
+    let built = |hotkey: &Hotkey| {
+        builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| build.status == BuildStatus::Success)
+    };
+    let image =
+        |(hotkey, submission): (&Hotkey, &Submission)| (hotkey.clone(), settings.image.of(hotkey, &tag(submission)));
+    let file = FileKind::Round(round, RoundFile::Submissions);
+    Ok(Wanted {
+        round,
+        pushed: context.git.as_ref().map(|git| git.last_change(&file)).transpose()?.flatten(),
+        unbuilt: submissions.iter().filter(|(hotkey, _)| !built(hotkey)).map(image).collect(),
+    })
+}
+
+/// What a run did, over all of its looks.
+#[derive(Debug, Default)]
+struct Report {
+    did: Vec<String>,
+    miners: Map<String, Value>,
+    oddities: Vec<String>,
+    files: Vec<String>,
+    commits: Vec<String>,
+}
+
+impl Report {
+    /// There was nothing to ask.
+    fn unchanged(&mut self, ui: &Ui, round: RoundNumber, builds: Option<&Builds>) -> usize {
+        let builds = builds.cloned().unwrap_or_default();
+        self.say(ui, format!("round {round}: {}, as recorded already", tally(&builds)));
+        self.miners = miners(&builds, &BTreeMap::new());
+        0
+    }
+
+    /// Records what came out of a look, and says so: how many builds are open still.
+    fn take(&mut self, context: &Context<'_>, round: RoundNumber, outcome: Outcome) -> Result<usize> {
+        for odd in outcome.oddities.iter().filter(|odd| !self.oddities.contains(odd)) {
+            context.ui.warn(odd);
+        }
+        for (hotkey, reason) in &outcome.reasons {
+            context.ui.detail(&format!("{hotkey}: {reason}"));
+        }
+        self.miners = miners(&outcome.builds, &outcome.reasons);
+        self.oddities = outcome.oddities;
+        if let Some(plan) = &outcome.plan {
+            self.carry_out(context, plan)?;
+        }
+        self.say(context.ui, format!("round {round}: {}", tally(&outcome.builds)));
+        Ok(outcome.builds.values().filter(|build| !is_final(build.status)).count())
+    }
+
+    fn carry_out(&mut self, context: &Context<'_>, plan: &Plan) -> Result<()> {
+        for line in &plan.says {
+            self.say(context.ui, line.clone());
+        }
+        let paths = plan.writes.iter().map(|write| write.file.path());
+        let (verb, files, commit) = if context.global.dry_run {
+            ("would write", paths.collect(), None)
+        } else {
+            let (files, commit) = context.carry_out(plan, &[])?;
+            ("wrote", files, commit)
+        };
+        for path in &files {
+            context.ui.status(&format!("{verb} {path}"));
+        }
+        if let Some(commit) = &commit {
+            context.ui.status(&format!("committed {}", commit.get(..10).unwrap_or(commit)));
+        }
+        self.files = files;
+        self.commits.extend(commit);
+        Ok(())
+    }
+
+    /// A line of the result: at once, or kept for the JSON.
+    fn say(&mut self, ui: &Ui, line: String) {
+        if !ui.json() {
+            ui.result(&line);
+        }
+        self.did.push(line);
+    }
+
+    /// The result as JSON, where that is asked for.
+    fn finish(&self, ui: &Ui, dry_run: bool) {
+        if ui.json() {
+            ui.result_json(&json!({
+                "did": self.did,
+                "dry_run": dry_run,
+                "miners": self.miners,
+                "oddities": self.oddities,
+                "files": self.files,
+                "commits": self.commits,
+            }));
+        }
+    }
+}
+
+/// What is known of each miner's build.
+fn miners(builds: &Builds, reasons: &BTreeMap<Hotkey, String>) -> Map<String, Value> {
+    let entry = |(hotkey, build): (&Hotkey, &Build)| {
+        let known = json!({"status": word(build.status), "image": build.docker_image, "reason": reasons.get(hotkey)});
+        (hotkey.to_string(), known)
+    };
+    builds.iter().map(entry).collect()
+}

@@ -1,0 +1,382 @@
+//! What `builds` records: from what a CI, a registry or a file says, each miner's status and image.
+//!
+//! The jobs of a CI come into being one by one, after the run has begun: a job that is not there yet
+//! is pending, and not found only once the run can start no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Plan;
+use super::image::ImageName;
+use crate::state::builds::{Build, BuildStatus, Builds};
+use crate::state::file::{FileKind, RepoFile, RoundFile};
+use crate::state::ids::{Hotkey, RoundNumber};
+use crate::state::record::Extra;
+use crate::state::store::FileWrite;
+use crate::state::submissions::{Submission, Submissions};
+
+/// What is known before anybody is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The round.
+    pub round: RoundNumber,
+    /// Its `submissions.json`.
+    pub submissions: &'a Submissions,
+    /// `builds.json` as it stands.
+    pub recorded: Option<&'a Builds>,
+    /// How images are named.
+    pub image: &'a ImageName,
+    /// What a build may take, from its push or the last start of its run on; 0: any time.
+    pub limit_seconds: u64,
+    /// When the submissions were committed, where known.
+    pub pushed: Option<DateTime<Utc>>,
+    /// The time.
+    pub now: DateTime<Utc>,
+}
+
+/// What a driver saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sighting {
+    /// On a CI: its run, where there is one, and what the registry says of images that it was asked for.
+    Ci {
+        /// The run of the submissions.
+        run: Option<Run>,
+        /// By miner.
+        images: BTreeMap<Hotkey, Presence>,
+    },
+    /// In a registry alone, by miner.
+    Registry(BTreeMap<Hotkey, Presence>),
+    /// In a file.
+    Said(BTreeMap<Hotkey, Said>),
+}
+
+/// A run of the CI.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Run {
+    /// Where people can look at it.
+    pub url: String,
+    /// How often it was started.
+    pub attempt: u64,
+    /// When it was started last.
+    pub started: Option<DateTime<Utc>>,
+    /// Will it start no more jobs?
+    pub over: bool,
+    /// The job that works out which others there will be, where it is there.
+    pub setup: Option<Job>,
+    /// The newest job of each miner.
+    pub jobs: BTreeMap<Hotkey, Job>,
+}
+
+/// A job of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Job {
+    /// In which attempt of the run.
+    pub attempt: u64,
+    /// `queued`, `in_progress`, `completed`, ...
+    pub status: String,
+    /// `success`, `failure`, ...; nothing before it is completed.
+    pub conclusion: Option<String>,
+}
+
+impl Job {
+    fn is_green(&self) -> bool {
+        self.status == "completed" && self.conclusion.as_deref() == Some("success")
+    }
+
+    fn is_done(&self) -> bool {
+        self.status == "completed"
+    }
+}
+
+/// What a registry says of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is there.
+    There,
+    /// It is not.
+    Absent,
+    /// The registry does not tell us.
+    Untold,
+}
+
+/// What a file says of a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// How far it is.
+    pub status: BuildStatus,
+    /// The image, where it is not named as all others are.
+    pub image: Option<String>,
+}
+
+/// What became of the builds.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// `builds.json`
+    pub builds: Builds,
+    /// What to write, where anything changed.
+    pub plan: Option<Plan>,
+    /// Why each build that is no success is what it is.
+    pub reasons: BTreeMap<Hotkey, String>,
+    /// What is odd.
+    pub oddities: Vec<String>,
+}
+
+/// Will this status stay as it is, if nobody starts the build again?
+#[must_use]
+pub fn is_final(status: BuildStatus) -> bool {
+    !matches!(status, BuildStatus::Pending | BuildStatus::InProgress)
+}
+
+/// Has every submission the build of its own commit, with its image?
+#[must_use]
+pub fn all_built(submissions: &Submissions, recorded: Option<&Builds>) -> bool {
+    let built = |(hotkey, submission): (&Hotkey, &Submission)| {
+        let build = recorded.and_then(|builds| builds.get(hotkey));
+        build.is_some_and(|build| is_of(build, submission) && build.status == BuildStatus::Success)
+    };
+    submissions.iter().all(built)
+}
+
+/// How many builds have each status, in words.
+#[must_use]
+pub fn tally(builds: &Builds) -> String {
+    let statuses = [
+        BuildStatus::Success,
+        BuildStatus::InProgress,
+        BuildStatus::Pending,
+        BuildStatus::Failure,
+        BuildStatus::TimedOut,
+        BuildStatus::NotFound,
+    ];
+    let count = |status| builds.values().filter(|build| build.status == status).count();
+    let counts = statuses.into_iter().map(|status| (count(status), status)).filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = counts.map(|(count, status)| format!("{count} {}", word(status))).collect();
+    if parts.is_empty() { "no submissions".to_owned() } else { parts.join(", ") }
+}
+
+/// A status as the file spells it.
+#[must_use]
+pub fn word(status: BuildStatus) -> &'static str {
+    match status {
+        BuildStatus::Pending => "pending",
+        BuildStatus::InProgress => "in_progress",
+        BuildStatus::Success => "success",
+        BuildStatus::Failure => "failure",
+        BuildStatus::TimedOut => "timed_out",
+        BuildStatus::NotFound => "not_found",
+    }
+}
+
+/// `<first seven digits of commit>-<round name>`
+#[must_use]
+pub fn tag(submission: &Submission) -> String {
+    format!("{}-{}", submission.commit.short(), submission.round)
+}
+
+/// Settles every build by what was seen. A success once recorded stays: its image is there, whatever
+/// became of later runs. Everything else is judged anew, so a build that was started again counts.
+///
+/// # Errors
+/// A file names an image that cannot be this build's.
+pub fn settle(terms: &Terms<'_>, sighting: &Sighting) -> Result<Outcome, String> {
+    let mut outcome =
+        Outcome { builds: Builds::default(), plan: None, reasons: BTreeMap::new(), oddities: shared_names(terms) };
+    let mut says = Vec::new();
+    for (hotkey, submission) in terms.submissions.iter() {
+        let before = terms.recorded.and_then(|builds| builds.get(hotkey)).filter(|build| is_of(build, submission));
+        let kept = before.filter(|build| build.status == BuildStatus::Success && build.docker_image.is_some());
+        let verdict = match kept {
+            Some(build) => Verdict::built(build.docker_image.clone().unwrap_or_default()),
+            None => terms.verdict(hotkey, submission, sighting)?,
+        };
+        if before.is_none_or(|build| build.status != verdict.status) {
+            let was = before.map_or(String::new(), |build| format!("{} -> ", word(build.status)));
+            says.push(format!("{hotkey}: {was}{}{}", word(verdict.status), verdict.shown()));
+        }
+        if verdict.status != BuildStatus::Success {
+            outcome.reasons.insert(hotkey.clone(), verdict.why);
+        }
+        outcome.oddities.extend(verdict.odd.map(|odd| format!("{hotkey}: {odd}")));
+        let extra = before.map_or_else(Extra::default, |build| build.extra.clone());
+        let (repo, commit) = (submission.repo.clone(), submission.commit.clone());
+        let (revealed_at_block, tag) = (submission.revealed_at_block, tag(submission));
+        let (status, docker_image) = (verdict.status, verdict.image);
+        let build = Build { repo, commit, revealed_at_block, tag, status, docker_image, extra };
+        outcome.builds.insert(hotkey.clone(), build);
+    }
+    keep_others(terms, &mut outcome);
+    outcome.plan = plan(terms, &outcome.builds, says);
+    Ok(outcome)
+}
+
+/// Is this the build of what the miner submitted?
+fn is_of(build: &Build, submission: &Submission) -> bool {
+    let same = build.repo == submission.repo && build.commit == submission.commit;
+    same && build.revealed_at_block == submission.revealed_at_block && build.tag == tag(submission)
+}
+
+/// Entries of nobody who submitted are `verify`'s business: they are never removed.
+fn keep_others(terms: &Terms<'_>, outcome: &mut Outcome) {
+    let others = terms.recorded.into_iter().flat_map(|builds| builds.iter());
+    for (hotkey, build) in others.filter(|(hotkey, _)| !terms.submissions.contains_key(*hotkey)) {
+        outcome.oddities.push(format!("{hotkey}: has a build, but did not submit"));
+        outcome.builds.insert(hotkey.clone(), build.clone());
+    }
+}
+
+fn plan(terms: &Terms<'_>, builds: &Builds, says: Vec<String>) -> Option<Plan> {
+    let round = terms.round;
+    let write = FileWrite::new(FileKind::Round(round, RoundFile::Builds), builds);
+    let before = terms.recorded.map(RepoFile::to_bytes);
+    if before.as_deref() == Some(write.bytes.as_slice()) || (before.is_none() && builds.is_empty()) {
+        return None;
+    }
+    Some(Plan { writes: vec![write], message: format!("Update build statuses for round {round}"), says })
+}
+
+/// Miners whose images have the same name: ten lower-cased characters of a hotkey are not unique.
+fn shared_names(terms: &Terms<'_>) -> Vec<String> {
+    let mut by_name: BTreeMap<String, BTreeSet<&Hotkey>> = BTreeMap::new();
+    for (hotkey, submission) in terms.submissions.iter() {
+        let image = terms.image.of(hotkey, &tag(submission));
+        let name = image.rsplit_once(':').map_or(image.as_str(), |(name, _)| name).to_owned();
+        by_name.entry(name).or_default().insert(hotkey);
+    }
+    let shared = by_name.into_iter().filter(|(_, hotkeys)| hotkeys.len() > 1);
+    let list = |hotkeys: BTreeSet<&Hotkey>| hotkeys.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    shared.map(|(name, hotkeys)| format!("image name {name} is shared by {}", list(hotkeys))).collect()
+}
+
+/// What one build comes to.
+struct Verdict {
+    status: BuildStatus,
+    image: Option<String>,
+    why: String,
+    odd: Option<String>,
+}
+
+impl Verdict {
+    fn built(image: String) -> Self {
+        Verdict { status: BuildStatus::Success, image: Some(image), why: String::new(), odd: None }
+    }
+
+    fn is(status: BuildStatus, why: impl Into<String>) -> Self {
+        Verdict { status, image: None, why: why.into(), odd: None }
+    }
+
+    fn shown(&self) -> String {
+        match &self.image {
+            Some(image) => format!(" ({image})"),
+            None => format!(" ({})", self.why),
+        }
+    }
+}
+
+impl Terms<'_> {
+    fn verdict(&self, hotkey: &Hotkey, submission: &Submission, sighting: &Sighting) -> Result<Verdict, String> {
+        let image = || self.image.of(hotkey, &tag(submission));
+        let verdict = match sighting {
+            Sighting::Said(said) => return self.said(hotkey, submission, said.get(hotkey)),
+            Sighting::Registry(images) => match images.get(hotkey) {
+                Some(Presence::There) => Verdict::built(image()),
+                Some(Presence::Absent) => Verdict::is(BuildStatus::Pending, "the registry has no such image yet"),
+                _ => Verdict::is(BuildStatus::Pending, "the registry has not told"),
+            },
+            Sighting::Ci { run: None, .. } => Verdict::is(BuildStatus::Pending, "its run is not there yet"),
+            Sighting::Ci { run: Some(run), images } => match run.jobs.get(hotkey) {
+                Some(job) => of_job(run, job, images.get(hotkey), image),
+                None => self.without_job(run),
+            },
+        };
+        Ok(self.within_time(verdict, sighting))
+    }
+
+    /// A miner without a job: it comes, or it never will.
+    fn without_job(&self, run: &Run) -> Verdict {
+        let setup_done = run.setup.as_ref().is_some_and(|setup| setup.attempt >= run.attempt && setup.is_green());
+        if run.over {
+            return Verdict::is(BuildStatus::NotFound, "its run is over, and had no job for it");
+        }
+        if setup_done && run.jobs.len() >= self.submissions.len() {
+            return Verdict::is(BuildStatus::NotFound, "all jobs of its run are there, but none for it");
+        }
+        Verdict::is(BuildStatus::Pending, "its job is not there yet")
+    }
+
+    /// What is still open when the time is over, has timed out.
+    fn within_time(&self, verdict: Verdict, sighting: &Sighting) -> Verdict {
+        let started = match sighting {
+            Sighting::Ci { run: Some(run), .. } => run.started,
+            _ => None,
+        };
+        let Some(since) = started.max(self.pushed) else { return verdict };
+        let limit = i64::try_from(self.limit_seconds).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
+        if is_final(verdict.status) || self.limit_seconds == 0 || self.now - since < limit {
+            return verdict;
+        }
+        let why = format!("still {} after {} s: {}", word(verdict.status), self.limit_seconds, verdict.why);
+        Verdict { status: BuildStatus::TimedOut, why, ..verdict }
+    }
+
+    fn said(&self, hotkey: &Hotkey, submission: &Submission, said: Option<&Said>) -> Result<Verdict, String> {
+        let tag = tag(submission);
+        Ok(match said {
+            None => Verdict::is(BuildStatus::Pending, "the file does not name it yet"),
+            Some(Said { status: BuildStatus::Success, image }) => {
+                let image = image.clone().unwrap_or_else(|| self.image.of(hotkey, &tag));
+                self.check_image(hotkey, &image, &tag)?;
+                Verdict::built(image)
+            }
+            Some(Said { status, .. }) => Verdict::is(*status, "as the file says"),
+        })
+    }
+
+    /// `verify` fails on an image with another tag, or of another miner's name: it is never written.
+    fn check_image(&self, hotkey: &Hotkey, image: &str, tag: &str) -> Result<(), String> {
+        let (path, own_tag) = image.rsplit_once(':').unwrap_or((image, ""));
+        if own_tag != tag && own_tag != tag.to_lowercase() {
+            return Err(format!("{hotkey}: image {image:?} does not end in its tag, :{tag}"));
+        }
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let short = |hotkey: &Hotkey| hotkey.short().to_lowercase();
+        let other = self.submissions.keys().find(|other| *other != hotkey && short(other) == name);
+        match other.filter(|_| name != short(hotkey)) {
+            Some(other) => Err(format!("{hotkey}: image {image:?} is named after {other}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a job comes to. A green one has its image unless the registry denies it: then it may be on
+/// its way while the run lasts. A red one stays red also where the registry has an image: nobody
+/// knows whether it is whole.
+fn of_job(run: &Run, job: &Job, image: Option<&Presence>, name: impl Fn() -> String) -> Verdict {
+    let superseded = job.attempt < run.attempt && !run.over;
+    let conclusion = job.conclusion.as_deref().unwrap_or("nothing");
+    if job.is_green() {
+        return match image {
+            Some(Presence::Absent) if run.over => {
+                Verdict::is(BuildStatus::Failure, format!("its job succeeded, but the registry has no {}", name()))
+            }
+            Some(Presence::Absent) => Verdict::is(BuildStatus::InProgress, "its image has not arrived yet"),
+            _ => Verdict::built(name()),
+        };
+    }
+    if !job.is_done() {
+        return match job.status.as_str() {
+            "in_progress" => Verdict::is(BuildStatus::InProgress, "its job runs"),
+            status => Verdict::is(BuildStatus::Pending, format!("its job is {status}")),
+        };
+    }
+    if superseded {
+        return Verdict::is(BuildStatus::Pending, format!("attempt {} of its run is on its way", run.attempt));
+    }
+    let failed = ["failure", "cancelled", "skipped", "timed_out", "action_required", "startup_failure"];
+    if !failed.contains(&conclusion) && !run.over {
+        return Verdict::is(BuildStatus::Pending, format!("its job ended with {conclusion}"));
+    }
+    let odd = "its job failed, but the registry has an image of its name";
+    let odd = (image == Some(&Presence::There)).then(|| odd.to_owned());
+    Verdict { odd, ..Verdict::is(BuildStatus::Failure, format!("its job ended with {conclusion}")) }
+}

@@ -1,0 +1,57 @@
+//! Builds in a JSON file, for sandboxes, tests, and builds made by hand:
+//!
+//! ```json
+//! {
+//!   "5Grw...utQY": {"status": "success", "image": "registry.example/miners/5grwvaef5z:7c1b379-mesh-1"},
+//!   "5FHn...94ty": {"status": "failure"}
+//! }
+//! ```
+//!
+//! A status is one of those of `builds.json`; an image that is not given is named as all others are.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{BuildSource, Wanted};
+use crate::error::{Context as _, Error, Result};
+use crate::rules::builds::{Said, Sighting};
+use crate::state::builds::BuildStatus;
+use crate::state::ids::Hotkey;
+use crate::state::record::{Entries, parse_json};
+
+/// Builds as a file tells them: read at each look, so that it may be written meanwhile.
+#[derive(Debug, Clone)]
+pub struct FileBuilds {
+    path: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    status: BuildStatus,
+    #[serde(default)]
+    image: Option<String>,
+}
+
+impl FileBuilds {
+    /// The builds in this file.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        FileBuilds { path: path.to_owned() }
+    }
+}
+
+impl BuildSource for FileBuilds {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn look(&self, _wanted: &Wanted) -> Result<Sighting> {
+        let bytes =
+            std::fs::read(&self.path).failed(|| format!("{}: cannot read the builds file", self.path.display()))?;
+        let entries: Entries<Hotkey, Entry> = parse_json(&bytes).map_err(|why| Error::file(&self.path, why))?;
+        let said = |(hotkey, entry): (Hotkey, Entry)| (hotkey, Said { status: entry.status, image: entry.image });
+        Ok(Sighting::Said(entries.0.into_iter().map(said).collect()))
+    }
+}

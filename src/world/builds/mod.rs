@@ -1,0 +1,43 @@
+//! Where the state of miners' image builds is known: a CI, a registry, a file.
+
+mod file;
+pub mod settings;
+
+use chrono::{DateTime, Utc};
+
+pub use self::file::FileBuilds;
+use crate::error::Result;
+use crate::rules::builds::Sighting;
+use crate::state::ids::{Hotkey, RoundNumber};
+
+/// What is asked about.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The round.
+    pub round: RoundNumber,
+    /// The commit that wrote its submissions, where there is a history.
+    pub pushed: Option<Pushed>,
+    /// The miners that have no image on record, each with the name that its image will have.
+    pub unbuilt: Vec<(Hotkey, String)>,
+}
+
+/// A commit, and when it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// Its id in hex.
+    pub commit: String,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+}
+
+/// Something that knows of builds.
+pub trait BuildSource: Send + Sync {
+    /// What messages call it.
+    fn name(&self) -> String;
+
+    /// Looks once.
+    ///
+    /// # Errors
+    /// It could not be asked, or does not answer as it should.
+    fn look(&self, wanted: &Wanted) -> Result<Sighting>;
+}
