@@ -1,13 +1,16 @@
 //! `gen404 download`: fetch the miners' files, draw and store them, record what was stored.
 
+mod memory;
 mod pipeline;
 mod queue;
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
 
-use self::pipeline::{Event, Pipeline, clean_up, inner_threads};
+use self::memory::Memory;
+use self::pipeline::{Event, Pipeline, clean_up};
 use self::queue::Queue;
 use super::common::not_due;
 use super::context::{Context, Standing};
@@ -20,7 +23,7 @@ use crate::rules::stages::{Due, Facts, due};
 use crate::state::ids::Hotkey;
 use crate::state::stage::Stage;
 use crate::ui::{Phases, Ui};
-use crate::world::fetch::{DownloadSettings, Fetcher};
+use crate::world::fetch::Fetcher;
 use crate::world::http::Client;
 use crate::world::render::{Builtin, Renderer, Service};
 use crate::world::spool::{Journal, Spool};
@@ -147,7 +150,7 @@ fn fetch_all(
     let settings = context.config.download;
     let allow_private = args.allow_private_cdn || context.config.miners.allow_private_cdn;
     let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
-    let renderer = if args.no_previews { None } else { Some(renderer(args, &settings)?) };
+    let renderer = if args.no_previews { None } else { Some(renderer(args)?) };
     context.ui.detail(&format!("storing into {}", store.name()));
     let mut phases = context.ui.phases(&PHASES, files as u64);
     let pipeline = Pipeline {
@@ -157,6 +160,7 @@ fn fetch_all(
         fetcher: Fetcher::new(client),
         spool,
         renderer: renderer.as_deref(),
+        memory: Memory::new(settings.memory_mib << 20, cores()),
         store,
         stopping: AtomicBool::new(false),
     };
@@ -178,10 +182,14 @@ fn fetch_all(
 }
 
 /// What draws the previews.
-fn renderer(args: &DownloadArgs, settings: &DownloadSettings) -> Result<Box<dyn Renderer>> {
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+fn renderer(args: &DownloadArgs) -> Result<Box<dyn Renderer>> {
     match &args.render_service {
         Some(url) => Ok(Box::new(Service::new(url)?)),
-        None => Ok(Box::new(Builtin::new(preview::DEFAULT_SIZE, inner_threads(settings.workers())))),
+        None => Ok(Box::new(Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN))),
     }
 }
 

@@ -14,23 +14,41 @@ pub const MAX_TEXTURE_EDGE: u32 = 16_384;
 pub const MAX_DECODED_BYTES: u64 = 1 << 30;
 
 /// Counts decoded bytes; asked before each allocation whose size the file decides.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Budget {
     used: u64,
+    most: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget::of(MAX_DECODED_BYTES)
+    }
 }
 
 impl Budget {
+    /// A budget of `most` bytes, and never more than the limit.
+    pub(crate) fn of(most: u64) -> Self {
+        Budget { used: 0, most: most.min(MAX_DECODED_BYTES) }
+    }
+
     /// Takes `bytes` from what is left, or refuses the model.
     pub(crate) fn take(&mut self, bytes: u64, place: impl Into<String>) -> Checked<()> {
         self.used = self.used.saturating_add(bytes);
-        if self.used <= MAX_DECODED_BYTES {
+        if self.used <= self.most {
             return Ok(());
         }
         Err(Refusal::new(
             RefusalCode::DataTooLarge,
             place,
-            format!("the decoded data would take over {MAX_DECODED_BYTES} bytes"),
+            format!("the decoded data would take over {} bytes", self.most),
         ))
+    }
+
+    /// Was more asked for than this budget holds, and would one up to the limit hold more? What a model
+    /// came to under it then says nothing.
+    pub(crate) fn too_small(&self) -> bool {
+        self.used > self.most && self.most < MAX_DECODED_BYTES
     }
 }
 
@@ -45,5 +63,14 @@ mod tests {
         assert!(budget.take(1, "b").is_ok());
         assert_eq!(budget.take(1, "c").unwrap_err().code, RefusalCode::DataTooLarge);
         assert!(Budget::default().take(u64::MAX, "d").is_err());
+    }
+
+    #[test]
+    fn only_a_budget_below_the_limit_can_be_too_small() {
+        for (most, asked, too_small) in [(10, 10, false), (10, 11, true), (u64::MAX, u64::MAX, false)] {
+            let mut budget = Budget::of(most);
+            assert_eq!(budget.take(asked, "a").is_err(), asked > 10);
+            assert_eq!(budget.too_small(), too_small, "{asked} of {most}");
+        }
     }
 }

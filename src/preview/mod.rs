@@ -50,6 +50,7 @@ use std::num::NonZeroUsize;
 
 pub use refusal::{Refusal, RefusalCode};
 
+use limits::Budget;
 use threads::Threads;
 
 /// Edge of a view in pixels, as the reference renderer draws it.
@@ -107,9 +108,25 @@ impl Preview {
 /// A [`Refusal`] for a model that the reference renderer would refuse as well, and for the stricter
 /// cases named in the module's text.
 pub fn render(glb: &[u8], options: &Options) -> Result<Preview, Refusal> {
+    draw(glb, options, &mut Budget::default())
+}
+
+/// As [`render`], where the decoded data of the model takes no more than `bytes`; `None` where it would.
+/// So the caller decides how much memory a model may have before it is known what is in the file.
+pub fn render_within(glb: &[u8], options: &Options, bytes: u64) -> Option<Result<Preview, Refusal>> {
+    let mut budget = Budget::of(bytes);
+    let drawn = draw(glb, options, &mut budget);
+    (!budget.too_small()).then_some(drawn)
+}
+
+fn draw(glb: &[u8], options: &Options, budget: &mut Budget) -> Result<Preview, Refusal> {
     let threads = Threads(options.threads);
     let size = options.size.clamp(*SIZES.start(), *SIZES.end()) as usize;
-    let model = model::Model::load(glb, threads)?;
+    let model = model::Model::load(glb, threads, budget)?;
+    if budget.too_small() {
+        // Something that a model can do without was passed over for want of room: not drawn in vain.
+        return Err(Refusal::new(RefusalCode::DataTooLarge, "", "more than there is room for"));
+    }
     let rgb = grid::draw(&model, size, threads);
     Ok(Preview { edge: 2 * size + grid::GAP, rgb, threads: options.threads })
 }

@@ -25,24 +25,23 @@ pub(crate) struct Model {
 
 impl Model {
     /// Loads a GLB: the verdict is the reference's, save for required extensions that neither reads.
-    pub(crate) fn load(glb: &[u8], threads: Threads) -> Checked<Self> {
+    pub(crate) fn load(glb: &[u8], threads: Threads, budget: &mut Budget) -> Checked<Self> {
         let container = Container::split(glb)?;
         let document = Object::of(&container.document, "document")?;
         check_extensions(document)?;
         if document.get("bufferViews").is_none() {
             return Err(Refusal::shape("bufferViews", "missing"));
         }
-        let mut budget = Budget::default();
         let views = Views::read(document, &container.buffers)?;
-        let accessors = read_accessors(document, &views, &mut budget)?;
+        let accessors = read_accessors(document, &views, budget)?;
         let images = check_images(document, &views)?;
         let primitive = scene::only_primitive(document)?;
         let material = Material::read(document, primitive.material)?;
         scene::check_nodes(document)?;
-        let mesh = Mesh::read(primitive, &accessors, &mut budget)?;
+        let mesh = Mesh::read(primitive, &accessors, budget)?;
         let material = material
             .unwrap_or_else(|| if mesh.colors.is_empty() { Material::plain() } else { Material::vertex_colored() });
-        let textures = load_textures(&material, &images, &mut budget, threads)?;
+        let textures = load_textures(&material, &images, budget, threads)?;
         if textures.any() && mesh.uvs.is_empty() {
             let message = "textures, but no texture coordinates";
             return Err(Refusal::new(RefusalCode::TextureCoordinates, "attributes", message));

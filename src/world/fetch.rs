@@ -26,6 +26,8 @@ pub struct DownloadSettings {
     pub per_host: usize,
     /// Threads that draw previews; 0: one a core.
     pub workers: usize,
+    /// MiB that the models being drawn may take together; a larger one is drawn alone.
+    pub memory_mib: u64,
     /// Attempts for each file.
     pub attempts: u32,
     /// Seconds between them.
@@ -54,6 +56,7 @@ impl Default for DownloadSettings {
             per_miner: 4,
             per_host: 16,
             workers: 0,
+            memory_mib: 256,
             attempts: 2,
             pause_seconds: 3.0,
             connect_seconds: connect.as_secs_f64(),
@@ -91,6 +94,9 @@ impl DownloadSettings {
             if !(1..=1024).contains(&value) {
                 return Err(format!("download.{name} is {value}: a number from 1 to 1024 is needed"));
             }
+        }
+        if !(64..=1 << 20).contains(&self.memory_mib) {
+            return Err(format!("download.memory_mib is {}: a number from 64 to 1048576 is needed", self.memory_mib));
         }
         if !(1..=4095).contains(&self.file_mib) {
             return Err(format!("download.file_mib is {}: a number from 1 to 4095 is needed", self.file_mib));
@@ -231,5 +237,6 @@ mod tests {
         assert_eq!(settings.check(), Ok(()));
         assert!(DownloadSettings { idle_seconds: f64::NAN, ..settings }.check().is_err());
         assert!(DownloadSettings { connections: 0, ..settings }.check().is_err());
+        assert!(DownloadSettings { memory_mib: 0, ..settings }.check().is_err());
     }
 }

@@ -33,6 +33,23 @@ pub trait Renderer: Send + Sync {
     /// # Errors
     /// The renderer could not be asked, or failed for a reason that is not the model's.
     fn render(&self, glb: &[u8]) -> Result<Rendering>;
+
+    /// As [`Renderer::render`], in no more room than given; `None` where the model needs more.
+    ///
+    /// # Errors
+    /// As for [`Renderer::render`].
+    fn render_in(&self, glb: &[u8], _room: Room) -> Result<Option<Rendering>> {
+        self.render(glb).map(Some)
+    }
+}
+
+/// What drawing a model may take of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes of decoded data; the file itself, and a picture's worth beside it, are not counted.
+    pub bytes: u64,
+    /// Threads.
+    pub threads: NonZeroUsize,
 }
 
 /// The embedded renderer: on this machine's processor, the same bytes everywhere.
@@ -55,14 +72,25 @@ impl Renderer for Builtin {
     }
 
     fn render(&self, glb: &[u8]) -> Result<Rendering> {
-        Ok(match preview::render(glb, &self.options) {
+        Ok(preview::render(glb, &self.options).into())
+    }
+
+    fn render_in(&self, glb: &[u8], room: Room) -> Result<Option<Rendering>> {
+        let options = Options { threads: room.threads, ..self.options };
+        Ok(preview::render_within(glb, &options, room.bytes).map(Rendering::from))
+    }
+}
+
+impl From<std::result::Result<preview::Preview, preview::Refusal>> for Rendering {
+    fn from(drawn: std::result::Result<preview::Preview, preview::Refusal>) -> Self {
+        match drawn {
             Ok(preview) => Rendering::Png(preview.png()),
             Err(refusal) => Rendering::Refused {
                 code: Some(refusal.code.as_str().to_owned()),
                 place: Some(refusal.place),
                 message: refusal.message.into_owned(),
             },
-        })
+        }
     }
 }
 

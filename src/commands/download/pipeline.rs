@@ -1,9 +1,8 @@
 //! Fetch, draw, store: three stages of threads with short queues between them.
 //!
-//! What is in memory at once is bounded by the threads that draw and the longest queue of previews,
+//! What is in memory at once is bounded by the share that drawing has and the longest queue of previews,
 //! never by the round: models wait on disk. Outcomes come back to one thread, which notes them.
 
-use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::memory::{Memory, Share};
 use super::queue::{End, Job, Queue};
 use crate::error::{Context as _, Error, Result};
 use crate::rules::download::{Mark, Outcome};
@@ -39,6 +39,7 @@ pub(super) struct Pipeline<'a> {
     pub(super) fetcher: Fetcher,
     pub(super) spool: Spool,
     pub(super) renderer: Option<&'a dyn Renderer>,
+    pub(super) memory: Memory,
     pub(super) store: &'a dyn ObjectStore,
     /// Set once something failed that is nobody's file's fault.
     pub(super) stopping: AtomicBool,
@@ -217,21 +218,12 @@ impl Pipeline<'_> {
             return Ok(Preview::NoModel(why));
         }
         let Some(renderer) = self.renderer else { return Ok(Preview::Left) };
-        let glb = std::fs::read(path).failed(|| format!("{}: cannot read", path.display()))?;
-        // A renderer that gives up on a model ends this model, and not the round.
-        let rendering = catch_unwind(AssertUnwindSafe(|| renderer.render(&glb)));
-        let Ok(rendering) = rendering else { return Ok(Preview::Refused("the renderer failed on it".to_owned())) };
-        Ok(match rendering? {
-            Rendering::Png(png) => {
-                let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
-                Preview::Png(png, sum)
+        for share in self.memory.shares(fetched.size) {
+            if let Some(preview) = draw_in(&share, renderer, path)? {
+                return Ok(preview);
             }
-            Rendering::Refused { code, place, message } => {
-                let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
-                let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
-                Preview::Refused(shown_text(&format!("{}{code}", parts.collect::<Vec<_>>().join(": ")), LONGEST_REASON))
-            }
-        })
+        }
+        Err(Error::failed(format!("{}: no room to draw it", path.display())))
     }
 
     fn store_all(&self, from: &Mutex<Receiver<Drawn>>, events: &Sender<Event>) {
@@ -289,6 +281,27 @@ impl Pipeline<'_> {
     }
 }
 
+/// Draws a model in the room of `share`; `None` where it needs more.
+fn draw_in(share: &Share<'_>, renderer: &dyn Renderer, path: &Path) -> Result<Option<Preview>> {
+    let glb = std::fs::read(path).failed(|| format!("{}: cannot read", path.display()))?;
+    // A renderer that gives up on a model ends this model, and not the round.
+    let rendering = catch_unwind(AssertUnwindSafe(|| renderer.render_in(&glb, share.room())));
+    let Ok(rendering) = rendering else { return Ok(Some(Preview::Refused("the renderer failed on it".to_owned()))) };
+    Ok(match rendering? {
+        None => None,
+        Some(Rendering::Png(png)) => {
+            let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
+            Some(Preview::Png(png, sum))
+        }
+        Some(Rendering::Refused { code, place, message }) => {
+            let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
+            let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+            let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
+            Some(Preview::Refused(shown_text(&reason, LONGEST_REASON)))
+        }
+    })
+}
+
 /// What a failed attempt is followed by.
 fn again(retry: &Retry, job: &Job, failure: &Failure) -> End {
     let tried = job.tries + 1;
@@ -331,12 +344,6 @@ fn tell(events: &Sender<Event>, event: Event) {
 fn fail(events: &Sender<Event>, job: &Job, reason: String) {
     let mark = Mark { hotkey: job.hotkey.clone(), stem: job.stem.clone(), outcome: Outcome::Failed { reason } };
     tell(events, Event::Settled { mark: Box::new(mark), spooled: None });
-}
-
-/// The threads that draw one model: the cores left over by those that draw others.
-pub(super) fn inner_threads(workers: usize) -> NonZeroUsize {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    NonZeroUsize::new(cores / workers.max(1)).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Where a killed run's leftovers of a file are, nothing more is wanted of them once it is settled.
