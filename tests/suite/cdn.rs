@@ -20,6 +20,8 @@ pub enum Serve {
     Raw(Vec<u8>),
     /// A body that does not end.
     Endless,
+    /// A body of so many bytes, whose length is said beforehand or not.
+    Long(usize, bool),
     /// Headers that drip in and do not end.
     DripHeaders(Duration),
     /// Silence.
@@ -35,7 +37,12 @@ pub struct Cdn {
 impl Cdn {
     /// Answers by path, and by how often that path was asked for before.
     pub fn start(answer: impl Fn(&str, usize) -> Serve + Send + Sync + 'static) -> Cdn {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Cdn::start_at("127.0.0.1:0", answer)
+    }
+
+    /// As [`Cdn::start`], at this address.
+    pub fn start_at(address: &str, answer: impl Fn(&str, usize) -> Serve + Send + Sync + 'static) -> Cdn {
+        let listener = TcpListener::bind(address).unwrap_or_else(|e| panic!("{address}: {e}"));
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, answer) = (Arc::clone(&seen), Arc::new(answer));
@@ -114,6 +121,17 @@ fn serve(mut stream: &TcpStream, what: Serve) -> Option<()> {
             stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").ok()?;
             let chunk = [b"10000\r\n".as_slice(), &[0; 0x10000], b"\r\n"].concat();
             while stream.write_all(&chunk).is_ok() {}
+            None
+        }
+        Serve::Long(length, said) => {
+            let said = if said { format!("Content-Length: {length}\r\n") } else { String::new() };
+            stream.write_all(format!("HTTP/1.1 200 OK\r\n{said}\r\n").as_bytes()).ok()?;
+            let piece = [0; 1 << 16];
+            let mut left = length;
+            while left > 0 && stream.write_all(&piece[..left.min(piece.len())]).is_ok() {
+                left = left.saturating_sub(piece.len());
+            }
+            let _ = stream.shutdown(std::net::Shutdown::Both);
             None
         }
         Serve::DripHeaders(pause) => {

@@ -183,13 +183,22 @@ fn names_and_redirects_lead_to_no_private_address() {
 
 #[test]
 fn a_certificate_that_does_not_hold_is_no_connection() {
+    let (port, served) = untrusted("127.0.0.1");
+    let (failed, _) = one(&format!("https://127.0.0.1:{port}/a.glb"), true);
+    let reason = failed.unwrap_err().reason().to_lowercase();
+    assert!(reason.contains("certificate"), "{reason}");
+    assert_eq!(served.load(Ordering::SeqCst), 0);
+}
+
+/// A server at this host whose certificate nobody vouches for: its port, and how many took it nevertheless.
+pub fn untrusted(host: &str) -> (u16, Arc<AtomicUsize>) {
     use openssl::ssl::{SslAcceptor, SslMethod};
     let (certificate, key) = self_signed();
     let mut acceptor = SslAcceptor::mozilla_intermediate(SslMethod::tls_server()).unwrap();
     acceptor.set_certificate(&certificate).unwrap();
     acceptor.set_private_key(&key).unwrap();
     let acceptor = acceptor.build();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind((host, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let served = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&served);
@@ -201,10 +210,7 @@ fn a_certificate_that_does_not_hold_is_no_connection() {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nglTF");
         }
     });
-    let (failed, _) = one(&format!("https://127.0.0.1:{port}/a.glb"), true);
-    let reason = failed.unwrap_err().reason().to_lowercase();
-    assert!(reason.contains("certificate"), "{reason}");
-    assert_eq!(served.load(Ordering::SeqCst), 0);
+    (port, served)
 }
 
 fn self_signed() -> (openssl::x509::X509, openssl::pkey::PKey<openssl::pkey::Private>) {

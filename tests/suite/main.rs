@@ -28,6 +28,7 @@ mod lies;
 mod listed;
 mod opening;
 mod program;
+mod public_network;
 mod python_random;
 mod real_rounds;
 mod render_service;
