@@ -148,7 +148,7 @@ fn the_files_written_do_not_depend_on_how_many_work() {
 }
 
 /// Paths of files that a killed run has whole: noted in the journal, or waiting to be stored.
-fn whole(own: &Path) -> HashMap<String, ()> {
+pub fn whole(own: &Path) -> HashMap<String, ()> {
     let journal = std::fs::read_to_string(own.join("download/round-0/outcomes.jsonl")).unwrap_or_default();
     let end = journal.rfind('\n').map_or(0, |at| at + 1);
     let mut whole = HashMap::new();
