@@ -1,5 +1,7 @@
 //! How far apart two previews are: 0 for the same picture, up to 2.
 
+#[cfg(feature = "dinov3")]
+pub mod dinov3;
 pub mod http;
 pub mod pixels;
 pub mod rgb;

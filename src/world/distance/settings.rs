@@ -148,6 +148,13 @@ impl DistanceSettings {
         Service::new(url, Duration::from_secs(self.timeout_seconds), retry, self.connections)
     }
 
+    #[cfg(feature = "dinov3")]
+    fn model(&self) -> Result<Box<dyn Distance>> {
+        Ok(Box::new(super::dinov3::Dinov3::open(self)?))
+    }
+
+    #[cfg(not(feature = "dinov3"))]
+    #[allow(clippy::unused_self, reason = "with the feature, it is used")]
     fn model(&self) -> Result<Box<dyn Distance>> {
         let without = Error::usage("distances by dinov3: this gen404 was built without the feature dinov3");
         Err(without
