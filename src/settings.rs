@@ -111,6 +111,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::pods::docker::DockerSettings;
     use crate::world::pods::endpoint::EndpointSettings;
 
     #[test]
@@ -143,7 +144,12 @@ mod tests {
             StoreSettings::default()
         );
         assert_eq!(
-            PodSettings { provider: None, endpoint: EndpointSettings::default(), ..config.pods },
+            PodSettings {
+                provider: None,
+                endpoint: EndpointSettings::default(),
+                docker: DockerSettings::default(),
+                ..config.pods
+            },
             PodSettings::default()
         );
     }

@@ -106,7 +106,7 @@ fn tag(image: &str) -> &str {
 }
 
 /// A text as a segment of a path.
-fn in_path(text: &str) -> String {
+pub(super) fn in_path(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut path, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

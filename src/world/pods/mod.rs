@@ -4,16 +4,23 @@
 //! asked for has a name that says whose it is, so that one that nobody knows of any more (a reply
 //! that was lost, a run that was killed) is found by its name and released.
 
+mod api;
+pub mod docker;
 pub mod endpoint;
 pub mod lease;
 pub mod program;
+pub mod runpod;
 pub mod settings;
+pub mod targon;
+pub mod verda;
 
 use std::fmt;
 
 use crate::error::Result;
 use crate::state::ids::{Player, RoundNumber};
 use crate::world::http::Secret;
+
+pub use self::api::Manner;
 
 /// The port on which every miner's program listens.
 pub const PORT: u16 = 10006;

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Provider;
+use super::docker::{Docker, DockerSettings};
 use super::endpoint::{EndpointProvider, EndpointSettings};
 use super::program::ProgramLimits;
-use crate::error::{Error, Result};
+use super::runpod::{Runpod, RunpodSettings};
+use super::targon::{Targon, TargonSettings};
+use super::verda::{Verda, VerdaKeys, VerdaSettings};
+use super::{Manner, Provider};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::world::http::Secret;
 
 /// Who may rent out pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -15,6 +20,14 @@ use crate::error::{Error, Result};
 pub enum ProviderName {
     /// A program that runs already.
     Endpoint,
+    /// This host's docker.
+    Docker,
+    /// Targon.
+    Targon,
+    /// Verda.
+    Verda,
+    /// RunPod.
+    Runpod,
 }
 
 /// The settings of the pods.
@@ -36,13 +49,29 @@ pub struct PodSettings {
     pub file_mib: u64,
     /// Seconds for each look at `/health`.
     pub health_seconds: f64,
+    /// Attempts for each call to a provider that may be repeated.
+    pub attempts: u32,
+    /// Seconds for each attempt.
+    pub timeout_seconds: f64,
+    /// Seconds after a failed attempt, and between two looks at what takes a while.
+    pub pause_seconds: f64,
+    /// Seconds for a pod that was deleted to be gone.
+    pub delete_seconds: f64,
     /// A program that runs already.
     pub endpoint: EndpointSettings,
+    /// This host's docker.
+    pub docker: DockerSettings,
+    /// Targon.
+    pub targon: TargonSettings,
+    /// Verda.
+    pub verda: VerdaSettings,
+    /// RunPod.
+    pub runpod: RunpodSettings,
 }
 
 impl Default for PodSettings {
     fn default() -> Self {
-        let limits = ProgramLimits::default();
+        let (limits, manner) = (ProgramLimits::default(), Manner::default());
         PodSettings {
             provider: None,
             reported_times: false,
@@ -51,7 +80,15 @@ impl Default for PodSettings {
             body_seconds: limits.body.as_secs_f64(),
             file_mib: limits.bytes >> 20,
             health_seconds: limits.health.as_secs_f64(),
+            attempts: manner.attempts,
+            timeout_seconds: manner.timeout.as_secs_f64(),
+            pause_seconds: manner.pause.as_secs_f64(),
+            delete_seconds: manner.patience.as_secs_f64(),
             endpoint: EndpointSettings::default(),
+            docker: DockerSettings::default(),
+            targon: TargonSettings::default(),
+            verda: VerdaSettings::default(),
+            runpod: RunpodSettings::default(),
         }
     }
 }
@@ -67,6 +104,9 @@ impl PodSettings {
             ("answer_seconds", self.answer_seconds),
             ("body_seconds", self.body_seconds),
             ("health_seconds", self.health_seconds),
+            ("timeout_seconds", self.timeout_seconds),
+            ("pause_seconds", self.pause_seconds),
+            ("delete_seconds", self.delete_seconds),
         ] {
             if !(0.001..=86_400.0).contains(&value) {
                 return Err(format!("pods.{name} is {value}: seconds up to a day are needed"));
@@ -100,13 +140,50 @@ impl PodSettings {
     ///
     /// # Errors
     /// The settings make no sense, or a key is missing.
-    pub fn open(&self, _env: impl Fn(&str) -> Option<String>) -> Result<Option<Box<dyn Provider>>> {
+    pub fn open(&self, env: impl Fn(&str) -> Option<String>) -> Result<Option<Box<dyn Provider>>> {
         self.check().map_err(Error::usage)?;
         let Some(provider) = self.provider else { return Ok(None) };
+        let need = |name: &str| {
+            let missing = || {
+                let unset = Error::usage(format!("{name} is not set"));
+                unset.hint(format!("the key is read from {name}, or from the file that {name}_FILE names"))
+            };
+            secret(&env, name)?.ok_or_else(missing)
+        };
+        let hf_token = secret(&env, "HF_TOKEN")?;
+        let manner = self.manner();
         Ok(Some(match provider {
             ProviderName::Endpoint => Box::new(EndpointProvider::new(&self.endpoint)?),
+            ProviderName::Docker => Box::new(Docker::new(&self.docker, hf_token)),
+            ProviderName::Targon => Box::new(Targon::new(&self.targon, manner, need("TARGON_API_KEY")?, hf_token)?),
+            ProviderName::Verda => {
+                let (client_id, client_secret) = (need("VERDA_CLIENT_ID")?, need("VERDA_CLIENT_SECRET")?);
+                let keys = VerdaKeys { client_id, client_secret, inference: need("VERDA_INFERENCE_KEY")? };
+                Box::new(Verda::new(&self.verda, manner, keys, hf_token)?)
+            }
+            ProviderName::Runpod => Box::new(Runpod::new(&self.runpod, manner, need("RUNPOD_API_KEY")?, hf_token)?),
         }))
     }
+
+    fn manner(&self) -> Manner {
+        Manner {
+            attempts: self.attempts.max(1),
+            timeout: Duration::from_secs_f64(self.timeout_seconds),
+            pause: Duration::from_secs_f64(self.pause_seconds),
+            patience: Duration::from_secs_f64(self.delete_seconds),
+        }
+    }
+}
+
+/// A secret: from this variable, or from the file that the variable with `_FILE` after it names.
+fn secret(env: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
+    let given = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+    if let Some(value) = given(name) {
+        return Ok(Some(Secret::new(&value)));
+    }
+    let Some(file) = given(&format!("{name}_FILE")) else { return Ok(None) };
+    let text = std::fs::read_to_string(&file).context(Kind::Usage, || format!("{name}_FILE={file}: cannot read"))?;
+    Ok(Some(Secret::new(&text)))
 }
 
 #[cfg(test)]
@@ -124,5 +201,24 @@ mod tests {
         let endpoint = "provider = 'endpoint'\nreported_times = true\nendpoint.url = 'http://h:1/{player}'";
         assert_eq!(read(endpoint).unwrap().open(|_| None).unwrap().unwrap().name(), "endpoint");
         assert!(read("api_key = 'x'").is_err(), "keys come from the environment");
+        for (provider, key) in
+            [("targon", "TARGON_API_KEY"), ("runpod", "RUNPOD_API_KEY"), ("verda", "VERDA_CLIENT_ID")]
+        {
+            let settings = read(&format!("provider = '{provider}'")).unwrap();
+            assert_eq!(settings.open(|_| None).unwrap_err().to_string(), format!("{key} is not set"));
+            assert_eq!(settings.open(|_| Some("hunter2".to_owned())).unwrap().unwrap().name(), provider);
+        }
+    }
+
+    #[test]
+    fn a_key_may_lie_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let env = |name: &str| (name == "K_FILE").then(|| file.display().to_string());
+        assert_eq!(secret(&env, "K").unwrap(), Some(Secret::new("hunter2")));
+        assert_eq!(secret(&env, "L").unwrap(), None);
+        let missing = |name: &str| (name == "K_FILE").then(|| "/nowhere".to_owned());
+        assert!(secret(&missing, "K").unwrap_err().to_string().contains("K_FILE=/nowhere"));
     }
 }

@@ -1,0 +1,291 @@
+//! What the clients of providers' APIs share: calls, errors that hide secrets, and the rule that no
+//! create is repeated blindly.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Listed, PodId};
+use crate::error::{Error, Result};
+use crate::rules::url::HttpUrl;
+use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, Secret, refusal, shown_text, shown_url};
+
+/// Pages of a list: more are no list.
+pub(super) const MOST_PAGES: usize = 1000;
+
+/// Looks for a pod whose creation was not answered.
+const LOOKS: u32 = 3;
+
+/// What refusals for want of machines, or of money for them, speak of.
+const WANT: [&str; 8] =
+    ["capacity", "quota", "insufficient", "instances", "resources", "out of stock", "availability", "funds"];
+
+/// How calls to a provider are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// Attempts for each call that may be repeated.
+    pub attempts: u32,
+    /// For each attempt.
+    pub timeout: Duration,
+    /// After a failed attempt (it doubles), and between two looks at something that takes a while.
+    pub pause: Duration,
+    /// For a pod that was deleted to be gone.
+    pub patience: Duration,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        let (timeout, pause) = (Duration::from_secs(60), Duration::from_secs(2));
+        Manner { attempts: 5, timeout, pause, patience: Duration::from_secs(300) }
+    }
+}
+
+/// A provider's API.
+#[derive(Debug)]
+pub(super) struct Api {
+    client: Client,
+    retry: Retry,
+    pub(super) manner: Manner,
+    pub(super) base: String,
+    /// The environment variables that hold the key, for hints.
+    keys: &'static str,
+    secrets: Mutex<Vec<Secret>>,
+}
+
+/// What came of the request to make a pod.
+#[derive(Debug)]
+pub(super) enum Created {
+    /// It was made: the answer.
+    Answer(Response),
+    /// The answer was lost; this is the pod.
+    Adopted(PodId),
+    /// There is no machine, or none for us.
+    NoCapacity(String),
+    /// The key is not taken: nothing was made.
+    Unauthorized(Response),
+}
+
+impl Api {
+    /// The API at this base URL; `secrets` never appear in a message, `keys` is where they come from.
+    pub(super) fn new(base: &str, manner: Manner, keys: &'static str, secrets: Vec<Secret>) -> Result<Self> {
+        HttpUrl::parse(base).map_err(|why| Error::usage(format!("the provider's URL {}: {why}", shown_url(base))))?;
+        let whole = manner.timeout;
+        let limits = Limits { connect: Limits::default().connect.min(whole), idle: whole, whole, ..Limits::default() };
+        let retry = Retry { attempts: manner.attempts.max(1), first_pause: manner.pause, ..Retry::default() };
+        // Unkept: a kept connection may close at the moment of a request that must not run twice.
+        let client = Client::unkept(limits, Retry::ONCE);
+        Ok(Api {
+            client,
+            retry,
+            manner,
+            base: base.trim_end_matches('/').to_owned(),
+            keys,
+            secrets: Mutex::new(secrets),
+        })
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The answer to a request that may be repeated: the last one, of whatever status.
+    pub(super) fn ask(&self, request: &Request<'_>) -> Result<Response> {
+        let mut last = None;
+        let outcome = self.retry.attempts(&request.shown(), true, || {
+            last = None;
+            let response = self.client.send_once(request, None)?;
+            if response.status != 429 && response.status < 500 {
+                return Ok(response);
+            }
+            let failure = refusal(response.status, &response.headers);
+            last = Some(response);
+            Err(failure)
+        });
+        match (outcome, last) {
+            (Err(_), Some(response)) => Ok(response),
+            (outcome, _) => outcome.map_err(|e| Error::new(e.kind(), self.hide(&e.to_string()))),
+        }
+    }
+
+    /// As [`Api::ask`], for an answer of 2xx with JSON; `None` for 404.
+    pub(super) fn find<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<Option<T>> {
+        let response = self.ask(request)?;
+        match response.status {
+            404 => Ok(None),
+            200..=299 => self.parse(&request.shown(), &response).map(Some),
+            _ => Err(self.refused(&request.shown(), &response)),
+        }
+    }
+
+    /// As [`Api::find`], for what has to be there.
+    pub(super) fn get<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T> {
+        self.find(request)?.ok_or_else(|| {
+            let missing = Error::failed(format!("{}: status 404", request.shown()));
+            missing.hint("is the provider's URL right? [pods] in gen404.toml names it")
+        })
+    }
+
+    /// Deletes: what is gone already is deleted.
+    pub(super) fn delete(&self, request: &Request<'_>) -> Result<()> {
+        let response = self.ask(request)?;
+        match response.status {
+            200..=299 | 404 | 410 => Ok(()),
+            _ => Err(self.refused(&request.shown(), &response)),
+        }
+    }
+
+    pub(super) fn parse<T: DeserializeOwned>(&self, what: &str, response: &Response) -> Result<T> {
+        serde_json::from_slice(&response.body)
+            .map_err(|e| Error::outside(format!("{what}: the answer is not what it should be: {e}")))
+    }
+
+    /// One attempt at making a pod. Where it is not sure whether one was made, `named` is asked
+    /// what there is of its name: the first is taken, others are deleted by `release`.
+    pub(super) fn create(
+        &self,
+        request: &Request<'_>,
+        named: &dyn Fn() -> Result<Vec<PodId>>,
+        release: &dyn Fn(&PodId) -> Result<()>,
+    ) -> Result<Created> {
+        let what = request.shown();
+        let response = match self.client.send_once(request, None) {
+            Ok(response) => response,
+            Err(failure) => return self.unsure(&what, &failure, named, release),
+        };
+        let says = self.says(&response);
+        let wanting = WANT.iter().any(|word| says.to_ascii_lowercase().contains(word));
+        match response.status {
+            200..=299 => Ok(Created::Answer(response)),
+            401 => Ok(Created::Unauthorized(response)),
+            402 | 429 => Ok(Created::NoCapacity(says)),
+            408 | 409 | 500.. => match self.adopt(named, release)? {
+                Some(pod) => Ok(Created::Adopted(pod)),
+                None if wanting => Ok(Created::NoCapacity(says)),
+                None => Err(self.refused(&what, &response)),
+            },
+            _ if wanting => Ok(Created::NoCapacity(says)),
+            _ => Err(self.refused(&what, &response)),
+        }
+    }
+
+    fn unsure(
+        &self,
+        what: &str,
+        failure: &Failure,
+        named: &dyn Fn() -> Result<Vec<PodId>>,
+        release: &dyn Fn(&PodId) -> Result<()>,
+    ) -> Result<Created> {
+        let lost = || Error::outside(self.hide(&format!("{what}: {}", failure.reason())));
+        if matches!(failure, Failure::Transient { unsent: true, .. }) {
+            return Err(lost());
+        }
+        self.adopt(named, release)?.map(Created::Adopted).ok_or_else(lost)
+    }
+
+    /// The pod of a name, where there is one, after at most a few looks; there is never a second one.
+    pub(super) fn adopt(
+        &self,
+        named: &dyn Fn() -> Result<Vec<PodId>>,
+        release: &dyn Fn(&PodId) -> Result<()>,
+    ) -> Result<Option<PodId>> {
+        for look in 0..LOOKS {
+            if look > 0 {
+                std::thread::sleep(self.manner.pause);
+            }
+            let mut found = named()?.into_iter();
+            if let Some(first) = found.next() {
+                found.try_for_each(|other| release(&other))?;
+                return Ok(Some(first));
+            }
+        }
+        Ok(None)
+    }
+
+    /// An answer that is none of those hoped for, as an error.
+    pub(super) fn refused(&self, what: &str, response: &Response) -> Error {
+        let text = self.hide(&format!("{what}: {}", self.says(response)));
+        match response.status {
+            401 | 403 => Error::failed(text).hint(format!("the key is read from {}", self.keys)),
+            429 | 500.. => Error::outside(text),
+            _ => Error::failed(text),
+        }
+    }
+
+    /// Does an answer speak of a want of machines?
+    pub(super) fn is_wanting(&self, response: &Response) -> bool {
+        let says = self.says(response).to_ascii_lowercase();
+        matches!(response.status, 402 | 429) || (response.status >= 400 && WANT.iter().any(|word| says.contains(word)))
+    }
+
+    /// Status and words of an answer.
+    pub(super) fn says(&self, response: &Response) -> String {
+        let words = serde_json::from_slice::<Value>(&response.body).ok().and_then(|body| words(&body));
+        let text = words.unwrap_or_else(|| String::from_utf8_lossy(&response.body).into_owned());
+        let text = shown_text(self.hide(&text).trim(), 300);
+        if text.is_empty() {
+            format!("status {}", response.status)
+        } else {
+            format!("status {}: {text}", response.status)
+        }
+    }
+
+    /// One more text that never appears in a message.
+    pub(super) fn keep_secret(&self, secret: Secret) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(secret);
+    }
+
+    /// A text without the secrets that a server may have sent back.
+    pub(super) fn hide(&self, text: &str) -> String {
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let secrets = secrets.iter().filter(|secret| !secret.expose().is_empty());
+        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "***"))
+    }
+}
+
+/// The words in which APIs say what is wrong: `{error, reason}`, `{code, message}`, or a problem of
+/// RFC 9457.
+fn words(body: &Value) -> Option<String> {
+    let texts =
+        ["code", "error", "title", "message", "reason", "detail"].iter().filter_map(|key| body.get(key)?.as_str());
+    let errors = body.get("errors").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let all: Vec<&str> = texts.chain(errors).collect();
+    if all.is_empty() { None } else { Some(all.join(": ")) }
+}
+
+/// Is this safe as a segment of a path? Ids come from servers.
+pub(super) fn segment(pod: &PodId) -> Result<&str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    if pod.0.is_empty() || pod.0.bytes().all(|b| b == b'.') || !pod.0.bytes().all(plain) {
+        return Err(Error::outside(format!("{:?} is no pod's id", shown_text(&pod.0, 100))));
+    }
+    Ok(&pod.0)
+}
+
+/// The ids of the pods of exactly this name.
+pub(super) fn ids_of(listed: Vec<Listed>, name: &str) -> Vec<PodId> {
+    listed.into_iter().filter(|pod| pod.name == name).map(|pod| pod.id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_servers_stay_segments() {
+        assert!(segment(&PodId("wrk-1_a".to_owned())).is_ok());
+        for bad in ["", "..", "a/b", "a?b", "a b", "é"] {
+            assert!(segment(&PodId(bad.to_owned())).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_taken_from_every_kind_of_error() {
+        let says = |text: &str| words(&serde_json::from_str(text).unwrap());
+        assert_eq!(says(r#"{"error": "a", "reason": "b"}"#).unwrap(), "a: b");
+        assert_eq!(says(r#"{"code": "insufficient_funds", "message": "m"}"#).unwrap(), "insufficient_funds: m");
+        assert_eq!(says(r#"{"title": "t", "status": 422, "detail": "d", "errors": ["e"]}"#).unwrap(), "t: d: e");
+        assert_eq!(says(r#"{"status": 422}"#), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! This host's docker, by its command line.
+
+use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Deserialize;
+
+use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
+use crate::error::{Error, Result};
+use crate::world::http::{Secret, shown_text};
+
+/// `[pods.docker]` of `gen404.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DockerSettings {
+    /// The program.
+    pub program: String,
+    /// What `--gpus` says; nothing is said where it is not given.
+    pub gpus: Option<String>,
+    /// Containers that may run at the same time.
+    pub at_once: usize,
+    /// Further arguments of `docker run`.
+    pub args: Vec<String>,
+}
+
+impl Default for DockerSettings {
+    fn default() -> Self {
+        DockerSettings { program: "docker".to_owned(), gpus: None, at_once: 1, args: Vec::new() }
+    }
+}
+
+/// On every container of ours.
+const LABEL: &str = "gen404.pod";
+
+/// The driver. A pod's id is its container's name.
+#[derive(Debug)]
+pub struct Docker {
+    settings: DockerSettings,
+    hf_token: Option<Secret>,
+    /// Held from the count of the containers until one more runs.
+    starting: Mutex<()>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Container {
+    state: State,
+    network_settings: Network,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    status: String,
+    #[serde(default)]
+    exit_code: i64,
+    #[serde(default)]
+    error: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Network {
+    ports: Option<std::collections::BTreeMap<String, Option<Vec<Binding>>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Binding {
+    host_port: String,
+}
+
+impl Docker {
+    /// Containers of this host; programs get `hf_token` as `HF_TOKEN`.
+    #[must_use]
+    pub fn new(settings: &DockerSettings, hf_token: Option<Secret>) -> Self {
+        Docker { settings: settings.clone(), hf_token, starting: Mutex::new(()) }
+    }
+
+    /// Runs the program; its output, whatever it ended with.
+    fn call(&self, args: &[&str]) -> Result<Output> {
+        let mut command = Command::new(&self.settings.program);
+        command.args(args).stdin(std::process::Stdio::null());
+        if let Some(token) = &self.hf_token {
+            // By the environment: what is on a command line, everybody sees.
+            command.env("HF_TOKEN", token.expose());
+        }
+        command.output().map_err(|e| {
+            let cannot = Error::failed(format!("{}: cannot run", self.settings.program)).because(e);
+            cannot.hint("[pods.docker] program in gen404.toml names docker's command")
+        })
+    }
+
+    /// As [`Docker::call`], for what has to succeed: its standard output.
+    fn succeed(&self, args: &[&str]) -> Result<String> {
+        let output = self.call(args)?;
+        if !output.status.success() {
+            return Err(self.failed(args, &output));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn failed(&self, args: &[&str], output: &Output) -> Error {
+        let verb = args.first().copied().unwrap_or_default();
+        Error::outside(format!("{} {verb}: {}", self.settings.program, self.says(output)))
+    }
+
+    fn says(&self, output: &Output) -> String {
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let text = self.hf_token.iter().fold(text, |text, token| text.replace(token.expose(), "***"));
+        shown_text(text.trim(), 300)
+    }
+
+    fn run(&self, order: &Order) -> Result<Output> {
+        let (name, port) = (order.name.as_str(), format!("127.0.0.1::{PORT}"));
+        let label = format!("{LABEL}={name}");
+        let mut args = vec!["run", "--detach", "--name", name, "--label", &label, "--publish", &port];
+        if let Some(gpus) = &self.settings.gpus {
+            args.extend(["--gpus", gpus]);
+        }
+        if self.hf_token.is_some() {
+            args.extend(["--env", "HF_TOKEN"]);
+        }
+        args.extend(self.settings.args.iter().map(String::as_str));
+        // An image's name comes from a file: it is never an option.
+        args.extend(["--", &order.image]);
+        self.call(&args)
+    }
+
+    fn is_there(&self, name: &str) -> Result<bool> {
+        Ok(self.list(name)?.iter().any(|listed| listed.name == name))
+    }
+}
+
+impl Provider for Docker {
+    fn name(&self) -> &'static str {
+        "docker"
+    }
+
+    fn deploy(&self, order: &Order) -> Result<Deployed> {
+        let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.list("")?.len();
+        if running >= self.settings.at_once.max(1) {
+            return Ok(Deployed::NoCapacity(format!("{running} containers of ours are here")));
+        }
+        let pod = PodId(order.name.to_string());
+        let output = self.run(order)?;
+        if output.status.success() {
+            return Ok(Deployed::Pod(pod));
+        }
+        // A container that could not be started is there nevertheless.
+        let failed = self.failed(&["run"], &output);
+        match self.release(&pod) {
+            Ok(()) => Err(failed),
+            Err(left) => Err(Error::outside(format!("{failed}; and its container is still there")).because(left)),
+        }
+    }
+
+    fn look(&self, pod: &PodId) -> Result<PodState> {
+        let args = ["inspect", "--type", "container", &pod.0];
+        let output = self.call(&args)?;
+        if !output.status.success() {
+            if self.is_there(&pod.0)? {
+                return Err(self.failed(&args, &output));
+            }
+            return Ok(PodState::Failed("the container is gone".to_owned()));
+        }
+        let found: Vec<Container> = serde_json::from_slice(&output.stdout)
+            .map_err(|e| Error::outside(format!("{} inspect: {e}", self.settings.program)))?;
+        let Some(container) = found.into_iter().next() else {
+            return Ok(PodState::Failed("the container is gone".to_owned()));
+        };
+        let State { status, exit_code, error } = container.state;
+        if matches!(&*status, "exited" | "dead" | "removing") {
+            let why = format!("the container is {status} with code {exit_code} {}", shown_text(&error, 200));
+            return Ok(PodState::Failed(why.trim_end().to_owned()));
+        }
+        let ports = container.network_settings.ports.unwrap_or_default();
+        let bindings = ports.get(&format!("{PORT}/tcp")).and_then(Option::as_ref).into_iter().flatten();
+        let port = bindings.filter_map(|binding| binding.host_port.parse::<u16>().ok()).find(|port| *port > 0);
+        Ok(match port {
+            Some(port) if status == "running" => {
+                PodState::Reachable(Endpoint { url: format!("http://127.0.0.1:{port}"), key: None })
+            }
+            _ => PodState::Starting,
+        })
+    }
+
+    fn release(&self, pod: &PodId) -> Result<()> {
+        let args = ["rm", "--force", "--volumes", &pod.0];
+        let output = self.call(&args)?;
+        // Versions differ on whether a container that is not there is a failure.
+        if !output.status.success() && self.is_there(&pod.0)? {
+            return Err(self.failed(&args, &output));
+        }
+        Ok(())
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
+        let filter = format!("label={LABEL}");
+        let names = self.succeed(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"])?;
+        let ours = names.lines().map(str::trim).filter(|name| !name.is_empty() && name.starts_with(prefix));
+        Ok(ours.map(|name| Listed { id: PodId(name.to_owned()), name: name.to_owned() }).collect())
+    }
+}

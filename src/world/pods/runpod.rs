@@ -1,0 +1,205 @@
+//! RunPod, API v2: pods with a public TCP port.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::{Api, Created, Manner, ids_of, segment};
+use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
+use crate::error::Result;
+use crate::world::http::{Method, Request, Secret};
+
+/// `[pods.runpod]` of `gen404.toml`; the key comes from `RUNPOD_API_KEY`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunpodSettings {
+    /// The API.
+    pub url: String,
+    /// The GPU's id.
+    pub gpu: String,
+    /// How many of them.
+    pub gpus: u32,
+    /// Whose machines.
+    pub cloud: Cloud,
+    /// How the program is reached.
+    pub port: PortKind,
+    /// GB of disk: the image and what the program downloads have to fit.
+    pub disk_gb: u32,
+}
+
+/// Whose machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cloud {
+    /// Data centres.
+    Secure,
+    /// Anybody's: not all have public addresses.
+    Community,
+}
+
+/// How a program is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PortKind {
+    /// At a public address and port.
+    Tcp,
+    /// Through RunPod's proxy, which cuts off every answer that takes more than 100 seconds.
+    Http,
+}
+
+impl Default for RunpodSettings {
+    fn default() -> Self {
+        RunpodSettings {
+            url: "https://api.runpod.io/v2".to_owned(),
+            gpu: "NVIDIA H200".to_owned(),
+            gpus: 1,
+            cloud: Cloud::Secure,
+            port: PortKind::Tcp,
+            disk_gb: 200,
+        }
+    }
+}
+
+/// The driver.
+#[derive(Debug)]
+pub struct Runpod {
+    api: Api,
+    settings: RunpodSettings,
+    key: Secret,
+    hf_token: Option<Secret>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Pod {
+    id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    status: String,
+    runtime: Option<Runtime>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Runtime {
+    #[serde(default)]
+    ports: Vec<Port>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Port {
+    private: u16,
+    public: Option<u16>,
+    #[serde(rename = "type", default)]
+    kind: String,
+    ip: Option<IpAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Pods {
+    pods: Vec<Pod>,
+}
+
+impl Runpod {
+    /// Pods of the account of this key; programs get `hf_token` as `HF_TOKEN`.
+    ///
+    /// # Errors
+    /// The URL makes no sense.
+    pub fn new(settings: &RunpodSettings, manner: Manner, key: Secret, hf_token: Option<Secret>) -> Result<Self> {
+        let secrets = [key.clone()].into_iter().chain(hf_token.clone()).collect();
+        let api = Api::new(&settings.url, manner, "RUNPOD_API_KEY", secrets)?;
+        Ok(Runpod { api, settings: settings.clone(), key, hf_token })
+    }
+
+    fn request<'a>(&self, method: Method, path: &str) -> Request<'a> {
+        Request::new(method, self.api.url(&format!("/pods{path}"))).bearer(&self.key)
+    }
+
+    /// Only what the API knows: it refuses unknown fields.
+    fn body(&self, order: &Order) -> Value {
+        let kind = match self.settings.port {
+            PortKind::Tcp => "tcp",
+            PortKind::Http => "http",
+        };
+        let mut env = BTreeMap::new();
+        if let Some(token) = &self.hf_token {
+            env.insert("HF_TOKEN", token.expose());
+        }
+        json!({
+            "name": order.name.as_str(),
+            "image": order.image,
+            "cloud": match self.settings.cloud { Cloud::Secure => "SECURE", Cloud::Community => "COMMUNITY" },
+            "gpu": {"id": self.settings.gpu, "count": self.settings.gpus},
+            "disk": self.settings.disk_gb,
+            "ports": [format!("{PORT}/{kind}")],
+            "env": env,
+        })
+    }
+
+    fn named(&self, name: &str) -> Result<Vec<PodId>> {
+        Ok(ids_of(self.list(name)?, name))
+    }
+
+    /// Where a running pod's program is; not yet where its port has no address.
+    fn url(&self, pod: &Pod) -> Option<String> {
+        if self.settings.port == PortKind::Http {
+            return Some(format!("https://{}-{PORT}.proxy.runpod.net", pod.id));
+        }
+        let ports = pod.runtime.iter().flat_map(|runtime| &runtime.ports);
+        ports.filter(|port| port.private == PORT && port.kind.eq_ignore_ascii_case("tcp")).find_map(|port| {
+            let (ip, public) = (port.ip?, port.public?);
+            Some(format!("http://{}", std::net::SocketAddr::new(ip, public)))
+        })
+    }
+}
+
+impl Provider for Runpod {
+    fn name(&self) -> &'static str {
+        "runpod"
+    }
+
+    fn deploy(&self, order: &Order) -> Result<Deployed> {
+        let name = order.name.as_str();
+        let request = self.request(Method::POST, "").header("content-type", "application/json");
+        let request = request.body(self.body(order).to_string().into_bytes());
+        Ok(match self.api.create(&request, &|| self.named(name), &|other| self.release(other))? {
+            Created::Adopted(pod) => Deployed::Pod(pod),
+            Created::NoCapacity(why) => Deployed::NoCapacity(why),
+            Created::Unauthorized(response) => return Err(self.api.refused(&request.shown(), &response)),
+            Created::Answer(response) => match self.api.parse::<Pod>(&request.shown(), &response) {
+                Ok(pod) => Deployed::Pod(PodId(pod.id)),
+                // It was made all the same.
+                Err(unread) => {
+                    let adopted = self.api.adopt(&|| self.named(name), &|other| self.release(other))?;
+                    Deployed::Pod(adopted.ok_or(unread)?)
+                }
+            },
+        })
+    }
+
+    fn look(&self, pod: &PodId) -> Result<PodState> {
+        let request = self.request(Method::GET, &format!("/{}", segment(pod)?));
+        let Some(found) = self.api.find::<Pod>(&request)? else {
+            return Ok(PodState::Failed("the pod is gone".to_owned()));
+        };
+        Ok(match found.status.as_str() {
+            "EXITED" | "ERROR" | "TERMINATED" => PodState::Failed(format!("the pod's status is {}", found.status)),
+            "RUNNING" => match self.url(&found) {
+                Some(url) => PodState::Reachable(Endpoint { url, key: None }),
+                None => PodState::Starting,
+            },
+            _ => PodState::Starting,
+        })
+    }
+
+    fn release(&self, pod: &PodId) -> Result<()> {
+        self.api.delete(&self.request(Method::DELETE, &format!("/{}", segment(pod)?)))
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
+        let all: Pods = self.api.get(&self.request(Method::GET, ""))?;
+        let ours = all.pods.into_iter().filter(|pod| pod.name.starts_with(prefix) && pod.status != "TERMINATED");
+        Ok(ours.map(|pod| Listed { id: PodId(pod.id), name: pod.name }).collect())
+    }
+}
