@@ -142,9 +142,9 @@ impl Runpod {
     }
 
     /// Where a running pod's program is; not yet where its port has no address.
-    fn url(&self, pod: &Pod) -> Option<String> {
+    fn url(&self, id: &str, pod: &Pod) -> Option<String> {
         if self.settings.port == PortKind::Http {
-            return Some(format!("https://{}-{PORT}.proxy.runpod.net", pod.id));
+            return Some(format!("https://{id}-{PORT}.proxy.runpod.net"));
         }
         let ports = pod.runtime.iter().flat_map(|runtime| &runtime.ports);
         ports.filter(|port| port.private == PORT && port.kind.eq_ignore_ascii_case("tcp")).find_map(|port| {
@@ -179,13 +179,14 @@ impl Provider for Runpod {
     }
 
     fn look(&self, pod: &PodId) -> Result<PodState> {
-        let request = self.request(Method::GET, &format!("/{}", segment(pod)?));
+        let id = segment(pod)?;
+        let request = self.request(Method::GET, &format!("/{id}"));
         let Some(found) = self.api.find::<Pod>(&request)? else {
             return Ok(PodState::Failed("the pod is gone".to_owned()));
         };
         Ok(match found.status.as_str() {
             "EXITED" | "ERROR" | "TERMINATED" => PodState::Failed(format!("the pod's status is {}", found.status)),
-            "RUNNING" => match self.url(&found) {
+            "RUNNING" => match self.url(id, &found) {
                 Some(url) => PodState::Reachable(Endpoint { url, key: None }),
                 None => PodState::Starting,
             },

@@ -108,10 +108,9 @@ impl Verda {
     /// A token that holds for a while yet; another than `stale`, which was refused.
     fn token(&self, stale: Option<&Secret>) -> Result<Secret> {
         let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(token) = kept.as_ref().filter(|token| Some(&token.access) != stale) {
-            if token.until > Instant::now() {
-                return Ok(token.access.clone());
-            }
+        let good = |token: &&Token| Some(&token.access) != stale && token.until > Instant::now();
+        if let Some(token) = kept.as_ref().filter(good) {
+            return Ok(token.access.clone());
         }
         let refresh = kept.as_ref().filter(|_| stale.is_none()).and_then(|token| token.refresh.clone());
         let refreshed = match refresh {
