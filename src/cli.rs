@@ -52,6 +52,12 @@ pub struct Global {
     /// Commit the files written, and only those
     #[arg(long, global = true)]
     pub commit: bool,
+    /// Take over what others pushed before, and push each commit; with --commit
+    ///
+    /// Nothing is ever forced. Where another writer comes first, the commit is made again on top of
+    /// theirs; where theirs changed what it rests on, the command looks again.
+    #[arg(long, global = true, requires = "commit")]
+    pub push: bool,
     /// Wait for another gen404 on the same repository instead of giving up at once
     #[arg(long, global = true)]
     pub wait_lock: bool,

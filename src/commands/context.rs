@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::cli::{ChainArgs, Global, MomentArgs, StoreArgs};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::rules::succession::Moment;
 use crate::rules::{Plan, hex};
 use crate::settings::Config;
@@ -25,6 +25,7 @@ use crate::ui::Ui;
 use crate::world::chain::Chain;
 use crate::world::chain::settings::{Clock, Networks};
 use crate::world::git::Git;
+use crate::world::git::remote::Remote;
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
@@ -87,8 +88,31 @@ impl<'a> Context<'a> {
         })?;
         if self.global.commit && !self.global.dry_run {
             self.finish_commit()?;
+            self.meet()?;
         }
         Ok(lock)
+    }
+
+    /// With `--push`: takes over what others pushed, and pushes what an earlier run has left.
+    fn meet(&self) -> Result<()> {
+        let Some(remote) = self.remote()? else { return Ok(()) };
+        let settled = remote.settle()?;
+        if let Some(overtaken) = settled.overtaken {
+            self.ui.status(&format!("{overtaken}: it was made by an earlier run"));
+        }
+        if settled.moved {
+            self.ui.detail("took over what others had pushed");
+        }
+        if settled.pushed > 0 {
+            self.ui.status(&format!("pushed {} commit(s) that an earlier run had left", settled.pushed));
+        }
+        Ok(())
+    }
+
+    /// With `--push`: the remote to push to.
+    fn remote(&self) -> Result<Option<Remote<'_>>> {
+        let git = self.git.as_ref().filter(|_| self.global.push && !self.global.dry_run);
+        git.map(Remote::of).transpose()
     }
 
     /// Reads the settings, the state, and the current round's files.
@@ -175,7 +199,20 @@ impl<'a> Context<'a> {
             pending.save(&self.own_folder())?;
         }
         let changed = self.write(plan)?;
-        Ok((changed, self.commit(&pending)?))
+        let commit = self.commit(&pending)?;
+        if commit.is_some() {
+            self.push()?;
+        }
+        Ok((changed, commit))
+    }
+
+    /// With `--push`: pushes what has just been committed.
+    fn push(&self) -> Result<()> {
+        let Some(remote) = self.remote()? else { return Ok(()) };
+        match remote.settle()?.overtaken {
+            None => Ok(()),
+            Some(overtaken) => Err(Error::new(Kind::Overtaken, overtaken).hint("run it again")),
+        }
     }
 
     /// Writes a plan's files and leaves the commit to a later step: gives the paths written.
@@ -202,6 +239,9 @@ impl<'a> Context<'a> {
     fn commit(&self, pending: &Pending) -> Result<Option<String>> {
         let Some(git) = self.git.as_ref().filter(|_| self.global.commit) else { return Ok(None) };
         let commit = git.commit(&pending.kinds(), &pending.message)?;
+        if let (Some(remote), Some(commit)) = (self.remote()?, &commit) {
+            remote.note(commit)?;
+        }
         Pending::forget(&self.own_folder())?;
         self.ui.note(&[], commit.as_deref());
         Ok(commit)

@@ -58,13 +58,31 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
         standing = context.standing()?;
     }
     let ended = fetch_all(&context, &standing, args, lanes, &mut known, store.as_ref());
+    record_all(&context, &mut standing, &wanted, &known, &mut report)?;
     let round = round(&standing)?;
     let miners = round.miners(&wanted).map_err(Error::failed)?;
-    if let Some(plan) = record(&round, &miners, &known) {
-        report.take(&context, &plan)?;
-    }
     report.say(&context, &round, &miners, &known);
     ended.map_err(|error| error.hint("what was stored so far is noted: run it again to go on"))
+}
+
+/// Records what is complete. Others may have pushed theirs meanwhile: whoever is last moves the stage.
+fn record_all(
+    context: &Context<'_>,
+    standing: &mut Standing,
+    wanted: &Wanted,
+    known: &Known,
+    report: &mut Report,
+) -> Result<()> {
+    loop {
+        let now = round(standing)?;
+        let miners = now.miners(wanted).map_err(Error::failed)?;
+        let Some(plan) = record(&now, &miners, known) else { return Ok(()) };
+        report.take(context, &plan)?;
+        if !context.global.push {
+            return Ok(());
+        }
+        *standing = context.standing()?;
+    }
 }
 
 /// Is the stage right behind this command, with all files there?

@@ -54,7 +54,21 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Others may come before us so often.
+const MOST_OVERTAKEN: usize = 5;
+
+/// Runs a command; again, from what is there now, where another writer's commit came before its own.
 fn run(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
+    for _ in 0..MOST_OVERTAKEN {
+        match once(global, ui, command) {
+            Err(error) if error.kind() == Kind::Overtaken => ui.status(&format!("{error}; looking again")),
+            ended => return ended,
+        }
+    }
+    once(global, ui, command)
+}
+
+fn once(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(global, ui, args)?,
         Command::Status(args) => status::run(global, ui, args)?,

@@ -16,6 +16,7 @@ pub mod image;
 pub mod lacking;
 pub mod objects;
 pub mod opening;
+pub mod overtaking;
 pub mod payload;
 pub mod programme;
 pub mod prompts;

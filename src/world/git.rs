@@ -1,5 +1,7 @@
 //! The checkout: its history, any file at any commit, and commits of just the files we wrote.
 
+pub mod remote;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 

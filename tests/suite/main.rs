@@ -32,6 +32,7 @@ mod opening;
 mod pods;
 mod program;
 mod public_network;
+mod push;
 mod python_random;
 mod real_rounds;
 mod render_service;

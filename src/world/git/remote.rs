@@ -1,0 +1,327 @@
+//! The branch's remote: followed and pushed to by the git program, which knows every transport.
+//!
+//! Nothing is ever forced. Commits of ours that another writer's came before are made again on top
+//! of theirs where the two have nothing to do with each other; else ours give way, and the command
+//! that made them looks again. Files that nobody committed stay as they are in all cases.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use gix::ObjectId;
+use gix::objs::tree::EntryKind;
+
+use super::Git;
+use crate::error::{Context as _, Error, Result};
+use crate::rules::overtaking::collision;
+
+/// So often others may come first before we leave it to the next run.
+const MOST_TRIES: usize = 10;
+
+/// A remote that sends nothing for so many seconds is given up.
+const SILENCE: &str = "http.lowSpeedTime=60";
+
+/// The remote branch that the checked-out one follows.
+#[derive(Debug)]
+pub struct Remote<'a> {
+    git: &'a Git,
+    /// The remote's name; its URL may hold a secret and is never shown.
+    name: String,
+    /// The branch's full name there.
+    branch: String,
+    /// The commits made here that are not there yet, one a line.
+    unpushed: PathBuf,
+}
+
+/// How the two branches came to stand at the same commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Commits that were pushed.
+    pub pushed: usize,
+    /// Others' commits have been taken over.
+    pub moved: bool,
+    /// Commits of ours gave way, and why: what they said is to be decided again.
+    pub overtaken: Option<String>,
+}
+
+impl<'a> Remote<'a> {
+    /// The remote of the checked-out branch; its notes lie in the operator's own folder.
+    ///
+    /// # Errors
+    /// There is no branch, or it follows none.
+    pub fn of(git: &'a Git) -> Result<Remote<'a>> {
+        let unpushed = git.own_folder().join("unpushed");
+        let mut remote = Remote { git, name: String::new(), branch: String::new(), unpushed };
+        let here = remote.config(&["symbolic-ref", "--quiet", "--short", "HEAD"])?;
+        let here = here.ok_or_else(|| Error::usage(git.cannot("--push: no branch is checked out")))?;
+        let name = remote.config(&["config", "--get", &format!("branch.{here}.remote")])?;
+        let branch = remote.config(&["config", "--get", &format!("branch.{here}.merge")])?;
+        let (Some(name), Some(branch)) = (name.filter(|name| name != "."), branch) else {
+            let nowhere = Error::usage(git.cannot(&format!("--push: branch {here} follows no branch of a remote")));
+            return Err(nowhere.hint(format!("git push -u origin {here}")));
+        };
+        (remote.name, remote.branch) = (name, branch);
+        Ok(remote)
+    }
+
+    /// Notes a commit that is to be pushed.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn note(&self, commit: &str) -> Result<()> {
+        let mut noted = self.noted()?;
+        noted.push(commit.to_owned());
+        self.keep(&noted)
+    }
+
+    /// Brings this branch and the remote's together, whichever is behind.
+    ///
+    /// # Errors
+    /// The remote cannot be reached or refuses; commits of others than ours are here and not there
+    /// while others came before; files that nobody committed are in the way. Nothing is lost.
+    pub fn settle(&self) -> Result<Settled> {
+        let mut settled = Settled::default();
+        let mut refused: Option<(Option<ObjectId>, String)> = None;
+        for _ in 0..MOST_TRIES {
+            let (there, here) = (self.fetch()?, self.git.head()?);
+            if there == here {
+                self.keep(&[])?;
+                return Ok(settled);
+            }
+            let base = self.base(here, there)?;
+            if base == there {
+                // Ours goes on from theirs.
+                if let Some((_, why)) = refused.as_ref().filter(|(then, _)| *then == there) {
+                    return Err(self.outside("push", why).hint("the commit is kept: the next run pushes it"));
+                }
+                let count = self.between(base, here)?.len();
+                match self.push(here)? {
+                    Ok(()) => {
+                        self.keep(&[])?;
+                        settled.pushed += count;
+                        return Ok(settled);
+                    }
+                    Err(why) => refused = Some((there, why)),
+                }
+                continue;
+            }
+            refused = None;
+            settled.moved = true;
+            if base == here {
+                self.go_to(there)?;
+            } else if let Some(why) = self.join(base, here, there)? {
+                settled.overtaken = Some(why);
+                return Ok(settled);
+            }
+        }
+        let busy = format!("{}: others push faster than we do", self.name);
+        Err(Error::outside(busy).hint("the commit is kept: the next run pushes it"))
+    }
+
+    /// Both have commits that the other has not: ours are made again on theirs, or give way.
+    fn join(&self, base: Option<ObjectId>, here: Option<ObjectId>, there: Option<ObjectId>) -> Result<Option<String>> {
+        let ours = self.between(base, here)?;
+        let noted: HashSet<String> = self.noted()?.into_iter().collect();
+        if let Some(foreign) = ours.iter().find(|commit| !noted.contains(*commit)) {
+            let apart = format!("{}: has gone another way than commit {} here", self.name, short(foreign));
+            return Err(Error::failed(apart).hint("that commit was made by hand: `git pull --rebase`, then again"));
+        }
+        let (written, changed) = (self.paths(base, here)?, self.paths(base, there)?);
+        if let Some(path) = collision(&written, &changed) {
+            self.go_to(there)?;
+            let given: Vec<&str> = ours.iter().map(|commit| short(commit)).collect();
+            let (given, theirs) = (given.join(", "), there.map(|id| id.to_string()).unwrap_or_default());
+            let theirs = short(&theirs);
+            return Ok(Some(format!("commit {given} gives way to {}'s {theirs}, by which {path} changed", self.name)));
+        }
+        let Some(mut top) = there else { return Ok(None) };
+        let mut again = Vec::new();
+        for commit in &ours {
+            top = self.again(commit, top)?;
+            again.push(top.to_string());
+        }
+        // First the note: a run that is killed in between finds either one there.
+        self.keep(&[ours, again].concat())?;
+        self.go_to(Some(top))?;
+        Ok(None)
+    }
+
+    /// Makes a commit again on top of another one: same files, same message.
+    fn again(&self, commit: &str, top: ObjectId) -> Result<ObjectId> {
+        let what = || self.git.cannot(&format!("make commit {} again", short(commit)));
+        let repo = self.git.local();
+        let id = ObjectId::from_hex(commit.as_bytes()).failed(what)?;
+        let old = repo.find_commit(id).failed(what)?;
+        let parent = old.parent_ids().next().map(gix::Id::detach);
+        let tree_of = |id: ObjectId| -> Result<ObjectId> {
+            Ok(repo.find_commit(id).failed(what)?.tree_id().failed(what)?.detach())
+        };
+        let before = parent.map(tree_of).transpose()?;
+        let mut editor = repo.edit_tree(tree_of(top)?).failed(what)?;
+        for (path, _, after) in self.git.diff(&repo, before, tree_of(id)?)? {
+            match after {
+                Some(blob) => editor.upsert(path.as_str(), EntryKind::Blob, blob).failed(what)?,
+                None => editor.remove(path.as_str()).failed(what)?,
+            };
+        }
+        let tree = editor.write().failed(what)?.detach();
+        let message = old.message_raw_sloppy().to_string();
+        Ok(repo.new_commit(message, tree, [top]).failed(what)?.id)
+    }
+
+    /// The paths in which two commits differ.
+    fn paths(&self, from: Option<ObjectId>, to: Option<ObjectId>) -> Result<Vec<String>> {
+        let repo = self.git.local();
+        let what = || self.git.cannot("compare two commits");
+        let tree = |id: ObjectId| -> Result<ObjectId> {
+            Ok(repo.find_commit(id).failed(what)?.tree_id().failed(what)?.detach())
+        };
+        let (from, Some(to)) = (from.map(tree).transpose()?, to.map(tree).transpose()?) else { return Ok(Vec::new()) };
+        Ok(self.git.diff(&repo, from, to)?.into_iter().map(|(path, ..)| path).collect())
+    }
+
+    /// Moves branch, index and files to a commit; refuses where files that nobody committed are in the way.
+    fn go_to(&self, to: Option<ObjectId>) -> Result<()> {
+        let Some(to) = to else { return Ok(()) };
+        let to = to.to_string();
+        // From nothing to something is no reset.
+        let command = if self.git.head()?.is_some() {
+            ["reset", "--quiet", "--keep", &to]
+        } else {
+            ["merge", "--quiet", "--ff-only", &to]
+        };
+        let run = self.run(&command)?;
+        if run.status.success() {
+            return Ok(());
+        }
+        let (name, why) = (&self.name, said(&run));
+        let blocked = Error::failed(format!("{name}: commit {} cannot be checked out here: {why}", short(&to)));
+        Err(blocked.hint("files that are not committed are in the way: commit them, or move them aside"))
+    }
+
+    /// The newest commit that both have.
+    fn base(&self, here: Option<ObjectId>, there: Option<ObjectId>) -> Result<Option<ObjectId>> {
+        let (Some(here), Some(there)) = (here, there) else { return Ok(None) };
+        let run = self.run(&["merge-base", &here.to_string(), &there.to_string()])?;
+        match run.status.code() {
+            Some(0) => self.id(&run).map(Some),
+            Some(1) => Err(Error::failed(format!("{}: its history is another one altogether", self.name))),
+            _ => Err(Error::failed(self.git.cannot(&format!("compare with {}: {}", self.name, said(&run))))),
+        }
+    }
+
+    /// The commits after `base` up to `tip`, parents first.
+    fn between(&self, base: Option<ObjectId>, tip: Option<ObjectId>) -> Result<Vec<String>> {
+        let Some(tip) = tip else { return Ok(Vec::new()) };
+        let range = base.map_or_else(|| tip.to_string(), |base| format!("{base}..{tip}"));
+        let run = self.run(&["rev-list", "--reverse", &range])?;
+        if !run.status.success() {
+            return Err(Error::failed(self.git.cannot(&format!("list commits: {}", said(&run)))));
+        }
+        Ok(String::from_utf8_lossy(&run.stdout).lines().map(str::to_owned).collect())
+    }
+
+    /// Where the remote's branch stands; `None` where it has no such branch yet.
+    fn fetch(&self) -> Result<Option<ObjectId>> {
+        let run = self.run(&["fetch", "--quiet", "--no-tags", &self.name, &self.branch])?;
+        if run.status.success() {
+            return self.id(&self.run(&["rev-parse", "--verify", "FETCH_HEAD"])?).map(Some);
+        }
+        // 2: the remote answers, and has no such branch.
+        match self.run(&["ls-remote", "--quiet", "--exit-code", &self.name, &self.branch])?.status.code() {
+            Some(2) => Ok(None),
+            _ => Err(self.outside("fetch", &said(&run))),
+        }
+    }
+
+    /// Pushes; what git said where it was refused.
+    fn push(&self, tip: Option<ObjectId>) -> Result<std::result::Result<(), String>> {
+        let Some(tip) = tip else { return Ok(Ok(())) };
+        let run = self.run(&["push", "--quiet", "--no-follow-tags", &self.name, &format!("{tip}:{}", self.branch)])?;
+        Ok(if run.status.success() { Ok(()) } else { Err(said(&run)) })
+    }
+
+    fn outside(&self, what: &str, why: &str) -> Error {
+        Error::outside(format!("{}: cannot {what}: {why}", self.name))
+    }
+
+    fn id(&self, run: &Output) -> Result<ObjectId> {
+        let text = String::from_utf8_lossy(&run.stdout);
+        ObjectId::from_hex(text.trim().as_bytes()).failed(|| self.git.cannot(&format!("read a commit: {}", said(run))))
+    }
+
+    fn config(&self, args: &[&str]) -> Result<Option<String>> {
+        let run = self.run(args)?;
+        let text = String::from_utf8_lossy(&run.stdout).trim().to_owned();
+        Ok(Some(text).filter(|text| run.status.success() && !text.is_empty()))
+    }
+
+    fn run(&self, args: &[&str]) -> Result<Output> {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(&self.git.root).args(["-c", "http.lowSpeedLimit=1", "-c", SILENCE]).args(args);
+        // Of this checkout, whatever a hook that runs us is about; and nobody is there to be asked.
+        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
+            command.env_remove(name);
+        }
+        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").stdin(Stdio::null());
+        command.output().failed(|| "--push needs the git program, which cannot be run".to_owned())
+    }
+
+    fn noted(&self) -> Result<Vec<String>> {
+        match std::fs::read_to_string(&self.unpushed) {
+            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(Error::file(&self.unpushed, "cannot read").because(e)),
+        }
+    }
+
+    fn keep(&self, commits: &[String]) -> Result<()> {
+        let cannot = || format!("{}: cannot write", self.unpushed.display());
+        if commits.is_empty() {
+            return match std::fs::remove_file(&self.unpushed) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::failed(cannot()).because(e)),
+                _ => Ok(()),
+            };
+        }
+        std::fs::write(&self.unpushed, commits.join("\n") + "\n").failed(cannot)
+    }
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..10).unwrap_or(commit)
+}
+
+/// What git said, on one line, without what a URL holds before its host.
+fn said(run: &Output) -> String {
+    let text = String::from_utf8_lossy(&run.stderr);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let text = crate::world::http::shown_text(&redacted(&lines.join("; ")), 400);
+    if text.is_empty() { format!("git ended with {}", run.status) } else { text }
+}
+
+fn redacted(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        shown.push_str(before);
+        shown.push_str("://");
+        let end = after.find(['/', ' ', '\'', '"', '\n']).unwrap_or(after.len());
+        let (authority, tail) = after.split_at(end);
+        shown.push_str(authority.rsplit_once('@').map_or(authority, |(_, host)| host));
+        rest = tail;
+    }
+    shown + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redacted;
+
+    #[test]
+    fn a_urls_secrets_are_not_shown() {
+        let text = "fatal: unable to access 'https://me:ghp_s3cret@git.example/a.git/': no https://x@y.example";
+        let shown = "fatal: unable to access 'https://git.example/a.git/': no https://y.example";
+        assert_eq!(redacted(text), shown);
+        assert_eq!(redacted("nothing here"), "nothing here");
+    }
+}

@@ -1,0 +1,253 @@
+//! `--push` against a real remote, with another writer on the same branch: nothing lost, nothing forced.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cdn::{Cdn, Serve, blank_glb};
+use crate::round::{DEADLINE, hotkey, stage, submitted};
+use crate::support::{Run, command, edit, gen404, skipped};
+
+/// A bare repository, and two clones of a competition in it.
+struct Shared {
+    folder: tempfile::TempDir,
+}
+
+impl Shared {
+    /// A round in `miner_generation`; `None` where there is no git program.
+    fn new(cdns: &[String]) -> Option<Shared> {
+        let shared = Shared { folder: tempfile::tempdir().unwrap() };
+        if Command::new("git").arg("--version").output().is_err() {
+            skipped("no git program");
+            return None;
+        }
+        let top = shared.folder.path();
+        git(top, &["init", "-q", "--bare", "-b", "main", "bare.git"]);
+        git(top, &["clone", "-q", "bare.git", "ours"]);
+        crate::round::write(&shared.ours(), cdns, 2);
+        std::fs::write(shared.ours().join(".gitignore"), ".gen404\n.local\n").unwrap();
+        git(&shared.ours(), &["add", "."]);
+        git(&shared.ours(), &["commit", "-qm", "A round"]);
+        git(&shared.ours(), &["push", "-q", "-u", "origin", "HEAD:main"]);
+        git(top, &["clone", "-q", "bare.git", "theirs"]);
+        Some(shared)
+    }
+
+    fn ours(&self) -> PathBuf {
+        self.folder.path().join("ours")
+    }
+
+    fn theirs(&self) -> PathBuf {
+        self.folder.path().join("theirs")
+    }
+
+    fn bare(&self) -> PathBuf {
+        self.folder.path().join("bare.git")
+    }
+
+    /// The other writer pushes these contents of a file.
+    fn write(&self, path: &str, text: &str) -> String {
+        let theirs = self.theirs();
+        git(&theirs, &["pull", "-q", "--ff-only"]);
+        let file = theirs.join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+        git(&theirs, &["add", path]);
+        git(&theirs, &["commit", "-qm", &format!("Theirs: {path}")]);
+        git(&theirs, &["push", "-q"]);
+        git(&theirs, &["rev-parse", "HEAD"])
+    }
+
+    /// The next push of ours meets another writer's, who came just before, once.
+    fn rival(&self, path: &str, text: &str) {
+        let hook = self.ours().join(".git/hooks/pre-push");
+        let theirs = self.theirs();
+        let script = format!(
+            "#!/bin/sh\nrm -f \"$0\"\nunset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX\ncd '{}' || exit 1\n\
+             git pull -q --ff-only\nmkdir -p \"$(dirname '{path}')\"\nprintf '%s' '{text}' > '{path}'\ngit add '{path}'\n\
+             git {IDENTITY} commit -qm 'Theirs: {path}'\ngit push -q\n",
+            theirs.display()
+        );
+        std::fs::write(&hook, script).unwrap();
+        git(&self.ours(), &["update-index", "-q", "--refresh"]);
+        assert!(Command::new("chmod").arg("+x").arg(&hook).status().unwrap().success());
+    }
+
+    fn file(&self, path: &str) -> String {
+        git(&self.bare(), &["show", &format!("main:{path}")])
+    }
+
+    /// The messages on the remote's branch, newest first; its history is one line.
+    fn log(&self) -> Vec<String> {
+        assert_eq!(git(&self.bare(), &["rev-list", "--merges", "main"]), "", "a merge");
+        git(&self.bare(), &["log", "--format=%s", "main"]).lines().map(str::to_owned).collect()
+    }
+
+    fn level(&self) -> bool {
+        git(&self.ours(), &["rev-parse", "HEAD"]) == git(&self.bare(), &["rev-parse", "main"])
+    }
+}
+
+const IDENTITY: &str = "-c user.name=A -c user.email=a@b.c";
+
+fn git(folder: &Path, args: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").current_dir(folder);
+    let run = command.args(IDENTITY.split(' ')).args(args).output().unwrap();
+    assert!(run.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap().trim().to_owned()
+}
+
+/// gen404 with what git needs of the environment.
+fn ours(shared: &Shared, args: &[&str]) -> Run {
+    let mut command = command(&shared.ours());
+    command.args(args).args(["--commit", "--push"]).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    for (name, value) in [("AUTHOR", "A"), ("COMMITTER", "A")] {
+        command.env(format!("GIT_{name}_NAME"), value).env(format!("GIT_{name}_EMAIL"), "a@b.c");
+    }
+    let run = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: run.status.code().unwrap_or(-1), out: text(run.stdout), err: text(run.stderr) }
+}
+
+#[test]
+fn it_takes_over_what_others_pushed_acts_and_pushes() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let theirs = shared.write("README.md", "hello");
+    std::fs::write(shared.ours().join("notes.txt"), "mine").unwrap();
+    std::fs::write(shared.ours().join("gen404.toml"), "# mine, not committed\n").unwrap();
+    ours(&shared, &["pause"]).ends(0);
+    assert!(shared.level());
+    assert_eq!(shared.log()[..2], ["Update state (paused) for round 0", "Theirs: README.md"]);
+    assert_eq!(git(&shared.bare(), &["rev-parse", "main~1"]), theirs);
+    let read = |path: &str| std::fs::read_to_string(shared.ours().join(path)).unwrap();
+    assert_eq!((read("notes.txt").as_str(), read("README.md").as_str()), ("mine", "hello"));
+    assert_eq!(read("gen404.toml"), "# mine, not committed\n");
+    assert_eq!(git(&shared.ours(), &["status", "--porcelain", "state.json", "README.md"]), "");
+}
+
+#[test]
+fn another_writers_other_file_is_kept_and_ours_made_again_on_it() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    std::fs::write(shared.ours().join("notes.txt"), "mine").unwrap();
+    shared.rival("README.md", "meanwhile");
+    let run = ours(&shared, &["pause"]).ends(0);
+    assert!(shared.level(), "{run:?}");
+    assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: README.md", "A round"]);
+    assert_eq!(shared.file("README.md"), "meanwhile");
+    assert_eq!(std::fs::read_to_string(shared.ours().join("README.md")).unwrap(), "meanwhile");
+    assert_eq!(std::fs::read_to_string(shared.ours().join("notes.txt")).unwrap(), "mine");
+    assert_eq!(git(&shared.ours(), &["status", "--porcelain"]), "?? notes.txt");
+}
+
+#[test]
+fn where_theirs_changed_the_same_file_the_command_looks_again() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let duels = "{\n  \"current_round\": 0,\n  \"stage\": \"duels\",\n  \"next_stage_eta\": null\n}";
+    shared.rival("state.json", duels);
+    let run = ours(&shared, &["pause"]).ends(0);
+    assert!(run.err.contains("gives way to origin's") && run.err.contains("state.json changed"), "{run:?}");
+    assert!(shared.level());
+    assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: state.json", "A round"]);
+    // What it looks at again may be that there is nothing left to do.
+    edit(&shared.ours(), "state.json", |text| text.replace("paused", "miner_generation"));
+    git(&shared.ours(), &["commit", "-qam", "back"]);
+    ours(&shared, &["advance"]).ends(0);
+    shared.rival("state.json", &duels.replace("duels", "paused"));
+    let run = ours(&shared, &["pause"]).ends(0);
+    assert!(run.out.contains("paused already"), "{run:?}");
+    assert!(shared.level() && shared.log()[0] == "Theirs: state.json");
+}
+
+#[test]
+fn a_push_that_fails_is_made_up_for_by_the_next_run() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let hook = shared.bare().join("hooks/pre-receive");
+    std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(&hook).status().unwrap().success());
+    let run = ours(&shared, &["pause"]).ends(4);
+    assert!(run.err.contains("origin: cannot push") && run.err.contains("the next run pushes it"), "{run:?}");
+    assert_eq!(shared.log(), ["A round"]);
+    std::fs::remove_file(hook).unwrap();
+    shared.write("README.md", "meanwhile");
+    let run = ours(&shared, &["advance"]).ends(0);
+    assert!(run.err.contains("pushed 1 commit(s) that an earlier run had left"), "{run:?}");
+    assert!(shared.level());
+    assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: README.md", "A round"]);
+    // Nobody there at all.
+    std::fs::rename(shared.bare(), shared.folder.path().join("away.git")).unwrap();
+    git(&shared.ours(), &["config", "remote.origin.url", "http://me:s3cret@127.0.0.1:1/a.git"]);
+    let run = ours(&shared, &["resume"]).ends(4);
+    assert!(run.err.contains("origin: cannot fetch") && !run.err.contains("s3cret"), "{run:?}");
+    assert_eq!(stage(&shared.ours()), "paused");
+}
+
+#[test]
+fn what_people_have_here_is_never_moved_or_overwritten() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    // A file that is not committed lies where theirs goes.
+    std::fs::write(shared.ours().join("README.md"), "mine").unwrap();
+    shared.write("README.md", "theirs");
+    let before = git(&shared.ours(), &["rev-parse", "HEAD"]);
+    let run = ours(&shared, &["pause"]).ends(1);
+    assert!(run.err.contains("README.md") && run.err.contains("hint: files that are not committed"), "{run:?}");
+    assert_eq!(std::fs::read_to_string(shared.ours().join("README.md")).unwrap(), "mine");
+    assert_eq!(git(&shared.ours(), &["rev-parse", "HEAD"]), before);
+    // A commit made by hand went another way.
+    git(&shared.ours(), &["commit", "-q", "--allow-empty", "-m", "by hand"]);
+    std::fs::remove_file(shared.ours().join("README.md")).unwrap();
+    let run = ours(&shared, &["pause"]).ends(1);
+    assert!(run.err.contains("has gone another way") && run.err.contains("git pull --rebase"), "{run:?}");
+    assert_eq!(git(&shared.ours(), &["log", "-1", "--format=%s"]), "by hand");
+    assert_eq!(stage(&shared.ours()), "miner_generation");
+}
+
+#[test]
+fn without_a_remote_or_a_commit_there_is_nothing_to_push() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let run = gen404(&shared.ours(), &["pause", "--push"]).ends(2);
+    assert!(run.err.contains("--commit"), "{run:?}");
+    git(&shared.ours(), &["checkout", "-qb", "other"]);
+    let run = ours(&shared, &["pause"]).ends(2);
+    assert!(
+        run.err.contains("branch other follows no branch") && run.err.contains("git push -u origin other"),
+        "{run:?}"
+    );
+    git(&shared.ours(), &["checkout", "-q", "--detach"]);
+    let run = ours(&shared, &["pause"]).ends(2);
+    assert!(run.err.contains("no branch is checked out"), "{run:?}");
+}
+
+#[test]
+fn the_first_push_makes_the_branch() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    git(shared.folder.path(), &["init", "-q", "--bare", "-b", "main", "empty.git"]);
+    git(&shared.ours(), &["config", "remote.origin.url", "../empty.git"]);
+    ours(&shared, &["pause"]).ends(0);
+    let log = git(&shared.folder.path().join("empty.git"), &["log", "--format=%s", "main"]);
+    assert_eq!(log, "Update state (paused) for round 0\nA round");
+}
+
+#[test]
+fn shards_in_their_own_clones_share_the_branch() {
+    let cdn = Cdn::start(|path, _| Serve::File(blank_glb(path)));
+    let cdns: Vec<String> = (0..4).map(|n| format!("{}/{n}", cdn.url())).collect();
+    let Some(shared) = Shared::new(&cdns) else { return };
+    let ours_dir = shared.ours();
+    let flags = ["--block", DEADLINE, "--store-dir", "../objects", "--cdn-url", "https://cdn.example"];
+    // The other shard's record comes just before ours.
+    ours(&shared, &[&["download", "--only", &hotkey(0)], &flags[..]].concat()).ends(0);
+    let path = format!("rounds/0/{}/submitted.json", hotkey(1));
+    let record = std::fs::read_to_string(ours_dir.join(format!("rounds/0/{}/submitted.json", hotkey(0)))).unwrap();
+    shared.rival(&path, &record.replace(&hotkey(0), &hotkey(1)));
+    ours(&shared, &[&["download", "--only", &hotkey(2)], &flags[..]].concat()).ends(0);
+    assert!(shared.level() && shared.file(&path).contains(&hotkey(1)));
+    assert_eq!(stage(&ours_dir), "downloading");
+    // Whoever is last moves the stage, also where the one before came in between.
+    let path = format!("rounds/0/{}/submitted.json", hotkey(1));
+    shared.rival(&path, &record.replace(&hotkey(0), &hotkey(1)).replace("\"attempts\": 0", "\"attempts\": 0 "));
+    ours(&shared, &[&["download", "--only", &hotkey(3)], &flags[..]].concat()).ends(0);
+    assert_eq!(stage(&ours_dir), "duels");
+    assert!(shared.level());
+    assert_eq!(submitted(&ours_dir, 3).as_object().unwrap().len(), 2);
+    assert_eq!(shared.log().iter().filter(|line| line.starts_with("Theirs")).count(), 2);
+}
