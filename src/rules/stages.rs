@@ -6,7 +6,7 @@
 //! ```
 
 use super::Plan;
-use crate::state::builds::BuildStatus;
+use super::builds::is_final;
 use crate::state::file::FileKind;
 use crate::state::ids::{Block, Hotkey, Player};
 use crate::state::schedule::Schedule;
@@ -156,8 +156,7 @@ fn unfinished(files: &RoundFiles) -> Vec<Due> {
 fn all_built(files: &RoundFiles) -> bool {
     let (Some(submissions), builds) = (files.submissions.get(), files.builds.get()) else { return false };
     submissions.keys().all(|hotkey| {
-        let status = builds.and_then(|builds| builds.get(hotkey)).map(|build| build.status);
-        !matches!(status, None | Some(BuildStatus::Pending | BuildStatus::InProgress))
+        builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| is_final(build.status))
     })
 }
 
