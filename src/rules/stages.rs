@@ -155,9 +155,9 @@ fn unfinished(files: &RoundFiles) -> Vec<Due> {
 /// Has each submission a build that will not change any more?
 fn all_built(files: &RoundFiles) -> bool {
     let (Some(submissions), builds) = (files.submissions.get(), files.builds.get()) else { return false };
-    submissions.keys().all(|hotkey| {
-        builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| is_final(build.status))
-    })
+    submissions
+        .keys()
+        .all(|hotkey| builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| is_final(build.status)))
 }
 
 /// Are the leader's own outputs there?
