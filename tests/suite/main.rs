@@ -18,6 +18,7 @@ mod docker_pods;
 mod docs;
 mod download;
 mod duels;
+mod examples;
 mod files;
 mod finalize;
 mod floors;
