@@ -288,6 +288,9 @@ pub struct BuildsArgs {
     /// Look again and again until no build is open
     #[arg(long)]
     pub wait: bool,
+    /// Go by this run of the CI, in place of the one that the push of the submissions started
+    #[arg(long, value_name = "ID", conflicts_with = "file")]
+    pub run: Option<u64>,
     /// Take the builds from this JSON file: hotkey to {"status": STATUS, "image": IMAGE}; the image may
     /// be left out
     #[arg(long, value_name = "FILE")]

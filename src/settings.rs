@@ -134,7 +134,7 @@ mod tests {
             ChainSettings::default()
         );
         assert_eq!(config.download, DownloadSettings::default());
-        assert_eq!(BuildSettings { driver: None, file: None, ..config.builds }, BuildSettings::default());
+        assert_eq!(BuildSettings { driver: None, repo: None, file: None, ..config.builds }, BuildSettings::default());
         assert_eq!(
             DistanceSettings { driver: None, url: None, weights: None, weights_sha256: None, ..config.distance },
             DistanceSettings::default()

@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs) -> Result<()> {
     let settings = settings(&context.config, args);
     let mut report = Report::default();
     loop {
-        let open = session(&context, &settings, &mut report)?;
+        let open = session(&context, &settings, args, &mut report)?;
         if open == 0 || !args.wait || global.dry_run {
             report.finish(ui, global.dry_run);
             return Ok(());
@@ -55,7 +55,7 @@ fn settings(config: &Config, args: &BuildsArgs) -> BuildSettings {
 }
 
 /// Looks once, and records what there is to: how many builds are open still.
-fn session(context: &Context<'_>, settings: &BuildSettings, report: &mut Report) -> Result<usize> {
+fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, report: &mut Report) -> Result<usize> {
     let _lock = context.lock("builds")?;
     let standing = context.standing()?;
     let round = standing.state.current_round;
@@ -71,7 +71,7 @@ fn session(context: &Context<'_>, settings: &BuildSettings, report: &mut Report)
     if all_built(submissions, builds) {
         return Ok(report.unchanged(context.ui, round, builds));
     }
-    let source = settings.open()?;
+    let source = settings.open(|name| std::env::var(name).ok(), &context.own_folder(), args.run)?;
     let wanted = wanted(context, round, settings, submissions, builds)?;
     context.ui.detail(&format!("asking {}", source.name()));
     let sighting = source.look(&wanted)?;

@@ -11,6 +11,7 @@ mod chain_faults;
 mod chain_properties;
 mod chain_support;
 mod chain_vectors;
+mod ci_server;
 mod cloud;
 mod commands;
 mod distance;

@@ -1,11 +1,17 @@
 //! Where the state of miners' image builds is known: a CI, a registry, a file.
 
+mod cache;
 mod file;
+mod github;
+mod registry;
 pub mod settings;
+mod web;
 
 use chrono::{DateTime, Utc};
 
 pub use self::file::FileBuilds;
+pub use self::github::GitHub;
+pub use self::registry::Registry;
 use crate::error::Result;
 use crate::rules::builds::Sighting;
 use crate::state::ids::{Hotkey, RoundNumber};

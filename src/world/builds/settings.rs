@@ -1,17 +1,28 @@
 //! Who knows of builds: `[builds]` of `gen404.toml`, and the environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::github::GitHub;
+use super::registry::Registry;
+use super::web::{Credentials, Web};
 use super::{BuildSource, FileBuilds};
-use crate::error::{Error, Result};
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::rules::image::ImageName;
+use crate::rules::url::{Host, HttpUrl};
+use crate::state::ids::RepoName;
+use crate::world::http::{Secret, shown_url};
 
 /// The drivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Driver {
+    /// GitHub Actions.
+    Github,
+    /// The registry that the images are pushed to.
+    Registry,
     /// A JSON file.
     File,
 }
@@ -22,6 +33,20 @@ pub enum Driver {
 pub struct BuildSettings {
     /// Which driver; where not given, the one that the other settings speak of.
     pub driver: Option<Driver>,
+    /// The repository whose pushes start the builds.
+    pub repo: Option<String>,
+    /// The file name of the workflow.
+    pub workflow: String,
+    /// What the names of miners' jobs begin with; ` (HOTKEY)` follows.
+    pub job: String,
+    /// The name of the job that works out the others.
+    pub setup_job: String,
+    /// The API of GitHub.
+    pub api_url: String,
+    /// Also ask the registry for the images of jobs that are done.
+    pub check_images: bool,
+    /// Ask registries over http (tests).
+    pub insecure_registry: bool,
     /// The file, for the driver `file`.
     pub file: Option<PathBuf>,
     /// How images are named.
@@ -30,37 +55,172 @@ pub struct BuildSettings {
     pub timeout_seconds: u64,
     /// From one look to the next, with `--wait`.
     pub poll_seconds: u64,
+    /// Attempts for each request.
+    pub attempts: u32,
+    /// A rate limit is waited for if it ends within this.
+    pub longest_pause_seconds: u64,
 }
 
 impl Default for BuildSettings {
     fn default() -> Self {
         BuildSettings {
             driver: None,
+            repo: None,
+            workflow: "build-and-push.yml".to_owned(),
+            job: "Bake and push images to Google Cloud".to_owned(),
+            setup_job: "setup".to_owned(),
+            api_url: "https://api.github.com".to_owned(),
+            check_images: false,
+            insecure_registry: false,
             file: None,
             image: ImageName::default(),
             timeout_seconds: 10_800,
             poll_seconds: 120,
+            attempts: 4,
+            longest_pause_seconds: 60,
         }
     }
 }
 
 impl BuildSettings {
-    /// Opens the driver; nothing is asked yet.
+    /// Opens the driver; nothing is asked yet. `own` is the operator's own folder; `run` names a run
+    /// of the CI in place of the push's.
     ///
     /// # Errors
     /// No driver is named, or what it needs is not.
-    pub fn open(&self) -> Result<Box<dyn BuildSource>> {
-        match self.driver.or_else(|| self.file.as_ref().map(|_| Driver::File)) {
+    pub fn open(
+        &self,
+        env: impl Fn(&str) -> Option<String>,
+        own: &Path,
+        run: Option<u64>,
+    ) -> Result<Box<dyn BuildSource>> {
+        let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+        let repo = env("GITHUB_REPO").or_else(|| self.repo.clone());
+        let spoken_of = match (&self.file, &repo) {
+            (Some(_), _) => Some(Driver::File),
+            (None, Some(_)) => Some(Driver::Github),
+            (None, None) => None,
+        };
+        match self.driver.or(spoken_of) {
             Some(Driver::File) => {
                 let path = self.file.as_ref().ok_or_else(|| {
                     Error::usage("no builds file is named").hint("give --file FILE, or [builds] file in gen404.toml")
                 })?;
                 Ok(Box::new(FileBuilds::new(path)))
             }
+            Some(Driver::Registry) => Ok(Box::new(self.registry(env)?)),
+            Some(Driver::Github) => Ok(Box::new(self.github(env, repo, own, run)?)),
             None => {
                 let unknown = Error::usage("nobody is named who knows of builds");
                 Err(unknown.hint("give GITHUB_REPO=owner/name, --file FILE, or [builds] in gen404.toml"))
             }
+        }
+    }
+
+    fn web(&self) -> Web {
+        Web::new(self.attempts, Duration::from_secs(self.longest_pause_seconds))
+    }
+
+    fn registry(&self, env: impl Fn(&str) -> Option<String>) -> Result<Registry> {
+        let password = secret(&env, "REGISTRY_PASSWORD")?;
+        Ok(Registry {
+            web: self.web(),
+            insecure: self.insecure_registry,
+            token: secret(&env, "REGISTRY_TOKEN")?,
+            login: env("REGISTRY_USER").map(|user| user.trim().to_owned()).zip(password),
+        })
+    }
+
+    fn github(
+        &self,
+        env: impl Fn(&str) -> Option<String>,
+        repo: Option<String>,
+        own: &Path,
+        run: Option<u64>,
+    ) -> Result<GitHub> {
+        let repo = repo.ok_or_else(|| {
+            Error::usage("no repository is named whose builds to follow")
+                .hint("give GITHUB_REPO=owner/name, or [builds] repo in gen404.toml")
+        })?;
+        let repo: RepoName = repo.trim().parse().map_err(|why| Error::usage(format!("GITHUB_REPO: {why}")))?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if self.workflow.is_empty() || !self.workflow.chars().all(plain) {
+            let wrong = format!("[builds] workflow = {:?}: no file name of a workflow", self.workflow);
+            return Err(Error::usage(wrong));
+        }
+        let api = self.api_url.trim_end_matches('/').to_owned();
+        let token = secret(&env, "GITHUB_TOKEN")?;
+        check_api(&api, token.is_some())?;
+        Ok(GitHub {
+            web: self.web(),
+            repo,
+            workflow: self.workflow.clone(),
+            job: self.job.clone(),
+            setup_job: self.setup_job.clone(),
+            credentials: token.map(|token| Credentials::bearer(&api, &token)).transpose()?,
+            api,
+            run,
+            registry: if self.check_images { Some(self.registry(env)?) } else { None },
+            own: own.to_owned(),
+        })
+    }
+}
+
+/// A token never travels in the open, but on this machine.
+fn check_api(api: &str, with_token: bool) -> Result<()> {
+    let wrong = |why: String| Error::usage(format!("[builds] api_url {}: {why}", shown_url(api)));
+    let url = HttpUrl::parse(api).map_err(wrong)?;
+    let here = match url.host {
+        Host::Ip(ip) => ip.is_loopback(),
+        Host::Name(name) => name == "localhost",
+    };
+    if with_token && !url.https && !here {
+        return Err(wrong("GITHUB_TOKEN is sent over https only".to_owned()));
+    }
+    Ok(())
+}
+
+/// A secret of the environment, or in the file that `<NAME>_FILE` names.
+fn secret(env: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
+    if let Some(value) = env(name) {
+        return Ok(Some(Secret::new(&value)));
+    }
+    let Some(file) = env(&format!("{name}_FILE")) else { return Ok(None) };
+    let text = std::fs::read_to_string(&file).context(Kind::Usage, || format!("{name}_FILE={file}: cannot read"))?;
+    Ok(Some(Secret::new(&text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_driver_is_the_one_that_is_spoken_of() {
+        let own = Path::new("/nowhere");
+        let open = |text: &str, repo: Option<&str>| {
+            let repo = repo.map(str::to_owned);
+            let env = |name: &str| if name == "GITHUB_REPO" { repo.clone() } else { None };
+            let source = toml::from_str::<BuildSettings>(text).unwrap().open(env, own, None);
+            source.map(|source| source.name()).map_err(|error| error.to_string())
+        };
+        assert!(open("", None).unwrap_err().contains("nobody"));
+        assert!(open("repo = 'a/b'", None).unwrap().contains("build-and-push.yml of a/b"));
+        assert!(open("repo = 'a/b'", Some("c/d")).unwrap().contains("of c/d"));
+        assert_eq!(open("file = 'x.json'", Some("c/d")).unwrap(), "x.json");
+        assert!(open("driver = 'registry'", None).unwrap().contains("registry"));
+        for bad in ["driver = 'file'", "driver = 'github'", "repo = 'a'", "repo = 'a/b'\nworkflow = '../x'"] {
+            assert!(open(bad, None).is_err(), "{bad}");
+        }
+        assert!(toml::from_str::<BuildSettings>("token = 'x'").is_err(), "tokens come from the environment");
+    }
+
+    #[test]
+    fn a_token_is_not_sent_in_the_open() {
+        assert!(check_api("http://github.example", true).is_err());
+        for (api, with_token) in
+            [("http://github.example", false), ("http://127.0.0.1:1", true), ("https://x.org", true)]
+        {
+            assert!(check_api(api, with_token).is_ok(), "{api}");
         }
     }
 }

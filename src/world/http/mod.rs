@@ -114,6 +114,14 @@ impl Client {
         Client { agent: config.into(), limits, retry, miners: false }
     }
 
+    /// A client that follows no redirect, and tries nothing again: for [`Client::send_once`] and callers
+    /// that send credentials to one host only.
+    #[must_use]
+    pub fn direct(limits: Limits) -> Self {
+        let agent = config(&limits).max_redirects(0).build().into();
+        Client { agent, limits, retry: Retry::ONCE, miners: false }
+    }
+
     /// A client for miners' URLs, under the rule of DESIGN 4.7; `allow_private` lifts the part of it
     /// that is about addresses.
     #[must_use]

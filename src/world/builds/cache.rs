@@ -1,0 +1,82 @@
+//! Answers kept with their ETag, so that what has not changed costs nothing to ask for again.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Context as _, Result};
+use crate::rules::hex;
+use crate::state::ids::RoundNumber;
+
+/// The kept answers of one round, in the operator's own folder.
+#[derive(Debug, Clone)]
+pub(super) struct Cache {
+    folder: PathBuf,
+}
+
+/// A kept answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) url: String,
+    pub(super) etag: String,
+    /// Its `Link` header: a 304 need not bring it again.
+    pub(super) link: Option<String>,
+    pub(super) body: String,
+}
+
+impl Cache {
+    /// The round's answers; those of other rounds are removed.
+    pub(super) fn open(own: &Path, round: RoundNumber) -> Result<Self> {
+        let (all, name) = (own.join("builds"), round.to_string());
+        let what = || format!("{}: cannot use this folder", all.display());
+        std::fs::create_dir_all(all.join(&name)).failed(what)?;
+        for entry in std::fs::read_dir(&all).failed(what)? {
+            let entry = entry.failed(what)?;
+            if entry.file_name().to_str() != Some(&name) && entry.file_type().failed(what)?.is_dir() {
+                std::fs::remove_dir_all(entry.path()).failed(what)?;
+            }
+        }
+        Ok(Cache { folder: all.join(name) })
+    }
+
+    fn path(&self, url: &str) -> PathBuf {
+        let sum = hex::encode(&Sha256::digest(url.as_bytes()));
+        self.folder.join(format!("{}.json", sum.get(..32).unwrap_or(&sum)))
+    }
+
+    /// The answer of this URL. One that cannot be read is none: it will be asked for again.
+    pub(super) fn load(&self, url: &str) -> Option<Kept> {
+        let kept: Kept = serde_json::from_slice(&std::fs::read(self.path(url)).ok()?).ok()?;
+        (kept.url == url).then_some(kept)
+    }
+
+    /// Keeps an answer.
+    pub(super) fn save(&self, kept: &Kept) -> Result<()> {
+        let path = self.path(&kept.url);
+        let what = || format!("{}: cannot write", path.display());
+        let temporary = tempfile::NamedTempFile::new_in(&self.folder).failed(what)?;
+        serde_json::to_writer(&temporary, kept).failed(what)?;
+        temporary.persist(&path).map(drop).failed(what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_kept_for_one_round() {
+        let own = tempfile::tempdir().unwrap();
+        let cache = Cache::open(own.path(), RoundNumber(3)).unwrap();
+        let text = |text: &str| text.to_owned();
+        let kept = Kept { url: text("https://x.org/a"), etag: text("\"1\""), link: None, body: text("{}") };
+        cache.save(&kept).unwrap();
+        assert_eq!(cache.load("https://x.org/a").unwrap().etag, "\"1\"");
+        assert!(cache.load("https://x.org/b").is_none());
+        std::fs::write(cache.path("https://x.org/a"), "{\"url\":").unwrap();
+        assert!(cache.load("https://x.org/a").is_none(), "one that was cut off");
+        Cache::open(own.path(), RoundNumber(4)).unwrap();
+        assert!(!cache.folder.exists());
+    }
+}

@@ -1,0 +1,282 @@
+//! Builds by GitHub Actions: the run that a push of submissions started, and its jobs, one a miner.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::cache::{Cache, Kept};
+use super::registry::Registry;
+use super::web::{Ask, Credentials, Web};
+use super::{BuildSource, Pushed, Wanted};
+use crate::error::{Error, Result};
+use crate::rules::builds::{Job, Run, Sighting};
+use crate::state::ids::{Hotkey, RepoName, RoundNumber};
+use crate::world::http::{Method, Response, shown_text, shown_url};
+
+/// A list of jobs, or of runs, is not followed further than this.
+const MOST_PAGES: usize = 20;
+
+/// A run that a push started was made later than its commit, by clocks that differ by so much.
+const CLOCKS_APART: TimeDelta = TimeDelta::seconds(60);
+
+/// Where a repository's runs are looked up.
+#[derive(Debug, Clone)]
+pub struct GitHub {
+    pub(super) web: Web,
+    /// The API, without a final slash.
+    pub(super) api: String,
+    pub(super) repo: RepoName,
+    pub(super) workflow: String,
+    /// What the names of miners' jobs begin with; ` (HOTKEY)` follows.
+    pub(super) job: String,
+    /// The name of the job that works out the others.
+    pub(super) setup_job: String,
+    pub(super) credentials: Option<Credentials>,
+    /// This run, whatever the push.
+    pub(super) run: Option<u64>,
+    /// Asked for the images of jobs that are done.
+    pub(super) registry: Option<Registry>,
+    /// The operator's own folder.
+    pub(super) own: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+struct Runs {
+    workflow_runs: Vec<RunAnswer>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct RunAnswer {
+    id: u64,
+    #[serde(default)]
+    run_number: u64,
+    run_attempt: Option<u64>,
+    status: Option<String>,
+    created_at: Option<DateTime<Utc>>,
+    run_started_at: Option<DateTime<Utc>>,
+    html_url: Option<String>,
+    head_commit: Option<HeadCommit>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct HeadCommit {
+    message: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Jobs {
+    jobs: Vec<JobAnswer>,
+}
+
+#[derive(Debug, Deserialize)]
+struct JobAnswer {
+    id: u64,
+    run_attempt: Option<u64>,
+    name: Option<String>,
+    status: Option<String>,
+    conclusion: Option<String>,
+}
+
+impl BuildSource for GitHub {
+    fn name(&self) -> String {
+        format!("{} for {} of {}", shown_url(&self.api), self.workflow, self.repo)
+    }
+
+    fn look(&self, wanted: &Wanted) -> Result<Sighting> {
+        let cache = Cache::open(&self.own, wanted.round)?;
+        let run = self.find(wanted, &cache)?.map(|run| self.with_jobs(&run, &cache)).transpose()?;
+        let mut images = std::collections::BTreeMap::new();
+        if let (Some(registry), Some(run)) = (&self.registry, &run) {
+            let done = |hotkey: &Hotkey| run.jobs.get(hotkey).is_some_and(|job| job.status == "completed");
+            for (hotkey, image) in wanted.unbuilt.iter().filter(|(hotkey, _)| done(hotkey)) {
+                images.insert(hotkey.clone(), registry.presence(image)?);
+            }
+        }
+        Ok(Sighting::Ci { run, images })
+    }
+}
+
+impl GitHub {
+    /// The run of these submissions: the one named, the newest of the commit, or else the newest
+    /// whose commit says so (several commits pushed at once have one run, of the last of them).
+    fn find(&self, wanted: &Wanted, cache: &Cache) -> Result<Option<RunAnswer>> {
+        let actions = format!("{}/repos/{}/actions", self.api, self.repo);
+        if let Some(id) = self.run {
+            return self.get(cache, &format!("{actions}/runs/{id}")).map(|(run, _)| Some(run));
+        }
+        let runs =
+            format!("{actions}/workflows/{}/runs?event=push&exclude_pull_requests=true&per_page=100", self.workflow);
+        if let Some(pushed) = &wanted.pushed {
+            let (found, _): (Runs, _) = self.get(cache, &format!("{runs}&head_sha={}", pushed.commit))?;
+            if let Some(run) = found.workflow_runs.into_iter().max_by_key(|run| run.run_number) {
+                return Ok(Some(run));
+            }
+        }
+        let since = wanted.pushed.as_ref().map(|pushed| pushed.at - CLOCKS_APART);
+        let created = |at: DateTime<Utc>| format!("&created=%3E%3D{}", at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        self.by_message(wanted, cache, format!("{runs}{}", since.map(created).unwrap_or_default()))
+    }
+
+    fn by_message(&self, wanted: &Wanted, cache: &Cache, first: String) -> Result<Option<RunAnswer>> {
+        let mut next = Some(first);
+        for _ in 0..MOST_PAGES {
+            let Some(url) = next else { break };
+            let (page, link): (Runs, _) = self.get(cache, &url)?;
+            let ours = page.workflow_runs.into_iter().filter(|run| is_of(run, wanted.round, wanted.pushed.as_ref()));
+            // Newest runs come first: no later page has a newer one.
+            if let Some(run) = ours.max_by_key(|run| run.run_number) {
+                return Ok(Some(run));
+            }
+            next = link;
+        }
+        Ok(None)
+    }
+
+    /// The run with the newest job of each miner, over all attempts: those that a second attempt
+    /// left alone are jobs of the first.
+    fn with_jobs(&self, answer: &RunAnswer, cache: &Cache) -> Result<Run> {
+        let mut run = Run {
+            url: answer.html_url.clone().unwrap_or_default(),
+            attempt: answer.run_attempt.unwrap_or(1),
+            started: answer.run_started_at.or(answer.created_at),
+            over: answer.status.as_deref() == Some("completed"),
+            ..Run::default()
+        };
+        let mut jobs = Vec::new();
+        let repo = format!("{}/repos/{}", self.api, self.repo);
+        let mut next = Some(format!("{repo}/actions/runs/{}/jobs?filter=all&per_page=100", answer.id));
+        for _ in 0..MOST_PAGES {
+            let Some(url) = next else { break };
+            let (page, link): (Jobs, _) = self.get(cache, &url)?;
+            jobs.extend(page.jobs);
+            next = link;
+        }
+        if let Some(url) = next {
+            return Err(Error::outside(format!("{}: more than {MOST_PAGES} pages of jobs", shown_url(&url))));
+        }
+        jobs.sort_by_key(|job| (job.run_attempt.unwrap_or(1), job.id));
+        for answer in jobs {
+            let name = answer.name.clone().unwrap_or_default();
+            let job = Job {
+                attempt: answer.run_attempt.unwrap_or(1),
+                status: answer.status.unwrap_or_default(),
+                conclusion: answer.conclusion,
+            };
+            if name == self.setup_job {
+                run.setup = Some(job);
+            } else if let Some(hotkey) = self.hotkey(&name) {
+                run.jobs.insert(hotkey, job);
+            }
+        }
+        Ok(run)
+    }
+
+    /// The miner whose job has this name.
+    fn hotkey(&self, name: &str) -> Option<Hotkey> {
+        name.strip_prefix(&self.job)?.strip_prefix(" (")?.strip_suffix(')')?.parse().ok()
+    }
+
+    /// What a GET of this URL says, and the page after it. What has not changed since the last time
+    /// is not sent again.
+    fn get<T: DeserializeOwned>(&self, cache: &Cache, url: &str) -> Result<(T, Option<String>)> {
+        let kept = cache.load(url).and_then(|kept| Some((serde_json::from_str::<T>(&kept.body).ok()?, kept)));
+        let mut headers = vec![
+            ("accept", "application/vnd.github+json".to_owned()),
+            ("x-github-api-version", "2022-11-28".to_owned()),
+        ];
+        headers.extend(kept.as_ref().map(|(_, kept)| ("if-none-match", kept.etag.clone())));
+        let ask = Ask { method: Method::GET, url, headers, credentials: self.credentials.as_ref() };
+        let response = self.web.send(&ask)?;
+        match (response.status, kept) {
+            (304, Some((value, kept))) => return Ok((value, kept.link.as_deref().and_then(next_page))),
+            (200, _) => {}
+            _ => return Err(self.refused(url, &response)),
+        }
+        let value = serde_json::from_slice(&response.body)
+            .map_err(|why| Error::outside(format!("GET {}: not what is expected: {why}", shown_url(url))))?;
+        let link = response.header("link").map(str::to_owned);
+        let next = link.as_deref().and_then(next_page);
+        if let (Some(etag), Ok(body)) = (response.header("etag"), std::str::from_utf8(&response.body)) {
+            cache.save(&Kept { url: url.to_owned(), etag: etag.to_owned(), link, body: body.to_owned() })?;
+        }
+        Ok((value, next))
+    }
+
+    /// An answer that is none.
+    fn refused(&self, url: &str, response: &Response) -> Error {
+        #[derive(Deserialize)]
+        struct Told {
+            message: String,
+        }
+        let told = serde_json::from_slice::<Told>(&response.body).map(|told| shown_text(&told.message, 200));
+        let told = told.unwrap_or_else(|_| response.shown_body());
+        let error = Error::outside(format!("GET {}: status {}: {told}", shown_url(url), response.status));
+        match (response.status, &self.credentials) {
+            (401, _) => error.hint("GITHUB_TOKEN is not, or no longer, good"),
+            (403 | 404, None) => error.hint(format!(
+                "is {} with its workflow {} there? A private one needs GITHUB_TOKEN, with the permission to read Actions",
+                self.repo, self.workflow
+            )),
+            (403 | 404, Some(_)) => error.hint(format!(
+                "is {} with its workflow {} there, and may GITHUB_TOKEN read its Actions?",
+                self.repo, self.workflow
+            )),
+            _ => error,
+        }
+    }
+}
+
+/// Was this run started by the push of the round's submissions? An older one may be that of an
+/// earlier state of them.
+fn is_of(run: &RunAnswer, round: RoundNumber, pushed: Option<&Pushed>) -> bool {
+    let ending = format!("submissions for round {round}");
+    let message = run.head_commit.as_ref().and_then(|commit| commit.message.as_deref()).unwrap_or_default();
+    let early = pushed.zip(run.created_at).is_some_and(|(pushed, created)| created < pushed.at - CLOCKS_APART);
+    !early && message.lines().any(|line| line.trim_end().ends_with(&ending))
+}
+
+/// The URL of `rel="next"` in a `Link` header.
+fn next_page(link: &str) -> Option<String> {
+    link.split('<').skip(1).find_map(|part| {
+        let (url, rest) = part.split_once('>')?;
+        let next = rest.split(';').any(|param| {
+            let param = param.trim().trim_end_matches(',').trim_end();
+            param.strip_prefix("rel=").is_some_and(|rel| rel.trim_matches('"').split(' ').any(|rel| rel == "next"))
+        });
+        next.then(|| url.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_read_from_the_link_header() {
+        let link = "<https://x.org/r?a=1,2&page=1>; rel=\"prev\", <https://x.org/r?a=1,2&page=3>; rel=\"next\", \
+                    <https://x.org/r?page=9>; rel=\"last\"";
+        assert_eq!(next_page(link).as_deref(), Some("https://x.org/r?a=1,2&page=3"));
+        assert_eq!(next_page("<https://x.org/r?page=9>; rel=\"last\""), None);
+        assert_eq!(next_page("nonsense"), None);
+    }
+
+    #[test]
+    fn runs_are_recognised_by_their_message() {
+        let run = |message: Option<&str>| RunAnswer {
+            id: 1,
+            run_number: 1,
+            run_attempt: None,
+            status: None,
+            created_at: None,
+            run_started_at: None,
+            html_url: None,
+            head_commit: message.map(|message| HeadCommit { message: Some(message.to_owned()) }),
+        };
+        let round = RoundNumber(6);
+        assert!(is_of(&run(Some("Seed, prompts and submissions for round 6\n\nUpdate x")), round, None));
+        assert!(!is_of(&run(Some("Seed, prompts and submissions for round 16")), round, None));
+        assert!(!is_of(&run(None), round, None));
+    }
+}

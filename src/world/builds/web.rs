@@ -1,0 +1,187 @@
+//! How a CI and registries are asked: redirects are followed by hand, so that credentials reach the
+//! host that they are for and no other; rate limits are waited for where they end soon.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::error::{Error, Result};
+use crate::rules::url::HttpUrl;
+use crate::world::http::{Client, Limits, Method, Request, Response, Retry, Secret, refusal, retry_after, shown_url};
+
+/// More redirects than this lead in a circle.
+const MOST_REDIRECTS: usize = 5;
+
+/// After so many pauses for a limit, the server does not mean what it says.
+const MOST_PAUSES: u32 = 4;
+
+/// How long a limit lasts of which nothing else is said; it doubles.
+const UNTOLD_PAUSE: Duration = Duration::from_secs(60);
+
+/// Sends requests that only read.
+#[derive(Debug, Clone)]
+pub(super) struct Web {
+    client: Client,
+    retry: Retry,
+    longest_pause: Duration,
+}
+
+/// The value of `Authorization`, and where it may go.
+#[derive(Debug, Clone)]
+pub(super) struct Credentials {
+    origin: String,
+    value: Secret,
+}
+
+impl Credentials {
+    /// For the scheme, host and port of this URL.
+    pub(super) fn bearer(url: &str, token: &Secret) -> Result<Self> {
+        Credentials::new(url, &format!("Bearer {}", token.expose()))
+    }
+
+    /// As [`Credentials::bearer`], with any value.
+    pub(super) fn new(url: &str, value: &str) -> Result<Self> {
+        Ok(Credentials { origin: origin(url)?, value: Secret::new(value) })
+    }
+}
+
+/// A request.
+#[derive(Debug, Clone)]
+pub(super) struct Ask<'a> {
+    pub(super) method: Method,
+    pub(super) url: &'a str,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) credentials: Option<&'a Credentials>,
+}
+
+impl Web {
+    /// Waits for limits that end within `longest_pause`, in all.
+    pub(super) fn new(attempts: u32, longest_pause: Duration) -> Self {
+        let limits = Limits { whole: Duration::from_secs(30), ..Limits::default() };
+        let client = Client::direct(limits);
+        Web { client, retry: Retry { attempts: attempts.max(1), ..Retry::default() }, longest_pause }
+    }
+
+    /// The answer at the end of all redirects, of any status below 500 that is no limit.
+    ///
+    /// # Errors
+    /// There is none, or a limit lasts too long.
+    pub(super) fn send(&self, ask: &Ask<'_>) -> Result<Response> {
+        let mut url = ask.url.to_owned();
+        for _ in 0..=MOST_REDIRECTS {
+            let response = self.patiently(ask, &url)?;
+            match redirect(&url, &response)? {
+                None => return Ok(response),
+                Some(next) => url = next,
+            }
+        }
+        Err(Error::outside(format!("{} {}: more than {MOST_REDIRECTS} redirects", ask.method, shown_url(ask.url))))
+    }
+
+    fn patiently(&self, ask: &Ask<'_>, url: &str) -> Result<Response> {
+        let request = request(ask, url)?;
+        let (mut paused, mut count) = (Duration::ZERO, 0);
+        loop {
+            let response = self.retry.attempts(&request.shown(), true, || {
+                let response = self.client.send_once(&request, None)?;
+                if response.status >= 500 { Err(refusal(response.status, &response.headers)) } else { Ok(response) }
+            })?;
+            let Some(pause) = limit(&response, count, SystemTime::now()) else { return Ok(response) };
+            count += 1;
+            if count > MOST_PAUSES || paused.saturating_add(pause) > self.longest_pause {
+                return Err(limited(&request.shown(), pause));
+            }
+            std::thread::sleep(pause);
+            paused += pause;
+        }
+    }
+}
+
+/// The request for this URL: with the credentials where it is on their host.
+fn request<'a>(ask: &'a Ask<'_>, url: &'a str) -> Result<Request<'a>> {
+    let mut request = Request::new(ask.method.clone(), url);
+    for (name, value) in &ask.headers {
+        request = request.header(name, value);
+    }
+    match ask.credentials {
+        Some(credentials) if credentials.origin == origin(url)? => {
+            Ok(request.header("authorization", credentials.value.expose()))
+        }
+        _ => Ok(request),
+    }
+}
+
+/// How long a server that says so wants to be left alone. GitHub's 403 is a limit only with the
+/// headers of one, or the words.
+fn limit(response: &Response, pauses: u32, now: SystemTime) -> Option<Duration> {
+    if !matches!(response.status, 403 | 429) {
+        return None;
+    }
+    if let Some(after) = response.header("retry-after").and_then(|value| retry_after(value, now)) {
+        return Some(after);
+    }
+    let reset = response.header("x-ratelimit-reset").and_then(|value| value.trim().parse::<u64>().ok());
+    if let Some(reset) = reset.filter(|_| response.header("x-ratelimit-remaining").map(str::trim) == Some("0")) {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        // A second more: both clocks are cut to whole ones.
+        return Some(Duration::from_secs(reset.saturating_sub(now).saturating_add(1)));
+    }
+    let told = response.status == 429 || String::from_utf8_lossy(&response.body).to_lowercase().contains("rate limit");
+    told.then(|| UNTOLD_PAUSE.saturating_mul(1 << pauses.min(8)))
+}
+
+/// The error of a limit that lasts too long.
+fn limited(what: &str, pause: Duration) -> Error {
+    let seconds = i64::try_from(pause.as_secs()).unwrap_or(i64::MAX);
+    let until = Utc::now().timestamp().checked_add(seconds).and_then(|at| DateTime::from_timestamp(at, 0));
+    let until = until.map_or("long".to_owned(), |at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    let limited = Error::outside(format!("{what}: the server's rate limit is reached, until {until}"));
+    limited.hint("run it again then; requests with a token have a limit of their own")
+}
+
+/// Where an answer redirects to.
+fn redirect(from: &str, response: &Response) -> Result<Option<String>> {
+    if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let refused = |why: String| Error::outside(format!("{}: status {}: {why}", shown_url(from), response.status));
+    let to = response.header("location").ok_or_else(|| refused("it does not say where to".to_owned()))?;
+    let next = if to.contains("://") {
+        to.to_owned()
+    } else if to.starts_with("//") {
+        format!("{}:{to}", from.split(':').next().unwrap_or("https"))
+    } else if to.starts_with('/') {
+        format!("{}{to}", origin(from)?)
+    } else {
+        return Err(refused(format!("no location: {:?}", shown_url(to))));
+    };
+    HttpUrl::parse(&next).map_err(|why| refused(format!("to {}: {why}", shown_url(&next))))?;
+    Ok(Some(next))
+}
+
+/// Scheme, host and port of a URL.
+pub(super) fn origin(url: &str) -> Result<String> {
+    let parsed = HttpUrl::parse(url).map_err(|why| Error::usage(format!("{}: {why}", shown_url(url))))?;
+    let scheme = if parsed.https { "https" } else { "http" };
+    let authority = url.split("://").nth(1).unwrap_or_default().split(['/', '?']).next().unwrap_or_default();
+    let host = authority.strip_suffix(&format!(":{}", parsed.port)).unwrap_or(authority);
+    Ok(format!("{scheme}://{}:{}", host.to_ascii_lowercase(), parsed.port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        for (url, expected) in [
+            ("https://api.github.com/repos/a/b?page=2", "https://api.github.com:443"),
+            ("https://API.github.com:443", "https://api.github.com:443"),
+            ("http://127.0.0.1:81/x", "http://127.0.0.1:81"),
+            ("https://[::1]:8443/x", "https://[::1]:8443"),
+        ] {
+            assert_eq!(origin(url).unwrap(), expected, "{url}");
+        }
+        assert!(origin("https://me:pw@host/").is_err() && origin("file:///etc/passwd").is_err());
+    }
+}
