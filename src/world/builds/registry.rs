@@ -56,10 +56,11 @@ impl Registry {
         let url = self.manifest_url(image)?;
         let direct = self.token.as_ref().map(|token| Credentials::bearer(&url, token)).transpose()?;
         let mut response = self.head(&url, direct.as_ref())?;
-        if response.status == 401 && direct.is_none() {
-            if let Some(credentials) = self.answer_challenge(&url, &response)? {
-                response = self.head(&url, Some(&credentials))?;
-            }
+        if response.status == 401
+            && direct.is_none()
+            && let Some(credentials) = self.answer_challenge(&url, &response)?
+        {
+            response = self.head(&url, Some(&credentials))?;
         }
         let shown = shown_url(&url);
         match response.status {
@@ -128,7 +129,7 @@ impl Registry {
         for name in ["service", "scope"] {
             if let Some(value) = challenge.params.get(name) {
                 url.push(if url.contains('?') { '&' } else { '?' });
-                url.push_str(&format!("{name}={}", encoded(value)));
+                url = [url.as_str(), name, "=", &encoded(value)].concat();
             }
         }
         let credentials = self.basic().map(|basic| Credentials::new(&url, basic.expose())).transpose()?;
