@@ -103,6 +103,10 @@ pub enum Command {
     Judge(JudgeOneArgs),
     /// Fetch the miners' files, draw and store them, record what was stored
     Download(DownloadArgs),
+    /// Make the leader's outputs for the round's prompts, on rented pods
+    Baseline(BaselineArgs),
+    /// Make again what the leading miners submitted, compare it, and judge
+    Audit(AuditArgs),
     /// Close a round: record the leader, open the next round or end the competition
     Finalize(MomentArgs),
     /// Do what is due now, step after step
@@ -403,6 +407,41 @@ pub struct AdvanceArgs {
     /// Seconds between two looks at what is due
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
     pub poll: u64,
+}
+
+/// Flags of `baseline`.
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// Try again the prompts for which nothing could be made before
+    #[arg(long)]
+    pub retry: bool,
+    /// Have a render service draw the previews instead of this machine
+    #[arg(long, value_name = "URL", env = "RENDER_URL")]
+    pub render_service: Option<String>,
+    /// Where objects go
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Flags of `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Audit this miner only
+    #[arg(long, value_name = "HOTKEY")]
+    pub only: Option<Hotkey>,
+    /// Audit a part of the miners, by their place among the submissions: I from 0 to N-1
+    #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
+    pub shard: Shard,
+    /// Try again the prompts for which nothing could be made before; with --only also those of a miner
+    /// that was rejected
+    #[arg(long)]
+    pub retry: bool,
+    /// Have a render service draw the previews instead of this machine
+    #[arg(long, value_name = "URL", env = "RENDER_URL")]
+    pub render_service: Option<String>,
+    /// Where objects go
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// Flags of `status`.

@@ -15,6 +15,7 @@ use crate::world::distance::settings::DistanceSettings;
 use crate::world::fetch::DownloadSettings;
 use crate::world::judge::settings::JudgeSettings;
 use crate::world::pods::settings::PodSettings;
+use crate::world::regeneration::AuditSettings;
 use crate::world::store::settings::StoreSettings;
 
 /// Everything that `gen404.toml` may say.
@@ -35,6 +36,8 @@ pub struct Config {
     pub download: DownloadSettings,
     /// Where objects are stored.
     pub store: StoreSettings,
+    /// How outputs are made again.
+    pub audit: AuditSettings,
     /// How far apart previews are measured to be.
     pub distance: DistanceSettings,
     /// Where miners' programs run.
@@ -102,6 +105,7 @@ impl Config {
         })?;
         config.rules.check()?;
         config.download.check()?;
+        config.audit.check()?;
         config.distance.check()?;
         config.pods.check()?;
         Ok(config)
@@ -135,6 +139,7 @@ mod tests {
         );
         assert_eq!(config.download, DownloadSettings::default());
         assert_eq!(BuildSettings { driver: None, repo: None, file: None, ..config.builds }, BuildSettings::default());
+        assert_eq!(config.audit, AuditSettings::default());
         assert_eq!(
             DistanceSettings { driver: None, url: None, weights: None, weights_sha256: None, ..config.distance },
             DistanceSettings::default()

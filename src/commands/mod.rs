@@ -2,6 +2,8 @@
 //! what happened.
 
 mod advance;
+mod audit;
+mod baseline;
 mod builds;
 mod commits;
 mod common;
@@ -19,6 +21,7 @@ mod man;
 mod objects;
 mod open;
 mod pause;
+mod regenerate;
 mod render;
 mod report;
 mod reveal_seed;
@@ -78,6 +81,8 @@ fn once(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
         Command::Duel(args) => return duel::run(global, ui, args),
         Command::Judge(args) => judge::run(global, ui, args)?,
         Command::Download(args) => download::run(global, ui, args)?,
+        Command::Baseline(args) => baseline::run(global, ui, args)?,
+        Command::Audit(args) => return audit::run(global, ui, args),
         Command::Finalize(args) => finalize::run(global, ui, args)?,
         Command::Advance(args) => return advance::run(global, ui, args),
         Command::Pause => pause::pause(global, ui)?,

@@ -21,6 +21,7 @@ pub mod payload;
 pub mod programme;
 pub mod prompts;
 pub mod python_random;
+pub mod regeneration;
 pub mod seed;
 pub mod shard;
 pub mod ssim;

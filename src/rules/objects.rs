@@ -21,8 +21,25 @@ impl ObjectKey {
     /// The key of a miner's file; `version` 1 is the first, later ones have `-2`, `-3` after the stem.
     #[must_use]
     pub fn submitted(round: RoundNumber, player: &Player, stem: &PromptStem, kind: ObjectKind, version: u32) -> Self {
+        ObjectKey::below(round, player, "submitted", stem, kind, version)
+    }
+
+    /// As [`ObjectKey::submitted`], for a file that was made again: `.../generated/{stem}.glb`.
+    #[must_use]
+    pub fn generated(round: RoundNumber, player: &Player, stem: &PromptStem, kind: ObjectKind, version: u32) -> Self {
+        ObjectKey::below(round, player, "generated", stem, kind, version)
+    }
+
+    fn below(
+        round: RoundNumber,
+        player: &Player,
+        folder: &str,
+        stem: &PromptStem,
+        kind: ObjectKind,
+        version: u32,
+    ) -> Self {
         let mark = if version > 1 { format!("-{version}") } else { String::new() };
-        ObjectKey(format!("rounds/{round}/{player}/submitted/{stem}{mark}.{}", kind.extension()))
+        ObjectKey(format!("rounds/{round}/{player}/{folder}/{stem}{mark}.{}", kind.extension()))
     }
 
     /// A key from a URL or a file: only what is as harmless as the keys made here.
@@ -153,6 +170,8 @@ mod tests {
         assert_eq!(key.below_player(), "submitted/car.v2.glb");
         let second = ObjectKey::submitted(RoundNumber(3), &player, &stem, ObjectKind::Png, 2);
         assert_eq!(second.below_player(), "submitted/car.v2-2.png");
+        let made = ObjectKey::generated(RoundNumber(3), &player, &stem, ObjectKind::Png, 1);
+        assert_eq!(made.as_str(), format!("rounds/3/{player}/generated/car.v2.png"));
         assert_eq!(ObjectKey::parse(key.as_str()), Ok(key));
         for bad in ["", "x", "rounds/../x", "rounds//x", "rounds/a b", "rounds/%2e%2e/x", "rounds/./x", "/rounds/1"] {
             assert!(ObjectKey::parse(bad).is_err(), "{bad:?}");

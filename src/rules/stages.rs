@@ -7,6 +7,7 @@
 
 use super::Plan;
 use super::builds::is_final;
+use super::regeneration::baseline_lacks;
 use crate::state::file::FileKind;
 use crate::state::ids::{Block, Hotkey, Player};
 use crate::state::schedule::Schedule;
@@ -160,9 +161,10 @@ fn all_built(files: &RoundFiles) -> bool {
         .all(|hotkey| builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| is_final(build.status)))
 }
 
-/// Are the leader's own outputs there?
+/// Are the leader's own outputs there, for every prompt?
 fn has_baseline(files: &RoundFiles) -> bool {
-    files.players.get(&Player::Leader).is_some_and(|leader| !leader.generated.is_missing())
+    let there = files.players.get(&Player::Leader).is_some_and(|leader| !leader.generated.is_missing());
+    there && files.prompts.get().is_none_or(|prompts| baseline_lacks(files, prompts).is_empty())
 }
 
 /// What `advance` has tried since it began, and what came of it.

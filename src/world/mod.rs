@@ -9,6 +9,7 @@ pub mod git;
 pub mod http;
 pub mod judge;
 pub mod pods;
+pub mod regeneration;
 pub mod render;
 pub mod spool;
 pub mod stop;

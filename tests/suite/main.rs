@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "nothing outside this binary reaches anything")]
 
 mod advance;
+mod audit;
 mod buckets;
 mod builds;
 mod cdn;

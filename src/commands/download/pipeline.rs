@@ -14,13 +14,13 @@ use super::memory::{Memory, Share};
 use super::queue::{End, Job, Queue};
 use crate::error::{Context as _, Error, Result};
 use crate::rules::download::{Mark, Outcome};
-use crate::rules::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject, check_glb};
+use crate::rules::objects::{ObjectKey, ObjectKind, StoredObject, check_glb};
 use crate::state::ids::{Player, RoundNumber};
 use crate::world::fetch::{DownloadSettings, Fetcher};
 use crate::world::http::{Failure, Retry, shown_text};
 use crate::world::render::{Renderer, Rendering};
 use crate::world::spool::{Spool, Spooled, remove};
-use crate::world::store::{Bytes, Object, ObjectStore, Put, sha256_of};
+use crate::world::store::{Bytes, Object, ObjectStore, put_new, sha256_of};
 
 /// Attempts at a file whose server asks for patience and says for how long.
 const MOST_ASKED: u32 = 5;
@@ -269,15 +269,8 @@ impl Pipeline<'_> {
     /// Stores an object under the first key of the file that is free, or holds the same bytes.
     fn put(&self, job: &Job, object: &Object<'_>) -> Result<StoredObject> {
         let player = Player::Miner(job.hotkey.clone());
-        for version in 1..=MOST_VERSIONS {
-            let key = ObjectKey::submitted(self.round, &player, &job.stem, object.kind, version);
-            if self.store.put(&key, object)? != Put::Taken {
-                let (url, path) = (self.store.url_of(&key), key.below_player().to_owned());
-                return Ok(StoredObject { url, path, sha256: object.sha256.to_owned(), size: object.size });
-            }
-        }
-        let (stem, name) = (&job.stem, self.store.name());
-        Err(Error::failed(format!("{name}: {MOST_VERSIONS} versions of {player}'s {stem} are there already")))
+        let key = |version| ObjectKey::submitted(self.round, &player, &job.stem, object.kind, version);
+        put_new(self.store, key, object)
     }
 }
 

@@ -14,9 +14,9 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rules::hex;
-use crate::rules::objects::{ObjectKey, ObjectKind};
+use crate::rules::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject};
 
 /// What is to be stored.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +86,21 @@ pub trait ObjectStore: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// The store cannot be reached, or refuses; the message names the key.
     fn get(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>>;
+}
+
+/// Stores an object under the first of its keys (by version, from 1) that is free, or holds the same bytes.
+///
+/// # Errors
+/// The store fails, or has a thousand versions already.
+pub fn put_new(store: &dyn ObjectStore, key: impl Fn(u32) -> ObjectKey, object: &Object<'_>) -> Result<StoredObject> {
+    for version in 1..=MOST_VERSIONS {
+        let key = key(version);
+        if store.put(&key, object)? != Put::Taken {
+            let (url, path) = (store.url_of(&key), key.below_player().to_owned());
+            return Ok(StoredObject { url, path, sha256: object.sha256.to_owned(), size: object.size });
+        }
+    }
+    Err(Error::failed(format!("{}: {MOST_VERSIONS} versions of {} are there already", store.name(), key(1))))
 }
 
 /// The key below a base URL.

@@ -1,0 +1,229 @@
+//! `gen404 audit`: make again what those on the list submitted, and judge it.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::common::not_due;
+use super::context::{Context, Standing};
+use super::regenerate::{Event, Job, Records, Tools, Workshop};
+use crate::cli::{AuditArgs, Global};
+use crate::error::{Error, Kind, Result};
+use crate::rules::regeneration::record::{NO_IMAGE, rejected};
+use crate::rules::regeneration::{Image, Progress, Purpose, Standing as Stands, image_of};
+use crate::rules::stages::{Facts, due, unanswered};
+use crate::state::generation_audits::AuditOutcome;
+use crate::state::ids::{Hotkey, Player, RoundNumber};
+use crate::state::require_audit::AuditRequest;
+use crate::state::snapshot::{RoundFiles, Slot};
+use crate::state::stage::Stage;
+use crate::ui::Ui;
+use crate::world::stop::Stop;
+
+/// What is to be done about the requests.
+#[derive(Default)]
+struct Orders {
+    /// Miners without an image, now and for ever.
+    hopeless: Vec<Hotkey>,
+    /// What is awaited of the others' builds.
+    awaited: Vec<String>,
+    jobs: Vec<Job>,
+}
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs) -> Result<ExitCode> {
+    let mut context = Context::open(global, ui)?;
+    context.stop = Stop::on_signals()?;
+    let _lock = context.lock("audit")?;
+    let standing = context.standing()?;
+    if standing.state.stage != Stage::Duels {
+        if standing.state.stage == Stage::Finalizing && unanswered(&standing.files).is_empty() {
+            ui.result(&format!("round {}: no audit is awaited", standing.state.current_round));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let facts = Facts { state: &standing.state, files: &standing.files, block: None };
+        return Err(not_due("audit", &standing.state, &due(facts)));
+    }
+    nothing_broken(standing.state.current_round, &standing.files)?;
+    let orders = orders(&standing, args)?;
+    if orders.hopeless.is_empty() && orders.awaited.is_empty() && orders.jobs.is_empty() {
+        ui.result(&format!("round {}: no audit is awaited", standing.state.current_round));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if global.dry_run {
+        say_only(&context, &orders);
+        return Ok(ExitCode::SUCCESS);
+    }
+    answer(&context, &standing, args, orders)
+}
+
+/// Answers the requests as far as it goes.
+fn answer(context: &Context<'_>, standing: &Standing, args: &AuditArgs, orders: Orders) -> Result<ExitCode> {
+    let Orders { hopeless, awaited, jobs } = orders;
+    let mut records = Records::new(context);
+    for hotkey in &hopeless {
+        let plan = rejected(standing.state.current_round, hotkey, NO_IMAGE, &context.standing()?.files);
+        records.carry_out(&plan)?;
+    }
+    let mut open = Vec::new();
+    let ended =
+        if jobs.is_empty() { Ok(()) } else { regenerate(context, standing, args, jobs, &mut records, &mut open) };
+    let pending: Vec<_> = open.iter().map(ToString::to_string).collect();
+    records.say(json!({"pending": pending, "awaited": awaited}));
+    ended?;
+    if let Some(error) = failed(open) {
+        return Err(error);
+    }
+    if awaited.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !context.ui.json() {
+        awaited.iter().for_each(|line| context.ui.result(&format!("audit waits: {line}; `gen404 builds` follows it")));
+    }
+    Ok(ExitCode::from(Kind::NotDue.exit_code()))
+}
+
+fn regenerate(
+    context: &Context<'_>,
+    standing: &Standing,
+    args: &AuditArgs,
+    jobs: Vec<Job>,
+    records: &mut Records<'_>,
+    open: &mut Vec<Error>,
+) -> Result<()> {
+    let tools = Tools { store: &args.store, render_service: args.render_service.as_deref(), measures: true };
+    let shop = Workshop::open(context, standing, &tools)?;
+    let round = standing.state.current_round;
+    shop.run(standing, jobs, |event| match event {
+        Event::Save(job, progress) => {
+            let files = context.standing()?.files;
+            records.write(&progress.saved(round, &job.player, files.players.get(&job.player)))
+        }
+        Event::Ended(job, progress, stands, trouble) => {
+            let files = context.standing()?.files;
+            let concluded = stands == Stands::Complete && trouble.is_none();
+            match job.player.hotkey().filter(|_| concluded) {
+                Some(hotkey) => records.carry_out(&progress.concluded(round, hotkey, &files, &context.config.rules)),
+                None => {
+                    records.carry_out(&progress.saved(round, &job.player, files.players.get(&job.player)))?;
+                    open.push(why_open(&job.player, progress, &stands, trouble));
+                    Ok(())
+                }
+            }
+        }
+    })
+}
+
+/// Why an audit has no verdict yet.
+fn why_open(player: &Player, progress: &Progress, stands: &Stands, trouble: Option<Error>) -> Error {
+    let (done, all) = progress.counts();
+    if let Some(error) = trouble {
+        let open = Error::new(error.kind(), format!("the audit of {player} is open at {done} of {all} prompts"));
+        let hinted = error.hints().iter().cloned().fold(open, Error::hint);
+        return hinted.because(error);
+    }
+    match stands {
+        Stands::Unmeasured(stems) => {
+            let stems: Vec<_> = stems.iter().map(ToString::to_string).collect();
+            Error::outside(format!("the audit of {player} waits for {} distance(s): {}", stems.len(), stems.join(", ")))
+        }
+        _ => Error::outside(format!("the audit of {player} is open at {done} of {all} prompts")),
+    }
+}
+
+/// One error for all audits that are open.
+fn failed(mut open: Vec<Error>) -> Option<Error> {
+    if open.len() < 2 {
+        return open.pop().map(|error| error.hint("run `gen404 audit` again to go on: what was made is kept"));
+    }
+    let worst = |kind: Kind| open.iter().any(|error| error.kind() == kind);
+    let kind = [Kind::Failed, Kind::Usage].into_iter().find(|kind| worst(*kind)).unwrap_or(Kind::Outside);
+    let each = |error: &Error| std::iter::once(error.to_string()).chain(error.causes()).collect::<Vec<_>>().join(": ");
+    let lines: Vec<String> = open.iter().map(each).collect();
+    let error = Error::new(kind, format!("{} audits are open: {}", open.len(), lines.join("; ")));
+    Some(error.hint("run `gen404 audit` again to go on: what was made is kept"))
+}
+
+/// Sorts out the requests that this run is about.
+fn orders(standing: &Standing, args: &AuditArgs) -> Result<Orders> {
+    let files = &standing.files;
+    let mut orders = Orders::default();
+    for request in wanted(standing, args)? {
+        match image_of(files.builds.get(), &request.hotkey) {
+            Image::Never => orders.hopeless.push(request.hotkey.clone()),
+            Image::Awaited(what) => orders.awaited.push(what),
+            Image::Built(image) => {
+                let player = Player::Miner(request.hotkey.clone());
+                let submitted = files.players.get(&player).and_then(|own| own.submitted.get()).cloned();
+                let round = standing.state.current_round;
+                let submitted = submitted
+                    .ok_or_else(|| Error::failed(format!("rounds/{round}/{player}/submitted.json: missing")))?;
+                let purpose = Purpose::Audit { critical: request.critical_prompts.clone(), submitted };
+                orders.jobs.push(Job::new(player, image, purpose, args.retry));
+            }
+        }
+    }
+    Ok(orders)
+}
+
+/// The requests that this run is about: those without a verdict; and one that was rejected, where it is
+/// named and to be tried again.
+fn wanted<'a>(standing: &'a Standing, args: &AuditArgs) -> Result<Vec<&'a AuditRequest>> {
+    let files = &standing.files;
+    let requests: Vec<&AuditRequest> = files.require_audit.get().into_iter().flatten().collect();
+    if let Some(only) = args.only.as_ref().filter(|only| !requests.iter().any(|request| request.hotkey == **only)) {
+        let round = standing.state.current_round;
+        return Err(Error::failed(format!("{only} is not on require_audit.json of round {round}")));
+    }
+    let open = unanswered(files);
+    let rejected = |hotkey: &Hotkey| {
+        let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey));
+        audit.is_some_and(|audit| audit.outcome == AuditOutcome::Rejected)
+    };
+    let is_wanted = |request: &&AuditRequest| {
+        let hotkey = &request.hotkey;
+        let named = args.only.as_ref() == Some(hotkey);
+        let place = files.submissions.get().and_then(|submissions| submissions.get_index_of(hotkey));
+        let here = place.is_none_or(|place| args.shard.holds(place));
+        let again = args.retry && named && rejected(hotkey);
+        here && (named || args.only.is_none()) && (open.contains(hotkey) || again)
+    };
+    Ok(requests.into_iter().filter(is_wanted).collect())
+}
+
+/// A file that cannot be read is no empty file.
+fn nothing_broken(round: RoundNumber, files: &RoundFiles) -> Result<()> {
+    let broken = [
+        ("builds.json", matches!(files.builds, Slot::Broken)),
+        ("submissions.json", matches!(files.submissions, Slot::Broken)),
+        ("require_audit.json", matches!(files.require_audit, Slot::Broken)),
+        ("generation_audits.json", matches!(files.generation_audits, Slot::Broken)),
+    ];
+    let players = files.players.iter().flat_map(|(player, own)| {
+        [
+            (format!("{player}/submitted.json"), matches!(own.submitted, Slot::Broken)),
+            (format!("{player}/generated.json"), matches!(own.generated, Slot::Broken)),
+            (format!("{player}/SHA256SUMS"), matches!(own.sums, Slot::Broken)),
+        ]
+    });
+    let all = broken.into_iter().map(|(name, broken)| (name.to_owned(), broken)).chain(players);
+    match all.into_iter().find(|(_, broken)| *broken) {
+        Some((name, _)) => {
+            let broken = Error::failed(format!("rounds/{round}/{name}: does not parse"));
+            Err(broken.hint("`gen404 verify` says where"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// `--dry-run`: what would be done.
+fn say_only(context: &Context<'_>, orders: &Orders) {
+    for hotkey in &orders.hopeless {
+        context.ui.result(&format!("would reject {hotkey}: {NO_IMAGE}"));
+    }
+    for job in &orders.jobs {
+        context.ui.result(&format!("would audit {} with {}", job.player, job.image));
+    }
+    for line in &orders.awaited {
+        context.ui.result(&format!("waits: {line}"));
+    }
+}

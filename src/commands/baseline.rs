@@ -1,0 +1,96 @@
+//! `gen404 baseline`: make the leader's outputs for the round's prompts.
+
+use serde_json::json;
+
+use super::common::{not_due, schedule};
+use super::context::{Context, Standing};
+use super::regenerate::{Event, Job, Records, Tools, Workshop};
+use crate::cli::{BaselineArgs, Global};
+use crate::error::{Error, Result};
+use crate::rules::regeneration::{Purpose, Standing as Stands, baseline_lacks, baseline_leader};
+use crate::rules::stages::{Facts, due};
+use crate::state::file::{FileKind, RoundFile};
+use crate::state::ids::Player;
+use crate::state::leader::Leaders;
+use crate::state::outputs::Output;
+use crate::state::prompts::PromptList;
+use crate::state::snapshot::Slot;
+use crate::state::stage::Stage;
+use crate::ui::Ui;
+use crate::world::stop::Stop;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs) -> Result<()> {
+    let mut context = Context::open(global, ui)?;
+    context.stop = Stop::on_signals()?;
+    let _lock = context.lock("baseline")?;
+    let standing = context.standing()?;
+    if !matches!(standing.state.stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
+        let facts = Facts { state: &standing.state, files: &standing.files, block: None };
+        return Err(not_due("baseline", &standing.state, &due(facts)));
+    }
+    let round = standing.state.current_round;
+    let prompts: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
+    let missing = missing(&standing, &prompts)?;
+    let lacks = baseline_lacks(&standing.files, &prompts).len();
+    if lacks == 0 && !(args.retry && missing > 0) {
+        let note =
+            if missing > 0 { format!(", {missing} without a model (--retry tries them again)") } else { String::new() };
+        ui.result(&format!("round {round}: the leader's outputs are there already{note}"));
+        return Ok(());
+    }
+    let leaders: Leaders = context.store.need(&FileKind::Leader)?;
+    let schedule = schedule(&context, &standing)?;
+    let leader = baseline_leader(&leaders, &schedule)
+        .ok_or_else(|| Error::failed(format!("leader.json: nobody leads at block {}", schedule.latest_reveal_block)))?;
+    if global.dry_run {
+        let open = lacks + if args.retry { missing } else { 0 };
+        ui.result(&format!("would make {open} output(s) of the leader with {}", leader.docker));
+        return Ok(());
+    }
+    make(&context, &standing, args, &leader.docker)
+}
+
+fn make(context: &Context<'_>, standing: &Standing, args: &BaselineArgs, image: &str) -> Result<()> {
+    let tools = Tools { store: &args.store, render_service: args.render_service.as_deref(), measures: false };
+    let shop = Workshop::open(context, standing, &tools)?;
+    let round = standing.state.current_round;
+    let job = Job::new(Player::Leader, image.to_owned(), Purpose::Baseline, args.retry);
+    let (mut records, mut open) = (Records::new(context), None);
+    let ended = shop.run(standing, vec![job], |event| {
+        let files = context.standing()?.files;
+        let own = files.players.get(&Player::Leader);
+        match event {
+            Event::Save(job, progress) => records.write(&progress.saved(round, &job.player, own)),
+            Event::Ended(job, progress, stands, trouble) => {
+                let mut plan = progress.saved(round, &job.player, own);
+                let (done, all) = progress.counts();
+                plan.says.push(format!("round {round}: {done} of the leader's {all} outputs are settled"));
+                open = match (stands, trouble) {
+                    (Stands::Complete, None) => None,
+                    (_, Some(error)) => Some(error),
+                    (_, None) => Some(Error::outside("no pod with the leader's image could make the rest")),
+                };
+                records.carry_out(&plan)
+            }
+        }
+    });
+    records.say(json!({}));
+    ended?;
+    match open {
+        None => Ok(()),
+        Some(error) => Err(error.hint("run `gen404 baseline` again to go on: what was made is kept")),
+    }
+}
+
+/// How many prompts have an entry without a complete output.
+fn missing(standing: &Standing, prompts: &PromptList) -> Result<usize> {
+    let own = standing.files.players.get(&Player::Leader);
+    if own.is_some_and(|own| matches!(own.generated, Slot::Broken) || matches!(own.sums, Slot::Broken)) {
+        let round = standing.state.current_round;
+        let broken = Error::failed(format!("rounds/{round}/leader: generated.json or SHA256SUMS does not parse"));
+        return Err(broken.hint("`gen404 verify` says where"));
+    }
+    let made = own.and_then(|own| own.generated.get());
+    let is_missing = |output: &Output| !output.is_complete();
+    Ok(prompts.stems().filter_map(|stem| made?.get(stem)).filter(|output| is_missing(output)).count())
+}

@@ -1,0 +1,259 @@
+//! One attempt: the program makes a model, which is drawn, stored and measured.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use super::board::Board;
+use super::{Job, Workshop};
+use crate::error::{Context as _, Error, Result};
+use crate::rules::objects::{ObjectKey, ObjectKind, StoredObject};
+use crate::rules::regeneration::{Arrival, Mark, Outcome, Purpose};
+use crate::state::ids::{Player, PromptStem};
+use crate::world::distance::Picture;
+use crate::world::http::{Request, shown_text};
+use crate::world::pods::program::{Generation, Program, Trouble};
+use crate::world::regeneration::Desk;
+use crate::world::render::Rendering;
+use crate::world::spool::remove;
+use crate::world::store::{Bytes, Object, put_new, sha256_of};
+
+/// A reason is a line of a log.
+const LONGEST_REASON: usize = 200;
+
+/// How long somebody waits before looking again whether all is to stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What an attempt tells its pod.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// The program is free for the next prompt.
+    Answered(u32),
+    /// The attempt is over; `None` where it was broken off.
+    Over(u32, Result<Option<Outcome>>),
+}
+
+/// An attempt to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt<'a> {
+    pub(super) job: &'a Job,
+    pub(super) board: &'a Board,
+    pub(super) number: u32,
+    pub(super) stem: PromptStem,
+    pub(super) pod: &'a str,
+}
+
+impl Attempt<'_> {
+    /// Makes it to its end, and notes what it came to.
+    pub(super) fn run(&self, shop: &Workshop<'_>, program: &Program, tell: &Sender<Told>) {
+        let done = catch_unwind(AssertUnwindSafe(|| self.make(shop, program, tell)));
+        let done = done.unwrap_or_else(|_| Err(Error::failed("a worker broke down: this is a bug of gen404")));
+        // The pod outlives its attempts.
+        let _ = tell.send(Told::Over(self.number, done));
+    }
+
+    fn make(&self, shop: &Workshop<'_>, program: &Program, tell: &Sender<Told>) -> Result<Option<Outcome>> {
+        let image = Desk::prompt(&shop.own, shop.round, &self.stem);
+        let prompt = std::fs::read(&image).failed(|| format!("{}: cannot read", image.display()))?;
+        let Some(generation) = self.generate(shop, program, prompt, tell)? else { return Ok(None) };
+        let seconds = generation.seconds;
+        let outcome = match generation.outcome {
+            Err(Trouble::Program(reason)) => Outcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) },
+            Err(Trouble::Infrastructure(reason)) => Outcome::Lost { reason: shown_text(&reason, LONGEST_REASON) },
+            Ok(fetched) => {
+                let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
+                let arrival = Arrival { number, stem, pod, seconds, size: fetched.size, sha256: fetched.sha256 };
+                self.board.note(&Mark::Arrived(arrival.clone()))?;
+                shop.finish(self.job, self.board, &arrival)?
+            }
+        };
+        self.note(&outcome)?;
+        remove(&self.board.desk.answer(self.number))?;
+        Ok(Some(outcome))
+    }
+
+    fn note(&self, outcome: &Outcome) -> Result<()> {
+        let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
+        self.board.note(&Mark::Tried { number, stem, pod, outcome: outcome.clone() })
+    }
+
+    /// The request runs on a thread of its own that nobody waits for once all is to stop: a pod may be
+    /// silent for minutes.
+    fn generate(
+        &self,
+        shop: &Workshop<'_>,
+        program: &Program,
+        prompt: Vec<u8>,
+        tell: &Sender<Told>,
+    ) -> Result<Option<Generation>> {
+        let (program, seed, number) = (program.clone(), shop.seed, self.number);
+        let (into, answered) = (self.board.desk.answer(number), tell.clone());
+        let (done, wait) = channel();
+        let thread = std::thread::Builder::new().name("generate".to_owned());
+        let spawned = thread.spawn(move || {
+            let mut free = || drop(answered.send(Told::Answered(number)));
+            drop(done.send(program.generate(&prompt, seed, &into, &mut free)));
+        });
+        spawned.failed(|| "cannot start a thread".to_owned())?;
+        loop {
+            match wait.recv_timeout(LOOK_AGAIN) {
+                Ok(generation) => return generation.map(Some),
+                Err(RecvTimeoutError::Timeout) if shop.is_stopping() => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::failed("a worker broke down: this is a bug of gen404"));
+                }
+            }
+        }
+    }
+}
+
+impl Workshop<'_> {
+    /// Draws, stores and measures an answer that has arrived.
+    pub(super) fn finish(&self, job: &Job, board: &Board, arrival: &Arrival) -> Result<Outcome> {
+        let Arrival { number, stem, seconds, size, sha256, .. } = arrival;
+        let (path, seconds) = (board.desk.answer(*number), *seconds);
+        let rendering = self.drawing.pass(|| {
+            let glb = std::fs::read(&path).failed(|| format!("{}: cannot read", path.display()))?;
+            // A renderer that gives up on a model ends this model, and not the audit.
+            let drawn = catch_unwind(AssertUnwindSafe(|| self.renderer.render(&glb)));
+            drawn.unwrap_or_else(|_| {
+                let message = "the renderer failed on it".to_owned();
+                Ok(Rendering::Refused { code: None, place: None, message })
+            })
+        })?;
+        let model = Object { kind: ObjectKind::Glb, bytes: Bytes::File(&path), size: *size, sha256 };
+        let glb = self.put(&job.player, stem, &model)?;
+        let png = match rendering {
+            Rendering::Png(png) => png,
+            Rendering::Refused { code, place, message } => {
+                let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
+                let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+                let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
+                return Ok(Outcome::Refused { seconds, glb, reason: shown_text(&reason, LONGEST_REASON) });
+            }
+        };
+        let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
+        let (bytes, size) = (Bytes::Memory(&png), png.len() as u64);
+        let preview = Object { kind: ObjectKind::Png, bytes, size, sha256: &sum };
+        let stored = self.put(&job.player, stem, &preview)?;
+        let distance = self.distance_to_submitted(job, stem, &stored, &png)?;
+        Ok(Outcome::Made { seconds, glb, png: stored, distance })
+    }
+
+    /// Stores an object under the first key of the file that is free, or holds the same bytes.
+    fn put(&self, player: &Player, stem: &PromptStem, object: &Object<'_>) -> Result<StoredObject> {
+        let key = |version| ObjectKey::generated(self.round, player, stem, object.kind, version);
+        put_new(self.store.as_ref(), key, object)
+    }
+
+    /// The distance of a preview to the submitted one; `None` where it cannot be measured now.
+    pub(super) fn distance_to_submitted(
+        &self,
+        job: &Job,
+        stem: &PromptStem,
+        made: &StoredObject,
+        png: &[u8],
+    ) -> Result<Option<f64>> {
+        let (Purpose::Audit { submitted, .. }, Some(distance)) = (&job.purpose, &self.distance) else {
+            return Ok(None);
+        };
+        let Some(url) = submitted.get(stem).and_then(|output| output.png.as_deref()) else { return Ok(None) };
+        let measured = self.submitted_preview(job, url).and_then(|other| {
+            let pair = (Picture { url, png: &other }, Picture { url: &made.url, png });
+            let measured = self.measuring.pass(|| distance.measure(&[pair]));
+            measured.into_iter().next().unwrap_or_else(|| Err("no answer".to_owned()))
+        });
+        let measured = measured.and_then(|distance| {
+            let sane = (0.0..=2.0).contains(&distance);
+            if sane { Ok(distance) } else { Err(format!("{distance} is no distance")) }
+        });
+        match measured {
+            Ok(distance) => Ok(Some(distance)),
+            Err(why) => {
+                self.ui.warn(&format!("{} {stem}: the distance cannot be measured: {why}", job.player));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The bytes of the submitted preview, which have to be those that were recorded.
+    fn submitted_preview(&self, job: &Job, url: &str) -> std::result::Result<Vec<u8>, String> {
+        let bytes = match self.store.key_of(url) {
+            Some(key) => self.store.get(&key).map_err(|e| e.to_string())?.ok_or(format!("{key} is not there"))?,
+            None => {
+                let answer = self.client.send(&Request::get(url)).and_then(crate::world::http::Response::success);
+                answer.map_err(|e| e.to_string())?.body
+            }
+        };
+        let sum = sha256_of(bytes.as_slice()).map_err(|e| e.to_string())?;
+        let folder = format!("rounds/{}/{}/", self.round, job.player);
+        let recorded = url.rsplit_once(folder.as_str()).and_then(|(_, path)| job.sums.get(path));
+        match recorded {
+            Some(recorded) if *recorded != sum => Err(format!("{url} is not the file of SHA256SUMS any more")),
+            _ => Ok(bytes),
+        }
+    }
+}
+
+/// Brings the answers that an earlier run had received to their end, and measures what it could not.
+pub(super) fn catch_up(shop: &Workshop<'_>, job: &Job, board: &Board) -> Result<()> {
+    for arrival in board.arrivals() {
+        shop.stop.check()?;
+        let path = board.desk.answer(arrival.number);
+        let file = std::fs::File::open(&path);
+        let found = file.ok().and_then(|file| sha256_of(file).ok());
+        let outcome = if found.as_ref() == Some(&arrival.sha256) {
+            shop.finish(job, board, &arrival)?
+        } else {
+            // A machine that lost power may have lost the bytes and kept the note.
+            Outcome::Lost { reason: "the answer was lost on this machine".to_owned() }
+        };
+        let Arrival { number, stem, pod, .. } = arrival;
+        board.take(Mark::Tried { number, stem, pod, outcome })?;
+        remove(&path)?;
+    }
+    for open in board.unmeasured() {
+        shop.stop.check()?;
+        let png = shop.stored(&open.png)?;
+        if let Some(distance) = shop.distance_to_submitted(job, &open.stem, &open.png, &png)? {
+            board.take(Mark::Measured { number: open.number, stem: open.stem, distance })?;
+        }
+    }
+    Ok(())
+}
+
+impl Workshop<'_> {
+    /// The bytes of an object that we stored.
+    fn stored(&self, object: &StoredObject) -> Result<Vec<u8>> {
+        let gone = || Error::failed(format!("{}: not in {} any more", object.url, self.store.name()));
+        let key = self.store.key_of(&object.url).ok_or_else(gone)?;
+        self.store.get(&key)?.ok_or_else(gone)
+    }
+}
+
+/// Fetches the prompts' images that are not here yet.
+pub(super) fn fetch_prompts(shop: &Workshop<'_>, stems: &[PromptStem]) -> Result<()> {
+    for stem in stems {
+        shop.stop.check()?;
+        let _one = shop.fetching.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let path = Desk::prompt(&shop.own, shop.round, stem);
+        if path.exists() {
+            continue;
+        }
+        let url = shop.prompts.get(stem).ok_or_else(|| Error::failed(format!("{stem} is no prompt of the round")))?;
+        let image = shop.client.send(&Request::get(url.as_str()))?.success()?.body;
+        keep(&path, &image)?;
+    }
+    Ok(())
+}
+
+/// Writes a file that is complete or not there.
+fn keep(path: &Path, bytes: &[u8]) -> Result<()> {
+    let cannot = || format!("{}: cannot write", path.display());
+    let part = path.with_file_name(format!("{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).failed(cannot)?;
+    std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path)).failed(cannot)
+}

@@ -1,0 +1,568 @@
+//! DESIGN 4.6: making a player's outputs again: what is to be made, how often, on which pods, and
+//! what is recorded of it.
+//!
+//! [`Progress`] is all that is known of one player. It is built from [`Mark`]s, which the operator's
+//! journal holds: the same marks give the same files, whoever has read them.
+
+pub mod pods;
+pub mod record;
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use self::pods::{PodRule, PodTally};
+use super::Thresholds;
+use super::audit::mismatched;
+use super::objects::StoredObject;
+use crate::state::builds::{BuildStatus, Builds};
+use crate::state::ids::{Hotkey, PromptStem, Seed};
+use crate::state::leader::{LeaderEntry, leader_at};
+use crate::state::outputs::{Output, Outputs};
+use crate::state::prompts::PromptList;
+use crate::state::record::Extra;
+use crate::state::schedule::Schedule;
+use crate::state::snapshot::RoundFiles;
+
+/// What a build comes to for an audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Image {
+    /// This image is to be run.
+    Built(String),
+    /// There is none and never will be.
+    Never,
+    /// It is not known yet: what is awaited.
+    Awaited(String),
+}
+
+/// The image of a miner's program.
+#[must_use]
+pub fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> Image {
+    let Some(build) = builds.and_then(|builds| builds.get(hotkey)) else {
+        return Image::Awaited(format!("the build of {hotkey} is not in builds.json yet"));
+    };
+    match (build.status, &build.docker_image) {
+        (BuildStatus::Success, Some(image)) => Image::Built(image.clone()),
+        (BuildStatus::Success, None) => Image::Awaited(format!("the build of {hotkey} succeeded, but names no image")),
+        (BuildStatus::Pending | BuildStatus::InProgress, _) => {
+            Image::Awaited(format!("the build of {hotkey} is not done yet"))
+        }
+        (BuildStatus::Failure | BuildStatus::TimedOut | BuildStatus::NotFound, _) => Image::Never,
+    }
+}
+
+/// The leader whose outputs are a round's baseline: the one in force when its reveals end.
+#[must_use]
+pub fn baseline_leader<'a>(leaders: &'a [LeaderEntry], schedule: &Schedule) -> Option<&'a LeaderEntry> {
+    leader_at(leaders, schedule.latest_reveal_block)
+}
+
+/// The prompts that the leader's baseline has no entry for yet.
+#[must_use]
+pub fn baseline_lacks<'a>(files: &'a RoundFiles, prompts: &'a PromptList) -> Vec<&'a PromptStem> {
+    let leader = files.players.get(&crate::state::ids::Player::Leader);
+    let made = leader.and_then(|own| own.generated.get());
+    prompts.stems().filter(|stem| made.is_none_or(|made| !made.contains_key(*stem))).collect()
+}
+
+/// How hard regeneration tries.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Effort {
+    /// Attempts for each prompt, over all pods.
+    pub attempts: u32,
+    /// When a pod is given up.
+    pub pods: PodRule,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Effort { attempts: 3, pods: PodRule::default() }
+    }
+}
+
+/// Why outputs are made again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Purpose {
+    /// To compare them with what the miner submitted.
+    Audit {
+        /// The prompts on which the miner's lead rests.
+        critical: Vec<PromptStem>,
+        /// What was submitted.
+        submitted: Outputs,
+    },
+    /// To have the leader's for this round.
+    Baseline,
+}
+
+/// What one attempt at a prompt came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Made, drawn and stored.
+    Made {
+        /// From the request to the headers of the answer.
+        seconds: f64,
+        /// The model.
+        glb: StoredObject,
+        /// Its preview.
+        png: StoredObject,
+        /// Between its preview and the submitted one; `None` where it could not be measured.
+        distance: Option<f64>,
+    },
+    /// A model came that cannot be drawn.
+    Refused {
+        /// From the request to the headers of the answer.
+        seconds: f64,
+        /// The model.
+        glb: StoredObject,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The program failed.
+    Failed {
+        /// From the request to its failure.
+        seconds: f64,
+        /// How.
+        reason: String,
+    },
+    /// The request or the answer was lost on its way: no fault of the program's.
+    Lost {
+        /// How.
+        reason: String,
+    },
+}
+
+/// A line of the operator's journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mark", rename_all = "snake_case")]
+pub enum Mark {
+    /// Work begins, with this image and seed. What was made with others does not count.
+    Begun {
+        /// The image.
+        image: String,
+        /// The seed.
+        seed: Seed,
+    },
+    /// An entry of `generated.json` that came from elsewhere.
+    Recorded {
+        /// The prompt.
+        stem: PromptStem,
+        /// The entry.
+        output: Output,
+    },
+    /// A pod was ordered.
+    Pod {
+        /// What it is called in the files.
+        pod: String,
+    },
+    /// A pod never became ready.
+    NeverReady {
+        /// Which.
+        pod: String,
+        /// Why.
+        reason: String,
+    },
+    /// An answer has arrived whole, and waits to be drawn and stored.
+    Arrived(Arrival),
+    /// An attempt is over.
+    Tried {
+        /// Its number.
+        number: u32,
+        /// The prompt.
+        stem: PromptStem,
+        /// The pod.
+        pod: String,
+        /// What it came to.
+        #[serde(flatten)]
+        outcome: Outcome,
+    },
+    /// A distance that could not be measured before.
+    Measured {
+        /// The attempt.
+        number: u32,
+        /// The prompt.
+        stem: PromptStem,
+        /// The distance.
+        distance: f64,
+    },
+    /// Prompts without a complete output get attempts anew.
+    Reopened,
+}
+
+/// An answer that has arrived whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// The attempt.
+    pub number: u32,
+    /// The prompt.
+    pub stem: PromptStem,
+    /// The pod.
+    pub pod: String,
+    /// From the request to the headers of the answer.
+    pub seconds: f64,
+    /// Bytes of the model.
+    pub size: u64,
+    /// Their SHA-256, in lower-case hex.
+    pub sha256: String,
+}
+
+/// One attempt that is over.
+#[derive(Debug, Clone, PartialEq)]
+struct Try {
+    number: u32,
+    pod: String,
+    outcome: Outcome,
+    /// Before the last [`Mark::Reopened`].
+    old: bool,
+}
+
+/// All that is known of one prompt.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Prompt {
+    recorded: Option<Output>,
+    recorded_is_old: bool,
+    tries: Vec<Try>,
+}
+
+/// A preview whose distance is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmeasured {
+    /// The attempt.
+    pub number: u32,
+    /// The prompt.
+    pub stem: PromptStem,
+    /// The preview.
+    pub png: StoredObject,
+}
+
+/// Where a player's regeneration stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// All is known that the files need.
+    Complete,
+    /// There is more to make.
+    Open(usize),
+    /// Made, but these distances are not known.
+    Unmeasured(Vec<PromptStem>),
+}
+
+/// All that is known of one player's regeneration.
+#[derive(Debug, Clone)]
+pub struct Progress {
+    purpose: Purpose,
+    limits: Thresholds,
+    effort: Effort,
+    /// What is to be made, in the order of the round's prompts.
+    stems: Vec<PromptStem>,
+    prompts: IndexMap<PromptStem, Prompt>,
+    pods: IndexMap<String, PodTally>,
+    arrived: BTreeMap<u32, Arrival>,
+    begun: Option<(String, Seed)>,
+    next_number: u32,
+    /// No pod is left that could make the rest.
+    exhausted: bool,
+}
+
+impl Progress {
+    /// Nothing is known yet. An audit is about the prompts that were submitted completely, a baseline
+    /// about all.
+    #[must_use]
+    pub fn new(purpose: Purpose, prompts: &PromptList, limits: &Thresholds, effort: Effort) -> Self {
+        let wanted = |stem: &&PromptStem| match &purpose {
+            Purpose::Audit { submitted, .. } => submitted.get(*stem).is_some_and(Output::is_complete),
+            Purpose::Baseline => true,
+        };
+        let stems = prompts.stems().filter(wanted).cloned().collect();
+        Progress {
+            purpose,
+            limits: limits.clone(),
+            effort,
+            stems,
+            prompts: IndexMap::new(),
+            pods: IndexMap::new(),
+            arrived: BTreeMap::new(),
+            begun: None,
+            next_number: 1,
+            exhausted: false,
+        }
+    }
+
+    /// Takes a mark in.
+    pub fn take(&mut self, mark: Mark) {
+        match mark {
+            Mark::Begun { image, seed } => self.begin(image, seed),
+            Mark::Recorded { stem, output } => self.prompt(stem).recorded = Some(output),
+            Mark::Pod { pod } => {
+                self.pods.entry(pod).or_default();
+            }
+            Mark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().never_ready = true,
+            Mark::Arrived(arrival) => {
+                self.next_number = self.next_number.max(arrival.number.saturating_add(1));
+                self.arrived.insert(arrival.number, arrival);
+            }
+            Mark::Tried { number, stem, pod, outcome } => {
+                self.next_number = self.next_number.max(number.saturating_add(1));
+                self.arrived.remove(&number);
+                self.pods.entry(pod.clone()).or_default().count(&outcome, &self.limits);
+                self.prompt(stem).tries.push(Try { number, pod, outcome, old: false });
+            }
+            Mark::Measured { number, stem, distance } => self.measured(number, stem, distance),
+            Mark::Reopened => self.reopen(),
+        }
+    }
+
+    fn begin(&mut self, image: String, seed: Seed) {
+        let begun = Some((image, seed));
+        if self.begun.is_some() && self.begun != begun {
+            self.prompts.clear();
+            self.pods.clear();
+            self.arrived.clear();
+        }
+        self.begun = begun;
+    }
+
+    fn prompt(&mut self, stem: PromptStem) -> &mut Prompt {
+        self.prompts.entry(stem).or_default()
+    }
+
+    fn measured(&mut self, number: u32, stem: PromptStem, measured: f64) {
+        for attempt in self.prompt(stem).tries.iter_mut().filter(|attempt| attempt.number == number) {
+            if let Outcome::Made { distance, .. } = &mut attempt.outcome {
+                *distance = Some(measured);
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        for prompt in self.prompts.values_mut() {
+            prompt.recorded_is_old = true;
+            prompt.tries.iter_mut().for_each(|attempt| attempt.old = true);
+        }
+    }
+
+    /// Has work begun with this image and seed?
+    #[must_use]
+    pub fn has_begun(&self, image: &str, seed: Seed) -> bool {
+        self.begun.as_ref().is_some_and(|(begun, with)| begun == image && *with == seed)
+    }
+
+    /// Entries of `generated.json` of which nothing else is known: marks for the journal.
+    #[must_use]
+    pub fn unknown(&self, recorded: &Outputs) -> Vec<Mark> {
+        let unknown = self.stems.iter().filter(|stem| !self.prompts.contains_key(*stem));
+        let mark = |stem: &PromptStem| {
+            let output = recorded.get(stem)?.clone();
+            Some(Mark::Recorded { stem: stem.clone(), output })
+        };
+        unknown.filter_map(mark).collect()
+    }
+
+    /// The number of the next attempt; each is given once.
+    pub fn number(&mut self) -> u32 {
+        let number = self.next_number;
+        self.next_number = number.saturating_add(1);
+        number
+    }
+
+    /// What the next pod is called in the files: pods are numbered, for their own names change from
+    /// run to run.
+    #[must_use]
+    pub fn next_pod(&self, provider: &str) -> String {
+        format!("{provider}-{}", self.pods.len() + 1)
+    }
+
+    /// Answers that have arrived and were not drawn and stored yet.
+    #[must_use]
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        self.arrived.values().cloned().collect()
+    }
+
+    /// What is to be made, in order.
+    #[must_use]
+    pub fn stems(&self) -> &[PromptStem] {
+        &self.stems
+    }
+
+    /// The prompts that need an attempt, in order.
+    #[must_use]
+    pub fn open(&self) -> Vec<PromptStem> {
+        self.stems.iter().filter(|stem| self.is_open(stem)).cloned().collect()
+    }
+
+    /// Does a prompt need another attempt? An output that was made in time is final, as in the
+    /// deployed services, also where it is far from the submitted one.
+    #[must_use]
+    pub fn is_open(&self, stem: &PromptStem) -> bool {
+        let Some(prompt) = self.prompts.get(stem) else { return true };
+        let in_time = |seconds: f64| seconds <= self.limits.generation_seconds;
+        let tried = |attempt: &Try| matches!(attempt.outcome, Outcome::Made { seconds, .. } if in_time(seconds));
+        let recorded = |output: &Output| output.is_complete() && in_time(output.generation_time);
+        if prompt.recorded.as_ref().is_some_and(recorded) || prompt.tries.iter().any(tried) {
+            return false;
+        }
+        let counted = prompt.tries.iter().filter(|attempt| !attempt.old && attempt.is_counted()).count();
+        let recorded = prompt.recorded.as_ref().filter(|_| !prompt.recorded_is_old);
+        let spent = counted.saturating_add(recorded.map_or(0, |output| output.attempts.max(1) as usize));
+        spent < self.effort.attempts as usize && !self.is_given_up(prompt)
+    }
+
+    /// A prompt that was lost on as many pods as it has attempts is given up in an audit: one that
+    /// brings every pod down would hold up the competition otherwise.
+    fn is_given_up(&self, prompt: &Prompt) -> bool {
+        let lost = prompt.tries.iter().filter(|attempt| !attempt.old && !attempt.is_counted());
+        let mut pods: Vec<&str> = lost.map(|attempt| attempt.pod.as_str()).collect();
+        pods.sort_unstable();
+        pods.dedup();
+        self.is_audit() && pods.len() >= self.effort.attempts as usize
+    }
+
+    fn is_audit(&self) -> bool {
+        matches!(self.purpose, Purpose::Audit { .. })
+    }
+
+    /// What was made for a prompt so far, complete or not.
+    fn candidates(&self, prompt: &Prompt) -> Vec<Output> {
+        let made = |attempt: &Try| attempt.output(!self.is_audit());
+        prompt.recorded.iter().cloned().chain(prompt.tries.iter().filter_map(made)).collect()
+    }
+
+    /// Previews whose distance is not known.
+    #[must_use]
+    pub fn unmeasured(&self) -> Vec<Unmeasured> {
+        let mut unmeasured = Vec::new();
+        for stem in self.stems.iter().filter(|_| self.is_audit()) {
+            for attempt in self.prompts.get(stem).into_iter().flat_map(|prompt| &prompt.tries) {
+                if let Outcome::Made { png, distance: None, .. } = &attempt.outcome {
+                    unmeasured.push(Unmeasured { number: attempt.number, stem: stem.clone(), png: png.clone() });
+                }
+            }
+        }
+        unmeasured
+    }
+
+    /// Says that no pod is left that could make the rest.
+    pub fn exhaust(&mut self) {
+        self.exhausted = true;
+    }
+
+    /// Has a pod made anything, or failed at it?
+    #[must_use]
+    pub fn was_tried(&self) -> bool {
+        self.prompts.values().any(|prompt| prompt.recorded.is_some() || !prompt.tries.is_empty())
+    }
+
+    /// Is the verdict certain, whatever the rest would be? An audit ends early at twice the tolerated
+    /// mismatches, not at the first one too many: so its files show more than the bare minimum.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        let Purpose::Audit { critical, .. } = &self.purpose else { return false };
+        let (mut failed, mut failed_critical) = (0, 0);
+        for stem in self.stems.iter().filter(|stem| !self.is_open(stem)) {
+            let mismatch = !self.has_unmeasured(stem) && mismatched(self.best(stem).as_ref(), &self.limits);
+            match (mismatch, critical.contains(stem)) {
+                (true, true) => failed_critical += 1,
+                (true, false) => failed += 1,
+                (false, _) => {}
+            }
+        }
+        let limits = &self.limits;
+        let rejected = failed > limits.mismatches || failed_critical > limits.critical_mismatches;
+        rejected && failed + failed_critical >= limits.mismatches.saturating_mul(2)
+    }
+
+    fn has_unmeasured(&self, stem: &PromptStem) -> bool {
+        let tries = self.prompts.get(stem).into_iter().flat_map(|prompt| &prompt.tries);
+        self.is_audit()
+            && tries.into_iter().any(|attempt| matches!(&attempt.outcome, Outcome::Made { distance: None, .. }))
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let unmeasured = self.unmeasured();
+        let open = self.open().len();
+        let over = open == 0 || self.is_decided() || (self.exhausted && self.is_audit());
+        match (over, unmeasured.is_empty()) {
+            (false, _) => Standing::Open(open),
+            (true, true) => Standing::Complete,
+            (true, false) => Standing::Unmeasured(unmeasured.into_iter().map(|one| one.stem).collect()),
+        }
+    }
+
+    /// The best that was made for a prompt: complete beats not; then in time beats over time; then the
+    /// smaller distance; then the faster one; then the earlier one.
+    fn best(&self, stem: &PromptStem) -> Option<Output> {
+        let prompt = self.prompts.get(stem)?;
+        let late = |output: &Output| output.generation_time > self.limits.generation_seconds;
+        let better = |a: &Output, b: &Output| {
+            let complete = b.is_complete().cmp(&a.is_complete());
+            let in_time = || late(a).cmp(&late(b));
+            let near = || a.distance.total_cmp(&b.distance);
+            complete.then_with(in_time).then_with(near).then_with(|| a.generation_time.total_cmp(&b.generation_time))
+        };
+        if self.has_unmeasured(stem) {
+            return None;
+        }
+        let best = self.candidates(prompt).into_iter().min_by(better);
+        let attempts = prompt.attempts();
+        let given_up = || (!self.is_open(stem) && attempts > 0).then(nothing);
+        best.or_else(given_up).map(|output| Output { attempts, ..output })
+    }
+
+    /// `generated.json` as far as it is known: no entry for a prompt that was not tried, nor for one
+    /// whose distance is not known.
+    #[must_use]
+    pub fn outputs(&self) -> Outputs {
+        self.stems.iter().filter_map(|stem| Some((stem.clone(), self.best(stem)?))).collect()
+    }
+
+    /// How many prompts have an entry, and how many there are.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.stems.len() - self.open().len(), self.stems.len())
+    }
+}
+
+/// The entry of a prompt for which nothing was made.
+fn nothing() -> Output {
+    Output { glb: None, png: None, generation_time: 0.0, size: 0, attempts: 0, distance: 0.0, extra: Extra::default() }
+}
+
+impl Prompt {
+    /// Attempts made, those that were lost on their way aside (but all of them where there is no other).
+    fn attempts(&self) -> u32 {
+        let count = |counted: bool| self.tries.iter().filter(|attempt| attempt.is_counted() == counted).count();
+        let own = if count(true) > 0 { count(true) } else { count(false) };
+        let own = u32::try_from(own).unwrap_or(u32::MAX);
+        own.saturating_add(self.recorded.as_ref().map_or(0, |output| output.attempts))
+    }
+}
+
+impl Try {
+    fn is_counted(&self) -> bool {
+        !matches!(self.outcome, Outcome::Lost { .. })
+    }
+
+    /// As an entry of `generated.json`; `None` where there is nothing to show.
+    fn output(&self, needs_no_distance: bool) -> Option<Output> {
+        match &self.outcome {
+            Outcome::Made { seconds, glb, png, distance } => Some(Output {
+                glb: Some(glb.url.clone()),
+                png: Some(png.url.clone()),
+                generation_time: *seconds,
+                size: glb.size,
+                distance: distance.or(needs_no_distance.then_some(0.0))?,
+                ..nothing()
+            }),
+            Outcome::Refused { seconds, glb, .. } => {
+                Some(Output { glb: Some(glb.url.clone()), generation_time: *seconds, size: glb.size, ..nothing() })
+            }
+            Outcome::Failed { .. } | Outcome::Lost { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "what is kept is kept to the bit")]
+mod tests;

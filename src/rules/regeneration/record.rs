@@ -1,0 +1,161 @@
+//! What is written of a regeneration: the player's files, and the verdict.
+
+use std::collections::BTreeMap;
+
+use super::super::Plan;
+use super::super::Thresholds;
+use super::super::audit::verdict;
+use super::{Outcome, Progress, Purpose};
+use crate::state::file::{FileKind, PlayerFile, RoundFile};
+use crate::state::generation_audits::{AuditOutcome, GenerationAudit, GenerationAudits};
+use crate::state::ids::{Hotkey, Player, RoundNumber};
+use crate::state::outputs::Outputs;
+use crate::state::record::Extra;
+use crate::state::require_audit::AuditRequests;
+use crate::state::snapshot::{PlayerFiles, RoundFiles};
+use crate::state::store::FileWrite;
+use crate::state::sums::Sums;
+
+/// Why a miner without an image is rejected, in the words of the deployed services.
+pub const NO_IMAGE: &str = "Failed to build a docker image";
+
+/// Why a miner is rejected none of whose pods became ready.
+pub const NO_POD: &str = "Failed to deploy a docker image";
+
+impl Progress {
+    /// `generated.json` with the unknown keys that its entries had.
+    fn outputs_over(&self, recorded: Option<&Outputs>) -> Outputs {
+        let mut outputs = self.outputs();
+        for (stem, output) in outputs.iter_mut() {
+            if let Some(old) = recorded.and_then(|recorded| recorded.get(stem)) {
+                output.extra = old.extra.clone();
+            }
+        }
+        // Entries are replaced at most, never removed.
+        for (stem, old) in recorded.into_iter().flat_map(|recorded| recorded.iter()) {
+            if !outputs.contains_key(stem) {
+                outputs.insert(stem.clone(), old.clone());
+            }
+        }
+        outputs
+    }
+
+    /// `SHA256SUMS`: what is stored now, beside the lines that it had.
+    fn sums_over(&self, recorded: Option<&Sums>) -> Sums {
+        let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
+        for attempt in self.prompts.values().flat_map(|prompt| &prompt.tries) {
+            let objects = match &attempt.outcome {
+                Outcome::Made { glb, png, .. } => vec![glb, png],
+                Outcome::Refused { glb, .. } => vec![glb],
+                Outcome::Failed { .. } | Outcome::Lost { .. } => Vec::new(),
+            };
+            sums.extend(objects.into_iter().map(|object| (object.path.clone(), object.sha256.clone())));
+        }
+        Sums(sums)
+    }
+
+    /// The plan that saves what is known of a player; without writes where there is nothing new.
+    #[must_use]
+    pub fn saved(&self, round: RoundNumber, player: &Player, own: Option<&PlayerFiles>) -> Plan {
+        let outputs = self.outputs_over(own.and_then(|own| own.generated.get()));
+        let sums = self.sums_over(own.and_then(|own| own.sums.get()));
+        let stats = self.pod_stats();
+        let file = |file| FileKind::Player(round, player.clone(), file);
+        let mut writes = Vec::new();
+        if !outputs.is_empty() {
+            writes.push(FileWrite::new(file(PlayerFile::Generated), &outputs));
+            writes.push(FileWrite::new(file(PlayerFile::Sums), &sums));
+        }
+        if !stats.is_empty() {
+            writes.push(FileWrite::new(file(PlayerFile::PodStats), &stats));
+        }
+        Plan { writes, message: generated_line(round, player), says: Vec::new() }
+    }
+
+    /// The verdict on the outputs as they are recorded.
+    #[must_use]
+    pub fn judged(&self, hotkey: &Hotkey, generated: &Outputs, limits: &Thresholds) -> Option<GenerationAudit> {
+        let Purpose::Audit { critical, submitted } = &self.purpose else { return None };
+        let verdict = verdict(submitted, generated, critical, limits);
+        Some(GenerationAudit {
+            hotkey: hotkey.clone(),
+            outcome: verdict.outcome,
+            checked_prompts: verdict.checked,
+            failed_prompts: verdict.failed,
+            failed_critical: verdict.failed_critical,
+            generation_time: verdict.median,
+            reason: verdict.reason,
+            extra: Extra::default(),
+        })
+    }
+
+    /// The plan that saves what is known of a miner together with the verdict on it.
+    #[must_use]
+    pub fn concluded(&self, round: RoundNumber, hotkey: &Hotkey, files: &RoundFiles, limits: &Thresholds) -> Plan {
+        let player = Player::Miner(hotkey.clone());
+        let own = files.players.get(&player);
+        if !self.was_tried() && !self.stems().is_empty() {
+            let plan = rejected(round, hotkey, NO_POD, files);
+            let stats = self.saved(round, &player, own).writes.into_iter();
+            return Plan { writes: plan.writes.into_iter().chain(stats).collect(), ..plan };
+        }
+        let mut plan = self.saved(round, &player, own);
+        let outputs = self.outputs_over(own.and_then(|own| own.generated.get()));
+        let Some(audit) = self.judged(hotkey, &outputs, limits) else { return plan };
+        plan.says.push(says(&audit));
+        plan.writes.push(with_audit(round, files, audit));
+        plan.message = format!("{}\n{}", plan.message, audits_line(round));
+        plan
+    }
+}
+
+/// The plan that rejects a miner of whom nothing can be made.
+#[must_use]
+pub fn rejected(round: RoundNumber, hotkey: &Hotkey, reason: &str, files: &RoundFiles) -> Plan {
+    let audit = GenerationAudit {
+        hotkey: hotkey.clone(),
+        outcome: AuditOutcome::Rejected,
+        checked_prompts: 0,
+        failed_prompts: 0,
+        failed_critical: 0,
+        generation_time: None,
+        reason: reason.to_owned(),
+        extra: Extra::default(),
+    };
+    Plan { says: vec![says(&audit)], writes: vec![with_audit(round, files, audit)], message: audits_line(round) }
+}
+
+/// `generation_audits.json` with this verdict, in the order of the requests.
+fn with_audit(round: RoundNumber, files: &RoundFiles, mut audit: GenerationAudit) -> FileWrite {
+    let none = (GenerationAudits::default(), AuditRequests::default());
+    let recorded = files.generation_audits.get().unwrap_or(&none.0);
+    let requests = files.require_audit.get().unwrap_or(&none.1);
+    let mut audits = recorded.clone();
+    if let Some(old) = audits.get(&audit.hotkey) {
+        audit.extra = old.extra.clone();
+    }
+    audits.insert(audit.hotkey.clone(), audit);
+    let place = |hotkey: &Hotkey| {
+        let place = requests.iter().position(|request| request.hotkey == *hotkey);
+        place.unwrap_or(requests.len())
+    };
+    audits.sort_by(|a, _, b, _| place(a).cmp(&place(b)));
+    FileWrite::new(FileKind::Round(round, RoundFile::GenerationAudits), &audits)
+}
+
+/// A verdict in a line.
+fn says(audit: &GenerationAudit) -> String {
+    let GenerationAudit { hotkey, outcome, checked_prompts, failed_prompts, failed_critical, .. } = audit;
+    let median = audit.generation_time.map(|seconds| format!(", median {seconds:.2} s")).unwrap_or_default();
+    let reason = if audit.reason.is_empty() { String::new() } else { format!(": {}", audit.reason) };
+    let counts = format!("{checked_prompts} checked, {failed_prompts} + {failed_critical} critical mismatches{median}");
+    format!("{hotkey} {} ({counts}){reason}", outcome.as_str())
+}
+
+fn generated_line(round: RoundNumber, player: &Player) -> String {
+    format!("Update generated for round {round}, miner {}", player.short())
+}
+
+fn audits_line(round: RoundNumber) -> String {
+    format!("Update generation audits for round {round}")
+}

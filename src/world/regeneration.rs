@@ -1,0 +1,292 @@
+//! Regeneration's settings, and what it keeps in the operator's own folder: a journal of each
+//! player's marks, answers that have arrived and are not stored yet, the prompts' images.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::{Context as _, Error, Result};
+use crate::rules::regeneration::pods::PodRule;
+use crate::rules::regeneration::{Effort, Mark};
+use crate::state::ids::{Player, PromptStem, RoundNumber};
+
+/// `[audit]` of `gen404.toml`: how outputs are made again.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditSettings {
+    /// Miners at the same time.
+    pub miners: usize,
+    /// Pods at the same time, for each of them.
+    pub pods: usize,
+    /// Of these, before one of them has become ready.
+    pub first_pods: usize,
+    /// Pods for each miner in all, in one run.
+    pub most_pods: usize,
+    /// Seconds between the orders of two pods.
+    pub order_seconds: f64,
+    /// Seconds until a pod can be reached.
+    pub start_seconds: f64,
+    /// Seconds from then until its program is ready.
+    pub ready_seconds: f64,
+    /// Seconds between two looks at a pod that is not ready.
+    pub poll_seconds: f64,
+    /// Seconds that a program which was lost has to come back.
+    pub recover_seconds: f64,
+    /// Seconds for a provider without capacity to get some.
+    pub capacity_seconds: f64,
+    /// Attempts for each prompt, over all pods.
+    pub attempts: u32,
+    /// Answers of one pod that are on their way or in work at the same time.
+    pub bodies: usize,
+    /// Threads that draw previews; 0: one a core.
+    pub workers: usize,
+    /// Failures and generations over time that end a pod.
+    pub pod_failures: usize,
+    /// Prompts before a pod is judged, and times that are looked at.
+    pub pod_window: usize,
+    /// Seconds: the median of these times from which on a pod is too slow.
+    pub pod_median_seconds: f64,
+    /// Prompts between two writes of the files.
+    pub save_every: usize,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        let PodRule { failures, window, median_seconds } = PodRule::default();
+        AuditSettings {
+            miners: 4,
+            pods: 4,
+            first_pods: 2,
+            most_pods: 6,
+            order_seconds: 30.0,
+            start_seconds: 1800.0,
+            ready_seconds: 3600.0,
+            poll_seconds: 30.0,
+            recover_seconds: 300.0,
+            capacity_seconds: 1800.0,
+            attempts: Effort::default().attempts,
+            bodies: 4,
+            workers: 0,
+            pod_failures: failures,
+            pod_window: window,
+            pod_median_seconds: median_seconds,
+            save_every: 12,
+        }
+    }
+}
+
+impl AuditSettings {
+    /// Refuses settings that make no sense.
+    ///
+    /// # Errors
+    /// The first such setting.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        for (name, value) in [
+            ("order_seconds", self.order_seconds),
+            ("start_seconds", self.start_seconds),
+            ("ready_seconds", self.ready_seconds),
+            ("poll_seconds", self.poll_seconds),
+            ("recover_seconds", self.recover_seconds),
+            ("capacity_seconds", self.capacity_seconds),
+            ("pod_median_seconds", self.pod_median_seconds),
+        ] {
+            if !(0.0..=86_400.0).contains(&value) {
+                return Err(format!("audit.{name} is {value}: seconds up to a day are needed"));
+            }
+        }
+        for (name, value) in [
+            ("miners", self.miners),
+            ("pods", self.pods),
+            ("first_pods", self.first_pods),
+            ("most_pods", self.most_pods),
+            ("bodies", self.bodies),
+            ("attempts", self.attempts as usize),
+            ("pod_failures", self.pod_failures),
+            ("pod_window", self.pod_window),
+            ("save_every", self.save_every),
+        ] {
+            if !(1..=1024).contains(&value) {
+                return Err(format!("audit.{name} is {value}: a number from 1 to 1024 is needed"));
+            }
+        }
+        if self.workers > 256 {
+            return Err(format!("audit.workers is {}: 0 to 256 are possible", self.workers));
+        }
+        Ok(())
+    }
+
+    /// What the rules need of them.
+    #[must_use]
+    pub fn effort(&self) -> Effort {
+        let (failures, window, median_seconds) = (self.pod_failures, self.pod_window, self.pod_median_seconds);
+        Effort { attempts: self.attempts, pods: PodRule { failures, window, median_seconds } }
+    }
+
+    /// Threads that draw previews.
+    #[must_use]
+    pub fn drawers(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+            given => given,
+        }
+    }
+
+    /// A time of these settings.
+    #[must_use]
+    pub fn time(seconds: f64) -> Duration {
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    }
+}
+
+/// A player's folder in the operator's own one.
+#[derive(Debug, Clone)]
+pub struct Desk(PathBuf);
+
+impl Desk {
+    /// The folder of this player in this round.
+    #[must_use]
+    pub fn new(own: &Path, round: RoundNumber, player: &Player) -> Self {
+        Desk(own.join("audit").join(format!("round-{round}")).join(player.as_str()))
+    }
+
+    /// Where the image of a prompt is kept for a round.
+    #[must_use]
+    pub fn prompt(own: &Path, round: RoundNumber, stem: &PromptStem) -> PathBuf {
+        own.join("audit").join(format!("round-{round}")).join("prompts").join(stem.as_str())
+    }
+
+    /// Where the answer to an attempt is, or goes.
+    #[must_use]
+    pub fn answer(&self, number: u32) -> PathBuf {
+        self.0.join("answers").join(format!("{number}.glb"))
+    }
+
+    /// Opens the journal to append to it; gives what it says so far. A last line that was cut off is
+    /// left out. Answers that no mark speaks of are removed.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or a line before the last is broken.
+    pub fn open(&self) -> Result<(Journal, Vec<Mark>)> {
+        let cannot = || format!("{}: cannot use this folder", self.0.display());
+        fs::create_dir_all(self.0.join("answers")).failed(cannot)?;
+        let path = self.path();
+        let cannot = || format!("{}: cannot write", path.display());
+        let mut file =
+            OpenOptions::new().read(true).append(true).create(true).truncate(false).open(&path).failed(cannot)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).failed(cannot)?;
+        let whole = whole_lines(&bytes);
+        file.set_len(whole.len() as u64).failed(cannot)?;
+        let marks = parse(&path, whole)?;
+        Ok((Journal { path: path.clone(), file }, marks))
+    }
+
+    /// What the journal says; nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`Desk::open`].
+    pub fn read(&self) -> Result<Vec<Mark>> {
+        let path = self.path();
+        match fs::read(&path) {
+            Ok(bytes) => parse(&path, whole_lines(&bytes)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(Error::file(&path, "cannot read").because(e)),
+        }
+    }
+
+    /// Removes answers of which nothing more is wanted.
+    ///
+    /// # Errors
+    /// One cannot be removed.
+    pub fn clear(&self, wanted: &[u32]) -> Result<()> {
+        let folder = self.0.join("answers");
+        let cannot = || format!("{}: cannot use this folder", folder.display());
+        for entry in fs::read_dir(&folder).failed(cannot)? {
+            let path = entry.failed(cannot)?.path();
+            if !wanted.iter().any(|number| self.answer(*number) == path) {
+                super::spool::remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("journal.jsonl")
+    }
+}
+
+/// A player's journal: one line a mark, appended and synced.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Notes a mark, for good.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn append(&mut self, mark: &Mark) -> Result<()> {
+        let cannot = || format!("{}: cannot write", self.path.display());
+        let mut line = serde_json::to_vec(mark).failed(cannot)?;
+        line.push(b'\n');
+        self.file.write_all(&line).and_then(|()| self.file.sync_data()).failed(cannot)
+    }
+}
+
+/// All but a line at the end that has no line break yet.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    bytes.get(..end).unwrap_or_default()
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Mark>> {
+    let lines = bytes.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let mark = |(at, line): (usize, &[u8])| {
+        let broken = || format!("{}: line {} does not parse", path.display(), at + 1);
+        serde_json::from_slice(line).failed(broken).map_err(|e| e.hint("remove the file to make everything again"))
+    };
+    lines.map(mark).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_was_cut_off_goes_on_with_whole_lines() {
+        let own = tempfile::tempdir().unwrap();
+        let desk = Desk::new(own.path(), RoundNumber(1), &Player::Leader);
+        assert!(desk.read().unwrap().is_empty());
+        let pod = |n: u8| Mark::Pod { pod: format!("docker-{n}") };
+        let (mut journal, marks) = desk.open().unwrap();
+        assert!(marks.is_empty());
+        journal.append(&pod(1)).unwrap();
+        journal.append(&pod(2)).unwrap();
+        let bytes = fs::read(desk.path()).unwrap();
+        fs::write(desk.path(), &bytes[..bytes.len() - 3]).unwrap();
+        assert_eq!(desk.read().unwrap(), [pod(1)]);
+        fs::write(desk.answer(7), b"x").unwrap();
+        fs::write(desk.answer(8), b"x").unwrap();
+        let (mut journal, marks) = desk.open().unwrap();
+        assert_eq!(marks, [pod(1)]);
+        journal.append(&pod(2)).unwrap();
+        assert_eq!(fs::read(desk.path()).unwrap(), bytes);
+        desk.clear(&[8]).unwrap();
+        assert!(desk.answer(8).exists() && !desk.answer(7).exists());
+        fs::write(desk.path(), "{}\n").unwrap();
+        assert!(desk.open().unwrap_err().to_string().contains("line 1"));
+    }
+
+    #[test]
+    fn the_defaults_make_sense_and_others_are_refused() {
+        let settings = AuditSettings::default();
+        assert_eq!((settings.check(), settings.effort()), (Ok(()), Effort::default()));
+        assert!(AuditSettings { poll_seconds: f64::NAN, ..settings }.check().is_err());
+        assert!(AuditSettings { bodies: 0, ..settings }.check().is_err());
+    }
+}

@@ -1,0 +1,378 @@
+//! `audit` and `baseline` from outside: against programs that are real HTTP servers, good and bad.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use gen404::world::store::sha256_of;
+use serde_json::{Map, Value, json};
+
+use crate::cdn::blank_glb;
+use crate::chain_support::{Fake, Reply};
+use crate::round::{hotkey, stage, stem};
+use crate::support::{Run, command, edit, findings, tree};
+
+const PROMPTS: usize = 6;
+
+/// A picture of one of two shapes, which have no dark pixel in common.
+fn picture(shape: &str) -> Vec<u8> {
+    let dark = |x: usize| (x < 32) == (shape == "bird");
+    let pixels: Vec<u8> = (0..64 * 64).map(|at| if dark(at % 64) { 20 } else { 255 }).collect();
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 64, 64);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    bytes
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// Prompts at `/prompts/`, and a renderer that draws by what the model says it is.
+fn services() -> Fake {
+    Fake::start(|_, line, body| {
+        if line.contains("/prompts/") {
+            return Reply::Body(format!("prompt {line}").into_bytes());
+        }
+        Reply::Body(picture(if contains(body, "bird") { "bird" } else { "fish" }))
+    })
+}
+
+/// The prompt that a request is about.
+fn prompt_of(body: &[u8]) -> usize {
+    (0..100).find(|n| contains(body, &format!("/{}.png", stem(*n)))).expect("a prompt")
+}
+
+fn model(seconds: &'static str, shape: &str, n: usize) -> Reply {
+    Reply::Status(200, seconds, blank_glb(&format!("{shape} {}", stem(n))))
+}
+
+/// A round in `duels` whose `miners` are all to be audited; their programs are behind `pods`.
+fn round(services: &Fake, pods: &Fake, miners: u8, prompts: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let cdns = vec!["https://cdn.example/x".to_owned(); usize::from(miners)];
+    crate::round::write(folder.path(), &cdns, prompts);
+    let write = |path: &str, text: &str| {
+        let file = folder.path().join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    };
+    let urls: Vec<String> = (0..prompts).map(|n| format!("{}/prompts/{}.png", services.url(), stem(n))).collect();
+    write("rounds/0/prompts.txt", &urls.join("\n"));
+    write("state.json", &pretty(&json!({"current_round": 0, "stage": "duels", "next_stage_eta": null})));
+    let (mut builds, mut requests) = (Map::new(), Vec::new());
+    for miner in 0..miners {
+        let key = hotkey(miner);
+        let (mut submitted, mut sums) = (Map::new(), Vec::new());
+        for n in 0..prompts {
+            let base = format!("rounds/0/{key}/submitted/{}", stem(n));
+            let file = folder.path().join(".gen404/objects").join(format!("{base}.png"));
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, picture("bird")).unwrap();
+            let url = format!("https://cdn.example/{base}");
+            sums.push(format!("{}  submitted/{}.glb", "0".repeat(64), stem(n)));
+            sums.push(format!("{}  submitted/{}.png", sha256_of(picture("bird").as_slice()).unwrap(), stem(n)));
+            submitted.insert(
+                stem(n),
+                json!({"glb": format!("{url}.glb"), "png": format!("{url}.png"), "generation_time": 0.0, "size": 9,
+                       "attempts": 0, "distance": 0.0}),
+            );
+        }
+        write(&format!("rounds/0/{key}/submitted.json"), &pretty(&Value::Object(submitted)));
+        write(&format!("rounds/0/{key}/SHA256SUMS"), &sums.join("\n"));
+        let commit = format!("{miner:040x}");
+        let build = json!({
+            "repo": format!("miner/{miner}"), "commit": commit, "revealed_at_block": 110 + u64::from(miner),
+            "tag": format!("{}-test-0", &commit[..7]), "status": "success", "docker_image": format!("img:{miner}"),
+        });
+        builds.insert(key.clone(), build);
+        requests.push(json!({"hotkey": key, "critical_prompts": []}));
+    }
+    write("rounds/0/builds.json", &pretty(&Value::Object(builds)));
+    write("rounds/0/require_audit.json", &pretty(&Value::Array(requests)));
+    let settings = format!(
+        "[rules]\nmismatches = 1\n[audit]\npods = 1\nfirst_pods = 1\nmost_pods = 2\norder_seconds = 0.0\n\
+         poll_seconds = 0.05\nready_seconds = 1.0\nrecover_seconds = 0.0\nattempts = 2\nbodies = 1\nsave_every = 2\n\
+         [distance]\ndriver = \"pixels\"\n[pods]\nprovider = \"endpoint\"\nreported_times = true\n\
+         [pods.endpoint]\nurl = \"{}/{{player}}\"\n",
+        pods.url()
+    );
+    write("gen404.toml", &settings);
+    folder
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap()
+}
+
+fn prepared(folder: &Path, services: &Fake, args: &[&str]) -> std::process::Command {
+    let mut command = command(folder);
+    command.args(args).args(["--store-dir", ".gen404/objects", "--cdn-url", "https://cdn.example"]);
+    command.args(["--render-service", &services.url()]).env("TARGON_API_KEY", SECRET).env("HF_TOKEN", SECRET);
+    command
+}
+
+const SECRET: &str = "hunter2-which-nobody-may-see";
+
+fn run(folder: &Path, services: &Fake, args: &[&str]) -> Run {
+    let output = prepared(folder, services, args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn read(folder: &Path, path: &str) -> Value {
+    let text = std::fs::read_to_string(folder.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Requests for a generation of this player so far, by prompt.
+fn asked(pods: &Fake, player: &str) -> Vec<usize> {
+    let seen = pods.seen.lock().unwrap();
+    let ours = |line: &str| line.starts_with("POST") && line.contains(player);
+    seen.iter().filter(|(line, _)| ours(line)).map(|(_, body)| prompt_of(body)).collect()
+}
+
+#[test]
+fn every_sort_of_program_gets_its_verdict() {
+    let services = services();
+    let pods = Fake::start(|_, line, body| {
+        let who = (0..7).find(|n| line.contains(&hotkey(*n))).expect("a miner");
+        if line.starts_with("GET") {
+            return if who == 6 { Reply::Status(503, "", Vec::new()) } else { Reply::Body(b"ok".to_vec()) };
+        }
+        let n = prompt_of(body);
+        assert!(contains(body, "name=\"seed\"") && contains(body, "847291"), "the seed goes along");
+        match who {
+            1 => model("x-generation-seconds: 9.0\r\n", "fish", n),
+            2 => model("x-generation-seconds: 181.0\r\n", "bird", n),
+            5 => Reply::Body(b"<html>busy</html>".to_vec()),
+            _ => model("x-generation-seconds: 10.5\r\n", "bird", n),
+        }
+    });
+    let folder = round(&services, &pods, 8, PROMPTS);
+    let (never, pending) = (hotkey(4), hotkey(7));
+    for (who, status) in [(&never, "failure"), (&pending, "in_progress")] {
+        edit(folder.path(), "rounds/0/builds.json", |text| {
+            let mut builds: Value = serde_json::from_str(text).unwrap();
+            builds[who.as_str()]["status"] = status.into();
+            builds[who.as_str()]["docker_image"] = Value::Null;
+            pretty(&builds)
+        });
+    }
+    let dry = run(folder.path(), &services, &["audit", "--dry-run"]).ends(0);
+    assert!(dry.out.contains(&format!("would reject {never}")) && pods.count() == 0, "{}", dry.out);
+    let ran = run(folder.path(), &services, &["audit", "-v"]).ends(3);
+    assert!(ran.out.contains(&format!("audit waits: the build of {pending} is not done yet")), "{}", ran.out);
+    let audits = read(folder.path(), "rounds/0/generation_audits.json");
+    let keys: Vec<String> = audits.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, (0..7).map(hotkey).collect::<Vec<_>>(), "in the order of the requests");
+    let many = "Non-critical mismatches (6) exceed tolerance (1)";
+    let slow = format!("Trimmed median generation time (181.00s) exceeds limit (90.00s); {many}");
+    for (who, outcome, checked, failed, median, reason) in [
+        (0, "passed", 6, 0, json!(10.5), ""),
+        (1, "rejected", 6, 6, json!(9.0), many),
+        (2, "rejected", 6, 6, json!(181.0), slow.as_str()),
+        (3, "passed", 6, 0, json!(10.5), ""),
+        (4, "rejected", 0, 0, Value::Null, "Failed to build a docker image"),
+        (5, "rejected", 6, 6, Value::Null, many),
+        (6, "rejected", 0, 0, Value::Null, "Failed to deploy a docker image"),
+    ] {
+        let expected = json!({
+            "hotkey": hotkey(who), "outcome": outcome, "checked_prompts": checked, "failed_prompts": failed,
+            "failed_critical": 0, "generation_time": median, "reason": reason,
+        });
+        assert_eq!(audits[hotkey(who)], expected, "{}", ran.err);
+    }
+    assert_eq!(asked(&pods, &hotkey(1)), [0, 1], "a certain verdict ends the audit");
+    let stats = read(folder.path(), &format!("rounds/0/{}/pod_stats.json", hotkey(2)));
+    assert_eq!(stats["endpoint-1"]["overtimes"], 8, "{stats}");
+    let claims: Vec<_> = findings(folder.path(), &[]);
+    let ours = |id: &str| id == "audit.verdict" || id == "outputs.rules" || id.starts_with("file.");
+    assert!(claims.iter().all(|found| !ours(&found.id)), "{claims:?}");
+    no_secret(folder.path(), &[&ran.out, &ran.err]);
+    let again = run(folder.path(), &services, &["audit"]).ends(3);
+    assert!(again.out.contains("audit waits"), "{}", again.out);
+}
+
+fn no_secret(folder: &Path, said: &[&str]) {
+    assert!(said.iter().all(|text| !text.contains(SECRET)));
+    for top in [folder.to_owned(), folder.join(".gen404")] {
+        let told: Vec<_> = tree(&top).into_iter().filter(|(_, bytes)| contains(bytes, SECRET)).collect();
+        assert!(told.is_empty(), "{:?}", told.iter().map(|(path, _)| path).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_pod_that_dies_half_way_is_replaced() {
+    let services = services();
+    let dead = std::sync::atomic::AtomicUsize::new(0);
+    let pods = Fake::start(move |number, line, body| {
+        use std::sync::atomic::Ordering::SeqCst;
+        let health = line.starts_with("GET");
+        // It dies in its fourth generation, and one look later another one has started.
+        if number == 4 {
+            dead.store(1, SeqCst);
+            return Reply::Drop;
+        }
+        if health && dead.load(SeqCst) == 1 {
+            dead.store(2, SeqCst);
+            return Reply::Drop;
+        }
+        if health { Reply::Body(Vec::new()) } else { model("x-generation-seconds: 7.0\r\n", "bird", prompt_of(body)) }
+    });
+    let folder = round(&services, &pods, 1, PROMPTS);
+    let ran = run(folder.path(), &services, &["audit"]).ends(0);
+    assert!(ran.out.contains("passed (6 checked") && ran.err.contains("a pod is lost"), "{}{}", ran.out, ran.err);
+    let stats = read(folder.path(), &format!("rounds/0/{}/pod_stats.json", hotkey(0)));
+    assert_eq!((&stats["endpoint-1"]["generations"], &stats["endpoint-2"]["generations"]), (&3.into(), &3.into()));
+    assert_eq!(stats["endpoint-1"]["infrastructure_errors"], 1, "{stats}");
+    let generated = read(folder.path(), &format!("rounds/0/{}/generated.json", hotkey(0)));
+    let attempts: Vec<_> = generated.as_object().unwrap().values().map(|entry| entry["attempts"].clone()).collect();
+    assert_eq!(attempts, vec![json!(1); PROMPTS], "what was lost on its way is no attempt");
+}
+
+#[test]
+fn a_distance_that_cannot_be_measured_keeps_the_audit_open() {
+    let services = services();
+    let pods = Fake::start(|_, line, body| match line.starts_with("GET") {
+        true => Reply::Body(Vec::new()),
+        false => model("x-generation-seconds: 7.0\r\n", "bird", prompt_of(body)),
+    });
+    let folder = round(&services, &pods, 1, 3);
+    let preview = folder.path().join(format!(".gen404/objects/rounds/0/{}/submitted/{}.png", hotkey(0), stem(1)));
+    let bytes = std::fs::read(&preview).unwrap();
+    std::fs::remove_file(&preview).unwrap();
+    let open = run(folder.path(), &services, &["audit"]).ends(4);
+    assert!(open.err.contains(&format!("waits for 1 distance(s): {}", stem(1))), "{}", open.err);
+    let generated = read(folder.path(), &format!("rounds/0/{}/generated.json", hotkey(0)));
+    assert_eq!(generated.as_object().unwrap().len(), 2);
+    assert!(!folder.path().join("rounds/0/generation_audits.json").exists());
+    std::fs::write(&preview, bytes).unwrap();
+    let before = pods.count();
+    run(folder.path(), &services, &["audit"]).ends(0);
+    assert_eq!(pods.count(), before, "only the distance was missing");
+    assert_eq!(read(folder.path(), "rounds/0/generation_audits.json")[hotkey(0)]["outcome"], "passed");
+}
+
+/// A program that takes its time.
+fn patient() -> Fake {
+    Fake::start(|_, line, body| {
+        if line.starts_with("GET") {
+            return Reply::Body(Vec::new());
+        }
+        std::thread::sleep(Duration::from_millis(120));
+        model("x-generation-seconds: 7.0\r\n", "bird", prompt_of(body))
+    })
+}
+
+/// Starts an audit, and waits until its journal has that many answers.
+fn begun(folder: &Path, services: &Fake, answers: usize) -> Child {
+    let mut command = prepared(folder, services, &["audit"]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while finished(folder).len() < answers && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+/// The prompts whose answer the journal has.
+fn finished(folder: &Path) -> Vec<String> {
+    let path = folder.join(format!(".gen404/audit/round-0/{}/journal.jsonl", hotkey(0)));
+    let journal = std::fs::read_to_string(path).unwrap_or_default();
+    let end = journal.rfind('\n').map_or(0, |at| at + 1);
+    let marks = journal[..end].lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let arrived = marks.filter(|mark| mark["mark"] == "arrived");
+    arrived.map(|mark| mark["stem"].as_str().unwrap().to_owned()).collect()
+}
+
+fn no_pod_is_noted(folder: &Path) {
+    let left = std::fs::read_dir(folder.join(".gen404/pods")).unwrap().count();
+    assert_eq!(left, 0, "a pod is still noted");
+}
+
+#[test]
+fn killed_and_run_again_it_makes_nothing_twice_and_judges_the_same() {
+    let (services, pods) = (services(), patient());
+    let undisturbed = round(&services, &pods, 1, PROMPTS);
+    run(undisturbed.path(), &services, &["audit"]).ends(0);
+    let folder = round(&services, &pods, 1, PROMPTS);
+    for answers in [1, 3] {
+        let before = finished(folder.path());
+        let asked_before = asked(&pods, &hotkey(0)).len();
+        let mut child = begun(folder.path(), &services, answers);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let asked: Vec<String> = asked(&pods, &hotkey(0))[asked_before..].iter().map(|n| stem(*n)).collect();
+        assert!(asked.iter().all(|stem| !before.contains(stem)), "{asked:?} after {before:?}");
+    }
+    let (before, asked_before) = (finished(folder.path()), asked(&pods, &hotkey(0)).len());
+    run(folder.path(), &services, &["audit"]).ends(0);
+    let asked: Vec<String> = asked(&pods, &hotkey(0))[asked_before..].iter().map(|n| stem(*n)).collect();
+    assert!(asked.iter().all(|stem| !before.contains(stem)), "{asked:?} after {before:?}");
+    assert_eq!(asked.len(), PROMPTS - before.len());
+    let own = format!("rounds/0/{}", hotkey(0));
+    for path in ["rounds/0/generation_audits.json", &format!("{own}/generated.json"), &format!("{own}/SHA256SUMS")] {
+        let [this, that] = [&folder, &undisturbed].map(|folder| std::fs::read(folder.path().join(path)).unwrap());
+        assert!(this == that, "{path}: other bytes");
+    }
+    no_pod_is_noted(folder.path());
+}
+
+#[test]
+fn a_signal_ends_it_with_its_pods_released() {
+    let (services, pods) = (services(), patient());
+    let folder = round(&services, &pods, 1, 40);
+    let mut child = begun(folder.path(), &services, 3);
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    no_pod_is_noted(folder.path());
+    let generated = read(folder.path(), &format!("rounds/0/{}/generated.json", hotkey(0)));
+    assert!(generated.as_object().unwrap().len() >= 2, "what was made is saved");
+}
+
+#[test]
+fn a_baseline_is_made_once_and_with_the_same_bytes() {
+    let services = services();
+    let pods = Fake::start(|_, line, body| match (line.starts_with("GET"), line.contains("/leader/")) {
+        (true, _) => Reply::Body(Vec::new()),
+        (false, true) if prompt_of(body) == 2 => Reply::Status(500, "", b"out of memory".to_vec()),
+        (false, true) => model("x-generation-seconds: 7.25\r\n", "bird", prompt_of(body)),
+        (false, false) => Reply::Status(404, "", Vec::new()),
+    });
+    let mut trees = Vec::new();
+    for _ in 0..2 {
+        let folder = round(&services, &pods, 0, 5);
+        edit(folder.path(), "state.json", |text| text.replace("duels", "miner_generation"));
+        let dry = run(folder.path(), &services, &["baseline", "--dry-run"]).ends(0);
+        assert!(dry.out.contains("would make 5 output(s) of the leader with image"), "{}", dry.out);
+        run(folder.path(), &services, &["baseline"]).ends(0);
+        let generated = read(folder.path(), "rounds/0/leader/generated.json");
+        assert_eq!(generated[stem(0)]["generation_time"], 7.25);
+        assert_eq!((&generated[stem(2)]["glb"], &generated[stem(2)]["attempts"]), (&Value::Null, &2.into()));
+        let before = pods.count();
+        let again = run(folder.path(), &services, &["baseline"]).ends(0);
+        assert!(again.out.contains("1 without a model") && pods.count() == before, "{}", again.out);
+        trees.push(tree(folder.path()));
+        run(folder.path(), &services, &["baseline", "--retry"]).ends(0);
+        assert_eq!(read(folder.path(), "rounds/0/leader/generated.json")[stem(2)]["attempts"], 4);
+        assert_eq!(stage(folder.path()), "miner_generation");
+    }
+    assert!(trees[0] == trees[1], "other bytes in another run");
+}
+
+#[test]
+fn at_the_wrong_time_nothing_happens() {
+    let (services, pods) = (services(), patient());
+    let folder = round(&services, &pods, 0, 2);
+    let none = run(folder.path(), &services, &["audit"]).ends(0);
+    assert!(none.out.contains("no audit is awaited"), "{}", none.out);
+    edit(folder.path(), "state.json", |text| text.replace("duels", "open"));
+    let early = run(folder.path(), &services, &["audit"]).ends(3);
+    assert!(early.out.contains("audit is not due"), "{}", early.out);
+    let early = run(folder.path(), &services, &["baseline"]).ends(3);
+    assert!(early.out.contains("baseline is not due"), "{}", early.out);
+    assert_eq!(pods.count(), 0);
+}
