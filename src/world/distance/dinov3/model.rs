@@ -64,6 +64,23 @@ impl Norm {
     }
 }
 
+/// Which tokens are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    All,
+    /// The first, which has no place in the picture and so is never turned.
+    Class,
+}
+
+impl Asked {
+    fn of(self, tokens: &Tensor) -> Computed<Tensor> {
+        match self {
+            Asked::All => Ok(tokens.shallow_clone()),
+            Asked::Class => tokens.f_narrow(1, 0, 1),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Layer {
     norms: [Norm; 2],
@@ -97,28 +114,30 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor, rope: &Rope, heads: i64) -> Computed<Tensor> {
+    /// The tokens after this layer: all, or the class token alone, which looks at all others.
+    fn forward(&self, x: &Tensor, rope: &Rope, heads: i64, asked: Asked) -> Computed<Tensor> {
         let [norm1, norm2] = &self.norms;
         let [scale1, scale2] = &self.scales;
-        let y = self.attention(&norm1.forward(x)?, rope, heads)?;
-        let x = x.f_add(&scale1.f_mul(&y)?)?;
+        let y = self.attention(&norm1.forward(x)?, rope, heads, asked)?;
+        let x = asked.of(x)?.f_add(&scale1.f_mul(&y)?)?;
         let y = self.up.forward(&norm2.forward(&x)?)?.f_gelu("none")?;
         x.f_add(&scale2.f_mul(&self.down.forward(&y)?)?)
     }
 
-    fn attention(&self, y: &Tensor, rope: &Rope, heads: i64) -> Computed<Tensor> {
+    fn attention(&self, y: &Tensor, rope: &Rope, heads: i64, asked: Asked) -> Computed<Tensor> {
         let size = y.size();
-        let [batch, tokens, hidden] = <[i64; 3]>::try_from(size.as_slice())
+        let [batch, _, hidden] = <[i64; 3]>::try_from(size.as_slice())
             .map_err(|_| TchError::Shape(format!("{size:?} is no batch of tokens")))?;
         let head = hidden / heads;
-        let split = |z: Tensor| z.f_view([batch, tokens, heads, head])?.f_transpose(1, 2);
-        let query = rope.turn(&split(self.query.forward(y)?)?)?;
+        let split = |z: Tensor| z.f_view([batch, -1, heads, head])?.f_transpose(1, 2);
+        let query = split(self.query.forward(&asked.of(y)?)?)?;
+        let query = if asked == Asked::All { rope.turn(&query)? } else { query };
         let key = rope.turn(&split(self.key.forward(y)?)?)?;
         let value = split(self.value.forward(y)?)?;
         let scale = (head as f64).powf(-0.5);
         let none: Option<&Tensor> = None;
         let mixed = Tensor::f_scaled_dot_product_attention(&query, &key, &value, none, 0.0, false, Some(scale), false)?;
-        self.output.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, tokens, hidden])?)
+        self.output.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, -1, hidden])?)
     }
 
     fn on(&self, device: Device) -> Computed<Layer> {
@@ -243,19 +262,19 @@ impl Model {
         })
     }
 
-    /// A picture as the model takes it: `[1, 3, 224, 224]`. It is scaled before it is resized.
+    /// A picture as the model takes it: `[1, 3, 224, 224]`. It is resized as floats, not as bytes.
     ///
     /// # Errors
     /// libtorch fails.
     pub fn pixels(&self, rgb: &Rgb) -> Computed<Tensor> {
         let size = [rgb.height, rgb.width, 3].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         let bytes = Tensor::f_from_data_size(&rgb.bytes, &size, Kind::Uint8)?.f_to_device(self.device)?;
-        let planes = bytes.f_permute([2, 0, 1])?.f_unsqueeze(0)?.f_to_kind(Kind::Float)?;
-        let mut scaled = planes.f_contiguous()?.f_mul_scalar(1.0 / 255.0)?;
+        let mut planes = bytes.f_permute([2, 0, 1])?.f_unsqueeze(0)?.f_contiguous()?.f_to_kind(Kind::Float)?;
         if size[..2] != [EDGE, EDGE] {
-            scaled = scaled.f_internal_upsample_bilinear2d_aa([EDGE, EDGE], false, None, None)?;
+            planes = planes.f_internal_upsample_bilinear2d_aa([EDGE, EDGE], false, None, None)?;
         }
-        scaled.f_sub(&self.mean)?.f_div(&self.std)
+        // The reference scales first; the small picture is cheaper, and the same but for rounding.
+        planes.f_mul_scalar(1.0 / 255.0)?.f_sub(&self.mean)?.f_div(&self.std)
     }
 
     /// The embeddings of the patches of `[B, 3, 224, 224]`: `[B, patches, hidden]`.
@@ -284,7 +303,7 @@ impl Model {
     pub fn layers(&self, tokens: &Tensor) -> Computed<Vec<Tensor>> {
         let mut after: Vec<Tensor> = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
-            let next = layer.forward(after.last().unwrap_or(tokens), &self.rope, self.heads)?;
+            let next = layer.forward(after.last().unwrap_or(tokens), &self.rope, self.heads, Asked::All)?;
             after.push(next);
         }
         Ok(after)
@@ -310,10 +329,11 @@ impl Model {
     /// libtorch fails.
     pub fn embed(&self, pixels: &Tensor) -> Computed<Tensor> {
         let mut x = self.tokens(&self.patches(pixels)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, &self.rope, self.heads)?;
+        for (number, layer) in (1..).zip(&self.layers) {
+            // Nobody looks at what the last layer makes of the other tokens.
+            let asked = if number == self.layers.len() { Asked::Class } else { Asked::All };
+            x = layer.forward(&x, &self.rope, self.heads, asked)?;
         }
-        // The norm is one of each token: those of patches are not asked for.
         self.norm.forward(&x.f_narrow(1, 0, 1)?)?.f_squeeze_dim(1)
     }
 }
