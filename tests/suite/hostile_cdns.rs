@@ -34,7 +34,7 @@ const BAD: [(&str, &str); 19] = [
     ("no-http", "HTTP"),
     ("cut-off", "(2 attempts)"),
     ("retry-later", "given up"),
-    ("negative-length", ""),
+    ("negative-length", "not HTTP as it should be"),
 ];
 
 fn misbehave(path: &str, before: usize) -> Serve {
