@@ -380,3 +380,85 @@ fn of_job(run: &Run, job: &Job, image: Option<&Presence>, name: impl Fn() -> Str
     let odd = (image == Some(&Presence::There)).then(|| odd.to_owned());
     Verdict { odd, ..Verdict::is(BuildStatus::Failure, format!("its job ended with {conclusion}")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hotkey(n: u8) -> Hotkey {
+        Hotkey::from_account(&[n; 32])
+    }
+
+    fn submissions(count: u8) -> Submissions {
+        let entry = |n: u8| Submission {
+            repo: "a/b".parse().unwrap(),
+            commit: format!("{n:040x}").parse().unwrap(),
+            cdn_url: String::new(),
+            revealed_at_block: crate::state::ids::Block(u64::from(n)),
+            round: "test-0".to_owned(),
+            extra: Extra::default(),
+        };
+        (0..count).map(|n| (hotkey(n), entry(n))).collect()
+    }
+
+    /// The statuses that come out, at a time `seconds` after the push.
+    fn statuses(count: u8, run: &Run, recorded: Option<&Builds>, seconds: i64) -> Vec<BuildStatus> {
+        let (submissions, image) = (submissions(count), ImageName::default());
+        let pushed = DateTime::from_timestamp(1_800_000_000, 0);
+        let now = pushed.unwrap() + TimeDelta::seconds(seconds);
+        let (round, limit_seconds) = (RoundNumber(0), 100);
+        let terms = Terms { round, submissions: &submissions, recorded, image: &image, limit_seconds, pushed, now };
+        let sighting = Sighting::Ci { run: Some(run.clone()), images: BTreeMap::new() };
+        settle(&terms, &sighting).unwrap().builds.values().map(|build| build.status).collect()
+    }
+
+    fn job(status: &str, conclusion: Option<&str>) -> Job {
+        Job { attempt: 1, status: status.to_owned(), conclusion: conclusion.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_missing_job_is_pending_until_it_can_come_no_more() {
+        use BuildStatus::{NotFound, Pending, Success, TimedOut};
+        let green = job("completed", Some("success"));
+        let begun = Run { attempt: 1, ..Run::default() };
+        assert_eq!(statuses(2, &begun, None, 99), [Pending, Pending]);
+        assert_eq!(statuses(2, &begun, None, 100), [TimedOut, TimedOut]);
+        let half = Run { setup: Some(green.clone()), jobs: [(hotkey(0), green.clone())].into(), ..begun.clone() };
+        assert_eq!(statuses(2, &half, None, 0), [Success, Pending]);
+        let others = [(hotkey(0), green.clone()), (hotkey(9), green)].into();
+        assert_eq!(statuses(2, &Run { jobs: others, ..half.clone() }, None, 0), [Success, NotFound]);
+        assert_eq!(statuses(2, &Run { over: true, ..half.clone() }, None, 0), [Success, NotFound]);
+        let again = Run { attempt: 2, ..half };
+        assert_eq!(statuses(2, &again, None, 0), [Success, Pending], "the setup of an earlier attempt");
+    }
+
+    #[test]
+    fn a_later_start_gives_more_time() {
+        let started = DateTime::from_timestamp(1_800_000_090, 0);
+        let run = Run { attempt: 2, started, ..Run::default() };
+        assert_eq!(statuses(1, &run, None, 189), [BuildStatus::Pending]);
+        assert_eq!(statuses(1, &run, None, 190), [BuildStatus::TimedOut]);
+    }
+
+    #[test]
+    fn a_success_stays_and_same_names_are_told() {
+        let (submissions, image) = (submissions(2), "x/y{hotkey10}:{tag}".parse::<ImageName>().unwrap());
+        let green = |n| (hotkey(n), job("completed", Some("success")));
+        let run = Run { attempt: 1, jobs: [green(0), green(1)].into(), ..Run::default() };
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let (round, limit_seconds) = (RoundNumber(0), 100);
+        let terms =
+            Terms { round, submissions: &submissions, recorded: None, image: &image, limit_seconds, pushed: None, now };
+        let sighting = |run| Sighting::Ci { run, images: BTreeMap::new() };
+        let first = settle(&terms, &sighting(Some(run))).unwrap();
+        let plan = first.plan.unwrap();
+        assert_eq!((plan.message.as_str(), plan.says.len()), ("Update build statuses for round 0", 2));
+        assert!(all_built(&submissions, Some(&first.builds)) && first.oddities.is_empty());
+        let later = settle(&Terms { recorded: Some(&first.builds), ..terms }, &sighting(None)).unwrap();
+        assert!(later.plan.is_none() && later.builds == first.builds, "nothing is written again");
+        // Hotkeys that begin alike are hard to come by: a template without them has the same effect.
+        let one = ImageName::of_anybody("x/y:{tag}");
+        let shared = shared_names(&Terms { image: &one, ..terms });
+        assert!(shared[0].starts_with("image name x/y is shared by 5"), "{shared:?}");
+    }
+}
