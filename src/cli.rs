@@ -125,6 +125,8 @@ pub enum Command {
     Render(RenderArgs),
     /// Write the competition as pages that people can look at
     Report(ReportArgs),
+    /// Play a whole competition on this machine: no account, no GPU, no network
+    Sandbox(SandboxArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
     /// Write the man pages, one a command
@@ -559,6 +561,38 @@ pub struct ReportArgs {
     /// Show the index in the browser
     #[arg(long)]
     pub open: bool,
+}
+
+/// Flags of `sandbox`. What is not given is as the sandbox in the folder was made.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// The folder: new, empty, or a sandbox to go on with
+    #[arg(value_name = "DIR", default_value = "gen404-sandbox")]
+    pub dir: PathBuf,
+    /// What everything is drawn from: the same seed and port give the same commits [default: 404]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Rounds to play [default: 2]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=365))]
+    pub rounds: Option<u32>,
+    /// Miners: six with a part of their own, the others plain [default: 7]
+    #[arg(long, value_name = "COUNT", value_parser = count::<6, 64>)]
+    pub miners: Option<usize>,
+    /// Prompts in a round [default: 10]
+    #[arg(long, value_name = "COUNT", value_parser = count::<1, 128>)]
+    pub prompts: Option<usize>,
+    /// The port of all servers; 0: a free one [default: 40404]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Keep the servers when the play is over, until Ctrl-C
+    #[arg(long)]
+    pub keep_serving: bool,
+}
+
+/// A number from `LOW` to `HIGH`.
+fn count<const LOW: usize, const HIGH: usize>(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (LOW..=HIGH).contains(number));
+    number.ok_or_else(|| format!("a number from {LOW} to {HIGH} is needed"))
 }
 
 /// Flags of `completions`.

@@ -25,6 +25,7 @@ mod regenerate;
 mod render;
 mod report;
 mod reveal_seed;
+mod sandbox;
 mod status;
 mod verify;
 
@@ -39,6 +40,7 @@ use crate::ui::Ui;
 
 /// Runs the program with these arguments (the program's name first).
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    sandbox::end_with_sandbox();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(refused) => {
@@ -92,6 +94,7 @@ fn once(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
         Command::Verify(args) => return verify::run(global, ui, args),
         Command::Distance(args) => distance::run(global, ui, args)?,
         Command::Render(args) => return render::run(global, ui, args),
+        Command::Sandbox(args) => sandbox::run(global, ui, args)?,
         Command::Completions(args) => completions::run(ui, args),
         Command::Man(args) => man::run(ui, args)?,
     }

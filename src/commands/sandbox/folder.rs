@@ -1,0 +1,295 @@
+//! The sandbox's folder: what lies in it beside the competition, and how it is begun and taken up.
+//!
+//! `gen404.toml`, `sandbox/`, `objects/` and `report/` are git's to ignore: the competition itself is
+//! as it would be anywhere.
+
+use std::path::{Path, PathBuf};
+
+use super::cast::{Cast, NAME, Params};
+use super::tie;
+use crate::cli::SandboxArgs;
+use crate::error::{Context as _, Error, Result};
+use crate::state::ids::{Block, RoundNumber};
+use crate::world::git::Git;
+
+/// The block at which the competition is made.
+pub(super) const FIRST_BLOCK: Block = Block(1000);
+
+/// When that is: unix, in seconds. Two hours before the first round's seed is drawn.
+const FIRST_TIME: u64 = 1_767_592_800;
+
+/// That day, and the time of day of `FIRST_TIME`.
+const FIRST_DAY: &str = "2026-01-05";
+const FIRST_HOUR: &str = "06:00:00";
+
+/// Seconds from one block to the next.
+const BLOCK_SECONDS: u64 = 12;
+
+/// With fewer prompts, the tolerance for mismatches would let every cheat pass.
+const ENOUGH_PROMPTS: usize = 8;
+
+/// The port where none is asked for.
+const PORT: u16 = 40_404;
+
+/// The folder and what it was made from.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    /// The competition's folder.
+    pub(super) root: PathBuf,
+}
+
+impl Folder {
+    /// The folder; made where it is missing.
+    ///
+    /// # Errors
+    /// It holds something else, or cannot be made.
+    pub(super) fn open(root: &Path) -> Result<Folder> {
+        let cannot = || format!("{}: cannot be the sandbox", root.display());
+        std::fs::create_dir_all(root).failed(cannot)?;
+        let folder = Folder { root: root.canonicalize().failed(cannot)? };
+        let empty = std::fs::read_dir(&folder.root).failed(cannot)?.next().is_none();
+        if !empty && !folder.own("params.json").exists() && !folder.only_begun() {
+            let taken = Error::failed(format!("{}: not empty, and no sandbox", root.display()));
+            return Err(taken.hint("name another folder"));
+        }
+        Ok(folder)
+    }
+
+    /// Was it left right after it was made?
+    fn only_begun(&self) -> bool {
+        let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name()).all(|name| name == "sandbox")
+    }
+
+    /// A file of the sandbox's own.
+    pub(super) fn own(&self, name: &str) -> PathBuf {
+        self.root.join("sandbox").join(name)
+    }
+
+    /// Where objects are stored.
+    pub(super) fn objects(&self) -> PathBuf {
+        self.root.join("objects")
+    }
+
+    /// Where the report goes.
+    pub(super) fn report(&self) -> PathBuf {
+        self.root.join("report")
+    }
+
+    /// What the sandbox was made from; `None` for a new one.
+    ///
+    /// # Errors
+    /// The note of it cannot be read.
+    pub(super) fn params(&self) -> Result<Option<Params>> {
+        let path = self.own("params.json");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = std::fs::read(&path).failed(|| format!("{}: cannot read", path.display()))?;
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|e| Error::file(&path, "no parameters of a sandbox").because(e))
+    }
+
+    /// Writes a file of the sandbox's own, whole or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let cannot = || format!("{}: cannot write", path.display());
+        let folder = path.parent().unwrap_or(&self.root);
+        std::fs::create_dir_all(folder).failed(cannot)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).failed(cannot)?;
+        std::io::Write::write_all(&mut file, bytes).failed(cannot)?;
+        file.persist(path).failed(cannot)?;
+        Ok(())
+    }
+
+    /// Makes the competition where it is not there yet: by `gen404 init`, once, whatever ended it.
+    ///
+    /// # Errors
+    /// A file cannot be written, or `init` fails.
+    pub(super) fn begin(&self, cast: &Cast) -> Result<()> {
+        let params = format!("{:#}\n", serde_json::json!(cast.params));
+        self.write(&self.own("params.json"), params.as_bytes())?;
+        let git = Git::open(&self.root)?;
+        let begun = git.as_ref().map(Git::head).transpose()?.flatten().is_some();
+        if !begun {
+            self.clear()?;
+            self.write(&self.root.join("gen404.toml"), settings(cast).as_bytes())?;
+            self.write(&self.own("pool.txt"), pool(cast).as_bytes())?;
+            self.init(cast)?;
+        }
+        self.exclude()
+    }
+
+    /// Removes what an `init` that was cut short has left: nothing of it was committed.
+    fn clear(&self) -> Result<()> {
+        for name in ["config.json", "state.json", "leader.json", "prompts.txt", "rounds", ".git"] {
+            let path = self.root.join(name);
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            match removed {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::file(&path, "cannot remove").because(e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn init(&self, cast: &Cast) -> Result<()> {
+        let Params { rounds, prompts, .. } = &cast.params;
+        let leader = cast.program(None, RoundNumber(0))?;
+        let first: chrono::NaiveDate = FIRST_DAY.parse().failed(|| format!("the day {FIRST_DAY}"))?;
+        let last = first + chrono::Days::new(u64::from(rounds.saturating_sub(1)));
+        let carryover = prompts / 4;
+        let mut command = self.command(FIRST_BLOCK)?;
+        command.args(["--commit", "init"]).arg(&self.root).arg("--pool").arg(self.own("pool.txt"));
+        command.args(["--name", NAME, "--description", "A competition on one machine"]);
+        command.args(["--first-day", FIRST_DAY, "--last-day", &last.to_string()]);
+        command.args(["--prompts", &prompts.to_string(), "--carryover", &carryover.to_string()]);
+        command.args(["--leader-hotkey", cast.leader.as_str(), "--leader-repo", leader.repo.as_str()]);
+        command.args(["--leader-commit", leader.commit.as_str(), "--leader-docker", &cast.leader_image()?]);
+        command.args(["--leader-weight", "0.4", "--earliest-reveal-block", &FIRST_BLOCK.to_string()]);
+        command.args(["--block", &FIRST_BLOCK.to_string(), "--now", &format!("{FIRST_DAY}T{FIRST_HOUR}Z")]);
+        tie::run(command, "init").map(drop)
+    }
+
+    /// This program, to work here at a block: whatever it commits bears the block's time.
+    ///
+    /// # Errors
+    /// The program cannot find itself.
+    pub(super) fn command(&self, block: Block) -> Result<std::process::Command> {
+        let mut command = tie::command()?;
+        let date = format!("{} +0000", time_of(block));
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), "gen404 sandbox");
+            command.env(format!("GIT_{who}_EMAIL"), "sandbox@localhost").env(format!("GIT_{who}_DATE"), &date);
+        }
+        command.env("GIT_CONFIG_NOSYSTEM", "1").current_dir(&self.root);
+        command.args(["--wait-lock", "--no-progress", "--repo"]).arg(&self.root);
+        Ok(command)
+    }
+
+    /// Has git ignore what is not the competition's.
+    fn exclude(&self) -> Result<()> {
+        let path = self.root.join(".git/info/exclude");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let lines = ["/gen404.toml", "/sandbox/", "/objects/", "/report/"];
+        if lines.iter().all(|line| text.lines().any(|known| known == *line)) {
+            return Ok(());
+        }
+        self.write(&path, format!("{}\n{}\n", text.trim_end(), lines.join("\n")).as_bytes())
+    }
+}
+
+/// The time of a block: unix, in seconds.
+pub(super) fn time_of(block: Block) -> u64 {
+    genesis_time() + block.0 * BLOCK_SECONDS
+}
+
+/// The time of block 0.
+pub(super) fn genesis_time() -> u64 {
+    FIRST_TIME - FIRST_BLOCK.0 * BLOCK_SECONDS
+}
+
+/// What is asked for, over what the sandbox was made from.
+///
+/// # Errors
+/// An existing sandbox was made from something else.
+pub(super) fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
+    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT };
+    let base = known.unwrap_or(&default);
+    let params = Params {
+        seed: args.seed.unwrap_or(base.seed),
+        rounds: args.rounds.unwrap_or(base.rounds),
+        miners: args.miners.unwrap_or(base.miners),
+        prompts: args.prompts.unwrap_or(base.prompts),
+        port: args.port.filter(|port| *port != 0 || known.is_none()).unwrap_or(base.port),
+    };
+    match known {
+        Some(known) if *known != params => {
+            let Params { seed, rounds, miners, prompts, port } = known;
+            let other = Error::failed(format!(
+                "{}: this sandbox was made with --seed {seed} --rounds {rounds} --miners {miners} \
+                 --prompts {prompts} --port {port}",
+                args.dir.display()
+            ));
+            Err(other.hint("leave these flags out to go on with it, or name another folder"))
+        }
+        _ => Ok(params),
+    }
+}
+
+/// The pool of prompts.
+fn pool(cast: &Cast) -> String {
+    let base = cast.base();
+    let urls: Vec<String> = cast.stems.iter().map(|stem| format!("{base}/prompts/{stem}.png")).collect();
+    urls.join("\n")
+}
+
+/// `gen404.toml`: the drivers of production, pointed at this machine.
+fn settings(cast: &Cast) -> String {
+    let base = cast.base();
+    let rules = match cast.params.prompts {
+        few @ ..ENOUGH_PROMPTS => format!(
+            "[rules]\n# So few prompts that the usual tolerance would let every cheat pass.\nmismatches = {}\n\n",
+            few.saturating_sub(1) / 2
+        ),
+        _ => String::new(),
+    };
+    format!(
+        r#"# A sandbox: the drivers of production, with everything on this machine. The servers run while
+# `gen404 sandbox` does; --keep-serving keeps them.
+
+{rules}[chain]
+network = "{base}/chain"
+# What is written depends on the chain alone.
+clock = "block"
+timeout_seconds = 30
+
+[seed]
+source = "block"
+
+[miners]
+# Their servers are on this machine, too.
+allow_private_cdn = true
+
+[builds]
+driver = "file"
+file = "sandbox/builds.json"
+image = "{NAME}.invalid/{{hotkey10}}:{{tag}}"
+
+[download]
+# A file of the sandbox is a few KiB.
+file_mib = 1
+attempts = 2
+pause_seconds = 1.0
+connect_seconds = 10.0
+idle_seconds = 10.0
+file_seconds = 30.0
+
+[store]
+dir = "objects"
+cdn_url = "{base}/objects"
+
+[judge]
+base_url = "{base}/v1"
+model = "pixels"
+concurrency = 8
+
+[pods]
+provider = "endpoint"
+# As the programs say, so that a run can be repeated.
+reported_times = true
+
+[pods.endpoint]
+url = "{base}/pods/{{player}}/{{tag}}"
+
+[distance]
+# No model looks at the pictures here: they are compared pixel by pixel.
+driver = "pixels"
+"#
+    )
+}

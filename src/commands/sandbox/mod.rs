@@ -1,0 +1,105 @@
+//! `gen404 sandbox`: a whole competition on this machine, through the commands, drivers and HTTP of
+//! production. What is outside of the program elsewhere (the chain, the miners' servers and pods, the
+//! judge) is on one loopback port here; see [`site`].
+
+mod cast;
+mod dice;
+mod ending;
+mod folder;
+mod judge;
+mod models;
+mod play;
+mod servers;
+mod site;
+mod tie;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use self::cast::Cast;
+use self::ending::Ending;
+use self::folder::{FIRST_BLOCK, Folder, genesis_time, wanted};
+use self::play::Play;
+use self::servers::Port;
+use self::site::Site;
+pub(super) use self::tie::end_with_sandbox;
+use crate::cli::{Global, SandboxArgs};
+use crate::error::Result;
+use crate::state::file::FileKind;
+use crate::state::stage::{CompetitionState, Stage};
+use crate::state::store::Store;
+use crate::ui::Ui;
+use crate::world::chain::stand_in::Node;
+use crate::world::stop::Stop;
+
+/// The subnet of the sandbox's chain: that of production.
+const NETUID: u16 = 17;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
+    if global.dry_run {
+        ui.result(&format!("would play a competition in {}", args.dir.display()));
+        return Ok(());
+    }
+    let folder = Folder::open(&args.dir)?;
+    let known = folder.params()?;
+    let mut params = wanted(args, known.as_ref())?;
+    let finished = known.is_some() && is_finished(&folder)?;
+    if finished && !args.keep_serving {
+        ui.status("this sandbox is finished: nothing is played");
+        say(ui, &Ending::of(&folder, &Cast::new(params))?);
+        return Ok(());
+    }
+    let port = Port::open(params.port)?;
+    params.port = port.number();
+    let cast = Cast::new(params);
+    let base = cast.base();
+    let node = Node::new(NETUID, genesis_time(), FIRST_BLOCK);
+    let site = Arc::new(Site::new(cast.clone(), folder.root.clone(), folder.objects(), node));
+    port.serve(&site)?;
+    ui.status(&format!("chain, miners, pods and judge are at {base}"));
+    folder.begin(&cast)?;
+    pictures(&folder, &cast, &site)?;
+    let store = Store::open(&folder.root)?;
+    let play = Play { ui, folder: &folder, cast: &cast, site: &site, store };
+    play.run()?;
+    say(ui, &Ending::of(&folder, &cast)?);
+    if args.keep_serving { serve(ui, &folder, &base) } else { Ok(()) }
+}
+
+/// Is the competition in this folder over?
+fn is_finished(folder: &Folder) -> Result<bool> {
+    let state = Store::open(&folder.root)?.load::<CompetitionState>(&FileKind::State)?;
+    Ok(state.is_some_and(|state| state.stage == Stage::Finished))
+}
+
+/// Puts the prompts' pictures beside the competition, for those who look at it without the servers.
+fn pictures(folder: &Folder, cast: &Cast, site: &Site) -> Result<()> {
+    for stem in &cast.stems {
+        let path = folder.own("prompts").join(format!("{stem}.png"));
+        if let Some(picture) = site.picture(stem).filter(|_| !path.exists()) {
+            folder.write(&path, &picture)?;
+        }
+    }
+    Ok(())
+}
+
+fn say(ui: &Ui, ending: &Ending) {
+    if ui.json() {
+        ui.result_json(&json!(ending));
+        return;
+    }
+    ending.lines().iter().for_each(|line| ui.result(line));
+    ui.result(&format!("next: cd {}; gen404 status; gen404 verify --history; git log --stat", ending.dir));
+}
+
+/// Keeps the servers until somebody stops it.
+fn serve(ui: &Ui, folder: &Folder, base: &str) -> Result<()> {
+    let stop = Stop::on_signals()?;
+    ui.status(&format!("serving {base} for {} until Ctrl-C", folder.root.display()));
+    while !stop.is_wanted() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
