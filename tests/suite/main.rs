@@ -42,4 +42,5 @@ mod render_service;
 mod report;
 mod report_browser;
 mod round;
+mod sandbox;
 mod support;

@@ -1,0 +1,115 @@
+//! `gen404 sandbox`: a whole competition, twice from the same seed, the second time killed on the way.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{command, findings, gen404};
+
+/// As small as it may be: every model is drawn in full.
+const SMALL: [&str; 4] = ["--prompts", "1", "--miners", "6"];
+
+fn play(folder: &Path, dir: &str, more: &[&str]) -> Value {
+    gen404(folder, &[&["--json", "sandbox", dir, "--seed", "7"], &SMALL[..], more].concat()).ends(0).json()
+}
+
+/// Starts a sandbox that nobody waits for.
+fn start(folder: &Path, dir: &str, port: &str) -> Child {
+    let args = [&["sandbox", dir, "--seed", "7", "--port", port], &SMALL[..]].concat();
+    let mut child: Command = command(folder);
+    child.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// What became of a miner in a round, as the sandbox tells it.
+fn caught<'a>(ending: &'a Value, round: u64, name: &str) -> &'a str {
+    let all = ending["caught"].as_array().unwrap();
+    let found = all.iter().find(|caught| caught["round"] == round && caught["name"] == name);
+    found.and_then(|caught| caught["reason"].as_str()).unwrap_or_else(|| panic!("{name} not caught: {ending:#}"))
+}
+
+#[test]
+fn a_competition_is_played_and_the_same_seed_gives_the_same_commits_even_when_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = play(folder.path(), "one", &["--port", "0"]);
+    holds(&folder.path().join("one"), &first);
+
+    let params = std::fs::read(folder.path().join("one/sandbox/params.json")).unwrap();
+    let port = serde_json::from_slice::<Value>(&params).unwrap()["port"].to_string();
+    // Killed in the middle of the first round's work, and once more later.
+    for file in ["rounds/0/seed.json", "rounds/0/generation_audits.json"] {
+        let mut child = start(folder.path(), "two", &port);
+        let (path, begun) = (folder.path().join("two").join(file), Instant::now());
+        while !path.exists() && child.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(300), "{file} does not come");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let second = play(folder.path(), "two", &["--port", &port]);
+    assert_eq!(first["head"], second["head"], "one: {first:#}\ntwo: {second:#}");
+
+    // Once more: nothing is played, and the same is told.
+    assert_eq!(play(folder.path(), "two", &[])["head"], second["head"]);
+    let other = gen404(folder.path(), &["sandbox", "two", "--seed", "8"]).ends(1);
+    assert!(other.err.contains("made with --seed 7"), "{}", other.err);
+}
+
+/// Everything that a sandbox is to show.
+fn holds(dir: &Path, ending: &Value) {
+    let state: Value = serde_json::from_slice(&std::fs::read(dir.join("state.json")).unwrap()).unwrap();
+    assert_eq!((&state["stage"], &state["current_round"]), (&"finished".into(), &1.into()));
+    let winners: Vec<_> = ending["rounds"].as_array().unwrap().iter().map(|round| round["winner"].clone()).collect();
+    assert_eq!(winners, ["gifted", "leader"], "{ending:#}");
+    let weights: Vec<_> = ending["leaders"].as_array().unwrap().iter().map(|entry| entry["weight"].clone()).collect();
+    assert_eq!(weights, [0.4, 1.0, 0.95], "dethroned, then held");
+    let audit = |round: usize, name: &str| {
+        let rows = ending["rounds"][round]["standings"].as_array().unwrap();
+        rows.iter().find(|row| row["name"] == name).map(|row| row["audit"].clone()).unwrap_or_default()
+    };
+    assert_eq!([audit(0, "cheat"), audit(0, "gifted"), audit(1, "cheat")], ["rejected", "passed", "rejected"]);
+    assert!(caught(ending, 0, "cheat").contains("ismatches"), "{ending:#}");
+    assert!(caught(ending, 1, "cheat").contains("median generation time"), "{ending:#}");
+    assert!(caught(ending, 0, "late").contains("after the last one"), "{ending:#}");
+    for (name, round) in [("broken", 0), ("broken", 1), ("hostile", 0), ("hostile", 1)] {
+        assert!(caught(ending, round, name).contains("no model from 1 files"), "{ending:#}");
+    }
+    assert_eq!(ending["verify"]["fail"], 0);
+    let failed: Vec<_> = findings(dir, &["--history"]).into_iter().filter(|found| found.status == "fail").collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let page = std::fs::read_to_string(dir.join("report/index.html")).unwrap();
+    assert!(page.contains("sandbox"));
+    let pages: Vec<_> = std::fs::read_dir(dir.join("report/round-0")).unwrap().flatten().collect();
+    let matches = pages.iter().map(|entry| std::fs::read_to_string(entry.path()).unwrap());
+    let pictures: Vec<String> = matches.flat_map(|page| linked(&page)).collect();
+    assert!(!pictures.is_empty());
+    for picture in pictures {
+        assert!(dir.join("report/round-0").join(&picture).is_file(), "{picture}");
+    }
+    let status = Command::new("git").args(["status", "--porcelain"]).current_dir(dir).output();
+    if let Ok(status) = status {
+        assert!(status.stdout.is_empty(), "{}", String::from_utf8_lossy(&status.stdout));
+    }
+}
+
+/// The pictures that a page links to.
+fn linked(page: &str) -> Vec<String> {
+    page.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn folders_and_ports_in_use_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("full")).unwrap();
+    std::fs::write(folder.path().join("full/diary.txt"), "mine").unwrap();
+    let full = gen404(folder.path(), &["sandbox", "full"]).ends(1);
+    assert!(full.err.contains("not empty, and no sandbox"), "{}", full.err);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let busy = gen404(folder.path(), &["sandbox", "new", "--port", &port]).ends(1);
+    assert!(busy.err.contains("--port"), "{}", busy.err);
+    gen404(folder.path(), &["sandbox", "new", "--prompts", "0"]).ends(2);
+    gen404(folder.path(), &["sandbox", "new", "--miners", "5"]).ends(2);
+}
