@@ -287,6 +287,15 @@ reported_times = true
 [pods.endpoint]
 url = "{base}/pods/{{player}}/{{tag}}"
 
+[audit]
+# One miner after the other, each on its one program: commits come in the same order each time.
+miners = 1
+pods = 1
+first_pods = 1
+order_seconds = 0.0
+poll_seconds = 0.1
+save_every = 1000
+
 [distance]
 # No model looks at the pictures here: they are compared pixel by pixel.
 driver = "pixels"

@@ -44,6 +44,7 @@ impl Play<'_> {
             let round = state.current_round;
             let schedule = self.reveal_all(round)?;
             if state.stage == Stage::Finished {
+                self.site.change_chain(|node| node.advance(schedule.generation_deadline_block));
                 return Ok(());
             }
             self.builds(round)?;

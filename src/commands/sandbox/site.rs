@@ -20,6 +20,9 @@ use crate::world::chain::stand_in::Node;
 /// Edge of a view in a prompt's picture: small ones are drawn in no time.
 const PROMPT_VIEW: u32 = 128;
 
+/// The name of a file that leads back to itself.
+const ROUND: &str = "round-and-round";
+
 /// A request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
@@ -157,9 +160,13 @@ impl Site {
     /// A miner's file: there once the round's seed is.
     fn file(&self, name: &str, stem: &str) -> Option<Reply> {
         let (round, seed) = self.round().ok()??;
-        let place = self.cast.stems.iter().position(|known| known == stem)?;
+        let place = self.cast.stems.iter().position(|known| known == stem);
         let (miner, revealed) = self.cast.players(round).into_iter().find(|(miner, _)| miner.name == name)?;
         let program = self.cast.program(Some(miner), revealed).ok()?;
+        if miner.role == Role::Hostile && stem == ROUND {
+            return Some(round_again(miner));
+        }
+        let place = place?;
         let model = Reply::ok("model/gltf-binary", self.cast.model(&program, stem, seed).glb());
         Some(match miner.role {
             Role::Broken => broken(place, model),
@@ -206,10 +213,15 @@ fn hostile(place: usize, miner: &Miner, model: Reply) -> Reply {
         // Fills the memory of whoever unpacks it.
         1 => model.with("Content-Encoding", "gzip"),
         // Goes round and round.
-        2 => Reply::refused(302, "elsewhere").with("Location", format!("/cdn/{}/round-and-round.glb", miner.name)),
+        2 => round_again(miner),
         // Reads the files of whoever follows it.
         _ => Reply::refused(302, "elsewhere").with("Location", "file:///etc/passwd"),
     }
+}
+
+/// A redirect to where one finds the same redirect.
+fn round_again(miner: &Miner) -> Reply {
+    Reply::refused(302, "elsewhere").with("Location", format!("/cdn/{}/{ROUND}.glb", miner.name))
 }
 
 /// The parts of a form, by name.
