@@ -41,11 +41,17 @@ impl Terms<'_> {
 ///
 /// # Errors
 /// An audit rests on a match whose report is not there.
-pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Played)]) -> Result<Plan, String> {
-    let mut plan = Plan::default();
+pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Played)]) -> Result<(Plan, usize), String> {
+    let (mut plan, mut taken) = (Plan::default(), 0);
+    let known = files.require_audit.get().map_or(0, Vec::len);
+    let mut asked = requests(terms, files)?;
     let mut lines = Vec::new();
     let mut matrix = files.matrix.get().cloned().unwrap_or_default();
     for (pair, played) in matches {
+        if asked.len() > known {
+            break;
+        }
+        taken += 1;
         if let Some(report) = &played.report {
             let own = files.players.entry(pair.1.clone()).or_default();
             let name = report_name(own, &pair.0);
@@ -59,19 +65,19 @@ pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Playe
         place(&mut matrix, &order, pair, played.margin);
         files.matrix = Slot::Ok(matrix.clone());
         plan.says.push(format!("{} against {}: {:+.4}", pair.1, pair.0, played.margin));
+        asked = requests(terms, files)?;
     }
-    if !matches.is_empty() {
+    if taken > 0 {
         plan.writes.push(FileWrite::new(FileKind::Round(terms.round, RoundFile::Matrix), &matrix));
         lines.push(matrix_line(terms.round));
     }
-    let requests = requests(terms, files)?;
-    if requests.len() > files.require_audit.get().map_or(0, Vec::len) {
-        plan.writes.push(FileWrite::new(FileKind::Round(terms.round, RoundFile::RequireAudit), &requests));
+    if asked.len() > known {
+        plan.writes.push(FileWrite::new(FileKind::Round(terms.round, RoundFile::RequireAudit), &asked));
         lines.push(requests_line(terms.round));
-        files.require_audit = Slot::Ok(requests);
+        files.require_audit = Slot::Ok(asked);
     }
     plan.message = lines.join("\n");
-    Ok(plan)
+    Ok((plan, taken))
 }
 
 /// What commits say of a match's report.

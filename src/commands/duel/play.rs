@@ -247,7 +247,9 @@ impl<'a> Play<'a> {
             let mut files = std::mem::take(&mut self.round.files);
             let plan = record(&self.round.terms(), &mut files, &matches);
             self.round.files = files;
-            let plan = plan.map_err(Error::failed)?;
+            let (plan, taken) = plan.map_err(Error::failed)?;
+            // The others' turn comes after the audits are asked for.
+            self.complete.extend(matches.split_off(taken));
             if plan.writes.is_empty() {
                 return Ok(());
             }

@@ -203,15 +203,15 @@ impl Cast {
     /// What a program makes of a prompt, before it is asked by an auditor: 0 to 10, how far it is off.
     fn level(program: &Program) -> f64 {
         match (program.role, program.round.0) {
-            (None, _) => 8.0,
+            (None, _) => 9.0,
             (Some(Role::Cheat), _) => 0.0,
-            (Some(Role::Gifted), _) => 2.5,
-            (Some(Role::Steady), _) => 5.0,
-            (Some(Role::Late), 0 | 1) => 4.5,
+            (Some(Role::Gifted), _) => 2.0,
+            (Some(Role::Steady), _) => 4.3,
+            (Some(Role::Late), 0 | 1) => 4.0,
             // By the third round it has learnt.
             (Some(Role::Late), _) => 0.0,
             (Some(Role::Broken | Role::Hostile), _) => 6.0,
-            (Some(Role::Plain), _) => 9.0,
+            (Some(Role::Plain), _) => 9.5,
         }
     }
 
@@ -219,7 +219,7 @@ impl Cast {
     pub(super) fn model(&self, program: &Program, stem: &str, seed: Seed) -> Shape {
         let level = Cast::level(program);
         let mut dice = Dice::of(&[program.commit.as_str(), stem, &seed.to_string()]);
-        let level = if level > 0.0 { level + dice.within(-0.3, 0.3) } else { level };
+        let level = if level > 0.0 { level + dice.within(-0.1, 0.1) } else { level };
         self.target(stem).flawed(level / 10.0)
     }
 
