@@ -36,8 +36,9 @@ impl Terms<'_> {
     }
 }
 
-/// Records matches: in `files` (as they will stand), and as a plan. Reports come before the matrix
-/// that names them, and audit requests that follow from them last.
+/// Records matches, up to the first one that calls for an audit: in `files` (as they will stand), and
+/// as a plan, with how many were taken. Reports come before the matrix that names them, and audit
+/// requests that follow from them last.
 ///
 /// # Errors
 /// An audit rests on a match whose report is not there.
