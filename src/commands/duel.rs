@@ -86,7 +86,7 @@ fn preview(context: &Context<'_>, mut round: Round) -> Result<()> {
             .result(&format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
     }
     let mut files = std::mem::take(&mut round.files);
-    let plan = record(&round.terms(), &mut files, &[]).map_err(Error::failed)?;
+    let (plan, _) = record(&round.terms(), &mut files, &[]).map_err(Error::failed)?;
     if !plan.writes.is_empty() {
         context.apply(&plan)?;
     }
