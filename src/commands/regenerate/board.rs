@@ -32,6 +32,8 @@ struct State {
     again: VecDeque<(PromptStem, String)>,
     /// Attempts whose outcome does not count yet.
     out: usize,
+    /// Pods ordered in this run.
+    ordered: usize,
     closed: bool,
 }
 
@@ -75,7 +77,7 @@ impl Board {
         let arrived: Vec<u32> = progress.arrivals().iter().map(|arrival| arrival.number).collect();
         desk.clear(&arrived)?;
         let (fresh, again) = (progress.open().into(), VecDeque::new());
-        let state = State { progress, journal, fresh, again, out: 0, closed: false };
+        let state = State { progress, journal, fresh, again, out: 0, ordered: 0, closed: false };
         Ok(Board { desk, state: Mutex::new(state), changed: Condvar::new() })
     }
 
@@ -114,7 +116,12 @@ impl Board {
     /// Names a pod that was ordered.
     pub(super) fn new_pod(&self, provider: &str) -> Result<String> {
         let mut state = self.lock();
-        let pod = state.progress.next_pod(provider);
+        state.ordered += 1;
+        let pod = match provider {
+            // A program that runs already is the same pod in every run.
+            "endpoint" => format!("{provider}-{}", state.ordered),
+            _ => state.progress.next_pod(provider),
+        };
         let mark = Mark::Pod { pod: pod.clone() };
         state.journal.append(&mark)?;
         state.progress.take(mark);
