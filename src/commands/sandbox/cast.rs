@@ -241,7 +241,7 @@ impl Cast {
 
 /// How the cheat cheats in a round.
 pub(super) fn trick(round: RoundNumber) -> Trick {
-    if round.0 % 2 == 0 { Trick::SomethingElse } else { Trick::TooSlow }
+    if round.0.is_multiple_of(2) { Trick::SomethingElse } else { Trick::TooSlow }
 }
 
 #[cfg(test)]
