@@ -122,7 +122,7 @@ impl Run<'_> {
         self.ui.detail(&format!("gen404 {command}"));
         let ui = self.ui.for_step();
         let outcome = Cli::try_parse_from(["gen404", command])
-            .map_err(|_| Error::not_due(format!("{command} is done elsewhere")))
+            .map_err(|refused| Error::failed(format!("{command} cannot be called")).because(refused))
             .and_then(|cli| super::run(self.global, &ui, &cli.command));
         let heard = ui.heard();
         let failure = match outcome {

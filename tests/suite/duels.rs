@@ -378,7 +378,15 @@ fn at_the_wrong_time_or_without_a_judge_nothing_is_asked() {
     let run = gen404(folder.path(), &["duel", "--dry-run"]).ends(0);
     assert!(run.out.contains("against leader: 24 duels, "), "{}", run.out);
     assert_eq!(tree(folder.path()), before);
-    std::fs::remove_file(folder.path().join("rounds/1/leader/generated.json")).unwrap();
+    let leader = folder.path().join("rounds/1/leader/generated.json");
+    let mut made: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&std::fs::read(&leader).unwrap()).unwrap();
+    let first = made.keys().next().unwrap().clone();
+    made.remove(&first);
+    std::fs::write(&leader, serde_json::to_string_pretty(&made).unwrap()).unwrap();
+    let run = gen404(folder.path(), &["duel"]).ends(3);
+    assert!(run.out.contains("baseline is not complete yet, 1 output(s) are open"), "{}", run.out);
+    std::fs::remove_file(leader).unwrap();
     let run = gen404(folder.path(), &["duel"]).ends(3);
     assert!(run.out.contains("the leader's baseline, is not there yet"), "{}", run.out);
     std::fs::write(folder.path().join("rounds/1/matches_matrix.csv"), "left,right\n").unwrap();

@@ -8,6 +8,7 @@ use crate::rules::Thresholds;
 use crate::rules::bout::{Inquiry, Order};
 use crate::rules::conclusion::Terms;
 use crate::rules::duel::outputs_of;
+use crate::rules::regeneration::baseline_lacks;
 use crate::rules::tournament::{Field, Pair};
 use crate::state::file::{FileKind, PlayerFile, RoundFile};
 use crate::state::ids::{Player, RoundNumber, Seed};
@@ -40,7 +41,7 @@ impl Round {
         nothing_broken(round, &files)?;
         let need = |file| FileKind::Round(round, file);
         let seed = context.store.need::<SeedFile>(&need(RoundFile::Seed))?.seed;
-        let prompts = context.store.need::<PromptList>(&need(RoundFile::Prompts))?.0;
+        let prompts = context.store.need::<PromptList>(&need(RoundFile::Prompts))?;
         if files.submissions.is_missing() {
             return Err(Error::failed(format!("{}: missing", need(RoundFile::Submissions).path())));
         }
@@ -49,6 +50,13 @@ impl Round {
             let waits = format!("duel waits: {baseline}, the leader's baseline, is not there yet");
             return Err(Error::not_due(waits).hint("`gen404 baseline` makes it"));
         }
+        // What is not made yet would lose to every challenger.
+        let lacking = baseline_lacks(&files, &prompts).len();
+        if lacking > 0 {
+            let waits = format!("duel waits: the leader's baseline is not complete yet, {lacking} output(s) are open");
+            return Err(Error::not_due(waits).hint("`gen404 baseline` goes on"));
+        }
+        let prompts = prompts.0;
         let players = files.players.iter().filter_map(|(player, own)| Some((player, own.sums.get()?)));
         let sums = players
             .flat_map(|(player, sums)| sums.0.iter().map(|(path, sum)| ((player.clone(), path.clone()), sum.clone())));
