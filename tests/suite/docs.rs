@@ -1,5 +1,6 @@
 //! What is written down agrees with the program: man pages, completions, README.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -52,5 +53,58 @@ fn the_readme_knows_every_command_and_check() {
     }
     for (id, claim) in gen404::rules::checks::IDS {
         assert!(readme.contains(&format!("`{id}`")), "README.md does not speak of {id} ({claim})");
+    }
+}
+
+/// The keys that the program knows in a section, as its own complaint about an unknown one lists
+/// them; `None` where the section is no table.
+fn known_keys(section: &str) -> Option<Vec<String>> {
+    let header = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
+    let why = gen404::settings::Config::parse(&format!("{header}no-such-key = 1\n")).unwrap_err();
+    let expected = why.split("unknown field `no-such-key`, expected").nth(1)?;
+    Some(expected.split('`').skip(1).step_by(2).map(str::to_owned).collect())
+}
+
+fn collect_known(section: &str, found: &mut BTreeSet<String>) {
+    for key in known_keys(section).unwrap_or_default() {
+        let path = if section.is_empty() { key } else { format!("{section}.{key}") };
+        if known_keys(&path).is_some() {
+            collect_known(&path, found);
+        } else {
+            found.insert(path);
+        }
+    }
+}
+
+fn collect_given(prefix: &str, table: &toml::Table, found: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            toml::Value::Table(inner) => collect_given(&path, inner, found),
+            _ => {
+                found.insert(path);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_example_settings_explain_every_key() {
+    let text = std::fs::read_to_string(root().join("examples/gen404.toml")).unwrap();
+    gen404::settings::Config::parse(&text).unwrap();
+    // `#key = value` and `#[section]` are optional: what they would say has to be right as well.
+    let uncommented: Vec<&str> = text
+        .lines()
+        .map(|line| line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c == '[' || c.is_ascii_lowercase())).unwrap_or(line))
+        .collect();
+    let uncommented = uncommented.join("\n");
+    gen404::settings::Config::parse(&uncommented).unwrap();
+    let (mut known, mut given) = (BTreeSet::new(), BTreeSet::new());
+    collect_known("", &mut known);
+    collect_given("", &toml::from_str(&uncommented).unwrap(), &mut given);
+    assert!(known.len() > 60, "{known:?}");
+    assert_eq!(given, known);
+    for line in uncommented.lines().filter(|line| line.contains(" = ") && !line.trim_start().starts_with('#')) {
+        assert!(line.contains("  # "), "not explained: {line}");
     }
 }
