@@ -128,10 +128,19 @@ mod tests {
     }
 
     #[test]
-    fn the_readmes_example_parses() {
+    fn the_readmes_settings_parse() {
         let readme = include_str!("../README.md");
         let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-        let config = Config::parse(example).unwrap();
+        assert!(Config::parse(example).unwrap().chain.network.is_some());
+    }
+
+    #[test]
+    fn the_examples_commented_lines_are_the_defaults() {
+        // `#key = value` is a setting, `# text` is none.
+        let setting =
+            |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with([' ', '#'])).unwrap_or(line);
+        let lines: Vec<&str> = include_str!("../examples/gen404.toml").lines().map(setting).collect();
+        let config = Config::parse(&lines.join("\n")).unwrap();
         assert_eq!(config.seed.source, Some(SeedSource::Drand));
         assert_eq!(
             ChainSettings { network: None, archive: None, file: None, ..config.chain },

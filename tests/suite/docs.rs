@@ -95,7 +95,7 @@ fn the_example_settings_explain_every_key() {
     // `#key = value` and `#[section]` are optional: what they would say has to be right as well.
     let uncommented: Vec<&str> = text
         .lines()
-        .map(|line| line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c == '[' || c.is_ascii_lowercase())).unwrap_or(line))
+        .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with([' ', '#'])).unwrap_or(line))
         .collect();
     let uncommented = uncommented.join("\n");
     gen404::settings::Config::parse(&uncommented).unwrap();
