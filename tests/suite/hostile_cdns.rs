@@ -101,7 +101,8 @@ fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
         }
     }
     let good = cdn.seen().iter().position(|path| path.starts_with("/good/")).unwrap();
-    assert!(good < kinds.len() + 8, "the good one waited behind {good} requests");
+    // Each miner's first request comes before anybody's fourth, also where threads are slow to run.
+    assert!(good < 3 * kinds.len(), "the good one waited behind {good} requests");
 }
 
 #[test]
