@@ -38,7 +38,6 @@ pub(super) struct Context<'a> {
     pub(super) git: Option<Git>,
     pub(super) config: Config,
     /// Set where a command listens for signals.
-    #[allow(dead_code, reason = "for the commands that wait")]
     pub(super) stop: Stop,
 }
 
