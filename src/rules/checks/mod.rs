@@ -19,6 +19,7 @@ mod winner;
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Thresholds;
@@ -277,22 +278,38 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Runs every check on the files.
+/// A check of one round.
+type OfARound = fn(&Facts<'_>, RoundNumber, &RoundFiles, &mut Sink);
+
+/// The checks of a round, in the order in which their findings are told.
+const OF_A_ROUND: [OfARound; 9] = [
+    schedule::check,
+    submissions::check,
+    seed::check,
+    prompts::check,
+    builds::check,
+    outputs::check,
+    matches::check,
+    audits::check,
+    winner::check,
+];
+
+/// Runs every check on the files: those of the rounds side by side, told in their order.
 #[must_use]
 pub fn run(facts: &Facts<'_>) -> Sink {
     let mut sink = Sink::default();
     files::check(facts, &mut sink);
-    for (round, files) in &facts.snapshot.rounds {
-        schedule::check(facts, *round, files, &mut sink);
-        submissions::check(facts, *round, files, &mut sink);
-        seed::check(facts, *round, files, &mut sink);
-        prompts::check(facts, *round, files, &mut sink);
-        builds::check(facts, *round, files, &mut sink);
-        outputs::check(facts, *round, files, &mut sink);
-        matches::check(facts, *round, files, &mut sink);
-        audits::check(facts, *round, files, &mut sink);
-        winner::check(facts, *round, files, &mut sink);
-    }
+    let rounds = facts.snapshot.rounds.iter();
+    let work: Vec<_> = rounds.flat_map(|(round, files)| OF_A_ROUND.map(|check| (*round, files, check))).collect();
+    let told: Vec<Sink> = work
+        .par_iter()
+        .map(|(round, files, check)| {
+            let mut told = Sink::default();
+            check(facts, *round, files, &mut told);
+            told
+        })
+        .collect();
+    sink.findings.extend(told.into_iter().flat_map(|told| told.findings));
     leader::check(facts, &mut sink);
     sink
 }
