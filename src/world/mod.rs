@@ -8,6 +8,7 @@ pub mod fetch;
 pub mod git;
 pub mod http;
 pub mod judge;
+pub mod lines;
 pub mod pods;
 pub mod regeneration;
 pub mod render;

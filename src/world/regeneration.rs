@@ -1,17 +1,17 @@
 //! Regeneration's settings, and what it keeps in the operator's own folder: a journal of each
 //! player's marks, answers that have arrived and are not stored yet, the prompts' images.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Result};
 use crate::rules::regeneration::pods::PodRule;
 use crate::rules::regeneration::{Effort, Mark};
 use crate::state::ids::{Player, PromptStem, RoundNumber};
+use crate::world::lines::Lines;
 
 /// `[audit]` of `gen404.toml`: how outputs are made again.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -141,6 +141,9 @@ impl AuditSettings {
     }
 }
 
+/// What to do about a journal with a broken line.
+const START_OVER: &str = "remove the file to make everything again";
+
 /// A player's folder in the operator's own one.
 #[derive(Debug, Clone)]
 pub struct Desk(PathBuf);
@@ -169,19 +172,10 @@ impl Desk {
     ///
     /// # Errors
     /// The folder cannot be used, or a line before the last is broken.
-    pub fn open(&self) -> Result<(Journal, Vec<Mark>)> {
+    pub fn open(&self) -> Result<(Lines, Vec<Mark>)> {
         let cannot = || format!("{}: cannot use this folder", self.0.display());
         fs::create_dir_all(self.0.join("answers")).failed(cannot)?;
-        let path = self.path();
-        let cannot = || format!("{}: cannot write", path.display());
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).truncate(false).open(&path).failed(cannot)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).failed(cannot)?;
-        let whole = whole_lines(&bytes);
-        file.set_len(whole.len() as u64).failed(cannot)?;
-        let marks = parse(&path, whole)?;
-        Ok((Journal { path: path.clone(), file }, marks))
+        Lines::open(self.path(), START_OVER)
     }
 
     /// What the journal says; nothing where there is none.
@@ -189,12 +183,7 @@ impl Desk {
     /// # Errors
     /// As [`Desk::open`].
     pub fn read(&self) -> Result<Vec<Mark>> {
-        let path = self.path();
-        match fs::read(&path) {
-            Ok(bytes) => parse(&path, whole_lines(&bytes)),
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(e) => Err(Error::file(&path, "cannot read").because(e)),
-        }
+        Lines::read(&self.path(), START_OVER)
     }
 
     /// Removes answers of which nothing more is wanted.
@@ -216,41 +205,6 @@ impl Desk {
     fn path(&self) -> PathBuf {
         self.0.join("journal.jsonl")
     }
-}
-
-/// A player's journal: one line a mark, appended and synced.
-#[derive(Debug)]
-pub struct Journal {
-    path: PathBuf,
-    file: File,
-}
-
-impl Journal {
-    /// Notes a mark, for good.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn append(&mut self, mark: &Mark) -> Result<()> {
-        let cannot = || format!("{}: cannot write", self.path.display());
-        let mut line = serde_json::to_vec(mark).failed(cannot)?;
-        line.push(b'\n');
-        self.file.write_all(&line).and_then(|()| self.file.sync_data()).failed(cannot)
-    }
-}
-
-/// All but a line at the end that has no line break yet.
-fn whole_lines(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    bytes.get(..end).unwrap_or_default()
-}
-
-fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Mark>> {
-    let lines = bytes.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-    let mark = |(at, line): (usize, &[u8])| {
-        let broken = || format!("{}: line {} does not parse", path.display(), at + 1);
-        serde_json::from_slice(line).failed(broken).map_err(|e| e.hint("remove the file to make everything again"))
-    };
-    lines.map(mark).collect()
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 //! the journal of outcomes, and files that arrived whole but are not stored yet.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use super::fetch::Fetched;
+use super::lines::Lines;
 use crate::error::{Context as _, Error, Result};
 use crate::rules::download::Mark;
 use crate::rules::hex;
@@ -20,12 +21,12 @@ fn folder(own: &Path, round: RoundNumber) -> PathBuf {
     own.join("download").join(format!("round-{round}"))
 }
 
-/// The journal of a round: one line a file, appended and synced.
+/// The journal of a round: one line a file.
 #[derive(Debug)]
-pub struct Journal {
-    path: PathBuf,
-    file: File,
-}
+pub struct Journal(Lines);
+
+/// What to do about a journal with a broken line.
+const START_OVER: &str = "remove the file to fetch everything again";
 
 impl Journal {
     /// The outcomes noted so far, oldest first. A last line that was cut off is left out.
@@ -33,12 +34,7 @@ impl Journal {
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken.
     pub fn read(own: &Path, round: RoundNumber) -> Result<Vec<Mark>> {
-        let path = Journal::path(own, round);
-        match fs::read(&path) {
-            Ok(bytes) => parse(&path, whole_lines(&bytes)),
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(e) => Err(Error::file(&path, "cannot read").because(e)),
-        }
+        Lines::read(&Journal::path(own, round), START_OVER)
     }
 
     /// Opens the journal to append to it; gives what it says so far.
@@ -47,16 +43,9 @@ impl Journal {
     /// As [`Journal::read`], or it cannot be written.
     pub fn open(own: &Path, round: RoundNumber) -> Result<(Self, Vec<Mark>)> {
         let path = Journal::path(own, round);
-        let cannot = || format!("{}: cannot write", path.display());
-        fs::create_dir_all(folder(own, round)).failed(cannot)?;
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).truncate(false).open(&path).failed(cannot)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).failed(cannot)?;
-        let whole = whole_lines(&bytes);
-        file.set_len(whole.len() as u64).failed(cannot)?;
-        let marks = parse(&path, whole)?;
-        Ok((Journal { path, file }, marks))
+        fs::create_dir_all(folder(own, round)).failed(|| format!("{}: cannot write", path.display()))?;
+        let (lines, marks) = Lines::open(path, START_OVER)?;
+        Ok((Journal(lines), marks))
     }
 
     /// Notes an outcome, for good.
@@ -64,30 +53,12 @@ impl Journal {
     /// # Errors
     /// It cannot be written.
     pub fn append(&mut self, mark: &Mark) -> Result<()> {
-        let cannot = || format!("{}: cannot write", self.path.display());
-        let mut line = serde_json::to_vec(mark).failed(cannot)?;
-        line.push(b'\n');
-        self.file.write_all(&line).and_then(|()| self.file.sync_data()).failed(cannot)
+        self.0.append(mark)
     }
 
     fn path(own: &Path, round: RoundNumber) -> PathBuf {
         folder(own, round).join("outcomes.jsonl")
     }
-}
-
-/// All but a line at the end that has no line break yet.
-fn whole_lines(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    bytes.get(..end).unwrap_or_default()
-}
-
-fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Mark>> {
-    let lines = bytes.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-    let mark = |(at, line): (usize, &[u8])| {
-        let broken = || format!("{}: line {} does not parse", path.display(), at + 1);
-        serde_json::from_slice(line).failed(broken).map_err(|e| e.hint("remove the file to fetch everything again"))
-    };
-    lines.map(mark).collect()
 }
 
 /// Files that arrived whole and are not stored yet. Such a file's name says whose it is and what

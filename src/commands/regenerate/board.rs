@@ -9,7 +9,8 @@ use crate::error::Result;
 use crate::rules::regeneration::{Arrival, Mark, Outcome, Progress, Unmeasured};
 use crate::state::ids::{PromptStem, Seed};
 use crate::state::outputs::Outputs;
-use crate::world::regeneration::{Desk, Journal};
+use crate::world::lines::Lines;
+use crate::world::regeneration::Desk;
 
 /// How long somebody waits on others before looking again whether all is to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -25,7 +26,7 @@ pub(super) struct Board {
 #[derive(Debug)]
 struct State {
     progress: Progress,
-    journal: Journal,
+    journal: Lines,
     /// Not tried in this run yet, in order.
     fresh: VecDeque<PromptStem>,
     /// To be tried again, each with the pod that had it last.
