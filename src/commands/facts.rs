@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::context::Context;
 use crate::error::Result;
 use crate::rules::checks::history::{BlobId, Change, Commit, WORKING_TREE};
@@ -22,15 +24,20 @@ pub(super) fn gather<'a>(context: &'a Context<'_>, snapshot: &'a Snapshot, log: 
     facts.allow_private_cdn = context.config.miners.allow_private_cdn;
     let (Some(git), Some(log)) = (&context.git, log) else { return Ok(facts) };
     let past = Past { git, log };
-    for (round, files) in &snapshot.rounds {
-        for request in files.require_audit.get().into_iter().flatten() {
-            let then = past.request(snapshot, *round, files, &request.hotkey)?;
-            facts.requests.insert((*round, request.hotkey.clone()), then);
-        }
-        if !files.seed.is_missing() {
-            facts.pools.insert(*round, past.pool(snapshot, *round)?);
-        }
-    }
+    let requests = snapshot.rounds.iter().flat_map(|(round, files)| {
+        files.require_audit.get().into_iter().flatten().map(move |request| (*round, files, &request.hotkey))
+    });
+    let seeded = snapshot.rounds.iter().filter(|(_, files)| !files.seed.is_missing());
+    let (requests, seeded): (Vec<_>, Vec<_>) = (requests.collect(), seeded.map(|(round, _)| *round).collect());
+    // Each looks into commits of its own: most of the time of `verify`, so they go side by side.
+    let look = |&(round, files, hotkey): &(RoundNumber, &RoundFiles, &Hotkey)| {
+        Ok(((round, hotkey.clone()), past.request(snapshot, round, files, hotkey)?))
+    };
+    let (requests, pools) = rayon::join(
+        || requests.par_iter().map(look).collect::<Result<_>>(),
+        || seeded.par_iter().map(|round| Ok((*round, past.pool(snapshot, *round)?))).collect::<Result<_>>(),
+    );
+    (facts.requests, facts.pools) = (requests?, pools?);
     Ok(facts)
 }
 
