@@ -199,11 +199,11 @@ fn fetch_all(
     })
 }
 
-/// What draws the previews.
 fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
+/// What draws the previews.
 fn renderer(args: &DownloadArgs) -> Result<Box<dyn Renderer>> {
     match &args.render_service {
         Some(url) => Ok(Box::new(Service::new(url)?)),

@@ -47,11 +47,14 @@ impl PublicResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let (Some(lookup), Host::Name(name)) = (&self.lookup, &url.host) else {
-            return self.system.resolve(uri, config, timeout);
+        let addresses = match (&url.host, &self.lookup) {
+            // The system's resolver runs in a thread of its own, which an address can do without.
+            (Host::Ip(ip), _) => vec![*ip],
+            (Host::Name(name), Some(lookup)) => lookup.addresses(name),
+            (Host::Name(_), None) => return self.system.resolve(uri, config, timeout),
         };
         let mut found = self.empty();
-        for ip in lookup.addresses(name).into_iter().take(MOST_ADDRESSES) {
+        for ip in addresses.into_iter().take(MOST_ADDRESSES) {
             found.push((ip, url.port).into());
         }
         if found.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(found) }

@@ -39,25 +39,51 @@ impl DirStore {
         self.root.join(key.as_str())
     }
 
-    /// Puts the bytes at `path` unless something is there: under another name first, then linked, so
-    /// that no reader ever sees a part. That name follows from key and bytes: what a killed run left
-    /// is written over by the next.
+    /// Puts the bytes at `path` unless something is there, whole or not at all.
     fn create(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
         fs::create_dir_all(folder)?;
-        let name = sha256_of(format!("{} {}", path.display(), object.sha256).as_bytes())?;
-        let temporary = folder.join(format!(".gen404-tmp-{name}"));
-        let mut file = File::create(&temporary)?;
-        let copied = io::copy(&mut object.bytes.open()?, &mut file)?;
-        if copied != object.size {
-            return Err(io::Error::other(format!("{copied} bytes to store where {} are expected", object.size)));
+        let linked = match object.bytes {
+            Bytes::File(file) => DirStore::link(file, path, object.size),
+            Bytes::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
+        };
+        match linked {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => DirStore::copy(folder, path, object)?,
+            linked => linked?,
         }
-        public(&file)?;
-        file.sync_all()?;
-        let linked = fs::hard_link(&temporary, path);
-        fs::remove_file(&temporary)?;
-        linked?;
         File::open(folder)?.sync_all()
     }
+
+    /// Gives a whole file, which nobody writes to any more, its second name: no byte is copied. It fails
+    /// where the two are not on one file system, or this one knows no links.
+    fn link(file: &Path, path: &Path, size: u64) -> io::Result<()> {
+        let whole = File::open(file)?;
+        has_size(whole.metadata()?.len(), size)?;
+        public(&whole)?;
+        whole.sync_all()?;
+        fs::hard_link(file, path)
+    }
+
+    /// Copies under another name first, then links, so that no reader ever sees a part. That name follows
+    /// from key and bytes: what a killed run left is written over by the next.
+    fn copy(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
+        let name = sha256_of(format!("{} {}", path.display(), object.sha256).as_bytes())?;
+        let temporary = folder.join(format!(".gen404-tmp-{name}"));
+        let stored = DirStore::fill(&temporary, object).and_then(|()| fs::hard_link(&temporary, path));
+        let removed = fs::remove_file(&temporary);
+        stored.and(removed)
+    }
+
+    fn fill(path: &Path, object: &Object<'_>) -> io::Result<()> {
+        let mut file = File::create(path)?;
+        has_size(io::copy(&mut object.bytes.open()?, &mut file)?, object.size)?;
+        public(&file)?;
+        file.sync_all()
+    }
+}
+
+fn has_size(found: u64, expected: u64) -> io::Result<()> {
+    let wrong = || io::Error::other(format!("{found} bytes to store where {expected} are expected"));
+    (found == expected).then_some(()).ok_or_else(wrong)
 }
 
 /// Objects are for everybody to read, whatever the temporary file's mode was.
@@ -134,5 +160,27 @@ mod tests {
         assert_eq!(store.key_of("https://cdn.example.evil/rounds/0/x"), None);
         assert_eq!(store.key_of("https://cdn.example/rounds/0/../../etc/passwd"), None);
         assert_eq!(fs::read_dir(folder.path().join("objects/rounds/0/leader/submitted")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_linked_where_it_can_be_and_else_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DirStore::open(&folder.path().join("objects"), None).unwrap();
+        let put = |file: &Path, name: &str| {
+            let key = ObjectKey::parse(&format!("rounds/0/leader/submitted/{name}.glb")).unwrap();
+            let sha256 = sha256_of(&b"glTF"[..]).unwrap();
+            let object = Object { kind: ObjectKind::Glb, bytes: Bytes::File(file), size: 4, sha256: &sha256 };
+            store.put(&key, &object).map(|put| (put, store.get(&key).unwrap().unwrap()))
+        };
+        // /dev/shm is another file system than the folder for temporary files, or else this is the same case twice.
+        for (place, name) in [(folder.path(), "a"), (Path::new("/dev/shm"), "b")] {
+            let Ok(file) = tempfile::NamedTempFile::new_in(place) else { continue };
+            fs::write(file.path(), "glTF").unwrap();
+            assert_eq!(put(file.path(), name).unwrap(), (Put::Stored, b"glTF".to_vec()));
+            assert_eq!(put(file.path(), name).unwrap(), (Put::Same, b"glTF".to_vec()));
+            fs::write(file.path(), "glTF and more").unwrap();
+            assert!(put(file.path(), "c").unwrap_err().to_string().contains("13 bytes"));
+        }
+        assert_eq!(fs::read_dir(folder.path().join("objects/rounds/0/leader/submitted")).unwrap().count(), 2);
     }
 }
