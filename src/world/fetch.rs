@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::spool::remove;
 use crate::error::{Error, Result};
 use crate::rules::hex;
 use crate::rules::objects::GLB_HEADER;
@@ -189,7 +190,9 @@ pub(in crate::world) struct FileSink<'a> {
 impl<'a> FileSink<'a> {
     /// Makes the file; `stop` ends the transfer.
     pub(in crate::world) fn create(path: &'a Path, stop: Option<&'a AtomicBool>) -> Result<Self> {
-        let file = File::create(path).map_err(|e| Error::file(path, "cannot write").because(e))?;
+        // What was there may have a second name in a store by now: it goes, and is not written over.
+        remove(path)?;
+        let file = File::create_new(path).map_err(|e| Error::file(path, "cannot write").because(e))?;
         Ok(FileSink { path, file, hasher: Sha256::new(), head: Vec::new(), stop, trouble: None })
     }
 

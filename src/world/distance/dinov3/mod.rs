@@ -61,7 +61,9 @@ impl Dinov3 {
     /// The embedding of each picture, in their order.
     #[must_use]
     pub fn embed(&self, pictures: &[Picture<'_>]) -> Vec<Embedded> {
-        let batches: Vec<&[Picture<'_>]> = pictures.chunks(self.batch).collect();
+        // Few pictures, an audit's pair say, are spread over the threads before they are put together.
+        let share = pictures.len().div_ceil(self.models.len()).clamp(1, self.batch);
+        let batches: Vec<&[Picture<'_>]> = pictures.chunks(share).collect();
         let next = AtomicUsize::new(0);
         let worker = |model: &Mutex<Model>| {
             // A model is never changed: a panic elsewhere has left it whole.

@@ -318,7 +318,6 @@ impl Model {
     }
 
     /// The cosines and sines of the rotations, `[patches, numbers of a head]` each.
-    #[must_use]
     pub fn rotations(&self) -> [&Tensor; 2] {
         [&self.rope.cos, &self.rope.sin]
     }
