@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub struct Shop {
     pub token_lives: f64,
     /// Verda: deployments stay after their deletion.
     pub stuck: bool,
+    /// Where the program of every pod is; nowhere, unless a test has one.
+    pub program: Option<SocketAddr>,
 }
 
 #[derive(Clone)]
@@ -197,6 +199,7 @@ impl Cloud {
         }
         let (id, action) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
         let mut shop = self.shop.lock().unwrap();
+        let program = shop.program;
         let Some((_, state)) = shop.pods.get_mut(id) else { return (404, json!({"error": "not found"})) };
         match (method, action) {
             ("POST", "deploy") => {
@@ -204,8 +207,8 @@ impl Cloud {
                 (200, json!({"uid": id}))
             }
             ("GET", "state") => {
-                let urls =
-                    json!([{"port": 22, "url": "https://ssh.example"}, {"port": 10006, "url": "https://p.example/"}]);
+                let url = program.map_or("https://p.example/".to_owned(), |at| format!("http://{at}/{id}/"));
+                let urls = json!([{"port": 22, "url": "https://ssh.example"}, {"port": 10006, "url": url}]);
                 let said = state.clone();
                 if said == "provisioning" {
                     "running".clone_into(state);
@@ -239,7 +242,9 @@ impl Cloud {
     }
 
     fn verda(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let deployment = |name: &str| json!({"name": name, "endpoint_base_url": format!("https://c.example/{name}/"), "containers": [{"image": {"image": "x"}}]});
+        let program = self.shop.lock().unwrap().program;
+        let base = program.map_or("https://c.example".to_owned(), |at| format!("http://{at}"));
+        let deployment = |name: &str| json!({"name": name, "endpoint_base_url": format!("{base}/{name}/"), "containers": [{"image": {"image": "x"}}]});
         if method == "POST" {
             assert_eq!(body["containers"][0]["exposed_port"], 10006);
             let name = body["name"].as_str().unwrap();
@@ -277,8 +282,9 @@ impl Cloud {
     }
 
     fn runpod(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let at = self.shop.lock().unwrap().program.unwrap_or(SocketAddr::from(([203, 0, 113, 9], 43210)));
         let pod = |id: &str, name: &str, state: &str| {
-            let ports = json!([{"private": 10006, "public": 43210, "type": "tcp", "ip": "203.0.113.9"}]);
+            let ports = json!([{"private": 10006, "public": at.port(), "type": "tcp", "ip": at.ip()}]);
             let runtime = if state == "RUNNING" { json!({"uptime": 3, "ports": ports}) } else { Value::Null };
             json!({"id": id, "name": name, "status": state, "runtime": runtime, "cost": 3.99})
         };

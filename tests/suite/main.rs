@@ -5,6 +5,8 @@
 
 mod advance;
 mod audit;
+mod audit_runs;
+mod audit_support;
 mod buckets;
 mod builds;
 mod cdn;

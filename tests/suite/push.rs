@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::cdn::{Cdn, Serve, blank_glb};
 use crate::round::{DEADLINE, hotkey, stage, submitted};
-use crate::support::{Run, command, edit, gen404, skipped};
+use crate::support::{IDENTITY, Run, as_somebody, command, edit, gen404, git, skipped};
 
 /// A bare repository, and two clones of a competition in it.
 struct Shared {
@@ -87,23 +87,11 @@ impl Shared {
     }
 }
 
-const IDENTITY: &str = "-c user.name=A -c user.email=a@b.c";
-
-fn git(folder: &Path, args: &[&str]) -> String {
-    let mut command = Command::new("git");
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").current_dir(folder);
-    let run = command.args(IDENTITY.split(' ')).args(args).output().unwrap();
-    assert!(run.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&run.stderr));
-    String::from_utf8(run.stdout).unwrap().trim().to_owned()
-}
-
 /// gen404 with what git needs of the environment.
 fn ours(shared: &Shared, args: &[&str]) -> Run {
     let mut command = command(&shared.ours());
     command.args(args).args(["--commit", "--push"]).env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    for (name, value) in [("AUTHOR", "A"), ("COMMITTER", "A")] {
-        command.env(format!("GIT_{name}_NAME"), value).env(format!("GIT_{name}_EMAIL"), "a@b.c");
-    }
+    as_somebody(&mut command);
     let run = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code: run.status.code().unwrap_or(-1), out: text(run.stdout), err: text(run.stderr) }

@@ -202,3 +202,23 @@ pub fn tree(folder: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
     walk(folder, folder, &mut files);
     files
 }
+
+/// Who commits, for the git program.
+pub const IDENTITY: &str = "-c user.name=A -c user.email=a@b.c";
+
+/// The git program's output; it has to succeed.
+#[track_caller]
+pub fn git(folder: &Path, args: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").current_dir(folder);
+    let run = command.args(IDENTITY.split(' ')).args(args).output().unwrap();
+    assert!(run.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap().trim().to_owned()
+}
+
+/// Whom the binary commits as.
+pub fn as_somebody(command: &mut Command) {
+    for name in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{name}_NAME"), "A").env(format!("GIT_{name}_EMAIL"), "a@b.c");
+    }
+}

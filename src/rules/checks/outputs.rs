@@ -6,7 +6,7 @@ use super::{Claim, Facts, Sink};
 use crate::state::file::PlayerFile;
 use crate::state::ids::{Player, PromptStem, RoundNumber};
 use crate::state::outputs::{Output, Outputs};
-use crate::state::snapshot::RoundFiles;
+use crate::state::snapshot::{PlayerFiles, RoundFiles};
 use crate::state::stage::Stage;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
@@ -100,20 +100,22 @@ fn is_stored_at(url: &str, stem: &PromptStem, extension: &str, place: &Place<'_>
     base.ends_with('/') && mark.strip_suffix('.').is_some_and(|mark| mark.is_empty() || marked(mark))
 }
 
-/// Every stored object has its sum, where sums were kept at all.
-fn sums(round: RoundNumber, player: &Player, own: &crate::state::snapshot::PlayerFiles, sink: &mut Sink) {
+/// Every stored object has its sum, where sums of its kind were kept at all: who fetched what was submitted
+/// and who made it again may be different programs.
+fn sums(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink) {
     let Some(sums) = own.sums.get() else { return };
     sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/SHA256SUMS"), |claim| {
-        let stored = |slot: &crate::state::snapshot::Slot<Outputs>| -> Vec<String> {
-            let outputs = slot.get().into_iter().flat_map(|outputs| outputs.values());
-            let urls = outputs.flat_map(|output| [output.glb.clone(), output.png.clone()]).flatten();
-            urls.collect()
-        };
         let folder = format!("rounds/{round}/{player}/");
-        for url in stored(&own.submitted).into_iter().chain(stored(&own.generated)) {
-            let path = url.rsplit_once(folder.as_str()).map_or(url.as_str(), |(_, path)| path);
-            if !sums.0.contains_key(path) {
-                claim.fail(format!("{path}: stored, but has no sum"));
+        for (kind, slot) in [("submitted/", &own.submitted), ("generated/", &own.generated)] {
+            if !sums.0.keys().any(|path| path.starts_with(kind)) {
+                continue;
+            }
+            let outputs = slot.get().into_iter().flat_map(|outputs| outputs.values());
+            for url in outputs.flat_map(|output| [&output.glb, &output.png]).flatten() {
+                let path = url.rsplit_once(folder.as_str()).map_or(url.as_str(), |(_, path)| path);
+                if !sums.0.contains_key(path) {
+                    claim.fail(format!("{path}: stored, but has no sum"));
+                }
             }
         }
     });
