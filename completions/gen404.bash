@@ -183,7 +183,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__advance)
-            opts="-q -v -h -V --until --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --until --skip --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -191,6 +191,10 @@ _gen404() {
             case "${prev}" in
                 --until)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "open reveal-seed builds baseline download duel audit finalize" -- "${cur}"))
                     return 0
                     ;;
                 --poll)

@@ -286,6 +286,14 @@ complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l no-progress -
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l until -d 'Stop once this stage is reached, before anything is done in it' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l skip -d 'Leave this command to others: another host, a person, a service (may be given more than once)' -r -f -a "open\t''
+reveal-seed\t''
+builds\t''
+baseline\t''
+download\t''
+duel\t''
+audit\t''
+finalize\t''"
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l poll -d 'Seconds between two looks at what is due' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F

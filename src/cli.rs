@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::rules::payload::Compat;
 use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
+use crate::rules::stages::STEPS;
 use crate::state::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::state::stage::Stage;
 use crate::ui::Verbosity;
@@ -403,6 +405,9 @@ pub struct AdvanceArgs {
     /// Stop once this stage is reached, before anything is done in it
     #[arg(long, value_name = "STAGE")]
     pub until: Option<Stage>,
+    /// Leave this command to others: another host, a person, a service (may be given more than once)
+    #[arg(long, value_name = "COMMAND", value_parser = PossibleValuesParser::new(STEPS))]
+    pub skip: Vec<String>,
     /// Go on, waiting for what will be due, until the competition is finished or paused
     #[arg(long)]
     pub wait: bool,

@@ -18,7 +18,7 @@ use crate::world::stop::Stop;
 pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs) -> Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let (steps, waits) = (Vec::new(), Vec::new());
-    let mut run = Run { global, ui, until: args.until, stop, steps, waits, worst: None, blind: false };
+    let mut run = Run { global, ui, args, stop, steps, waits, worst: None, blind: false };
     loop {
         run.waits.clear();
         run.blind = false;
@@ -43,7 +43,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs) -> Result<ExitCo
 struct Run<'a> {
     global: &'a Global,
     ui: &'a Ui,
-    until: Option<Stage>,
+    args: &'a AdvanceArgs,
     stop: Stop,
     /// What was done, for `--json`.
     steps: Vec<Value>,
@@ -67,11 +67,12 @@ impl Run<'_> {
             lock => drop(lock?),
         }
         let mut attempts = Attempts::default();
+        self.args.skip.iter().for_each(|command| attempts.skip(command));
         while !self.stop.is_wanted() {
             let context = Context::open(self.global, self.ui)?;
             let standing = context.standing()?;
             let stage = standing.state.stage;
-            if self.until == Some(stage) || matches!(stage, Stage::Finished | Stage::Paused) {
+            if self.args.until == Some(stage) || matches!(stage, Stage::Finished | Stage::Paused) {
                 self.ui.detail(&format!("round {} is in {stage}", standing.state.current_round));
                 return Ok(true);
             }

@@ -26,10 +26,7 @@ use crate::world::builds::settings::{BuildSettings, Driver};
 use crate::world::stop::Stop;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs) -> Result<()> {
-    let mut context = Context::open(global, ui)?;
-    if args.wait {
-        context.stop = Stop::on_signals()?;
-    }
+    let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui)? };
     let settings = settings(&context.config, args);
     let mut report = Report::default();
     loop {
@@ -71,7 +68,7 @@ fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, r
     if all_built(submissions, builds) {
         return Ok(report.unchanged(context.ui, round, builds));
     }
-    let source = settings.open(|name| std::env::var(name).ok(), &context.own_folder(), args.run)?;
+    let source = settings.open(|name| std::env::var(name).ok(), &context.own_folder(), args.run, &context.stop)?;
     let wanted = wanted(context, round, settings, submissions, builds)?;
     context.ui.detail(&format!("asking {}", source.name()));
     let sighting = source.look(&wanted)?;

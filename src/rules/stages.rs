@@ -82,6 +82,9 @@ pub struct Facts<'a> {
     pub block: Option<Block>,
 }
 
+/// The commands that may be due, in the order of a round.
+pub const STEPS: [&str; 8] = ["open", "reveal-seed", "builds", "baseline", "download", "duel", "audit", "finalize"];
+
 /// What is due, in the order in which it should be done.
 #[must_use]
 pub fn due(facts: Facts<'_>) -> Vec<Due> {
@@ -187,6 +190,13 @@ impl Attempts {
             self.0.iter_mut().for_each(|attempt| attempt.renewed = true);
         }
         self.0.push(Attempt { command, failed, renewed: false });
+    }
+
+    /// Leaves a command alone for the whole run.
+    pub fn skip(&mut self, command: &str) {
+        if let Some(command) = STEPS.into_iter().find(|step| *step == command) {
+            self.add(command, false, true);
+        }
     }
 
     /// May it get further than the last time? A command that failed is left to the next run.

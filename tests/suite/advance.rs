@@ -2,7 +2,7 @@
 //! stopped by signals, held up by nobody's failure.
 
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gen404::state::lock::{Contended, Lock};
@@ -10,6 +10,7 @@ use gen404::world::git::Git;
 use serde_json::{Value, json};
 
 use crate::cdn::{Cdn, Serve, blank_glb, triangle_glb};
+use crate::chain_support::{Fake, Reply};
 use crate::judge_server::{JudgeServer, Manners};
 use crate::round::{IMPATIENT, hotkey, round, stage, stem, submitted};
 use crate::support::{Run, command, gen404, tree};
@@ -211,7 +212,7 @@ fn stopped(mut run: Child, begun: impl Fn() -> bool) -> (Option<i32>, String) {
         assert!(Instant::now() < deadline && run.try_wait().unwrap().is_none(), "it never came so far");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let sent = std::process::Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap();
+    let sent = Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap();
     assert!(sent.success());
     let out = run.wait_with_output().unwrap();
     (out.status.code(), String::from_utf8(out.stderr).unwrap())
@@ -291,4 +292,40 @@ fn each_step_has_its_own_commit() {
     let log: Vec<String> = git.log().unwrap().commits.into_iter().map(|commit| commit.id).collect();
     assert_eq!(made, log);
     assert!(log.len() >= 3, "{json}");
+}
+
+#[test]
+fn what_others_do_is_left_to_them() {
+    let cdn = cdn();
+    let cdns = [format!("{}/0", cdn.url())];
+    let folder = round(&cdns, 2);
+    settings(folder.path(), "http://127.0.0.1:9");
+    chain(folder.path(), 300, &cdns);
+    // Nobody is named here who knows of builds, or who rents out pods.
+    let run = advance(folder.path(), &[]).ends(2);
+    assert!(run.err.contains("builds") && run.err.contains("baseline"), "{}", run.err);
+    quiet(&advance(folder.path(), &["--skip", "builds", "--skip", "baseline"]).ends(0));
+    let unknown = advance(folder.path(), &["--skip", "verify"]).ends(2);
+    assert!(unknown.err.contains("possible values: open, reveal-seed, builds"), "{}", unknown.err);
+}
+
+#[test]
+fn builds_that_wait_for_a_limit_to_end_stop_when_told() {
+    let busy = Fake::start(|_, _, _| Reply::Status(429, "Retry-After: 50\r\n", Vec::new()));
+    let folder = round(&["https://cdn.example/x".to_owned()], 2);
+    std::fs::write(
+        folder.path().join("gen404.toml"),
+        format!("[builds]\nrepo = \"a/b\"\napi_url = \"{}\"\n", busy.url()),
+    )
+    .unwrap();
+    let mut command = command(folder.path());
+    let mut child = command.args(["builds"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = Instant::now();
+    while busy.count() == 0 && begun.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let told = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(4));
+    assert!(told.elapsed() < Duration::from_secs(20), "it waited for the limit");
 }

@@ -1,7 +1,5 @@
 //! `audit` and `baseline` from outside: against programs that are real HTTP servers, good and bad.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::audit_support::*;

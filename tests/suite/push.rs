@@ -1,6 +1,6 @@
 //! `--push` against a real remote, with another writer on the same branch: nothing lost, nothing forced.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::cdn::{Cdn, Serve, blank_glb};
@@ -167,6 +167,25 @@ fn a_push_that_fails_is_made_up_for_by_the_next_run() {
     let run = ours(&shared, &["resume"]).ends(4);
     assert!(run.err.contains("origin: cannot fetch") && !run.err.contains("s3cret"), "{run:?}");
     assert_eq!(stage(&shared.ours()), "paused");
+}
+
+#[test]
+fn killed_between_commit_and_push_nothing_is_lost_or_made_twice() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let hook = shared.ours().join(".git/hooks/pre-push");
+    // The hook's parent is git, whose parent is the run.
+    std::fs::write(&hook, "#!/bin/sh\nrm -f \"$0\"\nkill -KILL \"$(cut -d' ' -f4 /proc/$PPID/stat)\"\nexit 1\n")
+        .unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(&hook).status().unwrap().success());
+    let killed = ours(&shared, &["pause"]);
+    assert!(killed.code == -1 && !hook.exists(), "{killed:?}");
+    assert_eq!((shared.log(), stage(&shared.ours())), (vec!["A round".to_owned()], "paused".to_owned()));
+    shared.write("README.md", "meanwhile");
+    let run = ours(&shared, &["pause"]).ends(0);
+    assert!(run.out.contains("paused already"), "{run:?}");
+    assert!(shared.level());
+    assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: README.md", "A round"]);
+    assert_eq!(git(&shared.ours(), &["status", "--porcelain"]), "");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::rules::image::ImageName;
 use crate::rules::url::{Host, HttpUrl};
 use crate::state::ids::RepoName;
 use crate::world::http::{Secret, shown_url};
+use crate::world::stop::Stop;
 
 /// The drivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -93,6 +94,7 @@ impl BuildSettings {
         env: impl Fn(&str) -> Option<String>,
         own: &Path,
         run: Option<u64>,
+        stop: &Stop,
     ) -> Result<Box<dyn BuildSource>> {
         let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
         let repo = env("GITHUB_REPO").or_else(|| self.repo.clone());
@@ -108,8 +110,8 @@ impl BuildSettings {
                 })?;
                 Ok(Box::new(FileBuilds::new(path)))
             }
-            Some(Driver::Registry) => Ok(Box::new(self.registry(env)?)),
-            Some(Driver::Github) => Ok(Box::new(self.github(env, repo, own, run)?)),
+            Some(Driver::Registry) => Ok(Box::new(self.registry(env, stop)?)),
+            Some(Driver::Github) => Ok(Box::new(self.github(env, repo, own, run, stop)?)),
             None => {
                 let unknown = Error::usage("nobody is named who knows of builds");
                 Err(unknown.hint("give GITHUB_REPO=owner/name, --file FILE, or [builds] in gen404.toml"))
@@ -117,14 +119,14 @@ impl BuildSettings {
         }
     }
 
-    fn web(&self) -> Web {
-        Web::new(self.attempts, Duration::from_secs(self.longest_pause_seconds))
+    fn web(&self, stop: &Stop) -> Web {
+        Web::new(self.attempts, Duration::from_secs(self.longest_pause_seconds), stop.clone())
     }
 
-    fn registry(&self, env: impl Fn(&str) -> Option<String>) -> Result<Registry> {
+    fn registry(&self, env: impl Fn(&str) -> Option<String>, stop: &Stop) -> Result<Registry> {
         let password = secret(&env, "REGISTRY_PASSWORD")?;
         Ok(Registry {
-            web: self.web(),
+            web: self.web(stop),
             insecure: self.insecure_registry,
             token: secret(&env, "REGISTRY_TOKEN")?,
             login: env("REGISTRY_USER").map(|user| user.trim().to_owned()).zip(password),
@@ -137,6 +139,7 @@ impl BuildSettings {
         repo: Option<String>,
         own: &Path,
         run: Option<u64>,
+        stop: &Stop,
     ) -> Result<GitHub> {
         let repo = repo.ok_or_else(|| {
             Error::usage("no repository is named whose builds to follow")
@@ -152,7 +155,7 @@ impl BuildSettings {
         let token = secret(&env, "GITHUB_TOKEN")?;
         check_api(&api, token.is_some())?;
         Ok(GitHub {
-            web: self.web(),
+            web: self.web(stop),
             repo,
             workflow: self.workflow.clone(),
             job: self.job.clone(),
@@ -160,7 +163,7 @@ impl BuildSettings {
             credentials: token.map(|token| Credentials::bearer(&api, &token)).transpose()?,
             api,
             run,
-            registry: if self.check_images { Some(self.registry(env)?) } else { None },
+            registry: if self.check_images { Some(self.registry(env, stop)?) } else { None },
             own: own.to_owned(),
         })
     }
@@ -200,7 +203,7 @@ mod tests {
         let open = |text: &str, repo: Option<&str>| {
             let repo = repo.map(str::to_owned);
             let env = |name: &str| if name == "GITHUB_REPO" { repo.clone() } else { None };
-            let source = toml::from_str::<BuildSettings>(text).unwrap().open(env, own, None);
+            let source = toml::from_str::<BuildSettings>(text).unwrap().open(env, own, None, &Stop::default());
             source.map(|source| source.name()).map_err(|error| error.to_string())
         };
         assert!(open("", None).unwrap_err().contains("nobody"));

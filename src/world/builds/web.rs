@@ -8,6 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::error::{Error, Result};
 use crate::rules::url::HttpUrl;
 use crate::world::http::{Client, Limits, Method, Request, Response, Retry, Secret, refusal, retry_after, shown_url};
+use crate::world::stop::Stop;
 
 /// More redirects than this lead in a circle.
 const MOST_REDIRECTS: usize = 5;
@@ -24,6 +25,7 @@ pub(super) struct Web {
     client: Client,
     retry: Retry,
     longest_pause: Duration,
+    stop: Stop,
 }
 
 /// The value of `Authorization`, and where it may go.
@@ -55,11 +57,11 @@ pub(super) struct Ask<'a> {
 }
 
 impl Web {
-    /// Waits for limits that end within `longest_pause`, in all.
-    pub(super) fn new(attempts: u32, longest_pause: Duration) -> Self {
+    /// Waits for limits that end within `longest_pause`, in all, or until `stop` is wanted.
+    pub(super) fn new(attempts: u32, longest_pause: Duration, stop: Stop) -> Self {
         let limits = Limits { whole: Duration::from_secs(30), ..Limits::default() };
         let client = Client::direct(limits);
-        Web { client, retry: Retry { attempts: attempts.max(1), ..Retry::default() }, longest_pause }
+        Web { client, retry: Retry { attempts: attempts.max(1), ..Retry::default() }, longest_pause, stop }
     }
 
     /// The answer at the end of all redirects, of any status below 500 that is no limit.
@@ -91,7 +93,8 @@ impl Web {
             if count > MOST_PAUSES || paused.saturating_add(pause) > self.longest_pause {
                 return Err(limited(&request.shown(), pause));
             }
-            std::thread::sleep(pause);
+            self.stop.sleep(pause);
+            self.stop.check()?;
             paused += pause;
         }
     }
