@@ -1,5 +1,7 @@
 //! `prompts.txt`, the pool, and `rounds/N/prompts.txt`: prompt image URLs, one a line.
 
+use std::collections::HashSet;
+
 use super::file::RepoFile;
 use super::ids::PromptStem;
 use super::record::{ParseError, plain_text, write_lines};
@@ -45,9 +47,11 @@ impl Prompt {
 pub struct PromptList(pub Vec<Prompt>);
 
 impl PromptList {
-    /// The stems, in order.
+    /// The stems, in order, each once: a round may draw from the pool what it has carried over, and every file
+    /// of that prompt is still one file.
     pub fn stems(&self) -> impl Iterator<Item = &PromptStem> {
-        self.0.iter().map(Prompt::stem)
+        let mut seen = HashSet::new();
+        self.0.iter().map(Prompt::stem).filter(move |stem| seen.insert(*stem))
     }
 }
 

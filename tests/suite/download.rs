@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::cdn::{Cdn, Serve, blank_glb, triangle_glb};
 use crate::round::{DEADLINE, download, hotkey, round, stage, stem, submitted};
-use crate::support::{command, findings, gen404, tree};
+use crate::support::{command, edit, findings, gen404, tree};
 
 /// A good miner's server: two models that can be drawn, and others.
 fn good(path: &str) -> Vec<u8> {
@@ -210,4 +210,16 @@ fn killed_at_any_moment_and_run_again_it_ends_with_the_same_bytes() {
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     assert!(found == expected, "other bytes in the end");
     assert_eq!(std::fs::read_dir(own.join("download/round-0/files")).unwrap().count(), 0, "something was left over");
+}
+
+#[test]
+fn a_prompt_that_was_drawn_twice_is_one_file() {
+    let cdn = Cdn::start(|path, _| Serve::File(blank_glb(path)));
+    let folder = round(&[cdn.url()], 8);
+    edit(folder.path(), "rounds/0/prompts.txt", |text| {
+        format!("{text}\n{}", text.replace("prompts.example", "again.example"))
+    });
+    download(folder.path(), &[]).ends(0);
+    assert_eq!((cdn.seen().len(), submitted(folder.path(), 0).as_object().unwrap().len()), (8, 8));
+    assert_eq!(stage(folder.path()), "duels");
 }

@@ -219,7 +219,7 @@ impl Cast {
     pub(super) fn model(&self, program: &Program, stem: &str, seed: Seed) -> Shape {
         let level = Cast::level(program);
         let mut dice = Dice::of(&[program.commit.as_str(), stem, &seed.to_string()]);
-        let level = if level > 0.0 { level + dice.within(-0.1, 0.1) } else { level };
+        let level = if level > 0.0 { level + dice.within(-0.8, 0.8) } else { level };
         self.target(stem).flawed(level / 10.0)
     }
 
