@@ -424,6 +424,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The p
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l keep-serving -d 'Keep the servers when the play is over, until Ctrl-C'
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l by-hand -d 'Leave every command to you, in another terminal: the servers run, and the chain moves to what is due next, until Ctrl-C'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l dry-run -d 'Say what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l commit -d 'Commit the files written, and only those'

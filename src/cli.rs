@@ -592,6 +592,10 @@ pub struct SandboxArgs {
     /// Keep the servers when the play is over, until Ctrl-C
     #[arg(long)]
     pub keep_serving: bool,
+    /// Leave every command to you, in another terminal: the servers run, and the chain moves to what is due
+    /// next, until Ctrl-C
+    #[arg(long)]
+    pub by_hand: bool,
 }
 
 /// A number from `LOW` to `HIGH`.

@@ -251,6 +251,9 @@ impl<'a> Context<'a> {
     fn finish_commit(&self) -> Result<()> {
         let Some(pending) = Pending::load(&self.own_folder())? else { return Ok(()) };
         if pending.is_written(&self.store)? {
+            if let Some(git) = &self.git {
+                git.clear_locks()?;
+            }
             if let Some(commit) = self.commit(&pending)? {
                 self.ui.status(&format!("committed what an interrupted run had written: {commit}"));
             }

@@ -1,5 +1,6 @@
 //! The checkout: its history, any file at any commit, and commits of just the files we wrote.
 
+mod locks;
 pub mod remote;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -279,15 +280,17 @@ impl Git {
             blobs.push((path, blob));
         }
         let tree = editor.write().failed(what)?.detach();
+        let index = || self.update_index(&repo, tree, &blobs).failed(|| self.cannot("bring the index in line"));
         if tree == base {
-            return Ok(None);
+            // A run that was killed here may have committed, and left the index as it was.
+            return index().map(|()| None);
         }
         if repo.author().is_none() || repo.committer().is_none() {
             let nobody = Error::failed(self.cannot("commit: nobody is configured as author"));
             return Err(nobody.hint("git config user.name NAME && git config user.email ADDRESS"));
         }
         let commit = repo.commit("HEAD", message, tree, head).failed(what)?.detach();
-        self.update_index(&repo, tree, &blobs).failed(|| self.cannot("bring the index in line"))?;
+        index()?;
         Ok(Some(commit.to_string()))
     }
 

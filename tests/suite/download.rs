@@ -105,9 +105,7 @@ fn shards_share_the_miners_and_the_last_one_moves_the_stage() {
     let cdns: Vec<String> = (0..5).map(|n| format!("{}/{n}", cdn.url())).collect();
     let folder = round(&cdns, 2);
     let git = gen404::world::git::Git::init(folder.path()).unwrap();
-    crate::support::edit(folder.path(), ".git/config", |config| {
-        format!("{config}[user]\n\tname = A\n\temail = a@b.c\n")
-    });
+    edit(folder.path(), ".git/config", |config| format!("{config}[user]\n\tname = A\n\temail = a@b.c\n"));
     for (shard, stage_then) in [("1/3", "downloading"), ("0/3", "downloading"), ("2/3", "duels")] {
         download(folder.path(), &["--shard", shard, "--commit"]).ends(0);
         assert_eq!(stage(folder.path()), stage_then, "after shard {shard}");

@@ -13,6 +13,7 @@ use gen404::state::schedule::Schedule;
 use gen404::state::stage::CompetitionState;
 use gen404::state::store::Store;
 use gen404::state::winner::Winner;
+use gen404::world::git::Git;
 
 use crate::support::{command, example, example_before_end, gen404, tree};
 
@@ -114,22 +115,54 @@ fn many_at_once_give_one_result() {
     gen404(folder.path(), &["verify"]).ends(0);
 }
 
+/// The note that a run with `--commit` keeps until `pause` is committed.
+fn note_of_pause(folder: &std::path::Path, git: &Git) {
+    let state = std::fs::read(folder.join("state.json")).unwrap();
+    let sum = gen404::rules::hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(&state));
+    let note =
+        format!("{{\"message\": \"Update state (paused) for round 2\", \"files\": [[\"state.json\", \"{sum}\"]]}}");
+    std::fs::create_dir_all(git.own_folder()).unwrap();
+    std::fs::write(git.own_folder().join("pending-commit.json"), note).unwrap();
+}
+
 /// Killed between its last write and its commit, a run with `--commit` is completed by the next.
 #[test]
 fn a_commit_that_was_cut_off_is_made_by_the_next_run() {
     let folder = example(true);
-    let git = gen404::world::git::Git::open(folder.path()).unwrap().unwrap();
+    let git = Git::open(folder.path()).unwrap().unwrap();
     let commits = || git.log().unwrap().commits.len();
     let before = commits();
     gen404(folder.path(), &["pause"]).ends(0);
-    let state = std::fs::read(folder.path().join("state.json")).unwrap();
-    let sum = gen404::rules::hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(&state));
-    let note =
-        format!("{{\"message\": \"Update state (paused) for round 2\", \"files\": [[\"state.json\", \"{sum}\"]]}}");
-    std::fs::write(git.own_folder().join("pending-commit.json"), note).unwrap();
+    note_of_pause(folder.path(), &git);
     let run = gen404(folder.path(), &["pause", "--commit"]).ends(0);
     assert!(run.err.contains("committed what an interrupted run had written"), "{}", run.err);
     assert_eq!(commits(), before + 1);
     gen404(folder.path(), &["pause", "--commit"]).ends(0);
     assert_eq!(commits(), before + 1);
+}
+
+/// Killed in the commit itself, it leaves git's locks, and an index of before.
+#[test]
+fn what_a_kill_in_a_commit_leaves_of_gits_own_is_mended() {
+    let folder = example(true);
+    let git = Git::open(folder.path()).unwrap().unwrap();
+    let inside = |name: &str| folder.path().join(".git").join(name);
+    let head = std::fs::read_to_string(inside("HEAD")).unwrap();
+    let branch = head.trim().strip_prefix("ref: ").unwrap().to_owned();
+    let old_index = std::fs::read(inside("index")).unwrap();
+    gen404(folder.path(), &["pause", "--commit"]).ends(0);
+    let commits = git.log().unwrap().commits.len();
+    std::fs::write(inside("index"), old_index).unwrap();
+    let locks = ["index.lock".to_owned(), "HEAD.lock".to_owned(), format!("{branch}.lock")];
+    locks.iter().for_each(|lock| std::fs::write(inside(lock), "").unwrap());
+    // Without a note of ours they are somebody else's.
+    let run = gen404(folder.path(), &["resume", "--commit"]).ends(1);
+    assert!(run.err.contains("lock") && locks.iter().all(|lock| inside(lock).exists()), "{}", run.err);
+    std::fs::remove_file(git.own_folder().join("pending-commit.json")).unwrap();
+    gen404(folder.path(), &["pause"]).ends(0);
+    note_of_pause(folder.path(), &git);
+    gen404(folder.path(), &["pause", "--commit"]).ends(0);
+    assert!(locks.iter().all(|lock| !inside(lock).exists()));
+    assert_eq!(git.log().unwrap().commits.len(), commits);
+    assert!(git.clean_files().unwrap().contains_key("state.json"), "the index is in line");
 }

@@ -113,3 +113,41 @@ fn folders_and_ports_in_use_are_left_alone() {
     gen404(folder.path(), &["sandbox", "new", "--prompts", "0"]).ends(2);
     gen404(folder.path(), &["sandbox", "new", "--miners", "5"]).ends(2);
 }
+
+#[test]
+fn the_round_by_hand_of_the_readme_goes_as_it_says() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let section = readme.split("## A round by hand").nth(1).unwrap();
+    let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let lines: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("gen404 ")).collect();
+    let top = tempfile::tempdir().unwrap();
+    let mut serving = command(top.path());
+    serving.args(["sandbox", "--by-hand", "--port", "0", "--seed", "7"]).args(SMALL);
+    let mut serving = serving.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = std::io::BufReader::new(serving.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("round 0 is in open") {
+        assert_ne!(std::io::BufRead::read_line(&mut told, &mut said).unwrap(), 0, "{said}");
+    }
+    let dir = top.path().join("gen404-sandbox");
+    let mut ran = Vec::new();
+    for line in &lines {
+        let (args, remark) = line.split_once('#').unwrap_or((line, ""));
+        let args: Vec<&str> = args.split_whitespace().collect();
+        let code = if remark.contains("ends with code 3") { 3 } else { 0 };
+        let run = gen404(&dir, &args);
+        // With one prompt the audits may come in another order: what waits is to say so.
+        let waits = args.contains(&"duel") && run.code == 3 && run.out.contains("duel waits");
+        assert!(run.code == code || waits, "{line}: {run:?}");
+        ran.push(args.join(" "));
+    }
+    assert!(ran.len() >= 14 && ran.contains(&"--commit finalize".to_owned()), "{ran:?}");
+    let state: Value = serde_json::from_slice(&std::fs::read(dir.join("state.json")).unwrap()).unwrap();
+    assert_eq!((&state["stage"], &state["current_round"]), (&"open".into(), &1.into()));
+    assert!(dir.join("report/index.html").is_file());
+    // The chain has moved on to the next round's window.
+    let status = gen404(&dir, &["status", "--json"]).ends(0).json();
+    assert_eq!(status["block"], 7000, "{status:#}");
+    let asked = Command::new("kill").args(["-INT", &serving.id().to_string()]).status().unwrap();
+    assert!(asked.success() && serving.wait().unwrap().success());
+}

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::cast::{Cast, NAME, Params};
+use super::cast::{Cast, Miner, NAME, Params, Role};
 use super::tie;
 use crate::cli::SandboxArgs;
 use crate::error::{Context as _, Error, Result};
@@ -120,6 +120,8 @@ impl Folder {
             self.write(&self.own("pool.txt"), pool(cast).as_bytes())?;
             self.init(cast)?;
         }
+        self.write(&self.own("builds.json"), builds(cast).as_bytes())?;
+        self.introduce()?;
         self.exclude()
     }
 
@@ -170,6 +172,17 @@ impl Folder {
         command.env("GIT_CONFIG_NOSYSTEM", "1").current_dir(&self.root);
         command.args(["--wait-lock", "--no-progress", "--repo"]).arg(&self.root);
         Ok(command)
+    }
+
+    /// Names an author to git, for commands that somebody runs here by hand.
+    fn introduce(&self) -> Result<()> {
+        let path = self.root.join(".git/config");
+        let text = std::fs::read_to_string(&path).failed(|| format!("{}: cannot read", path.display()))?;
+        if text.contains("[user]") {
+            return Ok(());
+        }
+        let user = "[user]\n\tname = gen404 sandbox\n\temail = sandbox@localhost\n";
+        self.write(&path, format!("{}\n{user}", text.trim_end()).as_bytes())
     }
 
     /// Has git ignore what is not the competition's.
@@ -229,6 +242,15 @@ fn pool(cast: &Cast) -> String {
     urls.join("\n")
 }
 
+/// What the build service says of the miners' programs, in all rounds.
+fn builds(cast: &Cast) -> String {
+    // Not even the image of the broken one can be built.
+    let status = |miner: &Miner| if miner.role == Role::Broken { "failure" } else { "success" };
+    let entry = |miner: &Miner| (miner.hotkey.to_string(), serde_json::json!({"status": status(miner)}));
+    let all: serde_json::Map<String, serde_json::Value> = cast.miners.iter().map(entry).collect();
+    format!("{:#}\n", serde_json::Value::Object(all))
+}
+
 /// `gen404.toml`: the drivers of production, pointed at this machine.
 fn settings(cast: &Cast) -> String {
     let base = cast.base();
@@ -241,7 +263,7 @@ fn settings(cast: &Cast) -> String {
     };
     format!(
         r#"# A sandbox: the drivers of production, with everything on this machine. The servers run while
-# `gen404 sandbox` does; --keep-serving keeps them.
+# `gen404 sandbox` does; --keep-serving keeps them, --by-hand does nothing else.
 
 {rules}[chain]
 network = "{base}/chain"

@@ -3,6 +3,7 @@
 //! judge) is on one loopback port here; see [`site`].
 
 mod cast;
+mod clock;
 mod dice;
 mod ending;
 mod folder;
@@ -46,7 +47,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     let known = folder.params()?;
     let mut params = wanted(args, known.as_ref())?;
     let finished = known.is_some() && is_finished(&folder)?;
-    if finished && !args.keep_serving {
+    if finished && !args.keep_serving && !args.by_hand {
         ui.status("this sandbox is finished: nothing is played");
         say(ui, &Ending::of(&folder, &Cast::new(params))?);
         return Ok(());
@@ -56,13 +57,17 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     let cast = Cast::new(params);
     let base = cast.base();
     let node = Node::new(NETUID, genesis_time(), FIRST_BLOCK);
-    let site = Arc::new(Site::new(cast.clone(), folder.root.clone(), folder.objects(), node));
+    let site = Site::new(cast.clone(), folder.root.clone(), folder.objects(), node);
+    let site = Arc::new(if args.by_hand { site.by_hand() } else { site });
     port.serve(&site)?;
     ui.status(&format!("chain, miners, pods and judge are at {base}"));
     folder.begin(&cast)?;
     pictures(&folder, &cast, &site)?;
     let store = Store::open(&folder.root)?;
     let play = Play { ui, folder: &folder, cast: &cast, site: &site, store };
+    if args.by_hand {
+        return play.follow(&Stop::on_signals()?);
+    }
     play.run()?;
     say(ui, &Ending::of(&folder, &cast)?);
     if args.keep_serving { serve(ui, &folder, &base) } else { Ok(()) }

@@ -3,21 +3,23 @@
 //! up where it broke off.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::cast::{Cast, Role};
+use super::cast::Cast;
+use super::clock::{Moment, reveal_all, schedule, time_for};
 use super::folder::Folder;
 use super::site::Site;
 use super::tie;
 use crate::error::{Error, Result};
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::{Block, RoundNumber};
-use crate::state::schedule::Schedule;
+use crate::state::file::FileKind;
+use crate::state::ids::Block;
 use crate::state::stage::{CompetitionState, Stage};
 use crate::state::store::Store;
 use crate::ui::Ui;
+use crate::world::stop::Stop;
 
-/// So many blocks after the window of a round its seed is drawn: what was revealed late is on chain.
-const AFTER_WINDOW: u64 = 25;
+/// How long it takes to notice what somebody does by hand.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Plays the competition.
 pub(super) struct Play<'a> {
@@ -42,18 +44,17 @@ impl Play<'_> {
         loop {
             let state = self.state()?;
             let round = state.current_round;
-            let schedule = self.reveal_all(round)?;
+            let schedule = schedule(&self.store, round)?;
+            self.site.change_chain(|node| reveal_all(&self.store, self.cast, round, node))?;
             if state.stage == Stage::Finished {
                 self.site.change_chain(|node| node.advance(schedule.generation_deadline_block));
                 return Ok(());
             }
-            self.builds(round)?;
-            let (first, last) = (schedule.earliest_reveal_block.0, schedule.latest_reveal_block.0);
-            let drawn = Block(last + AFTER_WINDOW);
+            let of = |stage, opened| time_for(stage, opened, &schedule).unwrap_or(schedule.latest_reveal_block);
+            let drawn = of(Stage::Open, true);
             match state.stage {
                 Stage::Open => {
-                    // Some have revealed by then, others have not.
-                    self.advance(Block(first + (last - first.min(last)) * 3 / 4), &[])?;
+                    self.advance(of(Stage::Open, false), &[])?;
                     self.advance(drawn, &[])?;
                 }
                 Stage::MinerGeneration => {
@@ -77,39 +78,28 @@ impl Play<'_> {
         }
     }
 
-    fn state(&self) -> Result<CompetitionState> {
-        self.store.need(&FileKind::State)
-    }
-
-    /// Puts on chain all that miners reveal up to this round; the round's schedule.
+    /// Leaves the commands to somebody else, and says where they have brought it, until `stop` is wanted.
     ///
     /// # Errors
-    /// A schedule is missing.
-    pub(super) fn reveal_all(&self, current: RoundNumber) -> Result<Schedule> {
-        let mut reveals = Vec::new();
-        for round in (0..=current.0).map(RoundNumber) {
-            let schedule = self.store.need::<Schedule>(&FileKind::Round(round, RoundFile::Schedule))?;
-            for (miner, block) in self.cast.reveals(round, &schedule) {
-                reveals.push((miner.hotkey.clone(), block, self.cast.reveal_text(miner, round)?));
+    /// The competition's files cannot be read.
+    pub(super) fn follow(&self, stop: &Stop) -> Result<()> {
+        let place = self.folder.root.display();
+        self.ui.status(&format!("now in another terminal: cd {place}; gen404 status (here, Ctrl-C ends it)"));
+        let mut told = None;
+        while !stop.is_wanted() {
+            let now = Some(Moment::of(&self.store)?);
+            if let Some(Moment { round, stage, block }) = now.as_ref().filter(|_| told != now) {
+                let block = block.map_or(String::new(), |block| format!(", block {block}"));
+                self.ui.status(&format!("round {round} is in {stage}{block}"));
             }
+            told = now;
+            stop.sleep(LOOK_AGAIN);
         }
-        self.site.change_chain(|node| {
-            node.reveals.clear();
-            reveals.into_iter().for_each(|(hotkey, block, text)| node.reveal(hotkey, block, &text));
-        });
-        self.store.need(&FileKind::Round(current, RoundFile::Schedule))
+        Ok(())
     }
 
-    /// What the build service says of a round's programs.
-    fn builds(&self, round: RoundNumber) -> Result<()> {
-        let mut builds = serde_json::Map::new();
-        for (miner, _) in self.cast.players(round) {
-            // Not even its image can be built.
-            let status = if miner.role == Role::Broken { "failure" } else { "success" };
-            builds.insert(miner.hotkey.to_string(), serde_json::json!({"status": status}));
-        }
-        let text = format!("{:#}\n", serde_json::Value::Object(builds));
-        self.folder.write(&self.folder.own("builds.json"), text.as_bytes())
+    fn state(&self) -> Result<CompetitionState> {
+        self.store.need(&FileKind::State)
     }
 
     /// Time passes until `block`, and what is due by then is done.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cast::{Cast, Miner, Program, Role};
+use super::clock::{Moment, reveal_all};
 use super::judge::PixelJudge;
 use crate::error::Result;
 use crate::preview::{Options, render};
@@ -72,6 +73,8 @@ pub(super) struct Site {
     /// Where objects are stored.
     objects: PathBuf,
     node: Mutex<Node>,
+    /// The chain moves to what is due next whenever it is asked: nobody else moves it.
+    by_hand: bool,
     pictures: Mutex<HashMap<String, Arc<Vec<u8>>>>,
     judge: PixelJudge,
 }
@@ -80,7 +83,12 @@ impl Site {
     /// The site of this cast around a competition's folder.
     pub(super) fn new(cast: Cast, repo: PathBuf, objects: PathBuf, node: Node) -> Site {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
-        Site { cast, repo, objects, node, pictures, judge: PixelJudge::default() }
+        Site { cast, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
+    }
+
+    /// The same, with a chain that follows what somebody does by hand.
+    pub(super) fn by_hand(self) -> Site {
+        Site { by_hand: true, ..self }
     }
 
     /// Changes what the chain knows.
@@ -92,7 +100,7 @@ impl Site {
     pub(super) fn answer(&self, ask: &Ask<'_>) -> Reply {
         let parts: Vec<&str> = ask.path.trim_start_matches('/').split('/').collect();
         let reply = match (ask.method, parts.as_slice()) {
-            ("POST", ["chain"]) => Some(Reply::ok("application/json", self.change_chain(|node| node.answer(ask.body)))),
+            ("POST", ["chain"]) => Some(self.chain(ask.body)),
             ("GET", ["prompts", file]) => self.prompt(file.trim_end_matches(".png")),
             ("GET", ["objects", key @ ..]) => self.object(&key.join("/")),
             ("GET", ["cdn", miner, file]) => self.file(miner, file.strip_suffix(".glb").unwrap_or(file)),
@@ -107,6 +115,22 @@ impl Site {
             _ => None,
         };
         reply.unwrap_or_else(|| Reply::refused(404, "not found"))
+    }
+
+    fn chain(&self, body: &[u8]) -> Reply {
+        let answered = self.change_chain(|node| -> Result<Vec<u8>> {
+            if self.by_hand {
+                let store = Store::open(&self.repo)?;
+                let now = Moment::of(&store)?;
+                reveal_all(&store, &self.cast, now.round, node)?;
+                now.block.into_iter().for_each(|block| node.advance(block));
+            }
+            Ok(node.answer(body))
+        });
+        match answered {
+            Ok(answer) => Reply::ok("application/json", answer),
+            Err(error) => Reply::refused(500, &error.to_string()),
+        }
     }
 
     fn judge(&self, body: &[u8]) -> Reply {

@@ -1,0 +1,74 @@
+//! What is on the sandbox's chain, and which block it is: both follow from the competition's files.
+
+use super::cast::Cast;
+use crate::error::Result;
+use crate::state::file::{FileKind, RoundFile};
+use crate::state::ids::{Block, RoundNumber};
+use crate::state::schedule::Schedule;
+use crate::state::stage::{CompetitionState, Stage};
+use crate::state::store::Store;
+use crate::world::chain::stand_in::Node;
+
+/// So many blocks after the window of a round its seed is drawn: what was revealed late is on chain.
+const AFTER_WINDOW: u64 = 25;
+
+/// Where a competition stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// The round.
+    pub(super) round: RoundNumber,
+    /// Its stage.
+    pub(super) stage: Stage,
+    /// The block at which what the stage is for can be done; `None` while it is paused.
+    pub(super) block: Option<Block>,
+}
+
+impl Moment {
+    /// As the files say.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) fn of(store: &Store) -> Result<Moment> {
+        let state = store.need::<CompetitionState>(&FileKind::State)?;
+        let (round, stage) = (state.current_round, state.stage);
+        let opened = store.root().join(FileKind::Round(round, RoundFile::Submissions).path()).exists();
+        let block = time_for(stage, opened, &schedule(store, round)?);
+        Ok(Moment { round, stage, block })
+    }
+}
+
+/// The block at which what a stage is for can be done; `opened` once submissions are on record.
+pub(super) fn time_for(stage: Stage, opened: bool, schedule: &Schedule) -> Option<Block> {
+    let (first, last) = (schedule.earliest_reveal_block.0, schedule.latest_reveal_block.0);
+    match stage {
+        // Some have revealed by then, others have not.
+        Stage::Open if !opened => Some(Block(first + last.saturating_sub(first) * 3 / 4)),
+        Stage::Open => Some(Block(last + AFTER_WINDOW)),
+        Stage::Paused => None,
+        _ => Some(schedule.generation_deadline_block),
+    }
+}
+
+/// A round's schedule.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn schedule(store: &Store, round: RoundNumber) -> Result<Schedule> {
+    store.need(&FileKind::Round(round, RoundFile::Schedule))
+}
+
+/// Puts on chain all that miners reveal up to this round.
+///
+/// # Errors
+/// A schedule is missing.
+pub(super) fn reveal_all(store: &Store, cast: &Cast, current: RoundNumber, node: &mut Node) -> Result<()> {
+    let mut reveals = Vec::new();
+    for round in (0..=current.0).map(RoundNumber) {
+        for (miner, block) in cast.reveals(round, &schedule(store, round)?) {
+            reveals.push((miner.hotkey.clone(), block, cast.reveal_text(miner, round)?));
+        }
+    }
+    node.reveals.clear();
+    reveals.into_iter().for_each(|(hotkey, block, text)| node.reveal(hotkey, block, &text));
+    Ok(())
+}
