@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use clap::Parser as _;
+use gen404::cli::Cli;
+
 use crate::support::{gen404, tree};
 
 fn root() -> &'static Path {
@@ -41,6 +44,36 @@ fn every_command_of_the_readme_runs() {
         }
     }
     assert!(ran >= 3, "only {ran} commands in the README");
+}
+
+/// The fenced blocks of the README, each with its kind.
+fn blocks(readme: &str) -> Vec<(&str, &str)> {
+    let parts: Vec<&str> = readme.split("```").collect();
+    parts.iter().skip(1).step_by(2).filter_map(|block| block.split_once('\n')).collect()
+}
+
+#[test]
+fn every_block_of_the_readme_is_run_somewhere_or_read_here() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    // Who runs a block of shell lines: this test looks for a line of each.
+    let run_elsewhere = ["cargo run --release -- sandbox", "gen404 --commit reveal-seed", "pip install torch"];
+    let mut kinds = BTreeSet::new();
+    for (kind, text) in blocks(&readme) {
+        kinds.insert(kind);
+        match kind {
+            // By the test above.
+            "console" => assert!(text.lines().all(|line| line.starts_with("$ gen404 ")), "{text}"),
+            "toml" => drop(gen404::settings::Config::parse(text).unwrap()),
+            "crontab" => {
+                let command = text.trim().strip_prefix("* * * * * ").unwrap();
+                Cli::try_parse_from(command.split_whitespace()).unwrap();
+            }
+            // By .ci/run, and by the sandbox's test.
+            "sh" => assert!(run_elsewhere.iter().any(|line| text.contains(line)), "nobody runs:\n{text}"),
+            other => panic!("a block of {other:?}"),
+        }
+    }
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["console", "crontab", "sh", "toml"]);
 }
 
 #[test]
