@@ -254,13 +254,24 @@ impl<'a> Context<'a> {
             if let Some(git) = &self.git {
                 git.clear_locks()?;
             }
-            if let Some(commit) = self.commit(&pending)? {
-                self.ui.status(&format!("committed what an interrupted run had written: {commit}"));
+            match self.commit(&pending)? {
+                Some(commit) => self.ui.status(&format!("committed what an interrupted run had written: {commit}")),
+                None => self.note_head(&pending)?,
             }
             return Ok(());
         }
         // It was killed among its writes: the command that is run again writes them all.
         Pending::forget(&self.own_folder())
+    }
+
+    /// With `--push`: the commit itself was made by the run that was killed, if `HEAD` bears its message; that it
+    /// is ours to push may not have been noted any more.
+    fn note_head(&self, pending: &Pending) -> Result<()> {
+        let (Some(git), Some(remote)) = (&self.git, self.remote()?) else { return Ok(()) };
+        match git.head_message()? {
+            Some((commit, message)) if message == pending.message => remote.note(&commit),
+            _ => Ok(()),
+        }
     }
 
     fn say(&self, plan: &Plan, verb: &str, paths: &[String], commit: Option<&str>) -> Result<()> {

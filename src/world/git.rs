@@ -1,6 +1,6 @@
 //! The checkout: its history, any file at any commit, and commits of just the files we wrote.
 
-mod locks;
+mod commit;
 pub mod remote;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use chrono::DateTime;
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
-use gix::objs::tree::EntryKind;
 
 use crate::error::{Context, Error, Result};
 use crate::rules::checks::history::{BlobId, Change, Commit};
@@ -79,6 +78,17 @@ impl Git {
         let mut head = repo.head().failed(|| self.cannot("read HEAD"))?;
         let id = head.try_peel_to_id().failed(|| self.cannot("read HEAD"))?;
         Ok(id.map(gix::Id::detach))
+    }
+
+    /// The commit that is checked out, and its message; `None` before the first one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn head_message(&self) -> Result<Option<(String, String)>> {
+        let Some(head) = self.head()? else { return Ok(None) };
+        let repo = self.local();
+        let commit = repo.find_commit(head).failed(|| self.cannot("read the newest commit"))?;
+        Ok(Some((head.to_string(), commit.message_raw_sloppy().to_str_lossy().trim_end().to_owned())))
     }
 
     /// The files of a commit (its id in hex).
@@ -255,71 +265,6 @@ impl Git {
             same.then(|| (path.to_owned(), entry.id.to_string()))
         };
         Ok(index.entries().iter().filter_map(clean).collect())
-    }
-
-    /// Commits just these files, as they are on disk, on top of what is checked out, and brings
-    /// the index in line for them. Returns the new commit's id; `None` where nothing differs.
-    ///
-    /// # Errors
-    /// Nobody is configured as author, or git's files cannot be written.
-    pub fn commit(&self, files: &[FileKind], message: &str) -> Result<Option<String>> {
-        let what = || self.cannot("commit");
-        let repo = self.local();
-        let head = self.head()?;
-        let base = match head {
-            Some(head) => repo.find_commit(head).failed(what)?.tree_id().failed(what)?.detach(),
-            None => repo.empty_tree().id,
-        };
-        let mut editor = repo.edit_tree(base).failed(what)?;
-        let mut blobs = Vec::new();
-        for file in files {
-            let path = file.path();
-            let bytes = std::fs::read(self.root.join(&path)).failed(what)?;
-            let blob = repo.write_blob(bytes).failed(what)?.detach();
-            editor.upsert(path.as_str(), EntryKind::Blob, blob).failed(what)?;
-            blobs.push((path, blob));
-        }
-        let tree = editor.write().failed(what)?.detach();
-        let index = || self.update_index(&repo, tree, &blobs).failed(|| self.cannot("bring the index in line"));
-        if tree == base {
-            // A run that was killed here may have committed, and left the index as it was.
-            return index().map(|()| None);
-        }
-        if repo.author().is_none() || repo.committer().is_none() {
-            let nobody = Error::failed(self.cannot("commit: nobody is configured as author"));
-            return Err(nobody.hint("git config user.name NAME && git config user.email ADDRESS"));
-        }
-        let commit = repo.commit("HEAD", message, tree, head).failed(what)?.detach();
-        index()?;
-        Ok(Some(commit.to_string()))
-    }
-
-    /// Makes the index say of these files what the commit says; everything else in it stays.
-    fn update_index(&self, repo: &gix::Repository, tree: ObjectId, blobs: &[(String, ObjectId)]) -> anyhow::Result<()> {
-        use gix::index::entry::{Flags, Mode, Stage, Stat};
-        let path = repo.index_path();
-        if !path.exists() {
-            let mut index = repo.index_from_tree(&tree)?;
-            index.set_path(path);
-            index.write(gix::index::write::Options::default())?;
-            return Ok(());
-        }
-        let mut index = repo.open_index()?;
-        for (path, blob) in blobs {
-            let found = gix::index::fs::Metadata::from_path_no_follow(&self.root.join(path))?;
-            let stat = Stat::from_fs(&found)?;
-            let name = path.as_bytes().as_bstr();
-            if let Some(entry) = index.entry_mut_by_path_and_stage(name, Stage::Unconflicted) {
-                (entry.id, entry.stat) = (*blob, stat);
-            } else {
-                index.dangerously_push_entry(stat, *blob, Flags::empty(), Mode::FILE, name);
-                index.sort_entries();
-            }
-        }
-        // The cached trees are those of before.
-        index.remove_tree();
-        index.write(gix::index::write::Options::default())?;
-        Ok(())
     }
 }
 

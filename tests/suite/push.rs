@@ -189,6 +189,25 @@ fn killed_between_commit_and_push_nothing_is_lost_or_made_twice() {
 }
 
 #[test]
+fn killed_before_it_is_noted_a_commit_is_still_known_as_ours() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    // As a run leaves it that is killed right after its commit: the note of the commit under way, and no other.
+    let mut alone = command(&shared.ours());
+    as_somebody(&mut alone);
+    assert!(alone.args(["pause", "--commit"]).output().unwrap().status.success());
+    let state = std::fs::read(shared.ours().join("state.json")).unwrap();
+    let note = serde_json::json!({
+        "message": "Update state (paused) for round 0",
+        "files": [["state.json", gen404::world::store::sha256_of(state.as_slice()).unwrap()]],
+    });
+    std::fs::write(shared.ours().join(".git/gen404/pending-commit.json"), note.to_string()).unwrap();
+    shared.write("README.md", "meanwhile");
+    let run = ours(&shared, &["pause"]).ends(0);
+    assert!(shared.level(), "{run:?}");
+    assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: README.md", "A round"]);
+}
+
+#[test]
 fn what_people_have_here_is_never_moved_or_overwritten() {
     let Some(shared) = Shared::new(&[]) else { return };
     // A file that is not committed lies where theirs goes.

@@ -179,7 +179,7 @@ mod tests {
             assert_eq!(put(file.path(), name).unwrap(), (Put::Stored, b"glTF".to_vec()));
             assert_eq!(put(file.path(), name).unwrap(), (Put::Same, b"glTF".to_vec()));
             fs::write(file.path(), "glTF and more").unwrap();
-            assert!(put(file.path(), "c").unwrap_err().to_string().contains("13 bytes"));
+            assert!(put(file.path(), "c").unwrap_err().causes().concat().contains("13 bytes"));
         }
         assert_eq!(fs::read_dir(folder.path().join("objects/rounds/0/leader/submitted")).unwrap().count(), 2);
     }
