@@ -81,7 +81,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-weight -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l earliest-reveal-block -d 'First block whose reveals count in round 0' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l chain-file -d 'Read the chain from this JSON file' -r -F
@@ -100,7 +100,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -s h -l help -d 'Pri
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l chain-file -d 'Read the chain from this JSON file' -r -F
@@ -116,7 +116,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand status" -s v -l verbose -d
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l chain-file -d 'Read the chain from this JSON file' -r -F
@@ -134,7 +134,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand open" -s v -l verbose -d '
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l chain-file -d 'Read the chain from this JSON file' -r -F
@@ -214,7 +214,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand download" -l store-dir -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l cdn-url -d 'What the public URLs of objects begin with [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l chain-file -d 'Read the chain from this JSON file' -r -F
@@ -269,7 +269,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s h -l help -d 'Pr
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l chain-file -d 'Read the chain from this JSON file' -r -F
@@ -347,7 +347,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l no-progress -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l round -d 'Only this round' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The chain\'s network: finney, test, local, archive, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain-file -d 'Read the chain from this JSON file' -r -F
@@ -417,9 +417,9 @@ complete -c gen404 -n "__fish_gen404_using_subcommand report" -l no-progress -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l seed -d 'What everything is drawn from: the same seed and port give the same commits [default: 404]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l rounds -d 'Rounds to play [default: 2]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners: six with a part of their own, the others plain [default: 7]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Prompts in a round [default: 10]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l rounds -d 'Rounds to play, 1 to 365 [default: 2]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners, 6 to 64: six with a part of their own, the others plain [default: 7]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Prompts in a round, 1 to 128 [default: 10]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0: a free one [default: 40404]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, where there is one]' -r -F

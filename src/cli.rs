@@ -226,7 +226,7 @@ pub struct MomentArgs {
 /// Which chain to ask.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ChainArgs {
-    /// The chain's network: finney, test, local, archive, or nodes' URLs, in order of preference
+    /// The chain's network: finney, archive, latent-lite, test, devnet, local, or nodes' URLs, in order of preference
     /// with commas between [env: SUBTENSOR_NETWORK]
     #[arg(long, value_name = "NAME|URL", conflicts_with = "chain_file")]
     pub network: Option<String>,
@@ -577,13 +577,13 @@ pub struct SandboxArgs {
     /// What everything is drawn from: the same seed and port give the same commits [default: 404]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Rounds to play [default: 2]
+    /// Rounds to play, 1 to 365 [default: 2]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=365))]
     pub rounds: Option<u32>,
-    /// Miners: six with a part of their own, the others plain [default: 7]
+    /// Miners, 6 to 64: six with a part of their own, the others plain [default: 7]
     #[arg(long, value_name = "COUNT", value_parser = count::<6, 64>)]
     pub miners: Option<usize>,
-    /// Prompts in a round [default: 10]
+    /// Prompts in a round, 1 to 128 [default: 10]
     #[arg(long, value_name = "COUNT", value_parser = count::<1, 128>)]
     pub prompts: Option<usize>,
     /// The port of all servers; 0: a free one [default: 40404]

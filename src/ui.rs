@@ -96,6 +96,14 @@ impl Ui {
         let _ = writeln!(std::io::stdout(), "{line}");
     }
 
+    /// That nothing had to be done, and why.
+    pub fn unchanged(&self, line: &str) {
+        if self.json() {
+            return self.result_json(&serde_json::json!({"did": [line], "files": [], "commits": []}));
+        }
+        self.result(line);
+    }
+
     /// The result as pretty JSON, on stdout.
     pub fn result_json(&self, value: &serde_json::Value) {
         let _ = writeln!(std::io::stdout(), "{value:#}");

@@ -37,7 +37,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs) -> Result<ExitCode
     let standing = context.standing()?;
     if standing.state.stage != Stage::Duels {
         if standing.state.stage == Stage::Finalizing && unanswered(&standing.files).is_empty() {
-            ui.result(&format!("round {}: no audit is awaited", standing.state.current_round));
+            ui.unchanged(&format!("round {}: no audit is awaited", standing.state.current_round));
             return Ok(ExitCode::SUCCESS);
         }
         let facts = Facts { state: &standing.state, files: &standing.files, block: None };
@@ -46,7 +46,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs) -> Result<ExitCode
     nothing_broken(standing.state.current_round, &standing.files)?;
     let orders = orders(&standing, args)?;
     if orders.hopeless.is_empty() && orders.awaited.is_empty() && orders.jobs.is_empty() {
-        ui.result(&format!("round {}: no audit is awaited", standing.state.current_round));
+        ui.unchanged(&format!("round {}: no audit is awaited", standing.state.current_round));
         return Ok(ExitCode::SUCCESS);
     }
     if global.dry_run {

@@ -35,7 +35,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs) -> Result<()> {
     if lacks == 0 && !(args.retry && missing > 0) {
         let note =
             if missing > 0 { format!(", {missing} without a model (--retry tries them again)") } else { String::new() };
-        ui.result(&format!("round {round}: the leader's outputs are there already{note}"));
+        ui.unchanged(&format!("round {round}: the leader's outputs are there already{note}"));
         return Ok(());
     }
     let leaders: Leaders = context.store.need(&FileKind::Leader)?;

@@ -86,10 +86,22 @@ impl<'a> Context<'a> {
             self.ui.status(&format!("waiting for {holder}"));
         })?;
         if self.global.commit && !self.global.dry_run {
+            self.has_a_beginning(command)?;
             self.finish_commit()?;
             self.meet()?;
         }
         Ok(lock)
+    }
+
+    /// What `init` wrote has to be in the history before anything else is: nothing later may bring it in.
+    fn has_a_beginning(&self, command: &str) -> Result<()> {
+        let Some(git) = self.git.as_ref().filter(|_| command != "init") else { return Ok(()) };
+        if git.head()?.is_some() {
+            return Ok(());
+        }
+        let none = Error::failed(format!("{}: nothing is committed here yet", self.store.root().display()));
+        Err(none
+            .hint("git add config.json leader.json prompts.txt state.json rounds && git commit -m \"The beginning\""))
     }
 
     /// With `--push`: takes over what others pushed, and pushes what an earlier run has left.
@@ -167,7 +179,7 @@ impl<'a> Context<'a> {
     pub(super) fn need_chain(&self, args: &ChainArgs) -> Result<Box<dyn Chain>> {
         self.chain(args)?.ok_or_else(|| {
             let unknown = Error::usage("no chain is named");
-            unknown.hint("give --network finney, --chain-file FILE, or [chain] in gen404.toml")
+            unknown.hint("name it in [chain] of gen404.toml or by SUBTENSOR_NETWORK=finney; `gen404 COMMAND --help` lists the flags")
         })
     }
 

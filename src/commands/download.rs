@@ -39,7 +39,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
     let mut standing = context.standing()?;
     let wanted = Wanted { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
     if is_done(&standing) && !args.retry_failed {
-        ui.result(&format!("round {}: the files of all miners are recorded already", standing.state.current_round));
+        ui.unchanged(&format!("round {}: the files of all miners are recorded already", standing.state.current_round));
         return Ok(());
     }
     wait_for_stage(&context, &standing, args)?;
@@ -267,6 +267,9 @@ impl Report {
         for line in table(&tallies) {
             context.ui.result(&line);
         }
+        context.ui.status(
+            "fetched: models stored; refused: of these without a preview, or no model at all; failed: never arrived",
+        );
         for line in &self.says {
             context.ui.result(line);
         }

@@ -26,6 +26,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
         let taken = Error::failed(format!("{}: there is a competition already", args.dir.display()));
         return Err(taken.hint("name another folder"));
     }
+    all_given_where_nobody_is_asked(args)?;
     let settings = settings(args)?;
     let leader = leader(args)?;
     let pool = pool(args)?;
@@ -41,7 +42,36 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
     let context = Context::at(global, ui, &args.dir)?;
     let _lock = context.lock("init")?;
     let moment = context.need_moment(&args.moment)?;
-    context.apply(&plan(args, settings, leader, &pool, moment)?)
+    let (needed, given) = (settings.prompts_per_round, pool.stems().count());
+    context.apply(&plan(args, settings, leader, &pool, moment)?)?;
+    if given < needed {
+        ui.warn(&format!("prompts.txt has {given} prompts: a round needs {needed} before its seed is drawn"));
+    }
+    if !global.dry_run {
+        let commit = if global.commit || args.no_git { "" } else { "git add . && git commit -m \"The beginning\"; " };
+        let place = args.dir.display();
+        ui.status(&format!("next: cd {place}; {commit}write gen404.toml (chain, store, judge, pods); gen404 status"));
+    }
+    Ok(())
+}
+
+/// Without a terminal, names at once all that would be asked for one after the other.
+fn all_given_where_nobody_is_asked(args: &InitArgs) -> Result<()> {
+    let needed = [
+        ("--name", args.name.is_some()),
+        ("--first-day", args.first_day.is_some()),
+        ("--last-day", args.last_day.is_some()),
+        ("--leader-hotkey", args.leader_hotkey.is_some()),
+        ("--leader-repo", args.leader_repo.is_some()),
+        ("--leader-commit", args.leader_commit.is_some()),
+        ("--leader-docker", args.leader_docker.is_some()),
+    ];
+    let missing: Vec<&str> = needed.into_iter().filter(|(_, given)| !given).map(|(flag, _)| flag).collect();
+    if missing.is_empty() || std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let error = Error::usage(format!("without a terminal to ask on, these are needed: {}", missing.join(", ")));
+    Err(error.hint("`gen404 init --help` says what they are"))
 }
 
 fn plan(
@@ -57,7 +87,11 @@ fn plan(
         return Err(Error::usage(format!("the first round could start on {first}, after the last day {last}")));
     }
     let mut schedule = next_schedule(&settings, None, &start);
-    schedule.earliest_reveal_block = Block(args.earliest_reveal_block);
+    let (earliest, latest) = (Block(args.earliest_reveal_block), schedule.latest_reveal_block);
+    if earliest > latest {
+        return Err(Error::usage(format!("--earliest-reveal-block {earliest} is after the last one, {latest}")));
+    }
+    schedule.earliest_reveal_block = earliest;
     let leaders: Leaders = vec![LeaderEntry { effective_block: schedule.latest_reveal_block, ..leader }];
     let round = RoundNumber(0);
     let says = vec![

@@ -29,6 +29,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs) -> Result<()> {
     ui.result(&format!("{} leads from block {}", entry.hotkey, entry.effective_block));
     ui.result(&format!("  program  {} at {}", entry.repo, entry.commit));
     ui.result(&format!("  image    {}", entry.docker));
-    ui.result(&format!("  weight   {} (the other {rest} is burnt)", entry.weight));
+    ui.result(&format!("  weight   {} (the other {} is burnt)", rounded(entry.weight), rounded(rest)));
     Ok(())
+}
+
+/// A weight for people: without the dust of binary fractions.
+fn rounded(weight: f64) -> f64 {
+    (weight * 1e9).round() / 1e9
 }

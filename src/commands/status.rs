@@ -19,9 +19,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let context = Context::open(global, ui)?;
     let standing = context.standing()?;
     // A chain that cannot be reached hides the block, and nothing else.
+    let mut unknown = "name a chain in [chain] of gen404.toml, by SUBTENSOR_NETWORK or --network, or give --block N";
     let moment = match context.moment(&args.moment) {
         Err(error) if error.kind() == Kind::Outside => {
             ui.warn(&error.to_string());
+            unknown = "the chain did not answer (that of a sandbox is there while `gen404 sandbox` runs)";
             None
         }
         moment => moment?,
@@ -41,7 +43,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     ui.result(&format!("{}: round {} is in {}", settings.name, state.current_round, state.stage));
     match moment {
         Some(moment) => ui.result(&format!("block {} at {}", moment.block, moment.now.format("%F %T UTC"))),
-        None => ui.result("block unknown: give --block N, --network finney, or [chain] in gen404.toml"),
+        None => ui.result(&format!("block unknown: {unknown}")),
     }
     if let Some(schedule) = standing.files.schedule.get() {
         let (from, to, by) =

@@ -43,7 +43,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
         }
         (_, _, true) => {
             let here = context.store.root().display();
-            return Err(Error::failed(format!("{here}: no git checkout, so there is no history to check")));
+            return Err(Error::usage(format!("{here}: no git checkout, so there is no history to check")));
         }
         _ => {}
     }

@@ -143,7 +143,7 @@ fn check_bound(position: &Accessor<'_>, triangles: &[[u32; 3]]) -> Checked<()> {
         let outside = !(-LIMIT..=LIMIT).contains(&value);
         if outside && used.get(i / 3).copied().unwrap_or(false) {
             let place = format!("POSITION[{}]", i / 3);
-            let message = format!("a coordinate of {value} exceeds the cube of {BOUND}");
+            let message = format!("a coordinate of {value} is beyond {BOUND} either way");
             return Err(Refusal::new(RefusalCode::BoundsExceeded, place, message));
         }
     }

@@ -75,7 +75,11 @@ pub fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, String> {
     ];
     let prompts = PromptList(carried.into_iter().chain(fresh).collect());
     if prompts.0.is_empty() {
-        return Err("the pool is empty: there is nothing to draw prompts from".to_owned());
+        return Err("prompts.txt: the pool is empty: there is nothing to draw prompts from".to_owned());
+    }
+    let (drawn, needed) = (prompts.0.len(), facts.settings.prompts_per_round);
+    if drawn < needed {
+        return Err(format!("prompts.txt: a round needs {needed} prompts, and the pool gives {drawn}: add more"));
     }
     let at = |file| FileKind::Round(round, file);
     let submissions = keeping_extra(&facts.intake.accepted, facts.recorded);

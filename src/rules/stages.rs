@@ -264,7 +264,11 @@ pub fn pause(state: &CompetitionState) -> Result<Plan, String> {
     match state.stage {
         Stage::Paused => Err("the competition is paused already".to_owned()),
         Stage::Finished => Err("the competition is over".to_owned()),
-        stage => Ok(moved(state, Stage::Paused, format!("round {} is held in {stage}", state.current_round))),
+        // What was expected of the stage is kept for the way back.
+        stage => {
+            let held = CompetitionState { stage: Stage::Paused, ..state.clone() };
+            Ok(to(&held, vec![format!("round {} is held in {stage}", state.current_round)]))
+        }
     }
 }
 
@@ -272,22 +276,25 @@ pub fn pause(state: &CompetitionState) -> Result<Plan, String> {
 ///
 /// # Errors
 /// It is not held, or the files show no stage.
-pub fn resume(state: &CompetitionState, files: &RoundFiles, to: Option<Stage>) -> Result<Plan, String> {
+pub fn resume(state: &CompetitionState, files: &RoundFiles, named: Option<Stage>) -> Result<Plan, String> {
     if state.stage != Stage::Paused {
         return Err(format!("the competition is not paused: its stage is {}", state.stage));
     }
-    let shown = to.filter(|stage| *stage != Stage::Paused).or_else(|| shown_by(files));
-    let stage = shown.ok_or("the round's files show no stage: name it with --stage")?;
-    Ok(moved(state, stage, format!("round {} goes on in {stage}", state.current_round)))
+    let (named, shown) = (named.filter(|stage| *stage != Stage::Paused), shown_by(files));
+    let stage = named.or(shown).ok_or("the round's files show no stage: name it with --stage")?;
+    let mut says = vec![format!("round {} goes on in {stage}", state.current_round)];
+    let mut next = CompetitionState { stage, ..state.clone() };
+    if let Some(shown) = shown.filter(|shown| *shown != stage) {
+        says.push(format!("its files show {shown}, not {stage}: `gen404 status` says what is missing"));
+        next.next_stage_eta = None;
+    }
+    Ok(to(&next, says))
 }
 
-fn moved(state: &CompetitionState, stage: Stage, says: String) -> Plan {
-    let (round, state) = (state.current_round, state.moved(stage, None));
-    Plan {
-        writes: vec![FileWrite::new(FileKind::State, &state)],
-        message: format!("Update state ({stage}) for round {round}"),
-        says: vec![says],
-    }
+fn to(state: &CompetitionState, says: Vec<String>) -> Plan {
+    let CompetitionState { current_round, stage, .. } = state;
+    let message = format!("Update state ({stage}) for round {current_round}");
+    Plan { writes: vec![FileWrite::new(FileKind::State, state)], message, says }
 }
 
 #[cfg(test)]

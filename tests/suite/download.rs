@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cdn::{Cdn, Serve, blank_glb, triangle_glb};
-use crate::round::{DEADLINE, download, hotkey, round, stage, stem, submitted};
+use crate::round::{DEADLINE, committed, download, hotkey, round, stage, stem, submitted};
 use crate::support::{command, edit, findings, gen404, tree};
 
 /// A good miner's server: two models that can be drawn, and others.
@@ -104,8 +104,7 @@ fn shards_share_the_miners_and_the_last_one_moves_the_stage() {
     let cdn = Cdn::start(|path, _| Serve::File(blank_glb(path)));
     let cdns: Vec<String> = (0..5).map(|n| format!("{}/{n}", cdn.url())).collect();
     let folder = round(&cdns, 2);
-    let git = gen404::world::git::Git::init(folder.path()).unwrap();
-    edit(folder.path(), ".git/config", |config| format!("{config}[user]\n\tname = A\n\temail = a@b.c\n"));
+    let git = committed(folder.path());
     for (shard, stage_then) in [("1/3", "downloading"), ("0/3", "downloading"), ("2/3", "duels")] {
         download(folder.path(), &["--shard", shard, "--commit"]).ends(0);
         assert_eq!(stage(folder.path()), stage_then, "after shard {shard}");
@@ -114,6 +113,7 @@ fn shards_share_the_miners_and_the_last_one_moves_the_stage() {
     assert_eq!(cdn.seen().len(), 10);
     let messages: Vec<String> = git.log().unwrap().commits.iter().map(|commit| commit.summary.clone()).collect();
     let update = |n: u8| format!("Update submitted for round 0, miner {}", &hotkey(n)[..10]);
+    let messages = &messages[1..];
     assert_eq!(messages[0], "Round 0: downloading");
     assert!(messages[1].starts_with(&update(1)), "{messages:?}");
     assert!(messages[2].starts_with(&update(0)), "{messages:?}");

@@ -335,6 +335,18 @@ fn a_forged_pulse_is_not_taken_and_a_drand_endpoint_may_have_the_true_one() {
 }
 
 #[test]
+fn a_pool_that_is_too_small_draws_no_seed() {
+    let competition = Competition::open(WINDOW.0, WINDOW.1);
+    let chain = json!({"current_block": 205, "block_hashes": {"200": BlockHash([0xab; 32]).to_string()}});
+    competition.write("chain.json", &chain.to_string());
+    competition.write("prompts.txt", "https://prompts.example/1.png\nhttps://prompts.example/2.png\n");
+    let before = competition.files();
+    let short = competition.expect(1, &["reveal-seed", "--chain-file", "chain.json"]);
+    assert!(short.err.contains("prompts.txt: a round needs 8 prompts, and the pool gives 2"), "{}", short.err);
+    assert_eq!(competition.files(), before);
+}
+
+#[test]
 fn a_chain_file_serves_as_well_and_settings_and_environment_have_their_order() {
     let competition = Competition::open(WINDOW.0, WINDOW.1);
     let hash = BlockHash([0xab; 32]);
@@ -361,7 +373,7 @@ fn a_chain_file_serves_as_well_and_settings_and_environment_have_their_order() {
     assert_eq!(seed_check(&competition).0, "pass");
     competition.write("gen404.toml", "");
     let none = Competition::open(1, 2).expect(2, &["open"]);
-    assert!(none.err.contains("no chain is named") && none.err.contains("--network finney"), "{}", none.err);
+    assert!(none.err.contains("no chain is named") && none.err.contains("SUBTENSOR_NETWORK=finney"), "{}", none.err);
 }
 
 /// Runs git in a competition's folder.

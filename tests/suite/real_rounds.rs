@@ -74,7 +74,7 @@ fn without_history_an_audit_request_is_judged_on_the_files_and_only_warned_of() 
         requests,
         ["warn audit.request rounds/1/require_audit.json 5GgVxYJS3RsZtdhCVkW9DwBcjojAkcSpZXz6AnefsThrhPJf"]
     );
-    gen404(folder.path(), &["verify", "--history"]).ends(1);
+    gen404(folder.path(), &["verify", "--history"]).ends(2);
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use gen404::state::file::FileKind;
 use gen404::state::ids::Hotkey;
+use gen404::world::git::Git;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Run, gen404};
+use crate::support::{Run, edit, gen404};
 
 /// Settings that are as impatient as a test.
 pub const IMPATIENT: &str = "[miners]\nallow_private_cdn = true\n\n[download]\npause_seconds = 0.05\nconnect_seconds = 2.0\n\
@@ -99,6 +101,15 @@ pub fn submitted(folder: &Path, miner: u8) -> Value {
     let path = folder.join(format!("rounds/0/{}/submitted.json", hotkey(miner)));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap()
+}
+
+/// A checkout of this folder, with what `init` writes in its first commit.
+pub fn committed(folder: &Path) -> Git {
+    let git = Git::init(folder).unwrap();
+    edit(folder, ".git/config", |config| format!("{config}[user]\n\tname = A\n\temail = a@b.c\n"));
+    let files = [FileKind::Config, FileKind::Leader, FileKind::Pool, FileKind::State];
+    git.commit(&files, "The beginning").unwrap();
+    git
 }
 
 /// The round's stage.

@@ -148,7 +148,9 @@ fn says(audit: &GenerationAudit) -> String {
     let GenerationAudit { hotkey, outcome, checked_prompts, failed_prompts, failed_critical, .. } = audit;
     let median = audit.generation_time.map(|seconds| format!(", median {seconds:.2} s")).unwrap_or_default();
     let reason = if audit.reason.is_empty() { String::new() } else { format!(": {}", audit.reason) };
-    let counts = format!("{checked_prompts} checked, {failed_prompts} + {failed_critical} critical mismatches{median}");
+    let counts = format!(
+        "{checked_prompts} checked, {failed_prompts} non-critical and {failed_critical} critical mismatches{median}"
+    );
     format!("{hotkey} {} ({counts}){reason}", outcome.as_str())
 }
 

@@ -52,7 +52,11 @@ pub fn shown_url(url: &str) -> String {
 /// A server's text as messages show it: one line, printable, at most `longest` characters.
 #[must_use]
 pub fn shown_text(text: &str, longest: usize) -> String {
-    let mut shown: String = text.chars().take(longest).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for c in text.chars().take(longest) {
+        // Quotes are no danger to a terminal.
+        if matches!(c, '\'' | '"') { shown.push(c) } else { shown.extend(c.escape_debug()) }
+    }
     if text.chars().nth(longest).is_some() {
         shown.push('…');
     }
