@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use gen404::world::git::Git;
 use serde_json::Value;
 
 use crate::support::{command, findings, gen404};
@@ -20,6 +21,12 @@ fn start(folder: &Path, dir: &str, port: &str) -> Child {
     let args = [&["sandbox", dir, "--seed", "7", "--port", port], &SMALL[..]].concat();
     let mut child: Command = command(folder);
     child.args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// The commits in order: id, message, what they changed.
+fn commits(dir: &Path) -> Vec<String> {
+    let log = Git::open(dir).unwrap().unwrap().log().unwrap();
+    log.commits.into_iter().map(|commit| format!("{} {} {:#?}", commit.id, commit.summary, commit.changes)).collect()
 }
 
 /// What became of a miner in a round, as the sandbox tells it.
@@ -49,7 +56,9 @@ fn a_competition_is_played_and_the_same_seed_gives_the_same_commits_even_when_ki
         child.wait().unwrap();
     }
     let second = play(folder.path(), "two", &["--port", &port]);
-    assert_eq!(first["head"], second["head"], "one: {first:#}\ntwo: {second:#}");
+    let [one, two] = ["one", "two"].map(|dir| commits(&folder.path().join(dir)));
+    let apart = one.iter().zip(&two).find(|(one, two)| one != two);
+    assert_eq!(first["head"], second["head"], "they part at {apart:#?}");
 
     // Once more: nothing is played, and the same is told.
     assert_eq!(play(folder.path(), "two", &[])["head"], second["head"]);

@@ -25,6 +25,9 @@ const LONGEST_REASON: usize = 200;
 /// How long somebody waits before looking again whether all is to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// Whatever ends this run together with a program does it within this time.
+const A_MOMENT: Duration = Duration::from_millis(300);
+
 /// What an attempt tells its pod.
 #[derive(Debug)]
 pub(super) enum Told {
@@ -60,7 +63,14 @@ impl Attempt<'_> {
         let seconds = generation.seconds;
         let outcome = match generation.outcome {
             Err(Trouble::Program(reason)) => Outcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) },
-            Err(Trouble::Infrastructure(reason)) => Outcome::Lost { reason: shown_text(&reason, LONGEST_REASON) },
+            Err(Trouble::Infrastructure(reason)) => {
+                // What took the program away may be about to end this run too, and is then not held against the pod.
+                std::thread::sleep(A_MOMENT);
+                if shop.is_stopping() {
+                    return Ok(None);
+                }
+                Outcome::Lost { reason: shown_text(&reason, LONGEST_REASON) }
+            }
             Ok(fetched) => {
                 let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
                 let arrival = Arrival { number, stem, pod, seconds, size: fetched.size, sha256: fetched.sha256 };
