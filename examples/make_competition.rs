@@ -26,7 +26,7 @@ use gen404::rules::{Plan, Thresholds, audit, prompts};
 use gen404::state::builds::{Build, BuildStatus, Builds};
 use gen404::state::config::{ConfigFile, Settings};
 use gen404::state::file::{FileKind, PlayerFile, RepoFile, RoundFile};
-use gen404::state::generation_audits::{GenerationAudit, GenerationAudits};
+use gen404::state::generation_audits::GenerationAudits;
 use gen404::state::ids::{Block, Hotkey, Player, RoundNumber};
 use gen404::state::leader::{LeaderEntry, Leaders, leader_at};
 use gen404::state::matrix::Matrix;
@@ -399,17 +399,7 @@ impl Maker {
             let submitted = files.players[&player].submitted.get().unwrap();
             let request = files.require_audit.get().unwrap().iter().find(|request| request.hotkey == *hotkey).unwrap();
             let verdict = audit::verdict(submitted, &generated, &request.critical_prompts, &self.limits);
-            let entry = GenerationAudit {
-                hotkey: hotkey.clone(),
-                outcome: verdict.outcome,
-                checked_prompts: verdict.checked,
-                failed_prompts: verdict.failed,
-                failed_critical: verdict.failed_critical,
-                generation_time: verdict.median,
-                reason: verdict.reason,
-                extra: Extra::default(),
-            };
-            audits.insert(hotkey.clone(), entry);
+            audits.insert(hotkey.clone(), verdict.of(hotkey.clone()));
             writes.push(FileWrite::new(FileKind::Player(round, player, PlayerFile::Generated), &generated));
         }
         writes.push(FileWrite::new(FileKind::Round(round, RoundFile::GenerationAudits), &audits));

@@ -1,9 +1,10 @@
 //! DESIGN 4.6: an audit's verdict from what was submitted and what was regenerated.
 
 use super::Thresholds;
-use crate::state::generation_audits::AuditOutcome;
-use crate::state::ids::PromptStem;
+use crate::state::generation_audits::{AuditOutcome, GenerationAudit};
+use crate::state::ids::{Hotkey, PromptStem};
 use crate::state::outputs::{Output, Outputs};
+use crate::state::record::Extra;
 
 /// What an audit comes to, apart from the miner's name.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,23 @@ pub struct Verdict {
     pub median: Option<f64>,
     /// Why it was rejected; empty when it passed.
     pub reason: String,
+}
+
+impl Verdict {
+    /// The verdict on this miner, as `generation_audits.json` has it.
+    #[must_use]
+    pub fn of(self, hotkey: Hotkey) -> GenerationAudit {
+        GenerationAudit {
+            hotkey,
+            outcome: self.outcome,
+            checked_prompts: self.checked,
+            failed_prompts: self.failed,
+            failed_critical: self.failed_critical,
+            generation_time: self.median,
+            reason: self.reason,
+            extra: Extra::default(),
+        }
+    }
 }
 
 /// Does the regenerated output differ from the submitted one, or come too late?

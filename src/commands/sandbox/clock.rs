@@ -37,13 +37,22 @@ impl Moment {
     }
 }
 
-/// The block at which what a stage is for can be done; `opened` once submissions are on record.
-pub(super) fn time_for(stage: Stage, opened: bool, schedule: &Schedule) -> Option<Block> {
+/// A block of a round's window by which some have revealed, and others have not.
+pub(super) fn amid_reveals(schedule: &Schedule) -> Block {
     let (first, last) = (schedule.earliest_reveal_block.0, schedule.latest_reveal_block.0);
+    Block(first + last.saturating_sub(first) * 3 / 4)
+}
+
+/// The block at which a round's seed is drawn.
+pub(super) fn drawing(schedule: &Schedule) -> Block {
+    Block(schedule.latest_reveal_block.0 + AFTER_WINDOW)
+}
+
+/// The block at which what a stage is for can be done; `opened` once submissions are on record.
+fn time_for(stage: Stage, opened: bool, schedule: &Schedule) -> Option<Block> {
     match stage {
-        // Some have revealed by then, others have not.
-        Stage::Open if !opened => Some(Block(first + last.saturating_sub(first) * 3 / 4)),
-        Stage::Open => Some(Block(last + AFTER_WINDOW)),
+        Stage::Open if !opened => Some(amid_reveals(schedule)),
+        Stage::Open => Some(drawing(schedule)),
         Stage::Paused => None,
         _ => Some(schedule.generation_deadline_block),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cast::Cast;
-use super::clock::{Moment, reveal_all, schedule, time_for};
+use super::clock::{Moment, amid_reveals, drawing, reveal_all, schedule};
 use super::folder::Folder;
 use super::site::Site;
 use super::tie;
@@ -50,11 +50,10 @@ impl Play<'_> {
                 self.site.change_chain(|node| node.advance(schedule.generation_deadline_block));
                 return Ok(());
             }
-            let of = |stage, opened| time_for(stage, opened, &schedule).unwrap_or(schedule.latest_reveal_block);
-            let drawn = of(Stage::Open, true);
+            let drawn = drawing(&schedule);
             match state.stage {
                 Stage::Open => {
-                    self.advance(of(Stage::Open, false), &[])?;
+                    self.advance(amid_reveals(&schedule), &[])?;
                     self.advance(drawn, &[])?;
                 }
                 Stage::MinerGeneration => {

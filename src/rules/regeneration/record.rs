@@ -76,17 +76,7 @@ impl Progress {
     #[must_use]
     pub fn judged(&self, hotkey: &Hotkey, generated: &Outputs, limits: &Thresholds) -> Option<GenerationAudit> {
         let Purpose::Audit { critical, submitted } = &self.purpose else { return None };
-        let verdict = verdict(submitted, generated, critical, limits);
-        Some(GenerationAudit {
-            hotkey: hotkey.clone(),
-            outcome: verdict.outcome,
-            checked_prompts: verdict.checked,
-            failed_prompts: verdict.failed,
-            failed_critical: verdict.failed_critical,
-            generation_time: verdict.median,
-            reason: verdict.reason,
-            extra: Extra::default(),
-        })
+        Some(verdict(submitted, generated, critical, limits).of(hotkey.clone()))
     }
 
     /// The plan that saves what is known of a miner together with the verdict on it.
