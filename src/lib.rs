@@ -14,7 +14,7 @@
 //! | [`world`] | the chain, git, and every other client of the outside | rules of the competition |
 //! | [`commands`] | one file a subcommand: gather facts, call a rule, apply its plan | |
 //!
-//! Beside them: [`error`] (kinds, hints, exit codes), [`ui`] (all that is printed), [`cli`] (flags
+//! Beside them: [`error`] (kinds, hints, exit codes), [`files`] (guarded reading and writing), [`ui`] (all that is printed), [`cli`] (flags
 //! and help), [`settings`] (`gen404.toml`).
 //!
 //! # A round
@@ -44,6 +44,7 @@
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod files;
 pub mod preview;
 pub mod rules;
 pub mod settings;

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 /// A floor and what it may import of this crate.
-const FLOORS: [(&str, &[&str]); 9] = [
+const FLOORS: [(&str, &[&str]); 10] = [
     ("error.rs", &[]),
+    ("files.rs", &["error"]),
     ("ui.rs", &["error"]),
-    ("state", &["state", "error"]),
+    ("state", &["state", "files", "error"]),
     ("preview", &["preview"]),
     ("rules", &["rules", "state", "error"]),
-    ("world", &["world", "preview", "rules", "state", "error"]),
-    ("settings.rs", &["world", "rules", "state", "error"]),
+    ("world", &["world", "preview", "rules", "state", "files", "error"]),
+    ("settings.rs", &["world", "rules", "state", "files", "error"]),
     ("cli.rs", &["state", "rules", "preview", "world", "ui"]),
-    ("commands", &["commands", "cli", "settings", "world", "preview", "rules", "state", "ui", "error"]),
+    ("commands", &["commands", "cli", "settings", "world", "preview", "rules", "state", "files", "ui", "error"]),
 ];
 
 #[test]
