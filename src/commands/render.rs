@@ -1,9 +1,8 @@
 //! `gen404 render`: the previews of models on disk, several side by side.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Global, RenderArgs};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::files;
 use crate::ui::Ui;
 use crate::world::render::{Builtin, Renderer, Rendering, Service};
 
@@ -81,11 +81,15 @@ fn jobs(args: &RenderArgs) -> Result<Vec<Job>> {
 
 fn draw(renderer: &dyn Renderer, job: &Job, dry_run: bool) -> Outcome {
     let drawn = || -> Result<Outcome> {
-        let glb = fs::read(&job.model).failed(|| format!("{}: cannot read", job.model.display()))?;
-        Ok(match renderer.render(&glb)? {
+        let size = std::fs::metadata(&job.model).failed(|| format!("{}: cannot read", job.model.display()))?.len();
+        let rendering = match renderer.refuses(size) {
+            Some(refused) => refused,
+            None => renderer.render(&files::need(&job.model, files::MODEL)?)?,
+        };
+        Ok(match rendering {
             Rendering::Png(png) => {
                 if !dry_run {
-                    write(&job.png, &png)?;
+                    files::write(&job.png, &png, files::Readers::All)?;
                 }
                 Outcome::Drawn { bytes: png.len() }
             }
@@ -96,16 +100,6 @@ fn draw(renderer: &dyn Renderer, job: &Job, dry_run: bool) -> Outcome {
         })
     };
     drawn().unwrap_or_else(Outcome::Failed)
-}
-
-/// Whole or not at all: a temporary file beside the target, renamed over it.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let cannot = || format!("{}: cannot write", path.display());
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).failed(cannot)?;
-    let temporary = folder.join(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
-    fs::write(&temporary, bytes).failed(cannot)?;
-    fs::rename(&temporary, path).failed(cannot)
 }
 
 /// Says what came of each model; the exit code is that of the worst.

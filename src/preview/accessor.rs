@@ -60,38 +60,38 @@ pub(crate) struct Accessor<'a> {
     pub(crate) width: usize,
     pub(crate) component: Component,
     /// The bytes from the first item on, and the step between items; `None` means zeros.
-    source: Option<(&'a [u8], usize)>,
+    pub(crate) source: Option<(&'a [u8], usize)>,
 }
 
-impl Accessor<'_> {
-    /// Takes the decoded size from the budget.
-    pub(crate) fn charge(&self, budget: &mut Budget, place: &str) -> Checked<()> {
+impl<'a> Accessor<'a> {
+    /// Counts what the reference makes of it, used or not; what is used here takes its own share.
+    fn charge(&self, budget: &mut Budget, place: &str) -> Checked<()> {
         let items = (self.count as u64).saturating_mul(self.width as u64);
         budget.take(items.saturating_mul(8), place)
     }
 
-    /// All components in order, as numbers.
-    pub(crate) fn values(&self) -> impl Iterator<Item = f64> {
-        let size = self.component.size();
-        (0..self.count).flat_map(move |item| {
-            let bytes = self.source.map(|(data, step)| data.get(item * step..).unwrap_or_default());
-            (0..self.width).map(move |i| match bytes {
-                Some(bytes) => self.component.read(bytes.get(i * size..).unwrap_or_default()),
-                None => 0.0,
-            })
-        })
+    /// The components of each item, in order, as numbers.
+    pub(crate) fn values(&self) -> impl Iterator<Item = f64> + use<'_, 'a> {
+        (0..self.count).flat_map(move |item| (0..self.width).map(move |i| self.value(item, i)))
     }
 
-    /// All components as 32-bit floats: the precision in which everything is drawn.
-    pub(crate) fn floats(&self) -> Vec<f32> {
-        if let (Component::F32, Some((data, step))) = (self.component, self.source)
-            && step == 4 * self.width
-        {
-            let (words, _) = data.as_chunks::<4>();
-            let len = self.count * self.width;
-            return words.iter().take(len).map(|b| f32::from_le_bytes(*b)).collect();
-        }
-        self.values().map(|v| v as f32).collect()
+    /// The first `N` components of each item; those that it lacks are zero.
+    pub(crate) fn items<const N: usize>(&self) -> impl Iterator<Item = [f64; N]> + use<'_, 'a, N> {
+        let value = |item, i| if i < self.width { self.value(item, i) } else { 0.0 };
+        (0..self.count).map(move |item| std::array::from_fn(|i| value(item, i)))
+    }
+
+    fn value(&self, item: usize, i: usize) -> f64 {
+        let Some((data, step)) = self.source else { return 0.0 };
+        let bytes = data.get(item * step..).unwrap_or_default();
+        self.component.read(bytes.get(i * self.component.size()..).unwrap_or_default())
+    }
+
+    /// The bytes of whole numbers of 32 bits that lie one after the other.
+    pub(crate) fn packed_words(&self) -> Option<&'a [u8]> {
+        let (data, step) = self.source?;
+        let packed = self.component == Component::U32 && step == 4 * self.width;
+        data.get(..4 * self.count * self.width).filter(|_| packed)
     }
 }
 
@@ -228,7 +228,7 @@ mod tests {
     fn one(view: &Value, accessor: &Value, bytes: &[u8]) -> Checked<Vec<f32>> {
         let document = json!({"bufferViews": [view], "accessors": [accessor]});
         let buffers = [Cow::Borrowed(bytes)];
-        Ok(read(&document, &buffers)?[0].floats())
+        Ok(read(&document, &buffers)?[0].values().map(|v| v as f32).collect())
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::base64;
 use super::json::Object;
+use super::limits::{Budget, MAX_JSON_BYTES, MAX_JSON_VALUES, VALUE_BYTES};
 use super::refusal::{Checked, Refusal, RefusalCode};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"glTF");
@@ -24,10 +25,13 @@ pub(crate) struct Container<'a> {
 impl<'a> Container<'a> {
     /// Splits `glb` as the reference loader does. The total length of the header only decides how
     /// many chunks are looked for: a wrong one is no error, bytes after the last chunk are.
-    pub(crate) fn split(glb: &'a [u8]) -> Checked<Self> {
+    pub(crate) fn split(glb: &'a [u8], budget: &mut Budget) -> Checked<Self> {
+        /// A buffer in the list of them, which grows by doubling.
+        const BUFFER: u64 = 3 * size_of::<Cow<'_, [u8]>>() as u64;
         let (total, json_length) = header(glb)?;
         let rest = glb.get(20..).unwrap_or_default();
         let (text, rest) = rest.split_at(rest.len().min(json_length));
+        check_json(text, budget)?;
         let document = parse_json(text)?;
         let mut uris = buffer_uris(&document)?.into_iter();
         let mut buffers = Vec::new();
@@ -38,6 +42,7 @@ impl<'a> Container<'a> {
                 continue;
             }
             let Some((chunk, next)) = binary_chunk(rest, at)? else { break };
+            budget.take(BUFFER, "BIN chunk")?;
             buffers.push(Cow::Borrowed(chunk));
             at = next;
         }
@@ -64,6 +69,35 @@ fn header(glb: &[u8]) -> Checked<(u32, usize)> {
         return fail(RefusalCode::ContainerChunk, "the first chunk is not JSON");
     }
     Ok((total, length as usize))
+}
+
+/// The bounds of the JSON, looked at before it is parsed: a parsed value takes up to a hundred times its text.
+fn check_json(text: &[u8], budget: &mut Budget) -> Checked<()> {
+    let fail = |message| Err(Refusal::new(RefusalCode::DataTooLarge, "JSON chunk", message));
+    if text.len() > MAX_JSON_BYTES {
+        return fail(format!("{} bytes (at most {MAX_JSON_BYTES})", text.len()));
+    }
+    let values = most_values(text);
+    if values > MAX_JSON_VALUES {
+        return fail(format!("over {MAX_JSON_VALUES} values"));
+    }
+    // The texts twice: as they are, and with its strings taken out of base64.
+    budget.take(2 * text.len() as u64 + VALUE_BYTES * values as u64, "JSON chunk")
+}
+
+/// At least as many as there are values in the JSON `text`: a list or an object has one more than commas.
+fn most_values(text: &[u8]) -> usize {
+    let (mut quoted, mut escaped, mut values) = (false, false, 1);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => values += 1,
+            _ => {}
+        }
+    }
+    values
 }
 
 fn parse_json(text: &[u8]) -> Checked<Value> {
@@ -147,14 +181,18 @@ mod tests {
         out
     }
 
+    fn split(bytes: &[u8]) -> Checked<Container<'_>> {
+        Container::split(bytes, &mut Budget::default())
+    }
+
     fn code(bytes: &[u8]) -> RefusalCode {
-        Container::split(bytes).unwrap_err().code
+        split(bytes).unwrap_err().code
     }
 
     #[test]
     fn a_sound_file_splits() {
         let bytes = glb("{\"a\":1}", &[1, 2, 3], &[]);
-        let c = Container::split(&bytes).unwrap();
+        let c = split(&bytes).unwrap();
         assert_eq!(c.document["a"], 1);
         assert_eq!(c.buffers, [Cow::Borrowed(&[1_u8, 2, 3][..])]);
     }
@@ -163,7 +201,7 @@ mod tests {
     fn data_uris_come_before_chunks() {
         let json = r#"{"buffers":[{"uri":"data:x;base64,AQI="},{}]}"#;
         let bytes = glb(json, &[9], &[]);
-        let c = Container::split(&bytes).unwrap();
+        let c = split(&bytes).unwrap();
         assert_eq!(c.buffers, [Cow::Borrowed(&[1_u8, 2][..]), Cow::Borrowed(&[9][..])]);
     }
 
@@ -189,8 +227,33 @@ mod tests {
     #[test]
     fn numbers_that_are_none_are_read_as_null() {
         let bytes = glb(r#"{"a":[NaN,-Infinity],"NaN":"\"NaN"}"#, &[], &[]);
-        let document = Container::split(&bytes).unwrap().document;
+        let document = split(&bytes).unwrap().document;
         assert_eq!(document, serde_json::json!({"a": [null, null], "NaN": "\"NaN"}));
+    }
+
+    #[test]
+    fn no_document_has_more_values_than_are_counted() {
+        for (text, least) in [
+            ("1", 1),
+            ("[]", 1),
+            ("[[],[[]]]", 4),
+            (r#"{"a":[1,2,{"b":"x,[{\"\\,"}],"c\\":{}}"#, 7),
+            (r#"{"a":"\\","b":[",",0]}"#, 5),
+        ] {
+            let given = most_values(text.as_bytes());
+            assert!((least..=2 * least).contains(&given), "{text}: {given}");
+        }
+    }
+
+    #[test]
+    fn json_is_bounded_before_it_is_parsed() {
+        let zeros = |n: usize| format!(r#"{{"extras":[0{}]}}"#, ",0".repeat(n));
+        assert!(split(&glb(&zeros(MAX_JSON_VALUES - 4), &[], &[])).is_ok());
+        for text in [zeros(MAX_JSON_VALUES), format!("{{{}}}", " ".repeat(MAX_JSON_BYTES)), "[".repeat(300_000)] {
+            assert_eq!(code(&glb(&text, &[], &[])), RefusalCode::DataTooLarge);
+        }
+        // Empty chunks cost eight bytes each in the file, and more than that in the list.
+        assert_eq!(code(&glb("{}", &[], &b"\0\0\0\0BIN\0".repeat(9_000_000))), RefusalCode::DataTooLarge);
     }
 
     #[test]
@@ -198,9 +261,9 @@ mod tests {
         for total in [100_u32, u32::MAX] {
             let mut bytes = glb("{}", &[1; 200], &[]);
             bytes[8..12].copy_from_slice(&total.to_le_bytes());
-            assert!(Container::split(&bytes).is_ok(), "{total}");
+            assert!(split(&bytes).is_ok(), "{total}");
         }
         // Up to seven stray bytes are too few for a chunk header.
-        assert!(Container::split(&glb("{}", &[1], &[0; 7])).is_ok());
+        assert!(split(&glb("{}", &[1], &[0; 7])).is_ok());
     }
 }

@@ -31,15 +31,28 @@ struct Edge<T> {
     dy: T,
 }
 
+/// First and last pixel of a tile, from `origin` on, between two places; all in 1/256 pixels.
+fn span(low: i32, high: i32, origin: i32) -> [usize; 2] {
+    [low, high].map(|v| ((v - origin) / SUBPIXEL).clamp(0, TILE as i32 - 1) as usize)
+}
+
+/// How many pixels of the tile at `origin` [`Cover::pixels`] looks at, whatever they come to.
+pub(crate) fn looks(fixed: &Fixed, origin: Origin) -> u64 {
+    let (low, high) = fixed.bounds();
+    let across = |axis: usize, origin: usize| {
+        let [first, last] = span(low[axis], high[axis], origin as i32 * SUBPIXEL);
+        (last - first + 1) as u64
+    };
+    across(0, origin.x) * across(1, origin.y)
+}
+
 impl Cover {
     pub(crate) fn new(fixed: &Fixed, origin: Origin) -> Self {
         /// Triangles of up to 64 pixels: products of two such lengths fit 32 bits with room to add.
         const SMALL: i32 = 64 * SUBPIXEL;
         let origin = [origin.x, origin.y].map(|v| v as i32 * SUBPIXEL);
         let (low, high) = fixed.bounds();
-        let last = TILE as i32 - 1;
-        let span =
-            |axis: usize| [low[axis], high[axis]].map(|v| ((v - origin[axis]) / SUBPIXEL).clamp(0, last) as usize);
+        let span = |axis: usize| span(low[axis], high[axis], origin[axis]);
         let edge = |i: usize| {
             let j = (i + 1) % 3;
             let (ex, ey) = (i64::from(fixed.x[j] - fixed.x[i]), i64::from(fixed.y[j] - fixed.y[i]));
@@ -70,6 +83,12 @@ impl Cover {
         } else {
             self.scan(self.edges, i64::from, pixel);
         }
+    }
+
+    /// Whether no sample of the tile can lie inside: all are beyond one of the edges.
+    pub(crate) fn misses(&self) -> bool {
+        let side = i64::from(TILE as i32 * SUBPIXEL);
+        self.edges.iter().any(|e| e.at + (e.dx * side).max(0) + (e.dy * side).max(0) < 0)
     }
 
     /// Whether the whole tile lies inside.

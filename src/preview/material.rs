@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::json::{Object, join, wrap_index};
 use super::refusal::{Checked, Refusal, RefusalCode};
+use super::texture::Channels;
 
 /// The values of a material that are drawn with, and which images its textures come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +19,7 @@ pub(crate) struct Material {
 }
 
 /// One thing for each texture slot of a material.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct TextureSlots<T> {
     pub(crate) normal: Option<T>,
     pub(crate) occlusion: Option<T>,
@@ -36,11 +37,62 @@ impl<T> Default for TextureSlots<T> {
 impl<T> TextureSlots<T> {
     /// Whether any slot is filled.
     pub(crate) fn any(&self) -> bool {
-        self.normal.is_some()
-            || self.occlusion.is_some()
-            || self.emissive.is_some()
-            || self.base_color.is_some()
-            || self.metallic_roughness.is_some()
+        self.count() > 0
+    }
+
+    /// How many slots are filled.
+    pub(crate) fn count(&self) -> u64 {
+        let mut count = 0;
+        self.map(|_, _| count += 1);
+        count
+    }
+
+    /// Something else for each slot that is filled, in the order in which faults are told.
+    pub(crate) fn map<U>(&self, mut make: impl FnMut(&T, Channels) -> U) -> TextureSlots<U> {
+        TextureSlots {
+            normal: self.normal.as_ref().map(|t| make(t, Channels::Rgb)),
+            occlusion: self.occlusion.as_ref().map(|t| make(t, Channels::Red)),
+            emissive: self.emissive.as_ref().map(|t| make(t, Channels::Rgb)),
+            base_color: self.base_color.as_ref().map(|t| make(t, Channels::Rgba)),
+            metallic_roughness: self.metallic_roughness.as_ref().map(|t| make(t, Channels::GreenBlue)),
+        }
+    }
+
+    /// What is here, and in the other slots what is there.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            normal: self.normal.or(other.normal),
+            occlusion: self.occlusion.or(other.occlusion),
+            emissive: self.emissive.or(other.emissive),
+            base_color: self.base_color.or(other.base_color),
+            metallic_roughness: self.metallic_roughness.or(other.metallic_roughness),
+        }
+    }
+}
+
+impl<T> TextureSlots<Option<T>> {
+    /// Only those slots that hold something.
+    pub(crate) fn flatten(self) -> TextureSlots<T> {
+        TextureSlots {
+            normal: self.normal.flatten(),
+            occlusion: self.occlusion.flatten(),
+            emissive: self.emissive.flatten(),
+            base_color: self.base_color.flatten(),
+            metallic_roughness: self.metallic_roughness.flatten(),
+        }
+    }
+}
+
+impl<T> TextureSlots<Checked<Option<T>>> {
+    /// What came well of each slot, or the first fault.
+    pub(crate) fn sound(self) -> Checked<TextureSlots<T>> {
+        Ok(TextureSlots {
+            normal: self.normal.transpose()?.flatten(),
+            occlusion: self.occlusion.transpose()?.flatten(),
+            emissive: self.emissive.transpose()?.flatten(),
+            base_color: self.base_color.transpose()?.flatten(),
+            metallic_roughness: self.metallic_roughness.transpose()?.flatten(),
+        })
     }
 }
 
@@ -59,6 +111,11 @@ impl Material {
             emissive: [0.0; 3],
             images: TextureSlots::default(),
         }
+    }
+
+    /// Whether it sends out light of its own.
+    pub(crate) fn glows(&self) -> bool {
+        !self.emissive.iter().all(|factor| *factor <= 0.0)
     }
 
     /// Reads all materials (a fault in any refuses the model) and returns the one at `index`.
@@ -143,7 +200,7 @@ impl Fields {
             metallic: within(self.metallic, "metallicFactor")?,
             roughness: within(self.roughness, "roughnessFactor")?,
             emissive: self.emissive,
-            images: self.images.clone(),
+            images: self.images,
         })
     }
 }

@@ -1,60 +1,120 @@
 //! From the bytes of a GLB to what is drawn, or the reason why it is not.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 use super::accessor::{Views, read_accessors};
 use super::base64;
-use super::container::Container;
+use super::cost::{self, Style};
 use super::json::Object;
-use super::limits::Budget;
+use super::limits::{Budget, Watch};
 use super::material::{Material, TextureSlots};
 use super::mesh::Mesh;
 use super::picture::{self, Picture};
 use super::refusal::{Checked, Refusal, RefusalCode};
 use super::scene;
-use super::texture::{Channels, Texture};
+use super::texture::{self, Texture};
 use super::threads::Threads;
 
 /// A model with everything that drawing needs.
-#[derive(Debug)]
-pub(crate) struct Model {
-    pub(crate) mesh: Mesh,
+pub(crate) struct Model<'a> {
+    pub(crate) mesh: Mesh<'a>,
     pub(crate) material: Material,
-    pub(crate) textures: TextureSlots<Texture>,
+    pub(crate) skin: Skin<'a>,
+    /// Nothing of it can be seen through.
+    pub(crate) opaque: bool,
 }
 
-impl Model {
-    /// Loads a GLB: the verdict is the reference's, save for required extensions that neither reads.
-    pub(crate) fn load(glb: &[u8], threads: Threads, budget: &mut Budget) -> Checked<Self> {
-        let container = Container::split(glb)?;
-        let document = Object::of(&container.document, "document")?;
+/// The textures of a model.
+#[allow(clippy::large_enum_variant, reason = "a model has one of it")]
+pub(crate) enum Skin<'a> {
+    /// All of them, ready for sampling.
+    Ready(TextureSlots<Texture>),
+    /// Too large to be in memory together: each picture by its index, to be decoded while the others wait.
+    Later(Vec<(usize, picture::Plan<'a>)>),
+}
+
+impl<'a> Model<'a> {
+    /// Loads a GLB: the verdict is the reference's, save for required extensions that neither reads. Of
+    /// textures that are read later, the verdict comes later as well.
+    pub(crate) fn load(
+        document: &Value,
+        buffers: &'a [Cow<'a, [u8]>],
+        budget: &mut Budget,
+        (threads, watch): (Threads, Watch<'_>),
+    ) -> Checked<Self> {
+        let document = Object::of(document, "document")?;
         check_extensions(document)?;
         if document.get("bufferViews").is_none() {
             return Err(Refusal::shape("bufferViews", "missing"));
         }
-        let views = Views::read(document, &container.buffers)?;
+        let views = Views::read(document, buffers)?;
         let accessors = read_accessors(document, &views, budget)?;
         let images = check_images(document, &views)?;
         let primitive = scene::only_primitive(document)?;
         let material = Material::read(document, primitive.material)?;
         scene::check_nodes(document)?;
-        let mesh = Mesh::read(primitive, &accessors, budget)?;
+        watch.check()?;
+        let mesh = Mesh::read(primitive, &accessors, budget, watch)?;
         let material = material
             .unwrap_or_else(|| if mesh.colors.is_empty() { Material::plain() } else { Material::vertex_colored() });
-        let textures = load_textures(&material, &images, budget, threads)?;
-        if textures.any() && mesh.uvs.is_empty() {
-            let message = "textures, but no texture coordinates";
-            return Err(Refusal::new(RefusalCode::TextureCoordinates, "attributes", message));
+        let mut skin = load_skin(&material, images, budget, (threads, watch))?;
+        if let Skin::Ready(textures) = &mut skin
+            && textures.any()
+        {
+            check_uvs(&mesh)?;
+            // Nobody looks at it otherwise.
+            textures.emissive = textures.emissive.take().filter(|_| material.glows());
         }
-        Ok(Self { mesh, material, textures })
+        let clear = match &skin {
+            Skin::Ready(textures) => textures.base_color.as_ref().is_some_and(|texture| !texture.opaque()),
+            Skin::Later(plans) => later_is_clear(&material, plans, budget, watch)?,
+        };
+        let opaque = material.base_color[3] >= 1.0 && !clear && mesh.colors.iter().all(|c| c[3] == 255);
+        Ok(Self { mesh, material, skin, opaque })
     }
 
-    /// Whether nothing of the model can be seen through.
-    pub(crate) fn opaque(&self) -> bool {
-        self.material.base_color[3] >= 1.0
-            && self.textures.base_color.as_ref().is_none_or(Texture::opaque)
-            && self.mesh.colors.iter().all(|c| c[3] >= 1.0)
+    /// Whether there are textures to be looked at.
+    pub(crate) fn is_textured(&self) -> bool {
+        match &self.skin {
+            Skin::Ready(textures) => textures.any(),
+            Skin::Later(plans) => !plans.is_empty(),
+        }
     }
+
+    /// How its pixels are made.
+    pub(crate) fn style(&self) -> Style {
+        match &self.skin {
+            Skin::Ready(textures) => Style::ready(self.opaque, &textures.map(|texture, _| texture.bytes())),
+            Skin::Later(_) => Style::later(self.opaque, &self.material.images),
+        }
+    }
+}
+
+/// Textures need a place on the surface.
+pub(crate) fn check_uvs(mesh: &Mesh<'_>) -> Checked<()> {
+    if mesh.uvs.is_empty() {
+        let message = "textures, but no texture coordinates";
+        return Err(Refusal::new(RefusalCode::TextureCoordinates, "attributes", message));
+    }
+    Ok(())
+}
+
+/// Whether the base colour of textures that are read later can be seen through. A fault in it is told
+/// later, in its turn.
+fn later_is_clear(
+    material: &Material,
+    plans: &[(usize, picture::Plan<'_>)],
+    budget: &mut Budget,
+    watch: Watch<'_>,
+) -> Checked<bool> {
+    let base = plans.iter().find(|(index, _)| Some(*index) == material.images.base_color);
+    let Some((index, plan)) = base.filter(|(_, plan)| plan.alpha()) else { return Ok(false) };
+    let place = place(*index);
+    budget.spend(plan.work(), place.as_str())?;
+    Ok(plan.decode(&place, watch).is_ok_and(|picture| !texture::is_opaque(&picture)))
 }
 
 /// Required extensions that are read, or that the reference draws without, as the picture shows.
@@ -79,75 +139,71 @@ fn check_extensions(document: Object<'_>) -> Checked<()> {
     Ok(())
 }
 
-/// Where the bytes of an image are.
-enum Source<'a> {
-    View(&'a [u8]),
-    Inline(Vec<u8>),
-    /// Nowhere in the file, or in a format that is passed over.
-    None,
-}
-
-impl Source<'_> {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::View(bytes) => bytes,
-            Self::Inline(bytes) => bytes,
-            Self::None => &[],
-        }
-    }
-}
+/// The bytes of an image; `None` where they are nowhere in the file, or in a format that is passed over.
+type Source<'a> = Option<Cow<'a, [u8]>>;
 
 /// Finds the bytes of all images; a view that does not exist refuses the model, in use or not.
 fn check_images<'a>(document: Object<'_>, views: &Views<'a>) -> Checked<Vec<Source<'a>>> {
     let source = |(i, entry)| {
-        let place = format!("images[{i}]");
+        let place = place(i);
         let image = Object::of(entry, &place)?;
         if image.text("mimeType") == Some("image/ktx2") {
-            return Ok(Source::None);
+            return Ok(None);
         }
         if let Some(view) = image.int("bufferView", &place)? {
-            return views.bytes(view, &place).map(Source::View);
+            return views.bytes(view, &place).map(|bytes| Some(Cow::Borrowed(bytes)));
         }
-        let inline = image.text("uri").and_then(base64::from_data_uri);
-        Ok(inline.map_or(Source::None, Source::Inline))
+        Ok(image.text("uri").and_then(base64::from_data_uri).map(Cow::Owned))
     };
     document.list("images", "")?.iter().enumerate().map(source).collect()
 }
 
-/// Decodes the pictures that the material uses, each once, and builds its textures.
-fn load_textures(
+/// An image's place in the file.
+pub(crate) fn place(index: usize) -> String {
+    format!("images[{index}]")
+}
+
+/// Opens the pictures that the material uses, each once, and makes textures of them if there is room.
+fn load_skin<'a>(
     material: &Material,
-    images: &[Source<'_>],
+    mut images: Vec<Source<'a>>,
     budget: &mut Budget,
-    threads: Threads,
-) -> Checked<TextureSlots<Texture>> {
+    (threads, watch): (Threads, Watch<'_>),
+) -> Checked<Skin<'a>> {
     let slots = &material.images;
     let order = [slots.normal, slots.occlusion, slots.emissive, slots.base_color, slots.metallic_roughness];
-    let mut plans: Vec<(usize, picture::Plan<'_>)> = Vec::new();
+    let mut plans: Vec<(usize, picture::Plan<'a>)> = Vec::new();
+    let (mut together, mut texels, mut largest) = (0_u64, 0, (0, String::new()));
     for index in order.into_iter().flatten() {
+        let uses = order.iter().filter(|slot| **slot == Some(index)).count() as u64;
         if plans.iter().all(|(i, _)| *i != index)
-            && let Some(source) = images.get(index)
-            && let Some(plan) = picture::plan(source.bytes(), &format!("images[{index}]"), budget)?
+            && let Some(source) = images.get_mut(index).and_then(Option::take)
+            && let Some(plan) = picture::plan(source)
         {
+            let place = place(index);
+            budget.spend(plan.work(), place.as_str())?;
+            texels += uses * plan.pixels();
+            together = together.saturating_add(plan.bytes());
+            if plan.bytes() > largest.0 {
+                largest = (plan.bytes(), place);
+            }
             plans.push((index, plan));
         }
     }
-    let decoded = threads
-        .map(plans.len(), |i| plans.get(i).map(|(index, plan)| (*index, plan.decode(&format!("images[{index}]")))));
-    let mut pictures = BTreeMap::new();
-    for (index, picture) in decoded.into_iter().flatten() {
-        pictures.insert(index, picture?);
+    together = together.saturating_add(4 * texels);
+    if together > budget.together {
+        let (bytes, place) = largest;
+        budget.take(bytes, place)?;
+        return Ok(Skin::Later(plans));
     }
-    let mut build = |index: Option<usize>, channels| -> Checked<Option<Texture>> {
-        let Some(picture) = index.and_then(|i| pictures.get(&i)) else { return Ok(None) };
-        let place = format!("images[{}]", index.unwrap_or_default());
-        Texture::build(picture as &Picture, channels, &place, budget).map(Some)
+    budget.take(together, "images")?;
+    budget.spend(cost::TEXEL * texels, "images")?;
+    let decoded = threads.map(plans.len(), |i| {
+        plans.get(i).map(|(index, plan)| plan.decode(&place(*index), watch).map(|picture| (*index, picture)))
+    });
+    let pictures = decoded.into_iter().flatten().collect::<Checked<BTreeMap<usize, Picture>>>()?;
+    let build = |index: &usize, channels| {
+        pictures.get(index).map(|picture| Texture::build(picture, channels, &place(*index))).transpose()
     };
-    Ok(TextureSlots {
-        normal: build(slots.normal, Channels::Rgb)?,
-        occlusion: build(slots.occlusion, Channels::Red)?,
-        emissive: build(slots.emissive, Channels::Rgb)?,
-        base_color: build(slots.base_color, Channels::Rgba)?,
-        metallic_roughness: build(slots.metallic_roughness, Channels::GreenBlue)?,
-    })
+    slots.map(build).sound().map(Skin::Ready)
 }

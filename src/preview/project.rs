@@ -1,13 +1,17 @@
 //! Vertices on the screen, and which triangles cover which tile.
 
 use super::camera::View;
+use super::cover::Cover;
+use super::limits::Watch;
+use super::raster::Origin;
+use super::rows::{Rows, Triangles};
 use super::setup::{Fixed, SUBPIXEL};
 use super::threads::Threads;
 
 /// Edge of a tile in pixels. Even, so that the 2x2 blocks of derivatives never cross a border.
 pub(crate) const TILE: usize = 32;
-/// Triangles that one job sorts into tiles.
-const CHUNK: usize = 16 * 1024;
+/// Vertices or triangles that one job goes through.
+pub(crate) const CHUNK: usize = 16 * 1024;
 
 /// A vertex on the screen of one view: x and y in pixels from the bottom left, depth 0 to 1, 1/w.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,18 +46,48 @@ pub(crate) fn round(value: f32) -> i32 {
     }
 }
 
-/// Transforms all vertices to a screen of `edge` pixels a side.
-pub(crate) fn vertices(positions: &[[f32; 3]], view: &View, edge: usize, threads: Threads) -> Vec<Vertex> {
-    let columns = view.columns();
-    let half = edge as f32 / 2.0;
-    let jobs = positions.len().div_ceil(CHUNK);
-    let parts = threads.map(jobs, |job| {
-        let part = positions.iter().skip(job * CHUNK).take(CHUNK);
-        part.map(|p| project(*p, &columns, half)).collect::<Vec<_>>()
-    });
-    parts.concat()
+/// The vertices of a view: projected once and kept, or each time anew where there are too many.
+pub(crate) enum Vertices<'a> {
+    Kept(Vec<Vertex>),
+    Anew { positions: &'a Rows<'a, 3>, columns: [[f32; 4]; 4], half: f32 },
 }
 
+impl<'a> Vertices<'a> {
+    /// Most vertices that are kept. A mesh with more hardly shares any: few are projected twice.
+    const MOST_KEPT: usize = 4 << 20;
+
+    /// Bytes that the vertices of a view take.
+    pub(crate) fn bytes(positions: &Rows<'_, 3>) -> u64 {
+        let kept = if positions.len() <= Self::MOST_KEPT { positions.len() } else { 0 };
+        (kept * size_of::<Vertex>()) as u64
+    }
+
+    /// Transforms all vertices to a screen of `edge` pixels a side.
+    pub(crate) fn new(positions: &'a Rows<'a, 3>, view: &View, edge: usize, threads: Threads) -> Self {
+        let (columns, half) = (view.columns(), edge as f32 / 2.0);
+        if positions.len() > Self::MOST_KEPT {
+            return Self::Anew { positions, columns, half };
+        }
+        let mut kept = vec![Vertex::default(); positions.len()];
+        threads.fill(&mut kept, CHUNK, |first, part| {
+            for (i, vertex) in part.iter_mut().enumerate() {
+                *vertex = project(positions.get((first + i) as u32), &columns, half);
+            }
+        });
+        Self::Kept(kept)
+    }
+
+    /// The corners of a triangle.
+    #[inline(always)]
+    pub(crate) fn corners(&self, triangle: [u32; 3]) -> [Vertex; 3] {
+        match self {
+            Self::Kept(all) => triangle.map(|i| all.get(i as usize).copied().unwrap_or_default()),
+            Self::Anew { positions, columns, half } => triangle.map(|i| project(positions.get(i), columns, *half)),
+        }
+    }
+}
+
+#[inline(always)]
 fn project(p: [f32; 3], c: &[[f32; 4]; 4], half: f32) -> Vertex {
     let [x, y, z, w] = std::array::from_fn(|i| ((c[0][i] * p[0] + c[1][i] * p[1]) + c[2][i] * p[2]) + c[3][i]);
     let rcp_w = 1.0 / w;
@@ -68,31 +102,37 @@ pub(crate) struct Bins {
 }
 
 impl Bins {
-    /// Sorts the front-facing triangles into the tiles that their boxes touch.
-    pub(crate) fn sort(vertices: &[Vertex], triangles: &[[u32; 3]], edge: usize, threads: Threads) -> Self {
+    /// Sorts the front-facing triangles into the tiles that they touch; `counts` says how many each has.
+    pub(crate) fn sort(
+        vertices: &Vertices<'_>,
+        triangles: &Triangles<'_>,
+        counts: &[u32],
+        edge: usize,
+        watch: Watch<'_>,
+    ) -> Self {
         let across = edge.div_ceil(TILE);
-        let jobs = triangles.len().div_ceil(CHUNK);
-        let parts = threads.map(jobs, |job| {
-            let first = job * CHUNK;
-            let mut hits = Vec::with_capacity(CHUNK);
-            for (i, triangle) in triangles.iter().enumerate().skip(first).take(CHUNK) {
-                touch(vertices, *triangle, i, across, &mut hits);
-            }
-            hits
-        });
-        let mut starts = vec![0; across * across + 1];
-        for &(tile, _) in parts.iter().flatten() {
-            starts[tile as usize + 1] += 1;
-        }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
+        let mut starts = Vec::with_capacity(counts.len() + 1);
+        let mut all = 0;
+        starts.push(0);
+        starts.extend(counts.iter().map(|count| {
+            all += *count as usize;
+            all
+        }));
         let mut next = starts.clone();
-        let mut sorted = vec![0; starts.last().copied().unwrap_or(0)];
-        for &(tile, triangle) in parts.iter().flatten() {
-            let at = &mut next[tile as usize];
-            sorted[*at] = triangle;
-            *at += 1;
+        let mut sorted = vec![0; all];
+        for (i, triangle) in triangles.iter().enumerate() {
+            if i % CHUNK == 0 && watch.stopped() {
+                break;
+            }
+            let Some(fixed) = Fixed::front(&vertices.corners(triangle)) else { continue };
+            touched(&fixed, across, |tile, _| {
+                if let Some(at) = next.get_mut(tile)
+                    && let Some(slot) = sorted.get_mut(*at)
+                {
+                    *slot = i as u32;
+                    *at += 1;
+                }
+            });
         }
         Self { starts, triangles: sorted }
     }
@@ -106,18 +146,28 @@ impl Bins {
     }
 }
 
-/// Notes the tiles that a front-facing triangle's box touches.
-fn touch(vertices: &[Vertex], triangle: [u32; 3], index: usize, across: usize, hits: &mut Vec<(u32, u32)>) {
-    let Some(fixed) = Fixed::front(vertices, triangle) else { return };
+/// Calls `found` for each tile that a triangle may cover a sample of, and returns how many were looked at.
+#[inline(always)]
+pub(crate) fn touched(fixed: &Fixed, across: usize, mut found: impl FnMut(usize, Origin)) -> u64 {
     let last = (across * TILE) as i32 * SUBPIXEL - 1;
     let (low, high) = fixed.bounds();
     if high[0] < 0 || high[1] < 0 || low[0] > last || low[1] > last {
-        return;
+        return 0;
     }
     let tile = |v: i32| v.clamp(0, last) / (TILE as i32 * SUBPIXEL);
-    for y in tile(low[1])..=tile(high[1]) {
-        for x in tile(low[0])..=tile(high[0]) {
-            hits.push((y as u32 * across as u32 + x as u32, index as u32));
+    let (rows, columns) = (tile(low[1])..=tile(high[1]), tile(low[0])..=tile(high[0]));
+    // In a single row or column of tiles, next to all are hit.
+    let sure = rows.start() == rows.end() || columns.start() == columns.end();
+    let mut looks = 0;
+    for y in rows {
+        for x in columns.clone() {
+            looks += 1;
+            let (x, y) = (x as usize, y as usize);
+            let origin = Origin { x: x * TILE, y: y * TILE };
+            if sure || !Cover::new(fixed, origin).misses() {
+                found(y * across + x, origin);
+            }
         }
     }
+    looks
 }

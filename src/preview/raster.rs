@@ -1,7 +1,10 @@
 //! One tile of a view: coverage and depth at four samples a pixel, then colour.
 
 use super::cover::{Cover, OFFSETS, SAMPLES};
-use super::project::{TILE, Vertex};
+use super::limits::Watch;
+use super::paint::Paint;
+use super::project::{TILE, Vertices};
+use super::rows::Triangles;
 use super::setup::{Fixed, Gradients, Plane, SUBPIXEL};
 use super::shade::{Fragment, LANES, Planes, Shader};
 
@@ -13,10 +16,11 @@ const NONE: u32 = u32::MAX;
 /// What a view's tiles are drawn from.
 pub(crate) struct Scene<'a> {
     pub(crate) shader: Shader<'a>,
-    pub(crate) vertices: &'a [Vertex],
-    pub(crate) triangles: &'a [[u32; 3]],
+    pub(crate) vertices: &'a Vertices<'a>,
+    pub(crate) triangles: &'a Triangles<'a>,
     /// Nothing can be seen through: only the nearest surface is shaded.
     pub(crate) opaque: bool,
+    pub(crate) watch: Watch<'a>,
 }
 
 /// The samples of a tile, and the triangles seen in it.
@@ -62,7 +66,15 @@ impl Tile {
 
     /// Draws the triangles of `list` in order. The result is the tile's pixels, row by row from the
     /// bottom; `None` if all are white.
-    pub(crate) fn draw(&mut self, scene: &Scene<'_>, list: &[u32], origin: Origin) -> Option<Vec<[u8; 3]>> {
+    pub(crate) fn draw(
+        &mut self,
+        scene: &Scene<'_>,
+        list: &[u32],
+        origin: Origin,
+        paint: &mut impl Paint,
+    ) -> Option<Vec<[u8; 3]>> {
+        /// Triangles between two looks whether to stop: some hundredths of a second at the most.
+        const STEP: usize = 64;
         if list.is_empty() {
             return None;
         }
@@ -74,19 +86,22 @@ impl Tile {
         } else {
             self.color.fill([[255; 3]; SAMPLES]);
         }
-        for &index in list {
-            let Some(&triangle) = scene.triangles.get(index as usize) else { continue };
-            self.rasterise(scene, triangle, origin);
+        for some in list.chunks(STEP) {
+            if scene.watch.stopped() {
+                return None;
+            }
+            for &index in some {
+                self.rasterise(scene, scene.triangles.get(index as usize), origin, paint);
+            }
         }
-        Some(if scene.opaque { self.resolve_owners(scene, origin) } else { self.resolve_colors() })
+        Some(if scene.opaque { self.resolve_owners(scene, origin, paint) } else { self.resolve_colors() })
     }
 
-    fn rasterise(&mut self, scene: &Scene<'_>, triangle: [u32; 3], origin: Origin) {
-        let Some(fixed) = Fixed::front(scene.vertices, triangle) else { return };
-        let corner = |i: u32| scene.vertices.get(i as usize);
-        let [Some(a), Some(b), Some(c)] = triangle.map(corner) else { return };
-        let gradients = Gradients::new([a, b, c]);
-        let depth = gradients.plane([a.z, b.z, c.z]);
+    fn rasterise(&mut self, scene: &Scene<'_>, triangle: [u32; 3], origin: Origin, paint: &mut impl Paint) {
+        let corners = scene.vertices.corners(triangle);
+        let Some(fixed) = Fixed::front(&corners) else { return };
+        let gradients = Gradients::new(&corners);
+        let depth = gradients.plane(corners.map(|corner| corner.z));
         let id = self.seen.len() as u32;
         let mut hit = false;
         Cover::new(&fixed, origin).pixels(|x, y, mask| {
@@ -104,7 +119,7 @@ impl Tile {
         });
         if hit {
             self.seen.push(Seen { triangle, gradients, planes: NONE });
-            self.blend(scene, id, origin);
+            self.blend(scene, id, origin, paint);
         }
     }
 
@@ -127,14 +142,14 @@ impl Tile {
     }
 
     /// Shades the waiting fragments of triangle `id` and lays them over what they cover.
-    fn blend(&mut self, scene: &Scene<'_>, id: u32, origin: Origin) {
+    fn blend(&mut self, scene: &Scene<'_>, id: u32, origin: Origin, paint: &mut impl Paint) {
         let covers = std::mem::take(&mut self.covers);
         for batch in covers.chunks(LANES) {
             self.fragments.clear();
             for &(at, _) in batch {
                 self.push_fragment(scene, id, at, origin);
             }
-            let colors = scene.shader.shade(&self.planes, &self.fragments);
+            let colors = paint.paint(&scene.shader, &self.planes, &self.fragments);
             for (&(at, passed), color) in batch.iter().zip(colors) {
                 for (s, below) in self.color[at].iter_mut().enumerate() {
                     if passed >> s & 1 != 0 {
@@ -151,17 +166,16 @@ impl Tile {
     fn push_fragment(&mut self, scene: &Scene<'_>, id: u32, at: usize, origin: Origin) {
         let Some(seen) = self.seen.get_mut(id as usize) else { return };
         if seen.planes == NONE {
-            let corner = |i: u32| scene.vertices.get(i as usize);
-            let [Some(a), Some(b), Some(c)] = seen.triangle.map(corner) else { return };
             seen.planes = self.planes.len() as u32;
-            self.planes.push(scene.shader.planes(seen.triangle, [a, b, c], &seen.gradients));
+            let corners = scene.vertices.corners(seen.triangle);
+            self.planes.push(scene.shader.planes(seen.triangle, &corners, &seen.gradients));
         }
         let (x, y) = (origin.x + at % TILE, origin.y + at / TILE);
         self.fragments.push(Fragment { planes: seen.planes, x: x as u16, y: y as u16 });
     }
 
     /// Shades what is nearest, once for each triangle of a pixel, and takes the mean of the samples.
-    fn resolve_owners(&mut self, scene: &Scene<'_>, origin: Origin) -> Vec<[u8; 3]> {
+    fn resolve_owners(&mut self, scene: &Scene<'_>, origin: Origin, paint: &mut impl Paint) -> Vec<[u8; 3]> {
         self.fragments.clear();
         for at in 0..TILE * TILE {
             let owner = self.owner[at];
@@ -174,7 +188,7 @@ impl Tile {
                 }
             }
         }
-        let shade = |batch| scene.shader.shade(&self.planes, batch);
+        let shade = |batch| paint.paint(&scene.shader, &self.planes, batch);
         let mut colors = self.fragments.chunks(LANES).flat_map(shade);
         let mut pixels = vec![[255; 3]; TILE * TILE];
         for (pixel, owner) in pixels.iter_mut().zip(&self.owner) {

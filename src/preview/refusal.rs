@@ -46,8 +46,10 @@ pub enum RefusalCode {
     DataMaterialValue,
     /// More triangles than the limit.
     DataTriangles,
-    /// More decoded bytes than the limit.
+    /// More bytes than the limits: of the file, its JSON, or the memory that drawing it takes.
     DataTooLarge,
+    /// More work than the limit.
+    DataWork,
     /// A texture of a pixel layout that cannot be drawn.
     TextureMode,
     /// A texture whose picture data breaks off or is damaged.
@@ -62,7 +64,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code, for documents and tests.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::ContainerHeader,
         Self::ContainerMagic,
         Self::ContainerVersion,
@@ -83,6 +85,7 @@ impl RefusalCode {
         Self::DataMaterialValue,
         Self::DataTriangles,
         Self::DataTooLarge,
+        Self::DataWork,
         Self::TextureMode,
         Self::TextureDamaged,
         Self::TextureSize,
@@ -114,6 +117,7 @@ impl RefusalCode {
             Self::DataMaterialValue => "data.material-value",
             Self::DataTriangles => "data.triangles",
             Self::DataTooLarge => "data.too-large",
+            Self::DataWork => "data.work",
             Self::TextureMode => "texture.mode",
             Self::TextureDamaged => "texture.damaged",
             Self::TextureSize => "texture.size",
@@ -143,7 +147,13 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal at a place of the file.
     pub fn new(code: RefusalCode, place: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, place: place.into(), message: message.into() }
+        Self { code, place: shortened(place.into().into()).into_owned(), message: shortened(message.into()) }
+    }
+
+    /// A file of more bytes than the limit: nobody needs to read it to know.
+    pub fn too_long(bytes: u64) -> Self {
+        let message = format!("{bytes} bytes (at most {})", super::limits::MAX_FILE_BYTES);
+        Self::new(RefusalCode::DataTooLarge, "file", message)
     }
 
     /// A missing or misshapen JSON part: the commonest refusal of the loader.
@@ -162,6 +172,15 @@ impl std::error::Error for Refusal {}
 
 /// The result of a loading step.
 pub(crate) type Checked<T> = Result<T, Refusal>;
+
+/// What a refusal quotes of a file may be as long as the file.
+fn shortened(text: Cow<'static, str>) -> Cow<'static, str> {
+    const LONGEST: usize = 300;
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+    }
+}
 
 #[cfg(test)]
 mod tests {

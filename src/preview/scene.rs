@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::json::{Object, wrap_index};
+use super::limits::MAX_NODE_STEPS;
 use super::refusal::{Checked, Refusal, RefusalCode};
 
 /// How the vertices of a primitive make triangles.
@@ -92,6 +93,7 @@ pub(crate) fn check_nodes(document: Object<'_>) -> Checked<()> {
     }
     let mut queue = scene_roots(document)?;
     let mut walked = HashSet::new();
+    let mut steps = queue.len();
     while let Some((parent, child)) = queue.pop() {
         if !walked.insert((parent, child)) {
             continue;
@@ -102,7 +104,12 @@ pub(crate) fn check_nodes(document: Object<'_>) -> Checked<()> {
             return Err(broken(place, "no such node"));
         };
         let node = Object::of(node, &place)?;
-        for next in node.list("children", &place)? {
+        let children = node.list("children", &place)?;
+        steps += children.len();
+        if steps > MAX_NODE_STEPS {
+            return Err(Refusal::new(RefusalCode::DataWork, place, "too many ways through the nodes"));
+        }
+        for next in children {
             queue.push((Some(child), node_index(next, &place)?));
         }
         check_transform(node, &place)?;
@@ -187,6 +194,14 @@ mod tests {
         assert!(nodes(&unreached).is_ok());
         let no_scene = json!({"scenes": [{}], "scene": 3});
         assert_eq!(nodes(&no_scene).unwrap_err().code, RefusalCode::SceneNodes);
+        // Each of 2,000 parents leads to the same 2,000 children.
+        let children: Vec<usize> = (2001..4001).collect();
+        let parent = |i: usize| if i < 2000 { json!({"children": [2000]}) } else { json!({}) };
+        let mut many: Vec<Value> = (0..4001).map(parent).collect();
+        many[2000] = json!({"children": children});
+        let roots: Vec<usize> = (0..2000).collect();
+        let many = json!({"nodes": many, "scenes": [{"nodes": roots}]});
+        assert_eq!(nodes(&many).unwrap_err().code, RefusalCode::DataWork);
         let short = json!({"nodes": [{"scale": [1, 1]}], "scenes": [{"nodes": [0]}]});
         assert_eq!(nodes(&short).unwrap_err().place, "nodes[0].scale");
     }

@@ -19,12 +19,11 @@ pub(crate) struct Fixed {
 
 impl Fixed {
     /// Snaps the corners; `None` for a triangle that shows its back or its edge.
-    pub(crate) fn front(vertices: &[Vertex], triangle: [u32; 3]) -> Option<Self> {
+    #[inline]
+    pub(crate) fn front([a, b, c]: &[Vertex; 3]) -> Option<Self> {
         /// Corners within the model bound project to far less; this keeps the arithmetic in range.
         const FAR: u32 = 1 << 22;
         let snap = |v: f32| round(v * SUBPIXEL as f32);
-        let [a, b, c] = triangle.map(|i| vertices.get(i as usize));
-        let (a, b, c) = (a?, b?, c?);
         let fixed = Self { x: [a.x, b.x, c.x].map(snap), y: [a.y, b.y, c.y].map(snap) };
         if fixed.x.iter().chain(&fixed.y).any(|v| v.unsigned_abs() > FAR) {
             return None;
@@ -70,7 +69,7 @@ pub(crate) struct Gradients {
 
 impl Gradients {
     /// The reference draws a front-facing triangle with its first two corners swapped.
-    pub(crate) fn new([b, a, c]: [&Vertex; 3]) -> Self {
+    pub(crate) fn new([b, a, c]: &[Vertex; 3]) -> Self {
         let (dx01, dy01) = (a.x - b.x, a.y - b.y);
         let (dx20, dy20) = (c.x - a.x, c.y - a.y);
         let rcp_area = 1.0 / (dx01 * dy20 - dy01 * dx20);

@@ -7,7 +7,6 @@ use super::mesh::Mesh;
 use super::model::Model;
 use super::project::Vertex;
 use super::setup::{Gradients, Plane};
-use super::texture::Texture;
 use super::tone::Tone;
 
 const LIGHT: f32 = 6.0;
@@ -21,7 +20,7 @@ const PI: f32 = std::f32::consts::PI;
 pub(crate) const LANES: usize = 8;
 
 /// One value for each fragment of a batch.
-type Lane = [f32; LANES];
+pub(crate) type Lane = [f32; LANES];
 /// A vector for each fragment of a batch, axis by axis.
 type Lanes3 = [Lane; 3];
 type Vec3 = [f32; 3];
@@ -36,12 +35,14 @@ pub(crate) struct Fragment {
     pub(crate) y: u16,
 }
 
-/// Everything that shading a view needs.
+/// The texels of a batch, where there are textures.
+pub(crate) type Texels = TextureSlots<[[u8; 4]; LANES]>;
+
+/// Everything that shading a view needs but for textures.
 pub(crate) struct Shader<'a> {
-    mesh: &'a Mesh,
-    normals: &'a [Vec3],
+    mesh: &'a Mesh<'a>,
     material: &'a Material,
-    textures: &'a TextureSlots<Texture>,
+    textured: bool,
     tone: &'a Tone,
     eye: Vec3,
     /// Towards the light.
@@ -59,13 +60,11 @@ pub(crate) struct Planes {
 }
 
 impl<'a> Shader<'a> {
-    /// `normals` are the mesh's at unit length (see [`unit_normals`]).
-    pub(crate) fn new(model: &'a Model, normals: &'a [Vec3], view: &View, tone: &'a Tone) -> Self {
+    pub(crate) fn new(model: &'a Model<'_>, view: &View, tone: &'a Tone) -> Self {
         Self {
             mesh: &model.mesh,
-            normals,
             material: &model.material,
-            textures: &model.textures,
+            textured: model.is_textured(),
             tone,
             eye: view.eye,
             light: unit(view.light.map(|x| -x)),
@@ -73,52 +72,65 @@ impl<'a> Shader<'a> {
     }
 
     /// Draws up the planes of a triangle.
-    pub(crate) fn planes(&self, triangle: [u32; 3], corners: [&Vertex; 3], gradients: &Gradients) -> Planes {
+    pub(crate) fn planes(&self, triangle: [u32; 3], corners: &[Vertex; 3], gradients: &Gradients) -> Planes {
         let w = corners.map(|v| v.rcp_w);
         let value = |values: [f32; 3]| gradients.plane(std::array::from_fn(|i| values[i] * w[i]));
-        let three = |all: &[Vec3]| {
-            let corner = triangle.map(|i| all.get(i as usize).copied().unwrap_or_default());
-            std::array::from_fn(|axis| value(corner.map(|v| v[axis])))
-        };
+        let three = |corner: [Vec3; 3]| std::array::from_fn(|axis| value(corner.map(|v| v[axis])));
+        let normal = |i: u32| self.mesh.normals.get(i as usize).copied().unwrap_or_default();
         let mut planes = Planes {
             rcp_w: gradients.plane(w),
-            position: three(&self.mesh.positions),
-            normal: three(self.normals),
+            position: three(triangle.map(|i| self.mesh.positions.get(i))),
+            normal: three(triangle.map(normal)),
             uv: [Plane::default(); 2],
             color: [Plane::default(); 4],
         };
-        if self.textures.any() {
-            let corner = triangle.map(|i| self.mesh.uvs.get(i as usize).copied().unwrap_or_default());
+        if self.textured {
+            let corner = triangle.map(|i| self.mesh.uvs.get(i));
             planes.uv = std::array::from_fn(|axis| value(corner.map(|v| v[axis])));
         }
         if !self.mesh.colors.is_empty() {
-            let corner = triangle.map(|i| self.mesh.colors.get(i as usize).copied().unwrap_or([1.0; 4]));
+            let corner = triangle.map(|i| self.mesh.color(i));
             planes.color = std::array::from_fn(|axis| value(corner.map(|v| v[axis])));
         }
         planes
     }
 
-    /// The 8-bit colours and alphas of up to [`LANES`] fragments, each taken at its pixel's centre.
-    pub(crate) fn shade(&self, all: &[Planes], fragments: &[Fragment]) -> [[u8; 4]; LANES] {
+    /// Where in the textures up to [`LANES`] fragments lie, each taken at its pixel's centre.
+    pub(crate) fn uvs(&self, all: &[Planes], fragments: &[Fragment]) -> [[f32; 2]; LANES] {
+        let Some(site) = Site::of(all, fragments) else { return [[0.0; 2]; LANES] };
+        let w = site.w(&site.x, &site.y);
+        let [u, v] = site.attribute(|p| &p.uv, &site.x, &site.y, &w);
+        std::array::from_fn(|l| [u[l], v[l]])
+    }
+
+    /// The 8-bit colours and alphas of up to [`LANES`] fragments, each taken at its pixel's centre;
+    /// `sample` gives their texels.
+    pub(crate) fn shade(
+        &self,
+        all: &[Planes],
+        fragments: &[Fragment],
+        sample: impl FnOnce([Lane; 2]) -> Texels,
+    ) -> [[u8; 4]; LANES] {
         let Some(site) = Site::of(all, fragments) else { return [[0; 4]; LANES] };
         let w = site.w(&site.x, &site.y);
         let position = site.attribute(|p| &p.position, &site.x, &site.y, &w);
         let mut normal = normalize(site.attribute(|p| &p.normal, &site.x, &site.y, &w));
-        let mut uv = [[0.0; LANES]; 2];
-        if self.textures.any() {
-            uv = site.attribute(|p| &p.uv, &site.x, &site.y, &w);
+        let mut texels = Texels::default();
+        if self.textured {
+            let uv = site.attribute(|p| &p.uv, &site.x, &site.y, &w);
+            texels = sample(uv);
+            if let Some(texels) = &texels.normal {
+                normal = mapped_normal(&site, texels, normal);
+            }
         }
-        if let Some(map) = &self.textures.normal {
-            normal = mapped_normal(&site, map, normal, uv);
-        }
-        let (base, mut alpha) = self.base_color(uv);
-        let (roughness, metallic) = self.roughness(uv);
+        let (base, mut alpha) = self.base_color(texels.base_color.as_ref());
+        let (roughness, metallic) = self.roughness(texels.metallic_roughness.as_ref());
         let mut color = self.lit(position, normal, base, roughness, metallic);
-        if let Some(map) = &self.textures.occlusion {
-            let occlusion = each(|l| byte(sample(map, uv, l)[0]));
+        if let Some(texels) = &texels.occlusion {
+            let occlusion = each(|l| byte(texels[l][0]));
             color = color.map(|c| each(|l| c[l] * occlusion[l]));
         }
-        self.add_glow(&mut color, uv);
+        self.add_glow(&mut color, texels.emissive.as_ref());
         if !self.mesh.colors.is_empty() {
             let [r, g, b, a] = site.attribute(|p| &p.color, &site.x, &site.y, &w);
             color = times(color, [r, g, b]);
@@ -130,38 +142,35 @@ impl<'a> Shader<'a> {
         })
     }
 
-    fn base_color(&self, uv: [Lane; 2]) -> (Lanes3, Lane) {
+    fn base_color(&self, texels: Option<&[[u8; 4]; LANES]>) -> (Lanes3, Lane) {
         let [r, g, b, a] = self.material.base_color;
-        let Some(map) = &self.textures.base_color else {
+        let Some(texels) = texels else {
             return ([[r; LANES], [g; LANES], [b; LANES]], [a; LANES]);
         };
-        let texels: [[u8; 4]; LANES] = std::array::from_fn(|l| sample(map, uv, l));
         let linear = |factor: f32, i: usize| each(|l| factor * self.tone.linear(texels[l][i]));
         ([linear(r, 0), linear(g, 1), linear(b, 2)], each(|l| a * byte(texels[l][3])))
     }
 
-    fn roughness(&self, uv: [Lane; 2]) -> (Lane, Lane) {
+    fn roughness(&self, texels: Option<&[[u8; 4]; LANES]>) -> (Lane, Lane) {
         let (mut roughness, mut metallic) = ([self.material.roughness; LANES], [self.material.metallic; LANES]);
-        if let Some(map) = &self.textures.metallic_roughness {
-            for l in 0..LANES {
-                let [g, b, ..] = sample(map, uv, l);
-                roughness[l] *= byte(g);
-                metallic[l] *= byte(b);
+        if let Some(texels) = texels {
+            for (l, [g, b, ..]) in texels.iter().enumerate() {
+                roughness[l] *= byte(*g);
+                metallic[l] *= byte(*b);
             }
         }
         (roughness.map(|v| clamp(v, FLOOR, 1.0)), metallic.map(|v| clamp(v, 0.0, 1.0)))
     }
 
     /// The light that the surface sends out itself. Its factor counts twice, as in the reference.
-    fn add_glow(&self, color: &mut Lanes3, uv: [Lane; 2]) {
-        let factor = self.material.emissive;
-        if factor.iter().all(|f| *f <= 0.0) {
+    fn add_glow(&self, color: &mut Lanes3, texels: Option<&[[u8; 4]; LANES]>) {
+        if !self.material.glows() {
             return;
         }
-        let map = self.textures.emissive.as_ref();
-        let texels: [Vec3; LANES] = std::array::from_fn(|l| match map {
-            Some(map) => {
-                let [r, g, b, _] = sample(map, uv, l).map(|v| self.tone.linear(v));
+        let factor = self.material.emissive;
+        let texels: [Vec3; LANES] = std::array::from_fn(|l| match texels {
+            Some(texels) => {
+                let [r, g, b, _] = texels[l].map(|v| self.tone.linear(v));
                 [r, g, b]
             }
             None => [1.0; 3],
@@ -256,7 +265,7 @@ impl<'a> Site<'a> {
 
 /// The normals from a normal map, in the frame of the surface's own texture coordinates: their slopes
 /// over the pixel's 2x2 block stand in for tangents.
-fn mapped_normal(site: &Site<'_>, map: &Texture, n: Lanes3, uv: [Lane; 2]) -> Lanes3 {
+fn mapped_normal(site: &Site<'_>, texels: &[[u8; 4]; LANES], n: Lanes3) -> Lanes3 {
     let start = |v: f32| ((v as i32) & !1) as f32 + 0.5;
     let (left, low) = (site.x.map(start), site.y.map(start));
     let (right, high) = (left.map(|v| v + 1.0), low.map(|v| v + 1.0));
@@ -271,7 +280,6 @@ fn mapped_normal(site: &Site<'_>, map: &Texture, n: Lanes3, uv: [Lane; 2]) -> La
     let along = dot(n, tangent);
     let t = normalize([0, 1, 2].map(|i| each(|l| tangent[i][l] - n[i][l] * along[l])));
     let b = normalize(cross(n, t));
-    let texels: [[u8; 4]; LANES] = std::array::from_fn(|l| sample(map, uv, l));
     let m: Lanes3 = [0, 1, 2].map(|i| each(|l| 2.0 * byte(texels[l][i]) - 1.0));
     normalize([0, 1, 2].map(|i| each(|l| t[i][l] * m[0][l] + b[i][l] * m[1][l] + n[i][l] * m[2][l])))
 }
@@ -287,21 +295,13 @@ fn slopes(site: &Site<'_>, from: [&Lane; 2], to: [&Lane; 2]) -> (Lanes3, [Lane; 
     (position, [0, 1].map(|i| each(|l| uv1[i][l] - uv0[i][l])))
 }
 
-/// The normals at length 1; a zero normal becomes NaN, which shading takes for none.
-pub(crate) fn unit_normals(normals: &[Vec3]) -> Vec<Vec3> {
-    normals.iter().map(|n| unit(*n)).collect()
-}
-
-fn unit(v: Vec3) -> Vec3 {
+/// The vector at length 1; a zero one becomes NaN, which shading takes for none.
+pub(crate) fn unit(v: Vec3) -> Vec3 {
     let square = v[0] * v[0] + v[1] * v[1] + v[2] * v[2];
     // The reference's arithmetic knows no numbers smaller than this.
     let square = if square < f32::MIN_POSITIVE { 0.0 } else { square };
     let factor = 1.0 / square.sqrt();
     v.map(|x| x * factor)
-}
-
-fn sample(map: &Texture, uv: [Lane; 2], l: usize) -> [u8; 4] {
-    map.sample([uv[0][l], uv[1][l]])
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! Textures as they are sampled: four 8-bit channels, repeated in both directions, filtered between
 //! the four nearest texels, without mipmaps.
 
-use super::limits::{Budget, MAX_TEXTURE_EDGE};
+use super::limits::MAX_TEXTURE_EDGE;
 use super::picture::{Picture, Pixels};
 use super::project::round;
 use super::refusal::{Checked, Refusal, RefusalCode};
@@ -19,6 +19,18 @@ pub(crate) enum Channels {
     GreenBlue,
 }
 
+impl Channels {
+    /// How many of a texel's bytes are read.
+    pub(crate) const fn count(self) -> usize {
+        match self {
+            Self::Rgba => 4,
+            Self::Rgb => 3,
+            Self::Red => 1,
+            Self::GreenBlue => 2,
+        }
+    }
+}
+
 /// A texture ready for sampling. Row 0 is the bottom of the picture, as in GL.
 #[derive(Debug, Clone)]
 pub(crate) struct Texture {
@@ -26,6 +38,15 @@ pub(crate) struct Texture {
     height: Axis,
     texels: Vec<[u8; 4]>,
     opaque: bool,
+}
+
+/// A picture as a texture, sampled as it was decoded: slower than a [`Texture`], and no second copy.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loose<'a> {
+    width: Axis,
+    height: Axis,
+    picture: &'a Picture,
+    channels: Channels,
 }
 
 /// One direction of a texture: its length in texels, and what sampling needs of it.
@@ -37,32 +58,46 @@ struct Axis {
     power_of_two: bool,
 }
 
+/// Refuses a picture that the reference cannot make a texture of.
+pub(crate) fn check(picture: &Picture, channels: Channels, place: &str) -> Checked<()> {
+    let fail = |code, message: &'static str| Err(Refusal::new(code, place, message));
+    let (width, height) = (picture.width, picture.height);
+    if width > MAX_TEXTURE_EDGE || height > MAX_TEXTURE_EDGE {
+        return fail(RefusalCode::TextureSize, "an edge longer than 16384 pixels");
+    }
+    if channels == Channels::Red && (width == 1 || height == 1) {
+        return fail(RefusalCode::TextureSize, "an occlusion texture one pixel wide or high");
+    }
+    match (&picture.pixels, channels) {
+        (Pixels::Bits, _) => fail(RefusalCode::TextureMode, "one bit a pixel"),
+        (Pixels::Channels(2, _), Channels::Rgb | Channels::Rgba) => {
+            fail(RefusalCode::TextureMode, "grey with alpha in place of colour")
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Texture {
     /// Picks `channels` out of a picture, the way the reference does for each of its layouts.
-    pub(crate) fn build(picture: &Picture, channels: Channels, place: &str, budget: &mut Budget) -> Checked<Self> {
-        let fail = |code, message: &'static str| Err(Refusal::new(code, place, message));
-        let (width, height) = (picture.width, picture.height);
-        if width > MAX_TEXTURE_EDGE || height > MAX_TEXTURE_EDGE {
-            return fail(RefusalCode::TextureSize, "an edge longer than 16384 pixels");
-        }
-        if channels == Channels::Red && (width == 1 || height == 1) {
-            return fail(RefusalCode::TextureSize, "an occlusion texture one pixel wide or high");
-        }
-        budget.take(u64::from(width) * u64::from(height) * 4, place)?;
+    pub(crate) fn build(picture: &Picture, channels: Channels, place: &str) -> Checked<Self> {
+        check(picture, channels, place)?;
+        let width = picture.width;
         let texels = match (&picture.pixels, channels) {
-            (Pixels::Bits, _) => return fail(RefusalCode::TextureMode, "one bit a pixel"),
-            (Pixels::Channels(2, _), Channels::Rgb | Channels::Rgba) => {
-                return fail(RefusalCode::TextureMode, "grey with alpha in place of colour");
-            }
             (Pixels::Palette(indices, palette), Channels::Rgb | Channels::Rgba) => {
                 flipped(indices, 1, width, |p| palette[usize::from(p[0])])
             }
             // Elsewhere the reference takes the palette's indices for values.
             (Pixels::Palette(data, _), _) => flipped(data, 1, width, |p| pick(p, channels)),
             (Pixels::Channels(n, data), _) => flipped(data, *n, width, |p| pick(p, channels)),
+            (Pixels::Bits, _) => Vec::new(),
         };
         let opaque = channels != Channels::Rgba || texels.iter().all(|t| t[3] == 255);
-        Ok(Self { width: Axis::new(width), height: Axis::new(height), texels, opaque })
+        Ok(Self { width: Axis::new(width), height: Axis::new(picture.height), texels, opaque })
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        size_of_val(self.texels.as_slice()) as u64
     }
 
     /// Whether every texel's alpha is 255.
@@ -73,14 +108,56 @@ impl Texture {
     /// The filtered texel at `uv` (1 is one repeat; v grows upwards from the bottom row).
     #[inline]
     pub(crate) fn sample(&self, uv: [f32; 2]) -> [u8; 4] {
-        let (x0, x1, fx) = self.width.locate(uv[0]);
-        let (y0, y1, fy) = self.height.locate(uv[1]);
         let width = self.width.len as usize;
-        let at = |x: usize, y: usize| self.texels.get(y * width + x).map_or(0, |t| spread(*t));
-        let low = lerp(fx, at(x0, y0), at(x1, y0));
-        let high = lerp(fx, at(x0, y1), at(x1, y1));
-        gather(lerp(fy, low, high))
+        filter(self.width, self.height, uv, |x, y| self.texels.get(y * width + x).copied().unwrap_or_default())
     }
+}
+
+impl<'a> Loose<'a> {
+    /// As [`Texture::build`].
+    pub(crate) fn new(picture: &'a Picture, channels: Channels, place: &str) -> Checked<Self> {
+        check(picture, channels, place)?;
+        Ok(Self { width: Axis::new(picture.width), height: Axis::new(picture.height), picture, channels })
+    }
+
+    /// As [`Texture::sample`].
+    #[inline]
+    pub(crate) fn sample(&self, uv: [f32; 2]) -> [u8; 4] {
+        let (width, last) = (self.width.len as usize, self.height.len as usize - 1);
+        filter(self.width, self.height, uv, |x, y| {
+            let at = (last - y) * width + x;
+            match (&self.picture.pixels, self.channels) {
+                (Pixels::Palette(indices, palette), Channels::Rgb | Channels::Rgba) => {
+                    indices.get(at).map_or([0; 4], |i| palette[usize::from(*i)])
+                }
+                (Pixels::Palette(data, _), _) => data.get(at..=at).map_or([0; 4], |p| pick(p, self.channels)),
+                (Pixels::Channels(n, data), _) => {
+                    data.get(at * n..at * n + n).map_or([0; 4], |p| pick(p, self.channels))
+                }
+                (Pixels::Bits, _) => [0; 4],
+            }
+        })
+    }
+}
+
+/// Whether every pixel's alpha is 255, where a base colour texture is made of it.
+pub(crate) fn is_opaque(picture: &Picture) -> bool {
+    match &picture.pixels {
+        Pixels::Channels(4, data) => data.as_chunks::<4>().0.iter().all(|p| p[3] == 255),
+        Pixels::Palette(indices, palette) => indices.iter().all(|i| palette[usize::from(*i)][3] == 255),
+        _ => true,
+    }
+}
+
+/// The mean of the four texels around `uv`, weighted by nearness.
+#[inline(always)]
+fn filter(width: Axis, height: Axis, uv: [f32; 2], texel: impl Fn(usize, usize) -> [u8; 4]) -> [u8; 4] {
+    let (x0, x1, fx) = width.locate(uv[0]);
+    let (y0, y1, fy) = height.locate(uv[1]);
+    let at = |x, y| spread(texel(x, y));
+    let low = lerp(fx, at(x0, y0), at(x1, y0));
+    let high = lerp(fx, at(x0, y1), at(x1, y1));
+    gather(lerp(fy, low, high))
 }
 
 impl Axis {
@@ -166,7 +243,12 @@ mod tests {
     fn build(channels: usize, data: &[u8], width: u32, take: Channels) -> Checked<Texture> {
         let height = (data.len() / channels) as u32 / width;
         let picture = Picture { width, height, pixels: Pixels::Channels(channels, data.to_vec()) };
-        Texture::build(&picture, take, "t", &mut Budget::default())
+        let texture = Texture::build(&picture, take, "t")?;
+        let loose = Loose::new(&picture, take, "t")?;
+        for uv in [[0.1, 0.2], [0.77, 0.3], [-3.4, 9.9], [0.5, 0.999], [f32::NAN, 1e9]] {
+            assert_eq!(loose.sample(uv), texture.sample(uv));
+        }
+        Ok(texture)
     }
 
     #[test]

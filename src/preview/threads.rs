@@ -22,6 +22,18 @@ impl Threads {
         self.map_with(count, || (), |(), i| job(i))
     }
 
+    /// Calls `job` for each `chunk` of `target` with the place of its first item.
+    pub(crate) fn fill<T: Send>(self, target: &mut [T], chunk: usize, job: impl Fn(usize, &mut [T]) + Sync) {
+        let jobs = target.len().div_ceil(chunk);
+        let parts = Mutex::new(target.chunks_mut(chunk).enumerate());
+        self.map(jobs, |_| {
+            let part = parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+            if let Some((i, part)) = part {
+                job(i * chunk, part);
+            }
+        });
+    }
+
     /// Like [`map`](Self::map), with scratch space that each thread makes once with `scratch`.
     pub(crate) fn map_with<S, T: Send>(
         self,
@@ -70,6 +82,9 @@ mod tests {
             let threads = Threads(NonZeroUsize::new(threads).unwrap());
             assert_eq!(threads.map(50, |i| i * i), (0..50).map(|i| i * i).collect::<Vec<_>>());
             assert!(threads.map(0, |i| i).is_empty());
+            let mut filled = vec![0; 50];
+            threads.fill(&mut filled, 7, |first, part| part.iter_mut().enumerate().for_each(|(i, v)| *v = first + i));
+            assert_eq!(filled, (0..50).collect::<Vec<_>>());
         }
     }
 }

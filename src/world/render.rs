@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::http::{Client, Failure, Form, Limits, Request, Response, Retry, shown_url};
 use crate::error::{Error, Result};
-use crate::preview::{self, Options};
+use crate::preview::limits::MAX_FILE_BYTES;
+use crate::preview::{self, Cut, Options, Refusal};
 
 /// What came of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,22 +35,40 @@ pub trait Renderer: Send + Sync {
     /// The renderer could not be asked, or failed for a reason that is not the model's.
     fn render(&self, glb: &[u8]) -> Result<Rendering>;
 
-    /// As [`Renderer::render`], in no more room than given; `None` where the model needs more.
+    /// As [`Renderer::render`], within bounds.
     ///
     /// # Errors
     /// As for [`Renderer::render`].
-    fn render_in(&self, glb: &[u8], _room: Room) -> Result<Option<Rendering>> {
-        self.render(glb).map(Some)
+    fn render_in(&self, glb: &[u8], _room: Room<'_>) -> Result<Drawn> {
+        self.render(glb).map(Drawn::Done)
+    }
+
+    /// The refusal of a model of so many bytes, where its size alone decides.
+    fn refuses(&self, _bytes: u64) -> Option<Rendering> {
+        None
     }
 }
 
+/// What came of drawing within bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drawn {
+    /// A verdict on the model.
+    Done(Rendering),
+    /// It needs more memory.
+    NoRoom,
+    /// Somebody asked to stop.
+    Stopped,
+}
+
 /// What drawing a model may take of this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// Bytes of decoded data; the file itself, and a picture's worth beside it, are not counted.
+#[derive(Clone, Copy)]
+pub struct Room<'a> {
+    /// Bytes of file, decoded data and pictures.
     pub bytes: u64,
     /// Threads.
     pub threads: NonZeroUsize,
+    /// Says whether to stop; once it said yes, it stays with that.
+    pub stopped: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// The embedded renderer: on this machine's processor, the same bytes everywhere.
@@ -75,14 +94,22 @@ impl Renderer for Builtin {
         Ok(preview::render(glb, &self.options).into())
     }
 
-    fn render_in(&self, glb: &[u8], room: Room) -> Result<Option<Rendering>> {
+    fn render_in(&self, glb: &[u8], room: Room<'_>) -> Result<Drawn> {
         let options = Options { threads: room.threads, ..self.options };
-        Ok(preview::render_within(glb, &options, room.bytes).map(Rendering::from))
+        Ok(match preview::render_within(glb, &options, room.bytes, room.stopped) {
+            Ok(drawn) => Drawn::Done(drawn.into()),
+            Err(Cut::NoRoom) => Drawn::NoRoom,
+            Err(Cut::Stopped) => Drawn::Stopped,
+        })
+    }
+
+    fn refuses(&self, bytes: u64) -> Option<Rendering> {
+        (bytes > MAX_FILE_BYTES).then(|| Err(Refusal::too_long(bytes)).into())
     }
 }
 
-impl From<std::result::Result<preview::Preview, preview::Refusal>> for Rendering {
-    fn from(drawn: std::result::Result<preview::Preview, preview::Refusal>) -> Self {
+impl From<std::result::Result<preview::Preview, Refusal>> for Rendering {
+    fn from(drawn: std::result::Result<preview::Preview, Refusal>) -> Self {
         match drawn {
             Ok(preview) => Rendering::Png(preview.png()),
             Err(refusal) => Rendering::Refused {
@@ -144,10 +171,10 @@ impl Renderer for Service {
 /// 400 and 413 are verdicts on the model; anything else but a picture is a fault of the service.
 fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
     match response.status {
-        200 if response.body.starts_with(PNG_SIGNATURE) => Ok(Rendering::Png(response.body)),
+        200 if response.begins_with(PNG_SIGNATURE) => Ok(Rendering::Png(response.into_bytes())),
         200 => Err(Failure::transient("status 200, but the body is no PNG")),
         400 | 413 => {
-            let message = detail(&response.body).unwrap_or_else(|| format!("status {}", response.status));
+            let message = detail(&response).unwrap_or_else(|| format!("status {}", response.status));
             Ok(Rendering::Refused { code: None, place: None, message })
         }
         status => Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
@@ -155,8 +182,8 @@ fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
 }
 
 /// The text of `{"detail": TEXT}`.
-fn detail(body: &[u8]) -> Option<String> {
-    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+fn detail(response: &Response) -> Option<String> {
+    let answer: serde_json::Value = response.json().ok()?;
     Some(super::http::shown_text(answer.get("detail")?.as_str()?, 200))
 }
 

@@ -16,6 +16,8 @@
     reason = "tests may fail loudly, and their numbers are small"
 )]
 
+mod bombs;
+mod bounded;
 mod command;
 mod golden;
 mod hostile;

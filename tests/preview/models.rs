@@ -52,6 +52,14 @@ impl Builder {
         self
     }
 
+    /// Indices of 16 bits.
+    pub fn short_indices(&mut self, triangles: impl Iterator<Item = [u16; 3]>) -> &mut Self {
+        let bytes: Vec<u8> = triangles.flatten().flat_map(u16::to_le_bytes).collect();
+        let accessor = self.accessor(&bytes, 5123, "SCALAR", bytes.len() / 2);
+        self.primitive()["indices"] = json!(accessor);
+        self
+    }
+
     /// Adds a picture as a texture; the result is its index.
     pub fn texture(&mut self, picture: &[u8]) -> usize {
         let view = self.view(picture);
@@ -163,4 +171,58 @@ pub fn coloured() -> Vec<u8> {
     let mut b = Builder::new();
     b.floats("POSITION", &positions).floats("COLOR_0", &colors).indices(&triangles);
     b.glb()
+}
+
+/// A JPEG segment.
+fn segment(out: &mut Vec<u8>, marker: u8, data: &[u8]) {
+    out.extend([0xff, marker]);
+    out.extend((data.len() as u16 + 2).to_be_bytes());
+    out.extend(data);
+}
+
+/// A flat JPEG in colour: one bit a coefficient block, or with `scans`, progressive with so many of them.
+pub fn jpeg(width: u16, height: u16, scans: Option<usize>) -> Vec<u8> {
+    let mut out = vec![0xff, 0xd8];
+    segment(&mut out, 0xdb, &[&[0][..], &[1; 64]].concat());
+    let [h0, h1] = height.to_be_bytes();
+    let [w0, w1] = width.to_be_bytes();
+    let frame = [8, h0, h1, w0, w1, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0];
+    segment(&mut out, if scans.is_some() { 0xc2 } else { 0xc0 }, &frame);
+    // One code of one bit: no difference to the block before, and no more coefficients.
+    let one = |class: u8, symbol: u8| [&[class, 1][..], &[0; 15], &[symbol]].concat();
+    segment(&mut out, 0xc4, &one(0, 0));
+    let blocks = usize::from(width).div_ceil(8) * usize::from(height).div_ceil(8);
+    if let Some(scans) = scans {
+        // Runs of 32,767 blocks without coefficients.
+        segment(&mut out, 0xc4, &one(0x10, 0xe0));
+        segment(&mut out, 0xda, &[3, 1, 0, 2, 0, 3, 0, 0, 0, 0]);
+        out.resize(out.len() + (3 * blocks).div_ceil(8), 0);
+        for scan in 1..scans {
+            segment(&mut out, 0xda, &[1, 1 + (scan % 3) as u8, 0, 1 + (scan % 63) as u8, 63, 0]);
+            // A bit for the code, fourteen for the rest of the run's length.
+            let runs = blocks.div_ceil((1 << 14) + 1);
+            out.resize(out.len() + (15 * runs).div_ceil(8), 0);
+        }
+    } else {
+        segment(&mut out, 0xc4, &one(0x10, 0));
+        segment(&mut out, 0xda, &[3, 1, 0, 2, 0, 3, 0, 0, 63, 0]);
+        out.resize(out.len() + (6 * blocks).div_ceil(8), 0);
+    }
+    out.extend([0xff, 0xd9]);
+    out
+}
+
+/// A JPEG whose Huffman tables are told again and again.
+pub fn jpeg_tables(times: usize) -> Vec<u8> {
+    let small = jpeg(8, 8, None);
+    let mut out = small[..2].to_vec();
+    // All lengths of code, so that the decoder's table is filled anew each time.
+    let table =
+        [&[0_u8][..], &[0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]].concat();
+    let many = table.repeat(2000);
+    for _ in 0..times.div_ceil(2000) {
+        segment(&mut out, 0xc4, &many);
+    }
+    out.extend(&small[2..]);
+    out
 }

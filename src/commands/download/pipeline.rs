@@ -10,20 +10,25 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::memory::{Memory, Share};
 use super::queue::{End, Job, Queue};
 use crate::error::{Context as _, Error, Result};
+use crate::files::{self, remove};
 use crate::rules::download::{Mark, Outcome};
 use crate::rules::objects::{ObjectKey, ObjectKind, StoredObject, check_glb};
 use crate::state::ids::{Player, RoundNumber};
 use crate::world::fetch::{DownloadSettings, Fetcher};
 use crate::world::http::{Failure, Retry, shown_text};
+use crate::world::memory::Memory;
 use crate::world::render::{Renderer, Rendering};
-use crate::world::spool::{Spool, Spooled, remove};
+use crate::world::spool::{Spool, Spooled};
+use crate::world::stop::Stop;
 use crate::world::store::{Bytes, Object, ObjectStore, put_new, sha256_of};
 
 /// Attempts at a file whose server asks for patience and says for how long.
 const MOST_ASKED: u32 = 5;
+
+/// How often it is looked whether to stop, where nothing happens.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How many objects are stored at the same time: a bucket is far away.
 const STORING: usize = 8;
@@ -43,6 +48,8 @@ pub(super) struct Pipeline<'a> {
     pub(super) store: &'a dyn ObjectStore,
     /// Set once something failed that is nobody's file's fault.
     pub(super) stopping: AtomicBool,
+    /// The operator's wish to stop.
+    pub(super) asked: Stop,
 }
 
 /// What the stages tell.
@@ -120,7 +127,7 @@ impl Pipeline<'_> {
     ) {
         use std::sync::mpsc::RecvTimeoutError;
         loop {
-            let outcome = match heard.recv_timeout(Duration::from_secs(1)) {
+            let outcome = match heard.recv_timeout(LOOK_EVERY) {
                 Ok(Event::Broken(error)) => Err(error),
                 Ok(event) => seen(Some(event)),
                 Err(RecvTimeoutError::Timeout) => seen(None),
@@ -140,7 +147,7 @@ impl Pipeline<'_> {
     }
 
     fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
+        self.stopping.load(Ordering::SeqCst) || self.asked.is_wanted()
     }
 
     fn fetch_all(&self, next: &SyncSender<(Job, Spooled)>, events: &Sender<Event>) {
@@ -173,7 +180,7 @@ impl Pipeline<'_> {
             }
             Err(failure) => failure,
         };
-        if self.is_stopping() {
+        if self.is_stopping() || failure == Failure::Stopped {
             // What was cut off by our own end says nothing of the miner.
             self.give_back(job);
             return Ok(None);
@@ -202,7 +209,8 @@ impl Pipeline<'_> {
                 continue;
             }
             match guarded(|| self.draw(&spooled)) {
-                Ok(preview) => {
+                Ok(None) => {}
+                Ok(Some(preview)) => {
                     tell(events, Event::Drawn);
                     // Nobody takes it only where the run is ending.
                     drop(next.send(Drawn { job, spooled, preview }));
@@ -212,18 +220,17 @@ impl Pipeline<'_> {
         }
     }
 
-    fn draw(&self, spooled: &Spooled) -> Result<Preview> {
+    /// The preview of a file; `None` where the run is ending.
+    fn draw(&self, spooled: &Spooled) -> Result<Option<Preview>> {
         let Spooled { path, fetched } = spooled;
         if let Err(why) = check_glb(&fetched.head, fetched.size) {
-            return Ok(Preview::NoModel(why));
+            return Ok(Some(Preview::NoModel(why)));
         }
-        let Some(renderer) = self.renderer else { return Ok(Preview::Left) };
-        for share in self.memory.shares(fetched.size) {
-            if let Some(preview) = draw_in(&share, renderer, path)? {
-                return Ok(preview);
-            }
-        }
-        Err(Error::failed(format!("{}: no room to draw it", path.display())))
+        let Some(renderer) = self.renderer else { return Ok(Some(Preview::Left)) };
+        let read = || files::read_own(path, files::MODEL)?.ok_or_else(|| Error::file(path, "missing"));
+        let rendering = self.memory.draw(renderer, fetched.size, &|| self.is_stopping(), read)?;
+        // What was stopped is not noted, and drawn by the next run.
+        rendering.map(|rendering| preview(rendering, path)).transpose()
     }
 
     fn store_all(&self, from: &Mutex<Receiver<Drawn>>, events: &Sender<Event>) {
@@ -274,23 +281,18 @@ impl Pipeline<'_> {
     }
 }
 
-/// Draws a model in the room of `share`; `None` where it needs more.
-fn draw_in(share: &Share<'_>, renderer: &dyn Renderer, path: &Path) -> Result<Option<Preview>> {
-    let glb = std::fs::read(path).failed(|| format!("{}: cannot read", path.display()))?;
-    // A renderer that gives up on a model ends this model, and not the round.
-    let rendering = catch_unwind(AssertUnwindSafe(|| renderer.render_in(&glb, share.room())));
-    let Ok(rendering) = rendering else { return Ok(Some(Preview::Refused("the renderer failed on it".to_owned()))) };
-    Ok(match rendering? {
-        None => None,
-        Some(Rendering::Png(png)) => {
+/// What is noted of a rendering.
+fn preview(rendering: Rendering, path: &Path) -> Result<Preview> {
+    Ok(match rendering {
+        Rendering::Png(png) => {
             let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
-            Some(Preview::Png(png, sum))
+            Preview::Png(png, sum)
         }
-        Some(Rendering::Refused { code, place, message }) => {
+        Rendering::Refused { code, place, message } => {
             let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
             let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
             let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
-            Some(Preview::Refused(shown_text(&reason, LONGEST_REASON)))
+            Preview::Refused(shown_text(&reason, LONGEST_REASON))
         }
     })
 }
@@ -299,7 +301,7 @@ fn draw_in(share: &Share<'_>, renderer: &dyn Renderer, path: &Path) -> Result<Op
 fn again(retry: &Retry, job: &Job, failure: &Failure) -> End {
     let tried = job.tries + 1;
     match failure {
-        Failure::Permanent(_) => End::Failed,
+        Failure::Permanent(_) | Failure::Stopped => End::Failed,
         Failure::Transient { after: Some(_), .. } if tried >= retry.attempts.max(MOST_ASKED) => End::Failed,
         Failure::Transient { after: None, .. } if tried >= retry.attempts => End::Failed,
         Failure::Transient { after, .. } => {

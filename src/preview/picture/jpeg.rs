@@ -1,11 +1,13 @@
 //! JPEG pictures: grey, colour, and four-channel ones, whose K ends up as alpha.
 
 use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{BodyFault, Header, Picture, Pixels};
+use super::super::cost;
+use super::watched::Watched;
+use super::{BodyFault, Header, Picture, Pixels, Watch};
 
 /// The frame header and what the segments around it say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,15 +19,58 @@ struct Frame {
     /// The start-of-frame marker: which coding process.
     process: u8,
     adobe: bool,
+    /// Coefficients of all components.
+    coefficients: u64,
+    /// The first scan has them all, and each part of the picture is done at once.
+    one_pass: bool,
+}
+
+impl Frame {
+    fn is_progressive(&self) -> bool {
+        self.process == 0xc2
+    }
 }
 
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
-    let (frame, _) = walk(bytes)?;
+    let (frame, scan) = walk(bytes)?;
     let depth = u64::from(frame.components);
-    Some(Header { width: frame.width, height: frame.height, depth })
+    let all = if frame.one_pass && !frame.is_progressive() { 0 } else { 2 * frame.coefficients };
+    let (scans, tables) = repeats(bytes, scan);
+    let scans = if frame.is_progressive() { scans.min(MOST_SCANS) } else { 1 };
+    let pixels = u64::from(frame.width) * u64::from(frame.height);
+    let work = cost::JPEG * pixels * depth
+        + cost::JPEG_SCAN * scans * frame.coefficients / 64
+        + cost::JPEG_TABLE * tables
+        + cost::JPEG_PACKED * bytes.len() as u64;
+    // Beside all coefficients, rows of some, and copies of what the segments hold.
+    let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64;
+    Some(Header { width: frame.width, height: frame.height, depth, alpha: frame.components == 4, working, work })
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Picture, BodyFault> {
+/// Scans that the decoder follows.
+const MOST_SCANS: u64 = 100;
+
+/// How many scans follow the headers, and the bytes of all Huffman tables: both cost far more than they take.
+fn repeats(bytes: &[u8], scan: usize) -> (u64, u64) {
+    let (mut at, mut tables) = (2, 0);
+    while at < scan
+        && let Some((marker, data, end)) = segment(bytes, at)
+    {
+        tables += if marker == 0xc4 { data.len() as u64 } else { 0 };
+        at = end;
+    }
+    let mut scans = 1;
+    for (i, pair) in bytes.windows(2).enumerate().skip(scan) {
+        match pair {
+            [0xff, 0xda] => scans += 1,
+            [0xff, 0xc4] => tables += segment(bytes, i).map_or(0, |(_, data, _)| data.len() as u64),
+            _ => {}
+        }
+    }
+    (scans, tables)
+}
+
+pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
     let (frame, scan) = walk(bytes).ok_or(BodyFault::Coding("no frame header"))?;
     if !matches!(frame.process, 0xc0..=0xc2) || frame.precision != 8 {
         return Err(BodyFault::Coding("neither baseline nor progressive 8-bit JPEG"));
@@ -44,10 +89,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Picture, BodyFault> {
         .set_use_unsafe(false)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
+        .jpeg_set_max_scans(MOST_SCANS as usize)
         .jpeg_set_out_colorspace(space);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let mut pixels = decoder.decode().map_err(|e| BodyFault::Damaged(format!("{e:?}")))?;
+    let damaged = |e: DecodeErrors| BodyFault::Damaged(format!("{e:?}"));
+    let mut decoder = JpegDecoder::new_with_options(Watched::new(bytes, watch), options);
+    // The decoder finds its way to the headers by rules of its own; memory was counted for ours.
+    decoder.decode_headers().map_err(damaged)?;
     let expected = frame.width as usize * frame.height as usize * channels;
+    // The decoder has no public name for this.
+    let progressive = decoder.info().is_some_and(|info| format!("{:?}", info.sof).starts_with("Progressive"));
+    if decoder.output_buffer_size() != Some(expected) || progressive != frame.is_progressive() {
+        return Err(BodyFault::Coding("JPEG of an unexpected layout"));
+    }
+    let mut pixels = decoder.decode().map_err(damaged)?;
     if pixels.len() != expected {
         return Err(BodyFault::Coding("JPEG of an unexpected layout"));
     }
@@ -65,19 +119,30 @@ fn walk(bytes: &[u8]) -> Option<(Frame, usize)> {
     loop {
         let (marker, data, end) = segment(bytes, at)?;
         match marker {
-            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                let &[precision, h0, h1, w0, w1, components] = data.first_chunk::<6>()?;
-                let (width, height) = (u16::from_be_bytes([w0, w1]), u16::from_be_bytes([h0, h1]));
-                let (width, height) = (u32::from(width), u32::from(height));
-                frame = Some(Frame { width, height, components, precision, process: marker, adobe });
-            }
+            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => frame = Some(read_frame(marker, data)?),
             0xee => adobe |= data.starts_with(b"Adobe"),
-            0xda => return frame.map(|f| (Frame { adobe, ..f }, end)),
+            0xda => {
+                let one_pass = |f: &Frame| data.first() == Some(&f.components);
+                return frame.map(|f: Frame| (Frame { adobe, one_pass: one_pass(&f), ..f }, end));
+            }
             0xd9 => return None,
             _ => {}
         }
         at = end;
     }
+}
+
+fn read_frame(process: u8, data: &[u8]) -> Option<Frame> {
+    let (&[precision, h0, h1, w0, w1, components], rest) = data.split_first_chunk::<6>()?;
+    let (width, height) = (u16::from_be_bytes([w0, w1]), u16::from_be_bytes([h0, h1]));
+    let (width, height) = (u32::from(width), u32::from(height));
+    // Of each component, how many of its blocks lie side by side and on top of each other in a unit.
+    let samplings =
+        rest.chunks_exact(3).take(usize::from(components)).map(|c| (u64::from(c[1] >> 4), u64::from(c[1] & 15)));
+    let most = samplings.clone().fold((1, 1), |most, s| (most.0.max(s.0), most.1.max(s.1)));
+    let units = u64::from(width).div_ceil(8 * most.0) * u64::from(height).div_ceil(8 * most.1);
+    let coefficients = 64 * units * samplings.map(|(across, down)| across * down).sum::<u64>();
+    Some(Frame { width, height, components, precision, process, adobe: false, coefficients, one_pass: true })
 }
 
 /// The marker at or after `at`, its data, and where the next segment begins.
@@ -106,6 +171,24 @@ fn has_end(bytes: &[u8], scan: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use super::super::super::models;
+
+    #[test]
+    fn both_processes_are_decoded_and_counted() {
+        for (scans, coefficients) in [(None, 0), (Some(7), 2 * 3 * 64 * 13 * 9)] {
+            let bytes = models::jpeg(100, 70, scans);
+            let header = open(&bytes).unwrap();
+            assert_eq!((header.width, header.height, header.depth), (100, 70, 3));
+            assert_eq!(header.working - 512 * 100 - 2 * bytes.len() as u64, coefficients);
+            let picture = read(&bytes, Watch::NONE).unwrap();
+            assert_eq!(picture.pixels, Pixels::Channels(3, vec![128; 3 * 100 * 70]));
+        }
+        let few = open(&models::jpeg(512, 512, Some(5))).unwrap().work;
+        assert!(open(&models::jpeg(512, 512, Some(90))).unwrap().work > 5 * few, "each scan has its price");
+        let once = open(&models::jpeg(8, 8, None)).unwrap().work;
+        assert!(open(&models::jpeg_tables(2000)).unwrap().work > 100 * once, "each table has its price");
+    }
 
     #[test]
     fn segments_are_followed_to_the_frame() {

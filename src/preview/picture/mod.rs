@@ -5,9 +5,12 @@
 
 mod jpeg;
 mod png;
+mod watched;
 mod webp;
 
-use super::limits::{Budget, MAX_TEXTURE_PIXELS};
+use std::borrow::Cow;
+
+use super::limits::{MAX_TEXTURE_PIXELS, Watch};
 use super::refusal::{Checked, Refusal, RefusalCode};
 
 /// A decoded picture, rows from the top.
@@ -36,6 +39,18 @@ struct Header {
     height: u32,
     /// Bytes a pixel once decoded.
     depth: u64,
+    /// Whether pixels may be seen through.
+    alpha: bool,
+    /// Bytes that decoding takes beside the pixels and the file.
+    working: u64,
+    /// What decoding costs (see [`super::cost`]).
+    work: u64,
+}
+
+impl Header {
+    fn pixels(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
 }
 
 /// Why the pixels behind a sound header could not be had.
@@ -47,36 +62,54 @@ enum BodyFault {
     Coding(&'static str),
 }
 
-/// A picture whose header is sound and whose size is accounted for.
+type Read = fn(&[u8], Watch<'_>) -> Result<Picture, BodyFault>;
+
+/// A picture whose header is sound.
 pub(crate) struct Plan<'a> {
-    bytes: &'a [u8],
-    read: fn(&[u8]) -> Result<Picture, BodyFault>,
+    bytes: Cow<'a, [u8]>,
+    read: Read,
+    header: Header,
 }
 
-/// Opens the picture in `bytes`, known by its first bytes. `Ok(None)` means that the texture is
-/// dropped: no known format, a broken header, or more pixels than the limit.
-pub(crate) fn plan<'a>(bytes: &'a [u8], place: &str, budget: &mut Budget) -> Checked<Option<Plan<'a>>> {
+/// Opens the picture in `bytes`, known by its first bytes. `None` means that the texture is dropped: no
+/// known format, a broken header, or more pixels than the limit.
+pub(crate) fn plan(bytes: Cow<'_, [u8]>) -> Option<Plan<'_>> {
     type Open = fn(&[u8]) -> Option<Header>;
-    type Read = fn(&[u8]) -> Result<Picture, BodyFault>;
-    let (open, read): (Open, Read) = match bytes {
+    let (open, read): (Open, Read) = match bytes.as_ref() {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => (png::open, png::read),
         [0xff, 0xd8, 0xff, ..] => (jpeg::open, jpeg::read),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => (webp::open, webp::read),
-        _ => return Ok(None),
+        _ => return None,
     };
-    let Some(header) = open(bytes) else { return Ok(None) };
-    let pixels = u64::from(header.width) * u64::from(header.height);
-    if pixels == 0 || pixels > MAX_TEXTURE_PIXELS {
-        return Ok(None);
-    }
-    budget.take(pixels * header.depth, place)?;
-    Ok(Some(Plan { bytes, read }))
+    let header = open(&bytes)?;
+    let sound = (1..=MAX_TEXTURE_PIXELS).contains(&header.pixels());
+    sound.then_some(Plan { bytes, read, header })
 }
 
 impl Plan<'_> {
+    pub(crate) fn pixels(&self) -> u64 {
+        self.header.pixels()
+    }
+
+    /// Whether pixels may be seen through.
+    pub(crate) fn alpha(&self) -> bool {
+        self.header.alpha
+    }
+
+    /// Most bytes that are taken while it is decoded.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.pixels() * self.header.depth).saturating_add(self.header.working)
+    }
+
+    /// What decoding costs.
+    pub(crate) fn work(&self) -> u64 {
+        self.header.work
+    }
+
     /// Decodes the pixels; a fault in them refuses the model.
-    pub(crate) fn decode(&self, place: &str) -> Checked<Picture> {
-        (self.read)(self.bytes).map_err(|fault| match fault {
+    pub(crate) fn decode(&self, place: &str, watch: Watch<'_>) -> Checked<Picture> {
+        watch.check()?;
+        (self.read)(&self.bytes, watch).map_err(|fault| match fault {
             BodyFault::Damaged(what) => {
                 Refusal::new(RefusalCode::TextureDamaged, place, format!("picture data: {what}"))
             }
@@ -93,10 +126,9 @@ mod tests {
 
     #[test]
     fn strangers_and_broken_headers_are_dropped() {
-        let mut budget = Budget::default();
         let heads: [&[u8]; 5] = [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"];
         for bytes in heads {
-            assert!(plan(bytes, "x", &mut budget).unwrap().is_none(), "{bytes:?}");
+            assert!(plan(Cow::Borrowed(bytes)).is_none(), "{bytes:?}");
         }
     }
 }

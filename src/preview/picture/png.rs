@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, Transformations};
 
-use super::{BodyFault, Header, Picture, Pixels};
+use super::super::cost;
+use super::{BodyFault, Header, Picture, Pixels, Watch};
 
 /// The length of the PNG signature.
 const SIGNATURE: usize = 8;
@@ -26,7 +27,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
             return None;
         }
         if kind == b"IHDR" {
-            header = Some(read_ihdr(data)?);
+            header = Some(read_ihdr(data, bytes.len())?);
         } else if kind == b"IEND" {
             return None;
         }
@@ -34,23 +35,28 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     }
 }
 
-fn read_ihdr(data: &[u8]) -> Option<Header> {
-    let &[w0, w1, w2, w3, h0, h1, h2, h3, bits, color, _, filter, _] = data.first_chunk::<13>()?;
-    let depth = match (color, bits) {
-        (0, 1 | 2 | 4 | 8 | 16) | (3, 1 | 2 | 4 | 8) => u64::from(bits.div_ceil(8)),
-        (2, 8 | 16) => 3 * u64::from(bits / 8),
-        (4, 8 | 16) => 2 * u64::from(bits / 8),
-        (6, 8 | 16) => 4 * u64::from(bits / 8),
+fn read_ihdr(data: &[u8], file: usize) -> Option<Header> {
+    let &[w0, w1, w2, w3, h0, h1, h2, h3, bits, color, _, filter, interlace] = data.first_chunk::<13>()?;
+    let samples = match (color, bits) {
+        (0, 1 | 2 | 4 | 8 | 16) | (3, 1 | 2 | 4 | 8) => 1,
+        (2, 8 | 16) => 3,
+        (4, 8 | 16) => 2,
+        (6, 8 | 16) => 4,
         _ => return None,
     };
     let width = u32::from_be_bytes([w0, w1, w2, w3]);
     let height = u32::from_be_bytes([h0, h1, h2, h3]);
-    (filter == 0).then_some(Header { width, height, depth })
+    let raw = u64::from(width) * u64::from(height) * samples * u64::from(bits.div_ceil(8));
+    // The file is copied without what is not needed; only interlaced rows are first put together, then unpacked.
+    let working = if interlace == 0 || bits == 8 { file as u64 } else { file as u64 + raw };
+    let work = cost::PNG * raw + cost::PACKED * file as u64;
+    let header = Header { width, height, depth: samples, alpha: matches!(color, 3 | 6), working, work };
+    (filter == 0).then_some(header)
 }
 
 /// Decodes the image data. What is not needed for it is left away: other chunks, their checksums, and
 /// the end mark, which a cut file may lack.
-pub(super) fn read(bytes: &[u8]) -> Result<Picture, BodyFault> {
+pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
     let damaged = |e: png::DecodingError| BodyFault::Damaged(e.to_string());
     let bytes = essence(bytes);
     let mut options = DecodeOptions::default();
@@ -60,31 +66,87 @@ pub(super) fn read(bytes: &[u8]) -> Result<Picture, BodyFault> {
     decoder.set_limits(png::Limits { bytes: 1 << 30 });
     decoder.set_transformations(Transformations::IDENTITY);
     let mut reader = decoder.read_info().map_err(damaged)?;
-    let size = reader.output_buffer_size().ok_or(BodyFault::Coding("too large"))?;
-    let mut raw = vec![0; size];
-    let frame = reader.next_frame(&mut raw).map_err(damaged)?;
     let info = reader.info();
     let (width, height) = (info.width, info.height);
-    let pixels = match (frame.color_type, frame.bit_depth) {
-        (ColorType::Grayscale, BitDepth::One) => Pixels::Bits,
-        (ColorType::Indexed, bits) => {
-            let (palette, alpha) = (info.palette.as_deref(), info.trns.as_deref());
-            let palette = build_palette(palette.unwrap_or_default(), alpha.unwrap_or_default());
-            Pixels::Palette(unpack(&raw, width, frame.line_size, bits, 1), Box::new(palette))
+    let layout = Layout { color: info.color_type, bits: info.bit_depth, width: width as usize };
+    let palette = (info.color_type == ColorType::Indexed).then(|| {
+        let (palette, alpha) = (info.palette.as_deref(), info.trns.as_deref());
+        Box::new(build_palette(palette.unwrap_or_default(), alpha.unwrap_or_default()))
+    });
+    let interlaced = info.interlaced;
+    let mut out = Vec::new();
+    if interlaced {
+        let size = reader.output_buffer_size().ok_or(BodyFault::Coding("too large"))?;
+        let mut raw = vec![0; size];
+        let frame = reader.next_frame(&mut raw).map_err(damaged)?;
+        out = layout.unpack_all(raw, frame.line_size, height as usize);
+    } else {
+        out.reserve_exact(layout.bytes(height as usize));
+        while let Some(row) = reader.next_row().map_err(damaged)? {
+            if watch.stopped() {
+                return Err(BodyFault::Damaged("stopped".to_owned()));
+            }
+            layout.unpack(row.data(), &mut out);
         }
-        (ColorType::Grayscale, BitDepth::Sixteen) => Pixels::Channels(1, every_other(&raw, 1)),
-        (ColorType::Grayscale, bits) => {
-            let step = match bits {
-                BitDepth::Two => 85,
-                BitDepth::Four => 17,
-                _ => 1,
-            };
-            Pixels::Channels(1, unpack(&raw, width, frame.line_size, bits, step))
-        }
-        (color, BitDepth::Sixteen) => Pixels::Channels(color.samples(), every_other(&raw, 0)),
-        (color, _) => Pixels::Channels(color.samples(), raw),
+    }
+    let pixels = match (layout.color, layout.bits, palette) {
+        (ColorType::Grayscale, BitDepth::One, _) => Pixels::Bits,
+        (_, _, Some(palette)) => Pixels::Palette(out, palette),
+        (color, _, None) => Pixels::Channels(color.samples(), out),
     };
     Ok(Picture { width, height, pixels })
+}
+
+/// How the rows of a picture become bytes of whole samples.
+struct Layout {
+    color: ColorType,
+    bits: BitDepth,
+    width: usize,
+}
+
+impl Layout {
+    /// Bytes of the result.
+    fn bytes(&self, height: usize) -> usize {
+        if self.is_bits() { 0 } else { self.width * height * self.color.samples() }
+    }
+
+    /// Nobody looks at the pixels of a picture in black and white.
+    fn is_bits(&self) -> bool {
+        self.color == ColorType::Grayscale && self.bits == BitDepth::One
+    }
+
+    /// Appends a row's samples.
+    fn unpack(&self, row: &[u8], out: &mut Vec<u8>) {
+        match (self.color, self.bits) {
+            _ if self.is_bits() => {}
+            (_, BitDepth::Eight) => out.extend_from_slice(row),
+            // The reference keeps the high byte of colours, but of plain grey, which it loads as 16 bits
+            // and then wraps, the low one.
+            (ColorType::Grayscale, BitDepth::Sixteen) => out.extend(row.as_chunks::<2>().0.iter().map(|pair| pair[1])),
+            (_, BitDepth::Sixteen) => out.extend(row.as_chunks::<2>().0.iter().map(|pair| pair[0])),
+            (color, bits) => {
+                let step = match (color, bits) {
+                    (ColorType::Grayscale, BitDepth::Two) => 85,
+                    (ColorType::Grayscale, BitDepth::Four) => 17,
+                    _ => 1,
+                };
+                let (bits, mask) = (bits as usize, (1_u8 << bits as u8) - 1);
+                let samples = row
+                    .iter()
+                    .flat_map(|byte| (0..8 / bits).map(move |i| (byte >> (8 - bits - i * bits) & mask) * step));
+                out.extend(samples.take(self.width));
+            }
+        }
+    }
+
+    fn unpack_all(&self, raw: Vec<u8>, line: usize, height: usize) -> Vec<u8> {
+        if self.bits == BitDepth::Eight {
+            return raw;
+        }
+        let mut out = Vec::with_capacity(self.bytes(height));
+        raw.chunks_exact(line.max(1)).for_each(|row| self.unpack(row, &mut out));
+        out
+    }
 }
 
 /// The file with only its header, palette, transparency and first run of image data. Checksums are
@@ -117,28 +179,6 @@ fn put_chunk(out: &mut Vec<u8>, kind: &[u8], body: &[u8]) {
     out.extend([0; 4]);
 }
 
-/// One byte of each 16-bit sample: the reference keeps the high one of colours, but of plain grey,
-/// which it loads as 16 bits and then wraps, the low one.
-fn every_other(raw: &[u8], which: usize) -> Vec<u8> {
-    raw.as_chunks::<2>().0.iter().map(|pair| pair[which]).collect()
-}
-
-/// Samples of 1 to 8 bits as bytes, each multiplied by `step`.
-fn unpack(raw: &[u8], width: u32, line: usize, bits: BitDepth, step: u8) -> Vec<u8> {
-    let bits = bits as usize;
-    if bits == 8 {
-        return raw.to_vec();
-    }
-    let (width, mask) = (width as usize, (1_u8 << bits) - 1);
-    let mut out = Vec::with_capacity(width * (raw.len() / line.max(1)));
-    for row in raw.chunks_exact(line.max(1)) {
-        let samples =
-            row.iter().flat_map(|byte| (0..8 / bits).map(move |i| (byte >> (8 - bits - i * bits) & mask) * step));
-        out.extend(samples.take(width));
-    }
-    out
-}
-
 /// Colours beyond the given ones are a ramp of grey, alphas beyond the given ones opaque.
 fn build_palette(colors: &[u8], alphas: &[u8]) -> [[u8; 4]; 256] {
     let mut palette = [[0, 0, 0, 255]; 256];
@@ -169,7 +209,7 @@ mod tests {
     }
 
     fn channels(bytes: &[u8]) -> (usize, Vec<u8>) {
-        match read(bytes).unwrap().pixels {
+        match read(bytes, Watch::NONE).unwrap().pixels {
             Pixels::Channels(n, data) => (n, data),
             other => panic!("{other:?}"),
         }
@@ -186,13 +226,13 @@ mod tests {
         let grey2 = encode(ColorType::Grayscale, BitDepth::Two, 3, &[0b0001_1000, 0b1100_0000]);
         assert_eq!(channels(&grey2), (1, vec![0, 85, 170, 255, 0, 0]));
         let bits = encode(ColorType::Grayscale, BitDepth::One, 3, &[0, 0]);
-        assert_eq!(read(&bits).unwrap().pixels, Pixels::Bits);
+        assert_eq!(read(&bits, Watch::NONE).unwrap().pixels, Pixels::Bits);
     }
 
     #[test]
     fn palettes_keep_indices_and_transparency() {
         let bytes = encode(ColorType::Indexed, BitDepth::Four, 2, &[0x01, 0x10]);
-        let Pixels::Palette(indices, palette) = read(&bytes).unwrap().pixels else { panic!() };
+        let Pixels::Palette(indices, palette) = read(&bytes, Watch::NONE).unwrap().pixels else { panic!() };
         assert_eq!(indices, [0, 1, 1, 0]);
         assert_eq!(palette[..3], [[1, 2, 3, 7], [4, 5, 6, 255], [2, 2, 2, 255]]);
     }
@@ -203,7 +243,7 @@ mod tests {
         let bytes = encode(ColorType::Rgb, BitDepth::Eight, 100, &noise);
         assert!(open(&bytes).is_some());
         assert!(open(&bytes[..40]).is_none());
-        assert!(matches!(read(&bytes[..bytes.len() - 60]), Err(BodyFault::Damaged(_))));
+        assert!(matches!(read(&bytes[..bytes.len() - 60], Watch::NONE), Err(BodyFault::Damaged(_))));
         let mut bad_sum = bytes;
         bad_sum[30] ^= 1;
         assert!(open(&bad_sum).is_none());

@@ -1,0 +1,260 @@
+//! Memory shared among the threads that draw: models are many sizes, and what is in one shows late.
+//!
+//! A thread takes a share before it reads a model, and waits where none is left; whoever asked first is
+//! served first, so that a large model is not kept waiting by small ones. What a model takes is only known
+//! once its file is looked into: it is drawn in a small share first, then in a larger one, and at last with all
+//! the memory there is, and so alone. No thread asks for a share while it holds one.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::render::{Drawn, Renderer, Rendering, Room};
+use crate::error::{Error, Result};
+use crate::preview::limits::MAX_MEMORY;
+
+/// Bytes beside the file that are tried in turn: decoded data, lists of triangles, pictures.
+const BESIDE: [u64; 3] = [40 << 20, 120 << 20, MAX_MEMORY];
+
+/// How often somebody who waits looks whether to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Says whether to stop; once it said yes, it stays with that.
+pub type Stopped<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// The memory for drawing.
+#[derive(Debug)]
+pub struct Memory {
+    all: u64,
+    cores: NonZeroUsize,
+    line: Mutex<Line>,
+    moved: Condvar,
+}
+
+#[derive(Debug)]
+struct Line {
+    free: u64,
+    waiting: VecDeque<u64>,
+    next: u64,
+}
+
+/// A part of it, given back when dropped.
+#[derive(Debug)]
+pub struct Share<'a> {
+    memory: &'a Memory,
+    bytes: u64,
+    room: u64,
+}
+
+impl Memory {
+    /// So many bytes, on a machine with so many cores.
+    #[must_use]
+    pub fn new(bytes: u64, cores: NonZeroUsize) -> Self {
+        let line = Line { free: bytes, waiting: VecDeque::new(), next: 0 };
+        Memory { all: bytes, cores, line: Mutex::new(line), moved: Condvar::new() }
+    }
+
+    /// So many MiB, on this machine.
+    #[must_use]
+    pub fn of_mib(mib: u64) -> Self {
+        Memory::new(mib << 20, std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// Draws a model of `size` bytes, which `read` reads, once there is room for it; `None` where it was
+    /// stopped, which says nothing of the model.
+    ///
+    /// # Errors
+    /// It cannot be read, or the renderer failed for a reason that is not the model's.
+    pub fn draw(
+        &self,
+        renderer: &dyn Renderer,
+        size: u64,
+        stopped: Stopped<'_>,
+        read: impl Fn() -> Result<Vec<u8>>,
+    ) -> Result<Option<Rendering>> {
+        if let Some(refused) = renderer.refuses(size) {
+            return Ok(Some(refused));
+        }
+        for share in self.shares(size, stopped) {
+            match share.draw(renderer, &read()?, stopped)? {
+                Drawn::Done(rendering) => return Ok(Some(rendering)),
+                Drawn::Stopped => return Ok(None),
+                Drawn::NoRoom => {}
+            }
+        }
+        if stopped() { Ok(None) } else { Err(Error::failed("no room to draw a model")) }
+    }
+
+    /// The shares in which a file of `size` bytes is to be drawn, one after the other: the first in which
+    /// there is room for it is the last. Each is waited for, until somebody asks to stop.
+    pub fn shares<'a>(&'a self, size: u64, stopped: Stopped<'a>) -> impl Iterator<Item = Share<'a>> {
+        BESIDE.into_iter().map_while(move |beside| self.take(size.saturating_add(beside).min(MAX_MEMORY), stopped))
+    }
+
+    fn take(&self, room: u64, stopped: Stopped<'_>) -> Option<Share<'_>> {
+        let bytes = room.min(self.all);
+        let mut line = self.lock();
+        let ticket = line.next;
+        line.next += 1;
+        line.waiting.push_back(ticket);
+        while line.waiting.front() != Some(&ticket) || line.free < bytes {
+            if stopped() {
+                line.waiting.retain(|waiting| *waiting != ticket);
+                drop(line);
+                self.moved.notify_all();
+                return None;
+            }
+            let waited = self.moved.wait_timeout(line, LOOK_EVERY);
+            line = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        line.waiting.pop_front();
+        line.free -= bytes;
+        drop(line);
+        self.moved.notify_all();
+        Some(Share { memory: self, bytes, room })
+    }
+
+    /// The cores are shared as the memory is: a model that is drawn alone has them all.
+    fn threads(&self, bytes: u64) -> NonZeroUsize {
+        let part = u128::from(bytes) * self.cores.get() as u128 / u128::from(self.all.max(1));
+        usize::try_from(part).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN).min(self.cores)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share<'_> {
+    /// Draws a model in this share. A renderer that gives up on a model ends this model, and nothing else.
+    ///
+    /// # Errors
+    /// The renderer failed for a reason that is not the model's.
+    pub fn draw(&self, renderer: &dyn Renderer, glb: &[u8], stopped: Stopped<'_>) -> Result<Drawn> {
+        let room = Room { bytes: self.room, threads: self.memory.threads(self.bytes), stopped };
+        let drawn = catch_unwind(AssertUnwindSafe(|| renderer.render_in(glb, room)));
+        drawn.unwrap_or_else(|_| {
+            let message = "the renderer failed on it".to_owned();
+            Ok(Drawn::Done(Rendering::Refused { code: None, place: None, message }))
+        })
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.memory.lock().free += self.bytes;
+        self.memory.moved.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn memory(mib: u64, cores: usize) -> Memory {
+        Memory::new(mib * MIB, NonZeroUsize::new(cores).unwrap())
+    }
+
+    const GO_ON: Stopped<'static> = &|| false;
+
+    #[test]
+    fn the_last_share_is_all_the_memory_with_all_the_cores() {
+        let memory = memory(320, 8);
+        let share = |share: Share<'_>| (share.room, memory.threads(share.bytes).get());
+        let rooms: Vec<(u64, usize)> = memory.shares(MIB, GO_ON).map(share).collect();
+        assert_eq!(rooms, [(41 * MIB, 1), (121 * MIB, 3), (MAX_MEMORY, 8)]);
+        assert_eq!(memory.lock().free, 320 * MIB);
+    }
+
+    #[test]
+    fn who_waits_can_be_stopped_and_lets_the_next_one_pass() {
+        let memory = memory(100, 2);
+        let held = memory.take(60 * MIB, GO_ON).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| memory.take(60 * MIB, &|| stop.load(Ordering::SeqCst)).is_some());
+            while memory.lock().waiting.is_empty() {
+                std::thread::yield_now();
+            }
+            let second = scope.spawn(|| memory.take(30 * MIB, GO_ON).is_some());
+            stop.store(true, Ordering::SeqCst);
+            assert!(!first.join().unwrap() && second.join().unwrap());
+        });
+        drop(held);
+        assert_eq!(memory.lock().free, 100 * MIB);
+    }
+
+    /// What a renderer says that takes what it needs, or has no room.
+    struct Needs(u64);
+
+    impl Renderer for Needs {
+        fn name(&self) -> &'static str {
+            "needs"
+        }
+
+        fn render(&self, _: &[u8]) -> Result<Rendering> {
+            Ok(Rendering::Png(Vec::new()))
+        }
+
+        fn render_in(&self, glb: &[u8], room: Room<'_>) -> Result<Drawn> {
+            if (room.stopped)() {
+                return Ok(Drawn::Stopped);
+            }
+            if room.bytes < self.0 { Ok(Drawn::NoRoom) } else { self.render(glb).map(Drawn::Done) }
+        }
+    }
+
+    #[test]
+    fn a_model_is_read_again_for_each_larger_share_and_says_nothing_when_stopped() {
+        let memory = memory(64, 2);
+        for (needs, reads) in [(30 * MIB, 1), (100 * MIB, 2), (500 * MIB, 3)] {
+            let read = AtomicU64::new(0);
+            let glb = || {
+                read.fetch_add(1, Ordering::SeqCst);
+                Ok(Vec::new())
+            };
+            let drawn = memory.draw(&Needs(needs), MIB, GO_ON, glb).unwrap();
+            assert_eq!((drawn, read.into_inner()), (Some(Rendering::Png(Vec::new())), reads));
+        }
+        assert_eq!(memory.draw(&Needs(0), MIB, &|| true, || Ok(Vec::new())).unwrap(), None);
+    }
+
+    #[test]
+    fn a_file_larger_than_the_memory_is_drawn_alone() {
+        let memory = memory(64, 2);
+        let mut shares = memory.shares(200 * MIB, GO_ON);
+        let share = shares.next().unwrap();
+        assert_eq!((share.bytes, memory.lock().free), (64 * MIB, 0));
+    }
+
+    #[test]
+    fn threads_together_never_hold_more_than_there_is_and_the_large_get_their_turn() {
+        let memory = memory(100, 2);
+        let (held, most, drawn) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (memory, held, most, drawn) = (&memory, &held, &most, &drawn);
+                scope.spawn(move || {
+                    for n in 0..50 {
+                        let last = if (thread + n) % 7 == 0 { 3 } else { 1 };
+                        for share in memory.shares(n * MIB / 10, GO_ON).take(last) {
+                            let now = held.fetch_add(share.bytes, Ordering::SeqCst) + share.bytes;
+                            most.fetch_max(now, Ordering::SeqCst);
+                            std::thread::yield_now();
+                            held.fetch_sub(share.bytes, Ordering::SeqCst);
+                        }
+                        drawn.fetch_add(1, Ordering::SeqCst);
+                    }
+                });
+            }
+        });
+        assert!(most.into_inner() <= 100 * MIB);
+        assert_eq!((drawn.into_inner(), memory.lock().free), (400, 100 * MIB));
+    }
+}
