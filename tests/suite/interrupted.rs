@@ -67,7 +67,7 @@ fn a_kill_at_any_write_leaves_old_or_new_and_a_rerun_completes() {
 #[test]
 fn a_second_process_says_who_holds_the_lock() {
     let folder = finalizing(false);
-    let held = Lock::take(&folder.path().join(".gen404"), "duel", Contended::Fail, |_| ()).unwrap();
+    let held = Lock::take(&folder.path().join(".gen404"), "duel", Contended::Fail, |_| Ok(())).unwrap();
     let before = tree(folder.path());
     let run = gen404(folder.path(), &FINALIZE).ends(1);
     let holder = format!("held by pid {} (gen404 duel)", std::process::id());
@@ -80,7 +80,7 @@ fn a_second_process_says_who_holds_the_lock() {
 #[test]
 fn with_wait_lock_the_second_process_waits() {
     let folder = finalizing(false);
-    let held = Lock::take(&folder.path().join(".gen404"), "duel", Contended::Fail, |_| ()).unwrap();
+    let held = Lock::take(&folder.path().join(".gen404"), "duel", Contended::Fail, |_| Ok(())).unwrap();
     let mut waiting = command(folder.path());
     waiting.args(FINALIZE).arg("--wait-lock").stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let mut waiting = waiting.spawn().unwrap();
@@ -151,18 +151,27 @@ fn what_a_kill_in_a_commit_leaves_of_gits_own_is_mended() {
     let branch = head.trim().strip_prefix("ref: ").unwrap().to_owned();
     let old_index = std::fs::read(inside("index")).unwrap();
     gen404(folder.path(), &["pause", "--commit"]).ends(0);
-    let commits = git.log().unwrap().commits.len();
+    let log = git.log().unwrap().commits;
+    let commit = &log.last().unwrap().id;
     std::fs::write(inside("index"), old_index).unwrap();
-    let locks = ["index.lock".to_owned(), "HEAD.lock".to_owned(), format!("{branch}.lock")];
-    locks.iter().for_each(|lock| std::fs::write(inside(lock), "").unwrap());
-    // Without a note of ours they are somebody else's.
-    let run = gen404(folder.path(), &["resume", "--commit"]).ends(1);
-    assert!(run.err.contains("lock") && locks.iter().all(|lock| inside(lock).exists()), "{}", run.err);
-    std::fs::remove_file(git.own_folder().join("pending-commit.json")).unwrap();
-    gen404(folder.path(), &["pause"]).ends(0);
-    note_of_pause(folder.path(), &git);
+    let locks = ["HEAD.lock".to_owned(), format!("{branch}.lock"), "index.lock".to_owned()];
+    // The index's lock of ours bears its sign; the branch's says where the branch was to go.
+    let leave = |id: &str| {
+        std::fs::write(inside(&locks[0]), "").unwrap();
+        std::fs::write(inside(&locks[1]), id).unwrap();
+        let _ = std::fs::remove_file(inside(&locks[2]));
+        std::fs::write(inside("gen404/index"), "").unwrap();
+        std::fs::hard_link(inside("gen404/index"), inside(&locks[2])).unwrap();
+        note_of_pause(folder.path(), &git);
+    };
+    // Somebody else has the branch.
+    leave(&"e".repeat(40));
+    let run = gen404(folder.path(), &["pause", "--commit"]).ends(1);
+    let branch_lock = format!("{branch}.lock: another git program is at work here");
+    assert!(run.err.contains(&branch_lock) && locks.iter().all(|lock| inside(lock).exists()), "{}", run.err);
+    leave(&format!("{commit}\n"));
     gen404(folder.path(), &["pause", "--commit"]).ends(0);
-    assert!(locks.iter().all(|lock| !inside(lock).exists()));
-    assert_eq!(git.log().unwrap().commits.len(), commits);
+    assert!(locks.iter().all(|lock| !inside(lock).exists()) && !inside("gen404/index").exists());
+    assert_eq!(git.log().unwrap().commits.len(), log.len());
     assert!(git.clean_files().unwrap().contains_key("state.json"), "the index is in line");
 }

@@ -24,7 +24,7 @@ impl Shared {
         git(top, &["init", "-q", "--bare", "-b", "main", "bare.git"]);
         git(top, &["clone", "-q", "bare.git", "ours"]);
         crate::round::write(&shared.ours(), cdns, 2);
-        std::fs::write(shared.ours().join(".gitignore"), ".gen404\n.local\n").unwrap();
+        std::fs::write(shared.ours().join(".gitignore"), ".gen404\n.local\n/gen404.toml\n").unwrap();
         git(&shared.ours(), &["add", "."]);
         git(&shared.ours(), &["commit", "-qm", "A round"]);
         git(&shared.ours(), &["push", "-q", "-u", "origin", "HEAD:main"]);
@@ -189,20 +189,14 @@ fn killed_between_commit_and_push_nothing_is_lost_or_made_twice() {
 }
 
 #[test]
-fn killed_before_it_is_noted_a_commit_is_still_known_as_ours() {
+fn what_was_committed_without_push_is_ours_all_the_same() {
     let Some(shared) = Shared::new(&[]) else { return };
-    // As a run leaves it that is killed right after its commit: the note of the commit under way, and no other.
     let mut alone = command(&shared.ours());
     as_somebody(&mut alone);
     assert!(alone.args(["pause", "--commit"]).output().unwrap().status.success());
-    let state = std::fs::read(shared.ours().join("state.json")).unwrap();
-    let note = serde_json::json!({
-        "message": "Update state (paused) for round 0",
-        "files": [["state.json", gen404::world::store::sha256_of(state.as_slice()).unwrap()]],
-    });
-    std::fs::write(shared.ours().join(".git/gen404/pending-commit.json"), note.to_string()).unwrap();
     shared.write("README.md", "meanwhile");
     let run = ours(&shared, &["pause"]).ends(0);
+    assert!(run.err.contains("pushed 1 commit(s) that an earlier run had left"), "{run:?}");
     assert!(shared.level(), "{run:?}");
     assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: README.md", "A round"]);
 }
@@ -218,13 +212,47 @@ fn what_people_have_here_is_never_moved_or_overwritten() {
     assert!(run.err.contains("README.md") && run.err.contains("hint: files that are not committed"), "{run:?}");
     assert_eq!(std::fs::read_to_string(shared.ours().join("README.md")).unwrap(), "mine");
     assert_eq!(git(&shared.ours(), &["rev-parse", "HEAD"]), before);
-    // A commit made by hand went another way.
+    // A commit made by hand, and others have pushed meanwhile.
     git(&shared.ours(), &["commit", "-q", "--allow-empty", "-m", "by hand"]);
     std::fs::remove_file(shared.ours().join("README.md")).unwrap();
     let run = ours(&shared, &["pause"]).ends(1);
-    assert!(run.err.contains("has gone another way") && run.err.contains("git pull --rebase"), "{run:?}");
+    assert!(run.err.contains("(by hand) is only here") && run.err.contains("git pull --rebase"), "{run:?}");
     assert_eq!(git(&shared.ours(), &["log", "-1", "--format=%s"]), "by hand");
     assert_eq!(stage(&shared.ours()), "miner_generation");
+}
+
+#[test]
+fn a_persons_commit_is_pushed_by_that_person() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let by_hand = |what: &str| drop(git(&shared.ours(), &["commit", "-q", "--allow-empty", "-m", what]));
+    let is_refused = |run: &Run| {
+        assert!(
+            run.err.contains("(mine) is only here, and was made by hand") && run.err.contains("`git push`"),
+            "{run:?}"
+        );
+    };
+    // Before the work: nothing is begun.
+    by_hand("mine");
+    let run = ours(&shared, &["pause"]).ends(1);
+    is_refused(&run);
+    assert_eq!((stage(&shared.ours()).as_str(), shared.log()), ("miner_generation", vec!["A round".to_owned()]));
+    git(&shared.ours(), &["push", "-q"]);
+    ours(&shared, &["pause"]).ends(0);
+    assert!(shared.level());
+    // On top of one of ours that is not pushed, and below one: neither is taken along.
+    let mut alone = command(&shared.ours());
+    as_somebody(&mut alone);
+    assert!(alone.args(["resume", "--commit"]).output().unwrap().status.success());
+    by_hand("mine");
+    is_refused(&ours(&shared, &["pause"]).ends(1));
+    let mut alone = command(&shared.ours());
+    as_somebody(&mut alone);
+    assert!(alone.args(["pause", "--commit"]).output().unwrap().status.success());
+    is_refused(&ours(&shared, &["resume"]).ends(1));
+    assert_eq!((shared.log().len(), stage(&shared.ours()).as_str()), (3, "paused"));
+    git(&shared.ours(), &["push", "-q"]);
+    ours(&shared, &["resume"]).ends(0);
+    assert!(shared.level() && shared.log().len() == 7, "{:?}", shared.log());
 }
 
 #[test]
@@ -240,17 +268,69 @@ fn without_a_remote_or_a_commit_there_is_nothing_to_push() {
     );
     git(&shared.ours(), &["checkout", "-q", "--detach"]);
     let run = ours(&shared, &["pause"]).ends(2);
-    assert!(run.err.contains("no branch is checked out"), "{run:?}");
+    assert!(run.err.contains("no branch is checked out") && run.err.contains("git switch BRANCH"), "{run:?}");
+}
+
+/// Whatever git has against it is told in git's own words.
+#[test]
+fn what_git_says_is_passed_on() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let bin = shared.folder.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let script = "#!/bin/sh\necho 'fatal: detected dubious ownership in repository' >&2\n\
+                  echo 'To add an exception for this directory, call: git config it' >&2\nexit 128\n";
+    std::fs::write(bin.join("git"), script).unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(bin.join("git")).status().unwrap().success());
+    let mut refusing = command(&shared.ours());
+    as_somebody(&mut refusing);
+    let path = std::env::join_paths([&bin, &PathBuf::from("/usr/bin"), &PathBuf::from("/bin")]).unwrap();
+    let run = refusing.env("PATH", path).args(["pause", "--commit", "--push"]).output().unwrap();
+    let err = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(1));
+    assert!(err.contains("--push: fatal: detected dubious ownership") && err.contains("call: git config it"), "{err}");
+    assert_eq!(stage(&shared.ours()), "miner_generation");
 }
 
 #[test]
 fn the_first_push_makes_the_branch() {
     let Some(shared) = Shared::new(&[]) else { return };
-    git(shared.folder.path(), &["init", "-q", "--bare", "-b", "main", "empty.git"]);
-    git(&shared.ours(), &["config", "remote.origin.url", "../empty.git"]);
+    let top = shared.folder.path();
+    git(top, &["init", "-q", "--bare", "-b", "main", "empty.git"]);
+    git(top, &["clone", "-q", "empty.git", "new"]);
+    std::fs::write(top.join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
+    let mut init = command(top);
+    as_somebody(&mut init);
+    assert!(init.args(crate::commands::init_args("pool.txt")).arg("--commit").output().unwrap().status.success());
+    let mut pause = command(&top.join("new"));
+    as_somebody(&mut pause);
+    pause.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let run = pause.args(["pause", "--commit", "--push"]).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let log = git(&top.join("empty.git"), &["log", "--format=%s", "main"]);
+    assert_eq!(log, "Update state (paused) for round 0\nCompetition mesh: config, schedule, leader");
+    // What a person began is that person's to publish, there as well.
+    git(top, &["init", "-q", "--bare", "-b", "main", "other.git"]);
+    git(&shared.ours(), &["config", "remote.origin.url", "../other.git"]);
+    let run = ours(&shared, &["pause"]).ends(1);
+    assert!(run.err.contains("(A round) is only here") && run.err.contains("`git push`"), "{run:?}");
+}
+
+/// What is made again on top of others' commits is signed again.
+#[test]
+fn a_signed_commit_that_is_made_again_is_signed_again() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let key = shared.folder.path().join("key");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+    if !made.is_ok_and(|made| made.success()) {
+        return skipped("no ssh-keygen");
+    }
+    let settings = [("commit.gpgsign", "true"), ("gpg.format", "ssh"), ("user.signingkey", key.to_str().unwrap())];
+    settings.iter().for_each(|(name, value)| drop(git(&shared.ours(), &["config", name, value])));
+    shared.rival("README.md", "meanwhile");
     ours(&shared, &["pause"]).ends(0);
-    let log = git(&shared.folder.path().join("empty.git"), &["log", "--format=%s", "main"]);
-    assert_eq!(log, "Update state (paused) for round 0\nA round");
+    assert!(shared.level());
+    assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: README.md", "A round"]);
+    assert!(git(&shared.bare(), &["cat-file", "-p", "main"]).contains("BEGIN SSH SIGNATURE"));
 }
 
 #[test]

@@ -5,15 +5,18 @@
 //! that made them looks again. Files that nobody committed stay as they are in all cases.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
 
 use super::Git;
+use super::walk::{Differing, Walker};
 use crate::error::{Context as _, Error, Result};
 use crate::rules::overtaking::collision;
+use crate::world::child;
+use crate::world::http::{Blanks, shown_text, shown_url};
+use crate::world::stop::{STOPPED, Stop};
 
 /// So often others may come first before we leave it to the next run.
 const MOST_TRIES: usize = 10;
@@ -27,10 +30,10 @@ pub struct Remote<'a> {
     git: &'a Git,
     /// The remote's name; its URL may hold a secret and is never shown.
     name: String,
+    /// What git says is shown without these.
+    blanks: Blanks,
     /// The branch's full name there.
     branch: String,
-    /// The commits made here that are not there yet, one a line.
-    unpushed: PathBuf,
 }
 
 /// How the two branches came to stand at the same commit.
@@ -45,33 +48,55 @@ pub struct Settled {
 }
 
 impl<'a> Remote<'a> {
-    /// The remote of the checked-out branch; its notes lie in the operator's own folder.
+    /// The remote of the checked-out branch.
     ///
     /// # Errors
-    /// There is no branch, or it follows none.
+    /// git refuses to work here, there is no branch, or it follows none.
     pub fn of(git: &'a Git) -> Result<Remote<'a>> {
-        let unpushed = git.own_folder().join("unpushed");
-        let mut remote = Remote { git, name: String::new(), branch: String::new(), unpushed };
+        let (name, branch, blanks) = (String::new(), String::new(), Blanks::default());
+        let mut remote = Remote { git, name, branch, blanks };
+        let works = remote.run(&["rev-parse", "--git-dir"])?;
+        if !works.status.success() {
+            return Err(Error::failed(git.cannot(&format!("--push: {}", said(&works)))));
+        }
         let here = remote.config(&["symbolic-ref", "--quiet", "--short", "HEAD"])?;
-        let here = here.ok_or_else(|| Error::usage(git.cannot("--push: no branch is checked out")))?;
+        let here =
+            here.ok_or_else(|| Error::usage(git.cannot("--push: no branch is checked out")).hint("git switch BRANCH"))?;
         let name = remote.config(&["config", "--get", &format!("branch.{here}.remote")])?;
         let branch = remote.config(&["config", "--get", &format!("branch.{here}.merge")])?;
         let (Some(name), Some(branch)) = (name.filter(|name| name != "."), branch) else {
             let nowhere = Error::usage(git.cannot(&format!("--push: branch {here} follows no branch of a remote")));
             return Err(nowhere.hint(format!("git push -u origin {here}")));
         };
+        remote.blanks = remote.secrets(&name)?;
         (remote.name, remote.branch) = (name, branch);
         Ok(remote)
     }
 
-    /// Notes a commit that is to be pushed.
-    ///
-    /// # Errors
-    /// The note cannot be written.
-    pub fn note(&self, commit: &str) -> Result<()> {
-        let mut noted = self.noted()?;
-        noted.push(commit.to_owned());
-        self.keep(&noted)
+    /// What must not be shown of how the remote is reached: what its URLs and headers hold.
+    fn secrets(&self, name: &str) -> Result<Blanks> {
+        let mut blanks = Blanks::default();
+        let urls = [
+            Some(name.to_owned()),
+            self.config(&["remote", "get-url", "--all", name])?,
+            self.config(&["remote", "get-url", "--push", "--all", name])?,
+        ];
+        urls.iter().flatten().flat_map(|urls| urls.lines()).for_each(|url| blanks.add_url(url));
+        let headers = self.config(&["config", "--get-regexp", r"^http\..*extraheader$"])?.unwrap_or_default();
+        for value in headers.lines().filter_map(|line| line.split_once(": ")) {
+            blanks.add_credential(value.1);
+        }
+        Ok(blanks)
+    }
+
+    /// What messages call the remote.
+    fn shown(&self) -> String {
+        if self.name.contains("://") { shown_url(&self.name) } else { self.blanks.hide(&self.name).into_owned() }
+    }
+
+    /// What git said, without what must not be shown.
+    fn said(&self, run: &Output) -> String {
+        said_without(run, &self.blanks)
     }
 
     /// Brings this branch and the remote's together, whichever is behind.
@@ -85,7 +110,7 @@ impl<'a> Remote<'a> {
         for _ in 0..MOST_TRIES {
             let (there, here) = (self.fetch()?, self.git.head()?);
             if there == here {
-                self.keep(&[])?;
+                self.git.keep_notes(&[])?;
                 return Ok(settled);
             }
             let base = self.base(here, there)?;
@@ -94,11 +119,16 @@ impl<'a> Remote<'a> {
                 if let Some((_, why)) = refused.as_ref().filter(|(then, _)| *then == there) {
                     return Err(self.outside("push", why).hint("the commit is kept: the next run pushes it"));
                 }
-                let count = self.between(base, here)?.len();
+                let ours = self.between(base, here)?;
+                if let Some(foreign) = self.foreign(&ours)? {
+                    return Err(
+                        foreign.hint("`git push` publishes it; `git reset --soft HEAD~1` takes back the newest")
+                    );
+                }
                 match self.push(here)? {
                     Ok(()) => {
-                        self.keep(&[])?;
-                        settled.pushed += count;
+                        self.git.keep_notes(&[])?;
+                        settled.pushed += ours.len();
                         return Ok(settled);
                     }
                     Err(why) => refused = Some((there, why)),
@@ -114,17 +144,15 @@ impl<'a> Remote<'a> {
                 return Ok(settled);
             }
         }
-        let busy = format!("{}: others push faster than we do", self.name);
+        let busy = format!("{}: others push faster than we do", self.shown());
         Err(Error::outside(busy).hint("the commit is kept: the next run pushes it"))
     }
 
     /// Both have commits that the other has not: ours are made again on theirs, or give way.
     fn join(&self, base: Option<ObjectId>, here: Option<ObjectId>, there: Option<ObjectId>) -> Result<Option<String>> {
         let ours = self.between(base, here)?;
-        let noted: HashSet<String> = self.noted()?.into_iter().collect();
-        if let Some(foreign) = ours.iter().find(|commit| !noted.contains(*commit)) {
-            let apart = format!("{}: has gone another way than commit {} here", self.name, short(foreign));
-            return Err(Error::failed(apart).hint("that commit was made by hand: `git pull --rebase`, then again"));
+        if let Some(foreign) = self.foreign(&ours)? {
+            return Err(foreign.hint("others have pushed meanwhile: `git pull --rebase && git push`, then again"));
         }
         let (written, changed) = (self.paths(base, here)?, self.paths(base, there)?);
         if let Some(path) = collision(&written, &changed) {
@@ -132,7 +160,10 @@ impl<'a> Remote<'a> {
             let given: Vec<&str> = ours.iter().map(|commit| short(commit)).collect();
             let (given, theirs) = (given.join(", "), there.map(|id| id.to_string()).unwrap_or_default());
             let theirs = short(&theirs);
-            return Ok(Some(format!("commit {given} gives way to {}'s {theirs}, by which {path} changed", self.name)));
+            return Ok(Some(format!(
+                "commit {given} gives way to {}'s {theirs}, by which {path} changed",
+                self.shown()
+            )));
         }
         let Some(mut top) = there else { return Ok(None) };
         let mut again = Vec::new();
@@ -141,49 +172,55 @@ impl<'a> Remote<'a> {
             again.push(top.to_string());
         }
         // First the note: a run that is killed in between finds either one there.
-        self.keep(&[ours, again].concat())?;
+        self.git.keep_notes(&[ours, again].concat())?;
         self.go_to(Some(top))?;
         Ok(None)
+    }
+
+    /// Only what we made ourselves is pushed, moved or given up: the error of the first commit that we did not.
+    fn foreign(&self, commits: &[String]) -> Result<Option<Error>> {
+        let noted: HashSet<String> = self.git.noted()?.into_iter().collect();
+        let Some(foreign) = commits.iter().find(|commit| !noted.contains(*commit)) else { return Ok(None) };
+        let run = self.run(&["show", "--no-patch", "--no-show-signature", "--format=%s", foreign])?;
+        let subject = shown_text(String::from_utf8_lossy(&run.stdout).trim(), 80);
+        let (name, commit) = (self.shown(), short(foreign));
+        let unpushed = format!("{name}: commit {commit} ({subject}) is only here, and was made by hand");
+        Ok(Some(Error::failed(unpushed)))
     }
 
     /// Makes a commit again on top of another one: same files, same message.
     fn again(&self, commit: &str, top: ObjectId) -> Result<ObjectId> {
         let what = || self.git.cannot(&format!("make commit {} again", short(commit)));
-        let repo = self.git.local();
+        let (repo, reader) = (self.git.writer()?, self.git.reader());
         let id = ObjectId::from_hex(commit.as_bytes()).failed(what)?;
-        let old = repo.find_commit(id).failed(what)?;
-        let parent = old.parent_ids().next().map(gix::Id::detach);
-        let tree_of = |id: ObjectId| -> Result<ObjectId> {
-            Ok(repo.find_commit(id).failed(what)?.tree_id().failed(what)?.detach())
-        };
-        let before = parent.map(tree_of).transpose()?;
-        let mut editor = repo.edit_tree(tree_of(top)?).failed(what)?;
-        for (path, _, after) in self.git.diff(&repo, before, tree_of(id)?)? {
+        let old = reader.commit(id)?;
+        let before = old.parents.first().map(|parent| reader.commit(*parent)).transpose()?.map(|parent| parent.tree);
+        let mut editor = repo.edit_tree(reader.commit(top)?.tree).failed(what)?;
+        for Differing { path, after, .. } in Walker::new(&reader, 1).diff(before, Some(old.tree))? {
             match after {
                 Some(blob) => editor.upsert(path.as_str(), EntryKind::Blob, blob).failed(what)?,
                 None => editor.remove(path.as_str()).failed(what)?,
             };
         }
         let tree = editor.write().failed(what)?.detach();
-        let message = old.message_raw_sloppy().to_string();
-        Ok(repo.new_commit(message, tree, [top]).failed(what)?.id)
+        self.git.object(&repo, &old.message, tree, Some(top))
     }
 
-    /// The paths in which two commits differ.
+    /// The competition's files in which two commits differ.
     fn paths(&self, from: Option<ObjectId>, to: Option<ObjectId>) -> Result<Vec<String>> {
-        let repo = self.git.local();
-        let what = || self.git.cannot("compare two commits");
-        let tree = |id: ObjectId| -> Result<ObjectId> {
-            Ok(repo.find_commit(id).failed(what)?.tree_id().failed(what)?.detach())
+        let reader = self.git.reader();
+        let tree = |id: Option<ObjectId>| -> Result<Option<ObjectId>> {
+            Ok(id.map(|id| reader.commit(id)).transpose()?.map(|commit| commit.tree))
         };
-        let (from, Some(to)) = (from.map(tree).transpose()?, to.map(tree).transpose()?) else { return Ok(Vec::new()) };
-        Ok(self.git.diff(&repo, from, to)?.into_iter().map(|(path, ..)| path).collect())
+        let (from, Some(to)) = (tree(from)?, tree(to)?) else { return Ok(Vec::new()) };
+        Ok(Walker::new(&reader, 1).diff(from, Some(to))?.into_iter().map(|differing| differing.path).collect())
     }
 
     /// Moves branch, index and files to a commit; refuses where files that nobody committed are in the way.
     fn go_to(&self, to: Option<ObjectId>) -> Result<()> {
         let Some(to) = to else { return Ok(()) };
         let to = to.to_string();
+        self.git.wait_for_index()?;
         // From nothing to something is no reset.
         let command = if self.git.head()?.is_some() {
             ["reset", "--quiet", "--keep", &to]
@@ -194,7 +231,7 @@ impl<'a> Remote<'a> {
         if run.status.success() {
             return Ok(());
         }
-        let (name, why) = (&self.name, said(&run));
+        let (name, why) = (self.shown(), self.said(&run));
         let blocked = Error::failed(format!("{name}: commit {} cannot be checked out here: {why}", short(&to)));
         Err(blocked.hint("files that are not committed are in the way: commit them, or move them aside"))
     }
@@ -205,8 +242,8 @@ impl<'a> Remote<'a> {
         let run = self.run(&["merge-base", &here.to_string(), &there.to_string()])?;
         match run.status.code() {
             Some(0) => self.id(&run).map(Some),
-            Some(1) => Err(Error::failed(format!("{}: its history is another one altogether", self.name))),
-            _ => Err(Error::failed(self.git.cannot(&format!("compare with {}: {}", self.name, said(&run))))),
+            Some(1) => Err(Error::failed(format!("{}: its history is another one altogether", self.shown()))),
+            _ => Err(Error::failed(self.git.cannot(&format!("compare with {}: {}", self.shown(), self.said(&run))))),
         }
     }
 
@@ -216,7 +253,7 @@ impl<'a> Remote<'a> {
         let range = base.map_or_else(|| tip.to_string(), |base| format!("{base}..{tip}"));
         let run = self.run(&["rev-list", "--reverse", &range])?;
         if !run.status.success() {
-            return Err(Error::failed(self.git.cannot(&format!("list commits: {}", said(&run)))));
+            return Err(Error::failed(self.git.cannot(&format!("list commits: {}", self.said(&run)))));
         }
         Ok(String::from_utf8_lossy(&run.stdout).lines().map(str::to_owned).collect())
     }
@@ -230,7 +267,7 @@ impl<'a> Remote<'a> {
         // 2: the remote answers, and has no such branch.
         match self.run(&["ls-remote", "--quiet", "--exit-code", &self.name, &self.branch])?.status.code() {
             Some(2) => Ok(None),
-            _ => Err(self.outside("fetch", &said(&run))),
+            _ => Err(self.outside("fetch", &self.said(&run))),
         }
     }
 
@@ -238,16 +275,17 @@ impl<'a> Remote<'a> {
     fn push(&self, tip: Option<ObjectId>) -> Result<std::result::Result<(), String>> {
         let Some(tip) = tip else { return Ok(Ok(())) };
         let run = self.run(&["push", "--quiet", "--no-follow-tags", &self.name, &format!("{tip}:{}", self.branch)])?;
-        Ok(if run.status.success() { Ok(()) } else { Err(said(&run)) })
+        Ok(if run.status.success() { Ok(()) } else { Err(self.said(&run)) })
     }
 
     fn outside(&self, what: &str, why: &str) -> Error {
-        Error::outside(format!("{}: cannot {what}: {why}", self.name))
+        Error::outside(format!("{}: cannot {what}: {why}", self.shown()))
     }
 
     fn id(&self, run: &Output) -> Result<ObjectId> {
         let text = String::from_utf8_lossy(&run.stdout);
-        ObjectId::from_hex(text.trim().as_bytes()).failed(|| self.git.cannot(&format!("read a commit: {}", said(run))))
+        ObjectId::from_hex(text.trim().as_bytes())
+            .failed(|| self.git.cannot(&format!("read a commit: {}", self.said(run))))
     }
 
     fn config(&self, args: &[&str]) -> Result<Option<String>> {
@@ -257,33 +295,14 @@ impl<'a> Remote<'a> {
     }
 
     fn run(&self, args: &[&str]) -> Result<Output> {
-        let mut command = Command::new("git");
-        command.arg("-C").arg(&self.git.root).args(["-c", "http.lowSpeedLimit=1", "-c", SILENCE]).args(args);
-        // Of this checkout, whatever a hook that runs us is about; and nobody is there to be asked.
-        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
-            command.env_remove(name);
+        let mut command = self.git.program();
+        command.args(["-c", "http.lowSpeedLimit=1", "-c", SILENCE]).args(args);
+        match child::output(&mut command, &Stop::of_process()) {
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {
+                Err(self.outside("talk to it", STOPPED).hint("commits are kept: the next run pushes them"))
+            }
+            run => run.failed(|| "--push needs the git program, which cannot be run".to_owned()),
         }
-        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").stdin(Stdio::null());
-        command.output().failed(|| "--push needs the git program, which cannot be run".to_owned())
-    }
-
-    fn noted(&self) -> Result<Vec<String>> {
-        match std::fs::read_to_string(&self.unpushed) {
-            Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(e) => Err(Error::file(&self.unpushed, "cannot read").because(e)),
-        }
-    }
-
-    fn keep(&self, commits: &[String]) -> Result<()> {
-        let cannot = || format!("{}: cannot write", self.unpushed.display());
-        if commits.is_empty() {
-            return match std::fs::remove_file(&self.unpushed) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::failed(cannot()).because(e)),
-                _ => Ok(()),
-            };
-        }
-        std::fs::write(&self.unpushed, commits.join("\n") + "\n").failed(cannot)
     }
 }
 
@@ -292,10 +311,14 @@ fn short(commit: &str) -> &str {
 }
 
 /// What git said, on one line, without what a URL holds before its host.
-fn said(run: &Output) -> String {
+pub(super) fn said(run: &Output) -> String {
+    said_without(run, &Blanks::default())
+}
+
+fn said_without(run: &Output, blanks: &Blanks) -> String {
     let text = String::from_utf8_lossy(&run.stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let text = crate::world::http::shown_text(&redacted(&lines.join("; ")), 400);
+    let text = shown_text(&redacted(&blanks.hide(&lines.join("; "))), 400);
     if text.is_empty() { format!("git ended with {}", run.status) } else { text }
 }
 

@@ -1,0 +1,230 @@
+//! git's index, and the lock that goes with it.
+//!
+//! As in git itself, the lock is taken before anything is read for a commit and kept until branch and index
+//! say the same. A lock of git's does not say whose it is. Ours is a second name (a hard link) of a file in
+//! the operator's own folder: a lock that is that very file was left by a killed run of ours, and any other
+//! one is somebody else's, who may live, and stays.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice as _;
+use gix::index::entry::{Flags, Mode, Stage, Stat};
+
+use super::Git;
+use crate::error::{Context as _, Error, Result};
+use crate::files::{self, Readers};
+use crate::state::file::FileKind;
+
+/// So long somebody else's lock is waited for. Most git commands hold it for less.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A git that moves a branch is done with its lock before that.
+const A_MOMENT: Duration = Duration::from_secs(2);
+
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// The largest lock of a branch: a commit's id.
+const LARGEST_ID: u64 = 100;
+
+/// The index's lock, released when dropped.
+pub(super) struct IndexLock {
+    /// What becomes the index.
+    file: File,
+    own: PathBuf,
+    lock: PathBuf,
+    index: PathBuf,
+    held: bool,
+}
+
+impl IndexLock {
+    /// Takes the lock; waits a while for whoever holds it.
+    pub(super) fn take(repo: &gix::Repository, own_folder: &Path) -> Result<IndexLock> {
+        let (own, index) = (own_file(own_folder), repo.index_path());
+        let lock = lock_of(&index);
+        // A new file in any case: the old one may have become the index.
+        files::write(&own, &[], Readers::All)?;
+        let begun = Instant::now();
+        let file = loop {
+            match claim(&own, &lock) {
+                Ok(file) => break file,
+                Err(e) if e.kind() != ErrorKind::AlreadyExists => {
+                    return Err(Error::file(&lock, "cannot be made").because(e));
+                }
+                Err(_) if begun.elapsed() > PATIENCE => return Err(held(&lock)),
+                Err(_) => std::thread::sleep(LOOK_AGAIN),
+            }
+        };
+        let taken = IndexLock { file, own, lock, index, held: true };
+        if let Ok(old) = fs::metadata(&taken.index) {
+            let same = taken.file.set_permissions(old.permissions());
+            same.failed(|| format!("{}: cannot be made", taken.lock.display()))?;
+        }
+        Ok(taken)
+    }
+
+    /// Writes what the index is to be.
+    pub(super) fn write(&self, index: &gix::index::File) -> Result<()> {
+        let what = || format!("{}: cannot write", self.lock.display());
+        let mut out = BufWriter::new(&self.file);
+        index.write_to(&mut out, gix::index::write::Options::default()).failed(what)?;
+        out.flush().failed(what)?;
+        drop(out);
+        self.file.sync_all().failed(what)
+    }
+
+    /// Puts in place what was written.
+    pub(super) fn publish(mut self) -> Result<()> {
+        fs::rename(&self.lock, &self.index).failed(|| format!("{}: cannot be replaced", self.index.display()))?;
+        self.held = false;
+        Ok(())
+    }
+}
+
+impl Drop for IndexLock {
+    fn drop(&mut self) {
+        // What stays is taken away by the next run.
+        if self.held {
+            let _ = fs::remove_file(&self.lock);
+        }
+        let _ = fs::remove_file(&self.own);
+    }
+}
+
+/// Makes the lock, if there is none. Where the disk knows no hard links it bears no sign of being ours.
+fn claim(own: &Path, lock: &Path) -> std::io::Result<File> {
+    match fs::hard_link(own, lock) {
+        Ok(()) => File::options().write(true).open(lock),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Err(e),
+        Err(_) => File::create_new(lock),
+    }
+}
+
+fn own_file(own_folder: &Path) -> PathBuf {
+    own_folder.join("index")
+}
+
+/// git adds `.lock` to the name.
+fn lock_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+fn held(lock: &Path) -> Error {
+    let held = Error::file(lock, "another git program is at work here, or was killed");
+    held.hint(format!("run it again when that one is done; where no git runs any more: rm {}", lock.display()))
+}
+
+/// Is the lock gone before so long?
+fn goes(lock: &Path, within: Duration) -> bool {
+    let begun = Instant::now();
+    while lock.exists() && begun.elapsed() < within {
+        std::thread::sleep(LOOK_AGAIN);
+    }
+    !lock.exists()
+}
+
+#[cfg(unix)]
+fn same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let of = |path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    of(one).is_some_and(|one| of(other) == Some(one))
+}
+
+#[cfg(not(unix))]
+fn same_file(_one: &Path, _other: &Path) -> bool {
+    false
+}
+
+impl Git {
+    /// Waits until nobody holds the index's lock.
+    pub(super) fn wait_for_index(&self) -> Result<()> {
+        let lock = lock_of(&self.local().index_path());
+        if goes(&lock, PATIENCE) { Ok(()) } else { Err(held(&lock)) }
+    }
+
+    /// Takes away the locks that a killed run of ours has left, and no others: for callers who hold the
+    /// competition's own lock.
+    pub(super) fn clear_own_locks(&self) -> Result<()> {
+        let repo = self.local();
+        let (own, lock) = (own_file(&self.own_folder()), lock_of(&repo.index_path()));
+        if same_file(&own, &lock) {
+            self.clear_ref_locks(&repo)?;
+            remove(&lock)?;
+        }
+        // Beside somebody else's lock it stays: it is all that tells the two apart.
+        if lock.exists() { Ok(()) } else { remove(&own) }
+    }
+
+    /// Of a run that is known to have been killed in the middle of a commit: the locks of its branch and of
+    /// `HEAD`. The branch's says what the branch was to become.
+    fn clear_ref_locks(&self, repo: &gix::Repository) -> Result<()> {
+        let branch = repo.head_name().failed(|| self.cannot("read HEAD"))?;
+        // A branch whose name is no path cannot be locked here.
+        let branch = branch.and_then(|name| Some(repo.common_dir().join(name.as_bstr().to_str().ok()?)));
+        let noted = self.noted()?;
+        for lock in branch.into_iter().chain([repo.git_dir().join("HEAD")]).map(|path| lock_of(&path)) {
+            let Some(text) = files::read_text(&lock, LARGEST_ID)? else { continue };
+            match text.trim() {
+                // It may be another git's, just made.
+                "" if goes(&lock, A_MOMENT) => {}
+                id if id.is_empty() || noted.iter().any(|commit| commit == id) => remove(&lock)?,
+                _ => return Err(held(&lock)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Is the index one that a commit can be made with, and are the competition's files all checked out?
+    pub(super) fn look_at_index(&self, index: &gix::index::File) -> Result<()> {
+        if let Some(entry) = index.entries().iter().find(|entry| entry.stage() != Stage::Unconflicted) {
+            let path = entry.path(index).to_str_lossy();
+            let unmerged = Error::failed(self.cannot(&format!("commit: {path} has conflicts that nobody resolved")));
+            return Err(unmerged.hint("`git status` says how"));
+        }
+        let left_out = |entry: &&gix::index::Entry| {
+            let path = entry.path(index).to_str().ok();
+            let ours = path.filter(|path| FileKind::of_path(path).is_some());
+            entry.flags.contains(Flags::SKIP_WORKTREE) && ours.is_some_and(|path| !self.root.join(path).exists())
+        };
+        if index.is_sparse() || index.entries().iter().any(|entry| left_out(&entry)) {
+            let sparse = Error::failed(self.cannot("commit: a part of the competition is not checked out"));
+            return Err(sparse.hint("git sparse-checkout disable"));
+        }
+        Ok(())
+    }
+
+    /// Has the index say of these files what the commit says; everything else in it stays.
+    pub(super) fn bring_in_line(&self, index: &mut gix::index::File, blobs: &[(String, ObjectId)]) -> Result<()> {
+        for (path, blob) in blobs {
+            let what = || format!("{}: cannot be looked at", self.root.join(path).display());
+            let found = gix::index::fs::Metadata::from_path_no_follow(&self.root.join(path)).failed(what)?;
+            let stat = Stat::from_fs(&found).failed(what)?;
+            let name = path.as_bytes().as_bstr();
+            if let Some(entry) = index.entry_mut_by_path_and_stage(name, Stage::Unconflicted) {
+                (entry.id, entry.stat, entry.mode) = (*blob, stat, Mode::FILE);
+                // It is here now, with all it says.
+                entry.flags.remove(Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD);
+            } else {
+                index.dangerously_push_entry(stat, *blob, Flags::empty(), Mode::FILE, name);
+                index.sort_entries();
+            }
+        }
+        // The cached trees are those of before.
+        index.remove_tree();
+        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => {
+            Err(Error::file(path, "cannot remove what a killed run has left").because(e))
+        }
+        _ => Ok(()),
+    }
+}

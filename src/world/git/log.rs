@@ -1,0 +1,146 @@
+//! The history of what is checked out.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::DateTime;
+use gix::ObjectId;
+
+use super::walk::{Differing, Walker};
+use super::{Git, Read, Reader, blob_of};
+use crate::error::{Context as _, Result};
+use crate::rules::checks::history::{Change, Commit};
+use crate::state::file::FileKind;
+use crate::world::builds::Pushed;
+
+/// So many commits are read: a competition makes a few hundred a round.
+const MOST_COMMITS: usize = 500_000;
+
+/// So many parents all commits together may have.
+const MOST_PARENTS: usize = 2_000_000;
+
+/// So many changes of files are kept, each of some 200 bytes: the real competitions make three a commit.
+const MOST_CHANGES: usize = 300_000;
+
+/// So much of a commit's first line is kept, in characters: no more of it is shown.
+const SUMMARY: usize = 100;
+
+/// The commits of the checked-out branch, parents first.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// The commits.
+    pub commits: Vec<Commit>,
+    /// Commits are missing at the beginning: the clone is shallow.
+    pub shallow: bool,
+}
+
+/// What is needed of a commit to order and compare it.
+struct Node {
+    id: ObjectId,
+    parents: Vec<ObjectId>,
+    tree: ObjectId,
+    summary: String,
+}
+
+impl Node {
+    fn of(id: ObjectId, commit: Read) -> Node {
+        let summary = commit.message.lines().next().unwrap_or_default().chars().take(SUMMARY).collect();
+        Node { id, parents: commit.parents, tree: commit.tree, summary }
+    }
+}
+
+impl Git {
+    /// The history of what is checked out: each commit with the competition's files it changed.
+    ///
+    /// # Errors
+    /// An object is missing or broken, or the history is larger than any competition's.
+    pub fn log(&self) -> Result<Log> {
+        let reader = self.reader();
+        let (order, shallow) = match self.head()? {
+            Some(head) => self.parents_first(&reader, head)?,
+            None => (Vec::new(), false),
+        };
+        self.objects.allow(order.len());
+        let places: HashMap<ObjectId, usize> = order.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
+        let mut walker = Walker::new(&reader, order.len());
+        let (mut commits, mut count) = (Vec::with_capacity(order.len()), 0_usize);
+        for node in &order {
+            let trees = node.parents.iter().filter_map(|parent| Some(order.get(*places.get(parent)?)?.tree));
+            let changes = changes(&mut walker, &trees.collect::<Vec<_>>(), node.tree)?;
+            count += changes.len();
+            if count > MOST_CHANGES {
+                let why = format!("it changes files more than {MOST_CHANGES} times");
+                return Err(super::too_much(&self.root, &why));
+            }
+            commits.push(Commit {
+                id: node.id.to_string(),
+                summary: node.summary.clone(),
+                parent: node.parents.first().and_then(|parent| places.get(parent).copied()),
+                changes,
+            });
+        }
+        Ok(Log { commits, shallow })
+    }
+
+    /// Every commit that `head` rests on, each after its parents; and whether some are missing.
+    fn parents_first(&self, reader: &Reader, head: ObjectId) -> Result<(Vec<Node>, bool)> {
+        let cut: HashSet<ObjectId> = match self.local().shallow_commits().failed(|| self.cannot("read the history"))? {
+            Some(commits) => commits.iter().copied().collect(),
+            None => HashSet::new(),
+        };
+        let (mut order, mut seen, mut shallow, mut edges) = (Vec::new(), HashSet::new(), false, 0);
+        let mut stack = vec![(head, None)];
+        while let Some((id, ready)) = stack.pop() {
+            if let Some(node) = ready {
+                order.push(node);
+            } else if seen.insert(id) {
+                let mut node = Node::of(id, reader.commit(id)?);
+                if cut.contains(&id) {
+                    (shallow, node.parents) = (true, Vec::new());
+                }
+                edges += node.parents.len();
+                if seen.len() > MOST_COMMITS || edges > MOST_PARENTS {
+                    let why = format!("it has more than {MOST_COMMITS} commits, or {MOST_PARENTS} parents of them");
+                    return Err(super::too_much(&self.root, &why));
+                }
+                let parents = node.parents.clone();
+                stack.push((id, Some(node)));
+                stack.extend(parents.into_iter().rev().map(|parent| (parent, None)));
+            }
+        }
+        Ok((order, shallow))
+    }
+
+    /// The newest commit of the history that changed a file, and its time; `None` where there is none, or
+    /// the clone is too shallow to tell.
+    ///
+    /// # Errors
+    /// As [`Git::log`].
+    pub fn last_change(&self, file: &FileKind) -> Result<Option<Pushed>> {
+        let log = self.log()?;
+        let changed = |commit: &&Commit| commit.changes.iter().any(|change| change.file == *file);
+        let Some(commit) = log.commits.iter().rev().find(changed) else { return Ok(None) };
+        if log.shallow && commit.parent.is_none() {
+            return Ok(None);
+        }
+        let what = || self.cannot(&format!("read commit {}", commit.id));
+        let id = ObjectId::from_hex(commit.id.as_bytes()).failed(what)?;
+        let at = DateTime::from_timestamp(self.reader().commit(id)?.seconds, 0);
+        Ok(at.map(|at| Pushed { commit: commit.id.clone(), at }))
+    }
+}
+
+/// The competition's files in which a tree differs from all of its parents' trees.
+fn changes(walker: &mut Walker<'_>, parents: &[ObjectId], tree: ObjectId) -> Result<Vec<Change>> {
+    let mut diff = walker.diff(parents.first().copied(), Some(tree))?;
+    for parent in parents.iter().skip(1) {
+        if diff.is_empty() {
+            break;
+        }
+        let other: HashSet<String> =
+            walker.diff(Some(*parent), Some(tree))?.into_iter().map(|differing| differing.path).collect();
+        diff.retain(|differing| other.contains(&differing.path));
+    }
+    let blob = |id: Option<ObjectId>| id.map(|id| blob_of(&id));
+    let change = |Differing { file, before, after, .. }| Change { file, before: blob(before), after: blob(after) };
+    Ok(diff.into_iter().map(change).collect())
+}

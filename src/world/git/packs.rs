@@ -1,0 +1,157 @@
+//! What an object in a pack costs to read, before anything is inflated.
+//!
+//! In a pack an object may be written as a difference from another one, and that from a third: a few bytes may
+//! stand on gigabytes, or on thousands of steps. Each step's size stands at its beginning, so the whole chain
+//! is known from its headers.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use gix::ObjectId;
+use gix::odb::pack::data::decode::header::ResolvedBase;
+use gix::odb::pack::data::entry::Header;
+use gix::odb::pack::{data, index};
+
+use crate::error::{Context as _, Result};
+
+/// git itself makes no longer chains of differences.
+const DEEPEST: usize = 4095;
+
+/// What reading an object costs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Weight {
+    /// Its size.
+    pub(super) size: u64,
+    /// The bytes that are made on the way to it, itself included.
+    pub(super) work: u64,
+    /// The memory that is needed at once.
+    pub(super) memory: u64,
+    /// The largest object of its chain, and the bytes of all differences.
+    largest: u64,
+    differences: u64,
+    depth: usize,
+}
+
+impl Weight {
+    /// An object that is no difference from another one.
+    pub(super) fn whole(size: u64) -> Weight {
+        Weight { size, work: size, memory: size, largest: size, differences: 0, depth: 0 }
+    }
+
+    /// An object of `size` bytes that is made from this one by a difference of `length` bytes.
+    fn then(self, size: u64, length: u64) -> Weight {
+        let largest = self.largest.max(size);
+        let differences = self.differences.saturating_add(length);
+        // Two of the largest are held: what is read from, and what is made of it.
+        let memory = largest.saturating_mul(2).saturating_add(differences);
+        let work = self.work.saturating_add(size).saturating_add(length);
+        Weight { size, work, memory, largest, differences, depth: self.depth + 1 }
+    }
+}
+
+/// The packs of a repository.
+pub(super) struct Packs(Vec<Pack>);
+
+struct Pack {
+    index: index::File,
+    data: data::File,
+    /// What is known by now, by the place in the pack.
+    known: Mutex<HashMap<u64, Weight>>,
+}
+
+impl std::fmt::Debug for Packs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} packs", self.0.len())
+    }
+}
+
+impl Packs {
+    /// The packs in these folders of objects.
+    pub(super) fn of(stores: &[PathBuf]) -> Result<Packs> {
+        let mut packs = Vec::new();
+        for store in stores {
+            let folder = store.join("pack");
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            for entry in entries {
+                let path = entry.failed(|| format!("{}: cannot list", folder.display()))?.path();
+                if path.extension().is_some_and(|extension| extension == "idx") && path.with_extension("pack").exists()
+                {
+                    packs.push(Pack::open(&path)?);
+                }
+            }
+        }
+        Ok(Packs(packs))
+    }
+
+    /// What an object costs, by the dearest of the packs that have it; `None` where none has.
+    pub(super) fn weigh(&self, id: &ObjectId) -> Result<Option<Weight>> {
+        let mut dearest: Option<Weight> = None;
+        for pack in &self.0 {
+            if let Some(weight) = pack.weigh(id)? {
+                dearest = Some(dearest.filter(|known| known.work >= weight.work).unwrap_or(weight));
+            }
+        }
+        Ok(dearest)
+    }
+}
+
+impl Pack {
+    fn open(index: &Path) -> Result<Pack> {
+        let hash = gix::hash::Kind::Sha1;
+        let cannot = |path: &Path| format!("{}: cannot read this pack", path.display());
+        let pack = index.with_extension("pack");
+        let data = data::File::at(&pack, hash).failed(|| cannot(&pack))?;
+        Ok(Pack { index: index::File::at(index, hash).failed(|| cannot(index))?, data, known: Mutex::default() })
+    }
+
+    fn place(&self, id: &gix::oid) -> Option<u64> {
+        self.index.lookup(id).map(|at| self.index.pack_offset_at_index(at))
+    }
+
+    fn weigh(&self, id: &ObjectId) -> Result<Option<Weight>> {
+        let Some(place) = self.place(id) else { return Ok(None) };
+        let cannot = || format!("{}: object {id} cannot be read", self.data.path().display());
+        self.chain(place).failed(cannot).map(Some)
+    }
+
+    fn chain(&self, place: u64) -> anyhow::Result<Weight> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut at, mut steps) = (place, Vec::new());
+        let mut weight = loop {
+            if let Some(weight) = known.get(&at) {
+                break *weight;
+            }
+            not_deeper(steps.len())?;
+            let entry = self.data.entry(at)?;
+            let base = match entry.header {
+                Header::OfsDelta { base_distance } => entry.checked_base_pack_offset(base_distance),
+                Header::RefDelta { base_id } => self.place(&base_id),
+                _ => {
+                    let weight = Weight::whole(entry.decompressed_size);
+                    known.insert(at, weight);
+                    break weight;
+                }
+            };
+            steps.push((at, entry));
+            at = base.ok_or_else(|| anyhow::anyhow!("what it is a difference from is not in this pack"))?;
+        };
+        let mut inflate = gix::zlib::Inflate::default();
+        for (at, entry) in steps.into_iter().rev() {
+            let length = entry.decompressed_size;
+            let base = |id: &gix::oid| {
+                self.place(id).map(|place| self.data.entry(place).map(ResolvedBase::InPack)).transpose()
+            };
+            let size = self.data.decode_header(entry, &mut inflate, &base)?.object_size;
+            weight = weight.then(size, length);
+            not_deeper(weight.depth)?;
+            known.insert(at, weight);
+        }
+        Ok(weight)
+    }
+}
+
+fn not_deeper(depth: usize) -> anyhow::Result<()> {
+    anyhow::ensure!(depth <= DEEPEST, "more than {DEEPEST} differences stand on one another");
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! Trees, followed by the known paths alone: the files at the top, `rounds/`, rounds, and players' folders.
+//!
+//! A tree may hold itself many times over, and a few objects unfold to more paths than there is time for: a
+//! folder that no competition has is never entered, and what is entered is counted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use gix::ObjectId;
+use gix::objs::tree::name_order;
+use gix::objs::{Kind, TreeRefIter};
+
+use super::Reader;
+use super::objects::LARGEST_TREE;
+use crate::error::{Context as _, Error, Result};
+use crate::state::file::FileKind;
+use crate::state::ids::{Player, RoundNumber};
+
+/// So many files one commit may have: a hundred rounds of a thousand miners have fewer.
+const MOST_FILES: usize = 200_000;
+
+/// So many entries of trees may be looked at: a second or two.
+const ENTRIES: u64 = 10_000_000;
+
+/// What each commit adds: a round of a thousand miners is looked at whole.
+const ENTRIES_PER_COMMIT: u64 = 4_000;
+
+/// So many players are kept, by name.
+const MOST_PLAYERS: usize = 10_000;
+
+/// Trees that were read lately are kept up to so many bytes: a commit shares most of its parent's.
+const KEPT: usize = 16 << 20;
+
+/// A folder that a competition has.
+#[derive(Debug, Clone)]
+enum Folder {
+    Top,
+    Rounds,
+    Round(RoundNumber),
+    Player(RoundNumber, Player),
+}
+
+impl Folder {
+    /// Its path, which ends in a slash.
+    fn path(&self) -> String {
+        match self {
+            Folder::Top => String::new(),
+            Folder::Rounds => "rounds/".to_owned(),
+            Folder::Round(round) => format!("rounds/{round}/"),
+            Folder::Player(round, player) => format!("rounds/{round}/{player}/"),
+        }
+    }
+
+    /// The file of this name in this folder, where a competition has one.
+    fn file(&self, name: &str) -> Option<FileKind> {
+        match self {
+            Folder::Top => FileKind::of_path(name),
+            Folder::Rounds => None,
+            Folder::Round(round) => FileKind::in_round(*round, name),
+            Folder::Player(round, player) => FileKind::of_player(*round, player, name),
+        }
+    }
+}
+
+/// A file that differs between two trees, with its blob in the old one and in the new one.
+#[derive(Debug, Clone)]
+pub(super) struct Differing {
+    pub(super) path: String,
+    pub(super) file: FileKind,
+    pub(super) before: Option<ObjectId>,
+    pub(super) after: Option<ObjectId>,
+}
+
+/// One entry of a tree that may be a file or a folder of a competition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry<'a> {
+    name: &'a [u8],
+    folder: bool,
+    id: ObjectId,
+}
+
+/// Walks trees, and counts.
+pub(super) struct Walker<'a> {
+    reader: &'a Reader,
+    kept: HashMap<ObjectId, Arc<Vec<u8>>>,
+    kept_bytes: usize,
+    /// Players met lately, by the names of their folders.
+    players: HashMap<String, Player>,
+    left: u64,
+}
+
+impl<'a> Walker<'a> {
+    /// Walks the trees of so many commits.
+    pub(super) fn new(reader: &'a Reader, commits: usize) -> Self {
+        let left = ENTRIES.saturating_add((commits as u64).saturating_mul(ENTRIES_PER_COMMIT));
+        Walker { reader, kept: HashMap::new(), kept_bytes: 0, players: HashMap::new(), left }
+    }
+
+    /// The files in which two trees differ, by path.
+    pub(super) fn diff(&mut self, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Vec<Differing>> {
+        let mut found = Vec::new();
+        self.compare(&Folder::Top, (old, new), &mut |_| true, &mut found)?;
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// The files of a tree in the folders that `enters` lets through (their paths end in a slash).
+    pub(super) fn files(
+        &mut self,
+        tree: ObjectId,
+        mut enters: impl FnMut(&str) -> bool,
+    ) -> Result<BTreeMap<String, ObjectId>> {
+        let mut found = Vec::new();
+        self.compare(&Folder::Top, (None, Some(tree)), &mut enters, &mut found)?;
+        Ok(found.into_iter().filter_map(|file| Some((file.path, file.after?))).collect())
+    }
+
+    /// Makes sure that a tree can be unfolded whole, unknown folders included.
+    pub(super) fn unfolds(&mut self, tree: ObjectId) -> Result<()> {
+        let mut next = vec![tree];
+        while let Some(tree) = next.pop() {
+            let bytes = self.tree(Some(tree))?;
+            let entries = self.entries(&bytes)?;
+            next.extend(entries.into_iter().filter(|entry| entry.folder).map(|entry| entry.id));
+        }
+        Ok(())
+    }
+
+    fn compare(
+        &mut self,
+        at: &Folder,
+        (old, new): (Option<ObjectId>, Option<ObjectId>),
+        enters: &mut dyn FnMut(&str) -> bool,
+        found: &mut Vec<Differing>,
+    ) -> Result<()> {
+        let path = at.path();
+        if old == new || !(path.is_empty() || enters(&path)) {
+            return Ok(());
+        }
+        let (old, new) = (self.tree(old)?, self.tree(new)?);
+        let (old, new) = (self.entries(&old)?, self.entries(&new)?);
+        for (was, is) in differing(&old, &new) {
+            let Some(entry) = was.or(is) else { continue };
+            let (was, is) = (was.map(|entry| entry.id), is.map(|entry| entry.id));
+            let Ok(name) = std::str::from_utf8(entry.name) else { continue };
+            if !entry.folder {
+                if let Some(file) = at.file(name) {
+                    found.push(Differing { path: format!("{path}{name}"), file, before: was, after: is });
+                }
+            } else if let Some(folder) = self.folder(at, name) {
+                self.compare(&folder, (was, is), enters, found)?;
+            }
+            // Comparing names and reading them as keys costs more than passing by.
+            self.count(16)?;
+            if found.len() > MOST_FILES {
+                return Err(self.too_much(&format!("a commit has or changes more than {MOST_FILES} files")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder of this name in this one, where a competition has one.
+    fn folder(&mut self, at: &Folder, name: &str) -> Option<Folder> {
+        match at {
+            Folder::Top => (name == "rounds").then_some(Folder::Rounds),
+            Folder::Rounds => name.parse().ok().map(Folder::Round),
+            Folder::Round(round) => {
+                // The checksum in a miner's name takes its time.
+                if let Some(player) = self.players.get(name) {
+                    return Some(Folder::Player(*round, player.clone()));
+                }
+                let player: Player = name.parse().ok()?;
+                if self.players.len() >= MOST_PLAYERS {
+                    self.players.clear();
+                }
+                self.players.insert(name.to_owned(), player.clone());
+                Some(Folder::Player(*round, player))
+            }
+            Folder::Player(..) => None,
+        }
+    }
+
+    /// The bytes of a tree; none where there is none.
+    fn tree(&mut self, id: Option<ObjectId>) -> Result<Arc<Vec<u8>>> {
+        let Some(id) = id else { return Ok(Arc::default()) };
+        if let Some(kept) = self.kept.get(&id) {
+            return Ok(kept.clone());
+        }
+        let mut bytes = self.reader.object(id, Kind::Tree, LARGEST_TREE)?;
+        bytes.shrink_to_fit();
+        if self.kept_bytes.saturating_add(bytes.len()) > KEPT {
+            self.kept.clear();
+            self.kept_bytes = 0;
+        }
+        self.kept_bytes += bytes.len();
+        let bytes = Arc::new(bytes);
+        self.kept.insert(id, bytes.clone());
+        Ok(bytes)
+    }
+
+    /// The plain files and folders of a tree, in git's order, each name once.
+    fn entries<'t>(&mut self, tree: &'t [u8]) -> Result<Vec<Entry<'t>>> {
+        let what = || self.reader.cannot("read a tree");
+        let mut entries: Vec<Entry<'t>> = Vec::new();
+        let mut last: Option<(&[u8], bool)> = None;
+        let mut count = 0;
+        for entry in TreeRefIter::from_bytes(tree, self.reader.hash()) {
+            let entry = entry.failed(what)?;
+            let (name, folder): (&[u8], bool) = (entry.filename, entry.mode.is_tree());
+            if last.is_some_and(|(last, was)| !name_order(last, was, name, folder).is_lt()) {
+                return Err(Error::failed(self.reader.cannot("read a tree whose names are out of order")));
+            }
+            last = Some((name, folder));
+            if folder || entry.mode.is_blob() {
+                entries.push(Entry { name, folder, id: entry.oid.to_owned() });
+            }
+            count += 1;
+        }
+        self.count(count)?;
+        Ok(entries)
+    }
+
+    fn count(&mut self, entries: u64) -> Result<()> {
+        self.left = match self.left.checked_sub(entries) {
+            Some(left) => left,
+            None => return Err(self.too_much("its trees unfold to too many files")),
+        };
+        Ok(())
+    }
+
+    fn too_much(&self, why: &str) -> Error {
+        super::too_much(&self.reader.root, why)
+    }
+}
+
+/// The entries of two sorted lists that are not in both.
+fn differing<'a>(old: &[Entry<'a>], new: &[Entry<'a>]) -> Vec<(Option<Entry<'a>>, Option<Entry<'a>>)> {
+    let (mut old, mut new) = (old.iter().copied().peekable(), new.iter().copied().peekable());
+    let mut found = Vec::new();
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return found,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(a), Some(b)) => name_order(a.name, a.folder, b.name, b.folder),
+        };
+        let pair = (if order.is_le() { old.next() } else { None }, if order.is_ge() { new.next() } else { None });
+        if pair.0 != pair.1 {
+            found.push(pair);
+        }
+    }
+}
