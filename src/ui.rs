@@ -1,10 +1,12 @@
 //! What the user sees: results on stdout, everything else on stderr.
 //!
-//! Nothing outside this file prints. On a terminal, long work shows a bar; under cron or in a pipe
+//! Nothing outside this file prints, and whatever is printed here is made visible first: texts from
+//! outside may hold what moves the cursor or turns the writing's direction. On a terminal, long work shows a bar; under cron or in a pipe
 //! it says a line now and then, so that a log stays readable.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::{Error, Kind};
+use crate::text::{cut, line as one, visible, visible_json};
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +36,8 @@ pub struct Ui {
     colour: bool,
     /// Set for a step of a longer command.
     heard: Option<Arc<Mutex<Heard>>>,
+    /// Warnings that are given once.
+    warned: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// What a step of a longer command said and did.
@@ -55,7 +60,7 @@ impl Ui {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
             || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let progress = !no_progress && verbosity > Verbosity::Quiet;
-        Ui { verbosity, json, progress, colour: tty && !plain, heard: None }
+        Ui { verbosity, json, progress, colour: tty && !plain, heard: None, warned: Arc::default() }
     }
 
     /// One for a step of a longer command: its result is kept for that command, and its status lines
@@ -93,7 +98,21 @@ impl Ui {
             heard.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line.to_owned());
             return self.detail(line);
         }
-        let _ = writeln!(std::io::stdout(), "{line}");
+        let _ = writeln!(std::io::stdout(), "{}", harmless(line));
+    }
+
+    /// As [`Ui::result`], with a coloured word before the line.
+    pub fn marked_result(&self, code: &str, mark: &str, line: &str) {
+        if self.heard.is_some() {
+            return self.result(&format!("{mark}{line}"));
+        }
+        let mark = if std::io::stdout().is_terminal() { self.paint(code, mark) } else { mark.to_owned() };
+        let _ = writeln!(std::io::stdout(), "{mark}{}", harmless(line));
+    }
+
+    /// A whole text of our own, as it is, on stdout.
+    pub fn text(&self, text: &str) {
+        let _ = writeln!(std::io::stdout(), "{text}");
     }
 
     /// That nothing had to be done, and why.
@@ -106,28 +125,35 @@ impl Ui {
 
     /// The result as pretty JSON, on stdout.
     pub fn result_json(&self, value: &serde_json::Value) {
-        let _ = writeln!(std::io::stdout(), "{value:#}");
+        let _ = writeln!(std::io::stdout(), "{}", visible_json(&format!("{value:#}")));
     }
 
     /// A status line, on stderr.
     pub fn status(&self, line: &str) {
         let least = if self.heard.is_some() { Verbosity::Verbose } else { Verbosity::Normal };
         if self.verbosity >= least {
-            let _ = writeln!(std::io::stderr(), "{line}");
+            let _ = writeln!(std::io::stderr(), "{}", harmless(line));
         }
     }
 
     /// A line for those who asked for more, on stderr.
     pub fn detail(&self, line: &str) {
         if self.verbosity >= Verbosity::Verbose {
-            let _ = writeln!(std::io::stderr(), "{line}");
+            let _ = writeln!(std::io::stderr(), "{}", harmless(line));
         }
     }
 
     /// A warning, on stderr.
     pub fn warn(&self, line: &str) {
         if self.verbosity >= Verbosity::Normal {
-            let _ = writeln!(std::io::stderr(), "{} {line}", self.paint("33;1", "warning:"));
+            let _ = writeln!(std::io::stderr(), "{} {}", self.paint("33;1", "warning:"), harmless(line));
+        }
+    }
+
+    /// A warning, on stderr, for the first time only: steps of a longer command come by the same thing.
+    pub fn warn_once(&self, line: &str) {
+        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(line.to_owned()) {
+            self.warn(line);
         }
     }
 
@@ -162,20 +188,13 @@ impl Ui {
             let _ = writeln!(err, "  caused by: {}", one_line(&cause));
         }
         for hint in error.hints() {
-            let _ = writeln!(err, "  {} {hint}", self.paint("36;1", "hint:"));
+            let _ = writeln!(err, "  {} {}", self.paint("36;1", "hint:"), harmless(hint));
         }
     }
 
-    /// Colours `text` where colour is on.
-    #[must_use]
-    pub fn paint(&self, code: &str, text: &str) -> String {
+    /// Colours a word of ours where colour is on.
+    fn paint(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
-    /// As [`Ui::paint`], for stdout: only where that is a terminal, too.
-    #[must_use]
-    pub fn paint_result(&self, code: &str, text: &str) -> String {
-        if std::io::stdout().is_terminal() { self.paint(code, text) } else { text.to_owned() }
     }
 
     /// A progress bar for `length` steps: drawn on a terminal; elsewhere a line every ten seconds.
@@ -191,7 +210,7 @@ impl Ui {
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(style);
         }
-        bar.set_message(what.to_owned());
+        bar.set_message(one(what));
         let lines =
             (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace { last: std::time::Instant::now() });
         Bar { bar, lines: Mutex::new(lines) }
@@ -260,7 +279,7 @@ impl Phases {
         }
     }
 
-    /// Shows what is new, where it is time to. To be called about once a second.
+    /// Shows what is new, where it is time to. To be called at least once a second.
     pub fn tick(&mut self) {
         let elapsed = self.begun.elapsed().as_secs_f64().max(0.001);
         for phase in &self.phases {
@@ -301,9 +320,20 @@ impl Drop for Phases {
     }
 }
 
+/// No line of ours has more characters: a longer one is somebody else's.
+const LONGEST_LINE: usize = 10_000;
+
 /// Messages of other programs may hold line breaks; an error of ours is one line.
 fn one_line(text: &str) -> String {
-    text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    let text = cut(text, LONGEST_LINE);
+    let parts = text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
+    visible(&parts.collect::<Vec<_>>().join(" ")).into_owned()
+}
+
+/// A line as a terminal gets it: every character is seen, and what comes after a line break is no
+/// line of ours.
+fn harmless(line: &str) -> String {
+    visible(&cut(line, LONGEST_LINE)).replace('\n', "\n    ")
 }
 
 /// How long a log waits between two progress lines.
@@ -354,7 +384,7 @@ impl Bar {
 
     /// Says beside the bar what is going on (failures so far, the file in hand).
     pub fn note(&self, text: &str) {
-        self.bar.set_message(text.to_owned());
+        self.bar.set_message(one(text));
     }
 }
 

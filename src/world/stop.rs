@@ -1,7 +1,8 @@
 //! A wish to stop, from SIGINT or SIGTERM: looked at between two steps of work.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -11,40 +12,91 @@ use crate::error::{Context as _, Error, Result};
 /// How often a sleeper looks whether it is to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// What is under way when somebody asks to stop has so long to come to its end by itself.
+pub const GRACE: Duration = Duration::from_secs(1);
+
+/// What is said of a stop.
+pub const STOPPED: &str = "stopped by a signal";
+
+/// What ends something that is under way: a request, say, by closing its connection.
+pub type Cut = dyn Fn() + Send + Sync;
+
 /// Told once, seen by all clones.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+#[derive(Clone, Default)]
+pub struct Stop {
+    wanted: Arc<AtomicBool>,
+    cuts: Arc<Mutex<Vec<Weak<Cut>>>>,
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stop").field(&self.is_wanted()).finish()
+    }
+}
 
 impl Stop {
-    /// The process's one that SIGINT and SIGTERM set; a second signal ends the process at once.
+    /// The process's one: SIGINT and SIGTERM set it once a command listens for them. Whatever waits
+    /// does so on this one, where it is given no other: so no wait is forgotten.
+    #[must_use]
+    pub fn of_process() -> Stop {
+        static OF_PROCESS: OnceLock<Stop> = OnceLock::new();
+        OF_PROCESS.get_or_init(Stop::default).clone()
+    }
+
+    /// The process's one, listening from now on; a second signal ends the process at once.
     ///
     /// # Errors
     /// The system takes no handler.
     pub fn on_signals() -> Result<Stop> {
         // A command that is a step of another one sees a signal that came before it began.
-        static OF_PROCESS: OnceLock<Stop> = OnceLock::new();
-        if let Some(stop) = OF_PROCESS.get() {
-            return Ok(stop.clone());
+        static LISTENS: OnceLock<()> = OnceLock::new();
+        let stop = Stop::of_process();
+        if LISTENS.get().is_some() {
+            return Ok(stop);
         }
-        let stop = Stop::default();
         let cannot = || "cannot listen for SIGINT and SIGTERM".to_owned();
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first signal finds the flag unset, and only sets it.
-            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.0.clone()).failed(cannot)?;
-            signal_hook::flag::register(signal, stop.0.clone()).failed(cannot)?;
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.wanted.clone())
+                .failed(cannot)?;
+            signal_hook::flag::register(signal, stop.wanted.clone()).failed(cannot)?;
         }
-        Ok(OF_PROCESS.get_or_init(|| stop).clone())
+        let watching = stop.clone();
+        let watch = move || {
+            while !watching.is_wanted() {
+                std::thread::sleep(LOOK_EVERY);
+            }
+            std::thread::sleep(GRACE);
+            watching.cut();
+        };
+        std::thread::Builder::new().name("stop".to_owned()).spawn(watch).failed(cannot)?;
+        LISTENS.get_or_init(|| ());
+        Ok(stop)
+    }
+
+    /// Has `cut` called when a grace period has passed since somebody asked to stop, for as long as the
+    /// caller keeps it.
+    pub fn when_over(&self, cut: &Arc<Cut>) {
+        let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
+        cuts.retain(|cut| cut.strong_count() > 0);
+        cuts.push(Arc::downgrade(cut));
+    }
+
+    /// Ends what is still under way.
+    pub fn cut(&self) {
+        let cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        cuts.iter().filter_map(Weak::upgrade).for_each(|cut| cut());
     }
 
     /// Has somebody asked to stop?
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.wanted.load(Ordering::SeqCst)
     }
 
     /// Asks to stop.
     pub fn ask(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.wanted.store(true, Ordering::SeqCst);
     }
 
     /// Waits so long, or until somebody asks to stop.
@@ -64,9 +116,12 @@ impl Stop {
     /// # Errors
     /// Somebody did.
     pub fn check(&self) -> Result<()> {
-        if self.is_wanted() {
-            return Err(Error::outside("stopped by a signal").hint("run it again to go on"));
-        }
-        Ok(())
+        if self.is_wanted() { Err(stopped()) } else { Ok(()) }
     }
+}
+
+/// What a command ends with that somebody asked to stop.
+#[must_use]
+pub fn stopped() -> Error {
+    Error::outside(STOPPED).hint("run it again to go on")
 }

@@ -53,8 +53,13 @@ fn redirects_are_checked_like_the_first_url_and_end_after_three() {
     let (at, port) = (target.url(), target.address.port());
     // Private addresses are let through here, so that there is a first hop; these are refused for
     // what they are, on any hop.
-    let hostile =
-        [format!("http://user:pw@127.0.0.1:{port}/"), format!("http://2130706433:{port}/"), "ftp://x.org/".into()];
+    let hostile = [
+        format!("http://user:pw@127.0.0.1:{port}/"),
+        format!("http://2130706433:{port}/"),
+        "ftp://x.org/".into(),
+        "http://127.0.0.1:22/".into(),
+        "http://127.0.0.1:25/".into(),
+    ];
     for location in hostile {
         let line: &'static str = Box::leak(format!("Location: {location}\r\n").into_boxed_str());
         let fake = Fake::start(move |_, _, _| Reply::Status(302, line, Vec::new()));
@@ -64,7 +69,7 @@ fn redirects_are_checked_like_the_first_url_and_end_after_three() {
     }
     let line: &'static str = Box::leak(format!("Location: {at}/x\r\n").into_boxed_str());
     let fake = Fake::start(move |_, _, _| Reply::Status(301, line, Vec::new()));
-    assert_eq!(miners(small(), true).send(&Request::get(fake.url())).unwrap().body, b"secret");
+    assert_eq!(miners(small(), true).send(&Request::get(fake.url())).unwrap().into_bytes(), b"secret");
     let endless = Fake::start(|number, _, _| {
         let line: &'static str = Box::leak(format!("Location: /{number}\r\n").into_boxed_str());
         Reply::Status(302, line, Vec::new())
@@ -72,6 +77,30 @@ fn redirects_are_checked_like_the_first_url_and_end_after_three() {
     let error = miners(small(), true).send(&Request::get(endless.url())).unwrap_err();
     assert!(error.to_string().contains("redirect"), "{error}");
     assert_eq!(endless.count(), 4);
+}
+
+/// 206 is a part of a file, and 204 none; of what nobody asked for.
+#[test]
+fn only_200_is_a_file() {
+    for status in [200, 201, 202, 203, 204, 205, 206, 226] {
+        let fake = Fake::start(move |_, _, _| {
+            let body = if matches!(status, 204 | 205) { Vec::new() } else { vec![7; 40] };
+            Reply::Status(status, "Content-Range: bytes 0-39/40\r\n", body)
+        });
+        let url = fake.url();
+        let mut sink = Vec::new();
+        let fetched = miners(small(), true).fetch_once(&Request::get(&url), &mut sink);
+        let mut file = tempfile::tempfile().unwrap();
+        let downloaded = miners(small(), true).download(&Request::get(&url), &mut file);
+        let whole = quick_client().send(&Request::get(&url)).unwrap().file();
+        if status == 200 {
+            assert_eq!((fetched.unwrap(), downloaded.unwrap(), whole.unwrap().len()), (40, 40, 40));
+            continue;
+        }
+        assert_eq!((fetched.unwrap_err().reason(), sink.len()), (format!("status {status}").as_str(), 0));
+        assert!(downloaded.unwrap_err().to_string().contains(&format!("status {status}")));
+        assert!(whole.unwrap_err().to_string().contains(&format!("status {status}")));
+    }
 }
 
 #[test]
@@ -119,7 +148,7 @@ fn a_server_that_only_drips_is_left() {
     assert!(begun.elapsed() < Duration::from_secs(3));
     let patient = Limits { min_rate: 10, ..limits };
     let quick = Fake::start(|_, _, _| Reply::Drip(vec![0; 100], Duration::from_millis(50)));
-    assert_eq!(miners(patient, true).send(&Request::get(quick.url())).unwrap().body.len(), 100);
+    assert_eq!(miners(patient, true).send(&Request::get(quick.url())).unwrap().into_bytes().len(), 100);
 }
 
 #[test]

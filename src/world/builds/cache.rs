@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Context as _, Result};
+use crate::files;
 use crate::rules::hex;
 use crate::state::ids::RoundNumber;
 
@@ -30,14 +31,14 @@ impl Cache {
     pub(super) fn open(own: &Path, round: RoundNumber) -> Result<Self> {
         let (all, name) = (own.join("builds"), round.to_string());
         let what = || format!("{}: cannot use this folder", all.display());
-        std::fs::create_dir_all(all.join(&name)).failed(what)?;
-        for entry in std::fs::read_dir(&all).failed(what)? {
-            let entry = entry.failed(what)?;
+        let folder = files::folder_below(own, &Path::new("builds").join(&name))?;
+        files::remove_temporaries(&folder)?;
+        for entry in files::list(&all)? {
             if entry.file_name().to_str() != Some(&name) && entry.file_type().failed(what)?.is_dir() {
                 std::fs::remove_dir_all(entry.path()).failed(what)?;
             }
         }
-        Ok(Cache { folder: all.join(name) })
+        Ok(Cache { folder })
     }
 
     fn path(&self, url: &str) -> PathBuf {
@@ -47,17 +48,15 @@ impl Cache {
 
     /// The answer of this URL. One that cannot be read is none: it will be asked for again.
     pub(super) fn load(&self, url: &str) -> Option<Kept> {
-        let kept: Kept = serde_json::from_slice(&std::fs::read(self.path(url)).ok()?).ok()?;
+        let kept: Kept = serde_json::from_slice(&files::read_own(&self.path(url), files::OWN).ok()??).ok()?;
         (kept.url == url).then_some(kept)
     }
 
     /// Keeps an answer.
     pub(super) fn save(&self, kept: &Kept) -> Result<()> {
         let path = self.path(&kept.url);
-        let what = || format!("{}: cannot write", path.display());
-        let temporary = tempfile::NamedTempFile::new_in(&self.folder).failed(what)?;
-        serde_json::to_writer(&temporary, kept).failed(what)?;
-        temporary.persist(&path).map(drop).failed(what)
+        let bytes = serde_json::to_vec(kept).failed(|| format!("{}: cannot write", path.display()))?;
+        files::write(&path, &bytes, files::Readers::Own)
     }
 }
 

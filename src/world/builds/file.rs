@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{BuildSource, Wanted};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
+use crate::files;
 use crate::rules::builds::{Said, Sighting};
 use crate::state::builds::BuildStatus;
 use crate::state::ids::Hotkey;
@@ -48,8 +49,7 @@ impl BuildSource for FileBuilds {
     }
 
     fn look(&self, _wanted: &Wanted) -> Result<Sighting> {
-        let bytes =
-            std::fs::read(&self.path).failed(|| format!("{}: cannot read the builds file", self.path.display()))?;
+        let bytes = files::need(&self.path, files::SMALL)?;
         let entries: Entries<Hotkey, Entry> = parse_json(&bytes).map_err(|why| Error::file(&self.path, why))?;
         let said = |(hotkey, entry): (Hotkey, Entry)| (hotkey, Said { status: entry.status, image: entry.image });
         Ok(Sighting::Said(entries.0.into_iter().map(said).collect()))

@@ -12,7 +12,9 @@ use super::web::{Ask, Credentials, Web};
 use super::{BuildSource, Pushed, Wanted};
 use crate::error::{Error, Result};
 use crate::rules::builds::{Job, Run, Sighting};
+use crate::rules::url::HttpUrl;
 use crate::state::ids::{Hotkey, RepoName, RoundNumber};
+use crate::text::cut;
 use crate::world::http::{Method, Response, shown_text, shown_url};
 
 /// A list of jobs, or of runs, is not followed further than this.
@@ -41,6 +43,9 @@ pub struct GitHub {
     /// The operator's own folder.
     pub(super) own: PathBuf,
 }
+
+/// A job's status and conclusion are a word each.
+const LONGEST_WORD: usize = 60;
 
 #[derive(Debug, Deserialize)]
 struct Runs {
@@ -138,7 +143,8 @@ impl GitHub {
     /// left alone are jobs of the first.
     fn with_jobs(&self, answer: &RunAnswer, cache: &Cache) -> Result<Run> {
         let mut run = Run {
-            url: answer.html_url.clone().unwrap_or_default(),
+            // Where it is no URL, there is nothing to look at.
+            url: answer.html_url.clone().filter(|url| HttpUrl::parse(url).is_ok()).unwrap_or_default(),
             attempt: answer.run_attempt.unwrap_or(1),
             started: answer.run_started_at.or(answer.created_at),
             over: answer.status.as_deref() == Some("completed"),
@@ -161,8 +167,8 @@ impl GitHub {
             let name = answer.name.clone().unwrap_or_default();
             let job = Job {
                 attempt: answer.run_attempt.unwrap_or(1),
-                status: answer.status.unwrap_or_default(),
-                conclusion: answer.conclusion,
+                status: cut(&answer.status.unwrap_or_default(), LONGEST_WORD),
+                conclusion: answer.conclusion.map(|conclusion| cut(&conclusion, LONGEST_WORD)),
             };
             if name == self.setup_job {
                 run.setup = Some(job);
@@ -194,12 +200,18 @@ impl GitHub {
             (200, _) => {}
             _ => return Err(self.refused(url, &response)),
         }
-        let value = serde_json::from_slice(&response.body)
+        let value = response
+            .json()
             .map_err(|why| Error::outside(format!("GET {}: not what is expected: {why}", shown_url(url))))?;
         let link = response.header("link").map(str::to_owned);
         let next = link.as_deref().and_then(next_page);
-        if let (Some(etag), Ok(body)) = (response.header("etag"), std::str::from_utf8(&response.body)) {
-            cache.save(&Kept { url: url.to_owned(), etag: etag.to_owned(), link, body: body.to_owned() })?;
+        if let Some(etag) = response.header("etag") {
+            cache.save(&Kept {
+                url: url.to_owned(),
+                etag: etag.to_owned(),
+                link,
+                body: response.text().into_owned(),
+            })?;
         }
         Ok((value, next))
     }
@@ -210,7 +222,7 @@ impl GitHub {
         struct Told {
             message: String,
         }
-        let told = serde_json::from_slice::<Told>(&response.body).map(|told| shown_text(&told.message, 200));
+        let told = response.json::<Told>().map(|told| shown_text(&told.message, 200));
         let told = told.unwrap_or_else(|_| response.shown_body());
         let error = Error::outside(format!("GET {}: status {}: {told}", shown_url(url), response.status));
         match (response.status, &self.credentials) {

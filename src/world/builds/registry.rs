@@ -140,7 +140,7 @@ impl Registry {
         }
         let response = response.success()?;
         let unexpected = || Error::outside(format!("GET {}: an answer without a token", shown_url(&url)));
-        let answer: Answer = serde_json::from_slice(&response.body).map_err(|_| unexpected())?;
+        let answer: Answer = response.granted().ok_or_else(unexpected)?;
         let token = answer.token.or(answer.access_token).filter(|token| !token.trim().is_empty());
         token.map(|token| Some(Secret::new(&token))).ok_or_else(unexpected)
     }

@@ -9,7 +9,7 @@ use super::github::GitHub;
 use super::registry::Registry;
 use super::web::{Credentials, Web};
 use super::{BuildSource, FileBuilds};
-use crate::error::{Context as _, Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::rules::image::ImageName;
 use crate::rules::url::{Host, HttpUrl};
 use crate::state::ids::RepoName;
@@ -124,11 +124,11 @@ impl BuildSettings {
     }
 
     fn registry(&self, env: impl Fn(&str) -> Option<String>, stop: &Stop) -> Result<Registry> {
-        let password = secret(&env, "REGISTRY_PASSWORD")?;
+        let password = Secret::from_env(&env, "REGISTRY_PASSWORD")?;
         Ok(Registry {
             web: self.web(stop),
             insecure: self.insecure_registry,
-            token: secret(&env, "REGISTRY_TOKEN")?,
+            token: Secret::from_env(&env, "REGISTRY_TOKEN")?,
             login: env("REGISTRY_USER").map(|user| user.trim().to_owned()).zip(password),
         })
     }
@@ -152,7 +152,7 @@ impl BuildSettings {
             return Err(Error::usage(wrong));
         }
         let api = self.api_url.trim_end_matches('/').to_owned();
-        let token = secret(&env, "GITHUB_TOKEN")?;
+        let token = Secret::from_env(&env, "GITHUB_TOKEN")?;
         check_api(&api, token.is_some())?;
         Ok(GitHub {
             web: self.web(stop),
@@ -181,16 +181,6 @@ fn check_api(api: &str, with_token: bool) -> Result<()> {
         return Err(wrong("GITHUB_TOKEN is sent over https only".to_owned()));
     }
     Ok(())
-}
-
-/// A secret of the environment, or in the file that `<NAME>_FILE` names.
-fn secret(env: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
-    if let Some(value) = env(name) {
-        return Ok(Some(Secret::new(&value)));
-    }
-    let Some(file) = env(&format!("{name}_FILE")) else { return Ok(None) };
-    let text = std::fs::read_to_string(&file).context(Kind::Usage, || format!("{name}_FILE={file}: cannot read"))?;
-    Ok(Some(Secret::new(&text)))
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Web {
     /// Waits for limits that end within `longest_pause`, in all, or until `stop` is wanted.
     pub(super) fn new(attempts: u32, longest_pause: Duration, stop: Stop) -> Self {
         let limits = Limits { whole: Duration::from_secs(30), ..Limits::default() };
-        let client = Client::direct(limits);
+        let client = Client::direct(limits).heeding(&stop);
         Web { client, retry: Retry { attempts: attempts.max(1), ..Retry::default() }, longest_pause, stop }
     }
 
@@ -84,7 +84,7 @@ impl Web {
         let request = request(ask, url)?;
         let (mut paused, mut count) = (Duration::ZERO, 0);
         loop {
-            let response = self.retry.attempts(&request.shown(), true, || {
+            let response = self.retry.attempts(&self.stop, &request.shown(), true, || {
                 let response = self.client.send_once(&request, None)?;
                 if response.status >= 500 { Err(refusal(response.status, &response.headers)) } else { Ok(response) }
             })?;
@@ -129,7 +129,7 @@ fn limit(response: &Response, pauses: u32, now: SystemTime) -> Option<Duration> 
         // A second more: both clocks are cut to whole ones.
         return Some(Duration::from_secs(reset.saturating_sub(now).saturating_add(1)));
     }
-    let told = response.status == 429 || String::from_utf8_lossy(&response.body).to_lowercase().contains("rate limit");
+    let told = response.status == 429 || response.text().to_lowercase().contains("rate limit");
     told.then(|| UNTOLD_PAUSE.saturating_mul(1 << pauses.min(8)))
 }
 
@@ -147,7 +147,10 @@ fn redirect(from: &str, response: &Response) -> Result<Option<String>> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let refused = |why: String| Error::outside(format!("{}: status {}: {why}", shown_url(from), response.status));
+    let refused = |why: String| {
+        let why = response.hide(&why);
+        Error::outside(format!("{}: status {}: {why}", shown_url(from), response.status))
+    };
     let to = response.header("location").ok_or_else(|| refused("it does not say where to".to_owned()))?;
     let next = if to.contains("://") {
         to.to_owned()

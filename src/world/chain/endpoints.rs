@@ -5,6 +5,7 @@ use std::fmt;
 use crate::error::{Error, Result};
 use crate::rules::seed::BlockHash;
 use crate::rules::url::HttpUrl;
+use crate::world::http::Secret;
 
 /// The first block of the main network, by which it is known.
 const FINNEY_GENESIS: &str = "0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03";
@@ -39,6 +40,9 @@ const NETWORKS: [Named; 6] = [
     Named { name: "local", nodes: &["http://127.0.0.1:9944"], archives: &[], main: false },
 ];
 
+/// Shorter parts of a path are no keys.
+const SHORTEST_KEY: usize = 6;
+
 /// One node's URL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint(String);
@@ -48,6 +52,14 @@ impl Endpoint {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.0
+    }
+
+    /// The parts of its path and query that may be a key.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<Secret> {
+        let after_host = self.0.splitn(4, '/').nth(3).unwrap_or_default();
+        let parts = after_host.split(['/', '?', '&', '=', '#']);
+        parts.filter(|part| part.len() >= SHORTEST_KEY).map(Secret::new).collect()
     }
 
     /// Reads an `http`, `https`, `ws` or `wss` URL; the WebSocket forms mean the same node's HTTP.
@@ -175,7 +187,8 @@ mod tests {
 
     #[test]
     fn keys_in_paths_are_not_shown() {
-        let endpoint = Endpoint::parse("wss://gate.example:443/v1/hunter2?k=hunter2").unwrap();
+        let endpoint = Endpoint::parse("wss://gate.example:443/v1/hunter2?k=hunter3").unwrap();
         assert_eq!(endpoint.to_string(), "https://gate.example:443");
+        assert_eq!(endpoint.secrets(), [Secret::new("hunter2"), Secret::new("hunter3")]);
     }
 }

@@ -28,7 +28,8 @@ use parity_scale_codec::Encode;
 use serde::{Deserialize, Deserializer};
 
 use super::{Chain, Reveal, Reveals};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
+use crate::files;
 use crate::rules::hex;
 use crate::rules::seed::{BlockHash, Pulse};
 use crate::state::ids::{Block, Hotkey};
@@ -86,7 +87,7 @@ impl FileChain {
     /// # Errors
     /// The file is missing, or not of the documented form.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).failed(|| format!("{}: cannot read the chain file", path.display()))?;
+        let bytes = files::need(path, files::SMALL)?;
         Self::parse(path, &bytes)
     }
 

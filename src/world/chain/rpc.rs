@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::endpoints::Endpoint;
 use crate::error::Error;
 use crate::world::http::{Client, Failure, Request, Response, shown_text};
+use crate::world::stop::Stop;
 
 /// How a node says that it no longer keeps the state of a block.
 const DISCARDED: &str = "State already discarded for ";
@@ -56,6 +57,11 @@ impl Rpc {
         Rpc { client, next_id: AtomicU64::new(1) }
     }
 
+    /// What ends its waits.
+    pub(super) fn stop(&self) -> &Stop {
+        self.client.stop()
+    }
+
     /// Calls `method`; gives its result as `T`.
     pub(super) fn call<T: DeserializeOwned>(
         &self,
@@ -68,9 +74,12 @@ impl Rpc {
         // Nothing that is called here changes anything at the node: it may be sent again.
         let request = Request::post_json(endpoint.url(), body.into_bytes());
         let request = request.named(format!("{method} at {endpoint}")).repeatable();
+        // Gateways have their users' keys in the path.
+        let request = endpoint.secrets().iter().fold(request, Request::secret);
         match self.client.send_checked(&request, |response| read_answer(&response, id)) {
             Ok(Answer::Result(value)) => serde_json::from_value(value)
-                .map_err(|e| Fault::nonsense(method, endpoint, format!("a result of another form: {e}"))),
+                .map_err(|e| shown_text(&e.to_string(), 200))
+                .map_err(|why| Fault::nonsense(method, endpoint, format!("a result of another form: {why}"))),
             Ok(Answer::Error { code, message }) => {
                 let error = Error::outside(format!("{method} at {endpoint}: error {code}: {message}"));
                 Err(if message.contains(DISCARDED) { Fault::Discarded(error) } else { Fault::Other(error) })
@@ -81,7 +90,7 @@ impl Rpc {
 }
 
 fn read_answer(response: &Response, id: u64) -> Result<Answer, Failure> {
-    let parsed = serde_json::from_slice::<Map<String, Value>>(&response.body);
+    let parsed = response.json::<Map<String, Value>>();
     let refused = !(200..300).contains(&response.status);
     let mut answer = match parsed {
         Ok(answer) if !refused || answer.contains_key("error") => answer,

@@ -100,6 +100,7 @@ impl Subtensor {
                     return Ok(value);
                 }
                 Err(fault) => {
+                    self.rpc.stop().check()?;
                     discarded |= matches!(fault, Fault::Discarded(_));
                     errors.push(fault.into_error());
                 }

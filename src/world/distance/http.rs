@@ -56,7 +56,7 @@ impl Service {
         let body = json!({ "url_a": a, "url_b": b }).to_string().into_bytes();
         let request = Request::post_json(self.url.as_str(), body).repeatable();
         let mut answered = false;
-        let measured = self.retry.attempts(&request.shown(), true, || {
+        let measured = self.retry.attempts(self.client.stop(), &request.shown(), true, || {
             let response = self.client.send_once(&request, None)?;
             answered = true;
             distance(&response)
@@ -107,7 +107,8 @@ fn distance(response: &Response) -> std::result::Result<f64, Failure> {
         status if status == 429 || status >= 500 => return Err(refusal(status, &response.headers)),
         status => return Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
     }
-    let answer: Answer = serde_json::from_slice(&response.body)
+    let answer: Answer = response
+        .json()
         .map_err(|_| Failure::transient(format!("status 200, but no distance: {}", response.shown_body())))?;
     match (answer.error, answer.distance) {
         (Some(error), _) => Err(Failure::transient(format!("not measured: {}", shown_text(&error, 200)))),

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use super::heed::{Heed, System};
 use crate::rules::url::{Host, HttpUrl, is_public};
 
 /// As many addresses of a name as ureq keeps.
@@ -26,14 +27,14 @@ pub trait Lookup: fmt::Debug + Send + Sync + 'static {
 /// Resolves only what may be connected to on behalf of a miner.
 #[derive(Debug, Default)]
 pub(super) struct PublicResolver {
-    system: DefaultResolver,
+    system: System,
     lookup: Option<Box<dyn Lookup>>,
     allow_private: bool,
 }
 
 impl PublicResolver {
-    pub(super) fn new(allow_private: bool) -> Self {
-        PublicResolver { allow_private, ..PublicResolver::default() }
+    pub(super) fn new(heed: &Heed, allow_private: bool) -> Self {
+        PublicResolver { system: System::new(heed), allow_private, ..PublicResolver::default() }
     }
 
     pub(super) fn by(lookup: impl Lookup, allow_private: bool) -> Self {
@@ -83,6 +84,7 @@ impl Resolver for PublicResolver {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let text = uri.to_string();
         let url = HttpUrl::parse(&text).map_err(Refused)?;
+        url.check_port().map_err(Refused)?;
         if !self.allow_private {
             url.check_public().map_err(Refused)?;
         }
@@ -112,7 +114,7 @@ mod tests {
             per_read: None,
             per_write: None,
         };
-        PublicResolver::new(allow_private).resolve(&url.parse().unwrap(), &Config::default(), timeout)
+        PublicResolver::new(&Heed::default(), allow_private).resolve(&url.parse().unwrap(), &Config::default(), timeout)
     }
 
     #[test]
@@ -121,7 +123,10 @@ mod tests {
             let error = resolve(url, false).unwrap_err();
             assert!(error.to_string().contains("refused"), "{url}: {error}");
         }
-        assert_eq!(resolve("http://127.0.0.1:81/", true).unwrap()[0], "127.0.0.1:81".parse().unwrap());
+        assert_eq!(resolve("http://127.0.0.1:8081/", true).unwrap()[0], "127.0.0.1:8081".parse().unwrap());
+        for url in ["http://127.0.0.1:22/", "https://8.8.8.8:25/"] {
+            assert!(resolve(url, true).unwrap_err().to_string().contains("refused: port"), "{url}");
+        }
         assert_eq!(resolve("https://8.8.8.8/", false).unwrap()[0], "8.8.8.8:443".parse().unwrap());
     }
 }

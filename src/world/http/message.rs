@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::DeserializeOwned;
 use ureq::http::{self, HeaderMap, Method};
 
+use super::blanks::Blanks;
 use super::retry::Failure;
 use super::secret::{Secret, shown_text, shown_url};
 use crate::error::{Error, Result};
@@ -17,8 +21,28 @@ pub struct Request<'a> {
     headers: Vec<(&'a str, Secret)>,
     body: Cow<'a, [u8]>,
     name: Option<String>,
+    /// Secrets that stand elsewhere than in a header or the URL's query.
+    secrets: Vec<Secret>,
     pub(super) repeatable: bool,
 }
+
+/// Headers whose values tell nothing that the server may not say again.
+const OPEN_HEADERS: [&str; 8] = [
+    "accept",
+    "content-length",
+    "content-md5",
+    "content-type",
+    "if-match",
+    "if-none-match",
+    "user-agent",
+    "x-github-api-version",
+];
+
+/// What a signature is made of, besides what is secret.
+const OPEN_WORDS: [&str; 3] = ["AWS4-HMAC-SHA256", "SignedHeaders", "aws4_request"];
+
+/// Parts of a query's names that speak of secrets.
+const SECRET_NAMES: [&str; 7] = ["token", "key", "secret", "sig", "pass", "auth", "credential"];
 
 impl<'a> Request<'a> {
     /// A request of this method. GET, HEAD, PUT and DELETE may be sent again after any transient
@@ -26,7 +50,8 @@ impl<'a> Request<'a> {
     /// [`Request::repeatable`] says more.
     pub fn new(method: Method, url: impl Into<Cow<'a, str>>) -> Self {
         let repeatable = method.is_idempotent();
-        Request { method, url: url.into(), headers: Vec::new(), body: Cow::Borrowed(&[]), name: None, repeatable }
+        let (headers, secrets) = (Vec::new(), Vec::new());
+        Request { method, url: url.into(), headers, body: Cow::Borrowed(&[]), name: None, secrets, repeatable }
     }
 
     /// A GET.
@@ -66,6 +91,14 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Names a secret that body or path hold: what the server says is shown without it. Those of
+    /// headers and of the URL's query are known.
+    #[must_use]
+    pub fn secret(mut self, secret: &Secret) -> Self {
+        self.secrets.push(secret.clone());
+        self
+    }
+
     /// Says that running twice does no harm.
     #[must_use]
     pub fn repeatable(mut self) -> Self {
@@ -77,6 +110,20 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn shown(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("{} {}", self.method, shown_url(&self.url)))
+    }
+
+    /// What an answer to this request is not shown with.
+    pub(super) fn blanks(&self) -> Blanks {
+        let mut blanks = Blanks::of(&self.secrets);
+        for (name, value) in &self.headers {
+            let name = name.to_ascii_lowercase();
+            let signed = name.starts_with("x-amz-") && name != "x-amz-security-token";
+            if !signed && !OPEN_HEADERS.contains(&name.as_str()) {
+                blank_header(&mut blanks, value.expose());
+            }
+        }
+        blank_url(&mut blanks, &self.url);
+        blanks
     }
 
     pub(super) fn build(&self) -> std::result::Result<http::Request<&[u8]>, Failure> {
@@ -107,29 +154,146 @@ impl<'a> Request<'a> {
     }
 }
 
+impl Blanks {
+    /// Blanks a header's credential: `SCHEME VALUE`, or the value alone.
+    pub fn add_credential(&mut self, value: &str) {
+        blank_header(self, value);
+    }
+
+    /// Blanks what a URL holds before its host and after its path.
+    pub fn add_url(&mut self, url: &str) {
+        blank_url(self, url);
+    }
+}
+
+fn blank_header(blanks: &mut Blanks, value: &str) {
+    let Some((scheme, rest)) = value.split_once(' ') else { return blanks.add(value) };
+    blanks.add(rest);
+    let pair = STANDARD.decode(rest.trim()).ok().and_then(|pair| String::from_utf8(pair).ok());
+    if let Some(pair) = pair.filter(|_| scheme.eq_ignore_ascii_case("basic")) {
+        blanks.add(&pair);
+        blanks.add(pair.split_once(':').map_or("", |(_, password)| password));
+    }
+    // A signature's key id, and the signature.
+    let parts = rest.split([' ', ',', '=', '/']).filter(|part| part.len() >= 10 && !OPEN_WORDS.contains(part));
+    parts.for_each(|part| blanks.add_whole(part));
+}
+
+fn blank_url(blanks: &mut Blanks, url: &str) {
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    let (authority, _) = after.split_at(after.find(['/', '?', '#']).unwrap_or(after.len()));
+    if let Some((user, _)) = authority.rsplit_once('@') {
+        blanks.add(user);
+        blanks.add(user.split_once(':').map_or("", |(_, password)| password));
+    }
+    let query = after.split_once('?').map_or("", |(_, query)| query);
+    for pair in query.split(['&', '#']) {
+        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+        let name = name.to_ascii_lowercase();
+        if SECRET_NAMES.iter().any(|word| name.contains(word)) {
+            [value, &percent_decoded(value)].into_iter().for_each(|value| blanks.add(value));
+        }
+    }
+}
+
+/// A text with its %XX taken back.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *first == b'%');
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// A final answer: 2xx, 3xx that is not followed, or a 4xx other than 429.
+///
+/// What it says is read by [`Response::json`] and [`Response::text`], or shown by
+/// [`Response::shown_body`], all without the secrets of its request, which servers like to send
+/// back. The bytes themselves are for files.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The headers.
+    /// The headers, as they came: what is shown of them goes through [`Response::hide`].
     pub headers: HeaderMap,
-    /// The body, whole.
-    pub body: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    pub(super) blanks: Blanks,
     pub(super) what: String,
 }
 
 impl Response {
-    /// A header's value, where it is there and text.
+    /// A header's value, where it is there and text, as it came.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// A text of this answer without the secrets of its request.
+    #[must_use]
+    pub fn hide(&self, text: &str) -> String {
+        self.blanks.hide(text).into_owned()
+    }
+
+    /// The body as text, without the secrets of its request.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        match String::from_utf8_lossy(&self.body) {
+            Cow::Borrowed(text) => self.blanks.hide(text),
+            Cow::Owned(text) => Cow::Owned(self.hide(&text)),
+        }
+    }
+
+    /// The body as JSON, without the secrets of its request.
+    ///
+    /// # Errors
+    /// What is wrong with it, fit to be shown.
+    pub fn json<T: DeserializeOwned>(&self) -> std::result::Result<T, String> {
+        let read = if self.blanks.is_empty() {
+            serde_json::from_slice(&self.body)
+        } else {
+            serde_json::from_slice(&self.body).and_then(|mut value| {
+                self.blanks.hide_in(&mut value);
+                serde_json::from_value(value)
+            })
+        };
+        read.map_err(|e| shown_text(&e.to_string(), 200))
+    }
+
+    /// The body as JSON that holds new secrets, and may hold those of its request: a token that is
+    /// granted. `None` where it is something else; why is not said.
+    #[must_use]
+    pub fn granted<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The body as it came, for what is a file: never for a message.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.body
+    }
+
+    /// Does the body begin with these bytes?
+    #[must_use]
+    pub fn begins_with(&self, bytes: &[u8]) -> bool {
+        self.body.starts_with(bytes)
+    }
+
     /// The beginning of the body as messages show it.
     #[must_use]
     pub fn shown_body(&self) -> String {
-        shown_text(&String::from_utf8_lossy(self.body.get(..800).unwrap_or(&self.body)), 200)
+        shown_beginning(&self.body, &self.blanks)
+    }
+
+    /// The file that was asked for. Only status 200 is one: 206 is a part, and 204 nothing.
+    ///
+    /// # Errors
+    /// Any other status, with the beginning of what the server says.
+    pub fn file(self) -> Result<Vec<u8>> {
+        if self.status == 200 { Ok(self.body) } else { Err(self.refused()) }
     }
 
     /// This response, if it is a 2xx.
@@ -137,9 +301,42 @@ impl Response {
     /// # Errors
     /// Any other status, with the beginning of what the server says.
     pub fn success(self) -> Result<Response> {
-        if (200..300).contains(&self.status) {
-            return Ok(self);
-        }
-        Err(Error::outside(format!("{}: status {}: {}", self.what, self.status, self.shown_body())))
+        if (200..300).contains(&self.status) { Ok(self) } else { Err(self.refused()) }
+    }
+
+    fn refused(&self) -> Error {
+        Error::outside(format!("{}: status {}: {}", self.what, self.status, self.shown_body()))
+    }
+}
+
+/// Of a body that is only shown, so many bytes are looked at: far more than are shown.
+pub(super) const SHOWN_BYTES: usize = 4096;
+
+/// The beginning of a body as messages show it.
+pub(super) fn shown_beginning(body: &[u8], blanks: &Blanks) -> String {
+    let text = String::from_utf8_lossy(body.get(..SHOWN_BYTES).unwrap_or(body));
+    // First blanked and then cut: a cut would leave the beginning of a secret.
+    shown_text(&blanks.hide(&text), 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_knows_its_secrets() {
+        let request = Request::get("https://me:pass%20word@x.org/v1/pathkey77?api_key=k3y!&page=3")
+            .header("authorization", "Basic bWU6aHVudGVyMg==")
+            .header("x-api-key", "plainkey")
+            .header("accept", "application/json")
+            .secret(&Secret::new("pathkey77"));
+        let text = "bWU6aHVudGVyMg hunter2 me:hunter2 plainkey k3y! pathkey77 pass%20word application/json 3";
+        assert_eq!(request.blanks().hide(text), "*** *** *** *** *** *** *** application/json 3");
+        let signed = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7/20261128/auto/s3/aws4_request, \
+                      SignedHeaders=host;x-amz-date, Signature=0123456789abcdef";
+        let request = Request::get("https://x.org/a").header("Authorization", signed);
+        let shown =
+            request.blanks().hide("<AWSAccessKeyId>AKIAIOSFODNN7</AWSAccessKeyId> 0123456789abcdef").into_owned();
+        assert_eq!(shown, "<AWSAccessKeyId>***</AWSAccessKeyId> ***");
     }
 }

@@ -2,10 +2,16 @@
 //!
 //! A client has timeouts, a limit on the body counted on the bytes received, and a policy of what is
 //! tried again: failed connections, 429 and 5xx, with growing pauses or those that the server asks
-//! for; never another 4xx, which is an answer. Messages name method and URL, without tokens.
+//! for; never another 4xx, which is an answer. Messages name method and URL, without tokens; and what
+//! an answer says is blanked of its request's secrets before anybody sees it ([`Response`]).
+//!
+//! Every wait ends when somebody asks to stop: pauses at once, what is in flight after a moment's
+//! grace ([`Stop`]).
 
+mod blanks;
 mod form;
 mod guard;
+mod heed;
 mod message;
 mod retry;
 mod secret;
@@ -13,18 +19,24 @@ mod stream;
 
 use std::fs::File;
 use std::io::{Read, Seek as _, Write};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use ureq::Timeout;
 pub use ureq::http::{HeaderMap, Method};
+use ureq::unversioned::resolver::Resolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector};
 
+pub use self::blanks::Blanks;
 pub use self::form::Form;
 pub use self::guard::Lookup;
+use self::heed::{Heed, Line};
 pub use self::message::{Request, Response};
+pub(in crate::world) use self::retry::refusal;
 pub use self::retry::{Failure, Retry, retry_after};
+use self::retry::{failure, io_failure};
 pub use self::secret::{Secret, shown_text, shown_url};
 pub use self::stream::{Broken, Incoming, Phases};
 use crate::error::Result;
+use crate::world::stop::Stop;
 
 /// Bytes of a body that are read at once.
 const COPY_BYTES: usize = 128 << 10;
@@ -86,6 +98,7 @@ pub struct Client {
     limits: Limits,
     retry: Retry,
     miners: bool,
+    line: Line,
 }
 
 impl Client {
@@ -97,7 +110,7 @@ impl Client {
             .max_idle_connections(SERVICE_IDLE)
             .max_idle_connections_per_host(SERVICE_IDLE)
             .build();
-        Client { agent: config.into(), limits, retry, miners: false }
+        Client::with(config, limits, retry)
     }
 
     /// As [`Client::new`], with a connection of its own for every request. It costs a round trip, and
@@ -111,34 +124,35 @@ impl Client {
             .max_idle_connections(0)
             .max_idle_connections_per_host(0)
             .build();
-        Client { agent: config.into(), limits, retry, miners: false }
+        Client::with(config, limits, retry)
     }
 
     /// A client that follows no redirect, and tries nothing again: for [`Client::send_once`] and callers
     /// that send credentials to one host only.
     #[must_use]
     pub fn direct(limits: Limits) -> Self {
-        let agent = config(&limits).max_redirects(0).build().into();
-        Client { agent, limits, retry: Retry::ONCE, miners: false }
+        let config = config(&limits).max_redirects(0).build();
+        Client::with(config, limits, Retry::ONCE)
     }
 
     /// A client for miners' URLs, under the rule of DESIGN 4.7; `allow_private` lifts the part of it
     /// that is about addresses.
     #[must_use]
     pub fn for_miners(limits: Limits, retry: Retry, allow_private: bool) -> Self {
-        // A proxy would look names up a second time, where nobody checks the answer.
-        Client::behind(guard::PublicResolver::new(allow_private), limits, retry)
+        let heed = Heed::default();
+        Client::behind(guard::PublicResolver::new(&heed, allow_private), heed, limits, retry)
     }
 
     /// As [`Client::for_miners`], with names looked up by `lookup` in place of the system: the rule is
     /// applied to what it answers.
     #[must_use]
     pub fn for_miners_by(lookup: impl Lookup, limits: Limits, retry: Retry, allow_private: bool) -> Self {
-        Client::behind(guard::PublicResolver::by(lookup, allow_private), limits, retry)
+        Client::behind(guard::PublicResolver::by(lookup, allow_private), Heed::default(), limits, retry)
     }
 
-    fn behind(resolver: guard::PublicResolver, limits: Limits, retry: Retry) -> Self {
+    fn behind(resolver: guard::PublicResolver, heed: Heed, limits: Limits, retry: Retry) -> Self {
         let config = config(&limits)
+            // It would look names up a second time, where nobody checks the answer.
             .proxy(None)
             .max_redirects(MINER_REDIRECTS)
             .max_redirects_will_error(true)
@@ -147,9 +161,45 @@ impl Client {
             .max_idle_connections_per_host(MINER_IDLE)
             .max_idle_age(MINER_IDLE_AGE)
             .build();
-        let connector = ureq::unversioned::transport::DefaultConnector::default();
-        let agent = ureq::Agent::with_parts(config, connector, resolver);
-        Client { agent, limits, retry, miners: true }
+        Client { miners: true, ..Client::over(config, resolver, heed, limits, retry) }
+    }
+
+    fn with(config: ureq::config::Config, limits: Limits, retry: Retry) -> Self {
+        let heed = Heed::default();
+        Client::over(config, heed::System::new(&heed), heed, limits, retry)
+    }
+
+    /// A client that heeds the process's signals, as all do that are given no other stop.
+    fn over(config: ureq::config::Config, resolver: impl Resolver, heed: Heed, limits: Limits, retry: Retry) -> Self {
+        // As ureq's own connections, but for how long they are waited for.
+        let connector = ().chain(ConnectProxyConnector::default()).chain(heed::Tcp::new(&heed));
+        let agent = ureq::Agent::with_parts(config, connector.chain(RustlsConnector::default()), resolver);
+        let line = Line::new(&agent, heed, &Stop::of_process());
+        Client { agent, limits, retry, miners: false, line }
+    }
+
+    /// The same, stopped by this in place of the process's signals.
+    #[must_use]
+    pub fn heeding(mut self, stop: &Stop) -> Self {
+        self.line = self.line.heeding(&self.agent, stop);
+        self
+    }
+
+    /// What ends this client's waits.
+    #[must_use]
+    pub fn stop(&self) -> &Stop {
+        self.line.stop()
+    }
+
+    /// What went wrong with a request, without its secrets; nothing did where we ended it.
+    fn failed(&self, failure: Failure, request: &Request<'_>) -> Failure {
+        let hide = |reason: String| request.blanks().hide(&reason).into_owned();
+        match failure {
+            _ if self.line.is_cut() => Failure::Stopped,
+            Failure::Permanent(reason) => Failure::Permanent(hide(reason)),
+            Failure::Transient { reason, after, unsent } => Failure::Transient { reason: hide(reason), after, unsent },
+            Failure::Stopped => Failure::Stopped,
+        }
     }
 
     /// Sends a request; gives the final answer, of whatever status.
@@ -158,6 +208,22 @@ impl Client {
     /// No final answer after all attempts.
     pub fn send(&self, request: &Request<'_>) -> Result<Response> {
         self.send_checked(request, Ok)
+    }
+
+    /// As [`Client::send`]; `None` where the body is longer than `most` bytes, though not beyond the limit.
+    ///
+    /// # Errors
+    /// As for [`Client::send`].
+    pub fn send_up_to(&self, request: &Request<'_>, most: u64) -> Result<Option<Response>> {
+        if most >= self.limits.body {
+            return self.send(request).map(Some);
+        }
+        let client = Client { limits: Limits { body: most, ..self.limits }, ..self.clone() };
+        let too_long = client.too_long();
+        self.attempts(request, || match client.attempt(request, Ok) {
+            Err(failure) if failure == too_long => Ok(None),
+            answer => answer.map(Some),
+        })
     }
 
     /// Sends a request until `check` takes the answer: a check that fails transiently has the request
@@ -184,11 +250,11 @@ impl Client {
     ) -> std::result::Result<T, Failure> {
         let mut body = Vec::new();
         let (status, headers) = self.exchange(request, &mut body)?;
-        check(Response { status, headers, body, what: request.shown() })
+        check(Response { status, headers, body, blanks: request.blanks(), what: request.shown() })
     }
 
     /// Sends a request whose answer's body goes into a file, from its beginning on; gives the bytes
-    /// written. Any status but 2xx is an error.
+    /// written. Any status but 200 is an error: 206 is a part, and 204 nothing.
     ///
     /// # Errors
     /// No such answer after all attempts; the file then holds nothing of use.
@@ -196,26 +262,24 @@ impl Client {
         self.attempts(request, || {
             let local = |e: std::io::Error| Failure::Permanent(format!("cannot write what was received: {e}"));
             file.set_len(0).and_then(|()| file.rewind()).map_err(local)?;
-            let (status, _) = self.exchange(request, file)?;
-            if !(200..300).contains(&status) {
-                return Err(Failure::Permanent(format!("status {status}")));
-            }
-            file.stream_position().map_err(local)
+            self.fetch_once(request, file)
         })
     }
 
-    /// One attempt at a file, for callers that plan their attempts themselves: the body of a 2xx
+    /// One attempt at a file, for callers that plan their attempts themselves: the body of a 200
     /// goes to `sink`; gives its bytes.
     ///
     /// # Errors
     /// Any other status, a broken limit or connection; `sink` then holds a part of the body.
     pub fn fetch_once(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
-        let mut response = self.begin(self.agent.run(request.build()?))?;
-        let status = response.status().as_u16();
-        if !(200..300).contains(&status) {
-            return Err(Failure::Permanent(format!("status {status}")));
-        }
-        self.copy_body(&mut response.body_mut().as_reader(), sink)
+        let fetch = || {
+            let mut response = self.begin(self.agent.run(request.build()?))?;
+            match response.status().as_u16() {
+                200 => self.copy_body(&mut response.body_mut().as_reader(), sink),
+                status => Err(Failure::Permanent(format!("status {status}"))),
+            }
+        };
+        self.unless_stopped(request, fetch)
     }
 
     /// One attempt at sending `length` bytes of `body` with the request. 429 and 5xx are answers here.
@@ -227,15 +291,32 @@ impl Client {
         request: &Request<'_>,
         body: Option<(&mut dyn Read, u64)>,
     ) -> std::result::Result<Response, Failure> {
-        let sent = match body {
-            None => self.agent.run(request.build()?),
-            Some((reader, length)) => self.agent.run(request.build_streamed(reader, length)?),
+        let send = || {
+            let sent = match body {
+                None => self.agent.run(request.build()?),
+                Some((reader, length)) => self.agent.run(request.build_streamed(reader, length)?),
+            };
+            let mut response = sent.map_err(|e| failure(&e))?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let mut body = Vec::new();
+            self.copy_body(&mut response.body_mut().as_reader(), &mut body)?;
+            Ok(Response { status, headers, body, blanks: request.blanks(), what: request.shown() })
         };
-        let mut response = sent.map_err(|e| failure(&e))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let mut body = Vec::new();
-        self.copy_body(&mut response.body_mut().as_reader(), &mut body)?;
-        Ok(Response { status, headers, body, what: request.shown() })
+        self.unless_stopped(request, send)
+    }
+
+    /// One attempt, which none is begun for once somebody asked to stop.
+    fn unless_stopped<T>(
+        &self,
+        request: &Request<'_>,
+        attempt: impl FnOnce() -> std::result::Result<T, Failure>,
+    ) -> std::result::Result<T, Failure> {
+        if self.stop().is_wanted() {
+            return Err(Failure::Stopped);
+        }
+        let done = attempt().map_err(|failure| self.failed(failure, request))?;
+        // A body of unknown length ends where its connection does, also where we closed it.
+        if self.line.is_cut() { Err(Failure::Stopped) } else { Ok(done) }
     }
 
     /// Runs attempts until one succeeds or none is left.
@@ -244,7 +325,7 @@ impl Client {
         request: &Request<'_>,
         attempt: impl FnMut() -> std::result::Result<T, Failure>,
     ) -> Result<T> {
-        self.retry.attempts(&request.shown(), request.repeatable, attempt)
+        self.retry.attempts(self.stop(), &request.shown(), request.repeatable, attempt)
     }
 
     fn begin(
@@ -264,10 +345,12 @@ impl Client {
 
     /// One attempt: sends, and reads the body into `sink`.
     fn exchange(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<(u16, HeaderMap), Failure> {
-        let mut response = self.begin(self.agent.run(request.build()?))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        self.copy_body(&mut response.body_mut().as_reader(), sink)?;
-        Ok((status, headers))
+        self.unless_stopped(request, || {
+            let mut response = self.begin(self.agent.run(request.build()?))?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            self.copy_body(&mut response.body_mut().as_reader(), sink)?;
+            Ok((status, headers))
+        })
     }
 
     /// What a miner's server says about the body is believed where it is against it.
@@ -319,42 +402,4 @@ fn config(limits: &Limits) -> ureq::config::ConfigBuilder<ureq::typestate::Agent
         .timeout_resolve(Some(limits.connect))
         .timeout_per_read(Some(limits.idle))
         .timeout_global(Some(limits.whole))
-}
-
-/// What a 429 or 5xx means for the next attempt.
-pub(in crate::world) fn refusal(status: u16, headers: &HeaderMap) -> Failure {
-    let asked = headers.get("retry-after").and_then(|value| value.to_str().ok());
-    let after = asked.and_then(|value| retry_after(value, SystemTime::now()));
-    Failure::Transient { reason: format!("status {status}"), after, unsent: status == 429 }
-}
-
-/// An error of ureq as a failure: which are worth another attempt, and which came before the
-/// request was on its way.
-fn failure(error: &ureq::Error) -> Failure {
-    use ureq::Error as E;
-    let unsent = |reason: String| Failure::Transient { reason, after: None, unsent: true };
-    match error {
-        E::Io(error) => io_failure(error),
-        E::HostNotFound => unsent("no such host".to_owned()),
-        E::ConnectionFailed => unsent("cannot connect".to_owned()),
-        E::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => unsent(format!("no connection in time ({when})")),
-        E::Timeout(when) => Failure::transient(format!("no answer in time ({when})")),
-        E::Protocol(error) => Failure::transient(format!("not HTTP as it should be: {error}")),
-        E::BodyStalled => Failure::transient("the body stopped"),
-        other => Failure::Permanent(shown_text(&other.to_string(), 200)),
-    }
-}
-
-/// An input or output error; errors of ureq itself arrive wrapped in one while a body is read.
-fn io_failure(error: &std::io::Error) -> Failure {
-    if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
-        return failure(inner);
-    }
-    let reason = shown_text(&error.to_string(), 200);
-    match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => Failure::Transient { reason, after: None, unsent: true },
-        // Certificates that do not hold, and the like.
-        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => Failure::Permanent(reason),
-        _ => Failure::transient(reason),
-    }
 }

@@ -3,7 +3,13 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, SystemTime};
 
+use ureq::Timeout;
+use ureq::http::HeaderMap;
+
+use super::heed::Stopped;
+use super::secret::shown_text;
 use crate::error::{Error, Result};
+use crate::world::stop::{STOPPED, Stop, stopped};
 
 /// A failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +26,8 @@ pub enum Failure {
         /// not run twice may be sent again.
         unsent: bool,
     },
+    /// Somebody asked to stop: nothing was wrong.
+    Stopped,
 }
 
 impl Failure {
@@ -33,6 +41,7 @@ impl Failure {
     pub fn reason(&self) -> &str {
         match self {
             Failure::Permanent(reason) | Failure::Transient { reason, .. } => reason,
+            Failure::Stopped => STOPPED,
         }
     }
 }
@@ -73,13 +82,33 @@ impl Retry {
         after.unwrap_or(pause).min(self.longest_pause)
     }
 
-    /// Runs attempts at `what` until one succeeds or none is left; those that may have been carried
-    /// out are repeated only where that is harmless (`repeatable`).
+    /// Runs attempts at `what` until one succeeds or none is left, or somebody asks to stop; those that
+    /// may have been carried out are repeated only where that is harmless (`repeatable`).
     ///
     /// # Errors
     /// The last failure, with the count of attempts.
     pub fn attempts<T>(
         &self,
+        stop: &Stop,
+        what: &str,
+        repeatable: bool,
+        attempt: impl FnMut() -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
+        let pause = |time| {
+            stop.sleep(time);
+            !stop.is_wanted()
+        };
+        self.attempts_pausing(pause, what, repeatable, attempt)
+    }
+
+    /// As [`Retry::attempts`], for callers that make the pauses themselves: `pause` says whether there
+    /// may be a further attempt.
+    ///
+    /// # Errors
+    /// The last failure, with the count of attempts.
+    pub fn attempts_pausing<T>(
+        &self,
+        mut pause: impl FnMut(Duration) -> bool,
         what: &str,
         repeatable: bool,
         mut attempt: impl FnMut() -> std::result::Result<T, Failure>,
@@ -93,12 +122,15 @@ impl Retry {
             };
             match failure {
                 Failure::Transient { after, unsent, .. } if count < most && (unsent || repeatable) => {
-                    std::thread::sleep(self.pause(count, after, what));
+                    if !pause(self.pause(count, after, what)) {
+                        return Err(stopped());
+                    }
                     count += 1;
                 }
                 Failure::Transient { reason, .. } if count > 1 => {
                     return Err(Error::outside(format!("{what}: {reason} ({count} attempts)")));
                 }
+                Failure::Stopped => return Err(stopped()),
                 failure => return Err(Error::outside(format!("{what}: {}", failure.reason()))),
             }
         }
@@ -117,6 +149,45 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     }
     let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
     Some(SystemTime::from(date).duration_since(now).unwrap_or_default())
+}
+
+/// What a 429 or 5xx means for the next attempt.
+pub(in crate::world) fn refusal(status: u16, headers: &HeaderMap) -> Failure {
+    let asked = headers.get("retry-after").and_then(|value| value.to_str().ok());
+    let after = asked.and_then(|value| retry_after(value, SystemTime::now()));
+    Failure::Transient { reason: format!("status {status}"), after, unsent: status == 429 }
+}
+
+/// An error of ureq as a failure: which are worth another attempt, and which came before the
+/// request was on its way.
+pub(super) fn failure(error: &ureq::Error) -> Failure {
+    use ureq::Error as E;
+    let unsent = |reason: String| Failure::Transient { reason, after: None, unsent: true };
+    match error {
+        E::Io(error) => io_failure(error),
+        E::HostNotFound => unsent("no such host".to_owned()),
+        E::ConnectionFailed => unsent("cannot connect".to_owned()),
+        E::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => unsent(format!("no connection in time ({when})")),
+        E::Timeout(when) => Failure::transient(format!("no answer in time ({when})")),
+        E::Protocol(error) => Failure::transient(format!("not HTTP as it should be: {error}")),
+        E::BodyStalled => Failure::transient("the body stopped"),
+        E::Other(other) if other.is::<Stopped>() => Failure::Stopped,
+        other => Failure::Permanent(shown_text(&other.to_string(), 200)),
+    }
+}
+
+/// An input or output error; errors of ureq itself arrive wrapped in one while a body is read.
+pub(super) fn io_failure(error: &std::io::Error) -> Failure {
+    if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
+        return failure(inner);
+    }
+    let reason = shown_text(&error.to_string(), 200);
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => Failure::Transient { reason, after: None, unsent: true },
+        // Certificates that do not hold, and the like.
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => Failure::Permanent(reason),
+        _ => Failure::transient(reason),
+    }
 }
 
 #[cfg(test)]

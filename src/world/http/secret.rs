@@ -1,6 +1,10 @@
 //! Keeping secrets out of whatever is printed.
 
 use std::fmt;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::files;
 
 /// A text that is never shown: an API key, a token.
 #[derive(Clone, PartialEq, Eq)]
@@ -11,6 +15,23 @@ impl Secret {
     #[must_use]
     pub fn new(text: &str) -> Self {
         Secret(text.trim().to_owned())
+    }
+
+    /// The secret of this name in the environment, or in the file that the variable with `_FILE` after its
+    /// name names.
+    ///
+    /// # Errors
+    /// The file is not there, no plain file, or far larger than any secret.
+    pub fn from_env(env: impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
+        let given = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+        if let Some(value) = given(name) {
+            return Ok(Some(Secret::new(&value)));
+        }
+        let Some(file) = given(&format!("{name}_FILE")) else { return Ok(None) };
+        let unread = |e: Error| Error::usage(format!("{name}_FILE={file}: cannot read")).because(e);
+        let text = files::read_text(Path::new(&file), files::SECRET).map_err(unread)?;
+        let text = text.ok_or_else(|| Error::usage(format!("{name}_FILE={file}: no such file")))?;
+        Ok(Some(Secret::new(&text)))
     }
 
     /// The secret itself, for the one place that sends it.

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use ureq::Timeout;
 
+use super::blanks::Blanks;
+use super::message::{SHOWN_BYTES, shown_beginning};
 use super::{COPY_BYTES, Client, HeaderMap, Limits, Request, Retry, config, shown_text};
+use crate::world::stop::STOPPED;
 
 /// The bounds of such an exchange, one for each of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl Client {
             .max_idle_connections(0)
             .max_idle_connections_per_host(0)
             .build();
-        Client { agent: config.into(), limits, retry: Retry::ONCE, miners: false }
+        Client::with(config, limits, Retry::ONCE)
     }
 
     /// One attempt at a request, up to the answer's headers, of whatever status.
@@ -68,10 +71,24 @@ impl Client {
     /// # Errors
     /// How it broke off.
     pub fn begin_once(&self, request: &Request<'_>) -> Result<Incoming, Broken> {
+        let blanks = request.blanks();
         let request = request.build().map_err(|failure| Broken::Lost(failure.reason().to_owned()))?;
-        let response = self.agent.run(request).map_err(|e| broken(&e))?;
+        let (client, most) = (self.clone(), self.limits.body);
+        let response = self.agent.run(request).map_err(|e| client.broken(broken(&e), &blanks))?;
         let (head, body) = response.into_parts();
-        Ok(Incoming { status: head.status.as_u16(), headers: head.headers, body, most: self.limits.body })
+        Ok(Incoming { status: head.status.as_u16(), headers: head.headers, body, most, client, blanks })
+    }
+
+    /// How an exchange broke off, where it was not we who ended it.
+    fn broken(&self, broken: Broken, blanks: &Blanks) -> Broken {
+        let hide = |reason: String| blanks.hide(&reason).into_owned();
+        match broken {
+            _ if self.line.is_cut() => Broken::Lost(STOPPED.to_owned()),
+            Broken::Lost(reason) => Broken::Lost(hide(reason)),
+            Broken::Late(reason) => Broken::Late(hide(reason)),
+            Broken::Refused(reason) => Broken::Refused(hide(reason)),
+            Broken::Unwritten(reason) => Broken::Unwritten(reason),
+        }
     }
 }
 
@@ -84,6 +101,8 @@ pub struct Incoming {
     pub headers: HeaderMap,
     body: ureq::Body,
     most: u64,
+    client: Client,
+    blanks: Blanks,
 }
 
 impl Incoming {
@@ -96,8 +115,11 @@ impl Incoming {
         let mut received: u64 = 0;
         let mut buffer = vec![0; COPY_BYTES];
         loop {
-            let count = body.read(&mut buffer).map_err(|e| broken_io(&e))?;
-            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return Ok(received) };
+            let count = body.read(&mut buffer).map_err(|e| self.client.broken(broken_io(&e), &self.blanks))?;
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
+                // A body of unknown length ends where its connection does, also where we closed it.
+                return if self.client.line.is_cut() { Err(Broken::Lost(STOPPED.to_owned())) } else { Ok(received) };
+            };
             received = received.saturating_add(bytes.len() as u64);
             if received > self.most {
                 return Err(Broken::Refused(format!("the body is longer than {} bytes", self.most)));
@@ -111,13 +133,10 @@ impl Incoming {
     pub fn shown_beginning(mut self) -> String {
         let mut bytes = Vec::new();
         // What arrived before the end is the text that there is.
-        let _ = self.body.as_reader().take(SHOWN_BYTES).read_to_end(&mut bytes);
-        shown_text(&String::from_utf8_lossy(&bytes), 200)
+        let _ = self.body.as_reader().take(SHOWN_BYTES as u64).read_to_end(&mut bytes);
+        shown_beginning(&bytes, &self.blanks)
     }
 }
-
-/// Of a body that is only shown, so much is read.
-const SHOWN_BYTES: u64 = 800;
 
 fn broken(error: &ureq::Error) -> Broken {
     use ureq::Error as E;

@@ -4,11 +4,22 @@
 //! penalty there may be a draft, and a wrong penalty decides who is paid.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Answer;
 
 use crate::rules::duel::Penalties;
+use crate::text;
+use crate::world::http::shown_text;
 
 /// The worst penalty.
 const WORST: u8 = 10;
+
+/// So many characters of what a judge says of the issues are kept: it goes into git, with every duel.
+pub const LONGEST_ISSUES: usize = 2000;
+
+/// A longer text is kept without its white space.
+const LONGEST_RAW: usize = 16 << 10;
 
 /// The part of a chat completion that is read.
 #[derive(Debug, Deserialize)]
@@ -36,13 +47,13 @@ struct Form {
     issues: String,
 }
 
-/// Takes the judge's text out of a chat completion's body.
+/// Takes the judge's text out of a chat completion.
 ///
 /// # Errors
 /// Why there is none.
-pub fn content(body: &[u8]) -> Result<String, String> {
-    let completion: Completion =
-        serde_json::from_slice(body).map_err(|e| format!("the answer is no chat completion: {e}"))?;
+pub fn content(completion: &Value) -> Result<String, String> {
+    let completion = Completion::deserialize(completion)
+        .map_err(|e| format!("the answer is no chat completion: {}", shown_text(&e.to_string(), 200)))?;
     let choice = completion.choices.into_iter().next().ok_or("the answer has no choices")?;
     match choice.finish_reason.as_deref() {
         None | Some("stop") => {}
@@ -56,16 +67,34 @@ pub fn content(body: &[u8]) -> Result<String, String> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn penalties(text: &str) -> Result<Penalties, String> {
+pub fn penalties(said: &str) -> Result<Penalties, String> {
     // serde would take a list of the three values, too.
-    if !text.trim_start().starts_with('{') {
+    if !said.trim_start().starts_with('{') {
         return Err("the answer is not the JSON asked for: no object".to_owned());
     }
-    let form: Form = serde_json::from_str(text).map_err(|e| format!("the answer is not the JSON asked for: {e}"))?;
+    let form: Form = serde_json::from_str(said)
+        .map_err(|e| format!("the answer is not the JSON asked for: {}", shown_text(&e.to_string(), 200)))?;
     if let Some(wrong) = [form.penalty_1, form.penalty_2].into_iter().find(|penalty| *penalty > WORST) {
         return Err(format!("the penalty {wrong} is not in 0 to {WORST}"));
     }
-    Ok(Penalties { first: form.penalty_1, second: form.penalty_2, issues: form.issues })
+    Ok(Penalties { first: form.penalty_1, second: form.penalty_2, issues: text::cut(&form.issues, LONGEST_ISSUES) })
+}
+
+/// The answer that the judge's text is. `hide` takes out of the issues what must not be kept. The text
+/// is kept as it came, unless it is longer than what it says.
+///
+/// # Errors
+/// As [`penalties`].
+pub fn read(raw: String, hide: impl Fn(&str) -> String) -> Result<Answer, String> {
+    let said = penalties(&raw)?;
+    let form: Form = serde_json::from_str(&raw).map_err(|e| e.to_string())?;
+    let penalties = Penalties { issues: text::cut(&hide(&form.issues), LONGEST_ISSUES), ..said };
+    if penalties.issues == form.issues && raw.len() <= LONGEST_RAW {
+        return Ok(Answer { raw, penalties });
+    }
+    let Penalties { first, second, issues } = &penalties;
+    let raw = json!({"penalty_1": first, "penalty_2": second, "issues": issues}).to_string();
+    Ok(Answer { raw, penalties })
 }
 
 #[cfg(test)]
@@ -102,12 +131,11 @@ mod tests {
     #[test]
     fn the_text_is_the_content_of_a_finished_choice() {
         let body = |message: &str, finish: &str| {
-            format!(
-                "{{\"choices\": [{{\"index\": 0, \"message\": {message}, \"finish_reason\": {finish}}}], \"id\": 1}}"
-            )
+            let choice = format!("{{\"index\": 0, \"message\": {message}, \"finish_reason\": {finish}}}");
+            serde_json::from_str(&format!("{{\"choices\": [{choice}], \"id\": 1}}")).unwrap()
         };
-        assert_eq!(content(body("{\"content\": \"x\", \"reasoning\": \"y\"}", "\"stop\"").as_bytes()).unwrap(), "x");
-        assert_eq!(content(body("{\"content\": \"x\"}", "null").as_bytes()).unwrap(), "x");
+        assert_eq!(content(&body("{\"content\": \"x\", \"reasoning\": \"y\"}", "\"stop\"")).unwrap(), "x");
+        assert_eq!(content(&body("{\"content\": \"x\"}", "null")).unwrap(), "x");
         for (message, finish) in [
             ("{\"content\": \"x\"}", "\"length\""),
             ("{\"content\": \"x\"}", "\"content_filter\""),
@@ -115,10 +143,26 @@ mod tests {
             ("{\"content\": \"\", \"reasoning\": \"{}\"}", "\"stop\""),
             ("{\"refusal\": \"no\"}", "\"stop\""),
         ] {
-            assert!(content(body(message, finish).as_bytes()).is_err(), "{message} {finish}");
+            assert!(content(&body(message, finish)).is_err(), "{message} {finish}");
         }
-        for odd in ["", "{}", "{\"choices\": []}", "<html>"] {
-            assert!(content(odd.as_bytes()).is_err(), "{odd}");
+        for odd in [json!(""), json!({}), json!({"choices": []})] {
+            assert!(content(&odd).is_err(), "{odd}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_has_a_bound() {
+        let same = |text: &str| text.to_owned();
+        let raw = |issues: &str| json!({"penalty_1": 1, "penalty_2": 2, "issues": issues}).to_string();
+        let short = format!(" {} ", raw("é"));
+        assert_eq!(read(short.clone(), same).unwrap().raw, short, "as it came");
+        let long = read(raw(&"é".repeat(100_000)), same).unwrap();
+        assert_eq!(long.penalties.issues, format!("{}…", "é".repeat(LONGEST_ISSUES - 1)));
+        assert_eq!(penalties(&long.raw).unwrap(), long.penalties, "a journal gives the same answer");
+        assert!(long.raw.len() < 8 * LONGEST_ISSUES);
+        let spaced = format!("{}{}", " ".repeat(LONGEST_RAW), raw("é"));
+        assert_eq!(read(spaced, same).unwrap().raw, raw("é"));
+        let hidden = read(raw("the key is \u{6b}ey"), |text| text.replace("key", "***")).unwrap();
+        assert!(!hidden.raw.contains("key") && hidden.penalties.issues == "the *** is ***");
     }
 }

@@ -1,8 +1,6 @@
 //! The images of a duel: named by URL, or fetched and sent along.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::files;
 use crate::rules::hex;
 use crate::world::http::{Client, Request, shown_url};
 
@@ -70,7 +69,7 @@ impl Images {
         let shown = shown_url(&image.url);
         let bytes = match image.url.strip_prefix("file://") {
             Some(path) => read(Path::new(path))?,
-            None => self.client.send(&Request::get(image.url.as_str()))?.success()?.body,
+            None => self.client.send(&Request::get(image.url.as_str()))?.file()?,
         };
         let kind = kind_of(&bytes).ok_or_else(|| Error::outside(format!("{shown}: no PNG, JPEG or WebP image")))?;
         let sha256 = hex::encode(&Sha256::digest(&bytes));
@@ -108,13 +107,8 @@ impl Images {
 /// Reads an image file of a folder store.
 fn read(path: &Path) -> Result<Vec<u8>> {
     let cannot = || format!("{}: cannot read", path.display());
-    let file = File::open(path).context(Kind::Outside, cannot)?;
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).context(Kind::Outside, cannot)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Error::outside(format!("{}: more than {LARGEST} bytes", path.display())));
-    }
-    Ok(bytes)
+    let bytes = files::read_own(path, LARGEST).context(Kind::Outside, cannot)?;
+    bytes.ok_or_else(|| Error::outside(format!("{}: missing", path.display())))
 }
 
 /// The kind of an image by its first bytes.

@@ -4,8 +4,8 @@
 //! counts once it is on disk; many share one sync. A line cut off by a kill is dropped by the next run.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, answer};
 use crate::error::{Context as _, Result};
+use crate::files;
+use crate::world::lines::each_line;
 
 /// What an answer is kept under: SHA-256 over all that the judge is told and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,19 +53,15 @@ impl Journal {
     /// # Errors
     /// It cannot be read or written.
     pub fn open(folder: &Path) -> Result<Journal> {
-        let path = folder.join("judge-journal.jsonl");
+        files::make_folder(folder)?;
+        let path = files::below(folder, Path::new("judge-journal.jsonl"))?;
         let cannot = || format!("{}: cannot open the judge's journal", path.display());
-        std::fs::create_dir_all(folder).failed(cannot)?;
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path).failed(cannot)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).failed(cannot)?;
-        let (table, whole) = parse(&bytes);
-        if whole < bytes.len() {
-            file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).failed(cannot)?;
-        }
+        let file = files::append(&path)?;
+        let (table, whole) = parse(&path, &file)?;
+        file.set_len(whole).failed(cannot)?;
         // What an earlier run wrote but did not live to sync counts from here on.
         file.sync_all().failed(cannot)?;
-        File::open(folder).and_then(|folder| folder.sync_all()).failed(cannot)?;
+        files::sync_folder(folder).failed(cannot)?;
         let (file, table) = (Mutex::new(file), Mutex::new(table));
         Ok(Journal { path, file, table, changed: Condvar::new(), written: AtomicU64::new(0), synced: Mutex::new(0) })
     }
@@ -160,16 +158,17 @@ impl Journal {
 
 /// The answers of a journal, and the length of its part that is whole. A broken line inside is
 /// skipped: its call is made again.
-fn parse(bytes: &[u8]) -> (HashMap<Key, Entry>, usize) {
+fn parse(path: &Path, file: &File) -> Result<(HashMap<Key, Entry>, u64)> {
     let mut table = HashMap::new();
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let lines = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
-    for line in lines.filter_map(|line| serde_json::from_slice::<Line>(line).ok()) {
-        if answer::penalties(&line.answer).is_ok() {
+    let whole = each_line(path, file, |_, line| {
+        if let Ok(line) = serde_json::from_slice::<Line>(line)
+            && answer::penalties(&line.answer).is_ok()
+        {
             table.insert(line.key, Entry::Answered(line.answer));
         }
-    }
-    (table, whole)
+        Ok(())
+    })?;
+    Ok((table, whole))
 }
 
 /// The data of these locks is whole at every moment, whatever thread panics.

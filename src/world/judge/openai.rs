@@ -11,6 +11,7 @@ use super::{Answer, Judge};
 use crate::error::{Error, Result};
 use crate::state::ids::Seed;
 use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, shown_text, shown_url};
+use crate::world::stop::stopped;
 
 /// The driver.
 #[derive(Debug, Clone)]
@@ -79,10 +80,11 @@ impl OpenAi {
                 return Err(refusal(&response));
             }
             // The same question may well be answered properly the next time.
-            let raw = answer::content(&response.body).map_err(Failure::transient)?;
-            let penalties = answer::penalties(&raw)
-                .map_err(|why| Failure::transient(format!("{why}: {}", shown_text(&raw, 100))))?;
-            Ok(Answer { raw, penalties })
+            let completion = response.json().map_err(|why| format!("the answer is no JSON: {why}"));
+            let raw = completion.and_then(|completion| answer::content(&completion)).map_err(Failure::transient)?;
+            let shown = shown_text(&response.hide(&raw), 100);
+            let read = answer::read(raw, |issues| response.hide(issues));
+            read.map_err(|why| Failure::transient(format!("{}: {shown}", response.hide(&why))))
         })
     }
 }
@@ -112,9 +114,12 @@ impl Judge for OpenAi {
             };
             self.faults.fetch_add(1, Ordering::Relaxed);
             match failure {
+                Failure::Stopped => return Err(stopped()),
                 Failure::Transient { after, .. } if attempts < self.retry.attempts.max(1) => {
                     // The three images make each call's pause its own.
-                    std::thread::sleep(self.retry.pause(attempts, after, &images.concat()));
+                    let stop = self.client.stop();
+                    stop.sleep(self.retry.pause(attempts, after, &images.concat()));
+                    stop.check()?;
                     attempts += 1;
                 }
                 failure => return Err(given_up(&what, &failure, attempts)),

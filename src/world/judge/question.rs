@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::files;
 
 /// The question: what the judge is told before, between and after the images.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -35,11 +36,9 @@ impl Question {
     pub fn load(file: Option<&Path>) -> Result<Question> {
         let Some(path) = file else { return Question::parse(OWN).map_err(Error::failed) };
         let shown = path.display();
-        let size = std::fs::metadata(path).context(Kind::Usage, || format!("{shown}: cannot read"))?.len();
-        if size > LONGEST {
-            return Err(Error::usage(format!("{shown}: {size} bytes are no question")));
-        }
-        let text = std::fs::read_to_string(path).context(Kind::Usage, || format!("{shown}: cannot read"))?;
+        let text = files::read_text(path, LONGEST);
+        let text = text.context(Kind::Usage, || format!("{shown}: cannot be read as a question"))?;
+        let text = text.ok_or_else(|| Error::usage(format!("{shown}: there is no such question")))?;
         Question::parse(&text).map_err(|why| {
             let wrong = Error::usage(format!("{shown}: {why}"));
             wrong.hint("a question has the keys system, prompt, first, second and task")

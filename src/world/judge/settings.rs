@@ -37,6 +37,9 @@ pub struct JudgeSettings {
 /// The most calls in flight: far more than any server works on at once.
 const MOST_CONCURRENT: usize = 1024;
 
+/// Bytes of an answer: far more than its tokens take.
+const LONGEST_ANSWER: u64 = 4 << 20;
+
 impl Default for JudgeSettings {
     fn default() -> Self {
         JudgeSettings {
@@ -68,7 +71,7 @@ impl JudgeSettings {
         let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
         // A handshake of TLS is worth keeping the connection; one of TCP alone is not.
         let client = if HttpUrl::parse(base).map_err(wrong)?.https { Client::new } else { Client::unkept };
-        let client = client(self.limits(), Retry::ONCE);
+        let client = client(Limits { body: LONGEST_ANSWER, ..self.limits() }, Retry::ONCE);
         let judge = OpenAi::new(client, retry, base, &self.model, question, self.max_tokens);
         Ok(judge.with_key(key))
     }

@@ -11,9 +11,18 @@ use super::{Listed, PodId};
 use crate::error::{Error, Result};
 use crate::rules::url::HttpUrl;
 use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, Secret, refusal, shown_text, shown_url};
+use crate::world::stop::{STOPPED, Stop, stopped};
 
 /// Pages of a list: more are no list.
 pub(super) const MOST_PAGES: usize = 1000;
+
+/// No id of a pod is longer, and no cursor of a list.
+const LONGEST_ID: usize = 128;
+pub(super) const LONGEST_CURSOR: usize = 2048;
+
+/// For each attempt once somebody asked to stop, and for the pause before the only other one.
+const HURRY: Duration = Duration::from_secs(5);
+const HURRIED_PAUSE: Duration = Duration::from_millis(250);
 
 /// Looks for a pod whose creation was not answered.
 const LOOKS: u32 = 3;
@@ -46,6 +55,8 @@ impl Default for Manner {
 #[derive(Debug)]
 pub(super) struct Api {
     client: Client,
+    /// For what is still to be done once somebody asked to stop: a pod that is left is paid for.
+    last: Client,
     retry: Retry,
     pub(super) manner: Manner,
     pub(super) base: String,
@@ -76,8 +87,11 @@ impl Api {
         let retry = Retry { attempts: manner.attempts.max(1), first_pause: manner.pause, ..Retry::default() };
         // Unkept: a kept connection may close at the moment of a request that must not run twice.
         let client = Client::unkept(limits, Retry::ONCE);
+        let hurried = Limits { idle: whole.min(HURRY), whole: whole.min(HURRY), ..limits };
+        let last = Client::unkept(hurried, Retry::ONCE).heeding(&Stop::default());
         Ok(Api {
             client,
+            last,
             retry,
             manner,
             base: base.trim_end_matches('/').to_owned(),
@@ -92,10 +106,20 @@ impl Api {
 
     /// The answer to a request that may be repeated: the last one, of whatever status.
     pub(super) fn ask(&self, request: &Request<'_>) -> Result<Response> {
-        let mut last = None;
-        let outcome = self.retry.attempts(&request.shown(), true, || {
+        let request = &self.veiled(request);
+        let (mut last, mut hurried) = (None, 0);
+        let pause = |time| {
+            let stop = self.client.stop();
+            stop.sleep(time);
+            hurried += usize::from(stop.is_wanted());
+            if stop.is_wanted() {
+                std::thread::sleep(HURRIED_PAUSE.min(time));
+            }
+            hurried <= 1
+        };
+        let outcome = self.retry.attempts_pausing(pause, &request.shown(), true, || {
             last = None;
-            let response = self.client.send_once(request, None)?;
+            let response = self.send(request)?;
             if response.status != 429 && response.status < 500 {
                 return Ok(response);
             }
@@ -104,8 +128,26 @@ impl Api {
             Err(failure)
         });
         match (outcome, last) {
+            (Err(_), _) if self.client.stop().is_wanted() => Err(stopped()),
             (Err(_), Some(response)) => Ok(response),
-            (outcome, _) => outcome.map_err(|e| Error::new(e.kind(), self.hide(&e.to_string()))),
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// The request, which knows all secrets of this provider: an answer about a pod may hold any.
+    fn veiled<'r>(&self, request: &Request<'r>) -> Request<'r> {
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.iter().fold(request.clone(), Request::secret)
+    }
+
+    /// One attempt; what a stop has cut off may be tried once more, in a hurry.
+    fn send(&self, request: &Request<'_>) -> std::result::Result<Response, Failure> {
+        if self.client.stop().is_wanted() {
+            return self.last.send_once(request, None);
+        }
+        match self.client.send_once(request, None) {
+            Err(Failure::Stopped) => Err(Failure::transient(STOPPED)),
+            outcome => outcome,
         }
     }
 
@@ -137,8 +179,7 @@ impl Api {
     }
 
     pub(super) fn parse<T: DeserializeOwned>(&self, what: &str, response: &Response) -> Result<T> {
-        serde_json::from_slice(&response.body)
-            .map_err(|e| Error::outside(format!("{what}: the answer is not what it should be: {e}")))
+        response.json().map_err(|e| Error::outside(format!("{what}: the answer is not what it should be: {e}")))
     }
 
     /// One attempt at making a pod. Where it is not sure whether one was made, `named` is asked
@@ -150,7 +191,10 @@ impl Api {
         release: &dyn Fn(&PodId) -> Result<()>,
     ) -> Result<Created> {
         let what = request.shown();
-        let response = match self.client.send_once(request, None) {
+        if self.client.stop().is_wanted() {
+            return Err(stopped());
+        }
+        let response = match self.send(&self.veiled(request)) {
             Ok(response) => response,
             Err(failure) => return self.unsure(&what, &failure, named, release),
         };
@@ -177,7 +221,7 @@ impl Api {
         named: &dyn Fn() -> Result<Vec<PodId>>,
         release: &dyn Fn(&PodId) -> Result<()>,
     ) -> Result<Created> {
-        let lost = || Error::outside(self.hide(&format!("{what}: {}", failure.reason())));
+        let lost = || Error::outside(format!("{what}: {}", failure.reason()));
         if matches!(failure, Failure::Transient { unsent: true, .. }) {
             return Err(lost());
         }
@@ -192,7 +236,7 @@ impl Api {
     ) -> Result<Option<PodId>> {
         for look in 0..LOOKS {
             if look > 0 {
-                std::thread::sleep(self.manner.pause);
+                self.client.stop().sleep(self.manner.pause);
             }
             let mut found = named()?.into_iter();
             if let Some(first) = found.next() {
@@ -205,7 +249,7 @@ impl Api {
 
     /// An answer that is none of those hoped for, as an error.
     pub(super) fn refused(&self, what: &str, response: &Response) -> Error {
-        let text = self.hide(&format!("{what}: {}", self.says(response)));
+        let text = format!("{what}: {}", self.says(response));
         match response.status {
             401 | 403 => Error::failed(text).hint(format!("the key is read from {}", self.keys)),
             429 | 500.. => Error::outside(text),
@@ -221,9 +265,9 @@ impl Api {
 
     /// Status and words of an answer.
     pub(super) fn says(&self, response: &Response) -> String {
-        let words = serde_json::from_slice::<Value>(&response.body).ok().and_then(|body| words(&body));
-        let text = words.unwrap_or_else(|| String::from_utf8_lossy(&response.body).into_owned());
-        let text = shown_text(self.hide(&text).trim(), 300);
+        let words = response.json::<Value>().ok().and_then(|body| words(&body));
+        let text = words.unwrap_or_else(|| response.text().into_owned());
+        let text = shown_text(text.trim(), 300);
         if text.is_empty() {
             format!("status {}", response.status)
         } else {
@@ -236,11 +280,18 @@ impl Api {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(secret);
     }
 
-    /// A text without the secrets that a server may have sent back.
-    pub(super) fn hide(&self, text: &str) -> String {
-        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        let secrets = secrets.iter().filter(|secret| !secret.expose().is_empty());
-        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "***"))
+    /// Waits between two looks at something that takes a while; not long once somebody asked to stop.
+    pub(super) fn wait(&self) {
+        let stop = self.client.stop();
+        stop.sleep(self.manner.pause);
+        if stop.is_wanted() {
+            std::thread::sleep(HURRIED_PAUSE.min(self.manner.pause));
+        }
+    }
+
+    /// How long something that takes a while is waited for.
+    pub(super) fn patience(&self) -> Duration {
+        if self.client.stop().is_wanted() { HURRY.min(self.manner.patience) } else { self.manner.patience }
     }
 }
 
@@ -257,10 +308,15 @@ fn words(body: &Value) -> Option<String> {
 /// Is this safe as a segment of a path? Ids come from servers.
 pub(super) fn segment(pod: &PodId) -> Result<&str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    if pod.0.is_empty() || pod.0.bytes().all(|b| b == b'.') || !pod.0.bytes().all(plain) {
+    if pod.0.is_empty() || pod.0.len() > LONGEST_ID || pod.0.bytes().all(|b| b == b'.') || !pod.0.bytes().all(plain) {
         return Err(Error::outside(format!("{:?} is no pod's id", shown_text(&pod.0, 100))));
     }
     Ok(&pod.0)
+}
+
+/// Is this a name that a pod of ours may have? Others are nobody's business here.
+pub(super) fn is_a_name(name: &str) -> bool {
+    name.len() <= LONGEST_ID && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// The ids of the pods of exactly this name.
@@ -275,8 +331,8 @@ mod tests {
     #[test]
     fn ids_of_servers_stay_segments() {
         assert!(segment(&PodId("wrk-1_a".to_owned())).is_ok());
-        for bad in ["", "..", "a/b", "a?b", "a b", "é"] {
-            assert!(segment(&PodId(bad.to_owned())).is_err(), "{bad:?}");
+        for bad in ["", "..", "a/b", "a?b", "a b", "é", &"a".repeat(200)] {
+            assert!(segment(&PodId((*bad).to_owned())).is_err(), "{bad:?}");
         }
     }
 

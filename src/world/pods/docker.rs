@@ -5,9 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
+use super::api::is_a_name;
 use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
 use crate::error::{Error, Result};
-use crate::world::http::{Secret, shown_text};
+use crate::world::child;
+use crate::world::http::{Blanks, Secret, shown_text};
+use crate::world::stop::{Stop, stopped};
 
 /// `[pods.docker]` of `gen404.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -80,12 +83,15 @@ impl Docker {
     /// Runs the program; its output, whatever it ended with.
     fn call(&self, args: &[&str]) -> Result<Output> {
         let mut command = Command::new(&self.settings.program);
-        command.args(args).stdin(std::process::Stdio::null());
+        command.args(args);
         if let Some(token) = &self.hf_token {
             // By the environment: what is on a command line, everybody sees.
             command.env("HF_TOKEN", token.expose());
         }
-        command.output().map_err(|e| {
+        child::output(&mut command, &Stop::of_process()).map_err(|e| {
+            if e.kind() == std::io::ErrorKind::Interrupted {
+                return stopped();
+            }
             let cannot = Error::failed(format!("{}: cannot run", self.settings.program)).because(e);
             cannot.hint("[pods.docker] program in gen404.toml names docker's command")
         })
@@ -107,8 +113,12 @@ impl Docker {
 
     fn says(&self, output: &Output) -> String {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let text = self.hf_token.iter().fold(text, |text, token| text.replace(token.expose(), "***"));
-        shown_text(text.trim(), 300)
+        shown_text(self.hide(&text).trim(), 300)
+    }
+
+    /// A text of docker's without the token that it was given.
+    fn hide(&self, text: &str) -> String {
+        Blanks::of(&self.hf_token).hide(text).into_owned()
     }
 
     fn run(&self, order: &Order) -> Result<Output> {
@@ -166,13 +176,14 @@ impl Provider for Docker {
             return Ok(PodState::Failed("the container is gone".to_owned()));
         }
         let found: Vec<Container> = serde_json::from_slice(&output.stdout)
-            .map_err(|e| Error::outside(format!("{} inspect: {e}", self.settings.program)))?;
+            .map_err(|e| Error::outside(format!("{} inspect: {}", self.settings.program, self.hide(&e.to_string()))))?;
         let Some(container) = found.into_iter().next() else {
             return Ok(PodState::Failed("the container is gone".to_owned()));
         };
         let State { status, exit_code, error } = container.state;
         if matches!(&*status, "exited" | "dead" | "removing") {
-            let why = format!("the container is {status} with code {exit_code} {}", shown_text(&error, 200));
+            let why =
+                format!("the container is {status} with code {exit_code} {}", shown_text(&self.hide(&error), 200));
             return Ok(PodState::Failed(why.trim_end().to_owned()));
         }
         let ports = container.network_settings.ports.unwrap_or_default();
@@ -199,7 +210,8 @@ impl Provider for Docker {
     fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
         let filter = format!("label={LABEL}");
         let names = self.succeed(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"])?;
-        let ours = names.lines().map(str::trim).filter(|name| !name.is_empty() && name.starts_with(prefix));
+        let ours =
+            names.lines().map(str::trim).filter(|name| !name.is_empty() && name.starts_with(prefix) && is_a_name(name));
         Ok(ours.map(|name| Listed { id: PodId(name.to_owned()), name: name.to_owned() }).collect())
     }
 }

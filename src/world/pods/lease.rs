@@ -5,18 +5,23 @@
 //! found by their notes, and by their names in the provider's list, when the next run sweeps.
 
 use std::fmt;
-use std::fs;
-use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Deployed, Order, PodId, PodName, PodState, Provider};
 use crate::error::{Context as _, Error, Result};
+use crate::files;
 use crate::state::ids::{Player, RoundNumber};
+
+/// The folder of the notes, below the operator's own one.
+const FOLDER: &str = "pods";
+
+/// A longer note is none of ours.
+const LONGEST_NOTE: u64 = 4 << 10;
 
 /// Rents pods, and sees to it that they are released.
 pub struct Keeper<'a> {
     provider: &'a dyn Provider,
-    folder: PathBuf,
+    own: PathBuf,
     report: &'a (dyn Fn(&Error) + Sync),
 }
 
@@ -31,7 +36,7 @@ pub enum Rented<'a> {
 
 impl fmt::Debug for Keeper<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keeper").field("provider", &self.provider).field("folder", &self.folder).finish()
+        f.debug_struct("Keeper").field("provider", &self.provider).field("own", &self.own).finish()
     }
 }
 
@@ -40,7 +45,7 @@ impl<'a> Keeper<'a> {
     /// released at a moment when nobody else would.
     #[must_use]
     pub fn new(provider: &'a dyn Provider, own_folder: &Path, report: &'a (dyn Fn(&Error) + Sync)) -> Self {
-        Keeper { provider, folder: own_folder.join("pods"), report }
+        Keeper { provider, own: own_folder.to_owned(), report }
     }
 
     /// Orders a pod.
@@ -112,37 +117,27 @@ impl<'a> Keeper<'a> {
     }
 
     fn note(&self, name: &PodName) -> Result<()> {
-        let path = self.folder.join(name.as_str());
-        let write = || {
-            fs::create_dir_all(&self.folder)?;
-            let mut file = fs::File::create(&path)?;
-            file.write_all(self.provider.name().as_bytes())?;
-            file.sync_all()?;
-            fs::File::open(&self.folder)?.sync_all()
-        };
-        write().failed(|| format!("{}: cannot write", path.display()))
+        let folder = files::folder_below(&self.own, Path::new(FOLDER))?;
+        files::write(&folder.join(name.as_str()), self.provider.name().as_bytes(), files::Readers::Own)
     }
 
     fn forget(&self, name: &str) -> Result<()> {
-        let path = self.folder.join(name);
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file(&path, "cannot remove").because(e)),
-            _ => Ok(()),
-        }
+        files::remove(&files::below(&self.own, &Path::new(FOLDER).join(name))?)
     }
 
     /// The names noted, in order; fails where one is another provider's, which only that one releases.
     fn notes(&self) -> Result<Vec<String>> {
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(Error::file(&self.folder, "cannot read").because(e)),
-        };
+        let folder = files::below(&self.own, Path::new(FOLDER))?;
         let mut names = Vec::new();
-        for entry in entries {
-            let path = entry.failed(|| format!("{}: cannot read", self.folder.display()))?.path();
-            let provider = fs::read_to_string(&path).failed(|| format!("{}: cannot read", path.display()))?;
+        for entry in files::list(&folder)? {
+            let path = entry.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with(files::TEMPORARY) {
+                // A note that another run is just writing, or was killed over: no order followed it.
+                continue;
+            }
+            let provider = files::read_own(&path, LONGEST_NOTE)?.unwrap_or_default();
+            let provider = String::from_utf8(provider).failed(|| format!("{}: cannot read", path.display()))?;
             // A note that was cut off was never followed by an order.
             if !provider.is_empty() && provider != self.provider.name() {
                 let other = Error::failed(format!("pod {name} was ordered from {provider}, and may still run"));
@@ -224,6 +219,8 @@ fn left(name: &str, error: Error) -> Error {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+
+    use std::fs;
 
     use super::*;
     use crate::world::pods::endpoint::{EndpointProvider, EndpointSettings};

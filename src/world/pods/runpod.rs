@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, Created, Manner, ids_of, segment};
+use super::api::{Api, Created, Manner, ids_of, is_a_name, segment};
 use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
 use crate::error::Result;
 use crate::world::http::{Method, Request, Secret};
@@ -200,7 +200,10 @@ impl Provider for Runpod {
 
     fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
         let all: Pods = self.api.get(&self.request(Method::GET, ""))?;
-        let ours = all.pods.into_iter().filter(|pod| pod.name.starts_with(prefix) && pod.status != "TERMINATED");
+        let ours = all
+            .pods
+            .into_iter()
+            .filter(|pod| pod.name.starts_with(prefix) && is_a_name(&pod.name) && pod.status != "TERMINATED");
         Ok(ours.map(|pod| Listed { id: PodId(pod.id), name: pod.name }).collect())
     }
 }

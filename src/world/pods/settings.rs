@@ -11,7 +11,7 @@ use super::runpod::{Runpod, RunpodSettings};
 use super::targon::{Targon, TargonSettings};
 use super::verda::{Verda, VerdaKeys, VerdaSettings};
 use super::{Manner, Provider};
-use crate::error::{Context as _, Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::world::http::Secret;
 
 /// Who may rent out pods.
@@ -148,9 +148,9 @@ impl PodSettings {
                 let unset = Error::usage(format!("{name} is not set"));
                 unset.hint(format!("the key is read from {name}, or from the file that {name}_FILE names"))
             };
-            secret(&env, name)?.ok_or_else(missing)
+            Secret::from_env(&env, name)?.ok_or_else(missing)
         };
-        let hf_token = secret(&env, "HF_TOKEN")?;
+        let hf_token = Secret::from_env(&env, "HF_TOKEN")?;
         let manner = self.manner();
         Ok(Some(match provider {
             ProviderName::Endpoint => Box::new(EndpointProvider::new(&self.endpoint)?),
@@ -173,17 +173,6 @@ impl PodSettings {
             patience: Duration::from_secs_f64(self.delete_seconds),
         }
     }
-}
-
-/// A secret: from this variable, or from the file that the variable with `_FILE` after it names.
-fn secret(env: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
-    let given = |name: &str| env(name).filter(|value| !value.trim().is_empty());
-    if let Some(value) = given(name) {
-        return Ok(Some(Secret::new(&value)));
-    }
-    let Some(file) = given(&format!("{name}_FILE")) else { return Ok(None) };
-    let text = std::fs::read_to_string(&file).context(Kind::Usage, || format!("{name}_FILE={file}: cannot read"))?;
-    Ok(Some(Secret::new(&text)))
 }
 
 #[cfg(test)]
@@ -216,9 +205,9 @@ mod tests {
         let file = folder.path().join("key");
         std::fs::write(&file, "hunter2\n").unwrap();
         let env = |name: &str| (name == "K_FILE").then(|| file.display().to_string());
-        assert_eq!(secret(&env, "K").unwrap(), Some(Secret::new("hunter2")));
-        assert_eq!(secret(&env, "L").unwrap(), None);
+        assert_eq!(Secret::from_env(env, "K").unwrap(), Some(Secret::new("hunter2")));
+        assert_eq!(Secret::from_env(env, "L").unwrap(), None);
         let missing = |name: &str| (name == "K_FILE").then(|| "/nowhere".to_owned());
-        assert!(secret(&missing, "K").unwrap_err().to_string().contains("K_FILE=/nowhere"));
+        assert!(Secret::from_env(missing, "K").unwrap_err().to_string().contains("K_FILE=/nowhere"));
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, Created, MOST_PAGES, Manner, ids_of, segment};
+use super::api::{Api, Created, LONGEST_CURSOR, MOST_PAGES, Manner, ids_of, is_a_name, segment};
 use super::endpoint::in_path;
 use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
 use crate::error::{Error, Result};
@@ -173,7 +173,7 @@ impl Provider for Targon {
         let status = state.status.to_ascii_lowercase();
         if matches!(&*status, "error" | "failed" | "stopped" | "terminated" | "suspended" | "deleted") {
             let message = state.message.unwrap_or_default();
-            let why = self.api.hide(&format!("the workload's status is {status}: {message}"));
+            let why = format!("the workload's status is {status}: {message}");
             return Ok(PodState::Failed(shown_text(why.trim_end_matches(": "), 300)));
         }
         let url = state.urls.unwrap_or_default().into_iter().find(|url| url.port == PORT);
@@ -199,9 +199,15 @@ impl Provider for Targon {
             let deleted = |workload: &Workload| {
                 workload.state.as_ref().is_some_and(|state| state.status.eq_ignore_ascii_case("deleted"))
             };
-            let ours = page.items.into_iter().filter(|item| item.name.starts_with(prefix) && !deleted(item));
+            let ours = page
+                .items
+                .into_iter()
+                .filter(|item| item.name.starts_with(prefix) && is_a_name(&item.name) && !deleted(item));
             listed.extend(ours.map(|item| Listed { id: PodId(item.uid), name: item.name }));
             match page.next_cursor.filter(|next| !next.is_empty()) {
+                Some(next) if next.len() > LONGEST_CURSOR => {
+                    return Err(Error::outside(format!("{}: a cursor of {} bytes", self.api.base, next.len())));
+                }
                 Some(next) => cursor = in_path(&next),
                 None => return Ok(listed),
             }

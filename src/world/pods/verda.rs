@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, Created, Manner, segment};
+use super::api::{Api, Created, Manner, is_a_name, segment};
 use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
 use crate::error::{Error, Result};
 use crate::rules::url::HttpUrl;
-use crate::world::http::{Method, Request, Response, Secret};
+use crate::world::http::{Method, Request, Response, Secret, shown_text};
 
 /// `[pods.verda]` of `gen404.toml`; `VERDA_CLIENT_ID`, `VERDA_CLIENT_SECRET` and
 /// `VERDA_INFERENCE_KEY` come from the environment.
@@ -147,8 +147,9 @@ impl Verda {
         match response.status {
             200..=299 => {
                 // Its text is not shown, not even where it does not parse.
-                let grant: Grant = serde_json::from_slice(&response.body)
-                    .map_err(|_| Error::outside(format!("{}: the answer holds no token", request.shown())))?;
+                let grant: Grant = response
+                    .granted()
+                    .ok_or_else(|| Error::outside(format!("{}: the answer holds no token", request.shown())))?;
                 let lives = Duration::try_from_secs_f64(grant.expires_in).unwrap_or_default().saturating_sub(EARLY);
                 let (access, refresh) =
                     (Secret::new(&grant.access_token), grant.refresh_token.as_deref().map(Secret::new));
@@ -275,7 +276,9 @@ impl Provider for Verda {
         Ok(match status.as_str() {
             // A request now would wait in a queue, its clock running.
             "initializing" | "image_pulling" => PodState::Starting,
-            "quota_reached" | "paused" => PodState::Failed(format!("the deployment's status is {status}")),
+            "quota_reached" | "paused" => {
+                PodState::Failed(format!("the deployment's status is {}", shown_text(&status, 60)))
+            }
             _ => {
                 let (url, key) = (url.trim_end_matches('/').to_owned(), Some(self.keys.inference.clone()));
                 PodState::Reachable(Endpoint { url, key })
@@ -294,11 +297,11 @@ impl Provider for Verda {
         }
         let begun = Instant::now();
         while self.find::<Deployment>(&path)?.is_some() {
-            if begun.elapsed() > self.api.manner.patience {
+            if begun.elapsed() > self.api.patience() {
                 let still = Error::outside(format!("deployment {} was deleted, and is still there", pod.0));
                 return Err(still.hint("it is billed until it has gone"));
             }
-            std::thread::sleep(self.api.manner.pause);
+            self.api.wait();
         }
         Ok(())
     }
@@ -308,7 +311,8 @@ impl Provider for Verda {
         let all = match self.find("")?.ok_or_else(missing)? {
             Deployments::Bare(all) | Deployments::Named { deployments: all } | Deployments::Items { items: all } => all,
         };
-        let ours = all.into_iter().filter(|deployment| deployment.name.starts_with(prefix));
+        let ours =
+            all.into_iter().filter(|deployment| deployment.name.starts_with(prefix) && is_a_name(&deployment.name));
         Ok(ours.map(|deployment| Listed { id: PodId(deployment.name.clone()), name: deployment.name }).collect())
     }
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::{Bytes, Object, ObjectStore, Put, key_below, sha256_of};
 use crate::error::{Context as _, Error, Result};
+use crate::files;
 use crate::rules::objects::ObjectKey;
 
 /// No object is larger: a miner's file has a limit far below.
-const LARGEST_OBJECT: u64 = 1 << 30;
+const LARGEST_OBJECT: u64 = files::MODEL;
 
 /// A folder of objects, each at the path that is its key.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ impl DirStore {
     /// The folder cannot be made.
     pub fn open(root: &Path, base: Option<&str>) -> Result<Self> {
         let cannot = || format!("{}: cannot be the object store", root.display());
-        fs::create_dir_all(root).failed(cannot)?;
+        files::make_folder(root)?;
         let root = fs::canonicalize(root).failed(cannot)?;
         let base = match base {
             Some(base) => base.trim_end_matches('/').to_owned(),
@@ -35,13 +36,8 @@ impl DirStore {
         Ok(DirStore { root, base })
     }
 
-    fn path(&self, key: &ObjectKey) -> PathBuf {
-        self.root.join(key.as_str())
-    }
-
     /// Puts the bytes at `path` unless something is there, whole or not at all.
     fn create(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
-        fs::create_dir_all(folder)?;
         let linked = match object.bytes {
             Bytes::File(file) => DirStore::link(file, path, object.size),
             Bytes::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
@@ -50,13 +46,13 @@ impl DirStore {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => DirStore::copy(folder, path, object)?,
             linked => linked?,
         }
-        File::open(folder)?.sync_all()
+        files::sync_folder(folder)
     }
 
     /// Gives a whole file, which nobody writes to any more, its second name: no byte is copied. It fails
     /// where the two are not on one file system, or this one knows no links.
     fn link(file: &Path, path: &Path, size: u64) -> io::Result<()> {
-        let whole = File::open(file)?;
+        let whole = found(files::open(file, false))?.ok_or(io::ErrorKind::NotFound)?;
         has_size(whole.metadata()?.len(), size)?;
         public(&whole)?;
         whole.sync_all()?;
@@ -67,18 +63,23 @@ impl DirStore {
     /// from key and bytes: what a killed run left is written over by the next.
     fn copy(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
         let name = sha256_of(format!("{} {}", path.display(), object.sha256).as_bytes())?;
-        let temporary = folder.join(format!(".gen404-tmp-{name}"));
+        let temporary = folder.join(format!("{}{name}", files::TEMPORARY));
         let stored = DirStore::fill(&temporary, object).and_then(|()| fs::hard_link(&temporary, path));
-        let removed = fs::remove_file(&temporary);
-        stored.and(removed)
+        let removed = files::remove(&temporary);
+        stored.and(found(removed))
     }
 
     fn fill(path: &Path, object: &Object<'_>) -> io::Result<()> {
-        let mut file = File::create(path)?;
+        let mut file = found(files::create_new(path))?;
         has_size(io::copy(&mut object.bytes.open()?, &mut file)?, object.size)?;
         public(&file)?;
         file.sync_all()
     }
+}
+
+/// The trouble underneath, to be told once, with the object's own path.
+fn found<T>(outcome: Result<T>) -> io::Result<T> {
+    outcome.map_err(io::Error::other)
 }
 
 fn has_size(found: u64, expected: u64) -> io::Result<()> {
@@ -107,13 +108,15 @@ impl ObjectStore for DirStore {
     }
 
     fn put(&self, key: &ObjectKey, object: &Object<'_>) -> Result<Put> {
-        let path = self.path(key);
+        let relative = Path::new(key.as_str());
+        let path = files::below(&self.root, relative)?;
         let cannot = || format!("{}: cannot store", path.display());
-        let folder = path.parent().unwrap_or(&self.root);
-        match DirStore::create(folder, &path, object) {
+        let folder = files::folder_below(&self.root, relative.parent().unwrap_or(Path::new("")))?;
+        match DirStore::create(&folder, &path, object) {
             Ok(()) => Ok(Put::Stored),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_file() => {
-                let found = Bytes::File(&path).open().and_then(sha256_of).failed(cannot)?;
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                let there = files::open(&path, false)?.ok_or_else(|| Error::failed(cannot()))?;
+                let found = sha256_of(there).failed(cannot)?;
                 Ok(if found == object.sha256 { Put::Same } else { Put::Taken })
             }
             Err(e) => Err(Error::failed(cannot()).because(e)),
@@ -121,16 +124,7 @@ impl ObjectStore for DirStore {
     }
 
     fn get(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
-        let path = self.path(key);
-        let cannot = || format!("{}: cannot read", path.display());
-        match fs::symlink_metadata(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::failed(cannot()).because(e)),
-            Ok(found) if !found.is_file() => return Err(Error::file(&path, "no plain file")),
-            Ok(found) if found.len() > LARGEST_OBJECT => return Err(Error::file(&path, "too large for an object")),
-            Ok(_) => {}
-        }
-        fs::read(&path).map(Some).failed(cannot)
+        files::read_below(&self.root, Path::new(key.as_str()), LARGEST_OBJECT)
     }
 }
 
@@ -160,6 +154,29 @@ mod tests {
         assert_eq!(store.key_of("https://cdn.example.evil/rounds/0/x"), None);
         assert_eq!(store.key_of("https://cdn.example/rounds/0/../../etc/passwd"), None);
         assert_eq!(fs::read_dir(folder.path().join("objects/rounds/0/leader/submitted")).unwrap().count(), 1);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_no_plain_file_is_no_object() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = DirStore::open(folder.path(), None).unwrap();
+        let below = folder.path().join("rounds/0/leader/submitted");
+        fs::create_dir_all(&below).unwrap();
+        let put = |name: &str| {
+            let key = ObjectKey::parse(&format!("rounds/0/leader/{name}.glb")).unwrap();
+            let sha256 = sha256_of(&b"glTF"[..]).unwrap();
+            let object = Object { kind: ObjectKind::Glb, bytes: Bytes::Memory(b"glTF"), size: 4, sha256: &sha256 };
+            (store.get(&key), store.put(&key, &object))
+        };
+        assert!(std::process::Command::new("mkfifo").arg(below.join("fifo.glb")).status().unwrap().success());
+        std::os::unix::fs::symlink(outside.path().join("x"), below.join("link.glb")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("rounds/0/leader/generated")).unwrap();
+        for name in ["submitted/fifo", "submitted/link", "generated/new"] {
+            let (got, stored) = put(name);
+            assert!(got.is_err() && stored.is_err(), "{name}");
+        }
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -81,8 +81,10 @@ impl Dispatcher {
     }
 
     fn judge(&self, answer: &Response) -> Result<(), Failure> {
-        let code = error_code(&answer.body);
+        let code = error_code(&answer.text());
         match answer.status {
+            // A part of an object is not the object.
+            206 => Err(Failure::Permanent("status 206: a part, where the whole was asked for".to_owned())),
             200..300 => Ok(()),
             429 | 500.. => Err(match refusal(answer.status, &answer.headers) {
                 Failure::Transient { reason, after, .. } if !code.is_empty() => {
@@ -134,12 +136,13 @@ fn into_rusoto(answer: Response) -> Result<HttpResponse, Failure> {
             headers.insert(name, value.to_owned());
         }
     }
-    Ok(HttpResponse { status, headers, body: answer.body.into() })
+    // What is said of a failure is shown by rusoto; an object is the bytes that it is.
+    let body = if status.is_success() { answer.into_bytes() } else { answer.text().into_owned().into_bytes() };
+    Ok(HttpResponse { status, headers, body: body.into() })
 }
 
 /// The `<Code>` of an S3 error; empty where there is none.
-fn error_code(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body.get(..4096).unwrap_or(body));
+fn error_code(text: &str) -> String {
     let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
     code.map(|(code, _)| shown_text(code, 60)).unwrap_or_default()
 }
@@ -206,9 +209,9 @@ mod tests {
 
     #[test]
     fn the_code_of_an_error_is_found() {
-        assert_eq!(error_code(b"<Error><Code>SlowDown</Code><Message>x</Message></Error>"), "SlowDown");
+        assert_eq!(error_code("<Error><Code>SlowDown</Code><Message>x</Message></Error>"), "SlowDown");
         for other in ["", "<Code>", "</Code><Code>", "busy"] {
-            assert_eq!(error_code(other.as_bytes()), "");
+            assert_eq!(error_code(other), "");
         }
     }
 }

@@ -15,6 +15,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::rules::hex;
 use crate::rules::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject};
 
@@ -48,9 +49,15 @@ impl Bytes<'_> {
     pub fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
         Ok(match self {
             Bytes::Memory(bytes) => Box::new(*bytes),
-            Bytes::File(path) => Box::new(File::open(path)?),
+            Bytes::File(path) => Box::new(opened(path)?),
         })
     }
+}
+
+/// A file that is read as it is sent.
+fn opened(path: &Path) -> io::Result<File> {
+    let file = files::open(path, false).map_err(io::Error::other)?;
+    file.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// What came of a put.

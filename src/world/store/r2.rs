@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 
 use base64::Engine as _;
@@ -77,7 +76,7 @@ impl R2Store {
         mut operation: impl FnMut(&S3Client) -> std::result::Result<T, String>,
     ) -> Result<Answer<T>> {
         let what = self.what(method, key);
-        let outcome = self.retry.attempts(&what, true, || {
+        let outcome = self.retry.attempts(self.client.stop(), &what, true, || {
             let dispatcher = Dispatcher::new(&self.client, &self.credentials, method == "PUT");
             let keys = StaticProvider::from(self.credentials.clone());
             let result = operation(&S3Client::new_with(dispatcher.clone(), keys, self.region.clone()));
@@ -156,7 +155,7 @@ impl ObjectStore for R2Store {
         let answer = self.run("PUT", key, |client| {
             let reader: Box<dyn Read + Send> = match object.bytes {
                 Bytes::Memory(bytes) => Box::new(io::Cursor::new(bytes.to_vec())),
-                Bytes::File(path) => Box::new(File::open(path).map_err(|e| format!("{}: {e}", path.display()))?),
+                Bytes::File(path) => Box::new(super::opened(path).map_err(|e| format!("{}: {e}", path.display()))?),
             };
             block_on(client.put_object(PutObjectRequest {
                 bucket: self.bucket.name.clone(),

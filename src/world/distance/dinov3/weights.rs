@@ -1,13 +1,13 @@
 //! The tensors of a weights file: each asked for by name and shape, and none left over.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::error::{Context as _, Error, Result};
+use crate::files;
 use crate::world::store::sha256_of;
 
 /// Some versions of the reference put this before each name.
@@ -27,7 +27,7 @@ impl Weights {
     /// It cannot be read, is another file, or no safetensors file.
     pub fn read(path: &Path, sha256: Option<&str>) -> Result<Weights> {
         let cannot = || format!("{}: cannot read the weights", path.display());
-        let file = File::open(path).failed(cannot)?;
+        let file = files::open(path, true)?.ok_or_else(|| Error::failed(cannot()))?;
         if let Some(wanted) = sha256 {
             let found = sha256_of(file).failed(cannot)?;
             if !found.eq_ignore_ascii_case(wanted) {
@@ -135,10 +135,7 @@ impl Shape {
     /// It cannot be read, or describes a model that is not computed here.
     pub fn beside(weights: &Path) -> Result<Shape> {
         let path = weights.with_file_name("config.json");
-        if !path.exists() {
-            return Ok(Shape::default());
-        }
-        let text = std::fs::read(&path).failed(|| format!("{}: cannot read", path.display()))?;
+        let Some(text) = files::read(&path, files::SMALL)? else { return Ok(Shape::default()) };
         let shape: Shape = serde_json::from_slice(&text).failed(|| format!("{}: does not parse", path.display()))?;
         let known = (shape.model_type.as_str(), shape.hidden_act.as_str(), shape.use_gated_mlp, shape.image_size);
         if known != ("dinov3_vit", "gelu", false, super::model::EDGE) {

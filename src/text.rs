@@ -1,0 +1,125 @@
+//! Texts from outside: cut to a length, and made safe for a terminal.
+
+use std::borrow::Cow;
+
+/// A text of at most `longest` characters: a longer one ends in an ellipsis.
+#[must_use]
+pub fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(longest.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// A text whose every character is seen: what moves the cursor, turns the writing's direction or
+/// takes no room is written as its number, `\u{202e}`. Line breaks stay.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c != '\n' && is_unseen(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\t' => shown.push_str("\\t"),
+            '\r' => shown.push_str("\\r"),
+            '\n' => shown.push('\n'),
+            c if is_unseen(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// [`visible`], on one line.
+#[must_use]
+pub fn line(text: &str) -> String {
+    visible(text).replace('\n', " ")
+}
+
+/// JSON text with the same values, in which such characters are escaped.
+#[must_use]
+pub fn visible_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(|c| c != '\n' && is_unseen(c)) {
+        return Cow::Borrowed(json);
+    }
+    let mut shown = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if c == '\n' || !is_unseen(c) {
+            shown.push(c);
+        } else {
+            let mut units = [0; 2];
+            let escapes = c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}"));
+            shown.extend(escapes);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Control and format characters, separators other than the space, what Unicode has no character for,
+/// and letters and marks without a shape.
+fn is_unseen(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    // The standard library's table, with which it prints strings for programmers.
+    let printed = matches!(format!("a{c}").escape_debug().nth(1), Some('\\'));
+    printed || is_shapeless(u32::from(c))
+}
+
+/// What that table takes for printable: fillers, joiners, selectors of variants.
+fn is_shapeless(code: u32) -> bool {
+    matches!(
+        code,
+        0x034f
+            | 0x115f
+            | 0x1160
+            | 0x17b4
+            | 0x17b5
+            | 0x180b..=0x180f
+            | 0x2800
+            | 0x3164
+            | 0xfe00..=0xfe0f
+            | 0xffa0
+            | 0x1_d159
+            | 0xe_0000..=0xe_0fff
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of each kind one, and all that turn the direction.
+    const UNSEEN: &str = "\0\u{7}\u{8}\t\r\u{1b}\u{7f}\u{80}\u{85}\u{9b}\u{9f}\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\
+        \u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2060}\
+        \u{2066}\u{2067}\u{2068}\u{2069}\u{206f}\u{2800}\u{3164}\u{e000}\u{fdd0}\u{fe0f}\u{feff}\u{ffa0}\u{fff9}\
+        \u{1d173}\u{e0001}\u{e0041}\u{e0100}\u{10ffff}";
+
+    #[test]
+    fn what_is_not_seen_is_written_out() {
+        for c in UNSEEN.chars() {
+            let shown = visible(&format!("a{c}b")).into_owned();
+            assert!(shown.starts_with("a\\") && shown.ends_with('b') && shown.is_ascii(), "{c:?}: {shown}");
+        }
+        let plain = "Größe: 3 → 4 … “quoted”\n日本語 русский עברית हिन्दी e\u{301} \\ ' \"";
+        assert!(matches!(visible(plain), Cow::Borrowed(same) if same == plain));
+        assert_eq!(visible("\u{202e}gnp"), "\\u{202e}gnp");
+        assert_eq!(line("a\nb\u{1b}"), "a b\\u{1b}");
+    }
+
+    #[test]
+    fn json_keeps_its_values() {
+        let value = serde_json::json!({ UNSEEN: [UNSEEN, "ü", 1] });
+        let text = format!("{value:#}");
+        let shown = visible_json(&text);
+        assert!(shown.chars().all(|c| c == '\n' || !is_unseen(c)));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+        assert!(matches!(visible_json("{\n  \"a\": \"ü\"\n}"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_cut_is_at_a_character() {
+        assert_eq!((cut("äöü", 3).as_str(), cut("äöüß", 3).as_str(), cut("", 0).as_str()), ("äöü", "äö…", ""));
+    }
+}

@@ -1,0 +1,72 @@
+//! Other programs, run to their end: not longer once somebody asked to stop, and with an output that
+//! has a bound.
+
+use crate::files;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use super::stop::{GRACE, STOPPED, Stop};
+
+/// How often it is looked whether a program has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// A program that is begun after somebody asked to stop, to leave things in order, has so long.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Bytes of an output that are read.
+const LONGEST_OUTPUT: u64 = 64 << 20;
+
+/// Runs a program without input; its output, whatever it ended with.
+///
+/// # Errors
+/// It cannot be run, or did not end by itself after somebody asked to stop.
+pub(in crate::world) fn output(command: &mut Command, stop: &Stop) -> io::Result<Output> {
+    // Files, and no pipes: what a killed program leaves running would keep those open.
+    let (out, err) = (files::scratch()?, files::scratch()?);
+    command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(err.try_clone()?);
+    let late = stop.is_wanted();
+    let mut child = command.spawn()?;
+    let mut until = late.then(|| Instant::now() + LAST);
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if until.is_none() && stop.is_wanted() {
+            until = Some(Instant::now() + GRACE);
+        }
+        if until.is_some_and(|until| Instant::now() > until) {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::Error::new(io::ErrorKind::Interrupted, STOPPED));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    };
+    Ok(Output { status, stdout: written(out)?, stderr: written(err)? })
+}
+
+fn written(mut file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.take(LONGEST_OUTPUT).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_heard_to_its_end_and_ended_by_a_stop() {
+        let mut echo = Command::new("sh");
+        let heard = output(echo.args(["-c", "echo out; echo err >&2; exit 3"]), &Stop::default()).unwrap();
+        assert_eq!((heard.status.code(), heard.stdout, heard.stderr), (Some(3), b"out\n".into(), b"err\n".into()));
+        let stop = Stop::default();
+        let asks = stop.clone();
+        let begun = Instant::now();
+        std::thread::spawn(move || asks.ask());
+        let error = output(Command::new("sh").args(["-c", "sleep 30 & sleep 30"]), &stop).unwrap_err();
+        assert!(error.to_string() == STOPPED && begun.elapsed() < Duration::from_secs(10), "{error}");
+    }
+}
