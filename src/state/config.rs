@@ -5,10 +5,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::file::RepoFile;
 use super::record::{ParseError, parse_json, record};
+use super::thresholds::{Rules, Thresholds};
 
 record! {
     /// The settings of a competition.
     pub struct Settings {
+        /// The limits of the rules, where they are not the usual ones.
+        pub rules [optional]: Option<Rules>,
         /// The competition's name; a round is called `<name>-<number>`.
         pub name: String,
         /// What it is about.
@@ -39,6 +42,12 @@ record! {
 }
 
 impl Settings {
+    /// The limits of the rules.
+    #[must_use]
+    pub fn limits(&self) -> Thresholds {
+        self.rules.as_ref().map(|rules| rules.limits).unwrap_or_default()
+    }
+
     /// When on its day a round starts (UTC).
     #[must_use]
     pub fn start_time(&self) -> NaiveTime {
@@ -81,8 +90,11 @@ impl Settings {
         let (hours, days) = (self.buffer_hours(), self.round_duration_days);
         need((0.0..=8784.0).contains(&hours), format!("finalization_buffer_hours {hours} is not in [0, 8784]"));
         need(days != Some(0), "round_duration_days is 0".to_owned());
-        need(days.unwrap_or(1) <= 3660, format!("round_duration_days {days:?} is more than ten years"));
+        let days = days.unwrap_or(1);
+        need(days <= 3660, format!("round_duration_days {days} is more than ten years"));
         need(self.prompts_per_round > 0, "prompts_per_round is 0".to_owned());
+        let most = super::limits::PROMPTS;
+        need(self.prompts_per_round <= most, format!("prompts_per_round {} exceeds {most}", self.prompts_per_round));
         need(
             self.carryover_prompts <= self.prompts_per_round,
             format!(
@@ -90,6 +102,7 @@ impl Settings {
                 self.carryover_prompts, self.prompts_per_round
             ),
         );
+        mistakes.extend(self.limits().mistakes());
         mistakes
     }
 }
@@ -141,5 +154,46 @@ impl RepoFile for ConfigFile {
 
     fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
         Ok(serde_json::to_writer_pretty(out, &self.document)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::file::{Layout, read};
+
+    #[test]
+    fn rules_keep_their_layout_and_what_is_not_known() {
+        let text = r#"{
+  "name": "a",
+  "description": "",
+  "first_evaluation_date": "2026-03-01",
+  "rules": {
+    "later": {
+      "b": 1,
+      "a": [
+        1.5
+      ]
+    },
+    "mismatches": 5,
+    "median_seconds": 60,
+    "sooner": null
+  },
+  "last_competition_date": "2026-04-01",
+  "generation_stage_minutes": 120,
+  "win_margin": 0.05,
+  "weight_decay": 0.05,
+  "weight_floor": 0.1,
+  "prompts_per_round": 8,
+  "newer": [],
+  "carryover_prompts": 0
+}"#;
+        let (file, layout) = read::<ConfigFile>(text.as_bytes()).unwrap();
+        assert_eq!(layout, Layout::Exact);
+        let limits = Thresholds { mismatches: 5, median_seconds: 60.0, ..Thresholds::default() };
+        assert_eq!(file.settings.limits(), limits);
+        let senseless = text.replace("\"mismatches\": 5,", "\"distance\": 2.5,");
+        let wrong = read::<ConfigFile>(senseless.as_bytes()).unwrap_err();
+        assert_eq!(wrong.to_string(), "rules.distance is 2.5: a number from 0 to 2 is needed");
     }
 }

@@ -194,15 +194,23 @@ impl FileKind {
             ["state.json"] => Some(FileKind::State),
             ["leader.json"] => Some(FileKind::Leader),
             ["prompts.txt"] => Some(FileKind::Pool),
-            ["rounds", round, name] => {
-                let file = RoundFile::ALL.into_iter().find(|file| file.name() == *name)?;
-                Some(FileKind::Round(round.parse().ok()?, file))
-            }
-            ["rounds", round, player, name] => {
-                Some(FileKind::Player(round.parse().ok()?, player.parse().ok()?, PlayerFile::of_name(name)?))
-            }
+            ["rounds", round, name] => FileKind::in_round(round.parse().ok()?, name),
+            ["rounds", round, player, name] => FileKind::of_player(round.parse().ok()?, &player.parse().ok()?, name),
             _ => None,
         }
+    }
+
+    /// The file of this name in a round's folder; `None` where a competition has none.
+    #[must_use]
+    pub fn in_round(round: RoundNumber, name: &str) -> Option<FileKind> {
+        let file = RoundFile::ALL.into_iter().find(|file| file.name() == name)?;
+        Some(FileKind::Round(round, file))
+    }
+
+    /// The file of this name in a player's folder; `None` where a competition has none.
+    #[must_use]
+    pub fn of_player(round: RoundNumber, player: &Player, name: &str) -> Option<FileKind> {
+        Some(FileKind::Player(round, player.clone(), PlayerFile::of_name(name)?))
     }
 
     /// The path of this file, from the competition's folder.
@@ -277,11 +285,12 @@ impl Content {
     /// Parses the bytes of a file of `kind`, and says how they compare with writing it again.
     ///
     /// # Errors
-    /// The file does not parse.
+    /// The file does not parse, or holds more than such a file can.
     pub fn parse(kind: &FileKind, bytes: &[u8]) -> Result<(Content, Layout), ParseError> {
         fn by<T: RepoFile>(bytes: &[u8], wrap: fn(T) -> Content) -> Result<(Content, Layout), ParseError> {
             read::<T>(bytes).map(|(value, layout)| (wrap(value), layout))
         }
+        kind.check(bytes)?;
         match kind {
             FileKind::Config => by(bytes, Content::Config),
             FileKind::State => by(bytes, Content::State),
@@ -302,6 +311,15 @@ impl Content {
             FileKind::Player(_, _, PlayerFile::Report(_)) => by(bytes, Content::Report),
         }
     }
+}
+
+/// As [`read`], for a file of this kind.
+///
+/// # Errors
+/// The file does not parse, or holds more than such a file can.
+pub fn read_as<T: RepoFile>(kind: &FileKind, bytes: &[u8]) -> Result<(T, Layout), ParseError> {
+    kind.check(bytes)?;
+    read(bytes)
 }
 
 /// Parses a file, and says how its bytes compare with writing it again.

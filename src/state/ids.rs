@@ -16,7 +16,7 @@ pub struct IdError {
 
 impl IdError {
     fn new(what: &'static str, text: &str, why: impl Into<String>) -> Self {
-        IdError { what, text: shorten(text), why: why.into() }
+        IdError { what, text: super::record::shortened(text), why: why.into() }
     }
 }
 
@@ -28,18 +28,9 @@ impl fmt::Display for IdError {
 
 impl std::error::Error for IdError {}
 
-/// A hostile identifier may be megabytes long; messages show its beginning.
-fn shorten(text: &str) -> String {
-    const SHOWN: usize = 80;
-    if text.chars().count() <= SHOWN {
-        return text.to_owned();
-    }
-    text.chars().take(SHOWN).chain(['…']).collect()
-}
-
 /// Text form, parsing and serde of a newtype around a checked `String`.
 macro_rules! text_id {
-    ($Name:ident) => {
+    ($Name:ident, $what:literal) => {
         impl $Name {
             /// The text itself.
             #[must_use]
@@ -66,7 +57,7 @@ macro_rules! text_id {
                 impl serde::de::Visitor<'_> for Text {
                     type Value = $Name;
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str(stringify!($Name))
+                        f.write_str($what)
                     }
                     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$Name, E> {
                         text.parse().map_err(E::custom)
@@ -137,7 +128,7 @@ impl FromStr for Hotkey {
     }
 }
 
-text_id!(Hotkey);
+text_id!(Hotkey, "an SS58 hotkey");
 
 /// Who plays: the competition's base leader, or a miner.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -242,7 +233,7 @@ impl FromStr for CommitSha {
     }
 }
 
-text_id!(CommitSha);
+text_id!(CommitSha, "a commit id of 40 hex digits");
 
 /// A GitHub repository, `owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -271,7 +262,7 @@ impl FromStr for RepoName {
     }
 }
 
-text_id!(RepoName);
+text_id!(RepoName, "a repository as owner/name");
 
 /// A prompt's name: the last path segment of its URL without the extension.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -303,7 +294,7 @@ impl FromStr for PromptStem {
 
     /// Anything that is one harmless file name: no separators, no control characters, not `.`/`..`.
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let bad = |why| IdError::new("prompt stem", text, why);
+        let bad = |why| IdError::new("name of a prompt", text, why);
         if text.is_empty() || text.len() > 200 {
             return Err(bad("1 to 200 bytes are needed"));
         }
@@ -317,7 +308,7 @@ impl FromStr for PromptStem {
     }
 }
 
-text_id!(PromptStem);
+text_id!(PromptStem, "a prompt's name");
 
 /// A round's number, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

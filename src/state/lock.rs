@@ -1,10 +1,11 @@
 //! One gen404 at a time on a repository.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::files;
 
 /// The lock, held until dropped. The system releases it when the process ends, however it ends.
 #[derive(Debug)]
@@ -23,16 +24,21 @@ pub enum Contended {
 
 impl Lock {
     /// Takes the lock in `own`, the operator's own folder of the repository, for `command`.
-    /// `waiting` is told the holder when there is one to wait for.
+    /// `waiting` is told the holder at each look while there is one to wait for: it makes the pauses.
     ///
     /// # Errors
-    /// Another process holds it (with [`Contended::Fail`]), or the folder cannot be written.
-    pub fn take(own: &Path, command: &str, contended: Contended, waiting: impl FnOnce(&str)) -> Result<Lock> {
-        fs::create_dir_all(own).failed(|| format!("{}: cannot make this folder", own.display()))?;
+    /// Another process holds it (with [`Contended::Fail`]), the folder cannot be written, or a pause
+    /// ends the wait.
+    pub fn take(
+        own: &Path,
+        command: &str,
+        contended: Contended,
+        mut waiting: impl FnMut(&str) -> Result<()>,
+    ) -> Result<Lock> {
+        files::make_folder(own)?;
         let path: PathBuf = own.join("lock");
         let cannot = || format!("{}: cannot lock", path.display());
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).failed(cannot)?;
+        let mut file = files::update(&path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::Error(e)) => return Err(Error::failed(cannot()).because(e)),
@@ -42,8 +48,14 @@ impl Lock {
                     let busy = Error::new(Kind::Busy, format!("{}: held by {holder}", path.display()));
                     return Err(busy.hint("wait for it with --wait-lock, or try again later"));
                 }
-                waiting(&holder);
-                file.lock().failed(cannot)?;
+                loop {
+                    waiting(&holder)?;
+                    match file.try_lock() {
+                        Ok(()) => break,
+                        Err(TryLockError::WouldBlock) => {}
+                        Err(TryLockError::Error(e)) => return Err(Error::failed(cannot()).because(e)),
+                    }
+                }
             }
         }
         let note = format!("{} {command}\n", std::process::id());
@@ -76,25 +88,33 @@ mod tests {
     #[test]
     fn the_second_taker_is_told_who_holds_it() {
         let own = tempfile::tempdir().unwrap();
-        let first = Lock::take(own.path(), "finalize", Contended::Fail, |_| ()).unwrap();
-        let refused = Lock::take(own.path(), "open", Contended::Fail, |_| ()).unwrap_err().to_string();
+        let first = Lock::take(own.path(), "finalize", Contended::Fail, |_| Ok(())).unwrap();
+        let refused = Lock::take(own.path(), "open", Contended::Fail, |_| Ok(())).unwrap_err().to_string();
         assert!(refused.contains(&format!("held by pid {} (gen404 finalize)", std::process::id())), "{refused}");
         drop(first);
-        Lock::take(own.path(), "open", Contended::Fail, |_| ()).unwrap();
+        Lock::take(own.path(), "open", Contended::Fail, |_| Ok(())).unwrap();
     }
 
     #[test]
     fn a_waiter_gets_it_when_the_holder_is_done() {
         let own = tempfile::tempdir().unwrap();
-        let first = Lock::take(own.path(), "finalize", Contended::Fail, |_| ()).unwrap();
+        let first = Lock::take(own.path(), "finalize", Contended::Fail, |_| Ok(())).unwrap();
         let (told, hears) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
-                Lock::take(own.path(), "open", Contended::Wait, |holder| told.send(holder.to_owned()).unwrap())
+                Lock::take(own.path(), "open", Contended::Wait, |holder| {
+                    // Nobody hears it any more once the lock is free.
+                    let _ = told.send(holder.to_owned());
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                    Ok(())
+                })
             });
             assert!(hears.recv().unwrap().contains("finalize"));
             drop(first);
             waiter.join().unwrap().unwrap();
         });
+        let _held = Lock::take(own.path(), "finalize", Contended::Fail, |_| Ok(())).unwrap();
+        let ended = Lock::take(own.path(), "open", Contended::Wait, |_| Err(Error::outside("stopped")));
+        assert_eq!(ended.unwrap_err().to_string(), "stopped");
     }
 }

@@ -1,6 +1,6 @@
 //! `rounds/N/matches_matrix.csv`: the margin of every match of the round.
 
-use indexmap::IndexMap;
+use indexmap::{Equivalent, IndexMap};
 
 use super::file::RepoFile;
 use super::ids::Player;
@@ -11,6 +11,16 @@ use super::record::{ParseError, plain_text, write_lines};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Matrix(pub IndexMap<(Player, Player), f64>);
 
+/// A key to look up without a copy: hashed as the pair is.
+#[derive(Hash)]
+struct Pair<'a>(&'a Player, &'a Player);
+
+impl Equivalent<(Player, Player)> for Pair<'_> {
+    fn equivalent(&self, (left, right): &(Player, Player)) -> bool {
+        self.0 == left && self.1 == right
+    }
+}
+
 /// The first line.
 const HEADER: [&str; 3] = ["left", "right", "margin"];
 
@@ -18,7 +28,7 @@ impl Matrix {
     /// The margin of right against left, where that match was played.
     #[must_use]
     pub fn margin(&self, left: &Player, right: &Player) -> Option<f64> {
-        self.0.get(&(left.clone(), right.clone())).copied()
+        self.0.get(&Pair(left, right)).copied()
     }
 }
 

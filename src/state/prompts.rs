@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use super::file::RepoFile;
 use super::ids::PromptStem;
-use super::record::{ParseError, plain_text, write_lines};
+use super::record::{ParseError, plain_text, shortened, write_lines};
+
+/// Longer URLs work nowhere.
+const LONGEST_URL: usize = 8192;
 
 /// A prompt image's URL with its stem.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,11 +22,17 @@ impl Prompt {
     /// # Errors
     /// It is not http(s), holds white space or control characters, or names no file.
     pub fn new(url: &str) -> Result<Self, String> {
+        if url.is_empty() {
+            return Err("an empty line".to_owned());
+        }
+        if url.len() > LONGEST_URL {
+            return Err(format!("a URL of {} bytes: at most {LONGEST_URL} are possible", url.len()));
+        }
         if !url.starts_with("https://") && !url.starts_with("http://") {
-            return Err(format!("{url:?} is no http(s) URL"));
+            return Err(format!("{:?} is no http(s) URL", shortened(url)));
         }
         if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(format!("{url:?} holds white space or control characters"));
+            return Err(format!("{:?} holds white space or control characters", shortened(url)));
         }
         let stem = PromptStem::of_url(url).map_err(|e| e.to_string())?;
         Ok(Prompt { url: url.to_owned(), stem })
@@ -42,11 +51,28 @@ impl Prompt {
     }
 }
 
+/// Takes a list's text apart: each line's prompt, or what is wrong with it.
+///
+/// # Errors
+/// The bytes are no plain text.
+pub fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Prompt, String>>, ParseError> {
+    let text = plain_text(bytes)?;
+    // A text without any line is an empty list.
+    Ok(text.split('\n').filter(move |_| !text.is_empty()).map(Prompt::new))
+}
+
 /// A list of prompts, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PromptList(pub Vec<Prompt>);
 
 impl PromptList {
+    /// About how many bytes of memory the list takes.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        let texts: usize = self.0.iter().map(|prompt| prompt.url.len() + prompt.stem.as_str().len()).sum();
+        (texts + self.0.capacity() * (size_of::<Prompt>() + 32)) as u64
+    }
+
     /// The stems, in order, each once: a round may draw from the pool what it has carried over, and every file
     /// of that prompt is still one file.
     pub fn stems(&self) -> impl Iterator<Item = &PromptStem> {
@@ -57,12 +83,8 @@ impl PromptList {
 
 impl RepoFile for PromptList {
     fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let text = plain_text(bytes)?;
-        if text.is_empty() {
-            return Ok(PromptList::default());
-        }
-        let prompt = |(at, line): (usize, &str)| Prompt::new(line).map_err(|why| ParseError::line(at + 1, why));
-        text.split('\n').enumerate().map(prompt).collect::<Result<_, _>>().map(PromptList)
+        let prompt = |(at, line): (usize, Result<_, String>)| line.map_err(|why| ParseError::line(at + 1, why));
+        lines(bytes)?.enumerate().map(prompt).collect::<Result<_, _>>().map(PromptList)
     }
 
     fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {

@@ -4,6 +4,7 @@
 //! a key given twice is an error, and keys of a newer writer are kept where they stood. [`Entries`]
 //! is the same for objects whose keys are data (hotkey to submission, stem to output).
 
+use std::cell::Cell;
 use std::fmt;
 use std::hash::Hash;
 use std::io::Write;
@@ -12,7 +13,7 @@ use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 
 use indexmap::IndexMap;
-use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -24,6 +25,15 @@ pub struct Extra(Vec<(usize, String, Value)>);
 /// More unknown keys than this in one object are no newer writer, but an attack or an accident.
 const MOST_EXTRA: usize = 64;
 
+/// More values than this under one unknown key are none either.
+const MOST_KEPT: usize = 8192;
+
+/// Nor are values that nest deeper than this.
+const DEEPEST: usize = 32;
+
+/// Memory that a kept value takes at most: its own, and the room that its list has to grow.
+const WEIGHT: u64 = 2 * size_of::<Value>() as u64;
+
 impl Extra {
     /// Keeps an unknown key.
     ///
@@ -31,7 +41,7 @@ impl Extra {
     /// The key was there before, or there are far too many.
     pub(crate) fn keep(&mut self, position: usize, key: &str, value: Value) -> Result<(), String> {
         if self.0.iter().any(|(_, known, _)| known == key) {
-            return Err(format!("duplicate field `{key}`"));
+            return Err(format!("duplicate field `{}`", shortened(key)));
         }
         if self.0.len() >= MOST_EXTRA {
             return Err(format!("more than {MOST_EXTRA} unknown keys"));
@@ -40,9 +50,115 @@ impl Extra {
         Ok(())
     }
 
+    /// About how much memory the kept keys take.
+    pub(crate) fn weight(&self) -> u64 {
+        self.0.iter().map(|(_, key, value)| 2 * size_of::<(usize, String)>() as u64 + weight(key, value)).sum()
+    }
+
     /// Goes through the kept keys while an object is written.
     pub(crate) fn cursor(&self) -> Cursor<'_> {
         Cursor { rest: &self.0, position: 0 }
+    }
+}
+
+/// About how much memory a key and its value take.
+fn weight(key: &str, value: &Value) -> u64 {
+    let below = match value {
+        Value::String(text) => text.len() as u64 + 16,
+        Value::Array(list) => list.iter().map(|value| weight("", value)).sum(),
+        Value::Object(map) => weight_of_map(map),
+        _ => 0,
+    };
+    WEIGHT + key.len() as u64 + below
+}
+
+/// About how much memory kept keys and values take.
+pub(crate) fn weight_of_map(map: &serde_json::Map<String, Value>) -> u64 {
+    map.iter().map(|(key, value)| weight(key, value) + 100).sum()
+}
+
+/// Reads the value of an unknown key: as [`Value`] does, but not more than an honest one.
+pub(crate) struct Keep<'a> {
+    key: &'a str,
+    left: &'a Cell<usize>,
+    depth: usize,
+}
+
+/// How many values an unknown key may still have.
+pub(crate) fn room() -> Cell<usize> {
+    Cell::new(MOST_KEPT)
+}
+
+impl<'a> Keep<'a> {
+    /// Reads the value of this key.
+    pub(crate) fn under(key: &'a str, left: &'a Cell<usize>) -> Self {
+        Keep { key, left, depth: 0 }
+    }
+
+    fn count<E: serde::de::Error>(&self) -> Result<(), E> {
+        let left = self.left.get().checked_sub(1);
+        let too_much = || format!("more than {MOST_KEPT} values under the unknown key `{}`", shortened(self.key));
+        self.left.set(left.ok_or_else(|| E::custom(too_much()))?);
+        Ok(())
+    }
+
+    fn deeper<E: serde::de::Error>(&self) -> Result<Keep<'a>, E> {
+        if self.depth >= DEEPEST {
+            let key = shortened(self.key);
+            return Err(E::custom(format!("nests deeper than {DEEPEST} under the unknown key `{key}`")));
+        }
+        Ok(Keep { key: self.key, left: self.left, depth: self.depth + 1 })
+    }
+
+    fn again(&self) -> Keep<'a> {
+        Keep { key: self.key, left: self.left, depth: self.depth }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Keep<'_> {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.count()?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Keep<'_> {
+    type Value = Value;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let (below, mut list) = (self.deeper()?, Vec::new());
+        while let Some(value) = seq.next_element_seed(below.again())? {
+            list.push(value);
+        }
+        Ok(Value::Array(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let (below, mut kept) = (self.deeper()?, serde_json::Map::new());
+        while let Some(key) = map.next_key::<String>()? {
+            kept.insert(key, map.next_value_seed(below.again())?);
+        }
+        Ok(Value::Object(kept))
     }
 }
 
@@ -125,7 +241,7 @@ macro_rules! record {
                 impl<'de> serde::de::Visitor<'de> for Object {
                     type Value = $Name;
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                        f.write_str(concat!("an object (", stringify!($Name), ")"))
+                        f.write_str("an object")
                     }
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$Name, A::Error> {
                         use serde::de::Error as _;
@@ -140,9 +256,12 @@ macro_rules! record {
                                     }
                                     $field = Some(map.next_value()?);
                                 } )*
-                                unknown => extra
-                                    .keep(position, unknown, map.next_value()?)
-                                    .map_err(A::Error::custom)?,
+                                unknown => {
+                                    let room = $crate::state::record::room();
+                                    let seed = $crate::state::record::Keep::under(unknown, &room);
+                                    let value = map.next_value_seed(seed)?;
+                                    extra.keep(position, unknown, value).map_err(A::Error::custom)?;
+                                }
                             }
                             position += 1;
                         }
@@ -238,7 +357,7 @@ where
                     let parsed: K = key.as_str().parse().map_err(A::Error::custom)?;
                     let value = map.next_value()?;
                     if entries.insert(parsed, value).is_some() {
-                        return Err(A::Error::custom(format!("the key {:?} is given twice", key.as_str())));
+                        return Err(A::Error::custom(format!("the key {:?} is given twice", shortened(key.as_str()))));
                     }
                 }
                 Ok(Entries(entries))
@@ -257,15 +376,34 @@ pub struct ParseError {
     pub reason: String,
 }
 
+/// A reason may quote what it found, which may have any length.
+fn bounded(mut reason: String) -> String {
+    const LONGEST: usize = 500;
+    if let Some((at, _)) = reason.char_indices().nth(LONGEST) {
+        reason.truncate(at);
+        reason.push('…');
+    }
+    reason
+}
+
+/// The beginning of a key or name, which may have any length, for a message.
+pub(crate) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 80;
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text)),
+        None => text.to_owned(),
+    }
+}
+
 impl ParseError {
     /// Wrong in a way that has no single place.
     pub fn whole(reason: impl Into<String>) -> Self {
-        ParseError { place: None, reason: reason.into() }
+        ParseError { place: None, reason: bounded(reason.into()) }
     }
 
     /// Wrong on a line (from 1).
     pub fn line(line: usize, reason: impl Into<String>) -> Self {
-        ParseError { place: Some((line, 1)), reason: reason.into() }
+        ParseError { place: Some((line, 1)), reason: bounded(reason.into()) }
     }
 }
 
@@ -312,9 +450,9 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> {
     let text = plain_text(bytes)?;
     serde_json::from_str(text).map_err(|e| {
         let full = e.to_string();
-        let reason = full.split(" at line ").next().unwrap_or(&full).to_owned();
+        let reason = crate::error::plainly(full.split(" at line ").next().unwrap_or(&full));
         let place = (e.line() > 0).then(|| (e.line(), e.column()));
-        ParseError { place, reason }
+        ParseError { place, reason: bounded(reason) }
     })
 }
 
@@ -389,6 +527,18 @@ mod tests {
         ] {
             assert_eq!(round_trip(text), text);
         }
+    }
+
+    #[test]
+    fn unknown_keys_hold_no_more_than_an_honest_writer_puts_there() {
+        let text = |value: &str| format!("{{\"a\": 1, \"c\": null, \"future\": {value}}}");
+        let reason = |value: &str| parse_json::<Sample>(text(value).as_bytes()).unwrap_err().reason;
+        let zeros = |count: usize| format!("[{}]", vec!["0"; count].join(","));
+        assert!(parse_json::<Sample>(text(&zeros(MOST_KEPT - 1)).as_bytes()).is_ok());
+        assert_eq!(reason(&zeros(MOST_KEPT)), "more than 8192 values under the unknown key `future`");
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(parse_json::<Sample>(text(&nested(DEEPEST)).as_bytes()).is_ok());
+        assert_eq!(reason(&nested(DEEPEST + 1)), "nests deeper than 32 under the unknown key `future`");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! A whole competition in memory, as it stands in a folder or in a commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
 use super::file::{Content, FileKind, Layout, PlayerFile, RoundFile};
 use super::ids::{Player, RoundNumber};
+use super::limits::Budget;
 use super::record::ParseError;
 use super::*;
 use crate::error::Result;
@@ -92,16 +93,51 @@ pub struct PlayerFiles {
     pub pod_stats: Slot<pod_stats::PodStats>,
     /// `SHA256SUMS`
     pub sums: Slot<sums::Sums>,
-    /// `duels_*.json` by file name
-    pub reports: BTreeMap<String, Slot<report::MatchReport>>,
+    /// `duels_*.json`
+    pub reports: Reports,
+}
+
+/// Match reports by file name, to be read as a map; found by the left inside as well.
+#[derive(Debug, Clone, Default)]
+pub struct Reports {
+    by_name: BTreeMap<String, Slot<report::MatchReport>>,
+    /// Of each left, the first name.
+    by_left: HashMap<Player, String>,
+}
+
+impl Reports {
+    /// Puts a report in its place.
+    pub fn insert(&mut self, name: String, report: Slot<report::MatchReport>) {
+        if let Some(report) = report.get() {
+            let first = self.by_left.entry(report.left.clone()).or_insert_with(|| name.clone());
+            if name < *first {
+                first.clone_from(&name);
+            }
+        }
+        self.by_name.insert(name, report);
+    }
+
+    /// The report of the match against `left`, with its file name.
+    #[must_use]
+    pub fn against(&self, left: &Player) -> Option<(&str, &report::MatchReport)> {
+        let (name, slot) = self.by_name.get_key_value(self.by_left.get(left)?)?;
+        // A report may have been replaced by another's.
+        Some((name.as_str(), slot.get().filter(|report| report.left == *left)?))
+    }
+}
+
+impl std::ops::Deref for Reports {
+    type Target = BTreeMap<String, Slot<report::MatchReport>>;
+    fn deref(&self) -> &Self::Target {
+        &self.by_name
+    }
 }
 
 impl PlayerFiles {
     /// The report of the match against `left`, with its file name: found by the left inside.
     #[must_use]
     pub fn report_against(&self, left: &Player) -> Option<(&str, &report::MatchReport)> {
-        let readable = self.reports.iter().filter_map(|(name, slot)| Some((name.as_str(), slot.get()?)));
-        readable.into_iter().find(|(_, report)| report.left == *left)
+        self.reports.against(left)
     }
 }
 
@@ -164,8 +200,17 @@ impl Snapshot {
     /// Reads every file of the competition that `wanted` lets through.
     ///
     /// # Errors
-    /// The source cannot be listed. What is wrong with single files is in [`Snapshot::problems`].
+    /// The source cannot be listed, or its files are too large together. What is wrong with single files is in
+    /// [`Snapshot::problems`].
     pub fn load_some(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool) -> Result<Snapshot> {
+        Snapshot::load_within(source, wanted, &Budget::of_files())
+    }
+
+    /// As [`Snapshot::load_some`], in what is left of a budget.
+    ///
+    /// # Errors
+    /// As [`Snapshot::load_some`], or the files take more memory than there may be.
+    pub fn load_within(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool, budget: &Budget) -> Result<Snapshot> {
         let mut snapshot = Snapshot::default();
         let mut kinds = Vec::new();
         for path in source.list()? {
@@ -175,7 +220,8 @@ impl Snapshot {
                 None => snapshot.problems.extend(stray(&path)),
             }
         }
-        let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, kind)).collect();
+        let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, kind, budget)).collect();
+        budget.check()?;
         snapshot.files = loaded.len();
         for (kind, loaded) in kinds.into_iter().zip(loaded) {
             snapshot.take(&kind, loaded);
@@ -253,17 +299,26 @@ impl Snapshot {
                     PlayerFile::Generated => put!(files.generated, Outputs),
                     PlayerFile::PodStats => put!(files.pod_stats, PodStats),
                     PlayerFile::Sums => put!(files.sums, Sums),
-                    PlayerFile::Report(name) => put!(*files.reports.entry(name.clone()).or_default(), Report),
+                    PlayerFile::Report(name) => {
+                        let slot;
+                        put!(slot, Report);
+                        files.reports.insert(name.clone(), slot);
+                    }
                 }
             }
         }
     }
 }
 
-fn load(source: &dyn Source, kind: &FileKind) -> std::result::Result<(Content, Layout), Trouble> {
+fn load(source: &dyn Source, kind: &FileKind, budget: &Budget) -> std::result::Result<(Content, Layout), Trouble> {
+    if budget.check().is_err() {
+        return Err(Trouble::Unreadable("not read any more".to_owned()));
+    }
     let bytes = source.read(&kind.path()).map_err(|e| Trouble::Unreadable(e.to_string()))?;
     let bytes = bytes.ok_or_else(|| Trouble::Unreadable("it vanished while being read".to_owned()))?;
-    Content::parse(kind, &bytes).map_err(Trouble::Parse)
+    let (content, layout) = Content::parse(kind, &bytes).map_err(Trouble::Parse)?;
+    budget.take(content.weight(bytes.len()));
+    Ok((content, layout))
 }
 
 /// Files in `rounds/` whose folder is none of a round or a player: most likely a hotkey gone wrong.

@@ -1,12 +1,12 @@
 //! The competition's folder on disk: reading, and writing so that a kill leaves old or new, never half.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file::FileKind;
 use super::snapshot::Source;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Error, Result};
+use crate::files::{self, Readers};
 
 /// A competition's folder.
 #[derive(Debug, Clone)]
@@ -41,12 +41,8 @@ pub enum Step {
     AfterRename,
 }
 
-/// Temporary files beside their targets have this prefix; any that a killed run left are removed by
-/// the next writer of that folder, which holds the lock.
-const TEMPORARY: &str = ".gen404-tmp-";
-
-/// The largest file that is read: far above any real one (the largest seen is 130 kB).
-const LARGEST_FILE: u64 = 256 << 20;
+/// More files than this make no competition: 1,000 rounds of 64 players with three files each.
+const MOST_FILES: usize = 200_000;
 
 impl Store {
     /// The folder at `root`.
@@ -83,7 +79,7 @@ impl Store {
     /// It cannot be read or parsed; the message names the file and the place.
     pub fn load<T: super::file::RepoFile>(&self, file: &FileKind) -> Result<Option<T>> {
         let Some(bytes) = self.read_file(file)? else { return Ok(None) };
-        let parsed = super::file::read::<T>(&bytes);
+        let parsed = super::file::read_as::<T>(file, &bytes);
         parsed.map(|(value, _)| Some(value)).failed(|| format!("{}: does not parse", file.path()))
     }
 
@@ -123,46 +119,28 @@ impl Store {
 
     fn replace(&self, write: &FileWrite, seen: &mut dyn FnMut(&FileKind, Step) -> Result<()>) -> Result<()> {
         let path = self.checked(&write.file.path())?;
-        let folder = path.parent().unwrap_or(&self.root).to_owned();
-        fs::create_dir_all(&folder).failed(|| format!("{}: cannot make this folder", folder.display()))?;
-        remove_temporaries(&folder)?;
+        let folder = path.parent().unwrap_or(&self.root);
+        // Those of killed runs: whoever writes here holds the lock.
+        files::remove_temporaries(folder)?;
         seen(&write.file, Step::BeforeTemporary)?;
-        let what = || format!("{}: cannot write", path.display());
-        let mut temporary =
-            tempfile::Builder::new().prefix(TEMPORARY).permissions(plain_mode()).tempfile_in(&folder).failed(what)?;
-        temporary.write_all(&write.bytes).failed(what)?;
-        temporary.as_file().sync_all().failed(what)?;
+        let prepared = files::prepare(&path, &write.bytes, Readers::All)?;
         seen(&write.file, Step::BeforeRename)?;
-        temporary.persist(&path).failed(what)?;
-        File::open(&folder).and_then(|folder| folder.sync_all()).failed(what)?;
+        prepared.publish()?;
         seen(&write.file, Step::AfterRename)
     }
 
     /// The full path of a file, after making sure that nothing on the way leads out of the folder.
     fn checked(&self, path: &str) -> Result<PathBuf> {
-        let mut full = self.root.clone();
-        for part in path.split('/') {
-            if part.is_empty() || part == "." || part == ".." || part.contains(['\\', '\0']) {
-                return Err(Error::failed(format!("{path:?}: this path leaves the competition's folder")));
-            }
-            full.push(part);
-            match fs::symlink_metadata(&full) {
-                Ok(found) if found.file_type().is_symlink() => {
-                    let refused = Error::file(&full, "a link; links are not followed inside a competition");
-                    return Err(refused.hint("put the file itself there"));
-                }
-                Ok(_) => {}
-                Err(e) if e.kind() == ErrorKind::NotFound => {}
-                Err(e) => return Err(Error::file(&full, "cannot be looked at").because(e)),
-            }
+        let leaves = |part: &str| part.is_empty() || part == "." || part == ".." || part.contains(['\\', '\0']);
+        if path.split('/').any(leaves) {
+            return Err(Error::failed(format!("{path:?}: this path leaves the competition's folder")));
         }
-        Ok(full)
+        files::below(&self.root, Path::new(path))
     }
 
     fn list_folder(&self, folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -> Result<()> {
         let cannot = || format!("{}: cannot list", folder.display());
-        for entry in fs::read_dir(folder).failed(cannot)? {
-            let entry = entry.failed(cannot)?;
+        for entry in files::list(folder)? {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if name.starts_with('.') {
@@ -174,6 +152,9 @@ impl Store {
                 self.list_folder(&entry.path(), &format!("{path}/"), depth - 1, paths)?;
             } else if !kind.is_dir() {
                 paths.push(path);
+            }
+            if paths.len() > MOST_FILES {
+                return Err(Error::file(&self.root, format!("more than {MOST_FILES} files")));
             }
         }
         Ok(())
@@ -189,37 +170,10 @@ impl Source for Store {
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let full = self.checked(path)?;
-        let size = match fs::symlink_metadata(&full) {
-            Ok(found) if found.is_file() => found.len(),
-            Ok(_) => return Err(Error::file(&full, "not a plain file")),
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
-            Err(e) => return Err(Error::file(&full, "cannot be looked at").because(e)),
-        };
-        if size > LARGEST_FILE {
-            return Err(Error::file(&full, format!("{size} bytes: too large to be a file of a competition")));
-        }
-        fs::read(&full).map(Some).context(Kind::Failed, || format!("{}: cannot read", full.display()))
+        // What is no file of a competition is read for nothing but its bytes, if at all.
+        let largest = FileKind::of_path(path).map_or(files::SMALL, |kind| kind.largest());
+        files::read_own(&self.checked(path)?, largest)
     }
-}
-
-/// Removes what a killed writer left in this folder.
-fn remove_temporaries(folder: &Path) -> Result<()> {
-    let cannot = || format!("{}: cannot clean up", folder.display());
-    for entry in fs::read_dir(folder).failed(cannot)? {
-        let entry = entry.failed(cannot)?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            fs::remove_file(entry.path()).failed(cannot)?;
-        }
-    }
-    Ok(())
-}
-
-/// Files of a competition are public: readable by all, whatever the temporary file's default is.
-#[cfg(unix)]
-fn plain_mode() -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    fs::Permissions::from_mode(0o644)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `rounds/N/submissions.json`: what each miner revealed for the round.
 
 use super::file::json_file;
-use super::ids::{Block, CommitSha, Hotkey, RepoName};
+use super::ids::{Block, CommitSha, Hotkey, PromptStem, RepoName};
 use super::record::{Entries, record};
 
 record! {
@@ -11,12 +11,21 @@ record! {
         pub repo: RepoName,
         /// The program's commit.
         pub commit: CommitSha,
-        /// Where the miner uploads: `<cdn_url>/<stem>.glb`, without a slash at the end.
+        /// Where the miner uploads: see [`Submission::file_url`]. Written without a slash at the end; the deployed
+        /// services leave one behind a bare host.
         pub cdn_url: String,
         /// The block that revealed `commit`.
         pub revealed_at_block: Block,
         /// `<competition name>-<round>`
         pub round: String,
+    }
+}
+
+impl Submission {
+    /// The URL of a prompt's file.
+    #[must_use]
+    pub fn file_url(&self, stem: &PromptStem) -> String {
+        format!("{}/{stem}.glb", self.cdn_url.trim_end_matches('/'))
     }
 }
 
