@@ -1,5 +1,7 @@
 //! DESIGN 4.6: an audit's verdict from what was submitted and what was regenerated.
 
+use std::collections::HashSet;
+
 use super::Thresholds;
 use crate::state::generation_audits::{AuditOutcome, GenerationAudit};
 use crate::state::ids::{Hotkey, PromptStem};
@@ -60,6 +62,7 @@ pub fn verdict(submitted: &Outputs, regenerated: &Outputs, critical: &[PromptSte
         reason: String::new(),
     };
     let mut times = Vec::new();
+    let critical: HashSet<&PromptStem> = critical.iter().collect();
     for (stem, _) in submitted.iter().filter(|(_, output)| output.is_complete()) {
         let output = regenerated.get(stem);
         verdict.checked += 1;
@@ -102,7 +105,7 @@ fn reasons(verdict: &Verdict, limits: &Thresholds) -> Vec<String> {
 #[must_use]
 pub fn trimmed_median(mut times: Vec<f64>, trim: usize) -> Option<f64> {
     times.sort_by(f64::total_cmp);
-    let kept = if times.len() > 2 * trim { times.get(trim..times.len() - trim)? } else { &times };
+    let kept = if times.len() > trim.saturating_mul(2) { times.get(trim..times.len() - trim)? } else { &times };
     let middle = kept.len() / 2;
     let upper = kept.get(middle)?;
     if kept.len() % 2 == 1 { Some(*upper) } else { Some((kept.get(middle.checked_sub(1)?)? + upper) / 2.0) }

@@ -15,6 +15,10 @@ use crate::state::ids::{Hotkey, RoundNumber};
 use crate::state::record::Extra;
 use crate::state::store::FileWrite;
 use crate::state::submissions::{Submission, Submissions};
+use crate::text::cut;
+
+/// Registries take names of up to 255 characters, after their host and before the tag.
+const LONGEST_IMAGE: usize = 512;
 
 /// What is known before anybody is asked.
 #[derive(Debug, Clone, Copy)]
@@ -334,6 +338,10 @@ impl Terms<'_> {
 
     /// `verify` fails on an image with another tag, or of another miner's name: it is never written.
     fn check_image(&self, hotkey: &Hotkey, image: &str, tag: &str) -> Result<(), String> {
+        if image.len() > LONGEST_IMAGE || !image.bytes().all(|b| b.is_ascii_graphic()) {
+            let shown = cut(image, 80);
+            return Err(format!("{hotkey}: image {shown:?} is no name of at most {LONGEST_IMAGE} characters"));
+        }
         let (path, own_tag) = image.rsplit_once(':').unwrap_or((image, ""));
         if own_tag != tag && own_tag != tag.to_lowercase() {
             return Err(format!("{hotkey}: image {image:?} does not end in its tag, :{tag}"));

@@ -1,6 +1,8 @@
 //! DESIGN 4.5: what is written as a tournament goes on: match reports, rows, audit requests, the
 //! winner.
 
+use std::collections::HashSet;
+
 use super::bout::Played;
 use super::programme::{place, sequence};
 use super::tournament::{Field, Pair, critical_prompts, replay};
@@ -116,8 +118,9 @@ fn report_name(own: &PlayerFiles, left: &Player) -> String {
 fn requests(terms: &Terms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, String> {
     let mut requests = files.require_audit.get().cloned().unwrap_or_default();
     let Some(field) = terms.field(files) else { return Ok(requests) };
+    let mut asked: HashSet<Hotkey> = requests.iter().map(|request| request.hotkey.clone()).collect();
     for candidate in replay(&field).candidates {
-        if requests.iter().any(|request| request.hotkey == candidate.hotkey) {
+        if !asked.insert(candidate.hotkey.clone()) {
             continue;
         }
         let right = Player::Miner(candidate.hotkey.clone());

@@ -217,8 +217,7 @@ impl<'a> Round<'a> {
         for hotkey in self.miners(wanted)? {
             let Some(submission) = self.submissions.get(hotkey) else { continue };
             let open = self.prompts.stems().filter(|stem| !self.is_settled(hotkey, stem, known, wanted));
-            let mut files: Vec<_> =
-                open.map(|stem| (stem.clone(), format!("{}/{stem}.glb", submission.cdn_url))).collect();
+            let mut files: Vec<_> = open.map(|stem| (stem.clone(), submission.file_url(stem))).collect();
             random.shuffle(&mut files);
             if !files.is_empty() {
                 lanes.push(Lane { hotkey: hotkey.clone(), files });

@@ -1,6 +1,6 @@
 //! DESIGN 4.4: what a duel comes to, and what a match adds up to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Thresholds;
 use crate::state::ids::{Player, PromptStem};
@@ -55,15 +55,43 @@ pub fn by_penalties(left: f64, right: f64) -> DuelWinner {
     }
 }
 
-/// The prompts on which a player is over time and not forgiven: those slower than the limit, after
-/// the first floor(tolerance x prompts) of them in the order of the round's prompts.
+/// The prompts on which a player is over time and not forgiven: see [`Lateness`].
 #[must_use]
 pub fn over_time(prompts: &[Prompt], outputs: &Outputs, limits: &Thresholds) -> BTreeSet<PromptStem> {
-    let slow = |prompt: &&Prompt| {
-        outputs.get(prompt.stem()).is_some_and(|output| output.generation_time > limits.generation_seconds)
-    };
-    let forgiven = floor_of(prompts.len(), limits.overtime_tolerance);
-    prompts.iter().filter(slow).skip(forgiven).map(|prompt| prompt.stem().clone()).collect()
+    Lateness::of(prompts).over_time(outputs, limits)
+}
+
+/// A round's prompts, to look up who is late on which: those slower than the limit, after the first
+/// floor(tolerance x prompts) of them in the order of the round's prompts.
+#[derive(Debug)]
+pub struct Lateness<'a> {
+    /// Where each stem stands; more than once where the list has it more than once.
+    places: HashMap<&'a PromptStem, Vec<usize>>,
+    prompts: usize,
+}
+
+impl<'a> Lateness<'a> {
+    /// Of these prompts.
+    #[must_use]
+    pub fn of(prompts: &'a [Prompt]) -> Self {
+        let mut places: HashMap<_, Vec<usize>> = HashMap::with_capacity(prompts.len());
+        for (at, prompt) in prompts.iter().enumerate() {
+            places.entry(prompt.stem()).or_default().push(at);
+        }
+        Lateness { places, prompts: prompts.len() }
+    }
+
+    /// The prompts on which the player with these outputs is over time and not forgiven.
+    #[must_use]
+    pub fn over_time(&self, outputs: &Outputs, limits: &Thresholds) -> BTreeSet<PromptStem> {
+        let slow = outputs.iter().filter(|(_, output)| output.generation_time > limits.generation_seconds);
+        let places = |stem| self.places.get(stem).into_iter().flatten();
+        let mut slow: Vec<(usize, &PromptStem)> =
+            slow.flat_map(|(stem, _)| places(stem).map(move |at| (*at, stem))).collect();
+        slow.sort_unstable();
+        let forgiven = floor_of(self.prompts, limits.overtime_tolerance);
+        slow.into_iter().skip(forgiven).map(|(_, stem)| stem.clone()).collect()
+    }
 }
 
 /// floor(count x ratio), as a count.

@@ -1,9 +1,8 @@
-//! What a round still lacks in its stage, in words: for `status` and `report`.
+//! What a round still lacks in its stage beside what is due, in words: for `status` and `report`.
 
 use super::Thresholds;
-use super::stages::unanswered;
 use super::tournament::{Field, Outcome, replay};
-use crate::state::ids::{Hotkey, Player};
+use crate::state::ids::Player;
 use crate::state::snapshot::RoundFiles;
 use crate::state::stage::Stage;
 
@@ -17,7 +16,8 @@ pub fn lacking(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thres
                 if submitted { own.submitted.get().is_some() } else { own.generated.get().is_some() }
             })
         };
-        if !there(&Player::Leader, false) {
+        // In duels it is what `duel` waits for.
+        if !there(&Player::Leader, false) && stage != Stage::Duels {
             open.push("the leader's baseline is missing".to_owned());
         }
         let miners = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
@@ -26,18 +26,12 @@ pub fn lacking(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thres
             open.push(format!("the files of {lacking} miner(s) are not fetched yet"));
         }
     }
-    if stage == Stage::Duels {
-        match Field::of(files, win_margin, limits).map(|field| replay(&field).outcome) {
-            Some(Outcome::Matches(missing)) => open.push(format!("{} match(es) are needed next", missing.len())),
-            Some(Outcome::Audits(holders)) => {
-                let names: Vec<_> = holders.iter().map(Hotkey::short).collect();
-                open.push(format!("the audit of {} is awaited", names.join(", ")));
-            }
-            _ => {}
-        }
-        for hotkey in unanswered(files) {
-            open.push(format!("an audit of {hotkey} is required"));
-        }
+    // Audits are what `audit` answers and `duel` waits for: they are told there.
+    if stage == Stage::Duels
+        && let Some(Outcome::Matches(missing)) =
+            Field::of(files, win_margin, limits).map(|field| replay(&field).outcome)
+    {
+        open.push(format!("{} match(es) are needed next", missing.len()));
     }
     open
 }

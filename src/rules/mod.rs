@@ -14,6 +14,7 @@ pub mod duel;
 pub mod hex;
 pub mod image;
 pub mod lacking;
+pub mod lead;
 pub mod objects;
 pub mod opening;
 pub mod overtaking;
@@ -30,10 +31,10 @@ pub mod submissions;
 pub mod succession;
 pub mod tournament;
 pub mod url;
-
-use serde::Deserialize;
+pub mod waits;
 
 use crate::state::store::FileWrite;
+pub use crate::state::thresholds::Thresholds;
 
 /// What a command will do to the files: returned by a rule, applied in one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,66 +45,4 @@ pub struct Plan {
     pub message: String,
     /// What happens, for the reader.
     pub says: Vec<String>,
-}
-
-/// The limits of the rules: the defaults of `[rules]` in `gen404.toml` (DESIGN 4.4 to 4.6).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Thresholds {
-    /// Seconds; a generation that took longer is over time.
-    pub generation_seconds: f64,
-    /// The part of a round's prompts on which being over time is forgiven in matches.
-    pub overtime_tolerance: f64,
-    /// The margin beyond `win_margin` from which an audit has no critical prompts.
-    pub mismatch_margin: f64,
-    /// The largest distance between a regenerated and a submitted preview that is a match.
-    pub distance: f64,
-    /// Mismatches tolerated among prompts that are not critical.
-    pub mismatches: usize,
-    /// Mismatches tolerated among the critical prompts.
-    pub critical_mismatches: usize,
-    /// Seconds; the largest trimmed median of the generation times.
-    pub median_seconds: f64,
-    /// Times cut from each end before the median.
-    pub trim: usize,
-    /// Does a win also need a source audit that passed?
-    pub require_source_audit: bool,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Thresholds {
-            generation_seconds: 180.0,
-            overtime_tolerance: 0.05,
-            mismatch_margin: 0.05,
-            distance: 0.1,
-            mismatches: 6,
-            critical_mismatches: 1,
-            median_seconds: 90.0,
-            trim: 6,
-            require_source_audit: false,
-        }
-    }
-}
-
-impl Thresholds {
-    /// Refuses limits that make no sense.
-    ///
-    /// # Errors
-    /// The first such limit.
-    pub fn check(&self) -> Result<(), String> {
-        let limits = [
-            ("generation_seconds", self.generation_seconds, f64::MAX),
-            ("overtime_tolerance", self.overtime_tolerance, 1.0),
-            ("mismatch_margin", self.mismatch_margin, 1.0),
-            ("distance", self.distance, 2.0),
-            ("median_seconds", self.median_seconds, f64::MAX),
-        ];
-        for (name, value, most) in limits {
-            if !(0.0..=most).contains(&value) {
-                return Err(format!("rules.{name} is {value}: a number from 0 to {most} is needed"));
-            }
-        }
-        Ok(())
-    }
 }

@@ -86,7 +86,10 @@ fn is_plain(c: char) -> bool {
 /// What is in the way.
 pub fn check_stem(stem: &PromptStem) -> Result<(), String> {
     match stem.as_str().chars().find(|c| !is_plain(*c)) {
-        Some(c) => Err(format!("the prompt's name {stem:?} holds {c:?}, which no object's URL can hold as it is")),
+        Some(c) => {
+            let name = stem.as_str();
+            Err(format!("the prompt's name {name:?} holds {c:?}, which no object's URL can hold as it is"))
+        }
         None => Ok(()),
     }
 }

@@ -25,8 +25,16 @@ pub fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake)
     let submissions = keeping_extra(&intake.accepted, recorded);
     let changed = recorded.map_or(!submissions.is_empty(), |recorded| *recorded != submissions);
     let file = FileKind::Round(round, RoundFile::Submissions);
-    let writes = if changed { vec![FileWrite::new(file, &submissions)] } else { Vec::new() };
-    let says = vec![summary(round, intake)];
+    let writes = if changed { vec![FileWrite::new(file.clone(), &submissions)] } else { Vec::new() };
+    let mut says = vec![summary(round, intake)];
+    if changed {
+        says.push(format!(
+            "a push of {} starts the image builds of all {} where a workflow builds on it, as the deployed one does; \
+             reveal-seed's push starts them again",
+            file.path(),
+            submissions.len()
+        ));
+    }
     Plan { writes, message: format!("Update submissions for round {round}"), says }
 }
 

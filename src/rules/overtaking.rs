@@ -25,6 +25,7 @@ pub fn collision(written: &[String], changed: &[String]) -> Option<String> {
         Some(FileKind::Round(round, _)) => near(&round),
         Some(FileKind::Player(round, ..)) => !only_records && near(&round),
     };
+    let written: BTreeSet<&String> = written.iter().collect();
     changed.iter().find(|path| written.contains(path)).or_else(|| changed.iter().find(read)).cloned()
 }
 

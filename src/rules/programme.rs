@@ -31,7 +31,8 @@ pub fn programme(field: &Field) -> Programme {
         Outcome::Matches(missing) => missing,
         Outcome::Audits(_) | Outcome::Winner(_) => Vec::new(),
     };
-    spare.retain(|pair| !next.contains(pair));
+    let due: HashSet<&Pair> = next.iter().collect();
+    spare.retain(|pair| !due.contains(pair));
     Programme { next, spare }
 }
 

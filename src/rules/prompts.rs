@@ -1,9 +1,11 @@
 //! DESIGN 4.3: a round's prompts, from the round before and from the pool.
 
+use super::objects::check_stem;
 use super::python_random::PythonRandom;
 use crate::state::config::Settings;
+use crate::state::file::{FileKind, split_newline};
 use crate::state::ids::Seed;
-use crate::state::prompts::Prompt;
+use crate::state::prompts::{Prompt, PromptList, lines};
 
 /// A round's prompts by where they came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,4 +24,54 @@ pub fn select(settings: &Settings, seed: Seed, previous: &[Prompt], pool: &[Prom
     let carried = random.sample(previous, settings.carryover_prompts);
     let fresh = random.sample(pool, settings.prompts_per_round.saturating_sub(carried.len()));
     Selection { carried, fresh }
+}
+
+/// Reads the pool, whole: what a round cannot use is found before any seed is drawn, not in the round that draws it.
+///
+/// # Errors
+/// How many lines cannot be used, and the first few of them with what is wrong.
+pub fn pool(bytes: &[u8]) -> Result<PromptList, String> {
+    const SHOWN: usize = 3;
+    FileKind::Pool.check(bytes).map_err(|error| error.to_string())?;
+    let (mut prompts, mut bad) = (Vec::new(), Vec::new());
+    for (at, line) in lines(split_newline(bytes).0).map_err(|error| error.to_string())?.enumerate() {
+        match line.and_then(|prompt| check_stem(prompt.stem()).map(|()| prompt)) {
+            Ok(prompt) => prompts.push(prompt),
+            Err(why) => bad.push(format!("line {}: {why}", at + 1)),
+        }
+    }
+    if bad.is_empty() {
+        return Ok(PromptList(prompts));
+    }
+    let more = match bad.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let (count, all) = (bad.len(), bad.len() + prompts.len());
+    bad.truncate(SHOWN);
+    Err(format!("{count} of {all} lines cannot be used: {}{more}", bad.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_that_a_round_could_not_use_is_counted_and_the_first_are_named() {
+        let good = "https://p.example/a.png\nhttps://p.example/b.png\n";
+        assert_eq!(pool(good.as_bytes()).unwrap().0.len(), 2);
+        assert_eq!(pool(b"").unwrap().0.len(), 0);
+        let odd = good.replace("b.png", "b%20c.png") + "\nhttps://p.example/\u{e9}.png\nftp://p.example/d.png";
+        let why = pool(odd.as_bytes()).unwrap_err();
+        assert_eq!(
+            why,
+            "4 of 5 lines cannot be used: line 2: the prompt's name \"b%20c\" holds '%', which no object's URL can \
+             hold as it is; line 3: an empty line; line 4: the prompt's name \"\u{e9}\" holds '\u{e9}', which no \
+             object's URL can hold as it is; and 1 more"
+        );
+        assert!(pool(b"https://p.example/a.png\r\n").unwrap_err().contains("carriage return"));
+        let long = format!("https://p.example/{}", "x".repeat(1 << 20));
+        assert!(pool(long.as_bytes()).unwrap_err().len() < 300);
+        assert!(pool("y".repeat(1 << 20).as_bytes()).unwrap_err().len() < 300);
+    }
 }

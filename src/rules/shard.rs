@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::state::ids::Hotkey;
+use crate::state::submissions::Submissions;
+
 /// Part `index` (from 0, as Kubernetes numbers the pods of an indexed job) of `count`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
@@ -18,6 +21,12 @@ impl Shard {
     #[must_use]
     pub fn holds(self, place: usize) -> bool {
         place.checked_rem(self.count) == Some(self.index)
+    }
+
+    /// Is this miner in this part? One that is not on `submissions.json` is the first part's.
+    #[must_use]
+    pub fn has(self, hotkey: &Hotkey, submissions: Option<&Submissions>) -> bool {
+        self.holds(submissions.and_then(|submissions| submissions.get_index_of(hotkey)).unwrap_or_default())
     }
 }
 
@@ -49,6 +58,10 @@ mod tests {
         for place in 0..50 {
             assert_eq!(parts.iter().filter(|part| part.holds(place)).count(), 1);
             assert!(Shard::WHOLE.holds(place));
+        }
+        let stranger = Hotkey::from_account(&[7; 32]);
+        for submissions in [None, Some(&Submissions::default())] {
+            assert_eq!(parts.iter().filter(|part| part.has(&stranger, submissions)).count(), 1, "nobody is left out");
         }
         for odd in ["", "4/4", "0/0", "-1/2", "1", "1/2/3", "a/b"] {
             assert!(odd.parse::<Shard>().is_err(), "{odd:?}");

@@ -5,11 +5,9 @@
 //!      \-> FINISHED            (PAUSED from and to any stage, by hand)
 //! ```
 
-use super::Plan;
-use super::builds::is_final;
-use super::regeneration::baseline_lacks;
+use super::{Plan, Thresholds, waits};
 use crate::state::file::FileKind;
-use crate::state::ids::{Block, Hotkey, Player};
+use crate::state::ids::{Block, Hotkey};
 use crate::state::schedule::Schedule;
 use crate::state::snapshot::{RoundFiles, Slot};
 use crate::state::stage::{CompetitionState, Stage};
@@ -60,6 +58,13 @@ pub enum Due {
         /// What it will do.
         what: String,
     },
+    /// This command can only wait.
+    Waits {
+        /// The command's name.
+        command: &'static str,
+        /// For what.
+        what: String,
+    },
     /// This command is due from this block on.
     From {
         /// The command's name.
@@ -72,7 +77,7 @@ pub enum Due {
 }
 
 /// The facts that decide what is due.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Facts<'a> {
     /// `state.json`
     pub state: &'a CompetitionState,
@@ -80,6 +85,10 @@ pub struct Facts<'a> {
     pub files: &'a RoundFiles,
     /// The chain's block, where known.
     pub block: Option<Block>,
+    /// The margin that a win needs.
+    pub win_margin: f64,
+    /// The limits of the rules.
+    pub limits: Thresholds,
 }
 
 /// The commands that may be due, in the order of a round.
@@ -87,7 +96,7 @@ pub const STEPS: [&str; 8] = ["open", "reveal-seed", "builds", "baseline", "down
 
 /// What is due, in the order in which it should be done.
 #[must_use]
-pub fn due(facts: Facts<'_>) -> Vec<Due> {
+pub fn due(facts: &Facts<'_>) -> Vec<Due> {
     let schedule = facts.files.schedule.get();
     let at = |block: fn(&Schedule) -> Block| schedule.map(block);
     let reached = |limit: Option<Block>| Some(facts.block? >= limit?);
@@ -105,7 +114,7 @@ pub fn due(facts: Facts<'_>) -> Vec<Due> {
         }
         Stage::MinerGeneration => {
             let limit = at(|schedule| schedule.generation_deadline_block);
-            let mut due = vec![builds(), baseline()];
+            let mut due = unfinished(facts.files);
             match (reached(limit), limit) {
                 (Some(true), _) => due.insert(0, now("download", "fetch the miners' files")),
                 (_, Some(block)) => due.push(Due::From { command: "download", block }),
@@ -119,12 +128,12 @@ pub fn due(facts: Facts<'_>) -> Vec<Due> {
             due
         }
         Stage::Duels => {
-            let open = unanswered(facts.files);
             let mut due = unfinished(facts.files);
-            due.push(now("duel", "play the matches that the tournament needs"));
-            if !open.is_empty() {
-                due.push(now("audit", &format!("answer {} audit request(s)", open.len())));
-            }
+            due.push(match waits::duel(facts.files, facts.win_margin, &facts.limits) {
+                Some(what) => Due::Waits { command: "duel", what },
+                None => now("duel", "play the matches that the tournament needs"),
+            });
+            due.extend(audit(facts.files));
             due
         }
         Stage::Finalizing => vec![now("finalize", "record the leader and open the next round")],
@@ -141,33 +150,21 @@ fn possible(command: &'static str, what: &str) -> Due {
     Due::Possible { command, what: what.to_owned() }
 }
 
-fn builds() -> Due {
-    possible("builds", "follow the miners' image builds")
-}
-
-fn baseline() -> Due {
-    possible("baseline", "make the leader's outputs")
+/// What is to be done about audit requests, where some are open.
+fn audit(files: &RoundFiles) -> Option<Due> {
+    let (ready, awaited) = waits::audits(files);
+    let names: Vec<&str> = ready.iter().map(Hotkey::as_str).collect();
+    if !names.is_empty() {
+        return Some(now("audit", &format!("answer {} audit request(s): {}", names.len(), names.join(", "))));
+    }
+    (!awaited.is_empty()).then(|| Due::Waits { command: "audit", what: awaited.join("; ") })
 }
 
 /// What goes on beside the stages and is not at its end.
 fn unfinished(files: &RoundFiles) -> Vec<Due> {
-    let builds = Some(builds()).filter(|_| !all_built(files));
-    let baseline = Some(baseline()).filter(|_| !has_baseline(files));
+    let builds = (!waits::all_built(files)).then(|| possible("builds", "follow the miners' image builds"));
+    let baseline = (!waits::has_baseline(files)).then(|| possible("baseline", "make the leader's outputs"));
     builds.into_iter().chain(baseline).collect()
-}
-
-/// Has each submission a build that will not change any more?
-fn all_built(files: &RoundFiles) -> bool {
-    let (Some(submissions), builds) = (files.submissions.get(), files.builds.get()) else { return false };
-    submissions
-        .keys()
-        .all(|hotkey| builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| is_final(build.status)))
-}
-
-/// Are the leader's own outputs there, for every prompt?
-fn has_baseline(files: &RoundFiles) -> bool {
-    let there = files.players.get(&Player::Leader).is_some_and(|leader| !leader.generated.is_missing());
-    there && files.prompts.get().is_none_or(|prompts| baseline_lacks(files, prompts).is_empty())
 }
 
 /// What `advance` has tried since it began, and what came of it.
@@ -211,12 +208,12 @@ impl Attempts {
 ///
 /// A command that fails or waits holds up none but those that need what it makes.
 #[must_use]
-pub fn next(facts: Facts<'_>, attempts: &Attempts) -> Option<(&'static str, String)> {
+pub fn next(facts: &Facts<'_>, attempts: &Attempts) -> Option<(&'static str, String)> {
     let wanted = |due: Due| match due {
-        Due::Now { command, what } => Some((command, what)),
-        Due::Possible { command: "builds", .. } if all_built(facts.files) => None,
-        Due::Possible { command: "baseline", .. } if has_baseline(facts.files) => None,
-        Due::Possible { command, what } => Some((command, what)),
+        // One that can only wait says for what.
+        Due::Now { command, what } | Due::Possible { command, what } | Due::Waits { command, what } => {
+            Some((command, what))
+        }
         Due::From { .. } | Due::Never(_) => None,
     };
     due(facts).into_iter().filter_map(wanted).find(|(command, _)| attempts.allow(command))
@@ -303,7 +300,7 @@ mod tests {
     use crate::state::ids::RoundNumber;
 
     fn facts<'a>(state: &'a CompetitionState, files: &'a RoundFiles, block: u64) -> Facts<'a> {
-        Facts { state, files, block: Some(Block(block)) }
+        Facts { state, files, block: Some(Block(block)), win_margin: 0.05, limits: Thresholds::default() }
     }
 
     fn state(stage: Stage) -> CompetitionState {
@@ -318,7 +315,7 @@ mod tests {
     }
 
     /// What is done in this order where nothing changes anything and nothing fails.
-    fn order(facts: Facts<'_>, changes: &str, fails: &str) -> Vec<&'static str> {
+    fn order(facts: &Facts<'_>, changes: &str, fails: &str) -> Vec<&'static str> {
         let (mut attempts, mut order) = (Attempts::default(), Vec::new());
         while let Some((command, _)) = next(facts, &attempts) {
             order.push(command);
@@ -343,18 +340,18 @@ mod tests {
             (Stage::Paused, 801, &[]),
         ] {
             let state = state(stage);
-            assert_eq!(order(facts(&state, &files, block), "", ""), commands, "{stage} at {block}");
+            assert_eq!(order(&facts(&state, &files, block), "", ""), commands, "{stage} at {block}");
             let unknown = Facts { block: None, ..facts(&state, &files, 0) };
-            assert!(order(unknown, "", "").iter().all(|command| *command != "reveal-seed"), "{stage}");
+            assert!(order(&unknown, "", "").iter().all(|command| *command != "reveal-seed"), "{stage}");
         }
     }
 
     #[test]
     fn what_changed_the_files_gives_the_others_another_try_and_a_failure_holds_up_nobody() {
         let (files, duels) = (files(), state(Stage::Duels));
-        assert_eq!(order(facts(&duels, &files, 0), "duel", ""), ["builds", "baseline", "duel", "builds", "baseline"]);
-        assert_eq!(order(facts(&duels, &files, 0), "", "builds"), ["builds", "baseline", "duel"]);
-        assert_eq!(order(facts(&duels, &files, 0), "duel", "baseline"), ["builds", "baseline", "duel", "builds"]);
+        assert_eq!(order(&facts(&duels, &files, 0), "duel", ""), ["builds", "baseline", "duel", "builds", "baseline"]);
+        assert_eq!(order(&facts(&duels, &files, 0), "", "builds"), ["builds", "baseline", "duel"]);
+        assert_eq!(order(&facts(&duels, &files, 0), "duel", "baseline"), ["builds", "baseline", "duel", "builds"]);
     }
 
     #[test]

@@ -128,7 +128,9 @@ fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
         let fields = [("repo", &mut latest.repo), ("commit", &mut latest.commit), ("cdn_url", &mut latest.cdn_url)];
         for (name, field) in fields {
             match object.get(name) {
-                None => {}
+                // A later empty value is none, as in the deployed collector.
+                None | Some(Value::Null) => {}
+                Some(Value::String(text)) if text.is_empty() => {}
                 Some(Value::String(text)) => {
                     let dated = Some((reveal.block, text.clone()));
                     // `None` is the smallest; at the same block the larger text wins.
@@ -309,6 +311,8 @@ mod tests {
         assert!(reason(&[(150, &all("a/b\u{202e}", COMMIT, URL))]).starts_with("repo: "));
         assert!(reason(&[(150, &all(REPO, "HEAD", URL))]).starts_with("commit: "));
         assert!(reason(&[(150, &all(REPO, COMMIT, "http://10.0.0.1/"))]).starts_with("cdn_url: "));
+        let port = reason(&[(150, &all(REPO, COMMIT, "https://cdn.example.com:22/a"))]);
+        assert_eq!(port, "cdn_url: port 22 is none of 80, 443 and those above 1023");
         assert!(reason(&[(150, r#"{"repo": null, "commit": 7, "cdn_url": []}"#)]).starts_with("no repo"));
     }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::Plan;
+use super::lead::{Lead, shown};
 use crate::state::config::Settings;
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::{Block, Player};
@@ -149,6 +150,11 @@ pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, String>
     let start = next_start(settings, *schedule, moment).ok_or("the next round's date leaves the calendar")?;
     let mut leaders = before_finalizing(settings, leaders, *schedule, winner);
     let current = leaders.last().ok_or("leader.json is empty: somebody has to lead")?;
+    let now = Lead::of(&leaders, Some(moment.block)).leader;
+    let until_then = now.map_or_else(
+        || "until then nobody leads".to_owned(),
+        |leader| format!("until then {} leads with weight {}", leader.hotkey, shown(leader.weight)),
+    );
     let added = transition(settings, current, winner, start.block);
 
     let (round, stage) = match start.past_end {
@@ -165,12 +171,14 @@ pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, String>
         parts.push("schedule".to_owned());
     }
     if let Some(entry) = added {
-        says.push(format!("{} leads with weight {} from block {}", entry.hotkey, entry.weight, entry.effective_block));
+        let (next, weight) = (&entry.hotkey, shown(entry.weight));
+        says.push(format!("{next} comes next with weight {weight}, in force from block {} on", entry.effective_block));
+        says.push(until_then);
         leaders.push(entry);
         writes.push(FileWrite::new(FileKind::Leader, &leaders));
         parts.push("leader".to_owned());
     } else {
-        says.push(format!("{} leads on with weight {}", current.hotkey, current.weight));
+        says.push(format!("{} leads on with weight {}", current.hotkey, shown(current.weight)));
     }
     let state = CompetitionState { current_round: round, ..state.moved(stage, (!start.past_end).then_some(start.at)) };
     writes.push(FileWrite::new(FileKind::State, &state));

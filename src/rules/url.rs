@@ -65,6 +65,17 @@ impl<'a> HttpUrl<'a> {
         Ok(HttpUrl { https, host: parse_host(host)?, port, rest })
     }
 
+    /// Refuses ports that no web server of a miner needs: a request there is one to another service.
+    ///
+    /// # Errors
+    /// Which port.
+    pub fn check_port(&self) -> Result<(), String> {
+        match self.port {
+            80 | 443 | 1024.. => Ok(()),
+            port => Err(format!("port {port} is none of 80, 443 and those above 1023")),
+        }
+    }
+
     /// Refuses hosts that are known, without a look-up, not to be public.
     ///
     /// # Errors
@@ -80,16 +91,28 @@ impl<'a> HttpUrl<'a> {
 
 /// Checks a miner's `cdn_url` and gives it without slashes at the end.
 ///
-/// With `allow_private` (sandbox, tests) hosts that are not public pass too.
+/// With `allow_private` (sandbox, tests) hosts that are not public pass too; the ports are the same.
 ///
 /// # Errors
 /// Why the URL is refused.
 pub fn check_cdn_url(text: &str, allow_private: bool) -> Result<String, String> {
     let url = HttpUrl::parse(text)?;
+    url.check_port()?;
     if !allow_private {
         url.check_public()?;
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Checks that a page may have its readers' browsers ask for this: as for a miner's URL, by its text.
+///
+/// # Errors
+/// Why not.
+pub fn check_public_url(text: &str) -> Result<HttpUrl<'_>, String> {
+    let url = HttpUrl::parse(text)?;
+    url.check_port()?;
+    url.check_public()?;
+    Ok(url)
 }
 
 /// Is this an address of the public internet? By the IANA special-purpose registries, and without
@@ -328,6 +351,24 @@ mod tests {
             assert!(check_cdn_url(text, true).is_ok(), "{text:?} was refused");
         }
         assert!(check_cdn_url("https://notlocalhost.com", false).is_ok());
+    }
+
+    #[test]
+    fn a_port_is_80_443_or_above_1023() {
+        let url = |port: u32| format!("https://cdn.example.com:{port}/a");
+        for port in [80, 443, 1024, 6379, 8080, 65535] {
+            assert!(check_cdn_url(&url(port), false).is_ok(), "{port}");
+        }
+        for port in [1, 21, 22, 25, 79, 81, 110, 442, 444, 465, 1023] {
+            let why = check_cdn_url(&url(port), false).unwrap_err();
+            assert_eq!(why, format!("port {port} is none of 80, 443 and those above 1023"));
+            assert!(
+                check_cdn_url(&format!("http://127.0.0.1:{port}"), true).is_err()
+                    && check_public_url(&url(port)).is_err()
+            );
+        }
+        assert!(check_public_url("https://cdn.example.com/a.png").is_ok());
+        assert!(check_public_url("http://169.254.169.254/latest").is_err());
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! `audit.request`, `audit.critical`, `audit.verdict`.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Claim, Facts, RequestView, Sink, Then};
+use crate::rules::Thresholds;
 use crate::rules::audit::verdict;
 use crate::rules::tournament::{Candidate, Field, Outcome, Standing, critical_prompts, replay};
 use crate::state::builds::BuildStatus;
+use crate::state::file::{FileKind, RoundFile};
 use crate::state::generation_audits::{AuditOutcome, GenerationAudit};
 use crate::state::ids::{Hotkey, Player, RoundNumber};
 use crate::state::require_audit::AuditRequest;
@@ -12,26 +16,38 @@ use crate::state::snapshot::RoundFiles;
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     requests(facts, round, files, sink);
     let Some(audits) = files.generation_audits.get() else { return };
+    let mut asked = HashMap::new();
+    for request in files.require_audit.get().into_iter().flatten() {
+        asked.entry(&request.hotkey).or_insert(request);
+    }
     for (hotkey, audit) in audits.iter() {
         let subject = format!("rounds/{round}/generation_audits.json {hotkey}");
-        sink.claim("audit.verdict", round, subject, |claim| check_verdict(claim, facts, files, hotkey, audit));
+        let file = FileKind::Round(round, RoundFile::GenerationAudits);
+        let (limits, whose) = facts.rules.of(&(file, Some(hotkey.to_string())));
+        let request = asked.get(hotkey).copied();
+        sink.claim("audit.verdict", round, subject, |claim| {
+            check_verdict(claim, &limits, files, request, (hotkey, audit));
+            claim.by(&whose);
+        });
     }
 }
 
 fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let file = format!("rounds/{round}/require_audit.json");
+    let own = std::cell::LazyCell::new(|| facts.settings().map(|settings| here(settings.clone(), files)));
+    // Whom each had beaten: one that stands twice is looked up once.
+    let mut known: HashMap<&Hotkey, Option<Player>> = HashMap::new();
     for request in files.require_audit.get().into_iter().flatten() {
         let subject = format!("{file} {}", request.hotkey);
         let (view, strict, place) = match facts.requests.get(&(round, request.hotkey.clone())) {
             Some(Then::At(commit, view)) => (Some(view), true, format!(" in {commit}")),
             _ => (None, false, String::new()),
         };
-        let own = view.is_none().then(|| facts.settings().map(|settings| here(settings.clone(), files))).flatten();
-        let Some(view) = view.or(own.as_ref()) else {
+        let Some(view) = view.or_else(|| own.as_ref()) else {
             sink.claim("audit.request", round, subject, |claim| claim.skip("config.json cannot be read"));
             continue;
         };
-        let beaten = reason(facts, view, &request.hotkey);
+        let beaten = known.entry(&request.hotkey).or_insert_with(|| reason(view, &request.hotkey)).clone();
         let object = |claim: &mut Claim, detail: String| {
             if strict { claim.fail(detail + &place) } else { claim.warn(detail + ", on the files as they are") }
         };
@@ -42,7 +58,7 @@ fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mu
         });
         sink.claim("audit.critical", round, subject, |claim| match beaten {
             None => claim.skip("no match that this request rests on"),
-            Some(beaten) => match critical(facts, view, request, &beaten) {
+            Some(beaten) => match critical(view, request, &beaten) {
                 Ok(()) => {}
                 Err(why) => object(claim, why),
             },
@@ -53,34 +69,36 @@ fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mu
 
 /// The files as they are, for want of the commit.
 fn here(settings: crate::state::config::Settings, files: &RoundFiles) -> RequestView {
-    RequestView { settings, files: files.clone(), earlier: Vec::new() }
+    RequestView { settings, files: std::sync::Arc::new(files.clone()), earlier: Vec::new() }
 }
 
 /// Whom the miner had beaten when it came on the list: by the audits of that commit, or of one
 /// before, which is what the writer may have gone by.
-fn reason(facts: &Facts<'_>, view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
-    let field = Field::of(&view.files, view.settings.win_margin, facts.limits)?;
+fn reason(view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
+    let limits = view.settings.limits();
+    let mut field = Field::of(&view.files, view.settings.win_margin, &limits)?;
     let standing = |files: &RoundFiles| {
         let sources = files.source_audit.get().map(Vec::as_slice);
-        Standing::of(files.generation_audits.get(), sources, facts.limits)
+        Standing::of(files.generation_audits.get(), sources, &limits)
     };
-    std::iter::once(&view.files).chain(&view.earlier).map(standing).find_map(|mut standing| {
+    std::iter::once(&view.files).chain(&view.earlier).map(|files| standing(files)).find_map(|mut standing| {
         // A miner's own verdict came after its request.
         standing.rejected.remove(hotkey);
-        let candidates = replay(&Field { standing, ..field.clone() }).candidates;
+        field.standing = standing;
+        let candidates = replay(&field).candidates;
         let own = |candidate: Candidate| (candidate.hotkey == *hotkey).then_some(candidate.beaten);
         candidates.into_iter().find_map(own)
     })
 }
 
-fn critical(facts: &Facts<'_>, view: &RequestView, request: &AuditRequest, beaten: &Player) -> Result<(), String> {
+fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Result<(), String> {
     let right = Player::Miner(request.hotkey.clone());
     let report = view.files.players.get(&right).and_then(|own| own.report_against(beaten));
     let Some((_, report)) = report else {
         return Err(format!("no report of the match against {beaten}"));
     };
     let Some(seed) = view.files.seed.get() else { return Err("no seed".to_owned()) };
-    let expected = critical_prompts(report, view.settings.win_margin, seed.seed, facts.limits);
+    let expected = critical_prompts(report, view.settings.win_margin, seed.seed, &view.settings.limits());
     if expected == request.critical_prompts {
         return Ok(());
     }
@@ -101,22 +119,28 @@ fn nobody_missing(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, file
     if !facts.is_over(round) {
         return;
     }
-    let field = facts.settings().and_then(|settings| Field::of(files, settings.win_margin, facts.limits));
+    let limits = facts.rules.limits(&FileKind::Round(round, RoundFile::Winner));
+    let field = facts.settings().and_then(|settings| Field::of(files, settings.win_margin, &limits));
     let Some(field) = field else { return claim.skip("config.json or submissions.json cannot be read") };
     let replay = replay(&field);
     if matches!(replay.outcome, Outcome::Matches(_)) {
         return claim.skip("the tournament cannot be replayed");
     }
-    let asked: Vec<_> = files.require_audit.get().into_iter().flatten().map(|request| &request.hotkey).collect();
-    for candidate in replay.candidates.iter().filter(|candidate| !asked.contains(&&candidate.hotkey)) {
+    let asked: HashSet<_> = files.require_audit.get().into_iter().flatten().map(|request| &request.hotkey).collect();
+    for candidate in replay.candidates.iter().filter(|candidate| !asked.contains(&candidate.hotkey)) {
         claim.fail(format!("{} took the lead against {}, but is not on the list", candidate.hotkey, candidate.beaten));
     }
 }
 
-fn check_verdict(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, hotkey: &Hotkey, audit: &GenerationAudit) {
+fn check_verdict(
+    claim: &mut Claim,
+    limits: &Thresholds,
+    files: &RoundFiles,
+    request: Option<&AuditRequest>,
+    (hotkey, audit): (&Hotkey, &GenerationAudit),
+) {
     claim.same("hotkey", &audit.hotkey.as_str(), &hotkey.as_str());
-    let mut requests = files.require_audit.get().into_iter().flatten();
-    let Some(request) = requests.find(|request| request.hotkey == *hotkey) else {
+    let Some(request) = request else {
         return claim.fail("audited, but not on require_audit.json");
     };
     if audit.outcome == AuditOutcome::Pending {
@@ -129,7 +153,7 @@ fn check_verdict(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, hotke
     match own.and_then(|own| own.generated.get()) {
         None => without_outputs(claim, files, hotkey, audit),
         Some(generated) => {
-            let expected = verdict(submitted, generated, &request.critical_prompts, facts.limits);
+            let expected = verdict(submitted, generated, &request.critical_prompts, limits);
             claim.same("outcome", &audit.outcome.as_str(), &expected.outcome.as_str());
             claim.same("checked_prompts", &audit.checked_prompts, &expected.checked);
             claim.same("failed_prompts", &audit.failed_prompts, &expected.failed);

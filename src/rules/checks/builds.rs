@@ -1,10 +1,16 @@
 //! `builds.rules`.
 
+use std::collections::HashSet;
+
 use super::{Claim, Facts, Sink};
+use crate::rules::builds::word;
 use crate::state::builds::{Build, BuildStatus};
 use crate::state::ids::{Hotkey, RoundNumber};
 use crate::state::snapshot::RoundFiles;
 use crate::state::submissions::Submissions;
+
+/// The names that the miners' images have.
+type Names = HashSet<String>;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(builds) = files.builds.get() else { return };
@@ -12,8 +18,9 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
         let Some(submissions) = files.submissions.get() else {
             return claim.skip("submissions.json cannot be read");
         };
+        let names = submissions.keys().map(|hotkey| hotkey.short().to_lowercase()).collect();
         for (hotkey, build) in builds.iter() {
-            one(claim, facts, round, submissions, hotkey, build);
+            one(claim, facts, round, (submissions, &names), hotkey, build);
         }
         for hotkey in submissions.keys().filter(|hotkey| !builds.contains_key(*hotkey)) {
             claim.fail(format!("{hotkey}: submitted, but has no build"));
@@ -25,7 +32,7 @@ fn one(
     claim: &mut Claim,
     facts: &Facts<'_>,
     round: RoundNumber,
-    submissions: &Submissions,
+    (submissions, names): (&Submissions, &Names),
     hotkey: &Hotkey,
     build: &Build,
 ) {
@@ -40,15 +47,18 @@ fn one(
         claim.same(&format!("{hotkey}: tag"), &build.tag, &tag);
     }
     match (&build.docker_image, build.status) {
-        (Some(image), BuildStatus::Success) => image_is(claim, submissions, hotkey, build, image),
+        (Some(image), BuildStatus::Success) => image_is(claim, names, hotkey, build, image),
         (None, BuildStatus::Success) => claim.fail(format!("{hotkey}: built, but docker_image is null")),
-        (Some(image), status) => claim.fail(format!("{hotkey}: docker_image is {image:?}, but status is {status:?}")),
+        (Some(image), status) => {
+            let status = word(status);
+            claim.fail(format!("{hotkey}: docker_image is {image:?}, but status is {status}"));
+        }
         (None, _) => {}
     }
 }
 
 /// An image carries the build's tag, and is not named after somebody else.
-fn image_is(claim: &mut Claim, submissions: &Submissions, hotkey: &Hotkey, build: &Build, image: &str) {
+fn image_is(claim: &mut Claim, names: &Names, hotkey: &Hotkey, build: &Build, image: &str) {
     let (path, tag) = image.rsplit_once(':').unwrap_or((image, ""));
     // Images are lower-cased as a whole.
     if tag != build.tag.to_lowercase() {
@@ -56,8 +66,7 @@ fn image_is(claim: &mut Claim, submissions: &Submissions, hotkey: &Hotkey, build
     }
     let name = path.rsplit('/').next().unwrap_or(path);
     let own = hotkey.short().to_lowercase();
-    let others = submissions.keys().filter(|other| *other != hotkey);
-    if name != own && others.into_iter().any(|other| other.short().to_lowercase() == name) {
+    if name != own && names.contains(name) {
         claim.fail(format!("{hotkey}: docker_image {image:?} is another miner's"));
     }
 }

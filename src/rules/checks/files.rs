@@ -19,9 +19,10 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
         sink.claim("file.bytes", None, format!("{} files", facts.snapshot.files), |_| ());
     }
     top_files(facts, sink);
-    for round in rounds_expected(facts) {
-        round_files(facts, round, sink);
+    for (round, files) in &facts.snapshot.rounds {
+        round_files(facts, *round, files, sink);
     }
+    rounds(facts, sink);
 }
 
 fn report(problem: &Problem, sink: &mut Sink) {
@@ -57,22 +58,55 @@ fn top_files(facts: &Facts<'_>, sink: &mut Sink) {
     }
 }
 
-/// Every round from 0 to the current one, and any beyond that has a folder.
-fn rounds_expected(facts: &Facts<'_>) -> Vec<RoundNumber> {
-    let current = facts.snapshot.state.get().map(|state| state.current_round);
-    let last_folder = facts.snapshot.rounds.keys().next_back().copied();
-    // A damaged number must not make a list of billions: no competition leaves such a gap.
-    let most = last_folder.map_or(0, |round| round.0).saturating_add(8);
-    let last = current.max(last_folder).map_or(0, |round| round.0.min(most));
-    (0..=last).map(RoundNumber).collect()
+/// The rounds' folders go from 0 to the current round, and none is missing. Numbers are only compared: any
+/// file may name any.
+fn rounds(facts: &Facts<'_>, sink: &mut Sink) {
+    let there: Vec<u32> = facts.snapshot.rounds.keys().map(|round| round.0).collect();
+    let current = facts.snapshot.state.get().map_or(0, |state| state.current_round.0);
+    let mut gaps = Vec::new();
+    let mut next = Some(0);
+    for round in &there {
+        gaps.extend(next.filter(|next| next < round).map(|next| (next, round - 1)));
+        next = round.checked_add(1);
+    }
+    gaps.extend(next.filter(|next| *next <= current).map(|next| (next, current)));
+    if gaps.is_empty() {
+        return;
+    }
+    let round = match gaps.as_slice() {
+        [(first, last)] if first == last => Some(RoundNumber(*first)),
+        _ => None,
+    };
+    let subject = round.map_or_else(|| "rounds".to_owned(), |round| format!("rounds/{round}"));
+    sink.claim("state.files", round, subject, |claim| match round {
+        Some(_) => claim.fail("the round's folder is missing"),
+        None => {
+            let there = if there.is_empty() { "none".to_owned() } else { spans(&there) };
+            let more = gaps.iter().map(|(first, last)| span(*first, *last)).take(SHOWN).collect::<Vec<_>>().join(", ");
+            let and = if gaps.len() > SHOWN { format!(" and {} more", gaps.len() - SHOWN) } else { String::new() };
+            claim.fail(format!("the folders of rounds {more}{and} are missing; there: {there}"));
+        }
+    });
 }
 
-fn round_files(facts: &Facts<'_>, round: RoundNumber, sink: &mut Sink) {
+/// So many spans of rounds are named.
+const SHOWN: usize = 6;
+
+/// Sorted numbers in few words: `0 to 3, 5`.
+fn spans(numbers: &[u32]) -> String {
+    let runs: Vec<&[u32]> = numbers.chunk_by(|a, b| a.checked_add(1) == Some(*b)).collect();
+    let name = |run: &&[u32]| Some(span(*run.first()?, *run.last()?));
+    let shown = runs.iter().filter_map(name).take(SHOWN).collect::<Vec<_>>().join(", ");
+    if runs.len() > SHOWN { format!("{shown} and others") } else { shown }
+}
+
+fn span(first: u32, last: u32) -> String {
+    if first == last { first.to_string() } else { format!("{first} to {last}") }
+}
+
+fn round_files(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let subject = format!("rounds/{round}");
     sink.claim("state.files", round, subject, |claim| {
-        let Some(files) = facts.snapshot.rounds.get(&round) else {
-            return claim.fail("the round's folder is missing");
-        };
         let Some(state) = facts.snapshot.state.get() else {
             return claim.skip("state.json cannot be read");
         };

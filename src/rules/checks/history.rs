@@ -1,8 +1,10 @@
 //! `history.append_only`, `history.stage`, `history.writer`: what each commit did to the files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::{Claim, Sink};
+use crate::error::{Error, Result};
 use crate::rules::stages::is_arrow;
 use crate::state::file::{Content, FileKind, PlayerFile, RoundFile};
 use crate::state::ids::{Player, RoundNumber};
@@ -11,7 +13,14 @@ use crate::state::record::ParseError;
 use crate::state::stage::{CompetitionState, Stage};
 
 /// The id of a file's contents in git.
-pub type BlobId = String;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlobId(pub [u8; 20]);
+
+impl std::fmt::Display for BlobId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 /// The id that stands for files as they are on disk.
 pub const WORKING_TREE: &str = "working tree";
@@ -60,9 +69,21 @@ pub enum Trace {
 }
 
 impl Trace {
+    /// About how many bytes it takes in memory.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const EACH: usize = 64;
+        let texts = |texts: &[String]| texts.iter().map(|text| text.len() + EACH).sum();
+        match self {
+            Trace::Keys(entries) | Trace::List(entries) => texts(entries),
+            Trace::Rows(matrix) => matrix.0.len() * 4 * EACH,
+            _ => 4 * EACH,
+        }
+    }
+
     /// What these checks need of parsed contents.
     #[must_use]
-    pub fn of(parsed: Result<Content, ParseError>) -> Trace {
+    pub fn of(parsed: std::result::Result<Content, ParseError>) -> Trace {
         fn keys<K: ToString, V>(entries: &indexmap::IndexMap<K, V>) -> Trace {
             Trace::Keys(entries.keys().map(ToString::to_string).collect())
         }
@@ -85,23 +106,26 @@ impl Trace {
     }
 }
 
-/// A history with the contents that its changes name.
-#[derive(Debug, Default)]
-pub struct History {
-    /// The commits, parents first.
-    pub commits: Vec<Commit>,
-    /// The contents by file and blob.
-    pub traces: HashMap<(FileKind, BlobId), Trace>,
-}
+/// Contents by file and blob.
+pub type Traces = HashMap<(FileKind, BlobId), Trace>;
 
-/// What holds at a commit, as far as later commits are judged by it.
+/// Reads the contents that are asked for.
+pub type Load<'a> = dyn FnMut(&[(FileKind, BlobId)]) -> Result<Traces> + 'a;
+
+/// The contents of so many changes are in memory at once.
+const WINDOW: usize = 512;
+
+/// So many rounds are copied where the history branches: no competition has that many branches.
+const MOST_COPIED: usize = 20_000_000;
+
+/// What holds at a commit, as far as later commits are judged by it. Branches share it until they change it.
 #[derive(Debug, Clone, Default)]
 struct Known {
-    state: Option<CompetitionState>,
+    state: Option<Rc<CompetitionState>>,
     /// Rounds whose seed is there.
-    seeds: std::collections::BTreeSet<RoundNumber>,
+    seeds: Rc<BTreeSet<RoundNumber>>,
     /// The matrix of each round, by its blob.
-    matrices: BTreeMap<RoundNumber, BlobId>,
+    matrices: Rc<BTreeMap<RoundNumber, BlobId>>,
 }
 
 impl Known {
@@ -109,78 +133,174 @@ impl Known {
     fn started(&self) -> bool {
         self.seeds.contains(&RoundNumber(0))
     }
-}
 
-/// Checks every commit; `only` limits the findings to one round's files.
-pub fn check(history: &History, only: Option<RoundNumber>, sink: &mut Sink) {
-    let mut known: Vec<Known> = Vec::with_capacity(history.commits.len());
-    for commit in &history.commits {
-        let before = commit.parent.and_then(|parent| known.get(parent)).cloned().unwrap_or_default();
-        let after = step(history, &before, commit);
-        let judged = Judged { history, commit, before: &before, after: &after };
+    /// Takes over what a commit did to the files.
+    fn take_over(&mut self, commit: &Commit, copied: &mut usize) {
         for change in &commit.changes {
-            let wanted = only.is_none() || change.file.round().is_none() || change.file.round() == only;
-            if wanted {
-                judged.change(change, sink);
+            match (&change.file, &change.after) {
+                (FileKind::Round(round, RoundFile::Seed), after) => {
+                    let seeds = own(&mut self.seeds, BTreeSet::len, copied);
+                    let _ = if after.is_some() { seeds.insert(*round) } else { seeds.remove(round) };
+                }
+                (FileKind::Round(round, RoundFile::Matrix), after) => {
+                    let matrices = own(&mut self.matrices, BTreeMap::len, copied);
+                    let _ = match after {
+                        Some(blob) => matrices.insert(*round, *blob),
+                        None => matrices.remove(round),
+                    };
+                }
+                _ => {}
             }
         }
-        known.push(after);
     }
 }
 
+/// What is about to be changed, as a copy of its own where others share it; copies are counted.
+fn own<'a, T: Clone>(shared: &'a mut Rc<T>, size: fn(&T) -> usize, copied: &mut usize) -> &'a mut T {
+    if Rc::strong_count(shared) > 1 {
+        *copied = copied.saturating_add(size(shared));
+    }
+    Rc::make_mut(shared)
+}
+
+/// What is known at each commit that others still have to be judged by.
+struct Line {
+    known: HashMap<usize, Known>,
+    /// How many commits go on from each one.
+    waiting: HashMap<usize, usize>,
+    copied: usize,
+}
+
+impl Line {
+    fn of(commits: &[Commit]) -> Line {
+        let mut waiting = HashMap::new();
+        for parent in commits.iter().filter_map(|commit| commit.parent) {
+            *waiting.entry(parent).or_default() += 1;
+        }
+        Line { known: HashMap::new(), waiting, copied: 0 }
+    }
+
+    /// What holds before a commit: the last that goes on from its parent takes it along.
+    fn before(&mut self, commit: &Commit) -> Known {
+        let Some(parent) = commit.parent else { return Known::default() };
+        let waiting = self.waiting.entry(parent).or_default();
+        *waiting = waiting.saturating_sub(1);
+        let known = if *waiting == 0 { self.known.remove(&parent) } else { self.known.get(&parent).cloned() };
+        known.unwrap_or_default()
+    }
+
+    fn keep(&mut self, at: usize, known: Known) {
+        if self.waiting.contains_key(&at) {
+            self.known.insert(at, known);
+        }
+    }
+
+    /// The contents by which these commits are judged: those they name, and the matrices that stood before.
+    fn wanted(&self, commits: &[Commit]) -> Vec<(FileKind, BlobId)> {
+        let changes = || commits.iter().flat_map(|commit| &commit.changes);
+        let mut wanted: Vec<_> = changes()
+            .flat_map(|change| {
+                [change.before, change.after].into_iter().flatten().map(|blob| (change.file.clone(), blob))
+            })
+            .collect();
+        // A report that is changed is judged by its row.
+        let judged: BTreeSet<RoundNumber> = changes()
+            .filter(|change| matches!(change.file, FileKind::Player(_, _, PlayerFile::Report(_))))
+            .filter_map(|change| change.before.and(change.file.round()))
+            .collect();
+        for round in judged {
+            let matrices = self.known.values().filter_map(|known| known.matrices.get(&round));
+            wanted.extend(matrices.map(|blob| (FileKind::Round(round, RoundFile::Matrix), *blob)));
+        }
+        wanted.sort();
+        wanted.dedup();
+        wanted
+    }
+}
+
+/// Checks every commit; `only` limits the findings to one round's files. Contents are asked for as they are
+/// needed, so that a long history takes no more memory than a short one.
+///
+/// # Errors
+/// Contents cannot be read, or the history branches as no competition's does.
+pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>, sink: &mut Sink) -> Result<()> {
+    let mut line = Line::of(commits);
+    let mut from = 0;
+    while let Some(window) = commits.get(from..).map(window).filter(|window| !window.is_empty()) {
+        let traces = load(&line.wanted(window))?;
+        for (at, commit) in (from..).zip(window) {
+            let mut known = line.before(commit);
+            let after = state_after(&traces, &known, commit);
+            let judged = Judged { traces: &traces, commit, before: &known, after: after.as_deref() };
+            for change in &commit.changes {
+                let wanted = only.is_none() || change.file.round().is_none() || change.file.round() == only;
+                if wanted {
+                    judged.change(change, sink);
+                }
+            }
+            known.state = after;
+            known.take_over(commit, &mut line.copied);
+            if line.copied > MOST_COPIED {
+                return Err(Error::failed("the history is not checked to its end: it branches too often"));
+            }
+            line.keep(at, known);
+        }
+        from += window.len();
+    }
+    Ok(())
+}
+
+/// The first of these commits, up to so many changes.
+fn window(commits: &[Commit]) -> &[Commit] {
+    let mut changes = 0;
+    let many = |commit: &&Commit| {
+        let before = changes;
+        changes += commit.changes.len() + 1;
+        before == 0 || changes <= WINDOW
+    };
+    let length = commits.iter().take_while(many).count();
+    commits.get(..length).unwrap_or(commits)
+}
+
 /// Lets the claims on the whole history pass where no commit spoke against them.
-pub fn conclude(history: &History, sink: &mut Sink) {
-    let subject = format!("{} commits", history.commits.len());
+pub fn conclude(commits: &[Commit], sink: &mut Sink) {
+    let subject = format!("{} commits", commits.len());
     for id in ["history.append_only", "history.stage", "history.writer"] {
         sink.claim_unless_objected(id, &subject);
     }
 }
 
-/// What holds after a commit.
-fn step(history: &History, before: &Known, commit: &Commit) -> Known {
-    let mut known = before.clone();
-    for change in &commit.changes {
-        match &change.file {
-            FileKind::State => {
-                known.state = match history.trace(&change.file, change.after.as_ref()) {
-                    Some(Trace::State(state)) => Some(state.clone()),
-                    // A broken state is reported as such; later stages are judged by the last good one.
-                    Some(_) => known.state,
-                    None => None,
-                };
-            }
-            FileKind::Round(round, RoundFile::Seed) => {
-                if change.after.is_some() {
-                    known.seeds.insert(*round);
-                } else {
-                    known.seeds.remove(round);
-                }
-            }
-            FileKind::Round(round, RoundFile::Matrix) => match &change.after {
-                Some(blob) => drop(known.matrices.insert(*round, blob.clone())),
-                None => drop(known.matrices.remove(round)),
-            },
-            _ => {}
-        }
+/// The state after a commit.
+fn state_after(traces: &Traces, before: &Known, commit: &Commit) -> Option<Rc<CompetitionState>> {
+    let mut state = before.state.clone();
+    for change in commit.changes.iter().filter(|change| change.file == FileKind::State) {
+        state = match trace(traces, &change.file, change.after.as_ref()) {
+            Some(Trace::State(state)) => Some(Rc::new(state.clone())),
+            // A broken state is reported as such; later stages are judged by the last good one.
+            Some(_) => state,
+            None => None,
+        };
     }
-    known
+    state
 }
 
-impl History {
-    fn trace(&self, file: &FileKind, blob: Option<&BlobId>) -> Option<&Trace> {
-        self.traces.get(&(file.clone(), blob?.clone()))
-    }
+fn trace<'a>(traces: &'a Traces, file: &FileKind, blob: Option<&BlobId>) -> Option<&'a Trace> {
+    traces.get(&(file.clone(), *blob?))
 }
 
 /// One commit with what held before and after it.
 struct Judged<'a> {
-    history: &'a History,
+    traces: &'a Traces,
     commit: &'a Commit,
     before: &'a Known,
-    after: &'a Known,
+    after: Option<&'a CompetitionState>,
 }
 
 impl Judged<'_> {
+    fn trace(&self, file: &FileKind, blob: Option<&BlobId>) -> Option<&Trace> {
+        trace(self.traces, file, blob)
+    }
+
     fn change(&self, change: &Change, sink: &mut Sink) {
         let path = change.file.path();
         let place = self.commit.id.get(..10).filter(|_| self.commit.id.len() >= 40).unwrap_or(&self.commit.id);
@@ -202,7 +322,7 @@ impl Judged<'_> {
             object("history.stage", self.stage(change).into_iter().collect());
         }
         object("history.writer", self.writer(change).into_iter().collect());
-        if let Some(Trace::Broken(error)) = self.history.trace(&change.file, change.after.as_ref()) {
+        if let Some(Trace::Broken(error)) = self.trace(&change.file, change.after.as_ref()) {
             let detail = format!("broken in this commit: {error}{said}");
             sink.claim("file.parse", round, subject, |claim| claim.warn(detail));
         }
@@ -210,8 +330,8 @@ impl Judged<'_> {
 
     /// What the commit changed or removed that only ever grows or stays.
     fn lost(&self, change: &Change) -> Vec<String> {
-        let Some(before) = self.history.trace(&change.file, change.before.as_ref()) else { return Vec::new() };
-        let after = self.history.trace(&change.file, change.after.as_ref());
+        let Some(before) = self.trace(&change.file, change.before.as_ref()) else { return Vec::new() };
+        let after = self.trace(&change.file, change.after.as_ref());
         if matches!(after, Some(Trace::Broken(_))) || (!self.before.started() && prepared_by_hand(&change.file)) {
             return Vec::new();
         }
@@ -251,15 +371,15 @@ impl Judged<'_> {
 
     fn had_row(&self, round: RoundNumber, left: &Player, right: &Player) -> bool {
         let file = FileKind::Round(round, RoundFile::Matrix);
-        match self.history.trace(&file, self.before.matrices.get(&round)) {
+        match self.trace(&file, self.before.matrices.get(&round)) {
             Some(Trace::Rows(matrix)) => matrix.margin(left, right).is_some(),
             _ => false,
         }
     }
 
     fn stage(&self, change: &Change) -> Option<String> {
-        let before = self.before.state.as_ref()?;
-        let Some(after) = &self.after.state else { return Some("state.json was removed".to_owned()) };
+        let before = self.before.state.as_deref()?;
+        let Some(after) = self.after else { return Some("state.json was removed".to_owned()) };
         if change.before == change.after || is_arrow(before, after) {
             return None;
         }
@@ -271,7 +391,7 @@ impl Judged<'_> {
     /// the stage holds both, so the stage before and the stage after count.
     fn writer(&self, change: &Change) -> Option<String> {
         // The first commit brings whatever there was.
-        let before = self.before.state.as_ref().filter(|_| self.commit.parent.is_some())?;
+        let before = self.before.state.as_deref().filter(|_| self.commit.parent.is_some())?;
         let stages = writing_stages(&change.file)?;
         if !self.before.started() && prepared_by_hand(&change.file) {
             return None;
@@ -282,7 +402,7 @@ impl Judged<'_> {
             let due = if opened { state.current_round.next() } else { state.current_round };
             stages.contains(&state.stage) && change.file.round().is_none_or(|round| round == due)
         };
-        if fits(before) || self.after.state.as_ref().is_some_and(fits) {
+        if fits(before) || self.after.is_some_and(fits) {
             return None;
         }
         let (stage, round) = (before.stage, before.current_round);

@@ -1,29 +1,84 @@
 //! `match.score`, `match.matrix`, `match.urls`, `match.rules`.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Claim, Facts, Sink};
+use crate::rules::Thresholds;
 use crate::rules::duel::{
-    INTERNAL_ERROR, claims_no_judge, margin, outputs_of, over_time, score, walkover, without_judge,
+    INTERNAL_ERROR, Lateness, claims_no_judge, margin, outputs_of, score, walkover, without_judge,
 };
 use crate::rules::tournament::order;
 use crate::state::file::{FileKind, PlayerFile};
-use crate::state::ids::{Player, PromptStem, RoundNumber};
+use crate::state::ids::{Hotkey, Player, PromptStem, RoundNumber};
 use crate::state::outputs::{Output, Outputs};
+use crate::state::prompts::Prompt;
 use crate::state::report::{Duel, DuelWinner, MatchReport};
 use crate::state::snapshot::RoundFiles;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+    let table = Table::of(facts, files);
     for (player, own) in &files.players {
         let reports = own.reports.iter().filter_map(|(name, slot)| Some((name, slot.get()?)));
         for (name, report) in reports {
-            let file = FileKind::Player(round, player.clone(), PlayerFile::Report(name.clone())).path();
+            let file = FileKind::Player(round, player.clone(), PlayerFile::Report(name.clone()));
+            let (limits, whose) = facts.rules.of(&(file.clone(), None));
+            let file = file.path();
             sink.claim("match.score", round, file.clone(), |claim| check_score(claim, report));
-            sink.claim("match.urls", round, file.clone(), |claim| check_urls(claim, files, player, name, report));
-            sink.claim("match.rules", round, file, |claim| check_outcomes(claim, facts, files, report));
+            sink.claim("match.urls", round, file.clone(), |claim| {
+                check_urls(claim, (files, &table), player, name, report);
+            });
+            sink.claim("match.rules", round, file, |claim| {
+                check_outcomes(claim, &limits, (files, &table), report);
+                claim.by(&whose);
+            });
         }
     }
-    check_matrix(facts, round, files, sink);
+    check_matrix(facts, round, (files, &table), sink);
+}
+
+/// What every report and row of a round is held against, made once.
+struct Table<'a> {
+    /// The prompts, sorted by stem; `None` where they cannot be read.
+    prompts: Option<Vec<&'a Prompt>>,
+    /// Who is late on which prompts; `None` where they cannot be read.
+    lateness: Option<Lateness<'a>>,
+    /// The rules that most reports go by, and the prompts on which each player is late by them.
+    usual: Thresholds,
+    late: BTreeMap<&'a Player, BTreeSet<PromptStem>>,
+    /// Each miner's place in the order in which they play.
+    places: HashMap<Hotkey, usize>,
+}
+
+impl<'a> Table<'a> {
+    fn of(facts: &Facts<'_>, files: &'a RoundFiles) -> Self {
+        let prompts = files.prompts.get();
+        let mut sorted: Option<Vec<_>> = prompts.map(|prompts| prompts.0.iter().collect());
+        sorted.iter_mut().for_each(|prompts| prompts.sort_by(|a, b| a.stem().cmp(b.stem())));
+        let lateness = prompts.map(|prompts| Lateness::of(&prompts.0));
+        let usual = facts.rules.now;
+        let late = |player: &'a Player| {
+            let late = lateness.as_ref()?.over_time(outputs(files, player)?, &usual);
+            (!late.is_empty()).then_some((player, late))
+        };
+        let order = files.submissions.get().map(order).unwrap_or_default();
+        Table {
+            prompts: sorted,
+            late: files.players.keys().filter_map(late).collect(),
+            lateness,
+            usual,
+            places: order.into_iter().enumerate().map(|(at, hotkey)| (hotkey, at)).collect(),
+        }
+    }
+
+    /// The prompts on which a player is late by these rules.
+    fn late(&self, files: &RoundFiles, player: &Player, limits: &Thresholds) -> Cow<'_, BTreeSet<PromptStem>> {
+        if *limits == self.usual {
+            return self.late.get(player).map(Cow::Borrowed).unwrap_or_default();
+        }
+        let late = self.lateness.as_ref().zip(outputs(files, player));
+        Cow::Owned(late.map(|(lateness, outputs)| lateness.over_time(outputs, limits)).unwrap_or_default())
+    }
 }
 
 fn outputs<'a>(files: &'a RoundFiles, player: &Player) -> Option<&'a Outputs> {
@@ -37,7 +92,13 @@ fn check_score(claim: &mut Claim, report: &MatchReport) {
     claim.same("margin", &report.margin, &expected);
 }
 
-fn check_urls(claim: &mut Claim, files: &RoundFiles, folder: &Player, name: &str, report: &MatchReport) {
+fn check_urls(
+    claim: &mut Claim,
+    (files, table): (&RoundFiles, &Table<'_>),
+    folder: &Player,
+    name: &str,
+    report: &MatchReport,
+) {
     if report.right != *folder {
         claim.fail(format!("right is {}, but the folder is {folder}'s", report.right));
     }
@@ -46,13 +107,11 @@ fn check_urls(claim: &mut Claim, files: &RoundFiles, folder: &Player, name: &str
     if !left.starts_with(named) || named.len() < report.left.short().len() {
         claim.fail(format!("left is {left}, but the file is named after {named}"));
     }
-    let Some(prompts) = files.prompts.get() else { return claim.skip("prompts.txt cannot be read") };
-    let mut expected: Vec<_> = prompts.0.iter().collect();
-    expected.sort_by(|a, b| a.stem().cmp(b.stem()));
+    let Some(expected) = &table.prompts else { return claim.skip("prompts.txt cannot be read") };
     if expected.len() != report.duels.len() {
         claim.fail(format!("{} duels for {} prompts", report.duels.len(), expected.len()));
     }
-    for (duel, prompt) in report.duels.iter().zip(&expected) {
+    for (duel, prompt) in report.duels.iter().zip(expected) {
         if duel.name != *prompt.stem() {
             return claim.fail(format!(
                 "{} stands where {} belongs: duels are sorted by name",
@@ -76,13 +135,18 @@ fn check_urls(claim: &mut Claim, files: &RoundFiles, folder: &Player, name: &str
     }
 }
 
-fn check_outcomes(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, report: &MatchReport) {
-    let Some(prompts) = files.prompts.get() else { return claim.skip("prompts.txt cannot be read") };
+fn check_outcomes(
+    claim: &mut Claim,
+    limits: &Thresholds,
+    (files, table): (&RoundFiles, &Table<'_>),
+    report: &MatchReport,
+) {
+    if table.prompts.is_none() {
+        return claim.skip("prompts.txt cannot be read");
+    }
     let (left, right) = (outputs(files, &report.left), outputs(files, &report.right));
-    let late = |outputs: Option<&Outputs>| -> BTreeSet<PromptStem> {
-        outputs.map(|outputs| over_time(&prompts.0, outputs, facts.limits)).unwrap_or_default()
-    };
-    let (late_left, late_right) = (late(left), late(right));
+    let late_left = table.late(files, &report.left, limits);
+    let late_right = table.late(files, &report.right, limits);
     let mut failed = 0;
     for duel in &report.duels {
         let of = |outputs: Option<&Outputs>| outputs.and_then(|outputs| outputs.get(&duel.name).cloned());
@@ -115,7 +179,7 @@ fn judged(claim: &mut Claim, duel: &Duel) -> usize {
     0
 }
 
-fn check_matrix(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+fn check_matrix(facts: &Facts<'_>, round: RoundNumber, (files, table): (&RoundFiles, &Table<'_>), sink: &mut Sink) {
     if files.matrix.is_missing() && files.players.values().all(|own| own.reports.is_empty()) {
         return;
     }
@@ -128,7 +192,7 @@ fn check_matrix(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink:
         };
         for ((left, right), found) in &matrix.0 {
             row(claim, round, files, left, right, *found);
-            asked_for(claim, facts, files, left, right);
+            asked_for(claim, facts, (files, table), left, right);
         }
         if facts.is_over(round) {
             for report in files.players.values().flat_map(|own| own.reports.values()).filter_map(|slot| slot.get()) {
@@ -158,10 +222,15 @@ fn row(claim: &mut Claim, round: RoundNumber, files: &RoundFiles, left: &Player,
 }
 
 /// A match between two miners is played only if both qualified, and the earlier one defends.
-fn asked_for(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, left: &Player, right: &Player) {
+fn asked_for(
+    claim: &mut Claim,
+    facts: &Facts<'_>,
+    (files, table): (&RoundFiles, &Table<'_>),
+    left: &Player,
+    right: &Player,
+) {
     let (Player::Miner(left), Player::Miner(right)) = (left, right) else { return };
-    let (Some(matrix), Some(settings), Some(submissions)) =
-        (files.matrix.get(), facts.settings(), files.submissions.get())
+    let (Some(matrix), Some(settings), Some(_)) = (files.matrix.get(), facts.settings(), files.submissions.get())
     else {
         return;
     };
@@ -172,9 +241,7 @@ fn asked_for(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, left: &Pl
             claim.warn(format!("{left},{right}: {player} did not qualify ({margin} against leader)"));
         }
     }
-    let order = order(submissions);
-    let place = |hotkey| order.iter().position(|miner| miner == hotkey);
-    if place(left) > place(right) {
+    if table.places.get(left) > table.places.get(right) {
         claim.warn(format!("{left},{right}: the later submission defends"));
     }
 }

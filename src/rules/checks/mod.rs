@@ -7,6 +7,7 @@ mod audits;
 mod builds;
 mod files;
 pub mod history;
+pub mod in_force;
 mod leader;
 mod matches;
 pub mod objects;
@@ -18,11 +19,12 @@ mod submissions;
 mod winner;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::Thresholds;
+use self::in_force::InForce;
 use super::seed::OnChain;
 use crate::state::config::Settings;
 use crate::state::ids::{Hotkey, RoundNumber};
@@ -114,9 +116,22 @@ pub struct Claim {
     id: &'static str,
     round: Option<RoundNumber>,
     subject: String,
-    objections: Vec<(Status, String)>,
+    objections: BTreeMap<Status, Objections>,
     note: String,
 }
+
+/// What speaks against a claim in one way: the first few, and how many there are.
+#[derive(Debug, Default)]
+struct Objections {
+    shown: Vec<String>,
+    count: usize,
+}
+
+/// Objections that are told.
+const SHOWN: usize = 6;
+
+/// Of what an objection says, this many characters are told: it quotes what files hold.
+const LONGEST: usize = 1000;
 
 impl Claim {
     /// What a pass rests on, or leaves open.
@@ -126,17 +141,37 @@ impl Claim {
 
     /// The claim does not hold: what was found, and what was expected.
     pub fn fail(&mut self, detail: impl Into<String>) {
-        self.objections.push((Status::Fail, detail.into()));
+        self.object(Status::Fail, 1, [detail.into()]);
     }
 
     /// Something odd that is not wrong.
     pub fn warn(&mut self, detail: impl Into<String>) {
-        self.objections.push((Status::Warn, detail.into()));
+        self.object(Status::Warn, 1, [detail.into()]);
     }
 
     /// It cannot be checked here, and why.
     pub fn skip(&mut self, why: impl Into<String>) {
-        self.objections.push((Status::Skip, why.into()));
+        self.object(Status::Skip, 1, [why.into()]);
+    }
+
+    /// The claim fails `count` times; the details are made only of those that are told.
+    fn fail_often(&mut self, count: usize, details: impl IntoIterator<Item = String>) {
+        if count > 0 {
+            self.object(Status::Fail, count, details);
+        }
+    }
+
+    fn object(&mut self, status: Status, count: usize, details: impl IntoIterator<Item = String>) {
+        let objections = self.objections.entry(status).or_default();
+        objections.count += count;
+        let room = SHOWN.saturating_sub(objections.shown.len());
+        objections.shown.extend(details.into_iter().take(room).map(shortened));
+    }
+
+    /// Adds to each objection what it goes by.
+    fn by(&mut self, what: &str) {
+        let shown = self.objections.values_mut().flat_map(|objections| &mut objections.shown);
+        shown.for_each(|objection| objection.push_str(what));
     }
 
     /// Objects unless two values are the same, naming both as JSON.
@@ -157,7 +192,7 @@ impl Sink {
         subject: impl Into<String>,
         check: impl FnOnce(&mut Claim),
     ) {
-        let (objections, note) = (Vec::new(), String::new());
+        let (objections, note) = (BTreeMap::new(), String::new());
         let mut claim = Claim { id, round: round.into(), subject: subject.into(), objections, note };
         check(&mut claim);
         let Claim { id, round, subject, objections, note } = claim;
@@ -167,12 +202,8 @@ impl Sink {
         if objections.is_empty() {
             finding(Status::Pass, note);
         }
-        for status in [Status::Fail, Status::Warn, Status::Skip] {
-            let details: Vec<&str> =
-                objections.iter().filter(|(of, _)| *of == status).map(|(_, detail)| detail.as_str()).collect();
-            if !details.is_empty() {
-                finding(status, joined(&details));
-            }
+        for (status, objections) in objections {
+            finding(status, joined(&objections));
         }
     }
 
@@ -193,13 +224,21 @@ impl Sink {
 }
 
 /// The objections to one claim on one line: the first few, and how many more there are.
-fn joined(details: &[&str]) -> String {
-    const SHOWN: usize = 6;
-    let shown = details.iter().take(SHOWN).copied().collect::<Vec<_>>().join("; ");
-    match details.len().saturating_sub(SHOWN) {
+fn joined(objections: &Objections) -> String {
+    let shown = objections.shown.join("; ");
+    match objections.count.saturating_sub(objections.shown.len()) {
         0 => shown,
         more => format!("{shown}; and {more} more"),
     }
+}
+
+/// The beginning of what an objection says.
+fn shortened(mut detail: String) -> String {
+    if let Some((at, _)) = detail.char_indices().nth(LONGEST) {
+        detail.truncate(at);
+        detail.push('…');
+    }
+    detail
 }
 
 /// Counts findings by status.
@@ -229,10 +268,10 @@ pub struct RequestView {
     /// The competition's settings.
     pub settings: Settings,
     /// The round's files (reports: those of the requested miner).
-    pub files: RoundFiles,
+    pub files: Arc<RoundFiles>,
     /// The audits as they stood after each commit before, newest first: what the writer may still
     /// have gone by.
-    pub earlier: Vec<RoundFiles>,
+    pub earlier: Vec<Arc<RoundFiles>>,
 }
 
 /// All facts that the checks on the files go by.
@@ -240,12 +279,12 @@ pub struct RequestView {
 pub struct Facts<'a> {
     /// The files.
     pub snapshot: &'a Snapshot,
-    /// The limits of the rules.
-    pub limits: &'a Thresholds,
+    /// The rules in force for each claim.
+    pub rules: InForce,
     /// For each audit request, the round in the commit that added it.
     pub requests: BTreeMap<(RoundNumber, Hotkey), Then<RequestView>>,
     /// For each round, the pool in the commit that wrote its seed; `None` where there was none.
-    pub pools: BTreeMap<RoundNumber, Then<Option<PromptList>>>,
+    pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
     /// What the chain says of each round's latest_reveal_block, where it was asked.
     pub blocks: BTreeMap<RoundNumber, OnChain>,
     /// Miners may name hosts that are not public here (sandbox, tests).
@@ -255,9 +294,10 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// The files alone, with nothing known of history or chain.
     #[must_use]
-    pub fn of_files(snapshot: &'a Snapshot, limits: &'a Thresholds) -> Self {
+    pub fn of_files(snapshot: &'a Snapshot) -> Self {
         let (requests, pools, blocks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Facts { snapshot, limits, requests, pools, blocks, allow_private_cdn: false }
+        let rules = snapshot.config.get().map(|config| config.settings.limits()).unwrap_or_default();
+        Facts { snapshot, rules: InForce::always(rules), requests, pools, blocks, allow_private_cdn: false }
     }
 
     fn settings(&self) -> Option<&Settings> {

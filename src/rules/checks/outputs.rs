@@ -1,16 +1,17 @@
 //! `outputs.rules`.
 
-use std::collections::HashSet;
+use indexmap::IndexSet;
 
 use super::{Claim, Facts, Sink};
 use crate::state::file::PlayerFile;
 use crate::state::ids::{Player, PromptStem, RoundNumber};
 use crate::state::outputs::{Output, Outputs};
+use crate::state::pod_stats::{PodEntry, PodFigures};
 use crate::state::snapshot::{PlayerFiles, RoundFiles};
 use crate::state::stage::Stage;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
-    let stems: Option<HashSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());
+    let stems: Option<IndexSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());
     // While files are still being fetched, a record may lack some.
     let fetched = facts.is_past(round, &[Stage::Duels, Stage::Finalizing, Stage::Finished]);
     for (player, own) in &files.players {
@@ -26,6 +27,7 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
             });
         }
         sums(round, player, own, sink);
+        pods(round, player, own, sink);
     }
 }
 
@@ -47,23 +49,25 @@ fn known_player(round: RoundNumber, files: &RoundFiles, player: &Player, sink: &
     }
 }
 
-fn check_stems(claim: &mut Claim, outputs: &Outputs, stems: Option<&HashSet<&PromptStem>>, place: &Place<'_>) {
+fn check_stems(claim: &mut Claim, outputs: &Outputs, stems: Option<&IndexSet<&PromptStem>>, place: &Place<'_>) {
     let Some(stems) = stems else { return };
     for stem in outputs.keys().filter(|stem| !stems.contains(*stem)) {
         claim.fail(format!("{stem}: no prompt of this round"));
     }
     // What was submitted is recorded for every prompt, failures included.
     if place.submitted && place.fetched {
-        for stem in stems.iter().filter(|stem| !outputs.contains_key(**stem)) {
-            claim.fail(format!("{stem}: a prompt of this round without an entry"));
-        }
+        let there = outputs.keys().filter(|stem| stems.contains(*stem)).count();
+        let missing = stems.iter().filter(|stem| !outputs.contains_key(**stem));
+        let details = missing.map(|stem| format!("{stem}: a prompt of this round without an entry"));
+        claim.fail_often(stems.len() - there, details);
     }
 }
 
 fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>) {
     match (&output.glb, output.size) {
         (None, 0) | (Some(_), 1..) => {}
-        (glb, size) => claim.fail(format!("{stem}: size is {size}, but glb is {glb:?}")),
+        (None, size) => claim.fail(format!("{stem}: size is {size}, but there is no glb")),
+        (Some(glb), size) => claim.fail(format!("{stem}: size is {size}, but glb is {glb:?}")),
     }
     if output.glb.is_none() && output.png.is_some() {
         claim.fail(format!("{stem}: a preview without a model"));
@@ -119,4 +123,45 @@ fn sums(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink)
             }
         }
     });
+}
+
+/// The pods' figures do not contradict each other; entries in other layouts say nothing here.
+fn pods(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink) {
+    let known = own.pod_stats.get().into_iter().flat_map(|stats| stats.iter());
+    let known: Vec<_> = known
+        .filter_map(|(pod, entry)| match entry {
+            PodEntry::Figures(figures) => Some((pod, figures)),
+            PodEntry::Other(_) => None,
+        })
+        .collect();
+    if known.is_empty() {
+        return;
+    }
+    sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/pod_stats.json"), |claim| {
+        known.iter().for_each(|(pod, figures)| figures_of(claim, pod, figures));
+    });
+}
+
+/// Counts are parts of what was processed, and times stand in their order. No more is asked: the deployed
+/// services write this file too, and how they count in detail is not known.
+fn figures_of(claim: &mut Claim, pod: &str, figures: &PodFigures) {
+    claim.same(&format!("{pod}: pod_id"), &figures.pod_id.as_str(), &pod);
+    let PodFigures { processed, successful, hard_failed, hard_overtime, .. } = figures;
+    if successful.saturating_add(*hard_failed) > *processed {
+        claim.fail(format!("{pod}: {successful} successful and {hard_failed} hard_failed of {processed} processed"));
+    }
+    if hard_overtime > processed {
+        claim.fail(format!("{pod}: {hard_overtime} hard_overtime of {processed} processed"));
+    }
+    let PodFigures { time_min, time_max, time_avg, time_median, .. } = figures;
+    // An average of equal times may be off in its last digit.
+    let near = 1e-6 * time_max.abs();
+    for (name, time) in [("time_avg", time_avg), ("time_median", time_median), ("time_max", time_max)] {
+        if *time < time_min - near || *time > time_max + near {
+            claim.fail(format!("{pod}: {name} is {time}, and times go from {time_min} to {time_max}"));
+        }
+    }
+    if *time_min < 0.0 {
+        claim.fail(format!("{pod}: time_min is {time_min}, below 0"));
+    }
 }

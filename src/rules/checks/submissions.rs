@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 
 use super::{Claim, Facts, Sink};
+use crate::rules::url::HttpUrl;
+use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::{Hotkey, RoundNumber};
 use crate::state::snapshot::RoundFiles;
 use crate::state::submissions::{Submission, Submissions};
@@ -41,11 +43,18 @@ fn one(
     if let Some(settings) = facts.settings() {
         claim.same(&format!("{hotkey}: round"), &submission.round, &format!("{}-{round}", settings.name));
     }
-    if let Err(why) = crate::rules::url::check_cdn_url(&submission.cdn_url, facts.allow_private_cdn) {
+    let allowed = facts.rules.limits(&FileKind::Round(round, RoundFile::Submissions)).allow_private_cdn;
+    let allow_private = allowed || facts.allow_private_cdn;
+    if let Err(why) = crate::rules::url::check_cdn_url(&submission.cdn_url, allow_private) {
         claim.fail(format!("{hotkey}: cdn_url {:?}: {why}", submission.cdn_url));
-    } else if submission.cdn_url.ends_with('/') {
+    } else if submission.cdn_url.ends_with('/') && !is_bare_host(&submission.cdn_url) {
         claim.fail(format!("{hotkey}: cdn_url {:?} ends in a slash", submission.cdn_url));
     }
+}
+
+/// A host with nothing behind it but a slash: so the deployed services write it.
+fn is_bare_host(url: &str) -> bool {
+    HttpUrl::parse(url).is_ok_and(|url| url.rest == "/")
 }
 
 /// Programs that more than one miner submitted: allowed, and a matter for the judge.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use self::pods::{PodRule, PodTally};
+use self::pods::{PodEnd, PodRule, PodTally};
 use super::Thresholds;
 use super::audit::mismatched;
 use super::objects::StoredObject;
@@ -163,6 +163,13 @@ pub enum Mark {
         /// Why.
         reason: String,
     },
+    /// A pod ended.
+    PodEnded {
+        /// Which.
+        pod: String,
+        /// How.
+        end: PodEnd,
+    },
     /// An answer has arrived whole, and waits to be drawn and stored.
     Arrived(Arrival),
     /// An attempt is over.
@@ -276,7 +283,7 @@ impl Progress {
         let stems = prompts.stems().filter(wanted).cloned().collect();
         Progress {
             purpose,
-            limits: limits.clone(),
+            limits: *limits,
             effort,
             stems,
             prompts: IndexMap::new(),
@@ -294,9 +301,11 @@ impl Progress {
             Mark::Begun { image, seed } => self.begin(image, seed),
             Mark::Recorded { stem, output } => self.prompt(stem).recorded = Some(output),
             Mark::Pod { pod } => {
-                self.pods.entry(pod).or_default();
+                // One of the same name may have ended before, in another run.
+                self.pods.entry(pod).or_default().end = None;
             }
-            Mark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().never_ready = true,
+            Mark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().end = Some(PodEnd::NotReady),
+            Mark::PodEnded { pod, end } => self.pods.entry(pod).or_default().end = Some(end),
             Mark::Arrived(arrival) => {
                 self.next_number = self.next_number.max(arrival.number.saturating_add(1));
                 self.arrived.insert(arrival.number, arrival);

@@ -1,10 +1,14 @@
 //! When a pod is given up, and what `pod_stats.json` says of it.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::super::Thresholds;
 use super::super::audit::trimmed_median;
 use super::Outcome;
+use crate::state::pod_stats::{PodEntry, PodFigures};
+use crate::state::record::Extra;
 
 /// When a pod is given up for another.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,10 +36,38 @@ pub struct PodTally {
     failures: usize,
     /// Generations that took as long as the limit, or longer.
     overtimes: usize,
-    /// Attempts that were lost on their way.
-    infrastructure_errors: usize,
+    /// How it ended, where that is known.
+    pub(super) end: Option<PodEnd>,
+}
+
+/// How a pod ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PodEnd {
+    /// Nothing was left for it to do.
+    Completed,
+    /// It failed too often, or was too slow.
+    MarkedBad,
+    /// Requests to it were lost, and it did not come back.
+    Unreachable,
     /// It never became ready.
-    pub(super) never_ready: bool,
+    NotReady,
+    /// The run was stopped, or something failed that is not the pod's fault.
+    Stopped,
+}
+
+impl PodEnd {
+    /// The word for it in `pod_stats.json`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            PodEnd::Completed => "completed",
+            PodEnd::MarkedBad => "marked_bad",
+            PodEnd::Unreachable => "unreachable",
+            PodEnd::NotReady => "not_ready",
+            PodEnd::Stopped => "stopped",
+        }
+    }
 }
 
 impl PodTally {
@@ -46,7 +78,8 @@ impl PodTally {
                 self.overtimes += usize::from(*seconds >= limits.generation_seconds);
             }
             Outcome::Refused { .. } | Outcome::Failed { .. } => self.failures += 1,
-            Outcome::Lost { .. } => self.infrastructure_errors += 1,
+            // No fault of the program's.
+            Outcome::Lost { .. } => {}
         }
     }
 
@@ -68,24 +101,41 @@ impl PodTally {
         median(last) > rule.median_seconds && median(late) >= median(early)
     }
 
-    /// Its entry in `pod_stats.json`.
-    #[must_use]
-    pub fn figures(&self, rule: &PodRule) -> Map<String, Value> {
-        let state = match (self.never_ready, self.is_bad(rule)) {
-            (true, _) => "never_ready",
-            (false, true) => "given_up",
-            (false, false) => "good",
+    /// Its entry in `pod_stats.json`; `retries` has the seconds by which it was slower than the time before.
+    fn figures(&self, pod: &str, rule: &PodRule, retries: &[f64]) -> PodFigures {
+        let of_times = |of: fn(&[f64]) -> f64| if self.times.is_empty() { 0.0 } else { of(&self.times) };
+        let termination_reason = match self.end {
+            Some(PodEnd::Completed) if self.is_bad(rule) => PodEnd::MarkedBad.word(),
+            Some(end) => end.word(),
+            None => "",
         };
-        let figures = json!({
-            "state": state,
-            "generations": self.times.len(),
-            "failures": self.failures,
-            "overtimes": self.overtimes,
-            "infrastructure_errors": self.infrastructure_errors,
-            "median_seconds": trimmed_median(self.times.clone(), self.times.len()),
-        });
-        figures.as_object().cloned().unwrap_or_default()
+        PodFigures {
+            pod_id: pod.to_owned(),
+            processed: counted(self.times.len() + self.failures),
+            successful: counted(self.times.len()),
+            hard_failed: counted(self.failures),
+            hard_overtime: counted(self.overtimes),
+            time_min: of_times(|times| times.iter().copied().fold(f64::INFINITY, f64::min)),
+            time_max: of_times(|times| times.iter().copied().fold(0.0, f64::max)),
+            time_avg: of_times(mean),
+            time_median: trimmed_median(self.times.clone(), self.times.len()).unwrap_or_default(),
+            marked_bad: self.is_bad(rule),
+            // A sum of none would be -0.0.
+            retry_cumulative_delta: retries.iter().fold(0.0, |sum, delta| sum + delta),
+            retry_delta_count: counted(retries.len()),
+            termination_reason: termination_reason.to_owned(),
+            extra: Extra::default(),
+        }
     }
+}
+
+fn counted(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of prompts")]
+fn mean(times: &[f64]) -> f64 {
+    times.iter().sum::<f64>() / times.len() as f64
 }
 
 impl super::Progress {
@@ -98,12 +148,40 @@ impl super::Progress {
     /// `pod_stats.json`.
     #[must_use]
     pub fn pod_stats(&self) -> crate::state::pod_stats::PodStats {
-        self.pods.iter().map(|(pod, tally)| (pod.clone(), tally.figures(&self.effort.pods))).collect()
+        let retries = self.retries();
+        let of = |pod: &str| retries.get(pod).map(Vec::as_slice).unwrap_or_default();
+        let entry = |(pod, tally): (&String, &PodTally)| {
+            (pod.clone(), PodEntry::Figures(tally.figures(pod, &self.effort.pods, of(pod))))
+        };
+        self.pods.iter().map(entry).collect()
+    }
+
+    /// For each pod, by how many seconds it was slower with prompts that had been made before.
+    fn retries(&self) -> BTreeMap<&str, Vec<f64>> {
+        let mut retries: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for stem in &self.stems {
+            let tries = self.prompts.get(stem).into_iter().flat_map(|prompt| &prompt.tries);
+            let made = tries.filter_map(|attempt| match attempt.outcome {
+                Outcome::Made { seconds, .. } => Some((attempt.number, attempt.pod.as_str(), seconds)),
+                _ => None,
+            });
+            let mut made: Vec<_> = made.collect();
+            // The order in which they were counted is chance where pods work side by side.
+            made.sort_by_key(|(number, ..)| *number);
+            for pair in made.windows(2) {
+                if let [(_, _, before), (_, pod, seconds)] = pair {
+                    retries.entry(pod).or_default().push(seconds - before);
+                }
+            }
+        }
+        retries
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn made(seconds: f64) -> Outcome {
@@ -136,12 +214,22 @@ mod tests {
 
     #[test]
     fn the_figures_say_what_they_are() {
-        let outcomes = [made(10.0), made(181.0), made(20.0), Outcome::Lost { reason: String::new() }];
-        let figures = Value::Object(tally(&outcomes).figures(&PodRule::default()));
-        assert_eq!(
-            figures,
-            json!({"state": "good", "generations": 3, "failures": 0, "overtimes": 1, "infrastructure_errors": 1,
-                   "median_seconds": 20.0})
-        );
+        let lost = || Outcome::Lost { reason: String::new() };
+        let failed = Outcome::Failed { seconds: 1.0, reason: String::new() };
+        let mut of = tally(&[made(10.0), made(180.0), made(26.0), lost(), failed]);
+        of.end = Some(PodEnd::Completed);
+        let figures = serde_json::to_value(of.figures("pod-1", &PodRule::default(), &[2.5, -4.0])).unwrap();
+        let expected = json!({
+            "pod_id": "pod-1", "processed": 4, "successful": 3, "hard_failed": 1, "hard_overtime": 1,
+            "time_min": 10.0, "time_max": 180.0, "time_avg": 72.0, "time_median": 26.0, "marked_bad": false,
+            "retry_cumulative_delta": -1.5, "retry_delta_count": 2, "termination_reason": "completed",
+        });
+        assert_eq!(figures.to_string(), expected.to_string(), "in this order, too");
+        let slow = PodTally { end: Some(PodEnd::Completed), ..tally(&[130.0; 8].map(made)) };
+        let figures = slow.figures("pod-1", &PodRule::default(), &[]);
+        assert_eq!((figures.marked_bad, figures.termination_reason.as_str()), (true, "marked_bad"));
+        let idle = serde_json::to_value(tally(&[lost()]).figures("pod-1", &PodRule::default(), &[])).unwrap();
+        assert_eq!(idle["time_min"].to_string() + &idle["retry_cumulative_delta"].to_string(), "0.00.0");
+        assert_eq!((&idle["processed"], &idle["termination_reason"]), (&json!(0), &json!("")));
     }
 }

@@ -15,6 +15,10 @@ use crate::state::require_audit::AuditRequests;
 use crate::state::snapshot::{PlayerFiles, RoundFiles};
 use crate::state::store::FileWrite;
 use crate::state::sums::Sums;
+use crate::text::cut;
+
+/// A reason that is recorded has no more characters.
+const LONGEST_REASON: usize = 2000;
 
 /// Why a miner without an image is rejected, in the words of the deployed services.
 pub const NO_IMAGE: &str = "Failed to build a docker image";
@@ -109,7 +113,7 @@ pub fn rejected(round: RoundNumber, hotkey: &Hotkey, reason: &str, files: &Round
         failed_prompts: 0,
         failed_critical: 0,
         generation_time: None,
-        reason: reason.to_owned(),
+        reason: cut(reason, LONGEST_REASON),
         extra: Extra::default(),
     };
     Plan { says: vec![says(&audit)], writes: vec![with_audit(round, files, audit)], message: audits_line(round) }

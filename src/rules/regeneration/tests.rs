@@ -244,3 +244,21 @@ fn an_image_is_awaited_until_its_build_is_over() {
         assert_eq!(of(status, None), Image::Never);
     }
 }
+
+#[test]
+fn a_pods_figures_say_how_much_slower_it_was_with_what_had_taken_too_long() {
+    let mut progress = audit(4, &[]);
+    tried(&mut progress, 0, "a-1", made(0, 200.0, Some(0.0)));
+    tried(&mut progress, 1, "a-1", failed());
+    tried(&mut progress, 0, "a-2", made(0, 150.0, Some(0.0)));
+    tried(&mut progress, 1, "a-2", made(1, 10.0, Some(0.0)));
+    let stats = serde_json::to_value(progress.pod_stats()).unwrap();
+    let deltas = |pod: &str| (stats[pod]["retry_cumulative_delta"].as_f64(), stats[pod]["retry_delta_count"].as_u64());
+    assert_eq!(deltas("a-1"), (Some(0.0), Some(0)));
+    assert_eq!(deltas("a-2"), (Some(-50.0), Some(1)), "what failed before had no time");
+    progress.take(Mark::PodEnded { pod: "a-1".to_owned(), end: PodEnd::Unreachable });
+    progress.take(Mark::Pod { pod: "a-2".to_owned() });
+    let stats = serde_json::to_value(progress.pod_stats()).unwrap();
+    let ends = ["a-1", "a-2"].map(|pod| stats[pod]["termination_reason"].clone());
+    assert_eq!(ends, ["unreachable", ""]);
+}

@@ -1,0 +1,86 @@
+//! Who leads, as far as the block tells: the newest entry of `leader.json` often holds only from a block on that
+//! is still to come.
+
+use serde::Serialize;
+
+use crate::state::ids::Block;
+use crate::state::leader::{LeaderEntry, leader_at};
+
+/// Who leads, and who comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Lead<'a> {
+    /// The chain's block, where it is known.
+    pub block: Option<Block>,
+    /// Who leads at that block; nobody where it is not known.
+    pub leader: Option<&'a LeaderEntry>,
+    /// The newest entry.
+    pub newest_entry: Option<&'a LeaderEntry>,
+    /// The entry before it.
+    pub entry_before: Option<&'a LeaderEntry>,
+}
+
+impl<'a> Lead<'a> {
+    /// Who leads at this block.
+    #[must_use]
+    pub fn of(leaders: &'a [LeaderEntry], block: Option<Block>) -> Self {
+        let (newest_entry, rest) = leaders.split_last().map_or((None, leaders), |(last, rest)| (Some(last), rest));
+        let leader = block.and_then(|block| leader_at(leaders, block));
+        Lead { block, leader, newest_entry, entry_before: rest.last() }
+    }
+
+    /// The newest entry, where it is known to be in force later only.
+    #[must_use]
+    pub fn next(&self) -> Option<&'a LeaderEntry> {
+        let block = self.block?;
+        self.newest_entry.filter(|entry| entry.effective_block > block)
+    }
+
+    /// A line on each entry that matters: what it is, then the entry.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(&'static str, &'a LeaderEntry)> {
+        let lines = match self.block {
+            Some(_) => [("leader", self.leader), ("next", self.next())],
+            None => [("newest entry", self.newest_entry), ("entry before it", self.entry_before)],
+        };
+        lines.into_iter().filter_map(|(what, entry)| Some((what, entry?))).collect()
+    }
+}
+
+/// From which block on an entry leads, in words.
+#[must_use]
+pub fn in_force(entry: &LeaderEntry) -> String {
+    format!("in force from block {} on", entry.effective_block)
+}
+
+/// A weight for people: without the dust of binary fractions.
+#[must_use]
+pub fn shown(weight: f64) -> f64 {
+    (weight * 1e9).round() / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::leader::Leaders;
+
+    #[test]
+    fn only_the_block_tells_who_leads() {
+        let entry = |block: u64| {
+            serde_json::json!({
+                "hotkey": "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY", "repo": "a/b", "commit": "0a".repeat(20),
+                "docker": "x:y", "weight": 1.0, "effective_block": block,
+            })
+        };
+        let leaders: Leaders = serde_json::from_value(serde_json::json!([entry(100), entry(200), entry(300)])).unwrap();
+        let blocks = |block: Option<u64>| {
+            let lead = Lead::of(&leaders, block.map(Block));
+            let lines = lead.lines().into_iter().map(|(what, entry)| format!("{what} {}", entry.effective_block));
+            lines.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(blocks(None), "newest entry 300, entry before it 200");
+        assert_eq!(blocks(Some(99)), "next 300");
+        assert_eq!(blocks(Some(250)), "leader 200, next 300");
+        assert_eq!(blocks(Some(300)), "leader 300");
+        assert_eq!(Lead::of(&[], None).lines(), []);
+    }
+}

@@ -1,0 +1,67 @@
+//! What goes on beside the stages and is at its end or not, and what the commands of the stage duels can only wait
+//! for, by the files: a command that has nothing to do is not offered as due.
+
+use super::Thresholds;
+use super::builds::is_final;
+use super::programme::{Programme, programme};
+use super::regeneration::{Image, baseline_lacks, image_of};
+use super::stages::unanswered;
+use super::tournament::{Field, Outcome, replay};
+use crate::state::generation_audits::AuditOutcome;
+use crate::state::ids::{Hotkey, Player};
+use crate::state::snapshot::RoundFiles;
+
+/// What `duel` waits for, where nothing is left for it to do until then.
+#[must_use]
+pub fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<String> {
+    if !has_baseline(files) {
+        return Some("for the leader's baseline".to_owned());
+    }
+    let field = Field::of(files, win_margin, limits)?;
+    let replay = replay(&field);
+    let Outcome::Audits(holders) = &replay.outcome else { return None };
+    let asked = |hotkey: &Hotkey| files.require_audit.get().into_iter().flatten().any(|known| known.hotkey == *hotkey);
+    let unasked = replay.candidates.iter().any(|candidate| !asked(&candidate.hotkey));
+    if unasked || programme(&field) != Programme::default() {
+        return None;
+    }
+    let audits: Vec<_> = holders.iter().map(|hotkey| audit_of(files, hotkey)).collect();
+    Some(format!("for {}", audits.join(", ")))
+}
+
+/// Which of a holder's audits is open.
+#[must_use]
+pub fn audit_of(files: &RoundFiles, hotkey: &Hotkey) -> String {
+    let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey));
+    match audit.map(|audit| audit.outcome) {
+        Some(AuditOutcome::Passed) => format!("the source audit of {hotkey}"),
+        _ => format!("the audit of {hotkey}"),
+    }
+}
+
+/// The audit requests that can be answered now, and what the others wait for.
+#[must_use]
+pub fn audits(files: &RoundFiles) -> (Vec<Hotkey>, Vec<String>) {
+    let (mut ready, mut awaited) = (Vec::new(), Vec::new());
+    for hotkey in unanswered(files) {
+        match image_of(files.builds.get(), &hotkey) {
+            Image::Awaited(what) => awaited.push(what),
+            Image::Built(_) | Image::Never => ready.push(hotkey),
+        }
+    }
+    (ready, awaited)
+}
+
+/// Has each submission a build that will not change any more?
+pub(super) fn all_built(files: &RoundFiles) -> bool {
+    let (Some(submissions), builds) = (files.submissions.get(), files.builds.get()) else { return false };
+    submissions
+        .keys()
+        .all(|hotkey| builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| is_final(build.status)))
+}
+
+/// Are the leader's own outputs there, for every prompt?
+pub(super) fn has_baseline(files: &RoundFiles) -> bool {
+    let there = files.players.get(&Player::Leader).is_some_and(|leader| !leader.generated.is_missing());
+    there && files.prompts.get().is_none_or(|prompts| baseline_lacks(files, prompts).is_empty())
+}
