@@ -1,0 +1,229 @@
+//! What miners' servers answer and name, and what pages load.
+
+use std::collections::BTreeMap;
+
+use super::harness::{World, check};
+use crate::cdn::{Cdn, Serve, triangle_glb};
+use crate::round::{DEADLINE, IMPATIENT, hotkey, round, stem, submitted};
+use crate::support::{edit, tree};
+
+fn downloaded(what: &str, cdns: &[String], prompts: usize, allow: bool) -> (World, serde_json::Value) {
+    let world = World::bare();
+    world.take(round(cdns, prompts));
+    std::fs::remove_file(world.repo().join("gen404.toml")).unwrap();
+    let text = if allow {
+        IMPATIENT.to_owned()
+    } else {
+        IMPATIENT.replace("allow_private_cdn = true", "allow_private_cdn = false")
+    };
+    let settings = world.settings(&text);
+    let args = [
+        "download",
+        "--block",
+        DEADLINE,
+        "--store-dir",
+        "../objects",
+        "--cdn-url",
+        "https://cdn.example",
+        "--config",
+        &settings,
+        "--json",
+    ];
+    let outcome = world.attack(what, &args).within(30.0).run().ends(&[0]);
+    let json = outcome.json();
+    (world, json)
+}
+
+#[test]
+#[ignore = "minutes in an unoptimised build: scripts/hostile"]
+fn a_part_that_nobody_asked_for_is_no_file() {
+    let raw = |status: &str, headers: &str, body: Vec<u8>| {
+        Serve::Raw(
+            [format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes(), body]
+                .concat(),
+        )
+    };
+    let cdn = Cdn::start(move |path, _| {
+        let glb = triangle_glb("a");
+        let length = glb.len();
+        match path {
+            "/a/00aa.glb" => {
+                raw("206 Partial Content", &format!("Content-Range: bytes 0-{}/{}\r\n", length - 1, length * 2), glb)
+            }
+            "/a/01aa.glb" => raw("206 Partial Content", "", glb),
+            "/a/02aa.glb" => {
+                raw("206 Partial Content", &format!("Content-Range: bytes 0-{}/{length}\r\n", length - 1), glb)
+            }
+            "/a/03aa.glb" => raw("206 Partial Content", "Content-Type: multipart/byteranges; boundary=x\r\n", glb),
+            "/a/04aa.glb" => raw("204 No Content", "", Vec::new()),
+            "/a/05aa.glb" => raw("304 Not Modified", "", Vec::new()),
+            _ => Serve::File(glb),
+        }
+    });
+    let (world, said) = downloaded("answers 206 that nobody asked for", &[format!("{}/a", cdn.url())], 7, true);
+    for n in 0..6 {
+        check(submitted(&world.repo(), 0)[stem(n)]["glb"].is_null(), || format!("file {n} was taken: {said}"));
+    }
+    check(submitted(&world.repo(), 0)[stem(6)]["glb"].is_string(), || format!("{said}"));
+    check(said.to_string().contains("206"), || format!("the reason names the status: {said}"));
+}
+
+#[test]
+#[ignore = "minutes in an unoptimised build: scripts/hostile"]
+fn ports_of_other_services() {
+    let ports = [22_u16, 25, 1, 21, 23, 53, 110, 143, 445, 465, 587, 993, 1023];
+    let cdns: Vec<String> = ports.iter().map(|port| format!("http://8.8.8.8:{port}/x")).collect();
+    let (_, said) = downloaded("CDNs at ports of other services", &cdns, 1, false);
+    for (n, port) in ports.iter().enumerate() {
+        let reasons = said["miners"][hotkey(u8::try_from(n).unwrap())]["reasons"].to_string();
+        check(reasons.contains("port"), || format!("port {port}: {reasons}"));
+    }
+}
+
+#[test]
+#[ignore = "minutes in an unoptimised build: scripts/hostile"]
+fn redirects_to_ports_of_other_services() {
+    let cdn = Cdn::start(|path, _| {
+        let port = path.split('/').nth(1).unwrap();
+        Serve::Status(302, format!("Location: http://127.0.0.1:{port}/x.glb\r\n"))
+    });
+    let ports = ["22", "25", "0", "65536", "443443"];
+    let cdns: Vec<String> = ports.iter().map(|port| format!("{}/{port}", cdn.url())).collect();
+    let (world, said) = downloaded("redirects to ports of other services", &cdns, 1, true);
+    for (n, port) in ports.iter().enumerate() {
+        let n = u8::try_from(n).unwrap();
+        assert!(submitted(&world.repo(), n)[stem(0)]["glb"].is_null());
+        let reasons = said["miners"][hotkey(n)]["reasons"].to_string();
+        check(reasons.contains("port") || reasons.contains("redirect"), || format!("port {port}: {reasons}"));
+    }
+}
+
+#[test]
+#[ignore = "minutes in an unoptimised build: scripts/hostile"]
+fn revealed_addresses_of_all_sorts() {
+    for url in [
+        "http://cdn.example.com:22",
+        "http://cdn.example.com:25/x",
+        "http://8.8.8.8:445",
+        "http://cdn.example.com:0",
+        "http://cdn.example.com:65536",
+        "http://127.0.0.1:8080",
+        "http://169.254.169.254/latest",
+        "http://[::ffff:10.0.0.1]/",
+        "http://localhost",
+        "http://a.internal/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://user:pass@cdn.example.com",
+        "ftp://cdn.example.com",
+        "file:///etc/passwd",
+        "http://cdn.example.com/\u{202e}",
+        "https://cdn.example.com/a b",
+        "https://",
+        "https://cdn.example.com/#x",
+        "gopher://x",
+        "//x.org",
+    ] {
+        let world = World::example(false);
+        edit(&world.repo(), "rounds/0/submissions.json", |text| {
+            let (head, rest) = text.split_once("\"cdn_url\": \"").unwrap();
+            format!("{head}\"cdn_url\": \"{url}{}", &rest[rest.find('"').unwrap()..])
+        });
+        let outcome = world.run(&format!("verify of a CDN at {}", url.escape_debug()), &["verify"]);
+        outcome.ends(&[1]).says(&["submissions"]);
+    }
+}
+
+/// Addresses that no page may load a picture from.
+const BAD: [&str; 22] = [
+    "http://169.254.169.254/latest/meta-data/evil.png",
+    "http://localhost:8080/evil.png",
+    "http://127.0.0.1/evil.png",
+    "http://[::1]/evil.png",
+    "http://[::ffff:169.254.169.254]/evil.png",
+    "http://10.0.0.1/evil.png",
+    "http://192.168.0.1/evil.png",
+    "http://router.local/evil.png",
+    "http://metadata.google.internal/evil.png",
+    "http://2130706433/evil.png",
+    "http://0x7f000001/evil.png",
+    "http://0177.0.0.1/evil.png",
+    "http://user:pass@store.example.org/evil.png",
+    "http://intranet/evil.png",
+    "../../../etc/evil.png",
+    "/etc/evil.png",
+    "file:///etc/evil.png",
+    "file:///../evil.png",
+    "//evil.example.org/evil.png",
+    "javascript:evil()",
+    "data:image/svg+xml,<svg onload=evil()>",
+    "https://store.example.org:22/evil.png",
+];
+
+/// What the pages of a world's report would load.
+fn loaded(world: &World) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, bytes) in tree(&world.top().join("out")) {
+        let page = String::from_utf8_lossy(&bytes).into_owned();
+        for begin in [" src=\"", " srcset=\"", " data-src=\"", " poster=\"", "url(", " src='", " background=\""] {
+            let parts = page.split(begin).skip(1).map(|rest| rest.chars().take(200).collect::<String>());
+            let parts = parts.map(|rest| rest.split(['"', '\'', ')']).next().unwrap().to_owned());
+            found.extend(parts.filter(|part| part.contains("evil")).map(|part| format!("{}: {part}", path.display())));
+        }
+    }
+    found
+}
+
+#[test]
+#[ignore = "minutes in an unoptimised build: scripts/hostile"]
+fn pictures_from_addresses_that_are_not_public() {
+    for bad in BAD {
+        let world = World::example(false);
+        let mut changed = BTreeMap::new();
+        for (path, bytes) in tree(&world.repo()) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("duels_") || name == "submitted.json" || name == "generated.json" {
+                let mut value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+                poison(&mut value, bad);
+                changed.insert(path, serde_json::to_string_pretty(&value).unwrap());
+            }
+        }
+        for (path, text) in changed {
+            std::fs::write(world.repo().join(path), text).unwrap();
+        }
+        for path in ["prompts.txt", "rounds/0/prompts.txt"] {
+            edit(&world.repo(), path, |text| text.replace("https://prompts.example.org/", &format!("{bad}?")));
+        }
+        world.run(&format!("report of pictures at {bad}"), &["report", "--out", "../out"]).ends(&[0]);
+        check(loaded(&world) == Vec::<String>::new(), || bad.to_owned());
+        world.run(&format!("verify of pictures at {bad}"), &["verify"]).ends(&[1]);
+    }
+}
+
+fn poison(value: &mut serde_json::Value, url: &str) {
+    match value {
+        serde_json::Value::String(text) if text.starts_with("https://") => url.clone_into(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| poison(item, url)),
+        serde_json::Value::Object(map) => map.values_mut().for_each(|item| poison(item, url)),
+        _ => {}
+    }
+}
+
+#[test]
+#[ignore = "minutes in an unoptimised build: scripts/hostile"]
+fn pictures_that_are_judged_and_compared() {
+    let world = World::bare();
+    let bombs = [
+        ("a PNG of 16,384", super::pictures::png(16_384, 16_384, 6)),
+        ("a WebP of 16,384", super::pictures::webp(16_384, 16_384)),
+        ("a JPEG of 20,000 scans", super::pictures::jpeg_of_scans(16_384, 16_384, 20_000)),
+        ("a PNG that claims 65,535", super::pictures::png_head(65_535, 65_535, 8, 6, false)),
+    ];
+    for (what, picture) in bombs {
+        picture.write(&world.repo().join("bomb.png"));
+        world
+            .run(&format!("distance of {what}"), &["distance", "bomb.png", "bomb.png", "--distance", "pixels"])
+            .ends(&[1, 2])
+            .says(&["bomb.png"]);
+    }
+}
