@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::Command;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use gen404::rules::Thresholds;
 use gen404::rules::checks::{Facts, run};
 use gen404::state::snapshot::Snapshot;
 use gen404::state::store::Store;
@@ -30,10 +29,9 @@ fn bench(criterion: &mut Criterion) {
     let folder = competition();
     let store = Store::open(folder.path()).unwrap();
     let git = Git::open(folder.path()).unwrap().unwrap();
-    let limits = Thresholds::default();
     criterion.bench_function("load every file", |bencher| bencher.iter(|| Snapshot::load(&store).unwrap()));
     let snapshot = Snapshot::load(&store).unwrap();
-    let facts = Facts::of_files(&snapshot, &limits);
+    let facts = Facts::of_files(&snapshot);
     criterion.bench_function("check every file", |bencher| bencher.iter(|| run(&facts).finish()));
     criterion.bench_function("walk the history", |bencher| bencher.iter(|| git.log().unwrap()));
     let binary = env!("CARGO_BIN_EXE_gen404");

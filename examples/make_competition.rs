@@ -124,6 +124,7 @@ impl Maker {
 
     fn begin(&self) {
         let settings = Settings {
+            rules: None,
             name: "example".to_owned(),
             description: "Two small rounds that show every file".to_owned(),
             first_evaluation_date: "2026-03-02".parse().unwrap(),
@@ -327,7 +328,7 @@ impl Maker {
         files: &RoundFiles,
         candidates: &[gen404::rules::tournament::Candidate],
     ) -> AuditRequests {
-        let view = RequestView { settings: self.settings(), files: files.clone(), earlier: Vec::new() };
+        let view = RequestView { settings: self.settings(), files: files.clone().into(), earlier: Vec::new() };
         let mut requests = files.require_audit.get().cloned().unwrap_or_default();
         for candidate in candidates {
             if requests.iter().any(|request| request.hotkey == candidate.hotkey) {

@@ -42,8 +42,8 @@ pub struct Global {
     /// The competition's folder [default: the checkout that holds the current folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub repo: Option<PathBuf>,
-    /// Settings [default: gen404.toml in the competition's folder, where there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Settings [default: gen404.toml in the competition's folder, if git does not track it]
+    #[arg(long, global = true, value_name = "FILE", env = "GEN404_CONFIG")]
     pub config: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long, global = true)]
@@ -52,18 +52,22 @@ pub struct Global {
     #[arg(long, global = true)]
     pub dry_run: bool,
     /// Commit the files written, and only those
+    ///
+    /// By git's author, and signed where commit.gpgsign is on. git's hooks around a commit are not run;
+    /// -v names those that are there.
     #[arg(long, global = true)]
     pub commit: bool,
     /// Take over what others pushed before, and push each commit; with --commit
     ///
-    /// Nothing is ever forced. Where another writer comes first, the commit is made again on top of
-    /// theirs; where theirs changed what it rests on, the command looks again.
+    /// Nothing is ever forced, and only commits that gen404 made are pushed. Where another writer comes
+    /// first, the commit is made again on top of theirs; where theirs changed what it rests on, the
+    /// command looks again.
     #[arg(long, global = true, requires = "commit")]
     pub push: bool,
     /// Wait for another gen404 on the same repository instead of giving up at once
     #[arg(long, global = true)]
     pub wait_lock: bool,
-    /// Say less: errors only
+    /// Say less: errors only; of verify's findings what fails
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Say more
@@ -94,6 +98,9 @@ pub enum Command {
     /// Say where the competition stands, and what is due
     Status(StatusArgs),
     /// Record the submissions revealed so far
+    ///
+    /// A push of the file starts the image builds of all miners where a workflow builds on it, as the deployed one
+    /// does. `advance` leaves this command out unless [open] early in gen404.toml says otherwise.
     Open(OpenArgs),
     /// Fix the round's submissions, draw its seed, choose its prompts
     RevealSeed(RevealSeedArgs),
@@ -118,8 +125,13 @@ pub enum Command {
     /// Go on with a competition that is held
     Resume(ResumeArgs),
     /// Say who leads, and the weights that follow
+    ///
+    /// That depends on the chain's block. Without one it says what the newest entry is, from which block on it is in
+    /// force, and what the entry before it is.
     Leader(LeaderArgs),
     /// Re-check every claim of the competition from its files and history
+    ///
+    /// What fails is printed last, right above the summary; with -q nothing else is.
     Verify(VerifyArgs),
     /// Say how far apart two pictures are, as audits measure it
     Distance(DistanceOneArgs),
@@ -180,6 +192,12 @@ pub struct InitArgs {
     /// Days from one round to the next
     #[arg(long, value_name = "DAYS", default_value_t = 1)]
     pub round_days: u32,
+    /// A limit of the rules that is not the default, such as mismatches=4: a key of `rules` in config.json
+    ///
+    /// The keys are generation_seconds, overtime_tolerance, mismatch_margin, distance, mismatches,
+    /// critical_mismatches, median_seconds, trim, require_source_audit and allow_private_cdn.
+    #[arg(long = "rule", value_name = "KEY=VALUE")]
+    pub rules: Vec<String>,
     /// The pool: a file of prompt image URLs, one a line
     #[arg(long, value_name = "FILE")]
     pub pool: Option<PathBuf>,
@@ -436,7 +454,8 @@ pub struct AuditArgs {
     /// Audit this miner only
     #[arg(long, value_name = "HOTKEY")]
     pub only: Option<Hotkey>,
-    /// Audit a part of the miners, by their place among the submissions: I from 0 to N-1
+    /// Audit a part of the miners, by their place among the submissions: I from 0 to N-1. One that did not submit is
+    /// the first part's
     #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
     pub shard: Shard,
     /// Try again the prompts for which nothing could be made before; with --only also those of a miner
@@ -470,9 +489,12 @@ pub struct ResumeArgs {
 /// Flags of `leader`.
 #[derive(Debug, Args)]
 pub struct LeaderArgs {
-    /// The block to look at [default: the newest entry]
+    /// The block to look at [default: the chain's, where the settings or these flags name a chain]
     #[arg(long, value_name = "BLOCK")]
     pub block: Option<u64>,
+    /// The chain to ask
+    #[command(flatten)]
+    pub chain: ChainArgs,
 }
 
 /// Flags of `verify`.
@@ -557,9 +579,13 @@ pub struct ReportArgs {
     /// The folder to write to
     ///
     /// index.html, a page a round, a page a match; with --json also report.json, the numbers that the
-    /// pages show. Pages need no server and ask for nothing but the pictures at their own addresses.
-    #[arg(long, value_name = "DIR", default_value = "report")]
-    pub out: PathBuf,
+    /// pages show. Pages need no server and ask for nothing but the pictures at their own addresses. Beside
+    /// the competition's folder, as FOLDER-report, where not given; never inside it.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Say who leads at this block [default: the block is not known: no chain is asked]
+    #[arg(long, value_name = "BLOCK")]
+    pub block: Option<u64>,
     /// Only the pages of this round, and the index
     #[arg(long, value_name = "ROUND")]
     pub only: Option<RoundNumber>,

@@ -51,7 +51,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of `kind` with a one-line message that names the file, URL or key concerned.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), cause: None, hints: Vec::new() }
+        Error { kind, message: plainly(&message.into()), cause: None, hints: Vec::new() }
     }
 
     /// [`Kind::Failed`] with a message.
@@ -108,7 +108,7 @@ impl Error {
     /// The messages of the causes, outermost first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
-        self.cause.iter().flat_map(|cause| cause.chain().map(ToString::to_string)).collect()
+        self.cause.iter().flat_map(|cause| cause.chain().map(|error| plainly(&error.to_string()))).collect()
     }
 }
 
@@ -150,9 +150,45 @@ impl<T, E: Into<anyhow::Error>> Context<T> for std::result::Result<T, E> {
     }
 }
 
+/// What parsers say without the names of our own types, which say nothing to a reader.
+#[must_use]
+pub fn plainly(message: &str) -> String {
+    const NAMED: [(&str, &str); 4] = [
+        ("expected struct ", "expected a group of keys"),
+        ("expected tuple struct ", "expected a list"),
+        ("expected enum ", "expected one of a few words"),
+        ("data did not match any variant of untagged enum ", "it is nothing that is known here"),
+    ];
+    let mut text = message.to_owned();
+    for (before, words) in NAMED {
+        while let Some(at) = text.find(before) {
+            let rest = text.get(at + before.len()..).unwrap_or_default();
+            let name = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            text.replace_range(at..at + before.len() + name, words);
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_types_are_not_named() {
+        for (said, plain) in [
+            (
+                "invalid type: integer `3`, expected struct Config at line 1",
+                "invalid type: integer `3`, expected a group of keys at line 1",
+            ),
+            ("x: data did not match any variant of untagged enum Networks", "x: it is nothing that is known here"),
+            ("expected struct A, expected struct B_2", "expected a group of keys, expected a group of keys"),
+            ("expected u32", "expected u32"),
+        ] {
+            assert_eq!(plainly(said), plain);
+            assert_eq!(Error::failed(said).because(anyhow::anyhow!("{said}")).causes(), [plain]);
+        }
+    }
 
     #[test]
     fn kinds_have_the_documented_exit_codes() {

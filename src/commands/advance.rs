@@ -6,10 +6,11 @@ use std::time::Duration;
 use clap::Parser as _;
 use serde_json::{Value, json};
 
+use super::common::pool;
 use super::context::{Context, Standing};
 use crate::cli::{AdvanceArgs, ChainArgs, Cli, Global};
 use crate::error::{Error, Kind, Result};
-use crate::rules::stages::{Attempts, Facts, next};
+use crate::rules::stages::{Attempts, next};
 use crate::state::ids::Block;
 use crate::state::stage::Stage;
 use crate::ui::{Heard, Ui};
@@ -76,9 +77,15 @@ impl Run<'_> {
                 self.ui.detail(&format!("round {} is in {stage}", standing.state.current_round));
                 return Ok(true);
             }
+            if stage == Stage::Open {
+                self.before_the_seed(&context, &mut attempts);
+            }
             let block = self.block(&context, &standing, &mut attempts);
-            let facts = Facts { state: &standing.state, files: &standing.files, block };
-            let Some((command, what)) = next(facts, &attempts) else { break };
+            if self.stop.is_wanted() {
+                break;
+            }
+            let facts = context.facts(&standing, block);
+            let Some((command, what)) = next(&facts, &attempts) else { break };
             if self.global.dry_run {
                 self.ui.detail(&format!("round {} is in {stage}", standing.state.current_round));
                 self.preview(command, &what);
@@ -89,6 +96,19 @@ impl Run<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// What the stage open needs: a pool that holds good, so that nobody learns of a bad line only when the seed
+    /// is drawn; and no early record where nobody asked for one, since its push starts everybody's builds.
+    fn before_the_seed(&mut self, context: &Context<'_>, attempts: &mut Attempts) {
+        if !context.config.open.early {
+            attempts.skip("open");
+        }
+        if let Err(error) = pool(context) {
+            self.fail(None, &error);
+            attempts.skip("open");
+            attempts.skip("reveal-seed");
+        }
     }
 
     /// The chain's block, in the stages that end by it. A chain that cannot be reached hides it, and
@@ -103,7 +123,10 @@ impl Run<'_> {
         let chain = context.chain(&ChainArgs::default());
         let block = chain.and_then(|chain| chain.map(|chain| chain.best_block()).transpose());
         block.unwrap_or_else(|error| {
-            self.fail(None, &error);
+            // A stop is told at the end.
+            if !self.stop.is_wanted() {
+                self.fail(None, &error);
+            }
             self.blind = true;
             // It is not asked for submissions, either.
             attempts.add("open", false, true);

@@ -11,7 +11,7 @@ use crate::cli::{AuditArgs, Global};
 use crate::error::{Error, Kind, Result};
 use crate::rules::regeneration::record::{NO_IMAGE, rejected};
 use crate::rules::regeneration::{Image, Progress, Purpose, Standing as Stands, image_of};
-use crate::rules::stages::{Facts, due, unanswered};
+use crate::rules::stages::unanswered;
 use crate::state::generation_audits::AuditOutcome;
 use crate::state::ids::{Hotkey, Player, RoundNumber};
 use crate::state::require_audit::AuditRequest;
@@ -40,8 +40,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs) -> Result<ExitCode
             ui.unchanged(&format!("round {}: no audit is awaited", standing.state.current_round));
             return Ok(ExitCode::SUCCESS);
         }
-        let facts = Facts { state: &standing.state, files: &standing.files, block: None };
-        return Err(not_due("audit", &standing.state, &due(facts)));
+        return Err(not_due(&context, &standing, "audit", None));
     }
     nothing_broken(standing.state.current_round, &standing.files)?;
     let orders = orders(&standing, args)?;
@@ -102,7 +101,9 @@ fn regenerate(
             let files = context.standing()?.files;
             let concluded = stands == Stands::Complete && trouble.is_none();
             match job.player.hotkey().filter(|_| concluded) {
-                Some(hotkey) => records.carry_out(&progress.concluded(round, hotkey, &files, &context.config.rules)),
+                Some(hotkey) => {
+                    records.carry_out(&progress.concluded(round, hotkey, &files, &standing.config.settings.limits()))
+                }
                 None => {
                     records.carry_out(&progress.saved(round, &job.player, files.players.get(&job.player)))?;
                     open.push(why_open(&job.player, progress, &stands, trouble));
@@ -182,8 +183,7 @@ fn wanted<'a>(standing: &'a Standing, args: &AuditArgs) -> Result<Vec<&'a AuditR
     let is_wanted = |request: &&AuditRequest| {
         let hotkey = &request.hotkey;
         let named = args.only.as_ref() == Some(hotkey);
-        let place = files.submissions.get().and_then(|submissions| submissions.get_index_of(hotkey));
-        let here = place.is_none_or(|place| args.shard.holds(place));
+        let here = args.shard.has(hotkey, files.submissions.get());
         let again = args.retry && named && rejected(hotkey);
         here && (named || args.only.is_none()) && (open.contains(hotkey) || again)
     };

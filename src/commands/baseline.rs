@@ -8,7 +8,6 @@ use super::regenerate::{Event, Job, Records, Tools, Workshop};
 use crate::cli::{BaselineArgs, Global};
 use crate::error::{Error, Result};
 use crate::rules::regeneration::{Purpose, Standing as Stands, baseline_lacks, baseline_leader};
-use crate::rules::stages::{Facts, due};
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::Player;
 use crate::state::leader::Leaders;
@@ -25,8 +24,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs) -> Result<()> {
     let _lock = context.lock("baseline")?;
     let standing = context.standing()?;
     if !matches!(standing.state.stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
-        let facts = Facts { state: &standing.state, files: &standing.files, block: None };
-        return Err(not_due("baseline", &standing.state, &due(facts)));
+        return Err(not_due(&context, &standing, "baseline", None));
     }
     let round = standing.state.current_round;
     let prompts: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;

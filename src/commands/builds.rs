@@ -12,7 +12,6 @@ use crate::cli::{BuildsArgs, Global};
 use crate::error::{Error, Result};
 use crate::rules::Plan;
 use crate::rules::builds::{Outcome, Terms, all_built, is_final, settle, tag, tally, word};
-use crate::rules::stages::{Facts, due};
 use crate::settings::Config;
 use crate::state::builds::{Build, BuildStatus, Builds};
 use crate::state::file::{FileKind, RoundFile};
@@ -58,7 +57,7 @@ fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, r
     let round = standing.state.current_round;
     let builds = on_record(&standing)?;
     if !matches!(standing.state.stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
-        untimely(&standing, builds)?;
+        untimely(context, &standing, builds)?;
         return Ok(report.unchanged(context.ui, round, builds));
     }
     let submissions = recorded(&standing)?.ok_or_else(|| {
@@ -68,7 +67,7 @@ fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, r
     if all_built(submissions, builds) {
         return Ok(report.unchanged(context.ui, round, builds));
     }
-    let source = settings.open(|name| std::env::var(name).ok(), &context.own_folder(), args.run, &context.stop)?;
+    let source = settings.open(|name| std::env::var(name).ok(), &context.own_folder()?, args.run, &context.stop)?;
     let wanted = wanted(context, round, settings, submissions, builds)?;
     context.ui.detail(&format!("asking {}", source.name()));
     let sighting = source.look(&wanted)?;
@@ -97,13 +96,12 @@ fn on_record(standing: &Standing) -> Result<Option<&Builds>> {
 }
 
 /// A stage that is not for this: no matter right behind it, with all builds settled.
-fn untimely(standing: &Standing, builds: Option<&Builds>) -> Result<()> {
+fn untimely(context: &Context<'_>, standing: &Standing, builds: Option<&Builds>) -> Result<()> {
     let settled = builds.is_some_and(|builds| builds.values().all(|build| is_final(build.status)));
     if settled && standing.state.stage == Stage::Finalizing {
         return Ok(());
     }
-    let facts = Facts { state: &standing.state, files: &standing.files, block: None };
-    Err(not_due("builds", &standing.state, &due(facts)))
+    Err(not_due(context, standing, "builds", None))
 }
 
 /// What to ask about.

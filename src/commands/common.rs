@@ -1,15 +1,18 @@
 //! What several commands share: most of it serves the two of the stage open, and those that ask the judge.
 
+use std::path::{Path, PathBuf};
+
 use super::context::{Context, Standing};
 use crate::cli::{DistanceArgs, IntakeArgs, JudgeArgs};
-use crate::error::{Context as _, Error, Kind, Result};
-use crate::rules::stages::Due;
+use crate::error::{Error, Result};
+use crate::rules::prompts;
+use crate::rules::stages::{Due, due};
 use crate::rules::submissions::{Intake, Terms, intake};
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::Block;
+use crate::state::prompts::PromptList;
 use crate::state::schedule::Schedule;
 use crate::state::snapshot::Slot;
-use crate::state::stage::CompetitionState;
 use crate::state::submissions::Submissions;
 use crate::world::chain::Chain;
 use crate::world::distance::settings::{DistanceSettings, Driver};
@@ -19,6 +22,17 @@ use crate::world::judge::settings::JudgeSettings;
 /// The current round's schedule.
 pub(super) fn schedule(context: &Context<'_>, standing: &Standing) -> Result<Schedule> {
     context.store.need(&FileKind::Round(standing.state.current_round, RoundFile::Schedule))
+}
+
+/// The pool, where there is one: every line of it has to be of use.
+pub(super) fn pool(context: &Context<'_>) -> Result<Option<PromptList>> {
+    let Some(bytes) = context.store.read_file(&FileKind::Pool)? else { return Ok(None) };
+    let path = FileKind::Pool.path();
+    let pool = prompts::pool(&bytes).map_err(|why| {
+        let unusable = Error::failed(format!("{path}: {why}"));
+        unusable.hint("mend or remove these lines before the seed is drawn: a round would be stuck with them")
+    });
+    pool.map(Some)
 }
 
 /// `submissions.json` as it stands.
@@ -43,9 +57,10 @@ pub(super) fn read_intake(
 ) -> Result<Intake> {
     let round = standing.state.current_round;
     context.ui.detail(&format!("reading what was revealed by block {at} from {}", chain.name()));
+    let allowed = standing.config.settings.limits().allow_private_cdn;
     let terms = Terms {
         compat: args.compat.unwrap_or(context.config.chain.compat),
-        allow_private_cdn: args.allow_private_cdn || context.config.miners.allow_private_cdn,
+        allow_private_cdn: allowed || args.allow_private_cdn || context.config.miners.allow_private_cdn,
         ..Terms::new(&standing.config.settings.name, round, schedule)
     };
     Ok(intake(&chain.reveals(at)?, &terms))
@@ -72,17 +87,18 @@ pub(super) fn miners(context: &Context<'_>, intake: &Intake) -> Vec<String> {
 }
 
 /// A stage command at the wrong time: says what is due instead.
-pub(super) fn not_due(command: &str, state: &CompetitionState, due: &[Due]) -> Error {
-    let instead: Vec<String> = due
+pub(super) fn not_due(context: &Context<'_>, standing: &Standing, command: &str, block: Option<Block>) -> Error {
+    let instead: Vec<String> = due(&context.facts(standing, block))
         .iter()
         .map(|due| match due {
             Due::Now { command, .. } => format!("`gen404 {command}` is due"),
             Due::Possible { command, .. } => format!("`gen404 {command}` may be run"),
+            Due::Waits { command, what } => format!("`gen404 {command}` waits ({what})"),
             Due::From { command, block } => format!("`gen404 {command}` is due from block {block} on"),
             Due::Never(why) => why.clone(),
         })
         .collect();
-    let (stage, round) = (state.stage, state.current_round);
+    let (stage, round) = (standing.state.stage, standing.state.current_round);
     Error::not_due(format!("{command} is not due: round {round} is in {stage}; {}", instead.join("; ")))
 }
 
@@ -99,14 +115,7 @@ pub(super) fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> Judg
 
 /// The judge's key: from `OPENAI_API_KEY`, or the file that `OPENAI_API_KEY_FILE` names.
 pub(super) fn judge_key() -> Result<Option<Secret>> {
-    if let Some(key) = std::env::var("OPENAI_API_KEY").ok().filter(|key| !key.trim().is_empty()) {
-        return Ok(Some(Secret::new(&key)));
-    }
-    let Some(file) = std::env::var_os("OPENAI_API_KEY_FILE").filter(|file| !file.is_empty()) else { return Ok(None) };
-    let file = std::path::PathBuf::from(file);
-    let text = std::fs::read_to_string(&file);
-    let text = text.context(Kind::Usage, || format!("OPENAI_API_KEY_FILE={}: cannot read", file.display()))?;
-    Ok(Some(Secret::new(&text)))
+    Secret::from_env(|name| std::env::var(name).ok(), "OPENAI_API_KEY")
 }
 
 /// What measures distances: what flags, environment or settings name, in this order. Open it with an
@@ -120,4 +129,14 @@ pub(super) fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs
     settings.weights = args.weights.clone().or(settings.weights);
     settings.device = args.device.clone().unwrap_or(settings.device);
     settings
+}
+
+/// Where a report goes if nobody says otherwise: beside the competition's folder.
+pub(super) fn usual_report(competition: &Path) -> Result<PathBuf> {
+    let mut name = competition.file_name().map(std::ffi::OsStr::to_owned).ok_or_else(|| {
+        let nameless = Error::usage(format!("{}: a folder without a name", competition.display()));
+        nameless.hint("say by --out DIR where the report goes")
+    })?;
+    name.push("-report");
+    Ok(competition.with_file_name(name))
 }

@@ -8,5 +8,5 @@ use crate::ui::Ui;
 pub(super) fn run(ui: &Ui, args: &CompletionsArgs) {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "gen404", &mut script);
-    ui.result(String::from_utf8_lossy(&script).trim_end());
+    ui.text(String::from_utf8_lossy(&script).trim_end());
 }

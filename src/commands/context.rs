@@ -1,7 +1,9 @@
 //! What every command works with: the competition, its checkout, its settings, and the one place
 //! where a plan becomes files and a commit.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,9 +12,11 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::{ChainArgs, Global, MomentArgs, StoreArgs};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::files;
+use crate::rules::stages::Facts;
 use crate::rules::succession::Moment;
 use crate::rules::{Plan, hex};
-use crate::settings::Config;
+use crate::settings::{Config, Source};
 use crate::state::config::ConfigFile;
 use crate::state::file::FileKind;
 use crate::state::ids::Block;
@@ -29,6 +33,9 @@ use crate::world::git::remote::Remote;
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
+/// How often it is looked whether the lock is free.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// A command at work on a competition.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
@@ -37,7 +44,7 @@ pub(super) struct Context<'a> {
     pub(super) store: Store,
     pub(super) git: Option<Git>,
     pub(super) config: Config,
-    /// Set where a command listens for signals.
+    /// Asked for by signals, where a command listens for them.
     pub(super) stop: Stop,
 }
 
@@ -63,30 +70,42 @@ impl<'a> Context<'a> {
     pub(super) fn at(global: &'a Global, ui: &'a Ui, root: &Path) -> Result<Self> {
         let store = Store::open(root)?;
         let git = Git::open(store.root())?;
-        let config = Config::load(global.config.as_deref(), store.root())?;
+        let config = settings(global, ui, store.root(), git.as_ref())?;
         if global.commit && git.is_none() {
             let no_git = Error::usage(format!("{}: no git checkout to --commit in", store.root().display()));
             return Err(no_git.hint("--repo names the top folder of a checkout"));
         }
-        Ok(Context { global, ui, store, git, config, stop: Stop::default() })
+        if let Some(git) = git.as_ref().filter(|_| global.commit) {
+            git.is_the_users()?;
+        }
+        Ok(Context { global, ui, store, git, config, stop: Stop::of_process() })
     }
 
-    /// The operator's own folder of this competition, never tracked.
-    pub(super) fn own_folder(&self) -> PathBuf {
-        match &self.git {
+    /// The operator's own folder of this competition, never tracked. A link in its place is refused: it may have
+    /// come with the competition.
+    pub(super) fn own_folder(&self) -> Result<PathBuf> {
+        let folder = match &self.git {
             Some(git) => git.own_folder(),
             None => self.store.root().join(".gen404"),
-        }
+        };
+        let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(folder) };
+        files::below(parent, Path::new(name))
     }
 
     /// Takes the lock, and finishes a commit that a killed run had begun.
     pub(super) fn lock(&self, command: &str) -> Result<Lock> {
         let contended = if self.global.wait_lock { Contended::Wait } else { Contended::Fail };
-        let lock = Lock::take(&self.own_folder(), command, contended, |holder| {
-            self.ui.status(&format!("waiting for {holder}"));
+        let mut told = false;
+        let lock = Lock::take(&self.own_folder()?, command, contended, |holder| {
+            if !std::mem::replace(&mut told, true) {
+                self.ui.status(&format!("waiting for {holder}"));
+            }
+            self.stop.sleep(LOOK_EVERY);
+            self.stop.check()
         })?;
         if self.global.commit && !self.global.dry_run {
             self.has_a_beginning(command)?;
+            self.make_ready()?;
             self.finish_commit()?;
             self.meet()?;
         }
@@ -102,6 +121,17 @@ impl<'a> Context<'a> {
         let none = Error::failed(format!("{}: nothing is committed here yet", self.store.root().display()));
         Err(none
             .hint("git add config.json leader.json prompts.txt state.json rounds && git commit -m \"The beginning\""))
+    }
+
+    /// What a commit needs is made sure of before the work, which may take hours.
+    fn make_ready(&self) -> Result<()> {
+        let Some(git) = &self.git else { return Ok(()) };
+        git.make_ready()?;
+        match git.hooks()?.join(", ") {
+            hooks if hooks.is_empty() => {}
+            hooks => self.ui.detail(&format!("git's hooks around a commit are not run: {hooks}")),
+        }
+        Ok(())
     }
 
     /// With `--push`: takes over what others pushed, and pushes what an earlier run has left.
@@ -136,6 +166,13 @@ impl<'a> Context<'a> {
         Ok(Standing { config, state, files })
     }
 
+    /// What decides what is due.
+    pub(super) fn facts<'b>(&self, standing: &'b Standing, block: Option<Block>) -> Facts<'b> {
+        let Standing { config, state, files } = standing;
+        let (win_margin, limits) = (config.settings.win_margin, config.settings.limits());
+        Facts { state, files, block, win_margin, limits }
+    }
+
     /// The chain's block and the time, from the flags, a chain file, or the configured chain;
     /// `None` where no chain is known.
     pub(super) fn moment(&self, args: &MomentArgs) -> Result<Option<Moment>> {
@@ -152,6 +189,21 @@ impl<'a> Context<'a> {
             Clock::System => time_of(chain.as_ref(), block).unwrap_or_else(|_| Utc::now()),
         };
         Ok(Some(Moment { block, now }))
+    }
+
+    /// As [`Context::moment`], for commands that only tell what is known: a chain that cannot be reached hides
+    /// the block, and nothing else. Where there is no block, the text says what to do about it.
+    pub(super) fn sighted(&self, args: &MomentArgs) -> Result<(Option<Moment>, &'static str)> {
+        match self.moment(args) {
+            Err(error) if error.kind() == Kind::Outside => {
+                self.ui.warn(&error.to_string());
+                Ok((None, "the chain did not answer (that of a sandbox is there while `gen404 sandbox` runs)"))
+            }
+            moment => Ok((
+                moment?,
+                "name a chain in [chain] of gen404.toml, by SUBTENSOR_NETWORK or --network, or give --block N",
+            )),
+        }
     }
 
     /// The chain that flags, environment or settings name, in this order; `None` where none do.
@@ -207,7 +259,7 @@ impl<'a> Context<'a> {
     pub(super) fn carry_out(&self, plan: &Plan, also: &[FileKind]) -> Result<(Vec<String>, Option<String>)> {
         let pending = Pending::of(plan, also, &self.store)?;
         if self.global.commit {
-            pending.save(&self.own_folder())?;
+            pending.save(&self.own_folder()?)?;
         }
         let changed = self.write(plan)?;
         let commit = self.commit(&pending)?;
@@ -249,11 +301,10 @@ impl<'a> Context<'a> {
 
     fn commit(&self, pending: &Pending) -> Result<Option<String>> {
         let Some(git) = self.git.as_ref().filter(|_| self.global.commit) else { return Ok(None) };
-        let commit = git.commit(&pending.kinds(), &pending.message)?;
-        if let (Some(remote), Some(commit)) = (self.remote()?, &commit) {
-            remote.note(commit)?;
-        }
-        Pending::forget(&self.own_folder())?;
+        let commit = git.commit(&pending.kinds(), &pending.message);
+        let commit =
+            commit.map_err(|e| e.hint("what is to be committed is written: the next run with --commit does it"))?;
+        Pending::forget(&self.own_folder()?)?;
         self.ui.note(&[], commit.as_deref());
         Ok(commit)
     }
@@ -261,29 +312,15 @@ impl<'a> Context<'a> {
     /// A run with `--commit` that was killed between its last write and its commit left a note:
     /// where the files are still just as it wrote them, the commit is made now.
     fn finish_commit(&self) -> Result<()> {
-        let Some(pending) = Pending::load(&self.own_folder())? else { return Ok(()) };
+        let Some(pending) = Pending::load(&self.own_folder()?)? else { return Ok(()) };
         if pending.is_written(&self.store)? {
-            if let Some(git) = &self.git {
-                git.clear_locks()?;
-            }
-            match self.commit(&pending)? {
-                Some(commit) => self.ui.status(&format!("committed what an interrupted run had written: {commit}")),
-                None => self.note_head(&pending)?,
+            if let Some(commit) = self.commit(&pending)? {
+                self.ui.status(&format!("committed what an interrupted run had written: {commit}"));
             }
             return Ok(());
         }
         // It was killed among its writes: the command that is run again writes them all.
-        Pending::forget(&self.own_folder())
-    }
-
-    /// With `--push`: the commit itself was made by the run that was killed, if `HEAD` bears its message; that it
-    /// is ours to push may not have been noted any more.
-    fn note_head(&self, pending: &Pending) -> Result<()> {
-        let (Some(git), Some(remote)) = (&self.git, self.remote()?) else { return Ok(()) };
-        match git.head_message()? {
-            Some((commit, message)) if message == pending.message => remote.note(&commit),
-            _ => Ok(()),
-        }
+        Pending::forget(&self.own_folder()?)
     }
 
     fn say(&self, plan: &Plan, verb: &str, paths: &[String], commit: Option<&str>) -> Result<()> {
@@ -322,7 +359,8 @@ impl Pending {
     fn of(plan: &Plan, also: &[FileKind], store: &Store) -> Result<Self> {
         let sum = |bytes: &[u8]| hex::encode(&Sha256::digest(bytes));
         let mut files: Vec<_> = plan.writes.iter().map(|write| (write.file.path(), sum(&write.bytes))).collect();
-        for file in also.iter().filter(|file| !plan.writes.iter().any(|write| write.file == **file)) {
+        let planned: HashSet<&FileKind> = plan.writes.iter().map(|write| &write.file).collect();
+        for file in also.iter().filter(|file| !planned.contains(file)) {
             if let Some(bytes) = store.read_file(file)? {
                 files.push((file.path(), sum(&bytes)));
             }
@@ -335,28 +373,16 @@ impl Pending {
     }
 
     fn save(&self, own: &Path) -> Result<()> {
-        let path = Pending::path(own);
-        std::fs::create_dir_all(own)
-            .and_then(|()| std::fs::write(&path, to_json(self)))
-            .failed(|| format!("{}: cannot write", path.display()))
+        files::write(&Pending::path(own), &to_json(self), files::Readers::Own)
     }
 
     fn load(own: &Path) -> Result<Option<Self>> {
-        let path = Pending::path(own);
-        match std::fs::read(&path) {
-            // A note that was cut off means that nothing else had been written yet.
-            Ok(bytes) => Ok(parse_json(&bytes).ok()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::file(&path, "cannot read").because(e)),
-        }
+        // A note that was cut off means that nothing else had been written yet.
+        Ok(files::read_own(&Pending::path(own), files::SMALL)?.and_then(|bytes| parse_json(&bytes).ok()))
     }
 
     fn forget(own: &Path) -> Result<()> {
-        let path = Pending::path(own);
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::file(&path, "cannot remove").because(e)),
-            _ => Ok(()),
-        }
+        files::remove(&Pending::path(own))
     }
 
     fn kinds(&self) -> Vec<FileKind> {
@@ -372,6 +398,25 @@ impl Pending {
             }
         }
         Ok(true)
+    }
+}
+
+/// The operator's settings for the competition in this folder.
+fn settings(global: &Global, ui: &Ui, root: &Path, git: Option<&Git>) -> Result<Config> {
+    let source = Source::of(global.config.as_deref(), root, git);
+    if let Source::Nobody(Some(why)) = &source {
+        ui.warn_once(why);
+    }
+    Config::load(&source)
+}
+
+/// The operator's settings, for commands that can do without a competition.
+pub(super) fn settings_here(global: &Global, ui: &Ui) -> Result<Config> {
+    let root = global.repo.clone().or_else(|| find_root().ok()).and_then(|root| root.canonicalize().ok());
+    match root {
+        Some(root) => settings(global, ui, &root, Git::open(&root)?.as_ref()),
+        // There is nowhere to look for others.
+        None => Config::load(&Source::of(global.config.as_deref(), Path::new(""), None)),
     }
 }
 

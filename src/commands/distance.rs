@@ -1,16 +1,15 @@
 //! `gen404 distance`: how far apart two pictures are. For trying what audits go by.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::common::distance_settings;
+use super::context::settings_here;
 use crate::cli::{DistanceOneArgs, Global};
-use crate::error::{Context as _, Error, Kind, Result};
-use crate::settings::Config;
+use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::ui::Ui;
 use crate::world::distance::Picture;
 use crate::world::distance::settings::Driver;
@@ -20,8 +19,7 @@ use crate::world::http::{Client, Limits, Request, Retry};
 const LARGEST: u64 = 64 << 20;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs) -> Result<()> {
-    let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
-    let config = Config::load(global.config.as_deref(), global.repo.as_deref().unwrap_or(&here))?;
+    let config = settings_here(global, ui)?;
     let settings = distance_settings(&config.distance, &args.distance);
     let chosen = settings.chosen();
     let distance = settings.open(|_| None)?.ok_or_else(|| {
@@ -61,15 +59,8 @@ fn url_only(place: &str) -> Result<Vec<u8>> {
 fn fetch(place: &str) -> Result<Vec<u8>> {
     if is_url(place) {
         let limits = Limits { whole: Duration::from_secs(120), body: LARGEST, ..Limits::default() };
-        return Ok(Client::new(limits, Retry::default()).send(&Request::get(place))?.success()?.body);
+        return Client::new(limits, Retry::default()).send(&Request::get(place))?.file();
     }
     let path = Path::new(place.strip_prefix("file://").unwrap_or(place));
-    let cannot = || format!("{}: cannot read", path.display());
-    let file = File::open(path).context(Kind::Usage, cannot)?;
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).failed(cannot)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(Error::file(path, format!("more than {LARGEST} bytes")));
-    }
-    Ok(bytes)
+    files::read(path, LARGEST)?.ok_or_else(|| Error::usage(format!("{}: there is no such file", path.display())))
 }

@@ -1,15 +1,14 @@
 //! `gen404 download`: fetch the miners' files, draw and store them, record what was stored.
 
-mod memory;
 mod pipeline;
 mod queue;
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
 
-use self::memory::Memory;
 use self::pipeline::{Event, Pipeline, clean_up};
 use self::queue::Queue;
 use super::common::not_due;
@@ -19,12 +18,13 @@ use crate::error::{Error, Result};
 use crate::preview;
 use crate::rules::Plan;
 use crate::rules::download::{Known, Lane, Round, Tally, Wanted, all_recorded, begin, record, tally};
-use crate::rules::stages::{Due, Facts, due};
-use crate::state::ids::Hotkey;
+use crate::rules::stages::{Due, due};
+use crate::state::ids::{Block, Hotkey, PromptStem};
 use crate::state::stage::Stage;
 use crate::ui::{Phases, Ui};
 use crate::world::fetch::Fetcher;
 use crate::world::http::Client;
+use crate::world::memory::Memory;
 use crate::world::render::{Builtin, Renderer, Service};
 use crate::world::spool::{Journal, Spool};
 use crate::world::stop::Stop;
@@ -96,9 +96,8 @@ fn round(standing: &Standing) -> Result<Round<'_>> {
 
 /// Refuses to begin before the deadline, or in a stage that is not for this.
 fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArgs) -> Result<()> {
-    let facts = Facts { state: &standing.state, files: &standing.files, block: None };
-    let refused = |due: &[Due]| {
-        let error = not_due("download", &standing.state, due);
+    let refused = |block: Option<Block>| {
+        let error = not_due(context, standing, "download", block);
         match standing.state.stage {
             Stage::Duels if args.retry_failed => {
                 error.hint("`gen404 pause`, then `gen404 resume --stage downloading`, while no match is played")
@@ -110,18 +109,19 @@ fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArg
         Stage::Downloading => Ok(()),
         Stage::MinerGeneration => {
             let block = context.need_moment(&args.moment)?.block;
-            let due = due(Facts { block: Some(block), ..facts });
-            let now = due.iter().any(|due| matches!(due, Due::Now { command: "download", .. }));
-            if now { Ok(()) } else { Err(refused(&due)) }
+            let now = due(&context.facts(standing, Some(block)))
+                .iter()
+                .any(|due| matches!(due, Due::Now { command: "download", .. }));
+            if now { Ok(()) } else { Err(refused(Some(block))) }
         }
-        _ => Err(refused(&due(facts))),
+        _ => Err(refused(None)),
     }
 }
 
 /// What earlier runs noted; what they stored elsewhere does not count.
 fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) -> Result<Known> {
     let mut known = Known::default();
-    for mark in Journal::read(&context.own_folder(), standing.state.current_round)? {
+    for mark in Journal::read(&context.own_folder()?, standing.state.current_round)? {
         let objects = mark.outcome.glb().into_iter().chain(mark.outcome.png());
         if objects.into_iter().all(|object| store.key_of(&object.url).is_some()) {
             known.add(mark);
@@ -153,13 +153,12 @@ fn fetch_all(
     store: &dyn ObjectStore,
 ) -> Result<()> {
     let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
-    let (own, number) = (context.own_folder(), standing.state.current_round);
+    let (own, number) = (context.own_folder()?, standing.state.current_round);
     let (mut journal, marks) = Journal::open(&own, number)?;
     let mut spool = Spool::open(&own, number)?;
-    let fetched_again = |mark: &&crate::rules::download::Mark| {
-        !lanes.iter().any(|lane| lane.hotkey == mark.hotkey && lane.files.iter().any(|(stem, _)| *stem == mark.stem))
-    };
-    for mark in marks.iter().filter(fetched_again) {
+    let to_fetch: HashSet<(&Hotkey, &PromptStem)> =
+        lanes.iter().flat_map(|lane| lane.files.iter().map(|(stem, _)| (&lane.hotkey, stem))).collect();
+    for mark in marks.iter().filter(|mark| !to_fetch.contains(&(&mark.hotkey, &mark.stem))) {
         spool.forget(&mark.hotkey, &mark.stem)?;
     }
     if files == 0 {
@@ -178,9 +177,10 @@ fn fetch_all(
         fetcher: Fetcher::new(client),
         spool,
         renderer: renderer.as_deref(),
-        memory: Memory::new(settings.memory_mib << 20, cores()),
+        memory: Memory::of_mib(settings.memory_mib),
         store,
         stopping: AtomicBool::new(false),
+        asked: context.stop.clone(),
     };
     pipeline.run(|event| {
         let Some(event) = event else {
@@ -196,11 +196,9 @@ fn fetch_all(
             count(&mut phases, &event);
         }
         context.stop.check()
-    })
-}
-
-fn cores() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+    })?;
+    // What was left out because of it is not done.
+    context.stop.check()
 }
 
 /// What draws the previews.

@@ -18,7 +18,6 @@ use crate::rules::bout::Bout;
 use crate::rules::conclusion::record;
 use crate::rules::programme::programme;
 use crate::rules::shard::Shard;
-use crate::rules::stages::{Facts, due};
 use crate::state::stage::Stage;
 use crate::ui::Ui;
 use crate::world::judge::Bench;
@@ -48,8 +47,7 @@ fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
         return Ok(None);
     }
     if standing.state.stage != Stage::Duels {
-        let facts = Facts { state: &standing.state, files: &standing.files, block: None };
-        return Err(not_due("duel", &standing.state, &due(facts)));
+        return Err(not_due(context, &standing, "duel", None));
     }
     let round = Round::gather(context, standing)?;
     if context.global.dry_run {
@@ -60,7 +58,7 @@ fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
     settings.concurrency = args.judge_concurrency.unwrap_or(settings.concurrency);
     let bench = Bench {
         judge: Box::new(settings.open(judge_key()?)?),
-        journal: Journal::open(&context.own_folder())?,
+        journal: Journal::open(&context.own_folder()?)?,
         images: settings.images(),
         inline: settings.inline_images,
     };
@@ -79,7 +77,7 @@ fn preview(context: &Context<'_>, mut round: Round) -> Result<()> {
     let programme = programme(&round.field()?);
     let ahead = programme.spare.iter().map(|pair| (pair, ", ahead of its turn"));
     for (pair, note) in programme.next.iter().map(|pair| (pair, "")).chain(ahead) {
-        let bout = Bout::new(&round.files, &round.prompts, &context.config.rules, pair);
+        let bout = Bout::new(&round.files, &round.prompts, round.limits(), pair);
         let (duels, calls) = (bout.duels(), bout.inquiries().len());
         context
             .ui

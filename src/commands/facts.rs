@@ -1,43 +1,44 @@
 //! What the checks of `verify` and `report` go by beside the files: looked up in the history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
 use super::context::Context;
-use crate::error::Result;
+use super::in_force::in_force;
+use crate::error::{Error, Result};
 use crate::rules::checks::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::rules::checks::{Facts, RequestView, Then};
 use crate::rules::seed::{BlockHash, OnChain};
-use crate::state::file::{FileKind, PlayerFile, RepoFile, RoundFile, split_newline};
+use crate::state::file::{self, FileKind, PlayerFile, RepoFile, RoundFile};
 use crate::state::ids::{Hotkey, Player, RoundNumber};
+use crate::state::limits::Budget;
 use crate::state::prompts::PromptList;
-use crate::state::require_audit::AuditRequests;
-use crate::state::snapshot::{RoundFiles, Snapshot, Source};
+use crate::state::require_audit::{AuditRequest, AuditRequests};
+use crate::state::snapshot::{RoundFiles, Slot, Snapshot};
 use crate::world::chain::Chain;
 use crate::world::git::{Git, Log};
 
-/// Gathers what the checks need beside the files: each audit request's round in the commit that
-/// added it, and each round's pool in the commit that wrote its seed.
-pub(super) fn gather<'a>(context: &'a Context<'_>, snapshot: &'a Snapshot, log: Option<&Log>) -> Result<Facts<'a>> {
-    let mut facts = Facts::of_files(snapshot, &context.config.rules);
+/// Gathers what the checks need beside the files: the rules in force for each claim, each audit request's
+/// round in the commit that added it, and each round's pool in the commit that wrote its seed.
+pub(super) fn gather<'a>(context: &Context<'_>, snapshot: &'a Snapshot, log: Option<&Log>) -> Result<Facts<'a>> {
+    let mut facts = Facts::of_files(snapshot);
     facts.allow_private_cdn = context.config.miners.allow_private_cdn;
     let (Some(git), Some(log)) = (&context.git, log) else { return Ok(facts) };
-    let past = Past { git, log };
-    let requests = snapshot.rounds.iter().flat_map(|(round, files)| {
-        files.require_audit.get().into_iter().flatten().map(move |request| (*round, files, &request.hotkey))
-    });
+    facts.rules = in_force(context, snapshot, git, log)?;
+    let past = Past::of(git, log);
+    let requested = |files: &RoundFiles| files.require_audit.get().is_some_and(|requests| !requests.is_empty());
+    let asking: Vec<_> = snapshot.rounds.iter().filter(|(_, files)| requested(files)).collect();
     let seeded = snapshot.rounds.iter().filter(|(_, files)| !files.seed.is_missing());
-    let (requests, seeded): (Vec<_>, Vec<_>) = (requests.collect(), seeded.map(|(round, _)| *round).collect());
+    let seeded: Vec<_> = seeded.map(|(round, _)| *round).collect();
     // Each looks into commits of its own: most of the time of `verify`, so they go side by side.
-    let look = |&(round, files, hotkey): &(RoundNumber, &RoundFiles, &Hotkey)| {
-        Ok(((round, hotkey.clone()), past.request(snapshot, round, files, hotkey)?))
-    };
     let (requests, pools) = rayon::join(
-        || requests.par_iter().map(look).collect::<Result<_>>(),
+        || asking.par_iter().map(|(round, files)| past.requests(snapshot, **round, files)).collect::<Result<Vec<_>>>(),
         || seeded.par_iter().map(|round| Ok((*round, past.pool(snapshot, *round)?))).collect::<Result<_>>(),
     );
-    (facts.requests, facts.pools) = (requests?, pools?);
+    (facts.requests, facts.pools) = (requests?.into_iter().flatten().collect(), pools?);
     Ok(facts)
 }
 
@@ -58,24 +59,55 @@ pub(super) fn on_chain(snapshot: &Snapshot, chain: &dyn Chain) -> Result<BTreeMa
     Ok(blocks)
 }
 
+/// So many steps are gone back in the history, for all requests together.
+const MOST_STEPS: u64 = 100_000_000;
+
+/// A request's round and miner, and the round as it stood then.
+type Requested = ((RoundNumber, Hotkey), Then<RequestView>);
+
 /// A look into past commits.
 struct Past<'a> {
     git: &'a Git,
     log: &'a Log,
+    /// Each file's changes, oldest first, by the commit's place.
+    changes: HashMap<&'a FileKind, Vec<(usize, &'a Change)>>,
+    /// For each commit, the nearest one before it (by first parents) that changed an audit.
+    back: Vec<Option<usize>>,
+    /// Audits that were read, by the blobs that hold them.
+    audits: Mutex<HashMap<[Option<BlobId>; 2], Arc<RoundFiles>>>,
+    steps: AtomicU64,
+    /// What all that is looked up may take.
+    budget: Budget,
+    /// The pools by their blobs: rounds mostly draw from the same.
+    lists: Mutex<HashMap<BlobId, Option<Arc<PromptList>>>>,
+    /// The pool of the working tree.
+    here: OnceLock<Option<Arc<PromptList>>>,
 }
 
-impl Past<'_> {
-    /// The last commit whose change of `file` fits; `None` where no commit's does.
-    fn last(&self, file: &FileKind, mut fits: impl FnMut(&Change) -> Result<bool>) -> Result<Option<&Commit>> {
-        let mut found = None;
-        for commit in &self.log.commits {
-            for change in commit.changes.iter().filter(|change| change.file == *file) {
-                if fits(change)? {
-                    found = Some(commit);
-                }
+impl<'a> Past<'a> {
+    fn of(git: &'a Git, log: &'a Log) -> Self {
+        let mut changes: HashMap<&FileKind, Vec<(usize, &Change)>> = HashMap::new();
+        let (mut back, mut audited) = (Vec::<Option<usize>>::new(), Vec::new());
+        for (at, commit) in log.commits.iter().enumerate() {
+            for change in &commit.changes {
+                changes.entry(&change.file).or_default().push((at, change));
             }
+            let of = |list: &[Option<usize>], parent: usize| list.get(parent).copied().flatten();
+            back.push(commit.parent.and_then(|parent| {
+                if audited.get(parent).copied().unwrap_or_default() { Some(parent) } else { of(&back, parent) }
+            }));
+            audited.push(commit.changes.iter().any(|change| is_audit(&change.file)));
         }
-        Ok(found)
+        let (audits, lists, steps) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
+        Past { git, log, changes, back, audits, steps, budget: Budget::of_history(), lists, here: OnceLock::new() }
+    }
+
+    fn changes(&self, file: &FileKind) -> &[(usize, &'a Change)] {
+        self.changes.get(file).map_or(&[], Vec::as_slice)
+    }
+
+    fn commit(&self, at: usize) -> Option<&'a Commit> {
+        self.log.commits.get(at)
     }
 
     /// Commits without a parent bring whatever there was: they say nothing about when.
@@ -83,31 +115,50 @@ impl Past<'_> {
         commit.parent.is_some()
     }
 
-    fn request(
-        &self,
-        snapshot: &Snapshot,
-        round: RoundNumber,
-        files: &RoundFiles,
-        hotkey: &Hotkey,
-    ) -> Result<Then<RequestView>> {
-        let file = FileKind::Round(round, RoundFile::RequireAudit);
-        let lists = |blob: Option<&BlobId>| -> Result<bool> {
-            let requests = blob.map(|blob| self.parsed::<AuditRequests>(blob)).transpose()?.flatten();
-            Ok(requests.into_iter().flatten().any(|request| request.hotkey == *hotkey))
+    /// For each audit request of a round, the round as it stood in the commit that added it.
+    fn requests(&self, snapshot: &Snapshot, round: RoundNumber, files: &RoundFiles) -> Result<Vec<Requested>> {
+        let added = self.added(round)?;
+        let requests: Vec<_> = files.require_audit.get().into_iter().flatten().collect();
+        let here = OnceLock::new();
+        let look = |request: &&AuditRequest| {
+            let hotkey = &request.hotkey;
+            let view = match added.get(hotkey).and_then(|at| self.commit(*at)) {
+                Some(commit) if Past::known(commit) => self.view(commit, round, hotkey)?,
+                Some(_) => Then::Unknown,
+                // Not committed yet: the files on disk are those it was added with.
+                None => match snapshot.config.get() {
+                    Some(config) => {
+                        let files = here.get_or_init(|| Arc::new(files.clone())).clone();
+                        let view = RequestView { settings: config.settings.clone(), files, earlier: Vec::new() };
+                        Then::At(WORKING_TREE.to_owned(), view)
+                    }
+                    None => Then::Unknown,
+                },
+            };
+            Ok(((round, hotkey.clone()), view))
         };
-        let added = self.last(&file, |change| Ok(lists(change.after.as_ref())? && !lists(change.before.as_ref())?))?;
-        match added {
-            Some(commit) if Past::known(commit) => self.view(commit, round, hotkey),
-            Some(_) => Ok(Then::Unknown),
-            // Not committed yet: the files on disk are those it was added with.
-            None => Ok(match snapshot.config.get() {
-                Some(config) => Then::At(
-                    WORKING_TREE.to_owned(),
-                    RequestView { settings: config.settings.clone(), files: files.clone(), earlier: Vec::new() },
-                ),
-                None => Then::Unknown,
-            }),
+        requests.par_iter().map(look).collect()
+    }
+
+    /// The last commit that added each miner to a round's requests.
+    fn added(&self, round: RoundNumber) -> Result<HashMap<Hotkey, usize>> {
+        let file = FileKind::Round(round, RoundFile::RequireAudit);
+        let (mut added, mut last) = (HashMap::new(), None);
+        let listed = |blob: Option<BlobId>| -> Result<HashSet<Hotkey>> {
+            let requests = blob.map(|blob| self.parsed::<AuditRequests>(&file, &blob)).transpose()?.flatten();
+            Ok(requests.into_iter().flatten().map(|request| request.hotkey).collect())
+        };
+        for (at, change) in self.changes(&file) {
+            // Most changes go on from the one before.
+            let before = match last.take() {
+                Some((blob, listed)) if blob == change.before => listed,
+                _ => listed(change.before)?,
+            };
+            let after = listed(change.after)?;
+            added.extend(after.iter().filter(|hotkey| !before.contains(*hotkey)).map(|hotkey| (hotkey.clone(), *at)));
+            last = Some((change.after, after));
         }
+        Ok(added)
     }
 
     fn view(&self, commit: &Commit, round: RoundNumber, hotkey: &Hotkey) -> Result<Then<RequestView>> {
@@ -116,58 +167,117 @@ impl Past<'_> {
             FileKind::Config => true,
             FileKind::Round(of, RoundFile::Submissions | RoundFile::Seed | RoundFile::Matrix) => *of == round,
             FileKind::Player(of, player, PlayerFile::Report(_)) => *of == round && *player == right,
-            file => audits(file, round),
+            file => file.round() == Some(round) && is_audit(file),
         };
-        let now = Snapshot::load_some(&self.git.tree(&commit.id)?, wanted)?;
+        let tree = self.git.tree(&commit.id)?.within([format!("rounds/{round}/{right}")]);
+        let now = Snapshot::load_within(&tree, wanted, &self.budget)?;
         let earlier = self.audits_before(commit, round)?;
         let of = |mut snapshot: Snapshot| snapshot.rounds.remove(&round).unwrap_or_default();
         let Some(config) = now.config.get() else { return Ok(Then::Unknown) };
         let settings = config.settings.clone();
-        let view = RequestView { settings, files: of(now), earlier };
+        let view = RequestView { settings, files: Arc::new(of(now)), earlier };
         Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), view))
     }
 
     /// The audits of a round as each commit before this one left them, newest first, and last of all
     /// as they were before anybody was audited.
-    fn audits_before(&self, commit: &Commit, round: RoundNumber) -> Result<Vec<RoundFiles>> {
+    fn audits_before(&self, commit: &Commit, round: RoundNumber) -> Result<Vec<Arc<RoundFiles>>> {
         let mut earlier = Vec::new();
-        let mut at = commit.parent.and_then(|parent| self.log.commits.get(parent));
         // The newest state is that of the parent; older ones begin where a commit changed an audit.
-        let mut wanted = true;
-        while let Some(before) = at {
-            let parent = before.parent.and_then(|parent| self.log.commits.get(parent));
-            if wanted {
-                let mut then = Snapshot::load_some(&self.git.tree(&before.id)?, |file| audits(file, round))?;
-                earlier.extend(then.rounds.remove(&round));
+        earlier.extend(self.audits_at(commit.parent, round)?);
+        let touches = |at: &usize| {
+            let of_round = |change: &Change| is_audit(&change.file) && change.file.round() == Some(round);
+            self.commit(*at).is_some_and(|commit| commit.changes.iter().any(of_round))
+        };
+        let back = |at: &usize| self.back.get(*at).copied().flatten();
+        let newest = commit.parent.and_then(|parent| if touches(&parent) { Some(parent) } else { back(&parent) });
+        for at in std::iter::successors(newest, back) {
+            let changes = self.commit(at).map_or(0, |commit| commit.changes.len() as u64);
+            if self.steps.fetch_add(1 + changes, Ordering::Relaxed) > MOST_STEPS {
+                return Err(self.too_much("its audits were changed too often"));
             }
-            wanted = before.changes.iter().any(|change| audits(&change.file, round));
-            at = parent;
+            if touches(&at) {
+                earlier.extend(self.audits_at(self.commit(at).and_then(|commit| commit.parent), round)?);
+            }
         }
-        earlier.push(RoundFiles::default());
+        earlier.push(Arc::default());
         Ok(earlier)
     }
 
+    /// The audits of a round as a commit left them; `None` where there were none.
+    fn audits_at(&self, commit: Option<usize>, round: RoundNumber) -> Result<Option<Arc<RoundFiles>>> {
+        let Some(commit) = commit.and_then(|at| self.commit(at)) else { return Ok(None) };
+        let tree = self.git.tree(&commit.id)?;
+        let files = [RoundFile::GenerationAudits, RoundFile::SourceAudit].map(|file| FileKind::Round(round, file));
+        let [made, source] = &files;
+        let blobs = [tree.blob_id(&made.path())?, tree.blob_id(&source.path())?];
+        let known = || self.audits.lock().unwrap_or_else(PoisonError::into_inner);
+        if blobs == [None, None] {
+            return Ok(None);
+        }
+        if let Some(kept) = known().get(&blobs) {
+            return Ok(Some(kept.clone()));
+        }
+        let [generation_audits, source_audit] = blobs;
+        let read = RoundFiles {
+            generation_audits: self.slot(made, generation_audits)?,
+            source_audit: self.slot(source, source_audit)?,
+            ..RoundFiles::default()
+        };
+        Ok(Some(known().entry(blobs).or_insert(Arc::new(read)).clone()))
+    }
+
+    fn slot<T: RepoFile>(&self, file: &FileKind, blob: Option<BlobId>) -> Result<Slot<T>> {
+        let Some(blob) = blob else { return Ok(Slot::Missing) };
+        let bytes = self.git.reader().file(file, &blob)?;
+        // Parsed, it takes about as much again.
+        self.budget.take(2 * bytes.len() as u64);
+        self.budget.check()?;
+        Ok(file::read_as(file, &bytes).map_or(Slot::Broken, |(value, _)| Slot::Ok(value)))
+    }
+
+    fn too_much(&self, why: &str) -> Error {
+        Error::failed(format!("{}: the history is not read to its end: {why}", self.git.root().display()))
+    }
+
     /// The pool as it was in the commit that wrote the seed.
-    fn pool(&self, snapshot: &Snapshot, round: RoundNumber) -> Result<Then<Option<PromptList>>> {
+    fn pool(&self, snapshot: &Snapshot, round: RoundNumber) -> Result<Then<Option<Arc<PromptList>>>> {
         let file = FileKind::Round(round, RoundFile::Seed);
-        match self.last(&file, |change| Ok(change.after.is_some()))? {
+        let wrote = self.changes(&file).iter().rev().find(|(_, change)| change.after.is_some());
+        match wrote.and_then(|(at, _)| self.commit(*at)) {
             Some(commit) if Past::known(commit) => {
-                let bytes = self.git.tree(&commit.id)?.read(&FileKind::Pool.path())?;
-                let pool = bytes.and_then(|bytes| PromptList::parse(split_newline(&bytes).0).ok());
+                let blob = self.git.tree(&commit.id)?.blob_id(&FileKind::Pool.path())?;
+                let pool = blob.map(|blob| self.list(blob)).transpose()?.flatten();
                 Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), pool))
             }
             Some(_) => Ok(Then::Unknown),
-            None => Ok(Then::At(WORKING_TREE.to_owned(), snapshot.pool.get().cloned())),
+            None => {
+                let here = || snapshot.pool.get().cloned().map(Arc::new);
+                Ok(Then::At(WORKING_TREE.to_owned(), self.here.get_or_init(here).clone()))
+            }
         }
     }
 
-    fn parsed<T: RepoFile>(&self, blob: &BlobId) -> Result<Option<T>> {
-        let bytes = self.git.blob(blob)?;
-        Ok(T::parse(split_newline(&bytes).0).ok())
+    /// The pool in a blob; `None` where it does not parse.
+    fn list(&self, blob: BlobId) -> Result<Option<Arc<PromptList>>> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = lists.get(&blob) {
+            return Ok(list.clone());
+        }
+        let list = self.parsed::<PromptList>(&FileKind::Pool, &blob)?.map(Arc::new);
+        self.budget.take(list.as_ref().map_or(0, |list| list.weight()));
+        self.budget.check()?;
+        lists.insert(blob, list.clone());
+        Ok(list)
+    }
+
+    fn parsed<T: RepoFile>(&self, file: &FileKind, blob: &BlobId) -> Result<Option<T>> {
+        let bytes = self.git.reader().file(file, blob)?;
+        Ok(file::read_as(file, &bytes).ok().map(|(value, _)| value))
     }
 }
 
-/// The audits of a round.
-fn audits(file: &FileKind, round: RoundNumber) -> bool {
-    matches!(file, FileKind::Round(of, RoundFile::GenerationAudits | RoundFile::SourceAudit) if *of == round)
+/// A file that holds a round's audits.
+fn is_audit(file: &FileKind) -> bool {
+    matches!(file, FileKind::Round(_, RoundFile::GenerationAudits | RoundFile::SourceAudit))
 }

@@ -4,7 +4,6 @@ use super::common::not_due;
 use super::context::{Context, Standing};
 use crate::cli::{Global, MomentArgs};
 use crate::error::{Error, Result};
-use crate::rules::stages::{Facts, due};
 use crate::rules::succession::{Finished, finalize};
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::leader::Leaders;
@@ -21,11 +20,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs) -> Result<()> {
         ui.unchanged(&format!("round {} was finalized already", last_round(&standing)));
         return Ok(());
     }
-    let Standing { config, state, files } = standing;
-    if state.stage != Stage::Finalizing {
-        let due = due(Facts { state: &state, files: &files, block: None });
-        return Err(not_due("finalize", &state, &due));
+    if standing.state.stage != Stage::Finalizing {
+        return Err(not_due(&context, &standing, "finalize", None));
     }
+    let Standing { config, state, .. } = standing;
     let round = state.current_round;
     let schedule = context.store.load::<Schedule>(&FileKind::Round(round, RoundFile::Schedule))?;
     let leaders = context.store.need::<Leaders>(&FileKind::Leader)?;

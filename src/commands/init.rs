@@ -1,22 +1,27 @@
 //! `gen404 init`: a new competition's folder.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
 
 use chrono::NaiveDate;
 
 use super::context::Context;
 use crate::cli::{Global, InitArgs};
 use crate::error::{Context as _, Error, Result};
+use crate::files::{self, Readers};
 use crate::rules::Plan;
+use crate::rules::prompts;
 use crate::rules::succession::{next_schedule, next_start};
+use crate::settings;
 use crate::state::config::{ConfigFile, Settings, TimeOfDay};
-use crate::state::file::{FileKind, RepoFile, RoundFile, split_newline};
+use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::{Block, RoundNumber};
 use crate::state::leader::{LeaderEntry, Leaders};
 use crate::state::prompts::PromptList;
 use crate::state::record::Extra;
 use crate::state::stage::{CompetitionState, Stage};
 use crate::state::store::FileWrite;
+use crate::state::thresholds::{Rules, Thresholds};
 use crate::ui::Ui;
 use crate::world::git::Git;
 
@@ -27,11 +32,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
         return Err(taken.hint("name another folder"));
     }
     all_given_where_nobody_is_asked(args)?;
-    let settings = settings(args)?;
+    let settings = settings_of(args)?;
     let leader = leader(args)?;
     let pool = pool(args)?;
     if !global.dry_run {
-        std::fs::create_dir_all(&args.dir).failed(|| format!("{}: cannot make this folder", args.dir.display()))?;
+        files::make_folder(&args.dir)?;
         if !args.no_git && !args.dir.join(".git").exists() {
             Git::init(&args.dir)?;
         }
@@ -43,16 +48,33 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
     let _lock = context.lock("init")?;
     let moment = context.need_moment(&args.moment)?;
     let (needed, given) = (settings.prompts_per_round, pool.stems().count());
-    context.apply(&plan(args, settings, leader, &pool, moment)?)?;
+    let plan = plan(args, settings, leader, &pool, moment)?;
+    if !global.dry_run {
+        begin_settings(&context, args)?;
+    }
+    context.apply(&plan)?;
     if given < needed {
         ui.warn(&format!("prompts.txt has {given} prompts: a round needs {needed} before its seed is drawn"));
     }
     if !global.dry_run {
         let commit = if global.commit || args.no_git { "" } else { "git add . && git commit -m \"The beginning\"; " };
         let place = args.dir.display();
-        ui.status(&format!("next: cd {place}; {commit}write gen404.toml (chain, store, judge, pods); gen404 status"));
+        let own = if context.git.is_some() { "fill in" } else { "write, and name with --config," };
+        ui.status(&format!("next: cd {place}; {commit}{own} gen404.toml (chain, store, judge, pods); gen404 status"));
     }
     Ok(())
+}
+
+/// The operator's settings to begin with, which git is to ignore: it would give them to everybody.
+fn begin_settings(context: &Context<'_>, args: &InitArgs) -> Result<()> {
+    let Some(git) = &context.git else { return Ok(()) };
+    git.exclude(&[&format!("/{}", settings::FILE_NAME)])?;
+    let root = context.store.root();
+    if root.join(settings::FILE_NAME).symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let text = settings::beginning(args.moment.chain.network.as_deref());
+    files::write_below(root, Path::new(settings::FILE_NAME), text.as_bytes(), Readers::Own)
 }
 
 /// Without a terminal, names at once all that would be asked for one after the other.
@@ -104,7 +126,7 @@ fn plan(
         format!("{} prompts in the pool", pool.0.len()),
     ];
     let state = CompetitionState::new(round, Stage::Open, Some(start.at));
-    let message = format!("Competition {}: config, schedule, leader", settings.name);
+    let message = format!("Competition {}: config, schedule, leader", crate::text::line(&settings.name));
     let writes = vec![
         with_newline(FileWrite::new(FileKind::Config, &ConfigFile::new(settings))),
         with_newline(FileWrite::new(FileKind::Pool, pool)),
@@ -121,7 +143,7 @@ fn with_newline(mut write: FileWrite) -> FileWrite {
     write
 }
 
-fn settings(args: &InitArgs) -> Result<Settings> {
+fn settings_of(args: &InitArgs) -> Result<Settings> {
     let day = |given: Option<NaiveDate>, flag: &str, what: &str| -> Result<NaiveDate> {
         match given {
             Some(day) => Ok(day),
@@ -131,6 +153,7 @@ fn settings(args: &InitArgs) -> Result<Settings> {
     let time = chrono::NaiveTime::parse_from_str(&args.start_time, "%H:%M:%S")
         .map_err(|_| Error::usage(format!("--start-time {:?}: HH:MM:SS is needed", args.start_time)))?;
     let settings = Settings {
+        rules: rules(&args.rules)?,
         name: text(args.name.as_ref(), "--name", "the competition's name", None)?,
         description: text(args.description.as_ref(), "--description", "what it is about", Some(""))?,
         first_evaluation_date: day(args.first_day, "--first-day", "the first day of a round (YYYY-MM-DD)")?,
@@ -150,6 +173,24 @@ fn settings(args: &InitArgs) -> Result<Settings> {
         mistakes if mistakes.is_empty() => Ok(settings),
         mistakes => Err(Error::usage(mistakes.join("; "))),
     }
+}
+
+/// The limits that are given; none where all are the usual ones.
+fn rules(given: &[String]) -> Result<Option<Rules>> {
+    let mut keys = serde_json::Map::new();
+    for rule in given {
+        let wrong = |why: String| Error::usage(format!("--rule {rule}: {why}"));
+        let (key, value) = rule.split_once('=').ok_or_else(|| wrong("KEY=VALUE is needed".to_owned()))?;
+        if !Thresholds::NAMES.contains(&key) {
+            return Err(wrong(format!("no such key; there are {}", Thresholds::NAMES.join(", "))));
+        }
+        let value = serde_json::from_str(value).map_err(|_| wrong("neither a number nor true or false".to_owned()))?;
+        if keys.insert(key.to_owned(), value).is_some() {
+            return Err(wrong("given twice".to_owned()));
+        }
+    }
+    let rules = serde_json::from_value::<Rules>(keys.into()).map_err(|e| Error::usage(format!("--rule: {e}")))?;
+    Ok((!rules.limits.unusual().is_empty()).then_some(rules))
 }
 
 fn leader(args: &InitArgs) -> Result<LeaderEntry> {
@@ -179,8 +220,8 @@ fn leader(args: &InitArgs) -> Result<LeaderEntry> {
 
 fn pool(args: &InitArgs) -> Result<PromptList> {
     let Some(path) = &args.pool else { return Ok(PromptList::default()) };
-    let bytes = std::fs::read(path).failed(|| format!("{}: cannot read the pool", path.display()))?;
-    PromptList::parse(split_newline(&bytes).0).failed(|| format!("{}: no list of prompt URLs", path.display()))
+    let bytes = files::need(path, FileKind::Pool.largest())?;
+    prompts::pool(&bytes).map_err(|why| Error::file(path, why))
 }
 
 fn text(given: Option<&String>, flag: &str, what: &str, default: Option<&str>) -> Result<String> {

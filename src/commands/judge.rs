@@ -3,17 +3,16 @@
 use serde_json::json;
 
 use super::common::{judge_key, judge_settings};
+use super::context::settings_here;
 use crate::cli::{Global, JudgeOneArgs};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::rules::duel::by_answers;
-use crate::settings::Config;
 use crate::ui::Ui;
 use crate::world::judge::images::Image;
 use crate::world::judge::{Answer, Judge as _};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &JudgeOneArgs) -> Result<()> {
-    let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
-    let config = Config::load(global.config.as_deref(), global.repo.as_deref().unwrap_or(&here))?;
+    let config = settings_here(global, ui)?;
     let settings = judge_settings(&config.judge, &args.judge);
     let judge = settings.open(judge_key()?)?;
     let images = settings.images();

@@ -3,37 +3,49 @@
 use serde_json::json;
 
 use super::context::Context;
-use crate::cli::{Global, LeaderArgs};
+use crate::cli::{Global, LeaderArgs, MomentArgs};
 use crate::error::{Error, Result};
+use crate::rules::lead::{Lead, in_force, shown};
 use crate::state::file::FileKind;
-use crate::state::ids::Block;
-use crate::state::leader::{Leaders, leader_at};
+use crate::state::leader::{LeaderEntry, Leaders};
 use crate::ui::Ui;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs) -> Result<()> {
     let context = Context::open(global, ui)?;
     let leaders = context.store.need::<Leaders>(&FileKind::Leader)?;
-    let entry = match args.block {
-        Some(block) => leader_at(&leaders, Block(block)),
-        None => leaders.last(),
-    };
-    let entry = entry.ok_or_else(|| match args.block {
-        Some(block) => Error::failed(format!("leader.json: nobody leads at block {block}")),
-        None => Error::failed("leader.json: nobody leads: the list is empty"),
-    })?;
-    let rest = 1.0 - entry.weight;
+    let args = MomentArgs { block: args.block, now: None, chain: args.chain.clone() };
+    let (moment, unknown) = context.sighted(&args)?;
+    let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
+    match lead.block {
+        Some(block) if lead.leader.is_none() => {
+            return Err(Error::failed(format!("leader.json: nobody leads at block {block}")));
+        }
+        None if lead.newest_entry.is_none() => {
+            return Err(Error::failed("leader.json: nobody leads: the list is empty"));
+        }
+        _ => {}
+    }
     if ui.json() {
-        ui.result_json(&json!({ "leader": entry, "weights": { entry.hotkey.as_str(): entry.weight, "burn": rest } }));
+        ui.result_json(&as_json(lead));
         return Ok(());
     }
-    ui.result(&format!("{} leads from block {}", entry.hotkey, entry.effective_block));
-    ui.result(&format!("  program  {} at {}", entry.repo, entry.commit));
-    ui.result(&format!("  image    {}", entry.docker));
-    ui.result(&format!("  weight   {} (the other {} is burnt)", rounded(entry.weight), rounded(rest)));
+    match lead.block {
+        Some(block) => ui.result(&format!("block {block}")),
+        None => ui.result(&format!("block unknown, and with it who leads: {unknown}")),
+    }
+    for (what, entry) in lead.lines() {
+        let rest = 1.0 - entry.weight;
+        ui.result(&format!("{what}: {}, {}", entry.hotkey, in_force(entry)));
+        ui.result(&format!("  program  {} at {}", entry.repo, entry.commit));
+        ui.result(&format!("  image    {}", entry.docker));
+        ui.result(&format!("  weight   {} (the other {} is burnt)", shown(entry.weight), shown(rest)));
+    }
     Ok(())
 }
 
-/// A weight for people: without the dust of binary fractions.
-fn rounded(weight: f64) -> f64 {
-    (weight * 1e9).round() / 1e9
+fn as_json(lead: Lead<'_>) -> serde_json::Value {
+    let weights = |entry: &LeaderEntry| json!({ entry.hotkey.as_str(): entry.weight, "burn": 1.0 - entry.weight });
+    let mut json = json!(lead);
+    json["weights"] = json!(lead.leader.map(weights));
+    json
 }

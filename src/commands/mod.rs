@@ -14,6 +14,7 @@ mod download;
 mod duel;
 mod facts;
 mod finalize;
+mod in_force;
 mod init;
 mod judge;
 mod leader;

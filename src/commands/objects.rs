@@ -16,11 +16,13 @@ use crate::state::outputs::{Output, Outputs};
 use crate::state::snapshot::{PlayerFiles, Snapshot};
 use crate::ui::Bar;
 use crate::world::http::{Client, Request};
-use crate::world::render::{Builtin, Renderer, Rendering};
+use crate::world::memory::Memory;
+use crate::world::render::{Builtin, Drawn, Rendering};
+use crate::world::stop::Stop;
 use crate::world::store::{ObjectStore, sha256_of};
 
-/// No preview has more pixels a side.
-const LARGEST_EDGE: u32 = 8192;
+/// Bytes that a model may have, whatever is recorded of it, and a preview, to be fetched beside others.
+const SMALL: u64 = 4 << 20;
 
 /// Fetches the objects of all rounds asked for.
 pub(super) fn fetch<'a>(context: &Context<'_>, snapshot: &'a Snapshot, args: &VerifyArgs) -> Result<Vec<Stored<'a>>> {
@@ -30,6 +32,9 @@ pub(super) fn fetch<'a>(context: &Context<'_>, snapshot: &'a Snapshot, args: &Ve
         store: context.object_store(&args.store)?,
         client: Client::for_miners(settings.limits(), settings.retry(), allow_private),
         renderer: Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN),
+        memory: Memory::of_mib(settings.memory_mib),
+        largest: settings.limits().body,
+        stop: context.stop.clone(),
     };
     let mut random = PythonRandom::new(u64::from(drawn()?));
     let rounds = snapshot.rounds.iter().filter(|(round, _)| args.round.is_none_or(|wanted| wanted == **round));
@@ -41,9 +46,10 @@ pub(super) fn fetch<'a>(context: &Context<'_>, snapshot: &'a Snapshot, args: &Ve
     }
     let count: usize = wanted.iter().map(|(_, pairs)| pairs.len()).sum();
     let bar = context.ui.bar("fetching objects", count as u64);
-    // One level of threads: a model and its preview are in memory for each.
+    // One level of threads: a model and its preview are in memory for each, in a share of it.
     let looked = wanted.into_par_iter().map(|(stored, pairs)| looker.look(stored, &pairs, &bar)).collect();
     drop(bar);
+    context.stop.check()?;
     Ok(looked)
 }
 
@@ -53,8 +59,14 @@ fn drawn() -> Result<u32> {
         .map_err(|e| Error::failed("the operating system gives no random numbers").because(anyhow::anyhow!("{e}")))
 }
 
-/// Models with their previews: the URLs of each.
-type Pairs = Vec<(String, Option<String>)>;
+/// A model with its preview.
+#[derive(Clone)]
+struct Pair {
+    glb: String,
+    png: Option<String>,
+    /// The model's bytes, as recorded.
+    size: u64,
+}
 
 fn of_player<'a>(
     round: RoundNumber,
@@ -62,12 +74,13 @@ fn of_player<'a>(
     own: &'a PlayerFiles,
     sample: Option<usize>,
     random: &mut PythonRandom,
-) -> Vec<(Stored<'a>, Pairs)> {
+) -> Vec<(Stored<'a>, Vec<Pair>)> {
     let files = [(own.submitted.get(), "submitted.json"), (own.generated.get(), "generated.json")];
     let stored = |(outputs, file): (Option<&Outputs>, &'static str)| {
-        let pair = |output: &Output| Some((output.glb.clone()?, output.png.clone()));
-        let mut pairs: Pairs = outputs?.values().filter_map(pair).collect();
-        let total = pairs.iter().map(|(_, png)| 1 + usize::from(png.is_some())).sum();
+        let pair =
+            |output: &Output| Some(Pair { glb: output.glb.clone()?, png: output.png.clone(), size: output.size });
+        let mut pairs: Vec<Pair> = outputs?.values().filter_map(pair).collect();
+        let total = pairs.iter().map(|pair| 1 + usize::from(pair.png.is_some())).sum();
         if let Some(sample) = sample {
             pairs = random.sample(&pairs, sample);
         }
@@ -83,13 +96,23 @@ struct Looker {
     store: Option<Box<dyn ObjectStore>>,
     client: Client,
     renderer: Builtin,
+    memory: Memory,
+    /// Bytes of the largest object that is fetched.
+    largest: u64,
+    stop: Stop,
+}
+
+/// What was found behind a URL.
+struct Fetched {
+    bytes: Option<Vec<u8>>,
+    found: Found,
 }
 
 impl Looker {
-    fn look<'a>(&self, mut stored: Stored<'a>, pairs: &Pairs, bar: &Bar) -> Stored<'a> {
+    fn look<'a>(&self, mut stored: Stored<'a>, pairs: &[Pair], bar: &Bar) -> Stored<'a> {
         let folder = format!("rounds/{}/{}/", stored.round, stored.player);
-        let pair = |(glb, png): &(String, Option<String>)| {
-            let files = self.pair(&folder, glb, png.as_deref());
+        let pair = |pair: &Pair| {
+            let files = self.pair(&folder, pair);
             bar.advance(1);
             files
         };
@@ -97,74 +120,107 @@ impl Looker {
         stored
     }
 
-    fn pair(&self, folder: &str, glb: &str, png: Option<&str>) -> Vec<StoredFile> {
+    /// Fetches a model with its preview and compares them. That is done in a share of the memory that is right
+    /// for the recorded size; what proves to be larger is fetched anew when there is room for the largest.
+    fn pair(&self, folder: &str, pair: &Pair) -> Vec<StoredFile> {
         let path = |url: &str| url.rsplit_once(folder).map_or(url, |(_, path)| path).to_owned();
-        let (model, found) = self.bytes(glb);
-        let mut files = vec![StoredFile { path: path(glb), found, preview: None }];
-        if let Some(png) = png {
-            let (picture, found) = self.bytes(png);
-            let preview = model.zip(picture).map(|(model, picture)| self.compare(&model, &picture));
+        let small = pair.size.clamp(SMALL, self.largest.max(SMALL));
+        let looked = self.look_in(pair, small).or_else(|| self.look_in(pair, self.largest.max(small)));
+        // Nothing where it was stopped: the whole check then ends without a word on it.
+        let Some((model, picture, preview)) = looked else { return Vec::new() };
+        let mut files = vec![StoredFile { path: path(&pair.glb), found: model, preview: None }];
+        if let (Some(png), Some(found)) = (&pair.png, picture) {
             files.push(StoredFile { path: path(png), found, preview });
         }
         files
     }
 
-    /// The bytes behind a URL: from the store where it is one of its, else over the network.
-    fn bytes(&self, url: &str) -> (Option<Vec<u8>>, Found) {
-        let fetched = match self.store.as_ref().and_then(|store| Some((store, store.key_of(url)?))) {
-            Some((store, key)) => store.get(&key),
-            None => self.download(url),
-        };
-        match fetched {
-            Ok(Some(bytes)) => match sha256_of(bytes.as_slice()) {
-                Ok(sum) => (Some(bytes), Found::Bytes(sum)),
-                Err(e) => (None, Found::Unknown(e.to_string())),
-            },
-            Ok(None) => (None, Found::Nothing),
-            Err(error) => (None, Found::Unknown(error.to_string())),
+    /// Looks at a pair whose files have up to `most` bytes each; `None` where one is longer, or it was stopped.
+    fn look_in(&self, pair: &Pair, most: u64) -> Option<(Found, Option<Found>, Option<Preview>)> {
+        let stopped = || self.stop.is_wanted();
+        let mut fetched = None;
+        for share in self.memory.shares(most.saturating_add(SMALL), &stopped) {
+            if fetched.is_none() {
+                let picture = |png: &String| self.fetch(png, most);
+                let picture = pair.png.as_ref().map(picture).map_or(Some(None), |fetched| fetched.map(Some))?;
+                fetched = Some((self.fetch(&pair.glb, most)?, picture));
+            }
+            let (model, picture) = fetched.as_ref()?;
+            let found = (model.found.clone(), picture.as_ref().map(|picture| picture.found.clone()));
+            let png = picture.as_ref().and_then(|picture| picture.bytes.as_ref());
+            let Some((glb, png)) = model.bytes.as_ref().zip(png) else { return Some((found.0, found.1, None)) };
+            let preview = match share.draw(&self.renderer, glb, &stopped) {
+                Ok(Drawn::Done(Rendering::Png(ours))) => compare(&ours, png),
+                Ok(Drawn::Done(Rendering::Refused { message, .. })) => Preview::Undrawable(message),
+                Ok(Drawn::NoRoom) => continue,
+                Ok(Drawn::Stopped) => return None,
+                Err(error) => Preview::Undrawable(error.to_string()),
+            };
+            return Some((found.0, found.1, Some(preview)));
         }
+        None
     }
 
-    /// The URLs come from a repository that anybody may have made: the rule for miners' URLs holds.
-    fn download(&self, url: &str) -> Result<Option<Vec<u8>>> {
+    /// The bytes behind a URL, up to `most` of them: from the store where it is one of its, else over the
+    /// network; `None` where there are more.
+    fn fetch(&self, url: &str, most: u64) -> Option<Fetched> {
+        let fetched = match self.store.as_ref().and_then(|store| Some((store, store.key_of(url)?))) {
+            Some((store, key)) => store.get(&key),
+            None => self.download(url, most).transpose()?,
+        };
+        let unknown = |why: String| Fetched { bytes: None, found: Found::Unknown(why) };
+        Some(match fetched {
+            Ok(Some(bytes)) => match sha256_of(bytes.as_slice()) {
+                Ok(sum) => Fetched { bytes: Some(bytes), found: Found::Bytes(sum) },
+                Err(e) => unknown(e.to_string()),
+            },
+            Ok(None) => Fetched { bytes: None, found: Found::Nothing },
+            Err(error) => unknown(error.to_string()),
+        })
+    }
+
+    /// The URLs come from a repository that anybody may have made: the rule for miners' URLs holds. The outer
+    /// `None`: the file is too long; the inner one: there is none.
+    #[allow(clippy::option_option, reason = "two different reasons for no bytes")]
+    fn download(&self, url: &str, most: u64) -> Result<Option<Option<Vec<u8>>>> {
         if url.starts_with("file://") {
             return Err(Error::new(Kind::Failed, "a file of another machine: --store-dir names the store's folder"));
         }
-        let answer = self.client.send(&Request::get(url))?;
+        let Some(answer) = self.client.send_up_to(&Request::get(url), most)? else { return Ok(None) };
         match answer.status {
-            404 | 410 => Ok(None),
-            _ => answer.success().map(|answer| Some(answer.body)),
-        }
-    }
-
-    fn compare(&self, glb: &[u8], png: &[u8]) -> Preview {
-        let ours = match self.renderer.render(glb) {
-            Ok(Rendering::Png(ours)) => ours,
-            Ok(Rendering::Refused { message, .. }) => return Preview::Undrawable(message),
-            Err(error) => return Preview::Undrawable(error.to_string()),
-        };
-        if ours == png {
-            return Preview::Same;
-        }
-        let (Some((width, a)), Some((other, b))) = (grey(&ours), grey(png)) else {
-            return Preview::Other("it is no picture that can be read".to_owned());
-        };
-        match ssim(&a, &b, width) {
-            Some(alike) if width == other => Preview::Alike(alike),
-            _ => Preview::Other(format!("{other} pixels wide, where ours is {width}")),
+            404 | 410 => Ok(Some(None)),
+            _ => answer.file().map(|body| Some(Some(body))),
         }
     }
 }
 
-/// A PNG's width and its pixels in grey; `None` where it is none, or has an unusual form.
-fn grey(png: &[u8]) -> Option<(usize, Vec<u8>)> {
+/// How a stored preview compares with ours.
+fn compare(ours: &[u8], png: &[u8]) -> Preview {
+    if ours == png {
+        return Preview::Same;
+    }
+    let unreadable = || Preview::Other("it is no picture that can be read".to_owned());
+    let (Some((width, _)), Some((other, height))) = (size_of_png(ours), size_of_png(png)) else { return unreadable() };
+    if other != width || height != width {
+        // Not even decoded: it may be of any size.
+        return Preview::Other(format!("{other} pixels wide, where ours is {width}"));
+    }
+    let (Some(a), Some(b)) = (grey(ours), grey(png)) else { return unreadable() };
+    let Ok(width) = usize::try_from(width) else { return unreadable() };
+    ssim(&a, &b, width).map_or_else(unreadable, Preview::Alike)
+}
+
+/// A PNG's width and height.
+fn size_of_png(png: &[u8]) -> Option<(u32, u32)> {
+    let reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().ok()?;
+    Some((reader.info().width, reader.info().height))
+}
+
+/// A PNG's pixels in grey; `None` where it is none, or has an unusual form.
+fn grey(png: &[u8]) -> Option<Vec<u8>> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     let mut reader = decoder.read_info().ok()?;
-    let (width, height) = (reader.info().width, reader.info().height);
-    if width > LARGEST_EDGE || height > LARGEST_EDGE {
-        return None;
-    }
     let mut pixels = vec![0; reader.output_buffer_size()?];
     let frame = reader.next_frame(&mut pixels).ok()?;
     let samples = frame.color_type.samples();
@@ -174,5 +230,5 @@ fn grey(png: &[u8]) -> Option<(usize, Vec<u8>)> {
         let sum: usize = colours.iter().map(|value| usize::from(*value)).sum();
         u8::try_from(sum / colours.len().max(1)).unwrap_or(u8::MAX)
     };
-    Some((usize::try_from(width).ok()?, pixels.chunks_exact(samples.max(1)).map(mean).collect()))
+    Some(pixels.chunks_exact(samples.max(1)).map(mean).collect())
 }

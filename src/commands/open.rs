@@ -1,11 +1,10 @@
 //! `gen404 open`: record the submissions revealed so far.
 
-use super::common::{miners, not_due, read_intake, recorded, schedule};
+use super::common::{miners, not_due, pool, read_intake, recorded, schedule};
 use super::context::Context;
 use crate::cli::{Global, OpenArgs};
 use crate::error::Result;
 use crate::rules::opening;
-use crate::rules::stages::{Facts, due};
 use crate::state::stage::Stage;
 use crate::ui::Ui;
 
@@ -13,15 +12,15 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &OpenArgs) -> Result<()> {
     let context = Context::open(global, ui)?;
     let _lock = context.lock("open")?;
     let standing = context.standing()?;
-    let facts = Facts { state: &standing.state, files: &standing.files, block: None };
     if standing.state.stage != Stage::Open {
-        return Err(not_due("open", &standing.state, &due(facts)));
+        return Err(not_due(&context, &standing, "open", None));
     }
+    pool(&context)?;
     let schedule = schedule(&context, &standing)?;
     let chain = context.need_chain(&args.chain)?;
     let block = chain.finalized_block()?;
     if block >= schedule.latest_reveal_block {
-        return Err(not_due("open", &standing.state, &due(Facts { block: Some(block), ..facts })));
+        return Err(not_due(&context, &standing, "open", Some(block)));
     }
     let intake = read_intake(&context, &standing, &schedule, chain.as_ref(), block, &args.intake)?;
     let mut plan = opening::open(standing.state.current_round, recorded(&standing)?, &intake);

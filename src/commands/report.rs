@@ -15,21 +15,27 @@ mod site;
 mod text;
 mod timeline;
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 use serde_json::json;
 
 use super::commits;
+use super::common::usual_report;
 use super::context::Context;
 use super::facts;
 use crate::cli::{Global, ReportArgs};
 use crate::error::{Context as _, Error, Result};
-use crate::rules::checks;
-use crate::state::ids::RoundNumber;
+use crate::files;
+use crate::rules::checks::in_force::InForce;
+use crate::rules::checks::{self, Status};
+use crate::state::ids::{Block, RoundNumber};
 use crate::state::snapshot::Snapshot;
 use crate::ui::Ui;
+
+/// 50 rounds of 1,000 matches.
+const MOST_PAGES: usize = 50_000;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs) -> Result<()> {
     let context = Context::open(global, ui)?;
@@ -39,8 +45,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs) -> Result<()> {
     {
         return Err(Error::failed(format!("rounds/{round}: no such round")));
     }
-    let findings = findings(&context, &snapshot)?;
-    let out = Folder::at(&args.out, context.store.root(), global.dry_run)?;
+    let (findings, rules) = findings(&context, &snapshot)?;
+    let out = match &args.out {
+        Some(path) => Folder::at(path, context.store.root(), global.dry_run)?,
+        None => Folder::beside(context.store.root(), global.dry_run)?,
+    };
     let wanted: BTreeSet<_> =
         snapshot.rounds.keys().copied().filter(|round| args.only.is_none_or(|of| of == *round)).collect();
     // With --only, rounds whose pages an earlier run left are still linked.
@@ -48,20 +57,26 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs) -> Result<()> {
         snapshot.rounds.keys().copied().filter(|round| wanted.contains(round) || out.has(&site::round_page(*round)));
     let site = site::Site {
         snapshot: &snapshot,
-        limits: &context.config.rules,
+        rules: &rules,
+        block: args.block.map(Block),
         findings: &findings,
+        of_round: by_round(findings.iter().filter(|finding| finding.status != Status::Pass), |finding| finding.round),
+        problems: by_round(&snapshot.problems, |problem| problem.round),
         linked: linked.collect(),
     };
+    few_pages(&snapshot, &wanted)?;
     let pages = pages::Pages::new()?;
-    let maker = Maker { site: &site, pages: &pages, out: &out };
+    let own = own_folder(&context);
+    let maker = Maker { site: &site, pages: &pages, out: &out, own: own.as_ref() };
     let index = index::index(&site);
-    let mut files = vec![out.write("index.html", pages.page("index.html", "", &index)?.as_bytes())?];
+    let mut files = vec![out.write("index.html", pages.page("index.html", "", "'none'", &index)?.as_bytes())?];
     let mut rounds = Vec::new();
     let bar = ui.bar("rounds", wanted.len() as u64);
     for round in &wanted {
         let (view, made) = maker.round(*round)?;
         files.extend(made);
-        rounds.push(view);
+        // The pages are what is kept of the others.
+        rounds.extend(ui.json().then_some(view));
         bar.advance(1);
     }
     drop(bar);
@@ -69,6 +84,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs) -> Result<()> {
         let data = json!({ "competition": index, "rounds": rounds });
         files.push(out.write("report.json", format!("{data:#}").as_bytes())?);
     }
+    out.sync(&wanted)?;
     let page = out.path.join("index.html");
     say(ui, global.dry_run, &page, &files);
     if args.open && !global.dry_run {
@@ -77,16 +93,43 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs) -> Result<()> {
     Ok(())
 }
 
-/// What `verify` says, without looking into the commits.
-fn findings(context: &Context<'_>, snapshot: &Snapshot) -> Result<Vec<checks::Finding>> {
+/// A page takes some 30 kB: what would fill the disk is asked for round by round.
+fn few_pages(snapshot: &Snapshot, wanted: &BTreeSet<RoundNumber>) -> Result<()> {
+    let rounds = wanted.iter().filter_map(|round| snapshot.rounds.get(round));
+    let matches: usize = rounds.flat_map(|files| files.players.values()).map(|own| own.reports.len()).sum();
+    let pages = matches + wanted.len();
+    if pages <= MOST_PAGES {
+        return Ok(());
+    }
+    let many = Error::failed(format!("a report of {pages} pages: at most {MOST_PAGES} are made at a time"));
+    Err(many.hint("--only ROUND makes one round's"))
+}
+
+/// What is about a round, by round.
+fn by_round<'a, T>(
+    all: impl IntoIterator<Item = &'a T>,
+    round: impl Fn(&T) -> Option<RoundNumber>,
+) -> BTreeMap<RoundNumber, Vec<&'a T>> {
+    let mut sorted: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for one in all {
+        if let Some(round) = round(one) {
+            sorted.entry(round).or_default().push(one);
+        }
+    }
+    sorted
+}
+
+/// What `verify` says, without looking into the commits, and the rules that it goes by.
+fn findings(context: &Context<'_>, snapshot: &Snapshot) -> Result<(Vec<checks::Finding>, InForce)> {
     let log = context.git.as_ref().map(crate::world::git::Git::log).transpose()?;
-    let mut sink = checks::run(&facts::gather(context, snapshot, log.as_ref())?);
+    let facts = facts::gather(context, snapshot, log.as_ref())?;
+    let mut sink = checks::run(&facts);
     if let (Some(git), Some(log)) = (&context.git, log)
         && let Some(history) = commits::uncommitted(context, git, &log)?
     {
-        checks::history::check(&history, None, &mut sink);
+        history.check(None, &mut sink)?;
     }
-    Ok(sink.finish())
+    Ok((sink.finish(), facts.rules))
 }
 
 fn say(ui: &Ui, dry_run: bool, page: &Path, files: &[String]) {
@@ -105,6 +148,7 @@ struct Maker<'a> {
     site: &'a site::Site<'a>,
     pages: &'a pages::Pages,
     out: &'a Folder,
+    own: Option<&'a text::OwnFolder>,
 }
 
 impl Maker<'_> {
@@ -112,15 +156,20 @@ impl Maker<'_> {
     fn round(&self, number: RoundNumber) -> Result<(round::Round, Vec<String>)> {
         let none = crate::state::snapshot::RoundFiles::default();
         let files = self.site.snapshot.rounds.get(&number).unwrap_or(&none);
-        let links = text::Links::from(&self.out.path);
+        let links = text::Links::from(&self.out.path, self.own);
         let view = round::round(self.site, number, files, &links);
-        let own = self.out.write(&site::round_page(number), self.pages.page("round.html", "", &view)?.as_bytes())?;
+        let page = self.pages.page("round.html", "", &links.sources(), &view)?;
+        let own = self.out.write(&site::round_page(number), page.as_bytes())?;
         let pairs = round::pairs(files);
-        let links = text::Links::from(&self.out.path.join(format!("round-{number}")));
+        if !pairs.is_empty() {
+            self.out.make(&format!("round-{number}"))?;
+        }
+        let folder = self.out.path.join(format!("round-{number}"));
         let page = |at: usize| -> Result<Option<String>> {
+            let links = text::Links::from(&folder, self.own);
             let Some(view) = matches::view(self.site, number, (&pairs, at), &links) else { return Ok(None) };
             let Some((left, right, _)) = pairs.get(at) else { return Ok(None) };
-            let page = self.pages.page("match.html", "../", &view)?;
+            let page = self.pages.page("match.html", "../", &links.sources(), &view)?;
             self.out.write(&site::match_page(number, left, right), page.as_bytes()).map(Some)
         };
         let made: Vec<Option<String>> = (0..pairs.len()).into_par_iter().map(page).collect::<Result<_>>()?;
@@ -128,41 +177,93 @@ impl Maker<'_> {
     }
 }
 
+/// The folder of objects that the operator's settings name.
+fn own_folder(context: &Context<'_>) -> Option<text::OwnFolder> {
+    let settings = &context.config.store;
+    let root = settings.dir.as_ref()?.canonicalize().ok()?;
+    let bases = settings.cdn_url.iter().map(|base| base.trim_end_matches('/').to_owned());
+    let bases = bases.chain([format!("file://{}", root.display())]).collect();
+    Some(text::OwnFolder { root, bases })
+}
+
 /// The folder that the report goes to.
 struct Folder {
     path: PathBuf,
+    /// The competition's own, into which nothing is written.
+    competition: PathBuf,
     dry_run: bool,
 }
 
 impl Folder {
-    /// A folder outside of what the competition itself holds.
-    fn at(path: &Path, root: &Path, dry_run: bool) -> Result<Folder> {
-        let cannot = || format!("{}: cannot be made", path.display());
+    /// The usual folder. A link there may have come with the competition, from whoever made the archive of both.
+    fn beside(competition: &Path, dry_run: bool) -> Result<Folder> {
+        let path = usual_report(competition)?;
+        if path.is_symlink() {
+            let link = Error::failed(format!("{}: a link, which is not followed here", path.display()));
+            return Err(link.hint("say by --out DIR where the report goes"));
+        }
+        Folder::at(&path, competition, dry_run)
+    }
+
+    /// A folder that the operator named: anywhere but in the competition's own, where links of its makers lie.
+    fn at(path: &Path, competition: &Path, dry_run: bool) -> Result<Folder> {
+        let path = resolved(path)?;
+        if path.starts_with(competition) {
+            let refused = Error::usage(format!("{}: inside the competition's folder", path.display()));
+            return Err(refused.hint("give --out a folder outside of it, or leave it out"));
+        }
         if !dry_run {
-            std::fs::create_dir_all(path).failed(cannot)?;
+            files::make_folder(&path)?;
+            files::remove_temporaries(&path)?;
         }
-        let absolute = if path.exists() { path.canonicalize() } else { std::path::absolute(path) }.failed(cannot)?;
-        if absolute == root || absolute.starts_with(root.join("rounds")) {
-            let refused = Error::usage(format!("{}: the competition's own folder", absolute.display()));
-            return Err(refused.hint("give --out a folder of its own"));
-        }
-        Ok(Folder { path: absolute, dry_run })
+        Ok(Folder { path, competition: competition.to_owned(), dry_run })
     }
 
     fn has(&self, name: &str) -> bool {
-        self.path.join(name).is_file()
+        std::fs::symlink_metadata(self.path.join(name)).is_ok_and(|found| found.is_file())
+    }
+
+    /// Makes a folder for pages that are written side by side.
+    fn make(&self, name: &str) -> Result<()> {
+        if !self.dry_run {
+            let folder = files::folder_below(&self.path, Path::new(name))?;
+            files::remove_temporaries(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the pages' names last.
+    fn sync(&self, rounds: &BTreeSet<RoundNumber>) -> Result<()> {
+        let folders = rounds.iter().map(|round| self.path.join(format!("round-{round}")));
+        let made = std::iter::once(self.path.clone()).chain(folders).filter(|folder| !self.dry_run && folder.is_dir());
+        let cannot = |folder: &Path| format!("{}: cannot sync", folder.display());
+        made.into_iter().try_for_each(|folder| files::sync_folder(&folder).failed(|| cannot(&folder)))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<String> {
-        let file = self.path.join(name);
+        if self.path.join(name).starts_with(&self.competition) {
+            let refused = Error::usage(format!("{name}: this page would lie in the competition's folder"));
+            return Err(refused.hint("give --out another folder"));
+        }
         if !self.dry_run {
-            let folder = file.parent().unwrap_or(&self.path);
-            let cannot = || format!("{}: cannot write", file.display());
-            std::fs::create_dir_all(folder).failed(cannot)?;
-            std::fs::write(&file, bytes).failed(cannot)?;
+            files::replace_below(&self.path, Path::new(name), bytes, files::Readers::All)?;
         }
         Ok(name.to_owned())
     }
+}
+
+/// The folder that a path leads to, also where its last parts are not there yet.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    let cannot = || format!("{}: cannot be made", path.display());
+    let absolute = std::path::absolute(path).failed(cannot)?;
+    for there in absolute.ancestors() {
+        let (Ok(real), Ok(new)) = (there.canonicalize(), absolute.strip_prefix(there)) else { continue };
+        if new.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Ok(real.join(new));
+        }
+        break;
+    }
+    Err(Error::usage(cannot()).hint("name a folder without `..` behind folders that are not there"))
 }
 
 /// Shows the report in the user's browser; where there is none, the path was printed.

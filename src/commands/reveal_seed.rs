@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::common::{miners, not_due, read_intake, recorded, schedule};
+use super::common::{miners, not_due, pool, read_intake, recorded, schedule};
 use super::context::{Context, Standing};
 use crate::cli::{Global, RevealSeedArgs};
 use crate::error::{Error, Kind, Result};
 use crate::rules::opening::{self, RevealFacts};
 use crate::rules::seed::{self, Pulse, SeedSource};
-use crate::rules::stages::{Facts, due};
 use crate::rules::succession::Moment;
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::{Block, Seed};
@@ -32,9 +31,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs) -> Result<()>
         return Ok(());
     }
     if standing.state.stage != Stage::Open {
-        let facts = Facts { state: &standing.state, files: &standing.files, block: None };
-        return Err(not_due("reveal-seed", &standing.state, &due(facts)));
+        return Err(not_due(&context, &standing, "reveal-seed", None));
     }
+    let pool = pool(&context)?;
     let schedule = schedule(&context, &standing)?;
     let chain = context.need_chain(&args.chain)?;
     let latest = schedule.latest_reveal_block;
@@ -52,7 +51,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs) -> Result<()>
         intake: &intake,
         seed: &seed,
         previous: &previous_prompts(&context, &standing)?.0,
-        pool: &context.store.need::<PromptList>(&FileKind::Pool)?.0,
+        pool: &pool.map_or_else(|| context.store.need::<PromptList>(&FileKind::Pool), Ok)?.0,
         block_time: block_time(chain.as_ref(), latest)?,
     };
     let mut plan = opening::reveal(&facts).map_err(Error::failed)?;

@@ -2,40 +2,37 @@
 
 use serde_json::{Value, json};
 
+use super::common::pool;
 use super::context::{Context, Standing};
 use crate::cli::{Global, StatusArgs};
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::rules::download::{Known, Tally, tally};
 use crate::rules::lacking::lacking;
-use crate::rules::stages::{Due, Facts, due};
+use crate::rules::lead::{Lead, in_force, shown};
+use crate::rules::stages::{Due, due};
 use crate::rules::succession::Moment;
 use crate::state::file::FileKind;
 use crate::state::ids::{Block, Hotkey};
-use crate::state::leader::{LeaderEntry, Leaders, leader_at};
+use crate::state::leader::Leaders;
+use crate::state::stage::Stage;
 use crate::ui::Ui;
 use crate::world::spool::Journal;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let context = Context::open(global, ui)?;
     let standing = context.standing()?;
-    // A chain that cannot be reached hides the block, and nothing else.
-    let mut unknown = "name a chain in [chain] of gen404.toml, by SUBTENSOR_NETWORK or --network, or give --block N";
-    let moment = match context.moment(&args.moment) {
-        Err(error) if error.kind() == Kind::Outside => {
-            ui.warn(&error.to_string());
-            unknown = "the chain did not answer (that of a sandbox is there while `gen404 sandbox` runs)";
-            None
-        }
-        moment => moment?,
-    };
+    let (moment, unknown) = context.sighted(&args.moment)?;
     let leaders = context.store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default();
-    let facts = Facts { state: &standing.state, files: &standing.files, block: moment.map(|moment| moment.block) };
-    let due = due(facts);
+    let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
+    let due = due(&context.facts(&standing, moment.map(|moment| moment.block)));
     let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
-    let mut open = lacking(files, standing.state.stage, win_margin, &context.config.rules);
+    let mut open = lacking(files, standing.state.stage, win_margin, &standing.config.settings.limits());
     open.extend(incomplete(&context, &standing));
+    if standing.state.stage != Stage::Finished {
+        open.extend(pool(&context).err().map(|error| error.to_string()));
+    }
     if ui.json() {
-        ui.result_json(&as_json(&standing, moment, &leaders, &due, &open));
+        ui.result_json(&as_json(&standing, moment, lead, &due, &open));
         return Ok(());
     }
     let state = &standing.state;
@@ -59,25 +56,20 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     for point in &open {
         ui.result(&format!("open: {point}"));
     }
-    match in_force(&leaders, moment) {
-        Some(leader) => ui.result(&format!(
-            "leader: {} with weight {} from block {}",
-            leader.hotkey, leader.weight, leader.effective_block
-        )),
-        None => ui.result("leader: nobody"),
+    if lead.block.is_some() && lead.leader.is_none() {
+        ui.result("leader: nobody");
+    }
+    for (what, entry) in lead.lines() {
+        ui.result(&format!("{what}: {} with weight {}, {}", entry.hotkey, shown(entry.weight), in_force(entry)));
     }
     Ok(())
-}
-
-/// Who leads at this block; the newest entry where the block is not known.
-fn in_force(leaders: &Leaders, moment: Option<Moment>) -> Option<&LeaderEntry> {
-    moment.map_or(leaders.last(), |moment| leader_at(leaders, moment.block))
 }
 
 fn describe(due: &Due, moment: Option<Moment>) -> String {
     match due {
         Due::Now { command, what } => format!("due now: gen404 {command} ({what})"),
         Due::Possible { command, what } => format!("possible: gen404 {command} ({what})"),
+        Due::Waits { command, what } => format!("waits: gen404 {command} ({what})"),
         Due::From { command, block } => format!("later: gen404 {command}, {}", until(*block, moment)),
         Due::Never(why) => why.clone(),
     }
@@ -94,7 +86,8 @@ fn until(block: Block, moment: Option<Moment>) -> String {
 
 /// Miners whose files are not all there, as the download on this machine noted it.
 fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
-    let marks = match Journal::read(&context.own_folder(), standing.state.current_round) {
+    let noted = context.own_folder().and_then(|own| Journal::read(&own, standing.state.current_round));
+    let marks = match noted {
         Ok(marks) => marks,
         Err(error) => {
             context.ui.warn(&error.to_string());
@@ -117,12 +110,13 @@ fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
     submissions.keys().filter_map(line).collect()
 }
 
-fn as_json(standing: &Standing, moment: Option<Moment>, leaders: &Leaders, due: &[Due], open: &[String]) -> Value {
+fn as_json(standing: &Standing, moment: Option<Moment>, lead: Lead<'_>, due: &[Due], open: &[String]) -> Value {
     let due: Vec<Value> = due
         .iter()
         .map(|due| match due {
             Due::Now { command, what } => json!({"command": command, "when": "now", "what": what}),
             Due::Possible { command, what } => json!({"command": command, "when": "possible", "what": what}),
+            Due::Waits { command, what } => json!({"command": command, "when": "waits", "what": what}),
             Due::From { command, block } => json!({
                 "command": command, "when": "later", "block": block,
                 "blocks": moment.map(|moment| block.0.saturating_sub(moment.block.0)),
@@ -141,6 +135,8 @@ fn as_json(standing: &Standing, moment: Option<Moment>, leaders: &Leaders, due: 
         "schedule": standing.files.schedule.get(),
         "due": due,
         "open": open,
-        "leader": in_force(leaders, moment),
+        "leader": lead.leader,
+        "newest_entry": lead.newest_entry,
+        "entry_before": lead.entry_before,
     })
 }

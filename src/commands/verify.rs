@@ -11,6 +11,7 @@ use super::objects;
 use crate::cli::{Global, VerifyArgs};
 use crate::error::{Error, Result};
 use crate::rules::checks::{self, Finding, Status, Summary, history, summary};
+use crate::state::file::FileKind;
 use crate::state::snapshot::Snapshot;
 use crate::ui::Ui;
 
@@ -18,7 +19,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
     let context = Context::open(global, ui)?;
     // The history is read by one thread; the files' own threads have room beside it.
     let (store, git) = (&context.store, context.git.as_ref());
-    let (snapshot, log) = rayon::join(|| Snapshot::load(store), || git.map(crate::world::git::Git::log).transpose());
+    // Of other rounds, a round's claims go by the files of the whole round alone: not by those of single players.
+    let wanted = |file: &FileKind| match (args.round, file) {
+        (Some(wanted), FileKind::Player(round, ..)) => wanted == *round,
+        _ => true,
+    };
+    let (snapshot, log) =
+        rayon::join(|| Snapshot::load_some(store, wanted), || git.map(crate::world::git::Git::log).transpose());
     let (snapshot, log) = (snapshot?, log?);
     if let Some(round) = args.round
         && !snapshot.rounds.contains_key(&round)
@@ -33,12 +40,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
     match (&context.git, log, args.history) {
         (Some(git), Some(log), true) => {
             let history = commits::whole(&context, git, log)?;
-            history::check(&history, args.round, &mut sink);
-            history::conclude(&history, &mut sink);
+            history.check(args.round, &mut sink)?;
+            history::conclude(&history.commits, &mut sink);
         }
         (Some(git), Some(log), false) => {
             if let Some(history) = commits::uncommitted(&context, git, &log)? {
-                history::check(&history, args.round, &mut sink);
+                history.check(args.round, &mut sink)?;
             }
         }
         (_, _, true) => {
@@ -52,7 +59,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
         checks::objects::check(&fetched, &mut sink);
     }
     let mut findings = sink.finish();
-    drop(facts);
+    let rules = facts.rules;
     // The process ends soon; giving back a million small strings first would take a sixth of its time.
     std::mem::forget(snapshot);
     if let Some(round) = args.round {
@@ -60,23 +67,24 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
     }
     let counts = summary(&findings);
     if ui.json() {
-        ui.result_json(&json!({ "checks": findings, "summary": counts }));
+        let (now, past) = rules.json();
+        ui.result_json(&json!({ "checks": findings, "summary": counts, "rules": now, "rules_past": past }));
     } else {
-        print(ui, &findings, counts);
+        print(ui, global.quiet, &findings, counts);
+        rules.lines().iter().for_each(|line| ui.result(line));
     }
     Ok(if counts.fail > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// One line a finding that is no pass, and the counts.
-fn print(ui: &Ui, findings: &[Finding], counts: Summary) {
-    for finding in findings {
-        let mark = match finding.status {
-            Status::Pass => continue,
-            Status::Fail => ui.paint_result("31;1", "fail"),
-            Status::Warn => ui.paint_result("33", "warn"),
-            Status::Skip => ui.paint_result("2", "skip"),
-        };
-        ui.result(&format!("{mark}  {:18} {}: {}", finding.id, finding.subject, finding.detail));
+/// One line a finding that is no pass, and the counts. What matters most comes last, where a terminal shows it;
+/// `-q` leaves the rest out.
+fn print(ui: &Ui, quiet: bool, findings: &[Finding], counts: Summary) {
+    let marks = [(Status::Skip, "2", "skip"), (Status::Warn, "33", "warn"), (Status::Fail, "31;1", "fail")];
+    for (status, colour, word) in marks.into_iter().filter(|(status, ..)| !quiet || *status == Status::Fail) {
+        for finding in findings.iter().filter(|finding| finding.status == status) {
+            let line = format!("  {:18} {}: {}", finding.id, finding.subject, finding.detail);
+            ui.marked_result(colour, word, &line);
+        }
     }
     let Summary { pass, fail, warn, skip } = counts;
     let verdict = if fail == 0 { "every claim that can be checked here holds" } else { "not every claim holds" };

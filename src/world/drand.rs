@@ -15,6 +15,9 @@ struct Answer {
     signature: String,
 }
 
+/// Hex digits of a signature: quicknet's have 96.
+const LONGEST_SIGNATURE: usize = 256;
+
 /// Fetches a quicknet round from a drand endpoint such as `https://api.drand.sh`; `None` where the
 /// endpoint does not have it yet. The signature is not verified here.
 ///
@@ -34,10 +37,13 @@ pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse
             return Err(Failure::Permanent(format!("status {}: {}", response.status, response.shown_body())));
         }
         let nonsense = |why: String| Failure::transient(format!("no drand round: {why}: {}", response.shown_body()));
-        let answer: Value = serde_json::from_slice(&response.body).map_err(|e| nonsense(e.to_string()))?;
+        let answer: Value = response.json().map_err(nonsense)?;
         let answer = Answer::deserialize(answer).map_err(|e| nonsense(e.to_string()))?;
         if answer.round != round {
             return Err(nonsense(format!("round {} where {round} was asked for", answer.round)));
+        }
+        if answer.signature.len() > LONGEST_SIGNATURE {
+            return Err(nonsense("a signature that is none".to_owned()));
         }
         let signature = hex::decode(&answer.signature).map_err(nonsense)?;
         Ok(Some(Pulse { round, signature }))

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::spool::remove;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::rules::hex;
 use crate::rules::objects::GLB_HEADER;
 use crate::world::http::{Client, Failure, Limits, Request, Retry};
@@ -190,9 +190,7 @@ pub(in crate::world) struct FileSink<'a> {
 impl<'a> FileSink<'a> {
     /// Makes the file; `stop` ends the transfer.
     pub(in crate::world) fn create(path: &'a Path, stop: Option<&'a AtomicBool>) -> Result<Self> {
-        // What was there may have a second name in a store by now: it goes, and is not written over.
-        remove(path)?;
-        let file = File::create_new(path).map_err(|e| Error::file(path, "cannot write").because(e))?;
+        let file = files::create_new(path)?;
         Ok(FileSink { path, file, hasher: Sha256::new(), head: Vec::new(), stop, trouble: None })
     }
 

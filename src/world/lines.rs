@@ -1,14 +1,18 @@
 //! A journal in the operator's own folder: one JSON line an entry, appended and synced, so that a run
 //! that was killed is taken up where it broke off.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Context as _, Error, Result};
+use crate::files;
+
+/// A longer line is none of ours.
+const LONGEST_LINE: u64 = 4 << 20;
 
 /// A journal that is open to append to.
 #[derive(Debug)]
@@ -23,27 +27,24 @@ impl Lines {
     ///
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken: `hint` says what to do then.
-    pub fn read<T: DeserializeOwned>(path: &Path, hint: &str) -> Result<Vec<T>> {
-        match fs::read(path) {
-            Ok(bytes) => parse(path, whole(&bytes), hint),
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(e) => Err(Error::file(path, "cannot read").because(e)),
+    pub fn read<T: DeserializeOwned>(own: &Path, relative: &Path, hint: &str) -> Result<Vec<T>> {
+        let path = files::below(own, relative)?;
+        match files::open(&path, false)? {
+            Some(file) => parse(&path, &file, hint).map(|(entries, _)| entries),
+            None => Ok(Vec::new()),
         }
     }
 
-    /// Opens the journal to append to it; gives the entries so far.
+    /// Opens the journal to append to it, its folder made where it is missing; gives the entries so far.
     ///
     /// # Errors
     /// As [`Lines::read`], or it cannot be written.
-    pub fn open<T: DeserializeOwned>(path: PathBuf, hint: &str) -> Result<(Lines, Vec<T>)> {
-        let cannot = || format!("{}: cannot write", path.display());
-        let mut file =
-            OpenOptions::new().read(true).append(true).create(true).truncate(false).open(&path).failed(cannot)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).failed(cannot)?;
-        let whole = whole(&bytes);
-        file.set_len(whole.len() as u64).failed(cannot)?;
-        let entries = parse(&path, whole, hint)?;
+    pub fn open<T: DeserializeOwned>(own: &Path, relative: &Path, hint: &str) -> Result<(Lines, Vec<T>)> {
+        let path = files::below(own, relative)?;
+        files::folder_below(own, relative.parent().unwrap_or(Path::new("")))?;
+        let file = files::append(&path)?;
+        let (entries, whole) = parse(&path, &file, hint)?;
+        file.set_len(whole).failed(|| format!("{}: cannot write", path.display()))?;
         Ok((Lines { path, file }, entries))
     }
 
@@ -59,17 +60,54 @@ impl Lines {
     }
 }
 
-/// All but a line at the end that has no line break yet.
-fn whole(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    bytes.get(..end).unwrap_or_default()
+/// The entries of a journal, and the length of its part that is whole.
+fn parse<T: DeserializeOwned>(path: &Path, file: &File, hint: &str) -> Result<(Vec<T>, u64)> {
+    let mut entries = Vec::new();
+    let whole = each_line(path, file, |at, line| {
+        if !line.is_empty() {
+            let broken = || format!("{}: line {at} does not parse", path.display());
+            entries.push(serde_json::from_slice(line).failed(broken).map_err(|e| e.hint(hint))?);
+        }
+        Ok(())
+    })?;
+    Ok((entries, whole))
 }
 
-fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8], hint: &str) -> Result<Vec<T>> {
-    let lines = bytes.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-    let entry = |(at, line): (usize, &[u8])| {
-        let broken = || format!("{}: line {} does not parse", path.display(), at + 1);
-        serde_json::from_slice(line).failed(broken).map_err(|e| e.hint(hint))
-    };
-    lines.map(entry).collect()
+/// Reads a file of our own line by line, and gives the length of its part that is whole: all but a line at the
+/// end that has no line break yet. `take` gets each whole line with its number, from 1.
+///
+/// # Errors
+/// It cannot be read, `take` fails, or a line is longer than any of ours.
+pub fn each_line(path: &Path, file: &File, mut take: impl FnMut(usize, &[u8]) -> Result<()>) -> Result<u64> {
+    let (mut reader, mut line) = (BufReader::new(file), Vec::new());
+    let (mut whole, mut at) = (0, 0);
+    loop {
+        line.clear();
+        let read = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+        let read = read.failed(|| format!("{}: cannot read", path.display()))? as u64;
+        at += 1;
+        match line.split_last() {
+            Some((b'\n', line)) => take(at, line)?,
+            _ if read < LONGEST_LINE => return Ok(whole),
+            _ => return Err(Error::file(path, format!("line {at} is longer than {LONGEST_LINE} bytes"))),
+        }
+        whole += read;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_end_is_an_error_and_not_a_full_memory() {
+        let own = tempfile::tempdir().unwrap();
+        let path = own.path().join("journal");
+        // A file with a hole: nothing on disk, a terabyte to read.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let error = Lines::read::<u32>(own.path(), Path::new("journal"), "start over").unwrap_err();
+        assert!(error.to_string().contains("line 1 is longer than"), "{error}");
+        std::fs::write(&path, "1\n\n2\n3").unwrap();
+        assert_eq!(Lines::read::<u32>(own.path(), Path::new("journal"), "").unwrap(), [1, 2]);
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod builds;
 pub mod chain;
+mod child;
 pub mod distance;
 pub mod drand;
 pub mod fetch;
@@ -9,6 +10,7 @@ pub mod git;
 pub mod http;
 pub mod judge;
 pub mod lines;
+pub mod memory;
 pub mod pods;
 pub mod regeneration;
 pub mod render;

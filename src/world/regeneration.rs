@@ -1,13 +1,14 @@
 //! Regeneration's settings, and what it keeps in the operator's own folder: a journal of each
 //! player's marks, answers that have arrived and are not stored yet, the prompts' images.
 
-use std::fs;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::error::{Context as _, Result};
+use crate::error::Result;
+use crate::files;
 use crate::rules::regeneration::pods::PodRule;
 use crate::rules::regeneration::{Effort, Mark};
 use crate::state::ids::{Player, PromptStem, RoundNumber};
@@ -146,25 +147,28 @@ const START_OVER: &str = "remove the file to make everything again";
 
 /// A player's folder in the operator's own one.
 #[derive(Debug, Clone)]
-pub struct Desk(PathBuf);
+pub struct Desk {
+    own: PathBuf,
+    folder: PathBuf,
+}
 
 impl Desk {
     /// The folder of this player in this round.
     #[must_use]
     pub fn new(own: &Path, round: RoundNumber, player: &Player) -> Self {
-        Desk(own.join("audit").join(format!("round-{round}")).join(player.as_str()))
+        Desk { own: own.to_owned(), folder: folder(round).join(player.as_str()) }
     }
 
-    /// Where the image of a prompt is kept for a round.
+    /// Where the image of a prompt is kept for a round, below the operator's own folder.
     #[must_use]
-    pub fn prompt(own: &Path, round: RoundNumber, stem: &PromptStem) -> PathBuf {
-        own.join("audit").join(format!("round-{round}")).join("prompts").join(stem.as_str())
+    pub fn prompt(round: RoundNumber, stem: &PromptStem) -> PathBuf {
+        folder(round).join("prompts").join(stem.as_str())
     }
 
     /// Where the answer to an attempt is, or goes.
     #[must_use]
     pub fn answer(&self, number: u32) -> PathBuf {
-        self.0.join("answers").join(format!("{number}.glb"))
+        self.own.join(&self.folder).join("answers").join(format!("{number}.glb"))
     }
 
     /// Opens the journal to append to it; gives what it says so far. A last line that was cut off is
@@ -173,9 +177,8 @@ impl Desk {
     /// # Errors
     /// The folder cannot be used, or a line before the last is broken.
     pub fn open(&self) -> Result<(Lines, Vec<Mark>)> {
-        let cannot = || format!("{}: cannot use this folder", self.0.display());
-        fs::create_dir_all(self.0.join("answers")).failed(cannot)?;
-        Lines::open(self.path(), START_OVER)
+        files::folder_below(&self.own, &self.folder.join("answers"))?;
+        Lines::open(&self.own, &self.path(), START_OVER)
     }
 
     /// What the journal says; nothing where there is none.
@@ -183,7 +186,7 @@ impl Desk {
     /// # Errors
     /// As [`Desk::open`].
     pub fn read(&self) -> Result<Vec<Mark>> {
-        Lines::read(&self.path(), START_OVER)
+        Lines::read(&self.own, &self.path(), START_OVER)
     }
 
     /// Removes answers of which nothing more is wanted.
@@ -191,24 +194,29 @@ impl Desk {
     /// # Errors
     /// One cannot be removed.
     pub fn clear(&self, wanted: &[u32]) -> Result<()> {
-        let folder = self.0.join("answers");
-        let cannot = || format!("{}: cannot use this folder", folder.display());
-        for entry in fs::read_dir(&folder).failed(cannot)? {
-            let path = entry.failed(cannot)?.path();
-            if !wanted.iter().any(|number| self.answer(*number) == path) {
-                super::spool::remove(&path)?;
+        let wanted: HashSet<PathBuf> = wanted.iter().map(|number| self.answer(*number)).collect();
+        for entry in files::list(&files::below(&self.own, &self.folder.join("answers"))?)? {
+            if !wanted.contains(&entry.path()) {
+                files::remove(&entry.path())?;
             }
         }
         Ok(())
     }
 
     fn path(&self) -> PathBuf {
-        self.0.join("journal.jsonl")
+        self.folder.join("journal.jsonl")
     }
+}
+
+/// The folder of a round, below the operator's own one.
+fn folder(round: RoundNumber) -> PathBuf {
+    Path::new("audit").join(format!("round-{round}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -221,18 +229,18 @@ mod tests {
         assert!(marks.is_empty());
         journal.append(&pod(1)).unwrap();
         journal.append(&pod(2)).unwrap();
-        let bytes = fs::read(desk.path()).unwrap();
-        fs::write(desk.path(), &bytes[..bytes.len() - 3]).unwrap();
+        let bytes = fs::read(own.path().join(desk.path())).unwrap();
+        fs::write(own.path().join(desk.path()), &bytes[..bytes.len() - 3]).unwrap();
         assert_eq!(desk.read().unwrap(), [pod(1)]);
         fs::write(desk.answer(7), b"x").unwrap();
         fs::write(desk.answer(8), b"x").unwrap();
         let (mut journal, marks) = desk.open().unwrap();
         assert_eq!(marks, [pod(1)]);
         journal.append(&pod(2)).unwrap();
-        assert_eq!(fs::read(desk.path()).unwrap(), bytes);
+        assert_eq!(fs::read(own.path().join(desk.path())).unwrap(), bytes);
         desk.clear(&[8]).unwrap();
         assert!(desk.answer(8).exists() && !desk.answer(7).exists());
-        fs::write(desk.path(), "{}\n").unwrap();
+        fs::write(own.path().join(desk.path()), "{}\n").unwrap();
         assert!(desk.open().unwrap_err().to_string().contains("line 1"));
     }
 

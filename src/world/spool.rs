@@ -2,23 +2,25 @@
 //! the journal of outcomes, and files that arrived whole but are not stored yet.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _};
+use std::fs;
+use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use super::fetch::Fetched;
 use super::lines::Lines;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Result};
+use crate::files;
 use crate::rules::download::Mark;
 use crate::rules::hex;
 use crate::rules::objects::GLB_HEADER;
 use crate::state::ids::{Hotkey, PromptStem, RoundNumber};
 use crate::world::store::sha256_of;
 
-fn folder(own: &Path, round: RoundNumber) -> PathBuf {
-    own.join("download").join(format!("round-{round}"))
+/// The folder of a round, below the operator's own one.
+fn folder(round: RoundNumber) -> PathBuf {
+    Path::new("download").join(format!("round-{round}"))
 }
 
 /// The journal of a round: one line a file.
@@ -34,7 +36,7 @@ impl Journal {
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken.
     pub fn read(own: &Path, round: RoundNumber) -> Result<Vec<Mark>> {
-        Lines::read(&Journal::path(own, round), START_OVER)
+        Lines::read(own, &Journal::path(round), START_OVER)
     }
 
     /// Opens the journal to append to it; gives what it says so far.
@@ -42,9 +44,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::read`], or it cannot be written.
     pub fn open(own: &Path, round: RoundNumber) -> Result<(Self, Vec<Mark>)> {
-        let path = Journal::path(own, round);
-        fs::create_dir_all(folder(own, round)).failed(|| format!("{}: cannot write", path.display()))?;
-        let (lines, marks) = Lines::open(path, START_OVER)?;
+        let (lines, marks) = Lines::open(own, &Journal::path(round), START_OVER)?;
         Ok((Journal(lines), marks))
     }
 
@@ -56,8 +56,8 @@ impl Journal {
         self.0.append(mark)
     }
 
-    fn path(own: &Path, round: RoundNumber) -> PathBuf {
-        folder(own, round).join("outcomes.jsonl")
+    fn path(round: RoundNumber) -> PathBuf {
+        folder(round).join("outcomes.jsonl")
     }
 }
 
@@ -84,18 +84,16 @@ impl Spool {
     /// # Errors
     /// The folder cannot be used.
     pub fn open(own: &Path, round: RoundNumber) -> Result<Self> {
-        let folder = folder(own, round).join("files");
-        let cannot = || format!("{}: cannot use this folder", folder.display());
-        fs::create_dir_all(&folder).failed(cannot)?;
+        let folder = files::folder_below(own, &folder(round).join("files"))?;
         let mut left = HashMap::new();
-        for entry in fs::read_dir(&folder).failed(cannot)? {
-            let path = entry.failed(cannot)?.path();
+        for entry in files::list(&folder)? {
+            let path = entry.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             match name.strip_suffix(".whole").and_then(|name| name.split_once('-')) {
                 Some((owner, _)) => {
                     left.insert(owner.to_owned(), path);
                 }
-                None => fs::remove_file(&path).failed(cannot)?,
+                None => files::remove(&path)?,
             }
         }
         Ok(Spool { folder, left })
@@ -122,17 +120,18 @@ impl Spool {
     /// # Errors
     /// It cannot be read.
     pub fn find(&self, hotkey: &Hotkey, stem: &PromptStem) -> Result<Option<Spooled>> {
-        let Some(path) = self.left.get(&owner(hotkey, stem)).filter(|path| path.exists()) else { return Ok(None) };
+        let Some(path) = self.left.get(&owner(hotkey, stem)) else { return Ok(None) };
+        let Some(file) = files::open(path, false)? else { return Ok(None) };
         let cannot = || format!("{}: cannot read", path.display());
-        let sum = sha256_of(File::open(path).failed(cannot)?).failed(cannot)?;
+        let sum = sha256_of(&file).failed(cannot)?;
         if !path.to_string_lossy().ends_with(&format!("-{sum}.whole")) {
             // A machine that lost power may have lost the bytes and kept the name.
-            fs::remove_file(path).failed(cannot)?;
+            files::remove(path)?;
             return Ok(None);
         }
-        let mut head = Vec::new();
-        File::open(path).and_then(|file| file.take(GLB_HEADER as u64).read_to_end(&mut head)).failed(cannot)?;
-        let size = fs::metadata(path).failed(cannot)?.len();
+        let (mut file, mut head) = (file, Vec::new());
+        file.rewind().and_then(|()| (&file).take(GLB_HEADER as u64).read_to_end(&mut head)).failed(cannot)?;
+        let size = file.metadata().failed(cannot)?.len();
         Ok(Some(Spooled { path: path.clone(), fetched: Fetched { size, sha256: sum, head } }))
     }
 
@@ -142,18 +141,7 @@ impl Spool {
     /// # Errors
     /// One cannot be removed.
     pub fn forget(&mut self, hotkey: &Hotkey, stem: &PromptStem) -> Result<()> {
-        self.left.remove(&owner(hotkey, stem)).map_or(Ok(()), |path| remove(&path))
-    }
-}
-
-/// Removes a file, where it is there.
-///
-/// # Errors
-/// It cannot be removed.
-pub fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file(path, "cannot remove").because(e)),
-        _ => Ok(()),
+        self.left.remove(&owner(hotkey, stem)).map_or(Ok(()), |path| files::remove(&path))
     }
 }
 
@@ -180,7 +168,7 @@ mod tests {
         assert!(marks.is_empty());
         journal.append(&mark("a")).unwrap();
         journal.append(&mark("b")).unwrap();
-        let path = Journal::path(own.path(), RoundNumber(1));
+        let path = own.path().join(Journal::path(RoundNumber(1)));
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
         assert_eq!(Journal::read(own.path(), RoundNumber(1)).unwrap(), [mark("a")]);

@@ -32,7 +32,7 @@ fn chain(folder: &Path, block: u64, cdns: &[String]) {
 /// Settings by which everything is done on this machine.
 fn settings(folder: &Path, judge: &str) {
     let text = format!(
-        "{IMPATIENT}\n[chain]\nfile = \"chain.json\"\nclock = \"block\"\n\n[store]\ndir = \".gen404/objects\"\n\
+        "{IMPATIENT}\n[chain]\nfile = \"chain.json\"\nclock = \"block\"\n\n[open]\nearly = true\n\n[store]\ndir = \".gen404/objects\"\n\
          cdn_url = \"https://cdn.example\"\n\n[judge]\nbase_url = \"{judge}\"\nattempts = 2\n"
     );
     std::fs::write(folder.join("gen404.toml"), text).unwrap();
@@ -172,7 +172,7 @@ fn what_fails_is_told_and_holds_up_nothing_else() {
 fn beside_another_gen404_it_is_quiet_or_waits() {
     let cdn = cdn();
     let folder = generating(&[cdn.url()], 2, 800, "http://127.0.0.1:1/v1");
-    let held = Lock::take(&folder.path().join(".gen404"), "duel", Contended::Fail, |_| ()).unwrap();
+    let held = Lock::take(&folder.path().join(".gen404"), "duel", Contended::Fail, |_| Ok(())).unwrap();
     quiet(&advance(folder.path(), &[]).ends(0));
     let run = advance(folder.path(), &["-v"]).ends(0);
     assert!(run.err.contains("(gen404 duel)"), "{run:?}");

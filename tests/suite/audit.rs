@@ -60,7 +60,22 @@ fn every_sort_of_program_gets_its_verdict() {
     }
     assert_eq!(asked(&pods, &hotkey(1)), [0, 1], "a certain verdict ends the audit");
     let stats = read(folder.path(), &format!("rounds/0/{}/pod_stats.json", hotkey(2)));
-    assert_eq!(stats["endpoint-1"]["overtimes"], 8, "{stats}");
+    let keys: Vec<&String> = stats["endpoint-1"].as_object().unwrap().keys().collect();
+    let known = "pod_id processed successful hard_failed hard_overtime time_min time_max time_avg time_median \
+                 marked_bad retry_cumulative_delta retry_delta_count termination_reason";
+    assert_eq!(keys, known.split(' ').collect::<Vec<_>>(), "names and order");
+    let expected = json!({
+        "pod_id": "endpoint-1", "processed": 8, "successful": 8, "hard_failed": 0, "hard_overtime": 8,
+        "time_min": 181.0, "time_max": 181.0, "time_avg": 181.0, "time_median": 181.0, "marked_bad": true,
+        "retry_cumulative_delta": 0.0, "retry_delta_count": stats["endpoint-1"]["retry_delta_count"],
+        "termination_reason": "marked_bad",
+    });
+    assert_eq!(stats["endpoint-1"], expected);
+    let never = read(folder.path(), &format!("rounds/0/{}/pod_stats.json", hotkey(6)));
+    assert_eq!(
+        (&never["endpoint-1"]["termination_reason"], &never["endpoint-1"]["processed"]),
+        (&json!("not_ready"), &json!(0))
+    );
     let claims: Vec<_> = findings(folder.path(), &[]);
     let ours = |id: &str| id == "audit.verdict" || id == "outputs.rules" || id.starts_with("file.");
     assert!(claims.iter().all(|found| !ours(&found.id)), "{claims:?}");
@@ -91,8 +106,9 @@ fn a_pod_that_dies_half_way_is_replaced() {
     let ran = run(folder.path(), &services, &["audit"]).ends(0);
     assert!(ran.out.contains("passed (6 checked") && ran.err.contains("a pod is lost"), "{}{}", ran.out, ran.err);
     let stats = read(folder.path(), &format!("rounds/0/{}/pod_stats.json", hotkey(0)));
-    assert_eq!((&stats["endpoint-1"]["generations"], &stats["endpoint-2"]["generations"]), (&3.into(), &3.into()));
-    assert_eq!(stats["endpoint-1"]["infrastructure_errors"], 1, "{stats}");
+    assert_eq!((&stats["endpoint-1"]["processed"], &stats["endpoint-2"]["processed"]), (&3.into(), &3.into()));
+    let ends = ["endpoint-1", "endpoint-2"].map(|pod| stats[pod]["termination_reason"].clone());
+    assert_eq!(ends, [json!("unreachable"), json!("completed")], "{stats}");
     let generated = read(folder.path(), &format!("rounds/0/{}/generated.json", hotkey(0)));
     let attempts: Vec<_> = generated.as_object().unwrap().values().map(|entry| entry["attempts"].clone()).collect();
     assert_eq!(attempts, vec![json!(1); PROMPTS], "what was lost on its way is no attempt");

@@ -9,7 +9,7 @@ use crate::audit_support::*;
 use crate::chain_support::{Fake, Reply};
 use crate::cloud::{Cloud, KINDS, Kind};
 use crate::round::{hotkey, stem};
-use crate::support::{as_somebody, edit, findings, git, skipped};
+use crate::support::{as_somebody, edit, findings, git, set_rules, skipped};
 
 /// An honest program for everybody; miner 1's makes something else.
 fn programs() -> Fake {
@@ -37,7 +37,7 @@ fn verdicts(of: &[(u8, &str)]) -> Vec<(String, String)> {
 fn only_shard_and_retry_say_whose_audit_is_run() {
     let (services, pods) = (services(), programs());
     let folder = round(&services, &pods, 4, 2);
-    edit(folder.path(), "gen404.toml", |text| text.replace("mismatches = 1", "mismatches = 0"));
+    set_rules(folder.path(), json!({"mismatches": 0}));
     let nobody = run(folder.path(), &services, &["audit", "--only", &hotkey(9)]).ends(1);
     assert!(nobody.err.contains("is not on require_audit.json"), "{}", nobody.err);
     run(folder.path(), &services, &["audit", "--only", &hotkey(2)]).ends(0);
@@ -89,7 +89,7 @@ fn with_commit_each_verdict_is_a_commit_and_nothing_is_left() {
     }
     let (services, pods) = (services(), programs());
     let folder = round(&services, &pods, 2, 3);
-    std::fs::write(folder.path().join(".gitignore"), ".gen404\ngen404.toml\n").unwrap();
+    std::fs::write(folder.path().join(".gitignore"), ".gen404\n/gen404.toml\n").unwrap();
     for args in [&["init", "-q"][..], &["add", "."], &["commit", "-qm", "A round"]] {
         git(folder.path(), args);
     }
@@ -133,7 +133,7 @@ fn several_pods_share_a_players_prompts() {
     assert_eq!(prompts, (0..PROMPTS).collect::<Vec<_>>(), "each prompt once");
     let own = format!("rounds/0/{}", hotkey(0));
     let stats = read(folder.path(), &format!("{own}/pod_stats.json"));
-    let made = |pod: &str| stats[pod]["generations"].as_u64().unwrap_or_default();
+    let made = |pod: &str| stats[pod]["successful"].as_u64().unwrap_or_default();
     let (first, second) = (made("endpoint-1"), made("endpoint-2"));
     assert!(first > 0 && second > 0 && first + second == PROMPTS as u64, "{stats}");
     for path in ["rounds/0/generation_audits.json", &format!("{own}/generated.json"), &format!("{own}/SHA256SUMS")] {

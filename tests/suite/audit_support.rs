@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::cdn::blank_glb;
 use crate::chain_support::{Fake, Reply};
 use crate::round::{hotkey, stem};
-use crate::support::{Run, command, tree};
+use crate::support::{Run, command, set_rules, tree};
 
 pub const PROMPTS: usize = 6;
 
@@ -92,8 +92,9 @@ pub fn round(services: &Fake, pods: &Fake, miners: u8, prompts: usize) -> tempfi
     }
     write("rounds/0/builds.json", &pretty(&Value::Object(builds)));
     write("rounds/0/require_audit.json", &pretty(&Value::Array(requests)));
+    set_rules(folder.path(), json!({"mismatches": 1}));
     let settings = format!(
-        "[rules]\nmismatches = 1\n[audit]\npods = 1\nfirst_pods = 1\nmost_pods = 2\norder_seconds = 0.0\n\
+        "[audit]\npods = 1\nfirst_pods = 1\nmost_pods = 2\norder_seconds = 0.0\n\
          poll_seconds = 0.05\nready_seconds = 1.0\nrecover_seconds = 0.0\nattempts = 2\nbodies = 1\nsave_every = 2\n\
          [distance]\ndriver = \"pixels\"\n[pods]\nprovider = \"endpoint\"\nreported_times = true\n\
          [pods.endpoint]\nurl = \"{}/{{player}}\"\n",

@@ -5,7 +5,7 @@ use crate::support::{edit, example, findings, gen404, tree};
 
 const SHA: &str = "28900bbb82c04f210eda8907713f57b9f6792992";
 
-fn init_args(pool: &str) -> Vec<String> {
+pub fn init_args(pool: &str) -> Vec<String> {
     let leader = hotkey("first").to_string();
     let args = [
         "init",
@@ -68,6 +68,44 @@ fn init_makes_a_competition_that_verifies() {
 }
 
 #[test]
+fn init_begins_the_operators_settings_and_has_git_ignore_them() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pool.txt"), "https://x.example/a.png").unwrap();
+    let args = init_args("pool.txt");
+    let args: Vec<&str> =
+        args.iter().map(String::as_str).chain(["--rule", "mismatches=4", "--rule", "trim=6"]).collect();
+    let made = gen404(folder.path(), &args).ends(0);
+    let new = folder.path().join("new");
+    let read = |path: &str| std::fs::read_to_string(new.join(path)).unwrap();
+    assert_eq!(::gen404::settings::Config::parse(&read("gen404.toml")).unwrap(), ::gen404::settings::Config::default());
+    assert!(read("gen404.toml").lines().all(|line| line.is_empty() || line.starts_with('#')));
+    assert!(read(".git/info/exclude").lines().any(|line| line == "/gen404.toml"));
+    assert!(read("config.json").starts_with("{\n  \"rules\": {\n    \"mismatches\": 4\n  },\n  \"name\""));
+    assert!(made.err.contains("fill in gen404.toml"), "{}", made.err);
+    // What is there is left as it is, and is ignored all the same.
+    for name in ["config.json", "state.json", "leader.json", "prompts.txt", ".git/info/exclude"] {
+        std::fs::remove_file(new.join(name)).unwrap();
+    }
+    std::fs::remove_dir_all(new.join("rounds")).unwrap();
+    std::fs::write(new.join("gen404.toml"), "[judge]\nmodel = 'mine'\n").unwrap();
+    gen404(folder.path(), &args).ends(0);
+    assert_eq!(read("gen404.toml"), "[judge]\nmodel = 'mine'\n");
+    assert_eq!(read(".git/info/exclude"), "/gen404.toml\n");
+    for (rule, says) in [
+        ("mismatch=4", "no such key; there are generation_seconds"),
+        ("mismatches", "KEY=VALUE is needed"),
+        ("median_seconds=many", "neither a number nor true or false"),
+        ("median_seconds=true", "rules.median_seconds: invalid type"),
+        ("distance=3", "rules.distance is 3: a number from 0 to 2 is needed"),
+        ("trim=7", "given twice"),
+    ] {
+        let args: Vec<&str> = args.iter().map(|arg| if *arg == "new" { "other" } else { arg }).collect();
+        let wrong = gen404(folder.path(), &[&args[..], &["--rule", rule]].concat()).ends(2);
+        assert!(wrong.err.contains(says), "{rule}: {}", wrong.err);
+    }
+}
+
+#[test]
 fn init_names_what_is_missing_or_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let run = gen404(folder.path(), &["init", "new"]).ends(2);
@@ -75,7 +113,7 @@ fn init_names_what_is_missing_or_wrong() {
     let bad = init_args("none.txt");
     let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
     let run = gen404(folder.path(), &bad).ends(1);
-    assert!(run.err.contains("none.txt: cannot read the pool"), "{}", run.err);
+    assert!(run.err.contains("none.txt: cannot read"), "{}", run.err);
     let run = gen404(folder.path(), &[&bad[..], &["--win-margin", "7"]].concat()).ends(2);
     assert!(run.err.contains("win_margin 7 is not in (0, 1]"), "{}", run.err);
     assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong");
@@ -175,9 +213,9 @@ fn errors_name_the_file_and_what_to_do() {
     let example = example(false);
     let run = gen404(example.path(), &["pause", "--commit"]).ends(2);
     assert!(run.err.contains("no git checkout to --commit in"), "{}", run.err);
-    std::fs::write(example.path().join("gen404.toml"), "[rules]\ndistanse = 1\n").unwrap();
+    std::fs::write(example.path().join("gen404.toml"), "[judge]\nmodle = 1\n").unwrap();
     let run = gen404(example.path(), &["status"]).ends(2);
-    assert!(run.err.contains("gen404.toml: line 2: unknown field `distanse`"), "{}", run.err);
+    assert!(run.err.contains("gen404.toml: line 2: unknown field `modle`"), "{}", run.err);
     let json = gen404(example.path(), &["status", "--json"]).ends(2).json();
     assert_eq!(json["exit"], 2);
     gen404(example.path(), &["nonsense"]).ends(2);

@@ -21,7 +21,7 @@ run) # run --detach --name NAME ...
     echo running > "$here/box/$4"; echo 0123456789ab;;
 inspect) # inspect --type container NAME
     if [ ! -e "$here/box/$4" ]; then echo '[]'; echo "No such container: $4" >&2; exit 1; fi
-    echo "[{\"Id\":\"x\",\"State\":{\"Status\":\"$(cat "$here/box/$4")\",\"ExitCode\":137,\"Error\":\"\"},\"NetworkSettings\":{\"Ports\":{\"22/tcp\":null,\"10006/tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"32768\"}]}}}]";;
+    echo "[{\"Id\":\"x\",\"State\":{\"Status\":\"$(cat "$here/box/$4")\",\"ExitCode\":137,\"Error\":\"$(cat "$here/tells" 2>/dev/null)\"},\"NetworkSettings\":{\"Ports\":{\"22/tcp\":null,\"10006/tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"32768\"}]}}}]";;
 rm) # rm --force --volumes NAME
     if [ -e "$here/stuck" ]; then echo "device is busy" >&2; exit 1; fi
     if [ ! -e "$here/box/$4" ]; then echo "No such container: $4" >&2; exit 1; fi
@@ -91,6 +91,10 @@ fn a_container_runs_is_found_and_goes() {
     std::fs::write(host.path("box").join(&pod.0), "exited").unwrap();
     let PodState::Failed(why) = docker.look(&pod).unwrap() else { panic!("runs") };
     assert_eq!(why, "the container is exited with code 137");
+    // A runtime that tells what it was given.
+    std::fs::write(host.path("tells"), "no: HF_TOKEN=hunter2-hf \u{202e}").unwrap();
+    let PodState::Failed(why) = docker.look(&pod).unwrap() else { panic!("runs") };
+    assert_eq!(why, "the container is exited with code 137 no: HF_TOKEN=*** \\u{202e}");
     docker.release(&pod).unwrap();
     docker.release(&pod).unwrap();
     assert!(matches!(docker.look(&pod).unwrap(), PodState::Failed(_)));

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::judge_server::{JudgeServer, Manners};
 use crate::support::make_competition::hotkey;
-use crate::support::{command, edit, example, findings, gen404, real_competition, shared, skipped, tree};
+use crate::support::{command, edit, example, findings, gen404, real_competition, set_rules, shared, skipped, tree};
 
 /// The files of a tournament, by path.
 type Files = std::collections::BTreeMap<PathBuf, Vec<u8>>;
 
 /// The example competition with round 1 in duels and nothing played.
-fn at_duels() -> tempfile::TempDir {
+pub fn at_duels() -> tempfile::TempDir {
     let folder = example(false);
     unplay(folder.path(), 1);
     folder
@@ -269,7 +269,7 @@ fn a_failed_source_audit_restarts_without_the_miner() {
 #[test]
 fn with_a_source_audit_required_it_waits_for_that() {
     let (folder, judge) = (at_duels(), JudgeServer::start(manners()));
-    edit(folder.path(), "gen404.toml", |text| format!("{text}[rules]\nrequire_source_audit = true\n"));
+    set_rules(folder.path(), serde_json::json!({"require_source_audit": true}));
     duel(folder.path(), &judge, &[], 3);
     answer_audits(folder.path(), |_| "passed");
     let run = gen404(folder.path(), &["duel", "--judge-url", &judge.url]).ends(3);
@@ -517,7 +517,7 @@ fn the_shared_endpoint_counts_no_call_twice() {
     fake.kill().unwrap();
     fake.wait().unwrap();
     run.ends(3);
-    let stats: serde_json::Value = serde_json::from_slice(&stats.unwrap().body).unwrap();
+    let stats: serde_json::Value = serde_json::from_slice(&stats.unwrap().into_bytes()).unwrap();
     let count = |key: &str| stats[key].as_u64().unwrap();
     assert!(count("faults") > 20, "{stats}");
     assert_eq!(count("distinct"), count("requests") - count("faults"), "{stats}");

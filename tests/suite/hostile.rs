@@ -106,8 +106,7 @@ proptest! {
             std::fs::write(path, bytes).unwrap();
         }
         let snapshot = Snapshot::load(&store).unwrap();
-        let limits = gen404::rules::Thresholds::default();
-        let facts = gen404::rules::checks::Facts::of_files(&snapshot, &limits);
+        let facts = gen404::rules::checks::Facts::of_files(&snapshot);
         prop_assert!(!gen404::rules::checks::run(&facts).finish().is_empty());
     }
 }

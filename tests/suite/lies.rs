@@ -71,6 +71,17 @@ fn a_flipped_duel() {
 }
 
 #[test]
+fn a_url_at_the_port_of_another_service() {
+    let path = "rounds/0/submissions.json";
+    let folder = example(false);
+    let text = std::fs::read_to_string(folder.path().join(path)).unwrap();
+    let url = text.split("\"cdn_url\": \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let host = url.split('/').nth(2).unwrap();
+    let at = url.replacen(host, &format!("{host}:25"), 1);
+    lie(path, &url, &at, &expect("submissions.rules", 0, path, &["port 25 is none of 80, 443"]));
+}
+
+#[test]
 fn a_margin_in_report_and_matrix() {
     let path = format!("rounds/0/{}/duels_leader.json", winner());
     let folder = example(false);
@@ -265,7 +276,12 @@ fn builds_and_outputs() {
         "-example-1\",",
         &expect("builds.rules", 0, builds, &["tag is", "-example-1", "-example-0"]),
     );
-    lie(builds, "\"success\"", "\"failure\"", &expect("builds.rules", 0, builds, &["docker_image is", "Failure"]));
+    lie(
+        builds,
+        "\"success\"",
+        "\"failure\"",
+        &expect("builds.rules", 0, builds, &["docker_image is", "status is failure"]),
+    );
     let other = cheat()[..10].to_lowercase();
     let own = winner()[..10].to_lowercase();
     lie(builds, &format!("/{own}:"), &format!("/{other}:"), &expect("builds.rules", 0, builds, &["another miner's"]));
@@ -274,7 +290,7 @@ fn builds_and_outputs() {
         &submitted,
         "\"size\": 1000000",
         "\"size\": 0",
-        &expect("outputs.rules", 0, &submitted, &["size is 0, but glb is Some"]),
+        &expect("outputs.rules", 0, &submitted, &["size is 0, but glb is \""]),
     );
     lie(&submitted, ".glb", "x.glb", &expect("outputs.rules", 0, &submitted, &["no URL of"]));
     lie(&submitted, ".png", "-2.png", &expect("match.urls", 0, "duels_", &["right_png is", "-2.png"]));

@@ -4,9 +4,13 @@
 #![allow(unreachable_pub, reason = "nothing outside this binary reaches anything")]
 
 mod advance;
+mod answers;
 mod audit;
 mod audit_runs;
 mod audit_support;
+#[path = "../preview/bombs.rs"]
+#[allow(dead_code, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shared with other tests")]
+mod bombs;
 mod buckets;
 mod builds;
 mod cdn;
@@ -14,6 +18,7 @@ mod chain_faults;
 mod chain_properties;
 mod chain_support;
 mod chain_vectors;
+mod checkouts;
 mod ci_server;
 mod cloud;
 mod commands;
@@ -21,19 +26,29 @@ mod distance;
 mod docker_pods;
 mod docs;
 mod download;
+mod drawing;
 mod duels;
+mod echoes;
 mod examples;
 mod files;
 mod finalize;
 mod floors;
+mod gallery;
 mod hostile;
 mod hostile_cdns;
+#[cfg(unix)]
+mod hostile_files;
+mod hostile_git;
 mod http;
 mod interrupted;
 mod judge_server;
 mod lies;
 mod listed;
+#[path = "../preview/models.rs"]
+#[allow(dead_code, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shared with other tests")]
+mod models;
 mod opening;
+mod outside_texts;
 mod pods;
 mod program;
 mod public_network;
@@ -44,5 +59,9 @@ mod render_service;
 mod report;
 mod report_browser;
 mod round;
+mod rules;
 mod sandbox;
+mod signatures;
+mod stranger;
 mod support;
+mod waits;

@@ -141,10 +141,10 @@ fn the_same_files_give_the_same_bytes_wherever_they_go_and_only_changes_only_wha
     assert_eq!(data["rounds"][0]["standings"][0]["rank"], 1);
     let missing = gen404(folder.path(), &["report", "--only", "7"]).ends(1);
     assert!(missing.err.contains("no such round"), "{}", missing.err);
-    let inside = gen404(folder.path(), &["report", "--out", "."]).ends(2);
-    assert!(inside.err.contains("own folder"), "{}", inside.err);
     let planned = gen404(folder.path(), &["report", "--dry-run"]).ends(0);
-    assert!(planned.err.contains("would write") && !folder.path().join("report").exists());
+    let usual = format!("{}-report", folder.path().canonicalize().unwrap().display());
+    assert!(planned.err.contains("would write") && planned.out.contains(&usual), "{}", planned.out);
+    assert!(!Path::new(&usual).exists());
 }
 
 /// Texts that try to be more than texts.
@@ -249,21 +249,94 @@ fn a_lie_is_told_where_it_is_found() {
     }
 }
 
-#[test]
-fn stored_files_on_this_disk_are_reached_by_relative_links() {
-    let folder = example(false);
+/// Replaces the first address of a picture in a report.
+fn with_picture(folder: &Path, url: &str) {
     let path = format!("rounds/0/{}/duels_leader.json", hotkey("basalt"));
-    let store = folder.path().join("objects");
-    std::fs::create_dir(&store).unwrap();
-    let url = format!("file://{}/a%20b.png", store.display());
-    edit(folder.path(), &path, |text| {
+    edit(folder, &path, |text| {
         let old = text.split("\"left_png\": \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-        text.replacen(&old, &url, 1)
+        text.replacen(&format!("\"left_png\": \"{old}\""), &format!("\"left_png\": \"{url}\""), 1)
     });
-    let out = folder.path().join("site");
-    gen404(folder.path(), &["report", "--out", "site"]).ends(0);
-    let page = std::fs::read_to_string(out.join(format!("round-0/leader_{}.html", hotkey("basalt")))).unwrap();
-    assert!(attributes(&page, "src").contains(&"../../objects/a%20b.png".to_owned()));
+}
+
+/// The page of that report.
+fn page_of(out: &Path) -> String {
+    std::fs::read_to_string(out.join(format!("round-0/leader_{}.html", hotkey("basalt")))).unwrap()
+}
+
+/// What the page's policy says of pictures.
+fn sources(page: &str) -> &str {
+    page.split("img-src ").nth(1).unwrap().split(';').next().unwrap()
+}
+
+#[test]
+fn objects_of_the_own_folder_are_reached_by_relative_links() {
+    let folder = example(false);
+    let key = "rounds/0/leader/generated/a.png";
+    for base in ["file://{}/objects", "http://127.0.0.1:4040/objects"] {
+        let base = base.replace("{}", &folder.path().canonicalize().unwrap().display().to_string());
+        std::fs::create_dir_all(folder.path().join("objects")).unwrap();
+        let beside = tempfile::tempdir_in(folder.path().parent().unwrap()).unwrap();
+        let (out, name) = (beside.path(), folder.path().file_name().unwrap().to_str().unwrap());
+        let report = || gen404(folder.path(), &["report", "--out", out.to_str().unwrap()]).ends(0);
+        with_picture(folder.path(), &format!("{base}/{key}"));
+        let cdn = if base.starts_with("http") { format!("cdn_url = {base:?}\n") } else { String::new() };
+        std::fs::write(folder.path().join("gen404.toml"), format!("[store]\ndir = \"objects\"\n{cdn}")).unwrap();
+        report();
+        let page = page_of(out);
+        assert!(attributes(&page, "src").contains(&format!("../../{name}/objects/{key}")), "{base}");
+        assert!(sources(&page).contains("'self' file:"), "{}", sources(&page));
+        // Whoever has not said that the folder is theirs gets no link into their disk.
+        std::fs::write(folder.path().join("gen404.toml"), "").unwrap();
+        report();
+        let page = page_of(out);
+        assert!(!page.contains("src=\"../") && !sources(&page).contains("file:"), "{}", sources(&page));
+        assert!(text(&page).contains(&format!("{base}/{key}")), "it is shown as a text");
+    }
+}
+
+#[test]
+fn pages_ask_nobody_inside_the_readers_network() {
+    for url in [
+        "http://169.254.169.254/latest/meta-data/a.png",
+        "http://127.0.0.1:8080/a.png",
+        "http://localhost/a.png",
+        "http://2130706433/a.png",
+        "http://0177.0.0.1/a.png",
+        "http://0x7f.1/a.png",
+        "http://[::1]/a.png",
+        "http://[::ffff:10.0.0.1]/a.png",
+        "http://192.168.1.1/a.png",
+        "http://router.local/a.png",
+        "http://vault.internal/a.png",
+        "http://box/a.png",
+        "https://me:pw@cdn.example.org/a.png",
+        "https://cdn.example.org:22/a.png",
+        "../../../etc/passwd",
+        "file:///etc/passwd",
+        "ftp://cdn.example.org/a.png",
+    ] {
+        let folder = example(false);
+        with_picture(folder.path(), url);
+        // A prompt's address is the pool's: whoever made the repository chose it.
+        edit(folder.path(), "rounds/0/prompts.txt", |text| {
+            let first = text.lines().next().unwrap().to_owned();
+            let name = first.rsplit('/').next().unwrap().to_owned();
+            text.replacen(&first, &format!("{}/{name}", url.rsplit_once('/').unwrap().0), 1)
+        });
+        let out = tempfile::tempdir().unwrap();
+        gen404(folder.path(), &["report", "--out", out.path().join("x").to_str().unwrap()]).ends(0);
+        for (path, bytes) in tree(&out.path().join("x")) {
+            let page = String::from_utf8(bytes).unwrap();
+            for address in [attributes(&page, "src"), attributes(&page, "href")].concat() {
+                let outside = address.contains("://") || address.contains("etc/passwd");
+                assert!(!outside || address.starts_with("https://"), "{url} in {}: {address}", path.display());
+                assert!(!address.starts_with(url), "{url} in {}", path.display());
+            }
+            let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).filter(|host| !host.is_empty());
+            assert!(host.is_none_or(|host| !sources(&page).contains(host)), "{url}: {}", sources(&page));
+        }
+        assert!(text(&page_of(&out.path().join("x"))).contains(url), "{url} is shown as a text");
+    }
 }
 
 #[test]

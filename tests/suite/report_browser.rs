@@ -135,8 +135,9 @@ const LEFT: char = '\u{e012}';
 fn pages_work_in_a_browser_and_ask_for_nothing_but_pictures() {
     let Some(browser) = Browser::start() else { return };
     let folder = hostile();
-    let out = folder.path().join("report");
-    gen404(folder.path(), &["report"]).ends(0);
+    let beside = tempfile::tempdir().unwrap();
+    let out = beside.path().join("report");
+    gen404(folder.path(), &["report", "--out", out.to_str().unwrap()]).ends(0);
     browser.requests();
     browser.open(&out.join("index.html"));
     assert_eq!(browser.js("document.title"), "example: the competition at a glance");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gen404::world::git::Git;
 use serde_json::Value;
 
-use crate::support::{command, findings, gen404};
+use crate::support::{command, findings, gen404, git, skipped};
 
 /// As small as it may be: every model is drawn in full.
 const SMALL: [&str; 4] = ["--prompts", "1", "--miners", "6"];
@@ -66,6 +66,13 @@ fn a_competition_is_played_and_the_same_seed_gives_the_same_commits_even_when_ki
     assert!(other.err.contains("made with --seed 7"), "{}", other.err);
 }
 
+/// Where the report of a sandbox goes: beside it.
+fn report_of(dir: &Path) -> std::path::PathBuf {
+    let mut name = dir.file_name().unwrap().to_owned();
+    name.push("-report");
+    dir.with_file_name(name)
+}
+
 /// Everything that a sandbox is to show.
 fn holds(dir: &Path, ending: &Value) {
     let state: Value = serde_json::from_slice(&std::fs::read(dir.join("state.json")).unwrap()).unwrap();
@@ -88,18 +95,34 @@ fn holds(dir: &Path, ending: &Value) {
     assert_eq!(ending["verify"]["fail"], 0);
     let failed: Vec<_> = findings(dir, &["--history"]).into_iter().filter(|found| found.status == "fail").collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    let page = std::fs::read_to_string(dir.join("report/index.html")).unwrap();
+    let report = report_of(dir);
+    let page = std::fs::read_to_string(report.join("index.html")).unwrap();
     assert!(page.contains("sandbox"));
-    let pages: Vec<_> = std::fs::read_dir(dir.join("report/round-0")).unwrap().flatten().collect();
+    let pages: Vec<_> = std::fs::read_dir(report.join("round-0")).unwrap().flatten().collect();
     let matches = pages.iter().map(|entry| std::fs::read_to_string(entry.path()).unwrap());
     let pictures: Vec<String> = matches.flat_map(|page| linked(&page)).collect();
     assert!(!pictures.is_empty());
     for picture in pictures {
-        assert!(dir.join("report/round-0").join(&picture).is_file(), "{picture}");
+        assert!(report.join("round-0").join(&picture).is_file(), "{picture}");
     }
-    let status = Command::new("git").args(["status", "--porcelain"]).current_dir(dir).output();
-    if let Ok(status) = status {
-        assert!(status.stdout.is_empty(), "{}", String::from_utf8_lossy(&status.stdout));
+    if Command::new("git").arg("--version").output().is_err() {
+        return skipped("no git program");
+    }
+    assert_eq!(git(dir, &["status", "--porcelain"]), "");
+    cloned_it_verifies_the_same(dir);
+}
+
+/// A clone has the sandbox's rules, and nothing of its settings.
+fn cloned_it_verifies_the_same(dir: &Path) {
+    let top = tempfile::tempdir().unwrap();
+    git(top.path(), &["clone", "-q", dir.to_str().unwrap(), "clone"]);
+    let clone = top.path().join("clone");
+    assert!(dir.join("gen404.toml").is_file() && !clone.join("gen404.toml").exists());
+    for flags in [&["verify", "--json"][..], &["verify", "--history", "--json"]] {
+        let [here, there] = [dir, &clone].map(|folder| gen404(folder, flags).ends(0).json());
+        assert_eq!(here, there);
+        let usual = serde_json::json!({"value": 0, "default": 6});
+        assert_eq!(there["rules"]["mismatches"], usual, "there are fewer than 8 prompts");
     }
 }
 
@@ -153,7 +176,7 @@ fn the_round_by_hand_of_the_readme_goes_as_it_says() {
     assert!(ran.len() >= 14 && ran.contains(&"--commit finalize".to_owned()), "{ran:?}");
     let state: Value = serde_json::from_slice(&std::fs::read(dir.join("state.json")).unwrap()).unwrap();
     assert_eq!((&state["stage"], &state["current_round"]), (&"open".into(), &1.into()));
-    assert!(dir.join("report/index.html").is_file());
+    assert!(report_of(&dir).join("index.html").is_file());
     // The chain has moved on to the next round's window.
     let status = gen404(&dir, &["status", "--json"]).ends(0).json();
     assert_eq!(status["block"], 7000, "{status:#}");

@@ -106,11 +106,14 @@ pub fn gen404(folder: &Path, args: &[&str]) -> Run {
     Run { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr) }
 }
 
-/// The binary, ready to run in `folder`.
+/// The binary, ready to run in `folder`. Settings in a folder without git have to be named.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gen404"));
     command.env_clear().env("HOME", folder).env("NO_COLOR", "1").env("TZ", "Asia/Tokyo").current_dir(folder);
     command.env("GIT_CONFIG_NOSYSTEM", "1");
+    if folder.join("gen404.toml").exists() && !folder.join(".git").exists() {
+        command.env("GEN404_CONFIG", folder.join("gen404.toml"));
+    }
     command
 }
 
@@ -181,6 +184,15 @@ pub fn edit(folder: &Path, path: &str, change: impl FnOnce(&str) -> String) {
     let new = change(&old);
     assert_ne!(old, new, "{path}: nothing was changed");
     std::fs::write(file, new).unwrap();
+}
+
+/// Writes the rules of a competition into its config.json.
+pub fn set_rules(folder: &Path, rules: Value) {
+    edit(folder, "config.json", |text| {
+        let mut config: Value = serde_json::from_str(text).unwrap();
+        config["rules"] = rules;
+        format!("{config:#}\n")
+    });
 }
 
 /// Every file below a folder with its bytes, by path; git's own files left out.

@@ -26,7 +26,7 @@ pub(super) struct Board {
 struct State {
     calls: HashMap<Pair, VecDeque<Task>>,
     /// The matches that have open calls, the most urgent first.
-    order: Vec<Pair>,
+    order: VecDeque<Pair>,
     in_flight: usize,
     closed: bool,
 }
@@ -35,15 +35,15 @@ impl Board {
     /// Adds a match's calls.
     pub(super) fn add(&self, pair: Pair, calls: Vec<Task>) {
         let mut state = self.lock();
-        state.order.push(pair.clone());
+        state.order.push_back(pair.clone());
         state.calls.insert(pair, calls.into());
         self.more.notify_all();
     }
 
     /// Puts the matches into this order; those that are not named come last.
     pub(super) fn arrange(&self, order: &[Pair]) {
-        let place = |pair: &Pair| order.iter().position(|other| other == pair).unwrap_or(order.len());
-        self.lock().order.sort_by_key(place);
+        let places: HashMap<&Pair, usize> = order.iter().enumerate().map(|(at, pair)| (pair, at)).collect();
+        self.lock().order.make_contiguous().sort_by_key(|pair| places.get(pair).copied().unwrap_or(order.len()));
     }
 
     /// Takes the open calls of a match back: how many there were.
@@ -97,12 +97,12 @@ impl Board {
 
 impl State {
     fn next(&mut self) -> Option<Task> {
-        while let Some(pair) = self.order.first() {
+        while let Some(pair) = self.order.front() {
             if let Some(task) = self.calls.get_mut(pair).and_then(VecDeque::pop_front) {
                 return Some(task);
             }
             self.calls.remove(pair);
-            self.order.remove(0);
+            self.order.pop_front();
         }
         None
     }

@@ -118,16 +118,18 @@ impl<'a> Play<'a> {
             }
             self.note(board, bar);
         }
+        // The last call may have ended by the stop.
+        self.stopped |= self.context.stop.is_wanted() && !self.failed.is_empty();
         Ok(())
     }
 
-    /// Begins no further call; what is in flight is paid for, and is waited for.
+    /// Begins no further call; what is in flight is paid for, and has a moment to arrive.
     fn stop(&mut self, board: &Board, bar: &Bar) {
         self.stopped = true;
         let withdrawn = board.withdraw_all();
         self.open -= withdrawn;
         bar.shorten(withdrawn as u64);
-        self.context.ui.status("stopping: waiting for the judge calls in flight");
+        self.context.ui.status("stopping: the judge calls in flight have a second to end");
     }
 
     /// Opens the matches that are known to be needed by now.
@@ -174,8 +176,7 @@ impl<'a> Play<'a> {
     /// Is this match one of this shard's?
     fn holds(&self, pair: &Pair) -> bool {
         let submissions = self.round.files.submissions.get();
-        let place = pair.1.hotkey().and_then(|hotkey| submissions?.get_index_of(hotkey));
-        place.is_some_and(|place| self.shard.holds(place))
+        pair.1.hotkey().is_some_and(|hotkey| self.shard.has(hotkey, submissions))
     }
 
     fn finish(&mut self, pair: Pair, played: Played) {

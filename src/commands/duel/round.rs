@@ -61,7 +61,7 @@ impl Round {
         let sums = players
             .flat_map(|(player, sums)| sums.0.iter().map(|(path, sum)| ((player.clone(), path.clone()), sum.clone())));
         let sums = sums.collect();
-        let (leaders, limits) = (context.store.need(&FileKind::Leader)?, context.config.rules.clone());
+        let (leaders, limits) = (context.store.need(&FileKind::Leader)?, config.settings.limits());
         Ok(Round { state, seed, prompts, files, leaders, win_margin: config.settings.win_margin, limits, sums })
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::context::Context;
 use super::round::Round;
 use crate::rules::tournament::{Field, Pair, Replay};
+use crate::rules::waits::audit_of;
 use crate::state::generation_audits::AuditOutcome;
 use crate::state::ids::{Hotkey, Player};
 
@@ -74,7 +75,7 @@ pub(super) fn show(
 fn waits_for(round: &Round, ending: &Ending) -> Option<String> {
     match ending {
         Ending::Audits(holders) => {
-            let awaited: Vec<_> = holders.iter().map(|hotkey| awaited(round, hotkey)).collect();
+            let awaited: Vec<_> = holders.iter().map(|hotkey| audit_of(&round.files, hotkey)).collect();
             Some(format!("duel waits for {}", awaited.join(", ")))
         }
         Ending::Matches(missing) => {
@@ -82,14 +83,6 @@ fn waits_for(round: &Round, ending: &Ending) -> Option<String> {
             Some(format!("duel waits for other shards' matches: {}", matches.join(", ")))
         }
         Ending::Winner(_) | Ending::Failed => None,
-    }
-}
-
-/// Which of a holder's audits is open.
-fn awaited(round: &Round, hotkey: &Hotkey) -> String {
-    match audit(round, hotkey) {
-        Some(AuditOutcome::Passed) => format!("the source audit of {hotkey}"),
-        _ => format!("the audit of {hotkey}"),
     }
 }
 

@@ -1,13 +1,13 @@
 //! One attempt: the program makes a model, which is drawn, stored and measured.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use super::board::Board;
 use super::{Job, Workshop};
 use crate::error::{Context as _, Error, Result};
+use crate::files::{self, remove};
 use crate::rules::objects::{ObjectKey, ObjectKind, StoredObject};
 use crate::rules::regeneration::{Arrival, Mark, Outcome, Purpose};
 use crate::state::ids::{Player, PromptStem};
@@ -16,7 +16,6 @@ use crate::world::http::{Request, shown_text};
 use crate::world::pods::program::{Generation, Program, Trouble};
 use crate::world::regeneration::Desk;
 use crate::world::render::Rendering;
-use crate::world::spool::remove;
 use crate::world::store::{Bytes, Object, put_new, sha256_of};
 
 /// A reason is a line of a log.
@@ -57,8 +56,9 @@ impl Attempt<'_> {
     }
 
     fn make(&self, shop: &Workshop<'_>, program: &Program, tell: &Sender<Told>) -> Result<Option<Outcome>> {
-        let image = Desk::prompt(&shop.own, shop.round, &self.stem);
-        let prompt = std::fs::read(&image).failed(|| format!("{}: cannot read", image.display()))?;
+        let image = Desk::prompt(shop.round, &self.stem);
+        let prompt = files::read_below(&shop.own, &image, files::MODEL)?;
+        let prompt = prompt.ok_or_else(|| Error::file(&image, "missing"))?;
         let Some(generation) = self.generate(shop, program, prompt, tell)? else { return Ok(None) };
         let seconds = generation.seconds;
         let outcome = match generation.outcome {
@@ -75,7 +75,8 @@ impl Attempt<'_> {
                 let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
                 let arrival = Arrival { number, stem, pod, seconds, size: fetched.size, sha256: fetched.sha256 };
                 self.board.note(&Mark::Arrived(arrival.clone()))?;
-                shop.finish(self.job, self.board, &arrival)?
+                let Some(outcome) = shop.finish(self.job, self.board, &arrival)? else { return Ok(None) };
+                outcome
             }
         };
         self.note(&outcome)?;
@@ -120,19 +121,13 @@ impl Attempt<'_> {
 }
 
 impl Workshop<'_> {
-    /// Draws, stores and measures an answer that has arrived.
-    pub(super) fn finish(&self, job: &Job, board: &Board, arrival: &Arrival) -> Result<Outcome> {
+    /// Draws, stores and measures an answer that has arrived; `None` where the run is ending.
+    pub(super) fn finish(&self, job: &Job, board: &Board, arrival: &Arrival) -> Result<Option<Outcome>> {
         let Arrival { number, stem, seconds, size, sha256, .. } = arrival;
         let (path, seconds) = (board.desk.answer(*number), *seconds);
-        let rendering = self.drawing.pass(|| {
-            let glb = std::fs::read(&path).failed(|| format!("{}: cannot read", path.display()))?;
-            // A renderer that gives up on a model ends this model, and not the audit.
-            let drawn = catch_unwind(AssertUnwindSafe(|| self.renderer.render(&glb)));
-            drawn.unwrap_or_else(|_| {
-                let message = "the renderer failed on it".to_owned();
-                Ok(Rendering::Refused { code: None, place: None, message })
-            })
-        })?;
+        let read = || files::read_own(&path, files::MODEL)?.ok_or_else(|| Error::file(&path, "missing"));
+        let draw = || self.memory.draw(self.renderer.as_ref(), *size, &|| self.is_stopping(), read);
+        let Some(rendering) = self.drawing.pass(draw)? else { return Ok(None) };
         let model = Object { kind: ObjectKind::Glb, bytes: Bytes::File(&path), size: *size, sha256 };
         let glb = self.put(&job.player, stem, &model)?;
         let png = match rendering {
@@ -141,7 +136,7 @@ impl Workshop<'_> {
                 let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
                 let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
                 let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
-                return Ok(Outcome::Refused { seconds, glb, reason: shown_text(&reason, LONGEST_REASON) });
+                return Ok(Some(Outcome::Refused { seconds, glb, reason: shown_text(&reason, LONGEST_REASON) }));
             }
         };
         let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
@@ -149,7 +144,7 @@ impl Workshop<'_> {
         let preview = Object { kind: ObjectKind::Png, bytes, size, sha256: &sum };
         let stored = self.put(&job.player, stem, &preview)?;
         let distance = self.distance_to_submitted(job, stem, &stored, &png)?;
-        Ok(Outcome::Made { seconds, glb, png: stored, distance })
+        Ok(Some(Outcome::Made { seconds, glb, png: stored, distance }))
     }
 
     /// Stores an object under the first key of the file that is free, or holds the same bytes.
@@ -193,8 +188,8 @@ impl Workshop<'_> {
         let bytes = match self.store.key_of(url) {
             Some(key) => self.store.get(&key).map_err(|e| e.to_string())?.ok_or(format!("{key} is not there"))?,
             None => {
-                let answer = self.client.send(&Request::get(url)).and_then(crate::world::http::Response::success);
-                answer.map_err(|e| e.to_string())?.body
+                let answer = self.client.send(&Request::get(url)).and_then(crate::world::http::Response::file);
+                answer.map_err(|e| e.to_string())?
             }
         };
         let sum = sha256_of(bytes.as_slice()).map_err(|e| e.to_string())?;
@@ -212,10 +207,10 @@ pub(super) fn catch_up(shop: &Workshop<'_>, job: &Job, board: &Board) -> Result<
     for arrival in board.arrivals() {
         shop.stop.check()?;
         let path = board.desk.answer(arrival.number);
-        let file = std::fs::File::open(&path);
-        let found = file.ok().and_then(|file| sha256_of(file).ok());
+        let found = files::open(&path, false)?.and_then(|file| sha256_of(file).ok());
         let outcome = if found.as_ref() == Some(&arrival.sha256) {
-            shop.finish(job, board, &arrival)?
+            let Some(outcome) = shop.finish(job, board, &arrival)? else { return shop.check() };
+            outcome
         } else {
             // A machine that lost power may have lost the bytes and kept the note.
             Outcome::Lost { reason: "the answer was lost on this machine".to_owned() }
@@ -248,22 +243,13 @@ pub(super) fn fetch_prompts(shop: &Workshop<'_>, stems: &[PromptStem]) -> Result
     for stem in stems {
         shop.stop.check()?;
         let _one = shop.fetching.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let path = Desk::prompt(&shop.own, shop.round, stem);
-        if path.exists() {
+        let path = Desk::prompt(shop.round, stem);
+        if files::below(&shop.own, &path)?.exists() {
             continue;
         }
         let url = shop.prompts.get(stem).ok_or_else(|| Error::failed(format!("{stem} is no prompt of the round")))?;
-        let image = shop.client.send(&Request::get(url.as_str()))?.success()?.body;
-        keep(&path, &image)?;
+        let image = shop.client.send(&Request::get(url.as_str()))?.file()?;
+        files::write_below(&shop.own, &path, &image, files::Readers::Own)?;
     }
     Ok(())
-}
-
-/// Writes a file that is complete or not there.
-fn keep(path: &Path, bytes: &[u8]) -> Result<()> {
-    let cannot = || format!("{}: cannot write", path.display());
-    let part = path.with_file_name(format!("{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
-    let folder = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(folder).failed(cannot)?;
-    std::fs::write(&part, bytes).and_then(|()| std::fs::rename(&part, path)).failed(cannot)
 }

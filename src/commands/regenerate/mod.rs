@@ -28,6 +28,7 @@ use crate::state::seed::SeedFile;
 use crate::ui::Ui;
 use crate::world::distance::Distance;
 use crate::world::http::{Client, Limits, Retry};
+use crate::world::memory::Memory;
 use crate::world::pods::Provider;
 use crate::world::pods::lease::Keeper;
 use crate::world::pods::program::ProgramLimits;
@@ -79,6 +80,7 @@ pub(super) struct Workshop<'a> {
     distance: Option<Box<dyn Distance>>,
     client: Client,
     drawing: Gate,
+    memory: Memory,
     measuring: Gate,
     fetching: Mutex<()>,
     steps: Mutex<Option<Sender<Step>>>,
@@ -128,7 +130,7 @@ impl<'a> Workshop<'a> {
         let settings = config.audit;
         let renderer: Box<dyn Renderer> = match tools.render_service {
             Some(url) => Box::new(Service::new(url)?),
-            None => Box::new(Builtin::new(preview::DEFAULT_SIZE, inner_threads(settings.drawers()))),
+            None => Box::new(Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN)),
         };
         let round = standing.state.current_round;
         let list: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
@@ -139,13 +141,13 @@ impl<'a> Workshop<'a> {
             ui: context.ui,
             stop: context.stop.clone(),
             broken: AtomicBool::new(false),
-            own: context.own_folder(),
+            own: context.own_folder()?,
             run: run_id()?,
             round,
             seed,
             prompts,
             list,
-            rules: config.rules.clone(),
+            rules: standing.config.settings.limits(),
             settings,
             limits: config.pods.limits(),
             provider,
@@ -154,6 +156,7 @@ impl<'a> Workshop<'a> {
             distance,
             client: Client::new(Limits { body: LARGEST_IMAGE, ..Limits::default() }, Retry::default()),
             drawing: Gate::new(settings.drawers()),
+            memory: Memory::of_mib(config.download.memory_mib),
             measuring: Gate::new(settings.miners),
             fetching: Mutex::new(()),
             steps: Mutex::new(None),
@@ -390,10 +393,4 @@ fn run_id() -> Result<String> {
     let letters = b"abcdefghijklmnopqrstuvwxyz234567";
     let letter = |byte: &u8| letters.get(usize::from(byte % 32)).copied().map(char::from);
     Ok(bytes.iter().filter_map(letter).collect())
-}
-
-/// The threads that draw one model: the cores left over by those that draw others.
-fn inner_threads(workers: usize) -> NonZeroUsize {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    NonZeroUsize::new(cores / workers.max(1)).unwrap_or(NonZeroUsize::MIN)
 }

@@ -8,6 +8,7 @@ use super::attempt::{Attempt, Told};
 use super::board::{Board, Next};
 use super::{Job, Workshop};
 use crate::error::{Error, Result};
+use crate::rules::regeneration::pods::PodEnd;
 use crate::rules::regeneration::{Mark, Outcome};
 use crate::state::ids::PromptStem;
 use crate::world::pods::lease::{Keeper, Lease, Rented};
@@ -86,7 +87,8 @@ impl Pod<'_> {
         match self.wait(lease) {
             Ok(Ok(program)) => {
                 ready();
-                self.work(&program, &pod)
+                let end = self.work(&program, &pod);
+                self.note(&pod, end)
             }
             Ok(Err(reason)) => {
                 let mark = Mark::NeverReady { pod, reason: reason.clone() };
@@ -96,6 +98,22 @@ impl Pod<'_> {
                 }
             }
             Err(error) => End::Trouble(error),
+        }
+    }
+
+    /// Notes how the pod ended, for its figures.
+    fn note(&self, pod: &str, end: End) -> End {
+        let how = match &end {
+            _ if self.shop.is_stopping() => PodEnd::Stopped,
+            End::Done => PodEnd::Completed,
+            End::Bad => PodEnd::MarkedBad,
+            End::Lost(_) => PodEnd::Unreachable,
+            End::NeverReady(_) => PodEnd::NotReady,
+            End::NoCapacity(_) | End::Trouble(_) => PodEnd::Stopped,
+        };
+        match self.board.take(Mark::PodEnded { pod: pod.to_owned(), end: how }) {
+            Err(error) if !matches!(end, End::Trouble(_)) => End::Trouble(error),
+            _ => end,
         }
     }
 

@@ -1,12 +1,13 @@
 //! Audits: each miner's regenerated outputs against the limits; and the prompts that are hard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use indexmap::IndexSet;
 use serde::Serialize;
 
 use super::chart::{Strip, Value, strip};
 use super::site::{Fact, Site, fact};
-use super::text::{Links, Who, clean, counted, shortened};
+use super::text::{LONGEST_ADDRESS, Links, Who, clean, counted, shortened};
 use crate::rules::audit::{mismatched, trimmed_median};
 use crate::state::ids::{Player, PromptStem};
 use crate::state::outputs::Outputs;
@@ -37,14 +38,13 @@ pub(super) fn audits(site: &Site<'_>, files: &RoundFiles) -> Vec<AuditView> {
     let made = files.generation_audits.get();
     let requested = requests.iter().map(|request| request.hotkey.clone());
     let beside = made.into_iter().flat_map(|made| made.keys()).cloned();
-    let mut hotkeys: Vec<_> = Vec::new();
-    for hotkey in requested.chain(beside) {
-        if !hotkeys.contains(&hotkey) {
-            hotkeys.push(hotkey);
-        }
+    let hotkeys: IndexSet<_> = requested.chain(beside).collect();
+    let mut asked = HashMap::new();
+    for request in requests {
+        asked.entry(&request.hotkey).or_insert(request);
     }
     let view = |hotkey: &crate::state::ids::Hotkey| {
-        let critical = requests.iter().find(|request| request.hotkey == *hotkey);
+        let critical = asked.get(hotkey);
         let critical = critical.map_or(&[][..], |request| request.critical_prompts.as_slice());
         let audit = made.and_then(|made| made.get(hotkey));
         let own = files.players.get(&Player::Miner(hotkey.clone()));
@@ -74,7 +74,7 @@ fn baseline(site: &Site<'_>, generated: &Outputs) -> AuditView {
     let complete = generated.values().filter(|output| output.is_complete());
     let seconds: Vec<_> = complete.map(|output| output.generation_time).collect();
     let made = format!("{} of {}", seconds.len(), generated.len());
-    let median = trimmed_median(seconds, site.limits.trim).map(|median| format!("{median:.1} s"));
+    let median = trimmed_median(seconds, site.limits().trim).map(|median| format!("{median:.1} s"));
     AuditView {
         who: Who::from(&Player::Leader),
         outcome: "baseline",
@@ -87,15 +87,16 @@ fn baseline(site: &Site<'_>, generated: &Outputs) -> AuditView {
 
 /// The distances of what was submitted and regenerated; what was not regenerated has none.
 fn distances(site: &Site<'_>, submitted: &Outputs, generated: &Outputs, critical: &[PromptStem]) -> Strip {
-    let limit = site.limits.distance;
+    let limit = site.limits().distance;
     let mut missing = 0;
     let mut values = Vec::new();
+    let critical: HashSet<&PromptStem> = critical.iter().collect();
     for (stem, _) in submitted.iter().filter(|(_, output)| output.is_complete()) {
         let Some(output) = generated.get(stem).filter(|output| output.is_complete()) else {
             missing += 1;
             continue;
         };
-        let bad = mismatched(Some(output), site.limits);
+        let bad = mismatched(Some(output), site.limits());
         let class =
             format!("{}{}", if bad { "bad" } else { "ok" }, if critical.contains(stem) { " critical" } else { "" });
         let title = format!("{}: {:.4}", shortened(stem.as_str(), 10), output.distance);
@@ -110,17 +111,17 @@ fn distances(site: &Site<'_>, submitted: &Outputs, generated: &Outputs, critical
 }
 
 fn times(site: &Site<'_>, generated: &Outputs) -> Strip {
-    let limit = site.limits.generation_seconds;
+    let limit = site.limits().generation_seconds;
     let value = |(stem, output): (&PromptStem, &crate::state::outputs::Output)| Value {
         value: output.generation_time,
         class: if output.generation_time > limit { "bad" } else { "ok" }.to_owned(),
         title: format!("{}: {:.1} s", shortened(stem.as_str(), 10), output.generation_time),
     };
     let values: Vec<Value> = generated.iter().filter(|(_, output)| output.is_complete()).map(value).collect();
-    let median = trimmed_median(values.iter().map(|value| value.value).collect(), site.limits.trim);
+    let median = trimmed_median(values.iter().map(|value| value.value).collect(), site.limits().trim);
     let late = values.iter().filter(|value| value.value > limit).count();
     let most = values.iter().map(|value| value.value).fold(limit * 1.1, f64::max).min(limit.max(1.0) * 2.0).max(1.0);
-    let medians = site.limits.median_seconds;
+    let medians = site.limits().median_seconds;
     let many = counted(values.len(), "generation", "generations");
     let middle = median.map(|median| format!(", trimmed median {median:.1} s (limit {medians} s)")).unwrap_or_default();
     let alt = format!("{many}{middle}, {late} over {limit} s");
@@ -136,6 +137,8 @@ pub(super) struct PromptRow {
     pub(super) name: String,
     /// The prompt image's address.
     pub(super) image: Option<String>,
+    /// What is shown where there is none that a page may load.
+    pub(super) address: String,
     /// Miners without a preview for it, among those that have any.
     pub(super) missing: usize,
     /// Duels against the leader lost with a preview there.
@@ -152,7 +155,7 @@ pub(super) struct PromptRow {
 const HARDEST: usize = 12;
 
 /// The prompts in which miners fail most: without a preview, then by lost duels against the leader.
-pub(super) fn hardest(files: &RoundFiles, links: &Links) -> Vec<PromptRow> {
+pub(super) fn hardest(files: &RoundFiles, links: &Links<'_>) -> Vec<PromptRow> {
     let Some(prompts) = files.prompts.get() else { return Vec::new() };
     let miners = files.players.iter().filter(|(player, _)| **player != Player::Leader);
     let takes_part = |outputs: &&Outputs| outputs.values().any(|output| output.png.is_some());
@@ -174,7 +177,8 @@ pub(super) fn hardest(files: &RoundFiles, links: &Links) -> Vec<PromptRow> {
         let (lost, won) = duels.get(prompt.stem()).copied().unwrap_or_default();
         PromptRow {
             name: shortened(prompt.stem().as_str(), 18),
-            image: links.to(prompt.url()),
+            image: links.picture(prompt.url()),
+            address: shortened(prompt.url(), LONGEST_ADDRESS),
             missing,
             lost,
             won,

@@ -1,6 +1,6 @@
 //! The match matrix as a heat map, and the standings of a round.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -46,10 +46,16 @@ pub(super) struct HeatCell {
     pub(super) href: Option<String>,
 }
 
-/// The heat map; `None` where nothing was played.
+/// A larger map is not drawn: 350 defenders and 1,024 challengers would be more than anybody can look at.
+const MOST_CELLS: usize = 65_536;
+
+/// The heat map; `None` where nothing was played, or too much to be drawn.
 pub(super) fn heat(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Option<Heat> {
     let matrix = files.matrix.get().filter(|matrix| !matrix.0.is_empty())?;
     let (lefts, rights) = sides(files, matrix);
+    if lefts.len().saturating_mul(rights.len()) > MOST_CELLS {
+        return None;
+    }
     let cell = |left: &Player, right: &Player| {
         let margin = matrix.margin(left, right)?;
         let shown = text::margin(margin);
@@ -74,8 +80,9 @@ pub(super) fn heat(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> O
 /// those that submitted nothing (damage) by name.
 fn sides<'a>(files: &RoundFiles, matrix: &'a Matrix) -> (Vec<&'a Player>, Vec<&'a Player>) {
     let order = files.submissions.get().map(order).unwrap_or_default();
+    let places: HashMap<&Hotkey, usize> = order.iter().enumerate().map(|(at, hotkey)| (hotkey, at)).collect();
     let place = |player: &&Player| {
-        let at = player.hotkey().map(|hotkey| order.iter().position(|miner| miner == hotkey).unwrap_or(usize::MAX));
+        let at = player.hotkey().map(|hotkey| places.get(hotkey).copied().unwrap_or(usize::MAX));
         (at, (*player).clone())
     };
     let sorted = |players: BTreeSet<&'a Player>| {
@@ -134,7 +141,7 @@ pub(super) struct StandingRow {
 /// The standings: the winner, the qualified, the others by their margin, then those rejected.
 pub(super) fn standings(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Vec<StandingRow> {
     let Some(submissions) = files.submissions.get() else { return Vec::new() };
-    let rejected = Field::of(files, site.win_margin(), site.limits).map(|field| field.standing.rejected);
+    let rejected = Field::of(files, site.win_margin(), site.limits()).map(|field| field.standing.rejected);
     let winner = files.winner.get().map(|winner| winner.player().clone());
     let margin = |hotkey: &Hotkey| {
         files.matrix.get().and_then(|matrix| matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone())))
@@ -156,7 +163,9 @@ pub(super) fn standings(site: &Site<'_>, round: RoundNumber, files: &RoundFiles)
         let by_margin = || margin(b).unwrap_or(f64::MIN).total_cmp(&margin(a).unwrap_or(f64::MIN));
         group(tag(a)).cmp(&group(tag(b))).then_with(by_margin)
     });
-    let mut rank = 0;
+    let (mut rank, asked) = (0, files.require_audit.get().into_iter().flatten());
+    let asked: HashSet<&Hotkey> = asked.map(|request| &request.hotkey).collect();
+    let read = readings(files);
     let row = |hotkey: &Hotkey| {
         let submission = submissions.get(hotkey)?;
         let (tag, margin) = (tag(hotkey), margin(hotkey));
@@ -177,8 +186,8 @@ pub(super) fn standings(site: &Site<'_>, round: RoundNumber, files: &RoundFiles)
             href: played.map(|_| match_page(round, &Player::Leader, &player)),
             previews: outputs.map(|outputs| outputs.values().filter(|output| output.png.is_some()).count()),
             build: build(files, hotkey),
-            audit: audit(files, hotkey),
-            source_audit: source_audit(files, hotkey),
+            audit: audit(files, &asked, hotkey),
+            source_audit: read.get(hotkey).copied().unwrap_or_default(),
             block: (submission.revealed_at_block, text::number(submission.revealed_at_block.0)),
         })
     };
@@ -198,8 +207,8 @@ fn build(files: &RoundFiles, hotkey: &Hotkey) -> &'static str {
 }
 
 /// The audit's outcome; `awaited` where one is required and not there.
-fn audit(files: &RoundFiles, hotkey: &Hotkey) -> &'static str {
-    let required = files.require_audit.get().into_iter().flatten().any(|request| request.hotkey == *hotkey);
+fn audit(files: &RoundFiles, asked: &HashSet<&Hotkey>, hotkey: &Hotkey) -> &'static str {
+    let required = asked.contains(hotkey);
     match files.generation_audits.get().and_then(|audits| audits.get(hotkey)) {
         Some(audit) => audit.outcome.as_str(),
         None if required => "awaited",
@@ -207,16 +216,17 @@ fn audit(files: &RoundFiles, hotkey: &Hotkey) -> &'static str {
     }
 }
 
-fn source_audit(files: &RoundFiles, hotkey: &Hotkey) -> &'static str {
-    let readings = files.source_audit.get().into_iter().flatten();
-    match readings.filter(|source| source.hotkey == *hotkey).map(|source| source.verdict).max_by_key(|verdict| {
+/// What the readings of the sources came to.
+fn readings(files: &RoundFiles) -> HashMap<&Hotkey, &'static str> {
+    let mut read = HashMap::new();
+    for source in files.source_audit.get().into_iter().flatten() {
+        let said = read.entry(&source.hotkey).or_insert("passed");
         // A failed one counts whatever else was said.
-        u8::from(*verdict == SourceVerdict::Failed)
-    }) {
-        Some(SourceVerdict::Passed) => "passed",
-        Some(SourceVerdict::Failed) => "failed",
-        None => "",
+        if source.verdict == SourceVerdict::Failed {
+            *said = "failed";
+        }
     }
+    read
 }
 
 #[cfg(test)]

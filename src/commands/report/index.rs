@@ -1,5 +1,7 @@
 //! The index: the competition at a glance.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::chart::{WeightEntry, Weights, weight, weights};
@@ -7,9 +9,11 @@ use super::site::{Damage, FindingView, Site, round_page, tally};
 use super::text::{Who, clean, margin, number, share};
 use crate::rules::checks::{Summary, summary};
 use crate::rules::lacking::lacking;
+use crate::rules::lead::Lead;
 use crate::rules::stages::{Due, Facts, due};
 use crate::rules::tournament::{Field, replay};
 use crate::state::ids::{Hotkey, Player, RoundNumber};
+use crate::state::leader::LeaderEntry;
 use crate::state::snapshot::RoundFiles;
 use crate::state::stage::Stage;
 
@@ -26,8 +30,10 @@ pub(super) struct Index {
     damage: Vec<Damage>,
     /// Where it stands.
     standing: Option<StandingView>,
-    /// Who leads now.
+    /// Who leads at the block that was given; nobody where none was.
     leader: Option<LeaderRow>,
+    /// What is said of that: the leader and who comes next, or the newest entries.
+    lead: Vec<LeadRow>,
     /// The weights over time, drawn.
     weights: Option<Weights>,
     /// The leaders, newest first.
@@ -79,6 +85,13 @@ struct LeaderRow {
     round: Option<RoundNumber>,
 }
 
+/// An entry that leads, or may lead.
+#[derive(Debug, Clone, Serialize)]
+struct LeadRow {
+    what: &'static str,
+    row: LeaderRow,
+}
+
 /// A round in the table.
 #[derive(Debug, Clone, Serialize)]
 struct RoundRow {
@@ -101,6 +114,7 @@ struct RoundRow {
 pub(super) fn index(site: &Site<'_>) -> Index {
     let settings = site.settings();
     let leaders = leaders(site);
+    let lead = lead(site, &leaders);
     let summary = summary(site.findings);
     Index {
         name: site.name(),
@@ -108,7 +122,8 @@ pub(super) fn index(site: &Site<'_>) -> Index {
         rules: rules(site),
         damage: site.damage(None),
         standing: standing(site),
-        leader: leaders.last().cloned(),
+        leader: lead.iter().find(|lead| lead.what == "leader").map(|lead| lead.row.clone()),
+        lead,
         weights: drawn(site, &leaders),
         leaders: leaders.into_iter().rev().collect(),
         rounds: site.snapshot.rounds.iter().rev().map(|(round, files)| row(site, *round, files)).collect(),
@@ -120,7 +135,7 @@ pub(super) fn index(site: &Site<'_>) -> Index {
 
 fn rules(site: &Site<'_>) -> Vec<String> {
     let Some(settings) = site.settings() else { return Vec::new() };
-    vec![
+    let mut rules = vec![
         format!("a challenger takes the lead with a margin of {} of the duels", share(settings.win_margin)),
         format!("{} prompts a round, {} carried over", settings.prompts_per_round, settings.carryover_prompts),
         format!(
@@ -128,7 +143,9 @@ fn rules(site: &Site<'_>) -> Vec<String> {
             weight(settings.weight_decay),
             weight(settings.weight_floor)
         ),
-    ]
+    ];
+    rules.extend(site.rules.lines());
+    rules
 }
 
 fn standing(site: &Site<'_>) -> Option<StandingView> {
@@ -148,13 +165,15 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
         std::cmp::Ordering::Equal => "now",
         std::cmp::Ordering::Greater => "later",
     };
+    let (win_margin, limits) = (site.win_margin(), *site.limits());
+    let facts = Facts { state, files, block: site.block, win_margin, limits };
     Some(StandingView {
         round: state.current_round,
         stage: stage_name(state.stage),
         stages: of_round.map(|stage| (stage_name(stage), place(stage))).collect(),
         held,
-        next: due(Facts { state, files, block: None }).into_iter().map(next).collect(),
-        lacking: lacking(files, state.stage, site.win_margin(), site.limits),
+        next: due(&facts).into_iter().map(next).collect(),
+        lacking: lacking(files, state.stage, site.win_margin(), site.limits()),
         eta: state.next_stage_eta.as_ref().map(|eta| eta.at().format("%-d %B %Y, %H:%M UTC").to_string()),
     })
 }
@@ -163,6 +182,7 @@ fn next(due: Due) -> Next {
     match due {
         Due::Now { command, what } => Next { command: Some(command), when: "now".to_owned(), what },
         Due::Possible { command, what } => Next { command: Some(command), when: "any time".to_owned(), what },
+        Due::Waits { command, what } => Next { command: Some(command), when: "waits".to_owned(), what },
         Due::From { command, block } => {
             Next { command: Some(command), when: format!("from block {}", number(block.0)), what: String::new() }
         }
@@ -184,22 +204,21 @@ fn stage_name(stage: Stage) -> &'static str {
 }
 
 fn leaders(site: &Site<'_>) -> Vec<LeaderRow> {
-    let mut colours: Vec<&Hotkey> = Vec::new();
+    let mut colours: HashMap<&Hotkey, usize> = HashMap::new();
+    let mut rounds = HashMap::new();
+    for (round, files) in &site.snapshot.rounds {
+        if let Some(schedule) = files.schedule.get() {
+            rounds.entry(schedule.latest_reveal_block).or_insert(*round);
+        }
+    }
     let entries = site.snapshot.leaders.get().into_iter().flatten();
-    let row = |entry: &crate::state::leader::LeaderEntry| {
-        let round = site.snapshot.rounds.iter().find(|(_, files)| {
-            files.schedule.get().is_some_and(|schedule| schedule.latest_reveal_block == entry.effective_block)
-        });
-        (entry.clone(), round.map(|(round, _)| *round))
-    };
+    let row = |entry: &LeaderEntry| (entry.clone(), rounds.get(&entry.effective_block).copied());
     let entries: Vec<_> = entries.map(row).collect();
     entries
         .iter()
         .map(|(entry, round)| {
-            let colour = colours.iter().position(|known| **known == entry.hotkey).unwrap_or(colours.len());
-            if colour == colours.len() {
-                colours.push(&entry.hotkey);
-            }
+            let next = colours.len();
+            let colour = *colours.entry(&entry.hotkey).or_insert(next);
             LeaderRow {
                 who: Who::from(&entry.hotkey),
                 repo: entry.repo.as_str().to_owned(),
@@ -214,9 +233,19 @@ fn leaders(site: &Site<'_>) -> Vec<LeaderRow> {
         .collect()
 }
 
+/// Who leads, as far as the block tells; `rows` are those of leader.json.
+fn lead(site: &Site<'_>, rows: &[LeaderRow]) -> Vec<LeadRow> {
+    let entries = site.snapshot.leaders.get().map(Vec::as_slice).unwrap_or_default();
+    let row = |(what, entry): (&'static str, &LeaderEntry)| {
+        let place = entries.iter().position(|other| std::ptr::eq(other, entry))?;
+        Some(LeadRow { what, row: rows.get(place)?.clone() })
+    };
+    Lead::of(entries, site.block).lines().into_iter().filter_map(row).collect()
+}
+
 fn drawn(site: &Site<'_>, rows: &[LeaderRow]) -> Option<Weights> {
     let leaders = site.snapshot.leaders.get()?;
-    let entry = |(entry, row): (&crate::state::leader::LeaderEntry, &LeaderRow)| WeightEntry {
+    let entry = |(entry, row): (&LeaderEntry, &LeaderRow)| WeightEntry {
         block: entry.effective_block.0,
         weight: entry.weight,
         colour: row.colour,
@@ -230,7 +259,7 @@ fn drawn(site: &Site<'_>, rows: &[LeaderRow]) -> Option<Weights> {
 }
 
 fn row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRow {
-    let replayed = Field::of(files, site.win_margin(), site.limits).map(|field| replay(&field));
+    let replayed = Field::of(files, site.win_margin(), site.limits()).map(|field| replay(&field));
     let audits = files.generation_audits.get();
     let count = |outcome: &str| {
         audits.map_or(0, |audits| audits.values().filter(|audit| audit.outcome.as_str() == outcome).count())
@@ -241,9 +270,6 @@ fn row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRow {
     let state = site.snapshot.state.get().filter(|state| state.current_round == round);
     let (margin, margin_of) = decisive(files, winner.as_ref());
     let matches = files.matrix.get().map_or(0, |matrix| matrix.0.len());
-    let failed = |finding: &&crate::rules::checks::Finding| {
-        finding.status == crate::rules::checks::Status::Fail && finding.round == Some(round)
-    };
     RoundRow {
         number: round,
         href: site.linked.contains(&round).then(|| round_page(round)),
@@ -255,7 +281,7 @@ fn row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRow {
         stage: state.filter(|_| winner.is_none()).map(|state| stage_name(state.stage)),
         margin,
         margin_of,
-        fails: site.findings.iter().filter(failed).count(),
+        fails: site.fails(round),
     }
 }
 

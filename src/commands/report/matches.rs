@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::round::Pair;
 use super::site::{Site, match_page, round_page};
-use super::text::{Links, Who, clean, margin, share, shortened};
+use super::text::{LONGEST_ADDRESS, Links, Who, clean, margin, share, shortened};
 use crate::rules::duel::{INTERNAL_ERROR, claims_no_judge};
 use crate::state::ids::{Player, RoundNumber};
 use crate::state::report::{Duel, DuelWinner, MatchReport};
@@ -43,6 +43,8 @@ pub(super) struct Match {
 struct DuelView {
     name: String,
     prompt: Option<String>,
+    /// What is shown where there is no address to load the prompt from.
+    address: String,
     left: Picture,
     right: Picture,
     winner: &'static str,
@@ -60,14 +62,14 @@ struct Picture {
     image: Option<String>,
     model: Option<String>,
     /// What to say where there is no image to show.
-    without: &'static str,
+    without: String,
 }
 
 /// Which match of its round's list: the list, and the place in it.
 pub(super) type Place<'a> = (&'a [Pair<'a>], usize);
 
 /// Looks at a match.
-pub(super) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, links: &Links) -> Option<Match> {
+pub(super) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, links: &Links<'_>) -> Option<Match> {
     let (left, right, report) = *pairs.get(at)?;
     let beside = |at: Option<usize>| {
         let (left, right, _) = pairs.get(at?)?;
@@ -120,11 +122,11 @@ fn parts(counts: [usize; 3]) -> [(String, String); 3] {
     })
 }
 
-fn duel_view(duel: &Duel, links: &Links) -> DuelView {
+fn duel_view(duel: &Duel, links: &Links<'_>) -> DuelView {
     let picture = |png: &Option<String>, glb: &Option<String>| {
-        let image = png.as_deref().and_then(|url| links.to(url));
+        let image = png.as_deref().and_then(|url| links.picture(url));
         Picture {
-            without: if png.is_some() { "preview at no address that can be shown" } else { "no preview" },
+            without: png.as_deref().map_or("no preview".to_owned(), |url| shortened(url, LONGEST_ADDRESS)),
             image,
             model: glb.as_deref().and_then(|url| links.to(url)),
         }
@@ -142,7 +144,8 @@ fn duel_view(duel: &Duel, links: &Links) -> DuelView {
     }
     DuelView {
         name: shortened(duel.name.as_str(), 24),
-        prompt: links.to(&duel.prompt),
+        prompt: links.picture(&duel.prompt),
+        address: shortened(&duel.prompt, LONGEST_ADDRESS),
         left: picture(&duel.left_png, &duel.left_glb),
         right: picture(&duel.right_png, &duel.right_glb),
         winner: duel.winner.as_str(),

@@ -25,6 +25,8 @@ const TEMPLATES: [(&str, &str); 5] = [
 #[derive(Debug)]
 pub(super) struct Pages {
     templates: Environment<'static>,
+    /// What the policy calls style and script.
+    sums: (String, String),
 }
 
 impl Pages {
@@ -45,22 +47,21 @@ impl Pages {
         }
         templates.add_global("style", Value::from_safe_string(STYLE.to_owned()));
         templates.add_global("script", Value::from_safe_string(SCRIPT.to_owned()));
-        // A page may run and look like nothing but what is written here, whatever gets into it.
-        let policy = format!(
-            "default-src 'none'; img-src http: https: file:; style-src {}; script-src {}; base-uri 'none'; \
-             form-action 'none'",
-            sum(STYLE),
-            sum(SCRIPT)
-        );
-        templates.add_global("policy", Value::from_safe_string(policy));
         templates.add_global("version", Value::from(env!("CARGO_PKG_VERSION")));
-        Ok(Pages { templates })
+        Ok(Pages { templates, sums: (sum(STYLE), sum(SCRIPT)) })
     }
 
-    /// A page of this template; `top` leads from it to the index's folder.
-    pub(super) fn page(&self, name: &str, top: &str, view: &impl Serialize) -> Result<String> {
+    /// A page of this template; `top` leads from it to the index's folder, and its pictures come from
+    /// `sources` alone.
+    pub(super) fn page(&self, name: &str, top: &str, sources: &str, view: &impl Serialize) -> Result<String> {
         let template = self.templates.get_template(name).map_err(|e| broken(name, &e))?;
-        let context = minijinja::context! { page => Value::from(Serde(view)), top };
+        // A page may run and look like nothing but what is written here, whatever gets into it.
+        let policy = format!(
+            "default-src 'none'; img-src {sources}; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
+            self.sums.0, self.sums.1
+        );
+        let policy = Value::from_safe_string(policy);
+        let context = minijinja::context! { page => Value::from(Serde(view)), top, policy };
         template.render(context).map_err(|e| broken(name, &e))
     }
 }

@@ -1,5 +1,7 @@
 //! A round's page.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::audits::{AuditView, PromptRow, audits, hardest};
@@ -65,9 +67,9 @@ struct MatchLink {
 }
 
 /// Looks at a round.
-pub(super) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, links: &Links) -> Round {
+pub(super) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, links: &Links<'_>) -> Round {
     let page = |round: Option<RoundNumber>| round.filter(|round| site.linked.contains(round)).map(round_page);
-    let limits = site.limits;
+    let limits = site.limits();
     Round {
         name: site.name(),
         number,
@@ -102,10 +104,9 @@ pub(super) type Pair<'a> = (&'a Player, &'a Player, &'a crate::state::report::Ma
 pub(super) fn pairs(files: &RoundFiles) -> Vec<Pair<'_>> {
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     for (right, own) in &files.players {
+        let mut lefts = HashSet::new();
         for report in own.reports.values().filter_map(|slot| slot.get()) {
-            let known =
-                pairs.iter().rev().take_while(|(_, of, _)| *of == right).any(|(left, ..)| **left == report.left);
-            if !known {
+            if lefts.insert(&report.left) {
                 pairs.push((&report.left, right, report));
             }
         }
@@ -149,7 +150,7 @@ fn facts(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Vec<Fact> {
     if let Some(submissions) = files.submissions.get() {
         facts.push(fact("miners", count(submissions.len())));
     }
-    if let Some(field) = Field::of(files, site.win_margin(), site.limits).filter(|field| !field.matrix.0.is_empty()) {
+    if let Some(field) = Field::of(files, site.win_margin(), site.limits()).filter(|field| !field.matrix.0.is_empty()) {
         facts.push(fact("qualified", count(replay(&field).qualified.len())));
         let duels: usize = pairs(files).iter().map(|(.., report)| report.duels.len()).sum();
         facts.push(fact("matches", format!("{} ({})", field.matrix.0.len(), counted(duels, "duel", "duels"))));

@@ -1,34 +1,49 @@
 //! What every page is made from, how pages are called, and findings made readable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::text::{clean, counted, shortened};
 use crate::rules::Thresholds;
+use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{Finding, IDS, Status};
 use crate::state::config::Settings;
 use crate::state::ids::{Block, Player, RoundNumber};
 use crate::state::leader::{LeaderEntry, leader_at};
-use crate::state::snapshot::{Slot, Snapshot, Trouble};
+use crate::state::snapshot::{Problem, Slot, Snapshot, Trouble};
 
 /// Findings are told in this many characters; `gen404 verify` has the rest.
 const LONGEST_DETAIL: usize = 700;
+
+/// A page lists this many findings or files; `gen404 verify` has the rest.
+const MOST_LISTED: usize = 1000;
 
 /// A competition with what `verify` says of it.
 #[derive(Debug)]
 pub(super) struct Site<'a> {
     /// The files.
     pub(super) snapshot: &'a Snapshot,
-    /// The limits of the rules.
-    pub(super) limits: &'a Thresholds,
+    /// The rules in force for each claim.
+    pub(super) rules: &'a InForce,
+    /// The chain's block, where somebody told it.
+    pub(super) block: Option<Block>,
     /// What `verify` found, passes included.
     pub(super) findings: &'a [Finding],
+    /// Those of each round that are no pass.
+    pub(super) of_round: BTreeMap<RoundNumber, Vec<&'a Finding>>,
+    /// What is wrong with each round's files.
+    pub(super) problems: BTreeMap<RoundNumber, Vec<&'a Problem>>,
     /// The rounds that have pages; others are named without a link.
     pub(super) linked: BTreeSet<RoundNumber>,
 }
 
 impl<'a> Site<'a> {
+    /// The limits of the rules, as they are now.
+    pub(super) fn limits(&self) -> &'a Thresholds {
+        &self.rules.now
+    }
+
     /// The settings, where they can be read.
     pub(super) fn settings(&self) -> Option<&'a Settings> {
         self.snapshot.config.get().map(|config| &config.settings)
@@ -56,10 +71,30 @@ impl<'a> Site<'a> {
 
     /// The findings that are no pass, fails first; of one round where given.
     pub(super) fn objections(&self, round: Option<RoundNumber>) -> Vec<FindingView> {
-        let wanted = |finding: &&Finding| finding.status != Status::Pass && (round.is_none() || finding.round == round);
-        let mut objections: Vec<_> = self.findings.iter().filter(wanted).collect();
+        let mut objections: Vec<&Finding> = match round {
+            Some(round) => self.of_round.get(&round).cloned().unwrap_or_default(),
+            None => self.findings.iter().filter(|finding| finding.status != Status::Pass).collect(),
+        };
         objections.sort_by_key(|finding| (finding.status, finding.round));
-        objections.into_iter().map(|finding| self.finding(finding)).collect()
+        let more = objections.len().saturating_sub(MOST_LISTED);
+        let mut listed: Vec<_> =
+            objections.into_iter().take(MOST_LISTED).map(|finding| self.finding(finding)).collect();
+        listed.extend((more > 0).then(|| FindingView {
+            status: listed.last().map_or("fail", |last| last.status),
+            id: "",
+            claim: "",
+            round,
+            href: None,
+            subject: format!("{more} more"),
+            detail: "gen404 verify has them all".to_owned(),
+        }));
+        listed
+    }
+
+    /// How many claims of a round fail.
+    pub(super) fn fails(&self, round: RoundNumber) -> usize {
+        let findings = self.of_round.get(&round).into_iter().flatten();
+        findings.filter(|finding| finding.status == Status::Fail).count()
     }
 
     fn finding(&self, finding: &Finding) -> FindingView {
@@ -78,8 +113,12 @@ impl<'a> Site<'a> {
 
     /// What is wrong with files as files: unreadable, broken, misplaced; of one round where given.
     pub(super) fn damage(&self, round: Option<RoundNumber>) -> Vec<Damage> {
-        let problems = self.snapshot.problems.iter().filter(|problem| round.is_none() || problem.round == round);
+        let problems: Vec<&Problem> = match round {
+            Some(round) => self.problems.get(&round).cloned().unwrap_or_default(),
+            None => self.snapshot.problems.iter().collect(),
+        };
         let mut damage: Vec<Damage> = problems
+            .into_iter()
             .filter_map(|problem| {
                 let what = match &problem.what {
                     Trouble::Parse(error) => format!("does not parse: {error}"),
@@ -89,6 +128,7 @@ impl<'a> Site<'a> {
                 };
                 Some(Damage { path: clean(&problem.path), what: clean(&what) })
             })
+            .take(MOST_LISTED)
             .collect();
         if round.is_none() {
             damage.extend(self.missing());

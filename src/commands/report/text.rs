@@ -3,15 +3,21 @@
 //! Templates escape everything; what is done here is what escaping does not do: characters that no
 //! page may hold, texts without end, and addresses that are no web addresses.
 
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
 use serde::Serialize;
 
+use crate::rules::objects::ObjectKey;
+use crate::rules::url::check_public_url;
 use crate::state::ids::{Hotkey, Player};
 
 /// Texts from outside are cut after this many characters.
 const LONGEST_TEXT: usize = 2000;
 
-/// Addresses longer than this are no addresses.
-const LONGEST_URL: usize = 2000;
+/// An address that is only shown is cut after this many.
+pub(super) const LONGEST_ADDRESS: usize = 120;
 
 /// Who a page speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -112,70 +118,90 @@ pub(super) fn shortened(text: &str, length: usize) -> String {
     short
 }
 
-/// Where a page lies, so that files on the same disk are reached by relative links.
+/// The operator's own folder of objects, which pages on the same disk may lead into.
 #[derive(Debug, Clone)]
-pub(super) struct Links {
-    /// The parts of the page's folder, from the root of the disk.
-    folder: Vec<String>,
+pub(super) struct OwnFolder {
+    /// The folder, absolute and without links.
+    pub(super) root: PathBuf,
+    /// What the URLs of its objects begin with.
+    pub(super) bases: Vec<String>,
 }
 
-impl Links {
+impl OwnFolder {
+    /// The file behind a URL: of a key that stays below the folder.
+    fn file_of(&self, url: &str) -> Option<PathBuf> {
+        let rest = self.bases.iter().find_map(|base| url.strip_prefix(base.as_str())?.strip_prefix('/'))?;
+        let file = self.root.join(ObjectKey::parse(rest).ok()?.as_str());
+        let stays = file.canonicalize().map_or(true, |real| real.starts_with(&self.root));
+        stays.then_some(file)
+    }
+}
+
+/// Which addresses a page may lead to, and load pictures from; it keeps count of the latter.
+#[derive(Debug)]
+pub(super) struct Links<'a> {
+    /// The parts of the page's folder, from the root of the disk.
+    folder: Vec<String>,
+    own: Option<&'a OwnFolder>,
+    /// What the page's policy has to let through.
+    sources: Mutex<BTreeSet<String>>,
+}
+
+impl Links<'_> {
     /// Links from pages in this folder (absolute).
-    pub(super) fn from(folder: &std::path::Path) -> Links {
-        use std::path::Component;
-        let parts = folder.components().filter_map(|part| match part {
-            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
-            _ => None,
-        });
-        Links { folder: parts.collect() }
+    pub(super) fn from<'a>(folder: &Path, own: Option<&'a OwnFolder>) -> Links<'a> {
+        Links { folder: parts(folder), own, sources: Mutex::default() }
     }
 
-    /// The address to put into a page for a stored URL: web addresses as they are, files by a
-    /// relative link, anything else (`javascript:`, `data:`, white space) not at all.
+    /// The address to put into a page for a stored URL: one on the public web as it is, an object of
+    /// the operator's own folder by a relative link. Anything else (a host inside somebody's network, a
+    /// file of the reader's disk, `javascript:`) not at all: it would be asked for by each reader's browser.
     pub(super) fn to(&self, url: &str) -> Option<String> {
-        let odd =
-            |c: char| c.is_whitespace() || is_forbidden(c) || matches!(c, '<' | '>' | '"' | '\\' | '`' | '{' | '}');
-        if url.len() > LONGEST_URL || url.chars().any(odd) {
-            return None;
+        if check_public_url(url).is_ok() {
+            return Some(url.to_owned());
         }
-        if let Some(path) = url.strip_prefix("file://") {
-            return self.relative(path.strip_prefix("localhost").unwrap_or(path));
-        }
-        let web = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
-        (!web.is_empty() && !web.starts_with('/')).then(|| url.to_owned())
+        self.relative(&self.own?.file_of(url)?)
+    }
+
+    /// The same for a picture, which the page loads by itself.
+    pub(super) fn picture(&self, url: &str) -> Option<String> {
+        let address = self.to(url)?;
+        let origin = match address.split_once("://") {
+            Some((scheme, rest)) => format!("{scheme}://{}", rest.split(['/', '?']).next().unwrap_or_default()),
+            None => "'self' file:".to_owned(),
+        };
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).insert(origin);
+        Some(address)
+    }
+
+    /// Where the page's pictures come from, as its policy says it.
+    pub(super) fn sources(&self) -> String {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if sources.is_empty() { "'none'".to_owned() } else { sources.iter().cloned().collect::<Vec<_>>().join(" ") }
     }
 
     /// The way from the page's folder to a file on the same disk.
-    fn relative(&self, path: &str) -> Option<String> {
-        let path = path.strip_prefix('/')?;
-        let parts: Vec<&str> = path.split('/').collect();
-        if parts.iter().any(|part| part.is_empty() || matches!(*part, "." | "..")) {
-            return None;
-        }
-        let same = parts.iter().zip(&self.folder).take_while(|(part, own)| decoded(part) == **own).count();
-        let up = std::iter::repeat_n("..", self.folder.len().checked_sub(same)?);
-        Some(up.chain(parts.get(same..)?.iter().copied()).collect::<Vec<_>>().join("/"))
+    fn relative(&self, file: &Path) -> Option<String> {
+        let target = parts(file);
+        let same = target.iter().zip(&self.folder).take_while(|(part, own)| part == own).count();
+        let up = std::iter::repeat_n("..".to_owned(), self.folder.len().checked_sub(same)?);
+        Some(up.chain(target.get(same..)?.iter().map(|part| encoded(part))).collect::<Vec<_>>().join("/"))
     }
 }
 
-/// A path's part with its %XX taken back.
-fn decoded(part: &str) -> String {
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+/// The names on the way to a file, from the root of the disk.
+fn parts(path: &Path) -> Vec<String> {
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        _ => None,
+    });
+    parts.collect()
+}
+
+/// A path's part as an address has it.
+fn encoded(part: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    part.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 #[cfg(test)]
@@ -194,12 +220,19 @@ mod tests {
     }
 
     #[test]
-    fn only_web_addresses_and_files_become_links() {
-        let links = Links::from(std::path::Path::new("/srv/my site/report/round-0"));
+    fn only_public_addresses_and_objects_of_the_own_folder_become_links() {
+        let (root, bases) = ("/srv/my site/objects".into(), vec!["file:///srv/my site/objects".to_owned()]);
+        let own = OwnFolder { root, bases };
+        let links = Links::from(Path::new("/srv/my site/report/round-0"), Some(&own));
         assert_eq!(links.to("https://x.org/a'b.png?c=1&d").as_deref(), Some("https://x.org/a'b.png?c=1&d"));
-        let beside = links.to("file:///srv/my%20site/objects/a%20b.png");
-        assert_eq!(beside.as_deref(), Some("../../objects/a%20b.png"));
-        assert_eq!(links.to("file:///data/a.png").as_deref(), Some("../../../../data/a.png"));
+        assert_eq!(links.sources(), "'none'", "it is no picture");
+        assert!(links.picture("https://x.org:8443/a.png?b").is_some() && links.picture("http://y.org/a").is_some());
+        let beside = links.picture("file:///srv/my site/objects/rounds/0/leader/generated/a.png");
+        assert_eq!(beside.as_deref(), Some("../../objects/rounds/0/leader/generated/a.png"));
+        assert_eq!(links.sources(), "'self' file: http://y.org https://x.org:8443");
+        let far = Links::from(Path::new("/data"), Some(&own));
+        let there = far.to("file:///srv/my site/objects/rounds/0/a.png");
+        assert_eq!(there.as_deref(), Some("../srv/my%20site/objects/rounds/0/a.png"));
         for bad in [
             "javascript:alert(1)",
             "data:text/html,x",
@@ -207,12 +240,48 @@ mod tests {
             "https:///a",
             "https://x.org/a b",
             "https://x.org/\"onload=\"",
-            "file:///srv/../etc/passwd",
+            "https://user:pw@x.org/a.png",
+            "https://x.org:22/a.png",
+            "http://127.0.0.1/a.png",
+            "http://localhost/a.png",
+            "http://169.254.169.254/latest/meta-data",
+            "http://metadata.google.internal/a.png",
+            "http://printer.local/a.png",
+            "http://box/a.png",
+            "http://10.0.0.1/a.png",
+            "http://0x7f.1/a.png",
+            "http://0177.0.0.1/a.png",
+            "http://2130706433/a.png",
+            "http://[::1]/a.png",
+            "http://[::ffff:127.0.0.1]/a.png",
+            "file:///etc/passwd",
+            "file:///srv/my site/objects/../../../etc/passwd",
+            "file:///srv/my site/objects/rounds/../../../../etc/passwd",
+            "file:///srv/my site/objects2/rounds/0/a.png",
+            "../../../etc/passwd",
             "file://host/a",
             "",
         ] {
             assert_eq!(links.to(bad), None, "{bad}");
         }
+        let none = Links::from(Path::new("/srv/my site/report"), None);
+        assert_eq!(none.to("file:///srv/my site/objects/rounds/0/a.png"), None, "nobody said that it is ours");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_out_of_the_own_folder_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("objects")).unwrap();
+        std::os::unix::fs::symlink("/etc", root.join("objects/rounds")).unwrap();
+        let base = "http://127.0.0.1:1/objects".to_owned();
+        let own = OwnFolder { root: root.join("objects"), bases: vec![base] };
+        let links = Links::from(&root, Some(&own));
+        assert_eq!(links.to("http://127.0.0.1:1/objects/rounds/passwd"), None);
+        std::fs::remove_file(root.join("objects/rounds")).unwrap();
+        let there = links.to("http://127.0.0.1:1/objects/rounds/passwd");
+        assert_eq!(there.as_deref(), Some("objects/rounds/passwd"));
     }
 
     #[test]

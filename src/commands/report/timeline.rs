@@ -88,7 +88,7 @@ pub(super) fn bar(margin: f64, win_margin: f64) -> Bar {
 
 /// The timeline of a round; `None` where settings or submissions cannot be read, or nothing was played.
 pub(super) fn timeline(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Option<Timeline> {
-    let field = Field::of(files, site.settings()?.win_margin, site.limits)?;
+    let field = Field::of(files, site.settings()?.win_margin, site.limits())?;
     if field.matrix.0.is_empty() {
         return None;
     }

@@ -1,6 +1,7 @@
 //! The end of the play: how the rounds ended, what was caught, and whether every claim holds.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,6 +10,7 @@ use super::cast::{Cast, Role};
 use super::folder::{FIRST_BLOCK, Folder};
 use super::tie;
 use crate::error::{Context as _, Error, Result};
+use crate::files;
 use crate::rules::download::{Known, Tally, tally};
 use crate::rules::tournament::order;
 use crate::state::generation_audits::AuditOutcome;
@@ -243,30 +245,40 @@ fn verify(folder: &Folder) -> Result<Value> {
 /// `gen404 report`: its first page. Its pictures are linked to where they lie in the sandbox, so that
 /// they are there without its servers.
 fn report(folder: &Folder, cast: &Cast) -> Result<String> {
-    let out = folder.report();
+    let out = folder.report()?;
     let mut command = folder.command(FIRST_BLOCK)?;
     command.arg("report").arg("--out").arg(&out);
     tie::run(command, "report")?;
-    link_locally(&out, "..", &cast.base(), folder)?;
+    // The folder beside the report's.
+    let name = folder.root.file_name().unwrap_or_default().as_encoded_bytes();
+    link_locally(&out, Path::new(""), &format!("../{}", in_a_link(name)), &cast.base())?;
     Ok(out.join("index.html").display().to_string())
 }
 
 /// Links the pages of a folder to the sandbox's files; `up` leads from there to its top folder.
-fn link_locally(pages: &std::path::Path, up: &str, base: &str, folder: &Folder) -> Result<()> {
-    let cannot = || format!("{}: cannot link the report's pictures", pages.display());
-    for entry in std::fs::read_dir(pages).failed(cannot)? {
-        let path = entry.failed(cannot)?.path();
-        if path.is_dir() {
-            link_locally(&path, &format!("../{up}"), base, folder)?;
+fn link_locally(out: &Path, pages: &Path, up: &str, base: &str) -> Result<()> {
+    for entry in files::list(&files::below(out, pages)?)? {
+        let path = pages.join(entry.file_name());
+        let cannot = || format!("{}: cannot link the report's pictures", path.display());
+        if entry.file_type().failed(cannot)?.is_dir() {
+            link_locally(out, &path, &format!("../{up}"), base)?;
         } else if path.extension().is_some_and(|extension| extension == "html") {
-            let mut text = std::fs::read_to_string(&path).failed(cannot)?;
+            let bytes = files::read_below(out, &path, files::OWN)?.unwrap_or_default();
+            let mut text = String::from_utf8(bytes).failed(cannot)?;
             for (served, lies) in [("objects", "objects"), ("prompts", "sandbox/prompts")] {
                 let (from, to) = (format!("{base}/{served}/"), format!("{up}/{lies}/"));
                 // Templates write slashes of values as references.
                 text = text.replace(&from.replace('/', "&#x2f;"), &to).replace(&from, &to);
             }
-            folder.write(&path, text.as_bytes())?;
+            files::replace_below(out, &path, text.as_bytes(), files::Readers::All)?;
         }
     }
     Ok(())
+}
+
+/// A folder's name as a part of a link, whatever its characters mean there.
+fn in_a_link(name: &[u8]) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    let part = |byte: &u8| if plain(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
+    name.iter().map(part).collect()
 }

@@ -1,14 +1,16 @@
 //! The sandbox's folder: what lies in it beside the competition, and how it is begun and taken up.
 //!
-//! `gen404.toml`, `sandbox/`, `objects/` and `report/` are git's to ignore: the competition itself is
-//! as it would be anywhere.
+//! `gen404.toml`, `sandbox/` and `objects/` are git's to ignore: the competition itself is as it would be
+//! anywhere. The report goes beside it.
 
 use std::path::{Path, PathBuf};
 
 use super::cast::{Cast, Miner, NAME, Params, Role};
 use super::tie;
 use crate::cli::SandboxArgs;
+use crate::commands::common::usual_report;
 use crate::error::{Context as _, Error, Result};
+use crate::files;
 use crate::state::ids::{Block, RoundNumber};
 use crate::world::git::Git;
 
@@ -28,8 +30,14 @@ const BLOCK_SECONDS: u64 = 12;
 /// With fewer prompts, the tolerance for mismatches would let every cheat pass.
 const ENOUGH_PROMPTS: usize = 8;
 
+/// What is the sandbox's own lies in this folder.
+const OWN: &str = "sandbox";
+
 /// The port where none is asked for.
 const PORT: u16 = 40_404;
+
+/// What is not the competition's: git ignores it.
+const IGNORED: [&str; 3] = ["/gen404.toml", "/sandbox/", "/objects/"];
 
 /// The folder and what it was made from.
 #[derive(Debug, Clone)]
@@ -44,10 +52,10 @@ impl Folder {
     /// # Errors
     /// It holds something else, or cannot be made.
     pub(super) fn open(root: &Path) -> Result<Folder> {
+        files::make_folder(root)?;
         let cannot = || format!("{}: cannot be the sandbox", root.display());
-        std::fs::create_dir_all(root).failed(cannot)?;
         let folder = Folder { root: root.canonicalize().failed(cannot)? };
-        let empty = std::fs::read_dir(&folder.root).failed(cannot)?.next().is_none();
+        let empty = files::list(&folder.root)?.is_empty();
         if !empty && !folder.own("params.json").exists() && !folder.only_begun() {
             let taken = Error::failed(format!("{}: not empty, and no sandbox", root.display()));
             return Err(taken.hint("name another folder"));
@@ -57,13 +65,13 @@ impl Folder {
 
     /// Was it left right after it was made?
     fn only_begun(&self) -> bool {
-        let entries = std::fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let entries = files::list(&self.root).into_iter().flatten();
         entries.map(|entry| entry.file_name()).all(|name| name == "sandbox")
     }
 
     /// A file of the sandbox's own.
     pub(super) fn own(&self, name: &str) -> PathBuf {
-        self.root.join("sandbox").join(name)
+        self.root.join(OWN).join(name)
     }
 
     /// Where objects are stored.
@@ -71,9 +79,12 @@ impl Folder {
         self.root.join("objects")
     }
 
-    /// Where the report goes.
-    pub(super) fn report(&self) -> PathBuf {
-        self.root.join("report")
+    /// Where the report goes: where it would go by itself.
+    ///
+    /// # Errors
+    /// The sandbox's folder has no name.
+    pub(super) fn report(&self) -> Result<PathBuf> {
+        usual_report(&self.root)
     }
 
     /// What the sandbox was made from; `None` for a new one.
@@ -82,27 +93,20 @@ impl Folder {
     /// The note of it cannot be read.
     pub(super) fn params(&self) -> Result<Option<Params>> {
         let path = self.own("params.json");
-        if !path.exists() {
+        let Some(bytes) = files::read_below(&self.root, &Path::new(OWN).join("params.json"), files::SMALL)? else {
             return Ok(None);
-        }
-        let bytes = std::fs::read(&path).failed(|| format!("{}: cannot read", path.display()))?;
+        };
         serde_json::from_slice(&bytes)
             .map(Some)
             .map_err(|e| Error::file(&path, "no parameters of a sandbox").because(e))
     }
 
-    /// Writes a file of the sandbox's own, whole or not at all.
+    /// Writes a file below the sandbox's folder, whole or not at all.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let cannot = || format!("{}: cannot write", path.display());
-        let folder = path.parent().unwrap_or(&self.root);
-        std::fs::create_dir_all(folder).failed(cannot)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder).failed(cannot)?;
-        std::io::Write::write_all(&mut file, bytes).failed(cannot)?;
-        file.persist(path).failed(cannot)?;
-        Ok(())
+    pub(super) fn write(&self, relative: &Path, bytes: &[u8]) -> Result<()> {
+        files::write_below(&self.root, relative, bytes, files::Readers::All)
     }
 
     /// Makes the competition where it is not there yet: by `gen404 init`, once, whatever ended it.
@@ -111,25 +115,30 @@ impl Folder {
     /// A file cannot be written, or `init` fails.
     pub(super) fn begin(&self, cast: &Cast) -> Result<()> {
         let params = format!("{:#}\n", serde_json::json!(cast.params));
-        self.write(&self.own("params.json"), params.as_bytes())?;
+        self.write(&Path::new(OWN).join("params.json"), params.as_bytes())?;
         let git = Git::open(&self.root)?;
         let begun = git.as_ref().map(Git::head).transpose()?.flatten().is_some();
         if !begun {
             self.clear()?;
-            self.write(&self.root.join("gen404.toml"), settings(cast).as_bytes())?;
-            self.write(&self.own("pool.txt"), pool(cast).as_bytes())?;
+            self.write(Path::new("gen404.toml"), settings(cast).as_bytes())?;
+            self.write(&Path::new(OWN).join("pool.txt"), pool(cast).as_bytes())?;
             self.init(cast)?;
         }
-        self.write(&self.own("builds.json"), builds(cast).as_bytes())?;
+        self.write(&Path::new(OWN).join("builds.json"), builds(cast).as_bytes())?;
         self.introduce()?;
-        self.exclude()
+        let git = Git::open(&self.root)?.ok_or_else(|| Error::file(&self.root, "no git repository after init"))?;
+        git.exclude(&IGNORED)
     }
 
     /// Removes what an `init` that was cut short has left: nothing of it was committed.
     fn clear(&self) -> Result<()> {
         for name in ["config.json", "state.json", "leader.json", "prompts.txt", "rounds", ".git"] {
             let path = self.root.join(name);
-            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            let removed = if path.is_dir() && !path.is_symlink() {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
+            };
             match removed {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::file(&path, "cannot remove").because(e));
@@ -153,6 +162,7 @@ impl Folder {
         command.args(["--prompts", &prompts.to_string(), "--carryover", &carryover.to_string()]);
         command.args(["--leader-hotkey", cast.leader.as_str(), "--leader-repo", leader.repo.as_str()]);
         command.args(["--leader-commit", leader.commit.as_str(), "--leader-docker", &cast.leader_image()?]);
+        command.args(rules(*prompts));
         command.args(["--leader-weight", "0.4", "--earliest-reveal-block", &FIRST_BLOCK.to_string()]);
         command.args(["--block", &FIRST_BLOCK.to_string(), "--now", &format!("{FIRST_DAY}T{FIRST_HOUR}Z")]);
         tie::run(command, "init").map(drop)
@@ -176,24 +186,19 @@ impl Folder {
 
     /// Names an author to git, for commands that somebody runs here by hand.
     fn introduce(&self) -> Result<()> {
-        let path = self.root.join(".git/config");
-        let text = std::fs::read_to_string(&path).failed(|| format!("{}: cannot read", path.display()))?;
+        let path = Path::new(".git/config");
+        let text = self.text(path)?;
         if text.contains("[user]") {
             return Ok(());
         }
         let user = "[user]\n\tname = gen404 sandbox\n\temail = sandbox@localhost\n";
-        self.write(&path, format!("{}\n{user}", text.trim_end()).as_bytes())
+        self.write(path, format!("{}\n{user}", text.trim_end()).as_bytes())
     }
 
-    /// Has git ignore what is not the competition's.
-    fn exclude(&self) -> Result<()> {
-        let path = self.root.join(".git/info/exclude");
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        let lines = ["/gen404.toml", "/sandbox/", "/objects/", "/report/"];
-        if lines.iter().all(|line| text.lines().any(|known| known == *line)) {
-            return Ok(());
-        }
-        self.write(&path, format!("{}\n{}\n", text.trim_end(), lines.join("\n")).as_bytes())
+    /// A text file of git's; empty where there is none.
+    fn text(&self, relative: &Path) -> Result<String> {
+        let bytes = files::read_below(&self.root, relative, files::SMALL)?.unwrap_or_default();
+        String::from_utf8(bytes).failed(|| format!("{}: not UTF-8", relative.display()))
     }
 }
 
@@ -251,25 +256,33 @@ fn builds(cast: &Cast) -> String {
     format!("{:#}\n", serde_json::Value::Object(all))
 }
 
+/// The rules of this competition that are not the usual ones, as `init` takes them: whoever clones it has to
+/// know them.
+fn rules(prompts: usize) -> Vec<String> {
+    // All of its miners' servers are on this machine.
+    let mut rules = vec!["--rule".to_owned(), "allow_private_cdn=true".to_owned()];
+    if prompts < ENOUGH_PROMPTS {
+        rules.extend(["--rule".to_owned(), format!("mismatches={}", prompts.saturating_sub(1) / 2)]);
+    }
+    rules
+}
+
 /// `gen404.toml`: the drivers of production, pointed at this machine.
 fn settings(cast: &Cast) -> String {
     let base = cast.base();
-    let rules = match cast.params.prompts {
-        few @ ..ENOUGH_PROMPTS => format!(
-            "[rules]\n# So few prompts that the usual tolerance would let every cheat pass.\nmismatches = {}\n\n",
-            few.saturating_sub(1) / 2
-        ),
-        _ => String::new(),
-    };
     format!(
         r#"# A sandbox: the drivers of production, with everything on this machine. The servers run while
 # `gen404 sandbox` does; --keep-serving keeps them, --by-hand does nothing else.
 
-{rules}[chain]
+[chain]
 network = "{base}/chain"
 # What is written depends on the chain alone.
 clock = "block"
 timeout_seconds = 30
+
+[open]
+# No workflow here builds images on a push of what is recorded before the window's end.
+early = true
 
 [seed]
 source = "block"

@@ -14,6 +14,7 @@ mod servers;
 mod site;
 mod tie;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,8 +83,8 @@ fn is_finished(folder: &Folder) -> Result<bool> {
 /// Puts the prompts' pictures beside the competition, for those who look at it without the servers.
 fn pictures(folder: &Folder, cast: &Cast, site: &Site) -> Result<()> {
     for stem in &cast.stems {
-        let path = folder.own("prompts").join(format!("{stem}.png"));
-        if let Some(picture) = site.picture(stem).filter(|_| !path.exists()) {
+        let path = Path::new("sandbox/prompts").join(format!("{stem}.png"));
+        if let Some(picture) = site.picture(stem).filter(|_| !folder.root.join(&path).exists()) {
             folder.write(&path, &picture)?;
         }
     }

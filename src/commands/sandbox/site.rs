@@ -2,13 +2,14 @@
 //! stored objects and the judge, each below its own path. No sockets here.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::cast::{Cast, Miner, Program, Role};
 use super::clock::{Moment, reveal_all};
 use super::judge::PixelJudge;
 use crate::error::Result;
+use crate::files;
 use crate::preview::{Options, render};
 use crate::rules::objects::ObjectKey;
 use crate::state::file::{FileKind, RoundFile};
@@ -167,7 +168,7 @@ impl Site {
 
     fn object(&self, key: &str) -> Option<Reply> {
         let key = ObjectKey::parse(key).ok()?;
-        let bytes = std::fs::read(self.objects.join(key.as_str())).ok()?;
+        let bytes = files::read_below(&self.objects, Path::new(key.as_str()), files::MODEL).ok()??;
         let kind = if key.as_str().ends_with(".png") { "image/png" } else { "model/gltf-binary" };
         Some(Reply::ok(kind, bytes))
     }
