@@ -1,5 +1,7 @@
 //! The command line: every flag and its help text, and no logic.
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "help texts name the settings' tables in brackets")]
+
 use std::path::PathBuf;
 
 use chrono::NaiveDate;

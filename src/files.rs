@@ -239,10 +239,10 @@ pub fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
     prepare(path, bytes, readers)?.publish()
 }
 
-/// As [`write`], at `relative` below `root`: no link is followed below `root`, the target's included.
+/// As [`write()`], at `relative` below `root`: no link is followed below `root`, the target's included.
 ///
 /// # Errors
-/// As [`write`], or as [`below`].
+/// As [`write()`], or as [`below`].
 pub fn write_below(root: &Path, relative: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
     write(&below(root, relative)?, bytes, readers)
 }
@@ -268,10 +268,10 @@ pub struct Prepared {
     path: PathBuf,
 }
 
-/// The first half of [`write`]: all but the rename.
+/// The first half of [`write()`]: all but the rename.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn prepare(path: &Path, bytes: &[u8], readers: Readers) -> Result<Prepared> {
     let folder = folder_of(path);
     make_folder(folder)?;

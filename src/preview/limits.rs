@@ -8,9 +8,9 @@
 //! | limit | why so much |
 //! |---|---|
 //! | [`MAX_FILE_BYTES`] | what a download fetches unless told otherwise |
-//! | [`MAX_JSON_BYTES`], [`MAX_JSON_VALUES`] | the JSON of real models has a few kB and hundreds of values; a parsed value takes up to [`VALUE_BYTES`], so all together stay below 200 MB |
+//! | [`MAX_JSON_BYTES`], [`MAX_JSON_VALUES`] | the JSON of real models has a few kB and hundreds of values; a parsed value takes up to `VALUE_BYTES`, so all together stay below 200 MB |
 //! | [`MAX_MEMORY`] | 700 MB less the program, its stacks and what an allocator leaves unused |
-//! | [`MAX_WORK`] | in about nanoseconds of one core: see [`super::cost`] |
+//! | [`MAX_WORK`] | in about nanoseconds of one core: see `cost.rs` |
 
 use super::refusal::{Checked, Refusal, RefusalCode};
 

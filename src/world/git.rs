@@ -1,8 +1,8 @@
 //! The checkout: its history, any file at any commit, and commits of just the files we wrote.
 //!
 //! Whoever reads a competition did not make it, so nothing in its repository is believed: git's own files are
-//! looked at before they are opened ([`guard`]), objects before they are inflated ([`objects`], [`packs`]),
-//! and trees are followed by the known paths alone ([`walk`]).
+//! looked at before they are opened (`guard`), objects before they are inflated (`objects`, `packs`),
+//! and trees are followed by the known paths alone (`walk`).
 
 mod commit;
 mod guard;

@@ -43,7 +43,7 @@ struct Header {
     alpha: bool,
     /// Bytes that decoding takes beside the pixels and the file.
     working: u64,
-    /// What decoding costs (see [`super::cost`]).
+    /// What decoding costs.
     work: u64,
 }
 
