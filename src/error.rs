@@ -6,6 +6,11 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::text::cut;
+
+/// The longest message of a cause, in characters.
+const LONGEST_CAUSE: usize = 2000;
+
 /// What sort of failure this is: it decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -105,10 +110,11 @@ impl Error {
         &self.hints
     }
 
-    /// The messages of the causes, outermost first.
+    /// The messages of the causes, outermost first. A library may quote a whole line of a hostile file.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
-        self.cause.iter().flat_map(|cause| cause.chain().map(|error| plainly(&error.to_string()))).collect()
+        let causes = self.cause.iter().flat_map(anyhow::Error::chain);
+        causes.map(|error| plainly(&cut(&error.to_string(), LONGEST_CAUSE))).collect()
     }
 }
 

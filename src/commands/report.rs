@@ -207,8 +207,9 @@ impl Folder {
 
     /// A folder that the operator named: anywhere but in the competition's own, where links of its makers lie.
     fn at(path: &Path, competition: &Path, dry_run: bool) -> Result<Folder> {
+        let inside = leads_through(path, competition);
         let path = resolved(path)?;
-        if path.starts_with(competition) {
+        if inside || path.starts_with(competition) {
             let refused = Error::usage(format!("{}: inside the competition's folder", path.display()));
             return Err(refused.hint("give --out a folder outside of it, or leave it out"));
         }
@@ -250,6 +251,14 @@ impl Folder {
         }
         Ok(name.to_owned())
     }
+}
+
+/// Does something in the competition's folder lie on this way? It may be a link that leads out again.
+fn leads_through(path: &Path, competition: &Path) -> bool {
+    let Ok(absolute) = std::path::absolute(path) else { return false };
+    absolute.ancestors().filter(|part| part.file_name().is_some()).filter_map(Path::parent).any(|folder| {
+        folder.canonicalize().is_ok_and(|folder| folder.starts_with(competition))
+    })
 }
 
 /// The folder that a path leads to, also where its last parts are not there yet.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// A floor and what it may import of this crate.
 const FLOORS: [(&str, &[&str]); 11] = [
-    ("error.rs", &[]),
+    ("error.rs", &["text"]),
     ("files.rs", &["error"]),
     ("text.rs", &[]),
     ("ui.rs", &["error", "text"]),

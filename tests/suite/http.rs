@@ -120,6 +120,22 @@ fn bodies_are_counted_as_they_arrive() {
 }
 
 #[test]
+fn a_body_may_be_asked_for_up_to_a_length() {
+    let fake = Fake::start(|_, _, _| Reply::Body(vec![7; 600]));
+    let client = miners(small(), true);
+    let url = format!("{}/a.glb", fake.url());
+    for (most, taken) in [(599, false), (600, true), (5000, true)] {
+        let answer = client.send_up_to(&Request::get(&url), most).unwrap();
+        assert_eq!(answer.map(|answer| answer.into_bytes().len()), taken.then_some(600), "up to {most}");
+    }
+    // One too long for this call is no failure, and not asked for again.
+    assert_eq!(fake.count(), 3);
+    let long = Fake::start(|_, _, _| Reply::Body(vec![7; 1001]));
+    let error = client.send_up_to(&Request::get(format!("{}/a.glb", long.url())), 5000).unwrap_err();
+    assert!(error.to_string().contains("1000"), "{error}");
+}
+
+#[test]
 fn an_encoded_body_is_not_accepted_from_a_miner() {
     let fake = Fake::start(|_, _, _| Reply::Status(200, "Content-Encoding: gzip\r\n", vec![0x1f, 0x8b]));
     let error = miners(small(), true).send(&Request::get(fake.url())).unwrap_err();

@@ -100,7 +100,8 @@ impl Web {
     }
 }
 
-/// The request for this URL: with the credentials where it is on their host.
+/// The request for this URL: with the credentials where it is on their host. Elsewhere nothing shows
+/// them either: the address is what their host answered, and may hold them.
 fn request<'a>(ask: &'a Ask<'_>, url: &'a str) -> Result<Request<'a>> {
     let mut request = Request::new(ask.method.clone(), url);
     for (name, value) in &ask.headers {
@@ -110,7 +111,8 @@ fn request<'a>(ask: &'a Ask<'_>, url: &'a str) -> Result<Request<'a>> {
         Some(credentials) if credentials.origin == origin(url)? => {
             Ok(request.header("authorization", credentials.value.expose()))
         }
-        _ => Ok(request),
+        Some(credentials) => Ok(request.secret(&credentials.value)),
+        None => Ok(request),
     }
 }
 

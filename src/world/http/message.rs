@@ -91,8 +91,8 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Names a secret that body or path hold: what the server says is shown without it. Those of
-    /// headers and of the URL's query are known.
+    /// Names a secret that body or address may hold, or a header's value with one: nothing is shown with
+    /// it. Those of headers and of the URL's query are known.
     #[must_use]
     pub fn secret(mut self, secret: &Secret) -> Self {
         self.secrets.push(secret.clone());
@@ -109,12 +109,19 @@ impl<'a> Request<'a> {
     /// What messages call this request: the name given to it, or method and URL without tokens.
     #[must_use]
     pub fn shown(&self) -> String {
-        self.name.clone().unwrap_or_else(|| format!("{} {}", self.method, shown_url(&self.url)))
+        let shown = || format!("{} {}", self.method, self.named_blanks().hide(&shown_url(&self.url)));
+        self.name.clone().unwrap_or_else(shown)
+    }
+
+    fn named_blanks(&self) -> Blanks {
+        let mut blanks = Blanks::of(&self.secrets);
+        self.secrets.iter().for_each(|secret| blanks.add_credential(secret.expose()));
+        blanks
     }
 
     /// What an answer to this request is not shown with.
     pub(super) fn blanks(&self) -> Blanks {
-        let mut blanks = Blanks::of(&self.secrets);
+        let mut blanks = self.named_blanks();
         for (name, value) in &self.headers {
             let name = name.to_ascii_lowercase();
             let signed = name.starts_with("x-amz-") && name != "x-amz-security-token";

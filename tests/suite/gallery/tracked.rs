@@ -274,6 +274,7 @@ fn a_push_brings_no_settings() {
     git(&repo, &["remote", "add", "origin", top.join("bare.git").to_str().unwrap()]);
     git(&repo, &["fetch", "-q", "origin"]);
     let branch = git(&repo, &["symbolic-ref", "--short", "HEAD"]);
+    let before = git(&repo, &["rev-parse", "HEAD"]);
     git(&repo, &["branch", "-q", &format!("--set-upstream-to=origin/{branch}")]);
     git(&repo, &["config", "user.name", "A"]);
     git(&repo, &["config", "user.email", "a@b.c"]);
@@ -293,9 +294,9 @@ fn a_push_brings_no_settings() {
     git(&repo, &["remote", "add", "origin", top.join("bare.git").to_str().unwrap()]);
     git(&repo, &["fetch", "-q", "origin"]);
     let same =
-        git(&repo, &["rev-parse", &format!("origin/{branch}~1^{{tree}}")]) == git(&repo, &["rev-parse", "HEAD^{tree}"]);
+        git(&repo, &["rev-parse", &format!("{before}^{{tree}}")]) == git(&repo, &["rev-parse", "HEAD^{tree}"]);
     check(same, || "the two worlds begin alike".to_owned());
-    git(&repo, &["reset", "-q", "--hard", &format!("origin/{branch}~1")]);
+    git(&repo, &["reset", "-q", "--hard", &before]);
     git(&repo, &["branch", "-q", &format!("--set-upstream-to=origin/{branch}")]);
     git(&repo, &["config", "user.name", "A"]);
     git(&repo, &["config", "user.email", "a@b.c"]);
