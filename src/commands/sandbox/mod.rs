@@ -41,13 +41,14 @@ const NETUID: u16 = 17;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     if global.dry_run {
-        ui.result(&format!("would play a competition in {}", args.dir.display()));
-        return Ok(());
+        return say_only(ui, args);
     }
     let folder = Folder::open(&args.dir)?;
     let known = folder.params()?;
     let mut params = wanted(args, known.as_ref())?;
     let finished = known.is_some() && is_finished(&folder)?;
+    ui.note_files(folder.writes()?);
+    ui.has_told_files();
     if finished && !args.keep_serving && !args.by_hand {
         ui.status("this sandbox is finished: nothing is played");
         say(ui, &Ending::of(&folder, &Cast::new(params))?);
@@ -74,6 +75,15 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     if args.keep_serving { serve(ui, &folder, &base) } else { Ok(()) }
 }
 
+/// `--dry-run`: whether this folder can be the sandbox. The names of most files are drawn on the way.
+fn say_only(ui: &Ui, args: &SandboxArgs) -> Result<()> {
+    let folder = Folder::look(&args.dir)?;
+    wanted(args, folder.params()?.as_ref())?;
+    ui.result(&format!("would play a competition in {}", args.dir.display()));
+    ui.note_files(folder.writes()?);
+    Ok(())
+}
+
 /// Is the competition in this folder over?
 fn is_finished(folder: &Folder) -> Result<bool> {
     let state = Store::open(&folder.root)?.load::<CompetitionState>(&FileKind::State)?;
@@ -92,8 +102,9 @@ fn pictures(folder: &Folder, cast: &Cast, site: &Site) -> Result<()> {
 }
 
 fn say(ui: &Ui, ending: &Ending) {
+    ui.stands_at(ending.head.clone());
+    ui.own(json!(ending));
     if ui.json() {
-        ui.result_json(&json!(ending));
         return;
     }
     ending.lines().iter().for_each(|line| ui.result(line));

@@ -73,9 +73,11 @@ impl StoreSettings {
         }
         let Some(endpoint) = &self.endpoint else { return Ok(None) };
         let secret = |name: &str| {
-            let value = env(name).filter(|value| !value.trim().is_empty());
-            let missing = || Error::usage(format!("{name} is not set")).hint("the keys of the bucket at R2_ENDPOINT");
-            value.map(|value| Secret::new(&value)).ok_or_else(missing)
+            let missing = || {
+                let unset = Error::usage(format!("{name} is not set"));
+                unset.hint(format!("a key of the bucket at R2_ENDPOINT; {name}_FILE may name a file that holds it"))
+            };
+            Secret::from_env(&env, name)?.ok_or_else(missing)
         };
         let bucket = Bucket {
             endpoint: endpoint.trim().to_owned(),
