@@ -239,17 +239,21 @@ impl Ui {
             None => {}
         }
         self.tell();
+        let done_something = !self.dry_run && !locked(&self.done).files.is_empty();
         if self.json {
             self.answer(error, exit);
         }
-        self.with_all_printed(exit)
+        self.with_all_printed(exit, done_something)
     }
 
     /// The exit code of a command that would end with `exit`, if all of its result could be written.
-    fn with_all_printed(&self, exit: u8) -> u8 {
+    fn with_all_printed(&self, exit: u8, done_something: bool) -> u8 {
         let Some(lost) = locked(&self.lost).take() else { return exit };
-        let lost = Error::failed("stdout: the result cannot be written").because(lost);
-        self.failure(None, &lost.hint("what was done is done: see `gen404 status`"));
+        let mut lost = Error::failed("stdout: the result cannot be written").because(lost);
+        if done_something {
+            lost = lost.hint("what was done is done: `gen404 status` says where the competition stands");
+        }
+        self.failure(None, &lost);
         if exit == 0 { Kind::Failed.exit_code() } else { exit }
     }
 
