@@ -9,6 +9,7 @@ mod progress;
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
@@ -45,6 +46,8 @@ pub struct Ui {
     basis: Arc<Mutex<Basis>>,
     /// The first failure to write to stdout.
     lost: Arc<Mutex<Option<std::io::Error>>>,
+    /// The JSON has been printed.
+    answered: Arc<AtomicBool>,
     /// Warnings that are given once.
     warned: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -75,6 +78,7 @@ impl Ui {
             done: Arc::default(),
             basis: Arc::default(),
             lost: Arc::default(),
+            answered: Arc::default(),
             warned: Arc::default(),
         }
     }
@@ -229,7 +233,7 @@ impl Ui {
     }
 
     /// The end of a command: tells what is left to tell, and gives the exit code.
-    pub fn finish(&self, ended: Result<u8>) -> u8 {
+    pub fn finish(&self, ended: &Result<u8>) -> u8 {
         let error = ended.as_ref().err();
         let exit = error.map_or_else(|| ended.as_ref().copied().unwrap_or_default(), |e| e.kind().exit_code());
         match error {
@@ -257,8 +261,19 @@ impl Ui {
         if exit == 0 { Kind::Failed.exit_code() } else { exit }
     }
 
-    /// The result as one JSON object, on stdout.
+    /// Tells the result before the end: what goes on after it adds nothing.
+    pub fn answer_early(&self) {
+        self.tell();
+        if self.json {
+            self.answer(None, 0);
+        }
+    }
+
+    /// The result as one JSON object, on stdout, once.
     pub fn answer(&self, error: Option<&Error>, exit: u8) {
+        if self.answered.swap(true, Ordering::SeqCst) {
+            return;
+        }
         let done = std::mem::take(&mut *locked(&self.done));
         let Basis { commit, settings } = locked(&self.basis).clone();
         let mut answer = Map::new();

@@ -276,6 +276,7 @@ impl<'a> Context<'a> {
     pub(super) fn object_store(&self, args: &StoreArgs) -> Result<Option<Box<dyn ObjectStore>>> {
         let env = |name: &str| std::env::var(name).ok();
         let mut settings = self.config.store.clone().with_env(env);
+        settings.dry_run = self.global.dry_run;
         if let Some(dir) = &args.store_dir {
             settings.dir = Some(dir.clone());
         }

@@ -52,7 +52,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(match parsed {
         Ok((name, Cli { global, command })) => {
             let ui = Ui::new(global.verbosity(), global.json, global.no_progress).of(&name, global.dry_run);
-            ui.finish(run(&global, &ui, &command))
+            ui.finish(&run(&global, &ui, &command))
         }
         Err(refused) => no_command(&args, &refused),
     })
@@ -65,7 +65,7 @@ fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
     let printed = refused.print().and_then(|()| std::io::stdout().flush());
     if !refused.use_stderr() {
         ui.printed(printed);
-        return ui.finish(Ok(0));
+        return ui.finish(&Ok(0));
     }
     let exit = Kind::Usage.exit_code();
     if json {

@@ -101,7 +101,7 @@ impl S3 {
 fn the_keys_may_lie_in_files() {
     let folder = round(&["https://cdn.example/0".to_owned()], 2);
     let dry = |key_file: &str| {
-        let mut run = crate::support::command(folder.path());
+        let mut run = command(folder.path());
         run.args(["download", "--dry-run", "--block", "999999", "--json"]).env("R2_ENDPOINT", "https://r2.example");
         run.env("R2_ACCESS_KEY_ID_FILE", "id").env("R2_SECRET_ACCESS_KEY_FILE", key_file);
         let run = run.output().unwrap();

@@ -138,8 +138,9 @@ fn a_dry_run_names_the_files_that_the_real_run_writes_at_every_stage() {
     // Each of these is one command further, until the next round is open.
     let steps = ["open", "reveal-seed", "builds", "baseline", "download", "duel", "audit", "duel", "pause", "resume"];
     for step in steps.iter().copied().chain(["duel", "audit", "duel", "finalize"]) {
-        stages.insert(stage().1);
-        for name in COMMANDS {
+        let new = stages.insert(stage().1);
+        // What only reads is looked at once a stage.
+        for name in COMMANDS.into_iter().skip(if new { 0 } else { 4 }) {
             if !compare(&folder, name, &mut covered).is_empty() {
                 named.insert(name);
             }

@@ -47,12 +47,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     let known = folder.params()?;
     let mut params = wanted(args, known.as_ref())?;
     let finished = known.is_some() && is_finished(&folder)?;
-    ui.note_files(folder.writes()?);
-    ui.has_told_files();
     if finished && !args.keep_serving && !args.by_hand {
         ui.status("this sandbox is finished: nothing is played");
-        say(ui, &Ending::of(&folder, &Cast::new(params))?);
-        return Ok(());
+        return say(ui, &folder, &Ending::of(&folder, &Cast::new(params))?);
     }
     let port = Port::open(params.port)?;
     params.port = port.number();
@@ -71,8 +68,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
         return play.follow(&Stop::on_signals()?);
     }
     play.run()?;
-    say(ui, &Ending::of(&folder, &cast)?);
-    if args.keep_serving { serve(ui, &folder, &base) } else { Ok(()) }
+    say(ui, &folder, &Ending::of(&folder, &cast)?)?;
+    if args.keep_serving {
+        ui.answer_early();
+        serve(ui, &folder, &base)?;
+    }
+    Ok(())
 }
 
 /// `--dry-run`: whether this folder can be the sandbox. The names of most files are drawn on the way.
@@ -101,14 +102,17 @@ fn pictures(folder: &Folder, cast: &Cast, site: &Site) -> Result<()> {
     Ok(())
 }
 
-fn say(ui: &Ui, ending: &Ending) {
+fn say(ui: &Ui, folder: &Folder, ending: &Ending) -> Result<()> {
+    ui.note_files(folder.writes()?);
+    ui.has_told_files();
     ui.stands_at(ending.head.clone());
     ui.own(json!(ending));
     if ui.json() {
-        return;
+        return Ok(());
     }
     ending.lines().iter().for_each(|line| ui.result(line));
     ui.result(&format!("next: cd {}; gen404 status; gen404 verify --history; git log --stat", ending.dir));
+    Ok(())
 }
 
 /// Keeps the servers until somebody stops it.
