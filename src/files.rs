@@ -318,7 +318,8 @@ pub fn temporary_in(folder: &Path, readers: Readers) -> std::io::Result<tempfile
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = if readers == Readers::All { 0o644 } else { 0o600 };
+        // What the user's umask leaves of it: with the usual one, 0644.
+        let mode = if readers == Readers::All { 0o666 } else { 0o600 };
         builder.permissions(fs::Permissions::from_mode(mode));
     }
     builder.tempfile_in(folder)

@@ -113,6 +113,18 @@ impl Source {
     }
 }
 
+impl Source {
+    /// The file that is followed; `None` where none is.
+    #[must_use]
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            Source::Named(path) => Some(path.clone()),
+            Source::Own(root) => Some(root.join(FILE_NAME)),
+            Source::Nobody(_) => None,
+        }
+    }
+}
+
 impl Config {
     /// Reads the settings; those of nobody are the defaults.
     ///

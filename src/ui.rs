@@ -4,17 +4,20 @@
 //! outside may hold what moves the cursor or turns the writing's direction. On a terminal, long work shows a bar; under cron or in a pipe
 //! it says a line now and then, so that a log stays readable.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+mod done;
+mod progress;
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, Value, json};
 
-use crate::error::{Error, Kind};
-use crate::text::{cut, line as one, visible, visible_json};
+pub use self::done::{Basis, Done, failure_json};
+pub use self::progress::{Bar, Phases};
+use crate::error::{Error, Kind, Result};
+use crate::text::{cut, visible, visible_json};
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,21 +37,26 @@ pub struct Ui {
     json: bool,
     progress: bool,
     colour: bool,
-    /// Set for a step of a longer command.
-    heard: Option<Arc<Mutex<Heard>>>,
+    /// The command, as the JSON's schema names it.
+    command: String,
+    dry_run: bool,
+    /// A step of a longer command, which tells itself what became of it.
+    step: bool,
+    done: Arc<Mutex<Done>>,
+    basis: Arc<Mutex<Basis>>,
+    /// The first failure to write to stdout.
+    lost: Arc<Mutex<Option<std::io::Error>>>,
+    /// The JSON has been printed.
+    answered: Arc<AtomicBool>,
     /// Warnings that are given once.
     warned: Arc<Mutex<BTreeSet<String>>>,
 }
 
-/// What a step of a longer command said and did.
-#[derive(Debug, Clone, Default)]
-pub struct Heard {
-    /// The lines of its result.
-    pub lines: Vec<String>,
-    /// The files that it wrote.
-    pub files: Vec<String>,
-    /// The commits that it made.
-    pub commits: Vec<String>,
+/// More files than this are counted, not named, unless somebody asked for more, or for a dry run.
+const MOST_NAMED: usize = 20;
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ui {
@@ -59,31 +67,88 @@ impl Ui {
         let tty = std::io::stderr().is_terminal();
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
             || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let progress = !no_progress && verbosity > Verbosity::Quiet;
-        Ui { verbosity, json, progress, colour: tty && !plain, heard: None, warned: Arc::default() }
+        Ui {
+            verbosity,
+            json,
+            progress: !no_progress && verbosity > Verbosity::Quiet,
+            colour: tty && !plain,
+            command: String::new(),
+            dry_run: false,
+            step: false,
+            done: Arc::default(),
+            basis: Arc::default(),
+            lost: Arc::default(),
+            answered: Arc::default(),
+            warned: Arc::default(),
+        }
+    }
+
+    /// The same for this command.
+    #[must_use]
+    pub fn of(self, command: &str, dry_run: bool) -> Self {
+        Ui { command: command.to_owned(), dry_run, ..self }
     }
 
     /// One for a step of a longer command: its result is kept for that command, and its status lines
     /// are for those who asked for more.
     #[must_use]
     pub fn for_step(&self) -> Ui {
-        Ui { json: false, heard: Some(Arc::default()), ..self.clone() }
+        Ui { json: false, step: true, done: Arc::default(), ..self.clone() }
     }
 
-    /// What the step said and did since the last time.
+    /// What has been done so far.
     #[must_use]
-    pub fn heard(&self) -> Heard {
-        let heard = self.heard.as_ref().map(|heard| heard.lock().unwrap_or_else(PoisonError::into_inner));
-        heard.map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default()
+    pub fn done(&self) -> Done {
+        locked(&self.done).clone()
     }
 
-    /// Is told of each file that has been written and each commit that has been made.
-    pub fn note(&self, files: &[String], commit: Option<&str>) {
-        if let Some(heard) = &self.heard {
-            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-            heard.files.extend_from_slice(files);
-            heard.commits.extend(commit.map(str::to_owned));
+    /// Takes in what a step did. Its files and commits are told for those who asked for more, and in a dry run.
+    pub fn take_in(&self, step: &Done) {
+        let mut done = locked(&self.done);
+        done.take_in(step);
+        if self.verbosity < Verbosity::Verbose && !self.dry_run {
+            done.told = (done.files.len(), done.commits.len());
         }
+    }
+
+    /// Is told of files that have been written, or with `--dry-run` would be.
+    pub fn note_files(&self, files: impl IntoIterator<Item = String>) {
+        locked(&self.done).files.extend(files);
+    }
+
+    /// Is told of files, as patterns, that may be written by what a dry run cannot know.
+    pub fn note_possible(&self, files: impl IntoIterator<Item = String>) {
+        locked(&self.done).possible.extend(files);
+    }
+
+    /// The files so far have been told in the command's own way.
+    pub fn has_told_files(&self) {
+        let mut done = locked(&self.done);
+        done.told.0 = done.files.len();
+    }
+
+    /// Is told of a commit that has been made.
+    pub fn note_commit(&self, id: &str, message: &str) {
+        locked(&self.basis).commit = Some(id.to_owned());
+        locked(&self.done).commits.insert(id.to_owned(), message.to_owned());
+    }
+
+    /// Is told what became of the last commit when it was pushed: it has another id, or gave way.
+    pub fn recommitted(&self, id: Option<&str>) {
+        let last = locked(&self.done).commits.pop();
+        if let (Some(id), Some((_, message))) = (id, last) {
+            self.note_commit(id, &message);
+        }
+    }
+
+    /// Is told which commit is checked out.
+    pub fn stands_at(&self, commit: Option<String>) {
+        locked(&self.basis).commit = commit;
+    }
+
+    /// Is told which settings are followed.
+    pub fn follows(&self, settings: Option<String>) {
+        locked(&self.basis).settings = settings;
     }
 
     /// Is the result to be JSON?
@@ -92,45 +157,141 @@ impl Ui {
         self.json
     }
 
-    /// One line of the result, on stdout. A reader that has gone away is no error.
+    /// One line of the result: on stdout, or kept for the end.
     pub fn result(&self, line: &str) {
-        if let Some(heard) = &self.heard {
-            heard.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line.to_owned());
-            return self.detail(line);
+        if self.json || self.step {
+            locked(&self.done).did.push(line.to_owned());
         }
-        let _ = writeln!(std::io::stdout(), "{}", harmless(line));
+        if self.step {
+            self.detail(line);
+        } else if !self.json {
+            self.out(&harmless(line));
+        }
     }
 
     /// As [`Ui::result`], with a coloured word before the line.
     pub fn marked_result(&self, code: &str, mark: &str, line: &str) {
-        if self.heard.is_some() {
+        if self.json || self.step {
             return self.result(&format!("{mark}{line}"));
         }
         let mark = if std::io::stdout().is_terminal() { self.paint(code, mark) } else { mark.to_owned() };
-        let _ = writeln!(std::io::stdout(), "{mark}{}", harmless(line));
+        self.out(&format!("{mark}{}", harmless(line)));
     }
 
     /// A whole text of our own, as it is, on stdout.
     pub fn text(&self, text: &str) {
-        let _ = writeln!(std::io::stdout(), "{text}");
+        if self.json { self.own(json!({ "text": text })) } else { self.out(text) }
     }
 
-    /// That nothing had to be done, and why.
-    pub fn unchanged(&self, line: &str) {
-        if self.json() {
-            return self.result_json(&serde_json::json!({"did": [line], "files": [], "commits": []}));
+    /// What this command alone tells in JSON: the keys of an object.
+    pub fn own(&self, value: Value) {
+        if let Value::Object(own) = value {
+            locked(&self.done).own.extend(own);
         }
-        self.result(line);
     }
 
-    /// The result as pretty JSON, on stdout.
-    pub fn result_json(&self, value: &serde_json::Value) {
-        let _ = writeln!(std::io::stdout(), "{}", visible_json(&format!("{value:#}")));
+    /// Writes to stdout. A reader that has gone away is no error; any other failure is told at the end.
+    fn out(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        self.printed(writeln!(out, "{text}").and_then(|()| out.flush()));
+    }
+
+    /// Is told whether something could be written to stdout.
+    pub fn printed(&self, outcome: std::io::Result<()>) {
+        if let Err(error) = outcome
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            locked(&self.lost).get_or_insert(error);
+        }
+    }
+
+    /// Names the files and commits that have not been told yet.
+    pub fn tell(&self) {
+        if self.json || self.step {
+            return;
+        }
+        let (files, commits) = {
+            let mut done = locked(&self.done);
+            let now = (done.files.len(), done.commits.len());
+            let told = std::mem::replace(&mut done.told, now);
+            let files: Vec<String> = done.files.iter().skip(told.0).cloned().collect();
+            (files, done.commits.clone().into_iter().skip(told.1).collect::<Vec<_>>())
+        };
+        let verb = if self.dry_run { "would write" } else { "wrote" };
+        if files.len() > MOST_NAMED && self.verbosity < Verbosity::Verbose && !self.dry_run {
+            self.status(&format!("{verb} {} files (-v names them)", files.len()));
+        } else {
+            files.iter().for_each(|path| self.status(&format!("{verb} {path}")));
+        }
+        for path in &locked(&self.done).possible {
+            self.status(&format!("may write {path}, which is not known before"));
+        }
+        for (id, message) in commits {
+            let (id, first) = (id.get(..10).unwrap_or(&id), message.lines().next().unwrap_or_default());
+            self.status(&format!("committed {id} ({first})"));
+        }
+    }
+
+    /// The end of a command: tells what is left to tell, and gives the exit code.
+    pub fn finish(&self, ended: &Result<u8>) -> u8 {
+        let error = ended.as_ref().err();
+        let exit = error.map_or_else(|| ended.as_ref().copied().unwrap_or_default(), |e| e.kind().exit_code());
+        match error {
+            // A command that is not due is no failure: what is due instead is its result.
+            Some(error) if error.kind() == Kind::NotDue && !self.json => self.result(&error.to_string()),
+            Some(error) => self.failure(None, error),
+            None => {}
+        }
+        self.tell();
+        let done_something = !self.dry_run && !locked(&self.done).files.is_empty();
+        if self.json {
+            self.answer(error, exit);
+        }
+        self.with_all_printed(exit, done_something)
+    }
+
+    /// The exit code of a command that would end with `exit`, if all of its result could be written.
+    fn with_all_printed(&self, exit: u8, done_something: bool) -> u8 {
+        let Some(lost) = locked(&self.lost).take() else { return exit };
+        let mut lost = Error::failed("stdout: the result cannot be written").because(lost);
+        if done_something {
+            lost = lost.hint("what was done is done: `gen404 status` says where the competition stands");
+        }
+        self.failure(None, &lost);
+        if exit == 0 { Kind::Failed.exit_code() } else { exit }
+    }
+
+    /// Tells the result before the end: what goes on after it adds nothing.
+    pub fn answer_early(&self) {
+        self.tell();
+        if self.json {
+            self.answer(None, 0);
+        }
+    }
+
+    /// The result as one JSON object, on stdout, once.
+    pub fn answer(&self, error: Option<&Error>, exit: u8) {
+        if self.answered.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let done = std::mem::take(&mut *locked(&self.done));
+        let Basis { commit, settings } = locked(&self.basis).clone();
+        let mut answer = Map::new();
+        answer.insert("schema".to_owned(), json!(format!("gen404/{}/1", self.command)));
+        answer.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
+        answer.insert("commit".to_owned(), json!(commit));
+        answer.insert("settings".to_owned(), json!(settings));
+        answer.insert("dry_run".to_owned(), json!(self.dry_run));
+        answer.extend(done.json(self.dry_run));
+        answer.extend(done.own);
+        answer.extend(error.map(failure_json).unwrap_or_default());
+        answer.insert("exit".to_owned(), json!(exit));
+        self.out(&visible_json(&format!("{:#}", Value::Object(answer))));
     }
 
     /// A status line, on stderr.
     pub fn status(&self, line: &str) {
-        let least = if self.heard.is_some() { Verbosity::Verbose } else { Verbosity::Normal };
+        let least = if self.step { Verbosity::Verbose } else { Verbosity::Normal };
         if self.verbosity >= least {
             let _ = writeln!(std::io::stderr(), "{}", harmless(line));
         }
@@ -162,23 +323,6 @@ impl Ui {
         let _ = writeln!(std::io::stderr(), "{} {}", self.paint("31;1", "error:"), one_line(line));
     }
 
-    /// An error with its causes and hints, on stderr; with `--json` also one object on stdout.
-    /// A command that is not due is no failure: what is due instead is its result.
-    pub fn error(&self, error: &Error) {
-        if error.kind() == Kind::NotDue && !self.json {
-            return self.result(&error.to_string());
-        }
-        self.failure(None, error);
-        if self.json {
-            self.result_json(&serde_json::json!({
-                "error": error.to_string(),
-                "causes": error.causes(),
-                "hints": error.hints(),
-                "exit": error.kind().exit_code(),
-            }));
-        }
-    }
-
     /// A failure with its causes and hints, on stderr; of a step, where it is one's.
     pub fn failure(&self, step: Option<&str>, error: &Error) {
         let mut err = std::io::stderr();
@@ -196,128 +340,6 @@ impl Ui {
     fn paint(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
-
-    /// A progress bar for `length` steps: drawn on a terminal; elsewhere a line every ten seconds.
-    #[must_use]
-    pub fn bar(&self, what: &str, length: u64) -> Bar {
-        let target = if self.progress && std::io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr_with_hz(8)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(Some(length), target);
-        let style = "{msg} {wide_bar:.cyan/blue} {pos}/{len} {per_sec} eta {eta}";
-        if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
-        }
-        bar.set_message(one(what));
-        let lines =
-            (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace { last: std::time::Instant::now() });
-        Bar { bar, lines: Mutex::new(lines) }
-    }
-}
-
-/// What is shown of one phase of a command whose phases run side by side.
-#[derive(Debug)]
-struct Phase {
-    name: String,
-    bar: ProgressBar,
-    failed: u64,
-    bytes: u64,
-}
-
-/// One bar a phase on a terminal; elsewhere one line for all of them every ten seconds.
-#[derive(Debug)]
-pub struct Phases {
-    phases: Vec<Phase>,
-    lines: bool,
-    begun: std::time::Instant,
-    last: std::time::Instant,
-}
-
-impl Ui {
-    /// Bars for phases that run side by side, each of `length` steps.
-    #[must_use]
-    pub fn phases(&self, names: &[&str], length: u64) -> Phases {
-        let terminal = std::io::stderr().is_terminal();
-        let drawn = self.progress && terminal;
-        let target = if drawn { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
-        let together = indicatif::MultiProgress::with_draw_target(target);
-        let width = names.iter().map(|name| name.len()).max().unwrap_or_default();
-        let phase = |name: &&str| {
-            let bar = together.add(ProgressBar::new(length));
-            let style = "{prefix} {wide_bar:.cyan/blue} {pos}/{len} {per_sec} eta {eta} {msg}";
-            if let Ok(style) = ProgressStyle::with_template(style) {
-                bar.set_style(style);
-            }
-            bar.set_prefix(format!("{name:width$}"));
-            Phase { name: (*name).to_owned(), bar, failed: 0, bytes: 0 }
-        };
-        let now = std::time::Instant::now();
-        let phases = names.iter().map(phase).collect();
-        Phases { phases, lines: self.progress && !terminal, begun: now, last: now }
-    }
-}
-
-impl Phases {
-    /// Counts a step of this phase (by its place) as done, with the bytes that it moved.
-    pub fn advance(&mut self, phase: usize, bytes: u64) {
-        if let Some(phase) = self.phases.get_mut(phase) {
-            phase.bytes = phase.bytes.saturating_add(bytes);
-            phase.bar.inc(1);
-        }
-    }
-
-    /// Counts a step of this phase as failed; those after it will not see it.
-    pub fn fail(&mut self, phase: usize) {
-        if let Some(phase) = self.phases.get_mut(phase) {
-            phase.failed += 1;
-            phase.bar.inc(1);
-        }
-        for later in self.phases.iter().skip(phase + 1) {
-            later.bar.dec_length(1);
-        }
-    }
-
-    /// Shows what is new, where it is time to. To be called at least once a second.
-    pub fn tick(&mut self) {
-        let elapsed = self.begun.elapsed().as_secs_f64().max(0.001);
-        for phase in &self.phases {
-            phase.bar.set_message(phase.counts(elapsed));
-        }
-        if self.lines && self.last.elapsed() >= LINE_EVERY {
-            self.last = std::time::Instant::now();
-            let lines: Vec<String> = self.phases.iter().map(|phase| phase.line(elapsed)).collect();
-            let _ = writeln!(std::io::stderr(), "{}", lines.join("; "));
-        }
-    }
-}
-
-impl Phase {
-    /// Failures and bytes, where there are any.
-    fn counts(&self, seconds: f64) -> String {
-        #[allow(clippy::cast_precision_loss, reason = "shown with one digit")]
-        let mib = self.bytes as f64 / f64::from(1 << 20);
-        let bytes = if self.bytes > 0 { format!("{mib:.1} MiB, {:.1} MiB/s", mib / seconds) } else { String::new() };
-        let failed = if self.failed > 0 { format!("{} failed", self.failed) } else { String::new() };
-        [bytes, failed].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
-    }
-
-    fn line(&self, seconds: f64) -> String {
-        let (done, all, rate) = (self.bar.position(), self.bar.length().unwrap_or_default(), self.bar.per_sec());
-        let eta = self.bar.eta().as_secs();
-        let counts = self.counts(seconds);
-        let counts = if counts.is_empty() { counts } else { format!(", {counts}") };
-        format!("{}: {done}/{all}, {rate:.1}/s, eta {eta}s{counts}", self.name)
-    }
-}
-
-impl Drop for Phases {
-    fn drop(&mut self) {
-        for phase in &self.phases {
-            phase.bar.finish_and_clear();
-        }
-    }
 }
 
 /// No line of ours has more characters: a longer one is somebody else's.
@@ -334,62 +356,4 @@ fn one_line(text: &str) -> String {
 /// line of ours.
 fn harmless(line: &str) -> String {
     visible(&cut(line, LONGEST_LINE)).replace('\n', "\n    ")
-}
-
-/// How long a log waits between two progress lines.
-const LINE_EVERY: Duration = Duration::from_secs(10);
-
-#[derive(Debug)]
-struct LinePace {
-    last: std::time::Instant,
-}
-
-/// A running progress display; dropped, it disappears.
-#[derive(Debug)]
-pub struct Bar {
-    bar: ProgressBar,
-    lines: Mutex<Option<LinePace>>,
-}
-
-impl Bar {
-    /// Counts `steps` more as done.
-    pub fn advance(&self, steps: u64) {
-        self.bar.inc(steps);
-        let Ok(mut lines) = self.lines.lock() else { return };
-        let Some(pace) = lines.as_mut() else { return };
-        if pace.last.elapsed() < LINE_EVERY {
-            return;
-        }
-        pace.last = std::time::Instant::now();
-        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
-        let rate = self.bar.per_sec();
-        let eta = self.bar.eta().as_secs();
-        let _ = writeln!(std::io::stderr(), "{}: {done}/{all}, {rate:.1}/s, eta {eta}s", self.bar.message());
-    }
-
-    /// Says that there are `steps` more to do.
-    pub fn extend(&self, steps: u64) {
-        self.bar.inc_length(steps);
-    }
-
-    /// Says that there are `steps` fewer to do.
-    pub fn shorten(&self, steps: u64) {
-        self.bar.dec_length(steps);
-    }
-
-    /// Prints without tearing the bar.
-    pub fn aside(&self, print: impl FnOnce()) {
-        self.bar.suspend(print);
-    }
-
-    /// Says beside the bar what is going on (failures so far, the file in hand).
-    pub fn note(&self, text: &str) {
-        self.bar.set_message(one(text));
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
 }

@@ -1,6 +1,5 @@
 //! `gen404 advance`: what is due now, step after step, by the stages' own commands.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -13,10 +12,10 @@ use crate::error::{Error, Kind, Result};
 use crate::rules::stages::{Attempts, next};
 use crate::state::ids::Block;
 use crate::state::stage::Stage;
-use crate::ui::{Heard, Ui};
+use crate::ui::{Done, Ui, failure_json};
 use crate::world::stop::Stop;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs) -> Result<ExitCode> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs) -> Result<u8> {
     let stop = Stop::on_signals()?;
     let (steps, waits) = (Vec::new(), Vec::new());
     let mut run = Run { global, ui, args, stop, steps, waits, worst: None, blind: false };
@@ -86,12 +85,7 @@ impl Run<'_> {
             }
             let facts = context.facts(&standing, block);
             let Some((command, what)) = next(&facts, &attempts) else { break };
-            if self.global.dry_run {
-                self.ui.detail(&format!("round {} is in {stage}", standing.state.current_round));
-                self.preview(command, &what);
-                break;
-            }
-            if !self.step(command, &mut attempts) {
+            if !self.step(command, &what, &mut attempts) {
                 break;
             }
         }
@@ -134,24 +128,18 @@ impl Run<'_> {
         })
     }
 
-    fn preview(&mut self, command: &str, what: &str) {
-        if !self.ui.json() {
-            self.ui.result(&format!("next: gen404 {command} ({what})"));
-        }
-        self.steps.push(json!({"command": command, "what": what, "dry_run": true}));
-    }
-
-    /// Runs a stage's command as if it had been called by hand; may the run go on?
-    fn step(&mut self, command: &'static str, attempts: &mut Attempts) -> bool {
+    /// Runs a stage's command as if it had been called by hand; may the run go on? A dry run ends with the first
+    /// command that would write something: what is due after that is known only then.
+    fn step(&mut self, command: &'static str, what: &str, attempts: &mut Attempts) -> bool {
         self.ui.detail(&format!("gen404 {command}"));
         let ui = self.ui.for_step();
         let outcome = Cli::try_parse_from(["gen404", command])
             .map_err(|refused| Error::failed(format!("{command} cannot be called")).because(refused))
             .and_then(|cli| super::run(self.global, &ui, &cli.command));
-        let heard = ui.heard();
+        let done = ui.done();
         let failure = match outcome {
-            Ok(code) if code == ExitCode::SUCCESS => None,
-            Ok(_) => Some(Error::not_due(heard.lines.last().cloned().unwrap_or_default())),
+            Ok(0) => None,
+            Ok(_) => Some(Error::not_due(done.did.last().cloned().unwrap_or_default())),
             Err(error) => Some(error),
         };
         let kind = failure.as_ref().map(Error::kind);
@@ -160,31 +148,31 @@ impl Run<'_> {
             self.ui.detail(&failure.map(|error| error.to_string()).unwrap_or_default());
             return false;
         }
-        let changed = !heard.files.is_empty() || !heard.commits.is_empty();
+        let changed = !done.files.is_empty() || !done.commits.is_empty();
         let failed = kind.is_some_and(|kind| kind != Kind::NotDue);
         attempts.add(command, changed, failed);
         if kind == Some(Kind::NotDue) {
             self.waits.extend(failure.as_ref().map(ToString::to_string));
         }
         if changed || failed {
-            self.say(command, &heard, failure.as_ref());
+            self.say(command, what, &done, failure.as_ref());
         }
         if let Some(error) = failure.filter(|_| failed) {
             self.fail(Some(command), &error);
         }
-        true
+        !(changed && self.global.dry_run)
     }
 
-    fn say(&mut self, command: &str, heard: &Heard, failure: Option<&Error>) {
+    fn say(&mut self, command: &str, what: &str, done: &Done, failure: Option<&Error>) {
+        self.ui.take_in(done);
+        let error = failure.filter(|error| error.kind() != Kind::NotDue);
         let exit = failure.map_or(0, |error| error.kind().exit_code());
-        let error = failure.filter(|error| error.kind() != Kind::NotDue).map(ToString::to_string);
-        self.steps.push(json!({
-            "command": command, "exit": exit, "says": heard.lines, "error": error,
-            "files": heard.files, "commits": heard.commits,
-        }));
-        if !self.ui.json() && error.is_none() {
+        self.note_step(Some((command, what)), done, error, exit);
+        if self.global.dry_run && error.is_none() {
+            self.ui.result(&format!("next: gen404 {command} ({what})"));
+        } else if error.is_none() {
             let waits = failure.map(ToString::to_string);
-            let line = waits.as_ref().or_else(|| headline(command, heard));
+            let line = waits.as_ref().or_else(|| headline(command, done));
             self.ui.result(&format!("{command}: {}", line.map_or("done", String::as_str)));
         }
     }
@@ -198,26 +186,34 @@ impl Run<'_> {
         }
         self.ui.failure(command, error);
         if command.is_none() {
-            let exit = error.kind().exit_code();
-            self.steps.push(json!({"command": null, "exit": exit, "says": [], "error": error.to_string()}));
+            self.note_step(None, &Done::default(), Some(error), error.kind().exit_code());
         }
     }
 
-    /// The end of the run, told as JSON where asked for.
-    fn end(self) -> ExitCode {
-        let exit = self.worst.map_or(0, Kind::exit_code);
-        if self.ui.json() {
-            let waits = if self.waits.is_empty() { Value::Null } else { json!(self.waits.join("; ")) };
-            self.ui.result_json(&json!({"steps": self.steps, "waits": waits, "exit": exit}));
-        }
-        ExitCode::from(exit)
+    /// Keeps a step's part of the JSON; without a command, what went wrong between steps.
+    fn note_step(&mut self, step: Option<(&str, &str)>, done: &Done, error: Option<&Error>, exit: u8) {
+        let (command, what) = step.unzip();
+        let mut json = serde_json::Map::new();
+        json.insert("command".to_owned(), json!(command));
+        json.insert("what".to_owned(), json!(what));
+        json.extend(done.json(self.global.dry_run));
+        json.extend(error.map(failure_json).unwrap_or_default());
+        json.insert("exit".to_owned(), json!(exit));
+        self.steps.push(json.into());
+    }
+
+    /// The end of the run: its own part of the JSON, and the exit code.
+    fn end(self) -> u8 {
+        let waits = if self.waits.is_empty() { Value::Null } else { json!(self.waits.join("; ")) };
+        self.ui.own(json!({"steps": self.steps, "waits": waits}));
+        self.worst.map_or(0, Kind::exit_code)
     }
 }
 
 /// The line of a step's result that says what became of it: plans say it first, longer work last.
-fn headline<'a>(command: &str, heard: &'a Heard) -> Option<&'a String> {
+fn headline<'a>(command: &str, done: &'a Done) -> Option<&'a String> {
     match command {
-        "open" | "reveal-seed" | "finalize" => heard.lines.first(),
-        _ => heard.lines.last(),
+        "open" | "reveal-seed" | "finalize" => done.did.first(),
+        _ => done.did.last(),
     }
 }

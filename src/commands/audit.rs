@@ -1,21 +1,19 @@
 //! `gen404 audit`: make again what those on the list submitted, and judge it.
 
-use std::process::ExitCode;
-
 use serde_json::json;
 
-use super::common::not_due;
+use super::common::{not_due, nothing_broken};
 use super::context::{Context, Standing};
-use super::regenerate::{Event, Job, Records, Tools, Workshop};
+use super::regenerate::{Event, Job, Records, Tools, Workshop, files_of};
 use crate::cli::{AuditArgs, Global};
 use crate::error::{Error, Kind, Result};
 use crate::rules::regeneration::record::{NO_IMAGE, rejected};
 use crate::rules::regeneration::{Image, Progress, Purpose, Standing as Stands, image_of};
 use crate::rules::stages::unanswered;
+use crate::state::file::{FileKind, RoundFile};
 use crate::state::generation_audits::AuditOutcome;
 use crate::state::ids::{Hotkey, Player, RoundNumber};
 use crate::state::require_audit::AuditRequest;
-use crate::state::snapshot::{RoundFiles, Slot};
 use crate::state::stage::Stage;
 use crate::ui::Ui;
 use crate::world::stop::Stop;
@@ -30,33 +28,33 @@ struct Orders {
     jobs: Vec<Job>,
 }
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs) -> Result<ExitCode> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs) -> Result<u8> {
     let mut context = Context::open(global, ui)?;
     context.stop = Stop::on_signals()?;
     let _lock = context.lock("audit")?;
     let standing = context.standing()?;
     if standing.state.stage != Stage::Duels {
         if standing.state.stage == Stage::Finalizing && unanswered(&standing.files).is_empty() {
-            ui.unchanged(&format!("round {}: no audit is awaited", standing.state.current_round));
-            return Ok(ExitCode::SUCCESS);
+            ui.result(&format!("round {}: no audit is awaited", standing.state.current_round));
+            return Ok(0);
         }
         return Err(not_due(&context, &standing, "audit", None));
     }
     nothing_broken(standing.state.current_round, &standing.files)?;
     let orders = orders(&standing, args)?;
     if orders.hopeless.is_empty() && orders.awaited.is_empty() && orders.jobs.is_empty() {
-        ui.unchanged(&format!("round {}: no audit is awaited", standing.state.current_round));
-        return Ok(ExitCode::SUCCESS);
+        ui.result(&format!("round {}: no audit is awaited", standing.state.current_round));
+        return Ok(0);
     }
     if global.dry_run {
-        say_only(&context, &orders);
-        return Ok(ExitCode::SUCCESS);
+        say_only(&context, standing.state.current_round, &orders);
+        return Ok(0);
     }
     answer(&context, &standing, args, orders)
 }
 
 /// Answers the requests as far as it goes.
-fn answer(context: &Context<'_>, standing: &Standing, args: &AuditArgs, orders: Orders) -> Result<ExitCode> {
+fn answer(context: &Context<'_>, standing: &Standing, args: &AuditArgs, orders: Orders) -> Result<u8> {
     let Orders { hopeless, awaited, jobs } = orders;
     let mut records = Records::new(context);
     for hotkey in &hopeless {
@@ -67,18 +65,17 @@ fn answer(context: &Context<'_>, standing: &Standing, args: &AuditArgs, orders: 
     let ended =
         if jobs.is_empty() { Ok(()) } else { regenerate(context, standing, args, jobs, &mut records, &mut open) };
     let pending: Vec<_> = open.iter().map(ToString::to_string).collect();
-    records.say(json!({"pending": pending, "awaited": awaited}));
+    records.say();
+    context.ui.own(json!({"pending": pending, "awaited": awaited}));
     ended?;
     if let Some(error) = failed(open) {
         return Err(error);
     }
     if awaited.is_empty() {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(0);
     }
-    if !context.ui.json() {
-        awaited.iter().for_each(|line| context.ui.result(&format!("audit waits: {line}; `gen404 builds` follows it")));
-    }
-    Ok(ExitCode::from(Kind::NotDue.exit_code()))
+    awaited.iter().for_each(|line| context.ui.result(&format!("audit waits: {line}; `gen404 builds` follows it")));
+    Ok(Kind::NotDue.exit_code())
 }
 
 fn regenerate(
@@ -190,40 +187,20 @@ fn wanted<'a>(standing: &'a Standing, args: &AuditArgs) -> Result<Vec<&'a AuditR
     Ok(requests.into_iter().filter(is_wanted).collect())
 }
 
-/// A file that cannot be read is no empty file.
-fn nothing_broken(round: RoundNumber, files: &RoundFiles) -> Result<()> {
-    let broken = [
-        ("builds.json", matches!(files.builds, Slot::Broken)),
-        ("submissions.json", matches!(files.submissions, Slot::Broken)),
-        ("require_audit.json", matches!(files.require_audit, Slot::Broken)),
-        ("generation_audits.json", matches!(files.generation_audits, Slot::Broken)),
-    ];
-    let players = files.players.iter().flat_map(|(player, own)| {
-        [
-            (format!("{player}/submitted.json"), matches!(own.submitted, Slot::Broken)),
-            (format!("{player}/generated.json"), matches!(own.generated, Slot::Broken)),
-            (format!("{player}/SHA256SUMS"), matches!(own.sums, Slot::Broken)),
-        ]
-    });
-    let all = broken.into_iter().map(|(name, broken)| (name.to_owned(), broken)).chain(players);
-    match all.into_iter().find(|(_, broken)| *broken) {
-        Some((name, _)) => {
-            let broken = Error::failed(format!("rounds/{round}/{name}: does not parse"));
-            Err(broken.hint("`gen404 verify` says where"))
-        }
-        None => Ok(()),
-    }
-}
-
-/// `--dry-run`: what would be done.
-fn say_only(context: &Context<'_>, orders: &Orders) {
+/// `--dry-run`: what would be done, and the files of that.
+fn say_only(context: &Context<'_>, round: RoundNumber, orders: &Orders) {
+    let ui = context.ui;
     for hotkey in &orders.hopeless {
-        context.ui.result(&format!("would reject {hotkey}: {NO_IMAGE}"));
+        ui.result(&format!("would reject {hotkey}: {NO_IMAGE}"));
     }
     for job in &orders.jobs {
-        context.ui.result(&format!("would audit {} with {}", job.player, job.image));
+        ui.result(&format!("would audit {} with {}", job.player, job.image));
+        ui.note_files(files_of(round, &job.player));
+    }
+    if !orders.hopeless.is_empty() || !orders.jobs.is_empty() {
+        ui.note_files([FileKind::Round(round, RoundFile::GenerationAudits).path()]);
     }
     for line in &orders.awaited {
-        context.ui.result(&format!("waits: {line}"));
+        ui.result(&format!("waits: {line}"));
     }
 }

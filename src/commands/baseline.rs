@@ -1,10 +1,8 @@
 //! `gen404 baseline`: make the leader's outputs for the round's prompts.
 
-use serde_json::json;
-
-use super::common::{not_due, schedule};
+use super::common::{not_due, nothing_broken, schedule};
 use super::context::{Context, Standing};
-use super::regenerate::{Event, Job, Records, Tools, Workshop};
+use super::regenerate::{Event, Job, Records, Tools, Workshop, files_of};
 use crate::cli::{BaselineArgs, Global};
 use crate::error::{Error, Result};
 use crate::rules::regeneration::{Purpose, Standing as Stands, baseline_lacks, baseline_leader};
@@ -13,7 +11,6 @@ use crate::state::ids::Player;
 use crate::state::leader::Leaders;
 use crate::state::outputs::Output;
 use crate::state::prompts::PromptList;
-use crate::state::snapshot::Slot;
 use crate::state::stage::Stage;
 use crate::ui::Ui;
 use crate::world::stop::Stop;
@@ -28,12 +25,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs) -> Result<()> {
     }
     let round = standing.state.current_round;
     let prompts: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
-    let missing = missing(&standing, &prompts)?;
+    nothing_broken(round, &standing.files)?;
+    let missing = missing(&standing, &prompts);
     let lacks = baseline_lacks(&standing.files, &prompts).len();
     if lacks == 0 && !(args.retry && missing > 0) {
         let note =
             if missing > 0 { format!(", {missing} without a model (--retry tries them again)") } else { String::new() };
-        ui.unchanged(&format!("round {round}: the leader's outputs are there already{note}"));
+        ui.result(&format!("round {round}: the leader's outputs are there already{note}"));
         return Ok(());
     }
     let leaders: Leaders = context.store.need(&FileKind::Leader)?;
@@ -43,6 +41,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs) -> Result<()> {
     if global.dry_run {
         let open = lacks + if args.retry { missing } else { 0 };
         ui.result(&format!("would make {open} output(s) of the leader with {}", leader.docker));
+        ui.note_files(files_of(round, &Player::Leader));
         return Ok(());
     }
     make(&context, &standing, args, &leader.docker)
@@ -72,7 +71,7 @@ fn make(context: &Context<'_>, standing: &Standing, args: &BaselineArgs, image: 
             }
         }
     });
-    records.say(json!({}));
+    records.say();
     ended?;
     match open {
         None => Ok(()),
@@ -81,14 +80,8 @@ fn make(context: &Context<'_>, standing: &Standing, args: &BaselineArgs, image: 
 }
 
 /// How many prompts have an entry without a complete output.
-fn missing(standing: &Standing, prompts: &PromptList) -> Result<usize> {
-    let own = standing.files.players.get(&Player::Leader);
-    if own.is_some_and(|own| matches!(own.generated, Slot::Broken) || matches!(own.sums, Slot::Broken)) {
-        let round = standing.state.current_round;
-        let broken = Error::failed(format!("rounds/{round}/leader: generated.json or SHA256SUMS does not parse"));
-        return Err(broken.hint("`gen404 verify` says where"));
-    }
-    let made = own.and_then(|own| own.generated.get());
+fn missing(standing: &Standing, prompts: &PromptList) -> usize {
+    let made = standing.files.players.get(&Player::Leader).and_then(|own| own.generated.get());
     let is_missing = |output: &Output| !output.is_complete();
-    Ok(prompts.stems().filter_map(|stem| made?.get(stem)).filter(|output| is_missing(output)).count())
+    prompts.stems().filter_map(|stem| made?.get(stem)).filter(|output| is_missing(output)).count()
 }

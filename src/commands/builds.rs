@@ -10,7 +10,6 @@ use super::common::{not_due, recorded};
 use super::context::{Context, Standing};
 use crate::cli::{BuildsArgs, Global};
 use crate::error::{Error, Result};
-use crate::rules::Plan;
 use crate::rules::builds::{Outcome, Terms, all_built, is_final, settle, tag, tally, word};
 use crate::settings::Config;
 use crate::state::builds::{Build, BuildStatus, Builds};
@@ -31,9 +30,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs) -> Result<()> {
     loop {
         let open = session(&context, &settings, args, &mut report)?;
         if open == 0 || !args.wait || global.dry_run {
-            report.finish(ui, global.dry_run);
+            ui.own(json!({ "miners": report.miners, "oddities": report.oddities }));
             return Ok(());
         }
+        ui.tell();
         // The lock is free meanwhile: other commands run beside this one.
         ui.status(&format!("{open} build(s) still open; looking again in {} s", settings.poll_seconds));
         context.stop.sleep(Duration::from_secs(settings.poll_seconds.max(1)));
@@ -128,18 +128,15 @@ fn wanted(
 /// What a run did, over all of its looks.
 #[derive(Debug, Default)]
 struct Report {
-    did: Vec<String>,
     miners: Map<String, Value>,
     oddities: Vec<String>,
-    files: Vec<String>,
-    commits: Vec<String>,
 }
 
 impl Report {
     /// There was nothing to ask.
     fn unchanged(&mut self, ui: &Ui, round: RoundNumber, builds: Option<&Builds>) -> usize {
         let builds = builds.cloned().unwrap_or_default();
-        self.say(ui, format!("round {round}: {}, as recorded already", tally(&builds)));
+        ui.result(&format!("round {round}: {}, as recorded already", tally(&builds)));
         self.miners = miners(&builds, &BTreeMap::new());
         0
     }
@@ -155,54 +152,10 @@ impl Report {
         self.miners = miners(&outcome.builds, &outcome.reasons);
         self.oddities = outcome.oddities;
         if let Some(plan) = &outcome.plan {
-            self.carry_out(context, plan)?;
+            context.apply(plan)?;
         }
-        self.say(context.ui, format!("round {round}: {}", tally(&outcome.builds)));
+        context.ui.result(&format!("round {round}: {}", tally(&outcome.builds)));
         Ok(outcome.builds.values().filter(|build| !is_final(build.status)).count())
-    }
-
-    fn carry_out(&mut self, context: &Context<'_>, plan: &Plan) -> Result<()> {
-        for line in &plan.says {
-            self.say(context.ui, line.clone());
-        }
-        let paths = plan.writes.iter().map(|write| write.file.path());
-        let (verb, files, commit) = if context.global.dry_run {
-            ("would write", paths.collect(), None)
-        } else {
-            let (files, commit) = context.carry_out(plan, &[])?;
-            ("wrote", files, commit)
-        };
-        for path in &files {
-            context.ui.status(&format!("{verb} {path}"));
-        }
-        if let Some(commit) = &commit {
-            context.ui.status(&format!("committed {}", commit.get(..10).unwrap_or(commit)));
-        }
-        self.files = files;
-        self.commits.extend(commit);
-        Ok(())
-    }
-
-    /// A line of the result: at once, or kept for the JSON.
-    fn say(&mut self, ui: &Ui, line: String) {
-        if !ui.json() {
-            ui.result(&line);
-        }
-        self.did.push(line);
-    }
-
-    /// The result as JSON, where that is asked for.
-    fn finish(&self, ui: &Ui, dry_run: bool) {
-        if ui.json() {
-            ui.result_json(&json!({
-                "did": self.did,
-                "dry_run": dry_run,
-                "miners": self.miners,
-                "oddities": self.oddities,
-                "files": self.files,
-                "commits": self.commits,
-            }));
-        }
     }
 }
 

@@ -9,10 +9,10 @@ use crate::rules::prompts;
 use crate::rules::stages::{Due, due};
 use crate::rules::submissions::{Intake, Terms, intake};
 use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::Block;
+use crate::state::ids::{Block, RoundNumber};
 use crate::state::prompts::PromptList;
 use crate::state::schedule::Schedule;
-use crate::state::snapshot::Slot;
+use crate::state::snapshot::{RoundFiles, Slot, Snapshot};
 use crate::state::submissions::Submissions;
 use crate::world::chain::Chain;
 use crate::world::distance::settings::{DistanceSettings, Driver};
@@ -33,6 +33,18 @@ pub(super) fn pool(context: &Context<'_>) -> Result<Option<PromptList>> {
         unusable.hint("mend or remove these lines before the seed is drawn: a round would be stuck with them")
     });
     pool.map(Some)
+}
+
+/// Makes sure that what a round is decided by can be read: a broken file is no missing one, and would be written
+/// over, matches on record be played again, rejected miners let in.
+pub(super) fn nothing_broken(round: RoundNumber, files: &RoundFiles) -> Result<()> {
+    match files.broken(round).first() {
+        None => Ok(()),
+        Some(file) => {
+            let unreadable = Error::failed(format!("{}: does not parse", file.path()));
+            Err(unreadable.hint("`gen404 verify` says where; mend it first"))
+        }
+    }
 }
 
 /// `submissions.json` as it stands.
@@ -129,6 +141,16 @@ pub(super) fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs
     settings.weights = args.weights.clone().or(settings.weights);
     settings.device = args.device.clone().unwrap_or(settings.device);
     settings
+}
+
+/// Makes sure that somebody who names a round names one that is there.
+pub(super) fn is_here(snapshot: &Snapshot, round: RoundNumber) -> Result<()> {
+    if snapshot.rounds.contains_key(&round) {
+        return Ok(());
+    }
+    let ends = snapshot.rounds.keys().next().zip(snapshot.rounds.keys().next_back());
+    let there = ends.map_or("there are none".to_owned(), |(first, last)| format!("rounds are {first} to {last}"));
+    Err(Error::usage(format!("round {round} is not here: {there}")))
 }
 
 /// Where a report goes if nobody says otherwise: beside the competition's folder.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::cli::{ChainArgs, Global, MomentArgs, StoreArgs};
@@ -78,7 +77,20 @@ impl<'a> Context<'a> {
         if let Some(git) = git.as_ref().filter(|_| global.commit) {
             git.is_the_users()?;
         }
-        Ok(Context { global, ui, store, git, config, stop: Stop::of_process() })
+        let context = Context { global, ui, store, git, config, stop: Stop::of_process() };
+        if ui.json() {
+            ui.stands_at(context.head().unwrap_or_else(|error| {
+                ui.warn_once(&error.to_string());
+                None
+            }));
+        }
+        Ok(context)
+    }
+
+    /// The commit that is checked out.
+    fn head(&self) -> Result<Option<String>> {
+        let head = self.git.as_ref().map(Git::head).transpose()?.flatten();
+        Ok(head.map(|id| id.to_string()))
     }
 
     /// The operator's own folder of this competition, never tracked. A link in its place is refused: it may have
@@ -176,19 +188,7 @@ impl<'a> Context<'a> {
     /// The chain's block and the time, from the flags, a chain file, or the configured chain;
     /// `None` where no chain is known.
     pub(super) fn moment(&self, args: &MomentArgs) -> Result<Option<Moment>> {
-        if let Some(block) = args.block {
-            let now = args.now.as_deref().map(parse_time).transpose()?.unwrap_or_else(Utc::now);
-            return Ok(Some(Moment { block: Block(block), now }));
-        }
-        let Some(chain) = self.chain(&args.chain)? else { return Ok(None) };
-        let block = chain.best_block()?;
-        let now = match self.config.chain.clock {
-            Clock::Block => time_of(chain.as_ref(), block)?,
-            Clock::System if chain.is_real() => Utc::now(),
-            // A file whose blocks have no times is no reason to fail.
-            Clock::System => time_of(chain.as_ref(), block).unwrap_or_else(|_| Utc::now()),
-        };
-        Ok(Some(Moment { block, now }))
+        moment_of(&self.config, args)
     }
 
     /// As [`Context::moment`], for commands that only tell what is known: a chain that cannot be reached hides
@@ -208,23 +208,7 @@ impl<'a> Context<'a> {
 
     /// The chain that flags, environment or settings name, in this order; `None` where none do.
     pub(super) fn chain(&self, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
-        let mut settings = self.config.chain.clone();
-        let from_env = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-        if let Some(file) = &args.chain_file {
-            settings.file = Some(file.clone());
-        } else if let Some(network) = args.network.clone().or_else(|| from_env("SUBTENSOR_NETWORK")) {
-            (settings.file, settings.network) = (None, Some(Networks::One(network)));
-        }
-        if let Some(archive) = &args.archive {
-            settings.archive = Some(Networks::One(archive.clone()));
-        }
-        if let Some(netuid) = args.netuid {
-            settings.netuid = netuid;
-        } else if let Some(netuid) = from_env("NETUID") {
-            let parsed = netuid.trim().parse();
-            settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is no subnet's number")))?;
-        }
-        settings.open()
+        chain_of(&self.config, args)
     }
 
     /// As [`Context::chain`], for commands that cannot do without.
@@ -237,59 +221,62 @@ impl<'a> Context<'a> {
 
     /// As [`Context::moment`], for commands that cannot do without.
     pub(super) fn need_moment(&self, args: &MomentArgs) -> Result<Moment> {
-        self.moment(args)?.ok_or_else(|| {
-            let unknown = Error::usage("the chain's block is not known");
-            unknown.hint("give --block N --now TIME, --network finney, --chain-file FILE, or [chain] in gen404.toml")
-        })
+        need_moment(&self.config, args)
     }
 
     /// Does what a plan says: writes the files, commits them where asked to, and says so. With
     /// `--dry-run` it says what would happen.
     pub(super) fn apply(&self, plan: &Plan) -> Result<()> {
-        if self.global.dry_run {
-            let paths: Vec<String> = plan.writes.iter().map(|write| write.file.path()).collect();
-            return self.say(plan, "would write", &paths, None);
-        }
-        let (changed, commit) = self.carry_out(plan, &[])?;
-        self.say(plan, "wrote", &changed, commit.as_deref())
+        self.carry_out(plan, &[])?;
+        plan.says.iter().for_each(|line| self.ui.result(line));
+        Ok(())
     }
 
-    /// As [`Context::apply`] for a step of a longer command, which says itself what happened: gives
-    /// the paths written. The commit takes along the files `also`, which earlier steps have written.
-    pub(super) fn carry_out(&self, plan: &Plan, also: &[FileKind]) -> Result<(Vec<String>, Option<String>)> {
+    /// As [`Context::apply`] for a step of a longer command, which says itself what happened. The commit takes
+    /// along the files `also`, which earlier steps have written.
+    pub(super) fn carry_out(&self, plan: &Plan, also: &[FileKind]) -> Result<()> {
+        if self.global.dry_run {
+            return self.write(plan);
+        }
         let pending = Pending::of(plan, also, &self.store)?;
         if self.global.commit {
             pending.save(&self.own_folder()?)?;
         }
-        let changed = self.write(plan)?;
-        let commit = self.commit(&pending)?;
-        if commit.is_some() {
+        self.write(plan)?;
+        if self.commit(&pending)?.is_some() {
             self.push()?;
         }
-        Ok((changed, commit))
+        Ok(())
     }
 
     /// With `--push`: pushes what has just been committed.
     fn push(&self) -> Result<()> {
         let Some(remote) = self.remote()? else { return Ok(()) };
-        match remote.settle()?.overtaken {
+        let overtaken = remote.settle()?.overtaken;
+        let head = self.head()?;
+        self.ui.recommitted(head.as_deref().filter(|_| overtaken.is_none()));
+        self.ui.stands_at(head);
+        match overtaken {
             None => Ok(()),
             Some(overtaken) => Err(Error::new(Kind::Overtaken, overtaken).hint("run it again")),
         }
     }
 
-    /// Writes a plan's files and leaves the commit to a later step: gives the paths written.
-    pub(super) fn write(&self, plan: &Plan) -> Result<Vec<String>> {
-        let changed = self.store.apply(&plan.writes, &mut |_, _| Ok(()))?;
-        let paths: Vec<String> = changed.iter().map(FileKind::path).collect();
-        self.ui.note(&paths, None);
-        Ok(paths)
+    /// Writes a plan's files, with `--dry-run` only names them, and leaves the commit to a later step.
+    pub(super) fn write(&self, plan: &Plan) -> Result<()> {
+        let changed = match self.global.dry_run {
+            true => self.store.differing(&plan.writes)?.into_iter().map(|write| write.file.clone()).collect(),
+            false => self.store.apply(&plan.writes, &mut |_, _| Ok(()))?,
+        };
+        self.ui.note_files(changed.iter().map(FileKind::path));
+        Ok(())
     }
 
     /// The object store that flags, environment or settings name; `None` where none do.
     pub(super) fn object_store(&self, args: &StoreArgs) -> Result<Option<Box<dyn ObjectStore>>> {
         let env = |name: &str| std::env::var(name).ok();
         let mut settings = self.config.store.clone().with_env(env);
+        settings.dry_run = self.global.dry_run;
         if let Some(dir) = &args.store_dir {
             settings.dir = Some(dir.clone());
         }
@@ -305,7 +292,9 @@ impl<'a> Context<'a> {
         let commit =
             commit.map_err(|e| e.hint("what is to be committed is written: the next run with --commit does it"))?;
         Pending::forget(&self.own_folder()?)?;
-        self.ui.note(&[], commit.as_deref());
+        if let Some(commit) = &commit {
+            self.ui.note_commit(commit, &pending.message);
+        }
         Ok(commit)
     }
 
@@ -321,29 +310,6 @@ impl<'a> Context<'a> {
         }
         // It was killed among its writes: the command that is run again writes them all.
         Pending::forget(&self.own_folder()?)
-    }
-
-    fn say(&self, plan: &Plan, verb: &str, paths: &[String], commit: Option<&str>) -> Result<()> {
-        if self.ui.json() {
-            self.ui.result_json(&json!({
-                "did": plan.says,
-                "dry_run": self.global.dry_run,
-                "files": paths,
-                "message": plan.message,
-                "commit": commit,
-            }));
-            return Ok(());
-        }
-        for line in &plan.says {
-            self.ui.result(line);
-        }
-        for path in paths {
-            self.ui.status(&format!("{verb} {path}"));
-        }
-        if let Some(commit) = commit {
-            self.ui.status(&format!("committed {} ({})", commit.get(..10).unwrap_or(commit), plan.message));
-        }
-        Ok(())
     }
 }
 
@@ -407,7 +373,13 @@ fn settings(global: &Global, ui: &Ui, root: &Path, git: Option<&Git>) -> Result<
     if let Source::Nobody(Some(why)) = &source {
         ui.warn_once(why);
     }
-    Config::load(&source)
+    load(ui, &source)
+}
+
+fn load(ui: &Ui, source: &Source) -> Result<Config> {
+    let config = Config::load(source)?;
+    ui.follows(source.path().map(|path| path.display().to_string()));
+    Ok(config)
 }
 
 /// The operator's settings, for commands that can do without a competition.
@@ -416,8 +388,54 @@ pub(super) fn settings_here(global: &Global, ui: &Ui) -> Result<Config> {
     match root {
         Some(root) => settings(global, ui, &root, Git::open(&root)?.as_ref()),
         // There is nowhere to look for others.
-        None => Config::load(&Source::of(global.config.as_deref(), Path::new(""), None)),
+        None => load(ui, &Source::of(global.config.as_deref(), Path::new(""), None)),
     }
+}
+
+/// As [`Context::moment`], by these settings.
+fn moment_of(config: &Config, args: &MomentArgs) -> Result<Option<Moment>> {
+    if let Some(block) = args.block {
+        let now = args.now.as_deref().map(parse_time).transpose()?.unwrap_or_else(Utc::now);
+        return Ok(Some(Moment { block: Block(block), now }));
+    }
+    let Some(chain) = chain_of(config, &args.chain)? else { return Ok(None) };
+    let block = chain.best_block()?;
+    let now = match config.chain.clock {
+        Clock::Block => time_of(chain.as_ref(), block)?,
+        Clock::System if chain.is_real() => Utc::now(),
+        // A file whose blocks have no times is no reason to fail.
+        Clock::System => time_of(chain.as_ref(), block).unwrap_or_else(|_| Utc::now()),
+    };
+    Ok(Some(Moment { block, now }))
+}
+
+/// As [`Context::need_moment`], by these settings.
+pub(super) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> {
+    moment_of(config, args)?.ok_or_else(|| {
+        let unknown = Error::usage("the chain's block is not known");
+        unknown.hint("give --block N --now TIME, --network finney, --chain-file FILE, or [chain] in gen404.toml")
+    })
+}
+
+/// The chain that flags, environment or these settings name, in this order; `None` where none do.
+fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
+    let mut settings = config.chain.clone();
+    let from_env = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    if let Some(file) = &args.chain_file {
+        settings.file = Some(file.clone());
+    } else if let Some(network) = args.network.clone().or_else(|| from_env("SUBTENSOR_NETWORK")) {
+        (settings.file, settings.network) = (None, Some(Networks::One(network)));
+    }
+    if let Some(archive) = &args.archive {
+        settings.archive = Some(Networks::One(archive.clone()));
+    }
+    if let Some(netuid) = args.netuid {
+        settings.netuid = netuid;
+    } else if let Some(netuid) = from_env("NETUID") {
+        let parsed = netuid.trim().parse();
+        settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is no subnet's number")))?;
+    }
+    settings.open()
 }
 
 /// The nearest folder upwards that holds a competition, or else the nearest checkout.

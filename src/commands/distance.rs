@@ -35,9 +35,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs) -> Result<()
     let measured = distance.measure(&[pair]).pop().unwrap_or_else(|| Err("nothing was measured".to_owned()));
     let kind = if chosen == Some(Driver::Http) { Kind::Outside } else { Kind::Failed };
     let measured = measured.map_err(|why| Error::new(kind, why))?;
-    if ui.json() {
-        ui.result_json(&json!({ "a": args.a, "b": args.b, "driver": distance.name(), "distance": measured }));
-    } else {
+    ui.own(json!({ "a": args.a, "b": args.b, "driver": distance.name(), "distance": measured }));
+    if !ui.json() {
         ui.result(&measured.to_string());
     }
     Ok(())

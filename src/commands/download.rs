@@ -17,8 +17,9 @@ use crate::cli::{DownloadArgs, Global};
 use crate::error::{Error, Result};
 use crate::preview;
 use crate::rules::Plan;
-use crate::rules::download::{Known, Lane, Round, Tally, Wanted, all_recorded, begin, record, tally};
+use crate::rules::download::{Known, Lane, Round, Tally, Wanted, all_recorded, begin, foreseen, record, tally};
 use crate::rules::stages::{Due, due};
+use crate::state::file::FileKind;
 use crate::state::ids::{Block, Hotkey, PromptStem};
 use crate::state::stage::Stage;
 use crate::ui::{Phases, Ui};
@@ -39,7 +40,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
     let mut standing = context.standing()?;
     let wanted = Wanted { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
     if is_done(&standing) && !args.retry_failed {
-        ui.unchanged(&format!("round {}: the files of all miners are recorded already", standing.state.current_round));
+        ui.result(&format!("round {}: the files of all miners are recorded already", standing.state.current_round));
         return Ok(());
     }
     wait_for_stage(&context, &standing, args)?;
@@ -52,16 +53,16 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
     if global.dry_run {
         return say_only(&context, &standing, &lanes, &known, &wanted);
     }
-    let mut report = Report::default();
+    let mut says = Vec::new();
     if standing.state.stage == Stage::MinerGeneration {
-        report.take(&context, &begin(&standing.state))?;
+        carry_out(&context, begin(&standing.state), &mut says)?;
         standing = context.standing()?;
     }
     let ended = fetch_all(&context, &standing, args, lanes, &mut known, store.as_ref());
-    record_all(&context, &mut standing, &wanted, &known, &mut report)?;
+    record_all(&context, &mut standing, &wanted, &known, &mut says)?;
     let round = round(&standing)?;
     let miners = round.miners(&wanted).map_err(Error::failed)?;
-    report.say(&context, &round, &miners, &known);
+    say(ui, &round, &miners, &known, &says);
     ended.map_err(|error| error.hint("what was stored so far is noted: run it again to go on"))
 }
 
@@ -71,13 +72,13 @@ fn record_all(
     standing: &mut Standing,
     wanted: &Wanted,
     known: &Known,
-    report: &mut Report,
+    says: &mut Vec<String>,
 ) -> Result<()> {
     loop {
         let now = round(standing)?;
         let miners = now.miners(wanted).map_err(Error::failed)?;
         let Some(plan) = record(&now, &miners, known) else { return Ok(()) };
-        report.take(context, &plan)?;
+        carry_out(context, plan, says)?;
         if !context.global.push {
             return Ok(());
         }
@@ -133,14 +134,14 @@ fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) ->
 /// `--dry-run`: what would be fetched, and what would be recorded of what is known.
 fn say_only(context: &Context<'_>, standing: &Standing, lanes: &[Lane], known: &Known, wanted: &Wanted) -> Result<()> {
     let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
-    let says = format!("would fetch {files} file(s) of {} miner(s)", lanes.len());
-    if !lanes.is_empty() {
-        let plan = Plan { writes: Vec::new(), message: String::new(), says: vec![says] };
-        return context.apply(&plan);
-    }
     let round = round(standing)?;
     let miners = round.miners(wanted).map_err(Error::failed)?;
-    record(&round, &miners, known).map_or(Ok(()), |plan| context.apply(&plan))
+    if lanes.is_empty() {
+        return record(&round, &miners, known).map_or(Ok(()), |plan| context.apply(&plan));
+    }
+    context.ui.result(&format!("would fetch {files} file(s) of {} miner(s)", lanes.len()));
+    context.ui.note_files(foreseen(&round, &miners, lanes, known).iter().map(FileKind::path));
+    Ok(())
 }
 
 /// Fetches, draws and stores; notes every outcome, also where it breaks off.
@@ -232,52 +233,26 @@ fn settle(context: &Context<'_>, phases: &mut Phases, mark: &crate::rules::downl
     phases.tick();
 }
 
-/// What a run did, said at its end.
-#[derive(Debug, Default)]
-struct Report {
-    says: Vec<String>,
-    files: Vec<String>,
-    commits: Vec<String>,
+/// Carries a plan out; what it says is said at the end.
+fn carry_out(context: &Context<'_>, plan: Plan, says: &mut Vec<String>) -> Result<()> {
+    context.carry_out(&plan, &[])?;
+    says.extend(plan.says);
+    Ok(())
 }
 
-impl Report {
-    fn take(&mut self, context: &Context<'_>, plan: &Plan) -> Result<()> {
-        let (changed, commit) = context.carry_out(plan, &[])?;
-        self.says.extend(plan.says.iter().cloned());
-        self.files.extend(changed);
-        self.commits.extend(commit);
-        Ok(())
-    }
-
-    fn say(&self, context: &Context<'_>, round: &Round<'_>, miners: &[&Hotkey], known: &Known) {
-        let tallies: Vec<(&Hotkey, Tally)> =
-            miners.iter().map(|hotkey| (*hotkey, tally(round.prompts, hotkey, known))).collect();
-        if context.ui.json() {
-            let entry = |(hotkey, tally): &(&Hotkey, Tally)| ((*hotkey).to_string(), json!(tally));
-            let miners: serde_json::Map<String, Value> = tallies.iter().map(entry).collect();
-            return context.ui.result_json(&json!({
-                "did": self.says,
-                "miners": miners,
-                "files": self.files,
-                "commits": self.commits,
-            }));
-        }
-        for line in table(&tallies) {
-            context.ui.result(&line);
-        }
-        context.ui.status(
+/// What came of each miner's files, and what was done.
+fn say(ui: &Ui, round: &Round<'_>, miners: &[&Hotkey], known: &Known, says: &[String]) {
+    let tallies: Vec<(&Hotkey, Tally)> =
+        miners.iter().map(|hotkey| (*hotkey, tally(round.prompts, hotkey, known))).collect();
+    let entry = |(hotkey, tally): &(&Hotkey, Tally)| ((*hotkey).to_string(), json!(tally));
+    ui.own(json!({ "miners": tallies.iter().map(entry).collect::<serde_json::Map<String, Value>>() }));
+    if !ui.json() {
+        table(&tallies).iter().for_each(|line| ui.result(line));
+        ui.status(
             "fetched: models stored; refused: of these without a preview, or no model at all; failed: never arrived",
         );
-        for line in &self.says {
-            context.ui.result(line);
-        }
-        for path in &self.files {
-            context.ui.status(&format!("wrote {path}"));
-        }
-        for commit in &self.commits {
-            context.ui.status(&format!("committed {}", commit.get(..10).unwrap_or(commit)));
-        }
     }
+    says.iter().for_each(|line| ui.result(line));
 }
 
 /// The summary: a line a miner.

@@ -5,8 +5,9 @@ mod play;
 mod round;
 mod standings;
 
-use std::process::ExitCode;
 use std::time::Duration;
+
+use serde_json::json;
 
 use self::play::Play;
 use self::round::Round;
@@ -15,22 +16,27 @@ use super::context::{Context, Standing};
 use crate::cli::{DuelArgs, Global};
 use crate::error::{Error, Kind, Result};
 use crate::rules::bout::Bout;
-use crate::rules::conclusion::record;
+use crate::rules::conclusion::{crown, record, report_file};
 use crate::rules::programme::programme;
 use crate::rules::shard::Shard;
+use crate::rules::tournament::{Outcome, replay};
+use crate::state::file::{FileKind, RoundFile};
+use crate::state::ids::Player;
 use crate::state::stage::Stage;
+use crate::state::winner::Winner;
 use crate::ui::Ui;
 use crate::world::judge::Bench;
 use crate::world::judge::journal::Journal;
 use crate::world::stop::Stop;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &DuelArgs) -> Result<ExitCode> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &DuelArgs) -> Result<u8> {
     let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui)? };
     loop {
-        let Some(waits) = session(&context, args)? else { return Ok(ExitCode::SUCCESS) };
+        let Some(waits) = session(&context, args)? else { return Ok(0) };
         if !args.wait {
-            return Ok(ExitCode::from(Kind::NotDue.exit_code()));
+            return Ok(Kind::NotDue.exit_code());
         }
+        ui.tell();
         // The lock is free meanwhile: the audits come through this folder.
         ui.status(&format!("{waits}; looking again in {} s", args.poll));
         context.stop.sleep(Duration::from_secs(args.poll));
@@ -42,16 +48,18 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DuelArgs) -> Result<ExitCode>
 fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
     let _lock = context.lock("duel")?;
     let standing = context.standing()?;
-    if let Some(done) = done_already(&standing) {
-        context.ui.result(&done);
+    if let Some(winner) = winner_already(&standing) {
+        context.ui.result(&format!("round {} is decided already: {winner} wins", standing.state.current_round));
+        context.ui.own(json!({ "round": standing.state.current_round, "winner": winner }));
         return Ok(None);
     }
     if standing.state.stage != Stage::Duels {
         return Err(not_due(context, &standing, "duel", None));
     }
     let round = Round::gather(context, standing)?;
+    let shard = args.shard.unwrap_or(Shard::WHOLE);
     if context.global.dry_run {
-        preview(context, round)?;
+        preview(context, round, shard)?;
         return Ok(None);
     }
     let mut settings = judge_settings(&context.config.judge, &args.judge);
@@ -62,31 +70,46 @@ fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
         images: settings.images(),
         inline: settings.inline_images,
     };
-    let shard = args.shard.unwrap_or(Shard::WHOLE);
     Play::new(context, round, &bench, shard)?.run(settings.concurrency)
 }
 
-/// The stage right behind this command, with its winner there.
-fn done_already(standing: &Standing) -> Option<String> {
-    let winner = standing.files.winner.get().filter(|_| standing.state.stage == Stage::Finalizing)?;
-    Some(format!("round {} is decided already: {} wins", standing.state.current_round, winner.player()))
+/// The winner, where the stage is right behind this command.
+fn winner_already(standing: &Standing) -> Option<&Player> {
+    standing.files.winner.get().filter(|_| standing.state.stage == Stage::Finalizing).map(Winner::player)
 }
 
-/// Says what would be played now; no judge is asked.
-fn preview(context: &Context<'_>, mut round: Round) -> Result<()> {
-    let programme = programme(&round.field()?);
+/// Says what would be played now, and the files of that; no judge is asked.
+fn preview(context: &Context<'_>, mut round: Round, shard: Shard) -> Result<()> {
+    let (ui, number, field) = (context.ui, round.number(), round.field()?);
+    let (programme, outcome) = (programme(&field), replay(&field).outcome);
     let ahead = programme.spare.iter().map(|pair| (pair, ", ahead of its turn"));
-    for (pair, note) in programme.next.iter().map(|pair| (pair, "")).chain(ahead) {
+    let wanted = programme.next.iter().map(|pair| (pair, "")).chain(ahead);
+    let mut played = false;
+    for (pair, note) in wanted.filter(|(pair, _)| round.is_in(shard, pair)) {
         let bout = Bout::new(&round.files, &round.prompts, round.limits(), pair);
         let (duels, calls) = (bout.duels(), bout.inquiries().len());
-        context
-            .ui
-            .result(&format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
+        ui.result(&format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
+        let report = (duels > 0).then(|| report_file(number, &round.files, pair));
+        // The others' shards may hold up the record of what was played ahead of its turn.
+        match note.is_empty() || shard == Shard::WHOLE {
+            true => ui.note_files(report.map(|file| file.path())),
+            false => ui.note_possible(report.map(|file| file.path())),
+        }
+        played = true;
+    }
+    if played {
+        ui.note_files([FileKind::Round(number, RoundFile::Matrix).path()]);
+    }
+    if !programme.next.is_empty() {
+        // What else is played, and what follows, is known with the judge's answers.
+        let further = [RoundFile::RequireAudit, RoundFile::Winner].map(|file| FileKind::Round(number, file).path());
+        let reports = format!("rounds/{number}/*/duels_*.json");
+        ui.note_possible(further.into_iter().chain([reports, FileKind::State.path()]));
     }
     let mut files = std::mem::take(&mut round.files);
     let (plan, _) = record(&round.terms(), &mut files, &[]).map_err(Error::failed)?;
-    if !plan.writes.is_empty() {
-        context.apply(&plan)?;
-    }
-    Ok(())
+    context.apply(&plan)?;
+    let Outcome::Winner(winner) = outcome else { return Ok(()) };
+    let plan = crown(&round.terms(), &round.state, &files, &round.leaders, &winner).map_err(Error::failed)?;
+    context.apply(&plan)
 }

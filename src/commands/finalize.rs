@@ -17,7 +17,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs) -> Result<()> {
     let _lock = context.lock("finalize")?;
     let standing = context.standing()?;
     if done_already(&context, &standing)? {
-        ui.unchanged(&format!("round {} was finalized already", last_round(&standing)));
+        ui.result(&format!("round {} was finalized already", last_round(&standing)));
         return Ok(());
     }
     if standing.state.stage != Stage::Finalizing {

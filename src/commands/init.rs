@@ -5,13 +5,13 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 
-use super::context::Context;
+use super::context::{Context, need_moment, settings_here};
 use crate::cli::{Global, InitArgs};
 use crate::error::{Context as _, Error, Result};
 use crate::files::{self, Readers};
 use crate::rules::Plan;
 use crate::rules::prompts;
-use crate::rules::succession::{next_schedule, next_start};
+use crate::rules::succession::{Moment, next_schedule, next_start};
 use crate::settings;
 use crate::state::config::{ConfigFile, Settings, TimeOfDay};
 use crate::state::file::{FileKind, RoundFile};
@@ -35,34 +35,58 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
     let settings = settings_of(args)?;
     let leader = leader(args)?;
     let pool = pool(args)?;
-    if !global.dry_run {
-        files::make_folder(&args.dir)?;
-        if !args.no_git && !args.dir.join(".git").exists() {
-            Git::init(&args.dir)?;
-        }
-    } else if !args.dir.exists() {
-        ui.result(&format!("would make {}", args.dir.display()));
-        return Ok(());
+    let (needed, given) = (settings.prompts_per_round, pool.stems().count());
+    let few = format!("prompts.txt has {given} prompts: a round needs {needed} before its seed is drawn");
+    let plan = |moment| plan(args, settings, leader, &pool, moment);
+    if global.dry_run {
+        say_only(global, ui, args, plan)?;
+    } else {
+        make(global, ui, args, plan)?;
+    }
+    if given < needed {
+        ui.warn(&few);
+    }
+    Ok(())
+}
+
+fn make(global: &Global, ui: &Ui, args: &InitArgs, plan: impl FnOnce(Moment) -> Result<Plan>) -> Result<()> {
+    files::make_folder(&args.dir)?;
+    if is_git_made(args) {
+        Git::init(&args.dir)?;
     }
     let context = Context::at(global, ui, &args.dir)?;
     let _lock = context.lock("init")?;
-    let moment = context.need_moment(&args.moment)?;
-    let (needed, given) = (settings.prompts_per_round, pool.stems().count());
-    let plan = plan(args, settings, leader, &pool, moment)?;
-    if !global.dry_run {
-        begin_settings(&context, args)?;
-    }
+    let plan = plan(context.need_moment(&args.moment)?)?;
+    begin_settings(&context, args)?;
     context.apply(&plan)?;
-    if given < needed {
-        ui.warn(&format!("prompts.txt has {given} prompts: a round needs {needed} before its seed is drawn"));
-    }
-    if !global.dry_run {
-        let commit = if global.commit || args.no_git { "" } else { "git add . && git commit -m \"The beginning\"; " };
-        let place = args.dir.display();
-        let own = if context.git.is_some() { "fill in" } else { "write, and name with --config," };
-        ui.status(&format!("next: cd {place}; {commit}{own} gen404.toml (chain, store, judge, pods); gen404 status"));
-    }
+    let commit = if global.commit || args.no_git { "" } else { "git add . && git commit -m \"The beginning\"; " };
+    let place = args.dir.display();
+    let own = if context.git.is_some() { "fill in" } else { "write, and name with --config," };
+    ui.status(&format!("next: cd {place}; {commit}{own} gen404.toml (chain, store, judge, pods); gen404 status"));
     Ok(())
+}
+
+/// `--dry-run`: all is checked, and not even the folder is made.
+fn say_only(global: &Global, ui: &Ui, args: &InitArgs, plan: impl FnOnce(Moment) -> Result<Plan>) -> Result<()> {
+    let config = settings_here(&Global { repo: Some(args.dir.clone()), ..global.clone() }, ui)?;
+    let plan = plan(need_moment(&config, &args.moment)?)?;
+    if !args.dir.exists() {
+        ui.result(&format!("would make {}", args.dir.display()));
+    }
+    plan.says.iter().for_each(|line| ui.result(line));
+    let checkout = is_git_made(args) || args.dir.join(".git").exists();
+    let begun = checkout && !is_there(&args.dir.join(settings::FILE_NAME));
+    ui.note_files(begun.then(|| settings::FILE_NAME.to_owned()));
+    ui.note_files(plan.writes.iter().map(|write| write.file.path()));
+    Ok(())
+}
+
+fn is_git_made(args: &InitArgs) -> bool {
+    !args.no_git && !args.dir.join(".git").exists()
+}
+
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 /// The operator's settings to begin with, which git is to ignore: it would give them to everybody.
@@ -70,11 +94,13 @@ fn begin_settings(context: &Context<'_>, args: &InitArgs) -> Result<()> {
     let Some(git) = &context.git else { return Ok(()) };
     git.exclude(&[&format!("/{}", settings::FILE_NAME)])?;
     let root = context.store.root();
-    if root.join(settings::FILE_NAME).symlink_metadata().is_ok() {
+    if is_there(&root.join(settings::FILE_NAME)) {
         return Ok(());
     }
     let text = settings::beginning(args.moment.chain.network.as_deref());
-    files::write_below(root, Path::new(settings::FILE_NAME), text.as_bytes(), Readers::Own)
+    files::write_below(root, Path::new(settings::FILE_NAME), text.as_bytes(), Readers::Own)?;
+    context.ui.note_files([settings::FILE_NAME.to_owned()]);
+    Ok(())
 }
 
 /// Without a terminal, names at once all that would be asked for one after the other.
@@ -96,13 +122,7 @@ fn all_given_where_nobody_is_asked(args: &InitArgs) -> Result<()> {
     Err(error.hint("`gen404 init --help` says what they are"))
 }
 
-fn plan(
-    args: &InitArgs,
-    settings: Settings,
-    leader: LeaderEntry,
-    pool: &PromptList,
-    moment: crate::rules::succession::Moment,
-) -> Result<Plan> {
+fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptList, moment: Moment) -> Result<Plan> {
     let start = next_start(&settings, None, moment).ok_or_else(|| Error::usage("the dates leave the calendar"))?;
     if start.past_end {
         let (first, last) = (start.at.date_naive(), settings.last_competition_date);

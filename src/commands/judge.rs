@@ -36,7 +36,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &JudgeOneArgs) -> Result<()> {
 fn say(ui: &Ui, left_first: &Answer, right_first: &Answer) {
     let (winner, issues) = by_answers(&left_first.penalties, &right_first.penalties);
     if ui.json() {
-        ui.result_json(&json!({
+        ui.own(json!({
             "left_first": left_first.raw,
             "right_first": right_first.raw,
             "winner": winner,

@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs) -> Result<()> {
         _ => {}
     }
     if ui.json() {
-        ui.result_json(&as_json(lead));
+        ui.own(as_json(lead));
         return Ok(());
     }
     match lead.block {

@@ -4,18 +4,18 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory};
 
-use crate::cli::{Cli, ManArgs};
+use crate::cli::{Cli, Global, ManArgs};
 use crate::error::{Context as _, Result};
 use crate::files;
 use crate::ui::Ui;
 
-pub(super) fn run(ui: &Ui, args: &ManArgs) -> Result<()> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &ManArgs) -> Result<()> {
     let command = Cli::command();
     match &args.out {
         Some(folder) => {
             let mut command = command.disable_help_subcommand(true);
             command.build();
-            write(&command, folder)?;
+            write(global, ui, &command, folder)?;
         }
         None => ui.text(String::from_utf8_lossy(&page(&clap_mangen::Man::new(command))?).trim_end()),
     }
@@ -23,10 +23,16 @@ pub(super) fn run(ui: &Ui, args: &ManArgs) -> Result<()> {
 }
 
 /// Writes the pages of a command and of all below it.
-fn write(command: &Command, folder: &Path) -> Result<()> {
-    command.get_subcommands().filter(|below| !below.is_hide_set()).try_for_each(|below| write(below, folder))?;
+fn write(global: &Global, ui: &Ui, command: &Command, folder: &Path) -> Result<()> {
+    let mut below = command.get_subcommands().filter(|below| !below.is_hide_set());
+    below.try_for_each(|below| write(global, ui, below, folder))?;
     let man = clap_mangen::Man::new(command.clone());
-    files::write(&folder.join(man.get_filename()), &page(&man)?, files::Readers::All)
+    let path = folder.join(man.get_filename());
+    if !global.dry_run {
+        files::write(&path, &page(&man)?, files::Readers::All)?;
+    }
+    ui.note_files([path.display().to_string()]);
+    Ok(())
 }
 
 fn page(man: &clap_mangen::Man) -> Result<Vec<u8>> {

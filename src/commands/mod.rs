@@ -31,40 +31,56 @@ mod status;
 mod verify;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::cli::{Cli, Command, Global};
-use crate::error::{Kind, Result};
-use crate::ui::Ui;
+use crate::error::{Error, Kind, Result};
+use crate::ui::{Ui, Verbosity};
 
 /// Runs the program with these arguments (the program's name first).
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     sandbox::end_with_sandbox();
-    let cli = match Cli::try_parse_from(args) {
-        Ok(cli) => cli,
-        Err(refused) => {
-            // Help and version are no errors; a closed pipe is none either.
-            let _ = refused.print();
-            return if refused.use_stderr() { ExitCode::from(Kind::Usage.exit_code()) } else { ExitCode::SUCCESS };
+    let args: Vec<OsString> = args.into_iter().collect();
+    let mut tree = Cli::command();
+    let parsed = tree.try_get_matches_from_mut(&args).and_then(|matches| {
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        Cli::from_arg_matches(&matches).map(|cli| (name, cli)).map_err(|error| error.format(&mut tree))
+    });
+    ExitCode::from(match parsed {
+        Ok((name, Cli { global, command })) => {
+            let ui = Ui::new(global.verbosity(), global.json, global.no_progress).of(&name, global.dry_run);
+            ui.finish(&run(&global, &ui, &command))
         }
-    };
-    let ui = Ui::new(cli.global.verbosity(), cli.global.json, cli.global.no_progress);
-    match run(&cli.global, &ui, &cli.command) {
-        Ok(code) => code,
-        Err(error) => {
-            ui.error(&error);
-            ExitCode::from(error.kind().exit_code())
-        }
+        Err(refused) => no_command(&args, &refused),
+    })
+}
+
+/// Help and version, which are no errors, and command lines that are: with `--json`, these as JSON, too.
+fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
+    let json = refused.use_stderr() && args.iter().any(|arg| arg == "--json");
+    let ui = Ui::new(Verbosity::Normal, json, true).of("error", false);
+    let printed = refused.print().and_then(|()| std::io::stdout().flush());
+    if !refused.use_stderr() {
+        ui.printed(printed);
+        return ui.finish(&Ok(0));
     }
+    let exit = Kind::Usage.exit_code();
+    if json {
+        let text = refused.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        ui.answer(Some(&Error::usage(first.trim_start_matches("error: "))), exit);
+    }
+    exit
 }
 
 /// Others may come before us so often.
 const MOST_OVERTAKEN: usize = 5;
 
 /// Runs a command; again, from what is there now, where another writer's commit came before its own.
-fn run(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
+fn run(global: &Global, ui: &Ui, command: &Command) -> Result<u8> {
     for _ in 0..MOST_OVERTAKEN {
         match once(global, ui, command) {
             Err(error) if error.kind() == Kind::Overtaken => ui.status(&format!("{error}; looking again")),
@@ -74,7 +90,7 @@ fn run(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
     once(global, ui, command)
 }
 
-fn once(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
+fn once(global: &Global, ui: &Ui, command: &Command) -> Result<u8> {
     match command {
         Command::Init(args) => init::run(global, ui, args)?,
         Command::Status(args) => status::run(global, ui, args)?,
@@ -97,7 +113,7 @@ fn once(global: &Global, ui: &Ui, command: &Command) -> Result<ExitCode> {
         Command::Render(args) => return render::run(global, ui, args),
         Command::Sandbox(args) => sandbox::run(global, ui, args)?,
         Command::Completions(args) => completions::run(ui, args),
-        Command::Man(args) => man::run(ui, args)?,
+        Command::Man(args) => man::run(global, ui, args)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }

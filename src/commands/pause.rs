@@ -12,7 +12,7 @@ pub(super) fn pause(global: &Global, ui: &Ui) -> Result<()> {
     let _lock = context.lock("pause")?;
     let Standing { state, .. } = context.standing()?;
     if state.stage == Stage::Paused {
-        ui.unchanged("the competition is paused already");
+        ui.result("the competition is paused already");
         return Ok(());
     }
     context.apply(&stages::pause(&state).map_err(Error::not_due)?)
@@ -23,7 +23,7 @@ pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs) -> Result<()> 
     let _lock = context.lock("resume")?;
     let Standing { state, files, .. } = context.standing()?;
     if state.stage != Stage::Paused {
-        ui.unchanged(&format!("the competition is not paused: round {} is in {}", state.current_round, state.stage));
+        ui.result(&format!("the competition is not paused: round {} is in {}", state.current_round, state.stage));
         return Ok(());
     }
     context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?)

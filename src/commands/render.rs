@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use serde_json::{Value, json};
@@ -27,7 +26,7 @@ enum Outcome {
     Failed(Error),
 }
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<ExitCode> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<u8> {
     let jobs = jobs(args)?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let beside = jobs.len().clamp(1, cores.get());
@@ -103,16 +102,19 @@ fn draw(renderer: &dyn Renderer, job: &Job, dry_run: bool) -> Outcome {
 }
 
 /// Says what came of each model; the exit code is that of the worst.
-fn report(ui: &Ui, dry_run: bool, jobs: &[Job], outcomes: &[Outcome]) -> ExitCode {
+fn report(ui: &Ui, dry_run: bool, jobs: &[Job], outcomes: &[Outcome]) -> u8 {
     let pairs = || jobs.iter().zip(outcomes);
     let drawn = outcomes.iter().filter(|o| matches!(o, Outcome::Drawn { .. })).count();
     if ui.json() {
         let previews: Vec<Value> = pairs().map(|(job, outcome)| entry(job, outcome)).collect();
-        ui.result_json(&json!({
+        ui.own(json!({
             "previews": previews,
             "summary": { "drawn": drawn, "refused_or_failed": outcomes.len() - drawn },
         }));
     }
+    let made = pairs().filter(|(_, outcome)| matches!(outcome, Outcome::Drawn { .. }));
+    ui.note_files(made.map(|(job, _)| job.png.display().to_string()));
+    ui.has_told_files();
     let mut worst = 0;
     for (job, outcome) in pairs() {
         match outcome {
@@ -130,7 +132,7 @@ fn report(ui: &Ui, dry_run: bool, jobs: &[Job], outcomes: &[Outcome]) -> ExitCod
             }
         }
     }
-    ExitCode::from(worst)
+    worst
 }
 
 fn entry(job: &Job, outcome: &Outcome) -> Value {

@@ -22,7 +22,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::commits;
-use super::common::usual_report;
+use super::common::{is_here, usual_report};
 use super::context::Context;
 use super::facts;
 use crate::cli::{Global, ReportArgs};
@@ -40,10 +40,8 @@ const MOST_PAGES: usize = 50_000;
 pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs) -> Result<()> {
     let context = Context::open(global, ui)?;
     let snapshot = Snapshot::load(&context.store)?;
-    if let Some(round) = args.only
-        && !snapshot.rounds.contains_key(&round)
-    {
-        return Err(Error::failed(format!("rounds/{round}: no such round")));
+    if let Some(round) = args.only {
+        is_here(&snapshot, round)?;
     }
     let (findings, rules) = findings(&context, &snapshot)?;
     let out = match &args.out {
@@ -86,7 +84,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs) -> Result<()> {
     }
     out.sync(&wanted)?;
     let page = out.path.join("index.html");
-    say(ui, global.dry_run, &page, &files);
+    ui.note_files(files.iter().map(|name| out.path.join(name).display().to_string()));
+    let index = page.display().to_string();
+    ui.own(json!({ "index": index }));
+    if !ui.json() {
+        ui.result(&index);
+    }
     if args.open && !global.dry_run {
         open(ui, &page);
     }
@@ -130,17 +133,6 @@ fn findings(context: &Context<'_>, snapshot: &Snapshot) -> Result<(Vec<checks::F
         history.check(None, &mut sink)?;
     }
     Ok((sink.finish(), facts.rules))
-}
-
-fn say(ui: &Ui, dry_run: bool, page: &Path, files: &[String]) {
-    if ui.json() {
-        let index = page.display().to_string();
-        ui.result_json(&json!({ "index": index, "files": files, "dry_run": dry_run }));
-    } else {
-        let verb = if dry_run { "would write" } else { "wrote" };
-        ui.status(&format!("{verb} {} files", files.len()));
-        ui.result(&page.display().to_string());
-    }
 }
 
 /// Makes the pages of a round.

@@ -27,7 +27,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs) -> Result<()>
     let standing = context.standing()?;
     let round = standing.state.current_round;
     if let Some(seed) = done_already(&standing) {
-        ui.unchanged(&format!("round {round} has its seed already: {seed}"));
+        ui.result(&format!("round {round} has its seed already: {seed}"));
         return Ok(());
     }
     if standing.state.stage != Stage::Open {

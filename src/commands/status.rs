@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
         open.extend(pool(&context).err().map(|error| error.to_string()));
     }
     if ui.json() {
-        ui.result_json(&as_json(&standing, moment, lead, &due, &open));
+        ui.own(as_json(&standing, moment, lead, &due, &open));
         return Ok(());
     }
     let state = &standing.state;

@@ -1,10 +1,9 @@
 //! `gen404 verify`: recompute every claim from the files and the history.
 
-use std::process::ExitCode;
-
 use serde_json::json;
 
 use super::commits;
+use super::common::is_here;
 use super::context::Context;
 use super::facts;
 use super::objects;
@@ -15,7 +14,7 @@ use crate::state::file::FileKind;
 use crate::state::snapshot::Snapshot;
 use crate::ui::Ui;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCode> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
     let context = Context::open(global, ui)?;
     // The history is read by one thread; the files' own threads have room beside it.
     let (store, git) = (&context.store, context.git.as_ref());
@@ -27,10 +26,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
     let (snapshot, log) =
         rayon::join(|| Snapshot::load_some(store, wanted), || git.map(crate::world::git::Git::log).transpose());
     let (snapshot, log) = (snapshot?, log?);
-    if let Some(round) = args.round
-        && !snapshot.rounds.contains_key(&round)
-    {
-        return Err(Error::failed(format!("rounds/{round}: no such round")));
+    if let Some(round) = args.round {
+        is_here(&snapshot, round)?;
+    }
+    // What has been read, whatever is committed meanwhile.
+    if let Some(head) = log.as_ref().and_then(|log| log.commits.last()) {
+        ui.stands_at(Some(head.id.clone()));
     }
     let mut facts = facts::gather(&context, &snapshot, log.as_ref())?;
     if args.chain {
@@ -68,12 +69,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
     let counts = summary(&findings);
     if ui.json() {
         let (now, past) = rules.json();
-        ui.result_json(&json!({ "checks": findings, "summary": counts, "rules": now, "rules_past": past }));
+        ui.own(json!({ "checks": findings, "summary": counts, "rules": now, "rules_past": past }));
     } else {
         print(ui, global.quiet, &findings, counts);
         rules.lines().iter().for_each(|line| ui.result(line));
     }
-    Ok(if counts.fail > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(u8::from(counts.fail > 0))
 }
 
 /// One line a finding that is no pass, and the counts. What matters most comes last, where a terminal shows it;

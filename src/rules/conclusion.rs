@@ -56,11 +56,12 @@ pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Playe
         }
         taken += 1;
         if let Some(report) = &played.report {
+            let file = report_file(terms.round, files, pair);
+            plan.writes.push(FileWrite::new(file.clone(), report));
             let own = files.players.entry(pair.1.clone()).or_default();
-            let name = report_name(own, &pair.0);
-            let file = FileKind::Player(terms.round, pair.1.clone(), PlayerFile::Report(name.clone()));
-            plan.writes.push(FileWrite::new(file, report));
-            own.reports.insert(name, Slot::Ok(report.clone()));
+            if let FileKind::Player(_, _, PlayerFile::Report(name)) = file {
+                own.reports.insert(name, Slot::Ok(report.clone()));
+            }
             lines.push(match_line(pair));
         }
         // Where a row stands may depend on the one before it.
@@ -99,6 +100,14 @@ pub fn matrix_line(round: RoundNumber) -> String {
 #[must_use]
 pub fn requests_line(round: RoundNumber) -> String {
     format!("Update audit requests for round {round}")
+}
+
+/// The file of a match's report.
+#[must_use]
+pub fn report_file(round: RoundNumber, files: &RoundFiles, pair: &Pair) -> FileKind {
+    let none = PlayerFiles::default();
+    let name = report_name(files.players.get(&pair.1).unwrap_or(&none), &pair.0);
+    FileKind::Player(round, pair.1.clone(), PlayerFile::Report(name))
 }
 
 /// The file name of a report against `left`: the one that there is, or the shortest, from ten

@@ -303,6 +303,24 @@ pub fn record(round: &Round<'_>, miners: &[&Hotkey], known: &Known) -> Option<Pl
     (!writes.is_empty()).then(|| Plan { writes, message: lines.join("\n"), says })
 }
 
+/// The files that a run writes that fetches these lanes to their end: what came of every file is known then.
+#[must_use]
+pub fn foreseen(round: &Round<'_>, miners: &[&Hotkey], lanes: &[Lane], known: &Known) -> Vec<FileKind> {
+    let fetched = |hotkey: &Hotkey| lanes.iter().any(|lane| lane.hotkey == *hotkey);
+    let now = record(round, miners, known).map(|plan| plan.writes).unwrap_or_default();
+    let mut files: Vec<FileKind> = now.into_iter().map(|write| write.file).collect();
+    for hotkey in miners.iter().filter(|hotkey| fetched(hotkey)) {
+        let file = |file| FileKind::Player(round.number(), Player::Miner((*hotkey).clone()), file);
+        files.extend([file(PlayerFile::Submitted), file(PlayerFile::Sums)]);
+    }
+    let settled = |hotkey: &&Hotkey| miners.contains(hotkey) || is_recorded(round, hotkey);
+    let last = round.state.stage == Stage::Downloading && round.submissions.keys().all(|hotkey| settled(&hotkey));
+    if last || round.state.stage == Stage::MinerGeneration {
+        files.push(FileKind::State);
+    }
+    files
+}
+
 /// Has a miner an entry for every prompt in `submitted.json`?
 fn is_recorded(round: &Round<'_>, hotkey: &Hotkey) -> bool {
     let own = round.files.players.get(&Player::Miner(hotkey.clone()));

@@ -169,6 +169,39 @@ pub struct RoundFiles {
 }
 
 impl RoundFiles {
+    /// The files by which a round is decided that are there, but do not parse: the one list of what must be intact.
+    /// Nothing goes by `pod_stats.json`.
+    #[must_use]
+    pub fn broken(&self, round: RoundNumber) -> Vec<FileKind> {
+        fn broken<T>(slot: &Slot<T>) -> bool {
+            matches!(slot, Slot::Broken)
+        }
+        let own = [
+            (RoundFile::Schedule, broken(&self.schedule)),
+            (RoundFile::Submissions, broken(&self.submissions)),
+            (RoundFile::Seed, broken(&self.seed)),
+            (RoundFile::Prompts, broken(&self.prompts)),
+            (RoundFile::Builds, broken(&self.builds)),
+            (RoundFile::Matrix, broken(&self.matrix)),
+            (RoundFile::RequireAudit, broken(&self.require_audit)),
+            (RoundFile::GenerationAudits, broken(&self.generation_audits)),
+            (RoundFile::SourceAudit, broken(&self.source_audit)),
+            (RoundFile::Winner, broken(&self.winner)),
+        ];
+        let own = own.into_iter().map(|(file, broken)| (FileKind::Round(round, file), broken));
+        let players = self.players.iter().flat_map(|(player, files)| {
+            let outputs = [
+                (PlayerFile::Submitted, broken(&files.submitted)),
+                (PlayerFile::Generated, broken(&files.generated)),
+                (PlayerFile::Sums, broken(&files.sums)),
+            ];
+            let report = |(name, slot): (&String, _)| (PlayerFile::Report(name.clone()), broken(slot));
+            let files = outputs.into_iter().chain(files.reports.iter().map(report));
+            files.map(|(file, broken)| (FileKind::Player(round, player.clone(), file), broken)).collect::<Vec<_>>()
+        });
+        own.chain(players).filter(|(_, broken)| *broken).map(|(file, _)| file).collect()
+    }
+
     /// The match report of right against left, with its path.
     #[must_use]
     pub fn report(&self, round: RoundNumber, left: &Player, right: &Player) -> Option<(String, &report::MatchReport)> {

@@ -105,16 +105,27 @@ impl Store {
         writes: &[FileWrite],
         seen: &mut dyn FnMut(&FileKind, Step) -> Result<()>,
     ) -> Result<Vec<FileKind>> {
-        let (last, first): (Vec<_>, Vec<_>) = writes.iter().partition(|write| write.file == FileKind::State);
         let mut changed = Vec::new();
-        for write in first.into_iter().chain(last) {
-            if self.read_file(&write.file)?.as_deref() == Some(write.bytes.as_slice()) {
-                continue;
-            }
+        for write in self.differing(writes)? {
             self.replace(write, seen)?;
             changed.push(write.file.clone());
         }
         Ok(changed)
+    }
+
+    /// Those files that are not yet as they should be, in the order in which [`Store::apply`] writes them.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn differing<'w>(&self, writes: &'w [FileWrite]) -> Result<Vec<&'w FileWrite>> {
+        let (last, first): (Vec<_>, Vec<_>) = writes.iter().partition(|write| write.file == FileKind::State);
+        let mut differing = Vec::new();
+        for write in first.into_iter().chain(last) {
+            if self.read_file(&write.file)?.as_deref() != Some(write.bytes.as_slice()) {
+                differing.push(write);
+            }
+        }
+        Ok(differing)
     }
 
     fn replace(&self, write: &FileWrite, seen: &mut dyn FnMut(&FileKind, Step) -> Result<()>) -> Result<()> {

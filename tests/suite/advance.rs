@@ -154,6 +154,9 @@ fn what_fails_is_told_and_holds_up_nothing_else() {
     assert_eq!(stage(folder.path()), "duels");
     let json = advance(folder.path(), &["--json"]).ends(4).json();
     assert_eq!((&json["exit"], &json["steps"][0]["exit"]), (&4.into(), &4.into()), "{json}");
+    let told = |key: &str| json["steps"][0][key].as_array().is_some_and(|lines| !lines.is_empty());
+    assert!(told("causes") && told("hints"), "{json:#}");
+    crate::json::check("advance", &json);
     settings(folder.path(), &judge.url);
     let run = advance(folder.path(), &["--until", "finalizing"]).ends(0);
     assert_eq!(run.out, "duel: round 0: leader wins\n");

@@ -98,6 +98,27 @@ impl S3 {
 }
 
 #[test]
+fn the_keys_may_lie_in_files() {
+    let folder = round(&["https://cdn.example/0".to_owned()], 2);
+    let dry = |key_file: &str| {
+        let mut run = command(folder.path());
+        run.args(["download", "--dry-run", "--block", "999999", "--json"]).env("R2_ENDPOINT", "https://r2.example");
+        run.env("R2_ACCESS_KEY_ID_FILE", "id").env("R2_SECRET_ACCESS_KEY_FILE", key_file);
+        let run = run.output().unwrap();
+        (run.status.code(), serde_json::from_slice::<serde_json::Value>(&run.stdout).unwrap())
+    };
+    for name in ["id", "key"] {
+        std::fs::write(folder.path().join(name), "hunter2\n").unwrap();
+    }
+    let (code, known) = dry("key");
+    assert_eq!((code, known["files"].as_array().unwrap().len()), (Some(0), 3), "{known:#}");
+    let (code, missing) = dry("nowhere");
+    assert_eq!((code, &missing["error"]), (Some(2), &"R2_SECRET_ACCESS_KEY_FILE=nowhere: no such file".into()));
+    std::fs::write(folder.path().join("key"), "").unwrap();
+    assert_eq!(dry("").1["error"], "R2_SECRET_ACCESS_KEY is not set");
+}
+
+#[test]
 fn a_real_server_that_checks_signatures_takes_and_gives_everything() {
     let Some(s3) = S3::start() else { return };
     let good = |path: &str| if path == "/0/00aa.glb" { triangle_glb(path) } else { blank_glb(path) };

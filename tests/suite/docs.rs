@@ -30,6 +30,29 @@ fn completions_are_those_of_the_command_tree() {
     }
 }
 
+/// Names of the environment in this text that hold a secret.
+fn secrets(text: &str) -> BTreeSet<String> {
+    let ends = ["_KEY", "_KEY_ID", "_TOKEN", "_SECRET", "_PASSWORD", "CLIENT_ID"];
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    let names = text.split('"').filter(|name| is_name(name) && ends.iter().any(|end| name.ends_with(end)));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readme_names_every_secret() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut named = BTreeSet::new();
+    for (path, bytes) in tree(&root().join("src")) {
+        let text = String::from_utf8(bytes).unwrap();
+        for name in secrets(text.split("#[cfg(test)]").next().unwrap()) {
+            assert!(readme.contains(&format!("`{name}`")), "{}: {name} is not in the README", path.display());
+            named.insert(name);
+        }
+    }
+    assert!(named.len() >= 10, "{named:?}");
+    assert!(readme.contains("`_FILE`"));
+}
+
 #[test]
 fn every_command_of_the_readme_runs() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();

@@ -19,6 +19,10 @@ fn a_round_is_fetched_drawn_stored_and_recorded() {
     let folder = round(&[format!("{}/a", cdn.url())], 3);
     let early = gen404(folder.path(), &["download", "--block", "799", "--store-dir", "x"]).ends(3);
     assert!(early.out.contains("due from block 800 on"), "{}", early.out);
+    let elsewhere = folder.path().join("not-made");
+    let dry = ["download", "--dry-run", "--block", DEADLINE, "--store-dir", elsewhere.to_str().unwrap()];
+    gen404(folder.path(), &dry).ends(0);
+    assert!(!elsewhere.exists(), "a dry run made a folder");
     let dry = download(folder.path(), &["--dry-run"]).ends(0);
     assert!(dry.out.contains("would fetch 3 file(s) of 1 miner(s)") && cdn.seen().is_empty(), "{}", dry.out);
     let run = download(folder.path(), &["-v"]).ends(0);

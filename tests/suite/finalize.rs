@@ -65,7 +65,7 @@ fn a_commit_holds_just_the_files_written() {
     std::fs::write(folder.path().join("notes.txt"), "mine").unwrap();
     let run = gen404(folder.path(), &[&AT[..], &["--commit", "--json"]].concat()).ends(0);
     let json = run.json();
-    assert_eq!(json["message"], "Update state (open), schedule, leader for round 2");
+    assert_eq!(json["commits"], serde_json::json!([json["commit"]]));
     let git = gen404::world::git::Git::open(folder.path()).unwrap().unwrap();
     let log = git.log().unwrap();
     let last = log.commits.last().unwrap();

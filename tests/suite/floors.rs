@@ -3,11 +3,12 @@
 use std::path::Path;
 
 /// A floor and what it may import of this crate.
-const FLOORS: [(&str, &[&str]); 11] = [
+const FLOORS: [(&str, &[&str]); 12] = [
     ("error.rs", &["text"]),
     ("files.rs", &["error"]),
     ("text.rs", &[]),
     ("ui.rs", &["error", "text"]),
+    ("ui", &["error", "text"]),
     ("state", &["state", "files", "error"]),
     ("preview", &["preview"]),
     ("rules", &["rules", "state", "text", "error"]),

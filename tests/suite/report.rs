@@ -139,8 +139,8 @@ fn the_same_files_give_the_same_bytes_wherever_they_go_and_only_changes_only_wha
     let data: serde_json::Value = serde_json::from_str(&one[Path::new("report.json")]).unwrap();
     assert_eq!(data["competition"]["rounds"][2]["number"], 0);
     assert_eq!(data["rounds"][0]["standings"][0]["rank"], 1);
-    let missing = gen404(folder.path(), &["report", "--only", "7"]).ends(1);
-    assert!(missing.err.contains("no such round"), "{}", missing.err);
+    let missing = gen404(folder.path(), &["report", "--only", "7"]).ends(2);
+    assert!(missing.err.contains("round 7 is not here: rounds are 0 to 2"), "{}", missing.err);
     let planned = gen404(folder.path(), &["report", "--dry-run"]).ends(0);
     let usual = format!("{}-report", folder.path().canonicalize().unwrap().display());
     assert!(planned.err.contains("would write") && planned.out.contains(&usual), "{}", planned.out);

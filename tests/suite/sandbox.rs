@@ -10,10 +10,12 @@ use serde_json::Value;
 use crate::support::{command, findings, gen404, git, skipped};
 
 /// As small as it may be: every model is drawn in full.
-const SMALL: [&str; 4] = ["--prompts", "1", "--miners", "6"];
+pub const SMALL: [&str; 4] = ["--prompts", "1", "--miners", "6"];
 
 fn play(folder: &Path, dir: &str, more: &[&str]) -> Value {
-    gen404(folder, &[&["--json", "sandbox", dir, "--seed", "7"], &SMALL[..], more].concat()).ends(0).json()
+    let run = gen404(folder, &[&["--json", "sandbox", dir, "--seed", "7"], &SMALL[..], more].concat()).ends(0).json();
+    crate::json::check("sandbox", &run);
+    run
 }
 
 /// Starts a sandbox that nobody waits for.
@@ -58,10 +60,10 @@ fn a_competition_is_played_and_the_same_seed_gives_the_same_commits_even_when_ki
     let second = play(folder.path(), "two", &["--port", &port]);
     let [one, two] = ["one", "two"].map(|dir| commits(&folder.path().join(dir)));
     let apart = one.iter().zip(&two).find(|(one, two)| one != two);
-    assert_eq!(first["head"], second["head"], "they part at {apart:#?}");
+    assert_eq!(first["commit"], second["commit"], "they part at {apart:#?}");
 
     // Once more: nothing is played, and the same is told.
-    assert_eq!(play(folder.path(), "two", &[])["head"], second["head"]);
+    assert_eq!(play(folder.path(), "two", &[])["commit"], second["commit"]);
     let other = gen404(folder.path(), &["sandbox", "two", "--seed", "8"]).ends(1);
     assert!(other.err.contains("made with --seed 7"), "{}", other.err);
 }
@@ -119,7 +121,9 @@ fn cloned_it_verifies_the_same(dir: &Path) {
     let clone = top.path().join("clone");
     assert!(dir.join("gen404.toml").is_file() && !clone.join("gen404.toml").exists());
     for flags in [&["verify", "--json"][..], &["verify", "--history", "--json"]] {
-        let [here, there] = [dir, &clone].map(|folder| gen404(folder, flags).ends(0).json());
+        let [mut here, there] = [dir, &clone].map(|folder| gen404(folder, flags).ends(0).json());
+        let settings = dir.canonicalize().unwrap().join("gen404.toml");
+        assert_eq!(here["settings"].take(), serde_json::json!(settings));
         assert_eq!(here, there);
         let usual = serde_json::json!({"value": 0, "default": 6});
         assert_eq!(there["rules"]["mismatches"], usual, "there are fewer than 8 prompts");

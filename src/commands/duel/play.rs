@@ -51,8 +51,6 @@ pub(super) struct Play<'a> {
     failures: Vec<Pair>,
     down: bool,
     stopped: bool,
-    files: Vec<String>,
-    commits: Vec<String>,
 }
 
 impl<'a> Play<'a> {
@@ -71,8 +69,6 @@ impl<'a> Play<'a> {
             failures: Vec::new(),
             down: false,
             stopped: false,
-            files: Vec::new(),
-            commits: Vec::new(),
         })
     }
 
@@ -175,8 +171,7 @@ impl<'a> Play<'a> {
 
     /// Is this match one of this shard's?
     fn holds(&self, pair: &Pair) -> bool {
-        let submissions = self.round.files.submissions.get();
-        pair.1.hotkey().is_some_and(|hotkey| self.shard.has(hotkey, submissions))
+        self.round.is_in(self.shard, pair)
     }
 
     fn finish(&mut self, pair: Pair, played: Played) {
@@ -254,7 +249,7 @@ impl<'a> Play<'a> {
             if plan.writes.is_empty() {
                 return Ok(());
             }
-            self.files.extend(self.context.write(&plan)?);
+            self.context.write(&plan)?;
             let say = || plan.says.iter().for_each(|line| self.context.ui.status(line));
             bar.map_or_else(say, |bar| bar.aside(say));
             let audits = FileKind::Round(self.round.number(), RoundFile::RequireAudit);
@@ -273,10 +268,7 @@ impl<'a> Play<'a> {
         if plan.writes.is_empty() && files.is_empty() {
             return Ok(());
         }
-        let (changed, commit) = self.context.carry_out(&plan, &files)?;
-        self.files.extend(changed);
-        self.commits.extend(commit);
-        Ok(())
+        self.context.carry_out(&plan, &files)
     }
 
     /// The files of this tournament that the last commit does not have, and what to say of them: by
@@ -331,7 +323,7 @@ impl<'a> Play<'a> {
             _ => Plan::default(),
         };
         self.commit(plan)?;
-        let waits = show(self.context, &self.round, &field, &replay, &ending, &self.files, &self.commits);
+        let waits = show(self.context.ui, &self.round, &field, &replay, &ending);
         if failed { Err(self.given_up()) } else { Ok(waits) }
     }
 

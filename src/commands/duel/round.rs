@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::super::common::nothing_broken;
 use super::super::context::{Context, Standing};
 use crate::error::{Error, Result};
 use crate::rules::Thresholds;
@@ -9,13 +10,14 @@ use crate::rules::bout::{Inquiry, Order};
 use crate::rules::conclusion::Terms;
 use crate::rules::duel::outputs_of;
 use crate::rules::regeneration::baseline_lacks;
+use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Pair};
 use crate::state::file::{FileKind, PlayerFile, RoundFile};
 use crate::state::ids::{Player, RoundNumber, Seed};
 use crate::state::leader::Leaders;
 use crate::state::prompts::{Prompt, PromptList};
 use crate::state::seed::SeedFile;
-use crate::state::snapshot::{RoundFiles, Slot};
+use crate::state::snapshot::RoundFiles;
 use crate::state::stage::CompetitionState;
 use crate::world::judge::images::Image;
 
@@ -77,6 +79,11 @@ impl Round {
         &self.limits
     }
 
+    /// Is this match one of this shard's?
+    pub(super) fn is_in(&self, shard: Shard, pair: &Pair) -> bool {
+        pair.1.hotkey().is_some_and(|hotkey| shard.has(hotkey, self.files.submissions.get()))
+    }
+
     /// The tournament as it is on record.
     pub(super) fn field(&self) -> Result<Field> {
         let field = self.terms().field(&self.files);
@@ -103,33 +110,4 @@ pub(super) struct Task {
     pub(super) duel: usize,
     pub(super) order: Order,
     pub(super) images: [Image; 3],
-}
-
-/// A broken file is no missing one: matches on record would be played again, rejected miners let in.
-fn nothing_broken(round: RoundNumber, files: &RoundFiles) -> Result<()> {
-    fn broken<T>(slot: &Slot<T>) -> bool {
-        matches!(slot, Slot::Broken)
-    }
-    let own = [
-        (RoundFile::Schedule, broken(&files.schedule)),
-        (RoundFile::Submissions, broken(&files.submissions)),
-        (RoundFile::Builds, broken(&files.builds)),
-        (RoundFile::Matrix, broken(&files.matrix)),
-        (RoundFile::RequireAudit, broken(&files.require_audit)),
-        (RoundFile::GenerationAudits, broken(&files.generation_audits)),
-        (RoundFile::SourceAudit, broken(&files.source_audit)),
-        (RoundFile::Winner, broken(&files.winner)),
-    ];
-    let own = own.into_iter().filter(|(_, broken)| *broken).map(|(file, _)| FileKind::Round(round, file));
-    let outputs = files.players.iter().filter(|(player, _)| broken(outputs_of(files, player))).map(|(player, _)| {
-        let file = if *player == Player::Leader { PlayerFile::Generated } else { PlayerFile::Submitted };
-        FileKind::Player(round, player.clone(), file)
-    });
-    match own.chain(outputs).next() {
-        None => Ok(()),
-        Some(file) => {
-            let unreadable = Error::failed(format!("{}: does not parse", file.path()));
-            Err(unreadable.hint("`gen404 verify` says where; mend it first"))
-        }
-    }
 }

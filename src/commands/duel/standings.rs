@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::context::Context;
 use super::round::Round;
 use crate::rules::tournament::{Field, Pair, Replay};
 use crate::rules::waits::audit_of;
 use crate::state::generation_audits::AuditOutcome;
 use crate::state::ids::{Hotkey, Player};
+use crate::ui::Ui;
 
 /// How a run ends.
 #[derive(Debug)]
@@ -23,51 +23,25 @@ pub(super) enum Ending {
 }
 
 /// Says how the tournament stands; gives what is awaited.
-pub(super) fn show(
-    context: &Context<'_>,
-    round: &Round,
-    field: &Field,
-    replay: &Replay,
-    ending: &Ending,
-    files: &[String],
-    commits: &[String],
-) -> Option<String> {
+pub(super) fn show(ui: &Ui, round: &Round, field: &Field, replay: &Replay, ending: &Ending) -> Option<String> {
     let waits = waits_for(round, ending);
     let number = round.number();
-    if context.ui.json() {
-        if !matches!(ending, Ending::Failed) {
-            let winner = if let Ending::Winner(winner) = ending { Some(winner) } else { None };
-            context.ui.result_json(&json!({
-                "round": number,
-                "winner": winner,
-                "waits": waits,
-                "awaited": if let Ending::Audits(holders) = ending { holders.clone() } else { Vec::new() },
-                "standings": standings(round, field, replay),
-                "files": files,
-                "commits": commits,
-            }));
-        }
-        return waits;
-    }
-    for path in files {
-        context.ui.detail(&format!("wrote {path}"));
-    }
-    let played = field.matrix.0.len();
-    context.ui.result(&format!(
-        "round {number}: {played} matches, {} of {} qualified",
-        replay.qualified.len(),
-        field.order.len()
-    ));
-    for hotkey in &replay.qualified {
-        context.ui.result(&format!("  {}", line(round, field, replay, hotkey)));
+    ui.own(json!({
+        "round": number,
+        "winner": if let Ending::Winner(winner) = ending { Some(winner) } else { None },
+        "waits": waits,
+        "awaited": if let Ending::Audits(holders) = ending { holders.clone() } else { Vec::new() },
+        "standings": standings(round, field, replay),
+    }));
+    let (played, miners) = (field.matrix.0.len(), field.order.len());
+    ui.result(&format!("round {number}: {played} matches, {} of {miners} qualified", replay.qualified.len()));
+    for hotkey in replay.qualified.iter().filter(|_| !ui.json()) {
+        ui.result(&format!("  {}", line(round, field, replay, hotkey)));
     }
     match (ending, &waits) {
-        (Ending::Winner(winner), _) => context.ui.result(&format!("round {number}: {winner} wins")),
-        (_, Some(waits)) => context.ui.result(waits),
+        (Ending::Winner(winner), _) => ui.result(&format!("round {number}: {winner} wins")),
+        (_, Some(waits)) => ui.result(waits),
         _ => {}
-    }
-    for commit in commits {
-        context.ui.status(&format!("committed {}", commit.get(..10).unwrap_or(commit)));
     }
     waits
 }

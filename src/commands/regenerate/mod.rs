@@ -21,7 +21,7 @@ use crate::preview;
 use crate::rules::Thresholds;
 use crate::rules::objects::check_stem;
 use crate::rules::regeneration::{Progress, Purpose, Standing as Stands};
-use crate::state::file::{FileKind, RoundFile};
+use crate::state::file::{FileKind, PlayerFile, RoundFile};
 use crate::state::ids::{Player, PromptStem, RoundNumber, Seed};
 use crate::state::prompts::PromptList;
 use crate::state::seed::SeedFile;
@@ -298,25 +298,21 @@ impl<'a> Workshop<'a> {
     }
 }
 
-/// What a run wrote, said at its end.
+/// What a run says at its end, when no bar is in the way.
 #[derive(Debug)]
 pub(super) struct Records<'a> {
     pub(super) context: &'a Context<'a>,
-    pub(super) says: Vec<String>,
-    pub(super) files: Vec<String>,
-    pub(super) commits: Vec<String>,
+    says: Vec<String>,
 }
 
 impl<'a> Records<'a> {
     pub(super) fn new(context: &'a Context<'a>) -> Self {
-        Records { context, says: Vec::new(), files: Vec::new(), commits: Vec::new() }
+        Records { context, says: Vec::new() }
     }
 
     /// Writes a plan's files; the commit is left to a later one.
     pub(super) fn write(&mut self, plan: &crate::rules::Plan) -> Result<()> {
-        let changed = self.context.write(plan)?;
-        self.note(changed);
-        Ok(())
+        self.context.write(plan)
     }
 
     /// Carries a plan out, with its commit where one is asked for.
@@ -324,37 +320,21 @@ impl<'a> Records<'a> {
         if plan.writes.is_empty() {
             return Ok(());
         }
-        let (changed, commit) = self.context.carry_out(plan, &[])?;
-        self.note(changed);
+        self.context.carry_out(plan, &[])?;
         self.says.extend(plan.says.iter().cloned());
-        self.commits.extend(commit);
         Ok(())
     }
 
-    fn note(&mut self, changed: Vec<String>) {
-        for path in changed {
-            if !self.files.contains(&path) {
-                self.files.push(path);
-            }
-        }
-    }
-
     /// Says what was done.
-    pub(super) fn say(&self, more: serde_json::Value) {
-        let ui = self.context.ui;
-        if ui.json() {
-            let mut said = serde_json::json!({"did": self.says, "files": self.files, "commits": self.commits});
-            if let (Some(said), serde_json::Value::Object(more)) = (said.as_object_mut(), more) {
-                said.extend(more);
-            }
-            return ui.result_json(&said);
-        }
-        self.says.iter().for_each(|line| ui.result(line));
-        self.files.iter().for_each(|path| ui.status(&format!("wrote {path}")));
-        for commit in &self.commits {
-            ui.status(&format!("committed {}", commit.get(..10).unwrap_or(commit)));
-        }
+    pub(super) fn say(&self) {
+        self.says.iter().for_each(|line| self.context.ui.result(line));
     }
+}
+
+/// The files of a player whose outputs are made again.
+pub(super) fn files_of(round: RoundNumber, player: &Player) -> [String; 3] {
+    let files = [PlayerFile::Generated, PlayerFile::Sums, PlayerFile::PodStats];
+    files.map(|file| FileKind::Player(round, player.clone(), file).path())
 }
 
 /// So many at the same time, and no more.

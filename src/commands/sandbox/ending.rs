@@ -25,8 +25,9 @@ use crate::world::spool::Journal;
 pub(super) struct Ending {
     /// The competition's folder.
     pub(super) dir: String,
-    /// The last commit.
-    pub(super) head: String,
+    /// The last commit: the answer says it itself.
+    #[serde(skip)]
+    pub(super) head: Option<String>,
     /// The rounds.
     pub(super) rounds: Vec<Round>,
     /// The leaders, as they followed each other.
@@ -99,7 +100,7 @@ impl Ending {
         });
         Ok(Ending {
             dir: folder.root.display().to_string(),
-            head: git.head()?.map(|id| id.to_string()).unwrap_or_default(),
+            head: git.head()?.map(|id| id.to_string()),
             rounds,
             leaders: leaders.collect(),
             caught,
@@ -134,7 +135,7 @@ impl Ending {
         let count = |status| self.verify.get(status).and_then(Value::as_u64).unwrap_or_default();
         let (pass, warn, skip) = (count("pass"), count("warn"), count("skip"));
         lines.push(format!("verify --history: every claim holds ({pass} pass, 0 fail, {warn} warn, {skip} skip)"));
-        lines.push(format!("commit {}", self.head));
+        lines.extend(self.head.iter().map(|head| format!("commit {head}")));
         lines.push(format!("competition {}", self.dir));
         lines.push(format!("report {}", self.report));
         lines

@@ -53,8 +53,17 @@ impl Folder {
     /// It holds something else, or cannot be made.
     pub(super) fn open(root: &Path) -> Result<Folder> {
         files::make_folder(root)?;
+        Folder::look(root)
+    }
+
+    /// The folder as it is, or as it would be made.
+    ///
+    /// # Errors
+    /// It holds something else.
+    pub(super) fn look(root: &Path) -> Result<Folder> {
         let cannot = || format!("{}: cannot be the sandbox", root.display());
-        let folder = Folder { root: root.canonicalize().failed(cannot)? };
+        let there = if root.exists() { root.canonicalize() } else { std::path::absolute(root) };
+        let folder = Folder { root: there.failed(cannot)? };
         let empty = files::list(&folder.root)?.is_empty();
         if !empty && !folder.own("params.json").exists() && !folder.only_begun() {
             let taken = Error::failed(format!("{}: not empty, and no sandbox", root.display()));
@@ -77,6 +86,14 @@ impl Folder {
     /// Where objects are stored.
     pub(super) fn objects(&self) -> PathBuf {
         self.root.join("objects")
+    }
+
+    /// What a play writes: all in these folders.
+    ///
+    /// # Errors
+    /// The sandbox's folder has no name.
+    pub(super) fn writes(&self) -> Result<[String; 2]> {
+        Ok([format!("{}/", self.root.display()), format!("{}/", self.report()?.display())])
     }
 
     /// Where the report goes: where it would go by itself.

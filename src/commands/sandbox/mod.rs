@@ -41,8 +41,7 @@ const NETUID: u16 = 17;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     if global.dry_run {
-        ui.result(&format!("would play a competition in {}", args.dir.display()));
-        return Ok(());
+        return say_only(ui, args);
     }
     let folder = Folder::open(&args.dir)?;
     let known = folder.params()?;
@@ -50,8 +49,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     let finished = known.is_some() && is_finished(&folder)?;
     if finished && !args.keep_serving && !args.by_hand {
         ui.status("this sandbox is finished: nothing is played");
-        say(ui, &Ending::of(&folder, &Cast::new(params))?);
-        return Ok(());
+        return say(ui, &folder, &Ending::of(&folder, &Cast::new(params))?);
     }
     let port = Port::open(params.port)?;
     params.port = port.number();
@@ -70,8 +68,21 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
         return play.follow(&Stop::on_signals()?);
     }
     play.run()?;
-    say(ui, &Ending::of(&folder, &cast)?);
-    if args.keep_serving { serve(ui, &folder, &base) } else { Ok(()) }
+    say(ui, &folder, &Ending::of(&folder, &cast)?)?;
+    if args.keep_serving {
+        ui.answer_early();
+        serve(ui, &folder, &base)?;
+    }
+    Ok(())
+}
+
+/// `--dry-run`: whether this folder can be the sandbox. The names of most files are drawn on the way.
+fn say_only(ui: &Ui, args: &SandboxArgs) -> Result<()> {
+    let folder = Folder::look(&args.dir)?;
+    wanted(args, folder.params()?.as_ref())?;
+    ui.result(&format!("would play a competition in {}", args.dir.display()));
+    ui.note_files(folder.writes()?);
+    Ok(())
 }
 
 /// Is the competition in this folder over?
@@ -91,13 +102,17 @@ fn pictures(folder: &Folder, cast: &Cast, site: &Site) -> Result<()> {
     Ok(())
 }
 
-fn say(ui: &Ui, ending: &Ending) {
+fn say(ui: &Ui, folder: &Folder, ending: &Ending) -> Result<()> {
+    ui.note_files(folder.writes()?);
+    ui.has_told_files();
+    ui.stands_at(ending.head.clone());
+    ui.own(json!(ending));
     if ui.json() {
-        ui.result_json(&json!(ending));
-        return;
+        return Ok(());
     }
     ending.lines().iter().for_each(|line| ui.result(line));
     ui.result(&format!("next: cd {}; gen404 status; gen404 verify --history; git log --stat", ending.dir));
+    Ok(())
 }
 
 /// Keeps the servers until somebody stops it.

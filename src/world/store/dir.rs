@@ -28,12 +28,25 @@ impl DirStore {
     pub fn open(root: &Path, base: Option<&str>) -> Result<Self> {
         let cannot = || format!("{}: cannot be the object store", root.display());
         files::make_folder(root)?;
-        let root = fs::canonicalize(root).failed(cannot)?;
+        Ok(DirStore::at(fs::canonicalize(root).failed(cannot)?, base))
+    }
+
+    /// As [`DirStore::open`], for a dry run: the folder stays unmade.
+    ///
+    /// # Errors
+    /// The current folder is gone.
+    pub fn unmade(root: &Path, base: Option<&str>) -> Result<Self> {
+        let root = fs::canonicalize(root).or_else(|_| std::path::absolute(root));
+        let root = root.failed(|| "the current folder cannot be read".to_owned())?;
+        Ok(DirStore::at(root, base))
+    }
+
+    fn at(root: PathBuf, base: Option<&str>) -> Self {
         let base = match base {
             Some(base) => base.trim_end_matches('/').to_owned(),
             None => format!("file://{}", root.display()),
         };
-        Ok(DirStore { root, base })
+        DirStore { root, base }
     }
 
     /// Puts the bytes at `path` unless something is there, whole or not at all.

@@ -36,13 +36,16 @@ pub struct StoreSettings {
     pub attempts: u32,
     /// Seconds for each attempt.
     pub timeout_seconds: u64,
+    /// Nothing is to be stored: a folder that is missing is not made.
+    #[serde(skip)]
+    pub dry_run: bool,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
         let (bucket, region) = (BUCKET.to_owned(), "auto".to_owned());
         let (dir, endpoint, cdn_url) = (None, None, None);
-        StoreSettings { dir, endpoint, bucket, region, cdn_url, attempts: 5, timeout_seconds: 300 }
+        StoreSettings { dir, endpoint, bucket, region, cdn_url, attempts: 5, timeout_seconds: 300, dry_run: false }
     }
 }
 
@@ -69,13 +72,16 @@ impl StoreSettings {
     /// The folder cannot be made, or the bucket's keys are not in the environment.
     pub fn open(&self, env: impl Fn(&str) -> Option<String>) -> Result<Option<Box<dyn ObjectStore>>> {
         if let Some(dir) = &self.dir {
-            return Ok(Some(Box::new(DirStore::open(dir, self.cdn_url.as_deref())?)));
+            let open = if self.dry_run { DirStore::unmade } else { DirStore::open };
+            return Ok(Some(Box::new(open(dir, self.cdn_url.as_deref())?)));
         }
         let Some(endpoint) = &self.endpoint else { return Ok(None) };
         let secret = |name: &str| {
-            let value = env(name).filter(|value| !value.trim().is_empty());
-            let missing = || Error::usage(format!("{name} is not set")).hint("the keys of the bucket at R2_ENDPOINT");
-            value.map(|value| Secret::new(&value)).ok_or_else(missing)
+            let missing = || {
+                let unset = Error::usage(format!("{name} is not set"));
+                unset.hint(format!("a key of the bucket at R2_ENDPOINT; {name}_FILE may name a file that holds it"))
+            };
+            Secret::from_env(&env, name)?.ok_or_else(missing)
         };
         let bucket = Bucket {
             endpoint: endpoint.trim().to_owned(),

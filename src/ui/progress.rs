@@ -1,0 +1,192 @@
+//! Long work as it goes on: bars on a terminal, a line now and then elsewhere.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Ui;
+use crate::text::line as one;
+
+impl Ui {
+    /// A progress bar for `length` steps: drawn on a terminal; elsewhere a line every ten seconds.
+    #[must_use]
+    pub fn bar(&self, what: &str, length: u64) -> Bar {
+        let target = if self.progress && std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(8)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(length), target);
+        let style = "{msg} {wide_bar:.cyan/blue} {pos}/{len} {per_sec} eta {eta}";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        bar.set_message(one(what));
+        let lines =
+            (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace { last: std::time::Instant::now() });
+        Bar { bar, lines: Mutex::new(lines) }
+    }
+}
+
+/// What is shown of one phase of a command whose phases run side by side.
+#[derive(Debug)]
+struct Phase {
+    name: String,
+    bar: ProgressBar,
+    failed: u64,
+    bytes: u64,
+}
+
+/// One bar a phase on a terminal; elsewhere one line for all of them every ten seconds.
+#[derive(Debug)]
+pub struct Phases {
+    phases: Vec<Phase>,
+    lines: bool,
+    begun: std::time::Instant,
+    last: std::time::Instant,
+}
+
+impl Ui {
+    /// Bars for phases that run side by side, each of `length` steps.
+    #[must_use]
+    pub fn phases(&self, names: &[&str], length: u64) -> Phases {
+        let terminal = std::io::stderr().is_terminal();
+        let drawn = self.progress && terminal;
+        let target = if drawn { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let together = indicatif::MultiProgress::with_draw_target(target);
+        let width = names.iter().map(|name| name.len()).max().unwrap_or_default();
+        let phase = |name: &&str| {
+            let bar = together.add(ProgressBar::new(length));
+            let style = "{prefix} {wide_bar:.cyan/blue} {pos}/{len} {per_sec} eta {eta} {msg}";
+            if let Ok(style) = ProgressStyle::with_template(style) {
+                bar.set_style(style);
+            }
+            bar.set_prefix(format!("{name:width$}"));
+            Phase { name: (*name).to_owned(), bar, failed: 0, bytes: 0 }
+        };
+        let now = std::time::Instant::now();
+        let phases = names.iter().map(phase).collect();
+        Phases { phases, lines: self.progress && !terminal, begun: now, last: now }
+    }
+}
+
+impl Phases {
+    /// Counts a step of this phase (by its place) as done, with the bytes that it moved.
+    pub fn advance(&mut self, phase: usize, bytes: u64) {
+        if let Some(phase) = self.phases.get_mut(phase) {
+            phase.bytes = phase.bytes.saturating_add(bytes);
+            phase.bar.inc(1);
+        }
+    }
+
+    /// Counts a step of this phase as failed; those after it will not see it.
+    pub fn fail(&mut self, phase: usize) {
+        if let Some(phase) = self.phases.get_mut(phase) {
+            phase.failed += 1;
+            phase.bar.inc(1);
+        }
+        for later in self.phases.iter().skip(phase + 1) {
+            later.bar.dec_length(1);
+        }
+    }
+
+    /// Shows what is new, where it is time to. To be called at least once a second.
+    pub fn tick(&mut self) {
+        let elapsed = self.begun.elapsed().as_secs_f64().max(0.001);
+        for phase in &self.phases {
+            phase.bar.set_message(phase.counts(elapsed));
+        }
+        if self.lines && self.last.elapsed() >= LINE_EVERY {
+            self.last = std::time::Instant::now();
+            let lines: Vec<String> = self.phases.iter().map(|phase| phase.line(elapsed)).collect();
+            let _ = writeln!(std::io::stderr(), "{}", lines.join("; "));
+        }
+    }
+}
+
+impl Phase {
+    /// Failures and bytes, where there are any.
+    fn counts(&self, seconds: f64) -> String {
+        #[allow(clippy::cast_precision_loss, reason = "shown with one digit")]
+        let mib = self.bytes as f64 / f64::from(1 << 20);
+        let bytes = if self.bytes > 0 { format!("{mib:.1} MiB, {:.1} MiB/s", mib / seconds) } else { String::new() };
+        let failed = if self.failed > 0 { format!("{} failed", self.failed) } else { String::new() };
+        [bytes, failed].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn line(&self, seconds: f64) -> String {
+        let (done, all, rate) = (self.bar.position(), self.bar.length().unwrap_or_default(), self.bar.per_sec());
+        let eta = self.bar.eta().as_secs();
+        let counts = self.counts(seconds);
+        let counts = if counts.is_empty() { counts } else { format!(", {counts}") };
+        format!("{}: {done}/{all}, {rate:.1}/s, eta {eta}s{counts}", self.name)
+    }
+}
+
+impl Drop for Phases {
+    fn drop(&mut self) {
+        for phase in &self.phases {
+            phase.bar.finish_and_clear();
+        }
+    }
+}
+
+/// How long a log waits between two progress lines.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+struct LinePace {
+    last: std::time::Instant,
+}
+
+/// A running progress display; dropped, it disappears.
+#[derive(Debug)]
+pub struct Bar {
+    bar: ProgressBar,
+    lines: Mutex<Option<LinePace>>,
+}
+
+impl Bar {
+    /// Counts `steps` more as done.
+    pub fn advance(&self, steps: u64) {
+        self.bar.inc(steps);
+        let Ok(mut lines) = self.lines.lock() else { return };
+        let Some(pace) = lines.as_mut() else { return };
+        if pace.last.elapsed() < LINE_EVERY {
+            return;
+        }
+        pace.last = std::time::Instant::now();
+        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
+        let rate = self.bar.per_sec();
+        let eta = self.bar.eta().as_secs();
+        let _ = writeln!(std::io::stderr(), "{}: {done}/{all}, {rate:.1}/s, eta {eta}s", self.bar.message());
+    }
+
+    /// Says that there are `steps` more to do.
+    pub fn extend(&self, steps: u64) {
+        self.bar.inc_length(steps);
+    }
+
+    /// Says that there are `steps` fewer to do.
+    pub fn shorten(&self, steps: u64) {
+        self.bar.dec_length(steps);
+    }
+
+    /// Prints without tearing the bar.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
+    /// Says beside the bar what is going on (failures so far, the file in hand).
+    pub fn note(&self, text: &str) {
+        self.bar.set_message(one(text));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
