@@ -214,7 +214,10 @@ impl<'a> Past<'a> {
     }
 
     fn too_much(&self, why: &str) -> Error {
-        Error::failed(format!("{}: the history is not read to its end: {why}", self.origins.checkout.git.root().display()))
+        Error::failed(format!(
+            "{}: the history is not read to its end: {why}",
+            self.origins.checkout.git.root().display()
+        ))
     }
 
     /// The pool as it was in the commit that wrote the seed.

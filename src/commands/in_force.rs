@@ -96,7 +96,10 @@ impl<'a> Origins<'a> {
             };
             let after = read(change.after)?;
             made.extend(
-                after.iter().filter(|(key, value)| before.get(key) != Some(value)).map(|(key, _)| (key.clone(), origin)),
+                after
+                    .iter()
+                    .filter(|(key, value)| before.get(key) != Some(value))
+                    .map(|(key, _)| (key.clone(), origin)),
             );
             last = Some((change.after, after));
         }

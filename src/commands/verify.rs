@@ -24,8 +24,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<ExitCod
         (Some(wanted), FileKind::Player(round, ..)) => wanted == *round,
         _ => true,
     };
-    let (snapshot, checkout) =
-        rayon::join(|| Snapshot::load_some(store, wanted), || commits::Checkout::of(&context));
+    let (snapshot, checkout) = rayon::join(|| Snapshot::load_some(store, wanted), || commits::Checkout::of(&context));
     let (snapshot, checkout) = (snapshot?, checkout?);
     if let Some(round) = args.round
         && !snapshot.rounds.contains_key(&round)

@@ -305,7 +305,10 @@ fn settings_of<'a>(
     let report = files.players.get(&player).and_then(|own| own.report_against(&Player::Leader));
     match report {
         Some((name, _)) => {
-            facts.rules.terms(FileKind::Player(round, player.clone(), PlayerFile::Report(name.to_owned())), None).settings
+            facts
+                .rules
+                .terms(FileKind::Player(round, player.clone(), PlayerFile::Report(name.to_owned())), None)
+                .settings
         }
         None => facts.rules.settings.as_deref(),
     }

@@ -178,8 +178,11 @@ impl Claim {
 
     /// What was called wrong is something else, for this reason.
     fn instead(&mut self, status: Status, why: &str) {
-        let Some(Objections { shown, count }) = self.objections.remove(&Status::Fail) else { return };
-        self.object(status, count, shown.into_iter().map(|objection| objection + why));
+        let Some(Objections { mut shown, count }) = self.objections.remove(&Status::Fail) else { return };
+        if let Some(last) = shown.last_mut() {
+            last.push_str(why);
+        }
+        self.object(status, count, shown);
     }
 
     /// Checks a part of the claim that, where there is a reason, is only odd if it does not hold.
