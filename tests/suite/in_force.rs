@@ -38,7 +38,8 @@ fn again(folder: &Path) {
     }
 }
 
-fn of_matches(folder: &Path, flags: &[&str]) -> Vec<Found> {
+/// The findings, without those on what each commit did.
+fn of_claims(folder: &Path, flags: &[&str]) -> Vec<Found> {
     findings(folder, flags).into_iter().filter(|found| !found.id.starts_with("history.")).collect()
 }
 
@@ -50,7 +51,7 @@ fn a_report_is_judged_on_what_was_there_when_it_was_written() {
     let told = |by: &str| format!("replaced after the matches, in {by}");
     let only = |by: &str| {
         for flags in [&[][..], &["--history"]] {
-            let all = of_matches(folder, flags);
+            let all = of_claims(folder, flags);
             let [found] = all.as_slice() else { panic!("{flags:?}: {all:#?}") };
             assert_eq!((found.id.as_str(), found.subject.as_str()), ("match.urls", BASELINE));
             assert_eq!((found.status.as_str(), found.detail.clone()), ("warn", told(by)));
@@ -69,7 +70,7 @@ fn a_report_is_judged_on_what_was_there_when_it_was_written() {
     let report = format!("rounds/0/{}/duels_leader.json", hotkey("basalt"));
     edit(folder, &report, |text| format!("{} ", text.trim_end()));
     commit(folder, "the report, written again");
-    let all = of_matches(folder, &[]);
+    let all = of_claims(folder, &[]);
     let fails = |id: &str| {
         let fits = |found: &&Found| found.status == "fail" && found.id == id && found.subject == report;
         all.iter().any(|found| fits(&found))
@@ -86,7 +87,7 @@ fn a_report_of_other_urls_than_those_of_its_commit_is_a_lie_whatever_came_later(
     commit(folder, "a lie");
     again(folder);
     commit(folder, "what makes it look true");
-    let all = of_matches(folder, &[]);
+    let all = of_claims(folder, &[]);
     let lie = all.iter().find(|found| found.status == "fail" && found.id == "match.urls").expect("a fail");
     assert_eq!(lie.subject, report);
     assert!(lie.detail.contains(" (by the files of commit "), "{}", lie.detail);
@@ -106,7 +107,7 @@ fn without_the_commit_that_wrote_it_a_report_is_only_warned_of() {
         (folder, "those of then are unknown without history"),
         (&shallow, "shallow clone: 2 commits; git fetch --unshallow"),
     ] {
-        let all = of_matches(folder, &[]);
+        let all = of_claims(folder, &[]);
         assert!(all.iter().all(|found| found.status != "fail"), "{all:#?}");
         for id in ["match.urls", "match.rules"] {
             let warned = all.iter().filter(|found| found.id == id && found.subject.contains("duels_leader"));
@@ -136,10 +137,10 @@ fn settings_that_change_later_judge_nothing_of_before() {
         })
     });
     // The round that is open goes by those of the commit that opened it.
-    let all = findings(folder, &[]);
+    let all = of_claims(folder, &[]);
     assert!(all.iter().all(|found| found.status != "fail"), "{all:#?}");
     commit(folder, "other settings");
-    let all = findings(folder, &[]);
+    let all = of_claims(folder, &[]);
     assert!(all.iter().all(|found| found.status != "fail"), "{all:#?}");
     // A claim that is wrong by the settings of its time is wrong.
     edit(folder, "leader.json", |text| text.replace("0.95", "0.8"));
