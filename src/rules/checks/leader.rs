@@ -182,7 +182,7 @@ mod tests {
     /// 1.0, 0.65, 0.3: raw, the last one is 0.30000000000000004, above the floor by its dust.
     #[test]
     fn both_forms_of_a_weight_are_taken_at_the_floor() {
-        let raw = 1.0 - 0.35 - 0.35;
+        let raw: f64 = 1.0 - 0.35 - 0.35;
         assert_eq!(raw.to_bits(), f64::to_bits(0.300_000_000_000_000_04));
         assert_eq!(held(&[Some(0.65), Some(0.3), None]), []);
         assert_eq!(held(&[Some(0.65), Some(raw), Some(0.3), None]), []);
