@@ -17,46 +17,88 @@ use crate::world::git::{Git, Log, Reader, TreeFiles};
 /// Contents of so many bytes, as they are kept, may be looked at together: a hundred times those of a real round.
 const MOST_TRACED: usize = 256 << 20;
 
+/// A checkout's history, and how the working tree differs from its last commit.
+pub(super) struct Checkout {
+    pub(super) git: Git,
+    pub(super) log: Log,
+    head: Option<TreeFiles>,
+    changes: BTreeMap<FileKind, Change>,
+    /// Contents that no commit has, by the id they would have.
+    contents: HashMap<BlobId, Vec<u8>>,
+}
+
+impl Checkout {
+    /// The checkout that the competition lies in; `None` where it is none.
+    pub(super) fn of(context: &Context<'_>) -> Result<Option<Checkout>> {
+        let Some(git) = context.git.clone() else { return Ok(None) };
+        let log = git.log()?;
+        let head = log.commits.last().map(|head| git.tree(&head.id)).transpose()?;
+        let (changes, contents) = working_tree(context, &git, head.as_ref())?;
+        let changes = changes.into_iter().map(|change| (change.file.clone(), change)).collect();
+        Ok(Some(Checkout { git, log, head, changes, contents }))
+    }
+
+    /// The last commit's id; `None` before the first.
+    pub(super) fn head(&self) -> Option<&str> {
+        self.log.commits.last().map(|head| head.id.as_str())
+    }
+
+    /// How a file in the working tree differs from the last commit.
+    pub(super) fn uncommitted(&self, file: &FileKind) -> Option<&Change> {
+        self.changes.get(file)
+    }
+
+    /// A file's blob in the last commit.
+    pub(super) fn committed(&self, file: &FileKind) -> Result<Option<BlobId>> {
+        match &self.head {
+            Some(head) => Ok(head.files()?.get(&file.path()).copied()),
+            None => Ok(None),
+        }
+    }
+
+    /// Contents that no commit has.
+    pub(super) fn content(&self, blob: &BlobId) -> Option<&[u8]> {
+        self.contents.get(blob).map(Vec::as_slice)
+    }
+
+    /// The whole history; where the working tree differs from the last commit, it counts as one more.
+    pub(super) fn history(self) -> History {
+        let mut commits = self.log.commits;
+        if !self.changes.is_empty() {
+            let (parent, changes) = (commits.len().checked_sub(1), self.changes.into_values().collect());
+            commits.push(Commit { id: WORKING_TREE.to_owned(), summary: String::new(), parent, changes });
+        }
+        History { git: self.git, commits, uncommitted: self.contents }
+    }
+
+    /// The working tree alone, judged by the last commit; `None` where they do not differ.
+    pub(super) fn working_tree(self) -> Result<Option<History>> {
+        let (Some(last), Some(head)) = (self.log.commits.last(), &self.head) else { return Ok(None) };
+        if self.changes.is_empty() {
+            return Ok(None);
+        }
+        // What the last commit's state is judged by stands there as if it had brought it all.
+        let judged_by =
+            |file: &FileKind| matches!(file, FileKind::State | FileKind::Round(_, RoundFile::Seed | RoundFile::Matrix));
+        let known = head.files()?.iter().filter_map(|(path, blob)| Some((FileKind::of_path(path)?, *blob)));
+        let known = known.filter(|(file, _)| judged_by(file));
+        let brought = known.map(|(file, blob)| Change { file, before: None, after: Some(blob) }).collect();
+        let base = Commit { id: last.id.clone(), summary: last.summary.clone(), parent: None, changes: brought };
+        let (id, changes) = (WORKING_TREE.to_owned(), self.changes.into_values().collect());
+        let tree = Commit { id, summary: String::new(), parent: Some(0), changes };
+        Ok(Some(History { git: self.git, commits: vec![base, tree], uncommitted: self.contents }))
+    }
+}
+
 /// Commits, and how to come by the contents that they name.
-pub(super) struct History<'a> {
-    git: &'a Git,
+pub(super) struct History {
+    git: Git,
     pub(super) commits: Vec<Commit>,
     /// Contents that no commit has.
     uncommitted: HashMap<BlobId, Vec<u8>>,
 }
 
-/// The whole history; where the working tree differs from the last commit, it counts as one more.
-pub(super) fn whole<'a>(context: &Context<'_>, git: &'a Git, log: Log) -> Result<History<'a>> {
-    let mut commits = log.commits;
-    let head = commits.last().map(|head| git.tree(&head.id)).transpose()?;
-    let (changes, uncommitted) = working_tree(context, git, head.as_ref())?;
-    if !changes.is_empty() {
-        let parent = commits.len().checked_sub(1);
-        commits.push(Commit { id: WORKING_TREE.to_owned(), summary: String::new(), parent, changes });
-    }
-    Ok(History { git, commits, uncommitted })
-}
-
-/// The working tree alone, judged by the last commit; `None` where they do not differ.
-pub(super) fn uncommitted<'a>(context: &Context<'_>, git: &'a Git, log: &Log) -> Result<Option<History<'a>>> {
-    let Some(last) = log.commits.last() else { return Ok(None) };
-    let head = git.tree(&last.id)?;
-    let (changes, uncommitted) = working_tree(context, git, Some(&head))?;
-    if changes.is_empty() {
-        return Ok(None);
-    }
-    // What the last commit's state is judged by stands there as if it had brought it all.
-    let judged_by =
-        |file: &FileKind| matches!(file, FileKind::State | FileKind::Round(_, RoundFile::Seed | RoundFile::Matrix));
-    let known = head.files()?.iter().filter_map(|(path, blob)| Some((FileKind::of_path(path)?, *blob)));
-    let known = known.filter(|(file, _)| judged_by(file));
-    let brought = known.map(|(file, blob)| Change { file, before: None, after: Some(blob) }).collect();
-    let base = Commit { id: last.id.clone(), summary: last.summary.clone(), parent: None, changes: brought };
-    let tree = Commit { id: WORKING_TREE.to_owned(), summary: String::new(), parent: Some(0), changes };
-    Ok(Some(History { git, commits: vec![base, tree], uncommitted }))
-}
-
-impl History<'_> {
+impl History {
     /// Checks every commit; `only` limits the findings to one round's files.
     pub(super) fn check(&self, only: Option<RoundNumber>, sink: &mut Sink) -> Result<()> {
         history::check(&self.commits, &mut |wanted| self.traces(wanted), only, sink)
@@ -85,9 +127,9 @@ impl History<'_> {
 }
 
 /// Changed files, and the contents of those that no commit has, by the id they would have.
-pub(super) type Uncommitted = (Vec<Change>, HashMap<BlobId, Vec<u8>>);
+type Uncommitted = (Vec<Change>, HashMap<BlobId, Vec<u8>>);
 
-pub(super) fn working_tree(context: &Context<'_>, git: &Git, head: Option<&TreeFiles>) -> Result<Uncommitted> {
+fn working_tree(context: &Context<'_>, git: &Git, head: Option<&TreeFiles>) -> Result<Uncommitted> {
     let none = BTreeMap::new();
     let committed = head.map(TreeFiles::files).transpose()?.unwrap_or(&none);
     let clean = git.clean_files()?;

@@ -1,13 +1,15 @@
 //! What the checks of `verify` and `report` go by beside the files: looked up in the history.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
+use super::commits::Checkout;
 use super::context::Context;
-use super::in_force::in_force;
+use super::in_force::{Origin, Origins, in_force};
+use super::played;
 use crate::error::{Error, Result};
 use crate::rules::checks::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::rules::checks::{Facts, RequestView, Then};
@@ -19,16 +21,22 @@ use crate::state::prompts::PromptList;
 use crate::state::require_audit::{AuditRequest, AuditRequests};
 use crate::state::snapshot::{RoundFiles, Slot, Snapshot};
 use crate::world::chain::Chain;
-use crate::world::git::{Git, Log};
 
-/// Gathers what the checks need beside the files: the rules in force for each claim, each audit request's
-/// round in the commit that added it, and each round's pool in the commit that wrote its seed.
-pub(super) fn gather<'a>(context: &Context<'_>, snapshot: &'a Snapshot, log: Option<&Log>) -> Result<Facts<'a>> {
+/// Gathers what the checks need beside the files: the settings in force for each claim, each audit request's
+/// round in the commit that added it, what matches were played on, and each round's pool in the commit that
+/// wrote its seed.
+pub(super) fn gather<'a>(
+    context: &Context<'_>,
+    snapshot: &'a Snapshot,
+    checkout: Option<&Checkout>,
+) -> Result<Facts<'a>> {
     let mut facts = Facts::of_files(snapshot);
     facts.allow_private_cdn = context.config.miners.allow_private_cdn;
-    let (Some(git), Some(log)) = (&context.git, log) else { return Ok(facts) };
-    facts.rules = in_force(context, snapshot, git, log)?;
-    let past = Past::of(git, log);
+    let Some(checkout) = checkout else { return Ok(facts) };
+    let origins = Origins::of(checkout);
+    facts.history = true;
+    facts.rules = in_force(&origins, snapshot)?;
+    let past = Past::of(&origins);
     let requested = |files: &RoundFiles| files.require_audit.get().is_some_and(|requests| !requests.is_empty());
     let asking: Vec<_> = snapshot.rounds.iter().filter(|(_, files)| requested(files)).collect();
     let seeded = snapshot.rounds.iter().filter(|(_, files)| !files.seed.is_missing());
@@ -39,6 +47,7 @@ pub(super) fn gather<'a>(context: &Context<'_>, snapshot: &'a Snapshot, log: Opt
         || seeded.par_iter().map(|round| Ok((*round, past.pool(snapshot, *round)?))).collect::<Result<_>>(),
     );
     (facts.requests, facts.pools) = (requests?.into_iter().flatten().collect(), pools?);
+    (facts.matches, facts.replaced) = played::on_what(&origins, snapshot, &past.budget)?;
     Ok(facts)
 }
 
@@ -67,10 +76,7 @@ type Requested = ((RoundNumber, Hotkey), Then<RequestView>);
 
 /// A look into past commits.
 struct Past<'a> {
-    git: &'a Git,
-    log: &'a Log,
-    /// Each file's changes, oldest first, by the commit's place.
-    changes: HashMap<&'a FileKind, Vec<(usize, &'a Change)>>,
+    origins: &'a Origins<'a>,
     /// For each commit, the nearest one before it (by first parents) that changed an audit.
     back: Vec<Option<usize>>,
     /// Audits that were read, by the blobs that hold them.
@@ -85,13 +91,9 @@ struct Past<'a> {
 }
 
 impl<'a> Past<'a> {
-    fn of(git: &'a Git, log: &'a Log) -> Self {
-        let mut changes: HashMap<&FileKind, Vec<(usize, &Change)>> = HashMap::new();
+    fn of(origins: &'a Origins<'a>) -> Self {
         let (mut back, mut audited) = (Vec::<Option<usize>>::new(), Vec::new());
-        for (at, commit) in log.commits.iter().enumerate() {
-            for change in &commit.changes {
-                changes.entry(&change.file).or_default().push((at, change));
-            }
+        for commit in &origins.checkout.log.commits {
             let of = |list: &[Option<usize>], parent: usize| list.get(parent).copied().flatten();
             back.push(commit.parent.and_then(|parent| {
                 if audited.get(parent).copied().unwrap_or_default() { Some(parent) } else { of(&back, parent) }
@@ -99,34 +101,30 @@ impl<'a> Past<'a> {
             audited.push(commit.changes.iter().any(|change| is_audit(&change.file)));
         }
         let (audits, lists, steps) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
-        Past { git, log, changes, back, audits, steps, budget: Budget::of_history(), lists, here: OnceLock::new() }
-    }
-
-    fn changes(&self, file: &FileKind) -> &[(usize, &'a Change)] {
-        self.changes.get(file).map_or(&[], Vec::as_slice)
+        Past { origins, back, audits, steps, budget: Budget::of_history(), lists, here: OnceLock::new() }
     }
 
     fn commit(&self, at: usize) -> Option<&'a Commit> {
-        self.log.commits.get(at)
-    }
-
-    /// Commits without a parent bring whatever there was: they say nothing about when.
-    fn known(commit: &Commit) -> bool {
-        commit.parent.is_some()
+        self.origins.commit(at)
     }
 
     /// For each audit request of a round, the round as it stood in the commit that added it.
     fn requests(&self, snapshot: &Snapshot, round: RoundNumber, files: &RoundFiles) -> Result<Vec<Requested>> {
-        let added = self.added(round)?;
+        let file = FileKind::Round(round, RoundFile::RequireAudit);
+        let hotkeys = |requests: AuditRequests| requests.into_iter().map(|request| (request.hotkey, ())).collect();
+        let added = self.origins.of_entries(&file, hotkeys)?;
         let requests: Vec<_> = files.require_audit.get().into_iter().flatten().collect();
         let here = OnceLock::new();
         let look = |request: &&AuditRequest| {
             let hotkey = &request.hotkey;
-            let view = match added.get(hotkey).and_then(|at| self.commit(*at)) {
-                Some(commit) if Past::known(commit) => self.view(commit, round, hotkey)?,
-                Some(_) => Then::Unknown,
+            let view = match added.get(hotkey) {
+                Some(Origin::Commit(at)) => match self.commit(*at) {
+                    Some(commit) => self.view(commit, round, hotkey)?,
+                    None => Then::Unknown,
+                },
+                Some(Origin::Root(_)) => Then::Unknown,
                 // Not committed yet: the files on disk are those it was added with.
-                None => match snapshot.config.get() {
+                None | Some(Origin::Here) => match snapshot.config.get() {
                     Some(config) => {
                         let files = here.get_or_init(|| Arc::new(files.clone())).clone();
                         let view = RequestView { settings: config.settings.clone(), files, earlier: Vec::new() };
@@ -140,27 +138,6 @@ impl<'a> Past<'a> {
         requests.par_iter().map(look).collect()
     }
 
-    /// The last commit that added each miner to a round's requests.
-    fn added(&self, round: RoundNumber) -> Result<HashMap<Hotkey, usize>> {
-        let file = FileKind::Round(round, RoundFile::RequireAudit);
-        let (mut added, mut last) = (HashMap::new(), None);
-        let listed = |blob: Option<BlobId>| -> Result<HashSet<Hotkey>> {
-            let requests = blob.map(|blob| self.parsed::<AuditRequests>(&file, &blob)).transpose()?.flatten();
-            Ok(requests.into_iter().flatten().map(|request| request.hotkey).collect())
-        };
-        for (at, change) in self.changes(&file) {
-            // Most changes go on from the one before.
-            let before = match last.take() {
-                Some((blob, listed)) if blob == change.before => listed,
-                _ => listed(change.before)?,
-            };
-            let after = listed(change.after)?;
-            added.extend(after.iter().filter(|hotkey| !before.contains(*hotkey)).map(|hotkey| (hotkey.clone(), *at)));
-            last = Some((change.after, after));
-        }
-        Ok(added)
-    }
-
     fn view(&self, commit: &Commit, round: RoundNumber, hotkey: &Hotkey) -> Result<Then<RequestView>> {
         let right = Player::Miner(hotkey.clone());
         let wanted = |file: &FileKind| match file {
@@ -169,7 +146,7 @@ impl<'a> Past<'a> {
             FileKind::Player(of, player, PlayerFile::Report(_)) => *of == round && *player == right,
             file => file.round() == Some(round) && is_audit(file),
         };
-        let tree = self.git.tree(&commit.id)?.within([format!("rounds/{round}/{right}")]);
+        let tree = self.origins.checkout.git.tree(&commit.id)?.within([format!("rounds/{round}/{right}")]);
         let now = Snapshot::load_within(&tree, wanted, &self.budget)?;
         let earlier = self.audits_before(commit, round)?;
         let of = |mut snapshot: Snapshot| snapshot.rounds.remove(&round).unwrap_or_default();
@@ -207,7 +184,7 @@ impl<'a> Past<'a> {
     /// The audits of a round as a commit left them; `None` where there were none.
     fn audits_at(&self, commit: Option<usize>, round: RoundNumber) -> Result<Option<Arc<RoundFiles>>> {
         let Some(commit) = commit.and_then(|at| self.commit(at)) else { return Ok(None) };
-        let tree = self.git.tree(&commit.id)?;
+        let tree = self.origins.checkout.git.tree(&commit.id)?;
         let files = [RoundFile::GenerationAudits, RoundFile::SourceAudit].map(|file| FileKind::Round(round, file));
         let [made, source] = &files;
         let blobs = [tree.blob_id(&made.path())?, tree.blob_id(&source.path())?];
@@ -229,7 +206,7 @@ impl<'a> Past<'a> {
 
     fn slot<T: RepoFile>(&self, file: &FileKind, blob: Option<BlobId>) -> Result<Slot<T>> {
         let Some(blob) = blob else { return Ok(Slot::Missing) };
-        let bytes = self.git.reader().file(file, &blob)?;
+        let bytes = self.origins.reader().file(file, &blob)?;
         // Parsed, it takes about as much again.
         self.budget.take(2 * bytes.len() as u64);
         self.budget.check()?;
@@ -237,21 +214,22 @@ impl<'a> Past<'a> {
     }
 
     fn too_much(&self, why: &str) -> Error {
-        Error::failed(format!("{}: the history is not read to its end: {why}", self.git.root().display()))
+        Error::failed(format!(
+            "{}: the history is not read to its end: {why}",
+            self.origins.checkout.git.root().display()
+        ))
     }
 
     /// The pool as it was in the commit that wrote the seed.
     fn pool(&self, snapshot: &Snapshot, round: RoundNumber) -> Result<Then<Option<Arc<PromptList>>>> {
-        let file = FileKind::Round(round, RoundFile::Seed);
-        let wrote = self.changes(&file).iter().rev().find(|(_, change)| change.after.is_some());
-        match wrote.and_then(|(at, _)| self.commit(*at)) {
-            Some(commit) if Past::known(commit) => {
-                let blob = self.git.tree(&commit.id)?.blob_id(&FileKind::Pool.path())?;
+        match self.origins.of_file(&FileKind::Round(round, RoundFile::Seed))? {
+            Origin::Commit(at) => {
+                let blob = self.origins.blob_at(&FileKind::Pool, at)?;
                 let pool = blob.map(|blob| self.list(blob)).transpose()?.flatten();
-                Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), pool))
+                Ok(Then::At(self.origins.short(at), pool))
             }
-            Some(_) => Ok(Then::Unknown),
-            None => {
+            Origin::Root(_) => Ok(Then::Unknown),
+            Origin::Here => {
                 let here = || snapshot.pool.get().cloned().map(Arc::new);
                 Ok(Then::At(WORKING_TREE.to_owned(), self.here.get_or_init(here).clone()))
             }
@@ -264,16 +242,11 @@ impl<'a> Past<'a> {
         if let Some(list) = lists.get(&blob) {
             return Ok(list.clone());
         }
-        let list = self.parsed::<PromptList>(&FileKind::Pool, &blob)?.map(Arc::new);
+        let list = self.origins.parsed::<PromptList>(&FileKind::Pool, &blob)?.map(Arc::new);
         self.budget.take(list.as_ref().map_or(0, |list| list.weight()));
         self.budget.check()?;
         lists.insert(blob, list.clone());
         Ok(list)
-    }
-
-    fn parsed<T: RepoFile>(&self, file: &FileKind, blob: &BlobId) -> Result<Option<T>> {
-        let bytes = self.git.reader().file(file, blob)?;
-        Ok(file::read_as(file, &bytes).ok().map(|(value, _)| value))
     }
 }
 

@@ -1,149 +1,270 @@
-//! Which commit made a claim, and which rules were in force there: the one place that decides it.
+//! Which commit made a claim, and what was in force there: the one place that decides it.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
 
-use super::commits::working_tree;
-use super::context::Context;
+use super::commits::Checkout;
 use crate::error::Result;
-use crate::rules::Thresholds;
 use crate::rules::checks::history::{BlobId, Change, Commit, WORKING_TREE};
-use crate::rules::checks::in_force::{Claimed, InForce, goes_by_rules};
-use crate::state::config::ConfigFile;
-use crate::state::file::{FileKind, RepoFile as _, RoundFile, split_newline};
+use crate::rules::checks::in_force::{Claimed, InForce, leader_entry, what_counts};
+use crate::state::config::{ConfigFile, Settings};
+use crate::state::file::{self, FileKind, PlayerFile, RepoFile, RoundFile};
 use crate::state::generation_audits::GenerationAudits;
-use crate::state::snapshot::{Slot, Snapshot};
-use crate::world::git::{Git, Log, TreeFiles};
+use crate::state::leader::Leaders;
+use crate::state::snapshot::{RoundFiles, Slot, Snapshot};
+use crate::world::git::Reader;
 
-/// The rules by which each claim of the files is judged.
-pub(super) fn in_force(context: &Context<'_>, snapshot: &Snapshot, git: &Git, log: &Log) -> Result<InForce> {
-    let mut rules = InForce::always(now(snapshot));
-    // Rules hardly ever change: where they never did, no commit needs to be looked into.
-    if versions(git, log)?.iter().all(|limits| *limits == rules.now) {
+/// Where something comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The commit at this place made it.
+    Commit(usize),
+    /// The commit at this place has no parent here. It brings whatever there was, and says nothing about when.
+    Root(usize),
+    /// It is not committed yet.
+    Here,
+}
+
+/// Which commit made what.
+pub(super) struct Origins<'a> {
+    pub(super) checkout: &'a Checkout,
+    /// Each file's changes, oldest first, by the commit's place.
+    changes: HashMap<&'a FileKind, Vec<(usize, &'a Change)>>,
+    /// Each commit goes on from the one before it in the list.
+    linear: bool,
+}
+
+impl<'a> Origins<'a> {
+    pub(super) fn of(checkout: &'a Checkout) -> Self {
+        let mut changes: HashMap<&FileKind, Vec<(usize, &Change)>> = HashMap::new();
+        let commits = &checkout.log.commits;
+        for (at, commit) in commits.iter().enumerate() {
+            commit.changes.iter().for_each(|change| changes.entry(&change.file).or_default().push((at, change)));
+        }
+        let linear = commits.iter().enumerate().all(|(at, commit)| commit.parent == at.checked_sub(1));
+        Origins { checkout, changes, linear }
+    }
+
+    pub(super) fn changes(&self, file: &FileKind) -> &[(usize, &'a Change)] {
+        self.changes.get(file).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn commit(&self, at: usize) -> Option<&'a Commit> {
+        self.checkout.log.commits.get(at)
+    }
+
+    /// A commit's short id.
+    pub(super) fn short(&self, at: usize) -> String {
+        let id = self.commit(at).map_or(WORKING_TREE, |commit| &commit.id);
+        id.get(..10).unwrap_or(id).to_owned()
+    }
+
+    fn by(&self, at: usize) -> Origin {
+        let known = self.commit(at).is_some_and(|commit| commit.parent.is_some());
+        if known { Origin::Commit(at) } else { Origin::Root(at) }
+    }
+
+    /// The last commit that made a file as it is.
+    pub(super) fn of_file(&self, file: &FileKind) -> Result<Origin> {
+        if self.checkout.uncommitted(file).is_some() {
+            return Ok(Origin::Here);
+        }
+        let now = self.checkout.committed(file)?;
+        let made = self.changes(file).iter().rev().find(|(_, change)| change.after.is_some() && change.after == now);
+        Ok(made.map_or(Origin::Here, |(at, _)| self.by(*at)))
+    }
+
+    /// The last commit that made each entry of a file as it is in the versions that had it.
+    pub(super) fn of_entries<T: RepoFile, K: Eq + Hash + Clone, V: PartialEq + Clone>(
+        &self,
+        file: &FileKind,
+        entries: impl Fn(T) -> HashMap<K, V>,
+    ) -> Result<HashMap<K, Origin>> {
+        let (mut made, mut last) = (HashMap::new(), None);
+        let read = |blob: Option<BlobId>| -> Result<HashMap<K, V>> {
+            let parsed = blob.map(|blob| self.parsed::<T>(file, &blob)).transpose()?.flatten();
+            Ok(parsed.map(&entries).unwrap_or_default())
+        };
+        let committed = self.changes(file).iter().map(|(at, change)| (self.by(*at), *change));
+        for (origin, change) in committed.chain(self.checkout.uncommitted(file).map(|change| (Origin::Here, change))) {
+            // Most changes go on from the one before.
+            let before = match last.take() {
+                Some((blob, entries)) if blob == change.before => entries,
+                _ => read(change.before)?,
+            };
+            let after = read(change.after)?;
+            made.extend(
+                after
+                    .iter()
+                    .filter(|(key, value)| before.get(key) != Some(value))
+                    .map(|(key, _)| (key.clone(), origin)),
+            );
+            last = Some((change.after, after));
+        }
+        Ok(made)
+    }
+
+    /// The contents of a version of a file; `None` where it does not parse.
+    pub(super) fn parsed<T: RepoFile>(&self, file: &FileKind, blob: &BlobId) -> Result<Option<T>> {
+        let read;
+        let bytes = match self.checkout.content(blob) {
+            Some(bytes) => bytes,
+            None => {
+                read = self.reader().file(file, blob)?;
+                &read
+            }
+        };
+        Ok(file::read_as(file, bytes).ok().map(|(value, _)| value))
+    }
+
+    pub(super) fn reader(&self) -> Reader {
+        self.checkout.git.reader()
+    }
+
+    /// May a file be another one now than it was in the commit at this place?
+    pub(super) fn may_have_changed(&self, file: &FileKind, at: usize) -> bool {
+        let changes = self.changes(file);
+        let since = |(changed, _): &(usize, &Change)| *changed > at || !self.linear;
+        // Most files come once, and stay as they are.
+        self.checkout.uncommitted(file).is_some() || (changes.len() > 1 && changes.last().is_some_and(since))
+    }
+
+    /// The blob of a file in the commit at this place.
+    pub(super) fn blob_at(&self, file: &FileKind, at: usize) -> Result<Option<BlobId>> {
+        match self.commit(at) {
+            Some(commit) => self.checkout.git.tree(&commit.id)?.blob_id(&file.path()),
+            None => Ok(None),
+        }
+    }
+
+    /// The blob of a file as it is now.
+    pub(super) fn blob_now(&self, file: &FileKind) -> Result<Option<BlobId>> {
+        match self.checkout.uncommitted(file) {
+            Some(change) => Ok(change.after),
+            None => self.checkout.committed(file),
+        }
+    }
+}
+
+/// The settings by which each claim of the files is judged.
+pub(super) fn in_force(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<InForce> {
+    let log = &origins.checkout.log;
+    let mut rules = InForce::of(snapshot);
+    rules.shallow = log.shallow.then_some(log.commits.len());
+    let Some(now) = rules.settings.clone() else { return Ok(rules) };
+    let past = PastSettings { origins, now: what_counts(&now), blobs: OnceCell::new() };
+    // Settings hardly ever change: where they never did, no commit needs to be looked into.
+    let changed = past.differ()?;
+    if !changed && rules.shallow.is_none() {
         return Ok(rules);
     }
-    let past = Past::of(context, git, log)?;
-    let mut known = BTreeMap::new();
-    for (claimed, at) in past.origins(snapshot)?.into_iter().filter(|(claimed, _)| goes_by_rules(claimed)) {
-        let Some(commit) = past.commits.get(at).filter(|commit| commit.id != WORKING_TREE) else { continue };
-        let limits = match known.get(&at) {
-            Some(limits) => *limits,
-            None => *known.entry(at).or_insert(limits_at(git, commit)?),
-        };
-        if limits != rules.now {
-            rules.then.insert(claimed, (commit.id.get(..10).unwrap_or(&commit.id).to_owned(), limits));
+    let mut known = HashMap::new();
+    for (claimed, origin) in claims(origins, snapshot)? {
+        let (Origin::Commit(at) | Origin::Root(at)) = origin else { continue };
+        if changed {
+            let then = match known.get(&at) {
+                Some(then) => Option::clone(then),
+                None => known.entry(at).or_insert(past.at(at)?).clone(),
+            };
+            rules.then.extend(then.map(|settings| (claimed.clone(), (origins.short(at), settings))));
+        }
+        if rules.shallow.is_some() && origin == Origin::Root(at) {
+            rules.unknown.insert(claimed);
         }
     }
     Ok(rules)
 }
 
-/// The rules of config.json as it is.
-pub(super) fn now(snapshot: &Snapshot) -> Thresholds {
-    snapshot.config.get().map(|config| config.settings.limits()).unwrap_or_default()
-}
-
-/// The rules that config.json ever had. Where there was none, or none that could be read, nobody could go by
-/// other rules than the usual ones.
-fn versions(git: &Git, log: &Log) -> Result<Vec<Thresholds>> {
-    let changes =
-        log.commits.iter().flat_map(|commit| &commit.changes).filter(|change| change.file == FileKind::Config);
-    let blobs: BTreeSet<Option<&BlobId>> = changes.map(|change| change.after.as_ref()).collect();
-    let brings = |commit: &Commit| commit.changes.iter().any(|change| change.file == FileKind::Config);
-    let none_yet = log.commits.iter().any(|commit| commit.parent.is_none() && !brings(commit));
-    let none_yet = none_yet.then(Thresholds::default);
-    let versions = blobs.into_iter().map(|blob| blob.map_or(Ok(Thresholds::default()), |blob| limits_of(git, blob)));
-    versions.chain(none_yet.map(Ok)).collect()
-}
-
-fn limits_of(git: &Git, blob: &BlobId) -> Result<Thresholds> {
-    let bytes = git.reader().file(&FileKind::Config, blob)?;
-    let config = ConfigFile::parse(split_newline(&bytes).0);
-    Ok(config.map(|config| config.settings.limits()).unwrap_or_default())
-}
-
-fn limits_at(git: &Git, commit: &Commit) -> Result<Thresholds> {
-    match git.tree(&commit.id)?.blob_id(&FileKind::Config.path())? {
-        Some(blob) => limits_of(git, &blob),
-        None => Ok(Thresholds::default()),
-    }
-}
-
-/// The commits, and the working tree as if it were one more.
-struct Past<'a> {
-    git: &'a Git,
-    head: Option<TreeFiles>,
-    commits: Vec<Commit>,
-    /// What is not committed, by file, and its bytes.
-    uncommitted: HashMap<FileKind, Option<BlobId>>,
-    contents: HashMap<BlobId, Vec<u8>>,
-}
-
-impl<'a> Past<'a> {
-    fn of(context: &Context<'_>, git: &'a Git, log: &Log) -> Result<Self> {
-        let mut commits = log.commits.clone();
-        let head = commits.last().map(|head| git.tree(&head.id)).transpose()?;
-        let (changes, contents) = working_tree(context, git, head.as_ref())?;
-        let uncommitted = changes.iter().map(|change| (change.file.clone(), change.after)).collect();
-        let parent = commits.len().checked_sub(1);
-        commits.push(Commit { id: WORKING_TREE.to_owned(), summary: String::new(), parent, changes });
-        Ok(Past { git, head, commits, uncommitted, contents })
-    }
-
-    /// For each file as it is, and for each entry of those whose entries are claims of their own: the last
-    /// commit that made it so.
-    fn origins(&self, snapshot: &Snapshot) -> Result<BTreeMap<Claimed, usize>> {
-        let mut origins = BTreeMap::new();
-        for (at, change) in self.changes() {
-            if change.after.is_some() && change.after == self.blob_now(&change.file)? {
-                origins.insert((change.file.clone(), None), at);
+/// Each claim that goes by settings, and where it comes from.
+fn claims(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<Vec<(Claimed, Origin)>> {
+    let mut claims = Vec::new();
+    for (round, files) in &snapshot.rounds {
+        for file in of_round(files) {
+            let file = FileKind::Round(*round, file);
+            claims.push((origins.of_file(&file)?, (file, None)));
+        }
+        if let Slot::Ok(_) = &files.generation_audits {
+            let file = FileKind::Round(*round, RoundFile::GenerationAudits);
+            let verdicts = origins.of_entries(&file, |audits: GenerationAudits| audits.0.into_iter().collect())?;
+            claims.extend(verdicts.into_iter().map(|(hotkey, at)| (at, (file.clone(), Some(hotkey.to_string())))));
+        }
+        for (player, own) in &files.players {
+            for name in own.reports.keys() {
+                let file = FileKind::Player(*round, player.clone(), PlayerFile::Report(name.clone()));
+                claims.push((origins.of_file(&file)?, (file, None)));
             }
         }
-        for (round, files) in &snapshot.rounds {
-            if let Slot::Ok(audits) = &files.generation_audits {
-                let file = FileKind::Round(*round, RoundFile::GenerationAudits);
-                origins.extend(self.entries(&file, audits)?);
-            }
+    }
+    // Who is in the list from which block on: the commit that put it there had the round finalized.
+    let blocks = |leaders: Leaders| leaders.into_iter().map(|entry| (entry.effective_block, ())).collect();
+    let entries = origins.of_entries(&FileKind::Leader, blocks)?;
+    claims.extend(entries.into_iter().map(|(block, at)| (at, leader_entry(block))));
+    Ok(claims.into_iter().map(|(origin, claimed)| (claimed, origin)).collect())
+}
+
+/// The files of a round that are there and go by settings.
+fn of_round(files: &RoundFiles) -> impl Iterator<Item = RoundFile> {
+    let there = [
+        (files.schedule.is_missing(), RoundFile::Schedule),
+        (files.submissions.is_missing(), RoundFile::Submissions),
+        (files.seed.is_missing(), RoundFile::Seed),
+        (files.builds.is_missing(), RoundFile::Builds),
+        (files.winner.is_missing(), RoundFile::Winner),
+    ];
+    there.into_iter().filter(|(missing, _)| !missing).map(|(_, file)| file)
+}
+
+/// Settings that config.json once had.
+struct PastSettings<'a> {
+    origins: &'a Origins<'a>,
+    /// What counts of those of now.
+    now: Settings,
+    blobs: OnceCell<BTreeMap<BlobId, Option<Arc<Settings>>>>,
+}
+
+impl PastSettings<'_> {
+    /// Did config.json ever say something else that counts?
+    fn differ(&self) -> Result<bool> {
+        let log = &self.origins.checkout.log;
+        let brings = |commit: &Commit| commit.changes.iter().any(|change| change.file == FileKind::Config);
+        let none_yet = log.commits.iter().any(|commit| commit.parent.is_none() && !brings(commit));
+        let removed = self.origins.changes(&FileKind::Config).iter().any(|(_, change)| change.after.is_none());
+        let mut versions = self.blobs()?.values();
+        Ok(versions.any(Option::is_some) || ((none_yet || removed) && self.of_blob(None)?.is_some()))
+    }
+
+    /// The settings of a commit, where they are not those of now in what counts.
+    fn at(&self, at: usize) -> Result<Option<Arc<Settings>>> {
+        self.of_blob(self.origins.blob_at(&FileKind::Config, at)?)
+    }
+
+    fn of_blob(&self, blob: Option<BlobId>) -> Result<Option<Arc<Settings>>> {
+        match blob {
+            Some(blob) => Ok(self.blobs()?.get(&blob).cloned().flatten()),
+            None => Ok(self.different(None)),
         }
-        Ok(origins)
     }
 
-    fn changes(&self) -> impl DoubleEndedIterator<Item = (usize, &Change)> {
-        self.commits.iter().enumerate().flat_map(|(at, commit)| commit.changes.iter().map(move |change| (at, change)))
-    }
-
-    fn blob_now(&self, file: &FileKind) -> Result<Option<BlobId>> {
-        match (self.uncommitted.get(file), &self.head) {
-            (Some(blob), _) => Ok(*blob),
-            (None, Some(head)) => head.blob_id(&file.path()),
-            (None, None) => Ok(None),
+    fn blobs(&self) -> Result<&BTreeMap<BlobId, Option<Arc<Settings>>>> {
+        if let Some(blobs) = self.blobs.get() {
+            return Ok(blobs);
         }
-    }
-
-    /// The last commit that wrote each verdict as it is: the newest changes first, as far back as is needed.
-    fn entries(&self, file: &FileKind, now: &GenerationAudits) -> Result<BTreeMap<Claimed, usize>> {
-        let mut origins = BTreeMap::new();
-        let mut open: Vec<_> = now.iter().collect();
-        for (at, change) in self.changes().rev().filter(|(_, change)| change.file == *file) {
-            if open.is_empty() {
-                break;
-            }
-            let (before, after) = (self.verdicts(change.before.as_ref())?, self.verdicts(change.after.as_ref())?);
-            open.retain(|(hotkey, verdict)| {
-                let made = after.get(*hotkey) == Some(*verdict) && before.get(*hotkey) != Some(*verdict);
-                if made {
-                    origins.insert((file.clone(), Some(hotkey.to_string())), at);
-                }
-                !made
-            });
-        }
-        Ok(origins)
-    }
-
-    fn verdicts(&self, blob: Option<&BlobId>) -> Result<GenerationAudits> {
-        let Some(blob) = blob else { return Ok(GenerationAudits::default()) };
-        let bytes = match self.contents.get(blob) {
-            Some(bytes) => bytes.clone(),
-            None => self.git.blob(blob)?,
+        let changes = self.origins.changes(&FileKind::Config);
+        let named: BTreeSet<BlobId> = changes.iter().filter_map(|(_, change)| change.after).collect();
+        let settings = |blob: BlobId| -> Result<_> {
+            let config = self.origins.parsed::<ConfigFile>(&FileKind::Config, &blob)?;
+            Ok((blob, self.different(config.map(|config| config.settings))))
         };
-        Ok(GenerationAudits::parse(split_newline(&bytes).0).unwrap_or_default())
+        let blobs = named.into_iter().map(settings).collect::<Result<_>>()?;
+        Ok(self.blobs.get_or_init(|| blobs))
+    }
+
+    /// These settings, where they differ. Where there were none, or none that could be read, nobody could go by
+    /// other rules than the usual ones.
+    fn different(&self, settings: Option<Settings>) -> Option<Arc<Settings>> {
+        let settings = settings.unwrap_or_else(|| Settings { rules: None, ..self.now.clone() });
+        (what_counts(&settings) != self.now).then(|| Arc::new(settings))
     }
 }

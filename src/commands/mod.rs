@@ -22,6 +22,7 @@ mod man;
 mod objects;
 mod open;
 mod pause;
+mod played;
 mod regenerate;
 mod render;
 mod report;

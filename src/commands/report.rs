@@ -124,12 +124,10 @@ fn by_round<'a, T>(
 
 /// What `verify` says, without looking into the commits, and the rules that it goes by.
 fn findings(context: &Context<'_>, snapshot: &Snapshot) -> Result<(Vec<checks::Finding>, InForce)> {
-    let log = context.git.as_ref().map(crate::world::git::Git::log).transpose()?;
-    let facts = facts::gather(context, snapshot, log.as_ref())?;
+    let checkout = commits::Checkout::of(context)?;
+    let facts = facts::gather(context, snapshot, checkout.as_ref())?;
     let mut sink = checks::run(&facts);
-    if let (Some(git), Some(log)) = (&context.git, log)
-        && let Some(history) = commits::uncommitted(context, git, &log)?
-    {
+    if let Some(history) = checkout.map(commits::Checkout::working_tree).transpose()?.flatten() {
         history.check(None, &mut sink)?;
     }
     Ok((sink.finish(), facts.rules))

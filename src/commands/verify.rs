@@ -17,43 +17,42 @@ use crate::ui::Ui;
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
     let context = Context::open(global, ui)?;
     // The history is read by one thread; the files' own threads have room beside it.
-    let (store, git) = (&context.store, context.git.as_ref());
+    let store = &context.store;
     // Of other rounds, a round's claims go by the files of the whole round alone: not by those of single players.
     let wanted = |file: &FileKind| match (args.round, file) {
         (Some(wanted), FileKind::Player(round, ..)) => wanted == *round,
         _ => true,
     };
-    let (snapshot, log) =
-        rayon::join(|| Snapshot::load_some(store, wanted), || git.map(crate::world::git::Git::log).transpose());
-    let (snapshot, log) = (snapshot?, log?);
+    let (snapshot, checkout) = rayon::join(|| Snapshot::load_some(store, wanted), || commits::Checkout::of(&context));
+    let (snapshot, checkout) = (snapshot?, checkout?);
     if let Some(round) = args.round {
         is_here(&snapshot, round)?;
     }
     // What has been read, whatever is committed meanwhile.
-    if let Some(head) = log.as_ref().and_then(|log| log.commits.last()) {
-        ui.stands_at(Some(head.id.clone()));
+    if let Some(head) = checkout.as_ref().and_then(commits::Checkout::head) {
+        ui.stands_at(Some(head.to_owned()));
     }
-    let mut facts = facts::gather(&context, &snapshot, log.as_ref())?;
+    let mut facts = facts::gather(&context, &snapshot, checkout.as_ref())?;
     if args.chain {
         facts.blocks = facts::on_chain(&snapshot, context.need_chain(&args.source)?.as_ref())?;
     }
     let mut sink = checks::run(&facts);
-    match (&context.git, log, args.history) {
-        (Some(git), Some(log), true) => {
-            let history = commits::whole(&context, git, log)?;
+    match (checkout, args.history) {
+        (Some(checkout), true) => {
+            let history = checkout.history();
             history.check(args.round, &mut sink)?;
-            history::conclude(&history.commits, &mut sink);
+            history::conclude(&history.commits, facts.rules.lacking().as_deref(), &mut sink);
         }
-        (Some(git), Some(log), false) => {
-            if let Some(history) = commits::uncommitted(&context, git, &log)? {
+        (Some(checkout), false) => {
+            if let Some(history) = checkout.working_tree()? {
                 history.check(args.round, &mut sink)?;
             }
         }
-        (_, _, true) => {
+        (None, true) => {
             let here = context.store.root().display();
             return Err(Error::usage(format!("{here}: no git checkout, so there is no history to check")));
         }
-        _ => {}
+        (None, false) => {}
     }
     if args.objects {
         let fetched = objects::fetch(&context, &snapshot, args)?;

@@ -103,9 +103,25 @@ pub fn deadline(settings: &Settings, latest: Block) -> Block {
 }
 
 /// The entry that a finished round adds to `leader.json`, if any: a new leader with weight 1.0, or
-/// the current one again with less weight while that is above the floor.
+/// the current one again with less weight while that is above the floor. Weights have ten digits.
 #[must_use]
 pub fn transition(settings: &Settings, current: &LeaderEntry, winner: &Winner, from: Block) -> Option<LeaderEntry> {
+    next_entry(settings, current, winner, from, ten_digits)
+}
+
+/// As [`transition`], with the weight as it comes out: the deployed services wrote it like this until March 2026.
+#[must_use]
+pub fn raw_transition(settings: &Settings, current: &LeaderEntry, winner: &Winner, from: Block) -> Option<LeaderEntry> {
+    next_entry(settings, current, winner, from, |weight| weight)
+}
+
+fn next_entry(
+    settings: &Settings,
+    current: &LeaderEntry,
+    winner: &Winner,
+    from: Block,
+    rounded: fn(f64) -> f64,
+) -> Option<LeaderEntry> {
     if let Player::Miner(hotkey) = winner.player()
         && (winner.repo != current.repo || winner.commit != current.commit)
     {
@@ -119,11 +135,18 @@ pub fn transition(settings: &Settings, current: &LeaderEntry, winner: &Winner, f
             extra: Extra::default(),
         });
     }
-    if current.weight <= settings.weight_floor {
+    let floor = rounded(settings.weight_floor);
+    if rounded(current.weight) <= floor {
         return None;
     }
-    let weight = settings.weight_floor.max(current.weight - settings.weight_decay);
+    let weight = rounded(floor.max(current.weight - settings.weight_decay));
     Some(LeaderEntry { weight, effective_block: from, ..current.clone() })
+}
+
+/// A number with ten digits after the point, as Python's `round(x, 10)` gives it: the nearest decimal, by the
+/// number's exact value, and of that the nearest number.
+fn ten_digits(number: f64) -> f64 {
+    format!("{number:.10}").parse().unwrap_or(number)
 }
 
 /// What a finalization goes by.
@@ -189,11 +212,39 @@ pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, String>
 /// led in the finished round, and just what that finalization adds.
 fn before_finalizing(settings: &Settings, leaders: &Leaders, schedule: Option<&Schedule>, winner: &Winner) -> Leaders {
     let mut leaders = leaders.clone();
+    let adds = |current: &LeaderEntry, last: &LeaderEntry| {
+        let forms = [transition, raw_transition].map(|form| form(settings, current, winner, last.effective_block));
+        forms.iter().flatten().any(|entry| entry == last)
+    };
     if let (Some(schedule), [.., current, last]) = (schedule, leaders.as_slice())
         && leader_at(&leaders, schedule.latest_reveal_block) == Some(current)
-        && transition(settings, current, winner, last.effective_block).as_ref() == Some(last)
+        && adds(current, last)
     {
         leaders.pop();
     }
     leaders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The values are Python's `round(x, 10)`.
+    #[test]
+    fn weights_are_rounded_as_python_does() {
+        for (number, rounded) in [
+            (0.849_999_999_999_999_9, 0.85),
+            (0.600_000_000_000_000_1, 0.6),
+            (1.0 - 0.123_456_789_012, 0.876_543_211),
+            (0.300_000_000_04, 0.3),
+            (0.300_000_000_06, 0.300_000_000_1),
+            // Halves that are exact go to the even digit.
+            (0.000_488_281_25, 0.000_488_281_2),
+            (0.001_464_843_75, 0.001_464_843_8),
+            (0.0, 0.0),
+            (1.0, 1.0),
+        ] {
+            assert_eq!(ten_digits(number).to_bits(), f64::to_bits(rounded), "{number}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::ids::{Player, RoundNumber};
 use super::limits::Budget;
 use super::record::ParseError;
 use super::*;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 
 /// Where files are read from: a folder, or the tree of a commit.
 pub trait Source: Sync {
@@ -233,8 +233,8 @@ impl Snapshot {
     /// Reads every file of the competition that `wanted` lets through.
     ///
     /// # Errors
-    /// The source cannot be listed, or its files are too large together. What is wrong with single files is in
-    /// [`Snapshot::problems`].
+    /// The source cannot be listed or lies elsewhere, or its files are too large together. What is wrong with
+    /// single files is in [`Snapshot::problems`].
     pub fn load_some(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool) -> Result<Snapshot> {
         Snapshot::load_within(source, wanted, &Budget::of_files())
     }
@@ -253,7 +253,7 @@ impl Snapshot {
                 None => snapshot.problems.extend(stray(&path)),
             }
         }
-        let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, kind, budget)).collect();
+        let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, kind, budget)).collect::<Result<_>>()?;
         budget.check()?;
         snapshot.files = loaded.len();
         for (kind, loaded) in kinds.into_iter().zip(loaded) {
@@ -278,7 +278,7 @@ impl Snapshot {
         self.rounds.get(&number).map(|files| (number, files))
     }
 
-    fn take(&mut self, kind: &FileKind, loaded: std::result::Result<(Content, Layout), Trouble>) {
+    fn take(&mut self, kind: &FileKind, loaded: Loaded) {
         let mut trouble = |what| self.problems.push(Problem { path: kind.path(), round: kind.round(), what });
         match loaded {
             Ok((content, layout)) => {
@@ -343,15 +343,24 @@ impl Snapshot {
     }
 }
 
-fn load(source: &dyn Source, kind: &FileKind, budget: &Budget) -> std::result::Result<(Content, Layout), Trouble> {
+type Loaded = std::result::Result<(Content, Layout), Trouble>;
+
+/// Reads a file. What is wrong with it is told of it; an error is that it lies elsewhere (in a partial clone).
+fn load(source: &dyn Source, kind: &FileKind, budget: &Budget) -> Result<Loaded> {
     if budget.check().is_err() {
-        return Err(Trouble::Unreadable("not read any more".to_owned()));
+        return Ok(Err(Trouble::Unreadable("not read any more".to_owned())));
     }
-    let bytes = source.read(&kind.path()).map_err(|e| Trouble::Unreadable(e.to_string()))?;
-    let bytes = bytes.ok_or_else(|| Trouble::Unreadable("it vanished while being read".to_owned()))?;
-    let (content, layout) = Content::parse(kind, &bytes).map_err(Trouble::Parse)?;
-    budget.take(content.weight(bytes.len()));
-    Ok((content, layout))
+    let bytes = match source.read(&kind.path()) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(Err(Trouble::Unreadable("it vanished while being read".to_owned()))),
+        Err(elsewhere) if elsewhere.kind() == Kind::Outside => return Err(elsewhere),
+        Err(error) => return Ok(Err(Trouble::Unreadable(error.to_string()))),
+    };
+    let parsed = Content::parse(kind, &bytes).map_err(Trouble::Parse);
+    if let Ok((content, _)) = &parsed {
+        budget.take(content.weight(bytes.len()));
+    }
+    Ok(parsed)
 }
 
 /// Files in `rounds/` whose folder is none of a round or a player: most likely a hotkey gone wrong.

@@ -27,7 +27,7 @@ use gix::objs::Kind;
 
 pub use self::log::Log;
 pub use self::tree::TreeFiles;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind as ErrorKind, Result};
 use crate::rules::checks::history::BlobId;
 use crate::state::file::FileKind;
 
@@ -185,8 +185,11 @@ impl Reader {
     /// # Errors
     /// As [`Reader::blob`].
     pub fn file(&self, file: &FileKind, id: &BlobId) -> Result<Vec<u8>> {
-        let bytes = self.object(ObjectId::from_bytes_or_panic(&id.0), Kind::Blob, file.largest());
-        bytes.failed(|| format!("{}: cannot read {} of the history", self.root.display(), file.path()))
+        match self.object(ObjectId::from_bytes_or_panic(&id.0), Kind::Blob, file.largest()) {
+            // A partial clone lacks it: the hint says how to come by it.
+            Err(lacking) if lacking.kind() == ErrorKind::Outside => Err(lacking),
+            bytes => bytes.failed(|| format!("{}: cannot read {} of the history", self.root.display(), file.path())),
+        }
     }
 
     fn commit(&self, id: ObjectId) -> Result<Read> {

@@ -293,7 +293,12 @@ fn builds_and_outputs() {
         &expect("outputs.rules", 0, &submitted, &["size is 0, but glb is \""]),
     );
     lie(&submitted, ".glb", "x.glb", &expect("outputs.rules", 0, &submitted, &["no URL of"]));
-    lie(&submitted, ".png", "-2.png", &expect("match.urls", 0, "duels_", &["right_png is", "-2.png"]));
+    let folder = example(true);
+    edit(folder.path(), &format!("rounds/0/{}/duels_leader.json", winner()), |text| {
+        let at = text.find("\"right_png\"").unwrap();
+        format!("{}{}", &text[..at], text[at..].replacen(".png", "-2.png", 1))
+    });
+    finds(folder.path(), &[], &expect("match.urls", 0, "duels_", &["right_png is", "-2.png"]));
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn lies_about_real_rounds_are_found() {
     edit(folder.path(), "rounds/2/seed.json", |text| text.replace("1206881585", "1206881584"));
     let lies: [(&str, &str, &str, &str); 5] = [
         ("rounds/1/schedule.json", "7476690", "7476691", "schedule.blocks"),
-        ("leader.json", "0.6000000000000001", "0.6", "leader.transition"),
+        ("leader.json", "0.6000000000000001", "0.61", "leader.transition"),
         ("rounds/0/winner.json", "aa10f6f-mesh-0", "aa10f6e-mesh-0", "winner.source"),
         ("rounds/0/matches_matrix.csv", "0.0546875", "0.0625", "match.matrix"),
         ("rounds/0/require_audit.json", "695427c8", "695427c9", "audit.critical"),

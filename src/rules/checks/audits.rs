@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::in_force::Terms;
 use super::{Claim, Facts, RequestView, Sink, Then};
-use crate::rules::Thresholds;
 use crate::rules::audit::verdict;
 use crate::rules::tournament::{Candidate, Field, Outcome, Standing, critical_prompts, replay};
 use crate::state::builds::BuildStatus;
@@ -23,24 +23,31 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
     for (hotkey, audit) in audits.iter() {
         let subject = format!("rounds/{round}/generation_audits.json {hotkey}");
         let file = FileKind::Round(round, RoundFile::GenerationAudits);
-        let (limits, whose) = facts.rules.of(&(file, Some(hotkey.to_string())));
+        let terms = facts.rules.terms(file, Some(hotkey.to_string()));
         let request = asked.get(hotkey).copied();
         sink.claim("audit.verdict", round, subject, |claim| {
-            check_verdict(claim, &limits, files, request, (hotkey, audit));
-            claim.by(&whose);
+            check_verdict(claim, &terms, files, request, (hotkey, audit));
         });
     }
 }
 
 fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let file = format!("rounds/{round}/require_audit.json");
-    let own = std::cell::LazyCell::new(|| facts.settings().map(|settings| here(settings.clone(), files)));
+    let settings = facts.rules.settings.as_deref();
+    let own = std::cell::LazyCell::new(|| settings.map(|settings| here(settings.clone(), files)));
     // Whom each had beaten: one that stands twice is looked up once.
     let mut known: HashMap<&Hotkey, Option<Player>> = HashMap::new();
     for request in files.require_audit.get().into_iter().flatten() {
         let subject = format!("{file} {}", request.hotkey);
         let (view, strict, place) = match facts.requests.get(&(round, request.hotkey.clone())) {
             Some(Then::At(commit, view)) => (Some(view), true, format!(" in {commit}")),
+            Some(Then::Unknown) if facts.rules.shallow.is_some() => {
+                for id in ["audit.request", "audit.critical"] {
+                    let lacking = facts.rules.lacking().unwrap_or_default();
+                    sink.claim(id, round, subject.clone(), |claim| claim.skip(lacking));
+                }
+                continue;
+            }
             _ => (None, false, String::new()),
         };
         let Some(view) = view.or_else(|| own.as_ref()) else {
@@ -119,8 +126,8 @@ fn nobody_missing(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, file
     if !facts.is_over(round) {
         return;
     }
-    let limits = facts.rules.limits(&FileKind::Round(round, RoundFile::Winner));
-    let field = facts.settings().and_then(|settings| Field::of(files, settings.win_margin, &limits));
+    let terms = facts.terms(round, RoundFile::Winner);
+    let field = terms.settings.and_then(|settings| Field::of(files, settings.win_margin, &terms.limits));
     let Some(field) = field else { return claim.skip("config.json or submissions.json cannot be read") };
     let replay = replay(&field);
     if matches!(replay.outcome, Outcome::Matches(_)) {
@@ -130,11 +137,12 @@ fn nobody_missing(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, file
     for candidate in replay.candidates.iter().filter(|candidate| !asked.contains(&candidate.hotkey)) {
         claim.fail(format!("{} took the lead against {}, but is not on the list", candidate.hotkey, candidate.beaten));
     }
+    terms.judge(claim);
 }
 
 fn check_verdict(
     claim: &mut Claim,
-    limits: &Thresholds,
+    terms: &Terms<'_>,
     files: &RoundFiles,
     request: Option<&AuditRequest>,
     (hotkey, audit): (&Hotkey, &GenerationAudit),
@@ -153,13 +161,20 @@ fn check_verdict(
     match own.and_then(|own| own.generated.get()) {
         None => without_outputs(claim, files, hotkey, audit),
         Some(generated) => {
-            let expected = verdict(submitted, generated, &request.critical_prompts, limits);
-            claim.same("outcome", &audit.outcome.as_str(), &expected.outcome.as_str());
-            claim.same("checked_prompts", &audit.checked_prompts, &expected.checked);
-            claim.same("failed_prompts", &audit.failed_prompts, &expected.failed);
-            claim.same("failed_critical", &audit.failed_critical, &expected.failed_critical);
-            claim.same("generation_time", &audit.generation_time, &expected.median);
-            claim.same("reason", &audit.reason, &expected.reason);
+            let expected = verdict(submitted, generated, &request.critical_prompts, &terms.limits);
+            // Which prompts are looked at hangs on no rule: where even that is wrong, it is by any of them.
+            let counted = audit.checked_prompts == expected.checked;
+            claim.part(None, |claim| {
+                claim.same("outcome", &audit.outcome.as_str(), &expected.outcome.as_str());
+                claim.same("checked_prompts", &audit.checked_prompts, &expected.checked);
+                claim.same("failed_prompts", &audit.failed_prompts, &expected.failed);
+                claim.same("failed_critical", &audit.failed_critical, &expected.failed_critical);
+                claim.same("generation_time", &audit.generation_time, &expected.median);
+                claim.same("reason", &audit.reason, &expected.reason);
+                if counted {
+                    terms.judge(claim);
+                }
+            });
         }
     }
 }

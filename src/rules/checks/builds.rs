@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use super::in_force::Terms;
 use super::{Claim, Facts, Sink};
 use crate::rules::builds::word;
 use crate::state::builds::{Build, BuildStatus};
+use crate::state::file::RoundFile;
 use crate::state::ids::{Hotkey, RoundNumber};
 use crate::state::snapshot::RoundFiles;
 use crate::state::submissions::Submissions;
@@ -19,8 +21,9 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
             return claim.skip("submissions.json cannot be read");
         };
         let names = submissions.keys().map(|hotkey| hotkey.short().to_lowercase()).collect();
+        let terms = facts.terms(round, RoundFile::Builds);
         for (hotkey, build) in builds.iter() {
-            one(claim, facts, round, (submissions, &names), hotkey, build);
+            one(claim, &terms, round, (submissions, &names), hotkey, build);
         }
         for hotkey in submissions.keys().filter(|hotkey| !builds.contains_key(*hotkey)) {
             claim.fail(format!("{hotkey}: submitted, but has no build"));
@@ -30,7 +33,7 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
 
 fn one(
     claim: &mut Claim,
-    facts: &Facts<'_>,
+    terms: &Terms<'_>,
     round: RoundNumber,
     (submissions, names): (&Submissions, &Names),
     hotkey: &Hotkey,
@@ -42,9 +45,12 @@ fn one(
     claim.same(&format!("{hotkey}: repo"), &build.repo.as_str(), &submission.repo.as_str());
     claim.same(&format!("{hotkey}: commit"), &build.commit.as_str(), &submission.commit.as_str());
     claim.same(&format!("{hotkey}: revealed_at_block"), &build.revealed_at_block.0, &submission.revealed_at_block.0);
-    if let Some(settings) = facts.settings() {
+    if let Some(settings) = terms.settings {
         let tag = format!("{}-{}-{round}", build.commit.short(), settings.name);
-        claim.same(&format!("{hotkey}: tag"), &build.tag, &tag);
+        claim.part(None, |claim| {
+            claim.same(&format!("{hotkey}: tag"), &build.tag, &tag);
+            terms.judge(claim);
+        });
     }
     match (&build.docker_image, build.status) {
         (Some(image), BuildStatus::Success) => image_is(claim, names, hotkey, build, image),

@@ -1,64 +1,130 @@
-//! The rules in force: a claim is judged by those of the commit that made it, whatever was changed later.
+//! What was in force: a claim is judged by the settings and files of the commit that made it, whatever was
+//! changed later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
+use super::{Claim, Status};
 use crate::rules::Thresholds;
-use crate::state::file::{FileKind, PlayerFile, RoundFile};
+use crate::state::config::Settings;
+use crate::state::file::FileKind;
+use crate::state::ids::Block;
+use crate::state::record::Extra;
+use crate::state::snapshot::Snapshot;
+use crate::state::thresholds::Rules;
 
 /// A file, and the key of an entry in it where each entry is a claim of its own.
 pub type Claimed = (FileKind, Option<String>);
 
-/// Does what is claimed hang on the rules at all?
-#[must_use]
-pub fn goes_by_rules((file, entry): &Claimed) -> bool {
-    match file {
-        FileKind::Round(_, RoundFile::Submissions | RoundFile::Winner) => true,
-        FileKind::Round(_, RoundFile::GenerationAudits) => entry.is_some(),
-        FileKind::Player(_, _, file) => matches!(file, PlayerFile::Report(_)),
-        _ => false,
+/// The settings by which each claim is judged.
+#[derive(Debug, Clone, Default)]
+pub struct InForce {
+    /// The rules of config.json as it is now.
+    pub now: Thresholds,
+    /// All of its settings; `None` where it cannot be read.
+    pub settings: Option<Arc<Settings>>,
+    /// Claims that were made under other ones: the commit that made each, and its settings.
+    pub then: BTreeMap<Claimed, (String, Arc<Settings>)>,
+    /// Claims from before the beginning of a shallow clone: what was in force then cannot be known here.
+    pub unknown: BTreeSet<Claimed>,
+    /// How many commits a shallow clone has.
+    pub shallow: Option<usize>,
+}
+
+/// What one claim is judged by.
+#[derive(Debug, Clone)]
+pub struct Terms<'a> {
+    /// The settings; `None` where config.json cannot be read.
+    pub settings: Option<&'a Settings>,
+    /// The limits of their rules.
+    pub limits: Thresholds,
+    /// The commit whose settings these are, where they are not those of now.
+    commit: Option<&'a str>,
+    /// Why it is not known whether these were in force.
+    unknown: Option<String>,
+}
+
+impl Terms<'_> {
+    /// Says of each objection what it goes by; what does not hold by settings that may not have been in force
+    /// is left open.
+    pub(super) fn judge(&self, claim: &mut Claim) {
+        if let Some(commit) = self.commit {
+            claim.by(&format!(" (by the rules of commit {commit})"));
+        }
+        if let Some(why) = &self.unknown {
+            claim.instead(Status::Skip, &format!(" (by the settings that are known here; {why})"));
+        }
     }
 }
 
-/// The rules by which each claim is judged.
-#[derive(Debug, Clone, Default)]
-pub struct InForce {
-    /// Those of config.json as it is now.
-    pub now: Thresholds,
-    /// Claims that were made under other ones: the commit that made each, and its rules.
-    pub then: BTreeMap<Claimed, (String, Thresholds)>,
+/// The entry of `leader.json` that is in force from this block on.
+#[must_use]
+pub fn leader_entry(from: Block) -> Claimed {
+    (FileKind::Leader, Some(from.to_string()))
+}
+
+/// What claims are judged by in settings: not the words, nor the dates of rounds still to come.
+#[must_use]
+pub fn what_counts(settings: &Settings) -> Settings {
+    let rules = Some(Rules { limits: settings.limits(), extra: Extra::default() });
+    let (day, description, extra) = (NaiveDate::default(), String::new(), Extra::default());
+    Settings {
+        rules,
+        description,
+        extra,
+        first_evaluation_date: day,
+        last_competition_date: day,
+        round_start_time: None,
+        finalization_buffer_hours: None,
+        round_duration_days: None,
+        ..settings.clone()
+    }
 }
 
 impl InForce {
-    /// The same rules for all claims.
+    /// What config.json says now, for all claims.
     #[must_use]
-    pub fn always(now: Thresholds) -> Self {
-        InForce { now, then: BTreeMap::new() }
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let settings = snapshot.config.get().map(|config| Arc::new(config.settings.clone()));
+        let now = settings.as_ref().map(|settings| settings.limits()).unwrap_or_default();
+        InForce { now, settings, ..InForce::default() }
     }
 
-    /// The limits that hold for a file.
+    /// What a claim is judged by.
     #[must_use]
-    pub fn limits(&self, file: &FileKind) -> Thresholds {
-        self.of(&(file.clone(), None)).0
+    pub fn terms(&self, file: FileKind, entry: Option<String>) -> Terms<'_> {
+        self.of_claim(&(file, entry))
     }
 
-    /// The limits that hold for a claim; and, where they are not those of now, whose they are.
+    /// As [`InForce::terms`].
     #[must_use]
-    pub fn of(&self, claimed: &Claimed) -> (Thresholds, String) {
-        match self.then.get(claimed) {
-            Some((commit, limits)) => (*limits, format!(" (by the rules of commit {commit})")),
-            None => (self.now, String::new()),
-        }
+    pub fn of_claim(&self, claimed: &Claimed) -> Terms<'_> {
+        let unknown = self.unknown.contains(claimed).then(|| self.lacking()).flatten();
+        let (settings, commit) = match self.then.get(claimed) {
+            Some((commit, settings)) => (Some(settings.as_ref()), Some(commit.as_str())),
+            None => (self.settings.as_deref(), None),
+        };
+        let limits = settings.map_or(self.now, Settings::limits);
+        Terms { settings, limits, commit, unknown }
+    }
+
+    /// What a shallow clone lacks, and how to get it; `None` where the whole history is here, or none.
+    #[must_use]
+    pub fn lacking(&self) -> Option<String> {
+        self.shallow.map(|commits| format!("shallow clone: {commits} commits; git fetch --unshallow"))
     }
 
     /// Rules that were in force for claims of the past, and are no longer; and for how many.
     fn past(&self) -> Vec<(Thresholds, usize)> {
         let mut past: Vec<(Thresholds, usize)> = Vec::new();
-        for (_, limits) in self.then.values() {
-            match past.iter_mut().find(|(known, _)| known == limits) {
+        let limits = self.then.values().map(|(_, settings)| settings.limits());
+        for limits in limits.filter(|limits| *limits != self.now) {
+            match past.iter_mut().find(|(known, _)| *known == limits) {
                 Some((_, claims)) => *claims += 1,
-                None => past.push((*limits, 1)),
+                None => past.push((limits, 1)),
             }
         }
         past

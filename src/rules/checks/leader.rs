@@ -1,13 +1,14 @@
 //! `leader.transition`.
 
+use super::in_force::{Terms, leader_entry};
 use super::{Claim, Facts, Sink};
-use crate::rules::succession::transition;
-use crate::state::config::Settings;
+use crate::rules::succession::{raw_transition, transition};
+use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::{Block, RoundNumber};
 use crate::state::leader::LeaderEntry;
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
-    let (Some(leaders), Some(settings)) = (facts.snapshot.leaders.get(), facts.settings()) else { return };
+    let Some(leaders) = facts.snapshot.leaders.get().filter(|_| facts.rules.settings.is_some()) else { return };
     // Entries from before the first round were made by hand.
     let first = facts.snapshot.rounds.get(&RoundNumber(0)).and_then(|files| files.schedule.get());
     let by_hand = |entry: &&LeaderEntry| first.is_some_and(|first| entry.effective_block <= first.latest_reveal_block);
@@ -31,9 +32,11 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
         let subject = format!("leader.json after round {round}");
         let Some(before) = current else { break };
         sink.claim("leader.transition", round, subject, |claim| {
-            if let Some(found) = step(claim, facts, settings, before, round, from, &mut entries) {
+            let terms = terms(facts, round, from, entries.clone().next());
+            if let Some(found) = step(claim, facts, &terms, before, round, from, &mut entries) {
                 current = Some(found);
             }
+            terms.judge(claim);
         });
     }
     for entry in entries {
@@ -60,23 +63,37 @@ fn finished(facts: &Facts<'_>) -> Vec<(RoundNumber, Option<Block>)> {
         .collect()
 }
 
+/// A round is finalized by the commit that adds the leader's entry, or else opens the next round.
+fn terms<'a>(facts: &'a Facts<'_>, round: RoundNumber, from: Option<Block>, entry: Option<&LeaderEntry>) -> Terms<'a> {
+    match entry.map(|entry| entry.effective_block).filter(|block| from.is_none_or(|from| *block == from)) {
+        Some(block) => facts.rules.of_claim(&leader_entry(block)),
+        None => facts.rules.terms(FileKind::Round(round.next(), RoundFile::Schedule), None),
+    }
+}
+
 fn step<'a>(
     claim: &mut Claim,
     facts: &Facts<'_>,
-    settings: &Settings,
+    terms: &Terms<'_>,
     before: &LeaderEntry,
     round: RoundNumber,
     from: Option<Block>,
     entries: &mut (impl Iterator<Item = &'a LeaderEntry> + Clone),
 ) -> Option<&'a LeaderEntry> {
-    let Some(winner) = facts.snapshot.rounds.get(&round).and_then(|files| files.winner.get()) else {
+    let winner = facts.snapshot.rounds.get(&round).and_then(|files| files.winner.get());
+    let (Some(winner), Some(settings)) = (winner, terms.settings) else {
         claim.skip("winner.json cannot be read");
         return entries.next();
     };
     let peek = entries.clone().next();
     let from = from.or(peek.map(|entry| entry.effective_block)).unwrap_or(before.effective_block);
-    let Some(expected) = transition(settings, before, winner, from) else {
-        let own = peek.filter(|entry| entry.effective_block == from)?;
+    let own = peek.filter(|entry| entry.effective_block == from);
+    // Older entries have the weight as it came out. Where that is above the floor by its last digit only, there
+    // is an entry of it, and none of the rounded one.
+    let raw = raw_transition(settings, before, winner, from);
+    let rounded = transition(settings, before, winner, from);
+    let Some(expected) = rounded.or_else(|| raw.clone().filter(|_| own.is_some())) else {
+        let own = own?;
         claim.fail(format!("an entry of {} with weight {}, by the rule there is none", own.hotkey, own.weight));
         return entries.next();
     };
@@ -89,7 +106,90 @@ fn step<'a>(
     claim.same("repo", &found.repo.as_str(), &expected.repo.as_str());
     claim.same("commit", &found.commit.as_str(), &expected.commit.as_str());
     claim.same("docker", &found.docker, &expected.docker);
-    claim.same("weight", &found.weight, &expected.weight);
+    if raw.is_none_or(|raw| found.weight.to_bits() != raw.weight.to_bits()) {
+        claim.same("weight", &found.weight, &expected.weight);
+    }
     claim.same("effective_block", &found.effective_block.0, &expected.effective_block.0);
     Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::rules::checks::{Finding, Status};
+    use crate::state::file::Content;
+    use crate::state::snapshot::{Snapshot, Source};
+
+    /// Files by path.
+    struct Files(std::collections::BTreeMap<String, Value>);
+
+    impl Source for Files {
+        fn list(&self) -> crate::error::Result<Vec<String>> {
+            Ok(self.0.keys().cloned().collect())
+        }
+        fn read(&self, path: &str) -> crate::error::Result<Option<Vec<u8>>> {
+            Ok(self.0.get(path).map(|value| format!("{value:#}").into_bytes()))
+        }
+    }
+
+    /// Rounds that the leader held, each with the weight of the entry after it; `None` where there is none.
+    fn held(weights: &[Option<f64>]) -> Vec<Finding> {
+        let (repo, commit, hotkey) = ("a/b", "0a".repeat(20), "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY");
+        let entry = |round: usize, weight: f64| {
+            json!({
+                "hotkey": hotkey, "repo": repo, "commit": commit, "docker": "x:y", "weight": weight,
+                "effective_block": 1000 * (round + 1),
+            })
+        };
+        let mut files = std::collections::BTreeMap::new();
+        let mut add = |path: String, value| assert!(files.insert(path, value).is_none());
+        let later = weights.iter().enumerate().filter_map(|(round, weight)| Some(entry(round + 1, (*weight)?)));
+        add("leader.json".to_owned(), std::iter::once(entry(0, 1.0)).chain(later).collect());
+        for round in 0..=weights.len() {
+            let latest = 1000 * (round + 1);
+            let schedule = json!({
+                "earliest_reveal_block": latest - 999, "latest_reveal_block": latest,
+                "generation_deadline_block": latest + 600,
+            });
+            add(format!("rounds/{round}/schedule.json"), schedule);
+            let winner = json!({
+                "winner_hotkey": "leader", "repo": repo, "commit": commit, "docker_image": "x:y",
+            });
+            add(format!("rounds/{round}/winner.json"), winner);
+        }
+        add(
+            "state.json".to_owned(),
+            json!({ "current_round": weights.len(), "stage": "open", "next_stage_eta": null }),
+        );
+        let config = json!({
+            "name": "x", "description": "", "first_evaluation_date": "2026-01-01",
+            "last_competition_date": "2027-01-01", "generation_stage_minutes": 120, "win_margin": 0.05,
+            "weight_decay": 0.35, "weight_floor": 0.3, "prompts_per_round": 1, "carryover_prompts": 0,
+        });
+        add("config.json".to_owned(), config);
+        for (path, value) in &files {
+            let kind = FileKind::of_path(path).unwrap();
+            Content::parse(&kind, format!("{value:#}").as_bytes()).unwrap_or_else(|e| panic!("{path}: {e}"));
+        }
+        let snapshot = Snapshot::load(&Files(files)).unwrap();
+        let mut sink = Sink::default();
+        check(&Facts::of_files(&snapshot), &mut sink);
+        sink.finish().into_iter().filter(|finding| finding.status != Status::Pass).collect()
+    }
+
+    /// 1.0, 0.65, 0.3: raw, the last one is 0.30000000000000004, above the floor by its dust.
+    #[test]
+    fn both_forms_of_a_weight_are_taken_at_the_floor() {
+        let raw: f64 = 1.0 - 0.35 - 0.35;
+        assert_eq!(raw.to_bits(), f64::to_bits(0.300_000_000_000_000_04));
+        assert_eq!(held(&[Some(0.65), Some(0.3), None]), []);
+        assert_eq!(held(&[Some(0.65), Some(raw), Some(0.3), None]), []);
+        assert_eq!(held(&[Some(0.65), Some(raw), None, None]), []);
+        for wrong in [&[Some(0.65), Some(0.3), Some(0.3)][..], &[Some(0.65), Some(raw), Some(raw)], &[Some(0.65), None]]
+        {
+            assert_eq!(held(wrong).len(), 1, "{wrong:?}: {:#?}", held(wrong));
+        }
+    }
 }

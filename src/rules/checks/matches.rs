@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Claim, Facts, Sink};
+use super::{Claim, Facts, MatchView, Sink, Then, Was};
 use crate::rules::Thresholds;
 use crate::rules::duel::{
     INTERNAL_ERROR, Lateness, claims_no_judge, margin, outputs_of, score, walkover, without_judge,
 };
 use crate::rules::tournament::order;
+use crate::state::config::Settings;
 use crate::state::file::{FileKind, PlayerFile};
 use crate::state::ids::{Hotkey, Player, PromptStem, RoundNumber};
 use crate::state::outputs::{Output, Outputs};
-use crate::state::prompts::Prompt;
+use crate::state::prompts::{Prompt, PromptList};
 use crate::state::report::{Duel, DuelWinner, MatchReport};
 use crate::state::snapshot::RoundFiles;
 
@@ -22,27 +23,33 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
         let reports = own.reports.iter().filter_map(|(name, slot)| Some((name, slot.get()?)));
         for (name, report) in reports {
             let file = FileKind::Player(round, player.clone(), PlayerFile::Report(name.clone()));
-            let (limits, whose) = facts.rules.of(&(file.clone(), None));
-            let file = file.path();
+            let terms = facts.rules.terms(file.clone(), None);
+            let (file, then) = (file.path(), facts.matches.get(&(round, player.clone(), name.clone())));
+            let played = table.played(facts, files, report, then, &terms.limits);
             sink.claim("match.score", round, file.clone(), |claim| check_score(claim, report));
             sink.claim("match.urls", round, file.clone(), |claim| {
-                check_urls(claim, (files, &table), player, name, report);
+                check_names(claim, player, name, report);
+                claim.part(played.odd.as_deref(), |claim| check_urls(claim, &played, report));
+                claim.by(&played.place);
             });
             sink.claim("match.rules", round, file, |claim| {
-                check_outcomes(claim, &limits, (files, &table), report);
-                claim.by(&whose);
+                claim.part(played.odd.as_deref(), |claim| check_outcomes(claim, &played, report));
+                claim.by(&played.place);
+                terms.judge(claim);
             });
         }
+    }
+    for (file, commit) in facts.replaced.iter().filter(|(file, _)| file.round() == Some(round)) {
+        let told = format!("replaced after the matches, in {commit}");
+        sink.claim("match.urls", round, file.path(), |claim| claim.warn(told));
     }
     check_matrix(facts, round, (files, &table), sink);
 }
 
 /// What every report and row of a round is held against, made once.
 struct Table<'a> {
-    /// The prompts, sorted by stem; `None` where they cannot be read.
-    prompts: Option<Vec<&'a Prompt>>,
-    /// Who is late on which prompts; `None` where they cannot be read.
-    lateness: Option<Lateness<'a>>,
+    /// The prompts, and who is late on which; `None` where they cannot be read.
+    prompts: Option<Sorted<'a>>,
     /// The rules that most reports go by, and the prompts on which each player is late by them.
     usual: Thresholds,
     late: BTreeMap<&'a Player, BTreeSet<PromptStem>>,
@@ -50,34 +57,87 @@ struct Table<'a> {
     places: HashMap<Hotkey, usize>,
 }
 
+/// A round's prompts.
+struct Sorted<'a> {
+    by_stem: Vec<&'a Prompt>,
+    lateness: Lateness<'a>,
+}
+
+impl<'a> Sorted<'a> {
+    fn of(prompts: &'a PromptList) -> Self {
+        let mut by_stem: Vec<_> = prompts.0.iter().collect();
+        by_stem.sort_by(|a, b| a.stem().cmp(b.stem()));
+        Sorted { by_stem, lateness: Lateness::of(&prompts.0) }
+    }
+}
+
+/// What one match was played on.
+struct Played<'a> {
+    prompts: Option<Cow<'a, [&'a Prompt]>>,
+    left: Option<&'a Outputs>,
+    right: Option<&'a Outputs>,
+    late_left: Cow<'a, BTreeSet<PromptStem>>,
+    late_right: Cow<'a, BTreeSet<PromptStem>>,
+    /// Why what differs may have been right at the time.
+    odd: Option<String>,
+    /// The commit whose files these are, where they are not those of now.
+    place: String,
+}
+
 impl<'a> Table<'a> {
     fn of(facts: &Facts<'_>, files: &'a RoundFiles) -> Self {
-        let prompts = files.prompts.get();
-        let mut sorted: Option<Vec<_>> = prompts.map(|prompts| prompts.0.iter().collect());
-        sorted.iter_mut().for_each(|prompts| prompts.sort_by(|a, b| a.stem().cmp(b.stem())));
-        let lateness = prompts.map(|prompts| Lateness::of(&prompts.0));
+        let prompts = files.prompts.get().map(Sorted::of);
         let usual = facts.rules.now;
         let late = |player: &'a Player| {
-            let late = lateness.as_ref()?.over_time(outputs(files, player)?, &usual);
+            let late = prompts.as_ref()?.lateness.over_time(outputs(files, player)?, &usual);
             (!late.is_empty()).then_some((player, late))
         };
         let order = files.submissions.get().map(order).unwrap_or_default();
         Table {
-            prompts: sorted,
             late: files.players.keys().filter_map(late).collect(),
-            lateness,
+            prompts,
             usual,
             places: order.into_iter().enumerate().map(|(at, hotkey)| (hotkey, at)).collect(),
         }
     }
 
-    /// The prompts on which a player is late by these rules.
-    fn late(&self, files: &RoundFiles, player: &Player, limits: &Thresholds) -> Cow<'_, BTreeSet<PromptStem>> {
-        if *limits == self.usual {
-            return self.late.get(player).map(Cow::Borrowed).unwrap_or_default();
-        }
-        let late = self.lateness.as_ref().zip(outputs(files, player));
-        Cow::Owned(late.map(|(lateness, outputs)| lateness.over_time(outputs, limits)).unwrap_or_default())
+    /// What a match was played on: the files as they are, or as they were.
+    fn played<'b>(
+        &'b self,
+        facts: &Facts<'_>,
+        files: &'b RoundFiles,
+        report: &MatchReport,
+        then: Option<&'b Then<MatchView>>,
+        limits: &Thresholds,
+    ) -> Played<'b> {
+        let (view, place) = match then {
+            Some(Then::At(commit, view)) => (Some(view), format!(" (by the files of commit {commit})")),
+            _ => (None, String::new()),
+        };
+        let unknown = !facts.history || matches!(then, Some(Then::Unknown));
+        let why = || facts.rules.lacking().unwrap_or_else(|| "those of then are unknown without history".to_owned());
+        let other = view.and_then(|view| view.prompts.other()).map(|prompts| prompts.map(Sorted::of));
+        let prompts = other.as_ref().map_or(self.prompts.as_ref(), Option::as_ref);
+        let side = |player: &Player, was: Option<&'b Was<Outputs>>| {
+            let was = was.and_then(Was::other);
+            let now = was.is_none() && other.is_none() && *limits == self.usual;
+            let outputs = was.unwrap_or_else(|| outputs(files, player));
+            let late = match (now, prompts.zip(outputs)) {
+                (true, _) => self.late.get(player).map(Cow::Borrowed).unwrap_or_default(),
+                (false, late) => Cow::Owned(
+                    late.map(|(prompts, outputs)| prompts.lateness.over_time(outputs, limits)).unwrap_or_default(),
+                ),
+            };
+            (outputs, late)
+        };
+        let (left, late_left) = side(&report.left, view.map(|view| &view.left));
+        let (right, late_right) = side(&report.right, view.map(|view| &view.right));
+        let odd = unknown.then(|| format!(" (by the files as they are; {})", why()));
+        let prompts = match other {
+            Some(other) => other.map(|prompts| Cow::Owned(prompts.by_stem)),
+            None => self.prompts.as_ref().map(|prompts| Cow::Borrowed(prompts.by_stem.as_slice())),
+        };
+        Played { prompts, left, right, late_left, late_right, odd, place }
     }
 }
 
@@ -92,13 +152,7 @@ fn check_score(claim: &mut Claim, report: &MatchReport) {
     claim.same("margin", &report.margin, &expected);
 }
 
-fn check_urls(
-    claim: &mut Claim,
-    (files, table): (&RoundFiles, &Table<'_>),
-    folder: &Player,
-    name: &str,
-    report: &MatchReport,
-) {
+fn check_names(claim: &mut Claim, folder: &Player, name: &str, report: &MatchReport) {
     if report.right != *folder {
         claim.fail(format!("right is {}, but the folder is {folder}'s", report.right));
     }
@@ -107,11 +161,14 @@ fn check_urls(
     if !left.starts_with(named) || named.len() < report.left.short().len() {
         claim.fail(format!("left is {left}, but the file is named after {named}"));
     }
-    let Some(expected) = &table.prompts else { return claim.skip("prompts.txt cannot be read") };
+}
+
+fn check_urls(claim: &mut Claim, played: &Played<'_>, report: &MatchReport) {
+    let Some(expected) = &played.prompts else { return claim.skip("prompts.txt cannot be read") };
     if expected.len() != report.duels.len() {
         claim.fail(format!("{} duels for {} prompts", report.duels.len(), expected.len()));
     }
-    for (duel, prompt) in report.duels.iter().zip(expected) {
+    for (duel, prompt) in report.duels.iter().zip(expected.iter()) {
         if duel.name != *prompt.stem() {
             return claim.fail(format!(
                 "{} stands where {} belongs: duels are sorted by name",
@@ -123,11 +180,11 @@ fn check_urls(
     }
     for duel in &report.duels {
         let sides = [
-            ("left", &report.left, &duel.left_glb, &duel.left_png),
-            ("right", &report.right, &duel.right_glb, &duel.right_png),
+            ("left", played.left, &duel.left_glb, &duel.left_png),
+            ("right", played.right, &duel.right_glb, &duel.right_png),
         ];
-        for (side, player, glb, png) in sides {
-            let output = outputs(files, player).and_then(|outputs| outputs.get(&duel.name));
+        for (side, outputs, glb, png) in sides {
+            let output = outputs.and_then(|outputs| outputs.get(&duel.name));
             let of = |url: fn(&Output) -> &Option<String>| output.and_then(|output| url(output).clone());
             claim.same(&format!("{}: {side}_glb", duel.name), glb, &of(|output| &output.glb));
             claim.same(&format!("{}: {side}_png", duel.name), png, &of(|output| &output.png));
@@ -135,23 +192,15 @@ fn check_urls(
     }
 }
 
-fn check_outcomes(
-    claim: &mut Claim,
-    limits: &Thresholds,
-    (files, table): (&RoundFiles, &Table<'_>),
-    report: &MatchReport,
-) {
-    if table.prompts.is_none() {
+fn check_outcomes(claim: &mut Claim, played: &Played<'_>, report: &MatchReport) {
+    if played.prompts.is_none() {
         return claim.skip("prompts.txt cannot be read");
     }
-    let (left, right) = (outputs(files, &report.left), outputs(files, &report.right));
-    let late_left = table.late(files, &report.left, limits);
-    let late_right = table.late(files, &report.right, limits);
     let mut failed = 0;
     for duel in &report.duels {
         let of = |outputs: Option<&Outputs>| outputs.and_then(|outputs| outputs.get(&duel.name).cloned());
-        let late = (late_left.contains(&duel.name), late_right.contains(&duel.name));
-        match without_judge(&duel.name, of(left).as_ref(), of(right).as_ref(), late) {
+        let late = (played.late_left.contains(&duel.name), played.late_right.contains(&duel.name));
+        match without_judge(&duel.name, of(played.left).as_ref(), of(played.right).as_ref(), late) {
             Some((winner, issues)) => {
                 claim.same(&format!("{}: winner", duel.name), &duel.winner, &winner);
                 claim.same(&format!("{}: issues", duel.name), &duel.issues, &issues);
@@ -192,7 +241,7 @@ fn check_matrix(facts: &Facts<'_>, round: RoundNumber, (files, table): (&RoundFi
         };
         for ((left, right), found) in &matrix.0 {
             row(claim, round, files, left, right, *found);
-            asked_for(claim, facts, (files, table), left, right);
+            asked_for(claim, facts, round, (files, table), left, right);
         }
         if facts.is_over(round) {
             for report in files.players.values().flat_map(|own| own.reports.values()).filter_map(|slot| slot.get()) {
@@ -225,16 +274,15 @@ fn row(claim: &mut Claim, round: RoundNumber, files: &RoundFiles, left: &Player,
 fn asked_for(
     claim: &mut Claim,
     facts: &Facts<'_>,
+    round: RoundNumber,
     (files, table): (&RoundFiles, &Table<'_>),
     left: &Player,
     right: &Player,
 ) {
     let (Player::Miner(left), Player::Miner(right)) = (left, right) else { return };
-    let (Some(matrix), Some(settings), Some(_)) = (files.matrix.get(), facts.settings(), files.submissions.get())
-    else {
-        return;
-    };
+    let (Some(matrix), Some(_)) = (files.matrix.get(), files.submissions.get()) else { return };
     for player in [left, right] {
+        let Some(settings) = settings_of(facts, round, files, player) else { return };
         let margin = matrix.margin(&Player::Leader, &Player::Miner(player.clone()));
         if margin.is_none_or(|margin| margin < settings.win_margin) {
             let margin = margin.map_or("no margin".to_owned(), |margin| format!("margin {margin}"));
@@ -243,5 +291,25 @@ fn asked_for(
     }
     if table.places.get(left) > table.places.get(right) {
         claim.warn(format!("{left},{right}: the later submission defends"));
+    }
+}
+
+/// The settings by which a miner qualified: those under which its match against the leader was played.
+fn settings_of<'a>(
+    facts: &'a Facts<'_>,
+    round: RoundNumber,
+    files: &RoundFiles,
+    miner: &Hotkey,
+) -> Option<&'a Settings> {
+    let player = Player::Miner(miner.clone());
+    let report = files.players.get(&player).and_then(|own| own.report_against(&Player::Leader));
+    match report {
+        Some((name, _)) => {
+            facts
+                .rules
+                .terms(FileKind::Player(round, player.clone(), PlayerFile::Report(name.to_owned())), None)
+                .settings
+        }
+        None => facts.rules.settings.as_deref(),
     }
 }

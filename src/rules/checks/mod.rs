@@ -24,10 +24,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use self::in_force::InForce;
+use self::in_force::{InForce, Terms};
 use super::seed::OnChain;
 use crate::state::config::Settings;
-use crate::state::ids::{Hotkey, RoundNumber};
+use crate::state::file::{FileKind, RoundFile};
+use crate::state::ids::{Hotkey, Player, RoundNumber};
+use crate::state::outputs::Outputs;
 use crate::state::prompts::PromptList;
 use crate::state::snapshot::{RoundFiles, Snapshot};
 use crate::state::stage::{CompetitionState, Stage};
@@ -174,6 +176,29 @@ impl Claim {
         shown.for_each(|objection| objection.push_str(what));
     }
 
+    /// What was called wrong is something else, for this reason.
+    fn instead(&mut self, status: Status, why: &str) {
+        let Some(Objections { mut shown, count }) = self.objections.remove(&Status::Fail) else { return };
+        if let Some(last) = shown.last_mut() {
+            last.push_str(why);
+        }
+        self.object(status, count, shown);
+    }
+
+    /// Checks a part of the claim that, where there is a reason, is only odd if it does not hold.
+    fn part(&mut self, odd: Option<&str>, check: impl FnOnce(&mut Claim)) {
+        let before = std::mem::take(&mut self.objections);
+        check(self);
+        if let Some(why) = odd {
+            self.instead(Status::Warn, why);
+        }
+        for (status, Objections { shown, count }) in before {
+            let after = std::mem::take(self.objections.entry(status).or_default());
+            self.object(status, count, shown);
+            self.object(status, after.count, after.shown);
+        }
+    }
+
     /// Objects unless two values are the same, naming both as JSON.
     pub fn same<T: PartialEq + Serialize>(&mut self, what: &str, found: &T, expected: &T) {
         if found != expected {
@@ -262,6 +287,41 @@ pub enum Then<T> {
     Unknown,
 }
 
+/// What a match was played on, where that has changed since.
+#[derive(Debug, Clone, Default)]
+pub struct MatchView {
+    /// The round's prompts.
+    pub prompts: Was<PromptList>,
+    /// What the left side had made.
+    pub left: Was<Outputs>,
+    /// What the right side had made.
+    pub right: Was<Outputs>,
+}
+
+/// A file as it was.
+#[derive(Debug, Clone, Default)]
+pub enum Was<T> {
+    /// As it is.
+    #[default]
+    Same,
+    /// Another one; `None` where it could not be read.
+    Other(Option<Arc<T>>),
+}
+
+impl<T> Was<T> {
+    /// What it was, where that is not what it is; the inner `None` where it could not be read.
+    #[allow(clippy::option_option, reason = "another one that could not be read")]
+    fn other(&self) -> Option<Option<&T>> {
+        match self {
+            Was::Same => None,
+            Was::Other(other) => Some(other.as_deref()),
+        }
+    }
+}
+
+/// A match report: its round, its right side, and the file's name.
+pub type Reported = (RoundNumber, Player, String);
+
 /// A round as it stood when an audit request was made.
 #[derive(Debug, Clone)]
 pub struct RequestView {
@@ -279,10 +339,16 @@ pub struct RequestView {
 pub struct Facts<'a> {
     /// The files.
     pub snapshot: &'a Snapshot,
-    /// The rules in force for each claim.
+    /// The settings in force for each claim.
     pub rules: InForce,
     /// For each audit request, the round in the commit that added it.
     pub requests: BTreeMap<(RoundNumber, Hotkey), Then<RequestView>>,
+    /// Match reports whose files have changed since, or may have: those files as they were.
+    pub matches: BTreeMap<Reported, Then<MatchView>>,
+    /// Files that were replaced after matches were played on them, and the commit that did so last.
+    pub replaced: BTreeMap<FileKind, String>,
+    /// There is a history: what is not told of in it is as it was.
+    pub history: bool,
     /// For each round, the pool in the commit that wrote its seed; `None` where there was none.
     pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
     /// What the chain says of each round's latest_reveal_block, where it was asked.
@@ -295,13 +361,15 @@ impl<'a> Facts<'a> {
     /// The files alone, with nothing known of history or chain.
     #[must_use]
     pub fn of_files(snapshot: &'a Snapshot) -> Self {
-        let (requests, pools, blocks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let rules = snapshot.config.get().map(|config| config.settings.limits()).unwrap_or_default();
-        Facts { snapshot, rules: InForce::always(rules), requests, pools, blocks, allow_private_cdn: false }
+        let (requests, matches, replaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (pools, blocks, history, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), false, false);
+        let rules = InForce::of(snapshot);
+        Facts { snapshot, rules, requests, matches, replaced, history, pools, blocks, allow_private_cdn }
     }
 
-    fn settings(&self) -> Option<&Settings> {
-        self.snapshot.config.get().map(|config| &config.settings)
+    /// What the claims of a round's file are judged by.
+    fn terms(&self, round: RoundNumber, file: RoundFile) -> Terms<'_> {
+        self.rules.terms(FileKind::Round(round, file), None)
     }
 
     /// Rounds that are over: before the current one, or the current one once it is finalized.

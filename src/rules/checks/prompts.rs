@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Claim, Facts, Sink, Then};
 use crate::rules::prompts::select;
+use crate::state::file::RoundFile;
 use crate::state::ids::RoundNumber;
 use crate::state::prompts::{Prompt, PromptList};
 use crate::state::snapshot::RoundFiles;
@@ -28,7 +29,8 @@ fn carryover(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &R
     if round.0 == 0 {
         return;
     }
-    let (Some(settings), Some(seed)) = (facts.settings(), files.seed.get()) else {
+    let terms = facts.terms(round, RoundFile::Seed);
+    let (Some(settings), Some(seed)) = (terms.settings, files.seed.get()) else {
         return claim.skip("config.json or seed.json cannot be read");
     };
     let Some(previous) = previous(facts, round) else {
@@ -36,10 +38,12 @@ fn carryover(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &R
     };
     let expected = select(settings, seed.seed, previous, &[]).carried;
     compare(claim, 0, prompts.0.get(..expected.len().min(prompts.0.len())).unwrap_or_default(), &expected);
+    terms.judge(claim);
 }
 
 fn fresh(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, prompts: &PromptList) {
-    let (Some(settings), Some(seed)) = (facts.settings(), files.seed.get()) else {
+    let terms = facts.terms(round, RoundFile::Seed);
+    let (Some(settings), Some(seed)) = (terms.settings, files.seed.get()) else {
         return claim.skip("config.json or seed.json cannot be read");
     };
     let Some(previous) = previous(facts, round) else {
@@ -49,6 +53,9 @@ fn fresh(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &Round
         Some(Then::At(_, Some(pool))) => pool,
         Some(Then::At(commit, None)) => {
             return claim.skip(format!("there is no pool (prompts.txt) in {commit}, which wrote the seed"));
+        }
+        Some(Then::Unknown) if facts.rules.shallow.is_some() => {
+            return claim.skip(facts.rules.lacking().unwrap_or_default());
         }
         _ => match facts.snapshot.pool.get() {
             Some(pool) => {
@@ -60,6 +67,7 @@ fn fresh(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &Round
     let selection = select(settings, seed.seed, previous, &pool.0);
     let carried = selection.carried.len().min(prompts.0.len());
     compare(claim, carried, prompts.0.get(carried..).unwrap_or_default(), &selection.fresh);
+    terms.judge(claim);
 }
 
 /// Without history the pool may have changed since: a difference is odd, not wrong.
@@ -85,13 +93,25 @@ fn compare(claim: &mut Claim, from: usize, found: &[Prompt], expected: &[Prompt]
 }
 
 fn count(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, prompts: &PromptList) {
-    let Some(settings) = facts.settings() else { return claim.skip("config.json cannot be read") };
+    let terms = facts.terms(round, RoundFile::Seed);
+    let Some(settings) = terms.settings else { return claim.skip("config.json cannot be read") };
+    let (pool, odd) = match facts.pools.get(&round) {
+        Some(Then::At(_, pool)) => (pool.as_deref(), false),
+        Some(Then::Unknown) if facts.rules.shallow.is_some() && prompts.0.len() < settings.prompts_per_round => {
+            return claim.skip(facts.rules.lacking().unwrap_or_default());
+        }
+        _ => (facts.snapshot.pool.get(), facts.snapshot.pool.get().is_some()),
+    };
     let mut expected = settings.prompts_per_round;
-    if let (Some(Then::At(_, Some(pool))), Some(previous)) = (facts.pools.get(&round), previous(facts, round)) {
+    if let (Some(pool), Some(previous)) = (pool, previous(facts, round)) {
         // A small pool gives fewer.
         expected = expected.min(previous.len().min(settings.carryover_prompts) + pool.0.len());
     }
-    claim.same("the number of prompts", &prompts.0.len(), &expected);
+    let odd = odd.then_some(" (by the pool of today; without history the pool of then is unknown)");
+    claim.part(odd.filter(|_| prompts.0.len() < settings.prompts_per_round), |claim| {
+        claim.same("the number of prompts", &prompts.0.len(), &expected);
+        terms.judge(claim);
+    });
     let mut seen = HashSet::new();
     for prompt in prompts.0.iter().filter(|prompt| !seen.insert(prompt.stem())) {
         claim.warn(format!("the stem {} stands twice", prompt.stem()));

@@ -2,6 +2,7 @@
 
 use super::{Facts, Sink};
 use crate::rules::succession::deadline;
+use crate::state::file::RoundFile;
 use crate::state::ids::RoundNumber;
 use crate::state::snapshot::RoundFiles;
 
@@ -17,11 +18,13 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
             let expected = before.latest_reveal_block.0.saturating_add(1);
             claim.same("earliest_reveal_block", &earliest.0, &expected);
         }
-        match facts.settings() {
-            Some(settings) => {
+        let terms = facts.terms(round, RoundFile::Schedule);
+        match terms.settings {
+            Some(settings) => claim.part(None, |claim| {
                 let expected = deadline(settings, latest);
                 claim.same("generation_deadline_block", &schedule.generation_deadline_block.0, &expected.0);
-            }
+                terms.judge(claim);
+            }),
             None => claim.skip("config.json cannot be read"),
         }
     });

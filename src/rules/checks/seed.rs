@@ -2,6 +2,7 @@
 
 use super::{Claim, Facts, Sink};
 use crate::rules::seed::{Proof, check_on_chain, prove};
+use crate::state::file::RoundFile;
 use crate::state::ids::RoundNumber;
 use crate::state::seed::SeedFile;
 use crate::state::snapshot::RoundFiles;
@@ -14,7 +15,8 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
 }
 
 fn derived(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, seed: &SeedFile) {
-    let (Some(settings), Some(schedule)) = (facts.settings(), files.schedule.get()) else {
+    let terms = facts.terms(round, RoundFile::Seed);
+    let (Some(settings), Some(schedule)) = (terms.settings, files.schedule.get()) else {
         return claim.skip("config.json or schedule.json cannot be read");
     };
     let proof = match prove(seed, &settings.name, round, schedule.latest_reveal_block) {
@@ -22,7 +24,10 @@ fn derived(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &Rou
             return claim.skip(format!("the seed {} names no source: it cannot be proved", seed.seed));
         }
         Ok(proof) => proof,
-        Err(why) => return claim.fail(why),
+        Err(why) => {
+            claim.fail(why);
+            return terms.judge(claim);
+        }
     };
     match facts.blocks.get(&round) {
         Some(on_chain) => match check_on_chain(&proof, on_chain) {

@@ -2,15 +2,17 @@
 
 use indexmap::IndexMap;
 
+use super::in_force::Terms;
 use super::{Claim, Facts, Sink};
 use crate::rules::url::HttpUrl;
-use crate::state::file::{FileKind, RoundFile};
+use crate::state::file::RoundFile;
 use crate::state::ids::{Hotkey, RoundNumber};
 use crate::state::snapshot::RoundFiles;
 use crate::state::submissions::{Submission, Submissions};
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(submissions) = files.submissions.get() else { return };
+    let terms = facts.terms(round, RoundFile::Submissions);
     sink.claim("submissions.rules", round, format!("rounds/{round}/submissions.json"), |claim| {
         let mut last = None;
         for (hotkey, submission) in submissions.iter() {
@@ -19,20 +21,17 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
                 claim.fail(format!("{hotkey}: revealed_at_block {block} stands after {}", last.unwrap_or(block)));
             }
             last = Some(block);
-            one(claim, facts, round, files, hotkey, submission);
+            window(claim, files, hotkey, submission);
         }
+        claim.part(None, |claim| {
+            submissions.iter().for_each(|entry| one(claim, facts, &terms, round, entry));
+            terms.judge(claim);
+        });
     });
     shared(round, submissions, sink);
 }
 
-fn one(
-    claim: &mut Claim,
-    facts: &Facts<'_>,
-    round: RoundNumber,
-    files: &RoundFiles,
-    hotkey: &Hotkey,
-    submission: &Submission,
-) {
+fn window(claim: &mut Claim, files: &RoundFiles, hotkey: &Hotkey, submission: &Submission) {
     let block = submission.revealed_at_block;
     if let Some(schedule) = files.schedule.get() {
         let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
@@ -40,11 +39,19 @@ fn one(
             claim.fail(format!("{hotkey}: revealed_at_block {block} is outside [{earliest}, {latest}]"));
         }
     }
-    if let Some(settings) = facts.settings() {
+}
+
+fn one(
+    claim: &mut Claim,
+    facts: &Facts<'_>,
+    terms: &Terms<'_>,
+    round: RoundNumber,
+    (hotkey, submission): (&Hotkey, &Submission),
+) {
+    if let Some(settings) = terms.settings {
         claim.same(&format!("{hotkey}: round"), &submission.round, &format!("{}-{round}", settings.name));
     }
-    let allowed = facts.rules.limits(&FileKind::Round(round, RoundFile::Submissions)).allow_private_cdn;
-    let allow_private = allowed || facts.allow_private_cdn;
+    let allow_private = terms.limits.allow_private_cdn || facts.allow_private_cdn;
     if let Err(why) = crate::rules::url::check_cdn_url(&submission.cdn_url, allow_private) {
         claim.fail(format!("{hotkey}: cdn_url {:?}: {why}", submission.cdn_url));
     } else if submission.cdn_url.ends_with('/') && !is_bare_host(&submission.cdn_url) {

@@ -1,9 +1,9 @@
 //! `winner.replay`, `winner.source`.
 
+use super::in_force::Terms;
 use super::{Claim, Facts, Sink};
-use crate::rules::Thresholds;
 use crate::rules::tournament::{Field, Outcome, replay};
-use crate::state::file::{FileKind, RoundFile};
+use crate::state::file::RoundFile;
 use crate::state::ids::{Hotkey, Player, RoundNumber};
 use crate::state::leader::leader_at;
 use crate::state::snapshot::RoundFiles;
@@ -13,15 +13,15 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
     let Some(winner) = files.winner.get() else { return };
     let file = format!("rounds/{round}/winner.json");
     sink.claim("winner.replay", round, file.clone(), |claim| {
-        let (limits, whose) = facts.rules.of(&(FileKind::Round(round, RoundFile::Winner), None));
-        check_replay(claim, facts, &limits, files, winner);
-        claim.by(&whose);
+        let terms = facts.terms(round, RoundFile::Winner);
+        check_replay(claim, &terms, files, winner);
+        terms.judge(claim);
     });
     sink.claim("winner.source", round, file, |claim| check_source(claim, facts, files, winner));
 }
 
-fn check_replay(claim: &mut Claim, facts: &Facts<'_>, limits: &Thresholds, files: &RoundFiles, winner: &Winner) {
-    let field = facts.settings().and_then(|settings| Field::of(files, settings.win_margin, limits));
+fn check_replay(claim: &mut Claim, terms: &Terms<'_>, files: &RoundFiles, winner: &Winner) {
+    let field = terms.settings.and_then(|settings| Field::of(files, settings.win_margin, &terms.limits));
     let Some(field) = field else { return claim.skip("config.json or submissions.json cannot be read") };
     match replay(&field).outcome {
         Outcome::Winner(expected) => claim.same("the winner", &winner.player().as_str(), &expected.as_str()),

@@ -56,6 +56,8 @@ const MOST_NAMES: usize = 5;
 pub(super) struct Places {
     /// The folders of objects: its own first.
     pub(super) objects: Vec<PathBuf>,
+    /// The clone is a partial one: what it lacks lies at its remote.
+    pub(super) partial: bool,
 }
 
 /// Looks at the git folder of the checkout at `root`; `None` where there is none.
@@ -78,7 +80,8 @@ pub(super) fn look(root: &Path) -> Result<Option<Places>> {
         all_plain(folder)?;
     }
     leads_to_a_commit(&own, &common)?;
-    Ok(Some(Places { objects: stores(&common.join("objects"))? }))
+    let (objects, partial) = stores(&common.join("objects"))?;
+    Ok(Some(Places { objects, partial }))
 }
 
 /// The git folder that a `.git` file names, and the one that it shares: both have to know of this checkout,
@@ -155,9 +158,11 @@ fn leads_to_a_commit(own: &Path, common: &Path) -> Result<()> {
     Err(refused(&own.join("HEAD"), "leads in a circle"))
 }
 
-/// The folders of objects: this one, and those that its lists of alternates name.
-fn stores(objects: &Path) -> Result<Vec<PathBuf>> {
+/// The folders of objects: this one, and those that its lists of alternates name; and whether any holds packs
+/// of which git knows that they lack something.
+fn stores(objects: &Path) -> Result<(Vec<PathBuf>, bool)> {
     let (mut found, mut next): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), vec![objects.to_owned()]);
+    let mut partial = false;
     while let Some(store) = next.pop() {
         let store = store.canonicalize().failed(|| format!("{}: no such folder of objects", store.display()))?;
         if found.contains(&store) {
@@ -171,7 +176,10 @@ fn stores(objects: &Path) -> Result<Vec<PathBuf>> {
         }
         let packs = store.join("pack");
         if metadata(&packs)?.is_some() {
-            each(&packs, MOST_PACK_FILES, &mut |path, _| plain(path, u64::MAX).map(|_| ()))?;
+            each(&packs, MOST_PACK_FILES, &mut |path, name| {
+                partial |= name.ends_with(".promisor");
+                plain(path, u64::MAX).map(|_| ())
+            })?;
         }
         let list = store.join("info/alternates");
         plain(&list, LINE)?;
@@ -182,7 +190,7 @@ fn stores(objects: &Path) -> Result<Vec<PathBuf>> {
         }
         found.push(store);
     }
-    Ok(found)
+    Ok((found, partial))
 }
 
 /// Looks at each entry of a folder that is no folder itself.

@@ -90,6 +90,7 @@ impl Objects {
     pub(super) fn read(&self, repo: &gix::Repository, id: ObjectId, kind: Kind, most: u64) -> Result<Vec<u8>> {
         let place = || format!("{}: {kind} {id}", self.root.display());
         let weight = self.weigh(repo, id, most).failed(|| format!("{} cannot be read", place()))?;
+        let weight = weight.ok_or_else(|| self.lacking(&place()))?;
         if weight.size > most {
             return Err(Error::failed(format!("{} has {} bytes; at most {most} are read", place(), weight.size)));
         }
@@ -106,6 +107,18 @@ impl Objects {
             self.spend(object.data.len() as u64)?;
         }
         Ok(object.data)
+    }
+
+    /// An object is not here. Of a partial clone that says nothing of the competition: it is fetched first, by
+    /// whoever trusts this repository's configuration, which names programs that git would run.
+    fn lacking(&self, object: &str) -> Error {
+        if !self.places.partial {
+            let missing = Error::failed(format!("{object} cannot be read: it is not there"));
+            return missing.hint("`git fsck` says what else is damaged; a new clone has it all");
+        }
+        let partial = Error::outside(format!("{object} is not here: this is a partial clone (git clone --filter)"));
+        let root = self.root.display();
+        partial.hint(format!("git -C {root} fetch --refetch --no-filter   (all that is lacking, at once)"))
     }
 
     fn find(&self, repo: &gix::Repository, id: ObjectId, memory: u64) -> anyhow::Result<gix::ObjectDetached> {
@@ -127,8 +140,9 @@ impl Objects {
         spent.map(|_| ()).map_err(|_| super::too_much(&self.root, "its objects unfold to too much"))
     }
 
-    /// What an object costs; nothing is told of a file so small that whatever it holds is within `most`.
-    fn weigh(&self, repo: &gix::Repository, id: ObjectId, most: u64) -> anyhow::Result<Weight> {
+    /// What an object costs; nothing is told of a file so small that whatever it holds is within `most`. `None`
+    /// where there is no such object.
+    fn weigh(&self, repo: &gix::Repository, id: ObjectId, most: u64) -> anyhow::Result<Option<Weight>> {
         let packs = match self.packs.get() {
             Some(packs) => packs,
             None => {
@@ -137,17 +151,17 @@ impl Objects {
             }
         };
         if let Some(weight) = packs.weigh(&id)? {
-            return Ok(weight);
+            return Ok(Some(weight));
         }
         let hex = id.to_hex().to_string();
         let (folder, name) = hex.split_at(2);
         for store in &self.places.objects {
             let found = guard::plain(&store.join(folder).join(name), LARGEST_BLOB)?;
             if found.is_some_and(|length| length.saturating_mul(LARGEST_RATIO) <= most.min(BESIDE_OTHERS)) {
-                return Ok(Weight::default());
+                return Ok(Some(Weight::default()));
             }
         }
         // Also an object that another program has packed meanwhile.
-        Ok(Weight::whole(repo.find_header(id)?.size()))
+        Ok(repo.try_find_header(id)?.map(|header| Weight::whole(header.size())))
     }
 }

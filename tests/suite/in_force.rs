@@ -1,0 +1,166 @@
+//! Claims are judged by the files and settings of the commit that made them.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::make_competition::hotkey;
+use crate::support::{Found, edit, example, findings, git, skipped};
+
+/// The example as a checkout of the git program's; `None` where there is none.
+fn checkout() -> Option<tempfile::TempDir> {
+    if Command::new("git").arg("--version").output().is_err() {
+        skipped("no git program");
+        return None;
+    }
+    Some(example(true))
+}
+
+/// Commits everything, and gives the short id.
+fn commit(folder: &Path, message: &str) -> String {
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-qm", message]);
+    git(folder, &["rev-parse", "HEAD"])[..10].to_owned()
+}
+
+const BASELINE: &str = "rounds/0/leader/generated.json";
+
+/// The leader's baseline is made again: other URLs, and one preview less.
+fn again(folder: &Path) {
+    edit(folder, BASELINE, |text| {
+        let text = text.replace(".glb\"", "-2.glb\"");
+        let at = text.find("\"png\": \"").unwrap() + "\"png\": ".len();
+        let end = at + 1 + text[at + 1..].find('"').unwrap() + 1;
+        format!("{}null{}", &text[..at], &text[end..])
+    });
+    let sums = folder.join("rounds/0/leader/SHA256SUMS");
+    if sums.exists() {
+        std::fs::remove_file(sums).unwrap();
+    }
+}
+
+/// The findings, without those on what each commit did.
+fn of_claims(folder: &Path, flags: &[&str]) -> Vec<Found> {
+    findings(folder, flags).into_iter().filter(|found| !found.id.starts_with("history.")).collect()
+}
+
+#[test]
+fn a_report_is_judged_on_what_was_there_when_it_was_written() {
+    let Some(folder) = checkout() else { return };
+    let folder = folder.path();
+    again(folder);
+    let told = |by: &str| format!("replaced after the matches, in {by}");
+    let only = |by: &str| {
+        for flags in [&[][..], &["--history"]] {
+            let all = of_claims(folder, flags);
+            let [found] = all.as_slice() else { panic!("{flags:?}: {all:#?}") };
+            assert_eq!((found.id.as_str(), found.subject.as_str()), ("match.urls", BASELINE));
+            assert_eq!((found.status.as_str(), found.detail.clone()), ("warn", told(by)));
+        }
+    };
+    only("working tree");
+    let replaced = commit(folder, "baseline made again");
+    only(&replaced);
+    // A later commit that has nothing to do with it changes nothing, one that replaces it again does.
+    std::fs::write(folder.join("notes.txt"), "a").unwrap();
+    commit(folder, "notes");
+    only(&replaced);
+    edit(folder, BASELINE, |text| text.replace("-2.glb", "-3.glb"));
+    only(&commit(folder, "and again"));
+    // A report that is written now goes by what is there now.
+    let report = format!("rounds/0/{}/duels_leader.json", hotkey("basalt"));
+    edit(folder, &report, |text| format!("{} ", text.trim_end()));
+    commit(folder, "the report, written again");
+    let all = of_claims(folder, &[]);
+    let fails = |id: &str| {
+        let fits = |found: &&Found| found.status == "fail" && found.id == id && found.subject == report;
+        all.iter().any(|found| fits(&found))
+    };
+    assert!(fails("match.urls") && fails("match.rules"), "{all:#?}");
+}
+
+#[test]
+fn a_report_of_other_urls_than_those_of_its_commit_is_a_lie_whatever_came_later() {
+    let Some(folder) = checkout() else { return };
+    let folder = folder.path();
+    let report = format!("rounds/0/{}/duels_leader.json", hotkey("basalt"));
+    edit(folder, &report, |text| text.replacen(".glb\"", "-2.glb\"", 1));
+    commit(folder, "a lie");
+    again(folder);
+    commit(folder, "what makes it look true");
+    let all = of_claims(folder, &[]);
+    let lie = all.iter().find(|found| found.status == "fail" && found.id == "match.urls").expect("a fail");
+    assert_eq!(lie.subject, report);
+    assert!(lie.detail.contains(" (by the files of commit "), "{}", lie.detail);
+}
+
+#[test]
+fn without_the_commit_that_wrote_it_a_report_is_only_warned_of() {
+    let Some(folder) = checkout() else { return };
+    let folder = folder.path();
+    again(folder);
+    commit(folder, "baseline made again");
+    let top = tempfile::tempdir().unwrap();
+    let shallow = top.path().join("clone");
+    git(folder, &["clone", "-q", "--depth=2", &format!("file://{}", folder.display()), shallow.to_str().unwrap()]);
+    std::fs::remove_dir_all(folder.join(".git")).unwrap();
+    for (folder, why) in [
+        (folder, "those of then are unknown without history"),
+        (&shallow, "shallow clone: 2 commits; git fetch --unshallow"),
+    ] {
+        let all = of_claims(folder, &[]);
+        assert!(all.iter().all(|found| found.status != "fail"), "{all:#?}");
+        for id in ["match.urls", "match.rules"] {
+            let warned = all.iter().filter(|found| found.id == id && found.subject.contains("duels_leader"));
+            let mut warned = warned.peekable();
+            assert!(warned.peek().is_some(), "{id}: {all:#?}");
+            assert!(warned.all(|found| found.status == "warn" && found.detail.contains(why)), "{all:#?}");
+        }
+    }
+}
+
+#[test]
+fn settings_that_change_later_judge_nothing_of_before() {
+    let Some(folder) = checkout() else { return };
+    let folder = folder.path();
+    let settings = [
+        ("\"win_margin\": 0.05", "\"win_margin\": 0.9"),
+        ("\"weight_decay\": 0.05", "\"weight_decay\": 0.2"),
+        ("\"weight_floor\": 0.1", "\"weight_floor\": 0.99"),
+        ("\"generation_stage_minutes\": 120", "\"generation_stage_minutes\": 60"),
+        ("\"prompts_per_round\": 24", "\"prompts_per_round\": 30"),
+        ("\"carryover_prompts\": 6", "\"carryover_prompts\": 8"),
+    ];
+    edit(folder, "config.json", |text| {
+        settings.iter().fold(text.to_owned(), |text, (old, new)| {
+            assert!(text.contains(old), "{old} in {text}");
+            text.replace(old, new)
+        })
+    });
+    // The round that is open goes by those of the commit that opened it.
+    let all = of_claims(folder, &[]);
+    assert!(all.iter().all(|found| found.status != "fail"), "{all:#?}");
+    commit(folder, "other settings");
+    let all = of_claims(folder, &[]);
+    assert!(all.iter().all(|found| found.status != "fail"), "{all:#?}");
+    // A claim that is wrong by the settings of its time is wrong.
+    edit(folder, "leader.json", |text| text.replace("0.95", "0.8"));
+    commit(folder, "as if it had always been so");
+    let all = findings(folder, &[]);
+    let wrong = all.iter().find(|found| found.id == "leader.transition" && found.status == "fail").expect("a fail");
+    assert!(wrong.detail.contains("weight is 0.8, by the rule it is 0.95 (by the rules of commit "), "{wrong:?}");
+}
+
+#[test]
+fn weights_are_taken_with_ten_digits_and_as_they_came_out() {
+    for (weight, taken) in [("0.1", true), ("0.09999999999999998", true), ("0.1000000001", false), ("0.09", false)] {
+        let folder = example(false);
+        edit(folder.path(), "config.json", |text| {
+            text.replace("\"weight_decay\": 0.05", "\"weight_decay\": 0.9")
+                .replace("\"weight_floor\": 0.1", "\"weight_floor\": 0.05")
+        });
+        edit(folder.path(), "leader.json", |text| text.replace("0.95", weight));
+        let all = findings(folder.path(), &[]);
+        let told = all.iter().any(|found| found.id == "leader.transition");
+        assert_eq!(told, !taken, "{weight}: {all:#?}");
+    }
+}
