@@ -246,9 +246,11 @@ impl Folder {
 /// Does something in the competition's folder lie on this way? It may be a link that leads out again.
 fn leads_through(path: &Path, competition: &Path) -> bool {
     let Ok(absolute) = std::path::absolute(path) else { return false };
-    absolute.ancestors().filter(|part| part.file_name().is_some()).filter_map(Path::parent).any(|folder| {
-        folder.canonicalize().is_ok_and(|folder| folder.starts_with(competition))
-    })
+    absolute
+        .ancestors()
+        .filter(|part| part.file_name().is_some())
+        .filter_map(Path::parent)
+        .any(|folder| folder.canonicalize().is_ok_and(|folder| folder.starts_with(competition)))
 }
 
 /// The folder that a path leads to, also where its last parts are not there yet.

@@ -5,7 +5,7 @@
 //! the drawing loops really go through, or more: a test holds them to it. So one number bounds the time,
 //! whatever a model is made of, and the same files are refused everywhere.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::camera::{VIEWS, View};
 use super::cover::{SAMPLES, looks};
@@ -55,15 +55,15 @@ const ENTRY: u64 = 50;
 /// A pixel of the part of a tile that a triangle's box touches: its samples, and their depths.
 const PIXEL: u64 = 16;
 /// A pixel of a triangle, lit.
-const SHADE: u64 = 60;
+const SHADE: u64 = 45;
 /// The normal in it from a map.
-const BUMP: u64 = 40;
+const BUMP: u64 = 30;
 /// A texture in it that stays in the processor's cache.
 const SAMPLE_NEAR: u64 = 25;
 /// Any other one, where each texel is far from the last one.
-const SAMPLE_FAR: u64 = 250;
-/// The same where one texture is read at all places before the next.
-const SAMPLE_LATER: u64 = 110;
+const SAMPLE_FAR: u64 = 140;
+/// The same where one texture is read at all places before the next, as it was decoded.
+const SAMPLE_LATER: u64 = 150;
 /// Bytes of a texture that stays in the cache.
 const NEAR: u64 = 512 << 10;
 
@@ -103,14 +103,17 @@ pub(crate) struct Count {
     pub(crate) pixels: u64,
     /// The triangles of each tile.
     pub(crate) tiles: Vec<u32>,
+    /// The pixels that are looked at for them in each tile.
+    looks: Vec<u64>,
 }
 
 impl Count {
-    /// Most pixels that are lit. Of opaque scenes, up to four surfaces in each pixel of a tile that has any.
+    /// Most pixels that are lit: those that are looked at. Of opaque scenes, up to four surfaces in each
+    /// pixel of a tile that has so many.
     pub(crate) fn lit(&self, style: Style) -> u64 {
         const TILE_PIXELS: u64 = (TILE * TILE) as u64;
-        let nearest = |count: &u32| TILE_PIXELS * u64::from(*count).min(SAMPLES as u64);
-        if style.opaque { self.tiles.iter().map(nearest).sum::<u64>().min(self.pixels) } else { self.pixels }
+        let nearest = |(count, looks): (&u32, &u64)| (TILE_PIXELS * u64::from(*count).min(SAMPLES as u64)).min(*looks);
+        if style.opaque { self.tiles.iter().zip(&self.looks).map(nearest).sum() } else { self.pixels }
     }
 
     fn work(&self, style: Style) -> u64 {
@@ -163,7 +166,7 @@ fn count_view(
     const STEP: usize = 256;
     let vertices = Vertices::new(positions, view, edge, threads);
     let across = edge.div_ceil(TILE);
-    let tiles: Vec<AtomicU32> = (0..across * across).map(|_| AtomicU32::new(0)).collect();
+    let tiles: Vec<Load> = (0..across * across).map(|_| Load::default()).collect();
     let spent = AtomicU64::new(0);
     let parts = threads.map(triangles.len().div_ceil(CHUNK), |job| {
         let mut all = Count::default();
@@ -176,10 +179,11 @@ fn count_view(
             for i in first..end.min(first + STEP) {
                 let Some(fixed) = Fixed::front(&vertices.corners(triangles.get(i))) else { continue };
                 some.tests += touched(&fixed, across, |tile, origin| {
+                    let looks = looks(&fixed, origin);
                     some.entries += 1;
-                    some.pixels += looks(&fixed, origin);
-                    if let Some(count) = tiles.get(tile) {
-                        count.fetch_add(1, Ordering::Relaxed);
+                    some.pixels += looks;
+                    if let Some(load) = tiles.get(tile) {
+                        load.add(looks);
                     }
                 });
             }
@@ -195,7 +199,30 @@ fn count_view(
         tests: sum(|c| c.tests),
         entries: sum(|c| c.entries),
         pixels: sum(|c| c.pixels),
-        tiles: tiles.into_iter().map(AtomicU32::into_inner).collect(),
+        tiles: tiles.iter().map(Load::triangles).collect(),
+        looks: tiles.iter().map(Load::looks).collect(),
+    }
+}
+
+/// What a tile has to bear, in one number that threads add to: its triangles (5 million at most) above
+/// bit 40, and below it the pixels that are looked at for them (so often a tile's).
+#[derive(Default)]
+struct Load(AtomicU64);
+
+impl Load {
+    const SHIFT: u32 = 40;
+
+    /// One more triangle, for which so many pixels are looked at.
+    fn add(&self, looks: u64) {
+        self.0.fetch_add((1 << Self::SHIFT) + looks, Ordering::Relaxed);
+    }
+
+    fn triangles(&self) -> u32 {
+        (self.0.load(Ordering::Relaxed) >> Self::SHIFT) as u32
+    }
+
+    fn looks(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) & ((1 << Self::SHIFT) - 1)
     }
 }
 
@@ -297,7 +324,7 @@ mod tests {
             assert!(one.price() > most && one.price() < most + most / 2, "{} of {most}", one.price());
             let refused = count(positions, triangles, 1036, model.style(), &mut budget, (threads, Watch::NONE));
             let refusal = refused.unwrap_err();
-            assert_eq!(refusal.to_string(), "indices: it would take over 10000000000 units of work (data.work)");
+            assert_eq!(refusal.to_string(), "indices: it would take over 16000000000 units of work (data.work)");
         }
     }
 }

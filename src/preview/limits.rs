@@ -31,7 +31,7 @@ pub const MAX_TEXTURE_EDGE: u32 = 16_384;
 /// Most bytes that file, decoded data, lists of triangles and pictures may take together.
 pub const MAX_MEMORY: u64 = 600 << 20;
 /// Most work, for views of up to the default size; larger ones may take more, as their area grows.
-pub const MAX_WORK: u64 = 10_000_000_000;
+pub const MAX_WORK: u64 = 16_000_000_000;
 
 /// Most bytes that a value of the JSON takes once parsed: an object with one member and no name.
 pub(crate) const VALUE_BYTES: u64 = 640;

@@ -293,8 +293,7 @@ fn a_push_brings_no_settings() {
     let repo = world.repo();
     git(&repo, &["remote", "add", "origin", top.join("bare.git").to_str().unwrap()]);
     git(&repo, &["fetch", "-q", "origin"]);
-    let same =
-        git(&repo, &["rev-parse", &format!("{before}^{{tree}}")]) == git(&repo, &["rev-parse", "HEAD^{tree}"]);
+    let same = git(&repo, &["rev-parse", &format!("{before}^{{tree}}")]) == git(&repo, &["rev-parse", "HEAD^{tree}"]);
     check(same, || "the two worlds begin alike".to_owned());
     git(&repo, &["reset", "-q", "--hard", &before]);
     git(&repo, &["branch", "-q", &format!("--set-upstream-to=origin/{branch}")]);
