@@ -31,9 +31,11 @@ fn the_real_openings_come_out_byte_for_byte() {
             files.push("state.json");
         }
         for file in files {
-            let expected = git(&["show", &format!("{commit}:{file}")]);
-            let found = std::fs::read(folder.path().join(file)).unwrap();
-            assert_eq!(String::from_utf8(found), String::from_utf8(expected), "{commit} {file}");
+            let expected = String::from_utf8(git(&["show", &format!("{commit}:{file}")])).unwrap();
+            // Weights have ten digits since then.
+            let expected = expected.replace("0.6000000000000001,", "0.6,");
+            let found = std::fs::read_to_string(folder.path().join(file)).unwrap();
+            assert_eq!(found, expected, "{commit} {file}");
         }
         git(&["checkout", "-q", "-f", commit]);
         let again = gen404(folder.path(), &["finalize", "--block", &block, "--now", now]).ends(0);

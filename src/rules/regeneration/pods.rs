@@ -102,9 +102,9 @@ impl PodTally {
     }
 
     /// Its entry in `pod_stats.json`; `retries` has the seconds by which it was slower than the time before.
-    fn figures(&self, pod: &str, rule: &PodRule, retries: &[f64]) -> PodFigures {
+    fn figures(&self, pod: &str, end: Option<PodEnd>, rule: &PodRule, retries: &[f64]) -> PodFigures {
         let of_times = |of: fn(&[f64]) -> f64| if self.times.is_empty() { 0.0 } else { of(&self.times) };
-        let termination_reason = match self.end {
+        let termination_reason = match end {
             Some(PodEnd::Completed) if self.is_bad(rule) => PodEnd::MarkedBad.word(),
             Some(end) => end.word(),
             None => "",
@@ -150,10 +150,20 @@ impl super::Progress {
     pub fn pod_stats(&self) -> crate::state::pod_stats::PodStats {
         let retries = self.retries();
         let of = |pod: &str| retries.get(pod).map(Vec::as_slice).unwrap_or_default();
+        let finisher = self.finisher();
         let entry = |(pod, tally): (&String, &PodTally)| {
-            (pod.clone(), PodEntry::Figures(tally.figures(pod, &self.effort.pods, of(pod))))
+            // A run that was killed after the last answer did not come to say so.
+            let end = tally.end.or_else(|| (finisher == Some(pod.as_str())).then_some(PodEnd::Completed));
+            (pod.clone(), PodEntry::Figures(tally.figures(pod, end, &self.effort.pods, of(pod))))
         };
         self.pods.iter().map(entry).collect()
+    }
+
+    /// The pod that gave the last answer that was needed; `None` while answers are needed.
+    fn finisher(&self) -> Option<&str> {
+        let tries = self.prompts.values().flat_map(|prompt| &prompt.tries);
+        let last = tries.max_by_key(|attempt| attempt.number).map(|attempt| attempt.pod.as_str());
+        last.filter(|_| self.is_decided() || self.open().is_empty())
     }
 
     /// For each pod, by how many seconds it was slower with prompts that had been made before.
@@ -218,7 +228,7 @@ mod tests {
         let failed = Outcome::Failed { seconds: 1.0, reason: String::new() };
         let mut of = tally(&[made(10.0), made(180.0), made(26.0), lost(), failed]);
         of.end = Some(PodEnd::Completed);
-        let figures = serde_json::to_value(of.figures("pod-1", &PodRule::default(), &[2.5, -4.0])).unwrap();
+        let figures = serde_json::to_value(of.figures("pod-1", of.end, &PodRule::default(), &[2.5, -4.0])).unwrap();
         let expected = json!({
             "pod_id": "pod-1", "processed": 4, "successful": 3, "hard_failed": 1, "hard_overtime": 1,
             "time_min": 10.0, "time_max": 180.0, "time_avg": 72.0, "time_median": 26.0, "marked_bad": false,
@@ -226,7 +236,7 @@ mod tests {
         });
         assert_eq!(figures.to_string(), expected.to_string(), "in this order, too");
         let slow = PodTally { end: Some(PodEnd::Completed), ..tally(&[130.0; 8].map(made)) };
-        let figures = slow.figures("pod-1", &PodRule::default(), &[]);
+        let figures = slow.figures("pod-1", slow.end, &PodRule::default(), &[]);
         assert_eq!((figures.marked_bad, figures.termination_reason.as_str()), (true, "marked_bad"));
         let idle = serde_json::to_value(tally(&[lost()]).figures("pod-1", &PodRule::default(), &[])).unwrap();
         assert_eq!(idle["time_min"].to_string() + &idle["retry_cumulative_delta"].to_string(), "0.00.0");

@@ -3,6 +3,7 @@ use super::*;
 use crate::state::file::{Content, FileKind, PlayerFile};
 use crate::state::generation_audits::{AuditOutcome, GenerationAudit};
 use crate::state::ids::{Player, RoundNumber};
+use crate::state::pod_stats::PodEntry;
 use crate::state::snapshot::{PlayerFiles, Slot};
 
 fn stem(n: usize) -> PromptStem {
@@ -261,4 +262,19 @@ fn a_pods_figures_say_how_much_slower_it_was_with_what_had_taken_too_long() {
     let stats = serde_json::to_value(progress.pod_stats()).unwrap();
     let ends = ["a-1", "a-2"].map(|pod| stats[pod]["termination_reason"].clone());
     assert_eq!(ends, ["unreachable", ""]);
+}
+
+#[test]
+fn the_pod_of_the_last_answer_has_completed_even_where_its_run_was_killed_right_then() {
+    let end = |progress: &Progress, pod: &str| match &progress.pod_stats()[pod] {
+        PodEntry::Figures(figures) => figures.termination_reason.clone(),
+        PodEntry::Other(_) => panic!(),
+    };
+    let mut progress = audit(2, &[]);
+    progress.take(Mark::Pod { pod: "a-1".to_owned() });
+    tried(&mut progress, 0, "a-1", made(0, 20.0, Some(0.0)));
+    assert_eq!(end(&progress, "a-1"), "");
+    progress.take(Mark::Pod { pod: "a-2".to_owned() });
+    tried(&mut progress, 1, "a-2", made(1, 20.0, Some(0.0)));
+    assert_eq!([end(&progress, "a-1"), end(&progress, "a-2")], ["", "completed"]);
 }
