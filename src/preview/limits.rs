@@ -29,7 +29,7 @@ pub const MAX_TEXTURE_PIXELS: u64 = 178_956_970;
 /// Longest edge of a texture in use, in pixels (the reference renderer's GL limit).
 pub const MAX_TEXTURE_EDGE: u32 = 16_384;
 /// Most bytes that file, decoded data, lists of triangles and pictures may take together.
-pub const MAX_MEMORY: u64 = 600 << 20;
+pub const MAX_MEMORY: u64 = 544 << 20;
 /// Most work, for views of up to the default size; larger ones may take more, as their area grows.
 pub const MAX_WORK: u64 = 16_000_000_000;
 

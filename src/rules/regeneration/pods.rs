@@ -238,7 +238,7 @@ mod tests {
         let slow = PodTally { end: Some(PodEnd::Completed), ..tally(&[130.0; 8].map(made)) };
         let figures = slow.figures("pod-1", slow.end, &PodRule::default(), &[]);
         assert_eq!((figures.marked_bad, figures.termination_reason.as_str()), (true, "marked_bad"));
-        let idle = serde_json::to_value(tally(&[lost()]).figures("pod-1", &PodRule::default(), &[])).unwrap();
+        let idle = serde_json::to_value(tally(&[lost()]).figures("pod-1", None, &PodRule::default(), &[])).unwrap();
         assert_eq!(idle["time_min"].to_string() + &idle["retry_cumulative_delta"].to_string(), "0.00.0");
         assert_eq!((&idle["processed"], &idle["termination_reason"]), (&json!(0), &json!("")));
     }

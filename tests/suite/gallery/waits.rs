@@ -51,7 +51,7 @@ fn a_wait_that_a_server_asked_for() {
             &["duel", "--judge-url", &format!("{url}/v1")][..],
             &["judge", png, png, png, "--judge-url", &format!("{url}/v1")],
             &["status", "--network", &url],
-            &["distance", png, png],
+            &["distance", &format!("{url}/a.png"), &format!("{url}/b.png")],
             &["render", glb.to_str().unwrap(), "--out", "out.png", "--service", &url],
             &["verify", "--chain", "--network", &url],
         ] {
