@@ -270,7 +270,7 @@ fn the_pod_of_the_last_answer_has_completed_even_where_its_run_was_killed_right_
         PodEntry::Figures(figures) => figures.termination_reason.clone(),
         PodEntry::Other(_) => panic!(),
     };
-    let mut progress = audit(2, &[]);
+    let mut progress = audit(3, &[]);
     progress.take(Mark::Pod { pod: "a-1".to_owned() });
     tried(&mut progress, 0, "a-1", made(0, 20.0, Some(0.0)));
     assert_eq!(end(&progress, "a-1"), "");
