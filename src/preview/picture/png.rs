@@ -46,10 +46,10 @@ fn read_ihdr(data: &[u8], file: usize) -> Option<Header> {
     };
     let width = u32::from_be_bytes([w0, w1, w2, w3]);
     let height = u32::from_be_bytes([h0, h1, h2, h3]);
-    let raw = u64::from(width) * u64::from(height) * samples * u64::from(bits.div_ceil(8));
+    let raw = (u64::from(width) * u64::from(height)).saturating_mul(samples * u64::from(bits.div_ceil(8)));
     // The file is copied without what is not needed; only interlaced rows are first put together, then unpacked.
-    let working = if interlace == 0 || bits == 8 { file as u64 } else { file as u64 + raw };
-    let work = cost::PNG * raw + cost::PACKED * file as u64;
+    let working = if interlace == 0 || bits == 8 { file as u64 } else { raw.saturating_add(file as u64) };
+    let work = raw.saturating_mul(cost::PNG).saturating_add(cost::PACKED * file as u64);
     let header = Header { width, height, depth: samples, alpha: matches!(color, 3 | 6), working, work };
     (filter == 0).then_some(header)
 }

@@ -18,14 +18,12 @@ fn list(key: &str, item: &str, times: u64) -> Pattern {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn zeros_in_extras() {
     refused(render("98 million zeros in extras", &list("extras", "0", 98_000_000)));
     render("100,000 zeros in extras", &list("extras", "0", 100_000)).ends(&[0]);
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn nested_empty_lists() {
     refused(render("64 million empty lists", &list("extras", "[]", 64_000_000)));
     let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
@@ -39,7 +37,6 @@ fn nested_empty_lists() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_million_and_a_half_accessors() {
     let accessor = r#"{"count":0,"componentType":5126,"type":"VEC3"}"#;
     refused(render("1.5 million accessors", &list("accessors", accessor, 1_500_000)));
@@ -48,7 +45,6 @@ fn a_million_and_a_half_accessors() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn millions_of_empty_entries() {
     refused(render("66 million empty materials", &list("materials", "{}", 66_000_000)));
     for key in ["nodes", "images", "textures", "samplers", "buffers", "skins", "animations", "extensionsUsed"] {
@@ -60,7 +56,6 @@ fn millions_of_empty_entries() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn long_words_and_numbers() {
     let long = |before: &str, piece: &str, times: u64, after: &str| {
         with(Pattern::of(format!(",\"extras\":{before}")).times(piece, times).then(after))
@@ -77,7 +72,6 @@ fn long_words_and_numbers() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_million_keys_of_their_own() {
     let mut keys = String::from(",\"extras\":{");
     for n in 0..3_000_000 {
@@ -88,7 +82,6 @@ fn a_million_keys_of_their_own() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_buffer_in_the_text() {
     let bytes = Pattern::of(",\"buffers\":[{\"uri\":\"data:application/octet-stream;base64,")
         .times("AAAA", 40_000_000)
@@ -99,7 +92,6 @@ fn a_buffer_in_the_text() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn zeros_that_no_bytes_stand_for() {
     let zeros = |count: u64| format!(r#"{{"count":{count},"componentType":5126,"type":"MAT4"}}"#);
     for count in [10_000_000, 4_294_967_295, 9_007_199_254_740_993, i64::MAX as u64] {
@@ -109,7 +101,6 @@ fn zeros_that_no_bytes_stand_for() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn chunks_and_lengths_that_lie() {
     let cut = |json: u32, total: u32| {
         let head =
@@ -126,7 +117,6 @@ fn chunks_and_lengths_that_lie() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn files_that_are_no_models() {
     let world = World::bare();
     let path = model(&world, &Pattern::of("glTF"));
@@ -141,7 +131,6 @@ fn files_that_are_no_models() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn two_models_at_once_share_the_memory() {
     let world = World::bare();
     let paths: Vec<String> = (0..3)
@@ -156,7 +145,6 @@ fn two_models_at_once_share_the_memory() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn words_for_the_terminal() {
     let name = "\\u001b]0;owned\\u0007\\u001b[2J\\u202egnp.exe\\u0000\\u009b31m\\r";
     let required = format!(",\"extensionsRequired\":[\"{name}\"]");

@@ -1,12 +1,10 @@
 //! Models whose drawing costs far more than their bytes: copies, needles, heaps, glass.
 
 use super::glb::{BOTH, Mesh, copies, glb, refused, render, render_with};
-use super::harness::{World, optimised};
+use super::harness::{World, too_slow};
 use super::pattern::Pattern;
-use crate::support::skipped;
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn copies_of_a_triangle_that_fills_the_view() {
     for count in [1_000, 10_000, 500_000, 5_000_000] {
         render(&format!("{count} copies of a triangle"), &copies(count).glb());
@@ -14,7 +12,6 @@ fn copies_of_a_triangle_that_fills_the_view() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn copies_that_can_be_seen_through() {
     for count in [200, 10_000, 1_000_000] {
         render(&format!("{count} panes of glass"), &copies(count).glass().glb());
@@ -22,7 +19,6 @@ fn copies_that_can_be_seen_through() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn copies_with_five_textures() {
     let picture = super::pictures::png(64, 64, 6);
     for count in [1_000, 100_000] {
@@ -31,7 +27,6 @@ fn copies_with_five_textures() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_list_without_indices_and_a_strip() {
     let corners: Vec<[f32; 3]> = super::glb::FULL.into_iter().cycle().take(300_000).collect();
     render("100,000 triangles, each its own corners", &Mesh::soup(&corners).glb());
@@ -54,7 +49,6 @@ fn bin_of_strip(count: u64) -> Pattern {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn needles_that_touch_every_tile_and_cover_little() {
     let needle = |width: f32| [[-0.59, -0.59, 0.0], [-0.59 + width, -0.59, 0.0], [0.59, 0.59, 0.1]];
     for (width, count) in [(0.01, 20_000), (0.0005, 500_000), (0.0, 2_500_000), (1e-7, 2_500_000)] {
@@ -63,7 +57,6 @@ fn needles_that_touch_every_tile_and_cover_little() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn needles_in_all_directions() {
     // A fan of slivers from corner to corner, none of which is like another.
     let mut corners = Vec::new();
@@ -75,7 +68,6 @@ fn needles_in_all_directions() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_heap_in_one_tile() {
     let small = [[-0.02, -0.02, 0.0], [0.02, -0.02, 0.01], [0.0, 0.03, 0.0]];
     for count in [50_000, 1_000_000, 5_000_000] {
@@ -85,7 +77,6 @@ fn a_heap_in_one_tile() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn layers_from_back_to_front() {
     // Each is nearer to the first camera than all before it, so that no test of depth spares any.
     let mut corners = Vec::new();
@@ -98,15 +89,16 @@ fn layers_from_back_to_front() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn large_views_multiply_nothing_unbounded() {
+    if too_slow("large views") {
+        return;
+    }
     for count in [100, 10_000] {
         render_with(&format!("{count} copies, views of 2048"), &copies(count).glb(), &["--size", "2048"]);
     }
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn the_verdict_is_the_same_at_any_size_and_beside_others() {
     let world = World::bare();
     let paths: Vec<String> = (0..6)
@@ -134,7 +126,6 @@ fn narrow(x: f64) -> f32 {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn honest_models_of_the_largest_kind_are_drawn() {
     // Five million small triangles over a ball, all within their view.
     let mut corners = Vec::with_capacity(196_608);
@@ -149,19 +140,20 @@ fn honest_models_of_the_largest_kind_are_drawn() {
     }
     let mesh = Mesh::soup(&corners);
     render("65,536 small triangles", &mesh.clone().glb()).ends(&[0]);
-    if optimised() {
-        render("5 million small triangles", &mesh.clone().over(76).glb()).ends(&[0]);
-        let picture = super::pictures::png(8192, 8192, 2);
-        let worst = mesh.over(76).textured(vec![picture; 4]).glb();
-        render("5 million small triangles, 4 textures of 8192", &worst).ends(&[0]);
-    } else {
-        skipped("5 million small triangles are drawn by an optimised program only");
+    if too_slow("5 million small triangles") {
+        return;
     }
+    render("5 million small triangles", &mesh.clone().over(76).glb()).ends(&[0]);
+    let picture = super::pictures::png(8192, 8192, 2);
+    let worst = mesh.over(76).textured(vec![picture; 4]).glb();
+    render("5 million small triangles, 4 textures of 8192", &worst).ends(&[0]);
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn corners_that_are_no_numbers() {
+    if too_slow("corners that are no numbers") {
+        return;
+    }
     for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30, f32::MIN_POSITIVE, -0.0] {
         let mesh = Mesh::of(&[[odd, -0.5, 0.1], [0.5, odd, -0.1], [0.0, 0.5, odd]], &BOTH, 1000);
         render(&format!("corners at {odd}"), &mesh.glb());

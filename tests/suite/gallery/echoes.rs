@@ -149,7 +149,6 @@ fn no_secret(world: &World, what: &str, said: &str) {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn judges_that_answer_with_the_key() {
     for (how, answer) in echoes() {
         let echo = Echo::start(answer);
@@ -175,7 +174,6 @@ fn judges_that_answer_with_the_key() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn services_that_answer_with_the_key() {
     for (how, answer) in echoes() {
         let echo = Echo::start(answer);
@@ -211,7 +209,6 @@ fn services_that_answer_with_the_key() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn keys_in_addresses() {
     // A key in the query or the user part of an address that the operator gave.
     let echo = Echo::start(|head| response("500 Oops", "", head.as_bytes()));
@@ -243,7 +240,6 @@ fn largest(folder: &Path) -> u64 {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn issues_of_eight_megabytes() {
     for (what, piece) in
         [("letters", "x"), ("escapes", "\u{1b}[31m\u{202e}"), ("signs of four bytes", "𝕏"), ("lines", "\n")]
@@ -276,7 +272,6 @@ fn issues_of_eight_megabytes() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn answers_that_do_not_end() {
     for (what, text) in [
         ("a body of 300 MB", response("200 OK", "", &vec![b' '; 300 << 20])),

@@ -47,7 +47,6 @@ fn downloaded(what: &str, models: &[Pattern]) -> (World, Outcome) {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_download_of_copies() {
     let good = Pattern::of(triangle_glb("good"));
     let models = vec![copies(500_000).glb(), good, copies(10_000).glass().glb()];
@@ -57,7 +56,6 @@ fn a_download_of_copies() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_download_of_large_documents() {
     let zeros = |n: u64| copies(2).with(Pattern::of(",\"extras\":[").times("0,", n).then("0]")).glb();
     let models = vec![zeros(20_000_000), Pattern::of(triangle_glb("good")), zeros(20_000_001), zeros(20_000_002)];
@@ -66,7 +64,6 @@ fn a_download_of_large_documents() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_download_of_pictures() {
     let model = |edge: u32| {
         let pictures = (0..5).map(|_| super::pictures::png(edge, edge, 6)).collect();
@@ -76,7 +73,6 @@ fn a_download_of_pictures() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_download_stops_where_it_is_asked_to() {
     let corners: Vec<[f32; 3]> = (0..60_000_u16)
         .flat_map(|n| {
@@ -103,7 +99,6 @@ fn a_download_stops_where_it_is_asked_to() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn objects_that_were_exchanged_are_drawn_within_bounds() {
     let (world, _) = downloaded("download of two triangles", &[copies(2).glb(), copies(4).glb()]);
     let settings = world.top().join("operator.toml").to_str().unwrap().to_owned();
@@ -135,7 +130,6 @@ fn objects_that_were_exchanged_are_drawn_within_bounds() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn an_audit_of_copies() {
     let services = crate::audit_support::services();
     let hostile = copies(500_000).glb().bytes();

@@ -23,7 +23,6 @@ fn all_end(world: &World, what: &str, git: bool) {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn files_of_the_competition_that_are_fifos() {
     let player = hotkey("quarry");
     for path in [
@@ -46,7 +45,6 @@ fn files_of_the_competition_that_are_fifos() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn files_that_are_folders_and_folders_that_are_files() {
     for path in ["config.json", "state.json", "rounds/0/seed.json"] {
         let world = World::example(false);
@@ -70,7 +68,6 @@ fn files_that_are_folders_and_folders_that_are_files() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn the_programs_own_files_that_are_fifos() {
     for git in [false, true] {
         let own = if git { ".git/gen404" } else { ".gen404" };
@@ -89,7 +86,6 @@ fn the_programs_own_files_that_are_fifos() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn files_of_git_that_are_fifos() {
     for path in [
         ".git/HEAD",
@@ -131,7 +127,6 @@ fn files_of_git_that_are_fifos() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn files_of_git_that_never_end() {
     for path in
         [".git/config", ".git/packed-refs", ".git/index", ".git/HEAD", ".git/shallow", ".git/objects/info/alternates"]

@@ -194,8 +194,16 @@ fn program() -> OsString {
 }
 
 /// Does the program run as fast as it will be used?
-pub fn optimised() -> bool {
+fn optimised() -> bool {
     !cfg!(debug_assertions) || std::env::var_os("GEN404_BIN").is_some()
+}
+
+/// Is the program too slow for this test? Then it is skipped, and says so.
+pub fn too_slow(what: &str) -> bool {
+    if !optimised() {
+        skipped(&format!("{what}: minutes in an unoptimised build; scripts/hostile tries an optimised one"));
+    }
+    !optimised()
 }
 
 fn number(name: &str) -> Option<f64> {

@@ -57,7 +57,6 @@ fn read(world: &World, what: &str) -> Outcome {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn trees_that_unfold_to_ten_billion_paths() {
     let Some(world) = checkout() else { return };
     let mut pack = Pack::default();
@@ -83,7 +82,6 @@ fn trees_that_unfold_to_ten_billion_paths() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_tree_a_hundred_thousand_deep() {
     for name in ["junk", "rounds"] {
         let Some(world) = checkout() else { return };
@@ -99,7 +97,6 @@ fn a_tree_a_hundred_thousand_deep() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn known_paths_that_unfold() {
     // Three folders and five files, at a billion and a half paths that all have a meaning.
     let Some(world) = checkout() else { return };
@@ -126,7 +123,6 @@ fn known_paths_that_unfold() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn trees_of_millions_of_entries() {
     for (name, known) in [("junk", false), ("rounds", true)] {
         let Some(world) = checkout() else { return };
@@ -143,7 +139,6 @@ fn trees_of_millions_of_entries() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn files_of_gigabytes_in_an_old_commit() {
     for (name, gib) in [("config.json", 1), ("leader.json", 3), ("junk.bin", 1)] {
         let Some(world) = checkout() else { return };
@@ -159,7 +154,6 @@ fn files_of_gigabytes_in_an_old_commit() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn large_trees_and_commits() {
     let Some(world) = checkout() else { return };
     // A commit whose message is 600 MB.
@@ -175,7 +169,6 @@ fn large_trees_and_commits() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn many_commits_and_many_parents() {
     let Some(world) = checkout() else { return };
     let head = git(&world.repo(), &["rev-parse", "HEAD"]);
@@ -201,7 +194,6 @@ fn many_commits_and_many_parents() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn objects_that_lie_about_their_size() {
     let claims =
         [("blob", u64::MAX >> 1), ("blob", 1 << 40), ("blob", u64::MAX), ("tree", 1 << 40), ("commit", 1 << 40)];
@@ -230,7 +222,6 @@ fn objects_that_lie_about_their_size() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn names_and_kinds_that_no_git_writes() {
     for (mode, name) in [
         ("120000", "config.json"),
@@ -267,7 +258,6 @@ fn names_and_kinds_that_no_git_writes() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn references_that_lead_nowhere() {
     let heads = [
         ("a reference to itself", "ref: refs/heads/loop\n".to_owned()),
@@ -295,7 +285,6 @@ fn references_that_lead_nowhere() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn indexes_that_claim_much() {
     for (path, bytes) in [
         (".git/index", [b"DIRC\0\0\0\x02\xff\xff\xff\xff".as_slice(), &[0; 100]].concat()),
@@ -321,7 +310,6 @@ fn indexes_that_claim_much() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn programs_that_git_would_run() {
     let Some(world) = checkout() else { return };
     let mark = world.top().join("outside/ran");

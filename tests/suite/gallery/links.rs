@@ -17,7 +17,6 @@ fn with_a_key(world: &World) {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn pages_that_are_links() {
     for (link, target) in [
         ("report/index.html", KEY),
@@ -40,7 +39,6 @@ fn pages_that_are_links() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_report_goes_beside_the_competition() {
     let world = World::example(true);
     let before = crate::support::tree(&world.repo());
@@ -57,7 +55,6 @@ fn a_report_goes_beside_the_competition() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn out_leads_into_the_competition() {
     for (link, out) in [
         (None, "."),
@@ -89,7 +86,6 @@ fn out_leads_into_the_competition() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn folders_of_the_competition_that_are_links() {
     let foreign = World::example(false);
     for (link, target) in [
@@ -117,7 +113,6 @@ fn folders_of_the_competition_that_are_links() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_step_is_not_written_through_a_link() {
     for (link, target) in [
         ("state.json", KEY),
@@ -144,7 +139,6 @@ fn a_step_is_not_written_through_a_link() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn the_programs_own_folder_is_a_link() {
     for git in [false, true] {
         let own = if git { ".git/gen404" } else { ".gen404" };
@@ -160,7 +154,6 @@ fn the_programs_own_folder_is_a_link() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn previews_beside_models_that_somebody_else_made() {
     let world = World::bare();
     world.put("model.glb", crate::cdn::triangle_glb("x"));
@@ -174,7 +167,6 @@ fn previews_beside_models_that_somebody_else_made() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn names_of_miners_and_matches_are_no_paths() {
     let world = World::example(false);
     let from = hotkey("quarry").to_string();

@@ -35,7 +35,6 @@ fn downloaded(what: &str, cdns: &[String], prompts: usize, allow: bool) -> (Worl
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_part_that_nobody_asked_for_is_no_file() {
     let raw = |status: &str, headers: &str, body: Vec<u8>| {
         Serve::Raw(
@@ -69,7 +68,6 @@ fn a_part_that_nobody_asked_for_is_no_file() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn ports_of_other_services() {
     let ports = [22_u16, 25, 1, 21, 23, 53, 110, 143, 445, 465, 587, 993, 1023];
     let cdns: Vec<String> = ports.iter().map(|port| format!("http://8.8.8.8:{port}/x")).collect();
@@ -81,7 +79,6 @@ fn ports_of_other_services() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn redirects_to_ports_of_other_services() {
     let cdn = Cdn::start(|path, _| {
         let port = path.split('/').nth(1).unwrap();
@@ -99,7 +96,6 @@ fn redirects_to_ports_of_other_services() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn revealed_addresses_of_all_sorts() {
     for url in [
         "http://cdn.example.com:22",
@@ -175,7 +171,6 @@ fn loaded(world: &World) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn pictures_from_addresses_that_are_not_public() {
     for bad in BAD {
         let world = World::example(false);
@@ -210,7 +205,6 @@ fn poison(value: &mut serde_json::Value, url: &str) {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn pictures_that_are_judged_and_compared() {
     let world = World::bare();
     let bombs = [

@@ -120,7 +120,6 @@ pub fn riff(chunks: &[(&str, Pattern)]) -> Pattern {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn the_pictures_are_sound() {
     for (picture, pixels) in [(png(40, 30, 6), 4800), (png_interlaced(9, 9, 2), 243)] {
         let mut reader = png::Decoder::new(std::io::Cursor::new(picture.bytes())).read_info().unwrap();

@@ -22,7 +22,6 @@ fn read(world: &World, what: &str) -> Outcome {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn rounds_of_any_number() {
     for number in ["4294967295", "4294967294", "1000000", "3", "77"] {
         let world = World::example(false);
@@ -54,7 +53,6 @@ fn rounds_of_any_number() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_state_of_any_round() {
     for round in ["4294967295", "4294967296", "18446744073709551615", "-1", "1e300", "2.5", "null"] {
         let world = World::example(false);
@@ -76,7 +74,6 @@ fn a_state_of_any_round() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn ten_million_zeros_under_an_unknown_key() {
     let zeros = |world: &World, path: &str, before: &str, after: &str| {
         Pattern::of(before).times("0,", 10_000_000).then("0").then(after).write(&world.repo().join(path));
@@ -103,7 +100,6 @@ fn ten_million_zeros_under_an_unknown_key() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn lists_far_longer_than_any_competitions() {
     let url = |n: usize| format!("https://prompts.example.org/{n:064x}.png\n");
     for (path, count) in [
@@ -127,7 +123,6 @@ fn lists_far_longer_than_any_competitions() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn tables_and_sums_without_end() {
     let world = World::example(false);
     let mut text = String::from("left,right,margin");
@@ -153,7 +148,6 @@ fn tables_and_sums_without_end() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn miners_and_duels_without_end() {
     let world = World::example(false);
     let mut text = String::from("{");
@@ -191,7 +185,6 @@ fn miners_and_duels_without_end() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn leaders_without_end() {
     let world = World::example(false);
     edit(&world.repo(), "leader.json", |text| {
@@ -204,7 +197,6 @@ fn leaders_without_end() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn deep_and_long_values() {
     for depth in [200, 100_000, 3_000_000] {
         let world = World::example(false);
@@ -247,7 +239,6 @@ fn deep_and_long_values() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn files_of_gigabytes() {
     let player = hotkey("quarry");
     for path in [
@@ -268,7 +259,6 @@ fn files_of_gigabytes() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn files_of_the_operator_that_do_not_end() {
     let world = World::example(false);
     let big = world.top().join("spare");
@@ -316,7 +306,6 @@ fn files_of_the_operator_that_do_not_end() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_chain_file_without_end() {
     let world = World::example(false);
     let path = world.top().join("spare");

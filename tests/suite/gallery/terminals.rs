@@ -65,7 +65,6 @@ fn kinds() -> Vec<String> {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn marks_in_each_file() {
     for path in kinds() {
         let world = World::example(false);
@@ -86,7 +85,6 @@ fn marks_in_each_file() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn marks_where_a_text_may_be_anything() {
     // What parses: names, descriptions, images, reasons, issues.
     let world = World::example(false);
@@ -113,7 +111,6 @@ fn marks_where_a_text_may_be_anything() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn marks_in_names_of_files_and_folders() {
     let world = World::example(true);
     let nasty = NASTY.replace('\0', "");
@@ -129,7 +126,6 @@ fn marks_in_names_of_files_and_folders() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn marks_in_messages_and_names_of_git() {
     let world = World::example(true);
     let nasty = NASTY.replace(['\0', '\r'], "");
@@ -149,7 +145,6 @@ fn marks_in_messages_and_names_of_git() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn marks_on_the_command_line_and_in_settings() {
     let world = World::example(false);
     let nasty = NASTY.replace('\0', "");

@@ -91,7 +91,6 @@ fn pages(world: &World) -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn no_byte_of_any_output_changes_but_the_warning() {
     let listener = server();
     let Some(plain) = with("notes.txt", "nothing") else { return };
@@ -144,7 +143,6 @@ fn acting(world: &World, what: &str) -> Vec<Outcome> {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn keys_go_nowhere() {
     let listener = server();
     let toml = hostile(&listener.url());
@@ -181,7 +179,6 @@ fn edit_stage(world: &World, stage: &str) {
 type Change<'a> = &'a dyn Fn(&World);
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn tracked_in_whatever_way() {
     let listener = server();
     let toml = hostile(&listener.url());
@@ -221,7 +218,6 @@ fn tracked_in_whatever_way() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn settings_in_a_folder_that_is_no_checkout() {
     let listener = server();
     let toml = hostile(&listener.url());
@@ -246,7 +242,6 @@ fn settings_in_a_folder_that_is_no_checkout() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn settings_on_purpose_are_followed() {
     let world = World::example(true);
     let chain = world.put("chain.json", "{\"current_block\": 709900}");
@@ -262,7 +257,6 @@ fn settings_on_purpose_are_followed() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_push_brings_no_settings() {
     let listener = server();
     let Some(world) = with("notes.txt", "nothing") else { return };
@@ -309,7 +303,6 @@ fn a_push_brings_no_settings() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_forged_competition_is_told() {
     // The cheat's audit is said to have passed, and the rules are bent until it fits.
     let forge = |world: &World| {
@@ -337,7 +330,6 @@ fn a_forged_competition_is_told() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn rules_of_all_sorts() {
     for rules in [
         "{\"mismatches\": 1e308}",
@@ -370,7 +362,6 @@ fn rules_of_all_sorts() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn the_keys_are_all_in_the_environment() {
     let world = World::example(false);
     let outcome = world.attack("keys", &["status", "-v"]).with_keys().run();

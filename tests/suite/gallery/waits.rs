@@ -27,7 +27,6 @@ fn stops(world: &World, what: &str, args: &[&str], asked: &dyn Fn() -> usize) {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_wait_that_a_server_asked_for() {
     for (status, header) in [
         ("429 Slow", "57"),
@@ -76,7 +75,6 @@ fn open_world(server: &Echo, how: &str) {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_download_that_is_told_to_wait() {
     let cdn = Cdn::start(|_, _| Serve::Status(503, "Retry-After: 57\r\n".to_owned()));
     let world = World::bare();
@@ -117,7 +115,6 @@ fn a_download_that_is_told_to_wait() {
 }
 
 #[test]
-#[ignore = "minutes in an unoptimised build: scripts/hostile"]
 fn a_wait_of_its_own() {
     let server = Echo::start(|_| response("500 Oops", "", b"{}"));
     let world = at_duels();
