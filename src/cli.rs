@@ -64,7 +64,7 @@ pub struct Global {
     /// Nothing is ever forced, and only commits that gen404 made are pushed. Where another writer comes
     /// first, the commit is made again on top of theirs; where theirs changed what it rests on, the
     /// command looks again.
-    #[arg(long, global = true, requires = "commit")]
+    #[arg(long, global = true)]
     pub push: bool,
     /// Wait for another gen404 on the same repository instead of giving up at once
     #[arg(long, global = true)]

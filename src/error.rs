@@ -22,6 +22,8 @@ pub enum Kind {
     NotDue,
     /// A server outside failed after all retries. Nothing is half done; running again is safe.
     Outside,
+    /// The repository is damaged: objects are not there, or cannot be read. That says nothing of the claims.
+    Damaged,
     /// Another gen404 is at work on the repository.
     Busy,
     /// Another writer's commit came before ours: the command has to look again.
@@ -33,7 +35,7 @@ impl Kind {
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Failed | Kind::Busy => 1,
+            Kind::Failed | Kind::Damaged | Kind::Busy => 1,
             Kind::Usage => 2,
             Kind::NotDue => 3,
             Kind::Outside | Kind::Overtaken => 4,
@@ -198,8 +200,9 @@ mod tests {
 
     #[test]
     fn kinds_have_the_documented_exit_codes() {
-        let kinds = [Kind::Failed, Kind::Usage, Kind::NotDue, Kind::Outside, Kind::Busy, Kind::Overtaken];
-        assert_eq!(kinds.map(Kind::exit_code), [1, 2, 3, 4, 1, 4]);
+        let kinds =
+            [Kind::Failed, Kind::Usage, Kind::NotDue, Kind::Outside, Kind::Damaged, Kind::Busy, Kind::Overtaken];
+        assert_eq!(kinds.map(Kind::exit_code), [1, 2, 3, 4, 1, 1, 4]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use self::play::Play;
 use self::round::Round;
+use self::standings::{Ending, waits_for};
 use super::common::{judge_key, judge_settings, not_due};
 use super::context::{Context, Standing};
 use crate::cli::{DuelArgs, Global};
@@ -19,7 +20,7 @@ use crate::rules::bout::Bout;
 use crate::rules::conclusion::{crown, record, report_file};
 use crate::rules::programme::programme;
 use crate::rules::shard::Shard;
-use crate::rules::tournament::{Outcome, replay};
+use crate::rules::tournament::replay;
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::Player;
 use crate::state::stage::Stage;
@@ -33,7 +34,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DuelArgs) -> Result<u8> {
     let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui)? };
     loop {
         let Some(waits) = session(&context, args)? else { return Ok(0) };
-        if !args.wait {
+        if !args.wait || global.dry_run {
             return Ok(Kind::NotDue.exit_code());
         }
         ui.tell();
@@ -59,8 +60,7 @@ fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
     let round = Round::gather(context, standing)?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     if context.global.dry_run {
-        preview(context, round, shard)?;
-        return Ok(None);
+        return preview(context, round, shard);
     }
     let mut settings = judge_settings(&context.config.judge, &args.judge);
     settings.concurrency = args.judge_concurrency.unwrap_or(settings.concurrency);
@@ -78,8 +78,8 @@ fn winner_already(standing: &Standing) -> Option<&Player> {
     standing.files.winner.get().filter(|_| standing.state.stage == Stage::Finalizing).map(Winner::player)
 }
 
-/// Says what would be played now, and the files of that; no judge is asked.
-fn preview(context: &Context<'_>, mut round: Round, shard: Shard) -> Result<()> {
+/// Says what would be played now, and the files of that, or what is waited for; no judge is asked.
+fn preview(context: &Context<'_>, mut round: Round, shard: Shard) -> Result<Option<String>> {
     let (ui, number, field) = (context.ui, round.number(), round.field()?);
     let (programme, outcome) = (programme(&field), replay(&field).outcome);
     let ahead = programme.spare.iter().map(|pair| (pair, ", ahead of its turn"));
@@ -109,7 +109,16 @@ fn preview(context: &Context<'_>, mut round: Round, shard: Shard) -> Result<()> 
     let mut files = std::mem::take(&mut round.files);
     let (plan, _) = record(&round.terms(), &mut files, &[]).map_err(Error::failed)?;
     context.apply(&plan)?;
-    let Outcome::Winner(winner) = outcome else { return Ok(()) };
-    let plan = crown(&round.terms(), &round.state, &files, &round.leaders, &winner).map_err(Error::failed)?;
-    context.apply(&plan)
+    round.files = files;
+    let ending = Ending::from(outcome);
+    if let Ending::Winner(winner) = &ending {
+        let plan = crown(&round.terms(), &round.state, &round.files, &round.leaders, winner).map_err(Error::failed)?;
+        context.apply(&plan)?;
+    }
+    let waits = waits_for(&round, &ending).filter(|_| !played);
+    if let Some(waits) = &waits {
+        ui.result(waits);
+        ui.own(json!({ "round": number, "waits": waits }));
+    }
+    Ok(waits)
 }

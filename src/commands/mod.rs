@@ -71,8 +71,8 @@ fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
     let exit = Kind::Usage.exit_code();
     if json {
         let text = refused.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        ui.answer(Some(&Error::usage(first.trim_start_matches("error: "))), exit);
+        let what: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        ui.answer(Some(&Error::usage(what.join(" ").trim_start_matches("error: "))), exit);
     }
     exit
 }
@@ -92,6 +92,10 @@ fn run(global: &Global, ui: &Ui, command: &Command) -> Result<u8> {
 }
 
 fn once(global: &Global, ui: &Ui, command: &Command) -> Result<u8> {
+    // Not by clap: it misses a global flag on the other side of the command's name.
+    if global.push && !global.commit {
+        return Err(Error::usage("--push pushes what is committed: it needs --commit"));
+    }
     match command {
         Command::Init(args) => init::run(global, ui, args)?,
         Command::Status(args) => status::run(global, ui, args)?,

@@ -353,7 +353,8 @@ fn load(source: &dyn Source, kind: &FileKind, budget: &Budget) -> Result<Loaded>
     let bytes = match source.read(&kind.path()) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(Err(Trouble::Unreadable("it vanished while being read".to_owned()))),
-        Err(elsewhere) if elsewhere.kind() == Kind::Outside => return Err(elsewhere),
+        // Not the file's fault.
+        Err(error) if matches!(error.kind(), Kind::Outside | Kind::Damaged) => return Err(error),
         Err(error) => return Ok(Err(Trouble::Unreadable(error.to_string()))),
     };
     let parsed = Content::parse(kind, &bytes).map_err(Trouble::Parse);

@@ -186,8 +186,8 @@ impl Reader {
     /// As [`Reader::blob`].
     pub fn file(&self, file: &FileKind, id: &BlobId) -> Result<Vec<u8>> {
         match self.object(ObjectId::from_bytes_or_panic(&id.0), Kind::Blob, file.largest()) {
-            // A partial clone lacks it: the hint says how to come by it.
-            Err(lacking) if lacking.kind() == ErrorKind::Outside => Err(lacking),
+            // A partial clone lacks it, or a damaged one: the hint says how to come by it.
+            Err(lacking) if matches!(lacking.kind(), ErrorKind::Outside | ErrorKind::Damaged) => Err(lacking),
             bytes => bytes.failed(|| format!("{}: cannot read {} of the history", self.root.display(), file.path())),
         }
     }

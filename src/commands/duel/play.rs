@@ -17,7 +17,7 @@ use crate::rules::conclusion::{crown, match_line, matrix_line, record, requests_
 use crate::rules::duel::Penalties;
 use crate::rules::programme::{programme, recordable};
 use crate::rules::shard::Shard;
-use crate::rules::tournament::{Field, Outcome, Pair, replay};
+use crate::rules::tournament::{Field, Pair, replay};
 use crate::state::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
 use crate::state::matrix::Matrix;
 use crate::state::require_audit::AuditRequests;
@@ -309,12 +309,7 @@ impl<'a> Play<'a> {
         let field = self.round.field()?;
         let replay = replay(&field);
         let failed = !self.failed.is_empty() || self.stopped;
-        let ending = match replay.outcome.clone() {
-            _ if failed => Ending::Failed,
-            Outcome::Winner(winner) => Ending::Winner(winner),
-            Outcome::Audits(holders) => Ending::Audits(holders),
-            Outcome::Matches(missing) => Ending::Matches(missing),
-        };
+        let ending = if failed { Ending::Failed } else { Ending::from(replay.outcome.clone()) };
         let plan = match &ending {
             Ending::Winner(winner) => {
                 let (terms, round) = (self.round.terms(), &self.round);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::round::Round;
-use crate::rules::tournament::{Field, Pair, Replay};
+use crate::rules::tournament::{Field, Outcome, Pair, Replay};
 use crate::rules::waits::audit_of;
 use crate::state::generation_audits::AuditOutcome;
 use crate::state::ids::{Hotkey, Player};
@@ -20,6 +20,16 @@ pub(super) enum Ending {
     Matches(Vec<Pair>),
     /// The judge failed; the error says more.
     Failed,
+}
+
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Winner(winner) => Ending::Winner(winner),
+            Outcome::Audits(holders) => Ending::Audits(holders),
+            Outcome::Matches(missing) => Ending::Matches(missing),
+        }
+    }
 }
 
 /// Says how the tournament stands; gives what is awaited.
@@ -46,7 +56,8 @@ pub(super) fn show(ui: &Ui, round: &Round, field: &Field, replay: &Replay, endin
     waits
 }
 
-fn waits_for(round: &Round, ending: &Ending) -> Option<String> {
+/// What is awaited, in words.
+pub(super) fn waits_for(round: &Round, ending: &Ending) -> Option<String> {
     match ending {
         Ending::Audits(holders) => {
             let awaited: Vec<_> = holders.iter().map(|hotkey| audit_of(&round.files, hotkey)).collect();

@@ -10,7 +10,7 @@ use gix::objs::Kind;
 
 use super::guard::{self, Places};
 use super::packs::{Packs, Weight};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Kind as ErrorKind, Result};
 
 /// The largest commit: the largest of the real ones has 2 kB, a signature a few more.
 pub(super) const LARGEST_COMMIT: u64 = 1 << 20;
@@ -99,7 +99,8 @@ impl Objects {
             return Err(Error::failed(unfolds));
         }
         self.spend(weight.work.saturating_add(PER_OBJECT))?;
-        let object = self.find(repo, id, weight.memory).failed(|| format!("{} cannot be read", place()))?;
+        let found = self.find(repo, id, weight.memory);
+        let object = found.context(ErrorKind::Damaged, || format!("{} cannot be read", place()))?;
         if object.kind != kind {
             return Err(Error::failed(format!("{} is a {}", place(), object.kind)));
         }
@@ -113,7 +114,7 @@ impl Objects {
     /// whoever trusts this repository's configuration, which names programs that git would run.
     fn lacking(&self, object: &str) -> Error {
         if !self.places.partial {
-            let missing = Error::failed(format!("{object} cannot be read: it is not there"));
+            let missing = Error::new(ErrorKind::Damaged, format!("{object} cannot be read: it is not there"));
             return missing.hint("`git fsck` says what else is damaged; a new clone has it all");
         }
         let partial = Error::outside(format!("{object} is not here: this is a partial clone (git clone --filter)"));
@@ -155,13 +156,15 @@ impl Objects {
         }
         let hex = id.to_hex().to_string();
         let (folder, name) = hex.split_at(2);
+        let mut packed = 0;
         for store in &self.places.objects {
             let found = guard::plain(&store.join(folder).join(name), LARGEST_BLOB)?;
             if found.is_some_and(|length| length.saturating_mul(LARGEST_RATIO) <= most.min(BESIDE_OTHERS)) {
                 return Ok(Some(Weight::default()));
             }
+            packed = packed.max(found.unwrap_or_default());
         }
         // Also an object that another program has packed meanwhile.
-        Ok(repo.try_find_header(id)?.map(|header| Weight::whole(header.size())))
+        repo.try_find_header(id)?.map(|header| Weight::whole(header.size(), packed)).transpose()
     }
 }

@@ -18,6 +18,12 @@ use crate::error::{Context as _, Result};
 /// git itself makes no longer chains of differences.
 const DEEPEST: usize = 4095;
 
+/// What inflating a byte costs where it holds nothing: zlib lets it describe a code that is not used.
+const PACKED: u64 = 64;
+
+/// No honest object takes so many bytes more packed than whole.
+const SURPLUS: u64 = 64 << 10;
+
 /// What reading an object costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Weight {
@@ -34,20 +40,31 @@ pub(super) struct Weight {
 }
 
 impl Weight {
-    /// An object that is no difference from another one.
-    pub(super) fn whole(size: u64) -> Weight {
-        Weight { size, work: size, memory: size, largest: size, differences: 0, depth: 0 }
+    /// An object of `size` bytes, packed in so many, that is no difference from another one.
+    ///
+    /// # Errors
+    /// It takes far more bytes packed than whole.
+    pub(super) fn whole(size: u64, packed: u64) -> anyhow::Result<Weight> {
+        let work = inflating(size, packed)?;
+        Ok(Weight { size, work, memory: size, largest: size, differences: 0, depth: 0 })
     }
 
-    /// An object of `size` bytes that is made from this one by a difference of `length` bytes.
-    fn then(self, size: u64, length: u64) -> Weight {
+    /// An object of `size` bytes that is made from this one by a difference of `length` bytes, packed in so many.
+    fn then(self, size: u64, length: u64, packed: u64) -> anyhow::Result<Weight> {
         let largest = self.largest.max(size);
         let differences = self.differences.saturating_add(length);
         // Two of the largest are held: what is read from, and what is made of it.
         let memory = largest.saturating_mul(2).saturating_add(differences);
-        let work = self.work.saturating_add(size).saturating_add(length);
-        Weight { size, work, memory, largest, differences, depth: self.depth + 1 }
+        let work = self.work.saturating_add(size).saturating_add(inflating(length, packed)?);
+        Ok(Weight { size, work, memory, largest, differences, depth: self.depth + 1 })
     }
+}
+
+/// What it costs to inflate `packed` bytes to `size`.
+fn inflating(size: u64, packed: u64) -> anyhow::Result<u64> {
+    let sound = packed <= size.saturating_add(size / 8).saturating_add(SURPLUS);
+    anyhow::ensure!(sound, "{size} bytes take {packed} when packed");
+    Ok(size.saturating_add(packed.saturating_mul(PACKED)))
 }
 
 /// The packs of a repository.
@@ -56,6 +73,8 @@ pub(super) struct Packs(Vec<Pack>);
 struct Pack {
     index: index::File,
     data: data::File,
+    /// Where its objects begin, in order, and where the last one ends.
+    offsets: Vec<u64>,
     /// What is known by now, by the place in the pack.
     known: Mutex<HashMap<u64, Weight>>,
 }
@@ -102,7 +121,16 @@ impl Pack {
         let cannot = |path: &Path| format!("{}: cannot read this pack", path.display());
         let pack = index.with_extension("pack");
         let data = data::File::at(&pack, hash).failed(|| cannot(&pack))?;
-        Ok(Pack { index: index::File::at(index, hash).failed(|| cannot(index))?, data, known: Mutex::default() })
+        let index = index::File::at(index, hash).failed(|| cannot(index))?;
+        let mut offsets = index.sorted_offsets();
+        offsets.push(data.pack_end() as u64);
+        Ok(Pack { index, data, offsets, known: Mutex::default() })
+    }
+
+    /// How many bytes the object at this place takes.
+    fn packed(&self, at: u64) -> u64 {
+        let next = self.offsets.partition_point(|offset| *offset <= at);
+        self.offsets.get(next).map_or(0, |next| next - at)
     }
 
     fn place(&self, id: &gix::oid) -> Option<u64> {
@@ -128,7 +156,7 @@ impl Pack {
                 Header::OfsDelta { base_distance } => entry.checked_base_pack_offset(base_distance),
                 Header::RefDelta { base_id } => self.place(&base_id),
                 _ => {
-                    let weight = Weight::whole(entry.decompressed_size);
+                    let weight = Weight::whole(entry.decompressed_size, self.packed(at))?;
                     known.insert(at, weight);
                     break weight;
                 }
@@ -143,7 +171,7 @@ impl Pack {
                 self.place(id).map(|place| self.data.entry(place).map(ResolvedBase::InPack)).transpose()
             };
             let size = self.data.decode_header(entry, &mut inflate, &base)?.object_size;
-            weight = weight.then(size, length);
+            weight = weight.then(size, length, self.packed(at))?;
             not_deeper(weight.depth)?;
             known.insert(at, weight);
         }

@@ -121,9 +121,7 @@ impl<'a> Remote<'a> {
                 }
                 let ours = self.between(base, here)?;
                 if let Some(foreign) = self.foreign(&ours)? {
-                    return Err(
-                        foreign.hint("`git push` publishes it; `git reset --soft HEAD~1` takes back the newest")
-                    );
+                    return Err(foreign.hint("`git push` publishes it; `git log @{u}..` lists all that is only here"));
                 }
                 match self.push(here)? {
                     Ok(()) => {

@@ -26,8 +26,8 @@ pub struct Blanks {
 #[derive(Clone, PartialEq, Eq)]
 struct Needle {
     text: String,
-    /// Is its beginning alone blanked, too?
-    beginning: bool,
+    /// So many bytes of its beginning are blanked alone, too; none where it is 0.
+    beginning: usize,
 }
 
 impl std::fmt::Debug for Needle {
@@ -59,8 +59,13 @@ impl Blanks {
         if secret.len() < SHORTEST {
             return;
         }
-        for text in spellings(secret).into_iter().filter(|text| text.len() >= SHORTEST) {
-            let needle = Needle { beginning: beginning && text.len() >= BEGINNING, text };
+        let short = |text: &String| if text.len() >= BEGINNING { BEGINNING } else { 0 };
+        let spelt = spellings(secret).into_iter().map(|text| (short(&text), text));
+        // As much of the secret in each.
+        let spread = |text: &String| text.len() * BEGINNING / secret.len();
+        let spelt = spelt.chain(byte_by_byte(secret).map(|text| (spread(&text), text)));
+        for (length, text) in spelt.filter(|(_, text)| text.len() >= SHORTEST) {
+            let needle = Needle { beginning: if beginning { length } else { 0 }, text };
             if !self.needles.contains(&needle) {
                 self.needles.push(needle);
             }
@@ -119,7 +124,7 @@ impl Blanks {
 impl Needle {
     /// Where this stands in a text, or as much of its beginning as is there.
     fn places(&self, text: &str) -> Vec<Range<usize>> {
-        let sought = if self.beginning { self.beginning() } else { &self.text };
+        let sought = if self.beginning > 0 { self.beginning() } else { &self.text };
         let place = |(start, _)| {
             let after = text.get(start..).unwrap_or_default();
             let same = after.chars().zip(self.text.chars()).take_while(|(a, b)| a == b);
@@ -129,12 +134,13 @@ impl Needle {
     }
 
     fn beginning(&self) -> &str {
-        let end = (BEGINNING..=self.text.len()).find(|end| self.text.is_char_boundary(*end));
+        let end = (self.beginning..=self.text.len()).find(|end| self.text.is_char_boundary(*end));
         self.text.get(..end.unwrap_or(self.text.len())).unwrap_or(&self.text)
     }
 }
 
-/// A secret as it is, escaped as JSON, HTML or URLs escape it, in base64 and in hex.
+/// A secret as it is, in the other case or backwards, escaped as JSON, HTML, URLs or programs escape it (what needs
+/// it, or every byte), in base64, in hex and as numbers.
 fn spellings(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default().trim_matches('"').to_owned();
     let percent = |format: fn(u8) -> String| -> String {
@@ -154,12 +160,41 @@ fn spellings(secret: &str) -> Vec<String> {
         STANDARD.encode(secret),
         URL_SAFE.encode(secret),
     ];
+    all.extend([secret.to_ascii_lowercase(), secret.to_ascii_uppercase(), secret.chars().rev().collect()]);
+    all.extend([percent(|byte| format!("%25{byte:02X}")), percent(|byte| format!("%25{byte:02x}"))]);
     for offset in 0..3 {
         let bytes = padded(secret, offset);
         let both = [STANDARD.encode(&bytes), URL_SAFE.encode(&bytes)];
         all.extend(both.map(|text| inner(&text, secret.len(), offset)));
     }
     all
+}
+
+/// Spellings in which every byte of a secret is a number.
+fn byte_by_byte(secret: &str) -> impl Iterator<Item = String> {
+    type Spell = fn(u8) -> String;
+    const SPELLINGS: [(&str, Spell); 18] = [
+        ("", |byte| format!("%{byte:02X}")),
+        ("", |byte| format!("%{byte:02x}")),
+        ("", |byte| format!("%25{byte:02x}")),
+        ("", |byte| format!("\\x{byte:02x}")),
+        ("", |byte| format!("\\x{byte:02X}")),
+        ("", |byte| format!("\\u{byte:04x}")),
+        ("", |byte| format!("\\u{byte:04X}")),
+        ("", |byte| format!("\\{byte:03o}")),
+        ("", |byte| format!("={byte:02X}")),
+        ("", |byte| format!("&#{byte};")),
+        ("", |byte| format!("&#x{byte:x};")),
+        ("", |byte| format!("&#x{byte:X};")),
+        (" ", |byte| format!("{byte:02x}")),
+        (" ", |byte| format!("{byte:02X}")),
+        (":", |byte| format!("{byte:02x}")),
+        (":", |byte| format!("{byte:02X}")),
+        (", ", |byte| byte.to_string()),
+        (",", |byte| byte.to_string()),
+    ];
+    let spell = move |(between, spell): (&str, Spell)| secret.bytes().map(spell).collect::<Vec<_>>().join(between);
+    SPELLINGS.into_iter().map(spell)
 }
 
 /// The secret with `offset` bytes before it: base64 has three spellings of a text inside another one.
@@ -196,6 +231,14 @@ mod tests {
             KEY.replace('&', "&amp;").replace('"', "&quot;"),
             crate::rules::hex::encode(KEY.as_bytes()),
         ];
+        spelt.extend([KEY.to_ascii_uppercase(), KEY.chars().rev().collect(), percent.replace('%', "%25")]);
+        let each = |spell: fn(u8) -> String, between: &str| KEY.bytes().map(spell).collect::<Vec<_>>().join(between);
+        spelt.extend([
+            each(|b| format!("%{b:02x}"), ""),
+            each(|b| format!("&#{b};"), ""),
+            each(|b| format!("{b:02X}"), ":"),
+        ]);
+        spelt.extend([each(|b| b.to_string(), ", "), each(|b| format!("\\u{b:04x}"), "")]);
         for neighbours in ["", "a", "ab", "me:", "user:"] {
             spelt.push(STANDARD.encode(format!("{neighbours}{KEY}{neighbours}")));
             spelt.push(URL_SAFE.encode(format!("{neighbours}{KEY}")));

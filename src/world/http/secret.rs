@@ -21,17 +21,24 @@ impl Secret {
     /// name names.
     ///
     /// # Errors
-    /// The file is not there, no plain file, or far larger than any secret.
+    /// The file is not there, no plain file, empty, or far larger than any secret; or the secret is no one line.
     pub fn from_env(env: impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
         let given = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+        let one_line = |value: &str, source: &str| match value.trim() {
+            "" => Err(Error::usage(format!("{source}: the file is empty"))),
+            value if value.chars().any(char::is_control) => {
+                Err(Error::usage(format!("{source}: more than one line, or characters that no key has")))
+            }
+            value => Ok(Some(Secret::new(value))),
+        };
         if let Some(value) = given(name) {
-            return Ok(Some(Secret::new(&value)));
+            return one_line(&value, name);
         }
         let Some(file) = given(&format!("{name}_FILE")) else { return Ok(None) };
         let unread = |e: Error| Error::usage(format!("{name}_FILE={file}: cannot read")).because(e);
         let text = files::read_text(Path::new(&file), files::SECRET).map_err(unread)?;
         let text = text.ok_or_else(|| Error::usage(format!("{name}_FILE={file}: no such file")))?;
-        Ok(Some(Secret::new(&text)))
+        one_line(&text, &format!("{name}_FILE={file}"))
     }
 
     /// The secret itself, for the one place that sends it.
