@@ -119,3 +119,26 @@ fn a_damaged_clone_is_no_partial_one() {
     assert!(damaged.err.contains("it is not there"), "{damaged:?}");
     assert!(!damaged.err.contains("partial"), "{damaged:?}");
 }
+
+/// Whatever a damaged clone lacks, nobody is accused of it.
+#[test]
+fn what_a_damaged_clone_lacks_is_never_a_broken_claim() {
+    let Some(served) = served() else { return };
+    let (root, objects) = (served.path(), served.path().join(".git/objects"));
+    let listed = |args: &[&str]| git(root, args).lines().map(|line| line[..40].to_owned()).collect::<Vec<_>>();
+    let now = listed(&["rev-list", "--objects", "--no-walk", "HEAD"]);
+    let past: Vec<_> = listed(&["rev-list", "--objects", "HEAD"]).into_iter().filter(|id| !now.contains(id)).collect();
+    let mut told = 0;
+    for id in past.iter().filter(|id| git(root, &["cat-file", "-t", id]) == "blob") {
+        let file = objects.join(&id[..2]).join(&id[2..]);
+        let bytes = std::fs::read(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        let run = gen404(root, &["verify"]);
+        if run.code != 0 {
+            told += 1;
+            assert!(run.code == 1 && run.err.contains("it is not there") && !run.out.contains("fail "), "{run:?}");
+        }
+        std::fs::write(&file, bytes).unwrap();
+    }
+    assert!(told > 0, "none of {} objects is looked at", past.len());
+}

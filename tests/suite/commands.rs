@@ -255,3 +255,23 @@ fn where_nothing_is_to_be_done_json_is_json() {
     let astray = gen404(folder.path(), &["resume", "--stage", "duels"]).ends(0);
     assert!(astray.out.contains("its files show open, not duels"), "{}", astray.out);
 }
+
+#[test]
+fn global_flags_may_stand_on_either_side_of_the_command() {
+    let folder = example(true);
+    for args in [["--push", "pause"], ["pause", "--push"]] {
+        let alone = gen404(folder.path(), &args).ends(2);
+        assert!(alone.err.contains("it needs --commit"), "{}", alone.err);
+    }
+    for args in [["--commit", "status", "--push"], ["--push", "status", "--commit"], ["status", "--push", "--commit"]] {
+        gen404(folder.path(), &args).ends(0);
+    }
+}
+
+#[test]
+fn a_refused_command_line_is_told_whole_as_json() {
+    let folder = example(false);
+    let refused = gen404(folder.path(), &["judge", "--json"]).ends(2).json();
+    let error = refused["error"].as_str().unwrap();
+    assert!(["<PROMPT>", "<LEFT>", "<RIGHT>"].iter().all(|name| error.contains(name)), "{error}");
+}

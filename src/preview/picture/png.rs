@@ -1,10 +1,9 @@
 //! PNG pictures: gamma, colour profiles and the transparent colour of non-palette images are ignored.
 
-use std::io::Cursor;
-
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, Transformations};
 
 use super::super::cost;
+use super::watched::Watched;
 use super::{BodyFault, Header, Picture, Pixels, Watch};
 
 /// The length of the PNG signature.
@@ -62,7 +61,7 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     let mut options = DecodeOptions::default();
     options.set_ignore_adler32(false);
     options.set_ignore_crc(true);
-    let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
+    let mut decoder = Decoder::new_with_options(Watched::new(&bytes, watch), options);
     decoder.set_limits(png::Limits { bytes: 1 << 30 });
     decoder.set_transformations(Transformations::IDENTITY);
     let mut reader = decoder.read_info().map_err(damaged)?;

@@ -18,11 +18,14 @@ impl<'a> Watched<'a> {
 
     #[inline]
     fn look(&mut self) {
-        /// Reads, mostly of a few bytes, between two looks.
+        /// Reads, mostly of a few bytes, between two looks; a kilobyte counts as one.
         const STEP: u32 = 1 << 12;
-        self.reads = self.reads.wrapping_add(1);
-        if self.reads.is_multiple_of(STEP) && self.watch.stopped() {
-            self.bytes = Cursor::new(&[]);
+        self.reads += 1;
+        if self.reads >= STEP {
+            self.reads = 0;
+            if self.watch.stopped() {
+                self.bytes = Cursor::new(&[]);
+            }
         }
     }
 }
@@ -38,12 +41,16 @@ impl Read for Watched<'_> {
 impl BufRead for Watched<'_> {
     #[inline]
     fn fill_buf(&mut self) -> Result<&[u8]> {
+        /// At a time, so that there are looks in between.
+        const MOST: usize = 64 << 10;
         self.look();
-        self.bytes.fill_buf()
+        let all = self.bytes.fill_buf()?;
+        Ok(all.get(..MOST).unwrap_or(all))
     }
 
     #[inline]
     fn consume(&mut self, amount: usize) {
+        self.reads += (amount >> 10) as u32;
         self.bytes.consume(amount);
     }
 }
