@@ -29,6 +29,10 @@ pub(crate) const LOOK: u64 = 3;
 pub(crate) const PNG: u64 = 3;
 /// A byte of a packed picture.
 pub(crate) const PACKED: u64 = 4;
+/// A block of a PNG's packed data, which may hold nothing but the description of a code. One core works on it alone.
+pub(crate) const PNG_BLOCK: u64 = 3000;
+/// The fewest bytes of such a block.
+pub(crate) const PNG_BLOCK_BYTES: u64 = 11;
 /// A channel of a JPEG's pixel.
 pub(crate) const JPEG: u64 = 5;
 /// A byte of its packed coefficients.
@@ -37,6 +41,8 @@ pub(crate) const JPEG_PACKED: u64 = 20;
 pub(crate) const JPEG_SCAN: u64 = 25;
 /// A byte of a JPEG's Huffman tables.
 pub(crate) const JPEG_TABLE: u64 = 30;
+/// A group of a WebP's Huffman codes.
+pub(crate) const WEBP_GROUP: u64 = 10_000;
 /// A pixel of a WebP.
 pub(crate) const WEBP: u64 = 40;
 /// A texel made ready for sampling.

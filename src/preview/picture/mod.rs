@@ -3,8 +3,10 @@
 //! What counts is when a picture fails: if its header cannot be read, the model is drawn without the
 //! texture; if the pixels behind a sound header break off, the model is refused.
 
+mod deflate;
 mod jpeg;
 mod png;
+mod vp8l;
 mod watched;
 mod webp;
 

@@ -3,6 +3,8 @@
 use png::{BitDepth, ColorType, DecodeOptions, Decoder, Transformations};
 
 use super::super::cost;
+use super::super::limits::MAX_WORK;
+use super::deflate;
 use super::watched::Watched;
 use super::{BodyFault, Header, Picture, Pixels, Watch};
 
@@ -12,12 +14,15 @@ const SIGNATURE: usize = 8;
 /// Reads the chunks before the first image data, checksums included.
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let mut at = SIGNATURE;
-    let mut header = None;
+    let mut header: Option<Header> = None;
     loop {
         let length = u32::from_be_bytes(*bytes.get(at..at + 4)?.first_chunk()?) as usize;
         let kind = bytes.get(at + 4..at + 8)?;
         if kind == b"IDAT" {
-            return header;
+            let blocks = blocks(bytes.get(at..).unwrap_or_default());
+            let Header { work, .. } = header?;
+            let work = work.saturating_add(cost::PNG_BLOCK * blocks);
+            return header.map(|header| Header { work, ..header });
         }
         let end = (at + 8).checked_add(length)?;
         let data = bytes.get(at + 8..end)?;
@@ -32,6 +37,27 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         }
         at = end + 4;
     }
+}
+
+/// Most blocks of the packed data that begins with these chunks. Few bytes are not looked through.
+fn blocks(mut chunks: &[u8]) -> u64 {
+    /// Beyond so many blocks a picture is too dear, whatever it has more.
+    const MOST: u64 = MAX_WORK / cost::PNG_BLOCK;
+    const FEW: usize = 512 << 10;
+    let data = std::iter::from_fn(move || {
+        let (head, rest) = chunks.split_first_chunk::<8>()?;
+        let [l0, l1, l2, l3, b'I', b'D', b'A', b'T'] = *head else { return None };
+        let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
+        let body = rest.get(..length).unwrap_or(rest);
+        chunks = rest.get(length.saturating_add(4)..).unwrap_or_default();
+        Some(body)
+    });
+    let parts: Vec<&[u8]> = data.collect();
+    let bytes: usize = parts.iter().map(|part| part.len()).sum();
+    if bytes <= FEW {
+        return bytes as u64 / cost::PNG_BLOCK_BYTES;
+    }
+    deflate::blocks(parts.into_iter(), MOST).unwrap_or_default()
 }
 
 fn read_ihdr(data: &[u8], file: usize) -> Option<Header> {
