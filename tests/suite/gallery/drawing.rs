@@ -6,6 +6,9 @@ use super::pattern::Pattern;
 
 #[test]
 fn copies_of_a_triangle_that_fills_the_view() {
+    if too_slow("copies of a triangle that fills the view") {
+        return;
+    }
     for count in [1_000, 10_000, 500_000, 5_000_000] {
         render(&format!("{count} copies of a triangle"), &copies(count).glb());
     }
@@ -13,6 +16,9 @@ fn copies_of_a_triangle_that_fills_the_view() {
 
 #[test]
 fn copies_that_can_be_seen_through() {
+    if too_slow("copies that can be seen through") {
+        return;
+    }
     for count in [200, 10_000, 1_000_000] {
         render(&format!("{count} panes of glass"), &copies(count).glass().glb());
     }
@@ -20,6 +26,9 @@ fn copies_that_can_be_seen_through() {
 
 #[test]
 fn copies_with_five_textures() {
+    if too_slow("copies with five textures") {
+        return;
+    }
     let picture = super::pictures::png(64, 64, 6);
     for count in [1_000, 100_000] {
         render(&format!("{count} textured copies"), &copies(count).textured(vec![picture.clone()]).glb());
@@ -28,6 +37,9 @@ fn copies_with_five_textures() {
 
 #[test]
 fn a_list_without_indices_and_a_strip() {
+    if too_slow("a list without indices and a strip") {
+        return;
+    }
     let corners: Vec<[f32; 3]> = super::glb::FULL.into_iter().cycle().take(300_000).collect();
     render("100,000 triangles, each its own corners", &Mesh::soup(&corners).glb());
     // A strip of the same three corners is a triangle an index: every other one faces us.
@@ -50,6 +62,9 @@ fn bin_of_strip(count: u64) -> Pattern {
 
 #[test]
 fn needles_that_touch_every_tile_and_cover_little() {
+    if too_slow("needles that touch every tile and cover little") {
+        return;
+    }
     let needle = |width: f32| [[-0.59, -0.59, 0.0], [-0.59 + width, -0.59, 0.0], [0.59, 0.59, 0.1]];
     for (width, count) in [(0.01, 20_000), (0.0005, 500_000), (0.0, 2_500_000), (1e-7, 2_500_000)] {
         render(&format!("{count} needles {width} wide"), &Mesh::of(&needle(width), &BOTH, count / 2).glb());
@@ -58,6 +73,9 @@ fn needles_that_touch_every_tile_and_cover_little() {
 
 #[test]
 fn needles_in_all_directions() {
+    if too_slow("needles in all directions") {
+        return;
+    }
     // A fan of slivers from corner to corner, none of which is like another.
     let mut corners = Vec::new();
     for n in 0..200_000_u32 {
@@ -69,6 +87,9 @@ fn needles_in_all_directions() {
 
 #[test]
 fn a_heap_in_one_tile() {
+    if too_slow("a heap in one tile") {
+        return;
+    }
     let small = [[-0.02, -0.02, 0.0], [0.02, -0.02, 0.01], [0.0, 0.03, 0.0]];
     for count in [50_000, 1_000_000, 5_000_000] {
         render(&format!("{count} triangles in one tile"), &Mesh::of(&small, &BOTH, count / 2).glb());
@@ -78,6 +99,9 @@ fn a_heap_in_one_tile() {
 
 #[test]
 fn layers_from_back_to_front() {
+    if too_slow("layers from back to front") {
+        return;
+    }
     // Each is nearer to the first camera than all before it, so that no test of depth spares any.
     let mut corners = Vec::new();
     for n in 0..60_000_u16 {
@@ -100,6 +124,9 @@ fn large_views_multiply_nothing_unbounded() {
 
 #[test]
 fn the_verdict_is_the_same_at_any_size_and_beside_others() {
+    if too_slow("the verdict is the same at any size and beside others") {
+        return;
+    }
     let world = World::bare();
     let paths: Vec<String> = (0..6)
         .map(|n| {
@@ -127,6 +154,9 @@ fn narrow(x: f64) -> f32 {
 
 #[test]
 fn honest_models_of_the_largest_kind_are_drawn() {
+    if too_slow("honest models of the largest kind are drawn") {
+        return;
+    }
     // Five million small triangles over a ball, all within their view.
     let mut corners = Vec::with_capacity(196_608);
     for n in 0..65_536_u32 {

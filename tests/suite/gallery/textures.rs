@@ -30,6 +30,9 @@ fn pictures_that_claim_much_and_hold_nothing() {
 
 #[test]
 fn png_bombs() {
+    if too_slow("png bombs") {
+        return;
+    }
     for (edge, color) in [(4_096, 6), (8_192, 2), (13_000, 6), (16_384, 0), (16_384, 6)] {
         shown(&format!("a black PNG of {edge} squared in colour type {color}"), vec![png(edge, edge, color)]);
     }
@@ -41,6 +44,9 @@ fn png_bombs() {
 
 #[test]
 fn webp_bombs_of_forty_bytes() {
+    if too_slow("webp bombs of forty bytes") {
+        return;
+    }
     for edge in [8_192, 16_384] {
         shown(&format!("a WebP of {edge} squared in 40 bytes"), vec![webp(edge, edge)]);
     }
@@ -52,6 +58,9 @@ fn webp_bombs_of_forty_bytes() {
 
 #[test]
 fn jpeg_bombs() {
+    if too_slow("jpeg bombs") {
+        return;
+    }
     shown("a grey JPEG of 16,384", vec![jpeg(16_384, 16_384)]);
     for (edge, scans) in [(2_048, 2_000), (8_192, 5_000), (16_384, 20_000)] {
         let picture = jpeg_of_scans(edge, edge, scans);
@@ -61,6 +70,9 @@ fn jpeg_bombs() {
 
 #[test]
 fn the_largest_picture_in_one_place() {
+    if too_slow("the largest picture in one place") {
+        return;
+    }
     // As many pixels as a picture may have, of one byte, three, four; with little else to hold.
     let edge = 13_370;
     let pictures = [0, 2, 3, 4, 6]
@@ -81,6 +93,9 @@ fn the_largest_picture_in_one_place() {
 
 #[test]
 fn five_pictures_at_once() {
+    if too_slow("five pictures at once") {
+        return;
+    }
     for edge in [4_096, 8_192, 16_384] {
         shown(&format!("five PNGs of {edge} squared"), (0..5).map(|_| png(edge, edge, 6)).collect());
     }

@@ -10,8 +10,8 @@ use crate::round::{DEADLINE, IMPATIENT, round};
 /// Starts a run, waits until the server was asked, and asks the run to stop.
 #[track_caller]
 fn stops(world: &World, what: &str, args: &[&str], asked: &dyn Fn() -> usize) {
-    let running = world.attack(what, args).with_keys().within(30.0).start();
     let (begun, before) = (Instant::now(), asked());
+    let running = world.attack(what, args).with_keys().within(30.0).start();
     while asked() <= before && begun.elapsed() < Duration::from_secs(8) {
         std::thread::sleep(Duration::from_millis(10));
     }
