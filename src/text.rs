@@ -15,17 +15,27 @@ pub fn cut(text: &str, longest: usize) -> String {
 /// takes no room is written as its number, `\u{202e}`. Line breaks stay.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|c| c != '\n' && is_unseen(c)) {
+    visible_but(text, |c| c == '\n')
+}
+
+/// As [`visible`], for pages: there, line breaks and spaces of any width do no harm.
+#[must_use]
+pub fn visible_on_page(text: &str) -> Cow<'_, str> {
+    visible_but(text, char::is_whitespace)
+}
+
+fn visible_but(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let hidden = |c: char| is_unseen(c) && !stays(c);
+    if !text.chars().any(hidden) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
+            c if !hidden(c) => shown.push(c),
             '\t' => shown.push_str("\\t"),
             '\r' => shown.push_str("\\r"),
-            '\n' => shown.push('\n'),
-            c if is_unseen(c) => shown.extend(c.escape_unicode()),
-            c => shown.push(c),
+            c => shown.extend(c.escape_unicode()),
         }
     }
     Cow::Owned(shown)

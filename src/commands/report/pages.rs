@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::text::visible;
+use crate::text::visible_on_page;
 
 const STYLE: &str = include_str!("templates/report.css");
 const SCRIPT: &str = include_str!("templates/report.js");
@@ -41,7 +41,9 @@ impl Pages {
         templates.set_formatter(|out, state, value| match value.as_str() {
             // The usual one also escapes slashes, of which pages of addresses are full.
             // Outside texts may hold what turns the writing's direction: as on a terminal, it is shown as its number.
-            Some(text) if !value.is_safe() => escape(&visible(text), |part| out.write_str(part)).map_err(Into::into),
+            Some(text) if !value.is_safe() => {
+                escape(&visible_on_page(text), |part| out.write_str(part)).map_err(Into::into)
+            }
             _ => minijinja::escape_formatter(out, state, value),
         });
         for (name, text) in TEMPLATES {
@@ -113,8 +115,9 @@ mod tests {
     #[test]
     fn nothing_turns_the_direction_of_a_page() {
         let pages = Pages::new().unwrap();
-        let shown = pages.templates.render_str("{{ text }}", minijinja::context! { text => "a\u{202e}b\u{200b}<" });
-        assert_eq!(shown.unwrap(), "a\\u{202e}b\\u{200b}&lt;");
+        let shown =
+            pages.templates.render_str("{{ text }}", minijinja::context! { text => "a\u{202e}b\u{200b}\u{2009}<" });
+        assert_eq!(shown.unwrap(), "a\\u{202e}b\\u{200b}\u{2009}&lt;");
     }
 
     #[test]
