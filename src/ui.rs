@@ -52,7 +52,7 @@ pub struct Ui {
     warned: Arc<Mutex<BTreeSet<String>>>,
 }
 
-/// More files than this are counted, not named, unless somebody asked for more, or for a dry run.
+/// A run that writes more files than this says only how many, unless `-v` or `--dry-run` asks for their names.
 const MOST_NAMED: usize = 20;
 
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -313,7 +313,7 @@ impl Ui {
 
     /// A warning, on stderr, for the first time only: steps of a longer command come by the same thing.
     pub fn warn_once(&self, line: &str) {
-        if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(line.to_owned()) {
+        if locked(&self.warned).insert(line.to_owned()) {
             self.warn(line);
         }
     }

@@ -143,7 +143,7 @@ pub(super) fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs
     settings
 }
 
-/// Makes sure that somebody who names a round names one that is there.
+/// Fails unless the round that was asked for exists.
 pub(super) fn is_here(snapshot: &Snapshot, round: RoundNumber) -> Result<()> {
     if snapshot.rounds.contains_key(&round) {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::rules::checks::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::rules::checks::{Facts, RequestView, Then};
 use crate::rules::seed::{BlockHash, OnChain};
-use crate::state::file::{self, FileKind, PlayerFile, RepoFile, RoundFile};
+use crate::state::file::{FileKind, PlayerFile, RepoFile, RoundFile};
 use crate::state::ids::{Hotkey, Player, RoundNumber};
 use crate::state::limits::Budget;
 use crate::state::prompts::PromptList;
@@ -206,11 +206,7 @@ impl<'a> Past<'a> {
 
     fn slot<T: RepoFile>(&self, file: &FileKind, blob: Option<BlobId>) -> Result<Slot<T>> {
         let Some(blob) = blob else { return Ok(Slot::Missing) };
-        let bytes = self.origins.reader().file(file, &blob)?;
-        // Parsed, it takes about as much again.
-        self.budget.take(2 * bytes.len() as u64);
-        self.budget.check()?;
-        Ok(file::read_as(file, &bytes).map_or(Slot::Broken, |(value, _)| Slot::Ok(value)))
+        Ok(self.origins.parsed_within(file, &blob, &self.budget)?.map_or(Slot::Broken, Slot::Ok))
     }
 
     fn too_much(&self, why: &str) -> Error {

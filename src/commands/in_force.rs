@@ -13,6 +13,7 @@ use crate::state::config::{ConfigFile, Settings};
 use crate::state::file::{self, FileKind, PlayerFile, RepoFile, RoundFile};
 use crate::state::generation_audits::GenerationAudits;
 use crate::state::leader::Leaders;
+use crate::state::limits::Budget;
 use crate::state::snapshot::{RoundFiles, Slot, Snapshot};
 use crate::world::git::Reader;
 
@@ -119,7 +120,21 @@ impl<'a> Origins<'a> {
         Ok(file::read_as(file, bytes).ok().map(|(value, _)| value))
     }
 
-    pub(super) fn reader(&self) -> Reader {
+    /// As [`Origins::parsed`], in what is left of a budget.
+    pub(super) fn parsed_within<T: RepoFile>(
+        &self,
+        file: &FileKind,
+        blob: &BlobId,
+        budget: &Budget,
+    ) -> Result<Option<T>> {
+        let bytes = self.reader().file(file, blob)?;
+        // Parsed, it takes about as much again.
+        budget.take(2 * bytes.len() as u64);
+        budget.check()?;
+        Ok(file::read_as(file, &bytes).ok().map(|(value, _)| value))
+    }
+
+    fn reader(&self) -> Reader {
         self.checkout.git.reader()
     }
 
@@ -261,8 +276,8 @@ impl PastSettings<'_> {
         Ok(self.blobs.get_or_init(|| blobs))
     }
 
-    /// These settings, where they differ. Where there were none, or none that could be read, nobody could go by
-    /// other rules than the usual ones.
+    /// These settings, if they differ from today's. A commit without a readable config.json is judged by the default
+    /// rules: no others can have applied.
     fn different(&self, settings: Option<Settings>) -> Option<Arc<Settings>> {
         let settings = settings.unwrap_or_else(|| Settings { rules: None, ..self.now.clone() });
         (what_counts(&settings) != self.now).then(|| Arc::new(settings))

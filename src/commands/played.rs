@@ -126,11 +126,7 @@ fn was<T: RepoFile>(
     if let Some(read) = known.get(&blob) {
         return Ok(Was::Other(read.clone()));
     }
-    let bytes = origins.reader().file(file, &blob)?;
-    // Parsed, it takes about as much again.
-    budget.take(2 * bytes.len() as u64);
-    budget.check()?;
-    let read = crate::state::file::read_as::<T>(file, &bytes).ok().map(|(value, _)| Arc::new(value));
+    let read = origins.parsed_within(file, &blob, budget)?.map(Arc::new);
     known.insert(blob, read.clone());
     Ok(Was::Other(read))
 }

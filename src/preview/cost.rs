@@ -210,8 +210,8 @@ fn count_view(
     }
 }
 
-/// What a tile has to bear, in one number that threads add to: its triangles (5 million at most) above
-/// bit 40, and below it the pixels that are looked at for them (so often a tile's).
+/// A tile's load in one number that threads can add to: from bit 40 up its triangles (5 million at most), and below
+/// that the pixels examined for them (at most a tile's worth for each).
 #[derive(Default)]
 struct Load(AtomicU64);
 

@@ -303,7 +303,7 @@ pub fn record(round: &Round<'_>, miners: &[&Hotkey], known: &Known) -> Option<Pl
     (!writes.is_empty()).then(|| Plan { writes, message: lines.join("\n"), says })
 }
 
-/// The files that a run writes that fetches these lanes to their end: what came of every file is known then.
+/// The files written by a run that fetches these lanes completely: by then the outcome of every file is known.
 #[must_use]
 pub fn foreseen(round: &Round<'_>, miners: &[&Hotkey], lanes: &[Lane], known: &Known) -> Vec<FileKind> {
     let fetched = |hotkey: &Hotkey| lanes.iter().any(|lane| lane.hotkey == *hotkey);

@@ -345,7 +345,8 @@ impl Snapshot {
 
 type Loaded = std::result::Result<(Content, Layout), Trouble>;
 
-/// Reads a file. What is wrong with it is told of it; an error is that it lies elsewhere (in a partial clone).
+/// Reads a file. What is wrong with the file is reported as such; it is an error if the source lacks it, as a partial
+/// or damaged clone may.
 fn load(source: &dyn Source, kind: &FileKind, budget: &Budget) -> Result<Loaded> {
     if budget.check().is_err() {
         return Ok(Err(Trouble::Unreadable("not read any more".to_owned())));

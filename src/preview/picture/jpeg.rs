@@ -44,7 +44,15 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         + cost::JPEG_PACKED * bytes.len() as u64;
     // Beside all coefficients, rows of some, and copies of what the segments hold.
     let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64;
-    Some(Header { width: frame.width, height: frame.height, depth, alpha: frame.components == 4, working, work })
+    Some(Header {
+        width: frame.width,
+        height: frame.height,
+        depth,
+        alpha: frame.components == 4,
+        working,
+        work,
+        fault: None,
+    })
 }
 
 /// Scans that the decoder follows.

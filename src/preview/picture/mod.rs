@@ -47,6 +47,8 @@ struct Header {
     working: u64,
     /// What decoding costs.
     work: u64,
+    /// Why its pixels cannot be had, if that is already known.
+    fault: Option<&'static str>,
 }
 
 impl Header {
@@ -111,7 +113,8 @@ impl Plan<'_> {
     /// Decodes the pixels; a fault in them refuses the model.
     pub(crate) fn decode(&self, place: &str, watch: Watch<'_>) -> Checked<Picture> {
         watch.check()?;
-        (self.read)(&self.bytes, watch).map_err(|fault| match fault {
+        let known = self.header.fault.map_or(Ok(()), |fault| Err(BodyFault::Damaged(fault.to_owned())));
+        known.and_then(|()| (self.read)(&self.bytes, watch)).map_err(|fault| match fault {
             BodyFault::Damaged(what) => {
                 Refusal::new(RefusalCode::TextureDamaged, place, format!("picture data: {what}"))
             }

@@ -19,10 +19,9 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         let length = u32::from_be_bytes(*bytes.get(at..at + 4)?.first_chunk()?) as usize;
         let kind = bytes.get(at + 4..at + 8)?;
         if kind == b"IDAT" {
-            let blocks = blocks(bytes.get(at..).unwrap_or_default());
-            let Header { work, .. } = header?;
-            let work = work.saturating_add(cost::PNG_BLOCK * blocks);
-            return header.map(|header| Header { work, ..header });
+            let header = header?;
+            let blocks = cost::PNG_BLOCK * blocks(bytes.get(at..).unwrap_or_default());
+            return Some(Header { work: header.work.saturating_add(blocks), ..header });
         }
         let end = (at + 8).checked_add(length)?;
         let data = bytes.get(at + 8..end)?;
@@ -75,7 +74,7 @@ fn read_ihdr(data: &[u8], file: usize) -> Option<Header> {
     // The file is copied without what is not needed; only interlaced rows are first put together, then unpacked.
     let working = if interlace == 0 || bits == 8 { file as u64 } else { raw.saturating_add(file as u64) };
     let work = raw.saturating_mul(cost::PNG).saturating_add(cost::PACKED * file as u64);
-    let header = Header { width, height, depth: samples, alpha: matches!(color, 3 | 6), working, work };
+    let header = Header { width, height, depth: samples, alpha: matches!(color, 3 | 6), working, work, fault: None };
     (filter == 0).then_some(header)
 }
 
@@ -238,6 +237,19 @@ mod tests {
             Pixels::Channels(n, data) => (n, data),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn blocks_that_hold_nothing_count_before_anything_is_decoded() {
+        let start = encode(ColorType::Rgb, BitDepth::Eight, 2, &[0; 12]);
+        let at = start.windows(4).position(|kind| kind == b"IDAT").unwrap() - 4;
+        let with = |blocks: usize| {
+            let mut bytes = start[..at].to_vec();
+            put_chunk(&mut bytes, b"IDAT", &[&[0x78, 1][..], &[0, 0, 0, 255, 255].repeat(blocks)].concat());
+            open(&bytes).unwrap().work
+        };
+        let (few, many) = (with(200_000), with(400_000));
+        assert!(few > 200_000 * cost::PNG_BLOCK && many > few + 200_000 * cost::PNG_BLOCK, "{few}, {many}");
     }
 
     #[test]

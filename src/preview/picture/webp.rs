@@ -12,6 +12,8 @@ use super::{BodyFault, Header, Picture, Pixels, Watch, vp8l};
 /// The tables of a group of Huffman codes: five of up to 4 KiB.
 const GROUP_BYTES: u64 = 22 << 10;
 
+const BROKEN_CODES: &str = "its codes make no sense";
+
 /// A file shorter than it says is not even opened.
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let length = u32::from_le_bytes(*bytes.get(4..8)?.first_chunk()?) as usize;
@@ -30,11 +32,13 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         (false, false, true) => 1,
         (false, false, false) => 5,
     };
-    // Of codes that make no sense no table is built: the picture is refused before it is decoded.
-    let groups = groups(bytes, decoder.dimensions()).unwrap_or_default();
+    let groups = groups(bytes, decoder.dimensions());
+    // Broken codes get no tables: the picture is refused before it is decoded.
+    let fault = if groups.is_none() { Some(BROKEN_CODES) } else { None };
+    let groups = groups.unwrap_or_default();
     let working = each * pixels + 2 * bytes.len() as u64 + GROUP_BYTES * groups;
     let work = cost::WEBP * pixels + cost::PACKED * bytes.len() as u64 + cost::WEBP_GROUP * groups;
-    Some(Header { width, height, depth: if alpha { 4 } else { 3 }, alpha, working, work })
+    Some(Header { width, height, depth: if alpha { 4 } else { 3 }, alpha, working, work, fault })
 }
 
 /// Most groups of Huffman codes of a lossless picture or an alpha among these chunks. A few bytes can name 65,536
@@ -92,7 +96,7 @@ fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
 pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
     // The decoder counts on codes that it has not looked at: it must not take the program down with it.
     let decoded = std::panic::catch_unwind(AssertUnwindSafe(|| decode(bytes, watch)));
-    decoded.unwrap_or_else(|_| Err(BodyFault::Damaged("its codes make no sense".to_owned())))
+    decoded.unwrap_or_else(|_| Err(BodyFault::Damaged(BROKEN_CODES.to_owned())))
 }
 
 fn decode(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
@@ -100,7 +104,6 @@ fn decode(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
     let mut decoder = WebPDecoder::new(Watched::new(bytes, watch)).map_err(damaged)?;
     decoder.set_memory_limit(1 << 30);
     let (width, height) = decoder.dimensions();
-    groups(bytes, (width, height)).ok_or_else(|| BodyFault::Damaged("its codes make no sense".to_owned()))?;
     let channels = if decoder.has_alpha() { 4 } else { 3 };
     let size = decoder.output_buffer_size().ok_or(BodyFault::Coding("too large"))?;
     let mut pixels = vec![0; size];

@@ -134,7 +134,7 @@ mod tests {
         }
     }
 
-    /// Rounds that the leader held, each with the weight of the entry after it; `None` where there is none.
+    /// The findings on rounds that the leader defended, given the weight of the entry that each one added, if any.
     fn held(weights: &[Option<f64>]) -> Vec<Finding> {
         let (repo, commit, hotkey) = ("a/b", "0a".repeat(20), "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY");
         let entry = |round: usize, weight: f64| {

@@ -2,7 +2,9 @@ use std::io::Cursor;
 
 use image_webp::{ColorType, WebPDecoder, WebPEncoder};
 
+use super::super::{Watch, plan, webp};
 use super::{LENGTH_ORDER, groups, groups_of_alpha, reach};
+use crate::preview::refusal::RefusalCode;
 
 /// Numbers without a pattern, the same on every run.
 struct Noise(u64);
@@ -274,6 +276,18 @@ fn the_highest_group_is_found_without_the_groups() {
     stream.0.drain(..40);
     assert_eq!(groups_of_alpha(&stream.bytes(), 4, 4), Some(65536));
     assert_eq!(groups_of_alpha(&stream.bytes(), 0, 4), None);
+}
+
+#[test]
+fn a_pictures_groups_count_before_it_is_decoded() {
+    let mut stream = Stream::picture(4, 4);
+    stream.put(0, 2).put(1, 1).put(0, 3).flat(255, 255);
+    let header = webp::open(&file(&stream.bytes())).unwrap();
+    assert!(header.working > 1 << 30 && header.fault.is_none(), "{header:?}");
+    let broken = webp::open(&file(&stream.bytes()[..8])).unwrap();
+    assert!(broken.working < 1 << 20 && broken.fault.is_some(), "{broken:?}");
+    let plan = plan(file(&stream.bytes()[..8]).into()).unwrap();
+    assert_eq!(plan.decode("images[0]", Watch::NONE).unwrap_err().code, RefusalCode::TextureDamaged);
 }
 
 #[test]
