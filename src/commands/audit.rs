@@ -25,7 +25,15 @@ struct Orders {
     hopeless: Vec<Hotkey>,
     /// What is awaited of the others' builds.
     awaited: Vec<String>,
+    /// Requests that nothing can come of.
+    groundless: Vec<Error>,
     jobs: Vec<Job>,
+}
+
+impl Orders {
+    fn is_empty(&self) -> bool {
+        self.hopeless.is_empty() && self.awaited.is_empty() && self.groundless.is_empty() && self.jobs.is_empty()
+    }
 }
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs) -> Result<u8> {
@@ -42,26 +50,26 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs) -> Result<u8> {
     }
     nothing_broken(standing.state.current_round, &standing.files)?;
     let orders = orders(&standing, args)?;
-    if orders.hopeless.is_empty() && orders.awaited.is_empty() && orders.jobs.is_empty() {
+    if orders.is_empty() {
         ui.result(&format!("round {}: no audit is awaited", standing.state.current_round));
         return Ok(0);
     }
     if global.dry_run {
         say_only(&context, standing.state.current_round, &orders);
-        return Ok(0);
+        return failed(orders.groundless).map_or(Ok(0), Err);
     }
     answer(&context, &standing, args, orders)
 }
 
 /// Answers the requests as far as it goes.
 fn answer(context: &Context<'_>, standing: &Standing, args: &AuditArgs, orders: Orders) -> Result<u8> {
-    let Orders { hopeless, awaited, jobs } = orders;
+    let Orders { hopeless, awaited, groundless, jobs } = orders;
     let mut records = Records::new(context);
     for hotkey in &hopeless {
         let plan = rejected(standing.state.current_round, hotkey, NO_IMAGE, &context.standing()?.files);
         records.carry_out(&plan)?;
     }
-    let mut open = Vec::new();
+    let mut open = groundless;
     let ended =
         if jobs.is_empty() { Ok(()) } else { regenerate(context, standing, args, jobs, &mut records, &mut open) };
     let pending: Vec<_> = open.iter().map(ToString::to_string).collect();
@@ -146,6 +154,10 @@ fn orders(standing: &Standing, args: &AuditArgs) -> Result<Orders> {
     let files = &standing.files;
     let mut orders = Orders::default();
     for request in wanted(standing, args)? {
+        if files.submissions.get().is_none_or(|submissions| !submissions.contains_key(&request.hotkey)) {
+            orders.groundless.push(groundless(standing.state.current_round, &request.hotkey));
+            continue;
+        }
         match image_of(files.builds.get(), &request.hotkey) {
             Image::Never => orders.hopeless.push(request.hotkey.clone()),
             Image::Awaited(what) => orders.awaited.push(what),
@@ -161,6 +173,12 @@ fn orders(standing: &Standing, args: &AuditArgs) -> Result<Orders> {
         }
     }
     Ok(orders)
+}
+
+/// A request for a miner who is not in the round: no build of it will ever come.
+fn groundless(round: RoundNumber, hotkey: &Hotkey) -> Error {
+    let asked = format!("rounds/{round}/require_audit.json: {hotkey} is not in submissions.json");
+    Error::failed(asked).hint("`gen404 verify` says who belongs on the list; take it off")
 }
 
 /// The requests that this run is about: those without a verdict; and one that was rejected, where it is

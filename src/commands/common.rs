@@ -13,6 +13,7 @@ use crate::state::ids::{Block, RoundNumber};
 use crate::state::prompts::PromptList;
 use crate::state::schedule::Schedule;
 use crate::state::snapshot::{RoundFiles, Slot, Snapshot};
+use crate::state::stage::Stage;
 use crate::state::submissions::Submissions;
 use crate::world::chain::Chain;
 use crate::world::distance::settings::{DistanceSettings, Driver};
@@ -33,6 +34,29 @@ pub(super) fn pool(context: &Context<'_>) -> Result<Option<PromptList>> {
         unusable.hint("mend or remove these lines before the seed is drawn: a round would be stuck with them")
     });
     pool.map(Some)
+}
+
+/// As [`pool`], of a round whose seed is still to be drawn: says also where it has too few prompts for that.
+pub(super) fn pool_for_a_seed(context: &Context<'_>, standing: &Standing) -> Result<Option<PromptList>> {
+    let pool = pool(context)?;
+    if standing.state.stage == Stage::Open {
+        let given = pool.as_ref().map_or(0, |pool| pool.0.len());
+        let previous = previous_prompts(context, standing)?.0.len();
+        if let Err(few) = prompts::enough(&standing.config.settings, previous, given) {
+            context.ui.warn_once(&format!("{few}: add more before the seed is drawn"));
+        }
+    }
+    Ok(pool)
+}
+
+/// The prompts that this round may take over.
+pub(super) fn previous_prompts(context: &Context<'_>, standing: &Standing) -> Result<PromptList> {
+    match standing.state.current_round.previous() {
+        Some(round) if standing.config.settings.carryover_prompts > 0 => {
+            context.store.need(&FileKind::Round(round, RoundFile::Prompts))
+        }
+        _ => Ok(PromptList::default()),
+    }
 }
 
 /// Makes sure that what a round is decided by can be read: a broken file is no missing one, and would be written

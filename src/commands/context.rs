@@ -115,9 +115,11 @@ impl<'a> Context<'a> {
             self.stop.sleep(LOOK_EVERY);
             self.stop.check()
         })?;
-        if self.global.commit && !self.global.dry_run {
+        if self.global.commit {
             self.has_a_beginning(command)?;
             self.make_ready()?;
+        }
+        if self.global.commit && !self.global.dry_run {
             self.finish_commit()?;
             self.meet()?;
         }
@@ -135,10 +137,10 @@ impl<'a> Context<'a> {
             .hint("git add config.json leader.json prompts.txt state.json rounds && git commit -m \"The beginning\""))
     }
 
-    /// What a commit needs is made sure of before the work, which may take hours.
+    /// What a commit needs is made sure of before the work, which may take hours; a dry run only looks.
     fn make_ready(&self) -> Result<()> {
         let Some(git) = &self.git else { return Ok(()) };
-        git.make_ready()?;
+        if self.global.dry_run { git.could_commit() } else { git.make_ready() }?;
         match git.hooks()?.join(", ") {
             hooks if hooks.is_empty() => {}
             hooks => self.ui.detail(&format!("git's hooks around a commit are not run: {hooks}")),

@@ -166,7 +166,7 @@ impl<'a> Origins<'a> {
 /// The settings by which each claim of the files is judged.
 pub(super) fn in_force(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<InForce> {
     let log = &origins.checkout.log;
-    let mut rules = InForce::of(snapshot);
+    let mut rules = InForce { no_history: false, ..InForce::of(snapshot) };
     rules.shallow = log.shallow.then_some(log.commits.len());
     let Some(now) = rules.settings.clone() else { return Ok(rules) };
     let past = PastSettings { origins, now: what_counts(&now), blobs: OnceCell::new() };

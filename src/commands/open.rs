@@ -1,6 +1,6 @@
 //! `gen404 open`: record the submissions revealed so far.
 
-use super::common::{miners, not_due, pool, read_intake, recorded, schedule};
+use super::common::{miners, not_due, pool_for_a_seed, read_intake, recorded, schedule};
 use super::context::Context;
 use crate::cli::{Global, OpenArgs};
 use crate::error::Result;
@@ -15,7 +15,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &OpenArgs) -> Result<()> {
     if standing.state.stage != Stage::Open {
         return Err(not_due(&context, &standing, "open", None));
     }
-    pool(&context)?;
+    pool_for_a_seed(&context, &standing)?;
     let schedule = schedule(&context, &standing)?;
     let chain = context.need_chain(&args.chain)?;
     let block = chain.finalized_block()?;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::common::{miners, not_due, pool, read_intake, recorded, schedule};
+use super::common::{miners, not_due, pool, previous_prompts, read_intake, recorded, schedule};
 use super::context::{Context, Standing};
 use crate::cli::{Global, RevealSeedArgs};
 use crate::error::{Error, Kind, Result};
@@ -182,16 +182,6 @@ fn no_pulse_yet(round: u64) -> Error {
         format!("it was published at {at}; a drand endpoint may have it: --drand-url https://api.drand.sh")
     };
     Error::not_due(format!("reveal-seed waits: drand round {round} is not on the chain yet; {when}"))
-}
-
-/// The prompts that this round may take over.
-fn previous_prompts(context: &Context<'_>, standing: &Standing) -> Result<PromptList> {
-    match standing.state.current_round.previous() {
-        Some(round) if standing.config.settings.carryover_prompts > 0 => {
-            context.store.need(&FileKind::Round(round, RoundFile::Prompts))
-        }
-        _ => Ok(PromptList::default()),
-    }
 }
 
 /// The time of a block; `None` where a chain file does not tell it.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::common::pool;
+use super::common::pool_for_a_seed;
 use super::context::{Context, Standing};
 use crate::cli::{Global, StatusArgs};
 use crate::error::Result;
@@ -29,7 +29,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let mut open = lacking(files, standing.state.stage, win_margin, &standing.config.settings.limits());
     open.extend(incomplete(&context, &standing));
     if standing.state.stage != Stage::Finished {
-        open.extend(pool(&context).err().map(|error| error.to_string()));
+        open.extend(pool_for_a_seed(&context, &standing).err().map(|error| error.to_string()));
     }
     if ui.json() {
         ui.own(as_json(&standing, moment, lead, &due, &open));

@@ -6,6 +6,7 @@
 //! whatever a model is made of, and the same files are refused everywhere.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::camera::{VIEWS, View};
 use super::cover::{SAMPLES, looks};
@@ -127,6 +128,34 @@ impl Count {
         drawn + self.lit(style) * style.shade
     }
 
+    /// Nothing yet, in so many tiles.
+    fn of_tiles(tiles: usize) -> Self {
+        Self { tiles: vec![0; tiles], looks: vec![0; tiles], ..Self::default() }
+    }
+
+    /// Counts a triangle in the tiles that it touches.
+    #[inline(always)]
+    fn add(&mut self, fixed: &Fixed, across: usize) {
+        self.tests += touched(fixed, across, |tile, origin| {
+            let looks = looks(fixed, origin);
+            self.entries += 1;
+            self.pixels += looks;
+            if let (Some(count), Some(sum)) = (self.tiles.get_mut(tile), self.looks.get_mut(tile)) {
+                *count += 1;
+                *sum += looks;
+            }
+        });
+    }
+
+    /// Adds another count of the same view.
+    fn join(&mut self, other: &Self) {
+        self.tests += other.tests;
+        self.entries += other.entries;
+        self.pixels += other.pixels;
+        self.tiles.iter_mut().zip(&other.tiles).for_each(|(sum, count)| *sum += count);
+        self.looks.iter_mut().zip(&other.looks).for_each(|(sum, looks)| *sum += looks);
+    }
+
     /// The part that only grows while it is counted.
     fn price(&self) -> u64 {
         TEST * self.tests + ENTRY * self.entries + PIXEL * self.pixels
@@ -172,64 +201,27 @@ fn count_view(
     const STEP: usize = 256;
     let vertices = Vertices::new(positions, view, edge, threads);
     let across = edge.div_ceil(TILE);
-    let tiles: Vec<Load> = (0..across * across).map(|_| Load::default()).collect();
     let spent = AtomicU64::new(0);
-    let parts = threads.map(triangles.len().div_ceil(CHUNK), |job| {
-        let mut all = Count::default();
+    // Sums come out the same in whatever order the parts are added.
+    let total = Mutex::new(Count::of_tiles(across * across));
+    threads.map(triangles.len().div_ceil(CHUNK), |job| {
+        let mut part = Count::of_tiles(across * across);
         let end = triangles.len().min((job + 1) * CHUNK);
         for first in (job * CHUNK..end).step_by(STEP) {
             if spent.load(Ordering::Relaxed) > most || watch.stopped() {
                 break;
             }
-            let mut some = Count::default();
+            let before = part.price();
             for i in first..end.min(first + STEP) {
-                let Some(fixed) = Fixed::front(&vertices.corners(triangles.get(i))) else { continue };
-                some.tests += touched(&fixed, across, |tile, origin| {
-                    let looks = looks(&fixed, origin);
-                    some.entries += 1;
-                    some.pixels += looks;
-                    if let Some(load) = tiles.get(tile) {
-                        load.add(looks);
-                    }
-                });
+                if let Some(fixed) = Fixed::front(&vertices.corners(triangles.get(i))) {
+                    part.add(&fixed, across);
+                }
             }
-            spent.fetch_add(some.price(), Ordering::Relaxed);
-            all.tests += some.tests;
-            all.entries += some.entries;
-            all.pixels += some.pixels;
+            spent.fetch_add(part.price() - before, Ordering::Relaxed);
         }
-        all
+        total.lock().unwrap_or_else(PoisonError::into_inner).join(&part);
     });
-    let sum = |pick: fn(&Count) -> u64| parts.iter().map(pick).sum();
-    Count {
-        tests: sum(|c| c.tests),
-        entries: sum(|c| c.entries),
-        pixels: sum(|c| c.pixels),
-        tiles: tiles.iter().map(Load::triangles).collect(),
-        looks: tiles.iter().map(Load::looks).collect(),
-    }
-}
-
-/// A tile's load in one number that threads can add to: from bit 40 up its triangles (5 million at most), and below
-/// that the pixels examined for them (at most a tile's worth for each).
-#[derive(Default)]
-struct Load(AtomicU64);
-
-impl Load {
-    const SHIFT: u32 = 40;
-
-    /// One more triangle, for which so many pixels are looked at.
-    fn add(&self, looks: u64) {
-        self.0.fetch_add((1 << Self::SHIFT) + looks, Ordering::Relaxed);
-    }
-
-    fn triangles(&self) -> u32 {
-        (self.0.load(Ordering::Relaxed) >> Self::SHIFT) as u32
-    }
-
-    fn looks(&self) -> u64 {
-        self.0.load(Ordering::Relaxed) & ((1 << Self::SHIFT) - 1)
-    }
+    total.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

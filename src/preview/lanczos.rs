@@ -31,37 +31,36 @@ pub(crate) fn halve(source: &[u8], edge: usize, threads: Threads) -> Vec<u8> {
     let half = edge / SCALE;
     let taps = taps(half);
     let line = half * CHANNELS;
-    let bands = threads.map(edge.div_ceil(ROWS), |job| {
-        let rows = source.chunks_exact(edge * CHANNELS).skip(job * ROWS).take(ROWS);
-        let mut band = vec![255; rows.len() * line];
-        let spans: Vec<Range<usize>> =
-            rows.zip(band.chunks_exact_mut(line)).map(|(row, out)| horizontal(row, &taps, out)).collect();
-        (band, spans)
+    let rows: Vec<&[u8]> = source.chunks_exact(edge * CHANNELS).collect();
+    let spans = threads.map(rows.len(), |row| rows.get(row).map_or(0..0, |row| reached(row, half)));
+    let mut narrow = vec![255; edge * line];
+    threads.fill(&mut narrow, ROWS * line, |first, band| {
+        let first = first / line;
+        let sources = rows.iter().zip(&spans).skip(first);
+        for ((row, span), out) in sources.zip(band.chunks_exact_mut(line)) {
+            horizontal(row, span, &taps, out);
+        }
     });
-    let mut narrow = Vec::with_capacity(edge * line);
-    let mut spans = Vec::with_capacity(edge);
-    for (band, some) in bands {
-        narrow.extend_from_slice(&band);
-        spans.extend(some);
-    }
-    let bands = threads.map(half.div_ceil(ROWS), |job| {
-        let some = taps.get(job * ROWS..(job * ROWS + ROWS).min(half)).unwrap_or_default();
-        let mut band = vec![255; some.len() * line];
-        for (taps, out) in some.iter().zip(band.chunks_exact_mut(line)) {
+    let mut result = vec![255; half * line];
+    threads.fill(&mut result, ROWS * line, |first, band| {
+        for (taps, out) in taps.iter().skip(first / line).zip(band.chunks_exact_mut(line)) {
             vertical(&narrow, &spans, taps, out);
         }
-        band
     });
-    bands.concat()
+    result
 }
 
-/// Filters a row into `out`, white so far; the columns that may no longer be white are returned.
-fn horizontal(row: &[u8], taps: &[Taps], out: &mut [u8]) -> Range<usize> {
+/// The columns of the result, `half` wide, that a row of the source can keep from being white.
+fn reached(row: &[u8], half: usize) -> Range<usize> {
     let (pixels, _) = row.as_chunks::<CHANNELS>();
     let Some(first) = pixels.iter().position(|p| *p != [255; CHANNELS]) else { return 0..0 };
     let last = pixels.iter().rposition(|p| *p != [255; CHANNELS]).unwrap_or(first);
-    let span = (first / SCALE).saturating_sub(REACH)..(last / SCALE + REACH + 1).min(taps.len());
-    let (out, _) = out.as_chunks_mut::<CHANNELS>();
+    (first / SCALE).saturating_sub(REACH)..(last / SCALE + REACH + 1).min(half)
+}
+
+/// Filters the columns `span` of a row into `out`, white so far.
+fn horizontal(row: &[u8], span: &Range<usize>, taps: &[Taps], out: &mut [u8]) {
+    let ((pixels, _), (out, _)) = (row.as_chunks::<CHANNELS>(), out.as_chunks_mut::<CHANNELS>());
     for (taps, result) in taps.iter().zip(out).take(span.end).skip(span.start) {
         let mut sums = [1_i32 << (PRECISION - 1); CHANNELS];
         for (pixel, weight) in pixels.get(taps.first..).unwrap_or_default().iter().zip(&taps.weights) {
@@ -71,7 +70,6 @@ fn horizontal(row: &[u8], taps: &[Taps], out: &mut [u8]) -> Range<usize> {
         }
         *result = sums.map(clip);
     }
-    span
 }
 
 /// Filters rows of `source` into the row `out`, white so far; `spans` are the columns that matter.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::prompts::{Selection, select};
+use super::prompts::{Selection, enough, select};
 use super::submissions::Intake;
 use super::succession::BLOCK_SECONDS;
 use super::{Plan, seed};
@@ -85,10 +85,7 @@ pub fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, String> {
     if prompts.0.is_empty() {
         return Err("prompts.txt: the pool is empty: there is nothing to draw prompts from".to_owned());
     }
-    let (drawn, needed) = (prompts.0.len(), facts.settings.prompts_per_round);
-    if drawn < needed {
-        return Err(format!("prompts.txt: a round needs {needed} prompts, and the pool gives {drawn}: add more"));
-    }
+    enough(facts.settings, facts.previous.len(), facts.pool.len()).map_err(|few| few + ": add more")?;
     let at = |file| FileKind::Round(round, file);
     let submissions = keeping_extra(&facts.intake.accepted, facts.recorded);
     let mut writes = vec![

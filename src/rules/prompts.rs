@@ -1,5 +1,7 @@
 //! DESIGN 4.3: a round's prompts, from the round before and from the pool.
 
+use std::collections::HashMap;
+
 use super::objects::check_stem;
 use super::python_random::PythonRandom;
 use crate::state::config::Settings;
@@ -26,6 +28,19 @@ pub fn select(settings: &Settings, seed: Seed, previous: &[Prompt], pool: &[Prom
     Selection { carried, fresh }
 }
 
+/// Does the pool give a round all the prompts it needs, of which so many can be carried over?
+///
+/// # Errors
+/// How many are needed, and how many there are.
+pub fn enough(settings: &Settings, previous: usize, pool: usize) -> Result<(), String> {
+    let (carried, needed) = (previous.min(settings.carryover_prompts), settings.prompts_per_round);
+    let given = carried.saturating_add(pool);
+    if given >= needed {
+        return Ok(());
+    }
+    Err(format!("prompts.txt: a round needs {needed} prompts, and the pool gives {pool}, with {carried} carried over"))
+}
+
 /// Reads the pool, whole: what a round cannot use is found before any seed is drawn, not in the round that draws it.
 ///
 /// # Errors
@@ -33,9 +48,17 @@ pub fn select(settings: &Settings, seed: Seed, previous: &[Prompt], pool: &[Prom
 pub fn pool(bytes: &[u8]) -> Result<PromptList, String> {
     const SHOWN: usize = 3;
     FileKind::Pool.check(bytes).map_err(|error| error.to_string())?;
-    let (mut prompts, mut bad) = (Vec::new(), Vec::new());
+    let (mut prompts, mut bad, mut seen) = (Vec::new(), Vec::new(), HashMap::new());
     for (at, line) in lines(split_newline(bytes).0).map_err(|error| error.to_string())?.enumerate() {
-        match line.and_then(|prompt| check_stem(prompt.stem()).map(|()| prompt)) {
+        let usable = line.and_then(|prompt| {
+            check_stem(prompt.stem())?;
+            match seen.insert(prompt.stem().clone(), at + 1) {
+                // Drawn twice, both would be one file's name.
+                Some(first) => Err(format!("the prompt's name {:?} is that of line {first}", prompt.stem().as_str())),
+                None => Ok(prompt),
+            }
+        });
+        match usable {
             Ok(prompt) => prompts.push(prompt),
             Err(why) => bad.push(format!("line {}: {why}", at + 1)),
         }
@@ -61,6 +84,11 @@ mod tests {
         let good = "https://p.example/a.png\nhttps://p.example/b.png\n";
         assert_eq!(pool(good.as_bytes()).unwrap().0.len(), 2);
         assert_eq!(pool(b"").unwrap().0.len(), 0);
+        let twice = format!("{good}https://p.example/other/a.png");
+        assert_eq!(
+            pool(twice.as_bytes()).unwrap_err(),
+            "1 of 3 lines cannot be used: line 3: the prompt's name \"a\" is that of line 1"
+        );
         let odd = good.replace("b.png", "b%20c.png") + "\nhttps://p.example/\u{e9}.png\nftp://p.example/d.png";
         let why = pool(odd.as_bytes()).unwrap_err();
         assert_eq!(

@@ -8,6 +8,32 @@ use crate::round::{hotkey, stage, stem};
 use crate::support::{edit, findings, tree};
 
 #[test]
+fn a_request_for_a_miner_outside_the_round_is_named_and_holds_up_no_other() {
+    let services = services();
+    let pods = Fake::start(|_, line, body| match line.starts_with("GET") {
+        true => Reply::Body(b"ok".to_vec()),
+        false => model("x-generation-seconds: 10.5\r\n", "bird", prompt_of(body)),
+    });
+    let folder = round(&services, &pods, 2, PROMPTS);
+    let stranger = hotkey(1);
+    for path in ["rounds/0/submissions.json", "rounds/0/builds.json"] {
+        edit(folder.path(), path, |text| {
+            let mut file: Value = serde_json::from_str(text).unwrap();
+            file.as_object_mut().unwrap().remove(&stranger);
+            pretty(&file)
+        });
+    }
+    let said = format!("rounds/0/require_audit.json: {stranger} is not in submissions.json");
+    for args in [&["audit", "--dry-run"][..], &["audit"], &["audit"]] {
+        let ran = run(folder.path(), &services, args).ends(1);
+        assert!(ran.err.contains(&said) && ran.err.contains("take it off"), "{}", ran.err);
+    }
+    let audits = read(folder.path(), "rounds/0/generation_audits.json");
+    assert_eq!(audits[hotkey(0)]["outcome"], "passed");
+    assert!(audits.get(&stranger).is_none());
+}
+
+#[test]
 fn every_sort_of_program_gets_its_verdict() {
     let services = services();
     let pods = Fake::start(|_, line, body| {

@@ -40,11 +40,19 @@ pub fn ended(command: &mut Command) -> Run {
     Run { code: run.status.code().unwrap_or(-1), out: text(run.stdout), err: text(run.stderr) }
 }
 
-/// `pause --commit` ends with this code and says all of this; neither files nor branch nor index have changed.
+/// `pause --commit` ends with this code and says all of this; neither files nor branch nor index have changed. A
+/// dry run says the same.
 #[track_caller]
 pub fn refused(root: &Path, code: i32, says: &[&str]) {
+    for args in [&["pause", "--commit", "--dry-run"][..], &["pause", "--commit"]] {
+        is_refused(root, args, code, says);
+    }
+}
+
+#[track_caller]
+fn is_refused(root: &Path, args: &[&str], code: i32, says: &[&str]) {
     let before = (git(root, &["rev-parse", "HEAD"]), std::fs::read(root.join(".git/index")).unwrap_or_default());
-    let run = run(root, &["pause", "--commit"]).ends(code);
+    let run = run(root, args).ends(code);
     for part in says {
         assert!(run.err.contains(part), "{part:?} is not in {}", run.err);
     }
@@ -325,6 +333,6 @@ fn anothers_index_lock_is_waited_for_and_never_taken_away() {
     std::fs::create_dir_all(root.join(".git/gen404")).unwrap();
     std::fs::write(root.join(".git/gen404/index"), "").unwrap();
     let rm = format!("rm {}", lock.canonicalize().unwrap().display());
-    refused(root, 1, &["index.lock: another git program is at work here", &rm]);
+    is_refused(root, &["pause", "--commit"], 1, &["index.lock: another git program is at work here", &rm]);
     assert!(lock.exists());
 }

@@ -342,7 +342,18 @@ fn a_pool_that_is_too_small_draws_no_seed() {
     competition.write("prompts.txt", "https://prompts.example/1.png\nhttps://prompts.example/2.png\n");
     let before = competition.files();
     let short = competition.expect(1, &["reveal-seed", "--chain-file", "chain.json"]);
-    assert!(short.err.contains("prompts.txt: a round needs 8 prompts, and the pool gives 2"), "{}", short.err);
+    let few = "prompts.txt: a round needs 8 prompts, and the pool gives 2, with 0 carried over: add more";
+    assert!(short.err.contains(few), "{}", short.err);
+    // Before that, who looks is told.
+    let status = competition.expect(0, &["status", "--block", "150"]);
+    assert!(status.err.contains(&format!("warning: {few} before the seed is drawn")), "{}", status.err);
+    let lines: Vec<String> = (1..=9).map(|n| format!("https://prompts.example/{}.png", n.min(8))).collect();
+    competition.write("prompts.txt", &lines.join("\n"));
+    let twice = competition.expect(1, &["reveal-seed", "--chain-file", "chain.json"]);
+    assert!(twice.err.contains("line 9: the prompt's name \"8\" is that of line 8"), "{}", twice.err);
+    let status = competition.expect(0, &["status", "--block", "150"]);
+    assert!(status.out.contains("open: prompts.txt: 1 of 9 lines cannot be used"), "{}", status.out);
+    competition.write("prompts.txt", "https://prompts.example/1.png\nhttps://prompts.example/2.png\n");
     assert_eq!(competition.files(), before);
 }
 

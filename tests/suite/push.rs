@@ -202,6 +202,27 @@ fn what_was_committed_without_push_is_ours_all_the_same() {
 }
 
 #[test]
+fn a_commit_of_ours_that_a_person_has_rebased_is_ours_all_the_same() {
+    let Some(shared) = Shared::new(&[]) else { return };
+    let mut alone = command(&shared.ours());
+    as_somebody(&mut alone);
+    assert!(alone.args(["pause", "--commit"]).output().unwrap().status.success());
+    shared.write("README.md", "meanwhile");
+    git(&shared.ours(), &["pull", "-q", "--rebase"]);
+    let run = ours(&shared, &["pause"]).ends(0);
+    assert!(run.err.contains("pushed 1 commit(s) that an earlier run had left"), "{run:?}");
+    assert!(shared.level(), "{run:?}");
+    // One that says the same and holds something else is a person's.
+    let mut alone = command(&shared.ours());
+    as_somebody(&mut alone);
+    assert!(alone.args(["resume", "--commit"]).output().unwrap().status.success());
+    std::fs::write(shared.ours().join("README.md"), "mine").unwrap();
+    git(&shared.ours(), &["commit", "-qa", "--amend", "--no-edit"]);
+    let run = ours(&shared, &["pause"]).ends(1);
+    assert!(run.err.contains("is only here, and was made by hand"), "{run:?}");
+}
+
+#[test]
 fn what_people_have_here_is_never_moved_or_overwritten() {
     let Some(shared) = Shared::new(&[]) else { return };
     // A file that is not committed lies where theirs goes.

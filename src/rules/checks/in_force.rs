@@ -32,6 +32,8 @@ pub struct InForce {
     pub unknown: BTreeSet<Claimed>,
     /// How many commits a shallow clone has.
     pub shallow: Option<usize>,
+    /// There is no history: config.json may have said something else when a claim was made.
+    pub no_history: bool,
 }
 
 /// What one claim is judged by.
@@ -45,12 +47,17 @@ pub struct Terms<'a> {
     commit: Option<&'a str>,
     /// Why it is not known whether these were in force.
     unknown: Option<String>,
+    /// There is no history to tell.
+    no_history: bool,
 }
 
 impl Terms<'_> {
     /// Says of each objection what it goes by; what does not hold by settings that may not have been in force
     /// is left open.
     pub(super) fn judge(&self, claim: &mut Claim) {
+        if self.no_history {
+            claim.by(" (by config.json as it is: without history it is unknown what was in force)");
+        }
         if let Some(commit) = self.commit {
             claim.by(&format!(" (by the rules of commit {commit})"));
         }
@@ -90,7 +97,7 @@ impl InForce {
     pub fn of(snapshot: &Snapshot) -> Self {
         let settings = snapshot.config.get().map(|config| Arc::new(config.settings.clone()));
         let now = settings.as_ref().map(|settings| settings.limits()).unwrap_or_default();
-        InForce { now, settings, ..InForce::default() }
+        InForce { now, settings, no_history: true, ..InForce::default() }
     }
 
     /// What a claim is judged by.
@@ -108,7 +115,7 @@ impl InForce {
             None => (self.settings.as_deref(), None),
         };
         let limits = settings.map_or(self.now, Settings::limits);
-        Terms { settings, limits, commit, unknown }
+        Terms { settings, limits, commit, unknown, no_history: self.no_history }
     }
 
     /// What a shallow clone lacks, and how to get it; `None` where the whole history is here, or none.

@@ -38,14 +38,22 @@ impl Git {
     /// They cannot be made, and why.
     pub fn make_ready(&self) -> Result<()> {
         self.clear_own_locks()?;
+        self.could_commit()?;
+        self.wait_for_index()
+    }
+
+    /// Could commits be made, but for locks that others hold just now? Looks, and changes nothing.
+    ///
+    /// # Errors
+    /// They could not, and why.
+    pub fn could_commit(&self) -> Result<()> {
         let repo = self.writer()?;
         self.on_a_branch(&repo)?;
         self.has_author(&repo)?;
         if repo.index_path().exists() {
             self.look_at_index(&repo.open_index().failed(|| self.cannot("read the index"))?)?;
         }
-        self.can_sign(&repo)?;
-        self.wait_for_index()
+        self.can_sign(&repo)
     }
 
     /// Is a branch checked out, with nothing half done on it?
@@ -71,10 +79,10 @@ impl Git {
     }
 
     fn has_author(&self, repo: &gix::Repository) -> Result<()> {
-        for who in [repo.author(), repo.committer()] {
+        for (role, who) in [("author", repo.author()), ("committer", repo.committer())] {
             let who = who.transpose().failed(|| self.cannot("read who commits"))?;
             if who.is_none_or(|who| who.name.trim_ascii().is_empty() || who.email.trim_ascii().is_empty()) {
-                let nobody = Error::failed(self.cannot("commit: nobody is configured as author"));
+                let nobody = Error::failed(self.cannot(&format!("commit: nobody is configured as {role}")));
                 return Err(nobody.hint("git config user.name NAME && git config user.email ADDRESS"));
             }
         }

@@ -178,12 +178,41 @@ impl<'a> Remote<'a> {
     /// Only what we made ourselves is pushed, moved or given up: the error of the first commit that we did not.
     fn foreign(&self, commits: &[String]) -> Result<Option<Error>> {
         let noted: HashSet<String> = self.git.noted()?.into_iter().collect();
-        let Some(foreign) = commits.iter().find(|commit| !noted.contains(*commit)) else { return Ok(None) };
+        let mut unknown = commits.iter().filter(|commit| !noted.contains(*commit)).peekable();
+        if unknown.peek().is_none() {
+            return Ok(None);
+        }
+        // One of ours that a person has rebased has another name, and is still what we made.
+        let made = noted.iter().map(|commit| self.substance(commit)).collect::<Result<HashSet<_>>>()?;
+        let mut foreign = None;
+        for commit in unknown {
+            let substance = self.substance(commit)?;
+            if substance.is_none() || !made.contains(&substance) {
+                foreign = Some(commit);
+                break;
+            }
+        }
+        let Some(foreign) = foreign else { return Ok(None) };
         let run = self.run(&["show", "--no-patch", "--no-show-signature", "--format=%s", foreign])?;
         let subject = shown_text(String::from_utf8_lossy(&run.stdout).trim(), 80);
         let (name, commit) = (self.shown(), short(foreign));
         let unpushed = format!("{name}: commit {commit} ({subject}) is only here, and was made by hand");
         Ok(Some(Error::failed(unpushed)))
+    }
+
+    /// What a commit is apart from its place: who wrote it and when, its message, and each file that it changed
+    /// with what it was and became. `None` where git does not tell, as of one that is gone.
+    fn substance(&self, commit: &str) -> Result<Option<Vec<u8>>> {
+        let run = self.run(&[
+            "show",
+            "--no-show-signature",
+            "--format=%an%n%ae%n%at%n%B",
+            "--raw",
+            "--no-renames",
+            "--no-abbrev",
+            commit,
+        ])?;
+        Ok(run.status.success().then_some(run.stdout))
     }
 
     /// Makes a commit again on top of another one: same files, same message.
