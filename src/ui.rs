@@ -258,7 +258,8 @@ impl Ui {
             lost = lost.hint("what was done is done: `gen404 status` says where the competition stands");
         }
         self.failure(None, &lost);
-        if exit == 0 { Kind::Failed.exit_code() } else { exit }
+        // That a command waits is a result as well, and nobody has read it.
+        if [0, Kind::NotDue.exit_code()].contains(&exit) { Kind::Failed.exit_code() } else { exit }
     }
 
     /// Tells the result before the end: what goes on after it adds nothing.

@@ -86,7 +86,7 @@ fn stops(root: &Path, args: &[&str]) {
 fn without_a_branch_nothing_is_begun() {
     let Some(folder) = checkout() else { return };
     git(folder.path(), &["checkout", "-q", "--detach"]);
-    refused(folder.path(), 2, &["commit: no branch is checked out", "hint: git switch BRANCH"]);
+    refused(folder.path(), 1, &["commit: no branch is checked out", "hint: git switch BRANCH"]);
     git(folder.path(), &["switch", "-q", "main"]);
     commits(folder.path());
 }
@@ -273,7 +273,7 @@ fn linked_worktrees_and_submodules_are_checkouts_as_well() {
     commits(&inside);
     // As git makes a submodule, and most often updates it.
     git(&inside, &["checkout", "-q", "--detach"]);
-    let run = run(&inside, &["resume", "--commit"]).ends(2);
+    let run = run(&inside, &["resume", "--commit"]).ends(1);
     assert!(run.err.contains("no branch is checked out"), "{run:?}");
 }
 

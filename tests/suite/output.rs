@@ -39,6 +39,11 @@ fn output_that_cannot_be_written_is_an_error() {
         assert!(err.contains("error: stdout: the result cannot be written"), "{args:?}: {err}");
         assert!(err.contains("No space left on device"), "{args:?}: {err}");
     }
+    // Where a command waits, what it waits for is its result.
+    for args in [&["duel"][..], &["duel", "--json"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert_eq!(command(folder.path()).args(args).stdout(full).output().unwrap().status.code(), Some(1), "{args:?}");
+    }
     // A command that failed by itself keeps its own exit code.
     let full = File::options().write(true).open("/dev/full").unwrap();
     let wrong = command(folder.path()).args(["verify", "--json", "--round", "77"]).stdout(full).output().unwrap();

@@ -72,7 +72,7 @@ impl Git {
             return Err(middle.hint(format!("finish it, or `git {command} --abort`")));
         }
         if repo.head().failed(|| self.cannot("read HEAD"))?.is_detached() {
-            let detached = Error::usage(self.cannot("commit: no branch is checked out"));
+            let detached = Error::failed(self.cannot("commit: no branch is checked out"));
             return Err(detached.hint("git switch BRANCH"));
         }
         Ok(())
