@@ -316,7 +316,7 @@ impl Maker {
                 false
             }
             Outcome::Winner(winner) => {
-                self.crown(round, &files, &winner);
+                self.declare_winner(round, &files, &winner);
                 true
             }
         }
@@ -407,7 +407,7 @@ impl Maker {
         self.write(&format!("Update generation audits for round {round}"), writes);
     }
 
-    fn crown(&self, round: RoundNumber, files: &RoundFiles, winner: &Player) {
+    fn declare_winner(&self, round: RoundNumber, files: &RoundFiles, winner: &Player) {
         let file = match winner {
             Player::Miner(hotkey) => {
                 let build = files.builds.get().unwrap()[hotkey].clone();

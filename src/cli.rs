@@ -108,7 +108,7 @@ pub enum Command {
     RevealSeed(RevealSeedArgs),
     /// Follow the miners' image builds
     Builds(BuildsArgs),
-    /// Play the matches that the tournament needs, call for audits, crown the winner
+    /// Play the matches that the tournament needs, call for audits, declare the winner
     Duel(DuelArgs),
     /// Ask the judge about one duel, and show both answers
     Judge(JudgeOneArgs),

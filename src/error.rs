@@ -27,7 +27,7 @@ pub enum Kind {
     /// Another gen404 is at work on the repository.
     Busy,
     /// Another writer's commit came before ours: the command has to look again.
-    Overtaken,
+    Conflict,
 }
 
 impl Kind {
@@ -38,7 +38,7 @@ impl Kind {
             Kind::Failed | Kind::Damaged | Kind::Busy => 1,
             Kind::Usage => 2,
             Kind::NotDue => 3,
-            Kind::Outside | Kind::Overtaken => 4,
+            Kind::Outside | Kind::Conflict => 4,
         }
     }
 }
@@ -200,8 +200,7 @@ mod tests {
 
     #[test]
     fn kinds_have_the_documented_exit_codes() {
-        let kinds =
-            [Kind::Failed, Kind::Usage, Kind::NotDue, Kind::Outside, Kind::Damaged, Kind::Busy, Kind::Overtaken];
+        let kinds = [Kind::Failed, Kind::Usage, Kind::NotDue, Kind::Outside, Kind::Damaged, Kind::Busy, Kind::Conflict];
         assert_eq!(kinds.map(Kind::exit_code), [1, 2, 3, 4, 1, 1, 4]);
     }
 

@@ -179,7 +179,7 @@ impl Run<'_> {
 
     /// Says a failure, and counts it.
     fn fail(&mut self, command: Option<&str>, error: &Error) {
-        let worse = |kind: Kind| [Kind::Overtaken, Kind::Outside, Kind::Usage].iter().position(|other| *other == kind);
+        let worse = |kind: Kind| [Kind::Conflict, Kind::Outside, Kind::Usage].iter().position(|other| *other == kind);
         let rank = |kind: Kind| worse(kind).unwrap_or(usize::MAX);
         if self.worst.is_none_or(|worst| rank(error.kind()) > rank(worst)) {
             self.worst = Some(error.kind());

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::common::{not_due, nothing_broken};
+use super::common::{not_due, require_intact};
 use super::context::{Context, Standing};
-use super::regenerate::{Event, Job, Records, Tools, Workshop, files_of};
+use super::regenerate::{Event, Job, Records, RegenerationRun, Tools, files_of};
 use crate::cli::{AuditArgs, Global};
 use crate::error::{Error, Kind, Result};
 use crate::rules::regeneration::record::{NO_IMAGE, rejected};
@@ -48,7 +48,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs) -> Result<u8> {
         }
         return Err(not_due(&context, &standing, "audit", None));
     }
-    nothing_broken(standing.state.current_round, &standing.files)?;
+    require_intact(standing.state.current_round, &standing.files)?;
     let orders = orders(&standing, args)?;
     if orders.is_empty() {
         ui.result(&format!("round {}: no audit is awaited", standing.state.current_round));
@@ -95,9 +95,9 @@ fn regenerate(
     open: &mut Vec<Error>,
 ) -> Result<()> {
     let tools = Tools { store: &args.store, render_service: args.render_service.as_deref(), measures: true };
-    let shop = Workshop::open(context, standing, &tools)?;
+    let run = RegenerationRun::open(context, standing, &tools)?;
     let round = standing.state.current_round;
-    shop.run(standing, jobs, |event| match event {
+    run.run(standing, jobs, |event| match event {
         Event::Save(job, progress) => {
             let files = context.standing()?.files;
             records.write(&progress.saved(round, &job.player, files.players.get(&job.player)))

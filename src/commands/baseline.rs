@@ -1,11 +1,11 @@
 //! `gen404 baseline`: make the leader's outputs for the round's prompts.
 
-use super::common::{not_due, nothing_broken, schedule};
+use super::common::{not_due, require_intact, schedule};
 use super::context::{Context, Standing};
-use super::regenerate::{Event, Job, Records, Tools, Workshop, files_of};
+use super::regenerate::{Event, Job, Records, RegenerationRun, Tools, files_of};
 use crate::cli::{BaselineArgs, Global};
 use crate::error::{Error, Result};
-use crate::rules::regeneration::{Purpose, Standing as Stands, baseline_lacks, baseline_leader};
+use crate::rules::regeneration::{Purpose, Standing as Stands, baseline_leader, baseline_outstanding};
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::Player;
 use crate::state::leader::Leaders;
@@ -25,9 +25,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs) -> Result<()> {
     }
     let round = standing.state.current_round;
     let prompts: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
-    nothing_broken(round, &standing.files)?;
+    require_intact(round, &standing.files)?;
     let missing = missing(&standing, &prompts);
-    let lacks = baseline_lacks(&standing.files, &prompts).len();
+    let lacks = baseline_outstanding(&standing.files, &prompts).len();
     if lacks == 0 && !(args.retry && missing > 0) {
         let note =
             if missing > 0 { format!(", {missing} without a model (--retry tries them again)") } else { String::new() };
@@ -49,11 +49,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs) -> Result<()> {
 
 fn make(context: &Context<'_>, standing: &Standing, args: &BaselineArgs, image: &str) -> Result<()> {
     let tools = Tools { store: &args.store, render_service: args.render_service.as_deref(), measures: false };
-    let shop = Workshop::open(context, standing, &tools)?;
+    let run = RegenerationRun::open(context, standing, &tools)?;
     let round = standing.state.current_round;
     let job = Job::new(Player::Leader, image.to_owned(), Purpose::Baseline, args.retry);
     let (mut records, mut open) = (Records::new(context), None);
-    let ended = shop.run(standing, vec![job], |event| {
+    let ended = run.run(standing, vec![job], |event| {
         let files = context.standing()?.files;
         let own = files.players.get(&Player::Leader);
         match event {

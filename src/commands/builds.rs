@@ -70,7 +70,7 @@ fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, r
     let source = settings.open(|name| std::env::var(name).ok(), &context.own_folder()?, args.run, &context.stop)?;
     let wanted = wanted(context, round, settings, submissions, builds)?;
     context.ui.detail(&format!("asking {}", source.name()));
-    let sighting = source.look(&wanted)?;
+    let observation = source.look(&wanted)?;
     let terms = Terms {
         round,
         submissions,
@@ -80,7 +80,7 @@ fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, r
         pushed: wanted.pushed.as_ref().map(|pushed| pushed.at),
         now: Utc::now(),
     };
-    let outcome = settle(&terms, &sighting).map_err(|why| Error::failed(format!("{}: {why}", source.name())))?;
+    let outcome = settle(&terms, &observation).map_err(|why| Error::failed(format!("{}: {why}", source.name())))?;
     report.take(context, round, outcome)
 }
 

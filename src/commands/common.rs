@@ -61,7 +61,7 @@ pub(super) fn previous_prompts(context: &Context<'_>, standing: &Standing) -> Re
 
 /// Makes sure that what a round is decided by can be read: a broken file is no missing one, and would be written
 /// over, matches on record be played again, rejected miners let in.
-pub(super) fn nothing_broken(round: RoundNumber, files: &RoundFiles) -> Result<()> {
+pub(super) fn require_intact(round: RoundNumber, files: &RoundFiles) -> Result<()> {
     match files.broken(round).first() {
         None => Ok(()),
         Some(file) => {

@@ -152,8 +152,8 @@ impl<'a> Context<'a> {
     fn meet(&self) -> Result<()> {
         let Some(remote) = self.remote()? else { return Ok(()) };
         let settled = remote.settle()?;
-        if let Some(overtaken) = settled.overtaken {
-            self.ui.status(&format!("{overtaken}: it was made by an earlier run"));
+        if let Some(conflict) = settled.conflict {
+            self.ui.status(&format!("{conflict}: it was made by an earlier run"));
         }
         if settled.moved {
             self.ui.detail("took over what others had pushed");
@@ -254,13 +254,13 @@ impl<'a> Context<'a> {
     /// With `--push`: pushes what has just been committed.
     fn push(&self) -> Result<()> {
         let Some(remote) = self.remote()? else { return Ok(()) };
-        let overtaken = remote.settle()?.overtaken;
+        let conflict = remote.settle()?.conflict;
         let head = self.head()?;
-        self.ui.recommitted(head.as_deref().filter(|_| overtaken.is_none()));
+        self.ui.recommitted(head.as_deref().filter(|_| conflict.is_none()));
         self.ui.stands_at(head);
-        match overtaken {
+        match conflict {
             None => Ok(()),
-            Some(overtaken) => Err(Error::new(Kind::Overtaken, overtaken).hint("run it again")),
+            Some(conflict) => Err(Error::new(Kind::Conflict, conflict).hint("run it again")),
         }
     }
 

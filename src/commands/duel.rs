@@ -1,6 +1,6 @@
-//! `gen404 duel`: play the matches that the tournament needs, call for audits, crown the winner.
+//! `gen404 duel`: play the matches that the tournament needs, call for audits, declare the winner.
 
-mod board;
+mod call_queue;
 mod play;
 mod round;
 mod standings;
@@ -16,9 +16,9 @@ use super::common::{judge_key, judge_settings, not_due};
 use super::context::{Context, Standing};
 use crate::cli::{DuelArgs, Global};
 use crate::error::{Error, Kind, Result};
-use crate::rules::bout::Bout;
-use crate::rules::conclusion::{crown, record, report_file};
-use crate::rules::programme::programme;
+use crate::rules::match_in_progress::MatchInProgress;
+use crate::rules::pairings::pairings;
+use crate::rules::results::{declare_winner, record, report_file};
 use crate::rules::shard::Shard;
 use crate::rules::tournament::replay;
 use crate::state::file::{FileKind, RoundFile};
@@ -81,13 +81,13 @@ fn winner_already(standing: &Standing) -> Option<&Player> {
 /// Says what would be played now, and the files of that, or what is waited for; no judge is asked.
 fn preview(context: &Context<'_>, mut round: Round, shard: Shard) -> Result<Option<String>> {
     let (ui, number, field) = (context.ui, round.number(), round.field()?);
-    let (programme, outcome) = (programme(&field), replay(&field).outcome);
-    let ahead = programme.spare.iter().map(|pair| (pair, ", ahead of its turn"));
-    let wanted = programme.next.iter().map(|pair| (pair, "")).chain(ahead);
+    let (pairings, outcome) = (pairings(&field), replay(&field).outcome);
+    let ahead = pairings.exploratory.iter().map(|pair| (pair, ", ahead of its turn"));
+    let wanted = pairings.required.iter().map(|pair| (pair, "")).chain(ahead);
     let mut played = false;
     for (pair, note) in wanted.filter(|(pair, _)| round.is_in(shard, pair)) {
-        let bout = Bout::new(&round.files, &round.prompts, round.limits(), pair);
-        let (duels, calls) = (bout.duels(), bout.inquiries().len());
+        let playing = MatchInProgress::new(&round.files, &round.prompts, round.limits(), pair);
+        let (duels, calls) = (playing.duels(), playing.inquiries().len());
         ui.result(&format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
         let report = (duels > 0).then(|| report_file(number, &round.files, pair));
         // The others' shards may hold up the record of what was played ahead of its turn.
@@ -100,7 +100,7 @@ fn preview(context: &Context<'_>, mut round: Round, shard: Shard) -> Result<Opti
     if played {
         ui.note_files([FileKind::Round(number, RoundFile::Matrix).path()]);
     }
-    if !programme.next.is_empty() {
+    if !pairings.required.is_empty() {
         // What else is played, and what follows, is known with the judge's answers.
         let further = [RoundFile::RequireAudit, RoundFile::Winner].map(|file| FileKind::Round(number, file).path());
         let reports = format!("rounds/{number}/*/duels_*.json");
@@ -112,7 +112,8 @@ fn preview(context: &Context<'_>, mut round: Round, shard: Shard) -> Result<Opti
     round.files = files;
     let ending = Ending::from(outcome);
     if let Ending::Winner(winner) = &ending {
-        let plan = crown(&round.terms(), &round.state, &round.files, &round.leaders, winner).map_err(Error::failed)?;
+        let plan = declare_winner(&round.terms(), &round.state, &round.files, &round.leaders, winner)
+            .map_err(Error::failed)?;
         context.apply(&plan)?;
     }
     let waits = waits_for(&round, &ending).filter(|_| !played);

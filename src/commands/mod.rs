@@ -77,14 +77,14 @@ fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
     exit
 }
 
-/// Others may come before us so often.
-const MOST_OVERTAKEN: usize = 5;
+/// Retries after a lost push race.
+const MOST_CONFLICTS: usize = 5;
 
 /// Runs a command; again, from what is there now, where another writer's commit came before its own.
 fn run(global: &Global, ui: &Ui, command: &Command) -> Result<u8> {
-    for _ in 0..MOST_OVERTAKEN {
+    for _ in 0..MOST_CONFLICTS {
         match once(global, ui, command) {
-            Err(error) if error.kind() == Kind::Overtaken => ui.status(&format!("{error}; looking again")),
+            Err(error) if error.kind() == Kind::Conflict => ui.status(&format!("{error}; looking again")),
             ended => return ended,
         }
     }

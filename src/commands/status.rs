@@ -7,8 +7,8 @@ use super::context::{Context, Standing};
 use crate::cli::{Global, StatusArgs};
 use crate::error::Result;
 use crate::rules::download::{Known, Tally, tally};
-use crate::rules::lacking::lacking;
 use crate::rules::lead::{Lead, in_force, shown};
+use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, due};
 use crate::rules::succession::Moment;
 use crate::state::file::FileKind;
@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
     let due = due(&context.facts(&standing, moment.map(|moment| moment.block)));
     let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
-    let mut open = lacking(files, standing.state.stage, win_margin, &standing.config.settings.limits());
+    let mut open = outstanding(files, standing.state.stage, win_margin, &standing.config.settings.limits());
     open.extend(incomplete(&context, &standing));
     if standing.state.stage != Stage::Finished {
         open.extend(pool_for_a_seed(&context, &standing).err().map(|error| error.to_string()));

@@ -41,7 +41,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
         (Some(checkout), true) => {
             let history = checkout.history();
             history.check(args.round, &mut sink)?;
-            history::conclude(&history.commits, facts.rules.lacking().as_deref(), &mut sink);
+            history::conclude(&history.commits, facts.rules.missing_history().as_deref(), &mut sink);
         }
         (Some(checkout), false) => {
             if let Some(history) = checkout.working_tree()? {

@@ -41,7 +41,7 @@ pub struct Terms<'a> {
 
 /// What a driver saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sighting {
+pub enum BuildObservation {
     /// On a CI: its run, where there is one, and what the registry says of images that it was asked for.
     Ci {
         /// The run of the submissions.
@@ -52,7 +52,7 @@ pub enum Sighting {
     /// In a registry alone, by miner.
     Registry(BTreeMap<Hotkey, Presence>),
     /// In a file.
-    Said(BTreeMap<Hotkey, Said>),
+    Declared(BTreeMap<Hotkey, DeclaredBuild>),
 }
 
 /// A run of the CI.
@@ -101,12 +101,12 @@ pub enum Presence {
     /// It is not.
     Absent,
     /// The registry does not tell us.
-    Untold,
+    Unknown,
 }
 
 /// What a file says of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct DeclaredBuild {
     /// How far it is.
     pub status: BuildStatus,
     /// The image, where it is not named as all others are.
@@ -183,7 +183,7 @@ pub fn tag(submission: &Submission) -> String {
 ///
 /// # Errors
 /// A file names an image that cannot be this build's.
-pub fn settle(terms: &Terms<'_>, sighting: &Sighting) -> Result<Outcome, String> {
+pub fn settle(terms: &Terms<'_>, observation: &BuildObservation) -> Result<Outcome, String> {
     let mut outcome =
         Outcome { builds: Builds::default(), plan: None, reasons: BTreeMap::new(), oddities: shared_names(terms) };
     let mut says = Vec::new();
@@ -192,7 +192,7 @@ pub fn settle(terms: &Terms<'_>, sighting: &Sighting) -> Result<Outcome, String>
         let kept = before.filter(|build| build.status == BuildStatus::Success && build.docker_image.is_some());
         let verdict = match kept {
             Some(build) => Verdict::built(build.docker_image.clone().unwrap_or_default()),
-            None => terms.verdict(hotkey, submission, sighting)?,
+            None => terms.verdict(hotkey, submission, observation)?,
         };
         if before.is_none_or(|build| build.status != verdict.status) {
             let was = before.map_or(String::new(), |build| format!("{} -> ", word(build.status)));
@@ -278,22 +278,27 @@ impl Verdict {
 }
 
 impl Terms<'_> {
-    fn verdict(&self, hotkey: &Hotkey, submission: &Submission, sighting: &Sighting) -> Result<Verdict, String> {
+    fn verdict(
+        &self,
+        hotkey: &Hotkey,
+        submission: &Submission,
+        observation: &BuildObservation,
+    ) -> Result<Verdict, String> {
         let image = || self.image.of(hotkey, &tag(submission));
-        let verdict = match sighting {
-            Sighting::Said(said) => return self.said(hotkey, submission, said.get(hotkey)),
-            Sighting::Registry(images) => match images.get(hotkey) {
+        let verdict = match observation {
+            BuildObservation::Declared(said) => return self.said(hotkey, submission, said.get(hotkey)),
+            BuildObservation::Registry(images) => match images.get(hotkey) {
                 Some(Presence::There) => Verdict::built(image()),
                 Some(Presence::Absent) => Verdict::is(BuildStatus::Pending, "the registry has no such image yet"),
                 _ => Verdict::is(BuildStatus::Pending, "the registry has not told"),
             },
-            Sighting::Ci { run: None, .. } => Verdict::is(BuildStatus::Pending, "its run is not there yet"),
-            Sighting::Ci { run: Some(run), images } => match run.jobs.get(hotkey) {
+            BuildObservation::Ci { run: None, .. } => Verdict::is(BuildStatus::Pending, "its run is not there yet"),
+            BuildObservation::Ci { run: Some(run), images } => match run.jobs.get(hotkey) {
                 Some(job) => of_job(run, job, images.get(hotkey), image),
                 None => self.without_job(run),
             },
         };
-        Ok(self.within_time(verdict, sighting))
+        Ok(self.within_time(verdict, observation))
     }
 
     /// A miner without a job: it comes, or it never will.
@@ -309,9 +314,9 @@ impl Terms<'_> {
     }
 
     /// What is still open when the time is over, has timed out.
-    fn within_time(&self, verdict: Verdict, sighting: &Sighting) -> Verdict {
-        let started = match sighting {
-            Sighting::Ci { run: Some(run), .. } => run.started,
+    fn within_time(&self, verdict: Verdict, observation: &BuildObservation) -> Verdict {
+        let started = match observation {
+            BuildObservation::Ci { run: Some(run), .. } => run.started,
             _ => None,
         };
         let Some(since) = started.max(self.pushed) else { return verdict };
@@ -323,16 +328,16 @@ impl Terms<'_> {
         Verdict { status: BuildStatus::TimedOut, why, ..verdict }
     }
 
-    fn said(&self, hotkey: &Hotkey, submission: &Submission, said: Option<&Said>) -> Result<Verdict, String> {
+    fn said(&self, hotkey: &Hotkey, submission: &Submission, said: Option<&DeclaredBuild>) -> Result<Verdict, String> {
         let tag = tag(submission);
         Ok(match said {
             None => Verdict::is(BuildStatus::Pending, "the file does not name it yet"),
-            Some(Said { status: BuildStatus::Success, image }) => {
+            Some(DeclaredBuild { status: BuildStatus::Success, image }) => {
                 let image = image.clone().unwrap_or_else(|| self.image.of(hotkey, &tag));
                 self.check_image(hotkey, &image, &tag)?;
                 Verdict::built(image)
             }
-            Some(Said { status, .. }) => Verdict::is(*status, "as the file says"),
+            Some(DeclaredBuild { status, .. }) => Verdict::is(*status, "as the file says"),
         })
     }
 
@@ -416,8 +421,8 @@ mod tests {
         let now = pushed.unwrap() + TimeDelta::seconds(seconds);
         let (round, limit_seconds) = (RoundNumber(0), 100);
         let terms = Terms { round, submissions: &submissions, recorded, image: &image, limit_seconds, pushed, now };
-        let sighting = Sighting::Ci { run: Some(run.clone()), images: BTreeMap::new() };
-        settle(&terms, &sighting).unwrap().builds.values().map(|build| build.status).collect()
+        let observation = BuildObservation::Ci { run: Some(run.clone()), images: BTreeMap::new() };
+        settle(&terms, &observation).unwrap().builds.values().map(|build| build.status).collect()
     }
 
     fn job(status: &str, conclusion: Option<&str>) -> Job {
@@ -457,12 +462,12 @@ mod tests {
         let (round, limit_seconds) = (RoundNumber(0), 100);
         let terms =
             Terms { round, submissions: &submissions, recorded: None, image: &image, limit_seconds, pushed: None, now };
-        let sighting = |run| Sighting::Ci { run, images: BTreeMap::new() };
-        let first = settle(&terms, &sighting(Some(run))).unwrap();
+        let observation = |run| BuildObservation::Ci { run, images: BTreeMap::new() };
+        let first = settle(&terms, &observation(Some(run))).unwrap();
         let plan = first.plan.unwrap();
         assert_eq!((plan.message.as_str(), plan.says.len()), ("Update build statuses for round 0", 2));
         assert!(all_built(&submissions, Some(&first.builds)) && first.oddities.is_empty());
-        let later = settle(&Terms { recorded: Some(&first.builds), ..terms }, &sighting(None)).unwrap();
+        let later = settle(&Terms { recorded: Some(&first.builds), ..terms }, &observation(None)).unwrap();
         assert!(later.plan.is_none() && later.builds == first.builds, "nothing is written again");
         // Hotkeys that begin alike are hard to come by: a template without them has the same effect.
         let one = ImageName::of_anybody("x/y:{tag}");

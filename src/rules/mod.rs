@@ -5,24 +5,24 @@
 //! what they decide; [`checks`] are the claims that `verify` tests.
 
 pub mod audit;
-pub mod bout;
 pub mod builds;
 pub mod checks;
-pub mod conclusion;
+pub mod conflict;
 pub mod download;
 pub mod duel;
 pub mod hex;
 pub mod image;
-pub mod lacking;
 pub mod lead;
+pub mod match_in_progress;
 pub mod objects;
 pub mod opening;
-pub mod overtaking;
+pub mod outstanding;
+pub mod pairings;
 pub mod payload;
-pub mod programme;
 pub mod prompts;
 pub mod python_random;
 pub mod regeneration;
+pub mod results;
 pub mod seed;
 pub mod shard;
 pub mod ssim;

@@ -3,8 +3,8 @@
 
 use super::Thresholds;
 use super::builds::is_final;
-use super::programme::{Programme, programme};
-use super::regeneration::{Image, baseline_lacks, image_of};
+use super::pairings::{Pairings, pairings};
+use super::regeneration::{Image, baseline_outstanding, image_of};
 use super::stages::unanswered;
 use super::tournament::{Field, Outcome, replay};
 use crate::state::generation_audits::AuditOutcome;
@@ -22,7 +22,7 @@ pub fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<
     let Outcome::Audits(holders) = &replay.outcome else { return None };
     let asked = |hotkey: &Hotkey| files.require_audit.get().into_iter().flatten().any(|known| known.hotkey == *hotkey);
     let unasked = replay.candidates.iter().any(|candidate| !asked(&candidate.hotkey));
-    if unasked || programme(&field) != Programme::default() {
+    if unasked || pairings(&field) != Pairings::default() {
         return None;
     }
     let audits: Vec<_> = holders.iter().map(|hotkey| audit_of(files, hotkey)).collect();
@@ -63,5 +63,5 @@ pub(super) fn all_built(files: &RoundFiles) -> bool {
 /// Are the leader's own outputs there, for every prompt?
 pub(super) fn has_baseline(files: &RoundFiles) -> bool {
     let there = files.players.get(&Player::Leader).is_some_and(|leader| !leader.generated.is_missing());
-    there && files.prompts.get().is_none_or(|prompts| baseline_lacks(files, prompts).is_empty())
+    there && files.prompts.get().is_none_or(|prompts| baseline_outstanding(files, prompts).is_empty())
 }

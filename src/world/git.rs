@@ -187,7 +187,7 @@ impl Reader {
     pub fn file(&self, file: &FileKind, id: &BlobId) -> Result<Vec<u8>> {
         match self.object(ObjectId::from_bytes_or_panic(&id.0), Kind::Blob, file.largest()) {
             // A partial clone lacks it, or a damaged one: the hint says how to come by it.
-            Err(lacking) if matches!(lacking.kind(), ErrorKind::Outside | ErrorKind::Damaged) => Err(lacking),
+            Err(missing) if matches!(missing.kind(), ErrorKind::Outside | ErrorKind::Damaged) => Err(missing),
             bytes => bytes.failed(|| format!("{}: cannot read {} of the history", self.root.display(), file.path())),
         }
     }

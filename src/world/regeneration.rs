@@ -12,7 +12,7 @@ use crate::files;
 use crate::rules::regeneration::pods::PodRule;
 use crate::rules::regeneration::{Effort, Mark};
 use crate::state::ids::{Player, PromptStem, RoundNumber};
-use crate::world::lines::Lines;
+use crate::world::jsonl::JsonlJournal;
 
 /// `[audit]` of `gen404.toml`: how outputs are made again.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -147,16 +147,16 @@ const START_OVER: &str = "remove the file to make everything again";
 
 /// A player's folder in the operator's own one.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct AuditWorkdir {
     own: PathBuf,
     folder: PathBuf,
 }
 
-impl Desk {
+impl AuditWorkdir {
     /// The folder of this player in this round.
     #[must_use]
     pub fn new(own: &Path, round: RoundNumber, player: &Player) -> Self {
-        Desk { own: own.to_owned(), folder: folder(round).join(player.as_str()) }
+        AuditWorkdir { own: own.to_owned(), folder: folder(round).join(player.as_str()) }
     }
 
     /// Where the image of a prompt is kept for a round, below the operator's own folder.
@@ -176,17 +176,17 @@ impl Desk {
     ///
     /// # Errors
     /// The folder cannot be used, or a line before the last is broken.
-    pub fn open(&self) -> Result<(Lines, Vec<Mark>)> {
+    pub fn open(&self) -> Result<(JsonlJournal, Vec<Mark>)> {
         files::folder_below(&self.own, &self.folder.join("answers"))?;
-        Lines::open(&self.own, &self.path(), START_OVER)
+        JsonlJournal::open(&self.own, &self.path(), START_OVER)
     }
 
     /// What the journal says; nothing where there is none.
     ///
     /// # Errors
-    /// As [`Desk::open`].
+    /// As [`AuditWorkdir::open`].
     pub fn read(&self) -> Result<Vec<Mark>> {
-        Lines::read(&self.own, &self.path(), START_OVER)
+        JsonlJournal::read(&self.own, &self.path(), START_OVER)
     }
 
     /// Removes answers of which nothing more is wanted.
@@ -222,26 +222,26 @@ mod tests {
     #[test]
     fn a_journal_that_was_cut_off_goes_on_with_whole_lines() {
         let own = tempfile::tempdir().unwrap();
-        let desk = Desk::new(own.path(), RoundNumber(1), &Player::Leader);
-        assert!(desk.read().unwrap().is_empty());
+        let workdir = AuditWorkdir::new(own.path(), RoundNumber(1), &Player::Leader);
+        assert!(workdir.read().unwrap().is_empty());
         let pod = |n: u8| Mark::Pod { pod: format!("docker-{n}") };
-        let (mut journal, marks) = desk.open().unwrap();
+        let (mut journal, marks) = workdir.open().unwrap();
         assert!(marks.is_empty());
         journal.append(&pod(1)).unwrap();
         journal.append(&pod(2)).unwrap();
-        let bytes = fs::read(own.path().join(desk.path())).unwrap();
-        fs::write(own.path().join(desk.path()), &bytes[..bytes.len() - 3]).unwrap();
-        assert_eq!(desk.read().unwrap(), [pod(1)]);
-        fs::write(desk.answer(7), b"x").unwrap();
-        fs::write(desk.answer(8), b"x").unwrap();
-        let (mut journal, marks) = desk.open().unwrap();
+        let bytes = fs::read(own.path().join(workdir.path())).unwrap();
+        fs::write(own.path().join(workdir.path()), &bytes[..bytes.len() - 3]).unwrap();
+        assert_eq!(workdir.read().unwrap(), [pod(1)]);
+        fs::write(workdir.answer(7), b"x").unwrap();
+        fs::write(workdir.answer(8), b"x").unwrap();
+        let (mut journal, marks) = workdir.open().unwrap();
         assert_eq!(marks, [pod(1)]);
         journal.append(&pod(2)).unwrap();
-        assert_eq!(fs::read(own.path().join(desk.path())).unwrap(), bytes);
-        desk.clear(&[8]).unwrap();
-        assert!(desk.answer(8).exists() && !desk.answer(7).exists());
-        fs::write(own.path().join(desk.path()), "{}\n").unwrap();
-        assert!(desk.open().unwrap_err().to_string().contains("line 1"));
+        assert_eq!(fs::read(own.path().join(workdir.path())).unwrap(), bytes);
+        workdir.clear(&[8]).unwrap();
+        assert!(workdir.answer(8).exists() && !workdir.answer(7).exists());
+        fs::write(own.path().join(workdir.path()), "{}\n").unwrap();
+        assert!(workdir.open().unwrap_err().to_string().contains("line 1"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::fetch::Fetched;
-use super::lines::Lines;
+use super::jsonl::JsonlJournal;
 use crate::error::{Context as _, Result};
 use crate::files;
 use crate::rules::download::Mark;
@@ -25,7 +25,7 @@ fn folder(round: RoundNumber) -> PathBuf {
 
 /// The journal of a round: one line a file.
 #[derive(Debug)]
-pub struct Journal(Lines);
+pub struct Journal(JsonlJournal);
 
 /// What to do about a journal with a broken line.
 const START_OVER: &str = "remove the file to fetch everything again";
@@ -36,7 +36,7 @@ impl Journal {
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken.
     pub fn read(own: &Path, round: RoundNumber) -> Result<Vec<Mark>> {
-        Lines::read(own, &Journal::path(round), START_OVER)
+        JsonlJournal::read(own, &Journal::path(round), START_OVER)
     }
 
     /// Opens the journal to append to it; gives what it says so far.
@@ -44,7 +44,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::read`], or it cannot be written.
     pub fn open(own: &Path, round: RoundNumber) -> Result<(Self, Vec<Mark>)> {
-        let (lines, marks) = Lines::open(own, &Journal::path(round), START_OVER)?;
+        let (lines, marks) = JsonlJournal::open(own, &Journal::path(round), START_OVER)?;
         Ok((Journal(lines), marks))
     }
 

@@ -7,15 +7,15 @@ use std::thread;
 use std::time::Duration;
 
 use super::super::context::Context;
-use super::board::{Board, Closing, Returned, sync, work};
+use super::call_queue::{CallQueue, Closing, Returned, sync, work};
 use super::round::{Round, Task};
 use super::standings::{Ending, show};
 use crate::error::{Error, Kind, Result};
 use crate::rules::Plan;
-use crate::rules::bout::{Bout, Inquiry, Played};
-use crate::rules::conclusion::{crown, match_line, matrix_line, record, requests_line};
 use crate::rules::duel::Penalties;
-use crate::rules::programme::{programme, recordable};
+use crate::rules::match_in_progress::{Inquiry, MatchInProgress, Played};
+use crate::rules::pairings::{pairings, recordable};
+use crate::rules::results::{declare_winner, match_line, matrix_line, record, requests_line};
 use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Pair, replay};
 use crate::state::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
@@ -36,12 +36,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub(super) struct Play<'a> {
     context: &'a Context<'a>,
     bench: &'a Bench,
-    board: Board,
+    queue: CallQueue,
     shard: Shard,
     round: Round,
     /// The tournament with all that is known, also what is not on record yet.
     known: Field,
-    bouts: HashMap<Pair, Bout>,
+    matches: HashMap<Pair, MatchInProgress>,
     /// Complete, but not on record yet: its turn has not come.
     complete: HashMap<Pair, Played>,
     failed: BTreeMap<Pair, Error>,
@@ -58,11 +58,11 @@ impl<'a> Play<'a> {
         Ok(Play {
             context,
             bench,
-            board: Board::default(),
+            queue: CallQueue::default(),
             shard,
             known: round.field()?,
             round,
-            bouts: HashMap::new(),
+            matches: HashMap::new(),
             complete: HashMap::new(),
             failed: BTreeMap::new(),
             open: 0,
@@ -76,29 +76,29 @@ impl<'a> Play<'a> {
     pub(super) fn run(mut self, concurrency: usize) -> Result<Option<String>> {
         let bar = self.context.ui.bar("judging", 0);
         let (bench, seed) = (self.bench, self.round.seed);
-        let board = std::mem::take(&mut self.board);
+        let queue = std::mem::take(&mut self.queue);
         let played = thread::scope(|scope| {
-            let _closing = Closing(&board);
+            let _closing = Closing(&queue);
             let ((returned, returns), (counted, counts)) = (channel(), channel());
             for _ in 0..concurrency {
-                let (returned, board) = (returned.clone(), &board);
-                scope.spawn(move || work(board, bench, seed, &returned));
+                let (returned, queue) = (returned.clone(), &queue);
+                scope.spawn(move || work(queue, bench, seed, &returned));
             }
             scope.spawn(move || sync(&bench.journal, &returns, &counted));
             drop(returned);
-            self.play(&board, &counts, concurrency, &bar)
+            self.play(&queue, &counts, concurrency, &bar)
         });
         drop(bar);
         played?;
         self.conclude()
     }
 
-    fn play(&mut self, board: &Board, counts: &Receiver<Returned>, concurrency: usize, bar: &Bar) -> Result<()> {
-        self.open_matches(board, bar);
+    fn play(&mut self, queue: &CallQueue, counts: &Receiver<Returned>, concurrency: usize, bar: &Bar) -> Result<()> {
+        self.open_matches(queue, bar);
         self.record(true, Some(bar))?;
         while self.open > 0 {
             if self.context.stop.is_wanted() && !self.stopped {
-                self.stop(board, bar);
+                self.stop(queue, bar);
                 continue;
             }
             let (task, outcome) = match counts.recv_timeout(LOOK_EVERY) {
@@ -108,11 +108,11 @@ impl<'a> Play<'a> {
             };
             self.open -= 1;
             bar.advance(1);
-            if self.take(board, bar, task, outcome, concurrency)? {
-                self.open_matches(board, bar);
+            if self.take(queue, bar, task, outcome, concurrency)? {
+                self.open_matches(queue, bar);
                 self.record(true, Some(bar))?;
             }
-            self.note(board, bar);
+            self.note(queue, bar);
         }
         // The last call may have ended by the stop.
         self.stopped |= self.context.stop.is_wanted() && !self.failed.is_empty();
@@ -120,37 +120,37 @@ impl<'a> Play<'a> {
     }
 
     /// Begins no further call; what is in flight is paid for, and has a moment to arrive.
-    fn stop(&mut self, board: &Board, bar: &Bar) {
+    fn stop(&mut self, queue: &CallQueue, bar: &Bar) {
         self.stopped = true;
-        let withdrawn = board.withdraw_all();
+        let withdrawn = queue.withdraw_all();
         self.open -= withdrawn;
         bar.shorten(withdrawn as u64);
         self.context.ui.status("stopping: the judge calls in flight have a second to end");
     }
 
     /// Opens the matches that are known to be needed by now.
-    fn open_matches(&mut self, board: &Board, bar: &Bar) {
+    fn open_matches(&mut self, queue: &CallQueue, bar: &Bar) {
         loop {
-            let programme = programme(&self.known);
-            let mut wanted: Vec<Pair> = programme.next.into_iter().chain(programme.spare).collect();
+            let pairings = pairings(&self.known);
+            let mut wanted: Vec<Pair> = pairings.required.into_iter().chain(pairings.exploratory).collect();
             wanted.retain(|pair| self.holds(pair));
             let mut decided = false;
             for pair in &wanted {
-                let there = self.bouts.contains_key(pair) || self.failed.contains_key(pair);
+                let there = self.matches.contains_key(pair) || self.failed.contains_key(pair);
                 if !there && !self.down && !self.stopped {
-                    decided |= self.open_match(board, bar, pair);
+                    decided |= self.open_match(queue, bar, pair);
                 }
             }
             if !decided {
-                return board.arrange(&wanted);
+                return queue.arrange(&wanted);
             }
         }
     }
 
     /// Opens a match; is it decided already, without a judge?
-    fn open_match(&mut self, board: &Board, bar: &Bar, pair: &Pair) -> bool {
-        let bout = Bout::new(&self.round.files, &self.round.prompts, self.round.limits(), pair);
-        let inquiries = bout.inquiries();
+    fn open_match(&mut self, queue: &CallQueue, bar: &Bar, pair: &Pair) -> bool {
+        let playing = MatchInProgress::new(&self.round.files, &self.round.prompts, self.round.limits(), pair);
+        let inquiries = playing.inquiries();
         let task = |inquiry: &Inquiry| Task {
             pair: pair.clone(),
             duel: inquiry.duel,
@@ -158,14 +158,14 @@ impl<'a> Play<'a> {
             images: self.round.images(inquiry),
         };
         let calls: Vec<Task> = inquiries.iter().map(task).collect();
-        if let Some(played) = bout.played() {
+        if let Some(played) = playing.played() {
             self.finish(pair.clone(), played);
             return true;
         }
-        self.bouts.insert(pair.clone(), bout);
+        self.matches.insert(pair.clone(), playing);
         self.open += calls.len();
         bar.extend(calls.len() as u64);
-        board.add(pair.clone(), calls);
+        queue.add(pair.clone(), calls);
         false
     }
 
@@ -182,7 +182,7 @@ impl<'a> Play<'a> {
     /// Takes a call that has come back; is a match complete, or given up, by it?
     fn take(
         &mut self,
-        board: &Board,
+        queue: &CallQueue,
         bar: &Bar,
         task: Task,
         outcome: Result<Penalties>,
@@ -191,24 +191,24 @@ impl<'a> Play<'a> {
         match outcome {
             Ok(penalties) => {
                 self.failures.clear();
-                let Some(bout) = self.bouts.get_mut(&task.pair) else { return Ok(false) };
-                bout.answer(task.duel, task.order, penalties);
-                let Some(played) = bout.played() else { return Ok(false) };
-                self.bouts.remove(&task.pair);
+                let Some(playing) = self.matches.get_mut(&task.pair) else { return Ok(false) };
+                playing.answer(task.duel, task.order, penalties);
+                let Some(played) = playing.played() else { return Ok(false) };
+                self.matches.remove(&task.pair);
                 self.finish(task.pair, played);
                 Ok(true)
             }
             Err(error) if error.kind() != Kind::Outside => Err(error),
             Err(error) => {
-                let mut withdrawn = board.withdraw(&task.pair);
+                let mut withdrawn = queue.withdraw(&task.pair);
                 self.failures.push(task.pair.clone());
                 if self.is_down(concurrency) {
                     self.down = true;
-                    withdrawn += board.withdraw_all();
+                    withdrawn += queue.withdraw_all();
                 }
                 self.open -= withdrawn;
                 bar.shorten(withdrawn as u64);
-                self.bouts.remove(&task.pair);
+                self.matches.remove(&task.pair);
                 self.failed.entry(task.pair).or_insert(error);
                 Ok(true)
             }
@@ -221,9 +221,9 @@ impl<'a> Play<'a> {
         self.failures.len() >= calls.max(concurrency) && failed.len() >= matches
     }
 
-    fn note(&self, board: &Board, bar: &Bar) {
-        let (done, all) = (self.known.matrix.0.len(), self.known.matrix.0.len() + self.bouts.len());
-        let (in_flight, faults) = (board.in_flight(), self.bench.judge.faults());
+    fn note(&self, queue: &CallQueue, bar: &Bar) {
+        let (done, all) = (self.known.matrix.0.len(), self.known.matrix.0.len() + self.matches.len());
+        let (in_flight, faults) = (queue.in_flight(), self.bench.judge.faults());
         bar.note(&format!("{done}/{all} matches, {in_flight} calls in flight, {faults} faults"));
     }
 
@@ -313,7 +313,7 @@ impl<'a> Play<'a> {
         let plan = match &ending {
             Ending::Winner(winner) => {
                 let (terms, round) = (self.round.terms(), &self.round);
-                crown(&terms, &round.state, &round.files, &round.leaders, winner).map_err(Error::failed)?
+                declare_winner(&terms, &round.state, &round.files, &round.leaders, winner).map_err(Error::failed)?
             }
             _ => Plan::default(),
         };
@@ -328,7 +328,7 @@ impl<'a> Play<'a> {
             let stopped = Error::outside("stopped by a signal before all matches were played");
             return stopped.hint("all answers so far are kept: run `gen404 duel` again to go on");
         }
-        let (count, down) = (self.failed.len() + self.bouts.len(), self.down);
+        let (count, down) = (self.failed.len() + self.matches.len(), self.down);
         let Some((pair, error)) = self.failed.pop_first() else { return Error::outside("the judge failed") };
         let what = if down { "the judge is down" } else { "the judge failed for good" };
         let first = format!("{} against {}", pair.1, pair.0);

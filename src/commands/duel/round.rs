@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::super::common::nothing_broken;
+use super::super::common::require_intact;
 use super::super::context::{Context, Standing};
 use crate::error::{Error, Result};
 use crate::rules::Thresholds;
-use crate::rules::bout::{Inquiry, Order};
-use crate::rules::conclusion::Terms;
 use crate::rules::duel::outputs_of;
-use crate::rules::regeneration::baseline_lacks;
+use crate::rules::match_in_progress::{Inquiry, Order};
+use crate::rules::regeneration::baseline_outstanding;
+use crate::rules::results::Terms;
 use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Pair};
 use crate::state::file::{FileKind, PlayerFile, RoundFile};
@@ -40,7 +40,7 @@ impl Round {
     pub(super) fn gather(context: &Context<'_>, standing: Standing) -> Result<Round> {
         let Standing { config, state, files } = standing;
         let round = state.current_round;
-        nothing_broken(round, &files)?;
+        require_intact(round, &files)?;
         let need = |file| FileKind::Round(round, file);
         let seed = context.store.need::<SeedFile>(&need(RoundFile::Seed))?.seed;
         let prompts = context.store.need::<PromptList>(&need(RoundFile::Prompts))?;
@@ -53,9 +53,10 @@ impl Round {
             return Err(Error::not_due(waits).hint("`gen404 baseline` makes it"));
         }
         // What is not made yet would lose to every challenger.
-        let lacking = baseline_lacks(&files, &prompts).len();
-        if lacking > 0 {
-            let waits = format!("duel waits: the leader's baseline is not complete yet, {lacking} output(s) are open");
+        let outstanding = baseline_outstanding(&files, &prompts).len();
+        if outstanding > 0 {
+            let waits =
+                format!("duel waits: the leader's baseline is not complete yet, {outstanding} output(s) are open");
             return Err(Error::not_due(waits).hint("`gen404 baseline` goes on"));
         }
         let prompts = prompts.0;

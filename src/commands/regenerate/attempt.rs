@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use super::board::Board;
-use super::{Job, Workshop};
+use super::prompt_queue::PromptQueue;
+use super::{Job, RegenerationRun};
 use crate::error::{Context as _, Error, Result};
 use crate::files::{self, remove};
 use crate::rules::objects::{ObjectKey, ObjectKind, StoredObject};
@@ -14,7 +14,7 @@ use crate::state::ids::{Player, PromptStem};
 use crate::world::distance::Picture;
 use crate::world::http::{Request, shown_text};
 use crate::world::pods::program::{Generation, Program, Trouble};
-use crate::world::regeneration::Desk;
+use crate::world::regeneration::AuditWorkdir;
 use crate::world::render::Rendering;
 use crate::world::store::{Bytes, Object, put_new, sha256_of};
 
@@ -29,7 +29,7 @@ const A_MOMENT: Duration = Duration::from_millis(300);
 
 /// What an attempt tells its pod.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum AttemptEvent {
     /// The program is free for the next prompt.
     Answered(u32),
     /// The attempt is over; `None` where it was broken off.
@@ -40,7 +40,7 @@ pub(super) enum Told {
 #[derive(Debug, Clone)]
 pub(super) struct Attempt<'a> {
     pub(super) job: &'a Job,
-    pub(super) board: &'a Board,
+    pub(super) queue: &'a PromptQueue,
     pub(super) number: u32,
     pub(super) stem: PromptStem,
     pub(super) pod: &'a str,
@@ -48,25 +48,30 @@ pub(super) struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Makes it to its end, and notes what it came to.
-    pub(super) fn run(&self, shop: &Workshop<'_>, program: &Program, tell: &Sender<Told>) {
-        let done = catch_unwind(AssertUnwindSafe(|| self.make(shop, program, tell)));
+    pub(super) fn run(&self, run: &RegenerationRun<'_>, program: &Program, tell: &Sender<AttemptEvent>) {
+        let done = catch_unwind(AssertUnwindSafe(|| self.make(run, program, tell)));
         let done = done.unwrap_or_else(|_| Err(Error::failed("a worker broke down: this is a bug of gen404")));
         // The pod outlives its attempts.
-        let _ = tell.send(Told::Over(self.number, done));
+        let _ = tell.send(AttemptEvent::Over(self.number, done));
     }
 
-    fn make(&self, shop: &Workshop<'_>, program: &Program, tell: &Sender<Told>) -> Result<Option<Outcome>> {
-        let image = Desk::prompt(shop.round, &self.stem);
-        let prompt = files::read_below(&shop.own, &image, files::MODEL)?;
+    fn make(
+        &self,
+        run: &RegenerationRun<'_>,
+        program: &Program,
+        tell: &Sender<AttemptEvent>,
+    ) -> Result<Option<Outcome>> {
+        let image = AuditWorkdir::prompt(run.round, &self.stem);
+        let prompt = files::read_below(&run.own, &image, files::MODEL)?;
         let prompt = prompt.ok_or_else(|| Error::file(&image, "missing"))?;
-        let Some(generation) = self.generate(shop, program, prompt, tell)? else { return Ok(None) };
+        let Some(generation) = self.generate(run, program, prompt, tell)? else { return Ok(None) };
         let seconds = generation.seconds;
         let outcome = match generation.outcome {
             Err(Trouble::Program(reason)) => Outcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) },
             Err(Trouble::Infrastructure(reason)) => {
                 // What took the program away may be about to end this run too, and is then not held against the pod.
                 std::thread::sleep(A_MOMENT);
-                if shop.is_stopping() {
+                if run.is_stopping() {
                     return Ok(None);
                 }
                 Outcome::Lost { reason: shown_text(&reason, LONGEST_REASON) }
@@ -74,43 +79,43 @@ impl Attempt<'_> {
             Ok(fetched) => {
                 let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
                 let arrival = Arrival { number, stem, pod, seconds, size: fetched.size, sha256: fetched.sha256 };
-                self.board.note(&Mark::Arrived(arrival.clone()))?;
-                let Some(outcome) = shop.finish(self.job, self.board, &arrival)? else { return Ok(None) };
+                self.queue.note(&Mark::Arrived(arrival.clone()))?;
+                let Some(outcome) = run.finish(self.job, self.queue, &arrival)? else { return Ok(None) };
                 outcome
             }
         };
         self.note(&outcome)?;
-        remove(&self.board.desk.answer(self.number))?;
+        remove(&self.queue.workdir.answer(self.number))?;
         Ok(Some(outcome))
     }
 
     fn note(&self, outcome: &Outcome) -> Result<()> {
         let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
-        self.board.note(&Mark::Tried { number, stem, pod, outcome: outcome.clone() })
+        self.queue.note(&Mark::Tried { number, stem, pod, outcome: outcome.clone() })
     }
 
     /// The request runs on a thread of its own that nobody waits for once all is to stop: a pod may be
     /// silent for minutes.
     fn generate(
         &self,
-        shop: &Workshop<'_>,
+        run: &RegenerationRun<'_>,
         program: &Program,
         prompt: Vec<u8>,
-        tell: &Sender<Told>,
+        tell: &Sender<AttemptEvent>,
     ) -> Result<Option<Generation>> {
-        let (program, seed, number) = (program.clone(), shop.seed, self.number);
-        let (into, answered) = (self.board.desk.answer(number), tell.clone());
+        let (program, seed, number) = (program.clone(), run.seed, self.number);
+        let (into, answered) = (self.queue.workdir.answer(number), tell.clone());
         let (done, wait) = channel();
         let thread = std::thread::Builder::new().name("generate".to_owned());
         let spawned = thread.spawn(move || {
-            let mut free = || drop(answered.send(Told::Answered(number)));
+            let mut free = || drop(answered.send(AttemptEvent::Answered(number)));
             drop(done.send(program.generate(&prompt, seed, &into, &mut free)));
         });
         spawned.failed(|| "cannot start a thread".to_owned())?;
         loop {
             match wait.recv_timeout(LOOK_AGAIN) {
                 Ok(generation) => return generation.map(Some),
-                Err(RecvTimeoutError::Timeout) if shop.is_stopping() => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if run.is_stopping() => return Ok(None),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::failed("a worker broke down: this is a bug of gen404"));
@@ -120,11 +125,11 @@ impl Attempt<'_> {
     }
 }
 
-impl Workshop<'_> {
+impl RegenerationRun<'_> {
     /// Draws, stores and measures an answer that has arrived; `None` where the run is ending.
-    pub(super) fn finish(&self, job: &Job, board: &Board, arrival: &Arrival) -> Result<Option<Outcome>> {
+    pub(super) fn finish(&self, job: &Job, queue: &PromptQueue, arrival: &Arrival) -> Result<Option<Outcome>> {
         let Arrival { number, stem, seconds, size, sha256, .. } = arrival;
-        let (path, seconds) = (board.desk.answer(*number), *seconds);
+        let (path, seconds) = (queue.workdir.answer(*number), *seconds);
         let read = || files::read_own(&path, files::MODEL)?.ok_or_else(|| Error::file(&path, "missing"));
         let draw = || self.memory.draw(self.renderer.as_ref(), *size, &|| self.is_stopping(), read);
         let Some(rendering) = self.drawing.pass(draw)? else { return Ok(None) };
@@ -203,33 +208,33 @@ impl Workshop<'_> {
 }
 
 /// Brings the answers that an earlier run had received to their end, and measures what it could not.
-pub(super) fn catch_up(shop: &Workshop<'_>, job: &Job, board: &Board) -> Result<()> {
-    for arrival in board.arrivals() {
-        shop.stop.check()?;
-        let path = board.desk.answer(arrival.number);
+pub(super) fn catch_up(run: &RegenerationRun<'_>, job: &Job, queue: &PromptQueue) -> Result<()> {
+    for arrival in queue.arrivals() {
+        run.stop.check()?;
+        let path = queue.workdir.answer(arrival.number);
         let found = files::open(&path, false)?.and_then(|file| sha256_of(file).ok());
         let outcome = if found.as_ref() == Some(&arrival.sha256) {
-            let Some(outcome) = shop.finish(job, board, &arrival)? else { return shop.check() };
+            let Some(outcome) = run.finish(job, queue, &arrival)? else { return run.check() };
             outcome
         } else {
             // A machine that lost power may have lost the bytes and kept the note.
             Outcome::Lost { reason: "the answer was lost on this machine".to_owned() }
         };
         let Arrival { number, stem, pod, .. } = arrival;
-        board.take(Mark::Tried { number, stem, pod, outcome })?;
+        queue.take(Mark::Tried { number, stem, pod, outcome })?;
         remove(&path)?;
     }
-    for open in board.unmeasured() {
-        shop.stop.check()?;
-        let png = shop.stored(&open.png)?;
-        if let Some(distance) = shop.distance_to_submitted(job, &open.stem, &open.png, &png)? {
-            board.take(Mark::Measured { number: open.number, stem: open.stem, distance })?;
+    for open in queue.unmeasured() {
+        run.stop.check()?;
+        let png = run.stored(&open.png)?;
+        if let Some(distance) = run.distance_to_submitted(job, &open.stem, &open.png, &png)? {
+            queue.take(Mark::Measured { number: open.number, stem: open.stem, distance })?;
         }
     }
     Ok(())
 }
 
-impl Workshop<'_> {
+impl RegenerationRun<'_> {
     /// The bytes of an object that we stored.
     fn stored(&self, object: &StoredObject) -> Result<Vec<u8>> {
         let gone = || Error::failed(format!("{}: not in {} any more", object.url, self.store.name()));
@@ -239,17 +244,17 @@ impl Workshop<'_> {
 }
 
 /// Fetches the prompts' images that are not here yet.
-pub(super) fn fetch_prompts(shop: &Workshop<'_>, stems: &[PromptStem]) -> Result<()> {
+pub(super) fn fetch_prompts(run: &RegenerationRun<'_>, stems: &[PromptStem]) -> Result<()> {
     for stem in stems {
-        shop.stop.check()?;
-        let _one = shop.fetching.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let path = Desk::prompt(shop.round, stem);
-        if files::below(&shop.own, &path)?.exists() {
+        run.stop.check()?;
+        let _one = run.fetching.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let path = AuditWorkdir::prompt(run.round, stem);
+        if files::below(&run.own, &path)?.exists() {
             continue;
         }
-        let url = shop.prompts.get(stem).ok_or_else(|| Error::failed(format!("{stem} is no prompt of the round")))?;
-        let image = shop.client.send(&Request::get(url.as_str()))?.file()?;
-        files::write_below(&shop.own, &path, &image, files::Readers::Own)?;
+        let url = run.prompts.get(stem).ok_or_else(|| Error::failed(format!("{stem} is no prompt of the round")))?;
+        let image = run.client.send(&Request::get(url.as_str()))?.file()?;
+        files::write_below(&run.own, &path, &image, files::Readers::Own)?;
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Making players' outputs again on rented pods: what `audit` and `baseline` share.
 
 mod attempt;
-mod board;
 mod pod;
-mod squad;
+mod pod_pool;
+mod prompt_queue;
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
@@ -13,7 +13,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use self::board::Board;
+use self::prompt_queue::PromptQueue;
 use super::context::{Context, Standing};
 use crate::cli::StoreArgs;
 use crate::error::{Context as _, Error, Result};
@@ -32,7 +32,7 @@ use crate::world::memory::Memory;
 use crate::world::pods::Provider;
 use crate::world::pods::lease::Keeper;
 use crate::world::pods::program::ProgramLimits;
-use crate::world::regeneration::{AuditSettings, Desk};
+use crate::world::regeneration::{AuditSettings, AuditWorkdir};
 use crate::world::render::{Builtin, Renderer, Service};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
@@ -60,7 +60,7 @@ impl Job {
 }
 
 /// What all jobs of a run work with.
-pub(super) struct Workshop<'a> {
+pub(super) struct RegenerationRun<'a> {
     ui: &'a Ui,
     stop: Stop,
     /// Set once something failed here that ends the run.
@@ -110,7 +110,7 @@ pub(super) struct Tools<'a> {
     pub(super) measures: bool,
 }
 
-impl<'a> Workshop<'a> {
+impl<'a> RegenerationRun<'a> {
     /// Opens what flags, environment and settings name.
     pub(super) fn open(context: &'a Context<'a>, standing: &Standing, tools: &Tools<'_>) -> Result<Self> {
         let env = |name: &str| std::env::var(name).ok();
@@ -137,7 +137,7 @@ impl<'a> Workshop<'a> {
         list.stems().try_for_each(check_stem).map_err(Error::failed)?;
         let prompts = list.0.iter().map(|prompt| (prompt.stem().clone(), prompt.url().to_owned())).collect();
         let seed = context.store.need::<SeedFile>(&FileKind::Round(round, RoundFile::Seed))?.seed;
-        Ok(Workshop {
+        Ok(RegenerationRun {
             ui: context.ui,
             stop: context.stop.clone(),
             broken: AtomicBool::new(false),
@@ -191,12 +191,12 @@ impl<'a> Workshop<'a> {
         mut jobs: Vec<Job>,
         mut seen: impl FnMut(Event<'_>) -> Result<()>,
     ) -> Result<()> {
-        let boards = self.boards(standing, &mut jobs)?;
+        let queues = self.queues(standing, &mut jobs)?;
         let report = |error: &Error| self.ui.error_line(&error.to_string());
         for name in Keeper::new(self.provider.as_ref(), &self.own, &report).sweep_notes()? {
             self.ui.status(&format!("released pod {name}, which an earlier run had left"));
         }
-        let open: usize = boards.iter().map(Board::open_prompts).sum();
+        let open: usize = queues.iter().map(PromptQueue::open_prompts).sum();
         let bar = self.ui.bar("prompts", open as u64);
         let (tell, heard) = channel();
         *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
@@ -204,7 +204,7 @@ impl<'a> Workshop<'a> {
         let mut failed = None;
         std::thread::scope(|scope| {
             for _ in 0..self.settings.miners.min(jobs.len()) {
-                scope.spawn(|| self.work(&jobs, &boards, &next));
+                scope.spawn(|| self.work(&jobs, &queues, &next));
             }
             let (mut left, mut counts) = (jobs.len(), vec![0; jobs.len()]);
             while left > 0 {
@@ -216,11 +216,11 @@ impl<'a> Workshop<'a> {
                 let done = match step {
                     Step::Attempt(place) => {
                         bar.advance(1);
-                        self.maybe_save(&jobs, &boards, &mut counts, place, &mut seen)
+                        self.maybe_save(&jobs, &queues, &mut counts, place, &mut seen)
                     }
                     Step::Ended(place, ended) => {
                         left -= 1;
-                        self.ended(&jobs, &boards, place, ended, &mut seen)
+                        self.ended(&jobs, &queues, place, ended, &mut seen)
                     }
                 };
                 if let Err(error) = done {
@@ -234,27 +234,27 @@ impl<'a> Workshop<'a> {
     }
 
     /// What is known of each job.
-    fn boards(&self, standing: &Standing, jobs: &mut [Job]) -> Result<Vec<Board>> {
-        let mut boards = Vec::new();
+    fn queues(&self, standing: &Standing, jobs: &mut [Job]) -> Result<Vec<PromptQueue>> {
+        let mut queues = Vec::new();
         for (place, job) in jobs.iter_mut().enumerate() {
             let own = standing.files.players.get(&job.player);
             job.place = place;
             job.sums = own.and_then(|own| own.sums.get()).map(|sums| sums.0.clone()).unwrap_or_default();
             let progress = Progress::new(job.purpose.clone(), &self.list, &self.rules, self.settings.effort());
-            let desk = Desk::new(&self.own, self.round, &job.player);
+            let workdir = AuditWorkdir::new(&self.own, self.round, &job.player);
             let recorded = own.and_then(|own| own.generated.get());
-            boards.push(Board::open(desk, job, self.seed, recorded, progress)?);
+            queues.push(PromptQueue::open(workdir, job, self.seed, recorded, progress)?);
         }
-        Ok(boards)
+        Ok(queues)
     }
 
     /// Takes one job after the other.
-    fn work(&self, jobs: &[Job], boards: &[Board], next: &AtomicUsize) {
+    fn work(&self, jobs: &[Job], queues: &[PromptQueue], next: &AtomicUsize) {
         loop {
             let place = next.fetch_add(1, Ordering::SeqCst);
-            let (Some(job), Some(board)) = (jobs.get(place), boards.get(place)) else { return };
+            let (Some(job), Some(queue)) = (jobs.get(place), queues.get(place)) else { return };
             let ended = self.check().and_then(|()| {
-                let run = std::panic::AssertUnwindSafe(|| squad::run(self, job, board));
+                let run = std::panic::AssertUnwindSafe(|| pod_pool::run(self, job, queue));
                 let broke = |_| Err(Error::failed("a worker broke down: this is a bug of gen404"));
                 std::panic::catch_unwind(run).unwrap_or_else(broke)
             });
@@ -265,19 +265,19 @@ impl<'a> Workshop<'a> {
     fn maybe_save(
         &self,
         jobs: &[Job],
-        boards: &[Board],
+        queues: &[PromptQueue],
         counts: &mut [usize],
         place: usize,
         seen: &mut impl FnMut(Event<'_>) -> Result<()>,
     ) -> Result<()> {
-        let (Some(job), Some(board), Some(count)) = (jobs.get(place), boards.get(place), counts.get_mut(place)) else {
+        let (Some(job), Some(queue), Some(count)) = (jobs.get(place), queues.get(place), counts.get_mut(place)) else {
             return Ok(());
         };
         *count += 1;
         if *count % self.settings.save_every != 0 {
             return Ok(());
         }
-        let progress = board.look(Progress::clone);
+        let progress = queue.look(Progress::clone);
         let (done, all) = progress.counts();
         self.ui.status(&format!("{}: {done} of {all} prompts", job.player));
         seen(Event::Save(job, &progress))
@@ -286,13 +286,13 @@ impl<'a> Workshop<'a> {
     fn ended(
         &self,
         jobs: &[Job],
-        boards: &[Board],
+        queues: &[PromptQueue],
         place: usize,
         ended: Result<()>,
         seen: &mut impl FnMut(Event<'_>) -> Result<()>,
     ) -> Result<()> {
-        let (Some(job), Some(board)) = (jobs.get(place), boards.get(place)) else { return Ok(()) };
-        let progress = board.look(Progress::clone);
+        let (Some(job), Some(queue)) = (jobs.get(place), queues.get(place)) else { return Ok(()) };
+        let progress = queue.look(Progress::clone);
         let stands = progress.standing();
         seen(Event::Ended(job, &progress, stands, ended.err()))
     }

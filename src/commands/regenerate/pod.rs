@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use super::attempt::{Attempt, Told};
-use super::board::{Board, Next};
-use super::{Job, Workshop};
+use super::attempt::{Attempt, AttemptEvent};
+use super::prompt_queue::{Next, PromptQueue};
+use super::{Job, RegenerationRun};
 use crate::error::{Error, Result};
 use crate::rules::regeneration::pods::PodEnd;
 use crate::rules::regeneration::{Mark, Outcome};
@@ -41,9 +41,9 @@ pub(super) enum End {
 
 /// A pod of a player.
 pub(super) struct Pod<'a> {
-    pub(super) shop: &'a Workshop<'a>,
+    pub(super) run: &'a RegenerationRun<'a>,
     pub(super) job: &'a Job,
-    pub(super) board: &'a Board,
+    pub(super) queue: &'a PromptQueue,
     pub(super) keeper: &'a Keeper<'a>,
     pub(super) number: usize,
 }
@@ -52,7 +52,7 @@ pub(super) struct Pod<'a> {
 /// in that order, and each before the one begins that is as many later as a pod may have at once: so
 /// what one pod does depends on the answers alone, and not on which of them was drawn first.
 struct Flight {
-    heard: Receiver<Told>,
+    heard: Receiver<AttemptEvent>,
     waiting: VecDeque<(u32, PromptStem)>,
     over: HashMap<u32, Result<Option<Outcome>>>,
 }
@@ -60,7 +60,7 @@ struct Flight {
 impl Pod<'_> {
     /// Lives to the pod's end; `ready` is told when its program takes prompts.
     pub(super) fn run(&self, ready: impl Fn()) -> End {
-        let name = PodName::new(self.shop.round, &self.job.player, &self.shop.run, self.number);
+        let name = PodName::new(self.run.round, &self.job.player, &self.run.run, self.number);
         let order = Order { name, player: self.job.player.clone(), image: self.job.image.clone() };
         let lease = match self.keeper.rent(&order) {
             Ok(Rented::Pod(lease)) => lease,
@@ -71,7 +71,7 @@ impl Pod<'_> {
         match (lease.release(), end) {
             (Ok(()), end) => end,
             (Err(error), End::Trouble(first)) => {
-                self.shop.ui.error_line(&error.to_string());
+                self.run.ui.error_line(&error.to_string());
                 End::Trouble(first)
             }
             (Err(error), _) => End::Trouble(error),
@@ -79,11 +79,11 @@ impl Pod<'_> {
     }
 
     fn live(&self, lease: &Lease<'_>, ready: impl Fn()) -> End {
-        let pod = match self.board.new_pod(self.shop.provider.name()) {
+        let pod = match self.queue.new_pod(self.run.provider.name()) {
             Ok(pod) => pod,
             Err(error) => return End::Trouble(error),
         };
-        self.shop.ui.detail(&format!("{}: {pod} is {}", self.job.player, lease.name()));
+        self.run.ui.detail(&format!("{}: {pod} is {}", self.job.player, lease.name()));
         match self.wait(lease) {
             Ok(Ok(program)) => {
                 ready();
@@ -92,7 +92,7 @@ impl Pod<'_> {
             }
             Ok(Err(reason)) => {
                 let mark = Mark::NeverReady { pod, reason: reason.clone() };
-                match self.board.take(mark) {
+                match self.queue.take(mark) {
                     Ok(()) => End::NeverReady(reason),
                     Err(error) => End::Trouble(error),
                 }
@@ -104,14 +104,14 @@ impl Pod<'_> {
     /// Notes how the pod ended, for its figures.
     fn note(&self, pod: &str, end: End) -> End {
         let how = match &end {
-            _ if self.shop.is_stopping() => PodEnd::Stopped,
+            _ if self.run.is_stopping() => PodEnd::Stopped,
             End::Done => PodEnd::Completed,
             End::Bad => PodEnd::MarkedBad,
             End::Lost(_) => PodEnd::Unreachable,
             End::NeverReady(_) => PodEnd::NotReady,
             End::NoCapacity(_) | End::Trouble(_) => PodEnd::Stopped,
         };
-        match self.board.take(Mark::PodEnded { pod: pod.to_owned(), end: how }) {
+        match self.queue.take(Mark::PodEnded { pod: pod.to_owned(), end: how }) {
             Err(error) if !matches!(end, End::Trouble(_)) => End::Trouble(error),
             _ => end,
         }
@@ -119,10 +119,10 @@ impl Pod<'_> {
 
     /// Waits until its program is ready; the inner error says why it never will be.
     fn wait(&self, lease: &Lease<'_>) -> Result<std::result::Result<Program, String>> {
-        let settings = &self.shop.settings;
+        let settings = &self.run.settings;
         let begun = Instant::now();
         let endpoint = loop {
-            self.shop.check()?;
+            self.run.check()?;
             match lease.look()? {
                 PodState::Reachable(endpoint) => break endpoint,
                 PodState::Failed(why) => return Ok(Err(why)),
@@ -135,8 +135,8 @@ impl Pod<'_> {
         };
         let begun = Instant::now();
         loop {
-            self.shop.check()?;
-            let program = Program::new(endpoint.clone(), self.shop.limits);
+            self.run.check()?;
+            let program = Program::new(endpoint.clone(), self.run.limits);
             let why = match program.health() {
                 Health::Ready => return Ok(Ok(program)),
                 Health::Refused(why) => return refused(&endpoint, why),
@@ -151,12 +151,12 @@ impl Pod<'_> {
 
     /// Have other pods left nothing to do, so that this one need not be waited for?
     fn nothing_left(&self) -> bool {
-        self.board.open_prompts() == 0
+        self.queue.open_prompts() == 0
     }
 
     fn pause(&self, seconds: f64) {
         let until = Instant::now() + AuditSettings::time(seconds);
-        while Instant::now() < until && !self.shop.is_stopping() {
+        while Instant::now() < until && !self.run.is_stopping() {
             std::thread::sleep(LOOK_AGAIN.min(until.saturating_duration_since(Instant::now())));
         }
     }
@@ -167,14 +167,14 @@ impl Pod<'_> {
             let mut flight = Flight { heard, waiting: VecDeque::new(), over: HashMap::new() };
             let mut lost = 0;
             let end = loop {
-                if flight.waiting.len() >= self.shop.settings.bodies {
+                if flight.waiting.len() >= self.run.settings.bodies {
                     if let Some(end) = self.count(&mut flight, program, pod, &mut lost) {
                         break end;
                     }
                     continue;
                 }
-                let stopping = || self.shop.is_stopping();
-                match self.board.next(pod, flight.waiting.len(), stopping) {
+                let stopping = || self.run.is_stopping();
+                match self.queue.next(pod, flight.waiting.len(), stopping) {
                     Next::Over => break End::Done,
                     Next::Own => {
                         if let Some(end) = self.count(&mut flight, program, pod, &mut lost) {
@@ -182,17 +182,17 @@ impl Pod<'_> {
                         }
                     }
                     Next::Attempt(number, stem) => {
-                        let (job, board) = (self.job, self.board);
-                        let attempt = Attempt { job, board, number, stem: stem.clone(), pod };
-                        let (shop, program, tell) = (self.shop, program.clone(), tell.clone());
+                        let (job, queue) = (self.job, self.queue);
+                        let attempt = Attempt { job, queue, number, stem: stem.clone(), pod };
+                        let (run, program, tell) = (self.run, program.clone(), tell.clone());
                         flight.waiting.push_back((number, stem));
-                        scope.spawn(move || attempt.run(shop, &program, &tell));
+                        scope.spawn(move || attempt.run(run, &program, &tell));
                         flight.until_answered(number);
                     }
                 }
             };
             let end = self.wind_up(flight, end, pod);
-            let bad = matches!(end, End::Done) && self.board.look(|progress| progress.is_bad(pod));
+            let bad = matches!(end, End::Done) && self.queue.look(|progress| progress.is_bad(pod));
             if bad { End::Bad } else { end }
         })
     }
@@ -208,7 +208,7 @@ impl Pod<'_> {
             return None;
         };
         *lost += 1;
-        self.shop.ui.detail(&format!("{} {stem} on {pod}: {reason}", self.job.player));
+        self.run.ui.detail(&format!("{} {stem} on {pod}: {reason}", self.job.player));
         let gone = *lost >= LOST_IN_A_ROW || !self.comes_back(program);
         gone.then_some(End::Lost(reason))
     }
@@ -218,17 +218,17 @@ impl Pod<'_> {
         let (number, stem, over) = flight.oldest()?;
         Some(match over {
             Ok(Some(outcome)) => {
-                self.board.count(number, &stem, pod, outcome.clone());
-                self.shop.told_step(self.job);
+                self.queue.count(number, &stem, pod, outcome.clone());
+                self.run.told_step(self.job);
                 Ok(Some((stem, outcome)))
             }
             Ok(None) => {
-                self.board.give_back(stem);
+                self.queue.give_back(stem);
                 Ok(None)
             }
             Err(error) => {
-                self.board.give_back(stem);
-                self.board.close();
+                self.queue.give_back(stem);
+                self.queue.close();
                 Err(error)
             }
         })
@@ -253,11 +253,11 @@ impl Pod<'_> {
                 Health::Refused(_) => return false,
                 Health::NotYet(_) => {}
             }
-            let late = begun.elapsed() > AuditSettings::time(self.shop.settings.recover_seconds);
-            if late || self.shop.is_stopping() {
+            let late = begun.elapsed() > AuditSettings::time(self.run.settings.recover_seconds);
+            if late || self.run.is_stopping() {
                 return false;
             }
-            self.pause(self.shop.settings.poll_seconds);
+            self.pause(self.run.settings.poll_seconds);
         }
     }
 }
@@ -267,7 +267,7 @@ impl Flight {
     fn until_answered(&mut self, number: u32) {
         while !self.over.contains_key(&number) {
             match self.heard.recv_timeout(LOOK_AGAIN) {
-                Ok(Told::Answered(answered)) if answered == number => return,
+                Ok(AttemptEvent::Answered(answered)) if answered == number => return,
                 Ok(told) => self.hear(told),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -289,8 +289,8 @@ impl Flight {
         }
     }
 
-    fn hear(&mut self, told: Told) {
-        if let Told::Over(number, over) = told {
+    fn hear(&mut self, told: AttemptEvent) {
+        if let AttemptEvent::Over(number, over) = told {
             self.over.insert(number, over);
         }
     }

@@ -8,8 +8,8 @@ use super::chart::{WeightEntry, Weights, weight, weights};
 use super::site::{Damage, FindingView, Site, round_page, tally};
 use super::text::{Who, clean, margin, number, share};
 use crate::rules::checks::{Summary, summary};
-use crate::rules::lacking::lacking;
 use crate::rules::lead::Lead;
+use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, Facts, due};
 use crate::rules::tournament::{Field, replay};
 use crate::state::ids::{Hotkey, Player, RoundNumber};
@@ -58,7 +58,7 @@ struct StandingView {
     /// Held or over: in words.
     held: Option<&'static str>,
     next: Vec<Next>,
-    lacking: Vec<String>,
+    outstanding: Vec<String>,
     eta: Option<String>,
 }
 
@@ -173,7 +173,7 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
         stages: of_round.map(|stage| (stage_name(stage), place(stage))).collect(),
         held,
         next: due(&facts).into_iter().map(next).collect(),
-        lacking: lacking(files, state.stage, site.win_margin(), site.limits()),
+        outstanding: outstanding(files, state.stage, site.win_margin(), site.limits()),
         eta: state.next_stage_eta.as_ref().map(|eta| eta.at().format("%-d %B %Y, %H:%M UTC").to_string()),
     })
 }

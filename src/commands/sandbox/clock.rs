@@ -1,6 +1,6 @@
 //! What is on the sandbox's chain, and which block it is: both follow from the competition's files.
 
-use super::cast::Cast;
+use super::participants::Participants;
 use crate::error::Result;
 use crate::state::file::{FileKind, RoundFile};
 use crate::state::ids::{Block, RoundNumber};
@@ -70,11 +70,16 @@ pub(super) fn schedule(store: &Store, round: RoundNumber) -> Result<Schedule> {
 ///
 /// # Errors
 /// A schedule is missing.
-pub(super) fn reveal_all(store: &Store, cast: &Cast, current: RoundNumber, node: &mut Node) -> Result<()> {
+pub(super) fn reveal_all(
+    store: &Store,
+    participants: &Participants,
+    current: RoundNumber,
+    node: &mut Node,
+) -> Result<()> {
     let mut reveals = Vec::new();
     for round in (0..=current.0).map(RoundNumber) {
-        for (miner, block) in cast.reveals(round, &schedule(store, round)?) {
-            reveals.push((miner.hotkey.clone(), block, cast.reveal_text(miner, round)?));
+        for (miner, block) in participants.reveals(round, &schedule(store, round)?) {
+            reveals.push((miner.hotkey.clone(), block, participants.reveal_text(miner, round)?));
         }
     }
     node.reveals.clear();

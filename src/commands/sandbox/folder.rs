@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::cast::{Cast, Miner, NAME, Params, Role};
-use super::tie;
+use super::child_guard;
+use super::participants::{Miner, NAME, Params, Participants, Role};
 use crate::cli::SandboxArgs;
 use crate::commands::common::usual_report;
 use crate::error::{Context as _, Error, Result};
@@ -130,18 +130,18 @@ impl Folder {
     ///
     /// # Errors
     /// A file cannot be written, or `init` fails.
-    pub(super) fn begin(&self, cast: &Cast) -> Result<()> {
-        let params = format!("{:#}\n", serde_json::json!(cast.params));
+    pub(super) fn begin(&self, participants: &Participants) -> Result<()> {
+        let params = format!("{:#}\n", serde_json::json!(participants.params));
         self.write(&Path::new(OWN).join("params.json"), params.as_bytes())?;
         let git = Git::open(&self.root)?;
         let begun = git.as_ref().map(Git::head).transpose()?.flatten().is_some();
         if !begun {
             self.clear()?;
-            self.write(Path::new("gen404.toml"), settings(cast).as_bytes())?;
-            self.write(&Path::new(OWN).join("pool.txt"), pool(cast).as_bytes())?;
-            self.init(cast)?;
+            self.write(Path::new("gen404.toml"), settings(participants).as_bytes())?;
+            self.write(&Path::new(OWN).join("pool.txt"), pool(participants).as_bytes())?;
+            self.init(participants)?;
         }
-        self.write(&Path::new(OWN).join("builds.json"), builds(cast).as_bytes())?;
+        self.write(&Path::new(OWN).join("builds.json"), builds(participants).as_bytes())?;
         self.introduce()?;
         let git = Git::open(&self.root)?.ok_or_else(|| Error::file(&self.root, "no git repository after init"))?;
         git.exclude(&IGNORED)
@@ -166,9 +166,9 @@ impl Folder {
         Ok(())
     }
 
-    fn init(&self, cast: &Cast) -> Result<()> {
-        let Params { rounds, prompts, .. } = &cast.params;
-        let leader = cast.program(None, RoundNumber(0))?;
+    fn init(&self, participants: &Participants) -> Result<()> {
+        let Params { rounds, prompts, .. } = &participants.params;
+        let leader = participants.program(None, RoundNumber(0))?;
         let first: chrono::NaiveDate = FIRST_DAY.parse().failed(|| format!("the day {FIRST_DAY}"))?;
         let last = first + chrono::Days::new(u64::from(rounds.saturating_sub(1)));
         let carryover = prompts / 4;
@@ -177,12 +177,12 @@ impl Folder {
         command.args(["--name", NAME, "--description", "A competition on one machine"]);
         command.args(["--first-day", FIRST_DAY, "--last-day", &last.to_string()]);
         command.args(["--prompts", &prompts.to_string(), "--carryover", &carryover.to_string()]);
-        command.args(["--leader-hotkey", cast.leader.as_str(), "--leader-repo", leader.repo.as_str()]);
-        command.args(["--leader-commit", leader.commit.as_str(), "--leader-docker", &cast.leader_image()?]);
+        command.args(["--leader-hotkey", participants.leader.as_str(), "--leader-repo", leader.repo.as_str()]);
+        command.args(["--leader-commit", leader.commit.as_str(), "--leader-docker", &participants.leader_image()?]);
         command.args(rules(*prompts));
         command.args(["--leader-weight", "0.4", "--earliest-reveal-block", &FIRST_BLOCK.to_string()]);
         command.args(["--block", &FIRST_BLOCK.to_string(), "--now", &format!("{FIRST_DAY}T{FIRST_HOUR}Z")]);
-        tie::run(command, "init").map(drop)
+        child_guard::run(command, "init").map(drop)
     }
 
     /// This program, to work here at a block: whatever it commits bears the block's time.
@@ -190,7 +190,7 @@ impl Folder {
     /// # Errors
     /// The program cannot find itself.
     pub(super) fn command(&self, block: Block) -> Result<std::process::Command> {
-        let mut command = tie::command()?;
+        let mut command = child_guard::command()?;
         let date = format!("{} +0000", time_of(block));
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "gen404 sandbox");
@@ -258,18 +258,18 @@ pub(super) fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Param
 }
 
 /// The pool of prompts.
-fn pool(cast: &Cast) -> String {
-    let base = cast.base();
-    let urls: Vec<String> = cast.stems.iter().map(|stem| format!("{base}/prompts/{stem}.png")).collect();
+fn pool(participants: &Participants) -> String {
+    let base = participants.base();
+    let urls: Vec<String> = participants.stems.iter().map(|stem| format!("{base}/prompts/{stem}.png")).collect();
     urls.join("\n")
 }
 
 /// What the build service says of the miners' programs, in all rounds.
-fn builds(cast: &Cast) -> String {
+fn builds(participants: &Participants) -> String {
     // Not even the image of the broken one can be built.
     let status = |miner: &Miner| if miner.role == Role::Broken { "failure" } else { "success" };
     let entry = |miner: &Miner| (miner.hotkey.to_string(), serde_json::json!({"status": status(miner)}));
-    let all: serde_json::Map<String, serde_json::Value> = cast.miners.iter().map(entry).collect();
+    let all: serde_json::Map<String, serde_json::Value> = participants.miners.iter().map(entry).collect();
     format!("{:#}\n", serde_json::Value::Object(all))
 }
 
@@ -285,8 +285,8 @@ fn rules(prompts: usize) -> Vec<String> {
 }
 
 /// `gen404.toml`: the drivers of production, pointed at this machine.
-fn settings(cast: &Cast) -> String {
-    let base = cast.base();
+fn settings(participants: &Participants) -> String {
+    let base = participants.base();
     format!(
         r#"# A sandbox: the drivers of production, with everything on this machine. The servers run while
 # `gen404 sandbox` does; --keep-serving keeps them, --by-hand does nothing else.

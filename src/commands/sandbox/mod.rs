@@ -2,17 +2,17 @@
 //! production. What is outside of the program elsewhere (the chain, the miners' servers and pods, the
 //! judge) is on one loopback port here; see [`site`].
 
-mod cast;
+mod child_guard;
 mod clock;
-mod dice;
-mod ending;
 mod folder;
 mod judge;
 mod models;
-mod play;
+mod participants;
+mod rng;
+mod runner;
 mod servers;
 mod site;
-mod tie;
+mod summary;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use self::cast::Cast;
-use self::ending::Ending;
+pub(super) use self::child_guard::end_with_sandbox;
 use self::folder::{FIRST_BLOCK, Folder, genesis_time, wanted};
-use self::play::Play;
+use self::participants::Participants;
+use self::runner::Runner;
 use self::servers::Port;
 use self::site::Site;
-pub(super) use self::tie::end_with_sandbox;
+use self::summary::Summary;
 use crate::cli::{Global, SandboxArgs};
 use crate::error::Result;
 use crate::state::file::FileKind;
@@ -49,26 +49,26 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     let finished = known.is_some() && is_finished(&folder)?;
     if finished && !args.keep_serving && !args.by_hand {
         ui.status("this sandbox is finished: nothing is played");
-        return say(ui, &folder, &Ending::of(&folder, &Cast::new(params))?);
+        return say(ui, &folder, &Summary::of(&folder, &Participants::new(params))?);
     }
     let port = Port::open(params.port)?;
     params.port = port.number();
-    let cast = Cast::new(params);
-    let base = cast.base();
+    let participants = Participants::new(params);
+    let base = participants.base();
     let node = Node::new(NETUID, genesis_time(), FIRST_BLOCK);
-    let site = Site::new(cast.clone(), folder.root.clone(), folder.objects(), node);
+    let site = Site::new(participants.clone(), folder.root.clone(), folder.objects(), node);
     let site = Arc::new(if args.by_hand { site.by_hand() } else { site });
     port.serve(&site)?;
     ui.status(&format!("chain, miners, pods and judge are at {base}"));
-    folder.begin(&cast)?;
-    pictures(&folder, &cast, &site)?;
+    folder.begin(&participants)?;
+    pictures(&folder, &participants, &site)?;
     let store = Store::open(&folder.root)?;
-    let play = Play { ui, folder: &folder, cast: &cast, site: &site, store };
+    let play = Runner { ui, folder: &folder, participants: &participants, site: &site, store };
     if args.by_hand {
         return play.follow(&Stop::on_signals()?);
     }
     play.run()?;
-    say(ui, &folder, &Ending::of(&folder, &cast)?)?;
+    say(ui, &folder, &Summary::of(&folder, &participants)?)?;
     if args.keep_serving {
         ui.answer_early();
         serve(ui, &folder, &base)?;
@@ -92,8 +92,8 @@ fn is_finished(folder: &Folder) -> Result<bool> {
 }
 
 /// Puts the prompts' pictures beside the competition, for those who look at it without the servers.
-fn pictures(folder: &Folder, cast: &Cast, site: &Site) -> Result<()> {
-    for stem in &cast.stems {
+fn pictures(folder: &Folder, participants: &Participants, site: &Site) -> Result<()> {
+    for stem in &participants.stems {
         let path = Path::new("sandbox/prompts").join(format!("{stem}.png"));
         if let Some(picture) = site.picture(stem).filter(|_| !folder.root.join(&path).exists()) {
             folder.write(&path, &picture)?;
@@ -102,16 +102,16 @@ fn pictures(folder: &Folder, cast: &Cast, site: &Site) -> Result<()> {
     Ok(())
 }
 
-fn say(ui: &Ui, folder: &Folder, ending: &Ending) -> Result<()> {
+fn say(ui: &Ui, folder: &Folder, summary: &Summary) -> Result<()> {
     ui.note_files(folder.writes()?);
     ui.has_told_files();
-    ui.stands_at(ending.head.clone());
-    ui.own(json!(ending));
+    ui.stands_at(summary.head.clone());
+    ui.own(json!(summary));
     if ui.json() {
         return Ok(());
     }
-    ending.lines().iter().for_each(|line| ui.result(line));
-    ui.result(&format!("next: cd {}; gen404 status; gen404 verify --history; git log --stat", ending.dir));
+    summary.lines().iter().for_each(|line| ui.result(line));
+    ui.result(&format!("next: cd {}; gen404 status; gen404 verify --history; git log --stat", summary.dir));
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::dice::Dice;
+use super::rng::Rng;
 
 /// Rings from pole to pole, and points around.
 const RINGS: u32 = 18;
@@ -35,12 +35,12 @@ pub(super) struct Shape {
 impl Shape {
     /// The shape of this name.
     pub(super) fn of(parts: &[&str]) -> Shape {
-        let mut dice = Dice::of(parts);
-        let extents = std::array::from_fn(|_| dice.within(0.36, REACH));
-        let roundness = std::array::from_fn(|_| dice.within(0.35, 1.3));
-        let waves = (2 + dice.below(5), 1 + dice.below(4), dice.within(0.0, 0.16));
-        let colours = std::array::from_fn(|_| std::array::from_fn(|_| strong(&mut dice)));
-        let fields = (2 + 2 * dice.below(4), 2 + dice.below(5), dice.below(3));
+        let mut rng = Rng::of(parts);
+        let extents = std::array::from_fn(|_| rng.within(0.36, REACH));
+        let roundness = std::array::from_fn(|_| rng.within(0.35, 1.3));
+        let waves = (2 + rng.below(5), 1 + rng.below(4), rng.within(0.0, 0.16));
+        let colours = std::array::from_fn(|_| std::array::from_fn(|_| strong(&mut rng)));
+        let fields = (2 + 2 * rng.below(4), 2 + rng.below(5), rng.below(3));
         Shape { extents, roundness, waves, colours, fields }
     }
 
@@ -162,9 +162,9 @@ impl Shape {
 }
 
 /// A channel's value that is far from its opposite.
-fn strong(dice: &mut Dice) -> f64 {
-    let dark = dice.within(50.0, 80.0);
-    if dice.below(2) == 0 { dark } else { 255.0 - dark }
+fn strong(rng: &mut Rng) -> f64 {
+    let dark = rng.within(50.0, 80.0);
+    if rng.below(2) == 0 { dark } else { 255.0 - dark }
 }
 
 /// A square RGB picture as PNG.

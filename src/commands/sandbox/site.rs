@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::cast::{Cast, Miner, Program, Role};
 use super::clock::{Moment, reveal_all};
 use super::judge::PixelJudge;
+use super::participants::{Miner, Participants, Program, Role};
 use crate::error::Result;
 use crate::files;
 use crate::preview::{Options, render};
@@ -68,7 +68,7 @@ impl Reply {
 /// Everything that is served.
 #[derive(Debug)]
 pub(super) struct Site {
-    cast: Cast,
+    participants: Participants,
     /// The competition's folder, which miners watch.
     repo: PathBuf,
     /// Where objects are stored.
@@ -81,10 +81,10 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// The site of this cast around a competition's folder.
-    pub(super) fn new(cast: Cast, repo: PathBuf, objects: PathBuf, node: Node) -> Site {
+    /// The site of this participants around a competition's folder.
+    pub(super) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: Node) -> Site {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
-        Site { cast, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
+        Site { participants, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
     }
 
     /// The same, with a chain that follows what somebody does by hand.
@@ -106,11 +106,11 @@ impl Site {
             ("GET", ["objects", key @ ..]) => self.object(&key.join("/")),
             ("GET", ["cdn", miner, file]) => self.file(miner, file.strip_suffix(".glb").unwrap_or(file)),
             ("GET", ["pods", _, tag, "health"]) => {
-                let program = self.cast.program_of_tag(tag);
+                let program = self.participants.program_of_tag(tag);
                 program.map(|_| Reply::ok("application/json", br#"{"status":"healthy"}"#.to_vec()))
             }
             ("POST", ["pods", _, tag, "generate"]) => {
-                self.cast.program_of_tag(tag).map(|program| self.generate(&program, ask))
+                self.participants.program_of_tag(tag).map(|program| self.generate(&program, ask))
             }
             ("POST", ["v1", "chat", "completions"]) => Some(self.judge(ask.body)),
             _ => None,
@@ -123,7 +123,7 @@ impl Site {
             if self.by_hand {
                 let store = Store::open(&self.repo)?;
                 let now = Moment::of(&store)?;
-                reveal_all(&store, &self.cast, now.round, node)?;
+                reveal_all(&store, &self.participants, now.round, node)?;
                 now.block.into_iter().for_each(|block| node.advance(block));
             }
             Ok(node.answer(body))
@@ -135,7 +135,7 @@ impl Site {
     }
 
     fn judge(&self, body: &[u8]) -> Reply {
-        let base = self.cast.base();
+        let base = self.participants.base();
         let fetch = |url: &str| {
             let path = url.strip_prefix(&base)?;
             self.answer(&Ask { method: "GET", path, content_type: "", body: &[] }).body
@@ -153,7 +153,7 @@ impl Site {
 
     /// The picture of a prompt: its shape, drawn as previews are, but smaller.
     pub(super) fn picture(&self, stem: &str) -> Option<Arc<Vec<u8>>> {
-        if !self.cast.stems.iter().any(|known| known == stem) {
+        if !self.participants.stems.iter().any(|known| known == stem) {
             return None;
         }
         let mut pictures = self.pictures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,7 +161,7 @@ impl Site {
             return Some(drawn.clone());
         }
         let options = Options { size: PROMPT_VIEW, ..Options::default() };
-        let drawn = Arc::new(render(&self.cast.target(stem).glb(), &options).ok()?.png());
+        let drawn = Arc::new(render(&self.participants.target(stem).glb(), &options).ok()?.png());
         pictures.insert(stem.to_owned(), drawn.clone());
         Some(drawn)
     }
@@ -185,14 +185,14 @@ impl Site {
     /// A miner's file: there once the round's seed is.
     fn file(&self, name: &str, stem: &str) -> Option<Reply> {
         let (round, seed) = self.round().ok()??;
-        let place = self.cast.stems.iter().position(|known| known == stem);
-        let (miner, revealed) = self.cast.players(round).into_iter().find(|(miner, _)| miner.name == name)?;
-        let program = self.cast.program(Some(miner), revealed).ok()?;
+        let place = self.participants.stems.iter().position(|known| known == stem);
+        let (miner, revealed) = self.participants.players(round).into_iter().find(|(miner, _)| miner.name == name)?;
+        let program = self.participants.program(Some(miner), revealed).ok()?;
         if miner.role == Role::Hostile && stem == ROUND {
             return Some(round_again(miner));
         }
         let place = place?;
-        let model = Reply::ok("model/gltf-binary", self.cast.model(&program, stem, seed).glb());
+        let model = Reply::ok("model/gltf-binary", self.participants.model(&program, stem, seed).glb());
         Some(match miner.role {
             Role::Broken => broken(place, model),
             Role::Hostile => hostile(place, miner, model),
@@ -211,10 +211,10 @@ impl Site {
             return Reply::refused(422, "seed is no number of 32 bits");
         };
         let shows = |stem: &&String| self.picture(stem).is_some_and(|picture| picture.as_slice() == prompt);
-        let Some(stem) = self.cast.stems.iter().find(shows) else {
+        let Some(stem) = self.participants.stems.iter().find(shows) else {
             return Reply::refused(422, "no picture of a prompt");
         };
-        let (model, seconds) = self.cast.regenerated(program, stem, seed);
+        let (model, seconds) = self.participants.regenerated(program, stem, seed);
         Reply::ok("application/octet-stream", model.glb()).with("X-Generation-Seconds", seconds.to_string())
     }
 }
@@ -278,13 +278,13 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cast::Params;
+    use super::super::participants::Params;
     use super::*;
     use crate::state::ids::Block;
 
     fn site() -> Site {
-        let cast = Cast::new(Params { seed: 1, rounds: 2, miners: 7, prompts: 1, port: 9 });
-        Site::new(cast, PathBuf::from("/nowhere"), PathBuf::from("/nowhere"), Node::new(17, 0, Block(1)))
+        let participants = Participants::new(Params { seed: 1, rounds: 2, miners: 7, prompts: 1, port: 9 });
+        Site::new(participants, PathBuf::from("/nowhere"), PathBuf::from("/nowhere"), Node::new(17, 0, Block(1)))
     }
 
     fn get(site: &Site, path: &str) -> Reply {
@@ -294,9 +294,9 @@ mod tests {
     #[test]
     fn a_program_makes_models_of_prompts_and_of_nothing_else() {
         let site = site();
-        let stem = site.cast.stems[0].clone();
+        let stem = site.participants.stems[0].clone();
         let prompt = get(&site, &format!("/prompts/{stem}.png")).body.unwrap();
-        let program = site.cast.program(None, RoundNumber(0)).unwrap();
+        let program = site.participants.program(None, RoundNumber(0)).unwrap();
         let path = format!("/pods/leader/{}-sandbox-0/generate", program.commit.short());
         let ask = |prompt: &[u8], seed: &str| {
             let head = "--XX\r\nContent-Disposition: form-data; name=\"prompt_image_file\"; filename=\"prompt.jpg\"\r\n\
@@ -309,7 +309,7 @@ mod tests {
         let made = ask(&prompt, "4232303603");
         assert_eq!(made.status, 200);
         assert!(made.fields.iter().any(|(name, _)| *name == "X-Generation-Seconds"));
-        assert_eq!(made.body.unwrap(), site.cast.model(&program, &stem, Seed(4_232_303_603)).glb());
+        assert_eq!(made.body.unwrap(), site.participants.model(&program, &stem, Seed(4_232_303_603)).glb());
         assert_eq!(ask(b"another", "1").status, 422);
         assert_eq!(ask(&prompt, "-1").status, 422);
         assert_eq!(get(&site, "/pods/leader/0000000-sandbox-0/health").status, 404);

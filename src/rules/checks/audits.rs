@@ -43,8 +43,8 @@ fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mu
             Some(Then::At(commit, view)) => (Some(view), true, format!(" in {commit}")),
             Some(Then::Unknown) if facts.rules.shallow.is_some() => {
                 for id in ["audit.request", "audit.critical"] {
-                    let lacking = facts.rules.lacking().unwrap_or_default();
-                    sink.claim(id, round, subject.clone(), |claim| claim.skip(lacking));
+                    let missing_history = facts.rules.missing_history().unwrap_or_default();
+                    sink.claim(id, round, subject.clone(), |claim| claim.skip(missing_history));
                 }
                 continue;
             }

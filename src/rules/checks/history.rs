@@ -276,12 +276,12 @@ fn window(commits: &[Commit]) -> &[Commit] {
 }
 
 /// Lets the claims on the whole history pass where no commit spoke against them; where a part of it is
-/// `lacking`, they are left open.
-pub fn conclude(commits: &[Commit], lacking: Option<&str>, sink: &mut Sink) {
+/// `missing_history`, they are left open.
+pub fn conclude(commits: &[Commit], missing_history: Option<&str>, sink: &mut Sink) {
     let subject = format!("{} commits", commits.len());
     for id in ["history.append_only", "history.stage", "history.writer"] {
-        match lacking {
-            Some(lacking) => sink.claim(id, None, subject.clone(), |claim| claim.skip(lacking)),
+        match missing_history {
+            Some(missing_history) => sink.claim(id, None, subject.clone(), |claim| claim.skip(missing_history)),
             None => sink.claim_unless_objected(id, &subject),
         }
     }

@@ -109,7 +109,7 @@ impl InForce {
     /// As [`InForce::terms`].
     #[must_use]
     pub fn of_claim(&self, claimed: &Claimed) -> Terms<'_> {
-        let unknown = self.unknown.contains(claimed).then(|| self.lacking()).flatten();
+        let unknown = self.unknown.contains(claimed).then(|| self.missing_history()).flatten();
         let (settings, commit) = match self.then.get(claimed) {
             Some((commit, settings)) => (Some(settings.as_ref()), Some(commit.as_str())),
             None => (self.settings.as_deref(), None),
@@ -120,7 +120,7 @@ impl InForce {
 
     /// What a shallow clone lacks, and how to get it; `None` where the whole history is here, or none.
     #[must_use]
-    pub fn lacking(&self) -> Option<String> {
+    pub fn missing_history(&self) -> Option<String> {
         self.shallow.map(|commits| format!("shallow clone: {commits} commits; git fetch --unshallow"))
     }
 

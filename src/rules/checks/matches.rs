@@ -115,7 +115,8 @@ impl<'a> Table<'a> {
             _ => (None, String::new()),
         };
         let unknown = !facts.history || matches!(then, Some(Then::Unknown));
-        let why = || facts.rules.lacking().unwrap_or_else(|| "those of then are unknown without history".to_owned());
+        let why =
+            || facts.rules.missing_history().unwrap_or_else(|| "those of then are unknown without history".to_owned());
         let other = view.and_then(|view| view.prompts.other()).map(|prompts| prompts.map(Sorted::of));
         let prompts = other.as_ref().map_or(self.prompts.as_ref(), Option::as_ref);
         let side = |player: &Player, was: Option<&'b Was<Outputs>>| {

@@ -55,7 +55,7 @@ fn fresh(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &Round
             return claim.skip(format!("there is no pool (prompts.txt) in {commit}, which wrote the seed"));
         }
         Some(Then::Unknown) if facts.rules.shallow.is_some() => {
-            return claim.skip(facts.rules.lacking().unwrap_or_default());
+            return claim.skip(facts.rules.missing_history().unwrap_or_default());
         }
         _ => match facts.snapshot.pool.get() {
             Some(pool) => {
@@ -98,7 +98,7 @@ fn count(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, prompts: &Pro
     let (pool, odd) = match facts.pools.get(&round) {
         Some(Then::At(_, pool)) => (pool.as_deref(), false),
         Some(Then::Unknown) if facts.rules.shallow.is_some() && prompts.0.len() < settings.prompts_per_round => {
-            return claim.skip(facts.rules.lacking().unwrap_or_default());
+            return claim.skip(facts.rules.missing_history().unwrap_or_default());
         }
         _ => (facts.snapshot.pool.get(), facts.snapshot.pool.get().is_some()),
     };

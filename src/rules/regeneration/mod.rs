@@ -60,7 +60,7 @@ pub fn baseline_leader<'a>(leaders: &'a [LeaderEntry], schedule: &Schedule) -> O
 
 /// The prompts that the leader's baseline has no entry for yet.
 #[must_use]
-pub fn baseline_lacks<'a>(files: &'a RoundFiles, prompts: &'a PromptList) -> Vec<&'a PromptStem> {
+pub fn baseline_outstanding<'a>(files: &'a RoundFiles, prompts: &'a PromptList) -> Vec<&'a PromptStem> {
     let leader = files.players.get(&crate::state::ids::Player::Leader);
     let made = leader.and_then(|own| own.generated.get());
     prompts.stems().filter(|stem| made.is_none_or(|made| !made.contains_key(*stem))).collect()

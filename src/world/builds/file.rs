@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::{BuildSource, Wanted};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::rules::builds::{Said, Sighting};
+use crate::rules::builds::{BuildObservation, DeclaredBuild};
 use crate::state::builds::BuildStatus;
 use crate::state::ids::Hotkey;
 use crate::state::record::{Entries, parse_json};
@@ -48,10 +48,11 @@ impl BuildSource for FileBuilds {
         self.path.display().to_string()
     }
 
-    fn look(&self, _wanted: &Wanted) -> Result<Sighting> {
+    fn look(&self, _wanted: &Wanted) -> Result<BuildObservation> {
         let bytes = files::need(&self.path, files::SMALL)?;
         let entries: Entries<Hotkey, Entry> = parse_json(&bytes).map_err(|why| Error::file(&self.path, why))?;
-        let said = |(hotkey, entry): (Hotkey, Entry)| (hotkey, Said { status: entry.status, image: entry.image });
-        Ok(Sighting::Said(entries.0.into_iter().map(said).collect()))
+        let said =
+            |(hotkey, entry): (Hotkey, Entry)| (hotkey, DeclaredBuild { status: entry.status, image: entry.image });
+        Ok(BuildObservation::Declared(entries.0.into_iter().map(said).collect()))
     }
 }

@@ -11,7 +11,7 @@ use super::registry::Registry;
 use super::web::{Ask, Credentials, Web};
 use super::{BuildSource, Pushed, Wanted};
 use crate::error::{Error, Result};
-use crate::rules::builds::{Job, Run, Sighting};
+use crate::rules::builds::{BuildObservation, Job, Run};
 use crate::rules::url::HttpUrl;
 use crate::state::ids::{Hotkey, RepoName, RoundNumber};
 use crate::text::cut;
@@ -89,7 +89,7 @@ impl BuildSource for GitHub {
         format!("{} for {} of {}", shown_url(&self.api), self.workflow, self.repo)
     }
 
-    fn look(&self, wanted: &Wanted) -> Result<Sighting> {
+    fn look(&self, wanted: &Wanted) -> Result<BuildObservation> {
         let cache = Cache::open(&self.own, wanted.round)?;
         let run = self.find(wanted, &cache)?.map(|run| self.with_jobs(&run, &cache)).transpose()?;
         let mut images = std::collections::BTreeMap::new();
@@ -99,7 +99,7 @@ impl BuildSource for GitHub {
                 images.insert(hotkey.clone(), registry.presence(image)?);
             }
         }
-        Ok(Sighting::Ci { run, images })
+        Ok(BuildObservation::Ci { run, images })
     }
 }
 

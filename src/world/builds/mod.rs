@@ -13,7 +13,7 @@ pub use self::file::FileBuilds;
 pub use self::github::GitHub;
 pub use self::registry::Registry;
 use crate::error::Result;
-use crate::rules::builds::Sighting;
+use crate::rules::builds::BuildObservation;
 use crate::state::ids::{Hotkey, RoundNumber};
 
 /// What is asked about.
@@ -45,5 +45,5 @@ pub trait BuildSource: Send + Sync {
     ///
     /// # Errors
     /// It could not be asked, or does not answer as it should.
-    fn look(&self, wanted: &Wanted) -> Result<Sighting>;
+    fn look(&self, wanted: &Wanted) -> Result<BuildObservation>;
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::web::{Ask, Credentials, Web};
 use super::{BuildSource, Wanted};
 use crate::error::{Error, Result};
-use crate::rules::builds::{Presence, Sighting};
+use crate::rules::builds::{BuildObservation, Presence};
 use crate::world::http::{Method, Response, Secret, shown_url};
 
 /// Every form of manifest: without them many registries deny an image that they have.
@@ -33,17 +33,17 @@ impl BuildSource for Registry {
         "the registry of the images".to_owned()
     }
 
-    fn look(&self, wanted: &Wanted) -> Result<Sighting> {
+    fn look(&self, wanted: &Wanted) -> Result<BuildObservation> {
         let mut images = BTreeMap::new();
         for (hotkey, image) in &wanted.unbuilt {
             let presence = self.presence(image)?;
-            if presence == Presence::Untold {
+            if presence == Presence::Unknown {
                 let refused = Error::outside(format!("{image}: the registry does not tell strangers of it"));
                 return Err(refused.hint("set REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD"));
             }
             images.insert(hotkey.clone(), presence);
         }
-        Ok(Sighting::Registry(images))
+        Ok(BuildObservation::Registry(images))
     }
 }
 
@@ -66,7 +66,7 @@ impl Registry {
         match response.status {
             200 => Ok(Presence::There),
             404 => Ok(Presence::Absent),
-            401 | 403 if self.token.is_none() && self.login.is_none() => Ok(Presence::Untold),
+            401 | 403 if self.token.is_none() && self.login.is_none() => Ok(Presence::Unknown),
             status @ (401 | 403) => {
                 let refused = Error::outside(format!("HEAD {shown}: status {status}"));
                 Err(refused.hint("REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD, give no access"))

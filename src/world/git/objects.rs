@@ -90,7 +90,7 @@ impl Objects {
     pub(super) fn read(&self, repo: &gix::Repository, id: ObjectId, kind: Kind, most: u64) -> Result<Vec<u8>> {
         let place = || format!("{}: {kind} {id}", self.root.display());
         let weight = self.weigh(repo, id, most).failed(|| format!("{} cannot be read", place()))?;
-        let weight = weight.ok_or_else(|| self.lacking(&place()))?;
+        let weight = weight.ok_or_else(|| self.missing(&place()))?;
         if weight.size > most {
             return Err(Error::failed(format!("{} has {} bytes; at most {most} are read", place(), weight.size)));
         }
@@ -112,14 +112,14 @@ impl Objects {
 
     /// An object is not here. Of a partial clone that says nothing of the competition: it is fetched first, by
     /// whoever trusts this repository's configuration, which names programs that git would run.
-    fn lacking(&self, object: &str) -> Error {
+    fn missing(&self, object: &str) -> Error {
         if !self.places.partial {
             let missing = Error::new(ErrorKind::Damaged, format!("{object} cannot be read: it is not there"));
             return missing.hint("`git fsck` says what else is damaged; a new clone has it all");
         }
         let partial = Error::outside(format!("{object} is not here: this is a partial clone (git clone --filter)"));
         let root = self.root.display();
-        partial.hint(format!("git -C {root} fetch --refetch --no-filter   (all that is lacking, at once)"))
+        partial.hint(format!("git -C {root} fetch --refetch --no-filter   (all that is missing, at once)"))
     }
 
     fn find(&self, repo: &gix::Repository, id: ObjectId, memory: u64) -> anyhow::Result<gix::ObjectDetached> {

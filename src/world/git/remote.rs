@@ -13,12 +13,12 @@ use gix::objs::tree::EntryKind;
 use super::Git;
 use super::walk::{Differing, Walker};
 use crate::error::{Context as _, Error, Result};
-use crate::rules::overtaking::collision;
+use crate::rules::conflict::collision;
 use crate::world::child;
 use crate::world::http::{Blanks, shown_text, shown_url};
 use crate::world::stop::{STOPPED, Stop};
 
-/// So often others may come first before we leave it to the next run.
+/// Retries after a lost push race, before it is left to the next run.
 const MOST_TRIES: usize = 10;
 
 /// A remote that sends nothing for so many seconds is given up.
@@ -44,7 +44,7 @@ pub struct Settled {
     /// Others' commits have been taken over.
     pub moved: bool,
     /// Commits of ours gave way, and why: what they said is to be decided again.
-    pub overtaken: Option<String>,
+    pub conflict: Option<String>,
 }
 
 impl<'a> Remote<'a> {
@@ -138,7 +138,7 @@ impl<'a> Remote<'a> {
             if base == here {
                 self.go_to(there)?;
             } else if let Some(why) = self.join(base, here, there)? {
-                settled.overtaken = Some(why);
+                settled.conflict = Some(why);
                 return Ok(settled);
             }
         }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, answer};
 use crate::error::{Context as _, Result};
 use crate::files;
-use crate::world::lines::each_line;
+use crate::world::jsonl::each_line;
 
 /// What an answer is kept under: SHA-256 over all that the judge is told and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -11,11 +11,11 @@ use crate::state::matrix::Matrix;
 
 /// The matches to play now, each list in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Programme {
-    /// Without these nothing more can be said: the rest of the qualification, or the timeline's next.
-    pub next: Vec<Pair>,
-    /// Exploratory matches that will be needed whatever `next` brings.
-    pub spare: Vec<Pair>,
+pub struct Pairings {
+    /// Without these nothing more can be said: the rest of the qualification, or the next of the timeline.
+    pub required: Vec<Pair>,
+    /// Exploratory matches that will be needed whatever `required` brings.
+    pub exploratory: Vec<Pair>,
 }
 
 /// What can be played, by the margins known so far.
@@ -23,17 +23,17 @@ pub struct Programme {
 /// Exploratory matches are played while audits are awaited. That audits will be awaited is certain
 /// as soon as somebody who is sure to hold the lead at some time has not passed one.
 #[must_use]
-pub fn programme(field: &Field) -> Programme {
+pub fn pairings(field: &Field) -> Pairings {
     let replay = replay(field);
     let awaited = replay.candidates.iter().any(|candidate| !field.standing.passed.contains(&candidate.hotkey));
-    let mut spare = if awaited { exploratory(field, &replay.qualified) } else { Vec::new() };
-    let next = match replay.outcome {
+    let mut ahead = if awaited { exploratory(field, &replay.qualified) } else { Vec::new() };
+    let required = match replay.outcome {
         Outcome::Matches(missing) => missing,
         Outcome::Audits(_) | Outcome::Winner(_) => Vec::new(),
     };
-    let due: HashSet<&Pair> = next.iter().collect();
-    spare.retain(|pair| !due.contains(pair));
-    Programme { next, spare }
+    let due: HashSet<&Pair> = required.iter().collect();
+    ahead.retain(|pair| !due.contains(pair));
+    Pairings { required, exploratory: ahead }
 }
 
 /// The matches whose results may be recorded now: what the margins on record ask for, in order.
@@ -56,8 +56,8 @@ pub fn sequence(field: &Field) -> Vec<Pair> {
         field.order.iter().map(|miner| (Player::Leader, Player::Miner(miner.clone()))).collect();
     let timeline = replay.timeline.iter();
     sequence.extend(timeline.map(|step| (step.holder.clone(), Player::Miner(step.challenger.clone()))));
-    if let Outcome::Matches(next) = replay.outcome {
-        sequence.extend(next);
+    if let Outcome::Matches(required) = replay.outcome {
+        sequence.extend(required);
     }
     for (at, left) in replay.qualified.iter().enumerate() {
         let later = replay.qualified.iter().skip(at + 1);
@@ -99,17 +99,17 @@ mod tests {
 
     #[test]
     fn exploratory_matches_start_once_an_audit_is_certain() {
-        assert_eq!(programme(&field(3, &[])).next, [pair(0, 1), pair(0, 2), pair(0, 3)]);
+        assert_eq!(pairings(&field(3, &[])).required, [pair(0, 1), pair(0, 2), pair(0, 3)]);
         // Who qualifies first is not known while 1 is open: nothing is certain.
-        assert_eq!(programme(&field(3, &[(0, 2, 0.2), (0, 3, 0.2)])).spare, []);
+        assert_eq!(pairings(&field(3, &[(0, 2, 0.2), (0, 3, 0.2)])).exploratory, []);
         let known = field(3, &[(0, 1, 0.2), (0, 2, 0.2)]);
-        assert_eq!(programme(&known), Programme { next: vec![pair(0, 3)], spare: vec![pair(1, 2)] });
+        assert_eq!(pairings(&known), Pairings { required: vec![pair(0, 3)], exploratory: vec![pair(1, 2)] });
         let mut passed = known;
         passed.standing.passed.insert(miner(1));
-        assert_eq!(programme(&passed).spare, [], "2 may never lead");
+        assert_eq!(pairings(&passed).exploratory, [], "2 may never lead");
         passed.matrix.0.insert(pair(0, 3), 0.1);
         passed.matrix.0.insert(pair(1, 2), 0.1);
-        assert_eq!(programme(&passed), Programme { next: vec![pair(2, 3)], spare: vec![pair(1, 3)] });
+        assert_eq!(pairings(&passed), Pairings { required: vec![pair(2, 3)], exploratory: vec![pair(1, 3)] });
     }
 
     #[test]

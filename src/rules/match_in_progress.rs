@@ -47,7 +47,7 @@ pub struct Played {
 
 /// A match in play.
 #[derive(Debug, Clone)]
-pub struct Bout {
+pub struct MatchInProgress {
     pair: Pair,
     walkover: Option<f64>,
     rows: Vec<Row>,
@@ -61,7 +61,7 @@ struct Row {
     answers: [Option<Penalties>; 2],
 }
 
-impl Bout {
+impl MatchInProgress {
     /// Sets up a match over these prompts: the duels that need no judge are decided at once.
     #[must_use]
     pub fn new(files: &RoundFiles, prompts: &[Prompt], limits: &Thresholds, pair: &Pair) -> Self {
@@ -77,7 +77,7 @@ impl Bout {
             rows.extend(prompts.iter().map(|prompt| row(prompt, left, right, &late)));
             rows.sort_by(|a, b| a.duel.name.cmp(&b.duel.name));
         }
-        Bout { pair: pair.clone(), walkover, rows }
+        MatchInProgress { pair: pair.clone(), walkover, rows }
     }
 
     /// How many duels it has.

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cast::Cast;
+use super::child_guard;
 use super::clock::{Moment, amid_reveals, drawing, reveal_all, schedule};
 use super::folder::Folder;
+use super::participants::Participants;
 use super::site::Site;
-use super::tie;
 use crate::error::{Error, Result};
 use crate::state::file::FileKind;
 use crate::state::ids::Block;
@@ -22,20 +22,20 @@ use crate::world::stop::Stop;
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Plays the competition.
-pub(super) struct Play<'a> {
+pub(super) struct Runner<'a> {
     /// What is told.
     pub(super) ui: &'a Ui,
     /// The competition's folder.
     pub(super) folder: &'a Folder,
     /// Who plays.
-    pub(super) cast: &'a Cast,
+    pub(super) participants: &'a Participants,
     /// The servers.
     pub(super) site: &'a Arc<Site>,
     /// The competition's files.
     pub(super) store: Store,
 }
 
-impl Play<'_> {
+impl Runner<'_> {
     /// Plays until the competition is finished.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Play<'_> {
             let state = self.state()?;
             let round = state.current_round;
             let schedule = schedule(&self.store, round)?;
-            self.site.change_chain(|node| reveal_all(&self.store, self.cast, round, node))?;
+            self.site.change_chain(|node| reveal_all(&self.store, self.participants, round, node))?;
             if state.stage == Stage::Finished {
                 self.site.change_chain(|node| node.advance(schedule.generation_deadline_block));
                 return Ok(());
@@ -107,7 +107,7 @@ impl Play<'_> {
         self.ui.detail(&format!("block {block}"));
         let mut command = self.folder.command(block)?;
         command.args(["--commit", "advance"]).args(more);
-        let (code, out, err) = tie::outcome(command, "advance")?;
+        let (code, out, err) = child_guard::outcome(command, "advance")?;
         for line in out.lines() {
             self.ui.status(&format!("block {block}: {line}"));
         }

@@ -16,12 +16,12 @@ const LONGEST_LINE: u64 = 4 << 20;
 
 /// A journal that is open to append to.
 #[derive(Debug)]
-pub struct Lines {
+pub struct JsonlJournal {
     path: PathBuf,
     file: File,
 }
 
-impl Lines {
+impl JsonlJournal {
     /// The entries so far, oldest first; none where there is no journal. A last line that was cut off
     /// is left out.
     ///
@@ -38,14 +38,14 @@ impl Lines {
     /// Opens the journal to append to it, its folder made where it is missing; gives the entries so far.
     ///
     /// # Errors
-    /// As [`Lines::read`], or it cannot be written.
-    pub fn open<T: DeserializeOwned>(own: &Path, relative: &Path, hint: &str) -> Result<(Lines, Vec<T>)> {
+    /// As [`JsonlJournal::read`], or it cannot be written.
+    pub fn open<T: DeserializeOwned>(own: &Path, relative: &Path, hint: &str) -> Result<(JsonlJournal, Vec<T>)> {
         let path = files::below(own, relative)?;
         files::folder_below(own, relative.parent().unwrap_or(Path::new("")))?;
         let file = files::append(&path)?;
         let (entries, whole) = parse(&path, &file, hint)?;
         file.set_len(whole).failed(|| format!("{}: cannot write", path.display()))?;
-        Ok((Lines { path, file }, entries))
+        Ok((JsonlJournal { path, file }, entries))
     }
 
     /// Notes an entry, for good.
@@ -105,9 +105,9 @@ mod tests {
         let path = own.path().join("journal");
         // A file with a hole: nothing on disk, a terabyte to read.
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
-        let error = Lines::read::<u32>(own.path(), Path::new("journal"), "start over").unwrap_err();
+        let error = JsonlJournal::read::<u32>(own.path(), Path::new("journal"), "start over").unwrap_err();
         assert!(error.to_string().contains("line 1 is longer than"), "{error}");
         std::fs::write(&path, "1\n\n2\n3").unwrap();
-        assert_eq!(Lines::read::<u32>(own.path(), Path::new("journal"), "").unwrap(), [1, 2]);
+        assert_eq!(JsonlJournal::read::<u32>(own.path(), Path::new("journal"), "").unwrap(), [1, 2]);
     }
 }

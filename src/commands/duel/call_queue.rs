@@ -17,7 +17,7 @@ pub(super) type Returned = (Task, Result<Penalties>);
 
 /// The open calls.
 #[derive(Debug, Default)]
-pub(super) struct Board {
+pub(super) struct CallQueue {
     state: Mutex<State>,
     more: Condvar,
 }
@@ -31,7 +31,7 @@ struct State {
     closed: bool,
 }
 
-impl Board {
+impl CallQueue {
     /// Adds a match's calls.
     pub(super) fn add(&self, pair: Pair, calls: Vec<Task>) {
         let mut state = self.lock();
@@ -71,7 +71,7 @@ impl Board {
         self.more.notify_all();
     }
 
-    /// The most urgent call; waits for one. `None` once the board is closed.
+    /// The most urgent call; waits for one. `None` once the queue is closed.
     fn take(&self) -> Option<Task> {
         let mut state = self.lock();
         loop {
@@ -108,9 +108,9 @@ impl State {
     }
 }
 
-/// Closes the board when the one who fills it is gone, however it went.
+/// Closes the queue when the one who fills it is gone, however it went.
 #[derive(Debug)]
-pub(super) struct Closing<'a>(pub(super) &'a Board);
+pub(super) struct Closing<'a>(pub(super) &'a CallQueue);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
@@ -118,12 +118,12 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// A worker: makes calls until the board is closed. The answer is in the journal's file when the next
+/// A worker: makes calls until the queue is closed. The answer is in the journal's file when the next
 /// call begins, so a kill loses only what is in flight; [`sync`] makes it last.
-pub(super) fn work(board: &Board, bench: &Bench, seed: Seed, returned: &Sender<Returned>) {
-    while let Some(task) = board.take() {
+pub(super) fn work(queue: &CallQueue, bench: &Bench, seed: Seed, returned: &Sender<Returned>) {
+    while let Some(task) = queue.take() {
         let outcome = bench.answer(seed, &task.images).map(|answer| answer.penalties);
-        board.done();
+        queue.done();
         if returned.send((task, outcome)).is_err() {
             return;
         }

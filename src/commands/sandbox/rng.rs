@@ -7,20 +7,20 @@ use crate::rules::hex;
 
 /// Numbers drawn for one thing.
 #[derive(Debug, Clone)]
-pub(super) struct Dice {
+pub(super) struct Rng {
     name: [u8; 32],
     drawn: u32,
 }
 
-impl Dice {
-    /// The dice of the thing with this name; each part of the name counts, and where it ends.
-    pub(super) fn of(parts: &[&str]) -> Dice {
+impl Rng {
+    /// The generator of the thing with this name; each part of the name counts, and where it ends.
+    pub(super) fn of(parts: &[&str]) -> Rng {
         let mut hasher = Sha256::new();
         for part in parts {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part.as_bytes());
         }
-        Dice { name: hasher.finalize().into(), drawn: 0 }
+        Rng { name: hasher.finalize().into(), drawn: 0 }
     }
 
     /// 32 bytes.
@@ -56,12 +56,12 @@ mod tests {
 
     #[test]
     fn names_that_differ_give_other_numbers() {
-        assert_eq!(Dice::of(&["a", "b"]).hex(), Dice::of(&["a", "b"]).hex());
-        assert_ne!(Dice::of(&["a", "b"]).hex(), Dice::of(&["ab", ""]).hex());
-        let mut dice = Dice::of(&["x"]);
-        let drawn: Vec<f64> = (0..200).map(|_| dice.within(2.0, 3.0)).collect();
+        assert_eq!(Rng::of(&["a", "b"]).hex(), Rng::of(&["a", "b"]).hex());
+        assert_ne!(Rng::of(&["a", "b"]).hex(), Rng::of(&["ab", ""]).hex());
+        let mut rng = Rng::of(&["x"]);
+        let drawn: Vec<f64> = (0..200).map(|_| rng.within(2.0, 3.0)).collect();
         assert!(drawn.iter().all(|number| (2.0..3.0).contains(number)));
         assert!(drawn.iter().any(|number| *number < 2.1) && drawn.iter().any(|number| *number > 2.9));
-        assert!((0..50).all(|_| dice.below(3) < 3));
+        assert!((0..50).all(|_| rng.below(3) < 3));
     }
 }

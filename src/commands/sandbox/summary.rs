@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::cast::{Cast, Role};
+use super::child_guard;
 use super::folder::{FIRST_BLOCK, Folder};
-use super::tie;
+use super::participants::{Participants, Role};
 use crate::error::{Context as _, Error, Result};
 use crate::files;
 use crate::rules::download::{Known, Tally, tally};
@@ -22,7 +22,7 @@ use crate::world::spool::Journal;
 
 /// What is told at the end.
 #[derive(Debug, Serialize)]
-pub(super) struct Ending {
+pub(super) struct Summary {
     /// The competition's folder.
     pub(super) dir: String,
     /// The last commit: the answer says it itself.
@@ -79,33 +79,33 @@ pub(super) struct Caught {
     reason: String,
 }
 
-impl Ending {
+impl Summary {
     /// Looks at the finished competition; runs `verify` and `report` on it.
     ///
     /// # Errors
     /// A file cannot be read, a claim does not hold, or the report cannot be made.
-    pub(super) fn of(folder: &Folder, cast: &Cast) -> Result<Ending> {
+    pub(super) fn of(folder: &Folder, participants: &Participants) -> Result<Summary> {
         let store = Store::open(&folder.root)?;
         let snapshot = Snapshot::load(&store)?;
         let git = Git::open(&folder.root)?.ok_or_else(|| Error::file(&folder.root, "no git checkout"))?;
         let (mut rounds, mut caught) = (Vec::new(), Vec::new());
         for (number, files) in &snapshot.rounds {
-            rounds.push(round(cast, *number, files));
-            caught.extend(caught_in(cast, *number, files, &git)?);
+            rounds.push(round(participants, *number, files));
+            caught.extend(caught_in(participants, *number, files, &git)?);
         }
         let leaders = snapshot.leaders.get().into_iter().flatten().map(|entry| Leader {
-            name: name_of(cast, &Player::Miner(entry.hotkey.clone())),
+            name: name_of(participants, &Player::Miner(entry.hotkey.clone())),
             weight: entry.weight,
             from_block: entry.effective_block.0,
         });
-        Ok(Ending {
+        Ok(Summary {
             dir: folder.root.display().to_string(),
             head: git.head()?.map(|id| id.to_string()),
             rounds,
             leaders: leaders.collect(),
             caught,
             verify: verify(folder)?,
-            report: report(folder, cast)?,
+            report: report(folder, participants)?,
         })
     }
 
@@ -143,48 +143,48 @@ impl Ending {
 }
 
 /// What a player is called here.
-fn name_of(cast: &Cast, player: &Player) -> String {
+fn name_of(participants: &Participants, player: &Player) -> String {
     let Player::Miner(hotkey) = player else { return "leader".to_owned() };
-    let miner = cast.miners.iter().find(|miner| miner.hotkey == *hotkey);
+    let miner = participants.miners.iter().find(|miner| miner.hotkey == *hotkey);
     match miner {
         Some(miner) => miner.name.clone(),
-        None if *hotkey == cast.leader => "leader".to_owned(),
+        None if *hotkey == participants.leader => "leader".to_owned(),
         None => hotkey.to_string(),
     }
 }
 
-fn round(cast: &Cast, number: RoundNumber, files: &RoundFiles) -> Round {
+fn round(participants: &Participants, number: RoundNumber, files: &RoundFiles) -> Round {
     let miners = files.submissions.get().map(order).unwrap_or_default();
     let row = |hotkey: Hotkey| {
         let player = Player::Miner(hotkey.clone());
         let audit = files.generation_audits.get().and_then(|audits| audits.get(&hotkey));
         Row {
-            name: name_of(cast, &player),
+            name: name_of(participants, &player),
             margin: files.matrix.get().and_then(|matrix| matrix.margin(&Player::Leader, &player)),
             audit: audit.map(|audit| audit.outcome.as_str()),
             hotkey,
         }
     };
-    let winner = files.winner.get().map(|winner| name_of(cast, winner.player()));
+    let winner = files.winner.get().map(|winner| name_of(participants, winner.player()));
     let winner = winner.unwrap_or_else(|| "nobody".to_owned());
     Round { round: number, winner, standings: miners.into_iter().map(row).collect() }
 }
 
 /// What was caught in a round: rejected audits, files that were refused, reveals that came late.
-fn caught_in(cast: &Cast, number: RoundNumber, files: &RoundFiles, git: &Git) -> Result<Vec<Caught>> {
+fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFiles, git: &Git) -> Result<Vec<Caught>> {
     let mut caught = Vec::new();
     let mut add = |name: String, hotkey: &Hotkey, reason: String| {
         caught.push(Caught { round: number, name, hotkey: hotkey.clone(), reason });
     };
     for audit in files.generation_audits.get().into_iter().flat_map(|audits| audits.values()) {
         if audit.outcome == AuditOutcome::Rejected {
-            let name = name_of(cast, &Player::Miner(audit.hotkey.clone()));
+            let name = name_of(participants, &Player::Miner(audit.hotkey.clone()));
             add(name, &audit.hotkey, format!("audit rejected: {}", audit.reason));
         }
     }
     let mut known = Known::default();
     Journal::read(&git.own_folder(), number)?.into_iter().for_each(|mark| known.add(mark));
-    for (miner, _) in cast.players(number) {
+    for (miner, _) in participants.players(number) {
         let Some(prompts) = files.prompts.get() else { continue };
         let Tally { refused, failed, reasons, .. } = tally(prompts, &miner.hotkey, &known);
         if refused + failed > 0 {
@@ -197,11 +197,11 @@ fn caught_in(cast: &Cast, number: RoundNumber, files: &RoundFiles, git: &Git) ->
             );
         }
     }
-    let late = cast.miners.iter().filter(|miner| miner.role == Role::Late);
+    let late = participants.miners.iter().filter(|miner| miner.role == Role::Late);
     if let (Some(schedule), Some(submissions)) = (files.schedule.get(), files.submissions.get()) {
         let last = schedule.latest_reveal_block;
         for miner in late.filter(|miner| !submissions.contains_key(&miner.hotkey)) {
-            let block = cast.reveals(number, schedule).into_iter().find(|(of, _)| of.hotkey == miner.hotkey);
+            let block = participants.reveals(number, schedule).into_iter().find(|(of, _)| of.hotkey == miner.hotkey);
             if let Some((_, block)) = block.filter(|(_, block)| *block > last && last >= FIRST_BLOCK) {
                 add(
                     miner.name.clone(),
@@ -228,7 +228,7 @@ fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
 fn verify(folder: &Folder) -> Result<Value> {
     let mut command = folder.command(FIRST_BLOCK)?;
     command.args(["--json", "verify", "--history"]);
-    let (code, out, err) = tie::outcome(command, "verify")?;
+    let (code, out, err) = child_guard::outcome(command, "verify")?;
     let found: Value = serde_json::from_str(&out).failed(|| format!("gen404 verify said no JSON: {err}"))?;
     if code == Some(0) {
         return Ok(found.get("summary").cloned().unwrap_or_default());
@@ -245,14 +245,14 @@ fn verify(folder: &Folder) -> Result<Value> {
 
 /// `gen404 report`: its first page. Its pictures are linked to where they lie in the sandbox, so that
 /// they are there without its servers.
-fn report(folder: &Folder, cast: &Cast) -> Result<String> {
+fn report(folder: &Folder, participants: &Participants) -> Result<String> {
     let out = folder.report()?;
     let mut command = folder.command(FIRST_BLOCK)?;
     command.arg("report").arg("--out").arg(&out);
-    tie::run(command, "report")?;
+    child_guard::run(command, "report")?;
     // The folder beside the report's.
     let name = folder.root.file_name().unwrap_or_default().as_encoded_bytes();
-    link_locally(&out, Path::new(""), &format!("../{}", in_a_link(name)), &cast.base())?;
+    link_locally(&out, Path::new(""), &format!("../{}", in_a_link(name)), &participants.base())?;
     Ok(out.join("index.html").display().to_string())
 }
 

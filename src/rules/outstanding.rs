@@ -1,4 +1,4 @@
-//! What a round still lacks in its stage beside what is due, in words: for `status` and `report`.
+//! What is still outstanding in a round in its stage beside what is due, in words: for `status` and `report`.
 
 use super::Thresholds;
 use super::tournament::{Field, Outcome, replay};
@@ -8,7 +8,7 @@ use crate::state::stage::Stage;
 
 /// What is open in a round that stands in `stage`; empty where nothing is.
 #[must_use]
-pub fn lacking(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thresholds) -> Vec<String> {
+pub fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thresholds) -> Vec<String> {
     let mut open = Vec::new();
     if matches!(stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
         let there = |player: &Player, submitted: bool| {
@@ -21,9 +21,9 @@ pub fn lacking(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thres
             open.push("the leader's baseline is missing".to_owned());
         }
         let miners = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
-        let lacking = miners.filter(|hotkey| !there(&Player::Miner((*hotkey).clone()), true)).count();
-        if lacking > 0 && stage != Stage::MinerGeneration {
-            open.push(format!("the files of {lacking} miner(s) are not fetched yet"));
+        let outstanding = miners.filter(|hotkey| !there(&Player::Miner((*hotkey).clone()), true)).count();
+        if outstanding > 0 && stage != Stage::MinerGeneration {
+            open.push(format!("the files of {outstanding} miner(s) are not fetched yet"));
         }
     }
     // Audits are what `audit` answers and `duel` waits for: they are told there.

@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
-use super::bout::Played;
-use super::programme::{place, sequence};
+use super::match_in_progress::Played;
+use super::pairings::{place, sequence};
 use super::tournament::{Field, Pair, critical_prompts, replay};
 use super::{Plan, Thresholds};
 use crate::state::file::{FileKind, PlayerFile, RoundFile};
@@ -152,7 +152,7 @@ fn requests(terms: &Terms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, 
 ///
 /// # Errors
 /// There is no such build, image or leader, or another winner is on record.
-pub fn crown(
+pub fn declare_winner(
     terms: &Terms<'_>,
     state: &CompetitionState,
     files: &RoundFiles,

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dice::Dice;
 use super::models::Shape;
+use super::rng::Rng;
 use crate::error::{Context as _, Result};
 use crate::state::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::state::schedule::Schedule;
@@ -82,9 +82,9 @@ pub(super) enum Trick {
     TooSlow,
 }
 
-/// The whole cast.
+/// All who take part.
 #[derive(Debug, Clone)]
-pub(super) struct Cast {
+pub(super) struct Participants {
     /// What it is made from.
     pub(super) params: Params,
     /// The miners.
@@ -95,9 +95,9 @@ pub(super) struct Cast {
     pub(super) stems: Vec<String>,
 }
 
-impl Cast {
-    /// The cast that follows from these.
-    pub(super) fn new(params: Params) -> Cast {
+impl Participants {
+    /// The participants that follow from these.
+    pub(super) fn new(params: Params) -> Participants {
         let seed = params.seed.to_string();
         let roles = [
             ("steady", Role::Steady),
@@ -107,17 +107,17 @@ impl Cast {
             ("hostile", Role::Hostile),
             ("late", Role::Late),
         ];
-        let hotkey = |name: &str| Hotkey::from_account(&Dice::of(&[&seed, "hotkey", name]).bytes());
+        let hotkey = |name: &str| Hotkey::from_account(&Rng::of(&[&seed, "hotkey", name]).bytes());
         let known = roles.into_iter().map(|(name, role)| (name.to_owned(), role));
         let plain = (roles.len()..params.miners).map(|number| (format!("plain-{number}"), Role::Plain));
         let miner = |(name, role): (String, Role)| Miner { hotkey: hotkey(&name), name, role };
         let miners = known.chain(plain).map(miner).collect();
         let stem = |number: usize| {
-            let drawn = Dice::of(&[&seed, "prompt", &number.to_string()]).hex();
+            let drawn = Rng::of(&[&seed, "prompt", &number.to_string()]).hex();
             format!("shape-{}", drawn.get(..12).unwrap_or(&drawn))
         };
         let stems = (0..2 * params.prompts).map(stem).collect();
-        Cast { leader: hotkey("leader"), miners, stems, params }
+        Participants { leader: hotkey("leader"), miners, stems, params }
     }
 
     /// What every URL of the sandbox begins with.
@@ -131,7 +131,7 @@ impl Cast {
     /// None: names made here are names.
     pub(super) fn program(&self, miner: Option<&Miner>, round: RoundNumber) -> Result<Program> {
         let name = miner.map_or("leader", |miner| &miner.name);
-        let commit = Dice::of(&[&self.params.seed.to_string(), "commit", name, &round.to_string()]).hex();
+        let commit = Rng::of(&[&self.params.seed.to_string(), "commit", name, &round.to_string()]).hex();
         let what = || format!("the program of {name}");
         Ok(Program {
             role: miner.map(|miner| miner.role),
@@ -217,23 +217,23 @@ impl Cast {
 
     /// The model that a program makes of a prompt with a round's seed, as its miner submits it.
     pub(super) fn model(&self, program: &Program, stem: &str, seed: Seed) -> Shape {
-        let level = Cast::level(program);
-        let mut dice = Dice::of(&[program.commit.as_str(), stem, &seed.to_string()]);
-        let level = if level > 0.0 { level + dice.within(-0.8, 0.8) } else { level };
+        let level = Participants::level(program);
+        let mut rng = Rng::of(&[program.commit.as_str(), stem, &seed.to_string()]);
+        let level = if level > 0.0 { level + rng.within(-0.8, 0.8) } else { level };
         self.target(stem).flawed(level / 10.0)
     }
 
     /// The model that a program makes in a pod, and the seconds that it says it took.
     pub(super) fn regenerated(&self, program: &Program, stem: &str, seed: Seed) -> (Shape, f64) {
-        let mut dice = Dice::of(&["seconds", program.commit.as_str(), stem, &seed.to_string()]);
+        let mut rng = Rng::of(&["seconds", program.commit.as_str(), stem, &seed.to_string()]);
         let tenths = |seconds: f64| (seconds * 10.0).round() / 10.0;
         let model = self.model(program, stem, seed);
         match program.role.filter(|role| *role == Role::Cheat).map(|_| trick(program.round)) {
-            None => (model, tenths(dice.within(20.0, 60.0))),
-            Some(Trick::TooSlow) => (model, tenths(dice.within(95.0, 115.0))),
+            None => (model, tenths(rng.within(20.0, 60.0))),
+            Some(Trick::TooSlow) => (model, tenths(rng.within(95.0, 115.0))),
             Some(Trick::SomethingElse) => {
                 let other = Shape::of(&["something else", stem]);
-                (other.in_colours_of(&model.flawed(1.0)), tenths(dice.within(20.0, 60.0)))
+                (other.in_colours_of(&model.flawed(1.0)), tenths(rng.within(20.0, 60.0)))
             }
         }
     }
@@ -248,31 +248,31 @@ pub(super) fn trick(round: RoundNumber) -> Trick {
 mod tests {
     use super::*;
 
-    fn cast() -> Cast {
-        Cast::new(Params { seed: 7, rounds: 3, miners: 8, prompts: 4, port: 1 })
+    fn participants() -> Participants {
+        Participants::new(Params { seed: 7, rounds: 3, miners: 8, prompts: 4, port: 1 })
     }
 
     #[test]
     fn a_tag_names_its_program() {
-        let cast = cast();
-        for miner in [None, cast.miners.first(), cast.miners.last()] {
-            let program = cast.program(miner, RoundNumber(2)).unwrap();
-            let found = cast.program_of_tag(&format!("{}-sandbox-2", program.commit.short())).unwrap();
+        let participants = participants();
+        for miner in [None, participants.miners.first(), participants.miners.last()] {
+            let program = participants.program(miner, RoundNumber(2)).unwrap();
+            let found = participants.program_of_tag(&format!("{}-sandbox-2", program.commit.short())).unwrap();
             assert_eq!((found.commit, found.role), (program.commit, program.role));
         }
-        assert!(cast.program_of_tag("0000000-sandbox-0").is_none());
+        assert!(participants.program_of_tag("0000000-sandbox-0").is_none());
     }
 
     #[test]
     fn reveals_lie_in_their_window_but_for_the_late_one() {
-        let cast = cast();
+        let participants = participants();
         let schedule: Schedule = serde_json::from_str(
             r#"{"earliest_reveal_block": 1000, "latest_reveal_block": 1600, "generation_deadline_block": 2200}"#,
         )
         .unwrap();
         for round in 0..3 {
             let round = RoundNumber(round);
-            for (miner, block) in cast.reveals(round, &schedule) {
+            for (miner, block) in participants.reveals(round, &schedule) {
                 let late = miner.role == Role::Late && round.0 == 0;
                 assert_eq!((1000..=1600).contains(&block.0), !late, "{} at {block}", miner.name);
             }
@@ -281,11 +281,16 @@ mod tests {
 
     #[test]
     fn only_the_cheat_makes_something_else_in_a_pod() {
-        let cast = cast();
-        for miner in &cast.miners {
-            let program = cast.program(Some(miner), RoundNumber(0)).unwrap();
-            let (model, seconds) = cast.regenerated(&program, "shape-1", Seed(5));
-            assert_eq!(model == cast.model(&program, "shape-1", Seed(5)), miner.role != Role::Cheat, "{}", miner.name);
+        let participants = participants();
+        for miner in &participants.miners {
+            let program = participants.program(Some(miner), RoundNumber(0)).unwrap();
+            let (model, seconds) = participants.regenerated(&program, "shape-1", Seed(5));
+            assert_eq!(
+                model == participants.model(&program, "shape-1", Seed(5)),
+                miner.role != Role::Cheat,
+                "{}",
+                miner.name
+            );
             assert!(seconds < 90.0);
         }
     }

@@ -9,16 +9,16 @@ use crate::error::Result;
 use crate::rules::regeneration::{Arrival, Mark, Outcome, Progress, Unmeasured};
 use crate::state::ids::{PromptStem, Seed};
 use crate::state::outputs::Outputs;
-use crate::world::lines::Lines;
-use crate::world::regeneration::Desk;
+use crate::world::jsonl::JsonlJournal;
+use crate::world::regeneration::AuditWorkdir;
 
 /// How long somebody waits on others before looking again whether all is to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A player's open prompts, taken by the pods.
 #[derive(Debug)]
-pub(super) struct Board {
-    pub(super) desk: Desk,
+pub(super) struct PromptQueue {
+    pub(super) workdir: AuditWorkdir,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -26,7 +26,7 @@ pub(super) struct Board {
 #[derive(Debug)]
 struct State {
     progress: Progress,
-    journal: Lines,
+    journal: JsonlJournal,
     /// Not tried in this run yet, in order.
     fresh: VecDeque<PromptStem>,
     /// To be tried again, each with the pod that had it last.
@@ -49,16 +49,16 @@ pub(super) enum Next {
     Over,
 }
 
-impl Board {
+impl PromptQueue {
     /// Reads what is known of a player, from the journal and from what is recorded.
     pub(super) fn open(
-        desk: Desk,
+        workdir: AuditWorkdir,
         job: &Job,
         seed: Seed,
         recorded: Option<&Outputs>,
         mut progress: Progress,
-    ) -> Result<Board> {
-        let (mut journal, marks) = desk.open()?;
+    ) -> Result<PromptQueue> {
+        let (mut journal, marks) = workdir.open()?;
         let elsewhere = marks.is_empty();
         marks.into_iter().for_each(|mark| progress.take(mark));
         let mut take = |progress: &mut Progress, mark: Mark| -> Result<()> {
@@ -76,10 +76,10 @@ impl Board {
             take(&mut progress, Mark::Reopened)?;
         }
         let arrived: Vec<u32> = progress.arrivals().iter().map(|arrival| arrival.number).collect();
-        desk.clear(&arrived)?;
+        workdir.clear(&arrived)?;
         let (fresh, again) = (progress.open().into(), VecDeque::new());
         let state = State { progress, journal, fresh, again, out: 0, ordered: 0, closed: false };
-        Ok(Board { desk, state: Mutex::new(state), changed: Condvar::new() })
+        Ok(PromptQueue { workdir, state: Mutex::new(state), changed: Condvar::new() })
     }
 
     /// Looks at what is known.
