@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::json::{Object, wrap_index};
 use super::limits::Budget;
 use super::refusal::{Checked, Refusal, RefusalCode};
+use crate::python_json::Value;
 
 /// The number type of an accessor's components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +128,7 @@ impl<'a> Views<'a> {
 }
 
 fn read_view<'a>(
-    entry: &serde_json::Value,
+    entry: &Value,
     place: &str,
     buffers: &'a [Cow<'a, [u8]>],
 ) -> Checked<(&'a [u8], Option<i64>)> {
@@ -161,7 +162,7 @@ pub(crate) fn read_accessors<'a>(
 }
 
 fn read_accessor<'a>(
-    entry: &serde_json::Value,
+    entry: &Value,
     place: &str,
     views: &Views<'a>,
     budget: &mut Budget,
@@ -220,7 +221,8 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read<'a>(document: &Value, buffers: &'a [Cow<'a, [u8]>]) -> Checked<Vec<Accessor<'a>>> {
-        let document = Object::of(document, "").unwrap();
+        let document = super::Value::from(document);
+        let document = Object::of(&document, "").unwrap();
         let views = Views::read(document, buffers)?;
         read_accessors(document, &views, &mut Budget::default())
     }

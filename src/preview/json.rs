@@ -1,14 +1,15 @@
 //! Reading the JSON part with the habits of the reference loader, which is written in Python:
 //! a negative index counts from the end, a missing list is empty, a wrong type is an error.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use super::refusal::{Checked, Refusal};
+use crate::python_json::{Map, Value};
 
 /// A JSON object of the document, with its place for messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Object<'a> {
-    map: &'a Map<String, Value>,
+    map: &'a Map,
 }
 
 impl<'a> Object<'a> {
@@ -22,12 +23,12 @@ impl<'a> Object<'a> {
 
     /// The raw value under `key`, whatever it is.
     pub(crate) fn get(self, key: &str) -> Option<&'a Value> {
-        self.map.get(key)
+        self.map.get(key.as_bytes())
     }
 
     /// All entries, in file order.
-    pub(crate) fn entries(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
-        self.map.iter()
+    pub(crate) fn entries(self) -> impl Iterator<Item = (Cow<'a, str>, &'a Value)> {
+        self.map.iter().map(|(key, value)| (key.shown(), value))
     }
 
     /// The array under `key`; absent means empty.
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn types_are_held_to() {
-        let value = json!({"n": 5, "f": 5.0, "list": [1], "o": {}});
+        let value = Value::from(&json!({"n": 5, "f": 5.0, "list": [1], "o": {}}));
         let o = Object::of(&value, "x").unwrap();
         assert_eq!(o.need_int("n", "x").unwrap(), 5);
         assert!(o.int("f", "x").is_err());

@@ -5,11 +5,10 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
 use super::json::{Object, wrap_index};
 use super::limits::MAX_NODE_STEPS;
 use super::refusal::{Checked, Refusal, RefusalCode};
+use crate::python_json::Value;
 
 /// How the vertices of a primitive make triangles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,10 +155,11 @@ fn broken(place: impl Into<String>, message: &'static str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn primitive(document: &Value) -> Checked<Topology> {
-        only_primitive(Object::of(document, "").unwrap()).map(|p| p.topology)
+        let document = super::Value::from(document);
+        only_primitive(Object::of(&document, "").unwrap()).map(|p| p.topology)
     }
 
     fn with_modes(modes: &[i64]) -> Value {
@@ -181,7 +181,8 @@ mod tests {
     }
 
     fn nodes(document: &Value) -> Checked<()> {
-        check_nodes(Object::of(document, "").unwrap())
+        let document = super::Value::from(document);
+        check_nodes(Object::of(&document, "").unwrap())
     }
 
     #[test]
