@@ -127,11 +127,7 @@ impl<'a> Views<'a> {
     }
 }
 
-fn read_view<'a>(
-    entry: &Value,
-    place: &str,
-    buffers: &'a [Cow<'a, [u8]>],
-) -> Checked<(&'a [u8], Option<i64>)> {
+fn read_view<'a>(entry: &Value, place: &str, buffers: &'a [Cow<'a, [u8]>]) -> Checked<(&'a [u8], Option<i64>)> {
     let view = Object::of(entry, place)?;
     let fail = |message: String| Refusal::new(RefusalCode::DataBufferView, place, message);
     let buffer = view.need_int("buffer", place)?;
@@ -161,12 +157,7 @@ pub(crate) fn read_accessors<'a>(
     entries.iter().enumerate().map(read).collect()
 }
 
-fn read_accessor<'a>(
-    entry: &Value,
-    place: &str,
-    views: &Views<'a>,
-    budget: &mut Budget,
-) -> Checked<Accessor<'a>> {
+fn read_accessor<'a>(entry: &Value, place: &str, views: &Views<'a>, budget: &mut Budget) -> Checked<Accessor<'a>> {
     let fail = |message| Refusal::new(RefusalCode::DataAccessor, place, message);
     let entry = Object::of(entry, place)?;
     let count = usize::try_from(entry.need_int("count", place)?).map_err(|_| fail("a negative count".to_owned()))?;

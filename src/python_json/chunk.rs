@@ -78,12 +78,15 @@ pub fn decode(bytes: &[u8], coding: Coding) -> Cow<'_, str> {
         Coding::Single => text(bytes, bytes.iter().map(|byte| char::from(*byte))),
         Coding::Double => {
             let mut second = false;
-            text(bytes, bytes.iter().map(move |byte| {
-                let char = if second && *byte == b'\\' { '¥' } else { char::from(*byte) };
-                // Nothing below is the second byte of two.
-                second = !(second && *byte >= 0x40) && matches!(byte, 0x81..=0xfe);
-                char
-            }))
+            text(
+                bytes,
+                bytes.iter().map(move |byte| {
+                    let char = if second && *byte == b'\\' { '¥' } else { char::from(*byte) };
+                    // Nothing below is the second byte of two.
+                    second = !(second && *byte >= 0x40) && matches!(byte, 0x81..=0xfe);
+                    char
+                }),
+            )
         }
     }
 }

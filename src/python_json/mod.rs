@@ -3,8 +3,8 @@
 //!
 //! It takes more than JSON is: `NaN`, `Infinity` and `-Infinity`, numbers beyond every double (infinite),
 //! whole numbers of up to 4300 digits, halves of surrogate pairs in escapes, keys given twice (the last
-//! value stands, where the first one stood). `tests/data/python_json.jsonl` has what Python made of some
-//! hundred texts, and the tests compare.
+//! value stands, where the first one stood). What Python makes of some hundreds of texts is kept beside the
+//! tests, and they compare.
 //!
 //! [`read`] is for text. [`codings`] and [`decode`] make text of a GLB's chunk, as the reference loader does.
 

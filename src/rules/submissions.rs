@@ -332,7 +332,8 @@ mod tests {
         assert_eq!(one(&[(150, &twice)]).accepted[&hotkey(1)].repo.as_str(), REPO);
         // What only Python takes for JSON stands in the way of nothing.
         let fields = &twice[1..];
-        for odd in ["NaN", "-Infinity", "1e400", &"9".repeat(400), r#""\ud800""#, &("[".repeat(900) + &"]".repeat(900))] {
+        for odd in ["NaN", "-Infinity", "1e400", &"9".repeat(400), r#""\ud800""#, &("[".repeat(900) + &"]".repeat(900))]
+        {
             let payload = format!("{{\"x\": {odd}, {fields}");
             assert_eq!(one(&[(150, &payload)]).accepted.len(), 1, "{odd}");
         }
