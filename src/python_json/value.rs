@@ -141,6 +141,21 @@ impl Value {
         matches!(self, Self::Null)
     }
 
+    /// `true` or `false`.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(truth) => Some(*truth),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a list.
+    #[must_use]
+    pub fn is_array(&self) -> bool {
+        matches!(self, Self::Array(_))
+    }
+
     /// Whether it is a string, whatever is in it.
     #[must_use]
     pub fn is_string(&self) -> bool {

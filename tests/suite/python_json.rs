@@ -108,7 +108,7 @@ fn verdicts_and_values_are_pythons() {
 #[test]
 fn the_deepest_value_is_read_and_dropped_on_a_small_stack() {
     let deepest = [("[", "]"), ("{\"a\":", "}"), ("{\"a\":[", "]}")].map(|(open, close)| {
-        let times = DEEPEST / open.matches(['[', '{']).count() - 1;
+        let times = (DEEPEST - 2) / open.matches(['[', '{']).count();
         format!("{}[{}{}]{}", open.repeat(times), "[],".repeat(9), "{}", close.repeat(times))
     });
     let read = move || deepest.iter().all(|text| python_json::read(text).is_ok());
