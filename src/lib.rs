@@ -14,7 +14,7 @@
 //! | [`world`] | the chain, git, and every other client of the outside | rules of the competition |
 //! | [`commands`] | one file a subcommand: gather facts, call a rule, apply its plan | |
 //!
-//! Beside them: [`error`] (kinds, hints, exit codes), [`files`] (guarded reading and writing), [`text`] (texts from outside), [`ui`] (all that is printed), [`cli`] (flags
+//! Beside them: [`error`] (kinds, hints, exit codes), [`files`] (guarded reading and writing), [`text`] (texts from outside), [`python_json`] (JSON as Python reads it), [`ui`] (all that is printed), [`cli`] (flags
 //! and help), [`settings`] (`gen404.toml`).
 //!
 //! # A round
@@ -46,6 +46,7 @@ pub mod commands;
 pub mod error;
 pub mod files;
 pub mod preview;
+pub mod python_json;
 pub mod rules;
 pub mod settings;
 pub mod state;

@@ -12,6 +12,10 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../src/preview/mod.rs"]
 mod preview;
 
+#[allow(dead_code)]
+#[path = "../../src/python_json/mod.rs"]
+mod python_json;
+
 /// A triangle, its texture coordinates, and one image for every texture slot.
 fn model(picture: &[u8]) -> Vec<u8> {
     let corners: [f32; 15] = [-0.5, -0.5, 0.2, 0.5, -0.5, 0.2, 0.0, 0.5, 0.2, 0.0, 0.0, 1.0, 0.0, 0.5, 1.0];

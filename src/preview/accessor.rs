@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::json::{Object, wrap_index};
 use super::limits::Budget;
 use super::refusal::{Checked, Refusal, RefusalCode};
+use crate::python_json::Value;
 
 /// The number type of an accessor's components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,14 +19,14 @@ pub(crate) enum Component {
 }
 
 impl Component {
-    fn of(code: i64) -> Option<Self> {
+    fn of(code: f64) -> Option<Self> {
         Some(match code {
-            5120 => Self::I8,
-            5121 => Self::U8,
-            5122 => Self::I16,
-            5123 => Self::U16,
-            5125 => Self::U32,
-            5126 => Self::F32,
+            5120.0 => Self::I8,
+            5121.0 => Self::U8,
+            5122.0 => Self::I16,
+            5123.0 => Self::U16,
+            5125.0 => Self::U32,
+            5126.0 => Self::F32,
             _ => return None,
         })
     }
@@ -126,11 +127,7 @@ impl<'a> Views<'a> {
     }
 }
 
-fn read_view<'a>(
-    entry: &serde_json::Value,
-    place: &str,
-    buffers: &'a [Cow<'a, [u8]>],
-) -> Checked<(&'a [u8], Option<i64>)> {
+fn read_view<'a>(entry: &Value, place: &str, buffers: &'a [Cow<'a, [u8]>]) -> Checked<(&'a [u8], Option<i64>)> {
     let view = Object::of(entry, place)?;
     let fail = |message: String| Refusal::new(RefusalCode::DataBufferView, place, message);
     let buffer = view.need_int("buffer", place)?;
@@ -160,17 +157,14 @@ pub(crate) fn read_accessors<'a>(
     entries.iter().enumerate().map(read).collect()
 }
 
-fn read_accessor<'a>(
-    entry: &serde_json::Value,
-    place: &str,
-    views: &Views<'a>,
-    budget: &mut Budget,
-) -> Checked<Accessor<'a>> {
+fn read_accessor<'a>(entry: &Value, place: &str, views: &Views<'a>, budget: &mut Budget) -> Checked<Accessor<'a>> {
     let fail = |message| Refusal::new(RefusalCode::DataAccessor, place, message);
     let entry = Object::of(entry, place)?;
     let count = usize::try_from(entry.need_int("count", place)?).map_err(|_| fail("a negative count".to_owned()))?;
-    let component = Component::of(entry.need_int("componentType", place)?)
-        .ok_or_else(|| fail("an unknown componentType".to_owned()))?;
+    // Looked up in a table, where 5126.0 is 5126.
+    let component = entry.get("componentType").and_then(Value::as_f64);
+    let component = component.ok_or_else(|| fail("no componentType".to_owned()))?;
+    let component = Component::of(component).ok_or_else(|| fail("an unknown componentType".to_owned()))?;
     let width = entry.text("type").and_then(width_of);
     let width = width.ok_or_else(|| fail("an unknown type".to_owned()))?;
     let Some(view) = entry.int("bufferView", place)? else {
@@ -220,7 +214,8 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read<'a>(document: &Value, buffers: &'a [Cow<'a, [u8]>]) -> Checked<Vec<Accessor<'a>>> {
-        let document = Object::of(document, "").unwrap();
+        let document = super::Value::from(document);
+        let document = Object::of(&document, "").unwrap();
         let views = Views::read(document, buffers)?;
         read_accessors(document, &views, &mut Budget::default())
     }
@@ -238,7 +233,7 @@ mod tests {
         let view = json!({"buffer": 0, "byteLength": 16});
         assert_eq!(one(&view, &packed, &bytes).unwrap(), [256.0, 770.0, 1284.0, 1798.0]);
         let strided = json!({"buffer": 0, "byteLength": 16, "byteStride": 8});
-        let bytes_of = json!({"count": 2, "componentType": 5121, "type": "VEC2", "bufferView": 0});
+        let bytes_of = json!({"count": 2, "componentType": 5121.0, "type": "VEC2", "bufferView": 0});
         assert_eq!(one(&strided, &bytes_of, &bytes).unwrap(), [0.0, 1.0, 8.0, 9.0]);
         let signed = json!({"count": 1, "componentType": 5120, "type": "SCALAR", "bufferView": 0});
         assert_eq!(one(&view, &signed, &[0xff; 16]).unwrap(), [-1.0]);

@@ -1,9 +1,9 @@
-//! Base64 of data URIs, as lenient as the reference loader: bytes outside the alphabet are skipped.
+//! Base64 of data URIs, as lenient as the reference loader: ASCII outside the alphabet is skipped.
 
 /// The bytes behind the first `base64,` of a URI, or `None` where there is none or it is broken.
 pub(crate) fn from_data_uri(uri: &str) -> Option<Vec<u8>> {
     let (_, text) = uri.split_once("base64,")?;
-    decode(text.as_bytes())
+    text.is_ascii().then(|| decode(text.as_bytes()))?
 }
 
 fn decode(text: &[u8]) -> Option<Vec<u8>> {
@@ -64,6 +64,7 @@ mod tests {
         assert!(decode(b"AQI").is_none());
         assert!(decode(b"A").is_none());
         assert!(from_data_uri("file.bin").is_none());
+        assert!(from_data_uri("data:;base64,/wé==").is_none());
         assert_eq!(from_data_uri("data:;base64,/w==").unwrap(), [255]);
     }
 }

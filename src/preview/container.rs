@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::base64;
 use super::json::Object;
 use super::limits::{Budget, MAX_JSON_BYTES, MAX_JSON_VALUES, VALUE_BYTES};
 use super::refusal::{Checked, Refusal, RefusalCode};
+use crate::python_json::{self, Value};
 
 const MAGIC: u32 = u32::from_le_bytes(*b"glTF");
 const CHUNK_JSON: u32 = u32::from_le_bytes(*b"JSON");
 const CHUNK_BIN: u32 = u32::from_le_bytes(*b"BIN\0");
+/// Its place in messages.
+const JSON_CHUNK: &str = "JSON chunk";
 
 /// What a GLB holds before anything in it is understood.
 #[derive(Debug)]
@@ -31,8 +32,7 @@ impl<'a> Container<'a> {
         let (total, json_length) = header(glb)?;
         let rest = glb.get(20..).unwrap_or_default();
         let (text, rest) = rest.split_at(rest.len().min(json_length));
-        check_json(text, budget)?;
-        let document = parse_json(text)?;
+        let document = read_json(text, budget)?;
         let mut uris = buffer_uris(&document)?.into_iter();
         let mut buffers = Vec::new();
         let mut at = 0_usize;
@@ -71,18 +71,44 @@ fn header(glb: &[u8]) -> Checked<(u32, usize)> {
     Ok((total, length as usize))
 }
 
-/// The bounds of the JSON, looked at before it is parsed: a parsed value takes up to a hundred times its text.
-fn check_json(text: &[u8], budget: &mut Budget) -> Checked<()> {
-    let fail = |message| Err(Refusal::new(RefusalCode::DataTooLarge, "JSON chunk", message));
-    if text.len() > MAX_JSON_BYTES {
-        return fail(format!("{} bytes (at most {MAX_JSON_BYTES})", text.len()));
+/// Reads the JSON chunk, in the first coding in which it is JSON.
+fn read_json(bytes: &[u8], budget: &mut Budget) -> Checked<Value> {
+    let fail = |code, message: String| Err(Refusal::new(code, JSON_CHUNK, message));
+    if bytes.len() > MAX_JSON_BYTES {
+        return fail(RefusalCode::DataTooLarge, format!("{} bytes (at most {MAX_JSON_BYTES})", bytes.len()));
     }
-    let values = most_values(text);
+    let copy = if std::str::from_utf8(bytes).is_ok() { 0 } else { 2 * bytes.len() as u64 };
+    budget.take(copy, JSON_CHUNK)?;
+    let mut fault = None;
+    for coding in python_json::codings(bytes) {
+        let text = python_json::decode(bytes, *coding);
+        let taken = charge_json(&text, budget)?;
+        match python_json::read(&text) {
+            Ok(value @ Value::Object(_)) => {
+                budget.give_back(copy);
+                return Ok(value);
+            }
+            Ok(_) => return fail(RefusalCode::ContainerJson, "not a JSON object".to_owned()),
+            Err(why) => {
+                budget.give_back(taken);
+                fault.get_or_insert(why);
+            }
+        }
+    }
+    fail(RefusalCode::ContainerJson, fault.unwrap_or_default())
+}
+
+/// Counts what the JSON will take before it is parsed: a parsed value takes up to a hundred times its text.
+fn charge_json(text: &str, budget: &mut Budget) -> Checked<u64> {
+    let values = most_values(text.as_bytes());
     if values > MAX_JSON_VALUES {
-        return fail(format!("over {MAX_JSON_VALUES} values"));
+        let message = format!("over {MAX_JSON_VALUES} values");
+        return Err(Refusal::new(RefusalCode::DataTooLarge, JSON_CHUNK, message));
     }
     // The texts twice: as they are, and with its strings taken out of base64.
-    budget.take(2 * text.len() as u64 + VALUE_BYTES * values as u64, "JSON chunk")
+    let bytes = 2 * text.len() as u64 + VALUE_BYTES * values as u64;
+    budget.take(bytes, JSON_CHUNK)?;
+    Ok(bytes)
 }
 
 /// At least as many as there are values in the JSON `text`: a list or an object has one more than commas.
@@ -98,38 +124,6 @@ fn most_values(text: &[u8]) -> usize {
         }
     }
     values
-}
-
-fn parse_json(text: &[u8]) -> Checked<Value> {
-    let fail = |message: String| Refusal::new(RefusalCode::ContainerJson, "JSON chunk", message);
-    let value: Value = serde_json::from_slice(text)
-        .or_else(|e| serde_json::from_slice(&without_nan(text)).map_err(|_| e))
-        .map_err(|e| fail(e.to_string()))?;
-    match value {
-        Value::Object(_) => Ok(value),
-        _ => Err(fail("not a JSON object".to_owned())),
-    }
-}
-
-/// The text with `NaN`, `Infinity` and `-Infinity` made null: some writers emit them, and the
-/// reference's parser takes them.
-fn without_nan(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let (mut quoted, mut escaped) = (false, false);
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        let word = [&b"NaN"[..], b"-Infinity", b"Infinity"].into_iter().find(|w| rest.starts_with(w));
-        if let Some(word) = word.filter(|_| !quoted) {
-            out.extend(b"null");
-            rest = rest.get(word.len()..).unwrap_or_default();
-            continue;
-        }
-        quoted ^= *first == b'"' && !escaped;
-        escaped = quoted && *first == b'\\' && !escaped;
-        out.push(*first);
-        rest = tail;
-    }
-    out
 }
 
 /// The `uri` of each entry of `buffers`.
@@ -167,13 +161,14 @@ fn binary_chunk(rest: &[u8], at: usize) -> Checked<Option<(&[u8], usize)>> {
 mod tests {
     use super::*;
 
-    fn glb(json: &str, bin: &[u8], extra: &[u8]) -> Vec<u8> {
+    fn glb(json: impl AsRef<[u8]>, bin: &[u8], extra: &[u8]) -> Vec<u8> {
+        let json = json.as_ref();
         let mut out = b"glTF\x02\0\0\0".to_vec();
         let total = 12 + 8 + json.len() + 8 + bin.len() + extra.len();
         out.extend((total as u32).to_le_bytes());
         out.extend((json.len() as u32).to_le_bytes());
         out.extend(b"JSON");
-        out.extend(json.as_bytes());
+        out.extend(json);
         out.extend((bin.len() as u32).to_le_bytes());
         out.extend(b"BIN\0");
         out.extend(bin);
@@ -193,7 +188,7 @@ mod tests {
     fn a_sound_file_splits() {
         let bytes = glb("{\"a\":1}", &[1, 2, 3], &[]);
         let c = split(&bytes).unwrap();
-        assert_eq!(c.document["a"], 1);
+        assert_eq!(c.document.get("a"), Some(&Value::Int(1)));
         assert_eq!(c.buffers, [Cow::Borrowed(&[1_u8, 2, 3][..])]);
     }
 
@@ -225,10 +220,23 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_none_are_read_as_null() {
-        let bytes = glb(r#"{"a":[NaN,-Infinity],"NaN":"\"NaN"}"#, &[], &[]);
-        let document = split(&bytes).unwrap().document;
-        assert_eq!(document, serde_json::json!({"a": [null, null], "NaN": "\"NaN"}));
+    fn the_chunk_is_read_as_python_reads_it() {
+        let number = |text: &str| split(&glb(text, &[], &[])).unwrap().document.get("a").cloned();
+        assert_eq!(number(r#"{"a":1,"b":[NaN,"\ud800"],"a":-1e400}"#), Some(Value::Float(f64::NEG_INFINITY)));
+        // Shift JIS: the second byte of the name looks like a backslash.
+        let name = [&br#"{"name":""#[..], &[0x95, 0x5c], br#"","a":7}"#].concat();
+        assert_eq!(split(&glb(name, &[], &[])).unwrap().document.get("a"), Some(&Value::Int(7)));
+        assert_eq!(code(&glb("\u{feff}{}", &[], &[])), RefusalCode::ContainerJson);
+        assert_eq!(code(&glb([b'{', 0xff, b'}'], &[], &[])), RefusalCode::ContainerJson);
+    }
+
+    #[test]
+    fn what_is_not_utf8_takes_no_more_memory_than_is_counted() {
+        let wide = [&br#"{"a":""#[..], &vec![0xe9; MAX_JSON_BYTES - 8], br#""}"#].concat();
+        let (mut roomy, mut tight) = (Budget::of(6 * wide.len() as u64 + 2000), Budget::of(6 * wide.len() as u64 - 9));
+        let file = glb(wide, &[], &[]);
+        assert!(Container::split(&file, &mut roomy).is_ok());
+        assert_eq!(Container::split(&file, &mut tight).unwrap_err().code, RefusalCode::DataTooLarge);
     }
 
     #[test]
@@ -248,9 +256,9 @@ mod tests {
     #[test]
     fn json_is_bounded_before_it_is_parsed() {
         let zeros = |n: usize| format!(r#"{{"extras":[0{}]}}"#, ",0".repeat(n));
-        assert!(split(&glb(&zeros(MAX_JSON_VALUES - 4), &[], &[])).is_ok());
+        assert!(split(&glb(zeros(MAX_JSON_VALUES - 4), &[], &[])).is_ok());
         for text in [zeros(MAX_JSON_VALUES), format!("{{{}}}", " ".repeat(MAX_JSON_BYTES)), "[".repeat(300_000)] {
-            assert_eq!(code(&glb(&text, &[], &[])), RefusalCode::DataTooLarge);
+            assert_eq!(code(&glb(text, &[], &[])), RefusalCode::DataTooLarge);
         }
         // Empty chunks cost eight bytes each in the file, and more than that in the list.
         assert_eq!(code(&glb("{}", &[], &b"\0\0\0\0BIN\0".repeat(9_000_000))), RefusalCode::DataTooLarge);

@@ -1,14 +1,15 @@
 //! Reading the JSON part with the habits of the reference loader, which is written in Python:
 //! a negative index counts from the end, a missing list is empty, a wrong type is an error.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use super::refusal::{Checked, Refusal};
+use crate::python_json::{Map, Value};
 
 /// A JSON object of the document, with its place for messages.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Object<'a> {
-    map: &'a Map<String, Value>,
+    map: &'a Map,
 }
 
 impl<'a> Object<'a> {
@@ -22,19 +23,20 @@ impl<'a> Object<'a> {
 
     /// The raw value under `key`, whatever it is.
     pub(crate) fn get(self, key: &str) -> Option<&'a Value> {
-        self.map.get(key)
+        self.map.get(key.as_bytes())
     }
 
     /// All entries, in file order.
-    pub(crate) fn entries(self) -> impl Iterator<Item = (&'a String, &'a Value)> {
-        self.map.iter()
+    pub(crate) fn entries(self) -> impl Iterator<Item = (Cow<'a, str>, &'a Value)> {
+        self.map.iter().map(|(key, value)| (key.shown(), value))
     }
 
-    /// The array under `key`; absent means empty.
+    /// The array under `key`; absent means empty, and so is an object without members to whoever goes through it.
     pub(crate) fn list(self, key: &str, place: &str) -> Checked<&'a [Value]> {
         match self.get(key) {
             None => Ok(&[]),
             Some(Value::Array(items)) => Ok(items),
+            Some(Value::Object(map)) if map.is_empty() => Ok(&[]),
             Some(_) => Err(Refusal::shape(join(place, key), "not a JSON array")),
         }
     }
@@ -60,6 +62,14 @@ impl<'a> Object<'a> {
         self.int(key, place)?.ok_or_else(|| Refusal::shape(join(place, key), "missing"))
     }
 
+    /// Holds that the `name`, if there is one, is a text: the reference makes another of it.
+    pub(crate) fn check_name(self, place: &str) -> Checked<()> {
+        match self.get("name") {
+            None | Some(Value::Null | Value::String(_)) => Ok(()),
+            Some(_) => Err(Refusal::shape(join(place, "name"), "not a text")),
+        }
+    }
+
     /// The text under `key`, if it is one.
     pub(crate) fn text(self, key: &str) -> Option<&'a str> {
         self.get(key).and_then(Value::as_str)
@@ -81,6 +91,7 @@ pub(crate) fn wrap_index(index: i64, len: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::python_json;
     use serde_json::json;
 
     #[test]
@@ -94,12 +105,41 @@ mod tests {
 
     #[test]
     fn types_are_held_to() {
-        let value = json!({"n": 5, "f": 5.0, "list": [1], "o": {}});
+        let value = Value::from(&json!({"n": 5, "f": 5.0, "list": [1], "o": {}}));
         let o = Object::of(&value, "x").unwrap();
         assert_eq!(o.need_int("n", "x").unwrap(), 5);
         assert!(o.int("f", "x").is_err());
-        assert!(o.list("o", "x").is_err());
+        assert!(o.list("n", "x").is_err());
+        assert_eq!(o.list("o", "x").unwrap().len(), 0);
         assert_eq!(o.list("absent", "x").unwrap().len(), 0);
         assert_eq!(o.need_int("m", "x").unwrap_err().place, "x.m");
+    }
+
+    #[test]
+    fn what_no_index_can_be_is_refused() {
+        for (number, index) in [
+            ("NaN", None),
+            ("Infinity", None),
+            ("1e400", None),
+            ("3.0", None),
+            ("99999999999999999999", None),
+            (r#""3""#, None),
+            ("null", None),
+            ("true", Some(1)),
+            ("-0", Some(0)),
+        ] {
+            let value = python_json::read(&format!("{{\"n\": {number}}}")).unwrap();
+            assert_eq!(Object::of(&value, "x").unwrap().int("n", "x").ok().flatten(), index, "{number}");
+        }
+    }
+
+    #[test]
+    fn names_are_texts_of_any_kind() {
+        let named = |name: &str| {
+            let value = python_json::read(&format!("{{\"name\": {name}}}")).unwrap();
+            Object::of(&value, "x").unwrap().check_name("x").map_err(|refusal| refusal.place)
+        };
+        assert!(["null", r#""""#, r#""\ud800""#].iter().all(|name| named(name).is_ok()));
+        assert!(["7", "NaN", "false", "[]", "{}"].iter().all(|name| named(name) == Err("x.name".to_owned())));
     }
 }

@@ -1,10 +1,9 @@
 //! Material values, as the reference loader checks, converts and completes them.
 
-use serde_json::Value;
-
 use super::json::{Object, join, wrap_index};
 use super::refusal::{Checked, Refusal, RefusalCode};
 use super::texture::Channels;
+use crate::python_json::Value;
 
 /// The values of a material that are drawn with, and which images its textures come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,7 +157,7 @@ impl Fields {
         let empty = entry.get("pbrMetallicRoughness").is_some_and(|v| *v == Value::Array(Vec::new()));
         let pbr = if empty { None } else { entry.object("pbrMetallicRoughness", &place)? };
         for (key, value) in entry.entries().chain(pbr.iter().flat_map(|p| p.entries())) {
-            check_list(value, &join(&place, key))?;
+            check_list(value, &join(&place, &key))?;
         }
         // The loader flattens the two objects into one; the inner one wins.
         let field = |key: &str| pbr.and_then(|p| p.get(key)).or_else(|| entry.get(key));
@@ -261,7 +260,7 @@ fn check_alpha_mode(value: Option<&Value>, place: &str) -> Checked<()> {
     let known = match value {
         None | Some(Value::Null) => true,
         Some(Value::String(mode)) => {
-            matches!(mode.to_uppercase().trim(), "OPAQUE" | "MASK" | "BLEND")
+            mode.as_str().is_some_and(|mode| matches!(mode.to_uppercase().trim(), "OPAQUE" | "MASK" | "BLEND"))
         }
         Some(_) => false,
     };
@@ -286,7 +285,7 @@ fn bad_value(place: impl Into<String>, message: impl Into<std::borrow::Cow<'stat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn read(material: &Value) -> Checked<Material> {
         let document = json!({
@@ -294,6 +293,7 @@ mod tests {
             "textures": [{"source": 0}, {"extensions": {"EXT_texture_webp": {"source": 1}}}],
             "images": [{}, {}],
         });
+        let document = super::Value::from(&document);
         Material::read(Object::of(&document, "").unwrap(), Some(0)).map(Option::unwrap)
     }
 

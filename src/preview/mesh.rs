@@ -36,8 +36,8 @@ impl<'a> Mesh<'a> {
             at(accessors, index, name).map(Some)
         };
         for (name, index) in primitive.attributes.entries().filter(|(name, _)| name.starts_with('_')) {
-            let index = index.as_i64().ok_or_else(|| Refusal::shape(name, "not a whole number"))?;
-            at(accessors, index, name)?;
+            let index = index.as_i64().ok_or_else(|| Refusal::shape(&*name, "not a whole number"))?;
+            at(accessors, index, &name)?;
         }
         let position = attribute("POSITION")?
             .filter(|a| a.width == 3)

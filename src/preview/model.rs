@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::accessor::{Views, read_accessors};
 use super::base64;
 use super::cost::{self, Style};
@@ -17,6 +15,7 @@ use super::refusal::{Checked, Refusal, RefusalCode};
 use super::scene;
 use super::texture::{self, Texture};
 use super::threads::Threads;
+use crate::python_json::Value;
 
 /// A model with everything that drawing needs.
 pub(crate) struct Model<'a> {

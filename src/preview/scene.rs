@@ -5,11 +5,10 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
 use super::json::{Object, wrap_index};
 use super::limits::MAX_NODE_STEPS;
 use super::refusal::{Checked, Refusal, RefusalCode};
+use crate::python_json::Value;
 
 /// How the vertices of a primitive make triangles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +37,11 @@ pub(crate) fn only_primitive<'a>(document: Object<'a>) -> Checked<Primitive<'a>>
         if mesh.get("primitives").is_none() {
             return Err(Refusal::shape(place, "no primitives"));
         }
-        for (j, entry) in mesh.list("primitives", &place)?.iter().enumerate() {
+        let primitives = mesh.list("primitives", &place)?;
+        if !primitives.is_empty() {
+            mesh.check_name(&place)?;
+        }
+        for (j, entry) in primitives.iter().enumerate() {
             let place = format!("{place}.primitives[{j}]");
             let primitive = read_primitive(entry, &place)?;
             if !matches!(primitive, Kind::Skipped) {
@@ -89,7 +92,8 @@ fn read_primitive<'a>(entry: &'a Value, place: &str) -> Checked<Kind<'a>> {
 pub(crate) fn check_nodes(document: Object<'_>) -> Checked<()> {
     let nodes = document.list("nodes", "")?;
     for (i, node) in nodes.iter().enumerate() {
-        Object::of(node, &format!("nodes[{i}]"))?;
+        let place = format!("nodes[{i}]");
+        Object::of(node, &place)?.check_name(&place)?;
     }
     let mut queue = scene_roots(document)?;
     let mut walked = HashSet::new();
@@ -113,6 +117,9 @@ pub(crate) fn check_nodes(document: Object<'_>) -> Checked<()> {
             queue.push((Some(child), node_index(next, &place)?));
         }
         check_transform(node, &place)?;
+        if matches!(node.get("mesh"), Some(Value::Array(_) | Value::Object(_))) {
+            return Err(broken(format!("{place}.mesh"), "not a number"));
+        }
     }
     Ok(())
 }
@@ -156,10 +163,11 @@ fn broken(place: impl Into<String>, message: &'static str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn primitive(document: &Value) -> Checked<Topology> {
-        only_primitive(Object::of(document, "").unwrap()).map(|p| p.topology)
+        let document = super::Value::from(document);
+        only_primitive(Object::of(&document, "").unwrap()).map(|p| p.topology)
     }
 
     fn with_modes(modes: &[i64]) -> Value {
@@ -181,7 +189,8 @@ mod tests {
     }
 
     fn nodes(document: &Value) -> Checked<()> {
-        check_nodes(Object::of(document, "").unwrap())
+        let document = super::Value::from(document);
+        check_nodes(Object::of(&document, "").unwrap())
     }
 
     #[test]
@@ -202,6 +211,9 @@ mod tests {
         let roots: Vec<usize> = (0..2000).collect();
         let many = json!({"nodes": many, "scenes": [{"nodes": roots}]});
         assert_eq!(nodes(&many).unwrap_err().code, RefusalCode::DataWork);
+        for odd in [json!({"name": 7}), json!({"mesh": []}), json!({"matrix": vec![json!("x"); 16]})] {
+            assert!(nodes(&json!({"nodes": [odd], "scenes": [{"nodes": [0]}]})).is_err(), "{odd}");
+        }
         let short = json!({"nodes": [{"scale": [1, 1]}], "scenes": [{"nodes": [0]}]});
         assert_eq!(nodes(&short).unwrap_err().place, "nodes[0].scale");
     }

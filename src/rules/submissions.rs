@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use super::payload::{self, Compat};
 use super::url::check_cdn_url;
+use crate::python_json::{self, Map, Text, Value};
 use crate::state::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber};
 use crate::state::record::Extra;
 use crate::state::schedule::Schedule;
@@ -72,7 +71,7 @@ pub struct Refusal {
 }
 
 /// A field's value with the block that revealed it; the larger pair wins.
-type Dated = Option<(Block, String)>;
+type Dated = Option<(Block, Text)>;
 
 /// The latest value of each field.
 #[derive(Debug, Default)]
@@ -127,7 +126,7 @@ fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
         };
         let fields = [("repo", &mut latest.repo), ("commit", &mut latest.commit), ("cdn_url", &mut latest.cdn_url)];
         for (name, field) in fields {
-            match object.get(name) {
+            match object.get(name.as_bytes()) {
                 // A later empty value is none, as in the deployed collector.
                 None | Some(Value::Null) => {}
                 Some(Value::String(text)) if text.is_empty() => {}
@@ -155,9 +154,10 @@ fn submission(latest: Latest, terms: &Terms<'_>) -> Result<Submission, String> {
     else {
         return Err(format!("no {} within blocks {} to {}", missing.join(", "), terms.earliest, terms.latest));
     };
-    let repo: RepoName = repo.parse().map_err(|e| format!("repo: {e}"))?;
-    let commit: CommitSha = commit.parse().map_err(|e| format!("commit: {e}"))?;
-    let cdn_url = check_cdn_url(&cdn_url, terms.allow_private_cdn).map_err(|e| format!("cdn_url: {e}"))?;
+    // Half a surrogate pair is shown as U+FFFD, which none of the three takes.
+    let repo: RepoName = repo.shown().parse().map_err(|e| format!("repo: {e}"))?;
+    let commit: CommitSha = commit.shown().parse().map_err(|e| format!("commit: {e}"))?;
+    let cdn_url = check_cdn_url(&cdn_url.shown(), terms.allow_private_cdn).map_err(|e| format!("cdn_url: {e}"))?;
     let round = format!("{}-{}", terms.competition, terms.round);
     Ok(Submission { repo, commit, cdn_url, revealed_at_block: block, round, extra: Extra::default() })
 }
@@ -165,20 +165,20 @@ fn submission(latest: Latest, terms: &Terms<'_>) -> Result<Submission, String> {
 /// A payload's JSON object. Text with single quotes in place of double ones (as Python prints a
 /// dict) is taken too: the deployed collector replaces them before it parses anything, here only
 /// what is not JSON as it stands is read so.
-fn parse_object(text: &str, compat: Compat) -> Result<Map<String, Value>, String> {
+fn parse_object(text: &str, compat: Compat) -> Result<Map, String> {
     let quoted = || text.replace('\'', "\"");
     let value = match compat {
         Compat::Sdk10 => parse(&quoted()),
         Compat::Strict => parse(text).or_else(|why| parse(&quoted()).map_err(|_| why)),
     };
     match value? {
-        Value::Object(object) => Ok(object),
+        Value::Object(object) => Ok(*object),
         _ => Err("JSON, but no object".to_owned()),
     }
 }
 
 fn parse(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|e| format!("no JSON ({e})"))
+    python_json::read(text).map_err(|why| format!("no JSON ({why})"))
 }
 
 #[cfg(test)]
@@ -297,8 +297,8 @@ mod tests {
             ("{", "no JSON"),
             ("[]", "no object"),
             ("\"repo\"", "no object"),
-            ("NaN", "no JSON"),
-            (r#"{"repo": "\ud800"}"#, "no JSON"),
+            ("NaN", "no object"),
+            ("{\"repo\": 01}", "no JSON"),
             ("{\"repo\": \"a\0b\"}", "no JSON"),
             (&deep, "no JSON"),
         ] {
@@ -314,6 +314,10 @@ mod tests {
         let port = reason(&[(150, &all(REPO, COMMIT, "https://cdn.example.com:22/a"))]);
         assert_eq!(port, "cdn_url: port 22 is none of 80, 443 and those above 1023");
         assert!(reason(&[(150, r#"{"repo": null, "commit": 7, "cdn_url": []}"#)]).starts_with("no repo"));
+        let half = |text: &str| text.replace('!', "\\ud800");
+        assert!(reason(&[(150, &half(&all("a/b!", COMMIT, URL)))]).starts_with("repo: "));
+        assert!(reason(&[(150, &half(&all(REPO, &format!("{COMMIT}!"), URL)))]).starts_with("commit: "));
+        assert!(reason(&[(150, &half(&all(REPO, COMMIT, "https://a.example.com/!")))]).starts_with("cdn_url: "));
     }
 
     #[test]
@@ -326,6 +330,13 @@ mod tests {
         // A key given twice: the last one, as Python reads it.
         let twice = format!(r#"{{"repo": "x/y", "repo": "{REPO}", "commit": "{COMMIT}", "cdn_url": "{URL}"}}"#);
         assert_eq!(one(&[(150, &twice)]).accepted[&hotkey(1)].repo.as_str(), REPO);
+        // What only Python takes for JSON stands in the way of nothing.
+        let fields = &twice[1..];
+        for odd in ["NaN", "-Infinity", "1e400", &"9".repeat(400), r#""\ud800""#, &("[".repeat(900) + &"]".repeat(900))]
+        {
+            let payload = format!("{{\"x\": {odd}, {fields}");
+            assert_eq!(one(&[(150, &payload)]).accepted.len(), 1, "{odd}");
+        }
     }
 
     #[test]

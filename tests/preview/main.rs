@@ -23,5 +23,6 @@ mod golden;
 mod hostile;
 mod metrics;
 mod models;
+mod python;
 mod reference;
 mod sameness;

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 /// A floor and what it may import of this crate.
-const FLOORS: [(&str, &[&str]); 12] = [
+const FLOORS: [(&str, &[&str]); 13] = [
     ("error.rs", &["text"]),
     ("files.rs", &["error"]),
     ("text.rs", &[]),
+    ("python_json", &[]),
     ("ui.rs", &["error", "text"]),
     ("ui", &["error", "text"]),
     ("state", &["state", "files", "error"]),
-    ("preview", &["preview"]),
-    ("rules", &["rules", "state", "text", "error"]),
+    ("preview", &["preview", "python_json"]),
+    ("rules", &["rules", "state", "text", "python_json", "error"]),
     ("world", &["world", "preview", "rules", "state", "files", "text", "error"]),
     ("settings.rs", &["world", "rules", "state", "files", "error"]),
     ("cli.rs", &["state", "rules", "preview", "world", "ui"]),

@@ -58,6 +58,7 @@ mod pods;
 mod program;
 mod public_network;
 mod push;
+mod python_json;
 mod python_random;
 mod real_rounds;
 mod render_service;
