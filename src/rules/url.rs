@@ -210,10 +210,9 @@ pub fn resolve(base: &str, location: &[u8]) -> Result<String, String> {
 /// The scheme of a reference, where it has one, and what follows.
 fn split_scheme(reference: &[u8]) -> (Option<&str>, &[u8]) {
     let colon = reference.iter().position(|byte| matches!(byte, b':' | b'/' | b'?'));
-    let (Some((scheme, [b':', after @ ..])), true) = (
-        colon.map(|colon| reference.split_at(colon)),
-        reference.first().is_some_and(u8::is_ascii_alphabetic),
-    ) else {
+    let (Some((scheme, [b':', after @ ..])), true) =
+        (colon.map(|colon| reference.split_at(colon)), reference.first().is_some_and(u8::is_ascii_alphabetic))
+    else {
         return (None, reference);
     };
     let plain = scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
@@ -472,7 +471,9 @@ mod tests {
                 assert!(why.contains(&format!("write {name:?}")), "{url}: {why}");
             }
         }
-        for host in ["a\u{202e}b.org", "\u{fe0f}.org", "\u{e4}..org", "%C3%A4.org", &"\u{e4}".repeat(300), "\u{e4} b.org"] {
+        for host in
+            ["a\u{202e}b.org", "\u{fe0f}.org", "\u{e4}..org", "%C3%A4.org", &"\u{e4}".repeat(300), "\u{e4} b.org"]
+        {
             let why = check_cdn_url(&format!("https://{host}/a"), true).unwrap_err();
             assert!(!why.contains("write") && why.len() < 200, "{host}: {why}");
         }
@@ -540,7 +541,9 @@ mod tests {
             let refused = resolve("https://cdn.example.org/a", location.as_bytes());
             assert!(refused.is_err(), "{location:?} leads to {refused:?}");
         }
-        assert!(resolve("https://x.org/", "//ex\u{e4}mple.org/".as_bytes()).unwrap_err().contains("xn--exmple-cua.org"));
+        assert!(
+            resolve("https://x.org/", "//ex\u{e4}mple.org/".as_bytes()).unwrap_err().contains("xn--exmple-cua.org")
+        );
         assert!(resolve("https://x.org/", b"//ex\xe4mple.org/").is_err());
     }
 

@@ -115,10 +115,8 @@ impl Client {
     /// A client for services that the operator chose. Proxies of the environment are used.
     #[must_use]
     pub fn new(limits: Limits, retry: Retry) -> Self {
-        let config = config(&limits)
-            .max_idle_connections(SERVICE_IDLE)
-            .max_idle_connections_per_host(SERVICE_IDLE)
-            .build();
+        let config =
+            config(&limits).max_idle_connections(SERVICE_IDLE).max_idle_connections_per_host(SERVICE_IDLE).build();
         Client::with(config, limits, retry)
     }
 
@@ -128,10 +126,7 @@ impl Client {
     /// for our acknowledgement of the first.
     #[must_use]
     pub fn unkept(limits: Limits, retry: Retry) -> Self {
-        let config = config(&limits)
-            .max_idle_connections(0)
-            .max_idle_connections_per_host(0)
-            .build();
+        let config = config(&limits).max_idle_connections(0).max_idle_connections_per_host(0).build();
         Client::with(config, limits, retry)
     }
 
@@ -376,7 +371,8 @@ impl Client {
 
     /// What a miner's server says about the body is believed where it is against it.
     fn check_headers(&self, status: u16, headers: &HeaderMap) -> std::result::Result<(), Failure> {
-        let codings = headers.get_all("content-encoding").into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+        let codings =
+            headers.get_all("content-encoding").into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
         let codings = codings.map(|coding| String::from_utf8_lossy(coding.trim_ascii()).to_ascii_lowercase());
         let coded: Vec<String> = codings.filter(|coding| !PLAIN_CODINGS.contains(&coding.as_str())).collect();
         // Other answers are told by their status alone.
