@@ -9,6 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Longer URLs are refused; the longest cdn_url that fits a commitment is under 800 bytes.
 const MAX_URL_LEN: usize = 2048;
 
+/// Where a server sends us may be longer: signed URLs of stores are.
+const MAX_LOCATION_LEN: usize = 8192;
+
 /// The longest DNS name, and the longest label of one (RFC 1035).
 const MAX_NAME_LEN: usize = 253;
 const MAX_LABEL_LEN: usize = 63;
@@ -46,6 +49,14 @@ impl<'a> HttpUrl<'a> {
     /// # Errors
     /// Why the text is not such a URL.
     pub fn parse(text: &'a str) -> Result<Self, String> {
+        HttpUrl::parse_up_to(text, MAX_URL_LEN)
+    }
+
+    fn parse_up_to(text: &'a str, most: usize) -> Result<Self, String> {
+        if text.len() > most {
+            return Err(format!("{} bytes, more than {most}", text.len()));
+        }
+        check_ascii_host(text)?;
         check_characters(text)?;
         let (scheme, after) = text.split_once("://").ok_or("it is no http(s) URL")?;
         let https = match scheme {
@@ -161,12 +172,125 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
-fn check_characters(text: &str) -> Result<(), String> {
-    if text.len() > MAX_URL_LEN {
-        return Err(format!("{} bytes, more than {MAX_URL_LEN}", text.len()));
+/// Where a server's `Location` leads from `base`, by RFC 3986: what is raw in its path and query is percent-encoded,
+/// what is encoded stays, and a fragment is dropped. The host is taken as strictly as anywhere.
+///
+/// # Errors
+/// Why that is no http(s) URL.
+pub fn resolve(base: &str, location: &[u8]) -> Result<String, String> {
+    let location = location.trim_ascii();
+    if location.len() > MAX_LOCATION_LEN {
+        return Err(format!("{} bytes, more than {MAX_LOCATION_LEN}", location.len()));
     }
-    let refused = |c: &char| !c.is_ascii_graphic() || matches!(c, '\\' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}');
-    if let Some(c) = text.chars().find(refused) {
+    if location.iter().any(u8::is_ascii_control) {
+        return Err("it holds control characters".to_owned());
+    }
+    let end = location.iter().position(|byte| *byte == b'#').unwrap_or(location.len());
+    let reference = location.get(..end).filter(|reference| !reference.is_empty()).ok_or("it is empty")?;
+    let (base_scheme, base_after) = base.split_once("://").ok_or("its base is no http(s) URL")?;
+    let (base_authority, base_rest) = base_after.split_at(base_after.find(['/', '?']).unwrap_or(base_after.len()));
+    let base_path = base_rest.split('?').next().unwrap_or_default();
+    let (scheme, after) = split_scheme(reference);
+    let scheme = scheme.unwrap_or(base_scheme);
+    let (authority, rest) = match after.strip_prefix(b"//") {
+        Some(after) => {
+            let end = after.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(after.len());
+            let (authority, rest) = after.split_at(end);
+            (String::from_utf8_lossy(authority), encoded(rest))
+        }
+        None if after.len() < reference.len() => return Err("it is no http(s) URL".to_owned()),
+        None => (base_authority.into(), below(base_path, &encoded(after))),
+    };
+    let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+    let url = format!("{scheme}://{authority}{}{query}", without_dots(path));
+    HttpUrl::parse_up_to(&url, MAX_LOCATION_LEN)?;
+    Ok(url)
+}
+
+/// The scheme of a reference, where it has one, and what follows.
+fn split_scheme(reference: &[u8]) -> (Option<&str>, &[u8]) {
+    let colon = reference.iter().position(|byte| matches!(byte, b':' | b'/' | b'?'));
+    let (Some((scheme, [b':', after @ ..])), true) =
+        (colon.map(|colon| reference.split_at(colon)), reference.first().is_some_and(u8::is_ascii_alphabetic))
+    else {
+        return (None, reference);
+    };
+    let plain = scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    match std::str::from_utf8(scheme) {
+        Ok(scheme) if plain => (Some(scheme), after),
+        _ => (None, reference),
+    }
+}
+
+/// A path and query with all that may not stand there raw as %XX.
+fn encoded(raw: &[u8]) -> String {
+    use std::fmt::Write as _;
+    raw.iter().fold(String::with_capacity(raw.len()), |mut text, byte| {
+        if may_stand(char::from(*byte)) {
+            text.push(char::from(*byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
+}
+
+/// A reference without scheme and host, seen from a path.
+fn below(base_path: &str, reference: &str) -> String {
+    if reference.starts_with('/') {
+        return reference.to_owned();
+    }
+    if reference.starts_with('?') {
+        return format!("{base_path}{reference}");
+    }
+    let folder = base_path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    format!("{folder}/{reference}")
+}
+
+/// A path without its segments `.` and `..`.
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                if last {
+                    kept.push("");
+                }
+            }
+            segment => kept.push(segment),
+        }
+    }
+    kept.iter().fold(String::with_capacity(path.len()), |path, segment| path + "/" + segment)
+}
+
+/// A host that is spelt in another script is refused by the name that DNS knows it by: two names that look the same
+/// differ there.
+fn check_ascii_host(text: &str) -> Result<(), String> {
+    let Some((_, after)) = text.split_once("://") else { return Ok(()) };
+    let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.split(':').next().unwrap_or_default();
+    if host.is_ascii() || authority.contains('@') {
+        return Ok(());
+    }
+    let name = idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::URL);
+    let name = name.ok().filter(|name| parse_host(name).is_ok());
+    // What is no name in any script is refused for its characters.
+    name.map_or(Ok(()), |name| Err(format!("the host {} is not ASCII: write {name:?}, its name in DNS", quoted(host))))
+}
+
+/// May this stand raw in a URL?
+fn may_stand(c: char) -> bool {
+    c.is_ascii_graphic() && !matches!(c, '\\' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}')
+}
+
+fn check_characters(text: &str) -> Result<(), String> {
+    if let Some(c) = text.chars().find(|c| !may_stand(*c)) {
         return Err(format!("the character {c:?} must be percent-encoded"));
     }
     if text.contains('#') {
@@ -329,6 +453,98 @@ mod tests {
             let why = check_cdn_url(text, true).expect_err(text);
             assert!(why.len() < 400, "{why}");
         }
+    }
+
+    #[test]
+    fn a_host_of_another_script_is_named_as_dns_knows_it() {
+        for (host, name) in [
+            ("ex\u{e4}mple.org", "xn--exmple-cua.org"),
+            ("EX\u{c4}MPLE.org:8080", "xn--exmple-cua.org"),
+            ("exa\u{308}mple.org", "xn--exmple-cua.org"),
+            ("\u{4f8b}\u{3048}.\u{30c6}\u{30b9}\u{30c8}", "xn--r8jz45g.xn--zckzah"),
+            ("\u{440}\u{444}.example", "xn--p1ai.example"),
+            ("\u{ff45}xample.org", "example.org"),
+            ("example\u{3002}org", "example.org"),
+        ] {
+            for url in [format!("https://{host}/a"), format!("https://{host}"), format!("http://{host}?x")] {
+                let why = check_cdn_url(&url, true).unwrap_err();
+                assert!(why.contains(&format!("write {name:?}")), "{url}: {why}");
+            }
+        }
+        for host in
+            ["a\u{202e}b.org", "\u{fe0f}.org", "\u{e4}..org", "%C3%A4.org", &"\u{e4}".repeat(300), "\u{e4} b.org"]
+        {
+            let why = check_cdn_url(&format!("https://{host}/a"), true).unwrap_err();
+            assert!(!why.contains("write") && why.len() < 200, "{host}: {why}");
+        }
+        assert!(check_cdn_url("https://u\u{e4}:p@x.org/", true).unwrap_err().contains("percent-encoded"));
+    }
+
+    #[test]
+    fn a_location_is_resolved_and_encoded_once() {
+        let base = "https://cdn.example.org:8443/a/b/c.glb?token=1";
+        for (location, leads_to) in [
+            ("https://other.example/x.glb", "https://other.example/x.glb"),
+            ("HTTP://other.example", "HTTP://other.example"),
+            ("//other.example/x", "https://other.example/x"),
+            ("//other.example", "https://other.example"),
+            ("/x y.glb", "https://cdn.example.org:8443/x%20y.glb"),
+            ("x y.glb", "https://cdn.example.org:8443/a/b/x%20y.glb"),
+            ("./x.glb", "https://cdn.example.org:8443/a/b/x.glb"),
+            ("../x.glb", "https://cdn.example.org:8443/a/x.glb"),
+            ("../../../../x.glb", "https://cdn.example.org:8443/x.glb"),
+            ("..", "https://cdn.example.org:8443/a/"),
+            ("?v=2", "https://cdn.example.org:8443/a/b/c.glb?v=2"),
+            ("/caf\u{e9}/%C3%A9?q=\u{e9} 1", "https://cdn.example.org:8443/caf%C3%A9/%C3%A9?q=%C3%A9%201"),
+            ("/a%20b%2Fc%", "https://cdn.example.org:8443/a%20b%2Fc%"),
+            ("/a|b{c}\"<>^`", "https://cdn.example.org:8443/a%7Cb%7Bc%7D%22%3C%3E%5E%60"),
+            ("/\\evil.example/x", "https://cdn.example.org:8443/%5Cevil.example/x"),
+            ("/x.glb#part one", "https://cdn.example.org:8443/x.glb"),
+            ("  /x.glb ", "https://cdn.example.org:8443/x.glb"),
+            ("/x?next=../y/./z", "https://cdn.example.org:8443/x?next=../y/./z"),
+            ("a/b:c", "https://cdn.example.org:8443/a/b/a/b:c"),
+            ("/x//y/", "https://cdn.example.org:8443/x//y/"),
+            ("https://other.example?x", "https://other.example?x"),
+        ] {
+            assert_eq!(resolve(base, location.as_bytes()).as_deref(), Ok(leads_to), "{location}");
+        }
+        assert_eq!(resolve("http://h", b"x").as_deref(), Ok("http://h/x"));
+        assert_eq!(resolve("http://h", b"/caf\xe9").as_deref(), Ok("http://h/caf%E9"), "Latin-1 stays the bytes it is");
+    }
+
+    #[test]
+    fn a_location_that_is_no_url_of_ours_is_refused() {
+        let long = format!("/{}", "a".repeat(9000));
+        for location in [
+            "",
+            "#top",
+            "/a\tb",
+            "/a\r\nSet-Cookie: x",
+            "/a\u{7f}",
+            "ftp://x.org/",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "http:x.glb",
+            "http:/x.glb",
+            "https://me:pw@x.org/",
+            "//me@x.org/",
+            "https://x.org\\@127.0.0.1/",
+            "https://x y.org/",
+            "https://ex\u{e4}mple.org/",
+            "//ex\u{e4}mple.org/",
+            "http://2130706433/",
+            "http://x.org:0/",
+            "https://",
+            "///x",
+            &long,
+        ] {
+            let refused = resolve("https://cdn.example.org/a", location.as_bytes());
+            assert!(refused.is_err(), "{location:?} leads to {refused:?}");
+        }
+        assert!(
+            resolve("https://x.org/", "//ex\u{e4}mple.org/".as_bytes()).unwrap_err().contains("xn--exmple-cua.org")
+        );
+        assert!(resolve("https://x.org/", b"//ex\xe4mple.org/").is_err());
     }
 
     #[test]

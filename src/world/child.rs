@@ -15,7 +15,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// A program that is begun after somebody asked to stop, to leave things in order, has so long.
 const LAST: Duration = Duration::from_secs(5);
 
-/// Bytes of an output that are read.
+/// Bytes of an output that are read; a program that writes more is ended.
 const LONGEST_OUTPUT: u64 = 64 << 20;
 
 /// Runs a program without input; its output, whatever it ended with.
@@ -33,6 +33,10 @@ pub(in crate::world) fn output(command: &mut Command, stop: &Stop) -> io::Result
         if let Some(status) = child.try_wait()? {
             break status;
         }
+        if long(&out)? || long(&err)? {
+            child.kill()?;
+            break child.wait()?;
+        }
         if until.is_none() && stop.is_wanted() {
             until = Some(Instant::now() + GRACE);
         }
@@ -44,6 +48,10 @@ pub(in crate::world) fn output(command: &mut Command, stop: &Stop) -> io::Result
         std::thread::sleep(LOOK_EVERY);
     };
     Ok(Output { status, stdout: written(out)?, stderr: written(err)? })
+}
+
+fn long(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.len() > LONGEST_OUTPUT)
 }
 
 fn written(mut file: File) -> io::Result<Vec<u8>> {
@@ -62,6 +70,8 @@ mod tests {
         let mut echo = Command::new("sh");
         let heard = output(echo.args(["-c", "echo out; echo err >&2; exit 3"]), &Stop::default()).unwrap();
         assert_eq!((heard.status.code(), heard.stdout, heard.stderr), (Some(3), b"out\n".into(), b"err\n".into()));
+        let endless = output(Command::new("sh").args(["-c", "exec yes"]), &Stop::default()).unwrap();
+        assert!(!endless.status.success() && endless.stdout.len() as u64 == LONGEST_OUTPUT);
         let stop = Stop::default();
         let asks = stop.clone();
         let begun = Instant::now();

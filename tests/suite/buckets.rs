@@ -184,6 +184,8 @@ enum Fault {
     None,
     /// Answer so, and take nothing.
     Answer(&'static str),
+    /// Say this: status line, header lines, code and further elements of the error's XML.
+    Say(&'static str, &'static str, &'static str, &'static str),
     /// Read a part of the body, and end the connection.
     Drop,
     /// Take the object, and end the connection before the answer.
@@ -264,6 +266,13 @@ fn answer(
     if let Fault::Answer(status) = fault {
         let code = status.split(' ').nth(1).unwrap_or_default();
         return stream.write_all(&reply(status, "", format!("<Error><Code>{code}</Code></Error>").as_bytes())).ok();
+    }
+    if let Fault::Say(status, lines, code, more) = fault {
+        let declared = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+        let body = format!("{declared}<Error><Code>{code}</Code><Message>we say no</Message>{more}</Error>");
+        // HEAD has no body, and with it no code.
+        let body = if asked.method == "HEAD" { "" } else { &body };
+        return stream.write_all(&reply(status, lines, body.as_bytes())).ok();
     }
     if matches!(fault, Fault::Drop) {
         return None;
@@ -357,4 +366,100 @@ fn a_store_that_fails_for_good_ends_the_run_with_everything_noted() {
     download(folder.path(), &working.endpoint, SECRET).ends(0);
     assert_eq!(working.puts().len(), 8, "what was stored is not stored again");
     assert_eq!(cdn.seen().len() - before, missing_files, "what was fetched is not fetched again");
+}
+
+#[test]
+fn refusals_that_pass_are_tried_again() {
+    let cases = [
+        ("400 Bad Request", "RequestTimeout"),
+        ("400 Bad Request", "BadDigest"),
+        ("400 Bad Request", "IncompleteBody"),
+        ("400 Bad Request", "XAmzContentSHA256Mismatch"),
+        ("403 Forbidden", "SlowDown"),
+        ("408 Request Timeout", ""),
+        ("409 Conflict", "ConditionalRequestConflict"),
+        ("409 Conflict", "OperationAborted"),
+        ("429 Too Many Requests", "TooManyRequests"),
+        ("500 Internal Server Error", "InternalError"),
+        ("503 Slow Down", "SlowDownWrite"),
+        ("200 OK", "InternalError"),
+    ];
+    std::thread::scope(|scope| {
+        for (status, code) in cases {
+            scope.spawn(move || {
+                let faulty = Faulty::start(
+                    move |number, _| if number < 2 { Fault::Say(status, "", code, "") } else { Fault::None },
+                );
+                let (_cdn, folder) = one_miner(1);
+                download(folder.path(), &faulty.endpoint, SECRET).ends(0);
+                assert_eq!((faulty.puts().len(), stage(folder.path()).as_str()), (3, "duels"), "{status} {code}");
+            });
+        }
+    });
+}
+
+#[test]
+fn other_refusals_are_said_once_with_what_to_do() {
+    let moved = "x-amz-bucket-region: eu-west-1\r\nLocation: http://127.0.0.1:9/evil\r\n";
+    let region = "<Region>eu-central-1</Region>";
+    let cases: [(Fault, &[&str]); 13] = [
+        (Fault::Say("403 Forbidden", "", "RequestTimeTooSkewed", ""), &["(RequestTimeTooSkewed): we say no", "clock"]),
+        (Fault::Say("400 Bad Request", "", "ExpiredRequest", ""), &["clock"]),
+        (Fault::Say("403 Forbidden", "", "QuotaExceeded", ""), &["(QuotaExceeded)", "quota"]),
+        (Fault::Say("400 Bad Request", "", "XMinioAdminBucketQuotaExceeded", ""), &["quota"]),
+        (Fault::Say("507 Insufficient Storage", "", "XMinioStorageFull", ""), &["disk is full"]),
+        (
+            Fault::Say("301 Moved", "x-amz-bucket-region: eu-west-1\r\n", "PermanentRedirect", ""),
+            &["wrong region or endpoint", "eu-west-1"],
+        ),
+        (Fault::Say("301 Moved", "", "", ""), &["status 301", "wrong region or endpoint"]),
+        (
+            Fault::Say("307 Temporary Redirect", moved, "TemporaryRedirect", ""),
+            &["wrong region or endpoint", "eu-west-1"],
+        ),
+        (
+            Fault::Say("400 Bad Request", "", "AuthorizationHeaderMalformed", region),
+            &["wrong region or endpoint", "eu-central-1"],
+        ),
+        (Fault::Say("200 OK", "", "AccessDenied", ""), &["status 200 (AccessDenied)"]),
+        (Fault::Say("501 Not Implemented", "", "NotImplemented", ""), &["(NotImplemented)"]),
+        (Fault::Say("409 Conflict", "", "BucketAlreadyExists", ""), &["(BucketAlreadyExists)"]),
+        (Fault::Say("403 Forbidden", "", "InvalidAccessKeyId", ""), &["R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY"]),
+    ];
+    std::thread::scope(|scope| {
+        for (fault, said) in cases {
+            scope.spawn(move || {
+                let faulty = Faulty::start(move |_, _| fault);
+                let (_cdn, folder) = one_miner(1);
+                let run = download(folder.path(), &faulty.endpoint, SECRET).ends(4);
+                assert!(said.iter().all(|text| run.err.contains(text)), "{said:?}: {}", run.err);
+                assert_eq!(faulty.puts().len(), 1, "{said:?}");
+                assert_eq!(run.err.contains("do R2_ACCESS_KEY_ID"), said[0].starts_with("R2_"), "{}", run.err);
+            });
+        }
+    });
+}
+
+#[test]
+fn an_answer_to_head_says_little_and_that_is_enough() {
+    for (fault, said) in [
+        (Fault::Say("403 Forbidden", "", "", ""), "R2_ACCESS_KEY_ID"),
+        (Fault::Say("400 Bad Request", "", "", ""), "[store] region"),
+        (Fault::Say("301 Moved", "x-amz-bucket-region: eu-west-1\r\n", "", ""), "eu-west-1"),
+    ] {
+        let faulty = Faulty::start(move |_, asked| match asked.method.as_str() {
+            "PUT" => Fault::Answer("412 PreconditionFailed"),
+            _ => fault,
+        });
+        let (_cdn, folder) = one_miner(1);
+        let run = download(folder.path(), &faulty.endpoint, SECRET).ends(4);
+        assert!(run.err.contains("HEAD rounds/0/") && run.err.contains(said), "{said}: {}", run.err);
+    }
+}
+
+#[test]
+fn an_endpoint_of_another_script_is_named() {
+    let (_cdn, folder) = one_miner(1);
+    let run = download(folder.path(), "https://ex\u{e4}mple.org", SECRET).ends(2);
+    assert!(run.err.contains("R2_ENDPOINT") && run.err.contains("xn--exmple-cua.org"), "{}", run.err);
 }

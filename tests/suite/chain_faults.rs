@@ -52,6 +52,10 @@ fn passing_faults() -> Vec<(&'static str, Fault)> {
     };
     vec![
         ("500", |_| Reply::Status(500, "", b"oops".to_vec())),
+        ("500 with an error", |_| {
+            Reply::Status(500, "", br#"{"id":null,"error":{"code":-1,"message":"oops"}}"#.to_vec())
+        }),
+        ("503 with a result", |answer| Reply::Status(503, "", answer)),
         ("503", |_| Reply::Status(503, "Retry-After: 0\r\n", Vec::new())),
         ("429", |_| Reply::Status(429, "Retry-After: 0\r\n", Vec::new())),
         ("429 by date", |_| Reply::Status(429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Vec::new())),
@@ -152,6 +156,52 @@ fn discarded_state_is_read_from_an_archive() {
     let error = subtensor(&[pruned.url()], &[]).reveals(Block(12)).unwrap_err();
     outside(&error, &["State already discarded for"]);
     assert!(error.hints().iter().any(|hint| hint.contains("--archive")), "{:?}", error.hints());
+}
+
+#[test]
+fn discarded_state_is_known_under_any_code_and_status() {
+    let archive = Server::start(node()).unwrap();
+    for (status, code, message, data) in [
+        (200, 4003, "Client error: UnknownBlock: State already discarded for 0x12", json!(null)),
+        (200, -32000, "State discarded", json!(null)),
+        (200, -32603, "Internal error: state already discarded", json!(null)),
+        (200, -32005, "STATE ALREADY DISCARDED", json!({"retry_after": 30})),
+        (200, -32000, "Client error", json!("UnknownBlock: State already discarded for 0x12")),
+        (400, 1, "State already discarded", json!(null)),
+        (429, -32005, "State already discarded", json!(null)),
+        (500, -32603, "State already discarded", json!(null)),
+        (503, 0, "the state was pruned", json!(null)),
+    ] {
+        let said = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message, "data": data}});
+        let said = said.to_string().into_bytes();
+        let pruned = faulty(move |_, method, answer| {
+            if method.starts_with("state_") { Reply::Status(status, "", said.clone()) } else { Reply::Body(answer) }
+        });
+        let case = format!("{status} {code} {message}");
+        assert_eq!(subtensor(&[pruned.url()], &[archive.url()]).reveals(Block(40)).unwrap().len(), 7, "{case}");
+        let before = pruned.count();
+        let error = subtensor(&[pruned.url()], &[]).reveals(Block(50)).unwrap_err();
+        assert!(error.hints().iter().any(|hint| hint.contains("--archive")), "{case}: {error:?}");
+        assert_eq!(pruned.count() - before, 3, "{case}: what is gone is not asked for again");
+    }
+}
+
+#[test]
+fn what_a_gateway_says_beside_its_status_is_told() {
+    for status in [402, 429, 500, 502] {
+        let fake =
+            faulty(move |_, _, _| Reply::Status(status, "Retry-After: 0\r\n", b"out of \x1b[31m credits".to_vec()));
+        let error = subtensor(&[fake.url()], &[]).finalized_block().unwrap_err();
+        outside(&error, &[&format!("status {status}: out of \\u{{1b}}[31m credits")]);
+    }
+}
+
+#[test]
+fn pages_are_read_until_one_is_empty() {
+    for most in 1..4 {
+        let short = lying("state_getKeysPaged", move |keys| keys.as_array_mut().unwrap().truncate(most));
+        assert_eq!(subtensor(&[short.url()], &[]).reveals(Block(40)).unwrap().len(), 7, "{most} keys a page");
+    }
 }
 
 #[test]

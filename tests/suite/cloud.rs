@@ -182,7 +182,9 @@ impl Cloud {
         let workload = |id: &str, name: &str, state: &str| json!({"uid": id, "name": name, "type": "SERVERLESS", "state": {"status": state, "urls": null}});
         if method == "POST" && path.is_empty() {
             assert_eq!(body["ports"][0]["port"], 10006);
-            assert_eq!(body["serverless_config"]["max_replicas"], 1);
+            // Only a serverless workload has a scaler.
+            let replicas = if body["type"] == "SERVERLESS" { json!(1) } else { Value::Null };
+            assert_eq!(body["serverless_config"]["max_replicas"], replicas);
             let name = body["name"].as_str().unwrap();
             let id = self.put(name, "registered");
             return (201, workload(&id, name, "registered"));

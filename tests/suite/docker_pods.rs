@@ -26,6 +26,9 @@ rm) # rm --force --volumes NAME
     if [ -e "$here/stuck" ]; then echo "device is busy" >&2; exit 1; fi
     if [ ! -e "$here/box/$4" ]; then echo "No such container: $4" >&2; exit 1; fi
     rm "$here/box/$4";;
+logs) # logs --tail COUNT NAME
+    if [ -e "$here/mute" ]; then echo "no log of $HF_TOKEN" >&2; exit 1; fi
+    tail -n "$3" "$here/log" 2>/dev/null; tail -n "$3" "$here/errors" >&2 2>/dev/null; exit 0;;
 ps) ls "$here/box";;
 *) exit 64;;
 esac
@@ -100,6 +103,33 @@ fn a_container_runs_is_found_and_goes() {
     assert!(matches!(docker.look(&pod).unwrap(), PodState::Failed(_)));
     let Deployed::Pod(_) = host.open(None).deploy(&order(1)).unwrap() else { panic!("no room") };
     assert!(!host.calls().lines().last().unwrap().contains("--gpus"));
+}
+
+#[test]
+fn what_a_container_said_last_is_told_before_it_goes() {
+    let host = Host::new();
+    let docker = host.open(None);
+    let Deployed::Pod(pod) = docker.deploy(&order(0)).unwrap() else { panic!("no room") };
+    let says = || match docker.look(&pod).unwrap() {
+        PodState::Failed(why) => why,
+        other => panic!("{other:?}"),
+    };
+    std::fs::write(host.path("log"), "loading\nhalf way\n").unwrap();
+    assert!(matches!(docker.look(&pod).unwrap(), PodState::Reachable(_)) && !host.calls().contains("logs"));
+    std::fs::write(host.path("box").join(&pod.0), "exited").unwrap();
+    assert_eq!(says(), "the container is exited with code 137; it said last: loading | half way");
+    std::fs::write(host.path("errors"), "\nTraceback\n  HF_TOKEN=hunter2-hf\n\u{1b}[31mCUDA out of memory\u{202e}\n")
+        .unwrap();
+    let why = says();
+    assert!(why.ends_with("Traceback | HF_TOKEN=*** | \\u{1b}[31mCUDA out of memory\\u{202e}"), "{why}");
+    let lines: String = (0..1000).map(|n| format!("{n} {}\n", "x".repeat(5000))).collect();
+    std::fs::write(host.path("errors"), lines).unwrap();
+    let why = says();
+    assert!(why.contains("| 999 xxx") && !why.contains("| 989 ") && why.len() < 3000, "{why}");
+    std::fs::write(host.path("errors"), b"\xff\xfe not text").unwrap();
+    assert!(says().ends_with("not text"));
+    std::fs::write(host.path("mute"), "").unwrap();
+    assert!(says().ends_with("code 137; its log cannot be read: no log of ***"), "{}", says());
 }
 
 #[test]

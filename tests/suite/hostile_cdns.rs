@@ -15,7 +15,7 @@ use crate::round::{IMPATIENT, download, hotkey, round, stage, stem, submitted};
 const PROMPTS: usize = 3;
 
 /// What each bad server does, and what is recorded of its files.
-const BAD: [(&str, &str); 19] = [
+const BAD: [(&str, &str); 27] = [
     ("404", "status 404"),
     ("403", "status 403"),
     ("always-500", "status 500 (2 attempts)"),
@@ -28,6 +28,14 @@ const BAD: [(&str, &str); 19] = [
     ("redirect-loop", "redirect"),
     ("to-file-scheme", "redirect"),
     ("gzip", "encoded (gzip)"),
+    ("aws-and-gzip", "encoded (gzip)"),
+    ("two-codings", "encoded (x-gzip, br)"),
+    ("coding-of-no-name", "encoded (\u{fffd})"),
+    ("to-another-script", "xn--exmple-cua.org"),
+    ("to-control-characters", "control characters"),
+    ("to-nowhere", "it is empty"),
+    ("to-a-script", "it is no http(s) URL"),
+    ("moved-without-location", "status 301"),
     ("html", "no GLB file"),
     ("large", "longer than 8388608 bytes"),
     ("empty", "no GLB file"),
@@ -51,6 +59,24 @@ fn misbehave(path: &str, before: usize) -> Serve {
         "500-then-good" | "429-then-good" => Serve::File(glb),
         "moved" if !path.contains("/there/") => redirect(&path.replace("/moved/", "/moved/there/")),
         "moved" => Serve::File(glb),
+        "coded" => {
+            let codings = ["aws-chunked", " Identity , AWS-Chunked,", ""];
+            let coding = codings[path.as_bytes()[path.len() - 7] as usize % 3];
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n", glb.len());
+            Serve::Raw([head.into_bytes(), glb].concat())
+        }
+        "raw" if !path.contains("/caf%C3%A9%20%7B1%7D/") => redirect(&path.replace("/raw/", "/raw/caf\u{e9} {1}/")),
+        "encoded" if !path.contains("/a%20b%2Fc/") => redirect(&path.replace("/encoded/", "/encoded/a%20b%2Fc/")),
+        "relative" if !path.contains("/there/") => {
+            redirect(&format!("./there/{}#top", path.rsplit('/').next().unwrap()))
+        }
+        "raw" | "encoded" | "relative" => Serve::File(glb),
+        "to-another-script" => redirect("https://ex\u{e4}mple.org/a.glb"),
+        "to-control-characters" => redirect("/a\tb.glb"),
+        "to-nowhere" => redirect("#"),
+        "to-a-script" => redirect("javascript:alert(1)"),
+        "moved-without-location" => Serve::Status(301, String::new()),
         "404" => Serve::Status(404, String::new()),
         "403" => Serve::Status(403, String::new()),
         "always-500" => Serve::Status(500, String::new()),
@@ -64,6 +90,13 @@ fn misbehave(path: &str, before: usize) -> Serve {
         "to-file-scheme" => redirect("file:///etc/passwd"),
         "gzip" => {
             Serve::Raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08".to_vec())
+        }
+        "aws-and-gzip" => raw("HTTP/1.1 200 OK\r\nContent-Encoding: aws-chunked,gzip\r\nContent-Length: 1\r\n\r\n\x1f"),
+        "two-codings" => raw(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Encoding: X-GZIP , br\r\nContent-Length: 1\r\n\r\n\x1f",
+        ),
+        "coding-of-no-name" => {
+            Serve::Raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: \xff\r\nContent-Length: 1\r\n\r\n\x1f".to_vec())
         }
         "html" => Serve::File(b"<!doctype html><title>welcome</title>".to_vec()),
         "large" => with_length(9 << 20, Vec::new()),
@@ -79,7 +112,7 @@ fn misbehave(path: &str, before: usize) -> Serve {
 #[test]
 fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
     let cdn = Cdn::start(misbehave);
-    let fine = ["good", "500-then-good", "429-then-good", "moved"];
+    let fine = ["good", "500-then-good", "429-then-good", "moved", "coded", "raw", "encoded", "relative"];
     let kinds: Vec<&str> = fine.into_iter().chain(BAD.iter().map(|(kind, _)| *kind)).collect();
     let cdns: Vec<String> = kinds.iter().map(|kind| format!("{}/{kind}", cdn.url())).collect();
     let folder = round(&cdns, PROMPTS);

@@ -79,6 +79,77 @@ fn redirects_are_checked_like_the_first_url_and_end_after_three() {
     assert_eq!(endless.count(), 4);
 }
 
+/// A server that sends everybody there, and how often it was asked.
+fn sends_to(status: u16, location: &str) -> Fake {
+    let line: &'static str = Box::leak(format!("Location: {location}\r\n").into_boxed_str());
+    Fake::start(move |_, _, _| Reply::Status(status, line, b"moved".to_vec()))
+}
+
+#[test]
+fn a_location_is_followed_however_it_is_spelt() {
+    for (tail, asked) in [
+        ("/a b.glb", "/a%20b.glb"),
+        ("/caf\u{e9}/\u{4f8b}.glb", "/caf%C3%A9/%E4%BE%8B.glb"),
+        ("/a%20b%2fc.glb?x=%C3%A9", "/a%20b%2fc.glb?x=%C3%A9"),
+        ("?x=a b", "/?x=a%20b"),
+        ("/x/../y.glb", "/y.glb"),
+    ] {
+        let target = Fake::start(|_, line, _| Reply::Body(line.as_bytes().to_vec()));
+        for (status, before) in [(301, target.url()), (302, format!("//{}", target.address)), (308, target.url())] {
+            let fake = sends_to(status, &format!("{before}{tail}"));
+            for client in [miners(small(), true), quick_client()] {
+                let answer = client.send(&Request::get(fake.url())).unwrap().into_bytes();
+                let line = String::from_utf8(answer).unwrap();
+                assert!(line.starts_with(&format!("GET {asked} ")), "{before}{tail}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn where_a_redirect_leads_is_guarded_and_no_key_goes_along() {
+    for location in ["//127.0.0.1:22/", "//me:pw@127.0.0.1/", "http:a.glb", "http://127.0.0.1:25/a b", "//x y/"] {
+        let error = miners(small(), true).send(&Request::get(sends_to(307, location).url())).unwrap_err();
+        assert!(!error.to_string().contains("pw") && error.to_string().len() < 400, "{location}: {error}");
+    }
+    let target = Fake::start(|_, _, _| Reply::Body(Vec::new()));
+    let public = sends_to(302, "http://10.0.0.7/a");
+    let error = miners(small(), true).send(&Request::get(public.url()));
+    assert!(error.is_err(), "nobody is there");
+    // A key is for the server that it was meant for, whatever its header's name.
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let head = crate::gallery::Echo::start({
+        let heard = heard.clone();
+        move |head| {
+            heard.lock().unwrap().push_str(head);
+            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()
+        }
+    });
+    let fake = sends_to(302, &format!("{}/there", head.url()));
+    let request = Request::get(fake.url()).header("x-api-key", "hunter2").header("accept", "text/x");
+    quick_client().send(&request.bearer(&Secret::new("hunter2"))).unwrap();
+    let heard = heard.lock().unwrap().clone();
+    assert!(heard.contains("/there") && heard.contains("text/x") && !heard.contains("hunter2"), "{heard}");
+    // What changes something is not sent on.
+    for status in [301, 302, 303, 307, 308] {
+        let fake = sends_to(status, &format!("{}/there?token=hunter2", target.url()));
+        let request = Request::post_json(fake.url(), &b"{}"[..]).bearer(&Secret::new("hunter2")).repeatable();
+        let error = quick_client().send(&request).unwrap_err().to_string();
+        assert!(error.contains(&format!("status {status}")) && error.contains("/there; name that"), "{error}");
+        assert!(!error.contains("hunter2") && target.count() == 0 && fake.count() == 1, "{error}");
+    }
+}
+
+#[test]
+fn a_redirect_leaves_no_more_time_than_there_was() {
+    let fake =
+        sends_to(302, &sends_to(302, &Fake::start(|_, _, _| Reply::Silent(Duration::from_secs(20))).url()).url());
+    let begun = Instant::now();
+    let once = Client::new(Limits { whole: Duration::from_millis(600), ..Limits::default() }, Retry::ONCE);
+    assert!(once.send(&Request::get(fake.url())).unwrap_err().to_string().contains("in time"));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
 /// 206 is a part of a file, and 204 none; of what nobody asked for.
 #[test]
 fn only_200_is_a_file() {

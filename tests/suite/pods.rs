@@ -8,7 +8,7 @@ use gen404::state::ids::{Player, RoundNumber};
 use gen404::world::http::Secret;
 use gen404::world::pods::lease::{Keeper, Rented};
 use gen404::world::pods::runpod::{Runpod, RunpodSettings};
-use gen404::world::pods::targon::{Targon, TargonSettings};
+use gen404::world::pods::targon::{Targon, TargonSettings, WorkloadKind};
 use gen404::world::pods::verda::{Verda, VerdaKeys, VerdaSettings};
 use gen404::world::pods::{Deployed, Manner, Order, PodId, PodName, PodState, Provider};
 use serde_json::{Value, json};
@@ -191,6 +191,53 @@ fn a_registration_that_is_not_deployed_is_deleted() {
     cloud.fault(cloud.delete(), Fault::Say(403, json!({"error": "hunter2-key may not"})));
     let error = open(&cloud).deploy(&order(0)).unwrap_err();
     assert!(shown(&error).contains("its registration is still there"), "{error}");
+}
+
+fn targon(cloud: &Cloud, kind: WorkloadKind) -> Targon {
+    let settings = TargonSettings { url: cloud.url.clone(), kind, ..<_>::default() };
+    Targon::new(&settings, manner(), Secret::new("hunter2-key"), None).unwrap()
+}
+
+#[test]
+fn a_rental_is_a_workload_without_a_scaler() {
+    for (kind, name) in [(WorkloadKind::Serverless, "SERVERLESS"), (WorkloadKind::Rental, "RENTAL")] {
+        let cloud = Cloud::start(Kind::Targon);
+        let provider = targon(&cloud, kind);
+        let id = pod(provider.deploy(&order(0)).unwrap());
+        assert!(matches!(provider.look(&id).unwrap(), PodState::Starting));
+        assert!(matches!(provider.look(&id).unwrap(), PodState::Reachable(_)));
+        let made = cloud.shop.lock().unwrap().calls[0].body.clone();
+        assert_eq!((&made["type"], made["serverless_config"].is_null()), (&json!(name), name == "RENTAL"), "{made}");
+        provider.release(&id).unwrap();
+        assert_eq!(cloud.pods(), 0);
+    }
+}
+
+#[test]
+fn a_refused_serverless_hints_at_a_rental() {
+    let refusals = [
+        (400, json!({"error": "workload type SERVERLESS is not supported"})),
+        (403, json!({"error": "serverless is not enabled for this account"})),
+        (404, json!({"error": "not found"})),
+        (422, json!({"error": "invalid field", "reason": "serverless_config"})),
+        (501, json!({"error": "serverless was retired"})),
+    ];
+    for line in ["POST /tha/v2/workloads ", "POST /tha/v2/workloads/wrk-1/deploy"] {
+        for (status, body) in refusals.clone() {
+            for (kind, hinted) in [(WorkloadKind::Serverless, true), (WorkloadKind::Rental, false)] {
+                let cloud = Cloud::start(Kind::Targon);
+                (0..3).for_each(|_| cloud.fault(line, Fault::Say(status, body.clone())));
+                let error = targon(&cloud, kind).deploy(&order(0)).unwrap_err();
+                let hints = error.hints().iter().filter(|hint| hint.contains("kind = \"rental\"")).count();
+                assert_eq!(hints, usize::from(hinted), "{line} {status} {kind:?}: {error:?}");
+                assert_eq!(cloud.pods(), 0, "{line} {status}");
+            }
+        }
+    }
+    // A breakdown is none, and neither is a want of machines.
+    let cloud = Cloud::start(Kind::Targon);
+    cloud.fault(cloud.create(), Fault::Say(500, json!({"error": "oops"})));
+    assert!(targon(&cloud, WorkloadKind::Serverless).deploy(&order(0)).unwrap_err().hints().is_empty());
 }
 
 #[test]

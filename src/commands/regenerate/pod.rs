@@ -87,7 +87,14 @@ impl Pod<'_> {
         match self.wait(lease) {
             Ok(Ok(program)) => {
                 ready();
-                let end = self.work(&program, &pod);
+                let end = match self.work(&program, &pod) {
+                    // Why it went is known as long as it is not released.
+                    End::Lost(reason) => match lease.look() {
+                        Ok(PodState::Failed(why)) => End::Lost(format!("{reason}; {why}")),
+                        _ => End::Lost(reason),
+                    },
+                    end => end,
+                };
                 self.note(&pod, end)
             }
             Ok(Err(reason)) => {
@@ -142,6 +149,10 @@ impl Pod<'_> {
                 Health::Refused(why) => return refused(&endpoint, why),
                 Health::NotYet(why) => why,
             };
+            // A provider that does not answer says nothing against its pod.
+            if let Ok(PodState::Failed(why)) = lease.look() {
+                return Ok(Err(why));
+            }
             if begun.elapsed() > AuditSettings::time(settings.ready_seconds) || self.nothing_left() {
                 return Ok(Err(format!("not ready after {:.0} s: {why}", begun.elapsed().as_secs_f64())));
             }

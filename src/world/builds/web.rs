@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::error::{Error, Result};
-use crate::rules::url::HttpUrl;
+use crate::rules::url::{HttpUrl, resolve};
 use crate::world::http::{Client, Limits, Method, Request, Response, Retry, Secret, refusal, retry_after, shown_url};
 use crate::world::stop::Stop;
 
@@ -153,17 +153,10 @@ fn redirect(from: &str, response: &Response) -> Result<Option<String>> {
         let why = response.hide(&why);
         Error::outside(format!("{}: status {}: {why}", shown_url(from), response.status))
     };
-    let to = response.header("location").ok_or_else(|| refused("it does not say where to".to_owned()))?;
-    let next = if to.contains("://") {
-        to.to_owned()
-    } else if to.starts_with("//") {
-        format!("{}:{to}", from.split(':').next().unwrap_or("https"))
-    } else if to.starts_with('/') {
-        format!("{}{to}", origin(from)?)
-    } else {
-        return Err(refused(format!("no location: {:?}", shown_url(to))));
-    };
-    HttpUrl::parse(&next).map_err(|why| refused(format!("to {}: {why}", shown_url(&next))))?;
+    let to = response.headers.get("location").ok_or_else(|| refused("it does not say where to".to_owned()))?;
+    let next = resolve(from, to.as_bytes()).map_err(|why| {
+        refused(format!("to {}: {why}", shown_url(&response.hide(&String::from_utf8_lossy(to.as_bytes())))))
+    })?;
     Ok(Some(next))
 }
 

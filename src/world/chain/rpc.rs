@@ -8,11 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::endpoints::Endpoint;
 use crate::error::Error;
-use crate::world::http::{Client, Failure, Request, Response, shown_text};
+use crate::world::http::{Client, Failure, Request, Response, refusal, shown_text};
 use crate::world::stop::Stop;
-
-/// How a node says that it no longer keeps the state of a block.
-const DISCARDED: &str = "State already discarded for ";
 
 /// Codes that ask for patience: busy, and the rate limits of public gateways.
 const COME_AGAIN: [i64; 4] = [-32009, -32005, -32004, -32603];
@@ -54,7 +51,8 @@ pub(super) struct Rpc {
 
 impl Rpc {
     pub(super) fn new(client: Client) -> Self {
-        Rpc { client, next_id: AtomicU64::new(1) }
+        // Gateways give a node's answers with statuses of their own.
+        Rpc { client: client.hearing_all(), next_id: AtomicU64::new(1) }
     }
 
     /// What ends its waits.
@@ -82,7 +80,7 @@ impl Rpc {
                 .map_err(|why| Fault::nonsense(method, endpoint, format!("a result of another form: {why}"))),
             Ok(Answer::Error { code, message }) => {
                 let error = Error::outside(format!("{method} at {endpoint}: error {code}: {message}"));
-                Err(if message.contains(DISCARDED) { Fault::Discarded(error) } else { Fault::Other(error) })
+                Err(if is_discarded(&message) { Fault::Discarded(error) } else { Fault::Other(error) })
             }
             Err(error) => Err(Fault::Other(error)),
         }
@@ -94,9 +92,7 @@ fn read_answer(response: &Response, id: u64) -> Result<Answer, Failure> {
     let refused = !(200..300).contains(&response.status);
     let mut answer = match parsed {
         Ok(answer) if !refused || answer.contains_key("error") => answer,
-        _ if refused => {
-            return Err(Failure::Permanent(format!("status {}: {}", response.status, response.shown_body())));
-        }
+        _ if refused => return Err(no_answer(response)),
         Ok(answer) => answer,
         Err(e) => return Err(Failure::transient(format!("no JSON-RPC answer ({e}): {}", response.shown_body()))),
     };
@@ -106,18 +102,50 @@ fn read_answer(response: &Response, id: u64) -> Result<Answer, Failure> {
     if !no_id && answer.get("id") != Some(&json!(id)) {
         return Err(Failure::transient("the answer to another request (its id differs)"));
     }
-    if let Some(error) = error {
-        return read_error(error);
+    match error.map(read_error) {
+        // What only this status says is to be tried again.
+        Some(Ok(Answer::Error { message, .. })) if is_busy(response) && !is_discarded(&message) => {
+            Err(no_answer(response))
+        }
+        Some(error) => error,
+        None if refused => Err(no_answer(response)),
+        None => {
+            let result = answer.remove("result");
+            result.map(Answer::Result).ok_or_else(|| Failure::transient("an answer with neither result nor error"))
+        }
     }
-    let result = answer.remove("result").ok_or_else(|| Failure::transient("an answer with neither result nor error"));
-    result.map(Answer::Result)
 }
 
-/// An error object: one that asks for patience is tried again, after as long as it asks for.
+/// Statuses that ask for patience.
+fn is_busy(response: &Response) -> bool {
+    response.status == 429 || response.status >= 500
+}
+
+/// A status that is the answer.
+fn no_answer(response: &Response) -> Failure {
+    let reason = response.shown();
+    match refusal(response.status, &response.headers) {
+        Failure::Transient { after, unsent, .. } if is_busy(response) => Failure::Transient { reason, after, unsent },
+        _ => Failure::Permanent(reason),
+    }
+}
+
+/// Does a node say, in whatever words, that it no longer keeps the state of a block?
+fn is_discarded(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("state") && ["discarded", "pruned"].iter().any(|word| message.contains(word))
+}
+
+/// An error object: one that asks for patience is tried again, after as long as it asks for. State that is gone stays
+/// gone, under whatever code.
 fn read_error(error: &Value) -> Result<Answer, Failure> {
     let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
-    let message = shown_text(error.get("message").and_then(Value::as_str).unwrap_or_default(), 300);
-    if COME_AGAIN.contains(&code) {
+    let message = error.get("message").or(Some(error)).and_then(Value::as_str);
+    // Gateways have words of their own, and the node's beside them.
+    let data = error.get("data").and_then(Value::as_str).filter(|data| Some(*data) != message);
+    let told: Vec<&str> = message.into_iter().chain(data).collect();
+    let message = shown_text(&told.join(": "), 300);
+    if COME_AGAIN.contains(&code) && !is_discarded(&message) {
         let after = error.get("data").and_then(asked_pause);
         return Err(Failure::Transient { reason: format!("error {code}: {message}"), after, unsent: true });
     }
@@ -136,6 +164,22 @@ fn asked_pause(data: &Value) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn state_that_is_gone_is_known_by_its_words() {
+        for text in [
+            "Client error: UnknownBlock: State already discarded for 0x12",
+            "state discarded",
+            "STATE ALREADY DISCARDED",
+            "Api called for an unknown Block: State already discarded for Hash(0x12)",
+            "the state of this block is pruned",
+        ] {
+            assert!(is_discarded(text), "{text}");
+        }
+        for text in ["", "state", "the request was discarded", "UnknownBlock: Header was not found"] {
+            assert!(!is_discarded(text), "{text}");
+        }
+    }
 
     #[test]
     fn gateways_say_in_several_ways_how_long_to_wait() {

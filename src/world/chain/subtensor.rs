@@ -29,6 +29,9 @@ const VALUES_AT_ONCE: usize = 100;
 /// More hotkeys than this never revealed anything on one subnet.
 const MOST_HOTKEYS: usize = 100_000;
 
+/// A gateway may give smaller pages than are asked for; so many more of them are read.
+const MORE_PAGES: usize = 1000;
+
 /// A subtensor network, seen through its nodes.
 #[derive(Debug)]
 pub struct Subtensor {
@@ -185,17 +188,21 @@ impl Subtensor {
         bytes.map_err(|why| Fault::nonsense(METHOD, endpoint, why))
     }
 
-    /// All keys of the subnet's revealed commitments, in order, page by page.
+    /// All keys of the subnet's revealed commitments, in order, page by page until one is empty: a short page is no
+    /// end, because gateways have bounds of their own.
     fn commitment_keys(&self, endpoint: &Endpoint, at: BlockHash) -> std::result::Result<Vec<String>, Fault> {
         const METHOD: &str = "state_getKeysPaged";
         let nonsense = |why: String| Fault::nonsense(METHOD, endpoint, why);
         let prefix = hex::encode_0x(&keys::commitments_prefix(self.netuid));
         let mut found: Vec<String> = Vec::new();
-        loop {
+        for _ in 0..MOST_HOTKEYS / self.keys_a_page + MORE_PAGES {
             let start = found.last().unwrap_or(&prefix);
             let params = json!([prefix, self.keys_a_page, start, at.to_string()]);
             let page: Vec<String> = self.rpc.call(endpoint, METHOD, &params)?;
             let count = page.len();
+            if count == 0 {
+                return Ok(found);
+            }
             if count > self.keys_a_page {
                 return Err(nonsense(format!("{count} keys where {} were asked for", self.keys_a_page)));
             }
@@ -207,13 +214,11 @@ impl Subtensor {
                 }
                 found.push(key);
             }
-            if count < self.keys_a_page {
-                return Ok(found);
-            }
             if found.len() > MOST_HOTKEYS {
                 return Err(nonsense(format!("more than {MOST_HOTKEYS} keys")));
             }
         }
+        Err(nonsense("its pages do not end".to_owned()))
     }
 
     /// Reads the values of some keys into `reveals`.
@@ -255,7 +260,7 @@ fn no_answer(errors: &[Error], discarded: bool) -> Error {
     let text = if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) };
     let error = Error::outside(text);
     if discarded {
-        return error.hint("the block is older than the node's state: name an archive node with --archive URL");
+        return error.hint("the block is older than the node's state: name an archive node with --archive URL, or [chain] archive in gen404.toml");
     }
     error
 }

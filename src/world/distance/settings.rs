@@ -184,7 +184,7 @@ mod tests {
     fn settings_that_make_no_sense_are_refused() {
         let refused = |text: &str| of(text).open(|_| None).unwrap_err().to_string();
         assert!(refused("driver = 'http'").contains("no distance service is named"));
-        assert!(refused("url = 'here:8001'").contains("must be http(s)"));
+        assert!(refused("url = 'here:8001'").contains("no http(s) URL"));
         assert!(refused("driver = 'pixels'\nbatch = 0").contains("distance.batch"));
         assert!(refused("weights_sha256 = 'abc'").contains("weights_sha256"));
         assert!(refused("driver = 'dinov3'").contains("dinov3"));

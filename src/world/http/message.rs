@@ -27,7 +27,7 @@ pub struct Request<'a> {
 }
 
 /// Headers whose values tell nothing that the server may not say again.
-const OPEN_HEADERS: [&str; 8] = [
+pub(super) const OPEN_HEADERS: [&str; 8] = [
     "accept",
     "content-length",
     "content-md5",
@@ -289,6 +289,19 @@ impl Response {
         self.body.starts_with(bytes)
     }
 
+    /// The beginning of the body as text, without the secrets of its request.
+    #[must_use]
+    pub fn beginning(&self) -> String {
+        self.hide(&String::from_utf8_lossy(self.body.get(..SHOWN_BYTES).unwrap_or(&self.body)))
+    }
+
+    /// Status and beginning of the body, as messages show them.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let said = self.shown_body();
+        if said.is_empty() { format!("status {}", self.status) } else { format!("status {}: {said}", self.status) }
+    }
+
     /// The beginning of the body as messages show it.
     #[must_use]
     pub fn shown_body(&self) -> String {
@@ -312,7 +325,7 @@ impl Response {
     }
 
     fn refused(&self) -> Error {
-        Error::outside(format!("{}: status {}: {}", self.what, self.status, self.shown_body()))
+        Error::outside(format!("{}: {}", self.what, self.shown()))
     }
 }
 

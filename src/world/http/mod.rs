@@ -4,6 +4,7 @@
 //! tried again: failed connections, 429 and 5xx, with growing pauses or those that the server asks
 //! for; never another 4xx, which is an answer. Messages name method and URL, without tokens; and what
 //! an answer says is blanked of its request's secrets before anybody sees it ([`Response`]).
+//! Redirects are followed here, hop by hop, each under the rules of the first URL ([`redirect`]).
 //!
 //! Every wait ends when somebody asks to stop: pauses at once, what is in flight after a moment's
 //! grace ([`Stop`]).
@@ -13,6 +14,7 @@ mod form;
 mod guard;
 mod heed;
 mod message;
+mod redirect;
 mod retry;
 mod secret;
 mod stream;
@@ -46,8 +48,12 @@ const USER_AGENT: &str = concat!("gen404/", env!("CARGO_PKG_VERSION"));
 /// Connections to a service that are kept for further requests: as many as may be in flight.
 const SERVICE_IDLE: usize = 64;
 
-/// A miner's server may redirect so often.
+/// A miner's server may redirect so often, and a service.
 const MINER_REDIRECTS: u32 = 3;
+const SERVICE_REDIRECTS: u32 = 10;
+
+/// Content codings that change no byte: stores give back what an upload called its body.
+const PLAIN_CODINGS: [&str; 3] = ["", "identity", "aws-chunked"];
 
 /// Connections to one miner's host kept for its next file, and how long.
 const MINER_IDLE: usize = 8;
@@ -98,6 +104,10 @@ pub struct Client {
     limits: Limits,
     retry: Retry,
     miners: bool,
+    /// How many redirects in a row are followed; with 0, they are answers.
+    redirects: u32,
+    /// Are 429 and 5xx answers, too?
+    hears_all: bool,
     line: Line,
 }
 
@@ -105,11 +115,8 @@ impl Client {
     /// A client for services that the operator chose. Proxies of the environment are used.
     #[must_use]
     pub fn new(limits: Limits, retry: Retry) -> Self {
-        let config = config(&limits)
-            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::Never)
-            .max_idle_connections(SERVICE_IDLE)
-            .max_idle_connections_per_host(SERVICE_IDLE)
-            .build();
+        let config =
+            config(&limits).max_idle_connections(SERVICE_IDLE).max_idle_connections_per_host(SERVICE_IDLE).build();
         Client::with(config, limits, retry)
     }
 
@@ -119,11 +126,7 @@ impl Client {
     /// for our acknowledgement of the first.
     #[must_use]
     pub fn unkept(limits: Limits, retry: Retry) -> Self {
-        let config = config(&limits)
-            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::Never)
-            .max_idle_connections(0)
-            .max_idle_connections_per_host(0)
-            .build();
+        let config = config(&limits).max_idle_connections(0).max_idle_connections_per_host(0).build();
         Client::with(config, limits, retry)
     }
 
@@ -131,8 +134,21 @@ impl Client {
     /// that send credentials to one host only.
     #[must_use]
     pub fn direct(limits: Limits) -> Self {
-        let config = config(&limits).max_redirects(0).build();
-        Client::with(config, limits, Retry::ONCE)
+        let config = config(&limits).build();
+        Client::with(config, limits, Retry::ONCE).unredirected()
+    }
+
+    /// The same, to which a redirect is an answer.
+    #[must_use]
+    pub fn unredirected(self) -> Self {
+        Client { redirects: 0, ..self }
+    }
+
+    /// The same, which gives 429 and 5xx to the checks of [`Client::send_checked`] and [`Client::attempt`], too: what
+    /// such an answer says is told there.
+    #[must_use]
+    pub fn hearing_all(self) -> Self {
+        Client { hears_all: true, ..self }
     }
 
     /// A client for miners' URLs, under the rule of DESIGN 4.7; `allow_private` lifts the part of it
@@ -154,14 +170,12 @@ impl Client {
         let config = config(&limits)
             // It would look names up a second time, where nobody checks the answer.
             .proxy(None)
-            .max_redirects(MINER_REDIRECTS)
-            .max_redirects_will_error(true)
             // Headers that drip in a byte at a time never reach the limit of a single wait.
             .timeout_recv_response(Some(limits.idle))
             .max_idle_connections_per_host(MINER_IDLE)
             .max_idle_age(MINER_IDLE_AGE)
             .build();
-        Client { miners: true, ..Client::over(config, resolver, heed, limits, retry) }
+        Client { miners: true, redirects: MINER_REDIRECTS, ..Client::over(config, resolver, heed, limits, retry) }
     }
 
     fn with(config: ureq::config::Config, limits: Limits, retry: Retry) -> Self {
@@ -175,7 +189,7 @@ impl Client {
         let connector = ().chain(ConnectProxyConnector::default()).chain(heed::Tcp::new(&heed));
         let agent = ureq::Agent::with_parts(config, connector.chain(RustlsConnector::default()), resolver);
         let line = Line::new(&agent, heed, &Stop::of_process());
-        Client { agent, limits, retry, miners: false, line }
+        Client { agent, limits, retry, miners: false, redirects: SERVICE_REDIRECTS, hears_all: false, line }
     }
 
     /// The same, stopped by this in place of the process's signals.
@@ -242,7 +256,7 @@ impl Client {
     /// One attempt at a request, for callers that plan their attempts themselves.
     ///
     /// # Errors
-    /// No answer that `check` takes; 429 and 5xx never get that far.
+    /// No answer that `check` takes; 429 and 5xx do not get that far, unless [`Client::hearing_all`].
     pub fn attempt<T>(
         &self,
         request: &Request<'_>,
@@ -273,7 +287,7 @@ impl Client {
     /// Any other status, a broken limit or connection; `sink` then holds a part of the body.
     pub fn fetch_once(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
         let fetch = || {
-            let mut response = self.begin(self.agent.run(request.build()?))?;
+            let mut response = self.begin(self.follow(request)?)?;
             match response.status().as_u16() {
                 200 => self.copy_body(&mut response.body_mut().as_reader(), sink),
                 status => Err(Failure::Permanent(format!("status {status}"))),
@@ -282,7 +296,8 @@ impl Client {
         self.unless_stopped(request, fetch)
     }
 
-    /// One attempt at sending `length` bytes of `body` with the request. 429 and 5xx are answers here.
+    /// One attempt at sending `length` bytes of `body` with the request. 429 and 5xx are answers here, and so is a
+    /// redirect of a request with such a body.
     ///
     /// # Errors
     /// No answer.
@@ -293,10 +308,12 @@ impl Client {
     ) -> std::result::Result<Response, Failure> {
         let send = || {
             let sent = match body {
-                None => self.agent.run(request.build()?),
-                Some((reader, length)) => self.agent.run(request.build_streamed(reader, length)?),
+                None => self.follow(request),
+                Some((reader, length)) => {
+                    self.agent.run(request.build_streamed(reader, length)?).map_err(|e| failure(&e))
+                }
             };
-            let mut response = sent.map_err(|e| failure(&e))?;
+            let mut response = sent?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let mut body = Vec::new();
             self.copy_body(&mut response.body_mut().as_reader(), &mut body)?;
@@ -330,15 +347,14 @@ impl Client {
 
     fn begin(
         &self,
-        sent: std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+        response: ureq::http::Response<ureq::Body>,
     ) -> std::result::Result<ureq::http::Response<ureq::Body>, Failure> {
-        let response = sent.map_err(|e| failure(&e))?;
         let status = response.status().as_u16();
-        if status == 429 || status >= 500 {
+        if (status == 429 || status >= 500) && !self.hears_all {
             return Err(refusal(status, response.headers()));
         }
         if self.miners {
-            self.check_headers(response.headers())?;
+            self.check_headers(status, response.headers())?;
         }
         Ok(response)
     }
@@ -346,7 +362,7 @@ impl Client {
     /// One attempt: sends, and reads the body into `sink`.
     fn exchange(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<(u16, HeaderMap), Failure> {
         self.unless_stopped(request, || {
-            let mut response = self.begin(self.agent.run(request.build()?))?;
+            let mut response = self.begin(self.follow(request)?)?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             self.copy_body(&mut response.body_mut().as_reader(), sink)?;
             Ok((status, headers))
@@ -354,12 +370,17 @@ impl Client {
     }
 
     /// What a miner's server says about the body is believed where it is against it.
-    fn check_headers(&self, headers: &HeaderMap) -> std::result::Result<(), Failure> {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        if let Some(encoding) = text("content-encoding").filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-            let encoding = shown_text(encoding, 40);
-            return Err(Failure::Permanent(format!("the body is encoded ({encoding}), which is not accepted")));
+    fn check_headers(&self, status: u16, headers: &HeaderMap) -> std::result::Result<(), Failure> {
+        let codings =
+            headers.get_all("content-encoding").into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+        let codings = codings.map(|coding| String::from_utf8_lossy(coding.trim_ascii()).to_ascii_lowercase());
+        let coded: Vec<String> = codings.filter(|coding| !PLAIN_CODINGS.contains(&coding.as_str())).collect();
+        // Other answers are told by their status alone.
+        if status == 200 && !coded.is_empty() {
+            let coded = shown_text(&coded.join(", "), 40);
+            return Err(Failure::Permanent(format!("the body is encoded ({coded}), which is not accepted")));
         }
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let length = text("content-length").and_then(|length| length.parse::<u64>().ok());
         if length.is_some_and(|length| length > self.limits.body) {
             return Err(self.too_long());
@@ -397,6 +418,7 @@ impl Client {
 fn config(limits: &Limits) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
+        .max_redirects(0)
         .user_agent(USER_AGENT)
         .timeout_connect(Some(limits.connect))
         .timeout_resolve(Some(limits.connect))

@@ -66,15 +66,13 @@ impl fmt::Display for Secret {
 pub fn shown_url(url: &str) -> String {
     const LONGEST: usize = 200;
     let plain = url.split(['?', '#']).next().unwrap_or_default();
-    let shown = match plain.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        None => plain.to_owned(),
-    };
-    shown_text(&shown, LONGEST)
+    // A redirect may leave the scheme out.
+    let begin = plain.split_once("//").filter(|(scheme, _)| scheme.is_empty() || scheme.ends_with(':'));
+    let (scheme, rest) =
+        begin.map_or(("", plain), |(scheme, rest)| (plain.get(..scheme.len() + 2).unwrap_or_default(), rest));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    shown_text(&format!("{scheme}{host}{path}"), LONGEST)
 }
 
 /// A server's text as messages show it: one line, printable, at most `longest` characters.
@@ -103,6 +101,9 @@ mod tests {
         assert_eq!(shown_url("https://me:pw@x.org/a/b?token=hunter2#hunter2"), "https://x.org/a/b");
         assert_eq!(shown_url("https://x.org?token=hunter2"), "https://x.org");
         assert_eq!(shown_url("https://a@b@x.org/@c"), "https://x.org/@c");
+        assert_eq!(shown_url("//me:pw@x.org/a"), "//x.org/a");
+        assert_eq!(shown_url("me:pw@x.org/a"), "x.org/a");
+        assert_eq!(shown_url("/a//b@c"), "/a//b@c");
         assert!(shown_url(&format!("https://x.org/{}", "a".repeat(999))).chars().count() <= 201);
         assert_eq!(shown_text("a\nb\u{1b}[31m", 3), "a\\nb…");
     }

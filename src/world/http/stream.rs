@@ -56,7 +56,6 @@ impl Client {
         let whole = phases.connect + phases.send + phases.headers + phases.body;
         let limits = Limits { connect: phases.connect, idle: whole, whole, body: phases.bytes, ..Limits::default() };
         let config = config(&limits)
-            .max_redirects(0)
             .timeout_send_body(Some(phases.send))
             .timeout_recv_response(Some(phases.headers))
             .timeout_recv_body(Some(phases.body))

@@ -36,7 +36,14 @@ struct Choice {
 #[derive(Debug, Deserialize)]
 struct Message {
     content: Option<String>,
+    refusal: Option<Value>,
+    reasoning: Option<Value>,
+    reasoning_content: Option<Value>,
 }
+
+/// Why there is no answer, where that has advice of its own.
+pub(super) const CUT_OFF: &str = "the answer was cut off (finish_reason length)";
+pub(super) const ONLY_REASONING: &str = "the answer has no content, but reasoning beside it";
 
 /// The answer itself.
 #[derive(Debug, Deserialize)]
@@ -52,15 +59,27 @@ struct Form {
 /// # Errors
 /// Why there is none.
 pub fn content(completion: &Value) -> Result<String, String> {
+    if let Some(error) = completion.get("error").filter(|error| !error.is_null()) {
+        let message = error.get("message").and_then(Value::as_str).map_or_else(|| error.to_string(), str::to_owned);
+        return Err(format!("the answer is an error: {}", shown_text(&message, 200)));
+    }
     let completion = Completion::deserialize(completion)
         .map_err(|e| format!("the answer is no chat completion: {}", shown_text(&e.to_string(), 200)))?;
-    let choice = completion.choices.into_iter().next().ok_or("the answer has no choices")?;
-    match choice.finish_reason.as_deref() {
-        None | Some("stop") => {}
-        Some("length") => return Err("the answer was cut off (finish_reason length)".to_owned()),
-        Some(_) => return Err("the answer was stopped for another reason than its end".to_owned()),
+    let Choice { message, finish_reason } = completion.choices.into_iter().next().ok_or("the answer has no choices")?;
+    if let Some(refusal) = message.refusal.as_ref().and_then(Value::as_str).filter(|refusal| !refusal.is_empty()) {
+        return Err(format!("the judge refuses to answer: {}", shown_text(refusal, 200)));
     }
-    choice.message.content.filter(|text| !text.is_empty()).ok_or_else(|| "the answer has no content".to_owned())
+    match finish_reason.as_deref() {
+        None | Some("stop") => {}
+        Some("length") => return Err(CUT_OFF.to_owned()),
+        Some(other) => {
+            return Err(format!("the answer did not come to its end (finish_reason {})", shown_text(other, 40)));
+        }
+    }
+    let beside = [message.reasoning, message.reasoning_content].into_iter().flatten();
+    let reasons = beside.into_iter().any(|reasoning| reasoning.as_str().is_some_and(|text| !text.is_empty()));
+    let missing = if reasons { ONLY_REASONING } else { "the answer has no content" };
+    message.content.filter(|text| !text.is_empty()).ok_or_else(|| missing.to_owned())
 }
 
 /// Reads the judge's text: a JSON object of two penalties and the issues, and nothing else.

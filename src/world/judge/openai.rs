@@ -10,7 +10,7 @@ use super::question::Question;
 use super::{Answer, Judge};
 use crate::error::{Error, Result};
 use crate::state::ids::Seed;
-use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, shown_text, shown_url};
+use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, refusal, shown_text, shown_url};
 use crate::world::stop::stopped;
 
 /// The driver.
@@ -22,23 +22,41 @@ pub struct OpenAi {
     key: Option<Secret>,
     model: String,
     question: Question,
-    max_tokens: u32,
+    manner: Manner,
     faults: Arc<AtomicU64>,
+}
+
+/// What not every server wants alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// The bound on an answer's tokens.
+    pub tokens: Tokens,
+    /// Send the temperature, 0.
+    pub temperature: bool,
+}
+
+/// The bound on an answer's tokens, by the name that it is sent under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokens {
+    /// `max_tokens`: what most servers read.
+    Answer(u32),
+    /// `max_completion_tokens`: reasoning counts too, and some servers read nothing else.
+    Completion(u32),
 }
 
 impl OpenAi {
     /// A judge behind `base_url` (up to and with `/v1`). `client` makes single attempts; `retry` says
     /// how often and when.
     #[must_use]
-    pub fn new(client: Client, retry: Retry, base_url: &str, model: &str, question: Question, max_tokens: u32) -> Self {
+    pub fn new(client: Client, retry: Retry, base_url: &str, model: &str, question: Question, manner: Manner) -> Self {
         OpenAi {
-            client,
+            client: client.hearing_all(),
             retry,
             url: format!("{}/chat/completions", base_url.trim_end_matches('/')),
             key: None,
             model: model.to_owned(),
             question,
-            max_tokens,
+            manner,
             faults: Arc::default(),
         }
     }
@@ -55,10 +73,14 @@ impl OpenAi {
         let question = &self.question;
         let text = |text: &str| json!({"type": "text", "text": text});
         let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
-        let body = json!({
+        let (bound, tokens) = match self.manner.tokens {
+            Tokens::Answer(tokens) => ("max_tokens", tokens),
+            Tokens::Completion(tokens) => ("max_completion_tokens", tokens),
+        };
+        let mut body = json!({
             "model": self.model,
             "temperature": 0.0,
-            "max_tokens": self.max_tokens,
+            bound: tokens,
             "seed": seed,
             "messages": [
                 {"role": "system", "content": question.system},
@@ -71,16 +93,20 @@ impl OpenAi {
             ],
             "response_format": {"type": "json_schema", "json_schema": {"name": "penalties", "schema": schema()}},
         });
+        if let Some(body) = body.as_object_mut().filter(|_| !self.manner.temperature) {
+            body.shift_remove("temperature");
+        }
         body.to_string().into_bytes()
     }
 
     fn attempt(&self, request: &Request<'_>) -> std::result::Result<Answer, Failure> {
         self.client.attempt(request, |response| {
             if response.status != 200 {
-                return Err(refusal(&response));
+                return Err(refused(&response));
             }
             // The same question may well be answered properly the next time.
-            let completion = response.json().map_err(|why| format!("the answer is no JSON: {why}"));
+            let completion =
+                response.json().map_err(|why| format!("the answer is no JSON: {why}: {}", response.shown_body()));
             let raw = completion.and_then(|completion| answer::content(&completion)).map_err(Failure::transient)?;
             let shown = shown_text(&response.hide(&raw), 100);
             let read = answer::read(raw, |issues| response.hide(issues));
@@ -97,6 +123,8 @@ impl Judge for OpenAi {
     fn terms(&self) -> Vec<&str> {
         let mut terms = vec![self.model.as_str()];
         terms.extend(self.question.parts());
+        // Another way of asking: the server's own temperature.
+        terms.extend((!self.manner.temperature).then_some("no temperature"));
         terms
     }
 
@@ -143,10 +171,15 @@ fn schema() -> Value {
     })
 }
 
-/// A status other than 200, 429 and 5xx: timeouts and conflicts pass, the rest is an answer.
-fn refusal(response: &Response) -> Failure {
-    let reason = format!("status {}: {}", response.status, response.shown_body());
-    if matches!(response.status, 408 | 409) { Failure::transient(reason) } else { Failure::Permanent(reason) }
+/// A status other than 200: timeouts, conflicts, limits and breakdowns pass, the rest is an answer.
+fn refused(response: &Response) -> Failure {
+    let reason = response.shown();
+    match (response.status, refusal(response.status, &response.headers)) {
+        (408 | 409 | 425 | 429 | 500.., Failure::Transient { after, unsent, .. }) => {
+            Failure::Transient { reason, after, unsent }
+        }
+        _ => Failure::Permanent(reason),
+    }
 }
 
 fn given_up(what: &str, failure: &Failure, attempts: u32) -> Error {
@@ -155,16 +188,35 @@ fn given_up(what: &str, failure: &Failure, attempts: u32) -> Error {
         1 => format!("{what}: {reason}"),
         _ => format!("{what}: {reason} ({attempts} attempts)"),
     });
-    match reason {
-        _ if reason.starts_with("status 401") || reason.starts_with("status 403") => {
-            error.hint("the key is read from OPENAI_API_KEY, or from the file that OPENAI_API_KEY_FILE names")
+    hints(reason).into_iter().fold(error, Error::hint)
+}
+
+/// Does a refusal speak of a parameter that is not taken at all?
+fn refuses(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    ["unsupported", "not supported", "unknown", "unexpected", "not permitted"].iter().any(|word| reason.contains(word))
+}
+
+/// What to do about a failure.
+fn hints(reason: &str) -> Option<&'static str> {
+    let status = reason.strip_prefix("status ").and_then(|rest| rest.get(..3)).unwrap_or_default();
+    match status {
+        "401" | "403" => Some("the key is read from OPENAI_API_KEY, or from the file that OPENAI_API_KEY_FILE names"),
+        "404" => Some("the base URL ends in /v1, and --model has to be served there"),
+        "400" | "422" if reason.contains("max_tokens") && refuses(reason) => {
+            Some("[judge] max_completion_tokens in gen404.toml is sent in place of max_tokens")
         }
-        _ if reason.starts_with("status 404") => {
-            error.hint("the base URL ends in /v1, and --model has to be served there")
+        "400" | "422" if reason.contains("temperature") => {
+            Some("[judge] send_temperature = false in gen404.toml leaves the temperature to the server")
         }
-        _ if reason.starts_with("status 500") => {
-            error.hint("vLLM answers so when it cannot fetch an image; --inline-images sends the images themselves")
+        "500" => Some("vLLM answers so when it cannot fetch an image; --inline-images sends the images themselves"),
+        "" if reason.starts_with(answer::CUT_OFF) => {
+            Some("[judge] max_tokens in gen404.toml is the most tokens of an answer, reasoning included: raise it")
         }
-        _ => error,
+        "" if reason.starts_with(answer::ONLY_REASONING) => Some(
+            "the server's reasoning parser takes the answer for reasoning: start vLLM without --reasoning-parser, or raise \
+             [judge] max_tokens",
+        ),
+        _ => None,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::images::Images;
-use super::openai::OpenAi;
+use super::openai::{Manner, OpenAi, Tokens};
 use super::question::Question;
 use crate::error::{Error, Result};
 use crate::rules::url::HttpUrl;
@@ -32,6 +32,10 @@ pub struct JudgeSettings {
     pub attempts: u32,
     /// The most tokens of an answer.
     pub max_tokens: u32,
+    /// The same under this name, in place of `max_tokens`.
+    pub max_completion_tokens: Option<u32>,
+    /// Send the temperature, 0: some models take none but their own.
+    pub send_temperature: bool,
 }
 
 /// The most calls in flight: far more than any server works on at once.
@@ -51,6 +55,8 @@ impl Default for JudgeSettings {
             timeout_seconds: 60,
             attempts: 5,
             max_tokens: 1024,
+            max_completion_tokens: None,
+            send_temperature: true,
         }
     }
 }
@@ -72,7 +78,9 @@ impl JudgeSettings {
         // A handshake of TLS is worth keeping the connection; one of TCP alone is not.
         let client = if HttpUrl::parse(base).map_err(wrong)?.https { Client::new } else { Client::unkept };
         let client = client(Limits { body: LONGEST_ANSWER, ..self.limits() }, Retry::ONCE);
-        let judge = OpenAi::new(client, retry, base, &self.model, question, self.max_tokens);
+        let tokens = self.max_completion_tokens.map_or(Tokens::Answer(self.max_tokens), Tokens::Completion);
+        let manner = Manner { tokens, temperature: self.send_temperature };
+        let judge = OpenAi::new(client, retry, base, &self.model, question, manner);
         Ok(judge.with_key(key))
     }
 

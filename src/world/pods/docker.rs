@@ -32,6 +32,10 @@ impl Default for DockerSettings {
     }
 }
 
+/// Of what a container said last, so many lines are told, each no longer than this.
+const LAST_LINES: usize = 10;
+const LONGEST_LINE: usize = 200;
+
 /// On every container of ours.
 const LABEL: &str = "gen404.pod";
 
@@ -137,6 +141,23 @@ impl Docker {
         self.call(&args)
     }
 
+    /// What a container that has ended said last: it is removed next, and its log with it.
+    fn last_words(&self, pod: &PodId) -> String {
+        let lines = LAST_LINES.to_string();
+        let output = match self.call(&["logs", "--tail", &lines, &pod.0]) {
+            Ok(output) if output.status.success() => output,
+            Ok(output) => return format!("; its log cannot be read: {}", self.says(&output)),
+            Err(error) => return format!("; its log cannot be read: {error}"),
+        };
+        // The program's own two streams; what is wrong goes to the second, which is told last.
+        let said = [output.stdout, output.stderr].map(|bytes| self.hide(&String::from_utf8_lossy(&bytes)));
+        let said: Vec<&str> =
+            said.iter().flat_map(|text| text.lines()).map(str::trim).filter(|line| !line.is_empty()).collect();
+        let last = said.get(said.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
+        let last: Vec<String> = last.iter().map(|line| shown_text(line, LONGEST_LINE)).collect();
+        if last.is_empty() { String::new() } else { format!("; it said last: {}", last.join(" | ")) }
+    }
+
     fn is_there(&self, name: &str) -> Result<bool> {
         Ok(self.list(name)?.iter().any(|listed| listed.name == name))
     }
@@ -184,7 +205,7 @@ impl Provider for Docker {
         if matches!(&*status, "exited" | "dead" | "removing") {
             let why =
                 format!("the container is {status} with code {exit_code} {}", shown_text(&self.hide(&error), 200));
-            return Ok(PodState::Failed(why.trim_end().to_owned()));
+            return Ok(PodState::Failed(format!("{}{}", why.trim_end(), self.last_words(pod))));
         }
         let ports = container.network_settings.ports.unwrap_or_default();
         let bindings = ports.get(&format!("{PORT}/tcp")).and_then(Option::as_ref).into_iter().flatten();

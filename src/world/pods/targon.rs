@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::api::{Api, Created, LONGEST_CURSOR, MOST_PAGES, Manner, ids_of, is_a_name, segment};
 use super::endpoint::in_path;
 use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::rules::url::HttpUrl;
 use crate::world::http::{Method, Request, Response, Secret, shown_text};
 
@@ -124,13 +124,26 @@ impl Targon {
         self.api.ask(&self.request(Method::POST, &format!("/{}/deploy", segment(pod)?)))
     }
 
+    /// A refusal, with what else may be tried: not every account has workloads of both kinds.
+    fn advised(&self, error: Error) -> Error {
+        let refused = error.kind() == Kind::Failed || error.to_string().to_ascii_lowercase().contains("serverless");
+        if self.kind == WorkloadKind::Serverless && refused {
+            return error.hint(
+                "[pods.targon] kind = \"rental\" in gen404.toml rents the machine in place of a serverless workload",
+            );
+        }
+        error
+    }
+
     /// A registration without a deployment is in nobody's way, but stays for ever: it goes too.
     fn drop_orphan(&self, pod: &PodId, error: Error) -> Error {
         match self.release(pod) {
             Ok(()) => error,
-            Err(left) => Error::new(error.kind(), format!("{error}; and its registration is still there"))
-                .because(left)
-                .hint("the next run of the same command deletes it"),
+            Err(left) => {
+                let both = Error::new(error.kind(), format!("{error}; and its registration is still there"));
+                let both = both.because(left).hint("the next run of the same command deletes it");
+                error.hints().iter().fold(both, |both, hint| both.hint(hint.as_str()))
+            }
         }
     }
 }
@@ -144,7 +157,8 @@ impl Provider for Targon {
         let name = order.name.as_str();
         let request = self.request(Method::POST, "").header("content-type", "application/json");
         let request = request.body(self.body(order).to_string().into_bytes());
-        let pod = match self.api.create(&request, &|| self.named(name), &|other| self.release(other))? {
+        let created = self.api.create(&request, &|| self.named(name), &|other| self.release(other));
+        let pod = match created.map_err(|error| self.advised(error))? {
             Created::Adopted(pod) => pod,
             Created::NoCapacity(why) => return Ok(Deployed::NoCapacity(why)),
             Created::Unauthorized(response) => return Err(self.api.refused(&request.shown(), &response)),
@@ -160,7 +174,10 @@ impl Provider for Targon {
                 self.release(&pod)?;
                 Ok(Deployed::NoCapacity(self.api.says(&response)))
             }
-            Ok(response) => Err(self.drop_orphan(&pod, self.api.refused(&format!("deploying {name}"), &response))),
+            Ok(response) => {
+                let refused = self.api.refused(&format!("deploying {name}"), &response);
+                Err(self.drop_orphan(&pod, self.advised(refused)))
+            }
             Err(error) => Err(self.drop_orphan(&pod, error)),
         }
     }

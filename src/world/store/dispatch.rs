@@ -13,15 +13,31 @@ use rusoto_core::credential::AwsCredentials;
 use rusoto_core::request::{DispatchSignedRequest, DispatchSignedRequestFuture, HttpDispatchError, HttpResponse};
 use rusoto_core::signature::{SignedRequest, SignedRequestPayload};
 
-use crate::world::http::{Client, Failure, Method, Request, Response, refusal, shown_text};
+use super::refusals::{Refusal, is_error};
+use crate::world::http::{Client, Failure, Method, Request, Response, refusal};
 
 /// What the server said, beyond what rusoto passes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// No answer, or one that asks to try again.
+    /// No answer.
     Failed(Failure),
-    /// An answer other than 2xx: its status, and the code in its XML.
-    Refused(u16, String),
+    /// An answer that is no success, and how long it asks to be left alone.
+    Refused(Refusal, Option<Duration>),
+}
+
+impl Heard {
+    fn reason(&self) -> String {
+        match self {
+            Heard::Failed(failure) => failure.reason().to_owned(),
+            Heard::Refused(refusal, _) => refusal.reason(),
+        }
+    }
+}
+
+impl From<Failure> for Heard {
+    fn from(failure: Failure) -> Self {
+        Heard::Failed(failure)
+    }
 }
 
 /// Sends the one request of an operation.
@@ -49,7 +65,7 @@ impl Dispatcher {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
 
-    fn send(&self, mut signed: SignedRequest) -> Result<HttpResponse, Failure> {
+    fn send(&self, mut signed: SignedRequest) -> Result<HttpResponse, Heard> {
         if self.create_only {
             // rusoto does not know this header: it is added, and signed with the others.
             signed.add_header("if-none-match", "*");
@@ -76,36 +92,35 @@ impl Dispatcher {
                 self.client.send_once(&request, Some((&mut StreamReader::new(stream), length)))?
             }
         };
-        self.judge(&answer)?;
-        into_rusoto(answer)
+        judge(&answer)?;
+        Ok(into_rusoto(answer)?)
     }
+}
 
-    fn judge(&self, answer: &Response) -> Result<(), Failure> {
-        let code = error_code(&answer.text());
-        match answer.status {
-            // A part of an object is not the object.
-            206 => Err(Failure::Permanent("status 206: a part, where the whole was asked for".to_owned())),
-            200..300 => Ok(()),
-            429 | 500.. => Err(match refusal(answer.status, &answer.headers) {
-                Failure::Transient { reason, after, .. } if !code.is_empty() => {
-                    Failure::Transient { reason: format!("{reason} ({code})"), after, unsent: false }
-                }
-                failure => failure,
-            }),
-            status => {
-                self.hear(Heard::Refused(status, code));
-                Ok(())
-            }
-        }
+/// Is this a success?
+fn judge(answer: &Response) -> Result<(), Heard> {
+    // A part of an object is not the object.
+    if answer.status == 206 {
+        return Err(Failure::Permanent("status 206: a part, where the whole was asked for".to_owned()).into());
     }
+    let body = answer.beginning();
+    // Some servers find out what is wrong after they have begun to answer; no object of ours begins so.
+    if (200..300).contains(&answer.status) && !is_error(&body) {
+        return Ok(());
+    }
+    let after = match refusal(answer.status, &answer.headers) {
+        Failure::Transient { after, .. } => after,
+        _ => None,
+    };
+    Err(Heard::Refused(Refusal::read(answer.status, &answer.headers, &body), after))
 }
 
 impl DispatchSignedRequest for Dispatcher {
     /// Sends at once, on this thread: the future is ready when it is made.
     fn dispatch(&self, request: SignedRequest, _timeout: Option<Duration>) -> DispatchSignedRequestFuture {
-        let answer = self.send(request).map_err(|failure| {
-            let reason = failure.reason().to_owned();
-            self.hear(Heard::Failed(failure));
+        let answer = self.send(request).map_err(|heard| {
+            let reason = heard.reason();
+            self.hear(heard);
             HttpDispatchError::new(reason)
         });
         Box::pin(future::ready(answer))
@@ -136,15 +151,7 @@ fn into_rusoto(answer: Response) -> Result<HttpResponse, Failure> {
             headers.insert(name, value.to_owned());
         }
     }
-    // What is said of a failure is shown by rusoto; an object is the bytes that it is.
-    let body = if status.is_success() { answer.into_bytes() } else { answer.text().into_owned().into_bytes() };
-    Ok(HttpResponse { status, headers, body: body.into() })
-}
-
-/// The `<Code>` of an S3 error; empty where there is none.
-fn error_code(text: &str) -> String {
-    let code = text.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-    code.map(|(code, _)| shown_text(code, 60)).unwrap_or_default()
+    Ok(HttpResponse { status, headers, body: answer.into_bytes().into() })
 }
 
 /// A body that rusoto holds as a stream, read piece by piece.
@@ -205,13 +212,5 @@ mod tests {
         let mut read = Vec::new();
         StreamReader::new(pieces(io::Cursor::new(bytes.clone()))).read_to_end(&mut read).unwrap();
         assert_eq!(read, bytes);
-    }
-
-    #[test]
-    fn the_code_of_an_error_is_found() {
-        assert_eq!(error_code("<Error><Code>SlowDown</Code><Message>x</Message></Error>"), "SlowDown");
-        for other in ["", "<Code>", "</Code><Code>", "busy"] {
-            assert_eq!(error_code(other), "");
-        }
     }
 }

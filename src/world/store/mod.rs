@@ -6,6 +6,7 @@
 pub mod dir;
 mod dispatch;
 pub mod r2;
+mod refusals;
 pub mod settings;
 
 use std::fs::File;

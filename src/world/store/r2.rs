@@ -60,7 +60,7 @@ impl R2Store {
         let endpoint = bucket.endpoint.trim_end_matches('/').to_owned();
         let region = Region::Custom { name: bucket.region.clone(), endpoint };
         let credentials = AwsCredentials::new(key_id.expose(), key.expose(), None, None);
-        R2Store { bucket, region, credentials, client: Client::new(limits, Retry::ONCE), retry }
+        R2Store { bucket, region, credentials, client: Client::new(limits, Retry::ONCE).unredirected(), retry }
     }
 
     fn what(&self, method: &str, key: &ObjectKey) -> String {
@@ -76,6 +76,7 @@ impl R2Store {
         mut operation: impl FnMut(&S3Client) -> std::result::Result<T, String>,
     ) -> Result<Answer<T>> {
         let what = self.what(method, key);
+        let mut hint = None;
         let outcome = self.retry.attempts(self.client.stop(), &what, true, || {
             let dispatcher = Dispatcher::new(&self.client, &self.credentials, method == "PUT");
             let keys = StaticProvider::from(self.credentials.clone());
@@ -83,24 +84,22 @@ impl R2Store {
             match (result, dispatcher.heard()) {
                 (Ok(value), None) => Ok(Answer::Done(value)),
                 (_, Some(Heard::Failed(failure))) => Err(failure),
-                (_, Some(Heard::Refused(404, code))) if method != "PUT" && code != "NoSuchBucket" => {
-                    Ok(Answer::Missing)
-                }
-                (_, Some(Heard::Refused(412, _))) if method == "PUT" => Ok(Answer::Taken),
-                (_, Some(Heard::Refused(status, code))) => {
-                    let code = if code.is_empty() { code } else { format!(" ({code})") };
-                    Err(Failure::Permanent(format!("status {status}{code}")))
-                }
+                (_, Some(Heard::Refused(refusal, after))) => match (method, refusal.status) {
+                    ("GET" | "HEAD", 404) if refusal.code != "NoSuchBucket" => Ok(Answer::Missing),
+                    ("PUT", 412) => Ok(Answer::Taken),
+                    _ => {
+                        hint = refusal.hint();
+                        let reason = refusal.reason();
+                        Err(match refusal.passes() {
+                            true => Failure::Transient { reason, after, unsent: false },
+                            false => Failure::Permanent(reason),
+                        })
+                    }
+                },
                 (Err(other), None) => Err(Failure::Permanent(other)),
             }
         });
-        outcome.map_err(|error| match error.to_string() {
-            text if [401, 403].iter().any(|status| text.contains(&format!("status {status}"))) => {
-                error.hint("do R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY belong to this bucket, with leave to write?")
-            }
-            text if text.contains("NoSuchBucket") => error.hint("[store] bucket in gen404.toml names the bucket"),
-            _ => error,
-        })
+        outcome.map_err(|error| hint.into_iter().fold(error, Error::hint))
     }
 
     /// The SHA-256 of an object that is there: what its writer noted, or that of its bytes.

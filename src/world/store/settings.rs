@@ -9,7 +9,8 @@ use super::ObjectStore;
 use super::dir::DirStore;
 use super::r2::{Bucket, R2Store};
 use crate::error::{Error, Result};
-use crate::world::http::{Limits, Retry, Secret};
+use crate::rules::url::HttpUrl;
+use crate::world::http::{Limits, Retry, Secret, shown_url};
 
 /// The bucket and the domain of the deployed competition.
 const BUCKET: &str = "404-gen";
@@ -89,8 +90,8 @@ impl StoreSettings {
             region: self.region.clone(),
             cdn: self.cdn_url.clone().unwrap_or_else(|| CDN.to_owned()),
         };
-        if !bucket.endpoint.starts_with("https://") && !bucket.endpoint.starts_with("http://") {
-            return Err(Error::usage(format!("R2_ENDPOINT: {:?} is no http(s) URL", bucket.endpoint)));
+        for (name, url) in [("R2_ENDPOINT", &bucket.endpoint), ("CDN_URL", &bucket.cdn)] {
+            HttpUrl::parse(url).map_err(|why| Error::usage(format!("{name}: {}: {why}", shown_url(url))))?;
         }
         let whole = Duration::from_secs(self.timeout_seconds.max(1));
         let limits = Limits { idle: whole, whole, body: LARGEST_OBJECT, ..Limits::default() };

@@ -18,8 +18,11 @@ mod network;
 mod packs;
 mod pattern;
 mod pictures;
+mod servers;
 mod sizes;
 mod terminals;
 mod textures;
 mod tracked;
 mod waits;
+
+pub use self::echoes::Echo;

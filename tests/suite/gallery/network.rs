@@ -115,6 +115,8 @@ fn revealed_addresses_of_all_sorts() {
         "file:///etc/passwd",
         "http://cdn.example.com/\u{202e}",
         "https://cdn.example.com/a b",
+        "https://ex\u{e4}mple.org/a",
+        "https://\u{4f8b}\u{3048}.\u{30c6}\u{30b9}\u{30c8}/",
         "https://",
         "https://cdn.example.com/#x",
         "gopher://x",
