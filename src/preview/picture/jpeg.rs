@@ -7,7 +7,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::super::cost;
 use super::watched::Watched;
-use super::{BodyFault, Header, Picture, Pixels, Watch};
+use super::{BodyFault, Header, Kind, Picture, Pixels, Watch};
 
 /// The frame header and what the segments around it say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,8 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
         // Adobe writes ink where others write its absence.
         pixels.iter_mut().for_each(|v| *v = 255 - *v);
     }
-    Ok(Picture { width: frame.width, height: frame.height, pixels: Pixels::Channels(channels, pixels) })
+    let kind = if channels == 4 { Kind::Inks } else { Kind::Plain };
+    Ok(Picture { kind, ..Picture::plain(frame.width, frame.height, Pixels::Channels(channels, pixels)) })
 }
 
 /// Follows the segments up to the first scan: the frame, and where the scan's data begins.
