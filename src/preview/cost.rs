@@ -38,7 +38,7 @@ pub(crate) const PNG_BLOCK_BYTES: u64 = 11;
 /// A channel of a JPEG's pixel.
 pub(crate) const JPEG: u64 = 5;
 /// A byte of its packed coefficients.
-pub(crate) const JPEG_PACKED: u64 = 20;
+pub(crate) const JPEG_PACKED: u64 = 30;
 /// A block of a progressive JPEG in each of its scans.
 pub(crate) const JPEG_SCAN: u64 = 25;
 /// A byte of a JPEG's Huffman tables.

@@ -11,6 +11,7 @@ mod jpeg;
 mod lzw;
 mod others;
 mod png;
+mod scan;
 mod short;
 mod tga;
 mod tiff;
