@@ -26,6 +26,8 @@ pub(crate) const INDEX: u64 = 6;
 pub(crate) const NORMAL: u64 = 100;
 /// A triangle looked at and passed over.
 pub(crate) const LOOK: u64 = 3;
+/// Opening a picture that may not be drawn: what is packed in its header.
+pub(crate) const OPEN: u64 = 300_000_000;
 /// A byte of a PNG's pixels.
 pub(crate) const PNG: u64 = 3;
 /// A byte of a packed picture.
@@ -37,7 +39,7 @@ pub(crate) const PNG_BLOCK_BYTES: u64 = 11;
 /// A channel of a JPEG's pixel.
 pub(crate) const JPEG: u64 = 5;
 /// A byte of its packed coefficients.
-pub(crate) const JPEG_PACKED: u64 = 20;
+pub(crate) const JPEG_PACKED: u64 = 30;
 /// A block of a progressive JPEG in each of its scans.
 pub(crate) const JPEG_SCAN: u64 = 25;
 /// A byte of a JPEG's Huffman tables.
@@ -46,6 +48,14 @@ pub(crate) const JPEG_TABLE: u64 = 30;
 pub(crate) const WEBP_GROUP: u64 = 10_000;
 /// A pixel of a WebP.
 pub(crate) const WEBP: u64 = 40;
+/// A byte of pixels in a format with little or no packing.
+pub(crate) const PLAIN: u64 = 6;
+/// A byte of packed data that may hold nothing but the description of a code.
+pub(crate) const DEFLATED: u64 = PNG_BLOCK / PNG_BLOCK_BYTES;
+/// A strip or a tile of a TIFF, with the tables that unpack it.
+pub(crate) const TIFF_PART: u64 = 30_000;
+/// A pixel of textures that are converted: enlarged, and turned into base colour and metalness.
+pub(crate) const CONVERT: u64 = 250;
 /// A texel made ready for sampling.
 pub(crate) const TEXEL: u64 = 3;
 

@@ -1,5 +1,6 @@
 //! Halving a picture with the Lanczos filter, bit for bit as Pillow does it: weights in 22-bit fixed
-//! point, a horizontal pass and then a vertical one, each rounded and clipped to 8 bits.
+//! point, a horizontal pass and then a vertical one, each rounded and clipped to 8 bits. Its weights serve
+//! other filters too: see `enlarge.rs`.
 
 use std::ops::Range;
 
@@ -18,9 +19,9 @@ const ROWS: usize = 32;
 
 /// The weights of one result pixel: the first source pixel and the weight of each from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Taps {
-    first: usize,
-    weights: Vec<i32>,
+pub(crate) struct Taps {
+    pub(crate) first: usize,
+    pub(crate) weights: Vec<i32>,
 }
 
 /// Halves an RGB picture of `edge` x `edge` pixels; `edge` is even.
@@ -62,7 +63,7 @@ fn reached(row: &[u8], half: usize) -> Range<usize> {
 fn horizontal(row: &[u8], span: &Range<usize>, taps: &[Taps], out: &mut [u8]) {
     let ((pixels, _), (out, _)) = (row.as_chunks::<CHANNELS>(), out.as_chunks_mut::<CHANNELS>());
     for (taps, result) in taps.iter().zip(out).take(span.end).skip(span.start) {
-        let mut sums = [1_i32 << (PRECISION - 1); CHANNELS];
+        let mut sums = [START; CHANNELS];
         for (pixel, weight) in pixels.get(taps.first..).unwrap_or_default().iter().zip(&taps.weights) {
             for (sum, value) in sums.iter_mut().zip(pixel) {
                 *sum += i32::from(*value) * weight;
@@ -79,7 +80,7 @@ fn vertical(source: &[u8], spans: &[Range<usize>], taps: &Taps, out: &mut [u8]) 
     let used = spans.get(rows).unwrap_or_default().iter().filter(|s| !s.is_empty());
     let Some(start) = used.clone().map(|s| s.start * CHANNELS).min() else { return };
     let end = used.map(|s| s.end * CHANNELS).max().unwrap_or(start);
-    let mut sums = vec![1_i32 << (PRECISION - 1); end - start];
+    let mut sums = vec![START; end - start];
     for (row, &weight) in source.chunks_exact(line).skip(taps.first).zip(&taps.weights) {
         for (sum, value) in sums.iter_mut().zip(row.get(start..end).unwrap_or_default()) {
             *sum += i32::from(*value) * weight;
@@ -90,18 +91,28 @@ fn vertical(source: &[u8], spans: &[Range<usize>], taps: &Taps, out: &mut [u8]) 
     }
 }
 
-fn clip(sum: i32) -> u8 {
+/// What a sum of weighted values starts at: half of the last place.
+pub(crate) const START: i32 = 1 << (PRECISION - 1);
+
+/// A sum of weighted values as a byte.
+pub(crate) fn clip(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
 fn taps(len: usize) -> Vec<Taps> {
-    let (scale, source) = (SCALE as f64, (len * SCALE) as f64);
-    let support = LOBES * scale;
+    taps_of(len, len * SCALE, LOBES, lanczos)
+}
+
+/// The weights of each of `len` result pixels that are made of `source` ones by a filter of `lobes`.
+pub(crate) fn taps_of(len: usize, source: usize, lobes: f64, filter: fn(f64) -> f64) -> Vec<Taps> {
+    let (scale, source) = (source as f64 / len as f64, source as f64);
+    let stretch = scale.max(1.0);
+    let support = lobes * stretch;
     let tap = |i: usize| {
         let center = (i as f64 + 0.5) * scale;
         let first = (center - support + 0.5).max(0.0) as usize;
         let last = (center + support + 0.5).min(source) as usize;
-        let raw: Vec<f64> = (first..last).map(|x| lanczos((x as f64 - center + 0.5) / scale)).collect();
+        let raw: Vec<f64> = (first..last).map(|x| filter((x as f64 - center + 0.5) / stretch)).collect();
         let total: f64 = raw.iter().sum();
         let fixed = |w: &f64| libm::round(w / total * f64::from(1 << PRECISION)) as i32;
         Taps { first, weights: raw.iter().map(fixed).collect() }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::accessor::{Views, read_accessors};
-use super::base64;
 use super::cost::{self, Style};
+use super::gallery::{Gallery, place};
 use super::json::Object;
 use super::limits::{Budget, Watch};
 use super::material::{Material, TextureSlots};
@@ -51,15 +51,15 @@ impl<'a> Model<'a> {
         }
         let views = Views::read(document, buffers)?;
         let accessors = read_accessors(document, &views, budget)?;
-        let images = check_images(document, &views)?;
+        let mut gallery = Gallery::find(document, &views)?;
         let primitive = scene::only_primitive(document)?;
-        let material = Material::read(document, primitive.material)?;
+        let material = Material::read(document, primitive.material, &mut gallery, (budget, watch))?;
         scene::check_nodes(document)?;
         watch.check()?;
         let mesh = Mesh::read(primitive, &accessors, budget, watch)?;
         let material = material
             .unwrap_or_else(|| if mesh.colors.is_empty() { Material::plain() } else { Material::vertex_colored() });
-        let mut skin = load_skin(&material, images, budget, (threads, watch))?;
+        let mut skin = load_skin(&material, gallery, budget, (threads, watch))?;
         if let Skin::Ready(textures) = &mut skin
             && textures.any()
         {
@@ -116,56 +116,53 @@ fn later_is_clear(
     Ok(plan.decode(&place, watch).is_ok_and(|picture| !texture::is_opaque(&picture)))
 }
 
-/// Required extensions that are read, or that the reference draws without, as the picture shows.
+/// Refuses required extensions that own the geometry's data: the reference draws zeros in their place. Others only
+/// change how things look, or what is shown: it draws without them, and so does this renderer.
 fn check_extensions(document: Object<'_>) -> Checked<()> {
-    for name in document.list("extensionsRequired", "")? {
-        let known = name.as_str().is_some_and(|name| {
-            name.starts_with("KHR_materials_")
-                || matches!(
-                    name,
-                    "EXT_texture_webp"
-                        | "KHR_texture_transform"
-                        | "KHR_mesh_quantization"
-                        | "KHR_lights_punctual"
-                        | "KHR_xmp_json_ld"
-                )
-        });
-        if !known {
-            let message = format!("{name} is required, but not read");
-            return Err(Refusal::new(RefusalCode::ExtensionRequired, "extensionsRequired", message));
+    let names = document.list("extensionsRequired", "")?;
+    let hides = |name: &&Value| name.as_str().is_some_and(|name| packs_geometry(name) || owns_geometry(document, name));
+    match names.iter().find(hides) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("{name} is required and holds the geometry, but not read");
+            Err(Refusal::new(RefusalCode::ExtensionRequired, "extensionsRequired", message))
         }
     }
-    Ok(())
 }
 
-/// The bytes of an image; `None` where they are nowhere in the file, or in a format that is passed over.
-type Source<'a> = Option<Cow<'a, [u8]>>;
+/// Extensions that are known to pack vertices and indices.
+fn packs_geometry(name: &str) -> bool {
+    matches!(
+        name,
+        "KHR_draco_mesh_compression"
+            | "EXT_meshopt_compression"
+            | "KHR_meshopt_compression"
+            | "MESHOPT_compression"
+            | "KHR_gaussian_splatting_compression_spz"
+            | "KHR_spz_gaussian_splats_compression"
+    )
+}
 
-/// Finds the bytes of all images; a view that does not exist refuses the model, in use or not.
-fn check_images<'a>(document: Object<'_>, views: &Views<'a>) -> Checked<Vec<Source<'a>>> {
-    let source = |(i, entry)| {
-        let place = place(i);
-        let image = Object::of(entry, &place)?;
-        if image.text("mimeType") == Some("image/ktx2") {
-            return Ok(None);
-        }
-        if let Some(view) = image.int("bufferView", &place)? {
-            return views.bytes(view, &place).map(|bytes| Some(Cow::Borrowed(bytes)));
-        }
-        Ok(image.text("uri").and_then(base64::from_data_uri).map(Cow::Owned))
+/// Whether an unknown extension stands at a part that geometry comes from.
+fn owns_geometry(document: Object<'_>, name: &str) -> bool {
+    /// It says how numbers are meant, which are there all the same.
+    const MEANING: &str = "KHR_mesh_quantization";
+    let has = |value: &Value| value.get("extensions").and_then(|e| e.get(name)).is_some();
+    let list = |key: &str| document.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let primitives = list("meshes").iter().filter_map(|mesh| mesh.get("primitives")?.as_array()).flatten();
+    let parts = ["buffers", "bufferViews", "accessors"].into_iter().flat_map(list);
+    let packed = |primitive: &Value| {
+        // Variants of the material and the like hold no data.
+        has(primitive)
+            && primitive.get("extensions").and_then(|e| e.get(name)).is_some_and(|e| e.get("bufferView").is_some())
     };
-    document.list("images", "")?.iter().enumerate().map(source).collect()
-}
-
-/// An image's place in the file.
-pub(crate) fn place(index: usize) -> String {
-    format!("images[{index}]")
+    name != MEANING && (parts.into_iter().any(has) || primitives.into_iter().any(packed))
 }
 
 /// Opens the pictures that the material uses, each once, and makes textures of them if there is room.
 fn load_skin<'a>(
     material: &Material,
-    mut images: Vec<Source<'a>>,
+    mut gallery: Gallery<'a>,
     budget: &mut Budget,
     (threads, watch): (Threads, Watch<'_>),
 ) -> Checked<Skin<'a>> {
@@ -176,8 +173,7 @@ fn load_skin<'a>(
     for index in order.into_iter().flatten() {
         let uses = order.iter().filter(|slot| **slot == Some(index)).count() as u64;
         if plans.iter().all(|(i, _)| *i != index)
-            && let Some(source) = images.get_mut(index).and_then(Option::take)
-            && let Some(plan) = picture::plan(source)
+            && let Some(plan) = gallery.take(index)
         {
             let place = place(index);
             budget.spend(plan.work(), place.as_str())?;

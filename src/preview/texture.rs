@@ -240,9 +240,11 @@ fn pick(pixel: &[u8], channels: Channels) -> [u8; 4] {
 mod tests {
     use super::*;
 
+    use super::super::picture::Kind;
+
     fn build(channels: usize, data: &[u8], width: u32, take: Channels) -> Checked<Texture> {
         let height = (data.len() / channels) as u32 / width;
-        let picture = Picture { width, height, pixels: Pixels::Channels(channels, data.to_vec()) };
+        let picture = Picture { width, height, pixels: Pixels::Channels(channels, data.to_vec()), kind: Kind::Plain };
         let texture = Texture::build(&picture, take, "t")?;
         let loose = Loose::new(&picture, take, "t")?;
         for uv in [[0.1, 0.2], [0.77, 0.3], [-3.4, 9.9], [0.5, 0.999], [f32::NAN, 1e9]] {

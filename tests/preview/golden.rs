@@ -6,7 +6,7 @@ use gen404::preview::{self, Options, RefusalCode};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::metrics::{foreground_psnr, median, read_png, ssim, views};
-use crate::reference::{Model, models};
+use crate::reference::{Model, models, more};
 
 /// Least similarity and foreground ratio (dB) of any view, and of the median view.
 const WORST: (f64, f64) = (0.995, 35.0);
@@ -69,6 +69,39 @@ fn pictures_are_the_references() {
     println!("{:<28} {:>9.5} {:>8.2}", "median of all views", middle.0, middle.1);
     assert!(faults.is_empty(), "too far from the reference: {faults:?}");
     assert!(middle.0 >= MEDIAN.0 && middle.1 >= MEDIAN.1);
+}
+
+/// Those whose JSON is not read yet.
+const JSON: [&str; 3] = ["j03_json_gbk_name", "j05_lone_surrogate_escape", "j06_deep_extras_200"];
+
+#[test]
+fn what_other_tools_write_is_drawn_as_the_reference_draws_it() {
+    let Some(models) = more() else { return };
+    let results: Vec<_> = models
+        .par_iter()
+        .map(|model| match &model.golden {
+            Some(_) => compare(model),
+            None => preview::render(&std::fs::read(&model.path).unwrap(), &Options::default()).map(|_| Vec::new()),
+        })
+        .collect();
+    let mut faults = Vec::new();
+    for (model, result) in models.iter().zip(results) {
+        let sound = match &result {
+            Ok(views) => {
+                let worst = views.iter().fold((1.0, 99.0), |w: (f64, f64), v| (w.0.min(v.0), w.1.min(v.1)));
+                println!("{:<32} {:>9.5} {:>8.2}", model.name, worst.0, worst.1);
+                model.accepted && worst.0 >= WORST.0 && worst.1 >= WORST.1
+            }
+            Err(refusal) => {
+                println!("{:<32} refused: {refusal}", model.name);
+                !model.accepted || JSON.contains(&model.name.as_str())
+            }
+        };
+        if !sound {
+            faults.push(&model.name);
+        }
+    }
+    assert!(faults.is_empty(), "not as the reference: {faults:?}");
 }
 
 #[test]

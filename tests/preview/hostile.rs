@@ -113,10 +113,28 @@ fn extensions_that_hide_the_model_are_refused_when_required() {
     let required = |names: &'static [&str]| {
         coloured_with(|b| b.document["extensionsRequired"] = json!(names)).map_err(|refusal| refusal.code)
     };
-    for name in [&["KHR_draco_mesh_compression"][..], &["EXT_meshopt_compression"], &["VENDOR_new_thing"]] {
+    for name in [&["KHR_draco_mesh_compression"][..], &["EXT_meshopt_compression"]] {
         assert_eq!(required(name), Err(RefusalCode::ExtensionRequired), "{name:?}");
     }
     assert_eq!(required(&["EXT_texture_webp", "KHR_texture_transform", "KHR_materials_unlit"]), Ok(()));
+    assert_eq!(required(&["VENDOR_new_thing", "KHR_texture_basisu", "MSFT_lod"]), Ok(()));
+    // One that nobody knows, where the geometry's data is.
+    for (at, value) in [
+        ("/bufferViews/0/extensions", json!({"VENDOR_new_thing": {}})),
+        ("/buffers/0/extensions", json!({"VENDOR_new_thing": {}})),
+        ("/accessors/0/extensions", json!({"VENDOR_new_thing": {}})),
+        ("/meshes/0/primitives/0/extensions", json!({"VENDOR_new_thing": {"bufferView": 0}})),
+    ] {
+        let owned = |required: &[&str]| {
+            coloured_with(|b| {
+                let (parent, key) = at.rsplit_once('/').unwrap();
+                b.document.pointer_mut(parent).unwrap()[key] = value.clone();
+                b.document["extensionsRequired"] = json!(required);
+            })
+        };
+        assert_eq!(owned(&["VENDOR_new_thing"]).unwrap_err().code, RefusalCode::ExtensionRequired, "{at}");
+        assert_eq!(owned(&["VENDOR_other_thing"]), Ok(()), "{at}");
+    }
 }
 
 #[test]

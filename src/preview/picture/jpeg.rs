@@ -6,14 +6,15 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::super::cost;
+use super::scan;
 use super::watched::Watched;
-use super::{BodyFault, Header, Picture, Pixels, Watch};
+use super::{BodyFault, Header, Kind, Picture, Pixels, Watch};
 
 /// The frame header and what the segments around it say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Frame {
-    width: u32,
-    height: u32,
+pub(super) struct Frame {
+    pub(super) width: u32,
+    pub(super) height: u32,
     components: u8,
     precision: u8,
     /// The start-of-frame marker: which coding process.
@@ -113,11 +114,28 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     if pixels.len() != expected {
         return Err(BodyFault::Coding("JPEG of an unexpected layout"));
     }
+    if !frame.is_progressive() {
+        blank(&mut pixels, channels, bytes, (&frame, scan), watch);
+    }
     if channels == 4 && frame.adobe {
         // Adobe writes ink where others write its absence.
         pixels.iter_mut().for_each(|v| *v = 255 - *v);
     }
-    Ok(Picture { width: frame.width, height: frame.height, pixels: Pixels::Channels(channels, pixels) })
+    let kind = if channels == 4 { Kind::Inks } else { Kind::Plain };
+    Ok(Picture { kind, ..Picture::plain(frame.width, frame.height, Pixels::Channels(channels, pixels)) })
+}
+
+/// Makes grey what the scan does not hold; the decoder makes something else of each such part.
+fn blank(pixels: &mut [u8], channels: usize, bytes: &[u8], (frame, scan): (&Frame, usize), watch: Watch<'_>) {
+    let Some(parts) = scan::parts(bytes, frame, scan, watch) else { return };
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    for part in parts.missing.into_iter().flatten() {
+        let (left, top) = (part % parts.across * parts.size[0], part / parts.across * parts.size[1]);
+        for y in top..height.min(top + parts.size[1]) {
+            let (start, end) = (y * width + left, y * width + width.min(left + parts.size[0]));
+            pixels.get_mut(start * channels..end * channels).unwrap_or_default().fill(128);
+        }
+    }
 }
 
 /// Follows the segments up to the first scan: the frame, and where the scan's data begins.
@@ -154,7 +172,7 @@ fn read_frame(process: u8, data: &[u8]) -> Option<Frame> {
 }
 
 /// The marker at or after `at`, its data, and where the next segment begins.
-fn segment(bytes: &[u8], mut at: usize) -> Option<(u8, &[u8], usize)> {
+pub(super) fn segment(bytes: &[u8], mut at: usize) -> Option<(u8, &[u8], usize)> {
     while *bytes.get(at)? != 0xff {
         at += 1;
     }

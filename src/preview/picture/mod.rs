@@ -3,15 +3,25 @@
 //! What counts is when a picture fails: if its header cannot be read, the model is drawn without the
 //! texture; if the pixels behind a sound header break off, the model is refused.
 
+mod bmp;
+mod chunks;
 mod deflate;
+mod gif;
 mod jpeg;
+mod lzw;
+mod others;
 mod png;
+mod scan;
+mod short;
+mod tga;
+mod tiff;
 mod vp8l;
 mod watched;
 mod webp;
 
 use std::borrow::Cow;
 
+use super::cost;
 use super::limits::{MAX_TEXTURE_PIXELS, Watch};
 use super::refusal::{Checked, Refusal, RefusalCode};
 
@@ -21,6 +31,51 @@ pub(crate) struct Picture {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) pixels: Pixels,
+    pub(crate) kind: Kind,
+}
+
+/// What the pixels were made of, where that matters to more than drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Plain,
+    /// Of four channels the last is no alpha: cyan, magenta, yellow and black.
+    Inks,
+    /// Grey of more than 8 bits, of which drawing takes the low ones.
+    Wide,
+}
+
+impl Picture {
+    /// One of a usual kind.
+    fn plain(width: u32, height: u32, pixels: Pixels) -> Self {
+        Self { width, height, pixels, kind: Kind::Plain }
+    }
+
+    /// Channels of the reference's array; indices of a palette are one. None where a pixel is one bit.
+    pub(crate) fn channels(&self) -> usize {
+        match self.pixels {
+            Pixels::Channels(channels, _) => channels,
+            Pixels::Palette(..) => 1,
+            Pixels::Bits => 0,
+        }
+    }
+
+    /// The pixel of this number as the array has it, the channels that it lacks 0.
+    pub(crate) fn texel(&self, at: usize) -> ([u8; 4], usize) {
+        let (channels, data) = match &self.pixels {
+            Pixels::Channels(channels, data) => (*channels, data.as_slice()),
+            Pixels::Palette(data, _) => (1, data.as_slice()),
+            Pixels::Bits => (1, [].as_slice()),
+        };
+        let mut texel = [0; 4];
+        let values = data.get(at * channels..at * channels + channels).unwrap_or_default();
+        texel.iter_mut().zip(values).for_each(|(slot, value)| *slot = *value);
+        (texel, channels)
+    }
+
+    /// Bytes that its pixels take.
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height) * self.channels() as u64
+    }
 }
 
 /// The pixels in the layout in which the reference sees them.
@@ -48,7 +103,14 @@ struct Header {
     /// What decoding costs.
     work: u64,
     /// Why its pixels cannot be had, if that is already known.
-    fault: Option<&'static str>,
+    fault: Option<Fault>,
+}
+
+/// What is known to be wrong before the pixels are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Damaged(&'static str),
+    Coding(&'static str),
 }
 
 impl Header {
@@ -66,31 +128,65 @@ enum BodyFault {
     Coding(&'static str),
 }
 
+type Open = fn(&[u8]) -> Option<Header>;
 type Read = fn(&[u8], Watch<'_>) -> Result<Picture, BodyFault>;
 
 /// A picture whose header is sound.
 pub(crate) struct Plan<'a> {
-    bytes: Cow<'a, [u8]>,
-    read: Read,
+    source: Source<'a>,
     header: Header,
+}
+
+enum Source<'a> {
+    Packed(Cow<'a, [u8]>, Read),
+    /// Made here, out of others.
+    Made(Picture),
 }
 
 /// Opens the picture in `bytes`, known by its first bytes. `None` means that the texture is dropped: no
 /// known format, a broken header, or more pixels than the limit.
 pub(crate) fn plan(bytes: Cow<'_, [u8]>) -> Option<Plan<'_>> {
-    type Open = fn(&[u8]) -> Option<Header>;
-    let (open, read): (Open, Read) = match bytes.as_ref() {
+    let (open, read) = format(&bytes);
+    let header = open(&bytes)?;
+    let sound = (1..=MAX_TEXTURE_PIXELS).contains(&header.pixels());
+    sound.then_some(Plan { source: Source::Packed(bytes, read), header })
+}
+
+fn format(bytes: &[u8]) -> (Open, Read) {
+    match bytes {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => (png::open, png::read),
         [0xff, 0xd8, 0xff, ..] => (jpeg::open, jpeg::read),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => (webp::open, webp::read),
-        _ => return None,
-    };
-    let header = open(&bytes)?;
-    let sound = (1..=MAX_TEXTURE_PIXELS).contains(&header.pixels());
-    sound.then_some(Plan { bytes, read, header })
+        [b'B', b'M', ..] => (bmp::open, bmp::read),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => (gif::open, gif::read),
+        _ if tiff::is(bytes) => (tiff::open, tiff::read),
+        _ if others::name(bytes).is_some() => (others::open, others::read),
+        // It has no mark of its own.
+        _ => (tga::open, tga::read),
+    }
 }
 
 impl Plan<'_> {
+    /// The plan of a picture that is there already.
+    pub(crate) fn made(picture: Picture) -> Self {
+        let depth = picture.channels() as u64;
+        let header = Header {
+            width: picture.width,
+            height: picture.height,
+            depth,
+            alpha: depth == 4,
+            working: 0,
+            work: cost::TEXEL * u64::from(picture.width) * u64::from(picture.height),
+            fault: None,
+        };
+        Self { source: Source::Made(picture), header }
+    }
+
+    /// Width and height.
+    pub(crate) fn size(&self) -> (u32, u32) {
+        (self.header.width, self.header.height)
+    }
+
     pub(crate) fn pixels(&self) -> u64 {
         self.header.pixels()
     }
@@ -113,8 +209,16 @@ impl Plan<'_> {
     /// Decodes the pixels; a fault in them refuses the model.
     pub(crate) fn decode(&self, place: &str, watch: Watch<'_>) -> Checked<Picture> {
         watch.check()?;
-        let known = self.header.fault.map_or(Ok(()), |fault| Err(BodyFault::Damaged(fault.to_owned())));
-        known.and_then(|()| (self.read)(&self.bytes, watch)).map_err(|fault| match fault {
+        let known = match self.header.fault {
+            None => Ok(()),
+            Some(Fault::Damaged(what)) => Err(BodyFault::Damaged(what.to_owned())),
+            Some(Fault::Coding(what)) => Err(BodyFault::Coding(what)),
+        };
+        let decoded = known.and_then(|()| match &self.source {
+            Source::Packed(bytes, read) => read(bytes, watch),
+            Source::Made(picture) => Ok(picture.clone()),
+        });
+        decoded.map_err(|fault| match fault {
             BodyFault::Damaged(what) => {
                 Refusal::new(RefusalCode::TextureDamaged, place, format!("picture data: {what}"))
             }
@@ -123,6 +227,18 @@ impl Plan<'_> {
             }
         })
     }
+}
+
+/// The palette of these colours, red, green and blue each; beyond them is a ramp of grey.
+fn palette_of(colors: &[u8], alpha: impl Fn(usize) -> u8) -> Box<[[u8; 4]; 256]> {
+    let mut palette = Box::new([[0; 4]; 256]);
+    for (i, entry) in palette.iter_mut().enumerate() {
+        let grey = u8::try_from(i).unwrap_or(u8::MAX);
+        let rgb = colors.get(3 * i..3 * i + 3).and_then(|c| c.first_chunk::<3>());
+        let [r, g, b] = rgb.copied().unwrap_or([grey; 3]);
+        *entry = [r, g, b, alpha(i)];
+    }
+    palette
 }
 
 #[cfg(test)]

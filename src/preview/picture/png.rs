@@ -4,9 +4,11 @@ use png::{BitDepth, ColorType, DecodeOptions, Decoder, Transformations};
 
 use super::super::cost;
 use super::super::limits::MAX_WORK;
+use super::chunks::{ChunkFault, Chunks};
 use super::deflate;
+use super::short::{self, Rows};
 use super::watched::Watched;
-use super::{BodyFault, Header, Picture, Pixels, Watch};
+use super::{BodyFault, Fault, Header, Kind, Picture, Pixels, Watch, palette_of};
 
 /// The length of the PNG signature.
 const SIGNATURE: usize = 8;
@@ -15,19 +17,29 @@ const SIGNATURE: usize = 8;
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let mut at = SIGNATURE;
     let mut header: Option<Header> = None;
+    let mut chunks = Chunks::default();
     loop {
         let length = u32::from_be_bytes(*bytes.get(at..at + 4)?.first_chunk()?) as usize;
         let kind = bytes.get(at + 4..at + 8)?;
         if kind == b"IDAT" {
             let header = header?;
             let blocks = cost::PNG_BLOCK * blocks(bytes.get(at..).unwrap_or_default());
-            return Some(Header { work: header.work.saturating_add(blocks), ..header });
+            let fault = header.fault.or_else(|| after(bytes, at, &mut chunks));
+            return Some(Header { work: header.work.saturating_add(blocks), fault, ..header });
         }
         let end = (at + 8).checked_add(length)?;
         let data = bytes.get(at + 8..end)?;
         let sum = u32::from_be_bytes(*bytes.get(end..end + 4)?.first_chunk()?);
         if crc32fast::hash(bytes.get(at + 4..end)?) != sum || !kind.iter().all(u8::is_ascii_alphabetic) {
             return None;
+        }
+        match chunks.read(kind, data) {
+            Ok(()) => {}
+            Err(ChunkFault::Broken) => return None,
+            Err(ChunkFault::TooMuch) => {
+                let fault = Some(TOO_MUCH);
+                header = header.map(|header| Header { fault, ..header });
+            }
         }
         if kind == b"IHDR" {
             header = Some(read_ihdr(data, bytes.len())?);
@@ -37,6 +49,35 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         at = end + 4;
     }
 }
+
+/// What is wrong with the chunks after the image data, which the reference reads once it has the pixels.
+fn after(bytes: &[u8], mut at: usize, chunks: &mut Chunks) -> Option<Fault> {
+    let mut data = true;
+    loop {
+        let length = u32::from_be_bytes(*bytes.get(at..at + 4)?.first_chunk()?) as usize;
+        let kind = bytes.get(at + 4..at + 8)?;
+        data &= kind == b"IDAT";
+        if matches!(kind, b"IEND" | b"fcTL") || !kind.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+            return None;
+        }
+        let end = (at + 8).checked_add(length);
+        let body = end.and_then(|end| bytes.get(at + 8..end));
+        match (body, data) {
+            (Some(_), true) => {}
+            (Some(body), false) => match chunks.read(kind, body) {
+                Ok(()) => {}
+                Err(ChunkFault::Broken) => return Some(Fault::Damaged("a chunk after the pixels")),
+                Err(ChunkFault::TooMuch) => return Some(TOO_MUCH),
+            },
+            // A stream that is cut is found where it is read.
+            (None, true) => return None,
+            (None, false) => return Some(Fault::Damaged("a chunk after the pixels is cut short")),
+        }
+        at = end?.checked_add(4)?;
+    }
+}
+
+const TOO_MUCH: Fault = Fault::Coding("PNG with very much packed text");
 
 /// Most blocks of the packed data that begins with these chunks. Few bytes are not looked through.
 fn blocks(mut chunks: &[u8]) -> u64 {
@@ -74,7 +115,9 @@ fn read_ihdr(data: &[u8], file: usize) -> Option<Header> {
     // The file is copied without what is not needed; only interlaced rows are first put together, then unpacked.
     let working = if interlace == 0 || bits == 8 { file as u64 } else { raw.saturating_add(file as u64) };
     let work = raw.saturating_mul(cost::PNG).saturating_add(cost::PACKED * file as u64);
-    let header = Header { width, height, depth: samples, alpha: matches!(color, 3 | 6), working, work, fault: None };
+    // Grey of 16 bits with an alpha becomes colours.
+    let (depth, alpha) = if (color, bits) == (4, 16) { (4, true) } else { (samples, matches!(color, 3 | 6)) };
+    let header = Header { width, height, depth, alpha, working, work, fault: None };
     (filter == 0).then_some(header)
 }
 
@@ -95,30 +138,73 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     let layout = Layout { color: info.color_type, bits: info.bit_depth, width: width as usize };
     let palette = (info.color_type == ColorType::Indexed).then(|| {
         let (palette, alpha) = (info.palette.as_deref(), info.trns.as_deref());
-        Box::new(build_palette(palette.unwrap_or_default(), alpha.unwrap_or_default()))
+        let alpha = alpha.unwrap_or_default();
+        palette_of(palette.unwrap_or_default(), |i| alpha.get(i).copied().unwrap_or(255))
     });
     let interlaced = info.interlaced;
-    let mut out = Vec::new();
-    if interlaced {
-        let size = reader.output_buffer_size().ok_or(BodyFault::Coding("too large"))?;
-        let mut raw = vec![0; size];
-        let frame = reader.next_frame(&mut raw).map_err(damaged)?;
-        out = layout.unpack_all(raw, frame.line_size, height as usize);
-    } else {
-        out.reserve_exact(layout.bytes(height as usize));
-        while let Some(row) = reader.next_row().map_err(damaged)? {
-            if watch.stopped() {
-                return Err(BodyFault::Damaged("stopped".to_owned()));
-            }
-            layout.unpack(row.data(), &mut out);
-        }
-    }
+    let all = if interlaced { whole(&mut reader, &layout) } else { by_rows(&mut reader, &layout, watch) };
+    let out = all.or_else(|fault| {
+        drop(reader);
+        let rows = Rows { width: layout.width, height: height as usize, bits: layout.pixel_bits(), interlaced };
+        missing(&bytes, &rows, &layout, watch).ok_or(fault)
+    })?;
     let pixels = match (layout.color, layout.bits, palette) {
         (ColorType::Grayscale, BitDepth::One, _) => Pixels::Bits,
         (_, _, Some(palette)) => Pixels::Palette(out, palette),
-        (color, _, None) => Pixels::Channels(color.samples(), out),
+        (_, _, None) => Pixels::Channels(layout.channels(), out),
     };
-    Ok(Picture { width, height, pixels })
+    let wide = layout.color == ColorType::Grayscale && layout.bits == BitDepth::Sixteen;
+    Ok(Picture { width, height, pixels, kind: if wide { Kind::Wide } else { Kind::Plain } })
+}
+
+type Reader<'a> = png::Reader<Watched<'a>>;
+
+fn whole(reader: &mut Reader<'_>, layout: &Layout) -> Result<Vec<u8>, BodyFault> {
+    let height = reader.info().height as usize;
+    let size = reader.output_buffer_size().ok_or(BodyFault::Coding("too large"))?;
+    let mut raw = vec![0; size];
+    let frame = reader.next_frame(&mut raw).map_err(|e| BodyFault::Damaged(e.to_string()))?;
+    Ok(layout.unpack_all(raw, frame.line_size, height))
+}
+
+fn by_rows(reader: &mut Reader<'_>, layout: &Layout, watch: Watch<'_>) -> Result<Vec<u8>, BodyFault> {
+    let mut out = Vec::new();
+    out.reserve_exact(layout.bytes(reader.info().height as usize));
+    while let Some(row) = reader.next_row().map_err(|e| BodyFault::Damaged(e.to_string()))? {
+        if watch.stopped() {
+            return Err(BodyFault::Damaged("stopped".to_owned()));
+        }
+        layout.unpack(row.data(), &mut out);
+    }
+    Ok(out)
+}
+
+/// The samples where the stream ends before all rows are there.
+fn missing(bytes: &[u8], rows: &Rows, layout: &Layout, watch: Watch<'_>) -> Option<Vec<u8>> {
+    let mut out = vec![0; layout.bytes(rows.height)];
+    let (line, size) = (layout.bytes(1), layout.channels());
+    let mut samples = Vec::with_capacity(line);
+    short::rows(data(bytes), rows, watch, |y, [first, step], row| {
+        samples.clear();
+        layout.unpack(row, &mut samples);
+        let place = out.get_mut(y * line + first * size..(y + 1) * line).unwrap_or_default();
+        for (place, pixel) in place.chunks_mut(size * step).zip(samples.chunks_exact(size)) {
+            place.get_mut(..size).unwrap_or_default().copy_from_slice(pixel);
+        }
+    })?;
+    Some(out)
+}
+
+/// The image data of a file with nothing but the essence.
+fn data(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes.get(SIGNATURE..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (head, tail) = rest.split_first_chunk::<8>()?;
+        let [l0, l1, l2, l3, kind @ ..] = *head;
+        let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
+        rest = tail.get(length + 4..).unwrap_or_default();
+        Some(if kind == *b"IDAT" { tail.get(..length).unwrap_or_default() } else { &[] })
+    })
 }
 
 /// How the rows of a picture become bytes of whole samples.
@@ -131,7 +217,22 @@ struct Layout {
 impl Layout {
     /// Bytes of the result.
     fn bytes(&self, height: usize) -> usize {
-        if self.is_bits() { 0 } else { self.width * height * self.color.samples() }
+        if self.is_bits() { 0 } else { self.width * height * self.channels() }
+    }
+
+    /// Bytes of a pixel of the result.
+    fn channels(&self) -> usize {
+        if self.is_wide_grey_alpha() { 4 } else { self.color.samples() }
+    }
+
+    /// Bits of a pixel in the file.
+    fn pixel_bits(&self) -> usize {
+        self.color.samples() * self.bits as usize
+    }
+
+    /// The reference opens it as colours.
+    fn is_wide_grey_alpha(&self) -> bool {
+        (self.color, self.bits) == (ColorType::GrayscaleAlpha, BitDepth::Sixteen)
     }
 
     /// Nobody looks at the pixels of a picture in black and white.
@@ -147,6 +248,9 @@ impl Layout {
             // The reference keeps the high byte of colours, but of plain grey, which it loads as 16 bits
             // and then wraps, the low one.
             (ColorType::Grayscale, BitDepth::Sixteen) => out.extend(row.as_chunks::<2>().0.iter().map(|pair| pair[1])),
+            _ if self.is_wide_grey_alpha() => {
+                out.extend(row.as_chunks::<4>().0.iter().flat_map(|[grey, _, alpha, _]| [*grey, *grey, *grey, *alpha]));
+            }
             (_, BitDepth::Sixteen) => out.extend(row.as_chunks::<2>().0.iter().map(|pair| pair[0])),
             (color, bits) => {
                 let step = match (color, bits) {
@@ -158,6 +262,7 @@ impl Layout {
                 let samples = row
                     .iter()
                     .flat_map(|byte| (0..8 / bits).map(move |i| (byte >> (8 - bits - i * bits) & mask) * step));
+                // The last byte of a row may be filled up.
                 out.extend(samples.take(self.width));
             }
         }
@@ -201,18 +306,6 @@ fn put_chunk(out: &mut Vec<u8>, kind: &[u8], body: &[u8]) {
     out.extend(kind);
     out.extend(body);
     out.extend([0; 4]);
-}
-
-/// Colours beyond the given ones are a ramp of grey, alphas beyond the given ones opaque.
-fn build_palette(colors: &[u8], alphas: &[u8]) -> [[u8; 4]; 256] {
-    let mut palette = [[0, 0, 0, 255]; 256];
-    for (i, entry) in palette.iter_mut().enumerate() {
-        let grey = u8::try_from(i).unwrap_or(u8::MAX);
-        let rgb = colors.get(3 * i..3 * i + 3).and_then(|c| c.first_chunk::<3>());
-        let [r, g, b] = rgb.copied().unwrap_or([grey; 3]);
-        *entry = [r, g, b, alphas.get(i).copied().unwrap_or(255)];
-    }
-    palette
 }
 
 #[cfg(test)]
@@ -259,7 +352,7 @@ mod tests {
         let grey16 = encode(ColorType::Grayscale, BitDepth::Sixteen, 1, &[1, 2, 3, 4]);
         assert_eq!(channels(&grey16), (1, vec![2, 4]));
         let both16 = encode(ColorType::GrayscaleAlpha, BitDepth::Sixteen, 1, &[1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(channels(&both16), (2, vec![1, 3, 5, 7]));
+        assert_eq!(channels(&both16), (4, vec![1, 1, 1, 3, 5, 5, 5, 7]));
         let grey2 = encode(ColorType::Grayscale, BitDepth::Two, 3, &[0b0001_1000, 0b1100_0000]);
         assert_eq!(channels(&grey2), (1, vec![0, 85, 170, 255, 0, 0]));
         let bits = encode(ColorType::Grayscale, BitDepth::One, 3, &[0, 0]);

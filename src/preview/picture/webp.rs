@@ -7,7 +7,7 @@ use image_webp::WebPDecoder;
 
 use super::super::cost;
 use super::watched::Watched;
-use super::{BodyFault, Header, Picture, Pixels, Watch, vp8l};
+use super::{BodyFault, Fault, Header, Picture, Pixels, Watch, vp8l};
 
 /// The tables of a group of Huffman codes: five of up to 4 KiB.
 const GROUP_BYTES: u64 = 22 << 10;
@@ -34,7 +34,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     };
     let groups = groups(bytes, decoder.dimensions());
     // Broken codes get no tables: the picture is refused before it is decoded.
-    let fault = if groups.is_none() { Some(BROKEN_CODES) } else { None };
+    let fault = if groups.is_none() { Some(Fault::Damaged(BROKEN_CODES)) } else { None };
     let groups = groups.unwrap_or_default();
     let working = each * pixels + 2 * bytes.len() as u64 + GROUP_BYTES * groups;
     let work = cost::WEBP * pixels + cost::PACKED * bytes.len() as u64 + cost::WEBP_GROUP * groups;
@@ -108,5 +108,5 @@ fn decode(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
     let size = decoder.output_buffer_size().ok_or(BodyFault::Coding("too large"))?;
     let mut pixels = vec![0; size];
     decoder.read_image(&mut pixels).map_err(damaged)?;
-    Ok(Picture { width, height, pixels: Pixels::Channels(channels, pixels) })
+    Ok(Picture::plain(width, height, Pixels::Channels(channels, pixels)))
 }

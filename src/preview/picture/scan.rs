@@ -1,0 +1,202 @@
+//! Which parts of a baseline JPEG its only scan does not hold: the reference's library leaves them grey, from the
+//! part after the one in which the bits ran out.
+
+use std::ops::Range;
+
+use super::Watch;
+use super::jpeg::{Frame, segment};
+
+/// A part of a picture: blocks of all components that are coded together.
+pub(super) struct Parts {
+    /// Its width and height in pixels.
+    pub(super) size: [usize; 2],
+    /// Parts side by side.
+    pub(super) across: usize,
+    /// The numbers of those that are missing.
+    pub(super) missing: Vec<Range<usize>>,
+}
+
+/// The symbol that sixteen bits begin with, and the length of its code; 0 for none.
+type Table = Vec<(u8, u8)>;
+
+struct Component {
+    id: u8,
+    sampling: [usize; 2],
+}
+
+/// Follows the scan that begins at `scan`. `None` where it is not the only one, or cannot be followed.
+pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) -> Option<Parts> {
+    let mut tables: [Option<Table>; 8] = Default::default();
+    let (mut components, mut interval, mut at) = (Vec::new(), 0, 2);
+    let header = loop {
+        let (marker, data, end) = segment(bytes, at)?;
+        match marker {
+            0xc4 => read_tables(data, &mut tables)?,
+            0xc0 | 0xc1 => components = read_components(data)?,
+            0xdd => interval = usize::from(u16::from_be_bytes(*data.first_chunk()?)),
+            0xda => break data,
+            _ => {}
+        }
+        at = end;
+    };
+    let used = header.get(1..1 + 2 * components.len())?.chunks_exact(2);
+    if usize::from(*header.first()?) != components.len() {
+        return None;
+    }
+    let most = |axis: usize| components.iter().map(|c| c.sampling[axis]).max().unwrap_or(1);
+    let alone = components.len() == 1;
+    let size = if alone { [8, 8] } else { [8 * most(0), 8 * most(1)] };
+    let across = (frame.width as usize).div_ceil(size[0]);
+    let count = across * (frame.height as usize).div_ceil(size[1]);
+    let mut blocks = Vec::new();
+    for pair in used {
+        let component = components.iter().find(|c| c.id == pair[0])?;
+        let table = |class: u8, index: u8| tables.get(usize::from(class * 4 + (index & 3)))?.as_ref();
+        let codes = (table(0, pair[1] >> 4)?, table(1, pair[1] & 15)?);
+        let each = if alone { 1 } else { component.sampling[0] * component.sampling[1] };
+        blocks.resize(blocks.len() + each, codes);
+    }
+    let bits = Bits { data: bytes.get(scan..)?, word: 0, have: 0, ended: false };
+    Some(Parts { size, across, missing: missing(bits, &blocks, (count, interval), watch)? })
+}
+
+fn missing(
+    mut bits: Bits<'_>,
+    blocks: &[(&Table, &Table)],
+    (count, interval): (usize, usize),
+    watch: Watch<'_>,
+) -> Option<Vec<Range<usize>>> {
+    let mut missing: Vec<Range<usize>> = Vec::new();
+    for part in 0..count {
+        if part % 4096 == 0 && watch.stopped() {
+            return None;
+        }
+        if interval > 0 && part > 0 && part % interval == 0 {
+            bits.restart();
+        }
+        if bits.ended {
+            match missing.last_mut() {
+                Some(last) if last.end == part => last.end += 1,
+                _ => missing.push(part..part + 1),
+            }
+            continue;
+        }
+        for (first, others) in blocks {
+            let size = bits.symbol(first)?;
+            bits.skip(u32::from(size & 15));
+            let mut place = 1;
+            while place < 64 {
+                let symbol = bits.symbol(others)?;
+                let (zeros, size) = (symbol >> 4, symbol & 15);
+                if size == 0 && zeros != 15 {
+                    break;
+                }
+                bits.skip(u32::from(size));
+                place += u32::from(zeros) + 1;
+            }
+        }
+    }
+    Some(missing)
+}
+
+fn read_tables(mut data: &[u8], tables: &mut [Option<Table>; 8]) -> Option<()> {
+    while let Some((head, rest)) = data.split_first() {
+        let (lengths, rest) = rest.split_first_chunk::<16>()?;
+        let count = lengths.iter().map(|n| usize::from(*n)).sum();
+        let (symbols, rest) = rest.split_at_checked(count)?;
+        let mut table = Vec::with_capacity(1 << 16);
+        let mut symbols = symbols.iter();
+        for (length, count) in (1..=16_u8).zip(lengths) {
+            for symbol in symbols.by_ref().take(usize::from(*count)) {
+                table.resize(table.len() + (1 << (16 - length)), (*symbol, length));
+                if table.len() > 1 << 16 {
+                    return None;
+                }
+            }
+        }
+        table.resize(1 << 16, (0, 0));
+        *tables.get_mut(usize::from((head >> 4 & 1) * 4 + (head & 3)))? = Some(table);
+        data = rest;
+    }
+    Some(())
+}
+
+fn read_components(data: &[u8]) -> Option<Vec<Component>> {
+    let count = usize::from(*data.get(5)?);
+    let one = |c: &[u8]| Component { id: c[0], sampling: [usize::from(c[1] >> 4), usize::from(c[1] & 15)] };
+    let components: Vec<Component> = data.get(6..6 + 3 * count)?.chunks_exact(3).map(one).collect();
+    components.iter().all(|c| c.sampling.iter().all(|s| (1..=4).contains(s))).then_some(components)
+}
+
+/// The bits of a scan; after a marker come zeros.
+struct Bits<'a> {
+    data: &'a [u8],
+    word: u64,
+    have: u32,
+    /// More bits were asked for than there are.
+    ended: bool,
+}
+
+impl Bits<'_> {
+    fn fill(&mut self) {
+        while self.have <= 48 {
+            let byte = match self.data {
+                [0xff, 0, rest @ ..] => {
+                    self.data = rest;
+                    0xff
+                }
+                [0xff, 0xff, ..] => {
+                    self.data = self.data.get(1..).unwrap_or_default();
+                    continue;
+                }
+                [0xff, ..] | [] => return,
+                [byte, rest @ ..] => {
+                    self.data = rest;
+                    *byte
+                }
+            };
+            self.word |= u64::from(byte) << (56 - self.have);
+            self.have += 8;
+        }
+    }
+
+    fn symbol(&mut self, table: &Table) -> Option<u8> {
+        if self.have < 16 {
+            self.fill();
+        }
+        let (symbol, length) = *table.get((self.word >> 48) as usize)?;
+        // Bits without a meaning count as none, and as a zero.
+        self.skip(u32::from(length));
+        Some(symbol)
+    }
+
+    fn skip(&mut self, count: u32) {
+        if self.have < count {
+            self.fill();
+        }
+        if self.have < count {
+            self.ended = true;
+            (self.word, self.have) = (0, 0);
+        } else {
+            self.word <<= count;
+            self.have -= count;
+        }
+    }
+
+    /// Goes on behind the next restart marker, if that is what comes next.
+    fn restart(&mut self) {
+        (self.word, self.have) = (0, 0);
+        while let [first, rest @ ..] = self.data {
+            match (first, rest.first()) {
+                (0xff, Some(0xd0..=0xd7)) => {
+                    self.data = rest.get(1..).unwrap_or_default();
+                    self.ended = false;
+                    return;
+                }
+                (0xff, Some(0 | 0xff)) => self.data = rest,
+                (0xff, _) => return,
+                _ => self.data = rest,
+            }
+        }
+    }
+}
