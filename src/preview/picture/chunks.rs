@@ -53,7 +53,7 @@ impl Chunks {
                 _ => 0,
             }),
             b"gAMA" => least(4),
-            b"cHRM" if data.len() % 4 != 0 => Err(ChunkFault::Broken),
+            b"cHRM" if !data.len().is_multiple_of(4) => Err(ChunkFault::Broken),
             b"sRGB" => least(1),
             b"pHYs" => least(9),
             b"acTL" => least(8),
@@ -126,7 +126,6 @@ impl Chunks {
     fn unpacked(&mut self, packed: &[u8]) -> Result<Option<usize>, ChunkFault> {
         self.packed = self.packed.saturating_add(packed.len());
         self.unpacked = self.unpacked.saturating_add(LONGEST);
-        // Profiles of some megabytes that hardly get longer are common: what is stored plainly costs little.
         if self.packed > MOST_PACKED || self.unpacked > MOST_UNPACKED {
             return Err(ChunkFault::TooMuch);
         }

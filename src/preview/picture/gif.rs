@@ -116,11 +116,14 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     let [left, top, w, h] = layout.frame;
     let mut parts = Parts(layout.data);
     let mut packed = Vec::with_capacity(layout.data.len());
-    while let Some(block) = parts.block() {
+    while let Some(length) = parts.byte().filter(|length| *length > 0)
+        // A block that is cut counts for nothing.
+        && let Some(block) = parts.take(usize::from(length))
+    {
         packed.extend_from_slice(block);
     }
     let mut frame = vec![0; w * h];
-    let done = lzw::unpack(&packed, Order::Low, layout.bits, &mut frame, watch).map_err(|e| damaged(e))?;
+    let done = lzw::unpack(&packed, Order::Low, layout.bits, &mut frame, watch).map_err(damaged)?;
     if done < frame.len() {
         return Err(damaged("pixels are missing"));
     }

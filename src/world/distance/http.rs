@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Distance, Picture};
 use crate::error::{Error, Result};
-use crate::rules::url::HttpUrl;
+use crate::rules::url::check_service_url;
 use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, refusal, shown_text, shown_url};
 
 /// After so many pairs in a row without any answer the service is not asked again in the same call.
@@ -40,7 +40,7 @@ impl Service {
     /// The URL is not http(s).
     pub fn new(url: &str, timeout: Duration, retry: Retry, connections: usize) -> Result<Self> {
         let url = url.trim().trim_end_matches('/');
-        HttpUrl::parse(url)
+        check_service_url(url)
             .map_err(|why| Error::usage(format!("the distance service's URL {}: {why}", shown_url(url))))?;
         let limits = Limits { idle: timeout, whole: timeout, body: 1 << 20, ..Limits::default() };
         let client = Client::new(limits, Retry::ONCE);
