@@ -119,7 +119,8 @@ fn later_is_clear(
 /// Refuses required extensions that own the geometry's data: the reference draws zeros in their place. Others only
 /// change how things look, or what is shown: it draws without them, and so does this renderer.
 fn check_extensions(document: Object<'_>) -> Checked<()> {
-    let names = document.list("extensionsRequired", "")?;
+    // The reference does not look at the list, so whatever else stands in its place changes nothing.
+    let names = document.get("extensionsRequired").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let hides = |name: &&Value| name.as_str().is_some_and(|name| packs_geometry(name) || owns_geometry(document, name));
     match names.iter().find(hides) {
         None => Ok(()),

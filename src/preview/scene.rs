@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::json::{Object, wrap_index};
 use super::limits::MAX_NODE_STEPS;
+use super::numbers::array;
 use super::refusal::{Checked, Refusal, RefusalCode};
 use crate::python_json::Value;
 
@@ -143,13 +144,18 @@ fn node_index(value: &Value, place: &str) -> Checked<i64> {
 
 /// The parts of a transform must have their numbers, though they are not used.
 fn check_transform(node: Object<'_>, place: &str) -> Checked<()> {
-    for (key, len) in [("matrix", 16), ("translation", 3), ("rotation", 4), ("scale", 3)] {
-        let sound = match node.get(key) {
-            None => true,
-            Some(Value::Array(items)) => items.len() == len && items.iter().all(Value::is_number),
-            Some(_) => false,
-        };
-        if !sound {
+    // A matrix and a rotation are given their shape; the others have to have it. A scale is multiplied as it is.
+    let count = |value: &Value| array(value).map(|array| array.values.len());
+    let row = |value: &Value| array(value).is_some_and(|array| array.shape == [3]);
+    let numbers = |value: &Value| value.as_array().is_some_and(|items| items.iter().all(Value::is_number));
+    let sound: [(&str, &dyn Fn(&Value) -> bool); 4] = [
+        ("matrix", &|value| count(value) == Some(16)),
+        ("translation", &|value| value.is_array() && row(value)),
+        ("rotation", &|value| count(value) == Some(4)),
+        ("scale", &|value| numbers(value) && row(value)),
+    ];
+    for (key, sound) in sound {
+        if node.get(key).is_some_and(|value| !sound(value)) {
             return Err(broken(format!("{place}.{key}"), "not the right count of numbers"));
         }
     }
@@ -213,6 +219,30 @@ mod tests {
         assert_eq!(nodes(&many).unwrap_err().code, RefusalCode::DataWork);
         for odd in [json!({"name": 7}), json!({"mesh": []}), json!({"matrix": vec![json!("x"); 16]})] {
             assert!(nodes(&json!({"nodes": [odd], "scenes": [{"nodes": [0]}]})).is_err(), "{odd}");
+        }
+        let texts = |numbers: &[i32]| json!(numbers.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let rows = json!([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]);
+        // By the reference's own verdicts.
+        for (key, value, sound) in [
+            ("matrix", texts(&[1; 16]), true),
+            ("matrix", rows, true),
+            ("matrix", json!([null, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]), true),
+            ("matrix", json!(null), false),
+            ("matrix", json!(vec![1; 15]), false),
+            ("translation", texts(&[0; 3]), true),
+            ("translation", json!([null, 0, 0]), true),
+            ("translation", json!([[0, 0, 0]]), false),
+            ("translation", json!([0, 0, 0, 0]), false),
+            ("translation", json!(5), false),
+            ("rotation", json!([[0, 0, 0, 1]]), true),
+            ("rotation", json!([0, 0, 1]), false),
+            ("scale", json!([true, 1, 1]), true),
+            ("scale", texts(&[1; 3]), false),
+            ("scale", json!([null, 1, 1]), false),
+            ("scale", json!(2), false),
+        ] {
+            let found = nodes(&json!({"nodes": [{key: value}], "scenes": [{"nodes": [0]}]}));
+            assert_eq!(found.is_ok(), sound, "{key}: {value}");
         }
         let short = json!({"nodes": [{"scale": [1, 1]}], "scenes": [{"nodes": [0]}]});
         assert_eq!(nodes(&short).unwrap_err().place, "nodes[0].scale");
