@@ -4,7 +4,7 @@
 //!
 //! # The floors
 //!
-//! Each floor imports only those below it; `tests/floors.rs` holds this.
+//! Each floor imports only those below it; `tests/suite/floors.rs` holds this.
 //!
 //! | floor | holds | knows nothing of |
 //! |---|---|---|
