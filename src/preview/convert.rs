@@ -57,8 +57,7 @@ impl<'r, 'a> Converter<'r, 'a> {
         let diffuse = self.texture(extension, "diffuseTexture", at)?;
         let specular = self.texture(extension, "specularGlossinessTexture", at)?;
         let given = |key: &str| self.number(extension, key, at);
-        let factors =
-            Factors::of(given("diffuseFactor")?, given("specularFactor")?, given("glossinessFactor")?, at)?;
+        let factors = Factors::of(given("diffuseFactor")?, given("specularFactor")?, given("glossinessFactor")?, at)?;
         let textures = [diffuse, specular];
         let [d, s] = textures.map(|index| index.map_or(Ok(0), |index| self.channels(index)));
         let (d, s) = (d?, s?);

@@ -29,8 +29,7 @@ impl<'a> Gallery<'a> {
     /// Finds the bytes of all images; a view that does not exist refuses the model, in use or not.
     pub(crate) fn find(document: Object<'_>, views: &Views<'a>) -> Checked<Self> {
         let entries = document.list("images", "")?;
-        let images =
-            entries.iter().enumerate().map(|(i, entry)| find(Object::of(entry, &place(i))?, views, &place(i)));
+        let images = entries.iter().enumerate().map(|(i, entry)| find(Object::of(entry, &place(i))?, views, &place(i)));
         let images = images.collect::<Checked<Vec<_>>>()?;
         let listed = document.get("images").map(|_| images.len());
         Ok(Self { images, listed })

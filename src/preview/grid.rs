@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::camera::{VIEWS, View};
 use super::cost::Count;
+use super::gallery::place;
 use super::lanczos;
 use super::limits::{Budget, Watch};
 use super::material::TextureSlots;
-use super::gallery::place;
 use super::model::{Model, Skin, check_uvs};
 use super::paint::{Live, Look, Places, Replay};
 use super::picture::Plan;

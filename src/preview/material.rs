@@ -439,7 +439,8 @@ mod tests {
     use serde_json::json;
 
     /// A grey pixel.
-    const PNG: &str = "data:;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
+    const PNG: &str =
+        "data:;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==";
 
     fn read_first(document: &Value) -> Checked<Material> {
         let document = Object::of(document, "").unwrap();

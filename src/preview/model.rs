@@ -154,7 +154,8 @@ fn owns_geometry(document: Object<'_>, name: &str) -> bool {
     let parts = ["buffers", "bufferViews", "accessors"].into_iter().flat_map(list);
     let packed = |primitive: &Value| {
         // Variants of the material and the like hold no data.
-        has(primitive) && primitive.get("extensions").and_then(|e| e.get(name)).is_some_and(|e| e.get("bufferView").is_some())
+        has(primitive)
+            && primitive.get("extensions").and_then(|e| e.get(name)).is_some_and(|e| e.get("bufferView").is_some())
     };
     name != MEANING && (parts.into_iter().any(has) || primitives.into_iter().any(packed))
 }

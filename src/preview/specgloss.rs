@@ -50,9 +50,7 @@ impl Factors {
         let row = |given: Option<Given>, ones: usize, key: &str| match given {
             None => Ok(vec![1.0; ones]),
             Some(Given::Number(value)) if key == "specularFactor" => Ok(vec![value as f32]),
-            Some(Given::Array(array)) if array.shape.len() == 1 => {
-                Ok(array.values.iter().map(|v| *v as f32).collect())
-            }
+            Some(Given::Array(array)) if array.shape.len() == 1 => Ok(array.values.iter().map(|v| *v as f32).collect()),
             Some(_) => Err(bad(&format!("{place}.{key}"), "not a list of numbers")),
         };
         let (glossiness, listed) = match glossiness {

@@ -135,9 +135,7 @@ impl Chunks {
         self.unpacked -= LONGEST - result.bytes_written;
         match result.status {
             Ok(MZStatus::StreamEnd) => Ok(Some(result.bytes_written)),
-            Ok(_) if result.bytes_written >= LONGEST && result.bytes_consumed < packed.len() => {
-                Err(ChunkFault::Broken)
-            }
+            Ok(_) if result.bytes_written >= LONGEST && result.bytes_consumed < packed.len() => Err(ChunkFault::Broken),
             Ok(_) => Ok(Some(result.bytes_written)),
             Err(_) => Ok(None),
         }

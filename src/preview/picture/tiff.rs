@@ -86,7 +86,9 @@ enum Packing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Bits,
-    Grey { inverted: bool },
+    Grey {
+        inverted: bool,
+    },
     /// Channels as they are.
     Plain,
     Palette,
@@ -290,9 +292,8 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let part = (layout.line() as u64).saturating_mul(layout.part[1] as u64);
     let raw = parts.saturating_mul(part);
     // Parts may share their bytes: each is unpacked anew.
-    let packed = (0..parts.min(MOST_PARTS)).fold(0_u64, |sum, i| {
-        sum.saturating_add(layout.packed(i as usize).map_or(0, |packed| packed.len() as u64))
-    });
+    let packed = (0..parts.min(MOST_PARTS))
+        .fold(0_u64, |sum, i| sum.saturating_add(layout.packed(i as usize).map_or(0, |packed| packed.len() as u64)));
     let each = if layout.packing == Packing::Deflate { cost::DEFLATED } else { 20 * cost::PACKED };
     let work = raw
         .saturating_mul(2 * cost::PLAIN)
@@ -347,7 +348,9 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
 
 /// How many bytes a zlib stream gave before `out` was full, or it ended or broke.
 fn inflate(packed: &[u8], out: &mut [u8]) -> usize {
-    use miniz_oxide::inflate::core::inflate_flags::{TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF};
+    use miniz_oxide::inflate::core::inflate_flags::{
+        TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+    };
     let mut state = miniz_oxide::inflate::core::DecompressorOxide::new();
     let flags = TINFL_FLAG_PARSE_ZLIB_HEADER | TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
     miniz_oxide::inflate::core::decompress(&mut state, packed, out, 0, flags).2
