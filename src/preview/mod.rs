@@ -10,9 +10,9 @@
 //! model -> project (vertices, bins) -> raster (coverage, depth) -> paint, shade -> lanczos -> grid -> encode
 //! ```
 //!
-//! Two verdicts are stricter than the reference's, on purpose: a model that requires an extension that
-//! this renderer does not read is refused (the reference draws it blank), and so is one beyond the
-//! limits of [`limits`]. One picture is righter: textures whose rows the reference misreads on upload
+//! Some verdicts are stricter than the reference's, on purpose: a model that requires an extension that
+//! holds its geometry is refused (the reference draws it blank), and so is one with a texture in a format
+//! that only the reference reads, or beyond the limits of [`limits`]. One picture is righter: textures whose rows the reference misreads on upload
 //! (three-channel textures whose width is no multiple of four) are drawn as they are.
 
 #![allow(

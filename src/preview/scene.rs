@@ -98,6 +98,7 @@ pub(crate) fn check_nodes(document: Object<'_>) -> Checked<()> {
     }
     let mut queue = scene_roots(document)?;
     let mut walked = HashSet::new();
+    let mut camera_found = false;
     let mut steps = queue.len();
     while let Some((parent, child)) = queue.pop() {
         if !walked.insert((parent, child)) {
@@ -121,8 +122,21 @@ pub(crate) fn check_nodes(document: Object<'_>) -> Checked<()> {
         if matches!(node.get("mesh"), Some(Value::Array(_) | Value::Object(_))) {
             return Err(broken(format!("{place}.mesh"), "not a number"));
         }
+        if let Some(camera) = node.get("camera").filter(|_| !camera_found) {
+            camera_found = check_camera(document, camera, &place)?;
+        }
     }
     Ok(())
+}
+
+/// The first camera is looked up, though it is not used: an index beyond the list is a fault, a list that is not
+/// there or a camera that is not whole is none. Whether it is a whole one.
+fn check_camera(document: Object<'_>, camera: &Value, place: &str) -> Checked<bool> {
+    let Some(cameras) = document.get("cameras").and_then(Value::as_array) else { return Ok(false) };
+    let found = camera.as_i64().and_then(|index| cameras.get(wrap_index(index, cameras.len())?));
+    let found = found.ok_or_else(|| broken(format!("{place}.camera"), "no such camera"))?;
+    let lens = found.get("perspective");
+    Ok(["znear", "aspectRatio", "yfov"].iter().all(|key| lens.and_then(|lens| lens.get(key)).is_some()))
 }
 
 /// The edges from the world to the root nodes of the scene in force.
@@ -244,6 +258,9 @@ mod tests {
             let found = nodes(&json!({"nodes": [{key: value}], "scenes": [{"nodes": [0]}]}));
             assert_eq!(found.is_ok(), sound, "{key}: {value}");
         }
+        let camera = |index: i64| json!({"nodes": [{"camera": index}], "scenes": [{"nodes": [0]}], "cameras": [{}]});
+        assert!(nodes(&camera(0)).is_ok() && nodes(&camera(-1)).is_ok());
+        assert_eq!(nodes(&camera(1)).unwrap_err().place, "nodes[0].camera");
         let short = json!({"nodes": [{"scale": [1, 1]}], "scenes": [{"nodes": [0]}]});
         assert_eq!(nodes(&short).unwrap_err().place, "nodes[0].scale");
     }
