@@ -6,7 +6,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::super::cost;
-use super::scan;
+use super::scan::{self, Parts};
 use super::watched::Watched;
 use super::{BodyFault, Header, Kind, Picture, Pixels, Watch};
 
@@ -44,6 +44,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         + cost::JPEG_TABLE * tables
         + cost::JPEG_PACKED * bytes.len() as u64;
     // Beside all coefficients, rows of some, and copies of what the segments hold.
+    let all = all + if frame.is_progressive() { 0 } else { FILLED * frame.coefficients / 64 + bytes.len() as u64 };
     let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64;
     Some(Header {
         width: frame.width,
@@ -55,6 +56,9 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         fault: None,
     })
 }
+
+/// Most bytes of a block without coefficients, in a scan that is filled up.
+const FILLED: u64 = 5;
 
 /// Scans that the decoder follows.
 const MOST_SCANS: u64 = 100;
@@ -93,6 +97,8 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
         4 => (ColorSpace::CMYK, 4),
         _ => return Err(BodyFault::Coding("JPEG of an odd count of components")),
     };
+    let parts = if frame.is_progressive() { None } else { scan::parts(bytes, &frame, scan, watch) };
+    let bytes = parts.as_ref().and_then(|parts| parts.filled.as_deref()).unwrap_or(bytes);
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_use_unsafe(false)
@@ -114,8 +120,8 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     if pixels.len() != expected {
         return Err(BodyFault::Coding("JPEG of an unexpected layout"));
     }
-    if !frame.is_progressive() {
-        blank(&mut pixels, channels, bytes, (&frame, scan), watch);
+    if let Some(parts) = parts.filter(|parts| parts.filled.is_none()) {
+        blank(&mut pixels, channels, &frame, parts);
     }
     if channels == 4 && frame.adobe {
         // Adobe writes ink where others write its absence.
@@ -125,9 +131,9 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     Ok(Picture { kind, ..Picture::plain(frame.width, frame.height, Pixels::Channels(channels, pixels)) })
 }
 
-/// Makes grey what the scan does not hold; the decoder makes something else of each such part.
-fn blank(pixels: &mut [u8], channels: usize, bytes: &[u8], (frame, scan): (&Frame, usize), watch: Watch<'_>) {
-    let Some(parts) = scan::parts(bytes, frame, scan, watch) else { return };
+/// Makes grey what the scan does not hold, where it could not be written so; the decoder makes something else of each
+/// such part.
+fn blank(pixels: &mut [u8], channels: usize, frame: &Frame, parts: Parts) {
     let (width, height) = (frame.width as usize, frame.height as usize);
     for part in parts.missing.into_iter().flatten() {
         let (left, top) = (part % parts.across * parts.size[0], part / parts.across * parts.size[1]);

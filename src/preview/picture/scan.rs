@@ -1,5 +1,5 @@
-//! Which parts of a baseline JPEG its only scan does not hold: the reference's library leaves them grey, from the
-//! part after the one in which the bits ran out.
+//! Which parts of a baseline JPEG its only scan does not hold: the reference's library leaves them without
+//! coefficients, grey, from the part after the one in which the bits ran out.
 
 use std::ops::Range;
 
@@ -14,6 +14,8 @@ pub(super) struct Parts {
     pub(super) across: usize,
     /// The numbers of those that are missing.
     pub(super) missing: Vec<Range<usize>>,
+    /// The file with these parts coded as parts without coefficients, where it can be written so.
+    pub(super) filled: Option<Vec<u8>>,
 }
 
 /// The symbol that sixteen bits begin with, and the length of its code; 0 for none.
@@ -28,13 +30,13 @@ struct Component {
 pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) -> Option<Parts> {
     let mut tables: [Option<Table>; 8] = Default::default();
     let (mut components, mut interval, mut at) = (Vec::new(), 0, 2);
-    let header = loop {
+    let (header, before) = loop {
         let (marker, data, end) = segment(bytes, at)?;
         match marker {
             0xc4 => read_tables(data, &mut tables)?,
             0xc0 | 0xc1 => components = read_components(data)?,
             0xdd => interval = usize::from(u16::from_be_bytes(*data.first_chunk()?)),
-            0xda => break data,
+            0xda => break (data, at),
             _ => {}
         }
         at = end;
@@ -56,12 +58,43 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         let each = if alone { 1 } else { component.sampling[0] * component.sampling[1] };
         blocks.resize(blocks.len() + each, codes);
     }
-    let bits = Bits { data: bytes.get(scan..)?, word: 0, have: 0, ended: false };
-    Some(Parts { size, across, missing: missing(bits, &blocks, (count, interval), watch)? })
+    let mut bits = Bits { data: bytes.get(scan..)?, word: 0, have: 0, ended: false, taken: Scan::default() };
+    let missing = missing(&mut bits, &blocks, (count, interval), watch)?;
+    let filled = match missing[..] {
+        [Range { start, end }] if end == count && interval == 0 => {
+            fill(bits.taken, &blocks, (start, count)).and_then(|data| {
+                // A part's values go on from the part before: a restart, where one begins anew, needs an interval.
+                let restart = [&[0xff, 0xdd, 0, 4][..], &u16::try_from(start).ok()?.to_be_bytes()].concat();
+                Some([bytes.get(..before)?, &restart, bytes.get(before..scan)?, &data, &[0xff, 0xd9]].concat())
+            })
+        }
+        _ => None,
+    };
+    Some(Parts { size, across, missing, filled })
+}
+
+/// The parts that the scan holds, and behind them, in intervals of as many, those that it does not: no difference to a
+/// first coefficient of 0, and no other coefficients. `None` where the tables have no codes for that.
+fn fill(mut scan: Scan, blocks: &[(&Table, &Table)], (held, count): (usize, usize)) -> Option<Vec<u8>> {
+    let code = |table: &Table| {
+        let at = table.iter().position(|(symbol, length)| *symbol == 0 && *length > 0)?;
+        let (_, length) = table.get(at)?;
+        Some((at as u64 >> (16 - length), u32::from(*length)))
+    };
+    let codes = blocks.iter().flat_map(|(first, others)| [code(first), code(others)]);
+    let codes = codes.collect::<Option<Vec<_>>>()?;
+    for part in held..count {
+        if part % held.max(1) == 0 {
+            scan.restart();
+        }
+        codes.iter().for_each(|(code, length)| scan.put(*code, *length));
+    }
+    scan.pad();
+    Some(scan.bytes)
 }
 
 fn missing(
-    mut bits: Bits<'_>,
+    bits: &mut Bits<'_>,
     blocks: &[(&Table, &Table)],
     (count, interval): (usize, usize),
     watch: Watch<'_>,
@@ -135,6 +168,46 @@ struct Bits<'a> {
     have: u32,
     /// More bits were asked for than there are.
     ended: bool,
+    /// All that was taken so far.
+    taken: Scan,
+}
+
+/// A scan that is written.
+#[derive(Default)]
+struct Scan {
+    bytes: Vec<u8>,
+    word: u64,
+    have: u32,
+    restarts: u8,
+}
+
+impl Scan {
+    /// Adds the lowest `count` bits, 16 at most.
+    fn put(&mut self, bits: u64, count: u32) {
+        self.word = self.word << count | bits;
+        self.have += count;
+        while self.have >= 8 {
+            self.have -= 8;
+            let byte = (self.word >> self.have) as u8;
+            self.bytes.push(byte);
+            if byte == 0xff {
+                self.bytes.push(0);
+            }
+        }
+        self.word &= (1 << self.have) - 1;
+    }
+
+    /// Ends in a whole byte, as a scan is padded.
+    fn pad(&mut self) {
+        let count = (8 - self.have) % 8;
+        self.put((1 << count) - 1, count);
+    }
+
+    fn restart(&mut self) {
+        self.pad();
+        self.bytes.extend([0xff, 0xd0 + self.restarts % 8]);
+        self.restarts = (self.restarts + 1) % 8;
+    }
 }
 
 impl Bits<'_> {
@@ -173,6 +246,9 @@ impl Bits<'_> {
     fn skip(&mut self, count: u32) {
         if self.have < count {
             self.fill();
+        }
+        if count > 0 {
+            self.taken.put(self.word >> (64 - count), count);
         }
         if self.have < count {
             self.ended = true;
