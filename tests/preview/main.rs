@@ -3,7 +3,8 @@
 //!
 //! The reference's models and pictures are not part of this repository. They are read from
 //! `../shared/render` beside the checkout, or from `$GEN404_SHARED/render`; where there are none, the
-//! tests that need them say so and check nothing. The others make their own models.
+//! tests that need them say so and check nothing. `fixtures/` has smaller ones of our own with the
+//! reference's pictures, and the other tests make their models.
 
 #![allow(
     unreachable_pub,
@@ -19,6 +20,7 @@
 mod bombs;
 mod bounded;
 mod command;
+mod fixtures;
 mod golden;
 mod hostile;
 mod metrics;

@@ -431,3 +431,33 @@ fn one_round_can_be_checked_alone() {
     let run = gen404(folder.path(), &["verify", "--round", "7"]).ends(2);
     assert!(run.err.contains("round 7 is not here: rounds are 0 to 2"), "{}", run.err);
 }
+
+/// As in real competitions: a file broken and mended, and one commit that rewrites several.
+#[test]
+fn history_tells_of_every_intervention_and_of_files_that_were_broken_for_a_while() {
+    let folder = example(true);
+    let git = gen404::world::git::Git::open(folder.path()).unwrap().unwrap();
+    let commit = |paths: &[&str], message: &str| {
+        let kinds: Vec<_> = paths.iter().map(|path| gen404::state::file::FileKind::of_path(path).unwrap()).collect();
+        git.commit(&kinds, message).unwrap().unwrap()[..10].to_owned()
+    };
+    edit(folder.path(), "rounds/0/schedule.json", |text| text.replacen('{', "{,", 1));
+    let broken = commit(&["rounds/0/schedule.json"], "A comma too many");
+    edit(folder.path(), "rounds/0/schedule.json", |text| text.replacen("{,", "{", 1));
+    commit(&["rounds/0/schedule.json"], "And away");
+    edit(folder.path(), "rounds/0/prompts.txt", |text| text.lines().rev().collect::<Vec<_>>().join("\n"));
+    edit(folder.path(), "rounds/0/schedule.json", |text| text.replace("700600", "700601"));
+    let rewritten = commit(&["rounds/0/prompts.txt", "rounds/0/schedule.json"], "Another round 0");
+    let found: Vec<String> = findings(folder.path(), &["--history"])
+        .into_iter()
+        .filter(|found| found.id.starts_with("history.") || found.subject.starts_with(&broken))
+        .map(|found| format!("{} {} {}", found.status, found.id, found.subject))
+        .collect();
+    for expected in [
+        format!("warn file.parse {broken} rounds/0/schedule.json"),
+        format!("fail history.append_only {rewritten} rounds/0/prompts.txt"),
+        format!("fail history.append_only {rewritten} rounds/0/schedule.json"),
+    ] {
+        assert!(found.contains(&expected), "{expected}: {found:#?}");
+    }
+}

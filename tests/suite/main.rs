@@ -14,6 +14,7 @@ mod bombs;
 mod buckets;
 mod builds;
 mod cdn;
+mod chain_encodings;
 mod chain_faults;
 mod chain_properties;
 mod chain_support;
