@@ -1,7 +1,7 @@
 //! From the bytes of a GLB to what is drawn, or the reason why it is not.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::borrow::{Borrow as _, Cow};
+use std::collections::{BTreeMap, HashSet};
 
 use super::accessor::{Views, read_accessors};
 use super::cost::{self, Style};
@@ -121,7 +121,8 @@ fn later_is_clear(
 fn check_extensions(document: Object<'_>) -> Checked<()> {
     // The reference does not look at the list, so whatever else stands in its place changes nothing.
     let names = document.get("extensionsRequired").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let hides = |name: &&Value| name.as_str().is_some_and(|name| packs_geometry(name) || owns_geometry(document, name));
+    let owners = if names.is_empty() { HashSet::new() } else { owners(document) };
+    let hides = |name: &&Value| name.as_str().is_some_and(|n| packs_geometry(n) || owners.contains(n.as_bytes()));
     match names.iter().find(hides) {
         None => Ok(()),
         Some(name) => {
@@ -144,20 +145,18 @@ fn packs_geometry(name: &str) -> bool {
     )
 }
 
-/// Whether an unknown extension stands at a part that geometry comes from.
-fn owns_geometry(document: Object<'_>, name: &str) -> bool {
+/// Unknown extensions that stand at a part that geometry comes from.
+fn owners<'v>(document: Object<'v>) -> HashSet<&'v [u8]> {
     /// It says how numbers are meant, which are there all the same.
-    const MEANING: &str = "KHR_mesh_quantization";
-    let has = |value: &Value| value.get("extensions").and_then(|e| e.get(name)).is_some();
+    const MEANING: &[u8] = b"KHR_mesh_quantization";
+    let extensions = |value: &'v Value| value.get("extensions").and_then(Value::as_object).into_iter().flatten();
     let list = |key: &str| document.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let parts = ["buffers", "bufferViews", "accessors"].into_iter().flat_map(list).flat_map(extensions);
     let primitives = list("meshes").iter().filter_map(|mesh| mesh.get("primitives")?.as_array()).flatten();
-    let parts = ["buffers", "bufferViews", "accessors"].into_iter().flat_map(list);
-    let packed = |primitive: &Value| {
-        // Variants of the material and the like hold no data.
-        has(primitive)
-            && primitive.get("extensions").and_then(|e| e.get(name)).is_some_and(|e| e.get("bufferView").is_some())
-    };
-    name != MEANING && (parts.into_iter().any(has) || primitives.into_iter().any(packed))
+    // Variants of the material and the like hold no data.
+    let packed = primitives.flat_map(extensions).filter(|(_, extension)| extension.get("bufferView").is_some());
+    let names = parts.chain(packed).map(|(name, _)| name.borrow());
+    names.filter(|name| *name != MEANING).collect()
 }
 
 /// Opens the pictures that the material uses, each once, and makes textures of them if there is room.

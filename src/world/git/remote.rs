@@ -60,8 +60,8 @@ impl<'a> Remote<'a> {
             return Err(Error::failed(git.cannot(&format!("--push: {}", said(&works)))));
         }
         let here = remote.config(&["symbolic-ref", "--quiet", "--short", "HEAD"])?;
-        let here =
-            here.ok_or_else(|| Error::usage(git.cannot("--push: no branch is checked out")).hint("git switch BRANCH"))?;
+        let here = here
+            .ok_or_else(|| Error::failed(git.cannot("--push: no branch is checked out")).hint("git switch BRANCH"))?;
         let name = remote.config(&["config", "--get", &format!("branch.{here}.remote")])?;
         let branch = remote.config(&["config", "--get", &format!("branch.{here}.merge")])?;
         let (Some(name), Some(branch)) = (name.filter(|name| name != "."), branch) else {

@@ -145,12 +145,22 @@ fn two_models_at_once_share_the_memory() {
 }
 
 #[test]
+fn names_of_extensions() {
+    let names = Pattern::of(",\"extensionsRequired\":[").times("\"a\",", 99_999).then("\"a\"]");
+    let accessors = names.then(",\"accessors\":[").times("{},", 59_999).then("{}]");
+    refused(render("100,000 required extensions beside 60,000 accessors", &with(accessors)));
+}
+
+#[test]
 fn words_for_the_terminal() {
     let name = "\\u001b]0;owned\\u0007\\u001b[2J\\u202egnp.exe\\u0000\\u009b31m\\r";
-    let required = format!(",\"extensionsRequired\":[\"{name}\"]");
+    // Only what holds geometry is named in a refusal.
+    let owned = |name: &str| format!("\"],\"buffers\":[{{\"extensions\":{{\"{name}\":0}}}}]");
+    let required = format!(",\"extensionsRequired\":[\"{name}{}", owned(name));
     let outcome = refused(render("an extension named in escapes", &with(Pattern::of(required))));
     check(outcome.err.contains("required"), || outcome.err.clone());
-    let long = Pattern::of(",\"extensionsRequired\":[\"").times("long ", 100_000).then("\"]");
+    let long = Pattern::of(",\"extensionsRequired\":[\"").times("long ", 100_000);
+    let long = long.then("\"],\"buffers\":[{\"extensions\":{\"").times("long ", 100_000).then("\":0}}]");
     let outcome = refused(render("an extension with a name of 500 kB", &with(long)));
     check(outcome.said().len() < 10_000, || format!("{} bytes were printed", outcome.said().len()));
     let kind = Pattern::of(format!(",\"accessors\":[{{\"count\":1,\"componentType\":5126,\"type\":\"{name}\"}}]"));
