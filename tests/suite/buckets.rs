@@ -186,6 +186,8 @@ enum Fault {
     Answer(&'static str),
     /// Say this: status line, header lines, code and further elements of the error's XML.
     Say(&'static str, &'static str, &'static str, &'static str),
+    /// Say this page under status 200, and take nothing.
+    Page(&'static str),
     /// Read a part of the body, and end the connection.
     Drop,
     /// Take the object, and end the connection before the answer.
@@ -273,6 +275,9 @@ fn answer(
         // HEAD has no body, and with it no code.
         let body = if asked.method == "HEAD" { "" } else { &body };
         return stream.write_all(&reply(status, lines, body.as_bytes())).ok();
+    }
+    if let Fault::Page(page) = fault {
+        return stream.write_all(&reply("200 OK", "Content-Type: text/html\r\n", page.as_bytes())).ok();
     }
     if matches!(fault, Fault::Drop) {
         return None;
@@ -438,6 +443,27 @@ fn other_refusals_are_said_once_with_what_to_do() {
             });
         }
     });
+}
+
+#[test]
+fn a_page_that_is_no_stores_answer_stores_nothing() {
+    let faulty = Faulty::start(|_, asked| match asked.method.as_str() {
+        "PUT" => Fault::Page("<html>Please log in</html>"),
+        _ => Fault::None,
+    });
+    let (_cdn, folder) = one_miner(1);
+    let run = download(folder.path(), &faulty.endpoint, SECRET).ends(4);
+    assert!(run.err.contains("no store's answer: <html>Please log in"), "{}", run.err);
+    assert!(!tree(folder.path()).keys().any(|path| path.ends_with("submitted.json")));
+}
+
+#[test]
+fn a_server_that_says_the_secret_key_is_shown_without_it() {
+    let region: &'static str = Box::leak(format!("<Region>we know {SECRET}</Region>").into_boxed_str());
+    let faulty = Faulty::start(move |_, _| Fault::Say("400 Bad Request", "", "InvalidRegion", region));
+    let (_cdn, folder) = one_miner(1);
+    let run = download(folder.path(), &faulty.endpoint, SECRET).ends(4);
+    assert!(run.err.contains("we know ***") && !run.err.contains(SECRET), "{}", run.err);
 }
 
 #[test]

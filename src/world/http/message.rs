@@ -106,6 +106,12 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Does it put something at its address?
+    #[must_use]
+    pub fn is_put(&self) -> bool {
+        self.method == Method::PUT
+    }
+
     /// What messages call this request: the name given to it, or method and URL without tokens.
     #[must_use]
     pub fn shown(&self) -> String {

@@ -40,6 +40,8 @@ pub use self::stream::{Broken, Incoming, Phases};
 use crate::error::Result;
 use crate::world::stop::Stop;
 
+/// So much of an error's body is read.
+const ERROR_BODY: u64 = 1 << 20;
 /// Bytes of a body that are read at once.
 const COPY_BYTES: usize = 128 << 10;
 
@@ -316,7 +318,7 @@ impl Client {
             let mut response = sent?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let mut body = Vec::new();
-            self.copy_body(&mut response.body_mut().as_reader(), &mut body)?;
+            self.copy_answer(&mut response, &mut body)?;
             Ok(Response { status, headers, body, blanks: request.blanks(), what: request.shown() })
         };
         self.unless_stopped(request, send)
@@ -364,7 +366,7 @@ impl Client {
         self.unless_stopped(request, || {
             let mut response = self.begin(self.follow(request)?)?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            self.copy_body(&mut response.body_mut().as_reader(), sink)?;
+            self.copy_answer(&mut response, sink)?;
             Ok((status, headers))
         })
     }
@@ -386,6 +388,16 @@ impl Client {
             return Err(self.too_long());
         }
         Ok(())
+    }
+
+    /// Copies an answer's body within the limits. Of an error's, however long it is, the beginning says enough.
+    fn copy_answer(
+        &self,
+        response: &mut ureq::http::Response<ureq::Body>,
+        sink: &mut dyn Write,
+    ) -> std::result::Result<u64, Failure> {
+        let most = if response.status().as_u16() >= 400 { ERROR_BODY.min(self.limits.body) } else { u64::MAX };
+        self.copy_body(&mut response.body_mut().as_reader().take(most), sink)
     }
 
     /// Copies a body within the limits; gives its bytes.

@@ -35,7 +35,7 @@ struct Choice {
 
 #[derive(Debug, Deserialize)]
 struct Message {
-    content: Option<String>,
+    content: Option<Value>,
     refusal: Option<Value>,
     reasoning: Option<Value>,
     reasoning_content: Option<Value>,
@@ -59,15 +59,16 @@ struct Form {
 /// # Errors
 /// Why there is none.
 pub fn content(completion: &Value) -> Result<String, String> {
-    if let Some(error) = completion.get("error").filter(|error| !error.is_null()) {
-        let message = error.get("message").and_then(Value::as_str).map_or_else(|| error.to_string(), str::to_owned);
-        return Err(format!("the answer is an error: {}", shown_text(&message, 200)));
+    if let Some(error) = error(completion) {
+        return Err(format!("the answer is an error: {}", shown_text(&error, 200)));
     }
     let completion = Completion::deserialize(completion)
         .map_err(|e| format!("the answer is no chat completion: {}", shown_text(&e.to_string(), 200)))?;
     let Choice { message, finish_reason } = completion.choices.into_iter().next().ok_or("the answer has no choices")?;
-    if let Some(refusal) = message.refusal.as_ref().and_then(Value::as_str).filter(|refusal| !refusal.is_empty()) {
-        return Err(format!("the judge refuses to answer: {}", shown_text(refusal, 200)));
+    let refusal = message.refusal.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let refusal = refusal.or_else(|| parts(message.content.as_ref(), "refusal"));
+    if let Some(refusal) = refusal.filter(|refusal| !refusal.is_empty()) {
+        return Err(format!("the judge refuses to answer: {}", shown_text(&refusal, 200)));
     }
     match finish_reason.as_deref() {
         None | Some("stop") => {}
@@ -79,7 +80,31 @@ pub fn content(completion: &Value) -> Result<String, String> {
     let beside = [message.reasoning, message.reasoning_content].into_iter().flatten();
     let reasons = beside.into_iter().any(|reasoning| reasoning.as_str().is_some_and(|text| !text.is_empty()));
     let missing = if reasons { ONLY_REASONING } else { "the answer has no content" };
-    message.content.filter(|text| !text.is_empty()).ok_or_else(|| missing.to_owned())
+    let text = match message.content {
+        None => None,
+        Some(Value::String(text)) => Some(text),
+        content @ Some(Value::Array(_)) => parts(content.as_ref(), "text"),
+        Some(_) => return Err("the answer's content is no text".to_owned()),
+    };
+    text.filter(|text| !text.is_empty()).ok_or_else(|| missing.to_owned())
+}
+
+/// An error where an answer should be, in the shapes that servers give it under status 200: its code and words.
+fn error(completion: &Value) -> Option<String> {
+    let first = completion.get("choices").and_then(|choices| choices.get(0));
+    let named = [completion.get("error"), first.and_then(|choice| choice.get("error"))];
+    let itself = (completion.get("object").and_then(Value::as_str) == Some("error")).then_some(completion);
+    let error = named.into_iter().chain([itself]).flatten().find(|error| !error.is_null())?;
+    let words = error.get("message").and_then(Value::as_str).map_or_else(|| error.to_string(), str::to_owned);
+    let code = error.get("code").filter(|code| code.is_u64() || code.as_str().is_some_and(|code| !code.is_empty()));
+    Some(code.map_or_else(|| words.clone(), |code| format!("{words} (code {code})")))
+}
+
+/// The texts of a content's parts of one type, one after the other; `None` where it has none.
+fn parts(content: Option<&Value>, kind: &str) -> Option<String> {
+    let parts = content?.as_array()?.iter();
+    let texts: Vec<&str> = parts.filter_map(|part| part.get(kind).and_then(Value::as_str)).collect();
+    (!texts.is_empty()).then(|| texts.concat())
 }
 
 /// Reads the judge's text: a JSON object of two penalties and the issues, and nothing else.
@@ -119,6 +144,24 @@ pub fn read(raw: String, hide: impl Fn(&str) -> String) -> Result<Answer, String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_and_parts_are_read_in_every_shape() {
+        let of = |message: Value| json!({"choices": [{"message": message, "finish_reason": "stop"}]});
+        let parts = json!([{"type": "text", "text": "{\"a\":"}, {"type": "text", "text": "1}"}]);
+        assert_eq!(content(&of(json!({"content": parts}))).unwrap(), "{\"a\":1}");
+        for (completion, said) in [
+            (json!({"error": {"message": "bad model", "code": 404}}), "an error: bad model (code 404)"),
+            (json!({"object": "error", "message": "down", "code": 500}), "an error: down (code 500)"),
+            (json!({"choices": [{"error": {"message": "provider down"}}]}), "an error: provider down"),
+            (of(json!({"content": [{"type": "refusal", "refusal": "I cannot"}]})), "refuses to answer: I cannot"),
+            (of(json!({"content": []})), "no content"),
+            (of(json!({"content": 7})), "no text"),
+        ] {
+            let why = content(&completion).unwrap_err();
+            assert!(why.contains(said), "{why}");
+        }
+    }
 
     #[test]
     fn just_the_object_is_an_answer() {

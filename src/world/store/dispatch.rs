@@ -14,7 +14,7 @@ use rusoto_core::request::{DispatchSignedRequest, DispatchSignedRequestFuture, H
 use rusoto_core::signature::{SignedRequest, SignedRequestPayload};
 
 use super::refusals::{Refusal, is_error};
-use crate::world::http::{Client, Failure, Method, Request, Response, refusal};
+use crate::world::http::{Client, Failure, Method, Request, Response, Secret, refusal};
 
 /// What the server said, beyond what rusoto passes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,8 @@ impl Dispatcher {
             let request: Request<'_> = request;
             request.header(name, value)
         });
+        // It is never sent, and still a server that is set up with it may say it.
+        let request = request.secret(&Secret::new(self.credentials.aws_secret_access_key()));
         let answer = match signed.payload {
             None => self.client.send_once(&request, None)?,
             Some(SignedRequestPayload::Buffer(buffer)) => {
@@ -93,6 +95,10 @@ impl Dispatcher {
             }
         };
         judge(&answer)?;
+        if request.is_put() && !is_of_a_store(&answer) {
+            let said = answer.shown_body();
+            return Err(Failure::Permanent(format!("status {}, but no store's answer: {said}", answer.status)).into());
+        }
         Ok(into_rusoto(answer)?)
     }
 }
@@ -113,6 +119,13 @@ fn judge(answer: &Response) -> Result<(), Heard> {
         _ => None,
     };
     Err(Heard::Refused(Refusal::read(answer.status, &answer.headers, &body), after))
+}
+
+/// Does an answer to a PUT look like one of a store's? A proxy's or a portal's page says nothing of the object.
+fn is_of_a_store(answer: &Response) -> bool {
+    let body = answer.beginning();
+    let xml = body.trim_start_matches('\u{feff}').trim_start();
+    xml.is_empty() || answer.header("etag").is_some() || xml.starts_with("<?xml")
 }
 
 impl DispatchSignedRequest for Dispatcher {
