@@ -346,3 +346,40 @@ fn encoded(linear: f64) -> f64 {
 fn bad(place: &str, message: &'static str) -> Refusal {
     Refusal::new(RefusalCode::DataMaterialValue, place, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::numbers;
+    use super::*;
+
+    #[test]
+    fn factors_become_those_of_the_reference() {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/pictures.json")).unwrap();
+        let rows = vectors["gloss"].as_array().unwrap();
+        assert!(rows.len() >= 20);
+        for row in rows {
+            let given = |key: &str| match &row[key] {
+                serde_json::Value::Null => None,
+                serde_json::Value::Array(values) => {
+                    let values: Vec<f64> = values.iter().map(|v| v.as_f64().unwrap()).collect();
+                    Some(Given::Array(numbers::Array { shape: vec![values.len()], values }))
+                }
+                value => value.as_f64().map(Given::Number),
+            };
+            let factors = Factors::of(given("diffuse"), given("specular"), given("glossiness"), "").unwrap();
+            factors.check(0, 0, "").unwrap();
+            let Converted { base: Base::Factor(base), surface: Surface::Factors { metallic, roughness } } =
+                factors.convert()
+            else {
+                panic!("a texture of none: {row}");
+            };
+            let expected: Vec<f64> = row["base"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+            assert_eq!(base.len(), expected.len(), "{row}");
+            let same = |ours: f64, theirs: f64| (ours - theirs).abs() <= 1e-6 * theirs.abs().max(1.0);
+            assert!(base.iter().zip(&expected).all(|(a, b)| same(*a, *b)), "{row}: base {base:?}");
+            assert!(same(metallic, row["metallic"].as_f64().unwrap()), "{row}: metallic {metallic}");
+            assert!(same(roughness, row["roughness"].as_f64().unwrap()), "{row}: roughness {roughness}");
+        }
+    }
+}

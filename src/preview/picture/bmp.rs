@@ -271,6 +271,8 @@ fn runs(layout: &Layout<'_>, bytes: &[u8]) -> Vec<u8> {
             }
             (0, 1) => break,
             (0, 2) => {
+                // The reference passes over two bytes, and takes the next two for the step.
+                at += 2;
                 let Some(&[right, up]) = bytes.get(at..at + 2).and_then(|pair| pair.first_chunk::<2>()) else { break };
                 at += 2;
                 out.resize(out.len() + (usize::from(right) + usize::from(up) * width).min(room), 0);

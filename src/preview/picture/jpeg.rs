@@ -208,11 +208,13 @@ mod tests {
 
     #[test]
     fn both_processes_are_decoded_and_counted() {
-        for (scans, coefficients) in [(None, 0), (Some(7), 2 * 3 * 64 * 13 * 9)] {
+        for scans in [None, Some(7)] {
             let bytes = models::jpeg(100, 70, scans);
+            let blocks = 3 * 13 * 9;
+            let beside = if scans.is_some() { 2 * 64 * blocks } else { FILLED * blocks + bytes.len() as u64 };
             let header = open(&bytes).unwrap();
             assert_eq!((header.width, header.height, header.depth), (100, 70, 3));
-            assert_eq!(header.working - 512 * 100 - 2 * bytes.len() as u64, coefficients);
+            assert_eq!(header.working - 512 * 100 - 2 * bytes.len() as u64, beside);
             let picture = read(&bytes, Watch::NONE).unwrap();
             assert_eq!(picture.pixels, Pixels::Channels(3, vec![128; 3 * 100 * 70]));
         }

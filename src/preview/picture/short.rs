@@ -1,4 +1,5 @@
-//! PNG data whose stream ends well, but before all rows are there: those that are missing stay zero.
+//! PNG data whose stream ends well, but before all rows are there: those that are missing stay zero. Where it ends
+//! within a row, or before the first one, the reference waits for more, and fails.
 
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZFlush, MZStatus};
@@ -42,6 +43,7 @@ pub(super) fn rows<'a>(
 ) -> Option<()> {
     let passes: &[Pass] = if rows.interlaced { &PASSES } else { &WHOLE };
     let mut stream = Stream { state: InflateState::new_boxed(DataFormat::Zlib), data, rest: &[], ended: false };
+    let mut any = false;
     for pass in passes {
         let count = |whole: usize, axis: usize| whole.saturating_sub(pass.first[axis]).div_ceil(pass.step[axis]);
         let (width, height) = (count(rows.width, 0), count(rows.height, 1));
@@ -55,8 +57,9 @@ pub(super) fn rows<'a>(
                 return None;
             }
             if !stream.fill(&mut row)? {
-                return Some(());
+                return any.then_some(());
             }
+            any = true;
             let (filter, bytes) = row.split_first_mut()?;
             unfilter(*filter, bytes, &before, rows.bits.div_ceil(8))?;
             put(pass.first[1] + y * pass.step[1], [pass.first[0], pass.step[0]], bytes);
@@ -74,12 +77,12 @@ struct Stream<'a, D> {
 }
 
 impl<'a, D: Iterator<Item = &'a [u8]>> Stream<'a, D> {
-    /// Fills a row; `Some(false)` where the stream ended before, `None` where it broke off.
+    /// Fills a row; `Some(false)` where the stream ended before, `None` where it broke off or ended within.
     fn fill(&mut self, row: &mut [u8]) -> Option<bool> {
         let mut done = 0;
         while done < row.len() {
             if self.ended {
-                return Some(false);
+                return (done == 0).then_some(false);
             }
             let result = inflate(&mut self.state, self.rest, row.get_mut(done..)?, MZFlush::None);
             self.rest = self.rest.get(result.bytes_consumed..)?;

@@ -130,7 +130,9 @@ fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, &'static str>> {
         32_773 => Packing::PackBits,
         6 | 7 => return Some(Err("TIFF with JPEG in it")),
         2..=4 => return Some(Err("TIFF with fax codes")),
-        _ => return Some(Err("TIFF of an unusual packing")),
+        32_771 | 32_809 | 34_676 | 34_677 | 34_925 | 50_000 | 50_001 => return Some(Err("TIFF of an unusual packing")),
+        // The reference does not open it.
+        _ => return None,
     };
     let samples = usize::try_from(one(277, 1)).ok()?;
     let bits = directory.find(258);
@@ -216,6 +218,9 @@ impl Layout<'_> {
         raw.resize(length, 0);
         let done = match self.packing {
             Packing::None => {
+                // What is not packed goes on beyond the length that is given.
+                let at = self.directory.get(&self.offsets, index).unwrap_or_default() as usize;
+                let packed = self.directory.bytes.get(at..).unwrap_or_default();
                 let some = packed.get(..length.min(packed.len())).unwrap_or_default();
                 raw.get_mut(..some.len()).unwrap_or_default().copy_from_slice(some);
                 some.len()
