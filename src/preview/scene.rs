@@ -162,14 +162,14 @@ fn check_transform(node: Object<'_>, place: &str) -> Checked<()> {
     let count = |value: &Value| array(value).map(|array| array.values.len());
     let row = |value: &Value| array(value).is_some_and(|array| array.shape == [3]);
     let numbers = |value: &Value| value.as_array().is_some_and(|items| items.iter().all(Value::is_number));
-    let sound: [(&str, &dyn Fn(&Value) -> bool); 4] = [
-        ("matrix", &|value| count(value) == Some(16)),
-        ("translation", &|value| value.is_array() && row(value)),
-        ("rotation", &|value| count(value) == Some(4)),
-        ("scale", &|value| numbers(value) && row(value)),
-    ];
-    for (key, sound) in sound {
-        if node.get(key).is_some_and(|value| !sound(value)) {
+    let sound = |key: &str, value: &Value| match key {
+        "matrix" => count(value) == Some(16),
+        "rotation" => count(value) == Some(4),
+        "scale" => numbers(value) && row(value),
+        _ => row(value),
+    };
+    for key in ["matrix", "translation", "rotation", "scale"] {
+        if node.get(key).is_some_and(|value| !sound(key, value)) {
             return Err(broken(format!("{place}.{key}"), "not the right count of numbers"));
         }
     }
