@@ -30,21 +30,34 @@ impl Drop for Browser {
     }
 }
 
-impl Browser {
-    /// Starts a browser; `None`, and a word about it, where there is none.
-    fn start() -> Option<Browser> {
-        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let Ok(mut driver) = started else {
-            assert!(std::env::var_os("GEN404_NEEDS_BROWSER").is_none(), "no chromedriver");
-            skipped("no chromedriver (Debian: apt-get install chromium chromium-driver)");
-            return None;
-        };
+/// Starts the browser's driver, again where another process was faster at the port that it had chosen.
+fn driver() -> std::io::Result<(Child, u16)> {
+    for _ in 0..10 {
+        let mut command = Command::new("chromedriver");
+        let mut driver = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = lines.map_while(Result::ok).find_map(|line| {
             let port = line.split("successfully on port ").nth(1)?;
             port.trim_end_matches('.').parse::<u16>().ok()
         });
-        let base = format!("http://127.0.0.1:{}", port.expect("chromedriver says its port"));
+        if let Some(port) = port {
+            return Ok((driver, port));
+        }
+        driver.kill()?;
+        driver.wait()?;
+    }
+    panic!("chromedriver says no port")
+}
+
+impl Browser {
+    /// Starts a browser; `None`, and a word about it, where there is none.
+    fn start() -> Option<Browser> {
+        let Ok((driver, port)) = driver() else {
+            assert!(std::env::var_os("GEN404_NEEDS_BROWSER").is_none(), "no chromedriver");
+            skipped("no chromedriver (Debian: apt-get install chromium chromium-driver)");
+            return None;
+        };
+        let base = format!("http://127.0.0.1:{port}");
         let profile = tempfile::tempdir().unwrap();
         let mut flags: Vec<String> = [
             "--headless",

@@ -4,7 +4,7 @@
 //! tried again: failed connections, 429 and 5xx, with growing pauses or those that the server asks
 //! for; never another 4xx, which is an answer. Messages name method and URL, without tokens; and what
 //! an answer says is blanked of its request's secrets before anybody sees it ([`Response`]).
-//! Redirects are followed here, hop by hop, each under the rules of the first URL ([`redirect`]).
+//! Redirects are followed here, hop by hop, each under the rules of the first URL (`redirect`).
 //!
 //! Every wait ends when somebody asks to stop: pauses at once, what is in flight after a moment's
 //! grace ([`Stop`]).
