@@ -123,7 +123,7 @@ fn weight(bytes: &[u8]) -> u32 {
 
 /// The Paeth predictor of the PNG specification: whichever of left, above, and above left is nearest
 /// to left + above - above left.
-fn predict(left: u8, above: u8, corner: u8) -> u8 {
+pub(crate) fn predict(left: u8, above: u8, corner: u8) -> u8 {
     let (a, b, c) = (i16::from(left), i16::from(above), i16::from(corner));
     let (pa, pb, pc) = ((b - c).abs(), (a - c).abs(), (a + b - 2 * c).abs());
     if pa <= pb && pa <= pc {

@@ -414,17 +414,12 @@ fn check_alpha_mode(entry: Entry<'_>, place: &str) -> Checked<()> {
 fn image_index(document: Object<'_>, info: &Value, gallery: &Gallery<'_>) -> Option<usize> {
     let images = gallery.listed()?;
     let textures = document.get("textures")?.as_array()?;
-    let texture = textures.get(wrap_index(whole(info.get("index")?)?, textures.len())?)?;
+    let texture = textures.get(wrap_index(info.get("index")?.as_i64()?, textures.len())?)?;
     let texture = Object::of(texture, "").ok()?;
     let extensions = texture.object("extensions", "").ok()?;
     let webp = extensions.map(|extensions| extensions.object("EXT_texture_webp", "")).transpose().ok()?.flatten();
     let webp = webp.and_then(|webp| webp.get("source")).filter(|source| !source.is_null());
-    wrap_index(whole(webp.or_else(|| texture.get("source"))?)?, images)
-}
-
-/// A whole number as Python takes one for an index: `true` is 1.
-fn whole(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_bool().map(i64::from))
+    wrap_index(webp.or_else(|| texture.get("source"))?.as_i64()?, images)
 }
 
 pub(crate) fn bad_value(place: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Refusal {

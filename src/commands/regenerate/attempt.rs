@@ -252,7 +252,8 @@ pub(super) fn fetch_prompts(run: &RegenerationRun<'_>, stems: &[PromptStem]) -> 
         if files::below(&run.own, &path)?.exists() {
             continue;
         }
-        let url = run.prompts.get(stem).ok_or_else(|| Error::failed(format!("{stem} is no prompt of the round")))?;
+        let url =
+            run.prompts.get(stem).ok_or_else(|| Error::failed(format!("{stem} is not a prompt of this round")))?;
         let image = run.client.send(&Request::get(url.as_str()))?.file()?;
         files::write_below(&run.own, &path, &image, files::Readers::Own)?;
     }

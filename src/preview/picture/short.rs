@@ -4,6 +4,7 @@
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZFlush, MZStatus};
 
+use super::super::encode::predict;
 use super::Watch;
 
 /// The shape of a picture's rows.
@@ -110,23 +111,10 @@ fn unfilter(filter: u8, row: &mut [u8], above: &[u8], step: usize) -> Option<()>
             1 => left,
             2 => up,
             3 => u16::midpoint(left.into(), up.into()) as u8,
-            4 => paeth(left, up, corner),
+            4 => predict(left, up, corner),
             _ => return None,
         };
         row[i] = row[i].wrapping_add(foretold);
     }
     Some(())
-}
-
-fn paeth(left: u8, up: u8, corner: u8) -> u8 {
-    let [a, b, c] = [left, up, corner].map(i16::from);
-    let near = a + b - c;
-    let [far_left, far_up, far_corner] = [a, b, c].map(|v| (near - v).abs());
-    if far_left <= far_up && far_left <= far_corner {
-        left
-    } else if far_up <= far_corner {
-        up
-    } else {
-        corner
-    }
 }
