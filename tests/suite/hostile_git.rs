@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gen404::state::ids::Hotkey;
+use gen404::model::ids::Hotkey;
 use gix::ObjectId;
 use gix::objs::Kind;
 

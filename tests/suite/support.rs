@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use gen404::state::snapshot::Source;
+use gen404::model::snapshot::Source;
 use gen404::world::git::Git;
 use serde_json::Value;
 

@@ -155,8 +155,8 @@ fn spellings(secret: &str) -> Vec<String> {
         percent(|byte| format!("%{byte:02X}")),
         percent(|byte| format!("%{byte:02x}")),
         html.replace('"', "&quot;").replace('\'', "&#39;"),
-        crate::rules::hex::encode(secret.as_bytes()),
-        crate::rules::hex::encode(secret.as_bytes()).to_ascii_uppercase(),
+        crate::base::hex::encode(secret.as_bytes()),
+        crate::base::hex::encode(secret.as_bytes()).to_ascii_uppercase(),
         STANDARD.encode(secret),
         URL_SAFE.encode(secret),
     ];
@@ -229,7 +229,7 @@ mod tests {
             percent.to_owned(),
             percent.to_lowercase(),
             KEY.replace('&', "&amp;").replace('"', "&quot;"),
-            crate::rules::hex::encode(KEY.as_bytes()),
+            crate::base::hex::encode(KEY.as_bytes()),
         ];
         spelt.extend([KEY.to_ascii_uppercase(), KEY.chars().rev().collect(), percent.replace('%', "%25")]);
         let each = |spell: fn(u8) -> String, between: &str| KEY.bytes().map(spell).collect::<Vec<_>>().join(between);
