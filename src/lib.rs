@@ -10,12 +10,13 @@
 //! |---|---|---|
 //! | [`state`] | what lies in the repository: a type a file, identifiers, the store | network, clock |
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
-//! | [`preview`] | the picture of a model: GLB bytes in, PNG bytes out | disk, network, clock, the rest of us |
+//! | [`preview`] | the picture of a model: GLB bytes in, PNG bytes out; a crate of its own | disk, network, clock, the rest of us |
+//! | [`python_json`] | JSON as Python reads it; a crate of its own | disk, network, clock, the rest of us |
 //! | [`world`] | the chain, git, and every other client of the outside | rules of the competition |
 //! | [`commands`] | one file a subcommand: gather facts, call a rule, apply its plan | |
 //!
-//! Beside them: [`error`] (kinds, hints, exit codes), [`files`] (guarded reading and writing), [`text`] (texts from outside), [`python_json`] (JSON as Python reads it), [`ui`] (all that is printed), [`cli`] (flags
-//! and help), [`settings`] (`gen404.toml`).
+//! Beside them: [`error`] (kinds, hints, exit codes), [`files`] (guarded reading and writing), [`text`]
+//! (texts from outside), [`ui`] (all that is printed), [`cli`] (flags and help), [`settings`] (`gen404.toml`).
 //!
 //! # A round
 //!
@@ -45,11 +46,12 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod files;
-pub mod preview;
-pub mod python_json;
 pub mod rules;
 pub mod settings;
 pub mod state;
 pub mod text;
 pub mod ui;
 pub mod world;
+
+pub use gen404_preview as preview;
+pub use gen404_python_json as python_json;
