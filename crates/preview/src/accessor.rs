@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::json::{Object, wrap_index};
 use super::limits::Budget;
 use super::refusal::{Checked, Refusal, RefusalCode};
-use crate::python_json::Value;
+use python_json::Value;
 
 /// The number type of an accessor's components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

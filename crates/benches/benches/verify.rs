@@ -1,8 +1,10 @@
 //! `verify` on the real rounds where they are, else on the example: files, and whole history.
+//!
+//! `cargo build --release`, then `cargo bench -p gen404-benches --bench verify`.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -11,13 +13,13 @@ use gen404::model::store::Store;
 use gen404::rules::checks::{Facts, run};
 use gen404::world::git::Git;
 
-#[path = "../examples/make_competition.rs"]
+#[path = "../../../examples/make_competition.rs"]
 #[allow(dead_code, reason = "its main is for cargo run")]
 mod make_competition;
 
 fn competition() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/competition/rounds-0-2.bundle");
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/competition/rounds-0-2.bundle");
     let clone = || Command::new("git").args(["clone", "-q", "-b", "main"]).arg(&bundle).arg(folder.path()).status();
     if !(bundle.exists() && clone().is_ok_and(|status| status.success())) {
         make_competition::make(folder.path(), true);
@@ -34,10 +36,12 @@ fn bench(criterion: &mut Criterion) {
     let facts = Facts::of_files(&snapshot);
     criterion.bench_function("check every file", |bencher| bencher.iter(|| run(&facts).finish()));
     criterion.bench_function("walk the history", |bencher| bencher.iter(|| git.log().unwrap()));
-    let binary = env!("CARGO_BIN_EXE_gen404");
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/gen404");
+    let binary = std::env::var_os("GEN404_BIN").map_or(built, PathBuf::from);
+    assert!(binary.exists(), "{}: run `cargo build --release`, or name a program by GEN404_BIN", binary.display());
     for flags in [&["verify"][..], &["verify", "--history"]] {
         criterion.bench_function(&format!("whole process: {}", flags.join(" ")), |bencher| {
-            bencher.iter(|| Command::new(binary).arg("--repo").arg(folder.path()).args(flags).output().unwrap());
+            bencher.iter(|| Command::new(&binary).arg("--repo").arg(folder.path()).args(flags).output().unwrap());
         });
     }
 }

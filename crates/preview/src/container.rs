@@ -6,7 +6,7 @@ use super::base64;
 use super::json::Object;
 use super::limits::{Budget, MAX_JSON_BYTES, MAX_JSON_VALUES, VALUE_BYTES};
 use super::refusal::{Checked, Refusal, RefusalCode};
-use crate::python_json::{self, Value};
+use python_json::Value;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"glTF");
 const CHUNK_JSON: u32 = u32::from_le_bytes(*b"JSON");

@@ -1,4 +1,4 @@
-//! How long a preview takes: `cargo bench --bench preview`.
+//! How long a preview takes: `cargo bench -p gen404-benches --bench preview`.
 //!
 //! Models made here, and the reference's where they are at hand (`../shared/render`, or
 //! `$GEN404_SHARED/render`).
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use criterion::{Criterion, criterion_group, criterion_main};
 use gen404::preview::{Options, render};
 
-#[path = "../tests/preview/models.rs"]
+#[path = "../../../tests/preview/models.rs"]
 #[allow(dead_code, unreachable_pub, clippy::cast_possible_truncation, reason = "shared with the tests")]
 mod models;
 
@@ -19,7 +19,7 @@ mod models;
 const REFERENCE: [&str; 4] = ["gen_ai_100k", "gen_cube_png", "gen_alpha_cards_mask", "tp_cycloidal"];
 
 fn reference(name: &str) -> Option<Vec<u8>> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let shared = std::env::var_os("GEN404_SHARED").map_or(beside, PathBuf::from);
     std::fs::read(shared.join("render/models").join(name).with_extension("glb")).ok()
 }

@@ -9,7 +9,7 @@ use super::json::{Object, wrap_index};
 use super::limits::MAX_NODE_STEPS;
 use super::numbers::array;
 use super::refusal::{Checked, Refusal, RefusalCode};
-use crate::python_json::Value;
+use python_json::Value;
 
 /// How the vertices of a primitive make triangles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

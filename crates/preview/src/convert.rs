@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::python_json::Value;
+use python_json::Value;
 
 use super::cost;
 use super::enlarge::enlarge;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::refusal::{Checked, Refusal};
-use crate::python_json::{Map, Value};
+use python_json::{Map, Value};
 
 /// A JSON object of the document, with its place for messages.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +91,6 @@ pub(crate) fn wrap_index(index: i64, len: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::python_json;
     use serde_json::json;
 
     #[test]

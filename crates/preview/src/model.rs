@@ -15,7 +15,7 @@ use super::refusal::{Checked, Refusal, RefusalCode};
 use super::scene;
 use super::texture::{self, Texture};
 use super::threads::Threads;
-use crate::python_json::Value;
+use python_json::Value;
 
 /// A model with everything that drawing needs.
 pub(crate) struct Model<'a> {

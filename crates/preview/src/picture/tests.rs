@@ -106,7 +106,7 @@ fn strangers_and_broken_headers_are_dropped() {
 
 #[test]
 fn pictures_are_read_as_the_reference_reads_them() {
-    let vectors: Vectors = serde_json::from_str(include_str!("../../../tests/fixtures/pictures.json")).unwrap();
+    let vectors: Vectors = serde_json::from_str(include_str!("../../../../tests/fixtures/pictures.json")).unwrap();
     assert!(vectors.pictures.len() > 150);
     let mut wrong = Vec::new();
     for vector in &vectors.pictures {

@@ -9,7 +9,7 @@ use super::limits::{Budget, Watch};
 use super::numbers::{self, Array};
 use super::refusal::{Checked, Refusal, RefusalCode};
 use super::texture::Channels;
-use crate::python_json::Value;
+use python_json::Value;
 
 /// The values of a material that are drawn with, and which images its textures come from.
 #[derive(Debug, Clone, PartialEq)]

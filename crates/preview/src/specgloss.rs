@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn factors_become_those_of_the_reference() {
         let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/fixtures/pictures.json")).unwrap();
+            serde_json::from_str(include_str!("../../../tests/fixtures/pictures.json")).unwrap();
         let rows = vectors["gloss"].as_array().unwrap();
         assert!(rows.len() >= 20);
         for row in rows {

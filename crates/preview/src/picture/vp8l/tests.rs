@@ -4,7 +4,7 @@ use image_webp::{ColorType, WebPDecoder, WebPEncoder};
 
 use super::super::{Watch, plan, webp};
 use super::{LENGTH_ORDER, groups, groups_of_alpha, reach};
-use crate::preview::refusal::RefusalCode;
+use crate::refusal::RefusalCode;
 
 /// Numbers without a pattern, the same on every run.
 struct Noise(u64);

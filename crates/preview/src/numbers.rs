@@ -1,7 +1,7 @@
 //! JSON values as the reference's arrays and numbers take them: text that spells a number counts as one,
 //! `true` as 1, null within a list as none.
 
-use crate::python_json::Value;
+use python_json::Value;
 
 /// A list, or a list of lists of one length each, as one array.
 #[derive(Debug, Clone, PartialEq)]
