@@ -153,7 +153,7 @@ fn redirect(from: &str, response: &Response) -> Result<Option<String>> {
         let why = response.hide(&why);
         Error::outside(format!("{}: status {}: {why}", shown_url(from), response.status))
     };
-    let to = response.headers.get("location").ok_or_else(|| refused("it does not say where to".to_owned()))?;
+    let to = response.headers.get("location").ok_or_else(|| refused("no Location header: it does not say where to".to_owned()))?;
     let next = resolve(from, to.as_bytes()).map_err(|why| {
         refused(format!("to {}: {why}", shown_url(&response.hide(&String::from_utf8_lossy(to.as_bytes())))))
     })?;

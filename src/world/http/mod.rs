@@ -17,6 +17,7 @@ mod message;
 mod redirect;
 mod retry;
 mod secret;
+mod spelt;
 mod stream;
 
 use std::fs::File;
