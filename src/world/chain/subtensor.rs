@@ -31,7 +31,7 @@ const VALUES_AT_ONCE: usize = 100;
 const MOST_HOTKEYS: usize = 100_000;
 
 /// All values of a subnet together: far more than miners ever revealed.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 16 << 20;
 
 /// A gateway may give smaller pages than are asked for, down to one key each: no more of them are read, and not for
 /// longer, however few keys they hold.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use ureq::http::{self, HeaderMap, Method};
 
 use super::blanks::{Blanks, SHOWN_BYTES};
-use super::retry::Failure;
+use super::retry::{Failure, refusal};
 use super::secret::{Secret, shown_text, shown_url};
 use crate::error::{Error, Result};
 
@@ -328,6 +328,14 @@ impl Response {
     /// Any other status, with the beginning of what the server says.
     pub fn success(self) -> Result<Response> {
         if (200..300).contains(&self.status) { Ok(self) } else { Err(self.refused()) }
+    }
+
+    /// What a 429 or 5xx means for the next attempt, with what the server says.
+    pub(in crate::world) fn refusal(&self) -> Failure {
+        match refusal(self.status, &self.headers) {
+            Failure::Transient { after, unsent, .. } => Failure::Transient { reason: self.shown(), after, unsent },
+            other => other,
+        }
     }
 
     fn refused(&self) -> Error {

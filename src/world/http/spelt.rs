@@ -170,7 +170,9 @@ impl<'t> Reader<'t> {
             None => self.number(at, 10, 1..=8, depth),
         });
         let character = number.and_then(|(code, end)| character(code, end));
-        found.extend(character.map(|read| Reading { end: self.letter(read.end, b';', depth).unwrap_or(read.end), ..read }));
+        found.extend(
+            character.map(|read| Reading { end: self.letter(read.end, b';', depth).unwrap_or(read.end), ..read }),
+        );
         for (name, byte) in ENTITIES {
             let end = name.bytes().try_fold(at, |at, letter| self.letter(at, letter, depth));
             let end = end.and_then(|end| self.letter(end, b';', depth));
@@ -251,9 +253,36 @@ mod tests {
     #[test]
     fn a_place_is_read_in_every_spelling_and_inside_others() {
         for text in [
-            "K", "%4b", "%4B", "%u004b", "\\u004b", "\\U0000004B", "\\u{4b}", "\\x4b", "\\x{4B}", "\\113", "\\K", "=4B", "&#75;",
-            "&#075", "&#x4b;", "&#X0004B;", "%254b", "%25254b", "\\\\u004b", "\\\\\\\\x4b", "&amp;#75;", "%26%2375%3B",
-            "\\u0026#75;", "&percnt;4b", "%5Cu004b", "\\u00254b", "=254b", "%\\u0034b", "=\r\nK", "\\%34B",
+            "K",
+            "%4b",
+            "%4B",
+            "%u004b",
+            "\\u004b",
+            "\\U0000004B",
+            "\\u{4b}",
+            "\\x4b",
+            "\\x{4B}",
+            "\\113",
+            "\\K",
+            "=4B",
+            "&#75;",
+            "&#075",
+            "&#x4b;",
+            "&#X0004B;",
+            "%254b",
+            "%25254b",
+            "\\\\u004b",
+            "\\\\\\\\x4b",
+            "&amp;#75;",
+            "%26%2375%3B",
+            "\\u0026#75;",
+            "&percnt;4b",
+            "%5Cu004b",
+            "\\u00254b",
+            "=254b",
+            "%\\u0034b",
+            "=\r\nK",
+            "\\%34B",
         ] {
             let mut reader = Reader::new(text);
             let mut ends = vec![0];
@@ -265,9 +294,14 @@ mod tests {
             }
             assert!(whole, "{text}");
         }
-        for (text, is) in [("\\u00c4", "Ä"), ("&#196;", "Ä"), ("&sol;", "/"), ("\\/", "/"), ("\\ud83d\\ude00", "😀"), ("+", " ")] {
+        for (text, is) in
+            [("\\u00c4", "Ä"), ("&#196;", "Ä"), ("&sol;", "/"), ("\\/", "/"), ("\\ud83d\\ude00", "😀"), ("+", " ")]
+        {
             let read = Reader::new(text).readings(0);
-            assert!(read.iter().any(|read| read.bytes() == is.as_bytes() && read.end == text.len()), "{text}: {read:?}");
+            assert!(
+                read.iter().any(|read| read.bytes() == is.as_bytes() && read.end == text.len()),
+                "{text}: {read:?}"
+            );
         }
         for odd in ["", "%", "%4", "\\", "&#;", "&", "\\ud83d", "\\u{110000}", "&#99999999;", "=", "%zz"] {
             assert!(Reader::new(odd).readings(0).len() <= 2, "{odd}");

@@ -10,7 +10,7 @@ use super::question::Question;
 use super::{Answer, Judge};
 use crate::error::{Error, Result};
 use crate::state::ids::Seed;
-use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, refusal, shown_text, shown_url};
+use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, shown_text, shown_url};
 use crate::world::stop::stopped;
 
 /// The driver.
@@ -184,10 +184,8 @@ fn refused(response: &Response) -> Failure {
     if response.status == 402 || response.json().is_ok_and(|body| answer::wants_money(&body)) {
         return Failure::Permanent(format!("{NO_MONEY}{reason}"));
     }
-    match (response.status, refusal(response.status, &response.headers)) {
-        (408 | 409 | 425 | 429 | 500.., Failure::Transient { after, unsent, .. }) => {
-            Failure::Transient { reason, after, unsent }
-        }
+    match response.status {
+        408 | 409 | 425 | 429 | 500.. => response.refusal(),
         _ => Failure::Permanent(reason),
     }
 }
@@ -223,7 +221,9 @@ fn hints(reason: &str) -> Option<&'static str> {
         "" if reason.starts_with(answer::CUT_OFF) => {
             Some("[judge] max_tokens in gen404.toml is the most tokens of an answer, reasoning included: raise it")
         }
-        "" if reason.starts_with(NO_MONEY) => Some("top up the judge's account, or raise its limit; it is not asked again"),
+        "" if reason.starts_with(NO_MONEY) => {
+            Some("top up the judge's account, or raise its limit; it is not asked again")
+        }
         "" if reason.starts_with(answer::FILTERED) => Some(
             "the server's content filter stops such pictures: switch it off there, or name another judge ([judge] base_url \
              and model in gen404.toml)",

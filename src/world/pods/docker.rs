@@ -144,13 +144,14 @@ impl Docker {
     fn last_words(&self, pod: &PodId) -> String {
         let lines = LAST_LINES.to_string();
         let output = match self.call(&["logs", "--tail", &lines, &pod.0]) {
-            Ok(output) if output.status.success() => output,
+            // One that is too long is ended in the middle.
+            Ok(output) if output.status.success() || output.status.code().is_none() => output,
             Ok(output) => return format!("; its log cannot be read: {}", self.says(&output)),
             Err(error) => return format!("; its log cannot be read: {error}"),
         };
         // The program's own two streams; what is wrong goes to the second, which is told last.
         // What draws a bar of progress ends its lines with returns.
-        let lines = [&output.stdout, &output.stderr].into_iter().flat_map(|bytes| bytes.rsplit(|b| b"\r\n".contains(b)).rev());
+        let lines = [&output.stdout, &output.stderr].into_iter().flat_map(|bytes| bytes.split(|b| b"\r\n".contains(b)));
         let said: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
         let last = said.get(said.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
         let last: Vec<String> = last.iter().map(|line| self.shown(line, LONGEST_LINE)).collect();
@@ -195,15 +196,18 @@ impl Provider for Docker {
             }
             return Ok(PodState::Failed("the container is gone".to_owned()));
         }
-        let found: Vec<Container> = serde_json::from_slice(&output.stdout)
-            .map_err(|e| Error::outside(format!("{} inspect: {}", self.settings.program, self.shown(e.to_string().as_bytes(), 200))))?;
+        let found: Vec<Container> = serde_json::from_slice(&output.stdout).map_err(|e| {
+            Error::outside(format!("{} inspect: {}", self.settings.program, self.shown(e.to_string().as_bytes(), 200)))
+        })?;
         let Some(container) = found.into_iter().next() else {
             return Ok(PodState::Failed("the container is gone".to_owned()));
         };
         let State { status, exit_code, error } = container.state;
         if matches!(&*status, "exited" | "dead" | "removing") {
-            let why =
-                format!("the container is {status} with code {exit_code} {}", self.shown(error.as_bytes(), LONGEST_LINE));
+            let why = format!(
+                "the container is {status} with code {exit_code} {}",
+                self.shown(error.as_bytes(), LONGEST_LINE)
+            );
             return Ok(PodState::Failed(format!("{}{}", why.trim_end(), self.last_words(pod))));
         }
         let ports = container.network_settings.ports.unwrap_or_default();
