@@ -195,6 +195,12 @@ impl Needle {
     /// Where this ends in a text if it begins there: as a whole, or as much of its beginning as is there.
     fn end(&self, reader: &mut Reader<'_>, at: usize) -> Option<usize> {
         let sought = self.text.as_bytes();
+        // Most places are left at once.
+        let plain = |place: usize| reader.at(at + place).filter(|byte| !is_mark(*byte));
+        let second = plain(0).and_then(|_| plain(1)).zip(sought.get(1));
+        if second.is_some_and(|(byte, wanted)| !byte.eq_ignore_ascii_case(wanted)) {
+            return None;
+        }
         let (mut most, mut marks) = ((0, at), HashSet::new());
         let mut ways = vec![(0, at)];
         while let Some((mut count, mut at)) = ways.pop() {
