@@ -99,6 +99,68 @@ fn bodies_that_are_said_to_be_coded() {
     }
 }
 
+/// The commands that ask each service of the operator, all at this address; and their settings.
+fn asking(url: &str) -> (String, Vec<Vec<String>>) {
+    let settings = format!(
+        "[builds]\ndriver = \"github\"\nrepo = \"a/b\"\napi_url = \"{url}\"\nattempts = 1\nlongest_pause_seconds = 1\n\
+         [distance]\ndriver = \"http\"\nurl = \"{url}\"\nattempts = 1\n[chain]\nattempts = 1\n[judge]\nattempts = 1\n"
+    );
+    let judge = format!("{url}/v1");
+    let commands = [
+        &["builds"][..],
+        &["distance", "https://x.org/a.png", "https://x.org/b.png"],
+        &["render", "a.glb", "--service", url],
+        &["status", "--network", url],
+        &["judge", "https://x.org/a.png", "https://x.org/b.png", "https://x.org/c.png", "--judge-url", &judge],
+    ];
+    (settings, commands.iter().map(|args| args.iter().map(|arg| (*arg).to_owned()).collect()).collect())
+}
+
+/// Runs them all against a server that answers so; gives the command and what it said.
+fn asked(what: &str, answer: Vec<u8>) -> Vec<(String, String)> {
+    let server = super::Echo::start(move |_| answer.clone());
+    let (settings, commands) = asking(&server.url());
+    let world = super::echoes::at_duels();
+    world.put("a.glb", triangle_glb("a"));
+    let file = world.settings(&settings);
+    let run = |args: Vec<String>| {
+        let all: Vec<&str> = args.iter().map(String::as_str).chain(["--config", file.as_str()]).collect();
+        let what = format!("{} where {what}", args[0]);
+        let said = world.attack(&what, &all).with_keys().run().said();
+        check(!said.contains(super::harness::SECRET) && said.len() < 4000, || format!("{what}: {said:.2000}"));
+        (what, said)
+    };
+    commands.into_iter().map(run).collect()
+}
+
+#[test]
+fn services_that_code_their_answers() {
+    for coding in ["gzip", "aws-chunked, br", "x\u{9b}"] {
+        let answer = super::echoes::response("200 OK", &format!("Content-Encoding: {coding}\r\n"), b"\x1f\x8b\x08");
+        for (what, said) in asked(&format!("the service answers in {coding:?}"), answer) {
+            check(said.contains("the body is encoded ("), || format!("{what}: {said}"));
+        }
+    }
+}
+
+#[test]
+fn services_that_move_to_nowhere() {
+    for (headers, why) in [
+        ("", "does not say where to"),
+        ("Location: \r\n", "it is empty"),
+        ("Location: ftp://x.org/\u{202e}\r\n", "scheme \"ftp\""),
+        ("Location: https://ex\u{e4}mple.org/\r\n", "xn--exmple-cua.org"),
+        ("Location: /a\u{1}\r\n", "invalid header value"),
+    ] {
+        let answer = super::echoes::response("302 Found", headers, b"moved");
+        for (what, said) in asked(&format!("the service moved: {headers:?}"), answer) {
+            // What is posted is not sent on, wherever.
+            let posted = said.contains("is not sent on by a redirect");
+            check((posted || said.contains(why)) && !said.contains("other:"), || format!("{what}: {said}"));
+        }
+    }
+}
+
 #[test]
 fn redirects_however_they_are_spelt() {
     let good =
@@ -175,28 +237,10 @@ fn services_that_break_down_with_words() {
         for status in ["429 Slow", "500 Oops", "503 No"] {
             let answer =
                 super::echoes::response(status, "Retry-After: 0\r\n", &[b"we broke down: ".as_slice(), &body].concat());
-            let server = super::Echo::start(move |_| answer.clone());
-            let world = super::echoes::at_duels();
-            world.put("a.png", super::pictures::png(8, 8, 2).bytes());
-            world.put("a.glb", triangle_glb("a"));
-            let url = server.url();
-            let file = world.settings(&format!(
-                "[builds]\ndriver = \"github\"\nrepo = \"a/b\"\napi_url = \"{url}\"\nattempts = 1\nlongest_pause_seconds = 1\n\
-                 [distance]\ndriver = \"http\"\nurl = \"{url}\"\nattempts = 1\n[chain]\nattempts = 1\n"
-            ));
-            for args in [
-                &["builds"][..],
-                &["distance", "https://x.org/a.png", "https://x.org/b.png"],
-                &["render", "a.glb", "--service", &url],
-                &["status", "--network", &url],
-            ] {
-                let what = format!("{} where the service breaks down with {what} under {status}", args[0]);
-                let outcome = world.attack(&what, &[args, &["--config", &file]].concat()).with_keys().run();
+            for (what, said) in asked(&format!("the service breaks down with {what} under {status}"), answer) {
                 // A limit of the CI's is said with the time of its end.
-                let limited = args[0] == "builds" && status.starts_with("429");
-                check(limited || outcome.said().contains("we broke down: "), || format!("{what}: {}", outcome.said()));
-                check(!outcome.said().contains(super::harness::SECRET), || outcome.said());
-                check(outcome.said().len() < 4000, || what);
+                let limited = what.starts_with("builds") && status.starts_with("429");
+                check(limited || said.contains("we broke down: "), || format!("{what}: {said}"));
             }
         }
     }
