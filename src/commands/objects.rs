@@ -176,7 +176,7 @@ impl Looker {
             },
             Ok(None) => Fetched { bytes: None, found: Found::Nothing },
             // What to do stands beside the finding, too.
-            Err(error) => unknown([&[error.to_string()], error.hints()].concat().join("; ")),
+            Err(error) => unknown([&[error.to_string()][..], error.hints()].concat().join("; ")),
         })
     }
 

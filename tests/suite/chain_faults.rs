@@ -289,7 +289,7 @@ fn an_archive_that_fails_is_named() {
     let node = pruned();
     let reveal_seed = |archive: &[&str]| {
         let url = node.url();
-        let args = [&["reveal-seed", "--network", &url, "--seed-source", "block"], archive].concat();
+        let args = [&["reveal-seed", "--network", &url, "--seed-source", "block"][..], archive].concat();
         competition.expect(4, &args).err
     };
     let alone = reveal_seed(&[]);

@@ -91,11 +91,12 @@ fn tells(text: &str) -> Option<String> {
         sought.push(inside[8..40].to_owned());
     }
     // A mixture's tail, wherever it stood in what was spelt.
-    let words = ["=0123456789abcdef", "Top+secret&key"].into_iter();
-    let mixtures =
-        words.flat_map(|word| (0..22).map(move |lot| mixed(&format!("{}{word}", "-".repeat(lot % 11)), lot / 11 + 1)));
-    sought.extend(mixtures.map(|text| text.trim_start_matches('-').chars().skip(30).collect::<String>()));
-    sought.into_iter().find(|part| part.len() > 8 && text.contains(part.as_str()))
+    for (before, lot) in (0..11).flat_map(|before| [(before, 1), (before, 2)]) {
+        let up_to = |end: usize| mixed(&format!("{}{}", "-".repeat(before), &SECRET[..end]), lot);
+        let (head, whole) = (up_to(SECRET.len() - 6), up_to(SECRET.len()));
+        sought.push(whole[head.len()..].to_owned());
+    }
+    sought.into_iter().find(|part| text.contains(part.as_str()))
 }
 
 /// All that an error may show.

@@ -213,7 +213,7 @@ fn services_that_answer_with_the_key() {
 fn no_tail(what: &str, spelt: &str, said: &str) {
     let characters: Vec<char> = spelt.chars().collect();
     let told = characters.windows(14).map(|part| part.iter().collect::<String>()).find(|part| said.contains(part));
-    check(told.is_none() && said.contains("***"), || format!("{what}: {told:?} of {spelt} is told: {said:.2000}"));
+    check(told.is_none(), || format!("{what}: {told:?} of {spelt} is told: {said:.2000}"));
 }
 
 #[test]
@@ -240,6 +240,7 @@ fn a_key_in_a_mixture_of_spellings() {
                 let what = format!("{} with the key in mixture {lot} under {status}", args[0]);
                 let outcome = world.attack(&what, &[args, &["--config", &settings]].concat()).with_keys().run();
                 no_tail(&what, &spelt, &outcome.said());
+                check(args[0] != "judge" || outcome.said().contains("***"), || format!("{what}: {}", outcome.said()));
             }
         }
     }

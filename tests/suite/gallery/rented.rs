@@ -44,6 +44,11 @@ fn audited(what: &str, services: &Fake, programs: &Fake, pods: &str) -> (World, 
     (world, outcome)
 }
 
+/// What harms who reads it; keys of other servers are nothing that is known here.
+fn harmful() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    hostile_bodies().into_iter().filter(|(what, _)| !what.starts_with("the key"))
+}
+
 fn targon(cloud: &Cloud, kind: &str) -> String {
     format!("provider = \"targon\"\n[pods.targon]\nurl = \"{}\"\nkind = \"{kind}\"\n", cloud.url)
 }
@@ -81,7 +86,7 @@ fn a_workload_that_is_refused() {
         (404, json!({"error": "not found"})),
         (422, json!({"error": "invalid field", "reason": "serverless_config"})),
     ];
-    for (_, body) in hostile_bodies() {
+    for (_, body) in harmful() {
         let text = String::from_utf8_lossy(&body).into_owned();
         answers.push((400, json!({"error": text, "reason": format!("{KEY} {}", crate::echoes::mixed(KEY, 2))})));
     }
@@ -91,7 +96,8 @@ fn a_workload_that_is_refused() {
             for line in ["POST /tha/v2/workloads "; 6] {
                 cloud.fault(line, Fault::Say(*status, body.clone()));
             }
-            let what = format!("a {kind} that is refused by {status} {:.60}", body.to_string().escape_debug());
+            let shown: String = body.to_string().chars().take(60).collect();
+            let what = format!("a {kind} that is refused by {status} {shown}");
             let (_, outcome) = audited(&what, &services, &programs, &targon(&cloud, kind));
             let outcome = outcome.ends(&[1, 3, 4]).says(&[&format!("status {status}")]);
             check(outcome.said().contains("kind = \"rental\"") == hinted, || format!("{what}: {}", outcome.said()));
@@ -131,7 +137,7 @@ fn docker(folder: &Path, log: &[u8]) -> String {
 fn containers_that_end_say_why_before_they_go() {
     let (services, programs) = (services(), programs());
     let mut logs = vec![("an error", b"loading\nCUDA out of memory\n".to_vec(), "CUDA out of memory")];
-    logs.extend(hostile_bodies().into_iter().map(|(what, body)| (what, body, "")));
+    logs.extend(harmful().map(|(what, body)| (what, body, "")));
     let token = "hunter2-hf-token";
     logs.push((
         "the token",

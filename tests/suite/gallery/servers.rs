@@ -140,7 +140,7 @@ fn judges_without_credit_are_asked_once() {
     let settings = world.settings("[judge]\nattempts = 3\n");
     let (url, png) = (format!("{}/v1", echo.url()), pictures(&world));
     let args = ["judge", &png, &png, &png, "--judge-url", &url, "--config", &settings];
-    let outcome = world.attack("a judge with a limit", &args).run().ends(&[4]).says(&["slow down (3 attempts)"]);
+    let outcome = world.attack("a judge with a limit", &args).run().ends(&[4]).says(&["slow down", "(3 attempts)"]);
     check(echo.count() == 3 && !outcome.said().contains("top up"), || outcome.said());
 }
 
