@@ -379,7 +379,6 @@ mod tests {
             assert!(shown == text || shown.contains(BLANK), "{piece}");
         }
         assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
-        println!("{:?}", begun.elapsed());
     }
 
     #[test]
