@@ -18,6 +18,8 @@ pub(crate) struct Factors {
     pub(crate) glossiness: f32,
     /// Glossiness was given as a list of one.
     pub(crate) listed: bool,
+    /// The colours were given as lists in lists of one: diffuse, specular.
+    pub(crate) nested: [bool; 2],
 }
 
 /// What a material's own values are replaced with: of each pair, one.
@@ -50,9 +52,13 @@ impl Factors {
         let row = |given: Option<Given>, ones: usize, key: &str| match given {
             None => Ok(vec![1.0; ones]),
             Some(Given::Number(value)) if key == "specularFactor" => Ok(vec![value as f32]),
-            Some(Given::Array(array)) if array.shape.len() == 1 => Ok(array.values.iter().map(|v| *v as f32).collect()),
+            Some(Given::Array(array)) if matches!(array.shape[..], [_] | [1, _] | [1, 1, _]) => {
+                Ok(array.values.iter().map(|v| *v as f32).collect())
+            }
             Some(_) => Err(bad(&format!("{place}.{key}"), "not a list of numbers")),
         };
+        let inner = |given: &Option<Given>| matches!(given, Some(Given::Array(array)) if array.shape.len() > 1);
+        let nested = [inner(&diffuse), inner(&specular)];
         let (glossiness, listed) = match glossiness {
             None => (1.0, false),
             Some(Given::Number(value)) => (value as f32, false),
@@ -63,11 +69,17 @@ impl Factors {
         };
         let diffuse = row(diffuse, 4, "diffuseFactor")?;
         let specular = row(specular, 3, "specularFactor")?;
-        Ok(Self { diffuse, specular, glossiness, listed })
+        Ok(Self { diffuse, specular, glossiness, listed, nested })
     }
 
     /// Refuses factors that do not go with textures of so many channels (0: no texture).
     pub(crate) fn check(&self, diffuse: usize, specular: usize, place: &str) -> Checked<()> {
+        let [inner, specular_inner] = self.nested;
+        // Each pixel of a texture is multiplied with them all the same.
+        if inner && diffuse == 0 || specular_inner && specular == 0 {
+            let key = if inner && diffuse == 0 { "diffuseFactor" } else { "specularFactor" };
+            return Err(bad(&format!("{place}.{key}"), "a list of colours, and no texture"));
+        }
         let factors = self.diffuse.len();
         let colors = match (diffuse, factors) {
             (0 | 1, n) => n,
