@@ -361,25 +361,27 @@ fn bad(place: &str, message: &'static str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use super::super::enlarge::enlarge;
     use super::super::numbers;
     use super::*;
 
+    fn vectors(key: &str) -> Vec<serde_json::Value> {
+        let text = include_str!("../../tests/fixtures/pictures.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+        vectors[key].as_array().unwrap().clone()
+    }
+
+    fn factors_of(row: &serde_json::Value) -> Factors {
+        let given = |key: &str| numbers::given(&crate::python_json::Value::from(&row[key]));
+        Factors::of(given("diffuse"), given("specular"), given("glossiness"), "").unwrap()
+    }
+
     #[test]
     fn factors_become_those_of_the_reference() {
-        let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/fixtures/pictures.json")).unwrap();
-        let rows = vectors["gloss"].as_array().unwrap();
+        let rows = vectors("gloss");
         assert!(rows.len() >= 20);
         for row in rows {
-            let given = |key: &str| match &row[key] {
-                serde_json::Value::Null => None,
-                serde_json::Value::Array(values) => {
-                    let values: Vec<f64> = values.iter().map(|v| v.as_f64().unwrap()).collect();
-                    Some(Given::Array(numbers::Array { shape: vec![values.len()], values }))
-                }
-                value => value.as_f64().map(Given::Number),
-            };
-            let factors = Factors::of(given("diffuse"), given("specular"), given("glossiness"), "").unwrap();
+            let factors = factors_of(&row);
             factors.check(0, 0, "").unwrap();
             let Converted { base: Base::Factor(base), surface: Surface::Factors { metallic, roughness } } =
                 factors.convert()
@@ -393,5 +395,67 @@ mod tests {
             assert!(same(metallic, row["metallic"].as_f64().unwrap()), "{row}: metallic {metallic}");
             assert!(same(roughness, row["roughness"].as_f64().unwrap()), "{row}: roughness {roughness}");
         }
+    }
+    fn picture(value: &serde_json::Value) -> Option<Picture> {
+        let number = |value: &serde_json::Value| value.as_u64().unwrap();
+        let hex = value.get("pixels")?.as_str().unwrap();
+        let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        Some(Picture {
+            width: number(&value["size"][0]) as u32,
+            height: number(&value["size"][1]) as u32,
+            pixels: Pixels::Channels(
+                number(&value["channels"]) as usize,
+                (0..hex.len()).step_by(2).map(byte).collect(),
+            ),
+            kind: Kind::Plain,
+        })
+    }
+
+    /// Whether two pictures are the same but for one step in a value.
+    fn near(ours: &Picture, theirs: &Picture) -> bool {
+        let (Pixels::Channels(m, a), Pixels::Channels(n, b)) = (&ours.pixels, &theirs.pixels) else { return false };
+        let close = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1);
+        (ours.width, ours.height, m) == (theirs.width, theirs.height, n) && close
+    }
+
+    #[test]
+    fn textures_become_those_of_the_reference() {
+        let rows = vectors("gloss_textures");
+        assert!(rows.len() >= 25);
+        for (number, row) in rows.iter().enumerate() {
+            let factors = factors_of(row);
+            let textures = [0, 1].map(|i| picture(&row["textures"][i]));
+            let channels = |i: usize| textures[i].as_ref().map_or(0, Picture::channels);
+            factors.check(channels(0), channels(1), "").unwrap();
+            let most = |edge: fn(&Picture) -> u32| textures.iter().flatten().map(edge).max().unwrap();
+            let (width, height) = (most(|p| p.width), most(|p| p.height));
+            let [diffuse, specular] = textures.map(|texture| texture.map(|picture| enlarge(picture, width, height)));
+            let converted = factors.convert_textures(diffuse.as_ref(), specular.as_ref());
+            let Base::Texture(base) = &converted.base else { panic!("{number}: no texture") };
+            let expected = picture(&row["base"]).unwrap();
+            assert!(near(base, &expected), "{number}: {base:?} and not {expected:?}");
+            match (&converted.surface, picture(&row["surface"])) {
+                (Surface::Texture(ours), Some(theirs)) => {
+                    assert!(near(ours, &theirs), "{number}: {ours:?}, {theirs:?}")
+                }
+                (Surface::Factors { metallic, roughness }, None) => {
+                    let same = |ours: &f64, key: &str| (ours - row[key].as_f64().unwrap()).abs() < 1e-6;
+                    assert!(same(metallic, "metallic") && same(roughness, "roughness"), "{number}");
+                }
+                (ours, theirs) => panic!("{number}: {ours:?}, {theirs:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn colours_in_lists_of_one_need_a_texture() {
+        let factors = |diffuse: &str, specular: &str| {
+            factors_of(&serde_json::from_str(&format!(r#"{{"diffuse": {diffuse}, "specular": {specular}}}"#)).unwrap())
+        };
+        let (flat, nested) = ("[1, 1, 1]", "[[1, 1, 1]]");
+        assert!(factors(nested, nested).check(3, 3, "").is_ok());
+        assert!(factors(flat, nested).check(0, 4, "").is_ok());
+        assert_eq!(factors(nested, flat).check(0, 3, "x").unwrap_err().place, "x.diffuseFactor");
+        assert_eq!(factors(flat, nested).check(4, 0, "x").unwrap_err().place, "x.specularFactor");
     }
 }

@@ -139,7 +139,10 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     let palette = (info.color_type == ColorType::Indexed).then(|| {
         let (palette, alpha) = (info.palette.as_deref(), info.trns.as_deref());
         let alpha = alpha.unwrap_or_default();
-        palette_of(palette.unwrap_or_default(), |i| alpha.get(i).copied().unwrap_or(255))
+        let mut colors = palette.unwrap_or_default().to_vec();
+        // Those that are missing are black.
+        colors.resize(3 * 256, 0);
+        palette_of(&colors, |i| alpha.get(i).copied().unwrap_or(255))
     });
     let interlaced = info.interlaced;
     let all = if interlaced { whole(&mut reader, &layout) } else { by_rows(&mut reader, &layout, watch) };
@@ -297,7 +300,11 @@ fn essence(bytes: &[u8]) -> Vec<u8> {
                 indexed = body.get(9) == Some(&3);
                 put_chunk(&mut out, kind, body);
             }
-            b"PLTE" => palette = Some(body),
+            // Whole colours count, as long as there are not too many.
+            b"PLTE" => {
+                let whole = if body.len() / 3 > 256 { body.len() } else { body.len() / 3 * 3 };
+                palette = body.get(..whole).filter(|body| !body.is_empty());
+            }
             b"tRNS" => alpha = Some(body),
             b"IDAT" => {
                 for (kind, body) in [(b"PLTE", &mut palette), (b"tRNS", &mut alpha)] {

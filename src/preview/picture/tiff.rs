@@ -184,7 +184,9 @@ fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, Fault>> {
         32_773 => Packing::PackBits,
         6 | 7 => return Some(Err(Fault::Coding("TIFF with JPEG in it"))),
         2..=4 => return Some(Err(Fault::Coding("TIFF with fax codes"))),
-        32_771 | 32_809 | 34_676 | 34_677 | 34_925 | 50_000 | 50_001 => return Some(Err(Fault::Coding("TIFF of an unusual packing"))),
+        32_771 | 32_809 | 34_676 | 34_677 | 34_925 | 50_000 | 50_001 => {
+            return Some(Err(Fault::Coding("TIFF of an unusual packing")));
+        }
         // The reference does not open it.
         _ => return None,
     };
@@ -286,6 +288,9 @@ impl Layout<'_> {
                 let some = packed.get(..length.min(packed.len())).unwrap_or_default();
                 raw.get_mut(..some.len()).unwrap_or_default().copy_from_slice(some);
                 some.len()
+            }
+            Packing::Lzw if matches!(packed, [0, second, ..] if second & 1 == 1) => {
+                return Err(BodyFault::Coding("TIFF with LZW codes of the old kind"));
             }
             Packing::Lzw => lzw::unpack(packed, Order::High, 8, raw, watch).map_err(damaged)?,
             Packing::Deflate => inflate(packed, raw),
