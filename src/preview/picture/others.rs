@@ -9,41 +9,41 @@ type Is = fn(&[u8]) -> bool;
 
 /// The formats and their names, in the order in which the library tries them.
 const FORMATS: [(&str, Is); 37] = [
-    ("PPM", |b| is_ppm(b)),
-    ("DIB", |b| is_dib(b, 0)),
-    ("AVIF", |b| is_avif(b)),
+    ("PPM", is_ppm),
+    ("DIB", is_dib),
+    ("AVIF", is_avif),
     ("BLP", |b| begins(b, &[b"BLP1", b"BLP2"])),
     ("BUFR", |b| begins(b, &[b"BUFR", b"ZCZC"])),
     ("CUR", |b| begins(b, &[b"\0\0\x02\0"]) && short(b, 4) > 0),
-    ("PCX", |b| is_pcx(b)),
+    ("PCX", is_pcx),
     ("DCX", |b| begins(b, &[b"\xb1\x68\xde\x3a"])),
     ("DDS", |b| begins(b, &[b"DDS "])),
     ("EPS", |b| begins(b, &[b"%!PS", b"\xc5\xd0\xd3\xc6"])),
     ("FITS", |b| begins(b, &[b"SIMPLE"])),
-    ("FLI", |b| is_fli(b)),
+    ("FLI", is_fli),
     ("FTEX", |b| begins(b, &[b"FTEX"])),
-    ("GBR", |b| is_gbr(b)),
+    ("GBR", is_gbr),
     ("GRIB", |b| begins(b, &[b"GRIB"]) && b.get(7) == Some(&1)),
     ("HDF5", |b| begins(b, &[b"\x89HDF\r\n\x1a\n"])),
     ("JPEG 2000", |b| begins(b, &[b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"])),
     ("ICNS", |b| begins(b, &[b"icns"])),
     ("ICO", |b| begins(b, &[b"\0\0\x01\0"]) && short(b, 4) > 0),
-    ("IM", |b| texts::is_im(b)),
-    ("IMT", |b| texts::is_imt(b)),
-    ("IPTC", |b| is_iptc(b)),
-    ("McIDAS", |b| is_mcidas(b)),
+    ("IM", texts::is_im),
+    ("IMT", texts::is_imt),
+    ("IPTC", is_iptc),
+    ("McIDAS", is_mcidas),
     ("MPEG", |b| begins(b, &[b"\0\0\x01\xb3"])),
-    ("MSP", |b| is_msp(b)),
+    ("MSP", is_msp),
     ("PCD", |b| b.get(2048..).is_some_and(|rest| begins(rest, &[b"PCD_"]) && rest.len() > 1538)),
-    ("PIXAR", |b| begins(b, &[b"\x80\xe8\0\0"])),
+    ("PIXAR", |b| begins(b, &[b"\x80\xe8\0\0"]) && (short(b, 424), short(b, 426)) == (14, 2)),
     ("PSD", |b| begins(b, &[b"8BPS\0\x01"])),
     ("QOI", |b| begins(b, &[b"qoif"])),
-    ("SGI", |b| is_sgi(b)),
-    ("SPIDER", |b| is_spider(b)),
+    ("SGI", is_sgi),
+    ("SPIDER", is_spider),
     ("SUN", |b| begins(b, &[b"\x59\xa6\x6a\x95"])),
-    ("WMF", |b| begins(b, &[b"\xd7\xcd\xc6\x9a\0\0"])),
-    ("EMF", |b| begins(b, &[b"\x01\0\0\0"]) && b.get(40..44) == Some(b" EMF")),
-    ("XBM", |b| texts::is_xbm(b)),
+    ("WMF", |b| begins(b, &[b"\xd7\xcd\xc6\x9a\0\0"]) && long(b, 22) == 0x0100_0900),
+    ("EMF", |b| begins(b, &[b"\x01\0\0\0"]) && b.get(40..).is_some_and(|rest| begins(rest, &[b" EMF"]))),
+    ("XBM", texts::is_xbm),
     ("XPM", |b| begins(b, &[b"/* XPM */"])),
     ("XV thumbnail", |b| begins(b, &[b"P7 332"])),
 ];
@@ -74,15 +74,14 @@ fn is_ppm(bytes: &[u8]) -> bool {
 }
 
 /// The header of a bitmap without that of a file before it.
-fn is_dib(bytes: &[u8], at: usize) -> bool {
-    let size = long(bytes, at).swap_bytes();
-    let known = matches!(size, 12 | 40 | 52 | 56 | 64 | 108 | 124);
-    known && bytes.len() >= at + size as usize
+fn is_dib(bytes: &[u8]) -> bool {
+    let size = long(bytes, 0).swap_bytes();
+    matches!(size, 12 | 40 | 52 | 56 | 64 | 108 | 124) && bytes.len() >= size as usize
 }
 
 /// The brand of the file, or one that it is said to be compatible with.
 fn is_avif(bytes: &[u8]) -> bool {
-    if bytes.get(4..8) != Some(b"ftyp") {
+    if !bytes.get(4..).is_some_and(|rest| begins(rest, &[b"ftyp"])) {
         return false;
     }
     let brands = bytes.get(8..(long(bytes, 0) as usize).min(bytes.len())).unwrap_or_default();
@@ -113,7 +112,7 @@ fn is_fli(bytes: &[u8]) -> bool {
 fn is_gbr(bytes: &[u8]) -> bool {
     let version = long(bytes, 4);
     long(bytes, 0) >= 20
-        && (version == 1 || version == 2 && bytes.get(20..24) == Some(b"GIMP"))
+        && (version == 1 || version == 2 && bytes.get(20..).is_some_and(|rest| begins(rest, &[b"GIMP"])))
         && long(bytes, 8) > 0
         && long(bytes, 12) > 0
         && matches!(long(bytes, 16), 1 | 4)
@@ -174,17 +173,17 @@ fn is_sgi(bytes: &[u8]) -> bool {
 /// It has no mark: some of the 27 numbers in its header are whole, and go together.
 fn is_spider(bytes: &[u8]) -> bool {
     let Some(head) = bytes.get(..108) else { return false };
-    let words: Vec<[u8; 4]> = head.as_chunks::<4>().0.to_vec();
-    let sound = |word: fn([u8; 4]) -> f32| {
-        let value = |i: usize| words.get(i - 1).map_or(f32::NAN, |bytes| word(*bytes));
-        let whole = [1, 2, 5, 12, 13, 22, 23].into_iter().all(|i| value(i).is_finite() && value(i).fract() == 0.0);
-        let length = f64::from(value(13)) * f64::from(value(23));
-        whole
-            && value(5) == 1.0
-            && f64::from(value(22)) == length
-            && length != 0.0
-            && value(12) >= 1.0
-            && value(2) >= 1.0
+    let sound = |number: fn([u8; 4]) -> f32| {
+        let whole = |i: usize| {
+            let value = number(*head.as_chunks::<4>().0.get(i - 1)?);
+            (value.is_finite() && value.fract() == 0.0).then_some(value as i64)
+        };
+        let [Some(_), Some(rows), Some(form), Some(columns), Some(records), Some(bytes), Some(each)] =
+            [1, 2, 5, 12, 13, 22, 23].map(whole)
+        else {
+            return false;
+        };
+        form == 1 && bytes != 0 && records.checked_mul(each) == Some(bytes) && rows > 0 && columns > 0
     };
     sound(f32::from_be_bytes) || sound(f32::from_le_bytes)
 }
