@@ -230,7 +230,12 @@ fn one_more_bit(part: Part, table: &Table, block: &mut u64, run: &mut u64, bits:
         place += 1;
     }
     if *run > 0 {
-        (place..=part.last).filter(|place| is_set(*block, *place)).for_each(|_| _ = bits.skip(1));
+        let mut left = if place > part.last { 0 } else { *block << (63 - part.last) >> (63 - part.last) >> place };
+        while left > 0 {
+            let some = left.count_ones().min(16);
+            bits.skip(some);
+            (0..some).for_each(|_| left &= left - 1);
+        }
         *run -= 1;
     }
     Some(())
