@@ -230,11 +230,11 @@ fn one_more_bit(part: Part, table: &Table, block: &mut u64, run: &mut u64, bits:
         place += 1;
     }
     if *run > 0 {
-        let mut left = if place > part.last { 0 } else { *block << (63 - part.last) >> (63 - part.last) >> place };
+        let ahead = if place > part.last { 0 } else { *block << (63 - part.last) >> (63 - part.last) >> place };
+        let mut left = ahead.count_ones();
         while left > 0 {
-            let some = left.count_ones().min(16);
-            bits.skip(some);
-            (0..some).for_each(|_| left &= left - 1);
+            bits.skip(left.min(16));
+            left -= left.min(16);
         }
         *run -= 1;
     }
