@@ -104,7 +104,7 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
         return Err(BodyFault::Coding("progressive JPEG whose scans are incomplete"));
     }
     let parts = if frame.is_progressive() { None } else { scan::parts(bytes, &frame, scan, watch) };
-    if parts.as_ref().is_some_and(|parts| parts.beyond) {
+    if parts.as_ref().is_some_and(|parts| parts.torn) {
         return Err(BodyFault::Coding("JPEG that ends within a block"));
     }
     let bytes = parts.as_ref().and_then(|parts| parts.filled.as_deref()).unwrap_or(bytes);
