@@ -17,30 +17,31 @@
 use std::path::Path;
 
 use chrono::DateTime;
+use gen404::model::beacon::BlockHash;
+use gen404::model::builds::{Build, BuildStatus, Builds};
+use gen404::model::config::{ConfigFile, Settings};
+use gen404::model::file::{FileKind, PlayerFile, RepoFile, RoundFile};
+use gen404::model::generation_audits::GenerationAudits;
+use gen404::model::ids::{Block, Hotkey, Player, RoundNumber};
+use gen404::model::leader::{LeaderEntry, Leaders, leader_at};
+use gen404::model::matrix::Matrix;
+use gen404::model::outputs::{Output, Outputs};
+use gen404::model::prompts::{Prompt, PromptList};
+use gen404::model::record::Extra;
+use gen404::model::report::{Duel, DuelWinner, MatchReport};
+use gen404::model::require_audit::{AuditRequest, AuditRequests};
+use gen404::model::schedule::Schedule;
+use gen404::model::snapshot::{RoundFiles, Snapshot};
+use gen404::model::stage::{CompetitionState, Stage};
+use gen404::model::store::{FileWrite, Store};
+use gen404::model::submissions::{Submission, Submissions};
+use gen404::model::winner::Winner;
 use gen404::rules::checks::RequestView;
 use gen404::rules::duel;
-use gen404::rules::seed::{BlockHash, from_block};
+use gen404::rules::seed::from_block;
 use gen404::rules::succession::{Finished, Moment, finalize};
 use gen404::rules::tournament::{Field, critical_prompts, replay};
 use gen404::rules::{Plan, Thresholds, audit, prompts};
-use gen404::state::builds::{Build, BuildStatus, Builds};
-use gen404::state::config::{ConfigFile, Settings};
-use gen404::state::file::{FileKind, PlayerFile, RepoFile, RoundFile};
-use gen404::state::generation_audits::GenerationAudits;
-use gen404::state::ids::{Block, Hotkey, Player, RoundNumber};
-use gen404::state::leader::{LeaderEntry, Leaders, leader_at};
-use gen404::state::matrix::Matrix;
-use gen404::state::outputs::{Output, Outputs};
-use gen404::state::prompts::{Prompt, PromptList};
-use gen404::state::record::Extra;
-use gen404::state::report::{Duel, DuelWinner, MatchReport};
-use gen404::state::require_audit::{AuditRequest, AuditRequests};
-use gen404::state::schedule::Schedule;
-use gen404::state::snapshot::{RoundFiles, Snapshot};
-use gen404::state::stage::{CompetitionState, Stage};
-use gen404::state::store::{FileWrite, Store};
-use gen404::state::submissions::{Submission, Submissions};
-use gen404::state::winner::Winner;
 use gen404::world::git::Git;
 use sha2::{Digest, Sha256};
 
@@ -461,5 +462,5 @@ pub(crate) fn hotkey(name: &str) -> Hotkey {
 }
 
 fn hex(what: &str, at: u32) -> String {
-    gen404::rules::hex::encode(&Sha256::digest(format!("{what} {at}")))
+    gen404::base::hex::encode(&Sha256::digest(format!("{what} {at}")))
 }

@@ -8,14 +8,13 @@ use chrono::NaiveDate;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::rules::payload::Compat;
+use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
+use crate::model::stage::Stage;
 use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
 use crate::rules::stages::STEPS;
-use crate::state::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
-use crate::state::stage::Stage;
+use crate::settings::flags::{ChainArgs, DistanceArgs, IntakeArgs, JudgeArgs, MomentArgs, StoreArgs};
 use crate::ui::Verbosity;
-use crate::world::distance::settings::Driver;
 
 /// Runs and re-checks 404-GEN competitions from the files of their git repository
 #[derive(Debug, Parser)]
@@ -229,55 +228,6 @@ pub struct InitArgs {
     pub moment: MomentArgs,
 }
 
-/// The chain's block and time, given instead of asked for.
-#[derive(Debug, Clone, Args)]
-pub struct MomentArgs {
-    /// Take this as the chain's block (to reproduce a past run)
-    #[arg(long, value_name = "BLOCK")]
-    pub block: Option<u64>,
-    /// Take this as the time at that block [default: now, or what the chain file says]
-    #[arg(long, value_name = "RFC3339", requires = "block")]
-    pub now: Option<String>,
-    /// The chain to ask
-    #[command(flatten)]
-    pub chain: ChainArgs,
-}
-
-/// Which chain to ask.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ChainArgs {
-    /// The chain's network: finney, archive, latent-lite, test, devnet, local, or nodes' URLs, in order of preference
-    /// with commas between [env: SUBTENSOR_NETWORK]
-    #[arg(long, value_name = "NAME|URL", conflicts_with = "chain_file")]
-    pub network: Option<String>,
-    /// Archive nodes' URLs, asked for state that the others have discarded
-    #[arg(long, value_name = "URL", conflicts_with = "chain_file")]
-    pub archive: Option<String>,
-    /// The subnet [env: NETUID] [default: 17]
-    #[arg(long, value_name = "N")]
-    pub netuid: Option<u16>,
-    /// Read the chain from this JSON file
-    ///
-    /// Its keys: current_block; finalized_block (the current one where not given); block_times, block
-    /// number to unix seconds (others follow from the nearest, at 12 s a block); block_hashes, block
-    /// number to 0x and 64 hex digits; drand_pulses, quicknet round to signature in hex; commitments,
-    /// hotkey to a list of {"block": N, "text": TEXT} or {"block": N, "hex": BYTES}. Only
-    /// current_block is needed.
-    #[arg(long, value_name = "FILE")]
-    pub chain_file: Option<PathBuf>,
-}
-
-/// How miners' reveals are read.
-#[derive(Debug, Clone, Default, Args)]
-pub struct IntakeArgs {
-    /// How stored commitments become text: strict, or sdk10 as the deployed validator does it
-    #[arg(long, value_name = "RULE")]
-    pub compat: Option<Compat>,
-    /// Take miners' URLs on hosts that are not public (sandbox, tests)
-    #[arg(long)]
-    pub allow_private_cdn: bool,
-}
-
 /// Flags of `open`.
 #[derive(Debug, Args)]
 pub struct OpenArgs {
@@ -325,23 +275,6 @@ pub struct BuildsArgs {
     pub file: Option<PathBuf>,
 }
 
-/// Which judge to ask, and how.
-#[derive(Debug, Clone, Default, Args)]
-pub struct JudgeArgs {
-    /// The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]
-    #[arg(long, value_name = "URL")]
-    pub judge_url: Option<String>,
-    /// The judge's model
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
-    /// Ask with the words in this file: TOML with system, prompt, first, second and task
-    #[arg(long, value_name = "FILE")]
-    pub question: Option<PathBuf>,
-    /// Send the images themselves to the judge, instead of their URLs
-    #[arg(long)]
-    pub inline_images: bool,
-}
-
 /// Flags of `duel`.
 #[derive(Debug, Args)]
 pub struct DuelArgs {
@@ -377,17 +310,6 @@ pub struct JudgeOneArgs {
     /// Which judge to ask
     #[command(flatten)]
     pub judge: JudgeArgs,
-}
-
-/// Where objects are stored.
-#[derive(Debug, Clone, Default, Args)]
-pub struct StoreArgs {
-    /// Store objects in this folder in place of a bucket
-    #[arg(long, value_name = "DIR")]
-    pub store_dir: Option<PathBuf>,
-    /// What the public URLs of objects begin with [env: CDN_URL]
-    #[arg(long, value_name = "URL")]
-    pub cdn_url: Option<String>,
 }
 
 /// Flags of `download`.
@@ -543,24 +465,6 @@ pub struct RenderArgs {
     /// Have a render service draw them instead of this machine
     #[arg(long, value_name = "URL", env = "RENDER_URL", conflicts_with = "size")]
     pub service: Option<String>,
-}
-
-/// What measures how far apart two previews are.
-#[derive(Debug, Clone, Default, Args)]
-pub struct DistanceArgs {
-    /// What measures: dinov3 (the model, in this process), http (a service), or pixels (plain pixels,
-    /// no model: for sandboxes only)
-    #[arg(long = "distance", value_name = "DRIVER")]
-    pub driver: Option<Driver>,
-    /// The distance service [env: IMAGE_DISTANCE_SERVICE_URL]
-    #[arg(long, value_name = "URL")]
-    pub distance_url: Option<String>,
-    /// The model's weights, a safetensors file
-    #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
-    /// Where the model runs: cpu, cuda or cuda:N [default: cpu]
-    #[arg(long, value_name = "DEVICE")]
-    pub device: Option<String>,
 }
 
 /// Flags of `distance`.

@@ -4,19 +4,22 @@
 //!
 //! # The floors
 //!
-//! Each floor imports only those below it; `tests/suite/floors.rs` holds this.
+//! Each floor imports only those above it in this table; `tests/suite/floors.rs` holds this.
 //!
 //! | floor | holds | knows nothing of |
 //! |---|---|---|
-//! | [`state`] | what lies in the repository: a type a file, identifiers, the store | network, clock |
-//! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
+//! | [`base`] | errors, guarded files, URLs, hex, text for terminals | competitions |
+//! | [`model`] | what lies in the repository: a type per file and identifier, the store; values that rules and clients share | network, clock |
 //! | [`preview`] | the picture of a model: GLB bytes in, PNG bytes out; a crate of its own | disk, network, clock, the rest of us |
-//! | [`python_json`] | JSON as Python reads it; a crate of its own | disk, network, clock, the rest of us |
-//! | [`world`] | the chain, git, and every other client of the outside | rules of the competition |
-//! | [`commands`] | one file a subcommand: gather facts, call a rule, apply its plan | |
+//! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
+//! | [`world`] | the chain, git, and every other client of the outside | rules |
+//! | [`settings`] | `gen404.toml`, and the flags that override it | what is done with them |
+//! | `engine` | the long jobs: fetching, judging, regenerating, gathering facts; the one place that applies plans | the command line |
+//! | `report` | the pages of a report | network |
+//! | `sandbox` | a competition played on one machine | |
+//! | [`commands`] | one file a subcommand: gather facts, call a rule or an engine, apply the plan | |
 //!
-//! Beside them: [`error`] (kinds, hints, exit codes), [`files`] (guarded reading and writing), [`text`]
-//! (texts from outside), [`ui`] (all that is printed), [`cli`] (flags and help), [`settings`] (`gen404.toml`).
+//! Beside them: [`python_json`] (JSON as Python reads it; a crate of its own), [`ui`] (all that is printed), [`cli`] (flags and help).
 //!
 //! # A round
 //!
@@ -42,14 +45,15 @@
 //! [`rules::Plan`]: files to write and a commit message. One place applies plans, `state.json`
 //! last, so that a kill at any point leaves a state from which the same command completes.
 
+pub mod base;
 pub mod cli;
 pub mod commands;
-pub mod error;
-pub mod files;
+mod engine;
+pub mod model;
+mod report;
 pub mod rules;
+mod sandbox;
 pub mod settings;
-pub mod state;
-pub mod text;
 pub mod ui;
 pub mod world;
 

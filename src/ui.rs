@@ -16,8 +16,8 @@ use serde_json::{Map, Value, json};
 
 pub use self::done::{Basis, Done, failure_json};
 pub use self::progress::{Bar, Phases};
-use crate::error::{Error, Kind, Result};
-use crate::text::{cut, visible, visible_json};
+use crate::base::error::{Error, Kind, Result};
+use crate::base::text::{cut, visible, visible_json};
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

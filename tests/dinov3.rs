@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use gen404::rules::hex;
+use gen404::base::hex;
 use gen404::world::distance::dinov3::Dinov3;
 use gen404::world::distance::dinov3::model::Model;
 use gen404::world::distance::rgb::decode;

@@ -5,13 +5,14 @@ use std::time::Duration;
 use clap::Parser as _;
 use serde_json::{Value, json};
 
-use super::common::pool;
-use super::context::{Context, Standing};
-use crate::cli::{AdvanceArgs, ChainArgs, Cli, Global};
-use crate::error::{Error, Kind, Result};
+use crate::base::error::{Error, Kind, Result};
+use crate::cli::{AdvanceArgs, Cli, Global};
+use crate::engine::common::pool;
+use crate::engine::context::{Context, Standing};
+use crate::model::ids::Block;
+use crate::model::stage::Stage;
 use crate::rules::stages::{Attempts, next};
-use crate::state::ids::Block;
-use crate::state::stage::Stage;
+use crate::settings::flags::ChainArgs;
 use crate::ui::{Done, Ui, failure_json};
 use crate::world::stop::Stop;
 

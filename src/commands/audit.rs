@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use super::common::{not_due, require_intact};
-use super::context::{Context, Standing};
-use super::regenerate::{Event, Job, Records, RegenerationRun, Tools, files_of};
+use crate::base::error::{Error, Kind, Result};
 use crate::cli::{AuditArgs, Global};
-use crate::error::{Error, Kind, Result};
+use crate::engine::common::{not_due, require_intact};
+use crate::engine::context::{Context, Standing};
+use crate::engine::regenerating::{Event, Job, Records, RegenerationRun, Tools, files_of};
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::generation_audits::AuditOutcome;
+use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::require_audit::AuditRequest;
+use crate::model::stage::Stage;
 use crate::rules::regeneration::record::{NO_IMAGE, rejected};
 use crate::rules::regeneration::{Image, Progress, Purpose, Standing as Stands, image_of};
 use crate::rules::stages::unanswered;
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::generation_audits::AuditOutcome;
-use crate::state::ids::{Hotkey, Player, RoundNumber};
-use crate::state::require_audit::AuditRequest;
-use crate::state::stage::Stage;
 use crate::ui::Ui;
 use crate::world::stop::Stop;
 

@@ -1,17 +1,17 @@
 //! `gen404 baseline`: make the leader's outputs for the round's prompts.
 
-use super::common::{not_due, require_intact, schedule};
-use super::context::{Context, Standing};
-use super::regenerate::{Event, Job, Records, RegenerationRun, Tools, files_of};
+use crate::base::error::{Error, Result};
 use crate::cli::{BaselineArgs, Global};
-use crate::error::{Error, Result};
+use crate::engine::common::{not_due, require_intact, schedule};
+use crate::engine::context::{Context, Standing};
+use crate::engine::regenerating::{Event, Job, Records, RegenerationRun, Tools, files_of};
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::Player;
+use crate::model::leader::Leaders;
+use crate::model::outputs::Output;
+use crate::model::prompts::PromptList;
+use crate::model::stage::Stage;
 use crate::rules::regeneration::{Purpose, Standing as Stands, baseline_leader, baseline_outstanding};
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::Player;
-use crate::state::leader::Leaders;
-use crate::state::outputs::Output;
-use crate::state::prompts::PromptList;
-use crate::state::stage::Stage;
 use crate::ui::Ui;
 use crate::world::stop::Stop;
 

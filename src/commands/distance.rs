@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::common::distance_settings;
-use super::context::settings_here;
+use crate::base::error::{Error, Kind, Result};
+use crate::base::files;
 use crate::cli::{DistanceOneArgs, Global};
-use crate::error::{Error, Kind, Result};
-use crate::files;
+use crate::engine::context::settings_here;
+use crate::settings::flags::distance_settings;
 use crate::ui::Ui;
 use crate::world::distance::Picture;
 use crate::world::distance::settings::Driver;

@@ -1,33 +1,30 @@
 //! `gen404 download`: fetch the miners' files, draw and store them, record what was stored.
 
-mod pipeline;
-mod queue;
-
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
 
-use self::pipeline::{Event, Pipeline, clean_up};
-use self::queue::Queue;
-use super::common::not_due;
-use super::context::{Context, Standing};
+use crate::base::error::{Error, Result};
 use crate::cli::{DownloadArgs, Global};
-use crate::error::{Error, Result};
+use crate::engine::common::not_due;
+use crate::engine::context::{Context, Standing};
+use crate::engine::fetching::pipeline::{Event, Pipeline, clean_up};
+use crate::engine::fetching::queue::Queue;
+use crate::engine::fetching::spool::{Journal, Spool};
+use crate::model::file::FileKind;
+use crate::model::ids::{Block, Hotkey, PromptStem};
+use crate::model::stage::Stage;
 use crate::preview;
 use crate::rules::Plan;
 use crate::rules::download::{Known, Lane, Round, Tally, Wanted, all_recorded, begin, foreseen, record, tally};
 use crate::rules::stages::{Due, due};
-use crate::state::file::FileKind;
-use crate::state::ids::{Block, Hotkey, PromptStem};
-use crate::state::stage::Stage;
 use crate::ui::{Phases, Ui};
 use crate::world::fetch::Fetcher;
 use crate::world::http::Client;
 use crate::world::memory::Memory;
 use crate::world::render::{Builtin, Renderer, Service};
-use crate::world::spool::{Journal, Spool};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
@@ -79,7 +76,7 @@ fn record_all(
         let miners = now.miners(wanted).map_err(Error::failed)?;
         let Some(plan) = record(&now, &miners, known) else { return Ok(()) };
         carry_out(context, plan, says)?;
-        if !context.global.push {
+        if !context.options.push {
             return Ok(());
         }
         *standing = context.standing()?;

@@ -1,30 +1,26 @@
 //! `gen404 duel`: play the matches that the tournament needs, call for audits, declare the winner.
 
-mod call_queue;
-mod play;
-mod round;
-mod standings;
-
 use std::time::Duration;
 
 use serde_json::json;
 
-use self::play::Play;
-use self::round::Round;
-use self::standings::{Ending, waits_for};
-use super::common::{judge_key, judge_settings, not_due};
-use super::context::{Context, Standing};
+use crate::base::error::{Error, Kind, Result};
 use crate::cli::{DuelArgs, Global};
-use crate::error::{Error, Kind, Result};
+use crate::engine::common::not_due;
+use crate::engine::context::{Context, Standing};
+use crate::engine::judging::play::Play;
+use crate::engine::judging::round::Round;
+use crate::engine::judging::standings::{Ending, waits_for};
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::Player;
+use crate::model::stage::Stage;
+use crate::model::winner::Winner;
 use crate::rules::match_in_progress::MatchInProgress;
 use crate::rules::pairings::pairings;
 use crate::rules::results::{declare_winner, record, report_file};
 use crate::rules::shard::Shard;
 use crate::rules::tournament::replay;
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::Player;
-use crate::state::stage::Stage;
-use crate::state::winner::Winner;
+use crate::settings::flags::{judge_key, judge_settings};
 use crate::ui::Ui;
 use crate::world::judge::Bench;
 use crate::world::judge::journal::Journal;
@@ -59,7 +55,7 @@ fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
     }
     let round = Round::gather(context, standing)?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
-    if context.global.dry_run {
+    if context.options.dry_run {
         return preview(context, round, shard);
     }
     let mut settings = judge_settings(&context.config.judge, &args.judge);

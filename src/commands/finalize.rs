@@ -1,15 +1,16 @@
 //! `gen404 finalize`: close the round, record the leader, open the next round.
 
-use super::common::not_due;
-use super::context::{Context, Standing};
-use crate::cli::{Global, MomentArgs};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::cli::Global;
+use crate::engine::common::not_due;
+use crate::engine::context::{Context, Standing};
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::leader::Leaders;
+use crate::model::schedule::Schedule;
+use crate::model::stage::Stage;
+use crate::model::winner::Winner;
 use crate::rules::succession::{Finished, finalize};
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::leader::Leaders;
-use crate::state::schedule::Schedule;
-use crate::state::stage::Stage;
-use crate::state::winner::Winner;
+use crate::settings::flags::MomentArgs;
 use crate::ui::Ui;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs) -> Result<()> {
@@ -36,7 +37,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs) -> Result<()> {
 }
 
 /// The round that the last finalization closed.
-fn last_round(standing: &Standing) -> crate::state::ids::RoundNumber {
+fn last_round(standing: &Standing) -> crate::model::ids::RoundNumber {
     let round = standing.state.current_round;
     if standing.state.stage == Stage::Finished { round } else { round.previous().unwrap_or(round) }
 }

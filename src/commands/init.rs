@@ -5,23 +5,23 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 
-use super::context::{Context, need_moment, settings_here};
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files::{self, Readers};
 use crate::cli::{Global, InitArgs};
-use crate::error::{Context as _, Error, Result};
-use crate::files::{self, Readers};
+use crate::engine::context::{Context, need_moment, settings_here};
+use crate::model::config::{ConfigFile, Settings, TimeOfDay};
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::{Block, RoundNumber};
+use crate::model::leader::{LeaderEntry, Leaders};
+use crate::model::prompts::PromptList;
+use crate::model::record::Extra;
+use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::FileWrite;
+use crate::model::thresholds::{Rules, Thresholds};
 use crate::rules::Plan;
 use crate::rules::prompts;
 use crate::rules::succession::{Moment, next_schedule, next_start};
 use crate::settings;
-use crate::state::config::{ConfigFile, Settings, TimeOfDay};
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::{Block, RoundNumber};
-use crate::state::leader::{LeaderEntry, Leaders};
-use crate::state::prompts::PromptList;
-use crate::state::record::Extra;
-use crate::state::stage::{CompetitionState, Stage};
-use crate::state::store::FileWrite;
-use crate::state::thresholds::{Rules, Thresholds};
 use crate::ui::Ui;
 use crate::world::git::Git;
 
@@ -146,7 +146,7 @@ fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptL
         format!("{} prompts in the pool", pool.0.len()),
     ];
     let state = CompetitionState::new(round, Stage::Open, Some(start.at));
-    let message = format!("Competition {}: config, schedule, leader", crate::text::line(&settings.name));
+    let message = format!("Competition {}: config, schedule, leader", crate::base::text::line(&settings.name));
     let writes = vec![
         with_newline(FileWrite::new(FileKind::Config, &ConfigFile::new(settings))),
         with_newline(FileWrite::new(FileKind::Pool, pool)),

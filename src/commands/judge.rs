@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::common::{judge_key, judge_settings};
-use super::context::settings_here;
+use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::cli::{Global, JudgeOneArgs};
-use crate::error::{Context as _, Error, Kind, Result};
+use crate::engine::context::settings_here;
 use crate::rules::duel::by_answers;
+use crate::settings::flags::{judge_key, judge_settings};
 use crate::ui::Ui;
 use crate::world::judge::images::Image;
 use crate::world::judge::{Answer, Judge as _};

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::context::Context;
-use crate::cli::{Global, LeaderArgs, MomentArgs};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::cli::{Global, LeaderArgs};
+use crate::engine::context::Context;
+use crate::model::file::FileKind;
+use crate::model::leader::{LeaderEntry, Leaders};
 use crate::rules::lead::{Lead, in_force, shown};
-use crate::state::file::FileKind;
-use crate::state::leader::{LeaderEntry, Leaders};
+use crate::settings::flags::MomentArgs;
 use crate::ui::Ui;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs) -> Result<()> {

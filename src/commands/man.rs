@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory};
 
+use crate::base::error::{Context as _, Result};
+use crate::base::files;
 use crate::cli::{Cli, Global, ManArgs};
-use crate::error::{Context as _, Result};
-use crate::files;
 use crate::ui::Ui;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &ManArgs) -> Result<()> {

@@ -5,25 +5,17 @@ mod advance;
 mod audit;
 mod baseline;
 mod builds;
-mod commits;
-mod common;
 mod completions;
-mod context;
 mod distance;
 mod download;
 mod duel;
-mod facts;
 mod finalize;
-mod in_force;
 mod init;
 mod judge;
 mod leader;
 mod man;
-mod objects;
 mod open;
 mod pause;
-mod played;
-mod regenerate;
 mod render;
 mod report;
 mod reveal_seed;
@@ -37,13 +29,22 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Cli, Command, Global};
-use crate::error::{Error, Kind, Result};
+use crate::engine::context::Options;
 use crate::ui::{Ui, Verbosity};
+
+impl From<&Global> for Options {
+    fn from(global: &Global) -> Self {
+        let Global { repo, config, dry_run, commit, push, wait_lock, .. } = global;
+        let (repo, config) = (repo.clone(), config.clone());
+        Options { repo, config, dry_run: *dry_run, commit: *commit, push: *push, wait_lock: *wait_lock }
+    }
+}
 
 /// Runs the program with these arguments (the program's name first).
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    sandbox::end_with_sandbox();
+    crate::sandbox::child_guard::end_with_sandbox();
     let args: Vec<OsString> = args.into_iter().collect();
     let mut tree = Cli::command();
     let parsed = tree.try_get_matches_from_mut(&args).and_then(|matches| {

@@ -1,11 +1,11 @@
 //! `gen404 open`: record the submissions revealed so far.
 
-use super::common::{miners, not_due, pool_for_a_seed, read_intake, recorded, schedule};
-use super::context::Context;
+use crate::base::error::Result;
 use crate::cli::{Global, OpenArgs};
-use crate::error::Result;
+use crate::engine::common::{miners, not_due, pool_for_a_seed, read_intake, recorded, schedule};
+use crate::engine::context::Context;
+use crate::model::stage::Stage;
 use crate::rules::opening;
-use crate::state::stage::Stage;
 use crate::ui::Ui;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &OpenArgs) -> Result<()> {

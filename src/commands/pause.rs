@@ -1,10 +1,10 @@
 //! `gen404 pause` and `gen404 resume`: hold the competition, and go on.
 
-use super::context::{Context, Standing};
+use crate::base::error::{Error, Result};
 use crate::cli::{Global, ResumeArgs};
-use crate::error::{Error, Result};
+use crate::engine::context::{Context, Standing};
+use crate::model::stage::Stage;
 use crate::rules::stages;
-use crate::state::stage::Stage;
 use crate::ui::Ui;
 
 pub(super) fn pause(global: &Global, ui: &Ui) -> Result<()> {

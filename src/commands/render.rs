@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use serde_json::{Value, json};
 
+use crate::base::error::{Context as _, Error, Kind, Result};
+use crate::base::files;
 use crate::cli::{Global, RenderArgs};
-use crate::error::{Context as _, Error, Kind, Result};
-use crate::files;
 use crate::ui::Ui;
 use crate::world::render::{Builtin, Renderer, Rendering, Service};
 

@@ -4,34 +4,25 @@
 //! functions), and a template draws it. Nothing from a miner reaches a page but by the templates'
 //! escaping, nor a file name but as a checked identifier.
 
-mod audits;
-mod chart;
-mod heat;
-mod index;
-mod matches;
-mod pages;
-mod round;
-mod site;
-mod text;
-mod timeline;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 use serde_json::json;
 
-use super::commits;
-use super::common::{is_here, usual_report};
-use super::context::Context;
-use super::facts;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
 use crate::cli::{Global, ReportArgs};
-use crate::error::{Context as _, Error, Result};
-use crate::files;
+use crate::engine::common::is_here;
+use crate::engine::context::Context;
+use crate::engine::verification::commits;
+use crate::engine::verification::facts;
+use crate::model::ids::{Block, RoundNumber};
+use crate::model::snapshot::Snapshot;
+use crate::report::usual_folder;
+use crate::report::{index, matches, pages, round, site, text};
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{self, Status};
-use crate::state::ids::{Block, RoundNumber};
-use crate::state::snapshot::Snapshot;
 use crate::ui::Ui;
 
 /// 50 rounds of 1,000 matches.
@@ -144,7 +135,7 @@ struct Maker<'a> {
 impl Maker<'_> {
     /// The round's page and those of its matches, written; what the round's page shows, and the files.
     fn round(&self, number: RoundNumber) -> Result<(round::Round, Vec<String>)> {
-        let none = crate::state::snapshot::RoundFiles::default();
+        let none = crate::model::snapshot::RoundFiles::default();
         let files = self.site.snapshot.rounds.get(&number).unwrap_or(&none);
         let links = text::Links::from(&self.out.path, self.own);
         let view = round::round(self.site, number, files, &links);
@@ -187,7 +178,7 @@ struct Folder {
 impl Folder {
     /// The usual folder. A link there may have come with the competition, from whoever made the archive of both.
     fn beside(competition: &Path, dry_run: bool) -> Result<Folder> {
-        let path = usual_report(competition)?;
+        let path = usual_folder(competition)?;
         if path.is_symlink() {
             let link = Error::failed(format!("{}: a link, which is not followed here", path.display()));
             return Err(link.hint("say by --out DIR where the report goes"));

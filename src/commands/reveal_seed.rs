@@ -2,21 +2,23 @@
 
 use chrono::{DateTime, Utc};
 
-use super::common::{miners, not_due, pool, previous_prompts, read_intake, recorded, schedule};
-use super::context::{Context, Standing};
+use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, RevealSeedArgs};
-use crate::error::{Error, Kind, Result};
+use crate::engine::common::{miners, not_due, pool, previous_prompts, read_intake, recorded, schedule};
+use crate::engine::context::{Context, Standing};
+use crate::model::beacon::Pulse;
+use crate::model::beacon::published_at;
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::{Block, Seed};
+use crate::model::leader::Leaders;
+use crate::model::prompts::PromptList;
+use crate::model::schedule::Schedule;
+use crate::model::seed::SeedFile;
+use crate::model::snapshot::Slot;
+use crate::model::stage::Stage;
 use crate::rules::opening::{self, RevealFacts};
-use crate::rules::seed::{self, Pulse, SeedSource};
+use crate::rules::seed::{self, SeedSource};
 use crate::rules::succession::Moment;
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::{Block, Seed};
-use crate::state::leader::Leaders;
-use crate::state::prompts::PromptList;
-use crate::state::schedule::Schedule;
-use crate::state::seed::SeedFile;
-use crate::state::snapshot::Slot;
-use crate::state::stage::Stage;
 use crate::ui::Ui;
 use crate::world::chain::Chain;
 use crate::world::drand;
@@ -172,7 +174,7 @@ fn pulse(context: &Context<'_>, chain: &dyn Chain, round: u64, args: &RevealSeed
 }
 
 fn no_pulse_yet(round: u64) -> Error {
-    let published = i64::try_from(seed::published_at(round)).ok().and_then(|at| DateTime::from_timestamp(at, 0));
+    let published = i64::try_from(published_at(round)).ok().and_then(|at| DateTime::from_timestamp(at, 0));
     let Some(published) = published else { return Error::failed(format!("drand round {round} is out of all time")) };
     let left = (published - Utc::now()).num_seconds();
     let when = if left > 0 {

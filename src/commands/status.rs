@@ -2,21 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::common::pool_for_a_seed;
-use super::context::{Context, Standing};
+use crate::base::error::Result;
 use crate::cli::{Global, StatusArgs};
-use crate::error::Result;
+use crate::engine::common::pool_for_a_seed;
+use crate::engine::context::{Context, Standing};
+use crate::engine::fetching::spool::Journal;
+use crate::model::file::FileKind;
+use crate::model::ids::{Block, Hotkey};
+use crate::model::leader::Leaders;
+use crate::model::stage::Stage;
 use crate::rules::download::{Known, Tally, tally};
 use crate::rules::lead::{Lead, in_force, shown};
 use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, due};
 use crate::rules::succession::Moment;
-use crate::state::file::FileKind;
-use crate::state::ids::{Block, Hotkey};
-use crate::state::leader::Leaders;
-use crate::state::stage::Stage;
 use crate::ui::Ui;
-use crate::world::spool::Journal;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     let context = Context::open(global, ui)?;

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use super::commits;
-use super::common::is_here;
-use super::context::Context;
-use super::facts;
-use super::objects;
+use crate::base::error::{Error, Result};
 use crate::cli::{Global, VerifyArgs};
-use crate::error::{Error, Result};
+use crate::engine::common::is_here;
+use crate::engine::context::Context;
+use crate::engine::verification::commits;
+use crate::engine::verification::facts;
+use crate::engine::verification::objects;
+use crate::model::file::FileKind;
+use crate::model::snapshot::Snapshot;
 use crate::rules::checks::{self, Finding, Status, Summary, history, summary};
-use crate::state::file::FileKind;
-use crate::state::snapshot::Snapshot;
 use crate::ui::Ui;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
@@ -55,7 +55,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
         (None, false) => {}
     }
     if args.objects {
-        let fetched = objects::fetch(&context, &snapshot, args)?;
+        let wanted = objects::Wanted {
+            round: args.round,
+            sample: args.sample,
+            store: &args.store,
+            allow_private_cdn: args.allow_private_cdn,
+        };
+        let fetched = objects::fetch(&context, &snapshot, &wanted)?;
         checks::objects::check(&fetched, &mut sink);
     }
     let mut findings = sink.finish();

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::Thresholds;
-use crate::state::generation_audits::{AuditOutcome, GenerationAudit};
-use crate::state::ids::{Hotkey, PromptStem};
-use crate::state::outputs::{Output, Outputs};
-use crate::state::record::Extra;
+use crate::model::generation_audits::{AuditOutcome, GenerationAudit};
+use crate::model::ids::{Hotkey, PromptStem};
+use crate::model::outputs::{Output, Outputs};
+use crate::model::record::Extra;
 
 /// What an audit comes to, apart from the miner's name.
 #[derive(Debug, Clone, PartialEq)]

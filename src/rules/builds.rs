@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Plan;
-use super::image::ImageName;
-use crate::state::builds::{Build, BuildStatus, Builds};
-use crate::state::file::{FileKind, RepoFile, RoundFile};
-use crate::state::ids::{Hotkey, RoundNumber};
-use crate::state::record::Extra;
-use crate::state::store::FileWrite;
-use crate::state::submissions::{Submission, Submissions};
-use crate::text::cut;
+use crate::base::text::cut;
+use crate::model::builds::{Build, BuildStatus, Builds};
+use crate::model::file::{FileKind, RepoFile, RoundFile};
+use crate::model::ids::{Hotkey, RoundNumber};
+use crate::model::image::ImageName;
+use crate::model::observation::{BuildObservation, DeclaredBuild, Job, Presence, Run};
+use crate::model::record::Extra;
+use crate::model::store::FileWrite;
+use crate::model::submissions::{Submission, Submissions};
 
 /// Registries take names of up to 255 characters, after their host and before the tag.
 const LONGEST_IMAGE: usize = 512;
@@ -37,80 +38,6 @@ pub struct Terms<'a> {
     pub pushed: Option<DateTime<Utc>>,
     /// The time.
     pub now: DateTime<Utc>,
-}
-
-/// What a driver saw.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BuildObservation {
-    /// On a CI: its run, where there is one, and what the registry says of images that it was asked for.
-    Ci {
-        /// The run of the submissions.
-        run: Option<Run>,
-        /// By miner.
-        images: BTreeMap<Hotkey, Presence>,
-    },
-    /// In a registry alone, by miner.
-    Registry(BTreeMap<Hotkey, Presence>),
-    /// In a file.
-    Declared(BTreeMap<Hotkey, DeclaredBuild>),
-}
-
-/// A run of the CI.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Run {
-    /// Where people can look at it.
-    pub url: String,
-    /// How often it was started.
-    pub attempt: u64,
-    /// When it was started last.
-    pub started: Option<DateTime<Utc>>,
-    /// Will it start no more jobs?
-    pub over: bool,
-    /// The job that works out which others there will be, where it is there.
-    pub setup: Option<Job>,
-    /// The newest job of each miner.
-    pub jobs: BTreeMap<Hotkey, Job>,
-}
-
-/// A job of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Job {
-    /// In which attempt of the run.
-    pub attempt: u64,
-    /// `queued`, `in_progress`, `completed`, ...
-    pub status: String,
-    /// `success`, `failure`, ...; nothing before it is completed.
-    pub conclusion: Option<String>,
-}
-
-impl Job {
-    fn is_green(&self) -> bool {
-        self.status == "completed" && self.conclusion.as_deref() == Some("success")
-    }
-
-    fn is_done(&self) -> bool {
-        self.status == "completed"
-    }
-}
-
-/// What a registry says of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// It is there.
-    There,
-    /// It is not.
-    Absent,
-    /// The registry does not tell us.
-    Unknown,
-}
-
-/// What a file says of a build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeclaredBuild {
-    /// How far it is.
-    pub status: BuildStatus,
-    /// The image, where it is not named as all others are.
-    pub image: Option<String>,
 }
 
 /// What became of the builds.
@@ -407,7 +334,7 @@ mod tests {
             repo: "a/b".parse().unwrap(),
             commit: format!("{n:040x}").parse().unwrap(),
             cdn_url: String::new(),
-            revealed_at_block: crate::state::ids::Block(u64::from(n)),
+            revealed_at_block: crate::model::ids::Block(u64::from(n)),
             round: "test-0".to_owned(),
             extra: Extra::default(),
         };

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::RoundNumber;
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::RoundNumber;
 
 /// The path by which what we wrote collides with what others changed meanwhile; `None` where both
 /// stand beside each other.

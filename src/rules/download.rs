@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
-use super::objects::{StoredObject, check_stem};
 use super::python_random::PythonRandom;
 use super::shard::Shard;
-use crate::state::file::{FileKind, PlayerFile};
-use crate::state::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
-use crate::state::outputs::{Output, Outputs};
-use crate::state::prompts::PromptList;
-use crate::state::record::Extra;
-use crate::state::snapshot::{RoundFiles, Slot};
-use crate::state::stage::{CompetitionState, Stage};
-use crate::state::store::FileWrite;
-use crate::state::submissions::Submissions;
-use crate::state::sums::Sums;
+use crate::model::file::{FileKind, PlayerFile};
+use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
+use crate::model::objects::{StoredObject, check_stem};
+use crate::model::outputs::{Output, Outputs};
+use crate::model::prompts::PromptList;
+use crate::model::record::Extra;
+use crate::model::snapshot::{RoundFiles, Slot};
+use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::FileWrite;
+use crate::model::submissions::Submissions;
+use crate::model::sums::Sums;
 
 /// What came of one file of one miner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,25 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Thresholds;
-use crate::state::ids::{Player, PromptStem};
-use crate::state::outputs::{Output, Outputs};
-use crate::state::prompts::Prompt;
-use crate::state::report::{Duel, DuelWinner};
-use crate::state::snapshot::{RoundFiles, Slot};
+use crate::model::ids::{Player, PromptStem};
+use crate::model::outputs::{Output, Outputs};
+use crate::model::penalties::Penalties;
+use crate::model::prompts::Prompt;
+use crate::model::report::{Duel, DuelWinner};
+use crate::model::snapshot::{RoundFiles, Slot};
 
 /// Penalties apart by at most this are a draw.
 pub const DRAW_WITHIN: f64 = 1.0;
-
-/// What a judge says of two models shown one after the other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Penalties {
-    /// The first model's penalty, 0 (as the prompt) to 10 (something else).
-    pub first: u8,
-    /// The second model's.
-    pub second: u8,
-    /// What is wrong with them, in words.
-    pub issues: String,
-}
 
 /// The outcome by two answers, the second with the sides swapped: a side's penalty is the mean of
 /// its two, the words are those of the first answer.
@@ -191,7 +181,7 @@ mod tests {
             size: 1,
             attempts: 1,
             distance: 0.0,
-            extra: crate::state::record::Extra::default(),
+            extra: crate::model::record::Extra::default(),
         };
         let outputs: Outputs =
             prompts.iter().enumerate().map(|(i, prompt)| (prompt.stem().clone(), output(slow(i)))).collect();

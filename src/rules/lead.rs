@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use crate::state::ids::Block;
-use crate::state::leader::{LeaderEntry, leader_at};
+use crate::model::ids::Block;
+use crate::model::leader::{LeaderEntry, leader_at};
 
 /// Who leads, and who comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -61,7 +61,7 @@ pub fn shown(weight: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::leader::Leaders;
+    use crate::model::leader::Leaders;
 
     #[test]
     fn only_the_block_tells_who_leads() {

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::Thresholds;
-use super::duel::{self, Penalties, by_answers, outputs_of, over_time, walkover, without_judge};
+use super::duel::{self, by_answers, outputs_of, over_time, walkover, without_judge};
 use super::tournament::Pair;
-use crate::state::ids::{Player, PromptStem};
-use crate::state::outputs::{Output, Outputs};
-use crate::state::prompts::Prompt;
-use crate::state::record::Extra;
-use crate::state::report::{Duel, DuelWinner, MatchReport};
-use crate::state::snapshot::RoundFiles;
+use crate::model::ids::{Player, PromptStem};
+use crate::model::outputs::{Output, Outputs};
+use crate::model::penalties::Penalties;
+use crate::model::prompts::Prompt;
+use crate::model::record::Extra;
+use crate::model::report::{Duel, DuelWinner, MatchReport};
+use crate::model::snapshot::RoundFiles;
 
 /// In which order the judge sees the two models of a duel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

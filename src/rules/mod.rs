@@ -10,11 +10,8 @@ pub mod checks;
 pub mod conflict;
 pub mod download;
 pub mod duel;
-pub mod hex;
-pub mod image;
 pub mod lead;
 pub mod match_in_progress;
-pub mod objects;
 pub mod opening;
 pub mod outstanding;
 pub mod pairings;
@@ -30,11 +27,10 @@ pub mod stages;
 pub mod submissions;
 pub mod succession;
 pub mod tournament;
-pub mod url;
 pub mod waits;
 
-use crate::state::store::FileWrite;
-pub use crate::state::thresholds::Thresholds;
+use crate::model::store::FileWrite;
+pub use crate::model::thresholds::Thresholds;
 
 /// What a command will do to the files: returned by a rule, applied in one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,21 +2,22 @@
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::Plan;
 use super::prompts::{Selection, enough, select};
 use super::submissions::Intake;
 use super::succession::BLOCK_SECONDS;
-use super::{Plan, seed};
-use crate::state::config::Settings;
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::{Block, Player, RoundNumber};
-use crate::state::leader::{Leaders, leader_at};
-use crate::state::prompts::{Prompt, PromptList};
-use crate::state::schedule::Schedule;
-use crate::state::seed::SeedFile;
-use crate::state::stage::{CompetitionState, Stage};
-use crate::state::store::FileWrite;
-use crate::state::submissions::Submissions;
-use crate::state::winner::Winner;
+use crate::model::beacon::published_at;
+use crate::model::config::Settings;
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::{Block, Player, RoundNumber};
+use crate::model::leader::{Leaders, leader_at};
+use crate::model::prompts::{Prompt, PromptList};
+use crate::model::schedule::Schedule;
+use crate::model::seed::SeedFile;
+use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::FileWrite;
+use crate::model::submissions::Submissions;
+use crate::model::winner::Winner;
 
 /// Records the submissions so far. `recorded` is the file as it stands; it is not written where
 /// nothing changed, or where there is nothing to say yet.
@@ -144,7 +145,7 @@ fn source(file: &SeedFile) -> String {
     match (file.drand_round, file.block) {
         (Some(drand_round), _) => format!(
             " from drand round {drand_round}, published at {}",
-            DateTime::from_timestamp(i64::try_from(seed::published_at(drand_round)).unwrap_or_default(), 0)
+            DateTime::from_timestamp(i64::try_from(published_at(drand_round)).unwrap_or_default(), 0)
                 .map_or_else(String::new, |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
         ),
         (None, Some(block)) => format!(" from the hash of block {block}"),

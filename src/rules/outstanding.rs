@@ -2,9 +2,9 @@
 
 use super::Thresholds;
 use super::tournament::{Field, Outcome, replay};
-use crate::state::ids::Player;
-use crate::state::snapshot::RoundFiles;
-use crate::state::stage::Stage;
+use crate::model::ids::Player;
+use crate::model::snapshot::RoundFiles;
+use crate::model::stage::Stage;
 
 /// What is open in a round that stands in `stage`; empty where nothing is.
 #[must_use]

@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 
 use super::tournament::{Field, Outcome, Pair, exploratory, replay};
-use crate::state::ids::Player;
-use crate::state::matrix::Matrix;
+use crate::model::ids::Player;
+use crate::model::matrix::Matrix;
 
 /// The matches to play now, each list in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -79,8 +79,8 @@ pub fn place(matrix: &mut Matrix, sequence: &[Pair], pair: &Pair, margin: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::Hotkey;
     use crate::rules::tournament::Standing;
-    use crate::state::ids::Hotkey;
 
     fn miner(at: u8) -> Hotkey {
         Hotkey::from_account(&[at; 32])

@@ -4,32 +4,8 @@
 //! does not tell which, so one of two rules has to.
 
 use parity_scale_codec::{Compact, Decode as _};
-use serde::Deserialize;
 
-/// Which rule turns stored bytes into text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compat {
-    /// The length is taken off where the bytes are exactly one SCALE byte vector; the text must be
-    /// UTF-8. Text without a length, and JSON foremost, is read as it stands.
-    #[default]
-    Strict,
-    /// As the deployed validator (bittensor SDK 10): 1, 2 or 4 bytes are dropped by the first
-    /// byte's lowest bits, without a look at the length, and so is whatever is not UTF-8.
-    Sdk10,
-}
-
-impl std::str::FromStr for Compat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "strict" => Ok(Compat::Strict),
-            "sdk10" => Ok(Compat::Sdk10),
-            _ => Err(format!("{text:?} is no rule (strict, sdk10)")),
-        }
-    }
-}
+use crate::model::reveal::Compat;
 
 /// The text of a commitment's bytes.
 ///

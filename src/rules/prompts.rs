@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::objects::check_stem;
 use super::python_random::PythonRandom;
-use crate::state::config::Settings;
-use crate::state::file::{FileKind, split_newline};
-use crate::state::ids::Seed;
-use crate::state::prompts::{Prompt, PromptList, lines};
+use crate::model::config::Settings;
+use crate::model::file::{FileKind, split_newline};
+use crate::model::ids::Seed;
+use crate::model::objects::check_stem;
+use crate::model::prompts::{Prompt, PromptList, lines};
 
 /// A round's prompts by where they came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,15 +7,15 @@ use super::match_in_progress::Played;
 use super::pairings::{place, sequence};
 use super::tournament::{Field, Pair, critical_prompts, replay};
 use super::{Plan, Thresholds};
-use crate::state::file::{FileKind, PlayerFile, RoundFile};
-use crate::state::ids::{Hotkey, Player, RoundNumber, Seed};
-use crate::state::leader::{LeaderEntry, leader_at};
-use crate::state::record::Extra;
-use crate::state::require_audit::AuditRequest;
-use crate::state::snapshot::{PlayerFiles, RoundFiles, Slot};
-use crate::state::stage::{CompetitionState, Stage};
-use crate::state::store::FileWrite;
-use crate::state::winner::Winner;
+use crate::model::file::{FileKind, PlayerFile, RoundFile};
+use crate::model::ids::{Hotkey, Player, RoundNumber, Seed};
+use crate::model::leader::{LeaderEntry, leader_at};
+use crate::model::record::Extra;
+use crate::model::require_audit::AuditRequest;
+use crate::model::snapshot::{PlayerFiles, RoundFiles, Slot};
+use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::FileWrite;
+use crate::model::winner::Winner;
 
 /// What does not change while a round's tournament runs.
 #[derive(Debug, Clone, Copy)]

@@ -3,37 +3,19 @@
 //! The BLS signature of a drand round is checked here too: that is arithmetic on the bytes of
 //! `seed.json`, so anyone can do it later without trusting a server.
 
-use std::fmt;
 use std::str::FromStr;
 
-use drand_verify::{G2PubkeyRfc, Pubkey as _};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::hex;
-use crate::state::ids::{Block, RoundNumber, Seed};
-use crate::state::seed::SeedFile;
-
-/// When round 1 of drand's quicknet was published: unix time in seconds.
-pub const QUICKNET_GENESIS: u64 = 1_692_803_367;
-
-/// Seconds from one quicknet round to the next.
-pub const QUICKNET_PERIOD: u64 = 3;
+use crate::base::hex;
+use crate::model::beacon::{BlockHash, Pulse, QUICKNET_GENESIS, QUICKNET_PERIOD};
+use crate::model::ids::{Block, RoundNumber, Seed};
+use crate::model::seed::SeedFile;
 
 /// How many rounds after the block's time the seed's round lies: 30 s, more than a block author's
 /// clock may be off.
 const ROUNDS_AFTER: u64 = 10;
-
-/// Quicknet's chain hash, which names it at drand's HTTP endpoints.
-pub const QUICKNET_CHAIN: &str = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
-
-/// Quicknet's public key, as published at `/<chain hash>/info`.
-const QUICKNET_KEY: &str = "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c\
-                            8c4b450b6a0a6c3ac6a5776a2d1064510d1fec758c921cc22b0e17e63aaf4bcb\
-                            5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a";
-
-/// The length of a quicknet signature: a compressed point of BLS12-381's G1.
-const SIGNATURE_LEN: usize = 48;
 
 /// What the hash of the seed begins with, so that no other use of the same randomness collides.
 const DOMAIN: &[u8] = b"gen404-seed-v1\0";
@@ -63,68 +45,6 @@ impl FromStr for SeedSource {
     }
 }
 
-/// The 32-byte hash of a block.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BlockHash(pub [u8; 32]);
-
-impl fmt::Display for BlockHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&hex::encode_0x(&self.0))
-    }
-}
-
-impl fmt::Debug for BlockHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for BlockHash {
-    type Err = String;
-
-    /// `0x` and 64 hex digits.
-    fn from_str(text: &str) -> Result<Self, String> {
-        if !text.starts_with("0x") {
-            return Err("a block hash begins with 0x".to_owned());
-        }
-        hex::decode_array(text).map(BlockHash).map_err(|why| format!("no block hash: {why}"))
-    }
-}
-
-impl<'de> Deserialize<'de> for BlockHash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// A round of drand's quicknet with its signature, not checked yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pulse {
-    /// The round.
-    pub round: u64,
-    /// Its signature: 48 bytes where it is genuine.
-    pub signature: Vec<u8>,
-}
-
-impl Pulse {
-    /// Checks the signature against quicknet's public key; gives the round's randomness.
-    ///
-    /// # Errors
-    /// The signature is not drand's for this round.
-    pub fn verify(&self) -> Result<[u8; 32], String> {
-        if self.signature.len() != SIGNATURE_LEN {
-            return Err(format!("a signature of {} bytes where {SIGNATURE_LEN} are needed", self.signature.len()));
-        }
-        let key = hex::decode_array::<96>(QUICKNET_KEY)?;
-        let key = G2PubkeyRfc::from_fixed(key).map_err(|e| format!("quicknet's public key: {e}"))?;
-        match key.verify(self.round, b"", &self.signature) {
-            Ok(true) => Ok(drand_verify::derive_randomness(&self.signature)),
-            Ok(false) => Err(format!("the signature is not drand's for round {}", self.round)),
-            Err(e) => Err(format!("the signature of drand round {} is no point of its curve: {e}", self.round)),
-        }
-    }
-}
-
 /// The quicknet round that decides the seed when block `latest_reveal_block` has this time (unix,
 /// seconds): the first one published at least 30 s after it.
 ///
@@ -135,12 +55,6 @@ pub fn drand_round(block_time: u64) -> Result<u64, String> {
         .checked_sub(QUICKNET_GENESIS)
         .ok_or_else(|| format!("block time {block_time} lies before drand quicknet's first round"))?;
     Ok(since / QUICKNET_PERIOD + 1 + ROUNDS_AFTER)
-}
-
-/// When a quicknet round is published: unix time in seconds.
-#[must_use]
-pub fn published_at(round: u64) -> u64 {
-    round.saturating_sub(1).saturating_mul(QUICKNET_PERIOD).saturating_add(QUICKNET_GENESIS)
 }
 
 /// The seed that follows from 32 bytes of randomness: the first four bytes, big-endian, of SHA-256
@@ -280,7 +194,7 @@ mod tests {
         let randomness = pulse().verify().unwrap();
         assert_eq!(randomness, <[u8; 32]>::from(Sha256::digest(&pulse().signature)));
         assert!(Pulse { round: 124, ..pulse() }.verify().is_err());
-        for bit in (0..SIGNATURE_LEN * 8).step_by(37) {
+        for bit in (0..48 * 8).step_by(37) {
             let mut forged = pulse();
             forged.signature[bit / 8] ^= 1 << (bit % 8);
             assert!(forged.verify().is_err(), "bit {bit}");
@@ -335,7 +249,7 @@ mod tests {
         assert_eq!(drand_round(QUICKNET_GENESIS + 3), Ok(12));
         assert!(drand_round(QUICKNET_GENESIS - 1).is_err());
         let time = 1_795_349_295;
-        assert_eq!(published_at(34_181_977), time);
+        assert_eq!(crate::model::beacon::published_at(34_181_977), time);
         assert_eq!(drand_round(time), Ok(34_181_977 + 10));
         let on_chain = OnChain { time, hash: BlockHash([1; 32]) };
         assert!(check_on_chain(&Proof::Drand { round: 34_181_987 }, &on_chain).is_ok());

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::state::ids::Hotkey;
-use crate::state::submissions::Submissions;
+use crate::model::ids::Hotkey;
+use crate::model::submissions::Submissions;
 
 /// Part `index` (from 0, as Kubernetes numbers the pods of an indexed job) of `count`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,12 +6,12 @@
 //! ```
 
 use super::{Plan, Thresholds, waits};
-use crate::state::file::FileKind;
-use crate::state::ids::{Block, Hotkey};
-use crate::state::schedule::Schedule;
-use crate::state::snapshot::{RoundFiles, Slot};
-use crate::state::stage::{CompetitionState, Stage};
-use crate::state::store::FileWrite;
+use crate::model::file::FileKind;
+use crate::model::ids::{Block, Hotkey};
+use crate::model::schedule::Schedule;
+use crate::model::snapshot::{RoundFiles, Slot};
+use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::FileWrite;
 
 /// Every arrow of the machine but those from and to `paused`.
 const ARROWS: [(Stage, Stage); 7] = [
@@ -222,7 +222,7 @@ pub fn next(facts: &Facts<'_>, attempts: &Attempts) -> Option<(&'static str, Str
 /// The miners on `require_audit.json` whose audit has no verdict yet.
 #[must_use]
 pub fn unanswered(files: &RoundFiles) -> Vec<Hotkey> {
-    use crate::state::generation_audits::AuditOutcome;
+    use crate::model::generation_audits::AuditOutcome;
     let audits = files.generation_audits.get();
     let answered = |hotkey: &Hotkey| {
         audits.and_then(|audits| audits.get(hotkey)).is_some_and(|audit| audit.outcome != AuditOutcome::Pending)
@@ -234,7 +234,7 @@ pub fn unanswered(files: &RoundFiles) -> Vec<Hotkey> {
 /// The stage that a round's files show: where `resume` goes.
 #[must_use]
 pub fn shown_by(files: &RoundFiles) -> Option<Stage> {
-    let there = |player: &crate::state::snapshot::PlayerFiles| !player.submitted.is_missing();
+    let there = |player: &crate::model::snapshot::PlayerFiles| !player.submitted.is_missing();
     let fetched = files.players.values().filter(|player| there(player)).count();
     let expected = files.submissions.get().map_or(usize::MAX, |submissions| submissions.len());
     let played = !files.matrix.is_missing() || !files.require_audit.is_missing();
@@ -297,7 +297,7 @@ fn to(state: &CompetitionState, says: Vec<String>) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::ids::RoundNumber;
+    use crate::model::ids::RoundNumber;
 
     fn facts<'a>(state: &'a CompetitionState, files: &'a RoundFiles, block: u64) -> Facts<'a> {
         Facts { state, files, block: Some(Block(block)), win_margin: 0.05, limits: Thresholds::default() }
@@ -310,7 +310,7 @@ mod tests {
     fn files() -> RoundFiles {
         let schedule =
             br#"{"earliest_reveal_block": 100, "latest_reveal_block": 200, "generation_deadline_block": 800}"#;
-        let (schedule, _) = crate::state::file::read::<Schedule>(schedule).unwrap();
+        let (schedule, _) = crate::model::file::read::<Schedule>(schedule).unwrap();
         RoundFiles { schedule: Slot::Ok(schedule), ..RoundFiles::default() }
     }
 

@@ -2,25 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::payload::{self, Compat};
-use super::url::check_cdn_url;
+use super::payload::{self};
+use crate::base::url::check_cdn_url;
+use crate::model::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber};
+use crate::model::record::Extra;
+use crate::model::reveal::{Compat, Reveal, Reveals};
+use crate::model::schedule::Schedule;
+use crate::model::submissions::{Submission, Submissions};
 use crate::python_json::{self, Map, Text, Value};
-use crate::state::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber};
-use crate::state::record::Extra;
-use crate::state::schedule::Schedule;
-use crate::state::submissions::{Submission, Submissions};
-
-/// One revealed commitment of a hotkey.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reveal {
-    /// The block in which it was revealed.
-    pub block: Block,
-    /// The bytes as stored on chain: text that an SDK wrote carries a length before it.
-    pub raw: Vec<u8>,
-}
-
-/// What each hotkey revealed, in the order of the chain.
-pub type Reveals = BTreeMap<Hotkey, Vec<Reveal>>;
 
 /// What intake goes by.
 #[derive(Debug, Clone)]

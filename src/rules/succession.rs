@@ -4,15 +4,15 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::Plan;
 use super::lead::{Lead, shown};
-use crate::state::config::Settings;
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::{Block, Player};
-use crate::state::leader::{LeaderEntry, Leaders, leader_at};
-use crate::state::record::Extra;
-use crate::state::schedule::Schedule;
-use crate::state::stage::{CompetitionState, Stage};
-use crate::state::store::FileWrite;
-use crate::state::winner::Winner;
+use crate::model::config::Settings;
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::{Block, Player};
+use crate::model::leader::{LeaderEntry, Leaders, leader_at};
+use crate::model::record::Extra;
+use crate::model::schedule::Schedule;
+use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::FileWrite;
+use crate::model::winner::Winner;
 
 /// Seconds from one block to the next.
 pub const BLOCK_SECONDS: i64 = 12;

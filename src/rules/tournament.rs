@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::Thresholds;
 use super::python_random::PythonRandom;
-use crate::state::generation_audits::{AuditOutcome, GenerationAudits};
-use crate::state::ids::{Hotkey, Player, PromptStem, Seed};
-use crate::state::matrix::Matrix;
-use crate::state::report::{DuelWinner, MatchReport};
-use crate::state::snapshot::RoundFiles;
-use crate::state::source_audit::{SourceAudit, SourceVerdict};
-use crate::state::submissions::Submissions;
+use crate::model::generation_audits::{AuditOutcome, GenerationAudits};
+use crate::model::ids::{Hotkey, Player, PromptStem, Seed};
+use crate::model::matrix::Matrix;
+use crate::model::report::{DuelWinner, MatchReport};
+use crate::model::snapshot::RoundFiles;
+use crate::model::source_audit::{SourceAudit, SourceVerdict};
+use crate::model::submissions::Submissions;
 
 /// A match: left defends, right challenges.
 pub type Pair = (Player, Player);

@@ -7,9 +7,9 @@ use super::pairings::{Pairings, pairings};
 use super::regeneration::{Image, baseline_outstanding, image_of};
 use super::stages::unanswered;
 use super::tournament::{Field, Outcome, replay};
-use crate::state::generation_audits::AuditOutcome;
-use crate::state::ids::{Hotkey, Player};
-use crate::state::snapshot::RoundFiles;
+use crate::model::generation_audits::AuditOutcome;
+use crate::model::ids::{Hotkey, Player};
+use crate::model::snapshot::RoundFiles;
 
 /// What `duel` waits for, where nothing is left for it to do until then.
 #[must_use]

@@ -3,7 +3,7 @@
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value, json};
 
-use crate::error::Error;
+use crate::base::error::Error;
 
 /// What a command did, or with `--dry-run` would do.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Ui;
-use crate::text::line as one;
+use crate::base::text::line as one;
 
 impl Ui {
     /// A progress bar for `length` steps: drawn on a terminal; elsewhere a line every ten seconds.

@@ -1,7 +1,7 @@
 //! Other programs, run to their end: not longer once somebody asked to stop, and with an output that
 //! has a bound.
 
-use crate::files;
+use crate::base::files;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::process::{Command, Output, Stdio};

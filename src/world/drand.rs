@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::{Error, Result};
-use crate::rules::hex;
-use crate::rules::seed::{Pulse, QUICKNET_CHAIN};
+use crate::base::error::{Error, Result};
+use crate::base::hex;
+use crate::model::beacon::{Pulse, QUICKNET_CHAIN};
 use crate::world::http::{Client, Failure, Request, shown_url};
 
 /// The part of an answer that is read.
@@ -55,6 +55,6 @@ pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse
 /// # Errors
 /// It is not.
 pub fn check_url(endpoint: &str) -> Result<()> {
-    let parsed = crate::rules::url::HttpUrl::parse(endpoint);
+    let parsed = crate::base::url::HttpUrl::parse(endpoint);
     parsed.map(|_| ()).map_err(|why| Error::usage(format!("drand endpoint {}: {why}", shown_url(endpoint))))
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{Error, Result};
-use crate::files;
-use crate::rules::hex;
-use crate::rules::objects::GLB_HEADER;
+use crate::base::error::{Error, Result};
+use crate::base::files;
+use crate::base::hex;
+use crate::model::objects::GLB_HEADER;
 use crate::world::http::{Client, Failure, Limits, Request, Retry};
 
 /// `[download]` of `gen404.toml`: how miners' files are fetched.

@@ -27,9 +27,9 @@ use gix::objs::Kind;
 
 pub use self::log::Log;
 pub use self::tree::TreeFiles;
-use crate::error::{Context, Error, Kind as ErrorKind, Result};
-use crate::rules::checks::history::BlobId;
-use crate::state::file::FileKind;
+use crate::base::error::{Context, Error, Kind as ErrorKind, Result};
+use crate::model::file::FileKind;
+use crate::model::history::BlobId;
 
 /// A competition's checkout.
 #[derive(Debug, Clone)]

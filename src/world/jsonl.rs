@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Context as _, Error, Result};
-use crate::files;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
 
 /// A longer line is none of ours.
 const LONGEST_LINE: u64 = 4 << 20;

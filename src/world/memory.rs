@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::render::{Drawn, Renderer, Rendering, Room};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::preview::limits::MAX_MEMORY;
 
 /// Bytes beside the file that are tried in turn: decoded data, lists of triangles, pictures.

@@ -12,8 +12,6 @@ pub mod jsonl;
 pub mod judge;
 pub mod memory;
 pub mod pods;
-pub mod regeneration;
 pub mod render;
-pub mod spool;
 pub mod stop;
 pub mod store;

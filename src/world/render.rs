@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::http::{Client, Failure, Form, Limits, Request, Response, Retry, shown_url};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::url::check_service_url;
 use crate::preview::limits::MAX_FILE_BYTES;
 use crate::preview::{self, Cut, Options, Refusal};
-use crate::rules::url::check_service_url;
 
 /// What came of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::error::{Context as _, Error, Result};
+use crate::base::error::{Context as _, Error, Result};
 
 /// How often a sleeper looks whether it is to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

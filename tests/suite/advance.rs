@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gen404::state::lock::{Contended, Lock};
+use gen404::model::lock::{Contended, Lock};
 use serde_json::{Value, json};
 
 use crate::cdn::{Cdn, Serve, blank_glb, triangle_glb};

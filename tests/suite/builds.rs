@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use base64::Engine as _;
-use gen404::state::file::{FileKind, RoundFile};
-use gen404::state::ids::RoundNumber;
+use gen404::model::file::{FileKind, RoundFile};
+use gen404::model::ids::RoundNumber;
 use gen404::world::git::Git;
 use serde_json::{Value, json};
 

@@ -1,9 +1,10 @@
 //! Keys, addresses and values of the chain against those of an SDK's own encoder: `fixtures/chain.json`,
 //! which `scripts/chain_vectors.py` writes.
 
-use gen404::rules::hex;
-use gen404::rules::payload::{Compat, strip_length, text};
-use gen404::state::ids::Hotkey;
+use gen404::base::hex;
+use gen404::model::ids::Hotkey;
+use gen404::model::reveal::Compat;
+use gen404::rules::payload::{strip_length, text};
 use gen404::world::chain::{keys, scale};
 use parity_scale_codec::{Compact, DecodeAll, Encode};
 use serde_json::Value;
@@ -93,7 +94,7 @@ fn reveals_are_read_and_written_as_by_the_sdk() {
         };
         assert_eq!(read(Compat::Strict), texts, "{}", case["about"]);
         assert_eq!(read(Compat::Sdk10), texts, "{}", case["about"]);
-        let longer = |reveal: &gen404::rules::submissions::Reveal| reveal.raw.len() > strip_length(&reveal.raw).len();
+        let longer = |reveal: &gen404::model::reveal::Reveal| reveal.raw.len() > strip_length(&reveal.raw).len();
         assert!(reveals.iter().all(longer), "each text has a length of its own");
     }
     for case in vectors("bad_values") {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::chain_support::{Competition, Fake, Reply, quick_client, subtensor};
-use gen404::error::{Error, Kind};
-use gen404::rules::submissions::Reveal;
-use gen404::state::ids::{Block, Hotkey};
+use gen404::base::error::{Error, Kind};
+use gen404::model::ids::{Block, Hotkey};
+use gen404::model::reveal::Reveal;
 use gen404::world::chain::Chain;
 use gen404::world::chain::endpoints::Endpoints;
 use gen404::world::chain::stand_in::{Node, Server};

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use gen404::rules::hex;
-use gen404::rules::payload::{Compat, strip_length, text};
-use gen404::rules::submissions::{Reveal, Terms, intake};
-use gen404::rules::url::{Host, HttpUrl, check_cdn_url};
-use gen404::state::ids::{Block, Hotkey, RoundNumber};
+use gen404::base::hex;
+use gen404::base::url::{Host, HttpUrl, check_cdn_url};
+use gen404::model::ids::{Block, Hotkey, RoundNumber};
+use gen404::model::reveal::Compat;
+use gen404::model::reveal::Reveal;
+use gen404::rules::payload::{strip_length, text};
+use gen404::rules::submissions::{Terms, intake};
 use gen404::world::chain::scale;
 use gen404::world::http::{retry_after, shown_text, shown_url};
 use parity_scale_codec::Encode;

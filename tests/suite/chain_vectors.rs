@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::chain_support::{Fake, Reply, shared_json, subtensor};
-use gen404::rules::hex;
-use gen404::rules::payload::{Compat, strip_length, text};
-use gen404::rules::seed::{QUICKNET_CHAIN, QUICKNET_GENESIS, QUICKNET_PERIOD, published_at};
-use gen404::state::ids::{Block, Hotkey};
+use gen404::base::hex;
+use gen404::model::beacon::{QUICKNET_CHAIN, QUICKNET_GENESIS, QUICKNET_PERIOD, published_at};
+use gen404::model::ids::{Block, Hotkey};
+use gen404::model::reveal::Compat;
+use gen404::rules::payload::{strip_length, text};
 use gen404::world::chain::stand_in::Node;
 use gen404::world::chain::{Chain, keys, scale};
 use parity_scale_codec::{Compact, Decode, Encode};
@@ -231,7 +232,7 @@ fn errors_of_the_recorded_session_are_named_or_go_to_the_archive() {
     let error = subtensor(&[node.url()], &[]).block_hash(Block(7_454_000)).unwrap_err().to_string();
     assert!(error.contains("chain_getBlockHash at http://127.0.0.1") && error.contains("Method not found"), "{error}");
     let ahead = subtensor(&[node.url()], &[]).block_hash(Block(99_999_999)).unwrap_err();
-    assert_eq!(ahead.kind(), gen404::error::Kind::NotDue);
+    assert_eq!(ahead.kind(), gen404::base::error::Kind::NotDue);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use gen404::state::ids::{Player, RoundNumber};
+use gen404::model::ids::{Player, RoundNumber};
 use gen404::world::http::Secret;
 use gen404::world::pods::docker::{Docker, DockerSettings};
 use gen404::world::pods::{Deployed, Order, PodId, PodName, PodState, Provider};

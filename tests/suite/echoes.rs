@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use gen404::error::Error;
-use gen404::rules::objects::{ObjectKey, ObjectKind};
-use gen404::state::ids::{Player, PromptStem, RoundNumber, Seed};
+use gen404::base::error::Error;
+use gen404::model::ids::{Player, PromptStem, RoundNumber, Seed};
+use gen404::model::objects::{ObjectKey, ObjectKind};
 use gen404::world::builds::Wanted;
 use gen404::world::builds::settings::BuildSettings;
 use gen404::world::chain::Chain as _;

@@ -1,8 +1,8 @@
 //! Every file, at every commit, reads and writes back to the same bytes.
 
-use gen404::state::file::{Content, FileKind, Layout, split_newline};
-use gen404::state::snapshot::Source;
-use gen404::state::store::Store;
+use gen404::model::file::{Content, FileKind, Layout, split_newline};
+use gen404::model::snapshot::Source;
+use gen404::model::store::Store;
 use gen404::world::git::Git;
 
 use crate::support::{example, make_competition, real_competition, tree};
@@ -76,8 +76,8 @@ fn every_file_type_of_the_example_writes_back_the_same_bytes() {
 
 #[test]
 fn a_winner_is_read_by_either_name_and_written_with_both() {
-    use gen404::state::file::RepoFile;
-    use gen404::state::winner::Winner;
+    use gen404::model::file::RepoFile;
+    use gen404::model::winner::Winner;
     let hotkey = make_competition::hotkey("someone");
     let sha = "28900bbb82c04f210eda8907713f57b9f6792992";
     for name in ["hotkey", "winner_hotkey"] {

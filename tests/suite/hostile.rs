@@ -1,9 +1,9 @@
 //! Any bytes in any file: a clear answer, never a panic.
 
+use gen404::model::file::{Content, FileKind};
+use gen404::model::snapshot::{Snapshot, Source};
+use gen404::model::store::Store;
 use gen404::rules::checks::history::Trace;
-use gen404::state::file::{Content, FileKind};
-use gen404::state::snapshot::{Snapshot, Source};
-use gen404::state::store::Store;
 use proptest::prelude::*;
 
 use crate::support::{example, gen404};

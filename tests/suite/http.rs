@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 use std::time::{Duration, Instant};
 
 use crate::chain_support::{Fake, Reply, quick_client};
-use gen404::error::Kind;
+use gen404::base::error::Kind;
 use gen404::world::http::{Client, Limits, Request, Retry, Secret};
 
 fn miners(limits: Limits, allow_private: bool) -> Client {

@@ -2,17 +2,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gen404::error::Error;
+use gen404::base::error::Error;
+use gen404::model::config::ConfigFile;
+use gen404::model::file::{FileKind, RoundFile};
+use gen404::model::ids::{Block, RoundNumber};
+use gen404::model::leader::Leaders;
+use gen404::model::lock::{Contended, Lock};
+use gen404::model::schedule::Schedule;
+use gen404::model::stage::CompetitionState;
+use gen404::model::store::Store;
+use gen404::model::winner::Winner;
 use gen404::rules::succession::{Finished, Moment, finalize};
-use gen404::state::config::ConfigFile;
-use gen404::state::file::{FileKind, RoundFile};
-use gen404::state::ids::{Block, RoundNumber};
-use gen404::state::leader::Leaders;
-use gen404::state::lock::{Contended, Lock};
-use gen404::state::schedule::Schedule;
-use gen404::state::stage::CompetitionState;
-use gen404::state::store::Store;
-use gen404::state::winner::Winner;
 use gen404::world::git::Git;
 
 use crate::support::{command, example, example_before_end, gen404, tree};
@@ -118,7 +118,7 @@ fn many_at_once_give_one_result() {
 /// The note that a run with `--commit` keeps until `pause` is committed.
 fn note_of_pause(folder: &std::path::Path, git: &Git) {
     let state = std::fs::read(folder.join("state.json")).unwrap();
-    let sum = gen404::rules::hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(&state));
+    let sum = gen404::base::hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(&state));
     let note =
         format!("{{\"message\": \"Update state (paused) for round 2\", \"files\": [[\"state.json\", \"{sum}\"]]}}");
     std::fs::create_dir_all(git.own_folder()).unwrap();

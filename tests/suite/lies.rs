@@ -387,7 +387,7 @@ fn history_names_the_commit_that_broke_a_rule() {
     let folder = example(true);
     let git = gen404::world::git::Git::open(folder.path()).unwrap().unwrap();
     let commit = |path: &str, message: &str| {
-        let kind = gen404::state::file::FileKind::of_path(path).unwrap();
+        let kind = gen404::model::file::FileKind::of_path(path).unwrap();
         git.commit(&[kind], message).unwrap().unwrap()[..10].to_owned()
     };
     edit(folder.path(), "state.json", |text| text.replace("\"open\"", "\"duels\""));
@@ -438,7 +438,7 @@ fn history_tells_of_every_intervention_and_of_files_that_were_broken_for_a_while
     let folder = example(true);
     let git = gen404::world::git::Git::open(folder.path()).unwrap().unwrap();
     let commit = |paths: &[&str], message: &str| {
-        let kinds: Vec<_> = paths.iter().map(|path| gen404::state::file::FileKind::of_path(path).unwrap()).collect();
+        let kinds: Vec<_> = paths.iter().map(|path| gen404::model::file::FileKind::of_path(path).unwrap()).collect();
         git.commit(&kinds, message).unwrap().unwrap()[..10].to_owned()
     };
     edit(folder.path(), "rounds/0/schedule.json", |text| text.replacen('{', "{,", 1));

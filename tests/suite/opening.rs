@@ -6,10 +6,11 @@ use std::process::{Command, Stdio};
 
 use crate::chain_support::{Competition, Fake, Reply};
 use crate::support::{command, gen404, real_competition};
-use gen404::rules::hex;
-use gen404::rules::seed::{BlockHash, Pulse, QUICKNET_GENESIS, derive};
-use gen404::rules::submissions::Reveal;
-use gen404::state::ids::{Block, Hotkey, RoundNumber};
+use gen404::base::hex;
+use gen404::model::beacon::{BlockHash, Pulse, QUICKNET_GENESIS};
+use gen404::model::ids::{Block, Hotkey, RoundNumber};
+use gen404::model::reveal::Reveal;
+use gen404::rules::seed::derive;
 use gen404::world::chain::stand_in::{Node, Server};
 use parity_scale_codec::Encode;
 use serde_json::{Value, json};

@@ -71,7 +71,7 @@ fn names(value: &Value, under: &str, found: &mut Vec<String>) {
         Value::String(_) if !found.iter().any(|name| name == under) => found.push(under.to_owned()),
         Value::Array(items) => items.iter().for_each(|item| names(item, under, found)),
         Value::Object(members) => members.iter().for_each(|(name, value)| {
-            let is_key = name.parse::<gen404::state::ids::Hotkey>().is_ok();
+            let is_key = name.parse::<gen404::model::ids::Hotkey>().is_ok();
             names(value, if is_key { under } else { name }, found);
         }),
         _ => {}
@@ -85,7 +85,7 @@ fn spoil(value: &mut Value, under: &str, name: &str) {
         Value::Array(items) => items.iter_mut().for_each(|item| spoil(item, under, name)),
         Value::Object(members) => {
             for (own, value) in members.iter_mut() {
-                let is_key = own.parse::<gen404::state::ids::Hotkey>().is_ok();
+                let is_key = own.parse::<gen404::model::ids::Hotkey>().is_ok();
                 spoil(value, if is_key { under } else { own }, name);
             }
         }

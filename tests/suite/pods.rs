@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use gen404::error::{Error, Kind as ErrorKind};
-use gen404::state::ids::{Player, RoundNumber};
+use gen404::base::error::{Error, Kind as ErrorKind};
+use gen404::model::ids::{Player, RoundNumber};
 use gen404::world::http::Secret;
 use gen404::world::pods::lease::{Keeper, Rented};
 use gen404::world::pods::runpod::{Runpod, RunpodSettings};

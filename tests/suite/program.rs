@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gen404::state::ids::Seed;
+use gen404::model::ids::Seed;
 use gen404::world::http::Secret;
 use gen404::world::pods::Endpoint;
 use gen404::world::pods::program::{Generation, Health, Program, ProgramLimits, Trouble};

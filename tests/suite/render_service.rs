@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gen404::error::Kind;
+use gen404::base::error::Kind;
 use gen404::world::http::{Client, Limits, Retry};
 use gen404::world::render::{Renderer, Rendering, Service};
 

@@ -366,7 +366,7 @@ fn real_rounds_are_shown() {
 /// Every pair of colours that is written on each other, light and dark, reaches the ratio of AA.
 #[test]
 fn contrast_is_aa() {
-    let css = include_str!("../../src/commands/report/templates/report.css");
+    let css = include_str!("../../src/report/templates/report.css");
     let variables = |block: &str| -> BTreeMap<String, [f64; 3]> {
         let parts = block.split([';', '{', '}']).filter_map(|part| part.trim().strip_prefix("--")?.split_once(": #"));
         parts.map(|(name, hex)| (name.to_owned(), colour(hex))).collect()

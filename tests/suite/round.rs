@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use gen404::state::file::FileKind;
-use gen404::state::ids::Hotkey;
+use gen404::model::file::FileKind;
+use gen404::model::ids::Hotkey;
 use gen404::world::git::Git;
 use serde_json::{Map, Value, json};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use gen404::state::lock::{Contended, Lock};
+use gen404::model::lock::{Contended, Lock};
 use gen404::world::http::{Client, Limits, Request, Retry};
 use gen404::world::stop::Stop;
 

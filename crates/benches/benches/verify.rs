@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use gen404::model::snapshot::Snapshot;
+use gen404::model::store::Store;
 use gen404::rules::checks::{Facts, run};
-use gen404::state::snapshot::Snapshot;
-use gen404::state::store::Store;
 use gen404::world::git::Git;
 
 #[path = "../../../examples/make_competition.rs"]

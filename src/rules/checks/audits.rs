@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use super::in_force::Terms;
 use super::{Claim, Facts, RequestView, Sink, Then};
+use crate::model::builds::BuildStatus;
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::generation_audits::{AuditOutcome, GenerationAudit};
+use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::require_audit::AuditRequest;
+use crate::model::snapshot::RoundFiles;
 use crate::rules::audit::verdict;
 use crate::rules::tournament::{Candidate, Field, Outcome, Standing, critical_prompts, replay};
-use crate::state::builds::BuildStatus;
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::generation_audits::{AuditOutcome, GenerationAudit};
-use crate::state::ids::{Hotkey, Player, RoundNumber};
-use crate::state::require_audit::AuditRequest;
-use crate::state::snapshot::RoundFiles;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     requests(facts, round, files, sink);
@@ -75,7 +75,7 @@ fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mu
 }
 
 /// The files as they are, for want of the commit.
-fn here(settings: crate::state::config::Settings, files: &RoundFiles) -> RequestView {
+fn here(settings: crate::model::config::Settings, files: &RoundFiles) -> RequestView {
     RequestView { settings, files: std::sync::Arc::new(files.clone()), earlier: Vec::new() }
 }
 
@@ -109,8 +109,8 @@ fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Resu
     if expected == request.critical_prompts {
         return Ok(());
     }
-    let list = |stems: &[crate::state::ids::PromptStem]| {
-        let stems: Vec<_> = stems.iter().map(crate::state::ids::PromptStem::as_str).collect();
+    let list = |stems: &[crate::model::ids::PromptStem]| {
+        let stems: Vec<_> = stems.iter().map(crate::model::ids::PromptStem::as_str).collect();
         format!("{} [{}]", stems.len(), stems.join(", "))
     };
     Err(format!(

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use super::in_force::Terms;
 use super::{Claim, Facts, Sink};
+use crate::model::builds::{Build, BuildStatus};
+use crate::model::file::RoundFile;
+use crate::model::ids::{Hotkey, RoundNumber};
+use crate::model::snapshot::RoundFiles;
+use crate::model::submissions::Submissions;
 use crate::rules::builds::word;
-use crate::state::builds::{Build, BuildStatus};
-use crate::state::file::RoundFile;
-use crate::state::ids::{Hotkey, RoundNumber};
-use crate::state::snapshot::RoundFiles;
-use crate::state::submissions::Submissions;
 
 /// The names that the miners' images have.
 type Names = HashSet<String>;

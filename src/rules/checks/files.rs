@@ -1,10 +1,10 @@
 //! `file.parse`, `file.bytes`, `state.files`.
 
 use super::{Facts, Sink};
-use crate::state::file::{FileKind, Layout, RoundFile};
-use crate::state::ids::{Player, RoundNumber};
-use crate::state::snapshot::{Problem, RoundFiles, Trouble};
-use crate::state::stage::Stage;
+use crate::model::file::{FileKind, Layout, RoundFile};
+use crate::model::ids::{Player, RoundNumber};
+use crate::model::snapshot::{Problem, RoundFiles, Trouble};
+use crate::model::stage::Stage;
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
     let problems = &facts.snapshot.problems;

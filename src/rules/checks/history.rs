@@ -4,50 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::{Claim, Sink};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::model::file::{Content, FileKind, PlayerFile, RoundFile};
+use crate::model::history::{BlobId, Change, Commit};
+use crate::model::ids::{Player, RoundNumber};
+use crate::model::matrix::Matrix;
+use crate::model::record::ParseError;
+use crate::model::stage::{CompetitionState, Stage};
 use crate::rules::stages::is_arrow;
-use crate::state::file::{Content, FileKind, PlayerFile, RoundFile};
-use crate::state::ids::{Player, RoundNumber};
-use crate::state::matrix::Matrix;
-use crate::state::record::ParseError;
-use crate::state::stage::{CompetitionState, Stage};
-
-/// The id of a file's contents in git.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct BlobId(pub [u8; 20]);
-
-impl std::fmt::Display for BlobId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// The id that stands for files as they are on disk.
-pub const WORKING_TREE: &str = "working tree";
-
-/// A commit, or the working tree where it differs from the last one.
-#[derive(Debug, Clone)]
-pub struct Commit {
-    /// Its id in hex, or [`WORKING_TREE`].
-    pub id: String,
-    /// The first line of its message.
-    pub summary: String,
-    /// Its first parent's place in the list; every parent stands before its children.
-    pub parent: Option<usize>,
-    /// The competition's files that differ from every parent.
-    pub changes: Vec<Change>,
-}
-
-/// A file that a commit added, changed or removed.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// Which file.
-    pub file: FileKind,
-    /// Its contents in the first parent.
-    pub before: Option<BlobId>,
-    /// Its contents in the commit.
-    pub after: Option<BlobId>,
-}
 
 /// What these checks need to know of a file's contents.
 #[derive(Debug, Clone)]

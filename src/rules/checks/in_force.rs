@@ -8,13 +8,13 @@ use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
 use super::{Claim, Status};
+use crate::model::config::Settings;
+use crate::model::file::FileKind;
+use crate::model::ids::Block;
+use crate::model::record::Extra;
+use crate::model::snapshot::Snapshot;
+use crate::model::thresholds::Rules;
 use crate::rules::Thresholds;
-use crate::state::config::Settings;
-use crate::state::file::FileKind;
-use crate::state::ids::Block;
-use crate::state::record::Extra;
-use crate::state::snapshot::Snapshot;
-use crate::state::thresholds::Rules;
 
 /// A file, and the key of an entry in it where each entry is a claim of its own.
 pub type Claimed = (FileKind, Option<String>);

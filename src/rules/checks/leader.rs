@@ -2,10 +2,10 @@
 
 use super::in_force::{Terms, leader_entry};
 use super::{Claim, Facts, Sink};
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::{Block, RoundNumber};
+use crate::model::leader::LeaderEntry;
 use crate::rules::succession::{raw_transition, transition};
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::{Block, RoundNumber};
-use crate::state::leader::LeaderEntry;
 
 pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
     let Some(leaders) = facts.snapshot.leaders.get().filter(|_| facts.rules.settings.is_some()) else { return };
@@ -53,7 +53,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
 /// competition ended with them and no schedule tells it).
 fn finished(facts: &Facts<'_>) -> Vec<(RoundNumber, Option<Block>)> {
     let schedule = |round: RoundNumber| facts.snapshot.rounds.get(&round).and_then(|files| files.schedule.get());
-    let ended = facts.snapshot.state.get().filter(|state| state.stage == crate::state::stage::Stage::Finished);
+    let ended = facts.snapshot.state.get().filter(|state| state.stage == crate::model::stage::Stage::Finished);
     let opened = |round: RoundNumber| facts.snapshot.state.get().is_none_or(|state| round < state.current_round);
     let rounds = facts.snapshot.rounds.keys().copied();
     let last = |round: RoundNumber| ended.is_some_and(|state| state.current_round == round);
@@ -118,18 +118,18 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::model::file::Content;
+    use crate::model::snapshot::{Snapshot, Source};
     use crate::rules::checks::{Finding, Status};
-    use crate::state::file::Content;
-    use crate::state::snapshot::{Snapshot, Source};
 
     /// Files by path.
     struct Files(std::collections::BTreeMap<String, Value>);
 
     impl Source for Files {
-        fn list(&self) -> crate::error::Result<Vec<String>> {
+        fn list(&self) -> crate::base::error::Result<Vec<String>> {
             Ok(self.0.keys().cloned().collect())
         }
-        fn read(&self, path: &str) -> crate::error::Result<Option<Vec<u8>>> {
+        fn read(&self, path: &str) -> crate::base::error::Result<Option<Vec<u8>>> {
             Ok(self.0.get(path).map(|value| format!("{value:#}").into_bytes()))
         }
     }

@@ -4,18 +4,18 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Claim, Facts, MatchView, Sink, Then, Was};
+use crate::model::config::Settings;
+use crate::model::file::{FileKind, PlayerFile};
+use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
+use crate::model::outputs::{Output, Outputs};
+use crate::model::prompts::{Prompt, PromptList};
+use crate::model::report::{Duel, DuelWinner, MatchReport};
+use crate::model::snapshot::RoundFiles;
 use crate::rules::Thresholds;
 use crate::rules::duel::{
     INTERNAL_ERROR, Lateness, claims_no_judge, margin, outputs_of, score, walkover, without_judge,
 };
 use crate::rules::tournament::order;
-use crate::state::config::Settings;
-use crate::state::file::{FileKind, PlayerFile};
-use crate::state::ids::{Hotkey, Player, PromptStem, RoundNumber};
-use crate::state::outputs::{Output, Outputs};
-use crate::state::prompts::{Prompt, PromptList};
-use crate::state::report::{Duel, DuelWinner, MatchReport};
-use crate::state::snapshot::RoundFiles;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let table = Table::of(facts, files);

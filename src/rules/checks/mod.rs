@@ -26,13 +26,13 @@ use serde::Serialize;
 
 use self::in_force::{InForce, Terms};
 use super::seed::OnChain;
-use crate::state::config::Settings;
-use crate::state::file::{FileKind, RoundFile};
-use crate::state::ids::{Hotkey, Player, RoundNumber};
-use crate::state::outputs::Outputs;
-use crate::state::prompts::PromptList;
-use crate::state::snapshot::{RoundFiles, Snapshot};
-use crate::state::stage::{CompetitionState, Stage};
+use crate::model::config::Settings;
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::outputs::Outputs;
+use crate::model::prompts::PromptList;
+use crate::model::snapshot::{RoundFiles, Snapshot};
+use crate::model::stage::{CompetitionState, Stage};
 
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -1,8 +1,8 @@
 //! `object.sha256`, `object.preview`: what lies behind the recorded URLs.
 
 use super::{Claim, Sink};
-use crate::state::ids::{Player, RoundNumber};
-use crate::state::sums::Sums;
+use crate::model::ids::{Player, RoundNumber};
+use crate::model::sums::Sums;
 
 /// The stored objects of one player, as they were found.
 #[derive(Debug, Clone)]

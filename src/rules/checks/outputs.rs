@@ -3,12 +3,12 @@
 use indexmap::IndexSet;
 
 use super::{Claim, Facts, Sink};
-use crate::state::file::PlayerFile;
-use crate::state::ids::{Player, PromptStem, RoundNumber};
-use crate::state::outputs::{Output, Outputs};
-use crate::state::pod_stats::{PodEntry, PodFigures};
-use crate::state::snapshot::{PlayerFiles, RoundFiles};
-use crate::state::stage::Stage;
+use crate::model::file::PlayerFile;
+use crate::model::ids::{Player, PromptStem, RoundNumber};
+use crate::model::outputs::{Output, Outputs};
+use crate::model::pod_stats::{PodEntry, PodFigures};
+use crate::model::snapshot::{PlayerFiles, RoundFiles};
+use crate::model::stage::Stage;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let stems: Option<IndexSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());

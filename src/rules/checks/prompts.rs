@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use super::{Claim, Facts, Sink, Then};
+use crate::model::file::RoundFile;
+use crate::model::ids::RoundNumber;
+use crate::model::prompts::{Prompt, PromptList};
+use crate::model::snapshot::RoundFiles;
 use crate::rules::prompts::select;
-use crate::state::file::RoundFile;
-use crate::state::ids::RoundNumber;
-use crate::state::prompts::{Prompt, PromptList};
-use crate::state::snapshot::RoundFiles;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let subject = format!("rounds/{round}/prompts.txt");

@@ -1,10 +1,10 @@
 //! `schedule.blocks`.
 
 use super::{Facts, Sink};
+use crate::model::file::RoundFile;
+use crate::model::ids::RoundNumber;
+use crate::model::snapshot::RoundFiles;
 use crate::rules::succession::deadline;
-use crate::state::file::RoundFile;
-use crate::state::ids::RoundNumber;
-use crate::state::snapshot::RoundFiles;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(schedule) = files.schedule.get() else { return };

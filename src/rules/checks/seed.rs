@@ -1,11 +1,11 @@
 //! `seed.derived`.
 
 use super::{Claim, Facts, Sink};
+use crate::model::file::RoundFile;
+use crate::model::ids::RoundNumber;
+use crate::model::seed::SeedFile;
+use crate::model::snapshot::RoundFiles;
 use crate::rules::seed::{Proof, check_on_chain, prove};
-use crate::state::file::RoundFile;
-use crate::state::ids::RoundNumber;
-use crate::state::seed::SeedFile;
-use crate::state::snapshot::RoundFiles;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(seed) = files.seed.get() else { return };

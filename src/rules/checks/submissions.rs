@@ -4,11 +4,11 @@ use indexmap::IndexMap;
 
 use super::in_force::Terms;
 use super::{Claim, Facts, Sink};
-use crate::rules::url::HttpUrl;
-use crate::state::file::RoundFile;
-use crate::state::ids::{Hotkey, RoundNumber};
-use crate::state::snapshot::RoundFiles;
-use crate::state::submissions::{Submission, Submissions};
+use crate::base::url::HttpUrl;
+use crate::model::file::RoundFile;
+use crate::model::ids::{Hotkey, RoundNumber};
+use crate::model::snapshot::RoundFiles;
+use crate::model::submissions::{Submission, Submissions};
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(submissions) = files.submissions.get() else { return };
@@ -52,7 +52,7 @@ fn one(
         claim.same(&format!("{hotkey}: round"), &submission.round, &format!("{}-{round}", settings.name));
     }
     let allow_private = terms.limits.allow_private_cdn || facts.allow_private_cdn;
-    if let Err(why) = crate::rules::url::check_cdn_url(&submission.cdn_url, allow_private) {
+    if let Err(why) = crate::base::url::check_cdn_url(&submission.cdn_url, allow_private) {
         claim.fail(format!("{hotkey}: cdn_url {:?}: {why}", submission.cdn_url));
     } else if submission.cdn_url.ends_with('/') && !is_bare_host(&submission.cdn_url) {
         claim.fail(format!("{hotkey}: cdn_url {:?} ends in a slash", submission.cdn_url));

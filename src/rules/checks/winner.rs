@@ -2,12 +2,12 @@
 
 use super::in_force::Terms;
 use super::{Claim, Facts, Sink};
+use crate::model::file::RoundFile;
+use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::leader::leader_at;
+use crate::model::snapshot::RoundFiles;
+use crate::model::winner::Winner;
 use crate::rules::tournament::{Field, Outcome, replay};
-use crate::state::file::RoundFile;
-use crate::state::ids::{Hotkey, Player, RoundNumber};
-use crate::state::leader::leader_at;
-use crate::state::snapshot::RoundFiles;
-use crate::state::winner::Winner;
 
 pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(winner) = files.winner.get() else { return };

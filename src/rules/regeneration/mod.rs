@@ -15,15 +15,15 @@ use serde::{Deserialize, Serialize};
 use self::pods::{PodEnd, PodRule, PodTally};
 use super::Thresholds;
 use super::audit::mismatched;
-use super::objects::StoredObject;
-use crate::state::builds::{BuildStatus, Builds};
-use crate::state::ids::{Hotkey, PromptStem, Seed};
-use crate::state::leader::{LeaderEntry, leader_at};
-use crate::state::outputs::{Output, Outputs};
-use crate::state::prompts::PromptList;
-use crate::state::record::Extra;
-use crate::state::schedule::Schedule;
-use crate::state::snapshot::RoundFiles;
+use crate::model::builds::{BuildStatus, Builds};
+use crate::model::ids::{Hotkey, PromptStem, Seed};
+use crate::model::leader::{LeaderEntry, leader_at};
+use crate::model::objects::StoredObject;
+use crate::model::outputs::{Output, Outputs};
+use crate::model::prompts::PromptList;
+use crate::model::record::Extra;
+use crate::model::schedule::Schedule;
+use crate::model::snapshot::RoundFiles;
 
 /// What a build comes to for an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,23 +61,23 @@ pub fn baseline_leader<'a>(leaders: &'a [LeaderEntry], schedule: &Schedule) -> O
 /// The prompts that the leader's baseline has no entry for yet.
 #[must_use]
 pub fn baseline_outstanding<'a>(files: &'a RoundFiles, prompts: &'a PromptList) -> Vec<&'a PromptStem> {
-    let leader = files.players.get(&crate::state::ids::Player::Leader);
+    let leader = files.players.get(&crate::model::ids::Player::Leader);
     let made = leader.and_then(|own| own.generated.get());
     prompts.stems().filter(|stem| made.is_none_or(|made| !made.contains_key(*stem))).collect()
 }
 
 /// How hard regeneration tries.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Effort {
+pub struct RetryBudget {
     /// Attempts for each prompt, over all pods.
     pub attempts: u32,
     /// When a pod is given up.
     pub pods: PodRule,
 }
 
-impl Default for Effort {
+impl Default for RetryBudget {
     fn default() -> Self {
-        Effort { attempts: 3, pods: PodRule::default() }
+        RetryBudget { attempts: 3, pods: PodRule::default() }
     }
 }
 
@@ -259,7 +259,7 @@ pub enum Standing {
 pub struct Progress {
     purpose: Purpose,
     limits: Thresholds,
-    effort: Effort,
+    budget: RetryBudget,
     /// What is to be made, in the order of the round's prompts.
     stems: Vec<PromptStem>,
     prompts: IndexMap<PromptStem, Prompt>,
@@ -275,7 +275,7 @@ impl Progress {
     /// Nothing is known yet. An audit is about the prompts that were submitted completely, a baseline
     /// about all.
     #[must_use]
-    pub fn new(purpose: Purpose, prompts: &PromptList, limits: &Thresholds, effort: Effort) -> Self {
+    pub fn new(purpose: Purpose, prompts: &PromptList, limits: &Thresholds, budget: RetryBudget) -> Self {
         let wanted = |stem: &&PromptStem| match &purpose {
             Purpose::Audit { submitted, .. } => submitted.get(*stem).is_some_and(Output::is_complete),
             Purpose::Baseline => true,
@@ -284,7 +284,7 @@ impl Progress {
         Progress {
             purpose,
             limits: *limits,
-            effort,
+            budget,
             stems,
             prompts: IndexMap::new(),
             pods: IndexMap::new(),
@@ -413,7 +413,7 @@ impl Progress {
         let counted = prompt.tries.iter().filter(|attempt| !attempt.old && attempt.is_counted()).count();
         let recorded = prompt.recorded.as_ref().filter(|_| !prompt.recorded_is_old);
         let spent = counted.saturating_add(recorded.map_or(0, |output| output.attempts.max(1) as usize));
-        spent < self.effort.attempts as usize && !self.is_given_up(prompt)
+        spent < self.budget.attempts as usize && !self.is_given_up(prompt)
     }
 
     /// A prompt that was lost on as many pods as it has attempts is given up in an audit: one that
@@ -423,7 +423,7 @@ impl Progress {
         let mut pods: Vec<&str> = lost.map(|attempt| attempt.pod.as_str()).collect();
         pods.sort_unstable();
         pods.dedup();
-        self.is_audit() && pods.len() >= self.effort.attempts as usize
+        self.is_audit() && pods.len() >= self.budget.attempts as usize
     }
 
     fn is_audit(&self) -> bool {

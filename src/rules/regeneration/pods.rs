@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::super::Thresholds;
 use super::super::audit::trimmed_median;
 use super::Outcome;
-use crate::state::pod_stats::{PodEntry, PodFigures};
-use crate::state::record::Extra;
+use crate::model::pod_stats::{PodEntry, PodFigures};
+use crate::model::record::Extra;
 
 /// When a pod is given up for another.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -142,19 +142,19 @@ impl super::Progress {
     /// Should this pod be given up?
     #[must_use]
     pub fn is_bad(&self, pod: &str) -> bool {
-        self.pods.get(pod).is_some_and(|tally| tally.is_bad(&self.effort.pods))
+        self.pods.get(pod).is_some_and(|tally| tally.is_bad(&self.budget.pods))
     }
 
     /// `pod_stats.json`.
     #[must_use]
-    pub fn pod_stats(&self) -> crate::state::pod_stats::PodStats {
+    pub fn pod_stats(&self) -> crate::model::pod_stats::PodStats {
         let retries = self.retries();
         let of = |pod: &str| retries.get(pod).map(Vec::as_slice).unwrap_or_default();
         let finisher = self.finisher();
         let entry = |(pod, tally): (&String, &PodTally)| {
             // A run that was killed after the last answer did not come to say so.
             let end = tally.end.or_else(|| (finisher == Some(pod.as_str())).then_some(PodEnd::Completed));
-            (pod.clone(), PodEntry::Figures(tally.figures(pod, end, &self.effort.pods, of(pod))))
+            (pod.clone(), PodEntry::Figures(tally.figures(pod, end, &self.budget.pods, of(pod))))
         };
         self.pods.iter().map(entry).collect()
     }

@@ -6,16 +6,16 @@ use super::super::Plan;
 use super::super::Thresholds;
 use super::super::audit::verdict;
 use super::{Outcome, Progress, Purpose};
-use crate::state::file::{FileKind, PlayerFile, RoundFile};
-use crate::state::generation_audits::{AuditOutcome, GenerationAudit, GenerationAudits};
-use crate::state::ids::{Hotkey, Player, RoundNumber};
-use crate::state::outputs::Outputs;
-use crate::state::record::Extra;
-use crate::state::require_audit::AuditRequests;
-use crate::state::snapshot::{PlayerFiles, RoundFiles};
-use crate::state::store::FileWrite;
-use crate::state::sums::Sums;
-use crate::text::cut;
+use crate::base::text::cut;
+use crate::model::file::{FileKind, PlayerFile, RoundFile};
+use crate::model::generation_audits::{AuditOutcome, GenerationAudit, GenerationAudits};
+use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::outputs::Outputs;
+use crate::model::record::Extra;
+use crate::model::require_audit::AuditRequests;
+use crate::model::snapshot::{PlayerFiles, RoundFiles};
+use crate::model::store::FileWrite;
+use crate::model::sums::Sums;
 
 /// A reason that is recorded has no more characters.
 const LONGEST_REASON: usize = 2000;

@@ -1,17 +1,17 @@
 use super::record::{NO_IMAGE, NO_POD, rejected};
 use super::*;
-use crate::state::file::{Content, FileKind, PlayerFile};
-use crate::state::generation_audits::{AuditOutcome, GenerationAudit};
-use crate::state::ids::{Player, RoundNumber};
-use crate::state::pod_stats::PodEntry;
-use crate::state::snapshot::{PlayerFiles, Slot};
+use crate::model::file::{Content, FileKind, PlayerFile};
+use crate::model::generation_audits::{AuditOutcome, GenerationAudit};
+use crate::model::ids::{Player, RoundNumber};
+use crate::model::pod_stats::PodEntry;
+use crate::model::snapshot::{PlayerFiles, Slot};
 
 fn stem(n: usize) -> PromptStem {
     format!("p{n:02}").parse().unwrap()
 }
 
 fn prompts(count: usize) -> PromptList {
-    let prompt = |n| crate::state::prompts::Prompt::new(&format!("https://x.org/{}.png", stem(n))).unwrap();
+    let prompt = |n| crate::model::prompts::Prompt::new(&format!("https://x.org/{}.png", stem(n))).unwrap();
     PromptList((0..count).map(prompt).collect())
 }
 
@@ -40,7 +40,7 @@ fn audit(count: usize, critical: &[usize]) -> Progress {
     });
     let critical = critical.iter().map(|n| stem(*n)).collect();
     let purpose = Purpose::Audit { critical, submitted: submitted.collect() };
-    Progress::new(purpose, &prompts(count), &Thresholds::default(), Effort::default())
+    Progress::new(purpose, &prompts(count), &Thresholds::default(), RetryBudget::default())
 }
 
 fn tried(progress: &mut Progress, n: usize, pod: &str, outcome: Outcome) {
@@ -94,7 +94,7 @@ fn what_is_lost_on_its_way_is_no_attempt_but_has_an_end() {
     assert!(progress.outputs().is_empty());
     tried(&mut progress, 0, "a-3", lost());
     assert_eq!(progress.standing(), Standing::Complete, "it was lost on three pods");
-    let mut baseline = Progress::new(Purpose::Baseline, &prompts(1), &Thresholds::default(), Effort::default());
+    let mut baseline = Progress::new(Purpose::Baseline, &prompts(1), &Thresholds::default(), RetryBudget::default());
     for pod in ["a-1", "a-2", "a-3", "a-4"] {
         tried(&mut baseline, 0, pod, lost());
     }
@@ -182,7 +182,7 @@ fn a_new_attempt_is_made_only_where_asked_for() {
 #[test]
 fn the_plans_write_verdict_sums_and_figures_in_their_order() {
     let hotkeys: Vec<Hotkey> = [1, 2, 3].map(|n| Hotkey::from_account(&[n; 32])).to_vec();
-    let request = |hotkey: &Hotkey| crate::state::require_audit::AuditRequest {
+    let request = |hotkey: &Hotkey| crate::model::require_audit::AuditRequest {
         hotkey: hotkey.clone(),
         critical_prompts: Vec::new(),
         extra: Extra::default(),
@@ -192,7 +192,7 @@ fn the_plans_write_verdict_sums_and_figures_in_their_order() {
         ..RoundFiles::default()
     };
     let sums = [("submitted/p00.glb".to_owned(), "1".repeat(64))].into_iter().collect();
-    let own = PlayerFiles { sums: Slot::Ok(crate::state::sums::Sums(sums)), ..PlayerFiles::default() };
+    let own = PlayerFiles { sums: Slot::Ok(crate::model::sums::Sums(sums)), ..PlayerFiles::default() };
     files.players.insert(Player::Miner(hotkeys[0].clone()), own);
     let mut progress = audit(2, &[]);
     tried(&mut progress, 0, "a-1", made(0, 10.0, Some(0.0)));
@@ -205,7 +205,7 @@ fn the_plans_write_verdict_sums_and_figures_in_their_order() {
     let sums = String::from_utf8(bytes(&player(PlayerFile::Sums))).unwrap();
     let paths: Vec<&str> = sums.lines().map(|line| line.split("  ").nth(1).unwrap()).collect();
     assert_eq!(paths, ["generated/p00.glb", "generated/p00.png", "submitted/p00.glb"]);
-    let audits = FileKind::Round(round, crate::state::file::RoundFile::GenerationAudits);
+    let audits = FileKind::Round(round, crate::model::file::RoundFile::GenerationAudits);
     let Ok((Content::GenerationAudits(first), _)) = Content::parse(&audits, &bytes(&audits)) else { panic!() };
     files.generation_audits = Slot::Ok(first);
     let plan = rejected(round, &hotkeys[2], NO_IMAGE, &files);
@@ -225,10 +225,10 @@ fn the_plans_write_verdict_sums_and_figures_in_their_order() {
 fn an_image_is_awaited_until_its_build_is_over() {
     let hotkey = Hotkey::from_account(&[1; 32]);
     let of = |status, image: Option<&str>| {
-        let build = crate::state::builds::Build {
+        let build = crate::model::builds::Build {
             repo: "a/b".parse().unwrap(),
             commit: "f".repeat(40).parse().unwrap(),
-            revealed_at_block: crate::state::ids::Block(1),
+            revealed_at_block: crate::model::ids::Block(1),
             tag: String::new(),
             status,
             docker_image: image.map(str::to_owned),

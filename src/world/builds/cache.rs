@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Context as _, Result};
-use crate::files;
-use crate::rules::hex;
-use crate::state::ids::RoundNumber;
+use crate::base::error::{Context as _, Result};
+use crate::base::files;
+use crate::base::hex;
+use crate::model::ids::RoundNumber;
 
 /// The kept answers of one round, in the operator's own folder.
 #[derive(Debug, Clone)]

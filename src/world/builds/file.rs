@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{BuildSource, Wanted};
-use crate::error::{Error, Result};
-use crate::files;
-use crate::rules::builds::{BuildObservation, DeclaredBuild};
-use crate::state::builds::BuildStatus;
-use crate::state::ids::Hotkey;
-use crate::state::record::{Entries, parse_json};
+use crate::base::error::{Error, Result};
+use crate::base::files;
+use crate::model::builds::BuildStatus;
+use crate::model::ids::Hotkey;
+use crate::model::observation::{BuildObservation, DeclaredBuild};
+use crate::model::record::{Entries, parse_json};
 
 /// Builds as a file tells them: read at each look, so that it may be written meanwhile.
 #[derive(Debug, Clone)]

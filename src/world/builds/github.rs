@@ -10,11 +10,11 @@ use super::cache::{Cache, Kept};
 use super::registry::Registry;
 use super::web::{Ask, Credentials, Web};
 use super::{BuildSource, Pushed, Wanted};
-use crate::error::{Error, Result};
-use crate::rules::builds::{BuildObservation, Job, Run};
-use crate::rules::url::HttpUrl;
-use crate::state::ids::{Hotkey, RepoName, RoundNumber};
-use crate::text::cut;
+use crate::base::error::{Error, Result};
+use crate::base::text::cut;
+use crate::base::url::HttpUrl;
+use crate::model::ids::{Hotkey, RepoName, RoundNumber};
+use crate::model::observation::{BuildObservation, Job, Run};
 use crate::world::http::{Method, Response, shown_text, shown_url};
 
 /// A list of jobs, or of runs, is not followed further than this.

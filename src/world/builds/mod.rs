@@ -12,9 +12,9 @@ use chrono::{DateTime, Utc};
 pub use self::file::FileBuilds;
 pub use self::github::GitHub;
 pub use self::registry::Registry;
-use crate::error::Result;
-use crate::rules::builds::BuildObservation;
-use crate::state::ids::{Hotkey, RoundNumber};
+use crate::base::error::Result;
+use crate::model::ids::{Hotkey, RoundNumber};
+use crate::model::observation::BuildObservation;
 
 /// What is asked about.
 #[derive(Debug, Clone)]

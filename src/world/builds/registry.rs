@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::web::{Ask, Credentials, Web};
 use super::{BuildSource, Wanted};
-use crate::error::{Error, Result};
-use crate::rules::builds::{BuildObservation, Presence};
+use crate::base::error::{Error, Result};
+use crate::model::observation::{BuildObservation, Presence};
 use crate::world::http::{Method, Response, Secret, shown_url};
 
 /// Every form of manifest: without them many registries deny an image that they have.

@@ -9,10 +9,10 @@ use super::github::GitHub;
 use super::registry::Registry;
 use super::web::{Credentials, Web};
 use super::{BuildSource, FileBuilds};
-use crate::error::{Error, Result};
-use crate::rules::image::ImageName;
-use crate::rules::url::{Host, HttpUrl};
-use crate::state::ids::RepoName;
+use crate::base::error::{Error, Result};
+use crate::base::url::{Host, HttpUrl};
+use crate::model::ids::RepoName;
+use crate::model::image::ImageName;
 use crate::world::http::{Secret, shown_url};
 use crate::world::stop::Stop;
 

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::error::{Error, Result};
-use crate::rules::url::{HttpUrl, resolve};
+use crate::base::error::{Error, Result};
+use crate::base::url::{HttpUrl, resolve};
 use crate::world::http::{Client, Limits, Method, Request, Response, Retry, Secret, refusal, retry_after, shown_url};
 use crate::world::stop::Stop;
 

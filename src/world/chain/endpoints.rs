@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::error::{Error, Result};
-use crate::rules::seed::BlockHash;
-use crate::rules::url::HttpUrl;
+use crate::base::error::{Error, Result};
+use crate::base::url::HttpUrl;
+use crate::model::beacon::BlockHash;
 use crate::world::http::Secret;
 
 /// The first block of the main network, by which it is known.
@@ -180,7 +180,7 @@ mod tests {
     fn what_is_no_network_is_a_usage_error_that_names_the_choices() {
         for bad in [&["fynney"][..], &[], &[""], &["ftp://x.org"], &["https://me:pw@x.org"], &["finney", "test"]] {
             let error = of(bad, &[]).unwrap_err();
-            assert_eq!(error.kind(), crate::error::Kind::Usage);
+            assert_eq!(error.kind(), crate::base::error::Kind::Usage);
             assert!(!error.to_string().contains("pw"), "{error}");
         }
     }

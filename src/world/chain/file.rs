@@ -28,12 +28,12 @@ use parity_scale_codec::Encode;
 use serde::{Deserialize, Deserializer};
 
 use super::{Chain, Reveal, Reveals};
-use crate::error::{Error, Result};
-use crate::files;
-use crate::rules::hex;
-use crate::rules::seed::{BlockHash, Pulse};
-use crate::state::ids::{Block, Hotkey};
-use crate::state::record::{Entries, parse_json};
+use crate::base::error::{Error, Result};
+use crate::base::files;
+use crate::base::hex;
+use crate::model::beacon::{BlockHash, Pulse};
+use crate::model::ids::{Block, Hotkey};
+use crate::model::record::{Entries, parse_json};
 
 /// Seconds from one block to the next.
 const BLOCK_SECONDS: u64 = 12;
@@ -179,7 +179,7 @@ impl Chain for FileChain {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::base::error::Kind;
 
     const ALICE: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
 

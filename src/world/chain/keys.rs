@@ -4,7 +4,7 @@ use blake2::digest::consts::U16;
 use blake2::{Blake2b, Digest as _};
 use twox_hash::XxHash64;
 
-use crate::state::ids::Hotkey;
+use crate::model::ids::Hotkey;
 
 /// A key under a netuid's prefix: prefix, twox64 of the account, account.
 const COMMITMENT_KEY_LEN: usize = 34 + 8 + 32;
@@ -86,7 +86,7 @@ pub fn drand_pulse(round: u64) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::hex;
+    use crate::base::hex;
 
     const ALICE: &str = "d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d";
 

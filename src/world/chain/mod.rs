@@ -2,10 +2,10 @@
 //!
 //! [`subtensor`] asks a network's nodes, [`mod@file`] reads a JSON file (sandboxes, reproductions, tests).
 
-use crate::error::Result;
-use crate::rules::seed::{BlockHash, Pulse};
-pub use crate::rules::submissions::{Reveal, Reveals};
-use crate::state::ids::Block;
+use crate::base::error::Result;
+use crate::model::beacon::{BlockHash, Pulse};
+use crate::model::ids::Block;
+pub use crate::model::reveal::{Reveal, Reveals};
 
 pub mod endpoints;
 pub mod file;

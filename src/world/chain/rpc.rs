@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::endpoints::Endpoint;
-use crate::error::Error;
+use crate::base::error::Error;
 use crate::world::http::{Client, Failure, Request, Response, refusal, shown_text};
 use crate::world::stop::Stop;
 

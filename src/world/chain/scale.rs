@@ -4,8 +4,8 @@
 use parity_scale_codec::{DecodeAll as _, Encode as _};
 
 use super::Reveal;
-use crate::rules::seed::Pulse;
-use crate::state::ids::Block;
+use crate::model::beacon::Pulse;
+use crate::model::ids::Block;
 
 /// Reads a value of `Commitments.RevealedCommitments`: a list of (bytes, block).
 ///

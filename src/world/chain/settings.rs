@@ -9,8 +9,8 @@ use super::Chain;
 use super::endpoints::Endpoints;
 use super::file::FileChain;
 use super::subtensor::Subtensor;
-use crate::error::{Error, Result};
-use crate::rules::payload::Compat;
+use crate::base::error::{Error, Result};
+use crate::model::reveal::Compat;
 use crate::world::http::{Client, Limits, Retry};
 
 /// The subnet of 404-GEN.

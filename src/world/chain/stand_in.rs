@@ -14,10 +14,10 @@ use parity_scale_codec::Encode as _;
 use serde_json::{Value, json};
 
 use super::{Reveal, Reveals, keys, scale};
-use crate::error::{Context as _, Result};
-use crate::rules::hex;
-use crate::rules::seed::{BlockHash, Pulse, published_at};
-use crate::state::ids::{Block, Hotkey};
+use crate::base::error::{Context as _, Result};
+use crate::base::hex;
+use crate::model::beacon::{BlockHash, Pulse, published_at};
+use crate::model::ids::{Block, Hotkey};
 
 /// Seconds from one block to the next.
 const BLOCK_SECONDS: u64 = 12;
@@ -286,7 +286,7 @@ impl Server {
         let open = tiny_http::Server::http("127.0.0.1:0").map_err(|e| anyhow::anyhow!("{e}"));
         let server = open.failed(|| "chain stand-in: cannot listen on 127.0.0.1".to_owned())?;
         let address = server.server_addr().to_ip();
-        let address = address.ok_or_else(|| crate::error::Error::failed("chain stand-in: no address"))?;
+        let address = address.ok_or_else(|| crate::base::error::Error::failed("chain stand-in: no address"))?;
         let (node, listener) = (Arc::new(Mutex::new(node)), Arc::new(ListenerHandle(server)));
         let (shared, handle) = (Arc::clone(&node), Arc::clone(&listener));
         let thread = std::thread::spawn(move || serve(&handle.0, &shared));

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use super::endpoints::{Endpoint, Endpoints};
 use super::rpc::{Fault, Rpc};
 use super::{Chain, Reveals, keys, scale};
-use crate::error::{Error, Result};
-use crate::rules::hex;
-use crate::rules::seed::{BlockHash, Pulse};
-use crate::state::ids::Block;
+use crate::base::error::{Error, Result};
+use crate::base::hex;
+use crate::model::beacon::{BlockHash, Pulse};
+use crate::model::ids::Block;
 use crate::world::http::Client;
 
 /// A node gives at most this many keys a page.

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Distance, Picture};
-use crate::error::{Error, Result};
-use crate::rules::url::check_service_url;
+use crate::base::error::{Error, Result};
+use crate::base::url::check_service_url;
 use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, refusal, shown_text, shown_url};
 
 /// After so many pairs in a row without any answer the service is not asked again in the same call.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Distance;
 use super::http::Service;
 use super::pixels::Pixels;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::world::http::Retry;
 
 /// Who measures.

@@ -10,9 +10,9 @@ use gix::refs::transaction::{PreviousValue, RefEdit};
 use super::Git;
 use super::index::IndexLock;
 use super::walk::Walker;
-use crate::error::{Context as _, Error, Result};
-use crate::files;
-use crate::state::file::FileKind;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
+use crate::model::file::FileKind;
 
 impl Git {
     /// Commits just these files, as they are on disk, on top of what is checked out, and brings

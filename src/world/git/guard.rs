@@ -9,8 +9,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Context as _, Error, Result};
-use crate::files;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
 
 /// The largest file that holds one name or one path.
 const LINE: u64 = 64 << 10;

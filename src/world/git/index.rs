@@ -15,9 +15,9 @@ use gix::bstr::ByteSlice as _;
 use gix::index::entry::{Flags, Mode, Stage, Stat};
 
 use super::Git;
-use crate::error::{Context as _, Error, Result};
-use crate::files::{self, Readers};
-use crate::state::file::FileKind;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files::{self, Readers};
+use crate::model::file::FileKind;
 
 /// So long somebody else's lock is waited for. Most git commands hold it for less.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -7,9 +7,9 @@ use gix::ObjectId;
 
 use super::walk::{Differing, Walker};
 use super::{Git, Read, Reader, blob_of};
-use crate::error::{Context as _, Result};
-use crate::rules::checks::history::{Change, Commit};
-use crate::state::file::FileKind;
+use crate::base::error::{Context as _, Result};
+use crate::model::file::FileKind;
+use crate::model::history::{Change, Commit};
 use crate::world::builds::Pushed;
 
 /// So many commits are read: a competition makes a few hundred a round.

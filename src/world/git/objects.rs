@@ -10,7 +10,7 @@ use gix::objs::Kind;
 
 use super::guard::{self, Places};
 use super::packs::{Packs, Weight};
-use crate::error::{Context as _, Error, Kind as ErrorKind, Result};
+use crate::base::error::{Context as _, Error, Kind as ErrorKind, Result};
 
 /// The largest commit: the largest of the real ones has 2 kB, a signature a few more.
 pub(super) const LARGEST_COMMIT: u64 = 1 << 20;

@@ -6,8 +6,8 @@ use gix::bstr::ByteSlice as _;
 use gix::objs::{Kind, TreeRefIter};
 
 use super::{Git, objects};
-use crate::error::{Context as _, Result};
-use crate::files::{self, Readers};
+use crate::base::error::{Context as _, Result};
+use crate::base::files::{self, Readers};
 
 /// Where git's own folder lists what is ignored in this checkout alone.
 const EXCLUDE: &str = "info/exclude";

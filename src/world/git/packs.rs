@@ -13,7 +13,7 @@ use gix::odb::pack::data::decode::header::ResolvedBase;
 use gix::odb::pack::data::entry::Header;
 use gix::odb::pack::{data, index};
 
-use crate::error::{Context as _, Result};
+use crate::base::error::{Context as _, Result};
 
 /// git itself makes no longer chains of differences.
 const DEEPEST: usize = 4095;

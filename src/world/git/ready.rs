@@ -3,7 +3,7 @@
 use gix::state::InProgress;
 
 use super::Git;
-use crate::error::{Context as _, Error, Result};
+use crate::base::error::{Context as _, Error, Result};
 
 /// git's hooks around a commit.
 const HOOKS: [&str; 5] = ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction"];

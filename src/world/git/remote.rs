@@ -12,8 +12,7 @@ use gix::objs::tree::EntryKind;
 
 use super::Git;
 use super::walk::{Differing, Walker};
-use crate::error::{Context as _, Error, Result};
-use crate::rules::conflict::collision;
+use crate::base::error::{Context as _, Error, Result};
 use crate::world::child;
 use crate::world::http::{Blanks, shown_text, shown_url};
 use crate::world::stop::{STOPPED, Stop};
@@ -34,7 +33,12 @@ pub struct Remote<'a> {
     blanks: Blanks,
     /// The branch's full name there.
     branch: String,
+    /// By which path what we wrote conflicts with what others changed.
+    collision: Collision,
 }
+
+/// Of the paths that we wrote and those that others changed: one by which both cannot stand beside each other.
+pub type Collision = fn(written: &[String], changed: &[String]) -> Option<String>;
 
 /// How the two branches came to stand at the same commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,9 +56,9 @@ impl<'a> Remote<'a> {
     ///
     /// # Errors
     /// git refuses to work here, there is no branch, or it follows none.
-    pub fn of(git: &'a Git) -> Result<Remote<'a>> {
+    pub fn of(git: &'a Git, collision: Collision) -> Result<Remote<'a>> {
         let (name, branch, blanks) = (String::new(), String::new(), Blanks::default());
-        let mut remote = Remote { git, name, branch, blanks };
+        let mut remote = Remote { git, name, branch, blanks, collision };
         let works = remote.run(&["rev-parse", "--git-dir"])?;
         if !works.status.success() {
             return Err(Error::failed(git.cannot(&format!("--push: {}", said(&works)))));
@@ -153,7 +157,7 @@ impl<'a> Remote<'a> {
             return Err(foreign.hint("others have pushed meanwhile: `git pull --rebase && git push`, then again"));
         }
         let (written, changed) = (self.paths(base, here)?, self.paths(base, there)?);
-        if let Some(path) = collision(&written, &changed) {
+        if let Some(path) = (self.collision)(&written, &changed) {
             self.go_to(there)?;
             let given: Vec<&str> = ours.iter().map(|commit| short(commit)).collect();
             let (given, theirs) = (given.join(", "), there.map(|id| id.to_string()).unwrap_or_default());

@@ -9,7 +9,7 @@ use gix::ObjectId;
 
 use super::Git;
 use super::remote::said;
-use crate::error::{Context as _, Error, Result};
+use crate::base::error::{Context as _, Error, Result};
 
 impl Git {
     /// Makes a commit and moves no branch to it.

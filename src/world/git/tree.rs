@@ -8,10 +8,10 @@ use gix::objs::{Kind, TreeRefIter};
 
 use super::walk::Walker;
 use super::{Git, Reader, blob_of, objects};
-use crate::error::{Context as _, Result};
-use crate::rules::checks::history::BlobId;
-use crate::state::file::FileKind;
-use crate::state::snapshot::Source;
+use crate::base::error::{Context as _, Result};
+use crate::model::file::FileKind;
+use crate::model::history::BlobId;
+use crate::model::snapshot::Source;
 
 /// The files of a commit, as far as a competition knows them.
 #[derive(Debug)]

@@ -12,9 +12,9 @@ use gix::objs::{Kind, TreeRefIter};
 
 use super::Reader;
 use super::objects::LARGEST_TREE;
-use crate::error::{Context as _, Error, Result};
-use crate::state::file::FileKind;
-use crate::state::ids::{Player, RoundNumber};
+use crate::base::error::{Context as _, Error, Result};
+use crate::model::file::FileKind;
+use crate::model::ids::{Player, RoundNumber};
 
 /// So many files one commit may have: a hundred rounds of a thousand miners have fewer.
 const MOST_FILES: usize = 200_000;

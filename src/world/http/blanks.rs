@@ -125,12 +125,13 @@ impl Needle {
     /// Where this stands in a text, or as much of its beginning as is there.
     fn places(&self, text: &str) -> Vec<Range<usize>> {
         let sought = if self.beginning > 0 { self.beginning() } else { &self.text };
-        let place = |(start, _)| {
+        let place = |start| {
             let after = text.get(start..).unwrap_or_default();
             let same = after.chars().zip(self.text.chars()).take_while(|(a, b)| a == b);
             start..start + same.map(|(c, _)| c.len_utf8()).sum::<usize>()
         };
-        text.match_indices(sought).map(place).collect()
+        // Answers are long and spellings are many: this search is fast in every build.
+        memchr::memmem::find_iter(text.as_bytes(), sought.as_bytes()).map(place).collect()
     }
 
     fn beginning(&self) -> &str {
@@ -155,8 +156,8 @@ fn spellings(secret: &str) -> Vec<String> {
         percent(|byte| format!("%{byte:02X}")),
         percent(|byte| format!("%{byte:02x}")),
         html.replace('"', "&quot;").replace('\'', "&#39;"),
-        crate::rules::hex::encode(secret.as_bytes()),
-        crate::rules::hex::encode(secret.as_bytes()).to_ascii_uppercase(),
+        crate::base::hex::encode(secret.as_bytes()),
+        crate::base::hex::encode(secret.as_bytes()).to_ascii_uppercase(),
         STANDARD.encode(secret),
         URL_SAFE.encode(secret),
     ];
@@ -229,7 +230,7 @@ mod tests {
             percent.to_owned(),
             percent.to_lowercase(),
             KEY.replace('&', "&amp;").replace('"', "&quot;"),
-            crate::rules::hex::encode(KEY.as_bytes()),
+            crate::base::hex::encode(KEY.as_bytes()),
         ];
         spelt.extend([KEY.to_ascii_uppercase(), KEY.chars().rev().collect(), percent.replace('%', "%25")]);
         let each = |spell: fn(u8) -> String, between: &str| KEY.bytes().map(spell).collect::<Vec<_>>().join(between);

@@ -13,7 +13,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use super::heed::{Heed, System};
-use crate::rules::url::{Host, HttpUrl, is_public};
+use crate::base::url::{Host, HttpUrl, is_public};
 
 /// As many addresses of a name as ureq keeps.
 const MOST_ADDRESSES: usize = 16;

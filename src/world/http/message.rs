@@ -11,7 +11,7 @@ use ureq::http::{self, HeaderMap, Method};
 use super::blanks::Blanks;
 use super::retry::Failure;
 use super::secret::{Secret, shown_text, shown_url};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// A request, with what may be said about it.
 #[derive(Debug, Clone)]

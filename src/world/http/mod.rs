@@ -37,7 +37,7 @@ pub use self::retry::{Failure, Retry, retry_after};
 use self::retry::{failure, io_failure};
 pub use self::secret::{Secret, shown_text, shown_url};
 pub use self::stream::{Broken, Incoming, Phases};
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::world::stop::Stop;
 
 /// So much of an error's body is read.

@@ -12,7 +12,7 @@ use super::message::OPEN_HEADERS;
 use super::retry::{Failure, failure};
 use super::secret::shown_url;
 use super::{Client, Request};
-use crate::rules::url::resolve;
+use crate::base::url::resolve;
 
 /// So much of a redirect's own body is read, for the sake of its connection.
 const BODY: u64 = 16 << 10;

@@ -8,7 +8,7 @@ use ureq::http::HeaderMap;
 
 use super::heed::Stopped;
 use super::secret::shown_text;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::world::stop::{STOPPED, Stop, stopped};
 
 /// A failed attempt.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::error::{Error, Result};
-use crate::files;
+use crate::base::error::{Error, Result};
+use crate::base::files;
 
 /// A text that is never shown: an API key, a token.
 #[derive(Clone, PartialEq, Eq)]

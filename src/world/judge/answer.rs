@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::Answer;
 
-use crate::rules::duel::Penalties;
-use crate::text;
+use crate::base::text;
+use crate::model::penalties::Penalties;
 use crate::world::http::shown_text;
 
 /// The worst penalty.

@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{Context as _, Error, Kind, Result};
-use crate::files;
-use crate::rules::hex;
+use crate::base::error::{Context as _, Error, Kind, Result};
+use crate::base::files;
+use crate::base::hex;
 use crate::world::http::{Client, Request, shown_url};
 
 /// An image of a duel.

@@ -13,8 +13,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, answer};
-use crate::error::{Context as _, Result};
-use crate::files;
+use crate::base::error::{Context as _, Result};
+use crate::base::files;
 use crate::world::jsonl::each_line;
 
 /// What an answer is kept under: SHA-256 over all that the judge is told and shown.
@@ -179,8 +179,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
-    use crate::rules::duel::Penalties;
+    use crate::base::error::Error;
+    use crate::model::penalties::Penalties;
 
     fn answer(first: u8) -> Answer {
         let raw = format!("{{\"penalty_1\": {first}, \"penalty_2\": 2, \"issues\": \"é\\n\"}}");

@@ -16,10 +16,10 @@ use sha2::{Digest as _, Sha256};
 
 use self::images::{Image, Images};
 use self::journal::{Journal, Key};
-use crate::error::Result;
-use crate::rules::duel::Penalties;
-use crate::rules::hex;
-use crate::state::ids::Seed;
+use crate::base::error::Result;
+use crate::base::hex;
+use crate::model::ids::Seed;
+use crate::model::penalties::Penalties;
 
 /// What a judge said.
 #[derive(Debug, Clone, PartialEq, Eq)]

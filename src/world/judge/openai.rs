@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::answer;
 use super::question::Question;
 use super::{Answer, Judge};
-use crate::error::{Error, Result};
-use crate::state::ids::Seed;
+use crate::base::error::{Error, Result};
+use crate::model::ids::Seed;
 use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, refusal, shown_text, shown_url};
 use crate::world::stop::stopped;
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::error::{Context, Error, Kind, Result};
-use crate::files;
+use crate::base::error::{Context, Error, Kind, Result};
+use crate::base::files;
 
 /// The question: what the judge is told before, between and after the images.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::images::Images;
 use super::openai::{Manner, OpenAi, Tokens};
 use super::question::Question;
-use crate::error::{Error, Result};
-use crate::rules::url::HttpUrl;
+use crate::base::error::{Error, Result};
+use crate::base::url::HttpUrl;
 use crate::world::http::{Client, Limits, Retry, Secret, shown_url};
 
 /// The settings of the judge.

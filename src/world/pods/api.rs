@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Listed, PodId};
-use crate::error::{Error, Result};
-use crate::rules::url::HttpUrl;
+use crate::base::error::{Error, Result};
+use crate::base::url::HttpUrl;
 use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, Secret, refusal, shown_text, shown_url};
 use crate::world::stop::{STOPPED, Stop, stopped};
 

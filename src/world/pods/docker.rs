@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::api::is_a_name;
 use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::world::child;
 use crate::world::http::{Blanks, Secret, shown_text};
 use crate::world::stop::{Stop, stopped};

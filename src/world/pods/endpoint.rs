@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 
 use super::{Deployed, Endpoint, Listed, Order, PodId, PodState, Provider};
-use crate::error::{Error, Result};
-use crate::rules::url::HttpUrl;
+use crate::base::error::{Error, Result};
+use crate::base::url::HttpUrl;
 use crate::world::http::shown_url;
 
 /// `[pods.endpoint]` of `gen404.toml`.
@@ -122,7 +122,7 @@ pub(super) fn in_path(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::ids::{Player, RoundNumber};
+    use crate::model::ids::{Player, RoundNumber};
     use crate::world::pods::PodName;
 
     fn order(number: usize) -> Order {

@@ -8,9 +8,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::{Deployed, Order, PodId, PodName, PodState, Provider};
-use crate::error::{Context as _, Error, Result};
-use crate::files;
-use crate::state::ids::{Player, RoundNumber};
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
+use crate::model::ids::{Player, RoundNumber};
 
 /// The folder of the notes, below the operator's own one.
 const FOLDER: &str = "pods";

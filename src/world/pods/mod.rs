@@ -16,8 +16,8 @@ pub mod verda;
 
 use std::fmt;
 
-use crate::error::Result;
-use crate::state::ids::{Player, RoundNumber};
+use crate::base::error::Result;
+use crate::model::ids::{Player, RoundNumber};
 use crate::world::http::Secret;
 
 pub use self::api::Manner;

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Endpoint;
-use crate::error::Result;
-use crate::rules::objects::check_glb;
-use crate::state::ids::Seed;
+use crate::base::error::Result;
+use crate::model::ids::Seed;
+use crate::model::objects::check_glb;
 use crate::world::fetch::{Fetched, FileSink};
 use crate::world::http::{Broken, Client, Form, HeaderMap, Incoming, Method, Phases, Request};
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::api::{Api, Created, Manner, ids_of, is_a_name, segment};
 use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::world::http::{Method, Request, Secret};
 
 /// `[pods.runpod]` of `gen404.toml`; the key comes from `RUNPOD_API_KEY`.

@@ -11,7 +11,7 @@ use super::runpod::{Runpod, RunpodSettings};
 use super::targon::{Targon, TargonSettings};
 use super::verda::{Verda, VerdaKeys, VerdaSettings};
 use super::{Manner, Provider};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::world::http::Secret;
 
 /// Who may rent out pods.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::api::{Api, Created, LONGEST_CURSOR, MOST_PAGES, Manner, ids_of, is_a_name, segment};
 use super::endpoint::in_path;
 use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
-use crate::error::{Error, Kind, Result};
-use crate::rules::url::HttpUrl;
+use crate::base::error::{Error, Kind, Result};
+use crate::base::url::HttpUrl;
 use crate::world::http::{Method, Request, Response, Secret, shown_text};
 
 /// `[pods.targon]` of `gen404.toml`; the key comes from `TARGON_API_KEY`.

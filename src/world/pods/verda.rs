@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::api::{Api, Created, Manner, is_a_name, segment};
 use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
-use crate::error::{Error, Result};
-use crate::rules::url::HttpUrl;
+use crate::base::error::{Error, Result};
+use crate::base::url::HttpUrl;
 use crate::world::http::{Method, Request, Response, Secret, shown_text};
 
 /// `[pods.verda]` of `gen404.toml`; `VERDA_CLIENT_ID`, `VERDA_CLIENT_SECRET` and

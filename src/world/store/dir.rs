@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Bytes, Object, ObjectStore, Put, key_below, sha256_of};
-use crate::error::{Context as _, Error, Result};
-use crate::files;
-use crate::rules::objects::ObjectKey;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
+use crate::model::objects::ObjectKey;
 
 /// No object is larger: a miner's file has a limit far below.
 const LARGEST_OBJECT: u64 = files::MODEL;
@@ -144,7 +144,7 @@ impl ObjectStore for DirStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::objects::ObjectKind;
+    use crate::model::objects::ObjectKind;
 
     #[test]
     fn an_object_once_stored_never_changes() {

@@ -15,10 +15,10 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{Error, Result};
-use crate::files;
-use crate::rules::hex;
-use crate::rules::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject};
+use crate::base::error::{Error, Result};
+use crate::base::files;
+use crate::base::hex;
+use crate::model::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject};
 
 /// What is to be stored.
 #[derive(Debug, Clone, Copy)]

@@ -18,8 +18,8 @@ use rusoto_s3::{GetObjectRequest, HeadObjectRequest, PutObjectRequest, S3, S3Cli
 
 use super::dispatch::{Dispatcher, Heard, pieces};
 use super::{Bytes, Object, ObjectStore, Put, key_below, sha256_of};
-use crate::error::{Context as _, Error, Kind, Result};
-use crate::rules::objects::ObjectKey;
+use crate::base::error::{Context as _, Error, Kind, Result};
+use crate::model::objects::ObjectKey;
 use crate::world::http::{Client, Failure, Limits, Retry, Secret, shown_url};
 
 /// The metadata key under which an object's SHA-256 is kept.

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::ObjectStore;
 use super::dir::DirStore;
 use super::r2::{Bucket, R2Store};
-use crate::error::{Error, Result};
-use crate::rules::url::HttpUrl;
+use crate::base::error::{Error, Result};
+use crate::base::url::HttpUrl;
 use crate::world::http::{Limits, Retry, Secret, shown_url};
 
 /// The bucket and the domain of the deployed competition.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use gen404::state::ids::Hotkey;
+use gen404::model::ids::Hotkey;
 
 use super::harness::{GIT_SECONDS, Outcome, World, check};
 use super::packs::{FILE, FOLDER, Pack, git_with_input};

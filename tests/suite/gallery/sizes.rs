@@ -130,7 +130,7 @@ fn tables_and_sums_without_end() {
         let mut account = [9; 32];
         account[..4].copy_from_slice(&(n % 4096).to_le_bytes());
         if n < 4096 {
-            write!(text, "\nleader,{},0.5", gen404::state::ids::Hotkey::from_account(&account)).unwrap();
+            write!(text, "\nleader,{},0.5", gen404::model::ids::Hotkey::from_account(&account)).unwrap();
         } else {
             write!(text, "\nleader,{},0.5", hotkey("quarry")).unwrap();
         }
@@ -154,7 +154,7 @@ fn miners_and_duels_without_end() {
     for n in 0..120_000_u32 {
         let mut account = [5; 32];
         account[..4].copy_from_slice(&n.to_le_bytes());
-        let key = gen404::state::ids::Hotkey::from_account(&account);
+        let key = gen404::model::ids::Hotkey::from_account(&account);
         let comma = if n == 0 { "" } else { "," };
         write!(text, "{comma}\n  \"{key}\": {{\n    \"repo\": \"a/b\",\n    \"commit\": \"{n:040x}\",\n    \"cdn_url\": \"https://x.org\",\n    \"revealed_at_block\": 700001,\n    \"round\": \"example-0\"\n  }}").unwrap();
     }
@@ -165,7 +165,7 @@ fn miners_and_duels_without_end() {
     for n in 0..20_000_u32 {
         let mut account = [5; 32];
         account[..4].copy_from_slice(&n.to_le_bytes());
-        let key = gen404::state::ids::Hotkey::from_account(&account);
+        let key = gen404::model::ids::Hotkey::from_account(&account);
         std::fs::create_dir(world.repo().join(format!("rounds/0/{key}"))).unwrap();
     }
     read(&world, "20,000 players' folders");

@@ -16,7 +16,7 @@ use self::model::Model;
 use super::rgb::decode;
 use super::settings::DistanceSettings;
 use super::{Distance, Picture};
-use crate::error::{Context as _, Error, Result};
+use crate::base::error::{Context as _, Error, Result};
 
 /// An embedding, or why there is none.
 pub type Embedded = std::result::Result<Vec<f32>, String>;

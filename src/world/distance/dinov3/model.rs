@@ -7,7 +7,7 @@ use std::path::Path;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::weights::{Shape, Weights};
-use crate::error::{Context as _, Error, Result};
+use crate::base::error::{Context as _, Error, Result};
 use crate::world::distance::rgb::Rgb;
 
 /// Pixels a side that pictures are resized to.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
-use crate::error::{Context as _, Error, Result};
-use crate::files;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
 use crate::world::store::sha256_of;
 
 /// Some versions of the reference put this before each name.

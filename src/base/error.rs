@@ -1,0 +1,217 @@
+//! One error type for the whole program: what kind it is, what failed, why, and what to do about it.
+//!
+//! The kind decides the exit code (the table stands in the README and in `gen404 --help`), so a
+//! script can tell "wait" from "broken" from "the network was down" without reading text.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::base::text::cut;
+
+/// The longest message of a cause, in characters.
+const LONGEST_CAUSE: usize = 2000;
+
+/// What sort of failure this is: it decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The command could not do what it was asked: a broken file, a lock held, a refused input.
+    Failed,
+    /// The command line or `gen404.toml` asks for something that makes no sense.
+    Usage,
+    /// A stage command that is not due yet, or that waits for somebody else's work.
+    NotDue,
+    /// A server outside failed after all retries. Nothing is half done; running again is safe.
+    Outside,
+    /// The repository is damaged: objects are not there, or cannot be read. That says nothing of the claims.
+    Damaged,
+    /// Another gen404 is at work on the repository.
+    Busy,
+    /// Another writer's commit came before ours: the command has to look again.
+    Conflict,
+}
+
+impl Kind {
+    /// The process exit code of this kind.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Failed | Kind::Damaged | Kind::Busy => 1,
+            Kind::Usage => 2,
+            Kind::NotDue => 3,
+            Kind::Outside | Kind::Conflict => 4,
+        }
+    }
+}
+
+/// A failure: one line of what went wrong and on what, its causes, and hints for the reader.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    cause: Option<anyhow::Error>,
+    hints: Vec<String>,
+}
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of `kind` with a one-line message that names the file, URL or key concerned.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Error { kind, message: plainly(&message.into()), cause: None, hints: Vec::new() }
+    }
+
+    /// [`Kind::Failed`] with a message.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Error::new(Kind::Failed, message)
+    }
+
+    /// [`Kind::Usage`] with a message.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Error::new(Kind::Usage, message)
+    }
+
+    /// [`Kind::NotDue`] with a message.
+    pub fn not_due(message: impl Into<String>) -> Self {
+        Error::new(Kind::NotDue, message)
+    }
+
+    /// [`Kind::Outside`] with a message.
+    pub fn outside(message: impl Into<String>) -> Self {
+        Error::new(Kind::Outside, message)
+    }
+
+    /// [`Kind::Failed`] on a file: the path first, then what was wrong with it.
+    pub fn file(path: &Path, what: impl fmt::Display) -> Self {
+        Error::failed(format!("{}: {what}", path.display()))
+    }
+
+    /// Adds the error underneath; it and its own causes are printed as a chain.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds a line of advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// What sort of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The advice lines, in the order given.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// The messages of the causes, outermost first. A library may quote a whole line of a hostile file.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let causes = self.cause.iter().flat_map(anyhow::Error::chain);
+        causes.map(|error| plainly(&cut(&error.to_string(), LONGEST_CAUSE))).collect()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause.as_ref() as _)
+    }
+}
+
+/// Gives a failed `Result` the line of what was being done.
+pub trait Context<T> {
+    /// Turns the error into an [`Error`] of `kind` with `message()` on top.
+    ///
+    /// # Errors
+    /// The same failure, wrapped.
+    fn context(self, kind: Kind, message: impl FnOnce() -> String) -> Result<T>;
+
+    /// As [`Context::context`] with [`Kind::Failed`].
+    ///
+    /// # Errors
+    /// The same failure, wrapped.
+    fn failed(self, message: impl FnOnce() -> String) -> Result<T>
+    where
+        Self: Sized,
+    {
+        self.context(Kind::Failed, message)
+    }
+}
+
+impl<T, E: Into<anyhow::Error>> Context<T> for std::result::Result<T, E> {
+    fn context(self, kind: Kind, message: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|cause| Error::new(kind, message()).because(cause))
+    }
+}
+
+/// What parsers say without the names of our own types, which say nothing to a reader.
+#[must_use]
+pub fn plainly(message: &str) -> String {
+    const NAMED: [(&str, &str); 4] = [
+        ("expected struct ", "expected a group of keys"),
+        ("expected tuple struct ", "expected a list"),
+        ("expected enum ", "expected one of a few words"),
+        ("data did not match any variant of untagged enum ", "it is nothing that is known here"),
+    ];
+    let mut text = message.to_owned();
+    for (before, words) in NAMED {
+        while let Some(at) = text.find(before) {
+            let rest = text.get(at + before.len()..).unwrap_or_default();
+            let name = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            text.replace_range(at..at + before.len() + name, words);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_types_are_not_named() {
+        for (said, plain) in [
+            (
+                "invalid type: integer `3`, expected struct Config at line 1",
+                "invalid type: integer `3`, expected a group of keys at line 1",
+            ),
+            ("x: data did not match any variant of untagged enum Networks", "x: it is nothing that is known here"),
+            ("expected struct A, expected struct B_2", "expected a group of keys, expected a group of keys"),
+            ("expected u32", "expected u32"),
+        ] {
+            assert_eq!(plainly(said), plain);
+            assert_eq!(Error::failed(said).because(anyhow::anyhow!("{said}")).causes(), [plain]);
+        }
+    }
+
+    #[test]
+    fn kinds_have_the_documented_exit_codes() {
+        let kinds = [Kind::Failed, Kind::Usage, Kind::NotDue, Kind::Outside, Kind::Damaged, Kind::Busy, Kind::Conflict];
+        assert_eq!(kinds.map(Kind::exit_code), [1, 2, 3, 4, 1, 1, 4]);
+    }
+
+    #[test]
+    fn causes_come_outermost_first() {
+        let low = std::io::Error::other("disk on fire");
+        let error = Error::failed("rounds/1/seed.json: cannot read")
+            .because(anyhow::Error::new(low).context("while opening"))
+            .hint("try another disk");
+        assert_eq!(error.causes(), ["while opening", "disk on fire"]);
+        assert_eq!(error.hints(), ["try another disk"]);
+        assert_eq!(error.to_string(), "rounds/1/seed.json: cannot read");
+    }
+}

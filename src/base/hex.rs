@@ -1,0 +1,49 @@
+//! Hexadecimal text of bytes, as chains, drand and checksums write it.
+
+use ::hex::FromHexError;
+pub use ::hex::encode;
+
+/// Lower-case hex digits after `0x`.
+#[must_use]
+pub fn encode_0x(bytes: &[u8]) -> String {
+    format!("0x{}", encode(bytes))
+}
+
+/// The bytes of hex digits of either case, with or without `0x` before them.
+///
+/// # Errors
+/// An odd number of digits, or something that is no hex digit.
+pub fn decode(text: &str) -> Result<Vec<u8>, String> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    ::hex::decode(digits).map_err(|error| match error {
+        FromHexError::OddLength => format!("an odd number of hex digits ({})", digits.len()),
+        _ => "something other than hex digits".to_owned(),
+    })
+}
+
+/// Exactly `N` bytes of hex digits: see [`decode`].
+///
+/// # Errors
+/// As [`decode`], or another number of bytes.
+pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], String> {
+    let bytes = decode(text)?;
+    let count = bytes.len();
+    bytes.try_into().map_err(|_| format!("{count} bytes where {N} are needed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_is_read_strictly_and_written_in_lower_case() {
+        assert_eq!(decode("0x00FfA1"), Ok(vec![0, 255, 0xa1]));
+        assert_eq!(decode(""), Ok(vec![]));
+        assert_eq!(encode_0x(&[0, 255, 0xa1]), "0x00ffa1");
+        assert_eq!(decode_array::<2>("0102"), Ok([1, 2]));
+        for bad in ["0x0", "0x0g", "0X00", " 00", "0x0x00", "+0", "ä"] {
+            assert!(decode(bad).is_err(), "{bad:?} was taken");
+        }
+        assert_eq!(decode_array::<2>("010203"), Err("3 bytes where 2 are needed".to_owned()));
+    }
+}

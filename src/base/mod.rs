@@ -1,0 +1,7 @@
+//! Ground floor: errors, guarded files, text from outside, URLs. Knows nothing of competitions.
+
+pub mod error;
+pub mod files;
+pub mod hex;
+pub mod text;
+pub mod url;

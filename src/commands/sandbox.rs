@@ -1,0 +1,139 @@
+//! `gen404 sandbox`: a whole competition on this machine, through the commands, drivers and HTTP of
+//! production. What is outside of the program elsewhere (the chain, the miners' servers and pods, the
+//! judge) is on one loopback port here; see [`crate::sandbox::site`].
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::base::error::{Error, Result};
+use crate::cli::{Global, SandboxArgs};
+use crate::model::file::FileKind;
+use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::Store;
+use crate::sandbox::folder::{FIRST_BLOCK, Folder, PORT, genesis_time};
+use crate::sandbox::participants::{Params, Participants};
+use crate::sandbox::runner::Runner;
+use crate::sandbox::servers::Port;
+use crate::sandbox::site::Site;
+use crate::sandbox::summary::Summary;
+use crate::ui::Ui;
+use crate::world::chain::stand_in::Node;
+use crate::world::stop::Stop;
+
+/// The subnet of the sandbox's chain: that of production.
+const NETUID: u16 = 17;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
+    if global.dry_run {
+        return say_only(ui, args);
+    }
+    let folder = Folder::open(&args.dir)?;
+    let known = folder.params()?;
+    let mut params = wanted(args, known.as_ref())?;
+    let finished = known.is_some() && is_finished(&folder)?;
+    if finished && !args.keep_serving && !args.by_hand {
+        ui.status("this sandbox is finished: nothing is played");
+        return say(ui, &folder, &Summary::of(&folder, &Participants::new(params))?);
+    }
+    let port = Port::open(params.port)?;
+    params.port = port.number();
+    let participants = Participants::new(params);
+    let base = participants.base();
+    let node = Node::new(NETUID, genesis_time(), FIRST_BLOCK);
+    let site = Site::new(participants.clone(), folder.root.clone(), folder.objects(), node);
+    let site = Arc::new(if args.by_hand { site.by_hand() } else { site });
+    port.serve(&site)?;
+    ui.status(&format!("chain, miners, pods and judge are at {base}"));
+    folder.begin(&participants)?;
+    pictures(&folder, &participants, &site)?;
+    let store = Store::open(&folder.root)?;
+    let play = Runner { ui, folder: &folder, participants: &participants, site: &site, store };
+    if args.by_hand {
+        return play.follow(&Stop::on_signals()?);
+    }
+    play.run()?;
+    say(ui, &folder, &Summary::of(&folder, &participants)?)?;
+    if args.keep_serving {
+        ui.answer_early();
+        serve(ui, &folder, &base)?;
+    }
+    Ok(())
+}
+
+/// `--dry-run`: whether this folder can be the sandbox. The names of most files are drawn on the way.
+fn say_only(ui: &Ui, args: &SandboxArgs) -> Result<()> {
+    let folder = Folder::look(&args.dir)?;
+    wanted(args, folder.params()?.as_ref())?;
+    ui.result(&format!("would play a competition in {}", args.dir.display()));
+    ui.note_files(folder.writes()?);
+    Ok(())
+}
+
+/// Is the competition in this folder over?
+fn is_finished(folder: &Folder) -> Result<bool> {
+    let state = Store::open(&folder.root)?.load::<CompetitionState>(&FileKind::State)?;
+    Ok(state.is_some_and(|state| state.stage == Stage::Finished))
+}
+
+/// Puts the prompts' pictures beside the competition, for those who look at it without the servers.
+fn pictures(folder: &Folder, participants: &Participants, site: &Site) -> Result<()> {
+    for stem in &participants.stems {
+        let path = Path::new("sandbox/prompts").join(format!("{stem}.png"));
+        if let Some(picture) = site.picture(stem).filter(|_| !folder.root.join(&path).exists()) {
+            folder.write(&path, &picture)?;
+        }
+    }
+    Ok(())
+}
+
+fn say(ui: &Ui, folder: &Folder, summary: &Summary) -> Result<()> {
+    ui.note_files(folder.writes()?);
+    ui.has_told_files();
+    ui.stands_at(summary.head.clone());
+    ui.own(json!(summary));
+    if ui.json() {
+        return Ok(());
+    }
+    summary.lines().iter().for_each(|line| ui.result(line));
+    ui.result(&format!("next: cd {}; gen404 status; gen404 verify --history; git log --stat", summary.dir));
+    Ok(())
+}
+
+/// Keeps the servers until somebody stops it.
+fn serve(ui: &Ui, folder: &Folder, base: &str) -> Result<()> {
+    let stop = Stop::on_signals()?;
+    ui.status(&format!("serving {base} for {} until Ctrl-C", folder.root.display()));
+    while !stop.is_wanted() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+/// What is asked for, over what the sandbox was made from.
+/// It is an error where an existing sandbox was made from something else.
+fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
+    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT };
+    let base = known.unwrap_or(&default);
+    let params = Params {
+        seed: args.seed.unwrap_or(base.seed),
+        rounds: args.rounds.unwrap_or(base.rounds),
+        miners: args.miners.unwrap_or(base.miners),
+        prompts: args.prompts.unwrap_or(base.prompts),
+        port: args.port.filter(|port| *port != 0 || known.is_none()).unwrap_or(base.port),
+    };
+    match known {
+        Some(known) if *known != params => {
+            let Params { seed, rounds, miners, prompts, port } = known;
+            let other = Error::failed(format!(
+                "{}: this sandbox was made with --seed {seed} --rounds {rounds} --miners {miners} \
+                 --prompts {prompts} --port {port}",
+                args.dir.display()
+            ));
+            Err(other.hint("leave these flags out to go on with it, or name another folder"))
+        }
+        _ => Ok(params),
+    }
+}

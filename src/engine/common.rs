@@ -1,0 +1,144 @@
+//! What several commands share: most of it serves the two of the stage open, and those that ask the judge.
+
+use super::context::{Context, Standing};
+use crate::base::error::{Error, Result};
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::{Block, RoundNumber};
+use crate::model::prompts::PromptList;
+use crate::model::schedule::Schedule;
+use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
+use crate::model::stage::Stage;
+use crate::model::submissions::Submissions;
+use crate::rules::prompts;
+use crate::rules::stages::{Due, due};
+use crate::rules::submissions::{Intake, Terms, intake};
+use crate::settings::flags::IntakeArgs;
+use crate::world::chain::Chain;
+
+/// The current round's schedule.
+pub(crate) fn schedule(context: &Context<'_>, standing: &Standing) -> Result<Schedule> {
+    context.store.need(&FileKind::Round(standing.state.current_round, RoundFile::Schedule))
+}
+
+/// The pool, where there is one: every line of it has to be of use.
+pub(crate) fn pool(context: &Context<'_>) -> Result<Option<PromptList>> {
+    let Some(bytes) = context.store.read_file(&FileKind::Pool)? else { return Ok(None) };
+    let path = FileKind::Pool.path();
+    let pool = prompts::pool(&bytes).map_err(|why| {
+        let unusable = Error::failed(format!("{path}: {why}"));
+        unusable.hint("mend or remove these lines before the seed is drawn: a round would be stuck with them")
+    });
+    pool.map(Some)
+}
+
+/// As [`pool`], of a round whose seed is still to be drawn: says also where it has too few prompts for that.
+pub(crate) fn pool_for_a_seed(context: &Context<'_>, standing: &Standing) -> Result<Option<PromptList>> {
+    let pool = pool(context)?;
+    if standing.state.stage == Stage::Open {
+        let given = pool.as_ref().map_or(0, |pool| pool.0.len());
+        let previous = previous_prompts(context, standing)?.0.len();
+        if let Err(few) = prompts::enough(&standing.config.settings, previous, given) {
+            context.ui.warn_once(&format!("{few}: add more before the seed is drawn"));
+        }
+    }
+    Ok(pool)
+}
+
+/// The prompts that this round may take over.
+pub(crate) fn previous_prompts(context: &Context<'_>, standing: &Standing) -> Result<PromptList> {
+    match standing.state.current_round.previous() {
+        Some(round) if standing.config.settings.carryover_prompts > 0 => {
+            context.store.need(&FileKind::Round(round, RoundFile::Prompts))
+        }
+        _ => Ok(PromptList::default()),
+    }
+}
+
+/// Makes sure that what a round is decided by can be read: a broken file is no missing one, and would be written
+/// over, matches on record be played again, rejected miners let in.
+pub(crate) fn require_intact(round: RoundNumber, files: &RoundFiles) -> Result<()> {
+    match files.broken(round).first() {
+        None => Ok(()),
+        Some(file) => {
+            let unreadable = Error::failed(format!("{}: does not parse", file.path()));
+            Err(unreadable.hint("`gen404 verify` says where; mend it first"))
+        }
+    }
+}
+
+/// `submissions.json` as it stands.
+pub(crate) fn recorded(standing: &Standing) -> Result<Option<&Submissions>> {
+    match &standing.files.submissions {
+        Slot::Broken => {
+            let path = FileKind::Round(standing.state.current_round, RoundFile::Submissions).path();
+            Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` says where; mend or remove it"))
+        }
+        slot => Ok(slot.get()),
+    }
+}
+
+/// What miners revealed by the end of block `at`, judged.
+pub(crate) fn read_intake(
+    context: &Context<'_>,
+    standing: &Standing,
+    schedule: &Schedule,
+    chain: &dyn Chain,
+    at: Block,
+    args: &IntakeArgs,
+) -> Result<Intake> {
+    let round = standing.state.current_round;
+    context.ui.detail(&format!("reading what was revealed by block {at} from {}", chain.name()));
+    let allowed = standing.config.settings.limits().allow_private_cdn;
+    let terms = Terms {
+        compat: args.compat.unwrap_or(context.config.chain.compat),
+        allow_private_cdn: allowed || args.allow_private_cdn || context.config.miners.allow_private_cdn,
+        ..Terms::new(&standing.config.settings.name, round, schedule)
+    };
+    Ok(intake(&chain.reveals(at)?, &terms))
+}
+
+/// A line on each miner: who is in with what, and who is refused and why. What was left aside of a
+/// miner's payloads is for those who want to know more.
+pub(crate) fn miners(context: &Context<'_>, intake: &Intake) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (hotkey, submission) in intake.accepted.iter() {
+        let (repo, commit, block) = (&submission.repo, submission.commit.short(), submission.revealed_at_block);
+        lines.push(format!("in: {hotkey} {repo} at {commit}, revealed in block {block}"));
+    }
+    for (hotkey, refusal) in &intake.refused {
+        lines.push(format!("refused: {hotkey}: {}", refusal.reason));
+    }
+    let refused = intake.refused.iter().map(|(hotkey, refusal)| (hotkey, &refusal.notes));
+    for (hotkey, notes) in intake.notes.iter().chain(refused) {
+        for note in notes {
+            context.ui.detail(&format!("{hotkey}: {note}"));
+        }
+    }
+    lines
+}
+
+/// A stage command at the wrong time: says what is due instead.
+pub(crate) fn not_due(context: &Context<'_>, standing: &Standing, command: &str, block: Option<Block>) -> Error {
+    let instead: Vec<String> = due(&context.facts(standing, block))
+        .iter()
+        .map(|due| match due {
+            Due::Now { command, .. } => format!("`gen404 {command}` is due"),
+            Due::Possible { command, .. } => format!("`gen404 {command}` may be run"),
+            Due::Waits { command, what } => format!("`gen404 {command}` waits ({what})"),
+            Due::From { command, block } => format!("`gen404 {command}` is due from block {block} on"),
+            Due::Never(why) => why.clone(),
+        })
+        .collect();
+    let (stage, round) = (standing.state.stage, standing.state.current_round);
+    Error::not_due(format!("{command} is not due: round {round} is in {stage}; {}", instead.join("; ")))
+}
+
+/// Fails unless the round that was asked for exists.
+pub(crate) fn is_here(snapshot: &Snapshot, round: RoundNumber) -> Result<()> {
+    if snapshot.rounds.contains_key(&round) {
+        return Ok(());
+    }
+    let ends = snapshot.rounds.keys().next().zip(snapshot.rounds.keys().next_back());
+    let there = ends.map_or("there are none".to_owned(), |(first, last)| format!("rounds are {first} to {last}"));
+    Err(Error::usage(format!("round {round} is not here: {there}")))
+}

@@ -1,0 +1,5 @@
+//! Fetching miners' files: a queue that is fair to miners, a pipeline that draws and stores, a spool that outlives kills.
+
+pub(crate) mod pipeline;
+pub(crate) mod queue;
+pub(crate) mod spool;

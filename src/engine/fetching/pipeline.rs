@@ -1,0 +1,347 @@
+//! Fetch, draw, store: three stages of threads with short queues between them.
+//!
+//! What is in memory at once is bounded by the share that drawing has and the longest queue of previews,
+//! never by the round: models wait on disk. Outcomes come back to one thread, which notes them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::queue::{End, Job, Queue};
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files::{self, remove};
+use crate::engine::fetching::spool::{Spool, Spooled};
+use crate::model::ids::{Player, RoundNumber};
+use crate::model::objects::{ObjectKey, ObjectKind, StoredObject, check_glb};
+use crate::rules::download::{Mark, Outcome};
+use crate::world::fetch::{DownloadSettings, Fetcher};
+use crate::world::http::{Failure, Retry, shown_text};
+use crate::world::memory::Memory;
+use crate::world::render::{Renderer, Rendering};
+use crate::world::stop::Stop;
+use crate::world::store::{Bytes, Object, ObjectStore, put_new, sha256_of};
+
+/// Attempts at a file whose server asks for patience and says for how long.
+const MOST_ASKED: u32 = 5;
+
+/// How often it is looked whether to stop, where nothing happens.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How many objects are stored at the same time: a bucket is far away.
+const STORING: usize = 8;
+
+/// A reason is a line of a log.
+const LONGEST_REASON: usize = 200;
+
+/// What the stages work with.
+pub(crate) struct Pipeline<'a> {
+    pub(crate) round: RoundNumber,
+    pub(crate) settings: DownloadSettings,
+    pub(crate) queue: Queue,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) spool: Spool,
+    pub(crate) renderer: Option<&'a dyn Renderer>,
+    pub(crate) memory: Memory,
+    pub(crate) store: &'a dyn ObjectStore,
+    /// Set once something failed that is nobody's file's fault.
+    pub(crate) stopping: AtomicBool,
+    /// The operator's wish to stop.
+    pub(crate) asked: Stop,
+}
+
+/// What the stages tell.
+pub(crate) enum Event {
+    /// A file has arrived, or never will.
+    Fetched { bytes: u64 },
+    /// A file has been drawn, or refused.
+    Drawn,
+    /// All is known of a file.
+    Settled { mark: Box<Mark>, spooled: Option<Spooled> },
+    /// Something failed that is nobody's file's fault: the run ends.
+    Broken(Error),
+}
+
+/// A fetched file with its preview, or the reason why there is none.
+struct Drawn {
+    job: Job,
+    spooled: Spooled,
+    preview: Preview,
+}
+
+enum Preview {
+    /// PNG and its SHA-256.
+    Png(Vec<u8>, String),
+    /// It cannot be drawn.
+    Refused(String),
+    /// It is no GLB file at all, and is not stored.
+    NoModel(String),
+    /// None was asked for.
+    Left,
+}
+
+impl Pipeline<'_> {
+    /// Runs all stages to their end; `seen` is told what happens, on the calling thread.
+    pub(crate) fn run(&self, mut seen: impl FnMut(Option<Event>) -> Result<()>) -> Result<()> {
+        let workers = self.settings.workers();
+        let (events, heard) = channel();
+        let (to_draw, drawing) = sync_channel::<(Job, Spooled)>(workers);
+        let (to_store, storing) = sync_channel::<Drawn>(workers);
+        let (drawing, storing) = (Mutex::new(drawing), Mutex::new(storing));
+        let mut broken = None;
+        std::thread::scope(|scope| -> Result<()> {
+            let threads = (|| {
+                for _ in 0..self.settings.connections {
+                    let (next, events) = (to_draw.clone(), events.clone());
+                    spawn(scope, "fetch", move || self.fetch_all(&next, &events))?;
+                }
+                for _ in 0..workers {
+                    let (next, events, drawing) = (to_store.clone(), events.clone(), &drawing);
+                    spawn(scope, "draw", move || self.draw_all(drawing, &next, &events))?;
+                }
+                for _ in 0..STORING {
+                    let (events, storing) = (events.clone(), &storing);
+                    spawn(scope, "store", move || self.store_all(storing, &events))?;
+                }
+                Ok(())
+            })();
+            // The queues end with their last sender.
+            drop((to_draw, to_store, events));
+            if let Err(error) = threads {
+                self.stop();
+                broken = Some(error);
+            }
+            self.listen(&heard, &mut seen, &mut broken);
+            Ok(())
+        })?;
+        broken.map_or(Ok(()), Err)
+    }
+
+    fn listen(
+        &self,
+        heard: &Receiver<Event>,
+        seen: &mut impl FnMut(Option<Event>) -> Result<()>,
+        broken: &mut Option<Error>,
+    ) {
+        use std::sync::mpsc::RecvTimeoutError;
+        loop {
+            let outcome = match heard.recv_timeout(LOOK_EVERY) {
+                Ok(Event::Broken(error)) => Err(error),
+                Ok(event) => seen(Some(event)),
+                Err(RecvTimeoutError::Timeout) => seen(None),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Err(error) = outcome {
+                self.stop();
+                broken.get_or_insert(error);
+            }
+        }
+    }
+
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.queue.stop();
+        self.fetcher.stop();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst) || self.asked.is_wanted()
+    }
+
+    fn fetch_all(&self, next: &SyncSender<(Job, Spooled)>, events: &Sender<Event>) {
+        while let Some(job) = self.queue.take() {
+            match guarded(|| self.fetch(&job, events)) {
+                // Nobody takes it only where the run is ending.
+                Ok(Some(spooled)) => drop(next.send((job, spooled))),
+                Ok(None) => {}
+                Err(error) => tell(events, Event::Broken(error)),
+            }
+        }
+    }
+
+    /// One attempt at a file; `None` where it is not there yet, or never will be.
+    fn fetch(&self, job: &Job, events: &Sender<Event>) -> Result<Option<Spooled>> {
+        if let Some(spooled) = self.spool.find(&job.hotkey, &job.stem).inspect_err(|_| self.give_back(job))? {
+            self.queue.done(job, Duration::ZERO, End::Arrived);
+            tell(events, Event::Fetched { bytes: spooled.fetched.size });
+            return Ok(Some(spooled));
+        }
+        let begun = Instant::now();
+        let part = self.spool.part(&job.hotkey, &job.stem);
+        let failure = match self.fetcher.fetch(&job.url, &part).inspect_err(|_| self.give_back(job))? {
+            Ok(fetched) => {
+                let spooled = self.spool.keep(&job.hotkey, &job.stem, fetched);
+                self.queue.done(job, begun.elapsed(), End::Arrived);
+                let spooled = spooled?;
+                tell(events, Event::Fetched { bytes: spooled.fetched.size });
+                return Ok(Some(spooled));
+            }
+            Err(failure) => failure,
+        };
+        if self.is_stopping() || failure == Failure::Stopped {
+            // What was cut off by our own end says nothing of the miner.
+            self.give_back(job);
+            return Ok(None);
+        }
+        remove(&part)?;
+        let end = again(&self.settings.retry(), job, &failure);
+        let given_up = self.queue.done(job, begun.elapsed(), end);
+        if end == End::Failed {
+            let tries = if job.tries > 0 { format!(" ({} attempts)", job.tries + 1) } else { String::new() };
+            fail(events, job, format!("{}{tries}", shown_text(failure.reason(), LONGEST_REASON)));
+        }
+        let patience = self.settings.patience_seconds;
+        for job in &given_up {
+            fail(events, job, format!("given up: failed attempts at this miner's files took over {patience} s"));
+        }
+        Ok(None)
+    }
+
+    fn give_back(&self, job: &Job) {
+        self.queue.done(job, Duration::ZERO, End::Failed);
+    }
+
+    fn draw_all(&self, from: &Mutex<Receiver<(Job, Spooled)>>, next: &SyncSender<Drawn>, events: &Sender<Event>) {
+        while let Some((job, spooled)) = receive(from) {
+            if self.is_stopping() {
+                continue;
+            }
+            match guarded(|| self.draw(&spooled)) {
+                Ok(None) => {}
+                Ok(Some(preview)) => {
+                    tell(events, Event::Drawn);
+                    // Nobody takes it only where the run is ending.
+                    drop(next.send(Drawn { job, spooled, preview }));
+                }
+                Err(error) => tell(events, Event::Broken(error)),
+            }
+        }
+    }
+
+    /// The preview of a file; `None` where the run is ending.
+    fn draw(&self, spooled: &Spooled) -> Result<Option<Preview>> {
+        let Spooled { path, fetched } = spooled;
+        if let Err(why) = check_glb(&fetched.head, fetched.size) {
+            return Ok(Some(Preview::NoModel(why)));
+        }
+        let Some(renderer) = self.renderer else { return Ok(Some(Preview::Left)) };
+        let read = || files::read_own(path, files::MODEL)?.ok_or_else(|| Error::file(path, "missing"));
+        let rendering = self.memory.draw(renderer, fetched.size, &|| self.is_stopping(), read)?;
+        // What was stopped is not noted, and drawn by the next run.
+        rendering.map(|rendering| preview(rendering, path)).transpose()
+    }
+
+    fn store_all(&self, from: &Mutex<Receiver<Drawn>>, events: &Sender<Event>) {
+        while let Some(drawn) = receive(from) {
+            if self.is_stopping() {
+                continue;
+            }
+            match guarded(|| self.store(&drawn)) {
+                Ok(outcome) => {
+                    let Drawn { job: Job { hotkey, stem, .. }, spooled, .. } = drawn;
+                    let mark = Box::new(Mark { hotkey, stem, outcome });
+                    tell(events, Event::Settled { mark, spooled: Some(spooled) });
+                }
+                Err(error) => tell(events, Event::Broken(error)),
+            }
+        }
+    }
+
+    fn store(&self, drawn: &Drawn) -> Result<Outcome> {
+        let Drawn { job, spooled, preview } = drawn;
+        if let Preview::NoModel(reason) = preview {
+            return Ok(Outcome::Refused { glb: None, reason: reason.clone() });
+        }
+        let model = Object {
+            kind: ObjectKind::Glb,
+            bytes: Bytes::File(&spooled.path),
+            size: spooled.fetched.size,
+            sha256: &spooled.fetched.sha256,
+        };
+        let glb = self.put(job, &model)?;
+        Ok(match preview {
+            Preview::Png(png, sha256) => {
+                let (bytes, size) = (Bytes::Memory(png), png.len() as u64);
+                Outcome::Stored { glb, png: self.put(job, &Object { kind: ObjectKind::Png, bytes, size, sha256 })? }
+            }
+            Preview::Refused(reason) => Outcome::Refused { glb: Some(glb), reason: reason.clone() },
+            Preview::NoModel(_) | Preview::Left => {
+                Outcome::Refused { glb: Some(glb), reason: "no preview was asked for".to_owned() }
+            }
+        })
+    }
+
+    /// Stores an object under the first key of the file that is free, or holds the same bytes.
+    fn put(&self, job: &Job, object: &Object<'_>) -> Result<StoredObject> {
+        let player = Player::Miner(job.hotkey.clone());
+        let key = |version| ObjectKey::submitted(self.round, &player, &job.stem, object.kind, version);
+        put_new(self.store, key, object)
+    }
+}
+
+/// What is noted of a rendering.
+fn preview(rendering: Rendering, path: &Path) -> Result<Preview> {
+    Ok(match rendering {
+        Rendering::Png(png) => {
+            let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
+            Preview::Png(png, sum)
+        }
+        Rendering::Refused { code, place, message } => {
+            let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
+            let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+            let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
+            Preview::Refused(shown_text(&reason, LONGEST_REASON))
+        }
+    })
+}
+
+/// What a failed attempt is followed by.
+fn again(retry: &Retry, job: &Job, failure: &Failure) -> End {
+    let tried = job.tries + 1;
+    match failure {
+        Failure::Permanent(_) | Failure::Stopped => End::Failed,
+        Failure::Transient { after: Some(_), .. } if tried >= retry.attempts.max(MOST_ASKED) => End::Failed,
+        Failure::Transient { after: None, .. } if tried >= retry.attempts => End::Failed,
+        Failure::Transient { after, .. } => {
+            End::Again { pause: retry.pause(tried, *after, &job.url), asked: after.is_some() }
+        }
+    }
+}
+
+fn spawn<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() + Send + 'scope,
+) -> Result<()> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn_scoped(scope, work).map(|_| ()).failed(|| "cannot start a thread".to_owned())
+}
+
+/// Work on one item. A panic ends the run with an error; a thread that it ended would leave the others
+/// waiting for it.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(Error::failed("a worker broke down: this is a bug of gen404")))
+}
+
+/// The next item, or `None` once no sender is left.
+fn receive<T>(from: &Mutex<Receiver<T>>) -> Option<T> {
+    from.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// The listener outlives every thread that tells it something.
+fn tell(events: &Sender<Event>, event: Event) {
+    let _ = events.send(event);
+}
+
+fn fail(events: &Sender<Event>, job: &Job, reason: String) {
+    let mark = Mark { hotkey: job.hotkey.clone(), stem: job.stem.clone(), outcome: Outcome::Failed { reason } };
+    tell(events, Event::Settled { mark: Box::new(mark), spooled: None });
+}
+
+/// Where a killed run's leftovers of a file are, nothing more is wanted of them once it is settled.
+pub(crate) fn clean_up(spooled: Option<&Spooled>) -> Result<()> {
+    spooled.map_or(Ok(()), |spooled| remove(Path::new(&spooled.path)))
+}

@@ -1,0 +1,6 @@
+//! Playing a tournament: calls by urgency, results in the tournament's order.
+
+pub(crate) mod call_queue;
+pub(crate) mod play;
+pub(crate) mod round;
+pub(crate) mod standings;

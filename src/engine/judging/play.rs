@@ -1,0 +1,342 @@
+//! The tournament at work: opens matches as they become known to be needed, gives the answers to
+//! them, and records what is complete, in the tournament's order whatever came first.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use super::super::context::Context;
+use super::call_queue::{CallQueue, Closing, Returned, sync, work};
+use super::round::{Round, Task};
+use super::standings::{Ending, show};
+use crate::base::error::{Error, Kind, Result};
+use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
+use crate::model::matrix::Matrix;
+use crate::model::penalties::Penalties;
+use crate::model::require_audit::AuditRequests;
+use crate::model::snapshot::Source as _;
+use crate::rules::Plan;
+use crate::rules::match_in_progress::{Inquiry, MatchInProgress, Played};
+use crate::rules::pairings::{pairings, recordable};
+use crate::rules::results::{declare_winner, match_line, matrix_line, record, requests_line};
+use crate::rules::shard::Shard;
+use crate::rules::tournament::{Field, Pair, replay};
+use crate::ui::Bar;
+use crate::world::judge::Bench;
+
+/// So many failed calls in a row at least, of so many matches, and none answered in between, mean that
+/// the judge is down: a single match fails as a whole where a miner's images cannot be fetched.
+const DOWN: (usize, usize) = (4, 3);
+
+/// How often it is looked whether somebody wants to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A tournament at work.
+pub(crate) struct Play<'a> {
+    context: &'a Context<'a>,
+    bench: &'a Bench,
+    queue: CallQueue,
+    shard: Shard,
+    round: Round,
+    /// The tournament with all that is known, also what is not on record yet.
+    known: Field,
+    matches: HashMap<Pair, MatchInProgress>,
+    /// Complete, but not on record yet: its turn has not come.
+    complete: HashMap<Pair, Played>,
+    failed: BTreeMap<Pair, Error>,
+    /// Calls that have not come back yet.
+    open: usize,
+    /// The matches of the calls that failed since the last answer.
+    failures: Vec<Pair>,
+    down: bool,
+    stopped: bool,
+}
+
+impl<'a> Play<'a> {
+    pub(crate) fn new(context: &'a Context<'a>, round: Round, bench: &'a Bench, shard: Shard) -> Result<Self> {
+        Ok(Play {
+            context,
+            bench,
+            queue: CallQueue::default(),
+            shard,
+            known: round.field()?,
+            round,
+            matches: HashMap::new(),
+            complete: HashMap::new(),
+            failed: BTreeMap::new(),
+            open: 0,
+            failures: Vec::new(),
+            down: false,
+            stopped: false,
+        })
+    }
+
+    /// Plays as far as it goes with `concurrency` calls in flight; what it waits for, where it waits.
+    pub(crate) fn run(mut self, concurrency: usize) -> Result<Option<String>> {
+        let bar = self.context.ui.bar("judging", 0);
+        let (bench, seed) = (self.bench, self.round.seed);
+        let queue = std::mem::take(&mut self.queue);
+        let played = thread::scope(|scope| {
+            let _closing = Closing(&queue);
+            let ((returned, returns), (counted, counts)) = (channel(), channel());
+            for _ in 0..concurrency {
+                let (returned, queue) = (returned.clone(), &queue);
+                scope.spawn(move || work(queue, bench, seed, &returned));
+            }
+            scope.spawn(move || sync(&bench.journal, &returns, &counted));
+            drop(returned);
+            self.play(&queue, &counts, concurrency, &bar)
+        });
+        drop(bar);
+        played?;
+        self.conclude()
+    }
+
+    fn play(&mut self, queue: &CallQueue, counts: &Receiver<Returned>, concurrency: usize, bar: &Bar) -> Result<()> {
+        self.open_matches(queue, bar);
+        self.record(true, Some(bar))?;
+        while self.open > 0 {
+            if self.context.stop.is_wanted() && !self.stopped {
+                self.stop(queue, bar);
+                continue;
+            }
+            let (task, outcome) = match counts.recv_timeout(LOOK_EVERY) {
+                Ok(returned) => returned,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::failed("the judge's workers are gone")),
+            };
+            self.open -= 1;
+            bar.advance(1);
+            if self.take(queue, bar, task, outcome, concurrency)? {
+                self.open_matches(queue, bar);
+                self.record(true, Some(bar))?;
+            }
+            self.note(queue, bar);
+        }
+        // The last call may have ended by the stop.
+        self.stopped |= self.context.stop.is_wanted() && !self.failed.is_empty();
+        Ok(())
+    }
+
+    /// Begins no further call; what is in flight is paid for, and has a moment to arrive.
+    fn stop(&mut self, queue: &CallQueue, bar: &Bar) {
+        self.stopped = true;
+        let withdrawn = queue.withdraw_all();
+        self.open -= withdrawn;
+        bar.shorten(withdrawn as u64);
+        self.context.ui.status("stopping: the judge calls in flight have a second to end");
+    }
+
+    /// Opens the matches that are known to be needed by now.
+    fn open_matches(&mut self, queue: &CallQueue, bar: &Bar) {
+        loop {
+            let pairings = pairings(&self.known);
+            let mut wanted: Vec<Pair> = pairings.required.into_iter().chain(pairings.exploratory).collect();
+            wanted.retain(|pair| self.holds(pair));
+            let mut decided = false;
+            for pair in &wanted {
+                let there = self.matches.contains_key(pair) || self.failed.contains_key(pair);
+                if !there && !self.down && !self.stopped {
+                    decided |= self.open_match(queue, bar, pair);
+                }
+            }
+            if !decided {
+                return queue.arrange(&wanted);
+            }
+        }
+    }
+
+    /// Opens a match; is it decided already, without a judge?
+    fn open_match(&mut self, queue: &CallQueue, bar: &Bar, pair: &Pair) -> bool {
+        let playing = MatchInProgress::new(&self.round.files, &self.round.prompts, self.round.limits(), pair);
+        let inquiries = playing.inquiries();
+        let task = |inquiry: &Inquiry| Task {
+            pair: pair.clone(),
+            duel: inquiry.duel,
+            order: inquiry.order,
+            images: self.round.images(inquiry),
+        };
+        let calls: Vec<Task> = inquiries.iter().map(task).collect();
+        if let Some(played) = playing.played() {
+            self.finish(pair.clone(), played);
+            return true;
+        }
+        self.matches.insert(pair.clone(), playing);
+        self.open += calls.len();
+        bar.extend(calls.len() as u64);
+        queue.add(pair.clone(), calls);
+        false
+    }
+
+    /// Is this match one of this shard's?
+    fn holds(&self, pair: &Pair) -> bool {
+        self.round.is_in(self.shard, pair)
+    }
+
+    fn finish(&mut self, pair: Pair, played: Played) {
+        self.known.matrix.0.insert(pair.clone(), played.margin);
+        self.complete.insert(pair, played);
+    }
+
+    /// Takes a call that has come back; is a match complete, or given up, by it?
+    fn take(
+        &mut self,
+        queue: &CallQueue,
+        bar: &Bar,
+        task: Task,
+        outcome: Result<Penalties>,
+        concurrency: usize,
+    ) -> Result<bool> {
+        match outcome {
+            Ok(penalties) => {
+                self.failures.clear();
+                let Some(playing) = self.matches.get_mut(&task.pair) else { return Ok(false) };
+                playing.answer(task.duel, task.order, penalties);
+                let Some(played) = playing.played() else { return Ok(false) };
+                self.matches.remove(&task.pair);
+                self.finish(task.pair, played);
+                Ok(true)
+            }
+            Err(error) if error.kind() != Kind::Outside => Err(error),
+            Err(error) => {
+                let mut withdrawn = queue.withdraw(&task.pair);
+                self.failures.push(task.pair.clone());
+                if self.is_down(concurrency) {
+                    self.down = true;
+                    withdrawn += queue.withdraw_all();
+                }
+                self.open -= withdrawn;
+                bar.shorten(withdrawn as u64);
+                self.matches.remove(&task.pair);
+                self.failed.entry(task.pair).or_insert(error);
+                Ok(true)
+            }
+        }
+    }
+
+    fn is_down(&self, concurrency: usize) -> bool {
+        let (calls, matches) = DOWN;
+        let failed: BTreeSet<_> = self.failures.iter().collect();
+        self.failures.len() >= calls.max(concurrency) && failed.len() >= matches
+    }
+
+    fn note(&self, queue: &CallQueue, bar: &Bar) {
+        let (done, all) = (self.known.matrix.0.len(), self.known.matrix.0.len() + self.matches.len());
+        let (in_flight, faults) = (queue.in_flight(), self.bench.judge.faults());
+        bar.note(&format!("{done}/{all} matches, {in_flight} calls in flight, {faults} faults"));
+    }
+
+    /// Records what is complete. `in_turn`: only up to the first match that is not.
+    fn record(&mut self, in_turn: bool, bar: Option<&Bar>) -> Result<()> {
+        loop {
+            let mut matches = Vec::new();
+            let mut wanted = recordable(&self.round.field()?);
+            wanted.retain(|pair| self.holds(pair));
+            for pair in wanted {
+                match self.complete.remove(&pair) {
+                    Some(played) => matches.push((pair, played)),
+                    None if in_turn => break,
+                    None => {}
+                }
+            }
+            let mut files = std::mem::take(&mut self.round.files);
+            let plan = record(&self.round.terms(), &mut files, &matches);
+            self.round.files = files;
+            let (plan, taken) = plan.map_err(Error::failed)?;
+            // The others' turn comes after the audits are asked for.
+            self.complete.extend(matches.split_off(taken));
+            if plan.writes.is_empty() {
+                return Ok(());
+            }
+            self.context.write(&plan)?;
+            let say = || plan.says.iter().for_each(|line| self.context.ui.status(line));
+            bar.map_or_else(say, |bar| bar.aside(say));
+            let audits = FileKind::Round(self.round.number(), RoundFile::RequireAudit);
+            if plan.writes.iter().any(|write| write.file == audits) {
+                // Audits take hours: whoever makes them elsewhere is told at once.
+                self.commit(Plan::default())?;
+            }
+        }
+    }
+
+    /// Carries a plan out, and commits it with all that is not committed yet of what was played.
+    fn commit(&mut self, mut plan: Plan) -> Result<()> {
+        let (files, mut lines) = if self.context.options.commit { self.uncommitted()? } else { Default::default() };
+        lines.extend(std::mem::take(&mut plan.message).lines().map(str::to_owned));
+        plan.message = lines.join("\n");
+        if plan.writes.is_empty() && files.is_empty() {
+            return Ok(());
+        }
+        self.context.carry_out(&plan, &files)
+    }
+
+    /// The files of this tournament that the last commit does not have, and what to say of them: by
+    /// the rows that its matrix lacks, so that what a killed run had written is among them.
+    fn uncommitted(&self) -> Result<(Vec<FileKind>, Vec<String>)> {
+        let round = self.round.number();
+        let of = |file| FileKind::Round(round, file);
+        let tree = match &self.context.git {
+            Some(git) => git.head()?.map(|head| git.tree(&head.to_string())).transpose()?,
+            None => None,
+        };
+        let read = |file: &FileKind| tree.as_ref().map_or(Ok(None), |tree| tree.read(&file.path()));
+        let matrix = read(&of(RoundFile::Matrix))?.and_then(|bytes| Matrix::parse(&bytes).ok()).unwrap_or_default();
+        let (mut files, mut lines) = (Vec::new(), Vec::new());
+        for pair in self.round.files.matrix.get().into_iter().flat_map(|matrix| matrix.0.keys()) {
+            let own = self.round.files.players.get(&pair.1).and_then(|own| own.report_against(&pair.0));
+            if let Some((name, _)) = own.filter(|_| matrix.margin(&pair.0, &pair.1).is_none()) {
+                files.push(FileKind::Player(round, pair.1.clone(), PlayerFile::Report(name.to_owned())));
+                lines.push(match_line(pair));
+            }
+        }
+        if self.round.files.matrix.get().is_some_and(|now| now.0.len() > matrix.0.len()) {
+            files.push(of(RoundFile::Matrix));
+            lines.push(matrix_line(round));
+        }
+        let requests = read(&of(RoundFile::RequireAudit))?.and_then(|bytes| AuditRequests::parse(&bytes).ok());
+        let now = self.round.files.require_audit.get().map_or(0, Vec::len);
+        if now > requests.map_or(0, |requests| requests.len()) {
+            files.push(of(RoundFile::RequireAudit));
+            lines.push(requests_line(round));
+        }
+        Ok((files, lines))
+    }
+
+    /// Nothing more can be played: crowns, waits, or says what failed.
+    fn conclude(mut self) -> Result<Option<String>> {
+        self.record(false, None)?;
+        let field = self.round.field()?;
+        let replay = replay(&field);
+        let failed = !self.failed.is_empty() || self.stopped;
+        let ending = if failed { Ending::Failed } else { Ending::from(replay.outcome.clone()) };
+        let plan = match &ending {
+            Ending::Winner(winner) => {
+                let (terms, round) = (self.round.terms(), &self.round);
+                declare_winner(&terms, &round.state, &round.files, &round.leaders, winner).map_err(Error::failed)?
+            }
+            _ => Plan::default(),
+        };
+        self.commit(plan)?;
+        let waits = show(self.context.ui, &self.round, &field, &replay, &ending);
+        if failed { Err(self.given_up()) } else { Ok(waits) }
+    }
+
+    /// The judge failed for good, or somebody stopped.
+    fn given_up(&mut self) -> Error {
+        if self.stopped {
+            let stopped = Error::outside("stopped by a signal before all matches were played");
+            return stopped.hint("all answers so far are kept: run `gen404 duel` again to go on");
+        }
+        let (count, down) = (self.failed.len() + self.matches.len(), self.down);
+        let Some((pair, error)) = self.failed.pop_first() else { return Error::outside("the judge failed") };
+        let what = if down { "the judge is down" } else { "the judge failed for good" };
+        let first = format!("{} against {}", pair.1, pair.0);
+        let message = format!("{what}: {count} match(es) are unfinished, first {first}");
+        let mut given_up = Error::outside(message);
+        for hint in error.hints() {
+            given_up = given_up.hint(hint.clone());
+        }
+        given_up.because(error).hint("all answers so far are kept: run `gen404 duel` again to go on")
+    }
+}

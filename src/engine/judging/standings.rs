@@ -1,0 +1,102 @@
+//! What is said at the end: who stands where, and what comes next.
+
+use serde_json::{Value, json};
+
+use super::round::Round;
+use crate::model::generation_audits::AuditOutcome;
+use crate::model::ids::{Hotkey, Player};
+use crate::rules::tournament::{Field, Outcome, Pair, Replay};
+use crate::rules::waits::audit_of;
+use crate::ui::Ui;
+
+/// How a run ends.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// The round is decided.
+    Winner(Player),
+    /// These holders' audits are awaited.
+    Audits(Vec<Hotkey>),
+    /// These matches are others' to play.
+    Matches(Vec<Pair>),
+    /// The judge failed; the error says more.
+    Failed,
+}
+
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Winner(winner) => Ending::Winner(winner),
+            Outcome::Audits(holders) => Ending::Audits(holders),
+            Outcome::Matches(missing) => Ending::Matches(missing),
+        }
+    }
+}
+
+/// Says how the tournament stands; gives what is awaited.
+pub(crate) fn show(ui: &Ui, round: &Round, field: &Field, replay: &Replay, ending: &Ending) -> Option<String> {
+    let waits = waits_for(round, ending);
+    let number = round.number();
+    ui.own(json!({
+        "round": number,
+        "winner": if let Ending::Winner(winner) = ending { Some(winner) } else { None },
+        "waits": waits,
+        "awaited": if let Ending::Audits(holders) = ending { holders.clone() } else { Vec::new() },
+        "standings": standings(round, field, replay),
+    }));
+    let (played, miners) = (field.matrix.0.len(), field.order.len());
+    ui.result(&format!("round {number}: {played} matches, {} of {miners} qualified", replay.qualified.len()));
+    for hotkey in replay.qualified.iter().filter(|_| !ui.json()) {
+        ui.result(&format!("  {}", line(round, field, replay, hotkey)));
+    }
+    match (ending, &waits) {
+        (Ending::Winner(winner), _) => ui.result(&format!("round {number}: {winner} wins")),
+        (_, Some(waits)) => ui.result(waits),
+        _ => {}
+    }
+    waits
+}
+
+/// What is awaited, in words.
+pub(crate) fn waits_for(round: &Round, ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::Audits(holders) => {
+            let awaited: Vec<_> = holders.iter().map(|hotkey| audit_of(&round.files, hotkey)).collect();
+            Some(format!("duel waits for {}", awaited.join(", ")))
+        }
+        Ending::Matches(missing) => {
+            let matches: Vec<_> = missing.iter().map(|(left, right)| format!("{right} against {left}")).collect();
+            Some(format!("duel waits for other shards' matches: {}", matches.join(", ")))
+        }
+        Ending::Winner(_) | Ending::Failed => None,
+    }
+}
+
+fn audit(round: &Round, hotkey: &Hotkey) -> Option<AuditOutcome> {
+    round.files.generation_audits.get().and_then(|audits| audits.get(hotkey)).map(|audit| audit.outcome)
+}
+
+/// Whom a miner took the lead from, in the timeline as it stands.
+fn beaten<'a>(replay: &'a Replay, hotkey: &Hotkey) -> Option<&'a Player> {
+    replay.timeline.iter().find(|step| step.taken && step.challenger == *hotkey).map(|step| &step.holder)
+}
+
+fn line(round: &Round, field: &Field, replay: &Replay, hotkey: &Hotkey) -> String {
+    let margin = field.matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone())).unwrap_or_default();
+    let lead = beaten(replay, hotkey).map(|holder| format!(", took the lead from {}", holder.short()));
+    let audit = audit(round, hotkey).map(|outcome| format!(", audit {}", outcome.as_str()));
+    format!("{hotkey} {margin:+.4} against leader{}{}", lead.unwrap_or_default(), audit.unwrap_or_default())
+}
+
+fn standings(round: &Round, field: &Field, replay: &Replay) -> Vec<Value> {
+    let standing = |hotkey: &Hotkey| {
+        json!({
+            "hotkey": hotkey,
+            "margin": field.matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone())),
+            "qualified": replay.qualified.contains(hotkey),
+            "rejected": field.standing.rejected.contains(hotkey),
+            "took_lead_from": beaten(replay, hotkey),
+            "audit": audit(round, hotkey),
+        })
+    };
+    field.order.iter().map(standing).collect()
+}

@@ -1,0 +1,261 @@
+//! One attempt: the program makes a model, which is drawn, stored and measured.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use super::prompt_queue::PromptQueue;
+use super::{Job, RegenerationRun};
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files::{self, remove};
+use crate::engine::regenerating::workdir::AuditWorkdir;
+use crate::model::ids::{Player, PromptStem};
+use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
+use crate::rules::regeneration::{Arrival, Mark, Outcome, Purpose};
+use crate::world::distance::Picture;
+use crate::world::http::{Request, shown_text};
+use crate::world::pods::program::{Generation, Program, Trouble};
+use crate::world::render::Rendering;
+use crate::world::store::{Bytes, Object, put_new, sha256_of};
+
+/// A reason is a line of a log.
+const LONGEST_REASON: usize = 200;
+
+/// How long somebody waits before looking again whether all is to stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Whatever ends this run together with a program does it within this time.
+const A_MOMENT: Duration = Duration::from_millis(300);
+
+/// What an attempt tells its pod.
+#[derive(Debug)]
+pub(crate) enum AttemptEvent {
+    /// The program is free for the next prompt.
+    Answered(u32),
+    /// The attempt is over; `None` where it was broken off.
+    Over(u32, Result<Option<Outcome>>),
+}
+
+/// An attempt to be made.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) queue: &'a PromptQueue,
+    pub(crate) number: u32,
+    pub(crate) stem: PromptStem,
+    pub(crate) pod: &'a str,
+}
+
+impl Attempt<'_> {
+    /// Makes it to its end, and notes what it came to.
+    pub(crate) fn run(&self, run: &RegenerationRun<'_>, program: &Program, tell: &Sender<AttemptEvent>) {
+        let done = catch_unwind(AssertUnwindSafe(|| self.make(run, program, tell)));
+        let done = done.unwrap_or_else(|_| Err(Error::failed("a worker broke down: this is a bug of gen404")));
+        // The pod outlives its attempts.
+        let _ = tell.send(AttemptEvent::Over(self.number, done));
+    }
+
+    fn make(
+        &self,
+        run: &RegenerationRun<'_>,
+        program: &Program,
+        tell: &Sender<AttemptEvent>,
+    ) -> Result<Option<Outcome>> {
+        let image = AuditWorkdir::prompt(run.round, &self.stem);
+        let prompt = files::read_below(&run.own, &image, files::MODEL)?;
+        let prompt = prompt.ok_or_else(|| Error::file(&image, "missing"))?;
+        let Some(generation) = self.generate(run, program, prompt, tell)? else { return Ok(None) };
+        let seconds = generation.seconds;
+        let outcome = match generation.outcome {
+            Err(Trouble::Program(reason)) => Outcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) },
+            Err(Trouble::Infrastructure(reason)) => {
+                // What took the program away may be about to end this run too, and is then not held against the pod.
+                std::thread::sleep(A_MOMENT);
+                if run.is_stopping() {
+                    return Ok(None);
+                }
+                Outcome::Lost { reason: shown_text(&reason, LONGEST_REASON) }
+            }
+            Ok(fetched) => {
+                let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
+                let arrival = Arrival { number, stem, pod, seconds, size: fetched.size, sha256: fetched.sha256 };
+                self.queue.note(&Mark::Arrived(arrival.clone()))?;
+                let Some(outcome) = run.finish(self.job, self.queue, &arrival)? else { return Ok(None) };
+                outcome
+            }
+        };
+        self.note(&outcome)?;
+        remove(&self.queue.workdir.answer(self.number))?;
+        Ok(Some(outcome))
+    }
+
+    fn note(&self, outcome: &Outcome) -> Result<()> {
+        let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
+        self.queue.note(&Mark::Tried { number, stem, pod, outcome: outcome.clone() })
+    }
+
+    /// The request runs on a thread of its own that nobody waits for once all is to stop: a pod may be
+    /// silent for minutes.
+    fn generate(
+        &self,
+        run: &RegenerationRun<'_>,
+        program: &Program,
+        prompt: Vec<u8>,
+        tell: &Sender<AttemptEvent>,
+    ) -> Result<Option<Generation>> {
+        let (program, seed, number) = (program.clone(), run.seed, self.number);
+        let (into, answered) = (self.queue.workdir.answer(number), tell.clone());
+        let (done, wait) = channel();
+        let thread = std::thread::Builder::new().name("generate".to_owned());
+        let spawned = thread.spawn(move || {
+            let mut free = || drop(answered.send(AttemptEvent::Answered(number)));
+            drop(done.send(program.generate(&prompt, seed, &into, &mut free)));
+        });
+        spawned.failed(|| "cannot start a thread".to_owned())?;
+        loop {
+            match wait.recv_timeout(LOOK_AGAIN) {
+                Ok(generation) => return generation.map(Some),
+                Err(RecvTimeoutError::Timeout) if run.is_stopping() => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::failed("a worker broke down: this is a bug of gen404"));
+                }
+            }
+        }
+    }
+}
+
+impl RegenerationRun<'_> {
+    /// Draws, stores and measures an answer that has arrived; `None` where the run is ending.
+    pub(crate) fn finish(&self, job: &Job, queue: &PromptQueue, arrival: &Arrival) -> Result<Option<Outcome>> {
+        let Arrival { number, stem, seconds, size, sha256, .. } = arrival;
+        let (path, seconds) = (queue.workdir.answer(*number), *seconds);
+        let read = || files::read_own(&path, files::MODEL)?.ok_or_else(|| Error::file(&path, "missing"));
+        let draw = || self.memory.draw(self.renderer.as_ref(), *size, &|| self.is_stopping(), read);
+        let Some(rendering) = self.drawing.pass(draw)? else { return Ok(None) };
+        let model = Object { kind: ObjectKind::Glb, bytes: Bytes::File(&path), size: *size, sha256 };
+        let glb = self.put(&job.player, stem, &model)?;
+        let png = match rendering {
+            Rendering::Png(png) => png,
+            Rendering::Refused { code, place, message } => {
+                let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
+                let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+                let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
+                return Ok(Some(Outcome::Refused { seconds, glb, reason: shown_text(&reason, LONGEST_REASON) }));
+            }
+        };
+        let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
+        let (bytes, size) = (Bytes::Memory(&png), png.len() as u64);
+        let preview = Object { kind: ObjectKind::Png, bytes, size, sha256: &sum };
+        let stored = self.put(&job.player, stem, &preview)?;
+        let distance = self.distance_to_submitted(job, stem, &stored, &png)?;
+        Ok(Some(Outcome::Made { seconds, glb, png: stored, distance }))
+    }
+
+    /// Stores an object under the first key of the file that is free, or holds the same bytes.
+    fn put(&self, player: &Player, stem: &PromptStem, object: &Object<'_>) -> Result<StoredObject> {
+        let key = |version| ObjectKey::generated(self.round, player, stem, object.kind, version);
+        put_new(self.store.as_ref(), key, object)
+    }
+
+    /// The distance of a preview to the submitted one; `None` where it cannot be measured now.
+    pub(crate) fn distance_to_submitted(
+        &self,
+        job: &Job,
+        stem: &PromptStem,
+        made: &StoredObject,
+        png: &[u8],
+    ) -> Result<Option<f64>> {
+        let (Purpose::Audit { submitted, .. }, Some(distance)) = (&job.purpose, &self.distance) else {
+            return Ok(None);
+        };
+        let Some(url) = submitted.get(stem).and_then(|output| output.png.as_deref()) else { return Ok(None) };
+        let measured = self.submitted_preview(job, url).and_then(|other| {
+            let pair = (Picture { url, png: &other }, Picture { url: &made.url, png });
+            let measured = self.measuring.pass(|| distance.measure(&[pair]));
+            measured.into_iter().next().unwrap_or_else(|| Err("no answer".to_owned()))
+        });
+        let measured = measured.and_then(|distance| {
+            let sane = (0.0..=2.0).contains(&distance);
+            if sane { Ok(distance) } else { Err(format!("{distance} is no distance")) }
+        });
+        match measured {
+            Ok(distance) => Ok(Some(distance)),
+            Err(why) => {
+                self.ui.warn(&format!("{} {stem}: the distance cannot be measured: {why}", job.player));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The bytes of the submitted preview, which have to be those that were recorded.
+    fn submitted_preview(&self, job: &Job, url: &str) -> std::result::Result<Vec<u8>, String> {
+        let bytes = match self.store.key_of(url) {
+            Some(key) => self.store.get(&key).map_err(|e| e.to_string())?.ok_or(format!("{key} is not there"))?,
+            None => {
+                let answer = self.client.send(&Request::get(url)).and_then(crate::world::http::Response::file);
+                answer.map_err(|e| e.to_string())?
+            }
+        };
+        let sum = sha256_of(bytes.as_slice()).map_err(|e| e.to_string())?;
+        let folder = format!("rounds/{}/{}/", self.round, job.player);
+        let recorded = url.rsplit_once(folder.as_str()).and_then(|(_, path)| job.sums.get(path));
+        match recorded {
+            Some(recorded) if *recorded != sum => Err(format!("{url} is not the file of SHA256SUMS any more")),
+            _ => Ok(bytes),
+        }
+    }
+}
+
+/// Brings the answers that an earlier run had received to their end, and measures what it could not.
+pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &Job, queue: &PromptQueue) -> Result<()> {
+    for arrival in queue.arrivals() {
+        run.stop.check()?;
+        let path = queue.workdir.answer(arrival.number);
+        let found = files::open(&path, false)?.and_then(|file| sha256_of(file).ok());
+        let outcome = if found.as_ref() == Some(&arrival.sha256) {
+            let Some(outcome) = run.finish(job, queue, &arrival)? else { return run.check() };
+            outcome
+        } else {
+            // A machine that lost power may have lost the bytes and kept the note.
+            Outcome::Lost { reason: "the answer was lost on this machine".to_owned() }
+        };
+        let Arrival { number, stem, pod, .. } = arrival;
+        queue.take(Mark::Tried { number, stem, pod, outcome })?;
+        remove(&path)?;
+    }
+    for open in queue.unmeasured() {
+        run.stop.check()?;
+        let png = run.stored(&open.png)?;
+        if let Some(distance) = run.distance_to_submitted(job, &open.stem, &open.png, &png)? {
+            queue.take(Mark::Measured { number: open.number, stem: open.stem, distance })?;
+        }
+    }
+    Ok(())
+}
+
+impl RegenerationRun<'_> {
+    /// The bytes of an object that we stored.
+    fn stored(&self, object: &StoredObject) -> Result<Vec<u8>> {
+        let gone = || Error::failed(format!("{}: not in {} any more", object.url, self.store.name()));
+        let key = self.store.key_of(&object.url).ok_or_else(gone)?;
+        self.store.get(&key)?.ok_or_else(gone)
+    }
+}
+
+/// Fetches the prompts' images that are not here yet.
+pub(crate) fn fetch_prompts(run: &RegenerationRun<'_>, stems: &[PromptStem]) -> Result<()> {
+    for stem in stems {
+        run.stop.check()?;
+        let _one = run.fetching.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let path = AuditWorkdir::prompt(run.round, stem);
+        if files::below(&run.own, &path)?.exists() {
+            continue;
+        }
+        let url =
+            run.prompts.get(stem).ok_or_else(|| Error::failed(format!("{stem} is not a prompt of this round")))?;
+        let image = run.client.send(&Request::get(url.as_str()))?.file()?;
+        files::write_below(&run.own, &path, &image, files::Readers::Own)?;
+    }
+    Ok(())
+}

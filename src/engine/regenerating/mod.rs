@@ -1,0 +1,378 @@
+//! Making players' outputs again on rented pods: what `audit` and `baseline` share.
+
+mod attempt;
+mod pod;
+mod pod_pool;
+mod prompt_queue;
+pub(crate) mod workdir;
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use self::prompt_queue::PromptQueue;
+use self::workdir::AuditWorkdir;
+use super::context::{Context, Standing};
+use crate::base::error::{Context as _, Error, Result};
+use crate::model::file::{FileKind, PlayerFile, RoundFile};
+use crate::model::ids::{Player, PromptStem, RoundNumber, Seed};
+use crate::model::objects::check_stem;
+use crate::model::prompts::PromptList;
+use crate::model::seed::SeedFile;
+use crate::preview;
+use crate::rules::Thresholds;
+use crate::rules::regeneration::{Progress, Purpose, Standing as Stands};
+use crate::settings::audit::AuditSettings;
+use crate::settings::flags::StoreArgs;
+use crate::ui::Ui;
+use crate::world::distance::Distance;
+use crate::world::http::{Client, Limits, Retry};
+use crate::world::memory::Memory;
+use crate::world::pods::Provider;
+use crate::world::pods::lease::Keeper;
+use crate::world::pods::program::ProgramLimits;
+use crate::world::render::{Builtin, Renderer, Service};
+use crate::world::stop::Stop;
+use crate::world::store::ObjectStore;
+
+/// Bytes of a prompt's image, and of a preview that lies elsewhere.
+const LARGEST_IMAGE: u64 = 64 << 20;
+
+/// Whose outputs are made again, and why.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) player: Player,
+    pub(crate) image: String,
+    pub(crate) purpose: Purpose,
+    /// Prompts without a complete output get attempts anew.
+    pub(crate) retry: bool,
+    /// SHA-256 of the player's stored files, by path.
+    sums: BTreeMap<String, String>,
+    place: usize,
+}
+
+impl Job {
+    pub(crate) fn new(player: Player, image: String, purpose: Purpose, retry: bool) -> Self {
+        Job { player, image, purpose, retry, sums: BTreeMap::new(), place: 0 }
+    }
+}
+
+/// What all jobs of a run work with.
+pub(crate) struct RegenerationRun<'a> {
+    ui: &'a Ui,
+    stop: Stop,
+    /// Set once something failed here that ends the run.
+    broken: AtomicBool,
+    own: PathBuf,
+    run: String,
+    round: RoundNumber,
+    seed: Seed,
+    prompts: HashMap<PromptStem, String>,
+    list: PromptList,
+    rules: Thresholds,
+    settings: AuditSettings,
+    limits: ProgramLimits,
+    provider: Box<dyn Provider>,
+    store: Box<dyn ObjectStore>,
+    renderer: Box<dyn Renderer>,
+    distance: Option<Box<dyn Distance>>,
+    client: Client,
+    drawing: Gate,
+    memory: Memory,
+    measuring: Gate,
+    fetching: Mutex<()>,
+    steps: Mutex<Option<Sender<Step>>>,
+}
+
+/// What the jobs tell while they run.
+enum Step {
+    /// An attempt is over, in this job.
+    Attempt(usize),
+    /// A job has ended.
+    Ended(usize, Result<()>),
+}
+
+/// What is to be done about a job.
+pub(crate) enum Event<'a> {
+    /// It is time to save what is known.
+    Save(&'a Job, &'a Progress),
+    /// It has ended; the error says what was in the way.
+    Ended(&'a Job, &'a Progress, Stands, Option<Error>),
+}
+
+/// What a command names of this.
+pub(crate) struct Tools<'a> {
+    pub(crate) store: &'a StoreArgs,
+    pub(crate) render_service: Option<&'a str>,
+    /// Distances are needed.
+    pub(crate) measures: bool,
+}
+
+impl<'a> RegenerationRun<'a> {
+    /// Opens what flags, environment and settings name.
+    pub(crate) fn open(context: &'a Context<'a>, standing: &Standing, tools: &Tools<'_>) -> Result<Self> {
+        let env = |name: &str| std::env::var(name).ok();
+        let missing = |what: &str, hint: &str| Error::usage(format!("no {what} is named")).hint(hint);
+        let config = &context.config;
+        let provider =
+            config.pods.open(env)?.ok_or_else(|| missing("pod provider", "[pods] provider in gen404.toml"))?;
+        let store = context.object_store(tools.store)?.ok_or_else(|| {
+            missing("object store", "give --store-dir DIR, R2_ENDPOINT with its keys, or [store] in gen404.toml")
+        })?;
+        let distance = if tools.measures {
+            let hint = "[distance] driver in gen404.toml, or IMAGE_DISTANCE_SERVICE_URL";
+            Some(config.distance.open(env)?.ok_or_else(|| missing("way to measure distances", hint))?)
+        } else {
+            None
+        };
+        let settings = config.audit;
+        let renderer: Box<dyn Renderer> = match tools.render_service {
+            Some(url) => Box::new(Service::new(url)?),
+            None => Box::new(Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN)),
+        };
+        let round = standing.state.current_round;
+        let list: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
+        list.stems().try_for_each(check_stem).map_err(Error::failed)?;
+        let prompts = list.0.iter().map(|prompt| (prompt.stem().clone(), prompt.url().to_owned())).collect();
+        let seed = context.store.need::<SeedFile>(&FileKind::Round(round, RoundFile::Seed))?.seed;
+        Ok(RegenerationRun {
+            ui: context.ui,
+            stop: context.stop.clone(),
+            broken: AtomicBool::new(false),
+            own: context.own_folder()?,
+            run: run_id()?,
+            round,
+            seed,
+            prompts,
+            list,
+            rules: standing.config.settings.limits(),
+            settings,
+            limits: config.pods.limits(),
+            provider,
+            store,
+            renderer,
+            distance,
+            client: Client::new(Limits { body: LARGEST_IMAGE, ..Limits::default() }, Retry::default()),
+            drawing: Gate::new(settings.drawers()),
+            memory: Memory::of_mib(config.download.memory_mib),
+            measuring: Gate::new(settings.miners),
+            fetching: Mutex::new(()),
+            steps: Mutex::new(None),
+        })
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.is_wanted() || self.broken.load(Ordering::SeqCst)
+    }
+
+    /// Goes on, unless all is to stop.
+    fn check(&self) -> Result<()> {
+        self.stop.check()?;
+        if self.is_stopping() { Err(Error::failed("the run is ending")) } else { Ok(()) }
+    }
+
+    fn told_step(&self, job: &Job) {
+        self.tell(Step::Attempt(job.place));
+    }
+
+    fn tell(&self, step: Step) {
+        if let Some(steps) = self.steps.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            // The listener outlives every job.
+            let _ = steps.send(step);
+        }
+    }
+
+    /// Runs the jobs, some side by side; `seen` is told what is to be saved, on the calling thread.
+    pub(crate) fn run(
+        &self,
+        standing: &Standing,
+        mut jobs: Vec<Job>,
+        mut seen: impl FnMut(Event<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let queues = self.queues(standing, &mut jobs)?;
+        let report = |error: &Error| self.ui.error_line(&error.to_string());
+        for name in Keeper::new(self.provider.as_ref(), &self.own, &report).sweep_notes()? {
+            self.ui.status(&format!("released pod {name}, which an earlier run had left"));
+        }
+        let open: usize = queues.iter().map(PromptQueue::open_prompts).sum();
+        let bar = self.ui.bar("prompts", open as u64);
+        let (tell, heard) = channel();
+        *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
+        let next = AtomicUsize::new(0);
+        let mut failed = None;
+        std::thread::scope(|scope| {
+            for _ in 0..self.settings.miners.min(jobs.len()) {
+                scope.spawn(|| self.work(&jobs, &queues, &next));
+            }
+            let (mut left, mut counts) = (jobs.len(), vec![0; jobs.len()]);
+            while left > 0 {
+                let step = match heard.recv_timeout(Duration::from_secs(1)) {
+                    Ok(step) => step,
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                };
+                let done = match step {
+                    Step::Attempt(place) => {
+                        bar.advance(1);
+                        self.maybe_save(&jobs, &queues, &mut counts, place, &mut seen)
+                    }
+                    Step::Ended(place, ended) => {
+                        left -= 1;
+                        self.ended(&jobs, &queues, place, ended, &mut seen)
+                    }
+                };
+                if let Err(error) = done {
+                    self.broken.store(true, Ordering::SeqCst);
+                    failed.get_or_insert(error);
+                }
+            }
+        });
+        drop(bar);
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// What is known of each job.
+    fn queues(&self, standing: &Standing, jobs: &mut [Job]) -> Result<Vec<PromptQueue>> {
+        let mut queues = Vec::new();
+        for (place, job) in jobs.iter_mut().enumerate() {
+            let own = standing.files.players.get(&job.player);
+            job.place = place;
+            job.sums = own.and_then(|own| own.sums.get()).map(|sums| sums.0.clone()).unwrap_or_default();
+            let progress = Progress::new(job.purpose.clone(), &self.list, &self.rules, self.settings.retry_budget());
+            let workdir = AuditWorkdir::new(&self.own, self.round, &job.player);
+            let recorded = own.and_then(|own| own.generated.get());
+            queues.push(PromptQueue::open(workdir, job, self.seed, recorded, progress)?);
+        }
+        Ok(queues)
+    }
+
+    /// Takes one job after the other.
+    fn work(&self, jobs: &[Job], queues: &[PromptQueue], next: &AtomicUsize) {
+        loop {
+            let place = next.fetch_add(1, Ordering::SeqCst);
+            let (Some(job), Some(queue)) = (jobs.get(place), queues.get(place)) else { return };
+            let ended = self.check().and_then(|()| {
+                let run = std::panic::AssertUnwindSafe(|| pod_pool::run(self, job, queue));
+                let broke = |_| Err(Error::failed("a worker broke down: this is a bug of gen404"));
+                std::panic::catch_unwind(run).unwrap_or_else(broke)
+            });
+            self.tell(Step::Ended(place, ended));
+        }
+    }
+
+    fn maybe_save(
+        &self,
+        jobs: &[Job],
+        queues: &[PromptQueue],
+        counts: &mut [usize],
+        place: usize,
+        seen: &mut impl FnMut(Event<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let (Some(job), Some(queue), Some(count)) = (jobs.get(place), queues.get(place), counts.get_mut(place)) else {
+            return Ok(());
+        };
+        *count += 1;
+        if *count % self.settings.save_every != 0 {
+            return Ok(());
+        }
+        let progress = queue.look(Progress::clone);
+        let (done, all) = progress.counts();
+        self.ui.status(&format!("{}: {done} of {all} prompts", job.player));
+        seen(Event::Save(job, &progress))
+    }
+
+    fn ended(
+        &self,
+        jobs: &[Job],
+        queues: &[PromptQueue],
+        place: usize,
+        ended: Result<()>,
+        seen: &mut impl FnMut(Event<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let (Some(job), Some(queue)) = (jobs.get(place), queues.get(place)) else { return Ok(()) };
+        let progress = queue.look(Progress::clone);
+        let stands = progress.standing();
+        seen(Event::Ended(job, &progress, stands, ended.err()))
+    }
+}
+
+/// What a run says at its end, when no bar is in the way.
+#[derive(Debug)]
+pub(crate) struct Records<'a> {
+    pub(crate) context: &'a Context<'a>,
+    says: Vec<String>,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(context: &'a Context<'a>) -> Self {
+        Records { context, says: Vec::new() }
+    }
+
+    /// Writes a plan's files; the commit is left to a later one.
+    pub(crate) fn write(&mut self, plan: &crate::rules::Plan) -> Result<()> {
+        self.context.write(plan)
+    }
+
+    /// Carries a plan out, with its commit where one is asked for.
+    pub(crate) fn carry_out(&mut self, plan: &crate::rules::Plan) -> Result<()> {
+        if plan.writes.is_empty() {
+            return Ok(());
+        }
+        self.context.carry_out(plan, &[])?;
+        self.says.extend(plan.says.iter().cloned());
+        Ok(())
+    }
+
+    /// Says what was done.
+    pub(crate) fn say(&self) {
+        self.says.iter().for_each(|line| self.context.ui.result(line));
+    }
+}
+
+/// The files of a player whose outputs are made again.
+pub(crate) fn files_of(round: RoundNumber, player: &Player) -> [String; 3] {
+    let files = [PlayerFile::Generated, PlayerFile::Sums, PlayerFile::PodStats];
+    files.map(|file| FileKind::Player(round, player.clone(), file).path())
+}
+
+/// So many at the same time, and no more.
+#[derive(Debug)]
+struct Gate {
+    free: Mutex<usize>,
+    more: Condvar,
+}
+
+impl Gate {
+    fn new(width: usize) -> Self {
+        Gate { free: Mutex::new(width.max(1)), more: Condvar::new() }
+    }
+
+    fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
+        struct Passing<'a>(&'a Gate);
+        impl Drop for Passing<'_> {
+            fn drop(&mut self) {
+                *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+                self.0.more.notify_one();
+            }
+        }
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.more.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        drop(free);
+        let _passing = Passing(self);
+        work()
+    }
+}
+
+/// Four letters and digits that tell this run's pods from those of others.
+fn run_id() -> Result<String> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).failed(|| "the system gives no random bytes".to_owned())?;
+    let letters = b"abcdefghijklmnopqrstuvwxyz234567";
+    let letter = |byte: &u8| letters.get(usize::from(byte % 32)).copied().map(char::from);
+    Ok(bytes.iter().filter_map(letter).collect())
+}

@@ -1,0 +1,317 @@
+//! One pod's life: ordered, waited for, given prompts one at a time, released.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use super::attempt::{Attempt, AttemptEvent};
+use super::prompt_queue::{Next, PromptQueue};
+use super::{Job, RegenerationRun};
+use crate::base::error::{Error, Result};
+use crate::model::ids::PromptStem;
+use crate::rules::regeneration::pods::PodEnd;
+use crate::rules::regeneration::{Mark, Outcome};
+use crate::settings::audit::AuditSettings;
+use crate::world::pods::lease::{Keeper, Lease, Rented};
+use crate::world::pods::program::{Health, Program};
+use crate::world::pods::{Endpoint, Order, PodName, PodState};
+
+/// Requests lost one after the other that end a pod.
+const LOST_IN_A_ROW: usize = 3;
+
+/// How long somebody waits before looking again whether all is to stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// How a pod ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Nothing is left for it to do.
+    Done,
+    /// It failed too often, or was too slow.
+    Bad,
+    /// It was lost on its way: why.
+    Lost(String),
+    /// It never became ready: why.
+    NeverReady(String),
+    /// The provider has none now.
+    NoCapacity(String),
+    /// Something failed that is not the program's fault.
+    Trouble(Error),
+}
+
+/// A pod of a player.
+pub(crate) struct Pod<'a> {
+    pub(crate) run: &'a RegenerationRun<'a>,
+    pub(crate) job: &'a Job,
+    pub(crate) queue: &'a PromptQueue,
+    pub(crate) keeper: &'a Keeper<'a>,
+    pub(crate) number: usize,
+}
+
+/// Attempts of a pod whose outcome does not count yet, in the order in which they began. They count
+/// in that order, and each before the one begins that is as many later as a pod may have at once: so
+/// what one pod does depends on the answers alone, and not on which of them was drawn first.
+struct Flight {
+    heard: Receiver<AttemptEvent>,
+    waiting: VecDeque<(u32, PromptStem)>,
+    over: HashMap<u32, Result<Option<Outcome>>>,
+}
+
+impl Pod<'_> {
+    /// Lives to the pod's end; `ready` is told when its program takes prompts.
+    pub(crate) fn run(&self, ready: impl Fn()) -> End {
+        let name = PodName::new(self.run.round, &self.job.player, &self.run.run, self.number);
+        let order = Order { name, player: self.job.player.clone(), image: self.job.image.clone() };
+        let lease = match self.keeper.rent(&order) {
+            Ok(Rented::Pod(lease)) => lease,
+            Ok(Rented::NoCapacity(why)) => return End::NoCapacity(why),
+            Err(error) => return End::Trouble(error),
+        };
+        let end = self.live(&lease, ready);
+        match (lease.release(), end) {
+            (Ok(()), end) => end,
+            (Err(error), End::Trouble(first)) => {
+                self.run.ui.error_line(&error.to_string());
+                End::Trouble(first)
+            }
+            (Err(error), _) => End::Trouble(error),
+        }
+    }
+
+    fn live(&self, lease: &Lease<'_>, ready: impl Fn()) -> End {
+        let pod = match self.queue.new_pod(self.run.provider.name()) {
+            Ok(pod) => pod,
+            Err(error) => return End::Trouble(error),
+        };
+        self.run.ui.detail(&format!("{}: {pod} is {}", self.job.player, lease.name()));
+        match self.wait(lease) {
+            Ok(Ok(program)) => {
+                ready();
+                let end = match self.work(&program, &pod) {
+                    // Why it went is known as long as it is not released.
+                    End::Lost(reason) => match lease.look() {
+                        Ok(PodState::Failed(why)) => End::Lost(format!("{reason}; {why}")),
+                        _ => End::Lost(reason),
+                    },
+                    end => end,
+                };
+                self.note(&pod, end)
+            }
+            Ok(Err(reason)) => {
+                let mark = Mark::NeverReady { pod, reason: reason.clone() };
+                match self.queue.take(mark) {
+                    Ok(()) => End::NeverReady(reason),
+                    Err(error) => End::Trouble(error),
+                }
+            }
+            Err(error) => End::Trouble(error),
+        }
+    }
+
+    /// Notes how the pod ended, for its figures.
+    fn note(&self, pod: &str, end: End) -> End {
+        let how = match &end {
+            _ if self.run.is_stopping() => PodEnd::Stopped,
+            End::Done => PodEnd::Completed,
+            End::Bad => PodEnd::MarkedBad,
+            End::Lost(_) => PodEnd::Unreachable,
+            End::NeverReady(_) => PodEnd::NotReady,
+            End::NoCapacity(_) | End::Trouble(_) => PodEnd::Stopped,
+        };
+        match self.queue.take(Mark::PodEnded { pod: pod.to_owned(), end: how }) {
+            Err(error) if !matches!(end, End::Trouble(_)) => End::Trouble(error),
+            _ => end,
+        }
+    }
+
+    /// Waits until its program is ready; the inner error says why it never will be.
+    fn wait(&self, lease: &Lease<'_>) -> Result<std::result::Result<Program, String>> {
+        let settings = &self.run.settings;
+        let begun = Instant::now();
+        let endpoint = loop {
+            self.run.check()?;
+            match lease.look()? {
+                PodState::Reachable(endpoint) => break endpoint,
+                PodState::Failed(why) => return Ok(Err(why)),
+                PodState::Starting => {}
+            }
+            if begun.elapsed() > AuditSettings::time(settings.start_seconds) || self.nothing_left() {
+                return Ok(Err(format!("it cannot be reached after {:.0} s", begun.elapsed().as_secs_f64())));
+            }
+            self.pause(settings.poll_seconds);
+        };
+        let begun = Instant::now();
+        loop {
+            self.run.check()?;
+            let program = Program::new(endpoint.clone(), self.run.limits);
+            let why = match program.health() {
+                Health::Ready => return Ok(Ok(program)),
+                Health::Refused(why) => return refused(&endpoint, why),
+                Health::NotYet(why) => why,
+            };
+            // A provider that does not answer says nothing against its pod.
+            if let Ok(PodState::Failed(why)) = lease.look() {
+                return Ok(Err(why));
+            }
+            if begun.elapsed() > AuditSettings::time(settings.ready_seconds) || self.nothing_left() {
+                return Ok(Err(format!("not ready after {:.0} s: {why}", begun.elapsed().as_secs_f64())));
+            }
+            self.pause(settings.poll_seconds);
+        }
+    }
+
+    /// Have other pods left nothing to do, so that this one need not be waited for?
+    fn nothing_left(&self) -> bool {
+        self.queue.open_prompts() == 0
+    }
+
+    fn pause(&self, seconds: f64) {
+        let until = Instant::now() + AuditSettings::time(seconds);
+        while Instant::now() < until && !self.run.is_stopping() {
+            std::thread::sleep(LOOK_AGAIN.min(until.saturating_duration_since(Instant::now())));
+        }
+    }
+
+    fn work(&self, program: &Program, pod: &str) -> End {
+        let (tell, heard) = channel();
+        std::thread::scope(|scope| {
+            let mut flight = Flight { heard, waiting: VecDeque::new(), over: HashMap::new() };
+            let mut lost = 0;
+            let end = loop {
+                if flight.waiting.len() >= self.run.settings.bodies {
+                    if let Some(end) = self.count(&mut flight, program, pod, &mut lost) {
+                        break end;
+                    }
+                    continue;
+                }
+                let stopping = || self.run.is_stopping();
+                match self.queue.next(pod, flight.waiting.len(), stopping) {
+                    Next::Over => break End::Done,
+                    Next::Own => {
+                        if let Some(end) = self.count(&mut flight, program, pod, &mut lost) {
+                            break end;
+                        }
+                    }
+                    Next::Attempt(number, stem) => {
+                        let (job, queue) = (self.job, self.queue);
+                        let attempt = Attempt { job, queue, number, stem: stem.clone(), pod };
+                        let (run, program, tell) = (self.run, program.clone(), tell.clone());
+                        flight.waiting.push_back((number, stem));
+                        scope.spawn(move || attempt.run(run, &program, &tell));
+                        flight.until_answered(number);
+                    }
+                }
+            };
+            let end = self.wind_up(flight, end, pod);
+            let bad = matches!(end, End::Done) && self.queue.look(|progress| progress.is_bad(pod));
+            if bad { End::Bad } else { end }
+        })
+    }
+
+    /// The oldest attempt counts from now on; does it end the pod?
+    fn count(&self, flight: &mut Flight, program: &Program, pod: &str, lost: &mut usize) -> Option<End> {
+        let (stem, outcome) = match self.settle(flight, pod)? {
+            Ok(settled) => settled?,
+            Err(error) => return Some(End::Trouble(error)),
+        };
+        let Outcome::Lost { reason } = outcome else {
+            *lost = 0;
+            return None;
+        };
+        *lost += 1;
+        self.run.ui.detail(&format!("{} {stem} on {pod}: {reason}", self.job.player));
+        let gone = *lost >= LOST_IN_A_ROW || !self.comes_back(program);
+        gone.then_some(End::Lost(reason))
+    }
+
+    /// The oldest attempt's outcome, once it is over; `None` where there is no attempt.
+    fn settle(&self, flight: &mut Flight, pod: &str) -> Option<Result<Option<(PromptStem, Outcome)>>> {
+        let (number, stem, over) = flight.oldest()?;
+        Some(match over {
+            Ok(Some(outcome)) => {
+                self.queue.count(number, &stem, pod, outcome.clone());
+                self.run.told_step(self.job);
+                Ok(Some((stem, outcome)))
+            }
+            Ok(None) => {
+                self.queue.give_back(stem);
+                Ok(None)
+            }
+            Err(error) => {
+                self.queue.give_back(stem);
+                self.queue.close();
+                Err(error)
+            }
+        })
+    }
+
+    /// Lets the attempts that are on their way come to their end.
+    fn wind_up(&self, mut flight: Flight, mut end: End, pod: &str) -> End {
+        while let Some(settled) = self.settle(&mut flight, pod) {
+            if let (Err(error), false) = (settled, matches!(end, End::Trouble(_))) {
+                end = End::Trouble(error);
+            }
+        }
+        end
+    }
+
+    /// Is the program there again, after a request was lost?
+    fn comes_back(&self, program: &Program) -> bool {
+        let begun = Instant::now();
+        loop {
+            match program.health() {
+                Health::Ready => return true,
+                Health::Refused(_) => return false,
+                Health::NotYet(_) => {}
+            }
+            let late = begun.elapsed() > AuditSettings::time(self.run.settings.recover_seconds);
+            if late || self.run.is_stopping() {
+                return false;
+            }
+            self.pause(self.run.settings.poll_seconds);
+        }
+    }
+}
+
+impl Flight {
+    /// Waits until the program is free for the next prompt.
+    fn until_answered(&mut self, number: u32) {
+        while !self.over.contains_key(&number) {
+            match self.heard.recv_timeout(LOOK_AGAIN) {
+                Ok(AttemptEvent::Answered(answered)) if answered == number => return,
+                Ok(told) => self.hear(told),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Takes the oldest attempt, once it is over.
+    fn oldest(&mut self) -> Option<(u32, PromptStem, Result<Option<Outcome>>)> {
+        let (number, stem) = self.waiting.pop_front()?;
+        loop {
+            if let Some(over) = self.over.remove(&number) {
+                return Some((number, stem, over));
+            }
+            match self.heard.recv() {
+                Ok(told) => self.hear(told),
+                Err(_) => return Some((number, stem, Ok(None))),
+            }
+        }
+    }
+
+    fn hear(&mut self, told: AttemptEvent) {
+        if let AttemptEvent::Over(number, over) = told {
+            self.over.insert(number, over);
+        }
+    }
+}
+
+/// A gate with a key that refuses us is the operator's affair; one without is the program's own.
+fn refused(endpoint: &Endpoint, why: String) -> Result<std::result::Result<Program, String>> {
+    if endpoint.key.is_none() {
+        return Ok(Err(why));
+    }
+    let refused = Error::failed(format!("the provider's gate refuses our key: {why}"));
+    Err(refused.hint("is the key the one of this account? its name is in the README, under [pods]"))
+}

@@ -1,0 +1,215 @@
+//! One player's regeneration at work: what is open, what is known, and the journal of both.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Job;
+use crate::base::error::Result;
+use crate::engine::regenerating::workdir::AuditWorkdir;
+use crate::model::ids::{PromptStem, Seed};
+use crate::model::outputs::Outputs;
+use crate::rules::regeneration::{Arrival, Mark, Outcome, Progress, Unmeasured};
+use crate::world::jsonl::JsonlJournal;
+
+/// How long somebody waits on others before looking again whether all is to stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A player's open prompts, taken by the pods.
+#[derive(Debug)]
+pub(crate) struct PromptQueue {
+    pub(crate) workdir: AuditWorkdir,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    progress: Progress,
+    journal: JsonlJournal,
+    /// Not tried in this run yet, in order.
+    fresh: VecDeque<PromptStem>,
+    /// To be tried again, each with the pod that had it last.
+    again: VecDeque<(PromptStem, String)>,
+    /// Attempts whose outcome does not count yet.
+    out: usize,
+    /// Pods ordered in this run.
+    ordered: usize,
+    closed: bool,
+}
+
+/// What a pod does next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// This attempt.
+    Attempt(u32, PromptStem),
+    /// Nothing is open, but an attempt of its own may leave something so.
+    Own,
+    /// Nothing more will come.
+    Over,
+}
+
+impl PromptQueue {
+    /// Reads what is known of a player, from the journal and from what is recorded.
+    pub(crate) fn open(
+        workdir: AuditWorkdir,
+        job: &Job,
+        seed: Seed,
+        recorded: Option<&Outputs>,
+        mut progress: Progress,
+    ) -> Result<PromptQueue> {
+        let (mut journal, marks) = workdir.open()?;
+        let elsewhere = marks.is_empty();
+        marks.into_iter().for_each(|mark| progress.take(mark));
+        let mut take = |progress: &mut Progress, mark: Mark| -> Result<()> {
+            journal.append(&mark)?;
+            progress.take(mark);
+            Ok(())
+        };
+        if !progress.has_begun(&job.image, seed) {
+            take(&mut progress, Mark::Begun { image: job.image.clone(), seed })?;
+        }
+        for mark in recorded.filter(|_| elsewhere).map(|recorded| progress.unknown(recorded)).unwrap_or_default() {
+            take(&mut progress, mark)?;
+        }
+        if job.retry {
+            take(&mut progress, Mark::Reopened)?;
+        }
+        let arrived: Vec<u32> = progress.arrivals().iter().map(|arrival| arrival.number).collect();
+        workdir.clear(&arrived)?;
+        let (fresh, again) = (progress.open().into(), VecDeque::new());
+        let state = State { progress, journal, fresh, again, out: 0, ordered: 0, closed: false };
+        Ok(PromptQueue { workdir, state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    /// Looks at what is known.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Progress) -> T) -> T {
+        look(&self.lock().progress)
+    }
+
+    /// Answers that a run before this one had received, and not stored yet.
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
+        self.look(Progress::arrivals)
+    }
+
+    /// Previews whose distance is not known.
+    pub(crate) fn unmeasured(&self) -> Vec<Unmeasured> {
+        self.look(Progress::unmeasured)
+    }
+
+    /// Notes a mark that counts at once.
+    pub(crate) fn take(&self, mark: Mark) -> Result<()> {
+        let mut state = self.lock();
+        state.journal.append(&mark)?;
+        state.progress.take(mark);
+        let open: VecDeque<PromptStem> = std::mem::take(&mut state.fresh);
+        state.fresh = open.into_iter().filter(|stem| state.progress.is_open(stem)).collect();
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Notes a mark that counts later, in its turn.
+    pub(crate) fn note(&self, mark: &Mark) -> Result<()> {
+        self.lock().journal.append(mark)
+    }
+
+    /// Names a pod that was ordered.
+    pub(crate) fn new_pod(&self, provider: &str) -> Result<String> {
+        let mut state = self.lock();
+        state.ordered += 1;
+        let pod = match provider {
+            // A program that runs already is the same pod in every run.
+            "endpoint" => format!("{provider}-{}", state.ordered),
+            _ => state.progress.next_pod(provider),
+        };
+        let mark = Mark::Pod { pod: pod.clone() };
+        state.journal.append(&mark)?;
+        state.progress.take(mark);
+        Ok(pod)
+    }
+
+    /// Is there something for one more pod to do?
+    pub(crate) fn has_work(&self) -> bool {
+        let state = self.lock();
+        let waiting = state.fresh.len() + state.again.len();
+        waiting > 0 && !state.is_over()
+    }
+
+    /// How many prompts need an attempt.
+    pub(crate) fn open_prompts(&self) -> usize {
+        self.look(|progress| progress.open().len())
+    }
+
+    /// What this pod does next, which has `own` attempts whose outcome does not count yet; waits for
+    /// what other pods leave.
+    pub(crate) fn next(&self, pod: &str, own: usize, is_stopping: impl Fn() -> bool) -> Next {
+        let mut state = self.lock();
+        loop {
+            if state.is_over() || is_stopping() || state.progress.is_bad(pod) {
+                return Next::Over;
+            }
+            if let Some(stem) = state.pick(pod) {
+                state.out += 1;
+                return Next::Attempt(state.progress.number(), stem);
+            }
+            if own > 0 {
+                return Next::Own;
+            }
+            if state.out == 0 {
+                return Next::Over;
+            }
+            state = self.changed.wait_timeout(state, LOOK_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The outcome of an attempt counts from now on. It is in the journal already.
+    pub(crate) fn count(&self, number: u32, stem: &PromptStem, pod: &str, outcome: Outcome) {
+        let mut state = self.lock();
+        state.out = state.out.saturating_sub(1);
+        state.progress.take(Mark::Tried { number, stem: stem.clone(), pod: pod.to_owned(), outcome });
+        if state.progress.is_open(stem) {
+            state.again.push_back((stem.clone(), pod.to_owned()));
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// An attempt was broken off, and says nothing.
+    pub(crate) fn give_back(&self, stem: PromptStem) {
+        let mut state = self.lock();
+        state.out = state.out.saturating_sub(1);
+        state.fresh.push_front(stem);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Lets no more attempts begin.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Says that no pod is left that could make the rest.
+    pub(crate) fn exhaust(&self) {
+        self.lock().progress.exhaust();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_over(&self) -> bool {
+        self.closed || self.progress.is_decided()
+    }
+
+    /// First what failed on another pod, then what was not tried yet, then what failed on this one.
+    fn pick(&mut self, pod: &str) -> Option<PromptStem> {
+        if let Some(at) = self.again.iter().position(|(_, last)| last != pod) {
+            return self.again.remove(at).map(|(stem, _)| stem);
+        }
+        self.fresh.pop_front().or_else(|| self.again.pop_front().map(|(stem, _)| stem))
+    }
+}

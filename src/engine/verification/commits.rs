@@ -1,0 +1,160 @@
+//! What `verify` and `report` read of the commits, and of the working tree against the last one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::base::error::{Error, Result};
+use crate::engine::context::Context;
+use crate::model::file::{Content, FileKind, RoundFile};
+use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
+use crate::model::ids::RoundNumber;
+use crate::model::snapshot::Source;
+use crate::rules::checks::Sink;
+use crate::rules::checks::history::{self, Trace, Traces};
+use crate::world::git::{Git, Log, Reader, TreeFiles};
+
+/// Contents of so many bytes, as they are kept, may be looked at together: a hundred times those of a real round.
+const MOST_TRACED: usize = 256 << 20;
+
+/// A checkout's history, and how the working tree differs from its last commit.
+pub(crate) struct Checkout {
+    pub(crate) git: Git,
+    pub(crate) log: Log,
+    head: Option<TreeFiles>,
+    changes: BTreeMap<FileKind, Change>,
+    /// Contents that no commit has, by the id they would have.
+    contents: HashMap<BlobId, Vec<u8>>,
+}
+
+impl Checkout {
+    /// The checkout that the competition lies in; `None` where it is none.
+    pub(crate) fn of(context: &Context<'_>) -> Result<Option<Checkout>> {
+        let Some(git) = context.git.clone() else { return Ok(None) };
+        let log = git.log()?;
+        let head = log.commits.last().map(|head| git.tree(&head.id)).transpose()?;
+        let (changes, contents) = working_tree(context, &git, head.as_ref())?;
+        let changes = changes.into_iter().map(|change| (change.file.clone(), change)).collect();
+        Ok(Some(Checkout { git, log, head, changes, contents }))
+    }
+
+    /// The last commit's id; `None` before the first.
+    pub(crate) fn head(&self) -> Option<&str> {
+        self.log.commits.last().map(|head| head.id.as_str())
+    }
+
+    /// How a file in the working tree differs from the last commit.
+    pub(crate) fn uncommitted(&self, file: &FileKind) -> Option<&Change> {
+        self.changes.get(file)
+    }
+
+    /// A file's blob in the last commit.
+    pub(crate) fn committed(&self, file: &FileKind) -> Result<Option<BlobId>> {
+        match &self.head {
+            Some(head) => Ok(head.files()?.get(&file.path()).copied()),
+            None => Ok(None),
+        }
+    }
+
+    /// Contents that no commit has.
+    pub(crate) fn content(&self, blob: &BlobId) -> Option<&[u8]> {
+        self.contents.get(blob).map(Vec::as_slice)
+    }
+
+    /// The whole history; where the working tree differs from the last commit, it counts as one more.
+    pub(crate) fn history(self) -> History {
+        let mut commits = self.log.commits;
+        if !self.changes.is_empty() {
+            let (parent, changes) = (commits.len().checked_sub(1), self.changes.into_values().collect());
+            commits.push(Commit { id: WORKING_TREE.to_owned(), summary: String::new(), parent, changes });
+        }
+        History { git: self.git, commits, uncommitted: self.contents }
+    }
+
+    /// The working tree alone, judged by the last commit; `None` where they do not differ.
+    pub(crate) fn working_tree(self) -> Result<Option<History>> {
+        let (Some(last), Some(head)) = (self.log.commits.last(), &self.head) else { return Ok(None) };
+        if self.changes.is_empty() {
+            return Ok(None);
+        }
+        // What the last commit's state is judged by stands there as if it had brought it all.
+        let judged_by =
+            |file: &FileKind| matches!(file, FileKind::State | FileKind::Round(_, RoundFile::Seed | RoundFile::Matrix));
+        let known = head.files()?.iter().filter_map(|(path, blob)| Some((FileKind::of_path(path)?, *blob)));
+        let known = known.filter(|(file, _)| judged_by(file));
+        let brought = known.map(|(file, blob)| Change { file, before: None, after: Some(blob) }).collect();
+        let base = Commit { id: last.id.clone(), summary: last.summary.clone(), parent: None, changes: brought };
+        let (id, changes) = (WORKING_TREE.to_owned(), self.changes.into_values().collect());
+        let tree = Commit { id, summary: String::new(), parent: Some(0), changes };
+        Ok(Some(History { git: self.git, commits: vec![base, tree], uncommitted: self.contents }))
+    }
+}
+
+/// Commits, and how to come by the contents that they name.
+pub(crate) struct History {
+    git: Git,
+    pub(crate) commits: Vec<Commit>,
+    /// Contents that no commit has.
+    uncommitted: HashMap<BlobId, Vec<u8>>,
+}
+
+impl History {
+    /// Checks every commit; `only` limits the findings to one round's files.
+    pub(crate) fn check(&self, only: Option<RoundNumber>, sink: &mut Sink) -> Result<()> {
+        history::check(&self.commits, &mut |wanted| self.traces(wanted), only, sink)
+    }
+
+    /// Reads contents, side by side.
+    fn traces(&self, wanted: &[(FileKind, BlobId)]) -> Result<Traces> {
+        let kept = AtomicUsize::new(0);
+        let trace = |reader: &mut Reader, (file, blob): &(FileKind, BlobId)| {
+            let parsed = |bytes: &[u8]| Trace::of(Content::parse(file, bytes).map(|(content, _)| content));
+            let trace = match self.uncommitted.get(blob) {
+                Some(bytes) => parsed(bytes),
+                None => parsed(&reader.file(file, blob)?),
+            };
+            let weight = trace.weight();
+            if kept.fetch_add(weight, Ordering::Relaxed).saturating_add(weight) > MOST_TRACED {
+                let root = self.git.root().display();
+                return Err(Error::failed(format!(
+                    "{root}: the history is not checked to its end: its files are too large"
+                )));
+            }
+            Ok(((file.clone(), *blob), trace))
+        };
+        wanted.par_iter().map_init(|| self.git.reader(), trace).collect()
+    }
+}
+
+/// Changed files, and the contents of those that no commit has, by the id they would have.
+type Uncommitted = (Vec<Change>, HashMap<BlobId, Vec<u8>>);
+
+fn working_tree(context: &Context<'_>, git: &Git, head: Option<&TreeFiles>) -> Result<Uncommitted> {
+    let none = BTreeMap::new();
+    let committed = head.map(TreeFiles::files).transpose()?.unwrap_or(&none);
+    let clean = git.clean_files()?;
+    let mut paths = context.store.list()?;
+    paths.extend(committed.keys().cloned());
+    paths.sort();
+    paths.dedup();
+    let compare = |path: &String| -> Result<Option<(Change, Option<Vec<u8>>)>> {
+        let Some(file) = FileKind::of_path(path) else { return Ok(None) };
+        let before = committed.get(path).copied();
+        if before.is_some() && clean.get(path) == before.as_ref() {
+            return Ok(None);
+        }
+        // What cannot be read is reported by the checks on the files.
+        let bytes = context.store.read(path).unwrap_or_default();
+        let after = bytes.as_ref().map(|bytes| git.blob_id(bytes)).transpose()?;
+        Ok((before != after).then_some((Change { file, before, after }, bytes)))
+    };
+    let changed = paths.par_iter().map(compare).collect::<Result<Vec<_>>>()?;
+    let mut contents = HashMap::new();
+    let mut changes = Vec::new();
+    for (change, bytes) in changed.into_iter().flatten() {
+        contents.extend(change.after.zip(bytes));
+        changes.push(change);
+    }
+    Ok((changes, contents))
+}

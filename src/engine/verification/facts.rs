@@ -1,0 +1,253 @@
+//! What the checks of `verify` and `report` go by beside the files: looked up in the history.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rayon::prelude::*;
+
+use super::commits::Checkout;
+use super::in_force::{Origin, Origins, in_force};
+use super::played;
+use crate::base::error::{Error, Result};
+use crate::engine::context::Context;
+use crate::model::beacon::BlockHash;
+use crate::model::file::{FileKind, PlayerFile, RepoFile, RoundFile};
+use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
+use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::limits::Budget;
+use crate::model::prompts::PromptList;
+use crate::model::require_audit::{AuditRequest, AuditRequests};
+use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
+use crate::rules::checks::{Facts, RequestView, Then};
+use crate::rules::seed::OnChain;
+use crate::world::chain::Chain;
+
+/// Gathers what the checks need beside the files: the settings in force for each claim, each audit request's
+/// round in the commit that added it, what matches were played on, and each round's pool in the commit that
+/// wrote its seed.
+pub(crate) fn gather<'a>(
+    context: &Context<'_>,
+    snapshot: &'a Snapshot,
+    checkout: Option<&Checkout>,
+) -> Result<Facts<'a>> {
+    let mut facts = Facts::of_files(snapshot);
+    facts.allow_private_cdn = context.config.miners.allow_private_cdn;
+    let Some(checkout) = checkout else { return Ok(facts) };
+    let origins = Origins::of(checkout);
+    facts.history = true;
+    facts.rules = in_force(&origins, snapshot)?;
+    let past = Past::of(&origins);
+    let requested = |files: &RoundFiles| files.require_audit.get().is_some_and(|requests| !requests.is_empty());
+    let asking: Vec<_> = snapshot.rounds.iter().filter(|(_, files)| requested(files)).collect();
+    let seeded = snapshot.rounds.iter().filter(|(_, files)| !files.seed.is_missing());
+    let seeded: Vec<_> = seeded.map(|(round, _)| *round).collect();
+    // Each looks into commits of its own: most of the time of `verify`, so they go side by side.
+    let (requests, pools) = rayon::join(
+        || asking.par_iter().map(|(round, files)| past.requests(snapshot, **round, files)).collect::<Result<Vec<_>>>(),
+        || seeded.par_iter().map(|round| Ok((*round, past.pool(snapshot, *round)?))).collect::<Result<_>>(),
+    );
+    (facts.requests, facts.pools) = (requests?.into_iter().flatten().collect(), pools?);
+    (facts.matches, facts.replaced) = played::on_what(&origins, snapshot, &past.budget)?;
+    Ok(facts)
+}
+
+/// What the chain says of the blocks that the rounds' seeds hang on.
+pub(crate) fn on_chain(snapshot: &Snapshot, chain: &dyn Chain) -> Result<BTreeMap<RoundNumber, OnChain>> {
+    let mut blocks = BTreeMap::new();
+    for (round, files) in &snapshot.rounds {
+        let (Some(seed), Some(schedule)) = (files.seed.get(), files.schedule.get()) else { continue };
+        let latest = schedule.latest_reveal_block;
+        // Only what the proof needs is asked for: a chain file may lack the rest.
+        let (drand, block) = (seed.drand_round.is_some(), seed.block.is_some());
+        if drand || block {
+            let time = if drand { chain.block_time(latest)? } else { 0 };
+            let hash = if block { chain.block_hash(latest)? } else { BlockHash([0; 32]) };
+            blocks.insert(*round, OnChain { time, hash });
+        }
+    }
+    Ok(blocks)
+}
+
+/// So many steps are gone back in the history, for all requests together.
+const MOST_STEPS: u64 = 100_000_000;
+
+/// A request's round and miner, and the round as it stood then.
+type Requested = ((RoundNumber, Hotkey), Then<RequestView>);
+
+/// A look into past commits.
+struct Past<'a> {
+    origins: &'a Origins<'a>,
+    /// For each commit, the nearest one before it (by first parents) that changed an audit.
+    back: Vec<Option<usize>>,
+    /// Audits that were read, by the blobs that hold them.
+    audits: Mutex<HashMap<[Option<BlobId>; 2], Arc<RoundFiles>>>,
+    steps: AtomicU64,
+    /// What all that is looked up may take.
+    budget: Budget,
+    /// The pools by their blobs: rounds mostly draw from the same.
+    lists: Mutex<HashMap<BlobId, Option<Arc<PromptList>>>>,
+    /// The pool of the working tree.
+    here: OnceLock<Option<Arc<PromptList>>>,
+}
+
+impl<'a> Past<'a> {
+    fn of(origins: &'a Origins<'a>) -> Self {
+        let (mut back, mut audited) = (Vec::<Option<usize>>::new(), Vec::new());
+        for commit in &origins.checkout.log.commits {
+            let of = |list: &[Option<usize>], parent: usize| list.get(parent).copied().flatten();
+            back.push(commit.parent.and_then(|parent| {
+                if audited.get(parent).copied().unwrap_or_default() { Some(parent) } else { of(&back, parent) }
+            }));
+            audited.push(commit.changes.iter().any(|change| is_audit(&change.file)));
+        }
+        let (audits, lists, steps) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
+        Past { origins, back, audits, steps, budget: Budget::of_history(), lists, here: OnceLock::new() }
+    }
+
+    fn commit(&self, at: usize) -> Option<&'a Commit> {
+        self.origins.commit(at)
+    }
+
+    /// For each audit request of a round, the round as it stood in the commit that added it.
+    fn requests(&self, snapshot: &Snapshot, round: RoundNumber, files: &RoundFiles) -> Result<Vec<Requested>> {
+        let file = FileKind::Round(round, RoundFile::RequireAudit);
+        let hotkeys = |requests: AuditRequests| requests.into_iter().map(|request| (request.hotkey, ())).collect();
+        let added = self.origins.of_entries(&file, hotkeys)?;
+        let requests: Vec<_> = files.require_audit.get().into_iter().flatten().collect();
+        let here = OnceLock::new();
+        let look = |request: &&AuditRequest| {
+            let hotkey = &request.hotkey;
+            let view = match added.get(hotkey) {
+                Some(Origin::Commit(at)) => match self.commit(*at) {
+                    Some(commit) => self.view(commit, round, hotkey)?,
+                    None => Then::Unknown,
+                },
+                Some(Origin::Root(_)) => Then::Unknown,
+                // Not committed yet: the files on disk are those it was added with.
+                None | Some(Origin::Here) => match snapshot.config.get() {
+                    Some(config) => {
+                        let files = here.get_or_init(|| Arc::new(files.clone())).clone();
+                        let view = RequestView { settings: config.settings.clone(), files, earlier: Vec::new() };
+                        Then::At(WORKING_TREE.to_owned(), view)
+                    }
+                    None => Then::Unknown,
+                },
+            };
+            Ok(((round, hotkey.clone()), view))
+        };
+        requests.par_iter().map(look).collect()
+    }
+
+    fn view(&self, commit: &Commit, round: RoundNumber, hotkey: &Hotkey) -> Result<Then<RequestView>> {
+        let right = Player::Miner(hotkey.clone());
+        let wanted = |file: &FileKind| match file {
+            FileKind::Config => true,
+            FileKind::Round(of, RoundFile::Submissions | RoundFile::Seed | RoundFile::Matrix) => *of == round,
+            FileKind::Player(of, player, PlayerFile::Report(_)) => *of == round && *player == right,
+            file => file.round() == Some(round) && is_audit(file),
+        };
+        let tree = self.origins.checkout.git.tree(&commit.id)?.within([format!("rounds/{round}/{right}")]);
+        let now = Snapshot::load_within(&tree, wanted, &self.budget)?;
+        let earlier = self.audits_before(commit, round)?;
+        let of = |mut snapshot: Snapshot| snapshot.rounds.remove(&round).unwrap_or_default();
+        let Some(config) = now.config.get() else { return Ok(Then::Unknown) };
+        let settings = config.settings.clone();
+        let view = RequestView { settings, files: Arc::new(of(now)), earlier };
+        Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), view))
+    }
+
+    /// The audits of a round as each commit before this one left them, newest first, and last of all
+    /// as they were before anybody was audited.
+    fn audits_before(&self, commit: &Commit, round: RoundNumber) -> Result<Vec<Arc<RoundFiles>>> {
+        let mut earlier = Vec::new();
+        // The newest state is that of the parent; older ones begin where a commit changed an audit.
+        earlier.extend(self.audits_at(commit.parent, round)?);
+        let touches = |at: &usize| {
+            let of_round = |change: &Change| is_audit(&change.file) && change.file.round() == Some(round);
+            self.commit(*at).is_some_and(|commit| commit.changes.iter().any(of_round))
+        };
+        let back = |at: &usize| self.back.get(*at).copied().flatten();
+        let newest = commit.parent.and_then(|parent| if touches(&parent) { Some(parent) } else { back(&parent) });
+        for at in std::iter::successors(newest, back) {
+            let changes = self.commit(at).map_or(0, |commit| commit.changes.len() as u64);
+            if self.steps.fetch_add(1 + changes, Ordering::Relaxed) > MOST_STEPS {
+                return Err(self.too_much("its audits were changed too often"));
+            }
+            if touches(&at) {
+                earlier.extend(self.audits_at(self.commit(at).and_then(|commit| commit.parent), round)?);
+            }
+        }
+        earlier.push(Arc::default());
+        Ok(earlier)
+    }
+
+    /// The audits of a round as a commit left them; `None` where there were none.
+    fn audits_at(&self, commit: Option<usize>, round: RoundNumber) -> Result<Option<Arc<RoundFiles>>> {
+        let Some(commit) = commit.and_then(|at| self.commit(at)) else { return Ok(None) };
+        let tree = self.origins.checkout.git.tree(&commit.id)?;
+        let files = [RoundFile::GenerationAudits, RoundFile::SourceAudit].map(|file| FileKind::Round(round, file));
+        let [made, source] = &files;
+        let blobs = [tree.blob_id(&made.path())?, tree.blob_id(&source.path())?];
+        let known = || self.audits.lock().unwrap_or_else(PoisonError::into_inner);
+        if blobs == [None, None] {
+            return Ok(None);
+        }
+        if let Some(kept) = known().get(&blobs) {
+            return Ok(Some(kept.clone()));
+        }
+        let [generation_audits, source_audit] = blobs;
+        let read = RoundFiles {
+            generation_audits: self.slot(made, generation_audits)?,
+            source_audit: self.slot(source, source_audit)?,
+            ..RoundFiles::default()
+        };
+        Ok(Some(known().entry(blobs).or_insert(Arc::new(read)).clone()))
+    }
+
+    fn slot<T: RepoFile>(&self, file: &FileKind, blob: Option<BlobId>) -> Result<Slot<T>> {
+        let Some(blob) = blob else { return Ok(Slot::Missing) };
+        Ok(self.origins.parsed_within(file, &blob, &self.budget)?.map_or(Slot::Broken, Slot::Ok))
+    }
+
+    fn too_much(&self, why: &str) -> Error {
+        Error::failed(format!(
+            "{}: the history is not read to its end: {why}",
+            self.origins.checkout.git.root().display()
+        ))
+    }
+
+    /// The pool as it was in the commit that wrote the seed.
+    fn pool(&self, snapshot: &Snapshot, round: RoundNumber) -> Result<Then<Option<Arc<PromptList>>>> {
+        match self.origins.of_file(&FileKind::Round(round, RoundFile::Seed))? {
+            Origin::Commit(at) => {
+                let blob = self.origins.blob_at(&FileKind::Pool, at)?;
+                let pool = blob.map(|blob| self.list(blob)).transpose()?.flatten();
+                Ok(Then::At(self.origins.short(at), pool))
+            }
+            Origin::Root(_) => Ok(Then::Unknown),
+            Origin::Here => {
+                let here = || snapshot.pool.get().cloned().map(Arc::new);
+                Ok(Then::At(WORKING_TREE.to_owned(), self.here.get_or_init(here).clone()))
+            }
+        }
+    }
+
+    /// The pool in a blob; `None` where it does not parse.
+    fn list(&self, blob: BlobId) -> Result<Option<Arc<PromptList>>> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = lists.get(&blob) {
+            return Ok(list.clone());
+        }
+        let list = self.origins.parsed::<PromptList>(&FileKind::Pool, &blob)?.map(Arc::new);
+        self.budget.take(list.as_ref().map_or(0, |list| list.weight()));
+        self.budget.check()?;
+        lists.insert(blob, list.clone());
+        Ok(list)
+    }
+}
+
+/// A file that holds a round's audits.
+fn is_audit(file: &FileKind) -> bool {
+    matches!(file, FileKind::Round(_, RoundFile::GenerationAudits | RoundFile::SourceAudit))
+}

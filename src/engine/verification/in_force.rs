@@ -1,0 +1,285 @@
+//! Which commit made a claim, and what was in force there: the one place that decides it.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use super::commits::Checkout;
+use crate::base::error::Result;
+use crate::model::config::{ConfigFile, Settings};
+use crate::model::file::{self, FileKind, PlayerFile, RepoFile, RoundFile};
+use crate::model::generation_audits::GenerationAudits;
+use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
+use crate::model::leader::Leaders;
+use crate::model::limits::Budget;
+use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
+use crate::rules::checks::in_force::{Claimed, InForce, leader_entry, what_counts};
+use crate::world::git::Reader;
+
+/// Where something comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The commit at this place made it.
+    Commit(usize),
+    /// The commit at this place has no parent here. It brings whatever there was, and says nothing about when.
+    Root(usize),
+    /// It is not committed yet.
+    Here,
+}
+
+/// Which commit made what.
+pub(crate) struct Origins<'a> {
+    pub(crate) checkout: &'a Checkout,
+    /// Each file's changes, oldest first, by the commit's place.
+    changes: HashMap<&'a FileKind, Vec<(usize, &'a Change)>>,
+    /// Each commit goes on from the one before it in the list.
+    linear: bool,
+}
+
+impl<'a> Origins<'a> {
+    pub(crate) fn of(checkout: &'a Checkout) -> Self {
+        let mut changes: HashMap<&FileKind, Vec<(usize, &Change)>> = HashMap::new();
+        let commits = &checkout.log.commits;
+        for (at, commit) in commits.iter().enumerate() {
+            commit.changes.iter().for_each(|change| changes.entry(&change.file).or_default().push((at, change)));
+        }
+        let linear = commits.iter().enumerate().all(|(at, commit)| commit.parent == at.checked_sub(1));
+        Origins { checkout, changes, linear }
+    }
+
+    pub(crate) fn changes(&self, file: &FileKind) -> &[(usize, &'a Change)] {
+        self.changes.get(file).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn commit(&self, at: usize) -> Option<&'a Commit> {
+        self.checkout.log.commits.get(at)
+    }
+
+    /// A commit's short id.
+    pub(crate) fn short(&self, at: usize) -> String {
+        let id = self.commit(at).map_or(WORKING_TREE, |commit| &commit.id);
+        id.get(..10).unwrap_or(id).to_owned()
+    }
+
+    fn by(&self, at: usize) -> Origin {
+        let known = self.commit(at).is_some_and(|commit| commit.parent.is_some());
+        if known { Origin::Commit(at) } else { Origin::Root(at) }
+    }
+
+    /// The last commit that made a file as it is.
+    pub(crate) fn of_file(&self, file: &FileKind) -> Result<Origin> {
+        if self.checkout.uncommitted(file).is_some() {
+            return Ok(Origin::Here);
+        }
+        let now = self.checkout.committed(file)?;
+        let made = self.changes(file).iter().rev().find(|(_, change)| change.after.is_some() && change.after == now);
+        Ok(made.map_or(Origin::Here, |(at, _)| self.by(*at)))
+    }
+
+    /// The last commit that made each entry of a file as it is in the versions that had it.
+    pub(crate) fn of_entries<T: RepoFile, K: Eq + Hash + Clone, V: PartialEq + Clone>(
+        &self,
+        file: &FileKind,
+        entries: impl Fn(T) -> HashMap<K, V>,
+    ) -> Result<HashMap<K, Origin>> {
+        let (mut made, mut last) = (HashMap::new(), None);
+        let read = |blob: Option<BlobId>| -> Result<HashMap<K, V>> {
+            let parsed = blob.map(|blob| self.parsed::<T>(file, &blob)).transpose()?.flatten();
+            Ok(parsed.map(&entries).unwrap_or_default())
+        };
+        let committed = self.changes(file).iter().map(|(at, change)| (self.by(*at), *change));
+        for (origin, change) in committed.chain(self.checkout.uncommitted(file).map(|change| (Origin::Here, change))) {
+            // Most changes go on from the one before.
+            let before = match last.take() {
+                Some((blob, entries)) if blob == change.before => entries,
+                _ => read(change.before)?,
+            };
+            let after = read(change.after)?;
+            made.extend(
+                after
+                    .iter()
+                    .filter(|(key, value)| before.get(key) != Some(value))
+                    .map(|(key, _)| (key.clone(), origin)),
+            );
+            last = Some((change.after, after));
+        }
+        Ok(made)
+    }
+
+    /// The contents of a version of a file; `None` where it does not parse.
+    pub(crate) fn parsed<T: RepoFile>(&self, file: &FileKind, blob: &BlobId) -> Result<Option<T>> {
+        let read;
+        let bytes = match self.checkout.content(blob) {
+            Some(bytes) => bytes,
+            None => {
+                read = self.reader().file(file, blob)?;
+                &read
+            }
+        };
+        Ok(file::read_as(file, bytes).ok().map(|(value, _)| value))
+    }
+
+    /// As [`Origins::parsed`], in what is left of a budget.
+    pub(crate) fn parsed_within<T: RepoFile>(
+        &self,
+        file: &FileKind,
+        blob: &BlobId,
+        budget: &Budget,
+    ) -> Result<Option<T>> {
+        let bytes = self.reader().file(file, blob)?;
+        // Parsed, it takes about as much again.
+        budget.take(2 * bytes.len() as u64);
+        budget.check()?;
+        Ok(file::read_as(file, &bytes).ok().map(|(value, _)| value))
+    }
+
+    fn reader(&self) -> Reader {
+        self.checkout.git.reader()
+    }
+
+    /// May a file be another one now than it was in the commit at this place?
+    pub(crate) fn may_have_changed(&self, file: &FileKind, at: usize) -> bool {
+        let changes = self.changes(file);
+        let since = |(changed, _): &(usize, &Change)| *changed > at || !self.linear;
+        // Most files come once, and stay as they are.
+        self.checkout.uncommitted(file).is_some() || (changes.len() > 1 && changes.last().is_some_and(since))
+    }
+
+    /// The blob of a file in the commit at this place.
+    pub(crate) fn blob_at(&self, file: &FileKind, at: usize) -> Result<Option<BlobId>> {
+        match self.commit(at) {
+            Some(commit) => self.checkout.git.tree(&commit.id)?.blob_id(&file.path()),
+            None => Ok(None),
+        }
+    }
+
+    /// The blob of a file as it is now.
+    pub(crate) fn blob_now(&self, file: &FileKind) -> Result<Option<BlobId>> {
+        match self.checkout.uncommitted(file) {
+            Some(change) => Ok(change.after),
+            None => self.checkout.committed(file),
+        }
+    }
+}
+
+/// The settings by which each claim of the files is judged.
+pub(crate) fn in_force(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<InForce> {
+    let log = &origins.checkout.log;
+    let mut rules = InForce { no_history: false, ..InForce::of(snapshot) };
+    rules.shallow = log.shallow.then_some(log.commits.len());
+    let Some(now) = rules.settings.clone() else { return Ok(rules) };
+    let past = PastSettings { origins, now: what_counts(&now), blobs: OnceCell::new() };
+    // Settings hardly ever change: where they never did, no commit needs to be looked into.
+    let changed = past.differ()?;
+    if !changed && rules.shallow.is_none() {
+        return Ok(rules);
+    }
+    let mut known = HashMap::new();
+    for (claimed, origin) in claims(origins, snapshot)? {
+        let (Origin::Commit(at) | Origin::Root(at)) = origin else { continue };
+        if changed {
+            let then = match known.get(&at) {
+                Some(then) => Option::clone(then),
+                None => known.entry(at).or_insert(past.at(at)?).clone(),
+            };
+            rules.then.extend(then.map(|settings| (claimed.clone(), (origins.short(at), settings))));
+        }
+        if rules.shallow.is_some() && origin == Origin::Root(at) {
+            rules.unknown.insert(claimed);
+        }
+    }
+    Ok(rules)
+}
+
+/// Each claim that goes by settings, and where it comes from.
+fn claims(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<Vec<(Claimed, Origin)>> {
+    let mut claims = Vec::new();
+    for (round, files) in &snapshot.rounds {
+        for file in of_round(files) {
+            let file = FileKind::Round(*round, file);
+            claims.push((origins.of_file(&file)?, (file, None)));
+        }
+        if let Slot::Ok(_) = &files.generation_audits {
+            let file = FileKind::Round(*round, RoundFile::GenerationAudits);
+            let verdicts = origins.of_entries(&file, |audits: GenerationAudits| audits.0.into_iter().collect())?;
+            claims.extend(verdicts.into_iter().map(|(hotkey, at)| (at, (file.clone(), Some(hotkey.to_string())))));
+        }
+        for (player, own) in &files.players {
+            for name in own.reports.keys() {
+                let file = FileKind::Player(*round, player.clone(), PlayerFile::Report(name.clone()));
+                claims.push((origins.of_file(&file)?, (file, None)));
+            }
+        }
+    }
+    // Who is in the list from which block on: the commit that put it there had the round finalized.
+    let blocks = |leaders: Leaders| leaders.into_iter().map(|entry| (entry.effective_block, ())).collect();
+    let entries = origins.of_entries(&FileKind::Leader, blocks)?;
+    claims.extend(entries.into_iter().map(|(block, at)| (at, leader_entry(block))));
+    Ok(claims.into_iter().map(|(origin, claimed)| (claimed, origin)).collect())
+}
+
+/// The files of a round that are there and go by settings.
+fn of_round(files: &RoundFiles) -> impl Iterator<Item = RoundFile> {
+    let there = [
+        (files.schedule.is_missing(), RoundFile::Schedule),
+        (files.submissions.is_missing(), RoundFile::Submissions),
+        (files.seed.is_missing(), RoundFile::Seed),
+        (files.builds.is_missing(), RoundFile::Builds),
+        (files.winner.is_missing(), RoundFile::Winner),
+    ];
+    there.into_iter().filter(|(missing, _)| !missing).map(|(_, file)| file)
+}
+
+/// Settings that config.json once had.
+struct PastSettings<'a> {
+    origins: &'a Origins<'a>,
+    /// What counts of those of now.
+    now: Settings,
+    blobs: OnceCell<BTreeMap<BlobId, Option<Arc<Settings>>>>,
+}
+
+impl PastSettings<'_> {
+    /// Did config.json ever say something else that counts?
+    fn differ(&self) -> Result<bool> {
+        let log = &self.origins.checkout.log;
+        let brings = |commit: &Commit| commit.changes.iter().any(|change| change.file == FileKind::Config);
+        let none_yet = log.commits.iter().any(|commit| commit.parent.is_none() && !brings(commit));
+        let removed = self.origins.changes(&FileKind::Config).iter().any(|(_, change)| change.after.is_none());
+        let mut versions = self.blobs()?.values();
+        Ok(versions.any(Option::is_some) || ((none_yet || removed) && self.of_blob(None)?.is_some()))
+    }
+
+    /// The settings of a commit, where they are not those of now in what counts.
+    fn at(&self, at: usize) -> Result<Option<Arc<Settings>>> {
+        self.of_blob(self.origins.blob_at(&FileKind::Config, at)?)
+    }
+
+    fn of_blob(&self, blob: Option<BlobId>) -> Result<Option<Arc<Settings>>> {
+        match blob {
+            Some(blob) => Ok(self.blobs()?.get(&blob).cloned().flatten()),
+            None => Ok(self.different(None)),
+        }
+    }
+
+    fn blobs(&self) -> Result<&BTreeMap<BlobId, Option<Arc<Settings>>>> {
+        if let Some(blobs) = self.blobs.get() {
+            return Ok(blobs);
+        }
+        let changes = self.origins.changes(&FileKind::Config);
+        let named: BTreeSet<BlobId> = changes.iter().filter_map(|(_, change)| change.after).collect();
+        let settings = |blob: BlobId| -> Result<_> {
+            let config = self.origins.parsed::<ConfigFile>(&FileKind::Config, &blob)?;
+            Ok((blob, self.different(config.map(|config| config.settings))))
+        };
+        let blobs = named.into_iter().map(settings).collect::<Result<_>>()?;
+        Ok(self.blobs.get_or_init(|| blobs))
+    }
+
+    /// These settings, if they differ from today's. A commit without a readable config.json is judged by the default
+    /// rules: no others can have applied.
+    fn different(&self, settings: Option<Settings>) -> Option<Arc<Settings>> {
+        let settings = settings.unwrap_or_else(|| Settings { rules: None, ..self.now.clone() });
+        (what_counts(&settings) != self.now).then(|| Arc::new(settings))
+    }
+}

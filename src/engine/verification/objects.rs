@@ -1,0 +1,245 @@
+//! `verify --objects`: fetches what lies behind the recorded URLs.
+
+use std::num::NonZeroUsize;
+
+use rayon::prelude::*;
+
+use crate::base::error::{Error, Kind, Result};
+use crate::engine::context::Context;
+use crate::model::ids::{Player, RoundNumber};
+use crate::model::outputs::{Output, Outputs};
+use crate::model::snapshot::{PlayerFiles, Snapshot};
+use crate::preview;
+use crate::rules::checks::objects::{Found, Preview, Stored, StoredFile};
+use crate::rules::python_random::PythonRandom;
+use crate::rules::ssim::ssim;
+use crate::settings::flags::StoreArgs;
+use crate::ui::Bar;
+use crate::world::http::{Client, Request};
+use crate::world::memory::Memory;
+use crate::world::render::{Builtin, Drawn, Rendering};
+use crate::world::stop::Stop;
+use crate::world::store::{ObjectStore, sha256_of};
+
+/// Bytes that a model may have, whatever is recorded of it, and a preview, to be fetched beside others.
+const SMALL: u64 = 4 << 20;
+
+/// Which objects are looked at, and where they are.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    /// Of this round only.
+    pub(crate) round: Option<RoundNumber>,
+    /// So many of each player's, drawn at random; all where it is not given.
+    pub(crate) sample: Option<usize>,
+    pub(crate) store: &'a StoreArgs,
+    pub(crate) allow_private_cdn: bool,
+}
+
+/// Fetches the objects of all rounds asked for.
+pub(crate) fn fetch<'a>(context: &Context<'_>, snapshot: &'a Snapshot, args: &Wanted<'_>) -> Result<Vec<Stored<'a>>> {
+    let settings = context.config.download;
+    let allow_private = args.allow_private_cdn || context.config.miners.allow_private_cdn;
+    let looker = Looker {
+        store: context.object_store(args.store)?,
+        client: Client::for_miners(settings.limits(), settings.retry(), allow_private),
+        renderer: Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN),
+        memory: Memory::of_mib(settings.memory_mib),
+        largest: settings.limits().body,
+        stop: context.stop.clone(),
+    };
+    let mut random = PythonRandom::new(u64::from(drawn()?));
+    let rounds = snapshot.rounds.iter().filter(|(round, _)| args.round.is_none_or(|wanted| wanted == **round));
+    let mut wanted = Vec::new();
+    for (round, files) in rounds {
+        for (player, own) in &files.players {
+            wanted.extend(of_player(*round, player, own, args.sample, &mut random));
+        }
+    }
+    let count: usize = wanted.iter().map(|(_, pairs)| pairs.len()).sum();
+    let bar = context.ui.bar("fetching objects", count as u64);
+    // One level of threads: a model and its preview are in memory for each, in a share of it.
+    let looked = wanted.into_par_iter().map(|(stored, pairs)| looker.look(stored, &pairs, &bar)).collect();
+    drop(bar);
+    context.stop.check()?;
+    Ok(looked)
+}
+
+/// A seed that nobody can foresee: who stored the objects cannot know which ones are looked at.
+fn drawn() -> Result<u32> {
+    getrandom::u32()
+        .map_err(|e| Error::failed("the operating system gives no random numbers").because(anyhow::anyhow!("{e}")))
+}
+
+/// A model with its preview.
+#[derive(Clone)]
+struct Pair {
+    glb: String,
+    png: Option<String>,
+    /// The model's bytes, as recorded.
+    size: u64,
+}
+
+fn of_player<'a>(
+    round: RoundNumber,
+    player: &'a Player,
+    own: &'a PlayerFiles,
+    sample: Option<usize>,
+    random: &mut PythonRandom,
+) -> Vec<(Stored<'a>, Vec<Pair>)> {
+    let files = [(own.submitted.get(), "submitted.json"), (own.generated.get(), "generated.json")];
+    let stored = |(outputs, file): (Option<&Outputs>, &'static str)| {
+        let pair =
+            |output: &Output| Some(Pair { glb: output.glb.clone()?, png: output.png.clone(), size: output.size });
+        let mut pairs: Vec<Pair> = outputs?.values().filter_map(pair).collect();
+        let total = pairs.iter().map(|pair| 1 + usize::from(pair.png.is_some())).sum();
+        if let Some(sample) = sample {
+            pairs = random.sample(&pairs, sample);
+        }
+        let sums = own.sums.get();
+        let stored = Stored { round, player, file, sums, objects: Vec::new(), total };
+        (!pairs.is_empty()).then_some((stored, pairs))
+    };
+    files.into_iter().filter_map(stored).collect()
+}
+
+/// What objects are looked at with.
+struct Looker {
+    store: Option<Box<dyn ObjectStore>>,
+    client: Client,
+    renderer: Builtin,
+    memory: Memory,
+    /// Bytes of the largest object that is fetched.
+    largest: u64,
+    stop: Stop,
+}
+
+/// What was found behind a URL.
+struct Fetched {
+    bytes: Option<Vec<u8>>,
+    found: Found,
+}
+
+impl Looker {
+    fn look<'a>(&self, mut stored: Stored<'a>, pairs: &[Pair], bar: &Bar) -> Stored<'a> {
+        let folder = format!("rounds/{}/{}/", stored.round, stored.player);
+        let pair = |pair: &Pair| {
+            let files = self.pair(&folder, pair);
+            bar.advance(1);
+            files
+        };
+        stored.objects = pairs.par_iter().flat_map_iter(pair).collect();
+        stored
+    }
+
+    /// Fetches a model with its preview and compares them. That is done in a share of the memory that is right
+    /// for the recorded size; what proves to be larger is fetched anew when there is room for the largest.
+    fn pair(&self, folder: &str, pair: &Pair) -> Vec<StoredFile> {
+        let path = |url: &str| url.rsplit_once(folder).map_or(url, |(_, path)| path).to_owned();
+        let small = pair.size.clamp(SMALL, self.largest.max(SMALL));
+        let looked = self.look_in(pair, small).or_else(|| self.look_in(pair, self.largest.max(small)));
+        // Nothing where it was stopped: the whole check then ends without a word on it.
+        let Some((model, picture, preview)) = looked else { return Vec::new() };
+        let mut files = vec![StoredFile { path: path(&pair.glb), found: model, preview: None }];
+        if let (Some(png), Some(found)) = (&pair.png, picture) {
+            files.push(StoredFile { path: path(png), found, preview });
+        }
+        files
+    }
+
+    /// Looks at a pair whose files have up to `most` bytes each; `None` where one is longer, or it was stopped.
+    fn look_in(&self, pair: &Pair, most: u64) -> Option<(Found, Option<Found>, Option<Preview>)> {
+        let stopped = || self.stop.is_wanted();
+        let mut fetched = None;
+        for share in self.memory.shares(most.saturating_add(SMALL), &stopped) {
+            if fetched.is_none() {
+                let picture = |png: &String| self.fetch(png, most);
+                let picture = pair.png.as_ref().map(picture).map_or(Some(None), |fetched| fetched.map(Some))?;
+                fetched = Some((self.fetch(&pair.glb, most)?, picture));
+            }
+            let (model, picture) = fetched.as_ref()?;
+            let found = (model.found.clone(), picture.as_ref().map(|picture| picture.found.clone()));
+            let png = picture.as_ref().and_then(|picture| picture.bytes.as_ref());
+            let Some((glb, png)) = model.bytes.as_ref().zip(png) else { return Some((found.0, found.1, None)) };
+            let preview = match share.draw(&self.renderer, glb, &stopped) {
+                Ok(Drawn::Done(Rendering::Png(ours))) => compare(&ours, png),
+                Ok(Drawn::Done(Rendering::Refused { message, .. })) => Preview::Undrawable(message),
+                Ok(Drawn::NoRoom) => continue,
+                Ok(Drawn::Stopped) => return None,
+                Err(error) => Preview::Undrawable(error.to_string()),
+            };
+            return Some((found.0, found.1, Some(preview)));
+        }
+        None
+    }
+
+    /// The bytes behind a URL, up to `most` of them: from the store where it is one of its, else over the
+    /// network; `None` where there are more.
+    fn fetch(&self, url: &str, most: u64) -> Option<Fetched> {
+        let fetched = match self.store.as_ref().and_then(|store| Some((store, store.key_of(url)?))) {
+            Some((store, key)) => store.get(&key),
+            None => self.download(url, most).transpose()?,
+        };
+        let unknown = |why: String| Fetched { bytes: None, found: Found::Unknown(why) };
+        Some(match fetched {
+            Ok(Some(bytes)) => match sha256_of(bytes.as_slice()) {
+                Ok(sum) => Fetched { bytes: Some(bytes), found: Found::Bytes(sum) },
+                Err(e) => unknown(e.to_string()),
+            },
+            Ok(None) => Fetched { bytes: None, found: Found::Nothing },
+            Err(error) => unknown(error.to_string()),
+        })
+    }
+
+    /// The URLs come from a repository that anybody may have made: the rule for miners' URLs holds. The outer
+    /// `None`: the file is too long; the inner one: there is none.
+    #[allow(clippy::option_option, reason = "two different reasons for no bytes")]
+    fn download(&self, url: &str, most: u64) -> Result<Option<Option<Vec<u8>>>> {
+        if url.starts_with("file://") {
+            return Err(Error::new(Kind::Failed, "a file of another machine: --store-dir names the store's folder"));
+        }
+        let Some(answer) = self.client.send_up_to(&Request::get(url), most)? else { return Ok(None) };
+        match answer.status {
+            404 | 410 => Ok(Some(None)),
+            _ => answer.file().map(|body| Some(Some(body))),
+        }
+    }
+}
+
+/// How a stored preview compares with ours.
+fn compare(ours: &[u8], png: &[u8]) -> Preview {
+    if ours == png {
+        return Preview::Same;
+    }
+    let unreadable = || Preview::Other("it is no picture that can be read".to_owned());
+    let (Some((width, _)), Some((other, height))) = (size_of_png(ours), size_of_png(png)) else { return unreadable() };
+    if other != width || height != width {
+        // Not even decoded: it may be of any size.
+        return Preview::Other(format!("{other} pixels wide, where ours is {width}"));
+    }
+    let (Some(a), Some(b)) = (grey(ours), grey(png)) else { return unreadable() };
+    let Ok(width) = usize::try_from(width) else { return unreadable() };
+    ssim(&a, &b, width).map_or_else(unreadable, Preview::Alike)
+}
+
+/// A PNG's width and height.
+fn size_of_png(png: &[u8]) -> Option<(u32, u32)> {
+    let reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().ok()?;
+    Some((reader.info().width, reader.info().height))
+}
+
+/// A PNG's pixels in grey; `None` where it is none, or has an unusual form.
+fn grey(png: &[u8]) -> Option<Vec<u8>> {
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().ok()?;
+    let mut pixels = vec![0; reader.output_buffer_size()?];
+    let frame = reader.next_frame(&mut pixels).ok()?;
+    let samples = frame.color_type.samples();
+    let mean = |pixel: &[u8]| {
+        // Alpha is left aside: previews have none.
+        let colours = pixel.get(..samples.min(3)).unwrap_or(pixel);
+        let sum: usize = colours.iter().map(|value| usize::from(*value)).sum();
+        u8::try_from(sum / colours.len().max(1)).unwrap_or(u8::MAX)
+    };
+    Some(pixels.chunks_exact(samples.max(1)).map(mean).collect())
+}

@@ -1,0 +1,97 @@
+//! Randomness that nobody in the competition chooses: rounds of drand's quicknet, and hashes of blocks.
+//!
+//! A drand round's BLS signature is checked here: that is arithmetic on bytes, so anyone can do it later without
+//! trusting a server.
+
+use std::fmt;
+use std::str::FromStr;
+
+use drand_verify::{G2PubkeyRfc, Pubkey as _};
+use serde::{Deserialize, Deserializer};
+
+use crate::base::hex;
+
+/// When round 1 of drand's quicknet was published: unix time in seconds.
+pub const QUICKNET_GENESIS: u64 = 1_692_803_367;
+
+/// Seconds from one quicknet round to the next.
+pub const QUICKNET_PERIOD: u64 = 3;
+
+/// Quicknet's chain hash, which names it at drand's HTTP endpoints.
+pub const QUICKNET_CHAIN: &str = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
+
+/// The 32-byte hash of a block.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlockHash(pub [u8; 32]);
+
+impl fmt::Display for BlockHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&hex::encode_0x(&self.0))
+    }
+}
+
+impl fmt::Debug for BlockHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for BlockHash {
+    type Err = String;
+
+    /// `0x` and 64 hex digits.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if !text.starts_with("0x") {
+            return Err("a block hash begins with 0x".to_owned());
+        }
+        hex::decode_array(text).map(BlockHash).map_err(|why| format!("no block hash: {why}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for BlockHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A round of drand's quicknet with its signature, not checked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulse {
+    /// The round.
+    pub round: u64,
+    /// Its signature: 48 bytes where it is genuine.
+    pub signature: Vec<u8>,
+}
+
+/// When a quicknet round is published: unix time in seconds.
+#[must_use]
+pub fn published_at(round: u64) -> u64 {
+    round.saturating_sub(1).saturating_mul(QUICKNET_PERIOD).saturating_add(QUICKNET_GENESIS)
+}
+
+/// Quicknet's public key, as published at `/<chain hash>/info`.
+const QUICKNET_KEY: &str = "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c\
+                            8c4b450b6a0a6c3ac6a5776a2d1064510d1fec758c921cc22b0e17e63aaf4bcb\
+                            5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a";
+
+/// The length of a quicknet signature: a compressed point of BLS12-381's G1.
+const SIGNATURE_LEN: usize = 48;
+
+impl Pulse {
+    /// Checks the signature against quicknet's public key; gives the round's randomness.
+    ///
+    /// # Errors
+    /// The signature is not drand's for this round.
+    pub fn verify(&self) -> Result<[u8; 32], String> {
+        if self.signature.len() != SIGNATURE_LEN {
+            return Err(format!("a signature of {} bytes where {SIGNATURE_LEN} are needed", self.signature.len()));
+        }
+        let key = hex::decode_array::<96>(QUICKNET_KEY)?;
+        let key = G2PubkeyRfc::from_fixed(key).map_err(|e| format!("quicknet's public key: {e}"))?;
+        match key.verify(self.round, b"", &self.signature) {
+            Ok(true) => Ok(drand_verify::derive_randomness(&self.signature)),
+            Ok(false) => Err(format!("the signature is not drand's for round {}", self.round)),
+            Err(e) => Err(format!("the signature of drand round {} is no point of its curve: {e}", self.round)),
+        }
+    }
+}

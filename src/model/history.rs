@@ -1,0 +1,40 @@
+//! The commits of a competition and the files that each of them changed.
+
+use super::file::FileKind;
+
+/// The id of a file's contents in git.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlobId(pub [u8; 20]);
+
+impl std::fmt::Display for BlobId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The id that stands for files as they are on disk.
+pub const WORKING_TREE: &str = "working tree";
+
+/// A commit, or the working tree where it differs from the last one.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Its id in hex, or [`WORKING_TREE`].
+    pub id: String,
+    /// The first line of its message.
+    pub summary: String,
+    /// Its first parent's place in the list; every parent stands before its children.
+    pub parent: Option<usize>,
+    /// The competition's files that differ from every parent.
+    pub changes: Vec<Change>,
+}
+
+/// A file that a commit added, changed or removed.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Which file.
+    pub file: FileKind,
+    /// Its contents in the first parent.
+    pub before: Option<BlobId>,
+    /// Its contents in the commit.
+    pub after: Option<BlobId>,
+}

@@ -1,0 +1,79 @@
+//! How miners' images are named.
+
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use crate::model::ids::Hotkey;
+
+/// The template of images: `{hotkey10}` or `{hotkey}` in the name, `:{tag}` at its end. What comes out
+/// of it is lower-cased as a whole, as registries want it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ImageName(String);
+
+/// The template of the deployed competition.
+const DEPLOYED: &str = "europe-west3-docker.pkg.dev/gen-456515/active-competition/{hotkey10}:{tag}";
+
+impl Default for ImageName {
+    fn default() -> Self {
+        ImageName(DEPLOYED.to_owned())
+    }
+}
+
+impl ImageName {
+    /// A template that no settings can have.
+    #[cfg(test)]
+    pub(crate) fn of_anybody(text: &str) -> Self {
+        ImageName(text.to_owned())
+    }
+
+    /// The image of a miner's build.
+    #[must_use]
+    pub fn of(&self, hotkey: &Hotkey, tag: &str) -> String {
+        let named = self.0.replace("{hotkey10}", hotkey.short()).replace("{hotkey}", &hotkey.to_string());
+        named.replace("{tag}", tag).to_lowercase()
+    }
+}
+
+impl FromStr for ImageName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, tag) = text.rsplit_once(':').unwrap_or((text, ""));
+        let rest = name.replace("{hotkey10}", "").replace("{hotkey}", "");
+        if tag != "{tag}" {
+            return Err(format!("image {text:?}: it has to end in :{{tag}}"));
+        }
+        if rest == name || rest.contains(['{', '}']) || rest.contains(char::is_whitespace) {
+            return Err(format!(
+                "image {text:?}: {{hotkey10}} or {{hotkey}} has to be in its name, and nothing else in braces"
+            ));
+        }
+        Ok(ImageName(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for ImageName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_named_as_the_deployed_ones() {
+        let hotkey: Hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY".parse().unwrap();
+        let image = ImageName::default().of(&hotkey, "7c1b379-Mesh-1");
+        assert_eq!(image, "europe-west3-docker.pkg.dev/gen-456515/active-competition/5grwvaef5z:7c1b379-mesh-1");
+        for odd in ["", "x/{hotkey10}", "x/{tag}:{tag}", "x/y:{tag}", "x/{hotkey}:{tag}-x", "x/{repo}{hotkey}:{tag}"] {
+            assert!(odd.parse::<ImageName>().is_err(), "{odd:?}");
+        }
+        assert_eq!("x/{hotkey}:{tag}".parse::<ImageName>().unwrap().of(&hotkey, "a").len(), 2 + 48 + 2);
+    }
+}

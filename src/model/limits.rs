@@ -1,0 +1,273 @@
+//! How much a file of a competition can hold: beyond that it is no honest file, and is not read; and how much
+//! memory what was read takes.
+//!
+//! A competition has at most 1,024 miners a round and 4,096 prompts. Sizes come from there, with room for long
+//! values (the largest real ones: 1.2 KiB a duel, 0.5 KiB an output, 0.4 KiB a miner's entry), and counts with
+//! room for a newer writer's keys: 32 values an entry, where no entry of ours has more than 9.
+//!
+//! | file | what it can hold | bytes | values or lines |
+//! |---|---|---|---|
+//! | config.json | one object by hand | 1 MiB | 4,096 |
+//! | state.json, schedule.json, seed.json, winner.json | one object | 64 KiB | 1,024 |
+//! | leader.json | an entry a round, 16,384 of 1 KiB | 16 MiB | 32 each |
+//! | prompts.txt (the pool) | 64 rounds' prompts, of 128 bytes | 32 MiB | 262,144 |
+//! | rounds/N/prompts.txt | 4,096 URLs of 2 KiB | 8 MiB | 4,096 |
+//! | submissions.json, builds.json, pod_stats.json | 1,024 entries of 4 KiB | 4 MiB | 32 each |
+//! | generation_audits.json, source_audit.json | 1,024 entries, with reasons of up to 8 KiB | 8 MiB | 32 each |
+//! | require_audit.json | 1,024 entries of 256 critical prompts (5 % of 4,096 are 205) | 16 MiB | 256 each |
+//! | matches_matrix.csv | 1,024 qualifying matches, and all pairs of 350 qualified miners | 8 MiB | 65,536 |
+//! | submitted.json, generated.json | 4,096 outputs of 2 KiB | 8 MiB | 32 each |
+//! | SHA256SUMS | a model and a preview, submitted and generated, twice over | 8 MiB | 32,768 |
+//! | duels_*.json | 4,096 duels of 4 KiB | 16 MiB | 32 each |
+//!
+//! Known keys nest four deep at most; what is kept under unknown ones is bounded in
+//! [`record`](super::record). [`Budget`] bounds all files of a competition together.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::file::{Content, FileKind, PlayerFile, RoundFile};
+use super::pod_stats::PodEntry;
+use super::record::{Extra, ParseError};
+use crate::base::error::Error;
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// The most miners of a round.
+const MINERS: usize = 1024;
+
+/// The most prompts of a round.
+pub const PROMPTS: usize = 4096;
+
+/// Values of one entry, unknown keys included.
+const VALUES: usize = 32;
+
+/// What a file of a kind may have at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Its size.
+    pub bytes: u64,
+    /// Its JSON values (objects and lists count as well, keys do not), or its lines.
+    pub entries: usize,
+}
+
+impl FileKind {
+    /// What a file of this kind may have at most.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let of = |bytes, entries| Limits { bytes, entries };
+        match self {
+            FileKind::Config => of(MIB, 4096),
+            FileKind::State => of(64 * KIB, 1024),
+            FileKind::Leader => of(16 * MIB, 16_384 * VALUES),
+            FileKind::Pool => of(32 * MIB, 64 * PROMPTS),
+            FileKind::Round(_, file) => match file {
+                RoundFile::Schedule | RoundFile::Seed | RoundFile::Winner => of(64 * KIB, 1024),
+                RoundFile::Submissions | RoundFile::Builds => of(4 * MIB, MINERS * VALUES),
+                RoundFile::Prompts => of(8 * MIB, PROMPTS),
+                RoundFile::Matrix => of(8 * MIB, 65_536),
+                RoundFile::GenerationAudits | RoundFile::SourceAudit => of(8 * MIB, MINERS * VALUES),
+                RoundFile::RequireAudit => of(16 * MIB, MINERS * 256),
+            },
+            FileKind::Player(_, _, file) => match file {
+                PlayerFile::PodStats => of(4 * MIB, MINERS * VALUES),
+                PlayerFile::Submitted | PlayerFile::Generated => of(8 * MIB, PROMPTS * VALUES),
+                PlayerFile::Sums => of(8 * MIB, 8 * PROMPTS),
+                PlayerFile::Report(_) => of(16 * MIB, PROMPTS * VALUES),
+            },
+        }
+    }
+
+    /// The largest size in bytes that a file of this kind may have.
+    #[must_use]
+    pub fn largest(&self) -> u64 {
+        self.limits().bytes
+    }
+
+    /// Refuses bytes that are more than a file of this kind can hold, before anything is made of them.
+    ///
+    /// # Errors
+    /// What there is too much of.
+    pub fn check(&self, bytes: &[u8]) -> Result<(), ParseError> {
+        let Limits { bytes: largest, entries } = self.limits();
+        if bytes.len() as u64 > largest {
+            return Err(ParseError::whole(format!("larger than {largest} bytes, the most that such a file holds")));
+        }
+        match self {
+            FileKind::Pool
+            | FileKind::Round(_, RoundFile::Prompts | RoundFile::Matrix)
+            | FileKind::Player(_, _, PlayerFile::Sums) => few_lines(bytes, entries),
+            _ => few_values(bytes, entries),
+        }
+    }
+}
+
+fn few_lines(bytes: &[u8], most: usize) -> Result<(), ParseError> {
+    match bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(most) {
+        Some(_) => Err(ParseError::line(most + 1, format!("more than {most} lines, the most that such a file holds"))),
+        None => Ok(()),
+    }
+}
+
+/// Counts the values of a JSON text without taking it apart: what is no JSON is left to the parser.
+fn few_values(bytes: &[u8], most: usize) -> Result<(), ParseError> {
+    // Each value takes a byte, and one more to end it.
+    if bytes.len() / 2 < most {
+        return Ok(());
+    }
+    let (mut at, mut values, mut depth) = (0, 0_usize, 0_usize);
+    // The last string, and the last key of the outermost object.
+    let (mut string, mut key) = (0..0, 0..0);
+    while let Some(byte) = bytes.get(at) {
+        let begins = at;
+        at += 1;
+        match byte {
+            b'"' => {
+                at = end_of_string(bytes, at);
+                string = begins..at;
+                values += 1;
+            }
+            b':' => {
+                values = values.saturating_sub(1);
+                if depth == 1 {
+                    key = string.clone();
+                }
+            }
+            b'{' | b'[' => (depth, values) = (depth + 1, values + 1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' | b' ' | b'\n' | b'\t' | b'\r' => {}
+            _ => {
+                let rest = bytes.get(at..).unwrap_or_default();
+                at += rest.iter().position(|b| matches!(b, b',' | b']' | b'}' | b' ' | b'\n')).unwrap_or(rest.len());
+                values += 1;
+            }
+        }
+        if values > most {
+            let under = bytes.get(key).map(String::from_utf8_lossy).filter(|key| !key.is_empty());
+            let under = under.map(|key| format!(", under {}", super::record::shortened(&key))).unwrap_or_default();
+            return Err(ParseError::whole(format!("more than {most} values, the most that such a file holds{under}")));
+        }
+    }
+    Ok(())
+}
+
+/// The place behind the quote that ends a string.
+fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => return at,
+            b'\\' => at += 1,
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+/// How much memory parsed files may take together.
+#[derive(Debug)]
+pub struct Budget {
+    what: &'static str,
+    most: u64,
+    used: AtomicU64,
+}
+
+impl Budget {
+    fn new(what: &'static str, most: u64) -> Self {
+        Budget { what, most, used: AtomicU64::new(0) }
+    }
+
+    /// For all files of a competition, as they stand: a year of rounds, each of 35 players with 128 prompts.
+    #[must_use]
+    pub fn of_files() -> Self {
+        Budget::new("the files of the competition", 480 * MIB)
+    }
+
+    /// For what is looked up in past commits beside them.
+    #[must_use]
+    pub fn of_history() -> Self {
+        Budget::new("the files of past commits that claims go by", 128 * MIB)
+    }
+
+    /// Takes some of it.
+    pub fn take(&self, bytes: u64) {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Says so where more was taken than there is.
+    ///
+    /// # Errors
+    /// More was taken.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.used.load(Ordering::Relaxed) <= self.most {
+            return Ok(());
+        }
+        let most = self.most >> 20;
+        Err(Error::failed(format!("{} take more than {most} MiB of memory, the most that there may be", self.what))
+            .hint("`gen404 verify --round N` reads one round of a large competition"))
+    }
+}
+
+impl Content {
+    /// About how many bytes of memory this takes, parsed from `bytes` bytes: never much less than it does.
+    #[must_use]
+    pub fn weight(&self, bytes: usize) -> u64 {
+        // Each entry has its struct (with room to grow in its list) and a block of memory for each of its texts.
+        let entries = |count: usize, each: u64| count as u64 * each;
+        let rest = match self {
+            Content::Report(report) => {
+                let extra = report.duels.iter().map(|duel| &duel.extra).chain([&report.extra]);
+                entries(report.duels.capacity(), 240) + weight(extra)
+            }
+            Content::Outputs(outputs) => entries(outputs.len(), 250) + weight(outputs.values().map(|o| &o.extra)),
+            Content::Prompts(list) => return list.weight(),
+            Content::Matrix(matrix) => entries(matrix.0.len(), 400),
+            Content::Sums(sums) => entries(sums.0.len(), 160),
+            Content::Leader(list) => entries(list.capacity(), 320) + weight(list.iter().map(|entry| &entry.extra)),
+            Content::Submissions(map) => entries(map.len(), 500) + weight(map.values().map(|entry| &entry.extra)),
+            Content::Builds(map) => entries(map.len(), 500) + weight(map.values().map(|entry| &entry.extra)),
+            Content::GenerationAudits(map) => entries(map.len(), 500) + weight(map.values().map(|entry| &entry.extra)),
+            Content::SourceAudit(list) => entries(list.capacity(), 240) + weight(list.iter().map(|entry| &entry.extra)),
+            Content::RequireAudit(list) => {
+                let critical = list.iter().map(|entry| entry.critical_prompts.capacity()).sum();
+                entries(list.capacity(), 200) + entries(critical, 80) + weight(list.iter().map(|entry| &entry.extra))
+            }
+            Content::PodStats(stats) => stats.values().map(PodEntry::weight).sum(),
+            // One object of a small file: at most its values' worth.
+            Content::Config(_) => 4096 * 200,
+            Content::State(_) | Content::Schedule(_) | Content::Seed(_) | Content::Winner(_) => 1024,
+        };
+        bytes as u64 + rest
+    }
+}
+
+fn weight<'a>(extras: impl Iterator<Item = &'a Extra>) -> u64 {
+    extras.map(Extra::weight).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_and_the_key_is_named() {
+        let count = |text: &str, most: usize| few_values(text.as_bytes(), most).map_err(|e| e.to_string());
+        let text = r#"{"a": 1, "b": {"c": [true, "x\"]", null]}}"#;
+        assert_eq!(count(text, 7), Ok(()));
+        assert_eq!(count(text, 6).unwrap_err(), "more than 6 values, the most that such a file holds, under \"b\"");
+        assert!(count("[[[[", 3).is_ok(), "what could not be so many is not counted");
+        let zeros = format!("{{\"future\": [{}]}}", vec!["0"; 5000].join(","));
+        assert!(FileKind::Config.check(zeros.as_bytes()).unwrap_err().to_string().ends_with("under \"future\""));
+        assert_eq!(count("\"\\", 0).unwrap_err(), "more than 0 values, the most that such a file holds");
+    }
+
+    #[test]
+    fn lines_and_sizes_are_bounded() {
+        let kind = FileKind::of_path("rounds/0/prompts.txt").unwrap();
+        assert_eq!(kind.check("x\n".repeat(PROMPTS).as_bytes()), Ok(()));
+        let error = kind.check("x\n".repeat(PROMPTS + 1).as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "line 4097 column 1: more than 4096 lines, the most that such a file holds");
+        let error = FileKind::State.check(&vec![b' '; 65_537]).unwrap_err().to_string();
+        assert_eq!(error, "larger than 65536 bytes, the most that such a file holds");
+    }
+}

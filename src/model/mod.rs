@@ -1,0 +1,38 @@
+//! Ground floor: what lies in the competition's repository. Disk only: no network, no clock.
+//!
+//! [`mod@file`] lists every file and its path; there is one module a file type, all made with
+//! [`record`]. [`ids`] holds a type per identifier. [`store`] writes, [`lock`] keeps others out,
+//! and [`snapshot`] reads a whole competition at once.
+
+pub mod beacon;
+pub mod builds;
+pub mod config;
+pub mod file;
+pub mod generation_audits;
+pub mod history;
+pub mod ids;
+pub mod image;
+pub mod leader;
+pub mod limits;
+pub mod lock;
+pub mod matrix;
+pub mod objects;
+pub mod observation;
+pub mod outputs;
+pub mod penalties;
+pub mod pod_stats;
+pub mod prompts;
+pub mod record;
+pub mod report;
+pub mod require_audit;
+pub mod reveal;
+pub mod schedule;
+pub mod seed;
+pub mod snapshot;
+pub mod source_audit;
+pub mod stage;
+pub mod store;
+pub mod submissions;
+pub mod sums;
+pub mod thresholds;
+pub mod winner;

@@ -1,0 +1,380 @@
+//! A whole competition in memory, as it stands in a folder or in a commit.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+
+use super::file::{Content, FileKind, Layout, PlayerFile, RoundFile};
+use super::ids::{Player, RoundNumber};
+use super::limits::Budget;
+use super::record::ParseError;
+use super::*;
+use crate::base::error::{Kind, Result};
+
+/// Where files are read from: a folder, or the tree of a commit.
+pub trait Source: Sync {
+    /// The paths of all files, from the competition's folder, with `/`, sorted.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    fn list(&self) -> Result<Vec<String>>;
+
+    /// The bytes of one file; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// The source cannot be read, or the path is no plain file.
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// A file that may be missing, or there but broken.
+#[derive(Debug, Clone, Default)]
+pub enum Slot<T> {
+    /// Not there.
+    #[default]
+    Missing,
+    /// There, but it does not parse: a [`Problem`] says why.
+    Broken,
+    /// There.
+    Ok(T),
+}
+
+impl<T> Slot<T> {
+    /// The contents, where they could be read.
+    pub fn get(&self) -> Option<&T> {
+        match self {
+            Slot::Ok(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Is there no such file?
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Slot::Missing)
+    }
+}
+
+/// Something wrong with a file as a file.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The file's path from the competition's folder.
+    pub path: String,
+    /// The round whose folder it lies in.
+    pub round: Option<RoundNumber>,
+    /// What is wrong.
+    pub what: Trouble,
+}
+
+/// What can be wrong with a file as a file.
+#[derive(Debug, Clone)]
+pub enum Trouble {
+    /// It does not parse.
+    Parse(ParseError),
+    /// It cannot be read (a link, a folder in its place, no permission).
+    Unreadable(String),
+    /// Writing it again gives other bytes; `by_hand` files may have a layout of their own.
+    Layout {
+        /// How the bytes differ.
+        layout: Layout,
+        /// A file that people write.
+        by_hand: bool,
+    },
+    /// It lies in a round's folder, but is no file of a round.
+    Stray(String),
+}
+
+/// What a player's folder holds.
+#[derive(Debug, Clone, Default)]
+pub struct PlayerFiles {
+    /// `submitted.json`
+    pub submitted: Slot<outputs::Outputs>,
+    /// `generated.json`
+    pub generated: Slot<outputs::Outputs>,
+    /// `pod_stats.json`
+    pub pod_stats: Slot<pod_stats::PodStats>,
+    /// `SHA256SUMS`
+    pub sums: Slot<sums::Sums>,
+    /// `duels_*.json`
+    pub reports: Reports,
+}
+
+/// Match reports by file name, to be read as a map; found by the left inside as well.
+#[derive(Debug, Clone, Default)]
+pub struct Reports {
+    by_name: BTreeMap<String, Slot<report::MatchReport>>,
+    /// Of each left, the first name.
+    by_left: HashMap<Player, String>,
+}
+
+impl Reports {
+    /// Puts a report in its place.
+    pub fn insert(&mut self, name: String, report: Slot<report::MatchReport>) {
+        if let Some(report) = report.get() {
+            let first = self.by_left.entry(report.left.clone()).or_insert_with(|| name.clone());
+            if name < *first {
+                first.clone_from(&name);
+            }
+        }
+        self.by_name.insert(name, report);
+    }
+
+    /// The report of the match against `left`, with its file name.
+    #[must_use]
+    pub fn against(&self, left: &Player) -> Option<(&str, &report::MatchReport)> {
+        let (name, slot) = self.by_name.get_key_value(self.by_left.get(left)?)?;
+        // A report may have been replaced by another's.
+        Some((name.as_str(), slot.get().filter(|report| report.left == *left)?))
+    }
+}
+
+impl std::ops::Deref for Reports {
+    type Target = BTreeMap<String, Slot<report::MatchReport>>;
+    fn deref(&self) -> &Self::Target {
+        &self.by_name
+    }
+}
+
+impl PlayerFiles {
+    /// The report of the match against `left`, with its file name: found by the left inside.
+    #[must_use]
+    pub fn report_against(&self, left: &Player) -> Option<(&str, &report::MatchReport)> {
+        self.reports.against(left)
+    }
+}
+
+/// What a round's folder holds.
+#[derive(Debug, Clone, Default)]
+pub struct RoundFiles {
+    /// `schedule.json`
+    pub schedule: Slot<schedule::Schedule>,
+    /// `submissions.json`
+    pub submissions: Slot<submissions::Submissions>,
+    /// `seed.json`
+    pub seed: Slot<seed::SeedFile>,
+    /// `prompts.txt`
+    pub prompts: Slot<prompts::PromptList>,
+    /// `builds.json`
+    pub builds: Slot<builds::Builds>,
+    /// `matches_matrix.csv`
+    pub matrix: Slot<matrix::Matrix>,
+    /// `require_audit.json`
+    pub require_audit: Slot<require_audit::AuditRequests>,
+    /// `generation_audits.json`
+    pub generation_audits: Slot<generation_audits::GenerationAudits>,
+    /// `source_audit.json`
+    pub source_audit: Slot<source_audit::SourceAudits>,
+    /// `winner.json`
+    pub winner: Slot<winner::Winner>,
+    /// The players' folders.
+    pub players: BTreeMap<Player, PlayerFiles>,
+}
+
+impl RoundFiles {
+    /// The files by which a round is decided that are there, but do not parse: the one list of what must be intact.
+    /// Nothing goes by `pod_stats.json`.
+    #[must_use]
+    pub fn broken(&self, round: RoundNumber) -> Vec<FileKind> {
+        fn broken<T>(slot: &Slot<T>) -> bool {
+            matches!(slot, Slot::Broken)
+        }
+        let own = [
+            (RoundFile::Schedule, broken(&self.schedule)),
+            (RoundFile::Submissions, broken(&self.submissions)),
+            (RoundFile::Seed, broken(&self.seed)),
+            (RoundFile::Prompts, broken(&self.prompts)),
+            (RoundFile::Builds, broken(&self.builds)),
+            (RoundFile::Matrix, broken(&self.matrix)),
+            (RoundFile::RequireAudit, broken(&self.require_audit)),
+            (RoundFile::GenerationAudits, broken(&self.generation_audits)),
+            (RoundFile::SourceAudit, broken(&self.source_audit)),
+            (RoundFile::Winner, broken(&self.winner)),
+        ];
+        let own = own.into_iter().map(|(file, broken)| (FileKind::Round(round, file), broken));
+        let players = self.players.iter().flat_map(|(player, files)| {
+            let outputs = [
+                (PlayerFile::Submitted, broken(&files.submitted)),
+                (PlayerFile::Generated, broken(&files.generated)),
+                (PlayerFile::Sums, broken(&files.sums)),
+            ];
+            let report = |(name, slot): (&String, _)| (PlayerFile::Report(name.clone()), broken(slot));
+            let files = outputs.into_iter().chain(files.reports.iter().map(report));
+            files.map(|(file, broken)| (FileKind::Player(round, player.clone(), file), broken)).collect::<Vec<_>>()
+        });
+        own.chain(players).filter(|(_, broken)| *broken).map(|(file, _)| file).collect()
+    }
+
+    /// The match report of right against left, with its path.
+    #[must_use]
+    pub fn report(&self, round: RoundNumber, left: &Player, right: &Player) -> Option<(String, &report::MatchReport)> {
+        let (name, report) = self.players.get(right)?.report_against(left)?;
+        Some((format!("rounds/{round}/{right}/{name}"), report))
+    }
+}
+
+/// A whole competition.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// `config.json`
+    pub config: Slot<config::ConfigFile>,
+    /// `state.json`
+    pub state: Slot<stage::CompetitionState>,
+    /// `leader.json`
+    pub leaders: Slot<leader::Leaders>,
+    /// `prompts.txt`: the pool
+    pub pool: Slot<prompts::PromptList>,
+    /// The rounds' folders.
+    pub rounds: BTreeMap<RoundNumber, RoundFiles>,
+    /// What is wrong with files as files, by path.
+    pub problems: Vec<Problem>,
+    /// How many files were read.
+    pub files: usize,
+}
+
+impl Snapshot {
+    /// Reads every file of the competition that `wanted` lets through.
+    ///
+    /// # Errors
+    /// The source cannot be listed or lies elsewhere, or its files are too large together. What is wrong with
+    /// single files is in [`Snapshot::problems`].
+    pub fn load_some(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool) -> Result<Snapshot> {
+        Snapshot::load_within(source, wanted, &Budget::of_files())
+    }
+
+    /// As [`Snapshot::load_some`], in what is left of a budget.
+    ///
+    /// # Errors
+    /// As [`Snapshot::load_some`], or the files take more memory than there may be.
+    pub fn load_within(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool, budget: &Budget) -> Result<Snapshot> {
+        let mut snapshot = Snapshot::default();
+        let mut kinds = Vec::new();
+        for path in source.list()? {
+            match FileKind::of_path(&path) {
+                Some(kind) if wanted(&kind) => kinds.push(kind),
+                Some(_) => {}
+                None => snapshot.problems.extend(stray(&path)),
+            }
+        }
+        let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, kind, budget)).collect::<Result<_>>()?;
+        budget.check()?;
+        snapshot.files = loaded.len();
+        for (kind, loaded) in kinds.into_iter().zip(loaded) {
+            snapshot.take(&kind, loaded);
+        }
+        snapshot.problems.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(snapshot)
+    }
+
+    /// Reads every file of the competition.
+    ///
+    /// # Errors
+    /// The source cannot be listed.
+    pub fn load(source: &dyn Source) -> Result<Snapshot> {
+        Snapshot::load_some(source, |_| true)
+    }
+
+    /// The round that `state.json` names.
+    #[must_use]
+    pub fn current(&self) -> Option<(RoundNumber, &RoundFiles)> {
+        let number = self.state.get()?.current_round;
+        self.rounds.get(&number).map(|files| (number, files))
+    }
+
+    fn take(&mut self, kind: &FileKind, loaded: Loaded) {
+        let mut trouble = |what| self.problems.push(Problem { path: kind.path(), round: kind.round(), what });
+        match loaded {
+            Ok((content, layout)) => {
+                let by_hand = kind.by_hand();
+                if layout != Layout::Exact && !(by_hand && layout == Layout::FinalNewline) {
+                    trouble(Trouble::Layout { layout, by_hand });
+                }
+                self.place(kind, Some(content));
+            }
+            Err(what) => {
+                trouble(what);
+                self.place(kind, None);
+            }
+        }
+    }
+
+    /// Puts a file's contents where they belong; `None` marks the place as broken.
+    fn place(&mut self, kind: &FileKind, content: Option<Content>) {
+        macro_rules! put {
+            ($slot:expr, $Variant:ident) => {
+                $slot = match content {
+                    Some(Content::$Variant(value)) => Slot::Ok(value),
+                    _ => Slot::Broken,
+                }
+            };
+        }
+        match kind {
+            FileKind::Config => put!(self.config, Config),
+            FileKind::State => put!(self.state, State),
+            FileKind::Leader => put!(self.leaders, Leader),
+            FileKind::Pool => put!(self.pool, Prompts),
+            FileKind::Round(round, file) => {
+                let files = self.rounds.entry(*round).or_default();
+                match file {
+                    RoundFile::Schedule => put!(files.schedule, Schedule),
+                    RoundFile::Submissions => put!(files.submissions, Submissions),
+                    RoundFile::Seed => put!(files.seed, Seed),
+                    RoundFile::Prompts => put!(files.prompts, Prompts),
+                    RoundFile::Builds => put!(files.builds, Builds),
+                    RoundFile::Matrix => put!(files.matrix, Matrix),
+                    RoundFile::RequireAudit => put!(files.require_audit, RequireAudit),
+                    RoundFile::GenerationAudits => put!(files.generation_audits, GenerationAudits),
+                    RoundFile::SourceAudit => put!(files.source_audit, SourceAudit),
+                    RoundFile::Winner => put!(files.winner, Winner),
+                }
+            }
+            FileKind::Player(round, player, file) => {
+                let files = self.rounds.entry(*round).or_default().players.entry(player.clone()).or_default();
+                match file {
+                    PlayerFile::Submitted => put!(files.submitted, Outputs),
+                    PlayerFile::Generated => put!(files.generated, Outputs),
+                    PlayerFile::PodStats => put!(files.pod_stats, PodStats),
+                    PlayerFile::Sums => put!(files.sums, Sums),
+                    PlayerFile::Report(name) => {
+                        let slot;
+                        put!(slot, Report);
+                        files.reports.insert(name.clone(), slot);
+                    }
+                }
+            }
+        }
+    }
+}
+
+type Loaded = std::result::Result<(Content, Layout), Trouble>;
+
+/// Reads a file. What is wrong with the file is reported as such; it is an error if the source lacks it, as a partial
+/// or damaged clone may.
+fn load(source: &dyn Source, kind: &FileKind, budget: &Budget) -> Result<Loaded> {
+    if budget.check().is_err() {
+        return Ok(Err(Trouble::Unreadable("not read any more".to_owned())));
+    }
+    let bytes = match source.read(&kind.path()) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(Err(Trouble::Unreadable("it vanished while being read".to_owned()))),
+        // Not the file's fault.
+        Err(error) if matches!(error.kind(), Kind::Outside | Kind::Damaged) => return Err(error),
+        Err(error) => return Ok(Err(Trouble::Unreadable(error.to_string()))),
+    };
+    let parsed = Content::parse(kind, &bytes).map_err(Trouble::Parse);
+    if let Ok((content, _)) = &parsed {
+        budget.take(content.weight(bytes.len()));
+    }
+    Ok(parsed)
+}
+
+/// Files in `rounds/` whose folder is none of a round or a player: most likely a hotkey gone wrong.
+/// Files of other names in good folders are somebody else's, and left alone.
+fn stray(path: &str) -> Option<Problem> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };
+    let number = round.parse::<RoundNumber>();
+    let what = match (&number, rest) {
+        (Err(wrong), [_, ..]) => wrong.to_string(),
+        (Ok(_), [player, _, ..]) => player.parse::<Player>().err()?.to_string(),
+        _ => return None,
+    };
+    Some(Problem { path: path.to_owned(), round: number.ok(), what: Trouble::Stray(what) })
+}

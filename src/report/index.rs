@@ -1,0 +1,310 @@
+//! The index: the competition at a glance.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::chart::{WeightEntry, Weights, weight, weights};
+use super::site::{Damage, FindingView, Site, round_page, tally};
+use super::text::{Who, clean, margin, number, share};
+use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::leader::LeaderEntry;
+use crate::model::snapshot::RoundFiles;
+use crate::model::stage::Stage;
+use crate::rules::checks::{Summary, summary};
+use crate::rules::lead::Lead;
+use crate::rules::outstanding::outstanding;
+use crate::rules::stages::{Due, Facts, due};
+use crate::rules::tournament::{Field, replay};
+
+/// What the index shows.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Index {
+    /// The competition's name.
+    name: String,
+    /// What it is about.
+    description: String,
+    /// Its rules in a few words.
+    rules: Vec<String>,
+    /// Files that are not what they should be.
+    damage: Vec<Damage>,
+    /// Where it stands.
+    standing: Option<StandingView>,
+    /// Who leads at the block that was given; nobody where none was.
+    leader: Option<LeaderRow>,
+    /// What is said of that: the leader and who comes next, or the newest entries.
+    lead: Vec<LeadRow>,
+    /// The weights over time, drawn.
+    weights: Option<Weights>,
+    /// The leaders, newest first.
+    leaders: Vec<LeaderRow>,
+    /// The rounds, newest first.
+    rounds: Vec<RoundRow>,
+    /// How many claims of `verify` came to what.
+    summary: Summary,
+    /// Each count's part of the whole bar, of 100.
+    parts: [String; 4],
+    /// The findings that are no pass.
+    findings: Vec<FindingView>,
+}
+
+/// The stage, and what comes next.
+#[derive(Debug, Clone, Serialize)]
+struct StandingView {
+    round: RoundNumber,
+    stage: &'static str,
+    /// The stages of a round: name, and `done`, `now` or `later`.
+    stages: Vec<(&'static str, &'static str)>,
+    /// Held or over: in words.
+    held: Option<&'static str>,
+    next: Vec<Next>,
+    outstanding: Vec<String>,
+    eta: Option<String>,
+}
+
+/// Something that is due.
+#[derive(Debug, Clone, Serialize)]
+struct Next {
+    command: Option<&'static str>,
+    when: String,
+    what: String,
+}
+
+/// An entry of leader.json.
+#[derive(Debug, Clone, Serialize)]
+struct LeaderRow {
+    who: Who,
+    repo: String,
+    source: String,
+    commit: String,
+    weight: String,
+    block: String,
+    /// Which colour of the chart.
+    colour: usize,
+    /// The round whose reveals ended at that block.
+    round: Option<RoundNumber>,
+}
+
+/// An entry that leads, or may lead.
+#[derive(Debug, Clone, Serialize)]
+struct LeadRow {
+    what: &'static str,
+    row: LeaderRow,
+}
+
+/// A round in the table.
+#[derive(Debug, Clone, Serialize)]
+struct RoundRow {
+    number: RoundNumber,
+    href: Option<String>,
+    miners: Option<usize>,
+    qualified: Option<usize>,
+    matches: usize,
+    audits: String,
+    winner: Option<Who>,
+    /// Where it stands, while there is no winner.
+    stage: Option<&'static str>,
+    margin: String,
+    /// What the margin is.
+    margin_of: &'static str,
+    fails: usize,
+}
+
+/// Looks at a competition.
+pub(crate) fn index(site: &Site<'_>) -> Index {
+    let settings = site.settings();
+    let leaders = leaders(site);
+    let lead = lead(site, &leaders);
+    let summary = summary(site.findings);
+    Index {
+        name: site.name(),
+        description: settings.map(|settings| clean(&settings.description)).unwrap_or_default(),
+        rules: rules(site),
+        damage: site.damage(None),
+        standing: standing(site),
+        leader: lead.iter().find(|lead| lead.what == "leader").map(|lead| lead.row.clone()),
+        lead,
+        weights: drawn(site, &leaders),
+        leaders: leaders.into_iter().rev().collect(),
+        rounds: site.snapshot.rounds.iter().rev().map(|(round, files)| row(site, *round, files)).collect(),
+        summary,
+        parts: parts(summary),
+        findings: site.objections(None),
+    }
+}
+
+fn rules(site: &Site<'_>) -> Vec<String> {
+    let Some(settings) = site.settings() else { return Vec::new() };
+    let mut rules = vec![
+        format!("a challenger takes the lead with a margin of {} of the duels", share(settings.win_margin)),
+        format!("{} prompts a round, {} carried over", settings.prompts_per_round, settings.carryover_prompts),
+        format!(
+            "a leader\u{2019}s weight falls by {} a round, to no less than {}",
+            weight(settings.weight_decay),
+            weight(settings.weight_floor)
+        ),
+    ];
+    rules.extend(site.rules.lines());
+    rules
+}
+
+fn standing(site: &Site<'_>) -> Option<StandingView> {
+    let state = site.snapshot.state.get()?;
+    let none = RoundFiles::default();
+    let files = site.snapshot.rounds.get(&state.current_round).unwrap_or(&none);
+    let at = |stage: Stage| Stage::ALL.iter().position(|other| *other == stage);
+    let of_round = Stage::ALL.into_iter().filter(|stage| !matches!(stage, Stage::Finished | Stage::Paused));
+    let held = match state.stage {
+        Stage::Finished => Some("The competition is over."),
+        Stage::Paused => Some("Held by hand."),
+        _ => None,
+    };
+    let place = |stage: Stage| match at(stage).cmp(&at(state.stage)) {
+        _ if state.stage == Stage::Paused => "later",
+        std::cmp::Ordering::Less => "done",
+        std::cmp::Ordering::Equal => "now",
+        std::cmp::Ordering::Greater => "later",
+    };
+    let (win_margin, limits) = (site.win_margin(), *site.limits());
+    let facts = Facts { state, files, block: site.block, win_margin, limits };
+    Some(StandingView {
+        round: state.current_round,
+        stage: stage_name(state.stage),
+        stages: of_round.map(|stage| (stage_name(stage), place(stage))).collect(),
+        held,
+        next: due(&facts).into_iter().map(next).collect(),
+        outstanding: outstanding(files, state.stage, site.win_margin(), site.limits()),
+        eta: state.next_stage_eta.as_ref().map(|eta| eta.at().format("%-d %B %Y, %H:%M UTC").to_string()),
+    })
+}
+
+fn next(due: Due) -> Next {
+    match due {
+        Due::Now { command, what } => Next { command: Some(command), when: "now".to_owned(), what },
+        Due::Possible { command, what } => Next { command: Some(command), when: "any time".to_owned(), what },
+        Due::Waits { command, what } => Next { command: Some(command), when: "waits".to_owned(), what },
+        Due::From { command, block } => {
+            Next { command: Some(command), when: format!("from block {}", number(block.0)), what: String::new() }
+        }
+        Due::Never(why) => Next { command: None, when: String::new(), what: why },
+    }
+}
+
+/// A stage as readers know it.
+fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Open => "open",
+        Stage::MinerGeneration => "miner generation",
+        Stage::Downloading => "downloading",
+        Stage::Duels => "duels",
+        Stage::Finalizing => "finalizing",
+        Stage::Finished => "finished",
+        Stage::Paused => "paused",
+    }
+}
+
+fn leaders(site: &Site<'_>) -> Vec<LeaderRow> {
+    let mut colours: HashMap<&Hotkey, usize> = HashMap::new();
+    let mut rounds = HashMap::new();
+    for (round, files) in &site.snapshot.rounds {
+        if let Some(schedule) = files.schedule.get() {
+            rounds.entry(schedule.latest_reveal_block).or_insert(*round);
+        }
+    }
+    let entries = site.snapshot.leaders.get().into_iter().flatten();
+    let row = |entry: &LeaderEntry| (entry.clone(), rounds.get(&entry.effective_block).copied());
+    let entries: Vec<_> = entries.map(row).collect();
+    entries
+        .iter()
+        .map(|(entry, round)| {
+            let next = colours.len();
+            let colour = *colours.entry(&entry.hotkey).or_insert(next);
+            LeaderRow {
+                who: Who::from(&entry.hotkey),
+                repo: entry.repo.as_str().to_owned(),
+                source: format!("https://github.com/{}/tree/{}", entry.repo, entry.commit),
+                commit: entry.commit.short().to_owned(),
+                weight: weight(entry.weight),
+                block: number(entry.effective_block.0),
+                colour: colour % 6,
+                round: *round,
+            }
+        })
+        .collect()
+}
+
+/// Who leads, as far as the block tells; `rows` are those of leader.json.
+fn lead(site: &Site<'_>, rows: &[LeaderRow]) -> Vec<LeadRow> {
+    let entries = site.snapshot.leaders.get().map(Vec::as_slice).unwrap_or_default();
+    let row = |(what, entry): (&'static str, &LeaderEntry)| {
+        let place = entries.iter().position(|other| std::ptr::eq(other, entry))?;
+        Some(LeadRow { what, row: rows.get(place)?.clone() })
+    };
+    Lead::of(entries, site.block).lines().into_iter().filter_map(row).collect()
+}
+
+fn drawn(site: &Site<'_>, rows: &[LeaderRow]) -> Option<Weights> {
+    let leaders = site.snapshot.leaders.get()?;
+    let entry = |(entry, row): (&LeaderEntry, &LeaderRow)| WeightEntry {
+        block: entry.effective_block.0,
+        weight: entry.weight,
+        colour: row.colour,
+        name: row.who.short.clone(),
+    };
+    let entries: Vec<_> = leaders.iter().zip(rows).map(entry).collect();
+    let (first, last) = (entries.first()?.block, entries.last()?.block);
+    // The newest entry is drawn as long as the others are on average.
+    let usual = last.saturating_sub(first) / (entries.len() as u64 - 1).max(1);
+    weights(&entries, last.saturating_add(usual.max(1)))
+}
+
+fn row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRow {
+    let replayed = Field::of(files, site.win_margin(), site.limits()).map(|field| replay(&field));
+    let audits = files.generation_audits.get();
+    let count = |outcome: &str| {
+        audits.map_or(0, |audits| audits.values().filter(|audit| audit.outcome.as_str() == outcome).count())
+    };
+    let awaited = crate::rules::stages::unanswered(files).len();
+    let audits = [(count("passed"), "passed"), (count("rejected"), "rejected"), (awaited, "awaited")];
+    let winner = files.winner.get().map(|winner| winner.player().clone());
+    let state = site.snapshot.state.get().filter(|state| state.current_round == round);
+    let (margin, margin_of) = decisive(files, winner.as_ref());
+    let matches = files.matrix.get().map_or(0, |matrix| matrix.0.len());
+    RoundRow {
+        number: round,
+        href: site.linked.contains(&round).then(|| round_page(round)),
+        miners: files.submissions.get().map(|submissions| submissions.len()),
+        qualified: replayed.filter(|_| matches > 0).map(|replayed| replayed.qualified.len()),
+        matches,
+        audits: tally(&audits, "\u{2013}"),
+        winner: winner.as_ref().map(Who::from),
+        stage: state.filter(|_| winner.is_none()).map(|state| stage_name(state.stage)),
+        margin,
+        margin_of,
+        fails: site.fails(round),
+    }
+}
+
+/// The winner's margin over the leader; where the leader held, the best that anybody came to.
+fn decisive(files: &RoundFiles, winner: Option<&Player>) -> (String, &'static str) {
+    let Some(matrix) = files.matrix.get() else { return ("\u{2013}".to_owned(), "") };
+    let against = matrix.0.iter().filter(|((left, _), _)| *left == Player::Leader);
+    let best = against.map(|(_, margin)| *margin).max_by(f64::total_cmp);
+    match winner {
+        Some(winner @ Player::Miner(_)) => {
+            let own = matrix.margin(&Player::Leader, winner);
+            (own.map_or_else(|| "\u{2013}".to_owned(), margin), "over the leader")
+        }
+        _ => (best.map_or_else(|| "\u{2013}".to_owned(), margin), if best.is_some() { "best challenge" } else { "" }),
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of findings")]
+fn parts(summary: Summary) -> [String; 4] {
+    let Summary { pass, fail, warn, skip } = summary;
+    let all = (pass + fail + warn + skip).max(1) as f64;
+    // What is there is seen, however little of the whole it is.
+    let seen = [fail, warn, skip].map(|count| if count > 0 { (100.0 * count as f64 / all).max(1.5) } else { 0.0 });
+    let [fail, warn, skip] = seen;
+    [100.0 - fail - warn - skip, fail, warn, skip].map(super::chart::place)
+}

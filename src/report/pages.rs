@@ -1,0 +1,129 @@
+//! Pages from views: the templates, with everything escaped, the style and the script inside.
+
+use base64::Engine as _;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::base::error::{Error, Result};
+use crate::base::text::visible_on_page;
+
+const STYLE: &str = include_str!("templates/report.css");
+const SCRIPT: &str = include_str!("templates/report.js");
+
+/// The templates, by name.
+const TEMPLATES: [(&str, &str); 5] = [
+    ("base.html", include_str!("templates/base.html")),
+    ("parts.html", include_str!("templates/parts.html")),
+    ("index.html", include_str!("templates/index.html")),
+    ("round.html", include_str!("templates/round.html")),
+    ("match.html", include_str!("templates/match.html")),
+];
+
+/// Makes pages. Shared by all threads.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    templates: Environment<'static>,
+    /// What the policy calls style and script.
+    sums: (String, String),
+}
+
+impl Pages {
+    /// Reads the templates.
+    pub(crate) fn new() -> Result<Pages> {
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        templates.set_auto_escape_callback(|_| AutoEscape::Html);
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        templates.set_syntax(syntax.map_err(|e| broken("syntax", &e))?);
+        templates.set_formatter(|out, state, value| match value.as_str() {
+            // The usual one also escapes slashes, of which pages of addresses are full.
+            // Outside texts may hold what turns the writing's direction: as on a terminal, it is shown as its number.
+            Some(text) if !value.is_safe() => {
+                escape(&visible_on_page(text), |part| out.write_str(part)).map_err(Into::into)
+            }
+            _ => minijinja::escape_formatter(out, state, value),
+        });
+        for (name, text) in TEMPLATES {
+            templates.add_template(name, text).map_err(|e| broken(name, &e))?;
+        }
+        templates.add_global("style", Value::from_safe_string(STYLE.to_owned()));
+        templates.add_global("script", Value::from_safe_string(SCRIPT.to_owned()));
+        templates.add_global("version", Value::from(env!("CARGO_PKG_VERSION")));
+        Ok(Pages { templates, sums: (sum(STYLE), sum(SCRIPT)) })
+    }
+
+    /// A page of this template; `top` leads from it to the index's folder, and its pictures come from
+    /// `sources` alone.
+    pub(crate) fn page(&self, name: &str, top: &str, sources: &str, view: &impl Serialize) -> Result<String> {
+        let template = self.templates.get_template(name).map_err(|e| broken(name, &e))?;
+        // A page may run and look like nothing but what is written here, whatever gets into it.
+        let policy = format!(
+            "default-src 'none'; img-src {sources}; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
+            self.sums.0, self.sums.1
+        );
+        let policy = Value::from_safe_string(policy);
+        let context = minijinja::context! { page => Value::from(Serde(view)), top, policy };
+        template.render(context).map_err(|e| broken(name, &e))
+    }
+}
+
+fn broken(name: &str, error: &minijinja::Error) -> Error {
+    Error::failed(format!("the report's template {name} is broken: {error:#}"))
+}
+
+/// How a policy names a text that may stand in the page.
+fn sum(text: &str) -> String {
+    format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)))
+}
+
+/// Writes a text so that it is a text wherever it stands, in an attribute as well.
+fn escape<E>(text: &str, mut write: impl FnMut(&str) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {
+        let (before, from) = rest.split_at(at);
+        write(before)?;
+        write(match from.as_bytes().first() {
+            Some(b'&') => "&amp;",
+            Some(b'<') => "&lt;",
+            Some(b'>') => "&gt;",
+            Some(b'"') => "&quot;",
+            _ => "&#39;",
+        })?;
+        rest = from.get(1..).unwrap_or_default();
+    }
+    write(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_means_something_is_escaped() {
+        let mut out = String::new();
+        escape("<a href='x' title=\"&\">/é", |part| {
+            out.push_str(part);
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+        assert_eq!(out, "&lt;a href=&#39;x&#39; title=&quot;&amp;&quot;&gt;/é");
+    }
+
+    #[test]
+    fn nothing_turns_the_direction_of_a_page() {
+        let pages = Pages::new().unwrap();
+        let shown =
+            pages.templates.render_str("{{ text }}", minijinja::context! { text => "a\u{202e}b\u{200b}\u{2009}<" });
+        assert_eq!(shown.unwrap(), "a\\u{202e}b\\u{200b}\u{2009}&lt;");
+    }
+
+    #[test]
+    fn style_and_script_stay_small() {
+        let own = STYLE.len() + SCRIPT.len();
+        assert!(own < 60_000, "{own} bytes of style and script a page");
+        assert!(!STYLE.contains("</") && !SCRIPT.contains("</"));
+    }
+}

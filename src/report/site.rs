@@ -1,0 +1,222 @@
+//! What every page is made from, how pages are called, and findings made readable.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::text::{clean, counted, shortened};
+use crate::model::config::Settings;
+use crate::model::ids::{Block, Player, RoundNumber};
+use crate::model::leader::{LeaderEntry, leader_at};
+use crate::model::snapshot::{Problem, Slot, Snapshot, Trouble};
+use crate::rules::Thresholds;
+use crate::rules::checks::in_force::InForce;
+use crate::rules::checks::{Finding, IDS, Status};
+
+/// Findings are told in this many characters; `gen404 verify` has the rest.
+const LONGEST_DETAIL: usize = 700;
+
+/// A page lists this many findings or files; `gen404 verify` has the rest.
+const MOST_LISTED: usize = 1000;
+
+/// A competition with what `verify` says of it.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    /// The files.
+    pub(crate) snapshot: &'a Snapshot,
+    /// The rules in force for each claim.
+    pub(crate) rules: &'a InForce,
+    /// The chain's block, where somebody told it.
+    pub(crate) block: Option<Block>,
+    /// What `verify` found, passes included.
+    pub(crate) findings: &'a [Finding],
+    /// Those of each round that are no pass.
+    pub(crate) of_round: BTreeMap<RoundNumber, Vec<&'a Finding>>,
+    /// What is wrong with each round's files.
+    pub(crate) problems: BTreeMap<RoundNumber, Vec<&'a Problem>>,
+    /// The rounds that have pages; others are named without a link.
+    pub(crate) linked: BTreeSet<RoundNumber>,
+}
+
+impl<'a> Site<'a> {
+    /// The limits of the rules, as they are now.
+    pub(crate) fn limits(&self) -> &'a Thresholds {
+        &self.rules.now
+    }
+
+    /// The settings, where they can be read.
+    pub(crate) fn settings(&self) -> Option<&'a Settings> {
+        self.snapshot.config.get().map(|config| &config.settings)
+    }
+
+    /// The competition's name.
+    pub(crate) fn name(&self) -> String {
+        self.settings().map_or_else(|| "A competition without settings".to_owned(), |settings| clean(&settings.name))
+    }
+
+    /// The margin that a win needs; the usual one where config.json cannot be read.
+    pub(crate) fn win_margin(&self) -> f64 {
+        self.settings().map_or(0.05, |settings| settings.win_margin)
+    }
+
+    /// Who led when this round began: the defender called `leader`.
+    pub(crate) fn leader_of(&self, round: RoundNumber) -> Option<&'a LeaderEntry> {
+        let latest = self.snapshot.rounds.get(&round)?.schedule.get()?.latest_reveal_block;
+        self.leader_from(latest)
+    }
+
+    fn leader_from(&self, block: Block) -> Option<&'a LeaderEntry> {
+        leader_at(self.snapshot.leaders.get()?, block)
+    }
+
+    /// The findings that are no pass, fails first; of one round where given.
+    pub(crate) fn objections(&self, round: Option<RoundNumber>) -> Vec<FindingView> {
+        let mut objections: Vec<&Finding> = match round {
+            Some(round) => self.of_round.get(&round).cloned().unwrap_or_default(),
+            None => self.findings.iter().filter(|finding| finding.status != Status::Pass).collect(),
+        };
+        objections.sort_by_key(|finding| (finding.status, finding.round));
+        let more = objections.len().saturating_sub(MOST_LISTED);
+        let mut listed: Vec<_> =
+            objections.into_iter().take(MOST_LISTED).map(|finding| self.finding(finding)).collect();
+        listed.extend((more > 0).then(|| FindingView {
+            status: listed.last().map_or("fail", |last| last.status),
+            id: "",
+            claim: "",
+            round,
+            href: None,
+            subject: format!("{more} more"),
+            detail: "gen404 verify has them all".to_owned(),
+        }));
+        listed
+    }
+
+    /// How many claims of a round fail.
+    pub(crate) fn fails(&self, round: RoundNumber) -> usize {
+        let findings = self.of_round.get(&round).into_iter().flatten();
+        findings.filter(|finding| finding.status == Status::Fail).count()
+    }
+
+    fn finding(&self, finding: &Finding) -> FindingView {
+        let linked = finding.round.filter(|round| self.linked.contains(round));
+        let claim = IDS.iter().find(|(id, _)| *id == finding.id).map_or("", |(_, claim)| claim);
+        FindingView {
+            status: status_name(finding.status),
+            id: finding.id,
+            claim,
+            round: finding.round,
+            href: linked.map(round_page),
+            subject: clean(&finding.subject),
+            detail: shortened(&finding.detail, LONGEST_DETAIL),
+        }
+    }
+
+    /// What is wrong with files as files: unreadable, broken, misplaced; of one round where given.
+    pub(crate) fn damage(&self, round: Option<RoundNumber>) -> Vec<Damage> {
+        let problems: Vec<&Problem> = match round {
+            Some(round) => self.problems.get(&round).cloned().unwrap_or_default(),
+            None => self.snapshot.problems.iter().collect(),
+        };
+        let mut damage: Vec<Damage> = problems
+            .into_iter()
+            .filter_map(|problem| {
+                let what = match &problem.what {
+                    Trouble::Parse(error) => format!("does not parse: {error}"),
+                    Trouble::Unreadable(why) => format!("cannot be read: {why}"),
+                    Trouble::Stray(why) => format!("does not belong here: {why}"),
+                    Trouble::Layout { .. } => return None,
+                };
+                Some(Damage { path: clean(&problem.path), what: clean(&what) })
+            })
+            .take(MOST_LISTED)
+            .collect();
+        if round.is_none() {
+            damage.extend(self.missing());
+        }
+        damage
+    }
+
+    /// Files without which there is little to show.
+    fn missing(&self) -> impl Iterator<Item = Damage> {
+        fn gone<T>(slot: &Slot<T>) -> bool {
+            slot.is_missing()
+        }
+        let snapshot = self.snapshot;
+        let files = [
+            ("config.json", gone(&snapshot.config)),
+            ("state.json", gone(&snapshot.state)),
+            ("leader.json", gone(&snapshot.leaders)),
+        ];
+        let missing =
+            |(path, gone): (&str, bool)| gone.then(|| Damage { path: path.to_owned(), what: "is missing".to_owned() });
+        files.into_iter().filter_map(missing)
+    }
+}
+
+/// A finding as a page shows it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct FindingView {
+    /// `fail`, `warn`, `skip`.
+    pub(crate) status: &'static str,
+    /// The check.
+    pub(crate) id: &'static str,
+    /// What it claims.
+    pub(crate) claim: &'static str,
+    /// The round concerned.
+    pub(crate) round: Option<RoundNumber>,
+    /// The round's page, seen from the index.
+    pub(crate) href: Option<String>,
+    /// The file or name concerned.
+    pub(crate) subject: String,
+    /// What was found and what was expected.
+    pub(crate) detail: String,
+}
+
+/// A file that is not what it should be.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Damage {
+    /// Which.
+    pub(crate) path: String,
+    /// What is wrong with it.
+    pub(crate) what: String,
+}
+
+/// A name and a value of a page's facts.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Fact {
+    /// What it is.
+    pub(crate) label: &'static str,
+    /// How much or which.
+    pub(crate) value: String,
+}
+
+/// A fact.
+pub(crate) fn fact(label: &'static str, value: impl Into<String>) -> Fact {
+    Fact { label, value: value.into() }
+}
+
+fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Fail => "fail",
+        Status::Warn => "warn",
+        Status::Skip => "skip",
+    }
+}
+
+/// A round's page, seen from the index.
+pub(crate) fn round_page(round: RoundNumber) -> String {
+    format!("round-{round}.html")
+}
+
+/// A match's page, seen from the index. Both names are checked identifiers: letters and digits.
+pub(crate) fn match_page(round: RoundNumber, left: &Player, right: &Player) -> String {
+    format!("round-{round}/{left}_{right}.html")
+}
+
+/// `3 passed, 1 rejected`, leaving out what there is none of.
+pub(crate) fn tally(parts: &[(usize, &str)], none: &str) -> String {
+    let there: Vec<_> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(*count, what, what)).collect();
+    if there.is_empty() { none.to_owned() } else { there.join(", ") }
+}

@@ -1,0 +1,293 @@
+//! How values read on a page: percentages, names, and texts from outside made harmless.
+//!
+//! Templates escape everything; what is done here is what escaping does not do: characters that no
+//! page may hold, texts without end, and addresses that are no web addresses.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::base::url::check_public_url;
+use crate::model::ids::{Hotkey, Player};
+use crate::model::objects::ObjectKey;
+
+/// Texts from outside are cut after this many characters.
+const LONGEST_TEXT: usize = 2000;
+
+/// An address that is only shown is cut after this many.
+pub(crate) const LONGEST_ADDRESS: usize = 120;
+
+/// Who a page speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Who {
+    /// What is shown: the first ten characters of a hotkey, or `leader`.
+    pub(crate) short: String,
+    /// The whole hotkey, or `leader`.
+    pub(crate) full: String,
+    /// Is it the leader?
+    pub(crate) leader: bool,
+}
+
+impl From<&Player> for Who {
+    fn from(player: &Player) -> Who {
+        Who { short: player.short().to_owned(), full: player.as_str().to_owned(), leader: *player == Player::Leader }
+    }
+}
+
+impl From<&Hotkey> for Who {
+    fn from(hotkey: &Hotkey) -> Who {
+        Who { short: hotkey.short().to_owned(), full: hotkey.as_str().to_owned(), leader: false }
+    }
+}
+
+/// A margin as a percentage of the duels with its sign; one beyond 1 means that a side had no files.
+pub(crate) fn margin(margin: f64) -> String {
+    if margin.abs() > 1.0 {
+        return if margin > 0.0 { "no files left" } else { "no files" }.to_owned();
+    }
+    let tenths = (margin * 1000.0).round() / 10.0;
+    let sign = if tenths > 0.0 {
+        "+"
+    } else if tenths < 0.0 {
+        "\u{2212}"
+    } else {
+        ""
+    };
+    format!("{sign}{:.1}%", tenths.abs())
+}
+
+/// A margin in whole percents, for narrow places.
+pub(crate) fn short_margin(margin: f64) -> String {
+    if margin.abs() > 1.0 {
+        return "\u{00d7}".to_owned();
+    }
+    let whole = (margin * 100.0).round();
+    let sign = if whole < 0.0 { "\u{2212}" } else { "" };
+    format!("{sign}{:.0}", whole.abs())
+}
+
+/// A share without a sign, such as a limit: `5%`, `7.5%`.
+pub(crate) fn share(value: f64) -> String {
+    let tenths = (value * 1000.0).round() / 10.0;
+    format!("{tenths}%")
+}
+
+/// A number with a thin space between thousands.
+pub(crate) fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push('\u{2009}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 match`, `2 matches`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", number(count as u64), if count == 1 { one } else { many })
+}
+
+/// A text from outside: no control characters, no character that no page may hold, and no end out
+/// of sight. Marks that turn the writing's direction stay; the page keeps them to their own line.
+pub(crate) fn clean(text: &str) -> String {
+    let allowed = |c: char| if c == '\n' || !is_forbidden(c) { c } else { '\u{fffd}' };
+    let mut cleaned: String = text.chars().take(LONGEST_TEXT).map(allowed).collect();
+    if text.chars().nth(LONGEST_TEXT).is_some() {
+        cleaned.push('…');
+    }
+    cleaned
+}
+
+/// Control characters and the code points that are no characters.
+fn is_forbidden(c: char) -> bool {
+    let code = u32::from(c);
+    c.is_control() || (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
+}
+
+/// The first characters of a long name, with an ellipsis.
+pub(crate) fn shortened(text: &str, length: usize) -> String {
+    let mut short: String = clean(text).chars().take(length).collect();
+    if text.chars().count() > length {
+        short.push('…');
+    }
+    short
+}
+
+/// The operator's own folder of objects, which pages on the same disk may lead into.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnFolder {
+    /// The folder, absolute and without links.
+    pub(crate) root: PathBuf,
+    /// What the URLs of its objects begin with.
+    pub(crate) bases: Vec<String>,
+}
+
+impl OwnFolder {
+    /// The file behind a URL: of a key that stays below the folder.
+    fn file_of(&self, url: &str) -> Option<PathBuf> {
+        let rest = self.bases.iter().find_map(|base| url.strip_prefix(base.as_str())?.strip_prefix('/'))?;
+        let file = self.root.join(ObjectKey::parse(rest).ok()?.as_str());
+        let stays = file.canonicalize().map_or(true, |real| real.starts_with(&self.root));
+        stays.then_some(file)
+    }
+}
+
+/// Which addresses a page may lead to, and load pictures from; it keeps count of the latter.
+#[derive(Debug)]
+pub(crate) struct Links<'a> {
+    /// The parts of the page's folder, from the root of the disk.
+    folder: Vec<String>,
+    own: Option<&'a OwnFolder>,
+    /// What the page's policy has to let through.
+    sources: Mutex<BTreeSet<String>>,
+}
+
+impl Links<'_> {
+    /// Links from pages in this folder (absolute).
+    pub(crate) fn from<'a>(folder: &Path, own: Option<&'a OwnFolder>) -> Links<'a> {
+        Links { folder: parts(folder), own, sources: Mutex::default() }
+    }
+
+    /// The address to put into a page for a stored URL: one on the public web as it is, an object of
+    /// the operator's own folder by a relative link. Anything else (a host inside somebody's network, a
+    /// file of the reader's disk, `javascript:`) not at all: it would be asked for by each reader's browser.
+    pub(crate) fn to(&self, url: &str) -> Option<String> {
+        if check_public_url(url).is_ok() {
+            return Some(url.to_owned());
+        }
+        self.relative(&self.own?.file_of(url)?)
+    }
+
+    /// The same for a picture, which the page loads by itself.
+    pub(crate) fn picture(&self, url: &str) -> Option<String> {
+        let address = self.to(url)?;
+        let origin = match address.split_once("://") {
+            Some((scheme, rest)) => format!("{scheme}://{}", rest.split(['/', '?']).next().unwrap_or_default()),
+            None => "'self' file:".to_owned(),
+        };
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).insert(origin);
+        Some(address)
+    }
+
+    /// Where the page's pictures come from, as its policy says it.
+    pub(crate) fn sources(&self) -> String {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if sources.is_empty() { "'none'".to_owned() } else { sources.iter().cloned().collect::<Vec<_>>().join(" ") }
+    }
+
+    /// The way from the page's folder to a file on the same disk.
+    fn relative(&self, file: &Path) -> Option<String> {
+        let target = parts(file);
+        let same = target.iter().zip(&self.folder).take_while(|(part, own)| part == own).count();
+        let up = std::iter::repeat_n("..".to_owned(), self.folder.len().checked_sub(same)?);
+        Some(up.chain(target.get(same..)?.iter().map(|part| encoded(part))).collect::<Vec<_>>().join("/"))
+    }
+}
+
+/// The names on the way to a file, from the root of the disk.
+fn parts(path: &Path) -> Vec<String> {
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        _ => None,
+    });
+    parts.collect()
+}
+
+/// A path's part as an address has it.
+fn encoded(part: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    part.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(margin(0.1015625), "+10.2%");
+        assert_eq!(margin(-0.28125), "\u{2212}28.1%");
+        assert_eq!(margin(-0.0001), "0.0%");
+        assert_eq!((margin(100.0), short_margin(-1.0)), ("no files left".to_owned(), "\u{2212}100".to_owned()));
+        assert_eq!((share(0.05), share(0.075)), ("5%".to_owned(), "7.5%".to_owned()));
+        assert_eq!(number(7_476_090), "7\u{2009}476\u{2009}090");
+        assert_eq!(counted(1, "match", "matches"), "1 match");
+    }
+
+    #[test]
+    fn only_public_addresses_and_objects_of_the_own_folder_become_links() {
+        let (root, bases) = ("/srv/my site/objects".into(), vec!["file:///srv/my site/objects".to_owned()]);
+        let own = OwnFolder { root, bases };
+        let links = Links::from(Path::new("/srv/my site/report/round-0"), Some(&own));
+        assert_eq!(links.to("https://x.org/a'b.png?c=1&d").as_deref(), Some("https://x.org/a'b.png?c=1&d"));
+        assert_eq!(links.sources(), "'none'", "it is no picture");
+        assert!(links.picture("https://x.org:8443/a.png?b").is_some() && links.picture("http://y.org/a").is_some());
+        let beside = links.picture("file:///srv/my site/objects/rounds/0/leader/generated/a.png");
+        assert_eq!(beside.as_deref(), Some("../../objects/rounds/0/leader/generated/a.png"));
+        assert_eq!(links.sources(), "'self' file: http://y.org https://x.org:8443");
+        let far = Links::from(Path::new("/data"), Some(&own));
+        let there = far.to("file:///srv/my site/objects/rounds/0/a.png");
+        assert_eq!(there.as_deref(), Some("../srv/my%20site/objects/rounds/0/a.png"));
+        for bad in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "//x.org/a",
+            "https:///a",
+            "https://x.org/a b",
+            "https://x.org/\"onload=\"",
+            "https://user:pw@x.org/a.png",
+            "https://x.org:22/a.png",
+            "http://127.0.0.1/a.png",
+            "http://localhost/a.png",
+            "http://169.254.169.254/latest/meta-data",
+            "http://metadata.google.internal/a.png",
+            "http://printer.local/a.png",
+            "http://box/a.png",
+            "http://10.0.0.1/a.png",
+            "http://0x7f.1/a.png",
+            "http://0177.0.0.1/a.png",
+            "http://2130706433/a.png",
+            "http://[::1]/a.png",
+            "http://[::ffff:127.0.0.1]/a.png",
+            "file:///etc/passwd",
+            "file:///srv/my site/objects/../../../etc/passwd",
+            "file:///srv/my site/objects/rounds/../../../../etc/passwd",
+            "file:///srv/my site/objects2/rounds/0/a.png",
+            "../../../etc/passwd",
+            "file://host/a",
+            "",
+        ] {
+            assert_eq!(links.to(bad), None, "{bad}");
+        }
+        let none = Links::from(Path::new("/srv/my site/report"), None);
+        assert_eq!(none.to("file:///srv/my site/objects/rounds/0/a.png"), None, "nobody said that it is ours");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_out_of_the_own_folder_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("objects")).unwrap();
+        std::os::unix::fs::symlink("/etc", root.join("objects/rounds")).unwrap();
+        let base = "http://127.0.0.1:1/objects".to_owned();
+        let own = OwnFolder { root: root.join("objects"), bases: vec![base] };
+        let links = Links::from(&root, Some(&own));
+        assert_eq!(links.to("http://127.0.0.1:1/objects/rounds/passwd"), None);
+        std::fs::remove_file(root.join("objects/rounds")).unwrap();
+        let there = links.to("http://127.0.0.1:1/objects/rounds/passwd");
+        assert_eq!(there.as_deref(), Some("objects/rounds/passwd"));
+    }
+
+    #[test]
+    fn texts_lose_what_no_page_may_hold() {
+        assert_eq!(clean("a\u{0}b\u{1b}[31m\u{fffe}\nc"), "a\u{fffd}b\u{fffd}[31m\u{fffd}\nc");
+        assert_eq!(clean(&"x".repeat(5000)).chars().count(), LONGEST_TEXT + 1);
+        assert_eq!(shortened("abcdef", 3), "abc…");
+    }
+}

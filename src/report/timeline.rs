@@ -1,0 +1,252 @@
+//! The tournament as it was replayed: who held the lead, who took over, who was rejected, and why
+//! the timeline restarted.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::site::{Site, match_page};
+use super::text::{Who, clean, counted, margin};
+use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::snapshot::RoundFiles;
+use crate::model::source_audit::SourceVerdict;
+use crate::rules::tournament::{Field, Outcome, Replay, Standing, replay};
+
+/// The timeline of a round, restart by restart.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Timeline {
+    /// Each run from the leader on; the last one stands.
+    pub(crate) runs: Vec<Run>,
+    /// Rejected or disqualified miners that never held the lead in any run.
+    pub(crate) aside: Vec<Fallen>,
+    /// What the last run comes to.
+    pub(crate) ending: String,
+}
+
+/// One run of the timeline.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Run {
+    /// Its matches.
+    pub(crate) steps: Vec<Step>,
+    /// Holders that had to go afterwards; empty for the last run.
+    pub(crate) fallen: Vec<Fallen>,
+}
+
+/// A match of the timeline.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Step {
+    /// Who held the lead.
+    pub(crate) holder: Who,
+    /// Who challenged.
+    pub(crate) challenger: Who,
+    /// The margin, as text.
+    pub(crate) margin: String,
+    /// The margin's bar.
+    pub(crate) bar: Bar,
+    /// Did the challenger take the lead?
+    pub(crate) taken: bool,
+    /// What the challenger's audit said where it took the lead.
+    pub(crate) audit: Option<&'static str>,
+    /// The match's page, seen from the index.
+    pub(crate) href: Option<String>,
+}
+
+/// A margin drawn from a middle line, in units of a drawing 100 wide.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Bar {
+    /// Left edge.
+    pub(crate) x: String,
+    /// Width.
+    pub(crate) width: String,
+    /// `left` where the defender won, `right` where the challenger did, `none` for nothing.
+    pub(crate) side: &'static str,
+    /// Where the margin that a win needs lies.
+    pub(crate) limit: String,
+}
+
+/// A miner that may not win.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Fallen {
+    /// Which.
+    pub(crate) who: Who,
+    /// What was against it.
+    pub(crate) why: String,
+}
+
+/// The bar of a margin: 100 units stand for -0.3 to 0.3.
+pub(crate) fn bar(margin: f64, win_margin: f64) -> Bar {
+    let across = |value: f64| 50.0 + value.clamp(-0.3, 0.3) / 0.6 * 100.0;
+    let (from, to) = (across(margin.min(0.0)), across(margin.max(0.0)));
+    let side = match margin {
+        margin if margin > 0.0 => "right",
+        margin if margin < 0.0 => "left",
+        _ => "none",
+    };
+    use super::chart::place;
+    Bar { x: place(from), width: place(to - from), side, limit: place(across(win_margin)) }
+}
+
+/// The timeline of a round; `None` where settings or submissions cannot be read, or nothing was played.
+pub(crate) fn timeline(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Option<Timeline> {
+    let field = Field::of(files, site.settings()?.win_margin, site.limits())?;
+    if field.matrix.0.is_empty() {
+        return None;
+    }
+    let runs = runs(&field);
+    let held: BTreeSet<&Hotkey> = runs.iter().flat_map(|(_, fallen)| fallen).collect();
+    let aside = field.order.iter().filter(|hotkey| field.standing.rejected.contains(*hotkey) && !held.contains(hotkey));
+    let ending = runs.last().map(|(replay, _)| ending(replay, round, site)).unwrap_or_default();
+    let view = |(replay, fallen): &(Replay, Vec<Hotkey>)| Run {
+        steps: replay.timeline.iter().map(|step| view_step(site, round, files, &field, step)).collect(),
+        fallen: fallen.iter().map(|hotkey| why(files, hotkey)).collect(),
+    };
+    Some(Timeline {
+        aside: aside.map(|hotkey| why(files, hotkey)).collect(),
+        ending,
+        runs: runs.iter().map(view).collect(),
+    })
+}
+
+/// Replays the tournament as it went: first with nobody rejected, then again without those holders
+/// whose audits went against them, until none is left. The last run is the tournament's.
+fn runs(field: &Field) -> Vec<(Replay, Vec<Hotkey>)> {
+    let rejected = &field.standing.rejected;
+    let unplayed = |hotkey: &&Hotkey| field.matrix.margin(&Player::Leader, &Player::Miner((*hotkey).clone())).is_none();
+    let mut runs = Vec::new();
+    let mut known: BTreeSet<Hotkey> = rejected.iter().filter(unplayed).cloned().collect();
+    loop {
+        let standing = Standing { rejected: known.clone(), passed: field.standing.passed.clone() };
+        let run = replay(&Field { standing, ..field.clone() });
+        // A match that is missing because its challenger was rejected before it could be played.
+        if let Outcome::Matches(missing) = &run.outcome
+            && let Some(early) =
+                missing.iter().find_map(|(_, right)| right.hotkey().filter(|right| rejected.contains(*right)))
+        {
+            known.insert(early.clone());
+            continue;
+        }
+        let holders = run.candidates.iter().map(|candidate| &candidate.hotkey);
+        let fallen: Vec<Hotkey> = holders.filter(|hotkey| rejected.contains(*hotkey)).cloned().collect();
+        if fallen.is_empty() {
+            // Those rejected who never led change nothing by leaving.
+            runs.push((replay(field), Vec::new()));
+            return runs;
+        }
+        known.extend(fallen.iter().cloned());
+        runs.push((run, fallen));
+    }
+}
+
+fn view_step(
+    site: &Site<'_>,
+    round: RoundNumber,
+    files: &RoundFiles,
+    field: &Field,
+    step: &crate::rules::tournament::TimelineMatch,
+) -> Step {
+    let right = Player::Miner(step.challenger.clone());
+    let audit = || {
+        if field.standing.rejected.contains(&step.challenger) {
+            "rejected"
+        } else if field.standing.passed.contains(&step.challenger) {
+            "passed"
+        } else {
+            "awaited"
+        }
+    };
+    Step {
+        holder: Who::from(&step.holder),
+        challenger: Who::from(&step.challenger),
+        margin: margin(step.margin),
+        bar: bar(step.margin, site.win_margin()),
+        taken: step.taken,
+        audit: step.taken.then(audit),
+        href: files.report(round, &step.holder, &right).map(|_| match_page(round, &step.holder, &right)),
+    }
+}
+
+fn ending(replay: &Replay, round: RoundNumber, site: &Site<'_>) -> String {
+    match &replay.outcome {
+        Outcome::Winner(Player::Leader) if replay.qualified.is_empty() => {
+            "Nobody qualified: the leader holds.".to_owned()
+        }
+        Outcome::Winner(Player::Leader) => "The leader holds.".to_owned(),
+        Outcome::Winner(Player::Miner(hotkey)) => format!("{} wins the round.", hotkey.short()),
+        Outcome::Matches(missing) => {
+            let over = site.snapshot.state.get().is_some_and(|state| round < state.current_round);
+            let what = counted(missing.len(), "match", "matches");
+            if over {
+                format!("Undecided by these files: {what} missing.")
+            } else {
+                format!("{what} to be played next.")
+            }
+        }
+        Outcome::Audits(open) => {
+            let names: Vec<_> = open.iter().map(Hotkey::short).collect();
+            format!("Waits for the audit of {}.", names.join(", "))
+        }
+    }
+}
+
+/// What was against a miner: its audit, or the reading of its source.
+fn why(files: &RoundFiles, hotkey: &Hotkey) -> Fallen {
+    let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey));
+    let audited = audit.filter(|audit| audit.outcome.as_str() == "rejected").map(|audit| audit.reason.as_str());
+    let sources = files.source_audit.get().into_iter().flatten();
+    let read = sources.filter(|source| source.hotkey == *hotkey && source.verdict == SourceVerdict::Failed);
+    let reasons: Vec<String> = audited
+        .map(|reason| format!("audit: {reason}"))
+        .into_iter()
+        .chain(read.map(|source| format!("source audit: {}", source.reason)))
+        .collect();
+    Fallen { who: Who::from(hotkey), why: clean(&reasons.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::matrix::Matrix;
+
+    fn miner(at: u8) -> Hotkey {
+        Hotkey::from_account(&[at; 32])
+    }
+
+    fn field(margins: &[(Option<u8>, u8, f64)], rejected: &[u8]) -> Field {
+        let player = |at: Option<u8>| at.map_or(Player::Leader, |at| Player::Miner(miner(at)));
+        let rows = margins.iter().map(|(left, right, margin)| ((player(*left), player(Some(*right))), *margin));
+        let standing = Standing { rejected: rejected.iter().map(|at| miner(*at)).collect(), passed: BTreeSet::new() };
+        Field { order: (1..=3).map(miner).collect(), win_margin: 0.05, matrix: Matrix(rows.collect()), standing }
+    }
+
+    #[test]
+    fn a_rejected_holder_restarts_the_timeline() {
+        let margins = [(None, 1, 0.2), (None, 2, 0.1), (None, 3, 0.0), (Some(1), 2, -0.1)];
+        let went = runs(&field(&margins, &[1]));
+        let [(first, fallen), (last, none)] = went.as_slice() else { panic!("{went:#?}") };
+        assert_eq!((first.timeline.len(), fallen.as_slice()), (2, [miner(1)].as_slice()));
+        assert_eq!((last.timeline.len(), none.len()), (1, 0));
+    }
+
+    #[test]
+    fn rejections_that_change_nothing_restart_nothing() {
+        let margins = [(None, 1, 0.2), (None, 2, 0.1), (None, 3, 0.0), (Some(1), 2, -0.1)];
+        assert_eq!(runs(&field(&margins, &[2, 3])).len(), 1);
+        assert_eq!(runs(&field(&margins, &[])).len(), 1);
+        assert_eq!(runs(&field(&[], &[1, 2, 3])).len(), 1);
+        let unplayed = [(None, 1, 0.2), (None, 2, 0.1)];
+        assert_eq!(
+            runs(&field(&unplayed, &[2, 3])).len(),
+            1,
+            "2 was rejected before it met 1, and 3 before it met anybody"
+        );
+    }
+
+    #[test]
+    fn bars_start_in_the_middle() {
+        let bar = bar(-0.2, 0.05);
+        assert_eq!(
+            (bar.x.as_str(), bar.width.as_str(), bar.side, bar.limit.as_str()),
+            ("16.7", "33.3", "left", "58.3")
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! What is on the sandbox's chain, and which block it is: both follow from the competition's files.
+
+use super::participants::Participants;
+use crate::base::error::Result;
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::{Block, RoundNumber};
+use crate::model::schedule::Schedule;
+use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::Store;
+use crate::world::chain::stand_in::Node;
+
+/// So many blocks after the window of a round its seed is drawn: what was revealed late is on chain.
+const AFTER_WINDOW: u64 = 25;
+
+/// Where a competition stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// The round.
+    pub(crate) round: RoundNumber,
+    /// Its stage.
+    pub(crate) stage: Stage,
+    /// The block at which what the stage is for can be done; `None` while it is paused.
+    pub(crate) block: Option<Block>,
+}
+
+impl Moment {
+    /// As the files say.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(crate) fn of(store: &Store) -> Result<Moment> {
+        let state = store.need::<CompetitionState>(&FileKind::State)?;
+        let (round, stage) = (state.current_round, state.stage);
+        let opened = store.root().join(FileKind::Round(round, RoundFile::Submissions).path()).exists();
+        let block = time_for(stage, opened, &schedule(store, round)?);
+        Ok(Moment { round, stage, block })
+    }
+}
+
+/// A block of a round's window by which some have revealed, and others have not.
+pub(crate) fn amid_reveals(schedule: &Schedule) -> Block {
+    let (first, last) = (schedule.earliest_reveal_block.0, schedule.latest_reveal_block.0);
+    Block(first + last.saturating_sub(first) * 3 / 4)
+}
+
+/// The block at which a round's seed is drawn.
+pub(crate) fn drawing(schedule: &Schedule) -> Block {
+    Block(schedule.latest_reveal_block.0 + AFTER_WINDOW)
+}
+
+/// The block at which what a stage is for can be done; `opened` once submissions are on record.
+fn time_for(stage: Stage, opened: bool, schedule: &Schedule) -> Option<Block> {
+    match stage {
+        Stage::Open if !opened => Some(amid_reveals(schedule)),
+        Stage::Open => Some(drawing(schedule)),
+        Stage::Paused => None,
+        _ => Some(schedule.generation_deadline_block),
+    }
+}
+
+/// A round's schedule.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn schedule(store: &Store, round: RoundNumber) -> Result<Schedule> {
+    store.need(&FileKind::Round(round, RoundFile::Schedule))
+}
+
+/// Puts on chain all that miners reveal up to this round.
+///
+/// # Errors
+/// A schedule is missing.
+pub(crate) fn reveal_all(
+    store: &Store,
+    participants: &Participants,
+    current: RoundNumber,
+    node: &mut Node,
+) -> Result<()> {
+    let mut reveals = Vec::new();
+    for round in (0..=current.0).map(RoundNumber) {
+        for (miner, block) in participants.reveals(round, &schedule(store, round)?) {
+            reveals.push((miner.hotkey.clone(), block, participants.reveal_text(miner, round)?));
+        }
+    }
+    node.reveals.clear();
+    reveals.into_iter().for_each(|(hotkey, block, text)| node.reveal(hotkey, block, &text));
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! The sandbox's folder: what lies in it beside the competition, and how it is begun and taken up.
+//!
+//! `gen404.toml`, `sandbox/` and `objects/` are git's to ignore: the competition itself is as it would be
+//! anywhere. The report goes beside it.
+
+use std::path::{Path, PathBuf};
+
+use super::child_guard;
+use super::participants::{Miner, NAME, Params, Participants, Role};
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
+use crate::model::ids::{Block, RoundNumber};
+use crate::report::usual_folder;
+use crate::world::git::Git;
+
+/// The block at which the competition is made.
+pub(crate) const FIRST_BLOCK: Block = Block(1000);
+
+/// When that is: unix, in seconds. Two hours before the first round's seed is drawn.
+const FIRST_TIME: u64 = 1_767_592_800;
+
+/// That day, and the time of day of `FIRST_TIME`.
+const FIRST_DAY: &str = "2026-01-05";
+const FIRST_HOUR: &str = "06:00:00";
+
+/// Seconds from one block to the next.
+const BLOCK_SECONDS: u64 = 12;
+
+/// With fewer prompts, the tolerance for mismatches would let every cheat pass.
+const ENOUGH_PROMPTS: usize = 8;
+
+/// What is the sandbox's own lies in this folder.
+const OWN: &str = "sandbox";
+
+/// The port where none is asked for.
+pub(crate) const PORT: u16 = 40_404;
+
+/// What is not the competition's: git ignores it.
+const IGNORED: [&str; 3] = ["/gen404.toml", "/sandbox/", "/objects/"];
+
+/// The folder and what it was made from.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    /// The competition's folder.
+    pub(crate) root: PathBuf,
+}
+
+impl Folder {
+    /// The folder; made where it is missing.
+    ///
+    /// # Errors
+    /// It holds something else, or cannot be made.
+    pub(crate) fn open(root: &Path) -> Result<Folder> {
+        files::make_folder(root)?;
+        Folder::look(root)
+    }
+
+    /// The folder as it is, or as it would be made.
+    ///
+    /// # Errors
+    /// It holds something else.
+    pub(crate) fn look(root: &Path) -> Result<Folder> {
+        let cannot = || format!("{}: cannot be the sandbox", root.display());
+        let there = if root.exists() { root.canonicalize() } else { std::path::absolute(root) };
+        let folder = Folder { root: there.failed(cannot)? };
+        let empty = files::list(&folder.root)?.is_empty();
+        if !empty && !folder.own("params.json").exists() && !folder.only_begun() {
+            let taken = Error::failed(format!("{}: not empty, and no sandbox", root.display()));
+            return Err(taken.hint("name another folder"));
+        }
+        Ok(folder)
+    }
+
+    /// Was it left right after it was made?
+    fn only_begun(&self) -> bool {
+        let entries = files::list(&self.root).into_iter().flatten();
+        entries.map(|entry| entry.file_name()).all(|name| name == "sandbox")
+    }
+
+    /// A file of the sandbox's own.
+    pub(crate) fn own(&self, name: &str) -> PathBuf {
+        self.root.join(OWN).join(name)
+    }
+
+    /// Where objects are stored.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.root.join("objects")
+    }
+
+    /// What a play writes: all in these folders.
+    ///
+    /// # Errors
+    /// The sandbox's folder has no name.
+    pub(crate) fn writes(&self) -> Result<[String; 2]> {
+        Ok([format!("{}/", self.root.display()), format!("{}/", self.report()?.display())])
+    }
+
+    /// Where the report goes: where it would go by itself.
+    ///
+    /// # Errors
+    /// The sandbox's folder has no name.
+    pub(crate) fn report(&self) -> Result<PathBuf> {
+        usual_folder(&self.root)
+    }
+
+    /// What the sandbox was made from; `None` for a new one.
+    ///
+    /// # Errors
+    /// The note of it cannot be read.
+    pub(crate) fn params(&self) -> Result<Option<Params>> {
+        let path = self.own("params.json");
+        let Some(bytes) = files::read_below(&self.root, &Path::new(OWN).join("params.json"), files::SMALL)? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|e| Error::file(&path, "no parameters of a sandbox").because(e))
+    }
+
+    /// Writes a file below the sandbox's folder, whole or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn write(&self, relative: &Path, bytes: &[u8]) -> Result<()> {
+        files::write_below(&self.root, relative, bytes, files::Readers::All)
+    }
+
+    /// Makes the competition where it is not there yet: by `gen404 init`, once, whatever ended it.
+    ///
+    /// # Errors
+    /// A file cannot be written, or `init` fails.
+    pub(crate) fn begin(&self, participants: &Participants) -> Result<()> {
+        let params = format!("{:#}\n", serde_json::json!(participants.params));
+        self.write(&Path::new(OWN).join("params.json"), params.as_bytes())?;
+        let git = Git::open(&self.root)?;
+        let begun = git.as_ref().map(Git::head).transpose()?.flatten().is_some();
+        if !begun {
+            self.clear()?;
+            self.write(Path::new("gen404.toml"), settings(participants).as_bytes())?;
+            self.write(&Path::new(OWN).join("pool.txt"), pool(participants).as_bytes())?;
+            self.init(participants)?;
+        }
+        self.write(&Path::new(OWN).join("builds.json"), builds(participants).as_bytes())?;
+        self.introduce()?;
+        let git = Git::open(&self.root)?.ok_or_else(|| Error::file(&self.root, "no git repository after init"))?;
+        git.exclude(&IGNORED)
+    }
+
+    /// Removes what an `init` that was cut short has left: nothing of it was committed.
+    fn clear(&self) -> Result<()> {
+        for name in ["config.json", "state.json", "leader.json", "prompts.txt", "rounds", ".git"] {
+            let path = self.root.join(name);
+            let removed = if path.is_dir() && !path.is_symlink() {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
+            };
+            match removed {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::file(&path, "cannot remove").because(e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn init(&self, participants: &Participants) -> Result<()> {
+        let Params { rounds, prompts, .. } = &participants.params;
+        let leader = participants.program(None, RoundNumber(0))?;
+        let first: chrono::NaiveDate = FIRST_DAY.parse().failed(|| format!("the day {FIRST_DAY}"))?;
+        let last = first + chrono::Days::new(u64::from(rounds.saturating_sub(1)));
+        let carryover = prompts / 4;
+        let mut command = self.command(FIRST_BLOCK)?;
+        command.args(["--commit", "init"]).arg(&self.root).arg("--pool").arg(self.own("pool.txt"));
+        command.args(["--name", NAME, "--description", "A competition on one machine"]);
+        command.args(["--first-day", FIRST_DAY, "--last-day", &last.to_string()]);
+        command.args(["--prompts", &prompts.to_string(), "--carryover", &carryover.to_string()]);
+        command.args(["--leader-hotkey", participants.leader.as_str(), "--leader-repo", leader.repo.as_str()]);
+        command.args(["--leader-commit", leader.commit.as_str(), "--leader-docker", &participants.leader_image()?]);
+        command.args(rules(*prompts));
+        command.args(["--leader-weight", "0.4", "--earliest-reveal-block", &FIRST_BLOCK.to_string()]);
+        command.args(["--block", &FIRST_BLOCK.to_string(), "--now", &format!("{FIRST_DAY}T{FIRST_HOUR}Z")]);
+        child_guard::run(command, "init").map(drop)
+    }
+
+    /// This program, to work here at a block: whatever it commits bears the block's time.
+    ///
+    /// # Errors
+    /// The program cannot find itself.
+    pub(crate) fn command(&self, block: Block) -> Result<std::process::Command> {
+        let mut command = child_guard::command()?;
+        let date = format!("{} +0000", time_of(block));
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), "gen404 sandbox");
+            command.env(format!("GIT_{who}_EMAIL"), "sandbox@localhost").env(format!("GIT_{who}_DATE"), &date);
+        }
+        command.env("GIT_CONFIG_NOSYSTEM", "1").current_dir(&self.root);
+        command.args(["--wait-lock", "--no-progress", "--repo"]).arg(&self.root);
+        Ok(command)
+    }
+
+    /// Names an author to git, for commands that somebody runs here by hand.
+    fn introduce(&self) -> Result<()> {
+        let path = Path::new(".git/config");
+        let text = self.text(path)?;
+        if text.contains("[user]") {
+            return Ok(());
+        }
+        let user = "[user]\n\tname = gen404 sandbox\n\temail = sandbox@localhost\n";
+        self.write(path, format!("{}\n{user}", text.trim_end()).as_bytes())
+    }
+
+    /// A text file of git's; empty where there is none.
+    fn text(&self, relative: &Path) -> Result<String> {
+        let bytes = files::read_below(&self.root, relative, files::SMALL)?.unwrap_or_default();
+        String::from_utf8(bytes).failed(|| format!("{}: not UTF-8", relative.display()))
+    }
+}
+
+/// The time of a block: unix, in seconds.
+pub(crate) fn time_of(block: Block) -> u64 {
+    genesis_time() + block.0 * BLOCK_SECONDS
+}
+
+/// The time of block 0.
+pub(crate) fn genesis_time() -> u64 {
+    FIRST_TIME - FIRST_BLOCK.0 * BLOCK_SECONDS
+}
+
+/// The pool of prompts.
+fn pool(participants: &Participants) -> String {
+    let base = participants.base();
+    let urls: Vec<String> = participants.stems.iter().map(|stem| format!("{base}/prompts/{stem}.png")).collect();
+    urls.join("\n")
+}
+
+/// What the build service says of the miners' programs, in all rounds.
+fn builds(participants: &Participants) -> String {
+    // Not even the image of the broken one can be built.
+    let status = |miner: &Miner| if miner.role == Role::Broken { "failure" } else { "success" };
+    let entry = |miner: &Miner| (miner.hotkey.to_string(), serde_json::json!({"status": status(miner)}));
+    let all: serde_json::Map<String, serde_json::Value> = participants.miners.iter().map(entry).collect();
+    format!("{:#}\n", serde_json::Value::Object(all))
+}
+
+/// The rules of this competition that are not the usual ones, as `init` takes them: whoever clones it has to
+/// know them.
+fn rules(prompts: usize) -> Vec<String> {
+    // All of its miners' servers are on this machine.
+    let mut rules = vec!["--rule".to_owned(), "allow_private_cdn=true".to_owned()];
+    if prompts < ENOUGH_PROMPTS {
+        rules.extend(["--rule".to_owned(), format!("mismatches={}", prompts.saturating_sub(1) / 2)]);
+    }
+    rules
+}
+
+/// `gen404.toml`: the drivers of production, pointed at this machine.
+fn settings(participants: &Participants) -> String {
+    let base = participants.base();
+    format!(
+        r#"# A sandbox: the drivers of production, with everything on this machine. The servers run while
+# `gen404 sandbox` does; --keep-serving keeps them, --by-hand does nothing else.
+
+[chain]
+network = "{base}/chain"
+# What is written depends on the chain alone.
+clock = "block"
+timeout_seconds = 30
+
+[open]
+# No workflow here builds images on a push of what is recorded before the window's end.
+early = true
+
+[seed]
+source = "block"
+
+[miners]
+# Their servers are on this machine, too.
+allow_private_cdn = true
+
+[builds]
+driver = "file"
+file = "sandbox/builds.json"
+image = "{NAME}.invalid/{{hotkey10}}:{{tag}}"
+
+[download]
+# A file of the sandbox is a few KiB.
+file_mib = 1
+attempts = 2
+pause_seconds = 1.0
+connect_seconds = 10.0
+idle_seconds = 10.0
+file_seconds = 30.0
+
+[store]
+dir = "objects"
+cdn_url = "{base}/objects"
+
+[judge]
+base_url = "{base}/v1"
+model = "pixels"
+concurrency = 8
+
+[pods]
+provider = "endpoint"
+# As the programs say, so that a run can be repeated.
+reported_times = true
+
+[pods.endpoint]
+url = "{base}/pods/{{player}}/{{tag}}"
+
+[audit]
+# One miner after the other, each on its one program: commits come in the same order each time.
+miners = 1
+pods = 1
+first_pods = 1
+order_seconds = 0.0
+poll_seconds = 0.1
+save_every = 1000
+
+[distance]
+# No model looks at the pictures here: they are compared pixel by pixel.
+driver = "pixels"
+"#
+    )
+}

@@ -1,0 +1,297 @@
+//! Who plays in the sandbox: the miners, what they are up to, and what their programs make.
+
+use serde::{Deserialize, Serialize};
+
+use super::models::Shape;
+use super::rng::Rng;
+use crate::base::error::{Context as _, Result};
+use crate::model::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber, Seed};
+use crate::model::schedule::Schedule;
+
+/// The competition's name.
+pub(crate) const NAME: &str = "sandbox";
+
+/// So many blocks after the last one of its window comes the reveal of the miner that is late.
+const LATE_BY: u64 = 3;
+
+/// What a sandbox is made from: the same of these give the same commits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Params {
+    /// Everything is drawn from it.
+    pub(crate) seed: u64,
+    /// Rounds until the competition is over.
+    pub(crate) rounds: u32,
+    /// Miners.
+    pub(crate) miners: usize,
+    /// Prompts in a round.
+    pub(crate) prompts: usize,
+    /// The port of all servers.
+    pub(crate) port: u16,
+}
+
+/// What a miner is up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Better than the first leader.
+    Steady,
+    /// Submits models as good as the prompt's own, which its program does not make.
+    Cheat,
+    /// The best of the honest ones.
+    Gifted,
+    /// Has files that are missing or no models.
+    Broken,
+    /// Has a server that tries to do harm.
+    Hostile,
+    /// Reveals after the first round's last block, and so plays from the second on.
+    Late,
+    /// Worse than the first leader, or hardly better.
+    Plain,
+}
+
+/// A miner.
+#[derive(Debug, Clone)]
+pub(crate) struct Miner {
+    /// What it is called here.
+    pub(crate) name: String,
+    /// What it is up to.
+    pub(crate) role: Role,
+    /// Its key.
+    pub(crate) hotkey: Hotkey,
+}
+
+/// A program at a commit: that of a miner, or the first leader's.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    /// Whose it is; none for the first leader's.
+    pub(crate) role: Option<Role>,
+    /// The round in which it was revealed first.
+    pub(crate) round: RoundNumber,
+    /// Where its source is.
+    pub(crate) repo: RepoName,
+    /// At which commit.
+    pub(crate) commit: CommitSha,
+}
+
+/// How a cheat cheats in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trick {
+    /// Its program makes something else.
+    SomethingElse,
+    /// Its program makes it, but takes longer than is allowed.
+    TooSlow,
+}
+
+/// All who take part.
+#[derive(Debug, Clone)]
+pub(crate) struct Participants {
+    /// What it is made from.
+    pub(crate) params: Params,
+    /// The miners.
+    pub(crate) miners: Vec<Miner>,
+    /// The first leader's key.
+    pub(crate) leader: Hotkey,
+    /// The stems of the pool's prompts.
+    pub(crate) stems: Vec<String>,
+}
+
+impl Participants {
+    /// The participants that follow from these.
+    pub(crate) fn new(params: Params) -> Participants {
+        let seed = params.seed.to_string();
+        let roles = [
+            ("steady", Role::Steady),
+            ("cheat", Role::Cheat),
+            ("gifted", Role::Gifted),
+            ("broken", Role::Broken),
+            ("hostile", Role::Hostile),
+            ("late", Role::Late),
+        ];
+        let hotkey = |name: &str| Hotkey::from_account(&Rng::of(&[&seed, "hotkey", name]).bytes());
+        let known = roles.into_iter().map(|(name, role)| (name.to_owned(), role));
+        let plain = (roles.len()..params.miners).map(|number| (format!("plain-{number}"), Role::Plain));
+        let miner = |(name, role): (String, Role)| Miner { hotkey: hotkey(&name), name, role };
+        let miners = known.chain(plain).map(miner).collect();
+        let stem = |number: usize| {
+            let drawn = Rng::of(&[&seed, "prompt", &number.to_string()]).hex();
+            format!("shape-{}", drawn.get(..12).unwrap_or(&drawn))
+        };
+        let stems = (0..2 * params.prompts).map(stem).collect();
+        Participants { leader: hotkey("leader"), miners, stems, params }
+    }
+
+    /// What every URL of the sandbox begins with.
+    pub(crate) fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.params.port)
+    }
+
+    /// The program that a miner reveals in a round; without a miner, the first leader's.
+    ///
+    /// # Errors
+    /// None: names made here are names.
+    pub(crate) fn program(&self, miner: Option<&Miner>, round: RoundNumber) -> Result<Program> {
+        let name = miner.map_or("leader", |miner| &miner.name);
+        let commit = Rng::of(&[&self.params.seed.to_string(), "commit", name, &round.to_string()]).hex();
+        let what = || format!("the program of {name}");
+        Ok(Program {
+            role: miner.map(|miner| miner.role),
+            round,
+            repo: format!("sandbox/{name}").parse().failed(what)?,
+            commit: commit.get(..40).unwrap_or(&commit).parse().failed(what)?,
+        })
+    }
+
+    /// The program whose commit begins a tag.
+    pub(crate) fn program_of_tag(&self, tag: &str) -> Option<Program> {
+        let short = tag.split('-').next()?;
+        let rounds = || (0..self.params.rounds).map(RoundNumber);
+        let whose = std::iter::once(None).chain(self.miners.iter().map(Some));
+        let mut all = whose.flat_map(|miner| rounds().filter_map(move |round| self.program(miner, round).ok()));
+        all.find(|program| program.commit.short() == short)
+    }
+
+    /// The image of the first leader's program.
+    ///
+    /// # Errors
+    /// None: names made here are names.
+    pub(crate) fn leader_image(&self) -> Result<String> {
+        Ok(format!("{NAME}.invalid/leader:{}-{NAME}-0", self.program(None, RoundNumber(0))?.commit.short()))
+    }
+
+    /// What miners reveal in this round's time: who, in which block, and from which round on it counts.
+    pub(crate) fn reveals(&self, round: RoundNumber, schedule: &Schedule) -> Vec<(&Miner, Block)> {
+        let (first, last) = (schedule.earliest_reveal_block.0, schedule.latest_reveal_block.0);
+        let window = last.saturating_sub(first);
+        let turn = |place: u64| first + window / 10 + window * 8 / 10 * place / self.miners.len().max(1) as u64;
+        let reveal = |(place, miner): (u64, &'_ Miner)| match (miner.role, round.0) {
+            // It leads from then on.
+            (Role::Gifted, 1..) => None,
+            (Role::Late, 0) => Some(Block(last + LATE_BY)),
+            // What it revealed too late counts now.
+            (Role::Late, 1) => None,
+            _ => Some(Block(turn(place))),
+        };
+        (0..).zip(&self.miners).filter_map(|(place, miner)| Some((miner, reveal((place, miner))?))).collect()
+    }
+
+    /// The miners that are to be found in a round's submissions, with their programs' rounds.
+    pub(crate) fn players(&self, round: RoundNumber) -> Vec<(&Miner, RoundNumber)> {
+        let from = |miner: &Miner| match (miner.role, round.0) {
+            (Role::Gifted, 1..) | (Role::Late, 0) => None,
+            (Role::Late, 1) => Some(RoundNumber(0)),
+            _ => Some(round),
+        };
+        self.miners.iter().filter_map(|miner| Some((miner, from(miner)?))).collect()
+    }
+
+    /// The text that a miner reveals.
+    ///
+    /// # Errors
+    /// None: names made here are names.
+    pub(crate) fn reveal_text(&self, miner: &Miner, round: RoundNumber) -> Result<String> {
+        let Program { repo, commit, .. } = self.program(Some(miner), round)?;
+        // Files of a program revealed late are asked for in the round in which it plays.
+        let at = format!("{}/cdn/{}", self.base(), miner.name);
+        Ok(serde_json::json!({"repo": repo, "commit": commit, "cdn_url": at}).to_string())
+    }
+
+    /// The shape that a prompt shows.
+    pub(crate) fn target(&self, stem: &str) -> Shape {
+        Shape::of(&[&self.params.seed.to_string(), "shape", stem])
+    }
+
+    /// What a program makes of a prompt, before it is asked by an auditor: 0 to 10, how far it is off.
+    fn level(program: &Program) -> f64 {
+        match (program.role, program.round.0) {
+            (None, _) => 9.0,
+            (Some(Role::Cheat), _) => 0.0,
+            (Some(Role::Gifted), _) => 2.0,
+            (Some(Role::Steady), _) => 4.3,
+            (Some(Role::Late), 0 | 1) => 4.0,
+            // By the third round it has learnt.
+            (Some(Role::Late), _) => 0.0,
+            (Some(Role::Broken | Role::Hostile), _) => 6.0,
+            (Some(Role::Plain), _) => 9.5,
+        }
+    }
+
+    /// The model that a program makes of a prompt with a round's seed, as its miner submits it.
+    pub(crate) fn model(&self, program: &Program, stem: &str, seed: Seed) -> Shape {
+        let level = Participants::level(program);
+        let mut rng = Rng::of(&[program.commit.as_str(), stem, &seed.to_string()]);
+        let level = if level > 0.0 { level + rng.within(-0.8, 0.8) } else { level };
+        self.target(stem).flawed(level / 10.0)
+    }
+
+    /// The model that a program makes in a pod, and the seconds that it says it took.
+    pub(crate) fn regenerated(&self, program: &Program, stem: &str, seed: Seed) -> (Shape, f64) {
+        let mut rng = Rng::of(&["seconds", program.commit.as_str(), stem, &seed.to_string()]);
+        let tenths = |seconds: f64| (seconds * 10.0).round() / 10.0;
+        let model = self.model(program, stem, seed);
+        match program.role.filter(|role| *role == Role::Cheat).map(|_| trick(program.round)) {
+            None => (model, tenths(rng.within(20.0, 60.0))),
+            Some(Trick::TooSlow) => (model, tenths(rng.within(95.0, 115.0))),
+            Some(Trick::SomethingElse) => {
+                let other = Shape::of(&["something else", stem]);
+                (other.in_colours_of(&model.flawed(1.0)), tenths(rng.within(20.0, 60.0)))
+            }
+        }
+    }
+}
+
+/// How the cheat cheats in a round.
+pub(crate) fn trick(round: RoundNumber) -> Trick {
+    if round.0.is_multiple_of(2) { Trick::SomethingElse } else { Trick::TooSlow }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn participants() -> Participants {
+        Participants::new(Params { seed: 7, rounds: 3, miners: 8, prompts: 4, port: 1 })
+    }
+
+    #[test]
+    fn a_tag_names_its_program() {
+        let participants = participants();
+        for miner in [None, participants.miners.first(), participants.miners.last()] {
+            let program = participants.program(miner, RoundNumber(2)).unwrap();
+            let found = participants.program_of_tag(&format!("{}-sandbox-2", program.commit.short())).unwrap();
+            assert_eq!((found.commit, found.role), (program.commit, program.role));
+        }
+        assert!(participants.program_of_tag("0000000-sandbox-0").is_none());
+    }
+
+    #[test]
+    fn reveals_lie_in_their_window_but_for_the_late_one() {
+        let participants = participants();
+        let schedule: Schedule = serde_json::from_str(
+            r#"{"earliest_reveal_block": 1000, "latest_reveal_block": 1600, "generation_deadline_block": 2200}"#,
+        )
+        .unwrap();
+        for round in 0..3 {
+            let round = RoundNumber(round);
+            for (miner, block) in participants.reveals(round, &schedule) {
+                let late = miner.role == Role::Late && round.0 == 0;
+                assert_eq!((1000..=1600).contains(&block.0), !late, "{} at {block}", miner.name);
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_cheat_makes_something_else_in_a_pod() {
+        let participants = participants();
+        for miner in &participants.miners {
+            let program = participants.program(Some(miner), RoundNumber(0)).unwrap();
+            let (model, seconds) = participants.regenerated(&program, "shape-1", Seed(5));
+            assert_eq!(
+                model == participants.model(&program, "shape-1", Seed(5)),
+                miner.role != Role::Cheat,
+                "{}",
+                miner.name
+            );
+            assert!(seconds < 90.0);
+        }
+    }
+}

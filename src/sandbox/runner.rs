@@ -1,0 +1,123 @@
+//! The play: the chain moves to what is due next, and `gen404 advance` does it, until the competition
+//! is finished. Where it stands is read from its files each time, so a run that was killed is taken
+//! up where it broke off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::child_guard;
+use super::clock::{Moment, amid_reveals, drawing, reveal_all, schedule};
+use super::folder::Folder;
+use super::participants::Participants;
+use super::site::Site;
+use crate::base::error::{Error, Result};
+use crate::model::file::FileKind;
+use crate::model::ids::Block;
+use crate::model::stage::{CompetitionState, Stage};
+use crate::model::store::Store;
+use crate::ui::Ui;
+use crate::world::stop::Stop;
+
+/// How long it takes to notice what somebody does by hand.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Plays the competition.
+pub(crate) struct Runner<'a> {
+    /// What is told.
+    pub(crate) ui: &'a Ui,
+    /// The competition's folder.
+    pub(crate) folder: &'a Folder,
+    /// Who plays.
+    pub(crate) participants: &'a Participants,
+    /// The servers.
+    pub(crate) site: &'a Arc<Site>,
+    /// The competition's files.
+    pub(crate) store: Store,
+}
+
+impl Runner<'_> {
+    /// Plays until the competition is finished.
+    ///
+    /// # Errors
+    /// A command fails, or nothing happens where something is due.
+    pub(crate) fn run(&self) -> Result<()> {
+        loop {
+            let state = self.state()?;
+            let round = state.current_round;
+            let schedule = schedule(&self.store, round)?;
+            self.site.change_chain(|node| reveal_all(&self.store, self.participants, round, node))?;
+            if state.stage == Stage::Finished {
+                self.site.change_chain(|node| node.advance(schedule.generation_deadline_block));
+                return Ok(());
+            }
+            let drawn = drawing(&schedule);
+            match state.stage {
+                Stage::Open => {
+                    self.advance(amid_reveals(&schedule), &[])?;
+                    self.advance(drawn, &[])?;
+                }
+                Stage::MinerGeneration => {
+                    self.advance(drawn, &[])?;
+                    self.advance(schedule.generation_deadline_block, &["--until", "open"])?;
+                }
+                Stage::Downloading | Stage::Duels | Stage::Finalizing => {
+                    self.advance(schedule.generation_deadline_block, &["--until", "open"])?;
+                }
+                Stage::Paused => {
+                    let held = Error::failed(format!("{}: the competition is paused", self.folder.root.display()));
+                    return Err(held.hint("gen404 --commit resume"));
+                }
+                Stage::Finished => return Ok(()),
+            }
+            let now = self.state()?;
+            if (now.stage, now.current_round) == (state.stage, round) {
+                let stuck = Error::failed(format!("round {round} stays in {}, though its time has come", state.stage));
+                return Err(stuck.hint("`gen404 status` in the sandbox says what is missing"));
+            }
+        }
+    }
+
+    /// Leaves the commands to somebody else, and says where they have brought it, until `stop` is wanted.
+    ///
+    /// # Errors
+    /// The competition's files cannot be read.
+    pub(crate) fn follow(&self, stop: &Stop) -> Result<()> {
+        let place = self.folder.root.display();
+        self.ui.status(&format!("now in another terminal: cd {place}; gen404 status (here, Ctrl-C ends it)"));
+        let mut told = None;
+        while !stop.is_wanted() {
+            let now = Some(Moment::of(&self.store)?);
+            if let Some(Moment { round, stage, block }) = now.as_ref().filter(|_| told != now) {
+                let block = block.map_or(String::new(), |block| format!(", block {block}"));
+                self.ui.status(&format!("round {round} is in {stage}{block}"));
+            }
+            told = now;
+            stop.sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    fn state(&self) -> Result<CompetitionState> {
+        self.store.need(&FileKind::State)
+    }
+
+    /// Time passes until `block`, and what is due by then is done.
+    fn advance(&self, block: Block, more: &[&str]) -> Result<()> {
+        self.site.change_chain(|node| node.advance(block));
+        self.ui.detail(&format!("block {block}"));
+        let mut command = self.folder.command(block)?;
+        command.args(["--commit", "advance"]).args(more);
+        let (code, out, err) = child_guard::outcome(command, "advance")?;
+        for line in out.lines() {
+            self.ui.status(&format!("block {block}: {line}"));
+        }
+        err.lines().for_each(|line| self.ui.detail(line));
+        if code == Some(0) {
+            return Ok(());
+        }
+        let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+        let failed = Error::failed(format!("gen404 advance ended with {code}"));
+        let said = err.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(" | ");
+        Err(failed.because(anyhow::anyhow!(said)).hint("run the sandbox again to go on"))
+    }
+}

@@ -1,0 +1,80 @@
+//! The sandbox's servers: one loopback port, many threads.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::site::{Ask, Reply, Site};
+use crate::base::error::{Context as _, Error, Result};
+
+/// Requests answered at the same time: more than the commands have in flight.
+const THREADS: usize = 32;
+
+/// No request's body is longer: three previews sent inline.
+const LONGEST: u64 = 64 << 20;
+
+/// An open port that nobody answers on yet.
+pub(crate) struct Port {
+    server: tiny_http::Server,
+    number: u16,
+}
+
+impl Port {
+    /// Opens a port of 127.0.0.1; 0: a free one.
+    ///
+    /// # Errors
+    /// It is taken, or cannot be opened.
+    pub(crate) fn open(number: u16) -> Result<Port> {
+        let server = tiny_http::Server::http(("127.0.0.1", number)).map_err(|error| {
+            let failed = Error::failed(format!("127.0.0.1:{number}: cannot listen ({error})"));
+            failed.hint("is another sandbox running? --port N takes another port, --port 0 a free one")
+        })?;
+        let address = server.server_addr().to_ip();
+        let number = address.ok_or_else(|| Error::failed("the port has no number"))?.port();
+        Ok(Port { server, number })
+    }
+
+    /// Its number.
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// Answers on it until the process ends.
+    ///
+    /// # Errors
+    /// No threads can be started.
+    pub(crate) fn serve(self, site: &Arc<Site>) -> Result<()> {
+        let server = Arc::new(self.server);
+        for number in 0..THREADS {
+            let (server, site) = (Arc::clone(&server), Arc::clone(site));
+            let thread = std::thread::Builder::new().name(format!("server-{number}"));
+            thread.spawn(move || work(&server, &site)).failed(|| "cannot start the servers".to_owned())?;
+        }
+        Ok(())
+    }
+}
+
+fn work(server: &tiny_http::Server, site: &Site) {
+    while let Ok(mut request) = server.recv() {
+        let mut body = Vec::new();
+        if request.as_reader().take(LONGEST).read_to_end(&mut body).is_err() {
+            continue;
+        }
+        let field = request.headers().iter().find(|header| header.field.equiv("Content-Type"));
+        let content_type = field.map(|header| header.value.to_string()).unwrap_or_default();
+        let (method, path) = (request.method().to_string(), request.url().to_owned());
+        let path = path.split('?').next().unwrap_or_default();
+        let reply = site.answer(&Ask { method: &method, path, content_type: &content_type, body: &body });
+        // A client that has gone away is no matter of ours.
+        let _ = send(request, reply);
+    }
+}
+
+fn send(request: tiny_http::Request, reply: Reply) -> io::Result<()> {
+    let fields =
+        reply.fields.iter().filter_map(|(name, value)| tiny_http::Header::from_bytes(*name, value.as_str()).ok());
+    let (length, body): (_, Box<dyn Read + Send>) = match reply.body {
+        Some(bytes) => (Some(bytes.len()), Box::new(io::Cursor::new(bytes))),
+        None => (None, Box::new(io::repeat(0))),
+    };
+    request.respond(tiny_http::Response::new(reply.status.into(), fields.collect(), body, length, None))
+}

@@ -1,0 +1,327 @@
+//! What the sandbox's servers answer: the chain, the prompts, the miners' files and programs, the
+//! stored objects and the judge, each below its own path. No sockets here.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::clock::{Moment, reveal_all};
+use super::judge::PixelJudge;
+use super::participants::{Miner, Participants, Program, Role};
+use crate::base::error::Result;
+use crate::base::files;
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::{RoundNumber, Seed};
+use crate::model::objects::ObjectKey;
+use crate::model::seed::SeedFile;
+use crate::model::stage::CompetitionState;
+use crate::model::store::Store;
+use crate::preview::{Options, render};
+use crate::world::chain::stand_in::Node;
+
+/// Edge of a view in a prompt's picture: small ones are drawn in no time.
+const PROMPT_VIEW: u32 = 128;
+
+/// The name of a file that leads back to itself.
+const ROUND: &str = "round-and-round";
+
+/// A request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// `GET`, `POST`.
+    pub(crate) method: &'a str,
+    /// The path, without a query.
+    pub(crate) path: &'a str,
+    /// Its `Content-Type`.
+    pub(crate) content_type: &'a str,
+    /// Its body.
+    pub(crate) body: &'a [u8],
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Reply {
+    /// The status.
+    pub(crate) status: u16,
+    /// Header fields.
+    pub(crate) fields: Vec<(&'static str, String)>,
+    /// The body; none: one that does not end.
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+impl Reply {
+    fn ok(content_type: &str, body: Vec<u8>) -> Reply {
+        Reply { status: 200, fields: vec![("Content-Type", content_type.to_owned())], body: Some(body) }
+    }
+
+    fn refused(status: u16, why: &str) -> Reply {
+        let body = serde_json::json!({"detail": why}).to_string().into_bytes();
+        Reply { status, ..Reply::ok("application/json", body) }
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
+        self.fields.push((name, value.into()));
+        self
+    }
+}
+
+/// Everything that is served.
+#[derive(Debug)]
+pub(crate) struct Site {
+    participants: Participants,
+    /// The competition's folder, which miners watch.
+    repo: PathBuf,
+    /// Where objects are stored.
+    objects: PathBuf,
+    node: Mutex<Node>,
+    /// The chain moves to what is due next whenever it is asked: nobody else moves it.
+    by_hand: bool,
+    pictures: Mutex<HashMap<String, Arc<Vec<u8>>>>,
+    judge: PixelJudge,
+}
+
+impl Site {
+    /// The site of this participants around a competition's folder.
+    pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: Node) -> Site {
+        let (node, pictures) = (Mutex::new(node), Mutex::default());
+        Site { participants, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
+    }
+
+    /// The same, with a chain that follows what somebody does by hand.
+    pub(crate) fn by_hand(self) -> Site {
+        Site { by_hand: true, ..self }
+    }
+
+    /// Changes what the chain knows.
+    pub(crate) fn change_chain<T>(&self, change: impl FnOnce(&mut Node) -> T) -> T {
+        change(&mut self.node.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Answers a request.
+    pub(crate) fn answer(&self, ask: &Ask<'_>) -> Reply {
+        let parts: Vec<&str> = ask.path.trim_start_matches('/').split('/').collect();
+        let reply = match (ask.method, parts.as_slice()) {
+            ("POST", ["chain"]) => Some(self.chain(ask.body)),
+            ("GET", ["prompts", file]) => self.prompt(file.trim_end_matches(".png")),
+            ("GET", ["objects", key @ ..]) => self.object(&key.join("/")),
+            ("GET", ["cdn", miner, file]) => self.file(miner, file.strip_suffix(".glb").unwrap_or(file)),
+            ("GET", ["pods", _, tag, "health"]) => {
+                let program = self.participants.program_of_tag(tag);
+                program.map(|_| Reply::ok("application/json", br#"{"status":"healthy"}"#.to_vec()))
+            }
+            ("POST", ["pods", _, tag, "generate"]) => {
+                self.participants.program_of_tag(tag).map(|program| self.generate(&program, ask))
+            }
+            ("POST", ["v1", "chat", "completions"]) => Some(self.judge(ask.body)),
+            _ => None,
+        };
+        reply.unwrap_or_else(|| Reply::refused(404, "not found"))
+    }
+
+    fn chain(&self, body: &[u8]) -> Reply {
+        let answered = self.change_chain(|node| -> Result<Vec<u8>> {
+            if self.by_hand {
+                let store = Store::open(&self.repo)?;
+                let now = Moment::of(&store)?;
+                reveal_all(&store, &self.participants, now.round, node)?;
+                now.block.into_iter().for_each(|block| node.advance(block));
+            }
+            Ok(node.answer(body))
+        });
+        match answered {
+            Ok(answer) => Reply::ok("application/json", answer),
+            Err(error) => Reply::refused(500, &error.to_string()),
+        }
+    }
+
+    fn judge(&self, body: &[u8]) -> Reply {
+        let base = self.participants.base();
+        let fetch = |url: &str| {
+            let path = url.strip_prefix(&base)?;
+            self.answer(&Ask { method: "GET", path, content_type: "", body: &[] }).body
+        };
+        match self.judge.answer(body, &fetch) {
+            Ok(answer) => Reply::ok("application/json", answer.to_string().into_bytes()),
+            Err(why) => Reply::refused(400, &why),
+        }
+    }
+
+    fn prompt(&self, stem: &str) -> Option<Reply> {
+        let picture = self.picture(stem)?;
+        Some(Reply::ok("image/png", picture.to_vec()))
+    }
+
+    /// The picture of a prompt: its shape, drawn as previews are, but smaller.
+    pub(crate) fn picture(&self, stem: &str) -> Option<Arc<Vec<u8>>> {
+        if !self.participants.stems.iter().any(|known| known == stem) {
+            return None;
+        }
+        let mut pictures = self.pictures.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(drawn) = pictures.get(stem) {
+            return Some(drawn.clone());
+        }
+        let options = Options { size: PROMPT_VIEW, ..Options::default() };
+        let drawn = Arc::new(render(&self.participants.target(stem).glb(), &options).ok()?.png());
+        pictures.insert(stem.to_owned(), drawn.clone());
+        Some(drawn)
+    }
+
+    fn object(&self, key: &str) -> Option<Reply> {
+        let key = ObjectKey::parse(key).ok()?;
+        let bytes = files::read_below(&self.objects, Path::new(key.as_str()), files::MODEL).ok()??;
+        let kind = if key.as_str().ends_with(".png") { "image/png" } else { "model/gltf-binary" };
+        Some(Reply::ok(kind, bytes))
+    }
+
+    /// The round that is played, and its seed once that is drawn.
+    fn round(&self) -> Result<Option<(RoundNumber, Seed)>> {
+        let store = Store::open(&self.repo)?;
+        let Some(state) = store.load::<CompetitionState>(&FileKind::State)? else { return Ok(None) };
+        let round = state.current_round;
+        let seed = store.load::<SeedFile>(&FileKind::Round(round, RoundFile::Seed))?;
+        Ok(seed.map(|file| (round, file.seed)))
+    }
+
+    /// A miner's file: there once the round's seed is.
+    fn file(&self, name: &str, stem: &str) -> Option<Reply> {
+        let (round, seed) = self.round().ok()??;
+        let place = self.participants.stems.iter().position(|known| known == stem);
+        let (miner, revealed) = self.participants.players(round).into_iter().find(|(miner, _)| miner.name == name)?;
+        let program = self.participants.program(Some(miner), revealed).ok()?;
+        if miner.role == Role::Hostile && stem == ROUND {
+            return Some(round_again(miner));
+        }
+        let place = place?;
+        let model = Reply::ok("model/gltf-binary", self.participants.model(&program, stem, seed).glb());
+        Some(match miner.role {
+            Role::Broken => broken(place, model),
+            Role::Hostile => hostile(place, miner, model),
+            _ => model,
+        })
+    }
+
+    /// What a program in a pod answers.
+    fn generate(&self, program: &Program, ask: &Ask<'_>) -> Reply {
+        let parts = parts(ask);
+        let part = |name| parts.iter().find(|(of, _)| of == name).map(|(_, bytes)| *bytes);
+        let (Some(prompt), Some(seed)) = (part("prompt_image_file"), part("seed")) else {
+            return Reply::refused(422, "prompt_image_file and seed are needed");
+        };
+        let Some(seed) = std::str::from_utf8(seed).ok().and_then(|text| text.parse().ok()).map(Seed) else {
+            return Reply::refused(422, "seed is no number of 32 bits");
+        };
+        let shows = |stem: &&String| self.picture(stem).is_some_and(|picture| picture.as_slice() == prompt);
+        let Some(stem) = self.participants.stems.iter().find(shows) else {
+            return Reply::refused(422, "no picture of a prompt");
+        };
+        let (model, seconds) = self.participants.regenerated(program, stem, seed);
+        Reply::ok("application/octet-stream", model.glb()).with("X-Generation-Seconds", seconds.to_string())
+    }
+}
+
+/// What comes of a file of the miner whose files are broken.
+fn broken(place: usize, model: Reply) -> Reply {
+    match place % 4 {
+        0 => Reply::refused(404, "not found"),
+        1 => Reply::ok("text/html", b"<html><body><h1>It works!</h1></body></html>".to_vec()),
+        2 => Reply { body: model.body.map(|bytes| bytes.iter().take(bytes.len() / 2).copied().collect()), ..model },
+        // A file of the right form in which there is nothing to draw.
+        _ => Reply::ok("model/gltf-binary", super::models::container(br#"{"asset":{"version":"2.0"}}"#.to_vec(), &[])),
+    }
+}
+
+/// What comes of a file of the miner whose server tries to do harm.
+fn hostile(place: usize, miner: &Miner, model: Reply) -> Reply {
+    match place % 4 {
+        // Fills the disk of whoever does not count.
+        0 => Reply { body: None, ..model },
+        // Fills the memory of whoever unpacks it.
+        1 => model.with("Content-Encoding", "gzip"),
+        // Goes round and round.
+        2 => round_again(miner),
+        // Reads the files of whoever follows it.
+        _ => Reply::refused(302, "elsewhere").with("Location", "file:///etc/passwd"),
+    }
+}
+
+/// A redirect to where one finds the same redirect.
+fn round_again(miner: &Miner) -> Reply {
+    Reply::refused(302, "elsewhere").with("Location", format!("/cdn/{}/{ROUND}.glb", miner.name))
+}
+
+/// The parts of a form, by name.
+fn parts<'a>(ask: &Ask<'a>) -> Vec<(String, &'a [u8])> {
+    let Some((_, boundary)) = ask.content_type.split_once("boundary=") else { return Vec::new() };
+    let mark = [b"--", boundary.trim_matches('"').as_bytes()].concat();
+    let mut found = Vec::new();
+    let mut rest = ask.body;
+    while let Some(at) = find(rest, &mark) {
+        let after = rest.get(at + mark.len()..).unwrap_or_default();
+        let end = find(after, &mark).unwrap_or(after.len());
+        let part = after.get(..end).unwrap_or_default();
+        if let Some(head) = find(part, b"\r\n\r\n") {
+            let text = String::from_utf8_lossy(part.get(..head).unwrap_or_default()).into_owned();
+            let name = text.split("name=\"").nth(1).and_then(|rest| rest.split('"').next());
+            let content = part.get(head + 4..).unwrap_or_default();
+            let content = content.strip_suffix(b"\r\n").unwrap_or(content);
+            found.extend(name.map(|name| (name.to_owned(), content)));
+        }
+        rest = after;
+    }
+    found
+}
+
+/// Where a few bytes are among many.
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len().max(1)).position(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::participants::Params;
+    use super::*;
+    use crate::model::ids::Block;
+
+    fn site() -> Site {
+        let participants = Participants::new(Params { seed: 1, rounds: 2, miners: 7, prompts: 1, port: 9 });
+        Site::new(participants, PathBuf::from("/nowhere"), PathBuf::from("/nowhere"), Node::new(17, 0, Block(1)))
+    }
+
+    fn get(site: &Site, path: &str) -> Reply {
+        site.answer(&Ask { method: "GET", path, content_type: "", body: &[] })
+    }
+
+    #[test]
+    fn a_program_makes_models_of_prompts_and_of_nothing_else() {
+        let site = site();
+        let stem = site.participants.stems[0].clone();
+        let prompt = get(&site, &format!("/prompts/{stem}.png")).body.unwrap();
+        let program = site.participants.program(None, RoundNumber(0)).unwrap();
+        let path = format!("/pods/leader/{}-sandbox-0/generate", program.commit.short());
+        let ask = |prompt: &[u8], seed: &str| {
+            let head = "--XX\r\nContent-Disposition: form-data; name=\"prompt_image_file\"; filename=\"prompt.jpg\"\r\n\
+                        Content-Type: image/jpeg\r\n\r\n";
+            let tail = format!("\r\n--XX\r\nContent-Disposition: form-data; name=\"seed\"\r\n\r\n{seed}\r\n--XX--\r\n");
+            let body = [head.as_bytes(), prompt, tail.as_bytes()].concat();
+            let content_type = "multipart/form-data; boundary=XX";
+            site.answer(&Ask { method: "POST", path: &path, content_type, body: &body })
+        };
+        let made = ask(&prompt, "4232303603");
+        assert_eq!(made.status, 200);
+        assert!(made.fields.iter().any(|(name, _)| *name == "X-Generation-Seconds"));
+        assert_eq!(made.body.unwrap(), site.participants.model(&program, &stem, Seed(4_232_303_603)).glb());
+        assert_eq!(ask(b"another", "1").status, 422);
+        assert_eq!(ask(&prompt, "-1").status, 422);
+        assert_eq!(get(&site, "/pods/leader/0000000-sandbox-0/health").status, 404);
+        assert_eq!(get(&site, "/pods/leader/0000000/x").status, 404);
+    }
+
+    #[test]
+    fn nothing_outside_of_the_store_is_an_object() {
+        let site = site();
+        for path in ["/objects/rounds/../../etc/passwd", "/objects/etc/passwd", "/prompts/no.png", "/cdn/steady/x.glb"]
+        {
+            assert_eq!(get(&site, path).status, 404, "{path}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The end of the play: how the rounds ended, what was caught, and whether every claim holds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::child_guard;
+use super::folder::{FIRST_BLOCK, Folder};
+use super::participants::{Participants, Role};
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
+use crate::engine::fetching::spool::Journal;
+use crate::model::generation_audits::AuditOutcome;
+use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::snapshot::{RoundFiles, Snapshot};
+use crate::model::store::Store;
+use crate::rules::download::{Known, Tally, tally};
+use crate::rules::tournament::order;
+use crate::world::git::Git;
+
+/// What is told at the end.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    /// The competition's folder.
+    pub(crate) dir: String,
+    /// The last commit: the answer says it itself.
+    #[serde(skip)]
+    pub(crate) head: Option<String>,
+    /// The rounds.
+    pub(crate) rounds: Vec<Round>,
+    /// The leaders, as they followed each other.
+    pub(crate) leaders: Vec<Leader>,
+    /// What was caught.
+    pub(crate) caught: Vec<Caught>,
+    /// What `verify --history` counted.
+    pub(crate) verify: Value,
+    /// The report's first page.
+    pub(crate) report: String,
+}
+
+/// How a round ended.
+#[derive(Debug, Serialize)]
+pub(crate) struct Round {
+    round: RoundNumber,
+    /// Its winner: a miner's name, or `leader`.
+    winner: String,
+    /// The miners, in the order in which they revealed.
+    standings: Vec<Row>,
+}
+
+/// A miner's line.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    name: String,
+    hotkey: Hotkey,
+    /// The margin of its match against the round's leader.
+    margin: Option<f64>,
+    /// The audit's outcome, where there was one.
+    audit: Option<&'static str>,
+}
+
+/// A leader.
+#[derive(Debug, Serialize)]
+pub(crate) struct Leader {
+    name: String,
+    weight: f64,
+    from_block: u64,
+}
+
+/// Something that was caught.
+#[derive(Debug, Serialize)]
+pub(crate) struct Caught {
+    round: RoundNumber,
+    name: String,
+    hotkey: Hotkey,
+    /// Why, as it is on record.
+    reason: String,
+}
+
+impl Summary {
+    /// Looks at the finished competition; runs `verify` and `report` on it.
+    ///
+    /// # Errors
+    /// A file cannot be read, a claim does not hold, or the report cannot be made.
+    pub(crate) fn of(folder: &Folder, participants: &Participants) -> Result<Summary> {
+        let store = Store::open(&folder.root)?;
+        let snapshot = Snapshot::load(&store)?;
+        let git = Git::open(&folder.root)?.ok_or_else(|| Error::file(&folder.root, "no git checkout"))?;
+        let (mut rounds, mut caught) = (Vec::new(), Vec::new());
+        for (number, files) in &snapshot.rounds {
+            rounds.push(round(participants, *number, files));
+            caught.extend(caught_in(participants, *number, files, &git)?);
+        }
+        let leaders = snapshot.leaders.get().into_iter().flatten().map(|entry| Leader {
+            name: name_of(participants, &Player::Miner(entry.hotkey.clone())),
+            weight: entry.weight,
+            from_block: entry.effective_block.0,
+        });
+        Ok(Summary {
+            dir: folder.root.display().to_string(),
+            head: git.head()?.map(|id| id.to_string()),
+            rounds,
+            leaders: leaders.collect(),
+            caught,
+            verify: verify(folder)?,
+            report: report(folder, participants)?,
+        })
+    }
+
+    /// The lines for people.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for round in &self.rounds {
+            lines.push(format!("round {}: {} wins", round.round, round.winner));
+            for Row { name, hotkey, margin, audit } in &round.standings {
+                let margin = margin.map_or("not played".to_owned(), |margin| match margin {
+                    margin if margin.abs() > 1.0 => "no files".to_owned(),
+                    margin => format!("{:+.0}% against the leader", margin * 100.0),
+                });
+                let audit = audit.map(|outcome| format!(", audit {outcome}")).unwrap_or_default();
+                lines.push(format!("  {name:<9} {}  {margin}{audit}", hotkey.short()));
+            }
+        }
+        let leaders = self
+            .leaders
+            .iter()
+            .map(|leader| format!("{} with weight {} from block {}", leader.name, leader.weight, leader.from_block));
+        lines.push(format!("leaders: {}", leaders.collect::<Vec<_>>().join("; ")));
+        lines.push("caught:".to_owned());
+        for Caught { round, name, reason, .. } in &self.caught {
+            lines.push(format!("  round {round}, {name}: {reason}"));
+        }
+        let count = |status| self.verify.get(status).and_then(Value::as_u64).unwrap_or_default();
+        let (pass, warn, skip) = (count("pass"), count("warn"), count("skip"));
+        lines.push(format!("verify --history: every claim holds ({pass} pass, 0 fail, {warn} warn, {skip} skip)"));
+        lines.extend(self.head.iter().map(|head| format!("commit {head}")));
+        lines.push(format!("competition {}", self.dir));
+        lines.push(format!("report {}", self.report));
+        lines
+    }
+}
+
+/// What a player is called here.
+fn name_of(participants: &Participants, player: &Player) -> String {
+    let Player::Miner(hotkey) = player else { return "leader".to_owned() };
+    let miner = participants.miners.iter().find(|miner| miner.hotkey == *hotkey);
+    match miner {
+        Some(miner) => miner.name.clone(),
+        None if *hotkey == participants.leader => "leader".to_owned(),
+        None => hotkey.to_string(),
+    }
+}
+
+fn round(participants: &Participants, number: RoundNumber, files: &RoundFiles) -> Round {
+    let miners = files.submissions.get().map(order).unwrap_or_default();
+    let row = |hotkey: Hotkey| {
+        let player = Player::Miner(hotkey.clone());
+        let audit = files.generation_audits.get().and_then(|audits| audits.get(&hotkey));
+        Row {
+            name: name_of(participants, &player),
+            margin: files.matrix.get().and_then(|matrix| matrix.margin(&Player::Leader, &player)),
+            audit: audit.map(|audit| audit.outcome.as_str()),
+            hotkey,
+        }
+    };
+    let winner = files.winner.get().map(|winner| name_of(participants, winner.player()));
+    let winner = winner.unwrap_or_else(|| "nobody".to_owned());
+    Round { round: number, winner, standings: miners.into_iter().map(row).collect() }
+}
+
+/// What was caught in a round: rejected audits, files that were refused, reveals that came late.
+fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFiles, git: &Git) -> Result<Vec<Caught>> {
+    let mut caught = Vec::new();
+    let mut add = |name: String, hotkey: &Hotkey, reason: String| {
+        caught.push(Caught { round: number, name, hotkey: hotkey.clone(), reason });
+    };
+    for audit in files.generation_audits.get().into_iter().flat_map(|audits| audits.values()) {
+        if audit.outcome == AuditOutcome::Rejected {
+            let name = name_of(participants, &Player::Miner(audit.hotkey.clone()));
+            add(name, &audit.hotkey, format!("audit rejected: {}", audit.reason));
+        }
+    }
+    let mut known = Known::default();
+    Journal::read(&git.own_folder(), number)?.into_iter().for_each(|mark| known.add(mark));
+    for (miner, _) in participants.players(number) {
+        let Some(prompts) = files.prompts.get() else { continue };
+        let Tally { refused, failed, reasons, .. } = tally(prompts, &miner.hotkey, &known);
+        if refused + failed > 0 {
+            let said: Vec<String> =
+                summed(reasons).into_iter().map(|(reason, count)| format!("{count}x {reason}")).collect();
+            add(
+                miner.name.clone(),
+                &miner.hotkey,
+                format!("no model from {} files: {}", refused + failed, said.join("; ")),
+            );
+        }
+    }
+    let late = participants.miners.iter().filter(|miner| miner.role == Role::Late);
+    if let (Some(schedule), Some(submissions)) = (files.schedule.get(), files.submissions.get()) {
+        let last = schedule.latest_reveal_block;
+        for miner in late.filter(|miner| !submissions.contains_key(&miner.hotkey)) {
+            let block = participants.reveals(number, schedule).into_iter().find(|(of, _)| of.hotkey == miner.hotkey);
+            if let Some((_, block)) = block.filter(|(_, block)| *block > last && last >= FIRST_BLOCK) {
+                add(
+                    miner.name.clone(),
+                    &miner.hotkey,
+                    format!("revealed in block {block}, after the last one, {last}: left out"),
+                );
+            }
+        }
+    }
+    Ok(caught)
+}
+
+/// Reasons that differ only in their numbers, counted together under the first of them.
+fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
+    let mut summed: BTreeMap<String, (String, usize)> = BTreeMap::new();
+    for (reason, count) in reasons {
+        let form: String = reason.chars().filter(|c| !c.is_ascii_digit()).collect();
+        summed.entry(form).or_insert((reason, 0)).1 += count;
+    }
+    summed.into_values().collect()
+}
+
+/// `gen404 verify --history`: its counts.
+fn verify(folder: &Folder) -> Result<Value> {
+    let mut command = folder.command(FIRST_BLOCK)?;
+    command.args(["--json", "verify", "--history"]);
+    let (code, out, err) = child_guard::outcome(command, "verify")?;
+    let found: Value = serde_json::from_str(&out).failed(|| format!("gen404 verify said no JSON: {err}"))?;
+    if code == Some(0) {
+        return Ok(found.get("summary").cloned().unwrap_or_default());
+    }
+    let checks = found.get("checks").and_then(Value::as_array).into_iter().flatten();
+    let text = |check: &Value, key: &str| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let failed = checks.filter(|check| text(check, "status") == "fail");
+    let said: Vec<String> = failed
+        .map(|check| format!("{} {}: {}", text(check, "id"), text(check, "subject"), text(check, "detail")))
+        .collect();
+    let lie = Error::failed(format!("verify --history: {} claim(s) do not hold", said.len()));
+    Err(lie.because(anyhow::anyhow!(said.join(" | "))).hint("gen404 verify --history in the sandbox's folder"))
+}
+
+/// `gen404 report`: its first page. Its pictures are linked to where they lie in the sandbox, so that
+/// they are there without its servers.
+fn report(folder: &Folder, participants: &Participants) -> Result<String> {
+    let out = folder.report()?;
+    let mut command = folder.command(FIRST_BLOCK)?;
+    command.arg("report").arg("--out").arg(&out);
+    child_guard::run(command, "report")?;
+    // The folder beside the report's.
+    let name = folder.root.file_name().unwrap_or_default().as_encoded_bytes();
+    link_locally(&out, Path::new(""), &format!("../{}", in_a_link(name)), &participants.base())?;
+    Ok(out.join("index.html").display().to_string())
+}
+
+/// Links the pages of a folder to the sandbox's files; `up` leads from there to its top folder.
+fn link_locally(out: &Path, pages: &Path, up: &str, base: &str) -> Result<()> {
+    for entry in files::list(&files::below(out, pages)?)? {
+        let path = pages.join(entry.file_name());
+        let cannot = || format!("{}: cannot link the report's pictures", path.display());
+        if entry.file_type().failed(cannot)?.is_dir() {
+            link_locally(out, &path, &format!("../{up}"), base)?;
+        } else if path.extension().is_some_and(|extension| extension == "html") {
+            let bytes = files::read_below(out, &path, files::OWN)?.unwrap_or_default();
+            let mut text = String::from_utf8(bytes).failed(cannot)?;
+            for (served, lies) in [("objects", "objects"), ("prompts", "sandbox/prompts")] {
+                let (from, to) = (format!("{base}/{served}/"), format!("{up}/{lies}/"));
+                // Templates write slashes of values as references.
+                text = text.replace(&from.replace('/', "&#x2f;"), &to).replace(&from, &to);
+            }
+            files::replace_below(out, &path, text.as_bytes(), files::Readers::All)?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder's name as a part of a link, whatever its characters mean there.
+fn in_a_link(name: &[u8]) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    let part = |byte: &u8| if plain(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
+    name.iter().map(part).collect()
+}

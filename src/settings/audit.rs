@@ -1,0 +1,149 @@
+//! `[audit]` of `gen404.toml`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::rules::regeneration::RetryBudget;
+use crate::rules::regeneration::pods::PodRule;
+
+/// `[audit]` of `gen404.toml`: how outputs are made again.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditSettings {
+    /// Miners at the same time.
+    pub miners: usize,
+    /// Pods at the same time, for each of them.
+    pub pods: usize,
+    /// Of these, before one of them has become ready.
+    pub first_pods: usize,
+    /// Pods for each miner in all, in one run.
+    pub most_pods: usize,
+    /// Seconds between the orders of two pods.
+    pub order_seconds: f64,
+    /// Seconds until a pod can be reached.
+    pub start_seconds: f64,
+    /// Seconds from then until its program is ready.
+    pub ready_seconds: f64,
+    /// Seconds between two looks at a pod that is not ready.
+    pub poll_seconds: f64,
+    /// Seconds that a program which was lost has to come back.
+    pub recover_seconds: f64,
+    /// Seconds for a provider without capacity to get some.
+    pub capacity_seconds: f64,
+    /// Attempts for each prompt, over all pods.
+    pub attempts: u32,
+    /// Answers of one pod that are on their way or in work at the same time.
+    pub bodies: usize,
+    /// Threads that draw previews; 0: one a core.
+    pub workers: usize,
+    /// Failures and generations over time that end a pod.
+    pub pod_failures: usize,
+    /// Prompts before a pod is judged, and times that are looked at.
+    pub pod_window: usize,
+    /// Seconds: the median of these times from which on a pod is too slow.
+    pub pod_median_seconds: f64,
+    /// Prompts between two writes of the files.
+    pub save_every: usize,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        let PodRule { failures, window, median_seconds } = PodRule::default();
+        AuditSettings {
+            miners: 4,
+            pods: 4,
+            first_pods: 2,
+            most_pods: 6,
+            order_seconds: 30.0,
+            start_seconds: 1800.0,
+            ready_seconds: 3600.0,
+            poll_seconds: 30.0,
+            recover_seconds: 300.0,
+            capacity_seconds: 1800.0,
+            attempts: RetryBudget::default().attempts,
+            bodies: 4,
+            workers: 0,
+            pod_failures: failures,
+            pod_window: window,
+            pod_median_seconds: median_seconds,
+            save_every: 12,
+        }
+    }
+}
+
+impl AuditSettings {
+    /// Refuses settings that make no sense.
+    ///
+    /// # Errors
+    /// The first such setting.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, value) in [
+            ("order_seconds", self.order_seconds),
+            ("start_seconds", self.start_seconds),
+            ("ready_seconds", self.ready_seconds),
+            ("poll_seconds", self.poll_seconds),
+            ("recover_seconds", self.recover_seconds),
+            ("capacity_seconds", self.capacity_seconds),
+            ("pod_median_seconds", self.pod_median_seconds),
+        ] {
+            if !(0.0..=86_400.0).contains(&value) {
+                return Err(format!("audit.{name} is {value}: seconds up to a day are needed"));
+            }
+        }
+        for (name, value) in [
+            ("miners", self.miners),
+            ("pods", self.pods),
+            ("first_pods", self.first_pods),
+            ("most_pods", self.most_pods),
+            ("bodies", self.bodies),
+            ("attempts", self.attempts as usize),
+            ("pod_failures", self.pod_failures),
+            ("pod_window", self.pod_window),
+            ("save_every", self.save_every),
+        ] {
+            if !(1..=1024).contains(&value) {
+                return Err(format!("audit.{name} is {value}: a number from 1 to 1024 is needed"));
+            }
+        }
+        if self.workers > 256 {
+            return Err(format!("audit.workers is {}: 0 to 256 are possible", self.workers));
+        }
+        Ok(())
+    }
+
+    /// What the rules need of them.
+    #[must_use]
+    pub fn retry_budget(&self) -> RetryBudget {
+        let (failures, window, median_seconds) = (self.pod_failures, self.pod_window, self.pod_median_seconds);
+        RetryBudget { attempts: self.attempts, pods: PodRule { failures, window, median_seconds } }
+    }
+
+    /// Threads that draw previews.
+    #[must_use]
+    pub fn drawers(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+            given => given,
+        }
+    }
+
+    /// A time of these settings.
+    #[must_use]
+    pub fn time(seconds: f64) -> Duration {
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_make_sense_and_others_are_refused() {
+        let settings = AuditSettings::default();
+        assert_eq!((settings.check(), settings.retry_budget()), (Ok(()), RetryBudget::default()));
+        assert!(AuditSettings { poll_seconds: f64::NAN, ..settings }.check().is_err());
+        assert!(AuditSettings { bodies: 0, ..settings }.check().is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! Flags that several commands take, and how they and the environment override `gen404.toml`.
+
+#![allow(rustdoc::broken_intra_doc_links, reason = "help texts name the settings' tables in brackets")]
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::base::error::Result;
+use crate::model::reveal::Compat;
+use crate::world::distance::settings::{DistanceSettings, Driver};
+use crate::world::http::Secret;
+use crate::world::judge::settings::JudgeSettings;
+
+/// The chain's block and time, given instead of asked for.
+#[derive(Debug, Clone, Args)]
+pub struct MomentArgs {
+    /// Take this as the chain's block (to reproduce a past run)
+    #[arg(long, value_name = "BLOCK")]
+    pub block: Option<u64>,
+    /// Take this as the time at that block [default: now, or what the chain file says]
+    #[arg(long, value_name = "RFC3339", requires = "block")]
+    pub now: Option<String>,
+    /// The chain to ask
+    #[command(flatten)]
+    pub chain: ChainArgs,
+}
+
+/// Which chain to ask.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ChainArgs {
+    /// The chain's network: finney, archive, latent-lite, test, devnet, local, or nodes' URLs, in order of preference
+    /// with commas between [env: SUBTENSOR_NETWORK]
+    #[arg(long, value_name = "NAME|URL", conflicts_with = "chain_file")]
+    pub network: Option<String>,
+    /// Archive nodes' URLs, asked for state that the others have discarded
+    #[arg(long, value_name = "URL", conflicts_with = "chain_file")]
+    pub archive: Option<String>,
+    /// The subnet [env: NETUID] [default: 17]
+    #[arg(long, value_name = "N")]
+    pub netuid: Option<u16>,
+    /// Read the chain from this JSON file
+    ///
+    /// Its keys: current_block; finalized_block (the current one where not given); block_times, block
+    /// number to unix seconds (others follow from the nearest, at 12 s a block); block_hashes, block
+    /// number to 0x and 64 hex digits; drand_pulses, quicknet round to signature in hex; commitments,
+    /// hotkey to a list of {"block": N, "text": TEXT} or {"block": N, "hex": BYTES}. Only
+    /// current_block is needed.
+    #[arg(long, value_name = "FILE")]
+    pub chain_file: Option<PathBuf>,
+}
+
+/// How miners' reveals are read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct IntakeArgs {
+    /// How stored commitments become text: strict, or sdk10 as the deployed validator does it
+    #[arg(long, value_name = "RULE")]
+    pub compat: Option<Compat>,
+    /// Take miners' URLs on hosts that are not public (sandbox, tests)
+    #[arg(long)]
+    pub allow_private_cdn: bool,
+}
+
+/// Where objects are stored.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StoreArgs {
+    /// Store objects in this folder in place of a bucket
+    #[arg(long, value_name = "DIR")]
+    pub store_dir: Option<PathBuf>,
+    /// What the public URLs of objects begin with [env: CDN_URL]
+    #[arg(long, value_name = "URL")]
+    pub cdn_url: Option<String>,
+}
+
+/// Which judge to ask, and how.
+#[derive(Debug, Clone, Default, Args)]
+pub struct JudgeArgs {
+    /// The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub judge_url: Option<String>,
+    /// The judge's model
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Ask with the words in this file: TOML with system, prompt, first, second and task
+    #[arg(long, value_name = "FILE")]
+    pub question: Option<PathBuf>,
+    /// Send the images themselves to the judge, instead of their URLs
+    #[arg(long)]
+    pub inline_images: bool,
+}
+
+/// What measures how far apart two previews are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DistanceArgs {
+    /// What measures: dinov3 (the model, in this process), http (a service), or pixels (plain pixels,
+    /// no model: for sandboxes only)
+    #[arg(long = "distance", value_name = "DRIVER")]
+    pub driver: Option<Driver>,
+    /// The distance service [env: IMAGE_DISTANCE_SERVICE_URL]
+    #[arg(long, value_name = "URL")]
+    pub distance_url: Option<String>,
+    /// The model's weights, a safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Where the model runs: cpu, cuda or cuda:N [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+}
+
+/// The judge that flags, environment or settings name, in this order.
+#[must_use]
+pub fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettings {
+    let mut settings = settings.clone();
+    let from_env = std::env::var("OPENAI_BASE_URL").ok().filter(|value| !value.trim().is_empty());
+    settings.base_url = args.judge_url.clone().or(from_env).or(settings.base_url);
+    settings.model = args.model.clone().unwrap_or(settings.model);
+    settings.question = args.question.clone().or(settings.question);
+    settings.inline_images |= args.inline_images;
+    settings
+}
+
+/// The judge's key: from `OPENAI_API_KEY`, or the file that `OPENAI_API_KEY_FILE` names.
+///
+/// # Errors
+/// The file that is named cannot be read.
+pub fn judge_key() -> Result<Option<Secret>> {
+    Secret::from_env(|name| std::env::var(name).ok(), "OPENAI_API_KEY")
+}
+
+/// What measures distances: what flags, environment or settings name, in this order. Open it with an
+/// empty environment.
+#[must_use]
+pub fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
+    let mut settings = settings.clone().with_env(|name| std::env::var(name).ok());
+    let by_url = args.distance_url.as_ref().map(|_| Driver::Http);
+    let by_weights = args.weights.as_ref().map(|_| Driver::Dinov3);
+    settings.driver = args.driver.or(by_url).or(by_weights).or(settings.driver);
+    settings.url = args.distance_url.clone().or(settings.url);
+    settings.weights = args.weights.clone().or(settings.weights);
+    settings.device = args.device.clone().unwrap_or(settings.device);
+    settings
+}

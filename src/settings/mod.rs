@@ -1,0 +1,277 @@
+//! `gen404.toml`: which drivers to use. Settings are the operator's own: what a repository brings along is
+//! never followed. The rules of a competition are public, and stand in its `config.json`.
+//!
+//! Flags beat the environment, which beats this file. Relative paths in it start at its own folder.
+
+pub mod audit;
+pub mod flags;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use self::audit::AuditSettings;
+use crate::base::error::{Error, Result};
+use crate::base::files;
+use crate::rules::seed::SeedSource;
+use crate::world::builds::settings::BuildSettings;
+use crate::world::chain::settings::ChainSettings;
+use crate::world::distance::settings::DistanceSettings;
+use crate::world::fetch::DownloadSettings;
+use crate::world::git::Git;
+use crate::world::judge::settings::JudgeSettings;
+use crate::world::pods::settings::PodSettings;
+use crate::world::store::settings::StoreSettings;
+
+/// Everything that `gen404.toml` may say.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the chain is.
+    pub chain: ChainSettings,
+    /// What is recorded while reveals still count.
+    pub open: OpenConfig,
+    /// Where seeds come from.
+    pub seed: SeedConfig,
+    /// What miners may name.
+    pub miners: MinersConfig,
+    /// Who judges.
+    pub judge: JudgeSettings,
+    /// How miners' files are fetched.
+    pub download: DownloadSettings,
+    /// Where objects are stored.
+    pub store: StoreSettings,
+    /// How outputs are made again.
+    pub audit: AuditSettings,
+    /// How far apart previews are measured to be.
+    pub distance: DistanceSettings,
+    /// Where miners' programs run.
+    pub pods: PodSettings,
+    /// Who knows of miners' image builds.
+    pub builds: BuildSettings,
+}
+
+/// `[miners]`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MinersConfig {
+    /// Take URLs on hosts that are not public (sandbox, tests).
+    pub allow_private_cdn: bool,
+}
+
+/// `[open]`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpenConfig {
+    /// `advance` records submissions before the window's end, too.
+    pub early: bool,
+}
+
+/// `[seed]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SeedConfig {
+    /// Where seeds come from: `drand` where the chain is real, else `block`, where not given.
+    pub source: Option<SeedSource>,
+    /// A drand HTTP endpoint, asked for a round that the chain does not have.
+    pub drand_url: Option<String>,
+}
+
+/// The name that the settings have where no other is given.
+pub const FILE_NAME: &str = "gen404.toml";
+
+/// Which settings are followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The file that the operator named.
+    Named(PathBuf),
+    /// The one in the competition's folder, which is the operator's own: git does not track it.
+    Own(PathBuf),
+    /// None: there is none, or, as this line says, it may be somebody else's.
+    Nobody(Option<String>),
+}
+
+impl Source {
+    /// Finds the settings of the competition at `root`.
+    #[must_use]
+    pub fn of(named: Option<&Path>, root: &Path, git: Option<&Git>) -> Source {
+        if let Some(named) = named.filter(|named| !named.as_os_str().is_empty()) {
+            return Source::Named(named.to_owned());
+        }
+        if root.join(FILE_NAME).symlink_metadata().is_err() {
+            return Source::Nobody(None);
+        }
+        let why = match git.map(|git| git.tracks(FILE_NAME)) {
+            Some(Ok(false)) => return Source::Own(root.to_owned()),
+            Some(Ok(true)) => "git tracks it, so it may be anybody's".to_owned(),
+            Some(Err(error)) => format!("whether git tracks it cannot be told ({error})"),
+            None => "without git nobody can tell whose it is".to_owned(),
+        };
+        let here = std::env::current_dir().and_then(|here| here.canonicalize()).is_ok_and(|here| here == root);
+        let file = if here { PathBuf::from(FILE_NAME) } else { root.join(FILE_NAME) };
+        Source::Nobody(Some(format!(
+            "{FILE_NAME} is not followed: {why}; to follow it on purpose: --config {}",
+            file.display()
+        )))
+    }
+}
+
+impl Source {
+    /// The file that is followed; `None` where none is.
+    #[must_use]
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            Source::Named(path) => Some(path.clone()),
+            Source::Own(root) => Some(root.join(FILE_NAME)),
+            Source::Nobody(_) => None,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings; those of nobody are the defaults.
+    ///
+    /// # Errors
+    /// The file is missing although it was named, cannot be read, or says something that nobody knows.
+    pub fn load(source: &Source) -> Result<Config> {
+        let usage = |error: Error| Error::usage(error.to_string());
+        let (path, bytes) = match source {
+            Source::Nobody(_) => return Ok(Config::default()),
+            // A file that the operator names may be a link: mounted settings are.
+            Source::Named(path) => (path.clone(), files::read(path, files::SMALL).map_err(usage)?),
+            Source::Own(root) => {
+                let read = files::read_below(root, Path::new(FILE_NAME), files::SMALL);
+                let hinted = |error| usage(error).hint(format!("--config {FILE_NAME} follows it all the same"));
+                (root.join(FILE_NAME), read.map_err(hinted)?)
+            }
+        };
+        let wrong = |why: &str| Error::usage(format!("{}: {why}", path.display()));
+        let bytes = bytes.ok_or_else(|| wrong("no such file"))?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8"))?;
+        let mut config = Config::parse(&text).map_err(|why| match has_rules(&text) {
+            true => wrong(&why).hint("rules are public: move them to \"rules\" in config.json, and commit that"),
+            false => wrong(&why),
+        })?;
+        config.start_at(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    /// Relative paths start at this folder.
+    fn start_at(&mut self, folder: &Path) {
+        let paths = [
+            &mut self.chain.file,
+            &mut self.judge.question,
+            &mut self.distance.weights,
+            &mut self.builds.file,
+            &mut self.store.dir,
+        ];
+        for path in paths.into_iter().flatten() {
+            *path = folder.join(&path);
+        }
+    }
+
+    /// Parses the text of a settings file.
+    ///
+    /// # Errors
+    /// What is wrong, and where, on one line.
+    pub fn parse(text: &str) -> std::result::Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|e| {
+            let line = e.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            match e.message().starts_with("unknown field `rules`") && has_rules(text) {
+                true => format!("{place}[rules] is no setting: the rules of a competition stand in its config.json"),
+                false => format!("{place}{}", e.message().replace('\n', " ")),
+            }
+        })?;
+        config.download.check()?;
+        config.audit.check()?;
+        config.distance.check()?;
+        config.pods.check()?;
+        Ok(config)
+    }
+}
+
+/// Settings to begin with: every key with its meaning, and nothing said but the chain, where it is known.
+#[must_use]
+pub fn beginning(network: Option<&str>) -> String {
+    let network = network.map(|network| format!("network = {}", toml::Value::from(network)));
+    let line = |line: &str| match &network {
+        Some(_) if line.starts_with("[chain]") => line.to_owned(),
+        Some(network) if line.starts_with("network = ") => network.clone(),
+        _ if line.is_empty() || line.starts_with('#') => line.to_owned(),
+        _ => format!("#{line}"),
+    };
+    include_str!("../../examples/gen404.toml").lines().map(|text| line(text) + "\n").collect()
+}
+
+/// Does it have the rules of a competition, as it once could?
+fn has_rules(text: &str) -> bool {
+    toml::from_str::<toml::Table>(text).is_ok_and(|settings| settings.contains_key("rules"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::pods::docker::DockerSettings;
+    use crate::world::pods::endpoint::EndpointSettings;
+
+    #[test]
+    fn unknown_keys_and_senseless_values_are_named() {
+        let wrong = |text: &str| Config::parse(text).unwrap_err();
+        assert!(wrong("[judge]\nmodle = 'x'\n").starts_with("line 2: unknown field `modle`"));
+        assert!(wrong("[download]\nconnect_seconds = nan\n").contains("connect_seconds"));
+        assert!(wrong("chain = 3").starts_with("line 1:"));
+        assert!(wrong("\n[rules]\ntrim = 3\n").starts_with("line 2: [rules] is no setting"));
+        assert!(wrong("[judge]\nrules = 3\n").contains("unknown field `rules`, expected"));
+    }
+
+    #[test]
+    fn settings_to_begin_with_say_nothing_but_the_chain() {
+        assert_eq!(Config::parse(&beginning(None)).unwrap(), Config::default());
+        let begun = Config::parse(&beginning(Some("wss://a.example/\"x\""))).unwrap();
+        assert_eq!(begun.chain.network.as_ref().unwrap().list(), ["wss://a.example/\"x\""]);
+        let chain = ChainSettings { network: None, ..begun.chain.clone() };
+        assert_eq!(Config { chain, ..begun }, Config::default());
+    }
+
+    #[test]
+    fn the_readmes_settings_parse() {
+        let readme = include_str!("../../README.md");
+        let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        assert!(Config::parse(example).unwrap().chain.network.is_some());
+    }
+
+    #[test]
+    fn the_examples_commented_lines_are_the_defaults() {
+        // `#key = value` is a setting, `# text` is none.
+        let setting =
+            |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with([' ', '#'])).unwrap_or(line);
+        let lines: Vec<&str> = include_str!("../../examples/gen404.toml").lines().map(setting).collect();
+        let config = Config::parse(&lines.join("\n")).unwrap();
+        assert_eq!((config.seed.source, config.open), (Some(SeedSource::Drand), OpenConfig::default()));
+        assert_eq!(
+            ChainSettings { network: None, archive: None, file: None, ..config.chain },
+            ChainSettings::default()
+        );
+        assert_eq!(config.download, DownloadSettings::default());
+        assert_eq!(BuildSettings { driver: None, repo: None, file: None, ..config.builds }, BuildSettings::default());
+        assert_eq!(config.audit, AuditSettings::default());
+        assert_eq!(
+            DistanceSettings { driver: None, url: None, weights: None, weights_sha256: None, ..config.distance },
+            DistanceSettings::default()
+        );
+        assert_eq!(
+            StoreSettings { dir: None, endpoint: None, cdn_url: None, ..config.store },
+            StoreSettings::default()
+        );
+        assert_eq!(
+            PodSettings {
+                provider: None,
+                endpoint: EndpointSettings::default(),
+                docker: DockerSettings::default(),
+                ..config.pods
+            },
+            PodSettings::default()
+        );
+    }
+}
