@@ -189,7 +189,7 @@ fn outside(top: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// The program to try: `GEN404_BIN`, or the one built with this test.
-fn program() -> OsString {
+pub fn program() -> OsString {
     std::env::var_os("GEN404_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_gen404").into())
 }
 
@@ -201,7 +201,9 @@ fn optimised() -> bool {
 /// Is the program too slow for this test? Then it is skipped, and says so.
 pub fn too_slow(what: &str) -> bool {
     if !optimised() {
-        skipped(&format!("{what}: minutes in an unoptimised build; scripts/hostile tries an optimised one"));
+        skipped(&format!(
+            "{what}: minutes in a build for development; `.ci/run full` and scripts/hostile try an optimised one"
+        ));
     }
     !optimised()
 }

@@ -17,9 +17,7 @@
     reason = "tests may fail loudly, and their numbers are small"
 )]
 
-mod bombs;
-mod bounded;
-mod command;
+mod costs;
 mod fixtures;
 mod golden;
 mod hostile;
