@@ -150,7 +150,7 @@ impl Service {
     pub fn with_client(url: &str, client: Client) -> Result<Self> {
         check_service_url(url)
             .map_err(|why| Error::usage(format!("the render service's URL {}: {why}", shown_url(url))))?;
-        Ok(Service { client, url: format!("{}/render_glb", url.trim_end_matches('/')) })
+        Ok(Service { client: client.hearing_all(), url: format!("{}/render_glb", url.trim_end_matches('/')) })
     }
 }
 
@@ -177,7 +177,8 @@ fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
             let message = detail(&response).unwrap_or_else(|| format!("status {}", response.status));
             Ok(Rendering::Refused { code: None, place: None, message })
         }
-        status => Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
+        429 | 500.. => Err(response.refusal()),
+        _ => Err(Failure::Permanent(response.shown())),
     }
 }
 

@@ -35,7 +35,7 @@ const BAD: [(&str, &str); 27] = [
     ("to-control-characters", "control characters"),
     ("to-nowhere", "it is empty"),
     ("to-a-script", "it is no http(s) URL"),
-    ("moved-without-location", "status 301"),
+    ("moved-without-location", "status 301 without a Location header"),
     ("html", "no GLB file"),
     ("large", "longer than 8388608 bytes"),
     ("empty", "no GLB file"),
@@ -136,6 +136,46 @@ fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
     let good = cdn.seen().iter().position(|path| path.starts_with("/good/")).unwrap();
     // Each miner's first request comes before anybody's fourth, also where threads are slow to run.
     assert!(good < 3 * kinds.len(), "the good one waited behind {good} requests");
+}
+
+#[test]
+fn refusals_are_said_once_in_plain_words_and_not_asked_for_again() {
+    let cases: [(&str, &str); 10] = [
+        ("Location: http://127.0.0.1:22/x\r\n", "refused: port 22 is none of 80, 443 and those above 1023"),
+        (
+            "Location: http://2130706433/\r\n",
+            "redirected to http://2130706433/: \"2130706433\" is a number in place of a host",
+        ),
+        (
+            "Location: http://a\u{202e}b.org/\r\n",
+            "redirected to http://a\\u{202e}b.org/: the character '\\u{202e}' must be percent-encoded",
+        ),
+        ("Location: ftp://x.org/a\r\n", "redirected to ftp://x.org/a: scheme \"ftp\" where http or https is needed"),
+        ("Location: a\tb\r\n", "redirected to a\\tb: it holds control characters"),
+        ("Location: \r\n", "redirected to : it is empty"),
+        ("Location: a\x1b[31mb\r\n", "not HTTP as it should be: http parse fail: invalid header value"),
+        ("Location: a\x01\r\n", "not HTTP as it should be: http parse fail: invalid header value"),
+        ("X: y\r\n", "status 302 without a Location header: it does not say where to"),
+        (
+            "Location: http://me:hunter2@127.0.0.1:81/\r\n",
+            "redirected to http://127.0.0.1:81/: it holds credentials (user@host)",
+        ),
+    ];
+    let cdn = Cdn::start(move |path, _| {
+        let case = path.split('/').nth(1).unwrap().parse::<usize>();
+        case.map_or(Serve::Status(404, String::new()), |case| Serve::Status(302, cases[case].0.to_owned()))
+    });
+    let cdns: Vec<String> = (0..cases.len()).map(|case| format!("{}/{case}", cdn.url())).collect();
+    let folder = round(&cdns, 1);
+    let report = download(folder.path(), &["--json"]).ends(0).json();
+    for (case, (location, said)) in cases.iter().enumerate() {
+        let reasons = report["miners"][hotkey(u8::try_from(case).unwrap())]["reasons"].clone();
+        assert_eq!(reasons, serde_json::json!({ *said: 1 }), "{location}");
+        let asked = cdn.seen().iter().filter(|path| path.starts_with(&format!("/{case}/"))).count();
+        assert_eq!(asked, 1, "{location}: {reasons}");
+    }
+    let all = report["miners"].to_string();
+    assert!(!all.contains("other:") && !all.contains("hunter2"), "{all}");
 }
 
 #[test]

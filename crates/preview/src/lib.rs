@@ -34,6 +34,7 @@ mod gallery;
 mod grid;
 mod json;
 mod lanczos;
+mod lens;
 pub mod limits;
 mod material;
 mod mesh;

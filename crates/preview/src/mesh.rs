@@ -116,6 +116,10 @@ fn triangles<'a>(
             return Err(Refusal::shape("indices", "not a multiple of three"));
         }
         Topology::Triangles => len / 3,
+        // Of triangles the loader cuts fractions off.
+        Topology::Strip if source.is_some_and(|a| a.component == Component::F32) => {
+            return Err(Refusal::shape("indices", "a strip of numbers that are not whole ones"));
+        }
         Topology::Strip => len.saturating_sub(2),
     };
     if count == 0 {
@@ -144,7 +148,9 @@ fn triangles<'a>(
     }))
 }
 
+/// The vertex of an index; whatever is behind the point of one is cut off.
 fn index(value: f64, vertices: usize) -> Checked<u32> {
+    let value = value.trunc();
     if value >= 0.0 && value < vertices as f64 {
         return Ok(value as u32);
     }

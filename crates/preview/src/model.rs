@@ -1,12 +1,12 @@
 //! From the bytes of a GLB to what is drawn, or the reason why it is not.
 
-use std::borrow::{Borrow as _, Cow};
+use std::borrow::{Borrow, Cow};
 use std::collections::{BTreeMap, HashSet};
 
 use super::accessor::{Views, read_accessors};
 use super::cost::{self, Style};
 use super::gallery::{Gallery, place};
-use super::json::Object;
+use super::json::{Object, wrap_index};
 use super::limits::{Budget, Watch};
 use super::material::{Material, TextureSlots};
 use super::mesh::Mesh;
@@ -121,8 +121,13 @@ fn later_is_clear(
 fn check_extensions(document: Object<'_>) -> Checked<()> {
     // The reference does not look at the list, so whatever else stands in its place changes nothing.
     let names = document.get("extensionsRequired").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let owners = if names.is_empty() { HashSet::new() } else { owners(document) };
-    let hides = |name: &&Value| name.as_str().is_some_and(|n| packs_geometry(n) || owners.contains(n.as_bytes()));
+    if names.is_empty() {
+        return Ok(());
+    }
+    // What is wrong with the primitive itself is told later.
+    let Ok(primitive) = scene::only_primitive(document) else { return Ok(()) };
+    let owners = owners(document, &primitive);
+    let hides = |name: &&Value| name.as_str().is_some_and(|name| owners.contains(name.as_bytes()));
     match names.iter().find(hides) {
         None => Ok(()),
         Some(name) => {
@@ -132,31 +137,43 @@ fn check_extensions(document: Object<'_>) -> Checked<()> {
     }
 }
 
-/// Extensions that are known to pack vertices and indices.
-fn packs_geometry(name: &str) -> bool {
-    matches!(
-        name,
-        "KHR_draco_mesh_compression"
-            | "EXT_meshopt_compression"
-            | "KHR_meshopt_compression"
-            | "MESHOPT_compression"
-            | "KHR_gaussian_splatting_compression_spz"
-            | "KHR_spz_gaussian_splats_compression"
-    )
-}
-
-/// Unknown extensions that stand at a part that geometry comes from.
-fn owners<'v>(document: Object<'v>) -> HashSet<&'v [u8]> {
+/// Extensions that stand at a part that what is drawn comes from: its accessors, their views and buffers, and the
+/// primitive itself.
+fn owners<'v>(document: Object<'v>, primitive: &scene::Primitive<'v>) -> HashSet<&'v [u8]> {
     /// It says how numbers are meant, which are there all the same.
     const MEANING: &[u8] = b"KHR_mesh_quantization";
+    /// The attributes that are looked at.
+    const DRAWN: [&str; 4] = ["POSITION", "NORMAL", "TEXCOORD_0", "COLOR_0"];
     let extensions = |value: &'v Value| value.get("extensions").and_then(Value::as_object).into_iter().flatten();
-    let list = |key: &str| document.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let parts = ["buffers", "bufferViews", "accessors"].into_iter().flat_map(list).flat_map(extensions);
-    let primitives = list("meshes").iter().filter_map(|mesh| mesh.get("primitives")?.as_array()).flatten();
+    let part = |list: &str, index: Option<i64>| {
+        let list = document.get(list)?.as_array()?;
+        list.get(wrap_index(index?, list.len())?)
+    };
+    let indices = DRAWN.map(|name| primitive.attributes.get(name).and_then(Value::as_i64));
+    let mut owners = HashSet::new();
+    for index in indices.into_iter().chain([primitive.indices]) {
+        let accessor = part("accessors", index);
+        let view = accessor.and_then(|a| part("bufferViews", a.get("bufferView")?.as_i64()));
+        let buffer = view.and_then(|v| part("buffers", v.get("buffer")?.as_i64()));
+        let found = [accessor, view, buffer].into_iter().flatten().flat_map(extensions);
+        owners.extend(found.map(|(name, _)| Borrow::<[u8]>::borrow(name)));
+    }
     // Variants of the material and the like hold no data.
-    let packed = primitives.flat_map(extensions).filter(|(_, extension)| extension.get("bufferView").is_some());
-    let names = parts.chain(packed).map(|(name, _)| name.borrow());
-    names.filter(|name| *name != MEANING).collect()
+    let packed = |name: &[u8], extension: &Value| packs_geometry(name) || extension.get("bufferView").is_some();
+    let own = primitive.entry.get("extensions").and_then(Value::as_object).into_iter().flatten();
+    owners.extend(own.map(|(name, e)| (Borrow::<[u8]>::borrow(name), e)).filter(|(n, e)| packed(n, e)).map(|(n, _)| n));
+    owners.remove(MEANING);
+    owners
+}
+
+/// Extensions of a primitive that are known to pack vertices and indices.
+fn packs_geometry(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"KHR_draco_mesh_compression"
+            | b"KHR_gaussian_splatting_compression_spz"
+            | b"KHR_spz_gaussian_splats_compression"
+    )
 }
 
 /// Opens the pictures that the material uses, each once, and makes textures of them if there is room.

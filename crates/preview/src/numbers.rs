@@ -28,13 +28,13 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
             [one] => Some(one),
             _ => None,
         },
-        _ => scalar(value),
+        _ => number_of(value),
     }
 }
 
 /// A number or an array of numbers.
 pub(crate) fn given(value: &Value) -> Option<Given> {
-    if value.is_array() { array(value).map(Given::Array) } else { scalar(value).map(Given::Number) }
+    if value.is_array() { array(value).map(Given::Array) } else { number_of(value).map(Given::Number) }
 }
 
 /// A list as an array; `None` where the reference fails: texts that are no numbers, objects, ragged lists.
@@ -67,22 +67,25 @@ fn fill(value: &Value, shape: &[usize], values: &mut Vec<f64>) -> Option<()> {
             Some(())
         }
         (_, []) => {
-            values.push(scalar(value)?);
+            values.push(number_of(value)?);
             Some(())
         }
     }
 }
 
-fn scalar(value: &Value) -> Option<f64> {
+/// A number, or text that spells one: what Python's `float` takes.
+pub(crate) fn number_of(value: &Value) -> Option<f64> {
     match value {
         Value::String(_) => spelled(value.as_str()?),
         _ => value.as_f64(),
     }
 }
 
-/// The number that Python reads in a text: blanks around it, and single `_` between its digits, are allowed.
+/// The number that Python reads in a text: blanks around it, single `_` between its digits, and the decimal digits of
+/// every script are allowed.
 fn spelled(text: &str) -> Option<f64> {
-    let text = text.trim();
+    let ascii = text.chars().map(in_ascii).collect::<Option<String>>()?;
+    let text = ascii.trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
     if !text.contains('_') {
         return text.parse().ok();
     }
@@ -91,6 +94,29 @@ fn spelled(text: &str) -> Option<f64> {
     let between = |(at, _)| digit(usize::checked_sub(at, 1)) && digit(at.checked_add(1));
     if text.match_indices('_').all(between) { text.replace('_', "").parse().ok() } else { None }
 }
+
+/// A digit of any script as the common one, any blank as the common one; `None` for other letters.
+fn in_ascii(letter: char) -> Option<char> {
+    if letter.is_ascii() {
+        return Some(letter);
+    }
+    if letter.is_whitespace() {
+        return Some(' ');
+    }
+    let code = u32::from(letter);
+    let zero = ZEROS.get(ZEROS.partition_point(|zero| *zero <= code).checked_sub(1)?)?;
+    char::from_digit(code - zero, 10)
+}
+
+/// The zeros of the scripts beside ASCII, as Unicode 14 has them; the other nine digits follow each.
+const ZEROS: [u32; 65] = [
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20,
+    0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0,
+    0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x1_04a0, 0x1_0d30, 0x1_1066, 0x1_10f0, 0x1_1136, 0x1_11d0,
+    0x1_12f0, 0x1_1450, 0x1_14d0, 0x1_1650, 0x1_16c0, 0x1_1730, 0x1_18e0, 0x1_1950, 0x1_1c50, 0x1_1d50, 0x1_1da0,
+    0x1_6a60, 0x1_6ac0, 0x1_6b50, 0x1_d7ce, 0x1_d7d8, 0x1_d7e2, 0x1_d7ec, 0x1_d7f6, 0x1_e140, 0x1_e2f0, 0x1_e950,
+    0x1_fbf0,
+];
 
 #[cfg(test)]
 mod tests {
@@ -109,6 +135,25 @@ mod tests {
         for text in ["0x1", "", "_1", "1__0", "1_", "x"] {
             assert_eq!(number(&json!(text)), None, "{text}");
         }
+        // By Python's own answers.
+        for (text, value) in [
+            ("\u{661}1", Some(11.0)),
+            ("\u{661}_\u{662}", Some(12.0)),
+            ("\u{ff11}.\u{ff15}", Some(1.5)),
+            ("+\u{1d7d9}e\u{1fbf1}", Some(10.0)),
+            ("\u{3000}0.5\u{85}", Some(0.5)),
+            ("\u{b2}", None),
+            ("\u{2460}", None),
+            ("\u{66a}", None),
+            ("\u{661}\u{66b}5", None),
+            ("\u{2212}1", None),
+            ("1\u{200b}", None),
+            ("0.5\u{1c}", None),
+            ("\u{661}\u{1c}", None),
+        ] {
+            assert_eq!(number(&json!(text)), value, "{text:?}");
+        }
+        assert!(ZEROS.windows(2).all(|pair| pair[0] + 9 < pair[1]), "digits of two scripts overlap");
         assert_eq!(number(&json!([["0.5"]])), Some(0.5));
         for other in [json!([1, 2]), json!([]), json!({}), json!(null)] {
             assert_eq!(number(&other), None, "{other}");

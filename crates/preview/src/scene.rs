@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use super::json::{Object, wrap_index};
+use super::lens;
 use super::limits::MAX_NODE_STEPS;
 use super::numbers::array;
 use super::refusal::{Checked, Refusal, RefusalCode};
@@ -22,6 +23,8 @@ pub(crate) enum Topology {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Primitive<'a> {
     pub(crate) topology: Topology,
+    /// All of it, as it stands in the file.
+    pub(crate) entry: Object<'a>,
     pub(crate) attributes: Object<'a>,
     pub(crate) indices: Option<i64>,
     pub(crate) material: Option<i64>,
@@ -86,7 +89,7 @@ fn read_primitive<'a>(entry: &'a Value, place: &str) -> Checked<Kind<'a>> {
     attributes.need_int("POSITION", place)?;
     let indices = entry.int("indices", place)?;
     let material = entry.int("material", place)?;
-    Ok(Kind::Triangles(Primitive { topology, attributes, indices, material }))
+    Ok(Kind::Triangles(Primitive { topology, entry, attributes, indices, material }))
 }
 
 /// Walks the scene as the reference loader does and refuses where it would stumble. Cycles are fine.
@@ -119,24 +122,14 @@ pub(crate) fn check_nodes(document: Object<'_>) -> Checked<()> {
             queue.push((Some(child), node_index(next, &place)?));
         }
         check_transform(node, &place)?;
-        if matches!(node.get("mesh"), Some(Value::Array(_) | Value::Object(_))) {
-            return Err(broken(format!("{place}.mesh"), "not a number"));
-        }
         if let Some(camera) = node.get("camera").filter(|_| !camera_found) {
-            camera_found = check_camera(document, camera, &place)?;
+            // Such a node is nothing else.
+            camera_found = lens::make(document, camera, &place)?;
+        } else if matches!(node.get("mesh"), Some(Value::Array(_) | Value::Object(_))) {
+            return Err(broken(format!("{place}.mesh"), "not a number"));
         }
     }
     Ok(())
-}
-
-/// The first camera is looked up, though it is not used: an index beyond the list is a fault, a list that is not
-/// there or a camera that is not whole is none. Whether it is a whole one.
-fn check_camera(document: Object<'_>, camera: &Value, place: &str) -> Checked<bool> {
-    let Some(cameras) = document.get("cameras").and_then(Value::as_array) else { return Ok(false) };
-    let found = camera.as_i64().and_then(|index| cameras.get(wrap_index(index, cameras.len())?));
-    let found = found.ok_or_else(|| broken(format!("{place}.camera"), "no such camera"))?;
-    let lens = found.get("perspective");
-    Ok(["znear", "aspectRatio", "yfov"].iter().all(|key| lens.and_then(|lens| lens.get(key)).is_some()))
 }
 
 /// The edges from the world to the root nodes of the scene in force.
@@ -261,6 +254,8 @@ mod tests {
         let camera = |index: i64| json!({"nodes": [{"camera": index}], "scenes": [{"nodes": [0]}], "cameras": [{}]});
         assert!(nodes(&camera(0)).is_ok() && nodes(&camera(-1)).is_ok());
         assert_eq!(nodes(&camera(1)).unwrap_err().place, "nodes[0].camera");
+        let both = json!({"nodes": [{"camera": 0, "mesh": []}], "scenes": [{"nodes": [0]}]});
+        assert!(nodes(&both).is_ok(), "a camera is no mesh");
         let short = json!({"nodes": [{"scale": [1, 1]}], "scenes": [{"nodes": [0]}]});
         assert_eq!(nodes(&short).unwrap_err().place, "nodes[0].scale");
     }

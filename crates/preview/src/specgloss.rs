@@ -18,6 +18,8 @@ pub(crate) struct Factors {
     pub(crate) glossiness: f32,
     /// Glossiness was given as a list of one.
     pub(crate) listed: bool,
+    /// The colours were given as lists in lists of one: diffuse, specular.
+    pub(crate) nested: [bool; 2],
 }
 
 /// What a material's own values are replaced with: of each pair, one.
@@ -50,9 +52,13 @@ impl Factors {
         let row = |given: Option<Given>, ones: usize, key: &str| match given {
             None => Ok(vec![1.0; ones]),
             Some(Given::Number(value)) if key == "specularFactor" => Ok(vec![value as f32]),
-            Some(Given::Array(array)) if array.shape.len() == 1 => Ok(array.values.iter().map(|v| *v as f32).collect()),
+            Some(Given::Array(array)) if matches!(array.shape[..], [_] | [1, _] | [1, 1, _]) => {
+                Ok(array.values.iter().map(|v| *v as f32).collect())
+            }
             Some(_) => Err(bad(&format!("{place}.{key}"), "not a list of numbers")),
         };
+        let inner = |given: &Option<Given>| matches!(given, Some(Given::Array(array)) if array.shape.len() > 1);
+        let nested = [inner(&diffuse), inner(&specular)];
         let (glossiness, listed) = match glossiness {
             None => (1.0, false),
             Some(Given::Number(value)) => (value as f32, false),
@@ -63,11 +69,17 @@ impl Factors {
         };
         let diffuse = row(diffuse, 4, "diffuseFactor")?;
         let specular = row(specular, 3, "specularFactor")?;
-        Ok(Self { diffuse, specular, glossiness, listed })
+        Ok(Self { diffuse, specular, glossiness, listed, nested })
     }
 
     /// Refuses factors that do not go with textures of so many channels (0: no texture).
     pub(crate) fn check(&self, diffuse: usize, specular: usize, place: &str) -> Checked<()> {
+        let [inner, specular_inner] = self.nested;
+        // Each pixel of a texture is multiplied with them all the same.
+        if inner && diffuse == 0 || specular_inner && specular == 0 {
+            let key = if inner && diffuse == 0 { "diffuseFactor" } else { "specularFactor" };
+            return Err(bad(&format!("{place}.{key}"), "a list of colours, and no texture"));
+        }
         let factors = self.diffuse.len();
         let colors = match (diffuse, factors) {
             (0 | 1, n) => n,
@@ -349,25 +361,27 @@ fn bad(place: &str, message: &'static str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use super::super::enlarge::enlarge;
     use super::super::numbers;
     use super::*;
 
+    fn vectors(key: &str) -> Vec<serde_json::Value> {
+        let text = include_str!("../../../tests/fixtures/pictures.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+        vectors[key].as_array().unwrap().clone()
+    }
+
+    fn factors_of(row: &serde_json::Value) -> Factors {
+        let given = |key: &str| numbers::given(&python_json::Value::from(&row[key]));
+        Factors::of(given("diffuse"), given("specular"), given("glossiness"), "").unwrap()
+    }
+
     #[test]
     fn factors_become_those_of_the_reference() {
-        let vectors: serde_json::Value =
-            serde_json::from_str(include_str!("../../../tests/fixtures/pictures.json")).unwrap();
-        let rows = vectors["gloss"].as_array().unwrap();
+        let rows = vectors("gloss");
         assert!(rows.len() >= 20);
         for row in rows {
-            let given = |key: &str| match &row[key] {
-                serde_json::Value::Null => None,
-                serde_json::Value::Array(values) => {
-                    let values: Vec<f64> = values.iter().map(|v| v.as_f64().unwrap()).collect();
-                    Some(Given::Array(numbers::Array { shape: vec![values.len()], values }))
-                }
-                value => value.as_f64().map(Given::Number),
-            };
-            let factors = Factors::of(given("diffuse"), given("specular"), given("glossiness"), "").unwrap();
+            let factors = factors_of(&row);
             factors.check(0, 0, "").unwrap();
             let Converted { base: Base::Factor(base), surface: Surface::Factors { metallic, roughness } } =
                 factors.convert()
@@ -381,5 +395,67 @@ mod tests {
             assert!(same(metallic, row["metallic"].as_f64().unwrap()), "{row}: metallic {metallic}");
             assert!(same(roughness, row["roughness"].as_f64().unwrap()), "{row}: roughness {roughness}");
         }
+    }
+    fn picture(value: &serde_json::Value) -> Option<Picture> {
+        let number = |value: &serde_json::Value| value.as_u64().unwrap();
+        let hex = value.get("pixels")?.as_str().unwrap();
+        let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+        Some(Picture {
+            width: number(&value["size"][0]) as u32,
+            height: number(&value["size"][1]) as u32,
+            pixels: Pixels::Channels(
+                number(&value["channels"]) as usize,
+                (0..hex.len()).step_by(2).map(byte).collect(),
+            ),
+            kind: Kind::Plain,
+        })
+    }
+
+    /// Whether two pictures are the same but for one step in a value.
+    fn near(ours: &Picture, theirs: &Picture) -> bool {
+        let (Pixels::Channels(m, a), Pixels::Channels(n, b)) = (&ours.pixels, &theirs.pixels) else { return false };
+        let close = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.abs_diff(*b) <= 1);
+        (ours.width, ours.height, m) == (theirs.width, theirs.height, n) && close
+    }
+
+    #[test]
+    fn textures_become_those_of_the_reference() {
+        let rows = vectors("gloss_textures");
+        assert!(rows.len() >= 25);
+        for (number, row) in rows.iter().enumerate() {
+            let factors = factors_of(row);
+            let textures = [0, 1].map(|i| picture(&row["textures"][i]));
+            let channels = |i: usize| textures[i].as_ref().map_or(0, Picture::channels);
+            factors.check(channels(0), channels(1), "").unwrap();
+            let most = |edge: fn(&Picture) -> u32| textures.iter().flatten().map(edge).max().unwrap();
+            let (width, height) = (most(|p| p.width), most(|p| p.height));
+            let [diffuse, specular] = textures.map(|texture| texture.map(|picture| enlarge(picture, width, height)));
+            let converted = factors.convert_textures(diffuse.as_ref(), specular.as_ref());
+            let Base::Texture(base) = &converted.base else { panic!("{number}: no texture") };
+            let expected = picture(&row["base"]).unwrap();
+            assert!(near(base, &expected), "{number}: {base:?} and not {expected:?}");
+            match (&converted.surface, picture(&row["surface"])) {
+                (Surface::Texture(ours), Some(theirs)) => {
+                    assert!(near(ours, &theirs), "{number}: {ours:?}, {theirs:?}")
+                }
+                (Surface::Factors { metallic, roughness }, None) => {
+                    let same = |ours: &f64, key: &str| (ours - row[key].as_f64().unwrap()).abs() < 1e-6;
+                    assert!(same(metallic, "metallic") && same(roughness, "roughness"), "{number}");
+                }
+                (ours, theirs) => panic!("{number}: {ours:?}, {theirs:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn colours_in_lists_of_one_need_a_texture() {
+        let factors = |diffuse: &str, specular: &str| {
+            factors_of(&serde_json::from_str(&format!(r#"{{"diffuse": {diffuse}, "specular": {specular}}}"#)).unwrap())
+        };
+        let (flat, nested) = ("[1, 1, 1]", "[[1, 1, 1]]");
+        assert!(factors(nested, nested).check(3, 3, "").is_ok());
+        assert!(factors(flat, nested).check(0, 4, "").is_ok());
+        assert_eq!(factors(nested, flat).check(0, 3, "x").unwrap_err().place, "x.diffuseFactor");
+        assert_eq!(factors(flat, nested).check(4, 0, "x").unwrap_err().place, "x.specularFactor");
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::base::error::{Error, Result};
 use crate::base::url::{HttpUrl, resolve};
-use crate::world::http::{Client, Limits, Method, Request, Response, Retry, Secret, refusal, retry_after, shown_url};
+use crate::world::http::{Client, Limits, Method, Request, Response, Retry, Secret, retry_after, shown_url};
 use crate::world::stop::Stop;
 
 /// More redirects than this lead in a circle.
@@ -86,7 +86,7 @@ impl Web {
         loop {
             let response = self.retry.attempts(&self.stop, &request.shown(), true, || {
                 let response = self.client.send_once(&request, None)?;
-                if response.status >= 500 { Err(refusal(response.status, &response.headers)) } else { Ok(response) }
+                if response.status >= 500 { Err(response.refusal()) } else { Ok(response) }
             })?;
             let Some(pause) = limit(&response, count, SystemTime::now()) else { return Ok(response) };
             count += 1;
@@ -153,7 +153,10 @@ fn redirect(from: &str, response: &Response) -> Result<Option<String>> {
         let why = response.hide(&why);
         Error::outside(format!("{}: status {}: {why}", shown_url(from), response.status))
     };
-    let to = response.headers.get("location").ok_or_else(|| refused("it does not say where to".to_owned()))?;
+    let to = response
+        .headers
+        .get("location")
+        .ok_or_else(|| refused("no Location header: it does not say where to".to_owned()))?;
     let next = resolve(from, to.as_bytes()).map_err(|why| {
         refused(format!("to {}: {why}", shown_url(&response.hide(&String::from_utf8_lossy(to.as_bytes())))))
     })?;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::endpoints::Endpoint;
 use crate::base::error::Error;
-use crate::world::http::{Client, Failure, Request, Response, refusal, shown_text};
+use crate::world::http::{Client, Failure, Request, Response, shown_text};
 use crate::world::stop::Stop;
 
 /// Codes that ask for patience: busy, and the rate limits of public gateways.
@@ -123,11 +123,7 @@ fn is_busy(response: &Response) -> bool {
 
 /// A status that is the answer.
 fn no_answer(response: &Response) -> Failure {
-    let reason = response.shown();
-    match refusal(response.status, &response.headers) {
-        Failure::Transient { after, unsent, .. } if is_busy(response) => Failure::Transient { reason, after, unsent },
-        _ => Failure::Permanent(reason),
-    }
+    if is_busy(response) { response.refusal() } else { Failure::Permanent(response.shown()) }
 }
 
 /// Does a node say, in whatever words, that it no longer keeps the state of a block?

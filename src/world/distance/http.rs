@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Distance, Picture};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
-use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, refusal, shown_text, shown_url};
+use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, shown_text, shown_url};
 
 /// After so many pairs in a row without any answer the service is not asked again in the same call.
 const SILENT: usize = 8;
@@ -104,7 +104,7 @@ impl Distance for Service {
 fn distance(response: &Response) -> std::result::Result<f64, Failure> {
     match response.status {
         200 => {}
-        status if status == 429 || status >= 500 => return Err(refusal(status, &response.headers)),
+        429 | 500.. => return Err(response.refusal()),
         status => return Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
     }
     let answer: Answer = response

@@ -43,6 +43,8 @@ struct Message {
 
 /// Why there is no answer, where that has advice of its own.
 pub(super) const CUT_OFF: &str = "the answer was cut off (finish_reason length)";
+pub(super) const FILTERED: &str = "the server withheld the answer (finish_reason content_filter)";
+pub(super) const CALLS_TOOLS: &str = "the judge called a tool in place of an answer (finish_reason ";
 pub(super) const ONLY_REASONING: &str = "the answer has no content, but reasoning beside it";
 
 /// The answer itself.
@@ -73,6 +75,8 @@ pub fn content(completion: &Value) -> Result<String, String> {
     match finish_reason.as_deref() {
         None | Some("stop") => {}
         Some("length") => return Err(CUT_OFF.to_owned()),
+        Some("content_filter") => return Err(FILTERED.to_owned()),
+        Some(calls @ ("tool_calls" | "function_call")) => return Err(format!("{CALLS_TOOLS}{calls})")),
         Some(other) => {
             return Err(format!("the answer did not come to its end (finish_reason {})", shown_text(other, 40)));
         }
@@ -87,6 +91,33 @@ pub fn content(completion: &Value) -> Result<String, String> {
         Some(_) => return Err("the answer's content is no text".to_owned()),
     };
     text.filter(|text| !text.is_empty()).ok_or_else(|| missing.to_owned())
+}
+
+/// Codes and types under which servers say that nothing is paid for, now and the next time.
+const NO_MONEY: [&str; 7] = [
+    "insufficient_quota",
+    "insufficient_funds",
+    "insufficient_balance",
+    "insufficient_credits",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "payment_required",
+];
+
+/// Does an error, under whatever status, say that the account has no money or quota left? A limit of requests is none.
+pub(super) fn wants_money(body: &Value) -> bool {
+    let first = body.get("choices").and_then(|choices| choices.get(0));
+    let named = [Some(body), body.get("error"), body.get("detail"), first.and_then(|choice| choice.get("error"))];
+    let says = |error: &Value| {
+        let member = |name: &str| error.get(name);
+        let words = ["code", "type", "error", "status"].into_iter().filter_map(member);
+        words.into_iter().any(|word| match word {
+            Value::Number(code) => code.as_u64() == Some(402),
+            Value::String(word) => NO_MONEY.contains(&word.to_ascii_lowercase().as_str()) || word == "402",
+            _ => false,
+        })
+    };
+    named.into_iter().flatten().any(says)
 }
 
 /// An error where an answer should be, in the shapes that servers give it under status 200: its code and words.
@@ -160,6 +191,29 @@ mod tests {
         ] {
             let why = content(&completion).unwrap_err();
             assert!(why.contains(said), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_want_of_money_is_known_in_every_shape() {
+        for body in [
+            json!({"error": {"message": "You exceeded your current quota", "type": "insufficient_quota", "code": null}}),
+            json!({"error": {"code": "insufficient_quota"}}),
+            json!({"error": {"code": 402, "message": "Insufficient credits"}}),
+            json!({"code": "402"}),
+            json!({"detail": {"error": "payment_required"}}),
+            json!({"choices": [{"error": {"code": 402}}]}),
+        ] {
+            assert!(wants_money(&body), "{body}");
+        }
+        for body in [
+            json!({"error": {"code": "rate_limit_exceeded", "type": "requests"}}),
+            json!({"error": "insufficient_quota_of_patience"}),
+            json!({"choices": [{"message": {"content": "insufficient_quota"}}]}),
+            json!([402]),
+            json!(null),
+        ] {
+            assert!(!wants_money(&body), "{body}");
         }
     }
 

@@ -10,7 +10,7 @@ use super::question::Question;
 use super::{Answer, Judge};
 use crate::base::error::{Error, Result};
 use crate::model::ids::Seed;
-use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, refusal, shown_text, shown_url};
+use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, shown_text, shown_url};
 use crate::world::stop::stopped;
 
 /// The driver.
@@ -104,10 +104,14 @@ impl OpenAi {
             if response.status != 200 {
                 return Err(refused(&response));
             }
-            // The same question may well be answered properly the next time.
-            let completion =
-                response.json().map_err(|why| format!("the answer is no JSON: {why}: {}", response.shown_body()));
-            let raw = completion.and_then(|completion| answer::content(&completion)).map_err(Failure::transient)?;
+            // The same question may well be answered properly the next time; money does not come by itself.
+            let no_json = |why| Failure::transient(format!("the answer is no JSON: {why}: {}", response.shown_body()));
+            let completion: Value = response.json().map_err(no_json)?;
+            let again = |why: String| match answer::wants_money(&completion) {
+                true => Failure::Permanent(format!("{NO_MONEY}{why}")),
+                false => Failure::transient(why),
+            };
+            let raw = answer::content(&completion).map_err(again)?;
             let shown = shown_text(&response.hide(&raw), 100);
             let read = answer::read(raw, |issues| response.hide(issues));
             read.map_err(|why| Failure::transient(format!("{}: {shown}", response.hide(&why))))
@@ -171,13 +175,17 @@ fn schema() -> Value {
     })
 }
 
+/// What the reason begins with where an account has nothing left.
+const NO_MONEY: &str = "the account is out of credit: ";
+
 /// A status other than 200: timeouts, conflicts, limits and breakdowns pass, the rest is an answer.
 fn refused(response: &Response) -> Failure {
     let reason = response.shown();
-    match (response.status, refusal(response.status, &response.headers)) {
-        (408 | 409 | 425 | 429 | 500.., Failure::Transient { after, unsent, .. }) => {
-            Failure::Transient { reason, after, unsent }
-        }
+    if response.status == 402 || response.json().is_ok_and(|body| answer::wants_money(&body)) {
+        return Failure::Permanent(format!("{NO_MONEY}{reason}"));
+    }
+    match response.status {
+        408 | 409 | 425 | 429 | 500.. => response.refusal(),
         _ => Failure::Permanent(reason),
     }
 }
@@ -213,6 +221,17 @@ fn hints(reason: &str) -> Option<&'static str> {
         "" if reason.starts_with(answer::CUT_OFF) => {
             Some("[judge] max_tokens in gen404.toml is the most tokens of an answer, reasoning included: raise it")
         }
+        "" if reason.starts_with(NO_MONEY) => {
+            Some("top up the judge's account, or raise its limit; it is not asked again")
+        }
+        "" if reason.starts_with(answer::FILTERED) => Some(
+            "the server's content filter stops such pictures: switch it off there, or name another judge ([judge] base_url \
+             and model in gen404.toml)",
+        ),
+        "" if reason.starts_with(answer::CALLS_TOOLS) => Some(
+            "no tools are offered to the judge: start vLLM without --enable-auto-tool-choice and --tool-call-parser, or name \
+             another model",
+        ),
         "" if reason.starts_with(answer::ONLY_REASONING) => Some(
             "the server's reasoning parser takes the answer for reasoning: start vLLM without --reasoning-parser, or raise \
              [judge] max_tokens",

@@ -118,7 +118,8 @@ fn judge(answer: &Response) -> Result<(), Heard> {
         Failure::Transient { after, .. } => after,
         _ => None,
     };
-    Err(Heard::Refused(Refusal::read(answer.status, &answer.headers, &body), after))
+    let region = answer.header("x-amz-bucket-region").map(|region| answer.hide(region));
+    Err(Heard::Refused(Refusal::read(answer.status, region, &body), after))
 }
 
 /// Does an answer to a PUT look like one of a store's? A proxy's or a portal's page says nothing of the object.

@@ -7,6 +7,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::super::cost;
 use super::scan::{self, Parts};
+use super::scans;
 use super::watched::Watched;
 use super::{BodyFault, Header, Kind, Picture, Pixels, Watch};
 
@@ -39,8 +40,10 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let (scans, tables) = repeats(bytes, scan);
     let scans = if frame.is_progressive() { scans.min(MOST_SCANS) } else { 1 };
     let pixels = u64::from(frame.width) * u64::from(frame.height);
+    // Of a progressive one, each scan is followed before it is decoded.
+    let followed = if frame.is_progressive() { 2 } else { 1 };
     let work = cost::JPEG * pixels * depth
-        + cost::JPEG_SCAN * scans * frame.coefficients / 64
+        + followed * cost::JPEG_SCAN * scans * frame.coefficients / 64
         + cost::JPEG_TABLE * tables
         + cost::JPEG_PACKED * bytes.len() as u64;
     // Beside all coefficients, rows of some, and copies of what the segments hold.
@@ -97,7 +100,13 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
         4 => (ColorSpace::CMYK, 4),
         _ => return Err(BodyFault::Coding("JPEG of an odd count of components")),
     };
+    if frame.is_progressive() && !scans::are_whole(bytes, &frame, watch) {
+        return Err(BodyFault::Coding("progressive JPEG whose scans are incomplete"));
+    }
     let parts = if frame.is_progressive() { None } else { scan::parts(bytes, &frame, scan, watch) };
+    if parts.as_ref().is_some_and(|parts| parts.beyond) {
+        return Err(BodyFault::Coding("JPEG that ends within a block"));
+    }
     let bytes = parts.as_ref().and_then(|parts| parts.filled.as_deref()).unwrap_or(bytes);
     let options = DecoderOptions::default()
         .set_strict_mode(false)

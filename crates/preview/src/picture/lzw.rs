@@ -29,6 +29,10 @@ pub(super) fn unpack(
     if bits > 12 {
         return Err("codes of too many bits");
     }
+    // The first code of TIFF has to be the one that clears the table.
+    if order == Order::High && !matches!(packed, [0x80, 0..=0x7f, ..]) {
+        return Err("codes that do not begin with an empty table");
+    }
     let configuration = match order {
         Order::Low => Configuration::new(BitOrder::Lsb, bits),
         Order::High => Configuration::with_tiff_size_switch(BitOrder::Msb, bits),

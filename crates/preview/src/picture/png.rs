@@ -139,7 +139,10 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     let palette = (info.color_type == ColorType::Indexed).then(|| {
         let (palette, alpha) = (info.palette.as_deref(), info.trns.as_deref());
         let alpha = alpha.unwrap_or_default();
-        palette_of(palette.unwrap_or_default(), |i| alpha.get(i).copied().unwrap_or(255))
+        let mut colors = palette.unwrap_or_default().to_vec();
+        // Those that are missing are black.
+        colors.resize(3 * 256, 0);
+        palette_of(&colors, |i| alpha.get(i).copied().unwrap_or(255))
     });
     let interlaced = info.interlaced;
     let all = if interlaced { whole(&mut reader, &layout) } else { by_rows(&mut reader, &layout, watch) };
@@ -278,22 +281,41 @@ impl Layout {
     }
 }
 
-/// The file with only its header, palette, transparency and first run of image data. Checksums are
-/// left zero.
+/// The file with only its header, the last palette and transparency of a picture that has them, and the first run of
+/// image data. Checksums are left zero.
 fn essence(bytes: &[u8]) -> Vec<u8> {
     let mut out = bytes.get(..SIGNATURE).unwrap_or_default().to_vec();
     let mut at = SIGNATURE;
     let mut data = false;
+    let (mut indexed, mut palette, mut alpha) = (false, None, None);
     while let (Some(length), Some(kind)) = (bytes.get(at..at + 4), bytes.get(at + 4..at + 8)) {
         let length = length.first_chunk().map_or(0, |b| u32::from_be_bytes(*b) as usize);
         if data && kind != b"IDAT" {
             break;
         }
-        data = kind == b"IDAT";
         let end = (at + 8).saturating_add(length).min(bytes.len());
         let body = bytes.get(at + 8..end).unwrap_or_default();
-        if data || matches!(kind, b"IHDR" | b"PLTE" | b"tRNS") {
-            put_chunk(&mut out, kind, body);
+        match kind {
+            b"IHDR" => {
+                indexed = body.get(9) == Some(&3);
+                put_chunk(&mut out, kind, body);
+            }
+            // Whole colours count, as long as there are not too many.
+            b"PLTE" => {
+                let whole = if body.len() / 3 > 256 { body.len() } else { body.len() / 3 * 3 };
+                palette = body.get(..whole).filter(|body| !body.is_empty());
+            }
+            b"tRNS" => alpha = Some(body),
+            b"IDAT" => {
+                for (kind, body) in [(b"PLTE", &mut palette), (b"tRNS", &mut alpha)] {
+                    if let Some(body) = body.take().filter(|_| indexed) {
+                        put_chunk(&mut out, kind, body);
+                    }
+                }
+                put_chunk(&mut out, kind, body);
+                data = true;
+            }
+            _ => {}
         }
         at = end.saturating_add(4);
     }

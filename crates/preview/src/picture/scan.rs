@@ -16,14 +16,17 @@ pub(super) struct Parts {
     pub(super) missing: Vec<Range<usize>>,
     /// The file with these parts coded as parts without coefficients, where it can be written so.
     pub(super) filled: Option<Vec<u8>>,
+    /// A coefficient was to stand behind the last one of its block, as those do that are made of missing bits. The
+    /// reference takes it for the last one; the decoder here does not.
+    pub(super) beyond: bool,
 }
 
 /// The symbol that sixteen bits begin with, and the length of its code; 0 for none.
-type Table = Vec<(u8, u8)>;
+pub(super) type Table = Vec<(u8, u8)>;
 
-struct Component {
-    id: u8,
-    sampling: [usize; 2],
+pub(super) struct Component {
+    pub(super) id: u8,
+    pub(super) sampling: [usize; 2],
 }
 
 /// Follows the scan that begins at `scan`. `None` where it is not the only one, or cannot be followed.
@@ -58,11 +61,11 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         let each = if alone { 1 } else { component.sampling[0] * component.sampling[1] };
         blocks.resize(blocks.len() + each, codes);
     }
-    let mut bits = Bits { data: bytes.get(scan..)?, word: 0, have: 0, ended: false, taken: Scan::default() };
+    let mut bits = Bits { taken: Some(Scan::default()), ..Bits::of(bytes.get(scan..)?) };
     let missing = missing(&mut bits, &blocks, (count, interval), watch)?;
     let filled = match missing[..] {
         [Range { start, end }] if end == count && interval == 0 => {
-            fill(bits.taken, &blocks, (start, count)).and_then(|data| {
+            bits.taken.take().and_then(|taken| fill(taken, &blocks, (start, count))).and_then(|data| {
                 // A part's values go on from the part before: a restart, where one begins anew, needs an interval.
                 let restart = [&[0xff, 0xdd, 0, 4][..], &u16::try_from(start).ok()?.to_be_bytes()].concat();
                 Some([bytes.get(..before)?, &restart, bytes.get(before..scan)?, &data, &[0xff, 0xd9]].concat())
@@ -70,7 +73,7 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         }
         _ => None,
     };
-    Some(Parts { size, across, missing, filled })
+    Some(Parts { size, across, missing, filled, beyond: bits.beyond })
 }
 
 /// The parts that the scan holds, and behind them, in intervals of as many, those that it does not: no difference to a
@@ -125,6 +128,7 @@ fn missing(
                     break;
                 }
                 bits.skip(u32::from(size));
+                bits.beyond |= size > 0 && place + u32::from(zeros) > 63;
                 place += u32::from(zeros) + 1;
             }
         }
@@ -132,7 +136,7 @@ fn missing(
     Some(missing)
 }
 
-fn read_tables(mut data: &[u8], tables: &mut [Option<Table>; 8]) -> Option<()> {
+pub(super) fn read_tables(mut data: &[u8], tables: &mut [Option<Table>; 8]) -> Option<()> {
     while let Some((head, rest)) = data.split_first() {
         let (lengths, rest) = rest.split_first_chunk::<16>()?;
         let count = lengths.iter().map(|n| usize::from(*n)).sum();
@@ -154,7 +158,7 @@ fn read_tables(mut data: &[u8], tables: &mut [Option<Table>; 8]) -> Option<()> {
     Some(())
 }
 
-fn read_components(data: &[u8]) -> Option<Vec<Component>> {
+pub(super) fn read_components(data: &[u8]) -> Option<Vec<Component>> {
     let count = usize::from(*data.get(5)?);
     let one = |c: &[u8]| Component { id: c[0], sampling: [usize::from(c[1] >> 4), usize::from(c[1] & 15)] };
     let components: Vec<Component> = data.get(6..6 + 3 * count)?.chunks_exact(3).map(one).collect();
@@ -162,14 +166,18 @@ fn read_components(data: &[u8]) -> Option<Vec<Component>> {
 }
 
 /// The bits of a scan; after a marker come zeros.
-struct Bits<'a> {
-    data: &'a [u8],
+#[derive(Default)]
+pub(super) struct Bits<'a> {
+    /// What comes after the bits that are held.
+    pub(super) data: &'a [u8],
     word: u64,
     have: u32,
     /// More bits were asked for than there are.
-    ended: bool,
-    /// All that was taken so far.
-    taken: Scan,
+    pub(super) ended: bool,
+    /// A coefficient was to stand behind the last one of its block.
+    beyond: bool,
+    /// All that was taken so far, where that is kept.
+    taken: Option<Scan>,
 }
 
 /// A scan that is written.
@@ -210,7 +218,11 @@ impl Scan {
     }
 }
 
-impl Bits<'_> {
+impl<'a> Bits<'a> {
+    pub(super) fn of(data: &'a [u8]) -> Self {
+        Self { data, ..Self::default() }
+    }
+
     fn fill(&mut self) {
         while self.have <= 48 {
             let byte = match self.data {
@@ -233,7 +245,7 @@ impl Bits<'_> {
         }
     }
 
-    fn symbol(&mut self, table: &Table) -> Option<u8> {
+    pub(super) fn symbol(&mut self, table: &Table) -> Option<u8> {
         if self.have < 16 {
             self.fill();
         }
@@ -243,12 +255,16 @@ impl Bits<'_> {
         Some(symbol)
     }
 
-    fn skip(&mut self, count: u32) {
+    /// Passes over `count` bits, 16 at most: their value.
+    pub(super) fn skip(&mut self, count: u32) -> u64 {
         if self.have < count {
             self.fill();
         }
-        if count > 0 {
-            self.taken.put(self.word >> (64 - count), count);
+        let value = if count > 0 { self.word >> (64 - count) } else { 0 };
+        if let Some(taken) = &mut self.taken
+            && count > 0
+        {
+            taken.put(value, count);
         }
         if self.have < count {
             self.ended = true;
@@ -257,10 +273,11 @@ impl Bits<'_> {
             self.word <<= count;
             self.have -= count;
         }
+        value
     }
 
     /// Goes on behind the next restart marker, if that is what comes next.
-    fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         (self.word, self.have) = (0, 0);
         while let [first, rest @ ..] = self.data {
             match (first, rest.first()) {

@@ -112,12 +112,66 @@ struct Layout<'a> {
     samples: usize,
     kept: usize,
     bits: usize,
+    orientation: Orientation,
 }
 
-/// `None` where the header is broken; within it the name of what is not read.
-fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, &'static str>> {
+/// Where the first row and the first column of the file are in the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Orientation {
+    /// Rows of the file are columns of the picture.
+    turned: bool,
+    /// The first column of the picture is the last one of what it is read from.
+    right: bool,
+    /// The first row likewise.
+    bottom: bool,
+}
+
+impl Orientation {
+    /// By its number; what is none of them changes nothing.
+    fn of(number: u64) -> Self {
+        let (turned, right, bottom) = match number {
+            2 => (false, true, false),
+            3 => (false, true, true),
+            4 => (false, false, true),
+            5 => (true, false, false),
+            6 => (true, true, false),
+            7 => (true, true, true),
+            8 => (true, false, true),
+            _ => (false, false, false),
+        };
+        Self { turned, right, bottom }
+    }
+
+    fn changes(self) -> bool {
+        self != Self::of(1)
+    }
+
+    /// Width and height of the picture.
+    fn size<T>(self, [width, height]: [T; 2]) -> [T; 2] {
+        if self.turned { [height, width] } else { [width, height] }
+    }
+
+    /// The pixels of `bytes` each in the rows of the picture; `file` is the width and height in the file.
+    fn apply(self, pixels: &[u8], file: [usize; 2], bytes: usize) -> Vec<u8> {
+        let [width, height] = self.size(file);
+        let mut out = Vec::with_capacity(pixels.len());
+        for y in 0..height {
+            for x in 0..width {
+                let x = if self.right { width - 1 - x } else { x };
+                let y = if self.bottom { height - 1 - y } else { y };
+                let [column, row] = if self.turned { [y, x] } else { [x, y] };
+                let at = (row * file[0] + column) * bytes;
+                out.extend_from_slice(pixels.get(at..at + bytes).unwrap_or_default());
+            }
+        }
+        out
+    }
+}
+
+/// `None` where the header is broken; within it why it is not read.
+fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, Fault>> {
     if bytes.get(2..4)?.contains(&43) {
-        return Some(Err("BigTIFF"));
+        return Some(Err(Fault::Coding("BigTIFF")));
     }
     let directory = Directory::read(bytes)?;
     let one = |tag: u64, default: u64| directory.one(tag).unwrap_or(default);
@@ -128,9 +182,11 @@ fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, &'static str>> {
         5 => Packing::Lzw,
         8 | 32_946 => Packing::Deflate,
         32_773 => Packing::PackBits,
-        6 | 7 => return Some(Err("TIFF with JPEG in it")),
-        2..=4 => return Some(Err("TIFF with fax codes")),
-        32_771 | 32_809 | 34_676 | 34_677 | 34_925 | 50_000 | 50_001 => return Some(Err("TIFF of an unusual packing")),
+        6 | 7 => return Some(Err(Fault::Coding("TIFF with JPEG in it"))),
+        2..=4 => return Some(Err(Fault::Coding("TIFF with fax codes"))),
+        32_771 | 32_809 | 34_676 | 34_677 | 34_925 | 50_000 | 50_001 => {
+            return Some(Err(Fault::Coding("TIFF of an unusual packing")));
+        }
         // The reference does not open it.
         _ => return None,
     };
@@ -139,12 +195,12 @@ fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, &'static str>> {
     let bits_of = |i: usize| bits.as_ref().and_then(|v| directory.get(v, i).or_else(|| directory.get(v, 0)));
     let depth = bits_of(0).unwrap_or(1);
     let even = samples <= 6 && (0..samples).all(|i| bits_of(i).unwrap_or(1) == depth);
-    let plain = even && one(284, 1) == 1 && one(266, 1) == 1 && one(339, 1) == 1 && one(274, 1) == 1;
+    let plain = even && one(284, 1) == 1 && one(266, 1) == 1 && one(339, 1) == 1;
     let extra = directory.find(338);
     let first_extra = extra.as_ref().and_then(|v| directory.get(v, 0));
     let extras = extra.as_ref().map_or(0, |v| v.count);
     let (mode, kept) = match (one(262, 0), depth, samples - extras.min(samples), first_extra) {
-        _ if !plain => return Some(Err("TIFF of an unusual layout")),
+        _ if !plain => return Some(Err(Fault::Coding("TIFF of an unusual layout"))),
         (0 | 1, 1, 1, None) => (Mode::Bits, 1),
         (photo @ (0 | 1), 2 | 4 | 8, 1, None) => (Mode::Grey { inverted: photo == 0 }, 1),
         (1, 16, 1, None) => (Mode::Grey { inverted: false }, 1),
@@ -154,12 +210,12 @@ fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, &'static str>> {
         (2, 8, 3, Some(1)) => (Mode::Multiplied, 4),
         (3, 1 | 2 | 4 | 8, 1, None) => (Mode::Palette, 1),
         (5, 8, 4, None) => (Mode::Inks, 4),
-        _ => return Some(Err("TIFF of an unusual layout")),
+        _ => return Some(Err(Fault::Coding("TIFF of an unusual layout"))),
     };
     let differences = match (one(317, 1), packing) {
         (1, _) | (_, Packing::None | Packing::PackBits) => false,
         (2, _) if depth == 8 => true,
-        _ => return Some(Err("TIFF of an unusual prediction")),
+        _ => return Some(Err(Fault::Coding("TIFF of an unusual prediction"))),
     };
     let tiled = directory.find(273).is_none();
     let (offsets, counts) = if tiled { (324, 325) } else { (273, 279) };
@@ -169,11 +225,18 @@ fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, &'static str>> {
         [u64::from(width), one(278, u64::from(height)).min(u64::from(height))]
     };
     let part = part.map(|edge| edge as usize);
-    if part.contains(&0) || part.iter().any(|edge| *edge > 1 << 20) {
-        return None;
-    }
     let (offsets, counts) = (directory.find(offsets)?, directory.find(counts));
+    if part.contains(&0) {
+        // Of such tiles the reference makes something as long as they are not packed.
+        let odd = tiled && packing == Packing::None;
+        return Some(Err(if odd { Fault::Coding("TIFF of empty tiles") } else { Fault::Damaged("empty parts") }));
+    }
+    if part.iter().any(|edge| *edge > 1 << 20) {
+        return Some(Err(Fault::Coding("TIFF of very large tiles")));
+    }
     let bits = depth as usize;
+    let orientation = directory.find(274).filter(|values| values.count == 1);
+    let orientation = orientation.and_then(|values| directory.get(&values, 0)).unwrap_or(1);
     Some(Ok(Layout {
         directory,
         width,
@@ -187,6 +250,7 @@ fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, &'static str>> {
         samples,
         kept,
         bits,
+        orientation: Orientation::of(orientation),
     }))
 }
 
@@ -224,6 +288,9 @@ impl Layout<'_> {
                 let some = packed.get(..length.min(packed.len())).unwrap_or_default();
                 raw.get_mut(..some.len()).unwrap_or_default().copy_from_slice(some);
                 some.len()
+            }
+            Packing::Lzw if matches!(packed, [0, second, ..] if second & 1 == 1) => {
+                return Err(BodyFault::Coding("TIFF with LZW codes of the old kind"));
             }
             Packing::Lzw => lzw::unpack(packed, Order::High, 8, raw, watch).map_err(damaged)?,
             Packing::Deflate => inflate(packed, raw),
@@ -286,8 +353,8 @@ impl Layout<'_> {
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let layout = match layout(bytes)? {
         Ok(layout) => layout,
-        Err(name) => {
-            let fault = Some(Fault::Coding(name));
+        Err(fault) => {
+            let fault = Some(fault);
             return Some(Header { width: 1, height: 1, depth: 1, alpha: false, working: 0, work: 0, fault });
         }
     };
@@ -302,16 +369,18 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let each = if layout.packing == Packing::Deflate { cost::DEFLATED } else { 20 * cost::PACKED };
     let work = raw
         .saturating_mul(2 * cost::PLAIN)
-        .saturating_add(pixels.saturating_mul(depth * 2 * cost::PLAIN))
+        .saturating_add(pixels.saturating_mul(depth * 4 * cost::PLAIN))
         .saturating_add(packed.saturating_mul(each))
         .saturating_add(parts.saturating_mul(cost::TIFF_PART));
     let fault = (parts > MOST_PARTS).then_some(Fault::Coding("TIFF of very many parts"));
+    let [width, height] = layout.orientation.size([layout.width, layout.height]);
+    let turned = if layout.orientation.changes() { pixels.saturating_mul(depth) } else { 0 };
     Some(Header {
-        width: layout.width,
-        height: layout.height,
+        width,
+        height,
         depth,
         alpha: depth == 4,
-        working: part.saturating_add(lzw::BYTES),
+        working: part.saturating_add(lzw::BYTES).saturating_add(turned),
         work: if fault.is_some() { 0 } else { work },
         fault,
     })
@@ -319,8 +388,9 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
 
 pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
     let layout = layout(bytes).and_then(Result::ok).ok_or(BodyFault::Coding("no TIFF"))?;
+    let [shown_width, shown_height] = layout.orientation.size([layout.width, layout.height]);
     if layout.mode == Mode::Bits {
-        return Ok(Picture::plain(layout.width, layout.height, Pixels::Bits));
+        return Ok(Picture::plain(shown_width, shown_height, Pixels::Bits));
     }
     let (width, height) = (layout.width as usize, layout.height as usize);
     let mut out = vec![0; width * height * layout.kept];
@@ -339,6 +409,9 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
             layout.samples(row, 0..columns, place);
         }
     }
+    if layout.orientation.changes() {
+        out = layout.orientation.apply(&out, [width, height], layout.kept);
+    }
     let pixels = match layout.mode {
         Mode::Palette => Pixels::Palette(out, palette_of(&layout.palette(), |_| 255)),
         _ => Pixels::Channels(layout.kept, out),
@@ -348,7 +421,7 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
         Mode::Grey { .. } if layout.bits == 16 => Kind::Wide,
         _ => Kind::Plain,
     };
-    Ok(Picture { kind, ..Picture::plain(layout.width, layout.height, pixels) })
+    Ok(Picture { kind, ..Picture::plain(shown_width, shown_height, pixels) })
 }
 
 /// How many bytes a zlib stream gave before `out` was full, or it ended or broke.
