@@ -11,6 +11,7 @@ use crate::reference::{Model, models, more};
 /// Least similarity and foreground ratio (dB) of any view, and of the median view.
 const WORST: (f64, f64) = (0.995, 35.0);
 const MEDIAN: (f64, f64) = (0.9995, 42.0);
+
 /// Similarity and foreground ratio of the four views; `Err` if the model is refused.
 fn compare(model: &Model) -> Result<Vec<(f64, f64)>, preview::Refusal> {
     let glb = std::fs::read(&model.path).unwrap();
