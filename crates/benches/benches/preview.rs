@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use criterion::{Criterion, criterion_group, criterion_main};
 use gen404::preview::{Options, render};
 
-#[path = "../../../tests/preview/models.rs"]
+#[path = "../../preview/tests/preview/models.rs"]
 #[allow(dead_code, unreachable_pub, clippy::cast_possible_truncation, reason = "shared with the tests")]
 mod models;
 

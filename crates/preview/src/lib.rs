@@ -57,7 +57,7 @@ mod tone;
 
 #[cfg(test)]
 #[allow(dead_code, unreachable_pub, clippy::panic, clippy::unwrap_used, reason = "shared with the tests from outside")]
-#[path = "../../../tests/preview/models.rs"]
+#[path = "../tests/preview/models.rs"]
 mod models;
 
 use std::num::NonZeroUsize;

@@ -11,7 +11,7 @@ mod echoes;
 mod fetched;
 mod fifos;
 mod glb;
-mod harness;
+pub mod harness;
 mod history;
 mod links;
 mod network;

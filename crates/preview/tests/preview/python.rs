@@ -1,7 +1,7 @@
 //! Models whose JSON only Python takes for JSON: the reference loader is written in it.
 
-use gen404::preview::{self, Options, RefusalCode};
-use gen404::python_json::DEEPEST;
+use gen404_preview::{self as preview, Options, RefusalCode};
+use python_json::DEEPEST;
 
 use crate::bombs;
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use gen404::preview::{self, DEFAULT_SIZE, Options, Preview};
+use gen404_preview::{self as preview, DEFAULT_SIZE, Options, Preview};
 use sha2::{Digest, Sha256};
 
 use crate::models;

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Instant;
 
-use gen404::preview::limits::{MAX_FILE_BYTES, MAX_JSON_BYTES, MAX_JSON_VALUES, MAX_MEMORY, MAX_WORK};
-use gen404::preview::{self, Cost, Options, RefusalCode};
+use gen404::preview::RefusalCode;
+use gen404::preview::limits::{MAX_FILE_BYTES, MAX_JSON_VALUES};
 use png::{BitDepth, ColorType};
 
 use crate::bombs;
+use crate::gallery::harness::{program, too_slow};
 use crate::models;
-use crate::reference::models as reference_models;
 
 /// All memory that the program may ask for, stacks and shared libraries included.
 const MEMORY: &str = "--as=734003200";
@@ -97,9 +97,13 @@ fn drawn() -> Vec<Case> {
 fn render(folder: &Path, glb: &[u8]) -> Output {
     let model = folder.join("a.glb");
     std::fs::write(&model, glb).unwrap();
-    let binary = env!("CARGO_BIN_EXE_gen404");
     let mut command = Command::new("prlimit");
-    command.args([MEMORY, TIME, binary, "render", "a.glb"]).env("RAYON_NUM_THREADS", "2").current_dir(folder);
+    command
+        .args([MEMORY, TIME])
+        .arg(program())
+        .args(["render", "a.glb"])
+        .env("RAYON_NUM_THREADS", "2")
+        .current_dir(folder);
     command.output().expect("prlimit of util-linux")
 }
 
@@ -125,40 +129,8 @@ fn dear_models_are_refused_soon() {
 
 #[test]
 fn the_dearest_models_are_drawn() {
-    if cfg!(debug_assertions) {
-        println!("SKIPPED: an unoptimised build takes minutes for them");
+    if too_slow("the dearest models are drawn") {
         return;
     }
     run(&drawn());
-}
-
-/// Bytes and bounds on the values of a GLB's JSON.
-fn json_of(glb: &[u8]) -> (usize, usize) {
-    let length = glb.get(12..16).map_or(0, |b| u32::from_le_bytes(b.try_into().unwrap()) as usize);
-    let text = glb.get(20..20 + length).unwrap_or_default();
-    (length, text.iter().filter(|byte| b",[{".contains(byte)).count())
-}
-
-#[test]
-fn real_models_stay_far_below_each_limit() {
-    let Some(models) = reference_models() else { return };
-    let mut worst = (Cost { bytes: 0, work: 0 }, (0, 0));
-    for model in models.iter().filter(|model| model.accepted) {
-        let glb = std::fs::read(&model.path).unwrap();
-        let Ok(Cost { bytes, work }) = preview::cost(&glb, &Options::default()) else { continue };
-        let (text, values) = json_of(&glb);
-        println!(
-            "{:<28} {:>9} bytes  {:>10} work  {text:>7} bytes and {values:>5} values of JSON",
-            model.name, bytes, work
-        );
-        let below = |value: u64, limit: u64| assert!(value < limit / 10, "{}: {value} of {limit}", model.name);
-        below(bytes, MAX_MEMORY);
-        below(work, MAX_WORK);
-        below(glb.len() as u64, MAX_FILE_BYTES);
-        below(text as u64, MAX_JSON_BYTES as u64);
-        below(values as u64, MAX_JSON_VALUES as u64);
-        worst.0 = Cost { bytes: worst.0.bytes.max(bytes), work: worst.0.work.max(work) };
-        worst.1 = (worst.1.0.max(text), worst.1.1.max(values));
-    }
-    println!("most of each: {worst:?}");
 }

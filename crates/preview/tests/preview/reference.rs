@@ -36,7 +36,7 @@ fn models_of(folder: &Path) -> Option<Vec<Model>> {
 }
 
 fn folder() -> PathBuf {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     std::env::var_os("GEN404_SHARED").map_or(beside, PathBuf::from).join("render")
 }
 

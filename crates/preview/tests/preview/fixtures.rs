@@ -5,14 +5,14 @@
 //! there is a change of every preview that was ever published. Where it is meant:
 //!
 //! ```text
-//! cd tests/preview/fixtures
+//! cd crates/preview/tests/preview/fixtures
 //! gen404 render models/*.glb -o /tmp/previews && (cd /tmp/previews && sha256sum *.png) >sums.txt
 //! ```
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use gen404::preview::{self, Options};
+use gen404_preview::{self as preview, Options};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde_json::Value;
 use sha2::{Digest, Sha256};

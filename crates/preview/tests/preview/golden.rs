@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use gen404::preview::{self, Options, RefusalCode};
+use gen404_preview::{self as preview, Options, RefusalCode};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::metrics::{foreground_psnr, median, read_png, ssim, views};
@@ -11,9 +11,6 @@ use crate::reference::{Model, models, more};
 /// Least similarity and foreground ratio (dB) of any view, and of the median view.
 const WORST: (f64, f64) = (0.995, 35.0);
 const MEDIAN: (f64, f64) = (0.9995, 42.0);
-/// An unoptimised build is some thirty times slower and compares these alone.
-const QUICK: [&str; 6] =
-    ["gen_tiny", "gen_vcol_u8", "tp_monkey", "tp_boolean", "edge_node_cycle", "gen_alpha_cards_mask"];
 
 /// Similarity and foreground ratio of the four views; `Err` if the model is refused.
 fn compare(model: &Model) -> Result<Vec<(f64, f64)>, preview::Refusal> {
@@ -28,12 +25,7 @@ fn compare(model: &Model) -> Result<Vec<(f64, f64)>, preview::Refusal> {
 #[test]
 fn pictures_are_the_references() {
     let Some(models) = models() else { return };
-    let quick = cfg!(debug_assertions);
-    let chosen: Vec<&Model> =
-        models.iter().filter(|m| m.golden.is_some() && (!quick || QUICK.contains(&m.name.as_str()))).collect();
-    if quick {
-        println!("SKIPPED: all but {} models: an unoptimised build", chosen.len());
-    }
+    let chosen: Vec<&Model> = models.iter().filter(|m| m.golden.is_some()).collect();
     let results: Vec<_> = chosen.par_iter().map(|model| compare(model)).collect();
     println!("{:<28} {:>9} {:>8}", "model, worst view", "ssim", "fg dB");
     let (mut similar, mut ratios, mut faults) = (Vec::new(), Vec::new(), Vec::new());

@@ -17,13 +17,14 @@
     reason = "tests may fail loudly, and their numbers are small"
 )]
 
+#[allow(dead_code, reason = "shared with the program's tests")]
 mod bombs;
-mod bounded;
-mod command;
+mod costs;
 mod fixtures;
 mod golden;
 mod hostile;
 mod metrics;
+#[allow(dead_code, reason = "shared with the program's tests")]
 mod models;
 mod python;
 mod reference;
