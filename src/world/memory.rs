@@ -215,11 +215,11 @@ mod tests {
         let memory = memory(64, 2);
         for (needs, reads) in [(30 * MIB, 1), (100 * MIB, 2), (500 * MIB, 3)] {
             let read = AtomicU64::new(0);
-            let read = || {
+            let model = || {
                 read.fetch_add(1, Ordering::SeqCst);
                 Ok(Vec::new())
             };
-            let drawn = memory.draw(&Needs(needs), MIB, GO_ON, read).unwrap();
+            let drawn = memory.draw(&Needs(needs), MIB, GO_ON, model).unwrap();
             assert_eq!((drawn, read.into_inner()), (Some(Rendering::Png(Vec::new())), reads));
         }
         assert_eq!(memory.draw(&Needs(0), MIB, &|| true, || Ok(Vec::new())).unwrap(), None);

@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn a_journal_that_was_cut_off_goes_on_with_whole_lines() {
         let own = tempfile::tempdir().unwrap();
-        let workdir = AuditWorkdir::new(own.path(), RoundNumber(1), &Player::Leader, Format::Mesh.model());
+        let workdir =
+            AuditWorkdir::new(own.path(), RoundNumber(1), &Player::Leader, crate::model::format::Format::Mesh.model());
         assert!(workdir.read().unwrap().is_empty());
         let pod = |n: u8| Mark::Pod { pod: format!("docker-{n}") };
         let (mut journal, marks) = workdir.open().unwrap();
