@@ -19,8 +19,8 @@ use crate::model::submissions::{Submission, Submissions};
 use crate::rules::builds::{Outcome, Terms, all_built, is_final, settle, tag, tally, word};
 use crate::settings::Config;
 use crate::ui::Ui;
-use crate::world::builds::Wanted;
-use crate::world::builds::settings::{BuildSettings, Driver};
+use crate::world::builds::WantedBuilds;
+use crate::world::builds::settings::{BuildSettings, BuildsDriver};
 use crate::world::stop::Stop;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs) -> Result<()> {
@@ -45,7 +45,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs) -> Result<()> {
 fn settings(config: &Config, args: &BuildsArgs) -> BuildSettings {
     let mut settings = config.builds.clone();
     if let Some(file) = &args.file {
-        (settings.driver, settings.file) = (Some(Driver::File), Some(file.clone()));
+        (settings.driver, settings.file) = (Some(BuildsDriver::File), Some(file.clone()));
     }
     settings
 }
@@ -111,14 +111,14 @@ fn wanted(
     settings: &BuildSettings,
     submissions: &Submissions,
     builds: Option<&Builds>,
-) -> Result<Wanted> {
+) -> Result<WantedBuilds> {
     let built = |hotkey: &Hotkey| {
         builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| build.status == BuildStatus::Success)
     };
     let image =
         |(hotkey, submission): (&Hotkey, &Submission)| (hotkey.clone(), settings.image.of(hotkey, &tag(submission)));
     let file = FileKind::Round(round, RoundFile::Submissions);
-    Ok(Wanted {
+    Ok(WantedBuilds {
         round,
         pushed: context.git.as_ref().map(|git| git.last_change(&file)).transpose()?.flatten(),
         unbuilt: submissions.iter().filter(|(hotkey, _)| !built(hotkey)).map(image).collect(),

@@ -24,7 +24,7 @@ use crate::ui::{Phases, Ui};
 use crate::world::fetch::Fetcher;
 use crate::world::http::Client;
 use crate::world::memory::Memory;
-use crate::world::render::{Builtin, Renderer, Service};
+use crate::world::render::{Builtin, RenderService, Renderer};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
@@ -202,7 +202,7 @@ fn fetch_all(
 /// What draws the previews.
 fn renderer(args: &DownloadArgs) -> Result<Box<dyn Renderer>> {
     match &args.render_service {
-        Some(url) => Ok(Box::new(Service::new(url)?)),
+        Some(url) => Ok(Box::new(RenderService::new(url)?)),
         None => Ok(Box::new(Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN))),
     }
 }

@@ -23,7 +23,7 @@ use crate::rules::tournament::replay;
 use crate::settings::flags::{judge_key, judge_settings};
 use crate::ui::Ui;
 use crate::world::judge::Bench;
-use crate::world::judge::journal::Journal;
+use crate::world::judge::journal::AnswerJournal;
 use crate::world::stop::Stop;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &DuelArgs) -> Result<u8> {
@@ -62,7 +62,7 @@ fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
     settings.concurrency = args.judge_concurrency.unwrap_or(settings.concurrency);
     let bench = Bench {
         judge: Box::new(settings.open(judge_key()?)?),
-        journal: Journal::open(&context.own_folder()?)?,
+        journal: AnswerJournal::open(&context.own_folder()?)?,
         images: settings.images(),
         inline: settings.inline_images,
     };

@@ -11,7 +11,7 @@ use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files;
 use crate::cli::{Global, RenderArgs};
 use crate::ui::Ui;
-use crate::world::render::{Builtin, Renderer, Rendering, Service};
+use crate::world::render::{Builtin, RenderService, Renderer, Rendering};
 
 /// A model, and where its preview goes.
 struct Job {
@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<u8> {
     let beside = jobs.len().clamp(1, cores.get());
     let inner = NonZeroUsize::new(cores.get() / beside).unwrap_or(NonZeroUsize::MIN);
     let renderer: Box<dyn Renderer> = match args.service.as_deref().filter(|url| !url.is_empty()) {
-        Some(url) => Box::new(Service::new(url)?),
+        Some(url) => Box::new(RenderService::new(url)?),
         None => Box::new(Builtin::new(args.size, inner)),
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(beside).build().failed(|| "cannot start threads".into())?;

@@ -20,7 +20,7 @@ use crate::sandbox::servers::Port;
 use crate::sandbox::site::Site;
 use crate::sandbox::summary::Summary;
 use crate::ui::Ui;
-use crate::world::chain::stand_in::Node;
+use crate::world::chain::stand_in::StandInNode;
 use crate::world::stop::Stop;
 
 /// The subnet of the sandbox's chain: that of production.
@@ -42,7 +42,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     params.port = port.number();
     let participants = Participants::new(params);
     let base = participants.base();
-    let node = Node::new(NETUID, genesis_time(), FIRST_BLOCK);
+    let node = StandInNode::new(NETUID, genesis_time(), FIRST_BLOCK);
     let site = Site::new(participants.clone(), folder.root.clone(), folder.objects(), node);
     let site = Arc::new(if args.by_hand { site.by_hand() } else { site });
     port.serve(&site)?;

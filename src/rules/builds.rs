@@ -13,7 +13,7 @@ use crate::model::builds::{Build, BuildStatus, Builds};
 use crate::model::file::{FileKind, RepoFile, RoundFile};
 use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::image::ImageName;
-use crate::model::observation::{BuildObservation, DeclaredBuild, Job, Presence, Run};
+use crate::model::observation::{BuildObservation, CiJob, CiRun, DeclaredBuild, Presence};
 use crate::model::record::Extra;
 use crate::model::store::FileWrite;
 use crate::model::submissions::{Submission, Submissions};
@@ -229,7 +229,7 @@ impl Terms<'_> {
     }
 
     /// A miner without a job: it comes, or it never will.
-    fn without_job(&self, run: &Run) -> Verdict {
+    fn without_job(&self, run: &CiRun) -> Verdict {
         let setup_done = run.setup.as_ref().is_some_and(|setup| setup.attempt >= run.attempt && setup.is_green());
         if run.over {
             return Verdict::is(BuildStatus::NotFound, "its run is over, and had no job for it");
@@ -291,7 +291,7 @@ impl Terms<'_> {
 /// What a job comes to. A green one has its image unless the registry denies it: then it may be on
 /// its way while the run lasts. A red one stays red also where the registry has an image: nobody
 /// knows whether it is whole.
-fn of_job(run: &Run, job: &Job, image: Option<&Presence>, name: impl Fn() -> String) -> Verdict {
+fn of_job(run: &CiRun, job: &CiJob, image: Option<&Presence>, name: impl Fn() -> String) -> Verdict {
     let superseded = job.attempt < run.attempt && !run.over;
     let conclusion = job.conclusion.as_deref().unwrap_or("nothing");
     if job.is_green() {
@@ -342,7 +342,7 @@ mod tests {
     }
 
     /// The statuses that come out, at a time `seconds` after the push.
-    fn statuses(count: u8, run: &Run, recorded: Option<&Builds>, seconds: i64) -> Vec<BuildStatus> {
+    fn statuses(count: u8, run: &CiRun, recorded: Option<&Builds>, seconds: i64) -> Vec<BuildStatus> {
         let (submissions, image) = (submissions(count), ImageName::default());
         let pushed = DateTime::from_timestamp(1_800_000_000, 0);
         let now = pushed.unwrap() + TimeDelta::seconds(seconds);
@@ -352,30 +352,30 @@ mod tests {
         settle(&terms, &observation).unwrap().builds.values().map(|build| build.status).collect()
     }
 
-    fn job(status: &str, conclusion: Option<&str>) -> Job {
-        Job { attempt: 1, status: status.to_owned(), conclusion: conclusion.map(str::to_owned) }
+    fn job(status: &str, conclusion: Option<&str>) -> CiJob {
+        CiJob { attempt: 1, status: status.to_owned(), conclusion: conclusion.map(str::to_owned) }
     }
 
     #[test]
     fn a_missing_job_is_pending_until_it_can_come_no_more() {
         use BuildStatus::{NotFound, Pending, Success, TimedOut};
         let green = job("completed", Some("success"));
-        let begun = Run { attempt: 1, ..Run::default() };
+        let begun = CiRun { attempt: 1, ..CiRun::default() };
         assert_eq!(statuses(2, &begun, None, 99), [Pending, Pending]);
         assert_eq!(statuses(2, &begun, None, 100), [TimedOut, TimedOut]);
-        let half = Run { setup: Some(green.clone()), jobs: [(hotkey(0), green.clone())].into(), ..begun.clone() };
+        let half = CiRun { setup: Some(green.clone()), jobs: [(hotkey(0), green.clone())].into(), ..begun.clone() };
         assert_eq!(statuses(2, &half, None, 0), [Success, Pending]);
         let others = [(hotkey(0), green.clone()), (hotkey(9), green)].into();
-        assert_eq!(statuses(2, &Run { jobs: others, ..half.clone() }, None, 0), [Success, NotFound]);
-        assert_eq!(statuses(2, &Run { over: true, ..half.clone() }, None, 0), [Success, NotFound]);
-        let again = Run { attempt: 2, ..half };
+        assert_eq!(statuses(2, &CiRun { jobs: others, ..half.clone() }, None, 0), [Success, NotFound]);
+        assert_eq!(statuses(2, &CiRun { over: true, ..half.clone() }, None, 0), [Success, NotFound]);
+        let again = CiRun { attempt: 2, ..half };
         assert_eq!(statuses(2, &again, None, 0), [Success, Pending], "the setup of an earlier attempt");
     }
 
     #[test]
     fn a_later_start_gives_more_time() {
         let started = DateTime::from_timestamp(1_800_000_090, 0);
-        let run = Run { attempt: 2, started, ..Run::default() };
+        let run = CiRun { attempt: 2, started, ..CiRun::default() };
         assert_eq!(statuses(1, &run, None, 189), [BuildStatus::Pending]);
         assert_eq!(statuses(1, &run, None, 190), [BuildStatus::TimedOut]);
     }
@@ -384,7 +384,7 @@ mod tests {
     fn a_success_stays_and_same_names_are_told() {
         let (submissions, image) = (submissions(2), "x/y{hotkey10}:{tag}".parse::<ImageName>().unwrap());
         let green = |n| (hotkey(n), job("completed", Some("success")));
-        let run = Run { attempt: 1, jobs: [green(0), green(1)].into(), ..Run::default() };
+        let run = CiRun { attempt: 1, jobs: [green(0), green(1)].into(), ..CiRun::default() };
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let (round, limit_seconds) = (RoundNumber(0), 100);
         let terms =

@@ -7,7 +7,7 @@ use crate::model::ids::{Block, RoundNumber};
 use crate::model::schedule::Schedule;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
-use crate::world::chain::stand_in::Node;
+use crate::world::chain::stand_in::StandInNode;
 
 /// So many blocks after the window of a round its seed is drawn: what was revealed late is on chain.
 const AFTER_WINDOW: u64 = 25;
@@ -74,7 +74,7 @@ pub(crate) fn reveal_all(
     store: &Store,
     participants: &Participants,
     current: RoundNumber,
-    node: &mut Node,
+    node: &mut StandInNode,
 ) -> Result<()> {
     let mut reveals = Vec::new();
     for round in (0..=current.0).map(RoundNumber) {

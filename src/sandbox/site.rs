@@ -17,7 +17,7 @@ use crate::model::seed::SeedFile;
 use crate::model::stage::CompetitionState;
 use crate::model::store::Store;
 use crate::preview::{Options, render};
-use crate::world::chain::stand_in::Node;
+use crate::world::chain::stand_in::StandInNode;
 
 /// Edge of a view in a prompt's picture: small ones are drawn in no time.
 const PROMPT_VIEW: u32 = 128;
@@ -73,7 +73,7 @@ pub(crate) struct Site {
     repo: PathBuf,
     /// Where objects are stored.
     objects: PathBuf,
-    node: Mutex<Node>,
+    node: Mutex<StandInNode>,
     /// The chain moves to what is due next whenever it is asked: nobody else moves it.
     by_hand: bool,
     pictures: Mutex<HashMap<String, Arc<Vec<u8>>>>,
@@ -82,7 +82,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// The site of this participants around a competition's folder.
-    pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: Node) -> Site {
+    pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> Site {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
         Site { participants, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
     }
@@ -93,7 +93,7 @@ impl Site {
     }
 
     /// Changes what the chain knows.
-    pub(crate) fn change_chain<T>(&self, change: impl FnOnce(&mut Node) -> T) -> T {
+    pub(crate) fn change_chain<T>(&self, change: impl FnOnce(&mut StandInNode) -> T) -> T {
         change(&mut self.node.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -284,7 +284,7 @@ mod tests {
 
     fn site() -> Site {
         let participants = Participants::new(Params { seed: 1, rounds: 2, miners: 7, prompts: 1, port: 9 });
-        Site::new(participants, PathBuf::from("/nowhere"), PathBuf::from("/nowhere"), Node::new(17, 0, Block(1)))
+        Site::new(participants, PathBuf::from("/nowhere"), PathBuf::from("/nowhere"), StandInNode::new(17, 0, Block(1)))
     }
 
     fn get(site: &Site, path: &str) -> Reply {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::base::error::Result;
 use crate::model::reveal::Compat;
-use crate::world::distance::settings::{DistanceSettings, Driver};
+use crate::world::distance::settings::{DistanceDriver, DistanceSettings};
 use crate::world::http::Secret;
 use crate::world::judge::settings::JudgeSettings;
 
@@ -95,7 +95,7 @@ pub struct DistanceArgs {
     /// What measures: dinov3 (the model, in this process), http (a service), or pixels (plain pixels,
     /// no model: for sandboxes only)
     #[arg(long = "distance", value_name = "DRIVER")]
-    pub driver: Option<Driver>,
+    pub driver: Option<DistanceDriver>,
     /// The distance service [env: IMAGE_DISTANCE_SERVICE_URL]
     #[arg(long, value_name = "URL")]
     pub distance_url: Option<String>,
@@ -132,8 +132,8 @@ pub fn judge_key() -> Result<Option<Secret>> {
 #[must_use]
 pub fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
     let mut settings = settings.clone().with_env(|name| std::env::var(name).ok());
-    let by_url = args.distance_url.as_ref().map(|_| Driver::Http);
-    let by_weights = args.weights.as_ref().map(|_| Driver::Dinov3);
+    let by_url = args.distance_url.as_ref().map(|_| DistanceDriver::Http);
+    let by_weights = args.weights.as_ref().map(|_| DistanceDriver::Dinov3);
     settings.driver = args.driver.or(by_url).or(by_weights).or(settings.driver);
     settings.url = args.distance_url.clone().or(settings.url);
     settings.weights = args.weights.clone().or(settings.weights);

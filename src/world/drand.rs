@@ -10,7 +10,7 @@ use crate::world::http::{Client, Failure, Request, shown_url};
 
 /// The part of an answer that is read.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct RoundAnswer {
     round: u64,
     signature: String,
 }
@@ -38,7 +38,7 @@ pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse
         }
         let nonsense = |why: String| Failure::transient(format!("no drand round: {why}: {}", response.shown_body()));
         let answer: Value = response.json().map_err(nonsense)?;
-        let answer = Answer::deserialize(answer).map_err(|e| nonsense(e.to_string()))?;
+        let answer = RoundAnswer::deserialize(answer).map_err(|e| nonsense(e.to_string()))?;
         if answer.round != round {
             return Err(nonsense(format!("round {} where {round} was asked for", answer.round)));
         }

@@ -13,7 +13,7 @@ use crate::base::error::{Error, Result};
 use crate::base::files;
 use crate::base::hex;
 use crate::model::objects::GLB_HEADER;
-use crate::world::http::{Client, Failure, Limits, Request, Retry};
+use crate::world::http::{Client, Failure, HttpLimits, Request, Retry};
 
 /// `[download]` of `gen404.toml`: how miners' files are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -51,7 +51,7 @@ pub struct DownloadSettings {
 
 impl Default for DownloadSettings {
     fn default() -> Self {
-        let Limits { connect, idle, whole, body, min_rate, rate_grace } = Limits::MINER;
+        let HttpLimits { connect, idle, whole, body, min_rate, rate_grace } = HttpLimits::MINER;
         DownloadSettings {
             connections: 32,
             per_miner: 4,
@@ -107,8 +107,8 @@ impl DownloadSettings {
 
     /// The bounds of one attempt.
     #[must_use]
-    pub fn limits(&self) -> Limits {
-        Limits {
+    pub fn limits(&self) -> HttpLimits {
+        HttpLimits {
             connect: Duration::from_secs_f64(self.connect_seconds),
             idle: Duration::from_secs_f64(self.idle_seconds),
             whole: Duration::from_secs_f64(self.file_seconds),
@@ -137,7 +137,7 @@ impl DownloadSettings {
 
 /// What arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
+pub struct FetchedFile {
     /// Bytes.
     pub size: u64,
     /// Their SHA-256, in lower-case hex.
@@ -169,7 +169,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// The inner result: the miner's server failed. The outer one: this machine did.
-    pub fn fetch(&self, url: &str, path: &Path) -> Result<std::result::Result<Fetched, Failure>> {
+    pub fn fetch(&self, url: &str, path: &Path) -> Result<std::result::Result<FetchedFile, Failure>> {
         let mut sink = FileSink::create(path, Some(&self.stop))?;
         let fetched = self.client.fetch_once(&Request::get(url), &mut sink);
         sink.finish(fetched)
@@ -198,11 +198,11 @@ impl<'a> FileSink<'a> {
     pub(in crate::world) fn finish<E>(
         self,
         size: std::result::Result<u64, E>,
-    ) -> Result<std::result::Result<Fetched, E>> {
+    ) -> Result<std::result::Result<FetchedFile, E>> {
         if let Some(trouble) = self.trouble {
             return Err(Error::file(self.path, "cannot write").because(trouble));
         }
-        Ok(size.map(|size| Fetched { size, sha256: hex::encode(&self.hasher.finalize()), head: self.head }))
+        Ok(size.map(|size| FetchedFile { size, sha256: hex::encode(&self.hasher.finalize()), head: self.head }))
     }
 }
 
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_limits_of_miners_files() {
         let settings = DownloadSettings::default();
-        assert_eq!(settings.limits(), Limits::MINER);
+        assert_eq!(settings.limits(), HttpLimits::MINER);
         assert_eq!(settings.check(), Ok(()));
         assert!(DownloadSettings { idle_seconds: f64::NAN, ..settings }.check().is_err());
         assert!(DownloadSettings { connections: 0, ..settings }.check().is_err());

@@ -116,8 +116,8 @@ impl Git {
 
     /// Opens the repository for one thread that reads many blobs.
     #[must_use]
-    pub fn reader(&self) -> Reader {
-        Reader { repo: self.local(), root: self.root.clone(), objects: self.objects.clone() }
+    pub fn reader(&self) -> GitReader {
+        GitReader { repo: self.local(), root: self.root.clone(), objects: self.objects.clone() }
     }
 
     /// The id that these bytes have, or would have, as a blob.
@@ -155,7 +155,7 @@ impl Git {
 
 /// A thread's own view of the repository.
 #[derive(Debug)]
-pub struct Reader {
+pub struct GitReader {
     repo: gix::Repository,
     root: PathBuf,
     objects: Arc<objects::Objects>,
@@ -171,7 +171,7 @@ struct Read {
     seconds: i64,
 }
 
-impl Reader {
+impl GitReader {
     /// The contents of a blob.
     ///
     /// # Errors
@@ -183,7 +183,7 @@ impl Reader {
     /// The contents of a file of the competition: as large as its kind may be.
     ///
     /// # Errors
-    /// As [`Reader::blob`].
+    /// As [`GitReader::blob`].
     pub fn file(&self, file: &FileKind, id: &BlobId) -> Result<Vec<u8>> {
         match self.object(ObjectId::from_bytes_or_panic(&id.0), Kind::Blob, file.largest()) {
             // A partial clone lacks it, or a damaged one: the hint says how to come by it.

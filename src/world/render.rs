@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::http::{Client, Failure, Form, Limits, Request, Response, Retry, shown_url};
+use super::http::{Client, Failure, HttpLimits, MultipartForm, Request, Response, Retry, shown_url};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::preview::limits::MAX_FILE_BYTES;
@@ -124,7 +124,7 @@ impl From<std::result::Result<preview::Preview, Refusal>> for Rendering {
 
 /// The deployed render service: `POST <url>/render_glb`, a form with one file, answered by a PNG.
 #[derive(Debug, Clone)]
-pub struct Service {
+pub struct RenderService {
     client: Client,
     url: String,
 }
@@ -132,38 +132,39 @@ pub struct Service {
 /// What a PNG begins with.
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-impl Service {
+impl RenderService {
     /// The service at this base URL; it gets three attempts a model, two minutes each.
     ///
     /// # Errors
     /// The URL is not http(s).
     pub fn new(url: &str) -> Result<Self> {
-        let limits = Limits { idle: Duration::from_secs(120), whole: Duration::from_secs(180), ..Limits::default() };
+        let limits =
+            HttpLimits { idle: Duration::from_secs(120), whole: Duration::from_secs(180), ..HttpLimits::default() };
         let (first_pause, longest_pause) = (Duration::from_secs(1), Duration::from_secs(10));
-        Service::with_client(url, Client::new(limits, Retry { attempts: 3, first_pause, longest_pause }))
+        RenderService::with_client(url, Client::new(limits, Retry { attempts: 3, first_pause, longest_pause }))
     }
 
-    /// As [`Service::new`], over a client with other limits.
+    /// As [`RenderService::new`], over a client with other limits.
     ///
     /// # Errors
     /// The URL is not http(s).
     pub fn with_client(url: &str, client: Client) -> Result<Self> {
         check_service_url(url)
             .map_err(|why| Error::usage(format!("the render service's URL {}: {why}", shown_url(url))))?;
-        Ok(Service { client, url: format!("{}/render_glb", url.trim_end_matches('/')) })
+        Ok(RenderService { client, url: format!("{}/render_glb", url.trim_end_matches('/')) })
     }
 }
 
-impl Renderer for Service {
+impl Renderer for RenderService {
     fn name(&self) -> &'static str {
         "http"
     }
 
     fn render(&self, glb: &[u8]) -> Result<Rendering> {
-        let form = Form::default().file("file", "content.glb", "application/octet-stream", glb).finish();
+        let form = MultipartForm::default().file("file", "content.glb", "application/octet-stream", glb).finish();
         // Drawing the same model twice does no harm.
         let request = Request::new(super::http::Method::POST, self.url.as_str());
-        let request = request.header("content-type", Form::CONTENT_TYPE).body(form).repeatable();
+        let request = request.header("content-type", MultipartForm::CONTENT_TYPE).body(form).repeatable();
         self.client.send_checked(&request, rendering)
     }
 }

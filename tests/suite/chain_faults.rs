@@ -8,15 +8,15 @@ use gen404::model::ids::{Block, Hotkey};
 use gen404::model::reveal::Reveal;
 use gen404::world::chain::Chain;
 use gen404::world::chain::endpoints::Endpoints;
-use gen404::world::chain::stand_in::{Node, Server};
+use gen404::world::chain::stand_in::{Server, StandInNode};
 use gen404::world::chain::subtensor::Subtensor;
 use serde_json::{Value, json};
 
 const FIRST_TIME: u64 = 1_700_000_000;
 
 /// A node at block 50 with a few hotkeys' reveals.
-fn node() -> Node {
-    let mut node = Node::new(17, FIRST_TIME, Block(50));
+fn node() -> StandInNode {
+    let mut node = StandInNode::new(17, FIRST_TIME, Block(50));
     for n in 0..7 {
         let reveal = Reveal { block: Block(10 + u64::from(n)), raw: format!("text {n}").into_bytes() };
         node.reveals.insert(Hotkey::from_account(&[n; 32]), vec![reveal]);

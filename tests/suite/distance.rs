@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gen404::world::distance::http::Service;
+use gen404::world::distance::http::DistanceService;
 use gen404::world::distance::{Distance as _, Picture};
 use gen404::world::http::Retry;
 use serde_json::Value;
@@ -67,10 +67,10 @@ fn flags_beat_the_environment_which_beats_the_file() {
     assert!(file.err.contains("a.png: a distance service fetches pictures itself"), "{}", file.err);
 }
 
-fn service(fake: &Fake) -> Service {
+fn service(fake: &Fake) -> DistanceService {
     let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(20));
     let retry = Retry { attempts: 3, first_pause, longest_pause };
-    Service::new(&format!("{}/", fake.url()), Duration::from_secs(20), retry, 3).unwrap()
+    DistanceService::new(&format!("{}/", fake.url()), Duration::from_secs(20), retry, 3).unwrap()
 }
 
 /// The distances of these URLs to `b`.

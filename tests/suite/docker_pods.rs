@@ -7,7 +7,7 @@ use std::process::Command;
 use gen404::model::ids::{Player, RoundNumber};
 use gen404::world::http::Secret;
 use gen404::world::pods::docker::{Docker, DockerSettings};
-use gen404::world::pods::{Deployed, Order, PodId, PodName, PodState, Provider};
+use gen404::world::pods::{Deployed, PodId, PodName, PodOrder, PodState, Provider};
 
 /// `docker`, as far as it is used: a container is a file that holds its state.
 const SCRIPT: &str = r#"#!/bin/sh

@@ -22,7 +22,7 @@ use crate::world::http::{Failure, Retry, shown_text};
 use crate::world::memory::Memory;
 use crate::world::render::{Renderer, Rendering};
 use crate::world::stop::Stop;
-use crate::world::store::{Bytes, Object, ObjectStore, put_new, sha256_of};
+use crate::world::store::{Bytes, NewObject, ObjectStore, put_new, sha256_of};
 
 /// Attempts at a file whose server asks for patience and says for how long.
 const MOST_ASKED: u32 = 5;
@@ -254,7 +254,7 @@ impl Pipeline<'_> {
         if let Preview::NoModel(reason) = preview {
             return Ok(Outcome::Refused { glb: None, reason: reason.clone() });
         }
-        let model = Object {
+        let model = NewObject {
             kind: ObjectKind::Glb,
             bytes: Bytes::File(&spooled.path),
             size: spooled.fetched.size,
@@ -264,7 +264,7 @@ impl Pipeline<'_> {
         Ok(match preview {
             Preview::Png(png, sha256) => {
                 let (bytes, size) = (Bytes::Memory(png), png.len() as u64);
-                Outcome::Stored { glb, png: self.put(job, &Object { kind: ObjectKind::Png, bytes, size, sha256 })? }
+                Outcome::Stored { glb, png: self.put(job, &NewObject { kind: ObjectKind::Png, bytes, size, sha256 })? }
             }
             Preview::Refused(reason) => Outcome::Refused { glb: Some(glb), reason: reason.clone() },
             Preview::NoModel(_) | Preview::Left => {
@@ -274,7 +274,7 @@ impl Pipeline<'_> {
     }
 
     /// Stores an object under the first key of the file that is free, or holds the same bytes.
-    fn put(&self, job: &Job, object: &Object<'_>) -> Result<StoredObject> {
+    fn put(&self, job: &Job, object: &NewObject<'_>) -> Result<StoredObject> {
         let player = Player::Miner(job.hotkey.clone());
         let key = |version| ObjectKey::submitted(self.round, &player, &job.stem, object.kind, version);
         put_new(self.store, key, object)

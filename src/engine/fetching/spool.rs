@@ -14,7 +14,7 @@ use crate::base::hex;
 use crate::model::ids::{Hotkey, PromptStem, RoundNumber};
 use crate::model::objects::GLB_HEADER;
 use crate::rules::download::Mark;
-use crate::world::fetch::Fetched;
+use crate::world::fetch::FetchedFile;
 use crate::world::jsonl::JsonlJournal;
 use crate::world::store::sha256_of;
 
@@ -75,7 +75,7 @@ pub(crate) struct Spooled {
     /// Where it is.
     pub(crate) path: PathBuf,
     /// What it is.
-    pub(crate) fetched: Fetched,
+    pub(crate) fetched: FetchedFile,
 }
 
 impl Spool {
@@ -109,7 +109,7 @@ impl Spool {
     ///
     /// # Errors
     /// It cannot be renamed.
-    pub(crate) fn keep(&self, hotkey: &Hotkey, stem: &PromptStem, fetched: Fetched) -> Result<Spooled> {
+    pub(crate) fn keep(&self, hotkey: &Hotkey, stem: &PromptStem, fetched: FetchedFile) -> Result<Spooled> {
         let path = self.folder.join(format!("{}-{}.whole", owner(hotkey, stem), fetched.sha256));
         fs::rename(self.part(hotkey, stem), &path).failed(|| format!("{}: cannot write", path.display()))?;
         Ok(Spooled { path, fetched })
@@ -132,7 +132,7 @@ impl Spool {
         let (mut file, mut head) = (file, Vec::new());
         file.rewind().and_then(|()| (&file).take(GLB_HEADER as u64).read_to_end(&mut head)).failed(cannot)?;
         let size = file.metadata().failed(cannot)?.len();
-        Ok(Some(Spooled { path: path.clone(), fetched: Fetched { size, sha256: sum, head } }))
+        Ok(Some(Spooled { path: path.clone(), fetched: FetchedFile { size, sha256: sum, head } }))
     }
 
     /// Removes files of which nothing more is wanted: those whose outcome was noted right before the
@@ -186,7 +186,7 @@ mod tests {
         let Mark { hotkey, stem, .. } = mark("a");
         let bytes = b"glTF and then some";
         let spool = Spool::open(own.path(), RoundNumber(1)).unwrap();
-        let fetched = Fetched {
+        let fetched = FetchedFile {
             size: bytes.len() as u64,
             sha256: sha256_of(&bytes[..]).unwrap(),
             head: bytes[..GLB_HEADER].to_vec(),

@@ -10,7 +10,7 @@ use crate::model::ids::Seed;
 use crate::model::penalties::Penalties;
 use crate::rules::tournament::Pair;
 use crate::world::judge::Bench;
-use crate::world::judge::journal::Journal;
+use crate::world::judge::journal::AnswerJournal;
 
 /// A call that has come back.
 pub(crate) type Returned = (Task, Result<Penalties>);
@@ -131,7 +131,7 @@ pub(crate) fn work(queue: &CallQueue, bench: &Bench, seed: Seed, returned: &Send
 }
 
 /// Passes answers on once they are on disk; those that arrived meanwhile share the next sync.
-pub(crate) fn sync(journal: &Journal, returned: &Receiver<Returned>, counted: &Sender<Returned>) {
+pub(crate) fn sync(journal: &AnswerJournal, returned: &Receiver<Returned>, counted: &Sender<Returned>) {
     while let Ok(first) = returned.recv() {
         let batch: Vec<Returned> = std::iter::once(first).chain(returned.try_iter()).collect();
         let synced = journal.sync();

@@ -19,7 +19,7 @@ use crate::rules::regeneration::baseline_outstanding;
 use crate::rules::results::Terms;
 use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Pair};
-use crate::world::judge::images::Image;
+use crate::world::judge::images::DuelImage;
 
 /// A round whose matches are played.
 #[derive(Debug)]
@@ -92,9 +92,9 @@ impl Round {
     }
 
     /// The images of a judge call, with what is on record about them.
-    pub(crate) fn images(&self, inquiry: &Inquiry) -> [Image; 3] {
-        let preview = |(player, url): &(Player, String)| Image { url: url.clone(), sha256: self.sum(player, url) };
-        [Image { url: inquiry.prompt.clone(), sha256: None }, preview(&inquiry.first), preview(&inquiry.second)]
+    pub(crate) fn images(&self, inquiry: &Inquiry) -> [DuelImage; 3] {
+        let preview = |(player, url): &(Player, String)| DuelImage { url: url.clone(), sha256: self.sum(player, url) };
+        [DuelImage { url: inquiry.prompt.clone(), sha256: None }, preview(&inquiry.first), preview(&inquiry.second)]
     }
 
     /// The recorded sum of a player's file: `SHA256SUMS` names it by its path below the player's folder.
@@ -110,5 +110,5 @@ pub(crate) struct Task {
     pub(crate) pair: Pair,
     pub(crate) duel: usize,
     pub(crate) order: Order,
-    pub(crate) images: [Image; 3],
+    pub(crate) images: [DuelImage; 3],
 }

@@ -14,9 +14,9 @@ use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
 use crate::rules::regeneration::{Arrival, Mark, Outcome, Purpose};
 use crate::world::distance::Picture;
 use crate::world::http::{Request, shown_text};
-use crate::world::pods::program::{Generation, Program, Trouble};
+use crate::world::pods::program::{Generation, Program, ProgramTrouble};
 use crate::world::render::Rendering;
-use crate::world::store::{Bytes, Object, put_new, sha256_of};
+use crate::world::store::{Bytes, NewObject, put_new, sha256_of};
 
 /// A reason is a line of a log.
 const LONGEST_REASON: usize = 200;
@@ -67,8 +67,10 @@ impl Attempt<'_> {
         let Some(generation) = self.generate(run, program, prompt, tell)? else { return Ok(None) };
         let seconds = generation.seconds;
         let outcome = match generation.outcome {
-            Err(Trouble::Program(reason)) => Outcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) },
-            Err(Trouble::Infrastructure(reason)) => {
+            Err(ProgramTrouble::Program(reason)) => {
+                Outcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) }
+            }
+            Err(ProgramTrouble::Infrastructure(reason)) => {
                 // What took the program away may be about to end this run too, and is then not held against the pod.
                 std::thread::sleep(A_MOMENT);
                 if run.is_stopping() {
@@ -133,7 +135,7 @@ impl RegenerationRun<'_> {
         let read = || files::read_own(&path, files::MODEL)?.ok_or_else(|| Error::file(&path, "missing"));
         let draw = || self.memory.draw(self.renderer.as_ref(), *size, &|| self.is_stopping(), read);
         let Some(rendering) = self.drawing.pass(draw)? else { return Ok(None) };
-        let model = Object { kind: ObjectKind::Glb, bytes: Bytes::File(&path), size: *size, sha256 };
+        let model = NewObject { kind: ObjectKind::Glb, bytes: Bytes::File(&path), size: *size, sha256 };
         let glb = self.put(&job.player, stem, &model)?;
         let png = match rendering {
             Rendering::Png(png) => png,
@@ -146,14 +148,14 @@ impl RegenerationRun<'_> {
         };
         let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
         let (bytes, size) = (Bytes::Memory(&png), png.len() as u64);
-        let preview = Object { kind: ObjectKind::Png, bytes, size, sha256: &sum };
+        let preview = NewObject { kind: ObjectKind::Png, bytes, size, sha256: &sum };
         let stored = self.put(&job.player, stem, &preview)?;
         let distance = self.distance_to_submitted(job, stem, &stored, &png)?;
         Ok(Some(Outcome::Made { seconds, glb, png: stored, distance }))
     }
 
     /// Stores an object under the first key of the file that is free, or holds the same bytes.
-    fn put(&self, player: &Player, stem: &PromptStem, object: &Object<'_>) -> Result<StoredObject> {
+    fn put(&self, player: &Player, stem: &PromptStem, object: &NewObject<'_>) -> Result<StoredObject> {
         let key = |version| ObjectKey::generated(self.round, player, stem, object.kind, version);
         put_new(self.store.as_ref(), key, object)
     }

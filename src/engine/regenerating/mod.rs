@@ -30,12 +30,12 @@ use crate::settings::audit::AuditSettings;
 use crate::settings::flags::StoreArgs;
 use crate::ui::Ui;
 use crate::world::distance::Distance;
-use crate::world::http::{Client, Limits, Retry};
+use crate::world::http::{Client, HttpLimits, Retry};
 use crate::world::memory::Memory;
 use crate::world::pods::Provider;
 use crate::world::pods::lease::Keeper;
 use crate::world::pods::program::ProgramLimits;
-use crate::world::render::{Builtin, Renderer, Service};
+use crate::world::render::{Builtin, RenderService, Renderer};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
@@ -131,7 +131,7 @@ impl<'a> RegenerationRun<'a> {
         };
         let settings = config.audit;
         let renderer: Box<dyn Renderer> = match tools.render_service {
-            Some(url) => Box::new(Service::new(url)?),
+            Some(url) => Box::new(RenderService::new(url)?),
             None => Box::new(Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN)),
         };
         let round = standing.state.current_round;
@@ -156,7 +156,7 @@ impl<'a> RegenerationRun<'a> {
             store,
             renderer,
             distance,
-            client: Client::new(Limits { body: LARGEST_IMAGE, ..Limits::default() }, Retry::default()),
+            client: Client::new(HttpLimits { body: LARGEST_IMAGE, ..HttpLimits::default() }, Retry::default()),
             drawing: Gate::new(settings.drawers()),
             memory: Memory::of_mib(config.download.memory_mib),
             measuring: Gate::new(settings.miners),

@@ -14,7 +14,7 @@ use crate::rules::regeneration::{Mark, Outcome};
 use crate::settings::audit::AuditSettings;
 use crate::world::pods::lease::{Keeper, Lease, Rented};
 use crate::world::pods::program::{Health, Program};
-use crate::world::pods::{Endpoint, Order, PodName, PodState};
+use crate::world::pods::{Endpoint, PodName, PodOrder, PodState};
 
 /// Requests lost one after the other that end a pod.
 const LOST_IN_A_ROW: usize = 3;
@@ -61,7 +61,7 @@ impl Pod<'_> {
     /// Lives to the pod's end; `ready` is told when its program takes prompts.
     pub(crate) fn run(&self, ready: impl Fn()) -> End {
         let name = PodName::new(self.run.round, &self.job.player, &self.run.run, self.number);
-        let order = Order { name, player: self.job.player.clone(), image: self.job.image.clone() };
+        let order = PodOrder { name, player: self.job.player.clone(), image: self.job.image.clone() };
         let lease = match self.keeper.rent(&order) {
             Ok(Rented::Pod(lease)) => lease,
             Ok(Rented::NoCapacity(why)) => return End::NoCapacity(why),

@@ -15,7 +15,7 @@ use crate::model::leader::Leaders;
 use crate::model::limits::Budget;
 use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
 use crate::rules::checks::in_force::{Claimed, InForce, leader_entry, what_counts};
-use crate::world::git::Reader;
+use crate::world::git::GitReader;
 
 /// Where something comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl<'a> Origins<'a> {
         Ok(file::read_as(file, &bytes).ok().map(|(value, _)| value))
     }
 
-    fn reader(&self) -> Reader {
+    fn reader(&self) -> GitReader {
         self.checkout.git.reader()
     }
 

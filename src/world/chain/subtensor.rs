@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::endpoints::{Endpoint, Endpoints};
+use super::endpoints::{Endpoints, NodeUrl};
 use super::rpc::{Fault, Rpc};
 use super::{Chain, Reveals, keys, scale};
 use crate::base::error::{Error, Result};
@@ -89,7 +89,7 @@ impl Subtensor {
     }
 
     /// Asks one endpoint after the other: the node that answered last, the other nodes, the archives.
-    fn on_endpoints<T>(&self, ask: impl Fn(&Endpoint) -> std::result::Result<T, Fault>) -> Result<T> {
+    fn on_endpoints<T>(&self, ask: impl Fn(&NodeUrl) -> std::result::Result<T, Fault>) -> Result<T> {
         let nodes = &self.endpoints.nodes;
         let first = self.preferred.load(Ordering::Relaxed) % nodes.len().max(1);
         let order = (first..nodes.len()).chain(0..first);
@@ -112,12 +112,12 @@ impl Subtensor {
         Err(no_answer(&errors, discarded))
     }
 
-    fn archives(&self) -> impl Iterator<Item = (Option<usize>, &Endpoint)> {
+    fn archives(&self) -> impl Iterator<Item = (Option<usize>, &NodeUrl)> {
         self.endpoints.archives.iter().map(|endpoint| (None, endpoint))
     }
 
     /// Where the network is a known one, an endpoint of another one is no endpoint.
-    fn compare_genesis(&self, endpoint: &Endpoint) -> std::result::Result<(), Fault> {
+    fn compare_genesis(&self, endpoint: &NodeUrl) -> std::result::Result<(), Fault> {
         let Some(genesis) = self.endpoints.genesis else { return Ok(()) };
         let known = |compared: &HashSet<String>| compared.contains(endpoint.url());
         if self.compared.lock().is_ok_and(|compared| known(&compared)) {
@@ -146,7 +146,7 @@ impl Subtensor {
     }
 
     /// The number in a header.
-    fn header(&self, endpoint: &Endpoint, params: &Value) -> std::result::Result<Block, Fault> {
+    fn header(&self, endpoint: &NodeUrl, params: &Value) -> std::result::Result<Block, Fault> {
         const METHOD: &str = "chain_getHeader";
         let header: Option<Header> = self.rpc.call(endpoint, METHOD, params)?;
         let header = header.ok_or_else(|| Fault::nonsense(METHOD, endpoint, "it does not know this block"))?;
@@ -156,7 +156,7 @@ impl Subtensor {
     }
 
     /// The hash of a finalized block, from one endpoint.
-    fn hash_at(&self, endpoint: &Endpoint, block: Block) -> std::result::Result<BlockHash, Fault> {
+    fn hash_at(&self, endpoint: &NodeUrl, block: Block) -> std::result::Result<BlockHash, Fault> {
         const METHOD: &str = "chain_getBlockHash";
         let hash: Option<BlockHash> = self.rpc.call(endpoint, METHOD, &json!([block.0]))?;
         let hash = hash.ok_or_else(|| Fault::nonsense(METHOD, endpoint, format!("it has no block {block}")))?;
@@ -180,7 +180,7 @@ impl Subtensor {
     }
 
     /// One stored value.
-    fn storage(&self, endpoint: &Endpoint, key: &[u8], at: BlockHash) -> std::result::Result<Option<Vec<u8>>, Fault> {
+    fn storage(&self, endpoint: &NodeUrl, key: &[u8], at: BlockHash) -> std::result::Result<Option<Vec<u8>>, Fault> {
         const METHOD: &str = "state_getStorage";
         let params = json!([hex::encode_0x(key), at.to_string()]);
         let value: Option<String> = self.rpc.call(endpoint, METHOD, &params)?;
@@ -190,7 +190,7 @@ impl Subtensor {
 
     /// All keys of the subnet's revealed commitments, in order, page by page until one is empty: a short page is no
     /// end, because gateways have bounds of their own.
-    fn commitment_keys(&self, endpoint: &Endpoint, at: BlockHash) -> std::result::Result<Vec<String>, Fault> {
+    fn commitment_keys(&self, endpoint: &NodeUrl, at: BlockHash) -> std::result::Result<Vec<String>, Fault> {
         const METHOD: &str = "state_getKeysPaged";
         let nonsense = |why: String| Fault::nonsense(METHOD, endpoint, why);
         let prefix = hex::encode_0x(&keys::commitments_prefix(self.netuid));
@@ -224,7 +224,7 @@ impl Subtensor {
     /// Reads the values of some keys into `reveals`.
     fn read_values(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &NodeUrl,
         asked: &[String],
         at: BlockHash,
         reveals: &mut Reveals,

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Distance, Picture};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
-use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, refusal, shown_text, shown_url};
+use crate::world::http::{Client, Failure, HttpLimits, Request, Response, Retry, refusal, shown_text, shown_url};
 
 /// After so many pairs in a row without any answer the service is not asked again in the same call.
 const SILENT: usize = 8;
@@ -19,7 +19,7 @@ const SLACK: f64 = 1e-5;
 
 /// A client of the service.
 #[derive(Debug)]
-pub struct Service {
+pub struct DistanceService {
     client: Client,
     retry: Retry,
     url: String,
@@ -28,12 +28,12 @@ pub struct Service {
 
 /// What the service says.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct DistanceAnswer {
     distance: Option<f64>,
     error: Option<String>,
 }
 
-impl Service {
+impl DistanceService {
     /// The service at this base URL, asked over up to `connections` connections.
     ///
     /// # Errors
@@ -42,9 +42,9 @@ impl Service {
         let url = url.trim().trim_end_matches('/');
         check_service_url(url)
             .map_err(|why| Error::usage(format!("the distance service's URL {}: {why}", shown_url(url))))?;
-        let limits = Limits { idle: timeout, whole: timeout, body: 1 << 20, ..Limits::default() };
+        let limits = HttpLimits { idle: timeout, whole: timeout, body: 1 << 20, ..HttpLimits::default() };
         let client = Client::new(limits, Retry::ONCE);
-        Ok(Service { client, retry, url: format!("{url}/distance"), connections: connections.max(1) })
+        Ok(DistanceService { client, retry, url: format!("{url}/distance"), connections: connections.max(1) })
     }
 
     /// Asks about one pair. A service that gives no number because it could not fetch a picture may
@@ -70,7 +70,7 @@ impl Service {
     }
 }
 
-impl Distance for Service {
+impl Distance for DistanceService {
     fn name(&self) -> &'static str {
         "http"
     }
@@ -107,7 +107,7 @@ fn distance(response: &Response) -> std::result::Result<f64, Failure> {
         status if status == 429 || status >= 500 => return Err(refusal(status, &response.headers)),
         status => return Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
     }
-    let answer: Answer = response
+    let answer: DistanceAnswer = response
         .json()
         .map_err(|_| Failure::transient(format!("status 200, but no distance: {}", response.shown_body())))?;
     match (answer.error, answer.distance) {

@@ -53,7 +53,7 @@ impl std::error::Error for Stopped {}
 
 /// The connections of a client, which a stop closes. Clones share them.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct Connections {
     stop: Stop,
     heed: Heed,
     cut: Arc<AtomicBool>,
@@ -61,13 +61,13 @@ pub(super) struct Line {
     _end: Arc<Cut>,
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Line").field("stop", &self.stop).field("cut", &self.cut).finish_non_exhaustive()
     }
 }
 
-impl Line {
+impl Connections {
     /// The connections of this agent, whose resolver and connector go by `heed`.
     pub(super) fn new(agent: &ureq::Agent, heed: Heed, stop: &Stop) -> Self {
         let (cut, agent) = (Arc::new(AtomicBool::new(false)), agent.clone());
@@ -78,12 +78,12 @@ impl Line {
         });
         stop.when_over(&end);
         heed.set(stop);
-        Line { stop: stop.clone(), heed, cut, _end: end }
+        Connections { stop: stop.clone(), heed, cut, _end: end }
     }
 
     /// The same connections, closed by another stop.
     pub(super) fn heeding(&self, agent: &ureq::Agent, stop: &Stop) -> Self {
-        Line::new(agent, self.heed.clone(), stop)
+        Connections::new(agent, self.heed.clone(), stop)
     }
 
     pub(super) fn stop(&self) -> &Stop {

@@ -7,12 +7,12 @@ use ureq::Timeout;
 
 use super::blanks::Blanks;
 use super::message::{SHOWN_BYTES, shown_beginning};
-use super::{COPY_BYTES, Client, HeaderMap, Limits, Request, Retry, config, shown_text};
+use super::{COPY_BYTES, Client, HeaderMap, HttpLimits, Request, Retry, config, shown_text};
 use crate::world::stop::STOPPED;
 
 /// The bounds of such an exchange, one for each of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Phases {
+pub struct PhaseLimits {
     /// For the connection, TLS included.
     pub connect: Duration,
     /// For sending the request.
@@ -52,9 +52,10 @@ impl Client {
     /// A client with a connection of its own for each request, that follows no redirect and makes
     /// single attempts.
     #[must_use]
-    pub fn in_phases(phases: &Phases) -> Self {
+    pub fn in_phases(phases: &PhaseLimits) -> Self {
         let whole = phases.connect + phases.send + phases.headers + phases.body;
-        let limits = Limits { connect: phases.connect, idle: whole, whole, body: phases.bytes, ..Limits::default() };
+        let limits =
+            HttpLimits { connect: phases.connect, idle: whole, whole, body: phases.bytes, ..HttpLimits::default() };
         let config = config(&limits)
             .timeout_send_body(Some(phases.send))
             .timeout_recv_response(Some(phases.headers))

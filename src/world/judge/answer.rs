@@ -48,7 +48,7 @@ pub(super) const ONLY_REASONING: &str = "the answer has no content, but reasonin
 /// The answer itself.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct PenaltyForm {
     penalty_1: u8,
     penalty_2: u8,
     issues: String,
@@ -116,7 +116,7 @@ pub fn penalties(said: &str) -> Result<Penalties, String> {
     if !said.trim_start().starts_with('{') {
         return Err("the answer is not the JSON asked for: no object".to_owned());
     }
-    let form: Form = serde_json::from_str(said)
+    let form: PenaltyForm = serde_json::from_str(said)
         .map_err(|e| format!("the answer is not the JSON asked for: {}", shown_text(&e.to_string(), 200)))?;
     if let Some(wrong) = [form.penalty_1, form.penalty_2].into_iter().find(|penalty| *penalty > WORST) {
         return Err(format!("the penalty {wrong} is not in 0 to {WORST}"));
@@ -131,7 +131,7 @@ pub fn penalties(said: &str) -> Result<Penalties, String> {
 /// As [`penalties`].
 pub fn read(raw: String, hide: impl Fn(&str) -> String) -> Result<Answer, String> {
     let said = penalties(&raw)?;
-    let form: Form = serde_json::from_str(&raw).map_err(|e| e.to_string())?;
+    let form: PenaltyForm = serde_json::from_str(&raw).map_err(|e| e.to_string())?;
     let penalties = Penalties { issues: text::cut(&hide(&form.issues), LONGEST_ISSUES), ..said };
     if penalties.issues == form.issues && raw.len() <= LONGEST_RAW {
         return Ok(Answer { raw, penalties });

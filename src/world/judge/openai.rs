@@ -22,13 +22,13 @@ pub struct OpenAi {
     key: Option<Secret>,
     model: String,
     question: Question,
-    manner: Manner,
+    style: RequestStyle,
     faults: Arc<AtomicU64>,
 }
 
 /// What not every server wants alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct RequestStyle {
     /// The bound on an answer's tokens.
     pub tokens: Tokens,
     /// Send the temperature, 0.
@@ -48,7 +48,14 @@ impl OpenAi {
     /// A judge behind `base_url` (up to and with `/v1`). `client` makes single attempts; `retry` says
     /// how often and when.
     #[must_use]
-    pub fn new(client: Client, retry: Retry, base_url: &str, model: &str, question: Question, manner: Manner) -> Self {
+    pub fn new(
+        client: Client,
+        retry: Retry,
+        base_url: &str,
+        model: &str,
+        question: Question,
+        style: RequestStyle,
+    ) -> Self {
         OpenAi {
             client: client.hearing_all(),
             retry,
@@ -56,7 +63,7 @@ impl OpenAi {
             key: None,
             model: model.to_owned(),
             question,
-            manner,
+            style,
             faults: Arc::default(),
         }
     }
@@ -73,7 +80,7 @@ impl OpenAi {
         let question = &self.question;
         let text = |text: &str| json!({"type": "text", "text": text});
         let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
-        let (bound, tokens) = match self.manner.tokens {
+        let (bound, tokens) = match self.style.tokens {
             Tokens::Answer(tokens) => ("max_tokens", tokens),
             Tokens::Completion(tokens) => ("max_completion_tokens", tokens),
         };
@@ -93,7 +100,7 @@ impl OpenAi {
             ],
             "response_format": {"type": "json_schema", "json_schema": {"name": "penalties", "schema": schema()}},
         });
-        if let Some(body) = body.as_object_mut().filter(|_| !self.manner.temperature) {
+        if let Some(body) = body.as_object_mut().filter(|_| !self.style.temperature) {
             body.shift_remove("temperature");
         }
         body.to_string().into_bytes()
@@ -124,7 +131,7 @@ impl Judge for OpenAi {
         let mut terms = vec![self.model.as_str()];
         terms.extend(self.question.parts());
         // Another way of asking: the server's own temperature.
-        terms.extend((!self.manner.temperature).then_some("no temperature"));
+        terms.extend((!self.style.temperature).then_some("no temperature"));
         terms
     }
 

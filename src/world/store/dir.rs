@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Bytes, Object, ObjectStore, Put, key_below, sha256_of};
+use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::objects::ObjectKey;
@@ -50,7 +50,7 @@ impl DirStore {
     }
 
     /// Puts the bytes at `path` unless something is there, whole or not at all.
-    fn create(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
+    fn create(folder: &Path, path: &Path, object: &NewObject<'_>) -> io::Result<()> {
         let linked = match object.bytes {
             Bytes::File(file) => DirStore::link(file, path, object.size),
             Bytes::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
@@ -74,7 +74,7 @@ impl DirStore {
 
     /// Copies under another name first, then links, so that no reader ever sees a part. That name follows
     /// from key and bytes: what a killed run left is written over by the next.
-    fn copy(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
+    fn copy(folder: &Path, path: &Path, object: &NewObject<'_>) -> io::Result<()> {
         let name = sha256_of(format!("{} {}", path.display(), object.sha256).as_bytes())?;
         let temporary = folder.join(format!("{}{name}", files::TEMPORARY));
         let stored = DirStore::fill(&temporary, object).and_then(|()| fs::hard_link(&temporary, path));
@@ -82,7 +82,7 @@ impl DirStore {
         stored.and(found(removed))
     }
 
-    fn fill(path: &Path, object: &Object<'_>) -> io::Result<()> {
+    fn fill(path: &Path, object: &NewObject<'_>) -> io::Result<()> {
         let mut file = found(files::create_new(path))?;
         has_size(io::copy(&mut object.bytes.open()?, &mut file)?, object.size)?;
         public(&file)?;
@@ -120,7 +120,7 @@ impl ObjectStore for DirStore {
         key_below(&self.base, url)
     }
 
-    fn put(&self, key: &ObjectKey, object: &Object<'_>) -> Result<Put> {
+    fn put(&self, key: &ObjectKey, object: &NewObject<'_>) -> Result<Put> {
         let relative = Path::new(key.as_str());
         let path = files::below(&self.root, relative)?;
         let cannot = || format!("{}: cannot store", path.display());
@@ -155,7 +155,7 @@ mod tests {
             let sha256 = sha256_of(bytes).unwrap();
             let size = bytes.len() as u64;
             store
-                .put(&key, &Object { kind: ObjectKind::Glb, bytes: Bytes::Memory(bytes), size, sha256: &sha256 })
+                .put(&key, &NewObject { kind: ObjectKind::Glb, bytes: Bytes::Memory(bytes), size, sha256: &sha256 })
                 .unwrap()
         };
         assert_eq!(store.get(&key).unwrap(), None);
@@ -179,7 +179,7 @@ mod tests {
         let put = |name: &str| {
             let key = ObjectKey::parse(&format!("rounds/0/leader/{name}.glb")).unwrap();
             let sha256 = sha256_of(&b"glTF"[..]).unwrap();
-            let object = Object { kind: ObjectKind::Glb, bytes: Bytes::Memory(b"glTF"), size: 4, sha256: &sha256 };
+            let object = NewObject { kind: ObjectKind::Glb, bytes: Bytes::Memory(b"glTF"), size: 4, sha256: &sha256 };
             (store.get(&key), store.put(&key, &object))
         };
         assert!(std::process::Command::new("mkfifo").arg(below.join("fifo.glb")).status().unwrap().success());
@@ -199,7 +199,7 @@ mod tests {
         let put = |file: &Path, name: &str| {
             let key = ObjectKey::parse(&format!("rounds/0/leader/submitted/{name}.glb")).unwrap();
             let sha256 = sha256_of(&b"glTF"[..]).unwrap();
-            let object = Object { kind: ObjectKind::Glb, bytes: Bytes::File(file), size: 4, sha256: &sha256 };
+            let object = NewObject { kind: ObjectKind::Glb, bytes: Bytes::File(file), size: 4, sha256: &sha256 };
             store.put(&key, &object).map(|put| (put, store.get(&key).unwrap().unwrap()))
         };
         // /dev/shm is another file system than the folder for temporary files, or else this is the same case twice.

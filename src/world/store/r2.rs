@@ -16,11 +16,11 @@ use rusoto_core::credential::{AwsCredentials, StaticProvider};
 use rusoto_core::{ByteStream, Region};
 use rusoto_s3::{GetObjectRequest, HeadObjectRequest, PutObjectRequest, S3, S3Client};
 
-use super::dispatch::{Dispatcher, Heard, pieces};
-use super::{Bytes, Object, ObjectStore, Put, key_below, sha256_of};
+use super::dispatch::{DispatchError, Dispatcher, pieces};
+use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of};
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::model::objects::ObjectKey;
-use crate::world::http::{Client, Failure, Limits, Retry, Secret, shown_url};
+use crate::world::http::{Client, Failure, HttpLimits, Retry, Secret, shown_url};
 
 /// The metadata key under which an object's SHA-256 is kept.
 const SHA256: &str = "sha256";
@@ -56,7 +56,7 @@ impl fmt::Debug for R2Store {
 impl R2Store {
     /// A bucket under these keys.
     #[must_use]
-    pub fn new(bucket: Bucket, key_id: &Secret, key: &Secret, limits: Limits, retry: Retry) -> Self {
+    pub fn new(bucket: Bucket, key_id: &Secret, key: &Secret, limits: HttpLimits, retry: Retry) -> Self {
         let endpoint = bucket.endpoint.trim_end_matches('/').to_owned();
         let region = Region::Custom { name: bucket.region.clone(), endpoint };
         let credentials = AwsCredentials::new(key_id.expose(), key.expose(), None, None);
@@ -74,7 +74,7 @@ impl R2Store {
         method: &str,
         key: &ObjectKey,
         mut operation: impl FnMut(&S3Client) -> std::result::Result<T, String>,
-    ) -> Result<Answer<T>> {
+    ) -> Result<OperationAnswer<T>> {
         let what = self.what(method, key);
         let mut hint = None;
         let outcome = self.retry.attempts(self.client.stop(), &what, true, || {
@@ -82,11 +82,11 @@ impl R2Store {
             let keys = StaticProvider::from(self.credentials.clone());
             let result = operation(&S3Client::new_with(dispatcher.clone(), keys, self.region.clone()));
             match (result, dispatcher.heard()) {
-                (Ok(value), None) => Ok(Answer::Done(value)),
-                (_, Some(Heard::Failed(failure))) => Err(failure),
-                (_, Some(Heard::Refused(refusal, after))) => match (method, refusal.status) {
-                    ("GET" | "HEAD", 404) if refusal.code != "NoSuchBucket" => Ok(Answer::Missing),
-                    ("PUT", 412) => Ok(Answer::Taken),
+                (Ok(value), None) => Ok(OperationAnswer::Done(value)),
+                (_, Some(DispatchError::Failed(failure))) => Err(failure),
+                (_, Some(DispatchError::Refused(refusal, after))) => match (method, refusal.status) {
+                    ("GET" | "HEAD", 404) if refusal.code != "NoSuchBucket" => Ok(OperationAnswer::Missing),
+                    ("PUT", 412) => Ok(OperationAnswer::Taken),
                     _ => {
                         hint = refusal.hint();
                         let reason = refusal.reason();
@@ -110,7 +110,7 @@ impl R2Store {
             ..HeadObjectRequest::default()
         };
         let answer = self.run("HEAD", key, |client| block_on(client.head_object(request())))?;
-        let Answer::Done(head) = answer else { return Ok(None) };
+        let OperationAnswer::Done(head) = answer else { return Ok(None) };
         if let Some(sum) = head.metadata.and_then(|mut metadata| metadata.remove(SHA256)) {
             return Ok(Some(sum));
         }
@@ -120,7 +120,7 @@ impl R2Store {
 }
 
 /// How a server takes an operation.
-enum Answer<T> {
+enum OperationAnswer<T> {
     Done(T),
     /// There is no such object.
     Missing,
@@ -147,7 +147,7 @@ impl ObjectStore for R2Store {
         key_below(self.bucket.cdn.trim_end_matches('/'), url)
     }
 
-    fn put(&self, key: &ObjectKey, object: &Object<'_>) -> Result<Put> {
+    fn put(&self, key: &ObjectKey, object: &NewObject<'_>) -> Result<Put> {
         let unreadable = || format!("{key}: cannot read what is to be stored");
         let md5 = object.bytes.open().and_then(md5_of).failed(unreadable)?;
         let size = usize::try_from(object.size).failed(unreadable)?;
@@ -168,7 +168,7 @@ impl ObjectStore for R2Store {
             }))
         })?;
         match answer {
-            Answer::Done(_) => Ok(Put::Stored),
+            OperationAnswer::Done(_) => Ok(Put::Stored),
             _ => match self.sum_of(key)? {
                 Some(found) if found == object.sha256 => Ok(Put::Same),
                 Some(_) => Ok(Put::Taken),
@@ -195,7 +195,7 @@ impl ObjectStore for R2Store {
             Ok(bytes)
         })?;
         Ok(match answer {
-            Answer::Done(bytes) => Some(bytes),
+            OperationAnswer::Done(bytes) => Some(bytes),
             _ => None,
         })
     }
@@ -230,7 +230,8 @@ mod tests {
             region: "auto".to_owned(),
             cdn: "https://cdn.example".to_owned(),
         };
-        let store = R2Store::new(bucket, &Secret::new("id"), &Secret::new("hunter2"), Limits::default(), Retry::ONCE);
+        let store =
+            R2Store::new(bucket, &Secret::new("id"), &Secret::new("hunter2"), HttpLimits::default(), Retry::ONCE);
         assert!(!format!("{store:?} {}", store.name()).contains("hunter2"));
     }
 }

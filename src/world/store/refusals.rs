@@ -41,7 +41,7 @@ const PLACE: [&str; 7] = [
 
 /// A server's refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct StoreRefusal {
     /// The status.
     pub(super) status: u16,
     /// The code in its XML; empty where there is none, as in answers to HEAD.
@@ -52,19 +52,19 @@ pub(super) struct Refusal {
     place: Option<String>,
 }
 
-impl Refusal {
+impl StoreRefusal {
     /// Reads a refusal from an answer's status, headers, and the beginning of its body.
     pub(super) fn read(status: u16, headers: &HeaderMap, body: &str) -> Self {
         let header = headers.get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
         let place = header.map(str::to_owned).or_else(|| element(body, "Region")).or_else(|| element(body, "Endpoint"));
         let text = |name, longest| element(body, name).map(|text| shown_text(text.trim(), longest)).unwrap_or_default();
         let (code, message) = (text("Code", 60), text("Message", 200));
-        Refusal { status, code, message, place: place.map(|place| shown_text(place.trim(), 100)) }
+        StoreRefusal { status, code, message, place: place.map(|place| shown_text(place.trim(), 100)) }
     }
 
     /// As messages have it.
     pub(super) fn reason(&self) -> String {
-        let Refusal { status, code, message, .. } = self;
+        let StoreRefusal { status, code, message, .. } = self;
         let code = if code.is_empty() { String::new() } else { format!(" ({code})") };
         let message = if message.is_empty() { String::new() } else { format!(": {message}") };
         format!("status {status}{code}{message}")
@@ -140,17 +140,20 @@ fn element(body: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn refusal(status: u16, code: &str) -> Refusal {
-        Refusal::read(status, &HeaderMap::new(), &format!("<Error><Code>{code}</Code></Error>"))
+    fn refusal(status: u16, code: &str) -> StoreRefusal {
+        StoreRefusal::read(status, &HeaderMap::new(), &format!("<Error><Code>{code}</Code></Error>"))
     }
 
     #[test]
     fn codes_and_words_are_found() {
         let body =
             "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>no &amp; \u{202e}no</Message></Error>";
-        assert_eq!(Refusal::read(403, &HeaderMap::new(), body).reason(), "status 403 (AccessDenied): no & \\u{202e}no");
+        assert_eq!(
+            StoreRefusal::read(403, &HeaderMap::new(), body).reason(),
+            "status 403 (AccessDenied): no & \\u{202e}no"
+        );
         for other in ["", "<Code>", "</Code><Code>", "busy"] {
-            assert_eq!(Refusal::read(403, &HeaderMap::new(), other).reason(), "status 403");
+            assert_eq!(StoreRefusal::read(403, &HeaderMap::new(), other).reason(), "status 403");
         }
     }
 
