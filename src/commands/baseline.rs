@@ -11,7 +11,7 @@ use crate::model::leader::Leaders;
 use crate::model::outputs::Output;
 use crate::model::prompts::PromptList;
 use crate::model::stage::Stage;
-use crate::rules::regeneration::{Purpose, Standing as Stands, baseline_leader, baseline_outstanding};
+use crate::rules::regeneration::{JobStanding, Purpose, baseline_leader, baseline_outstanding};
 use crate::ui::Ui;
 use crate::world::stop::Stop;
 
@@ -63,7 +63,7 @@ fn make(context: &Context<'_>, standing: &Standing, args: &BaselineArgs, image: 
                 let (done, all) = progress.counts();
                 plan.says.push(format!("round {round}: {done} of the leader's {all} outputs are settled"));
                 open = match (stands, trouble) {
-                    (Stands::Complete, None) => None,
+                    (JobStanding::Complete, None) => None,
                     (_, Some(error)) => Some(error),
                     (_, None) => Some(Error::outside("no pod with the leader's image could make the rest")),
                 };

@@ -16,7 +16,7 @@ use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
 use crate::model::submissions::{Submission, Submissions};
-use crate::rules::builds::{Outcome, Terms, all_built, is_final, settle, tag, tally, word};
+use crate::rules::builds::{BuildTerms, BuildsOutcome, all_built, is_final, settle, tag, tally, word};
 use crate::settings::Config;
 use crate::ui::Ui;
 use crate::world::builds::WantedBuilds;
@@ -71,7 +71,7 @@ fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, r
     let wanted = wanted(context, round, settings, submissions, builds)?;
     context.ui.detail(&format!("asking {}", source.name()));
     let observation = source.look(&wanted)?;
-    let terms = Terms {
+    let terms = BuildTerms {
         round,
         submissions,
         recorded: builds,
@@ -142,7 +142,7 @@ impl Report {
     }
 
     /// Records what came out of a look, and says so: how many builds are open still.
-    fn take(&mut self, context: &Context<'_>, round: RoundNumber, outcome: Outcome) -> Result<usize> {
+    fn take(&mut self, context: &Context<'_>, round: RoundNumber, outcome: BuildsOutcome) -> Result<usize> {
         for odd in outcome.oddities.iter().filter(|odd| !self.oddities.contains(odd)) {
             context.ui.warn(odd);
         }

@@ -18,7 +18,9 @@ use crate::model::ids::{Block, Hotkey, PromptStem};
 use crate::model::stage::Stage;
 use crate::preview;
 use crate::rules::Plan;
-use crate::rules::download::{Known, Lane, Round, Tally, Wanted, all_recorded, begin, foreseen, record, tally};
+use crate::rules::download::{
+    DownloadRound, KnownFiles, MinerFiles, Tally, WantedMiners, all_recorded, begin, foreseen, record, tally,
+};
 use crate::rules::stages::{Due, due};
 use crate::ui::{Phases, Ui};
 use crate::world::fetch::Fetcher;
@@ -35,7 +37,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
     let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui)? };
     let _lock = context.lock("download")?;
     let mut standing = context.standing()?;
-    let wanted = Wanted { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
+    let wanted = WantedMiners { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
     if is_done(&standing) && !args.retry_failed {
         ui.result(&format!("round {}: the files of all miners are recorded already", standing.state.current_round));
         return Ok(());
@@ -67,8 +69,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
 fn record_all(
     context: &Context<'_>,
     standing: &mut Standing,
-    wanted: &Wanted,
-    known: &Known,
+    wanted: &WantedMiners,
+    known: &KnownFiles,
     says: &mut Vec<String>,
 ) -> Result<()> {
     loop {
@@ -88,8 +90,8 @@ fn is_done(standing: &Standing) -> bool {
     standing.state.stage == Stage::Duels && round(standing).is_ok_and(|round| all_recorded(&round))
 }
 
-fn round(standing: &Standing) -> Result<Round<'_>> {
-    Round::new(&standing.state, &standing.files).map_err(Error::failed)
+fn round(standing: &Standing) -> Result<DownloadRound<'_>> {
+    DownloadRound::new(&standing.state, &standing.files).map_err(Error::failed)
 }
 
 /// Refuses to begin before the deadline, or in a stage that is not for this.
@@ -117,8 +119,8 @@ fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArg
 }
 
 /// What earlier runs noted; what they stored elsewhere does not count.
-fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) -> Result<Known> {
-    let mut known = Known::default();
+fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) -> Result<KnownFiles> {
+    let mut known = KnownFiles::default();
     for mark in Journal::read(&context.own_folder()?, standing.state.current_round)? {
         let objects = mark.outcome.glb().into_iter().chain(mark.outcome.png());
         if objects.into_iter().all(|object| store.key_of(&object.url).is_some()) {
@@ -129,7 +131,13 @@ fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) ->
 }
 
 /// `--dry-run`: what would be fetched, and what would be recorded of what is known.
-fn say_only(context: &Context<'_>, standing: &Standing, lanes: &[Lane], known: &Known, wanted: &Wanted) -> Result<()> {
+fn say_only(
+    context: &Context<'_>,
+    standing: &Standing,
+    lanes: &[MinerFiles],
+    known: &KnownFiles,
+    wanted: &WantedMiners,
+) -> Result<()> {
     let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
     let round = round(standing)?;
     let miners = round.miners(wanted).map_err(Error::failed)?;
@@ -146,8 +154,8 @@ fn fetch_all(
     context: &Context<'_>,
     standing: &Standing,
     args: &DownloadArgs,
-    lanes: Vec<Lane>,
-    known: &mut Known,
+    lanes: Vec<MinerFiles>,
+    known: &mut KnownFiles,
     store: &dyn ObjectStore,
 ) -> Result<()> {
     let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
@@ -217,7 +225,7 @@ fn count(phases: &mut Phases, event: &Event) {
 }
 
 /// Counts a settled file, and logs why it is not complete.
-fn settle(context: &Context<'_>, phases: &mut Phases, mark: &crate::rules::download::Mark, arrived: bool) {
+fn settle(context: &Context<'_>, phases: &mut Phases, mark: &crate::rules::download::DownloadMark, arrived: bool) {
     if arrived {
         let bytes = mark.outcome.glb().map_or(0, |glb| glb.size) + mark.outcome.png().map_or(0, |png| png.size);
         phases.advance(2, bytes);
@@ -238,7 +246,7 @@ fn carry_out(context: &Context<'_>, plan: Plan, says: &mut Vec<String>) -> Resul
 }
 
 /// What came of each miner's files, and what was done.
-fn say(ui: &Ui, round: &Round<'_>, miners: &[&Hotkey], known: &Known, says: &[String]) {
+fn say(ui: &Ui, round: &DownloadRound<'_>, miners: &[&Hotkey], known: &KnownFiles, says: &[String]) {
     let tallies: Vec<(&Hotkey, Tally)> =
         miners.iter().map(|hotkey| (*hotkey, tally(round.prompts, hotkey, known))).collect();
     let entry = |(hotkey, tally): &(&Hotkey, Tally)| ((*hotkey).to_string(), json!(tally));

@@ -11,7 +11,7 @@ use crate::model::file::FileKind;
 use crate::model::ids::{Block, Hotkey};
 use crate::model::leader::Leaders;
 use crate::model::stage::Stage;
-use crate::rules::download::{Known, Tally, tally};
+use crate::rules::download::{KnownFiles, Tally, tally};
 use crate::rules::lead::{Lead, in_force, shown};
 use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, due};
@@ -94,7 +94,7 @@ fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
             return Vec::new();
         }
     };
-    let mut known = Known::default();
+    let mut known = KnownFiles::default();
     marks.into_iter().for_each(|mark| known.add(mark));
     let (Some(submissions), Some(prompts)) = (standing.files.submissions.get(), standing.files.prompts.get()) else {
         return Vec::new();

@@ -11,7 +11,7 @@ use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::leader::LeaderEntry;
 use crate::model::snapshot::RoundFiles;
 use crate::model::stage::Stage;
-use crate::rules::checks::{Summary, summary};
+use crate::rules::checks::{VerifySummary, summary};
 use crate::rules::lead::Lead;
 use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, Facts, due};
@@ -41,7 +41,7 @@ pub(crate) struct Index {
     /// The rounds, newest first.
     rounds: Vec<RoundRow>,
     /// How many claims of `verify` came to what.
-    summary: Summary,
+    summary: VerifySummary,
     /// Each count's part of the whole bar, of 100.
     parts: [String; 4],
     /// The findings that are no pass.
@@ -300,8 +300,8 @@ fn decisive(files: &RoundFiles, winner: Option<&Player>) -> (String, &'static st
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of findings")]
-fn parts(summary: Summary) -> [String; 4] {
-    let Summary { pass, fail, warn, skip } = summary;
+fn parts(summary: VerifySummary) -> [String; 4] {
+    let VerifySummary { pass, fail, warn, skip } = summary;
     let all = (pass + fail + warn + skip).max(1) as f64;
     // What is there is seen, however little of the whole it is.
     let seen = [fail, warn, skip].map(|count| if count > 0 { (100.0 * count as f64 / all).max(1.5) } else { 0.0 });

@@ -10,7 +10,7 @@ use super::text::{Who, clean, counted, margin};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::snapshot::RoundFiles;
 use crate::model::source_audit::SourceVerdict;
-use crate::rules::tournament::{Field, Outcome, Replay, Standing, replay};
+use crate::rules::tournament::{AuditStanding, Field, Replay, TournamentOutcome, replay};
 
 /// The timeline of a round, restart by restart.
 #[derive(Debug, Clone, Serialize)]
@@ -115,10 +115,10 @@ fn runs(field: &Field) -> Vec<(Replay, Vec<Hotkey>)> {
     let mut runs = Vec::new();
     let mut known: BTreeSet<Hotkey> = rejected.iter().filter(unplayed).cloned().collect();
     loop {
-        let standing = Standing { rejected: known.clone(), passed: field.standing.passed.clone() };
+        let standing = AuditStanding { rejected: known.clone(), passed: field.standing.passed.clone() };
         let run = replay(&Field { standing, ..field.clone() });
         // A match that is missing because its challenger was rejected before it could be played.
-        if let Outcome::Matches(missing) = &run.outcome
+        if let TournamentOutcome::Matches(missing) = &run.outcome
             && let Some(early) =
                 missing.iter().find_map(|(_, right)| right.hotkey().filter(|right| rejected.contains(*right)))
         {
@@ -167,12 +167,12 @@ fn view_step(
 
 fn ending(replay: &Replay, round: RoundNumber, site: &Site<'_>) -> String {
     match &replay.outcome {
-        Outcome::Winner(Player::Leader) if replay.qualified.is_empty() => {
+        TournamentOutcome::Winner(Player::Leader) if replay.qualified.is_empty() => {
             "Nobody qualified: the leader holds.".to_owned()
         }
-        Outcome::Winner(Player::Leader) => "The leader holds.".to_owned(),
-        Outcome::Winner(Player::Miner(hotkey)) => format!("{} wins the round.", hotkey.short()),
-        Outcome::Matches(missing) => {
+        TournamentOutcome::Winner(Player::Leader) => "The leader holds.".to_owned(),
+        TournamentOutcome::Winner(Player::Miner(hotkey)) => format!("{} wins the round.", hotkey.short()),
+        TournamentOutcome::Matches(missing) => {
             let over = site.snapshot.state.get().is_some_and(|state| round < state.current_round);
             let what = counted(missing.len(), "match", "matches");
             if over {
@@ -181,7 +181,7 @@ fn ending(replay: &Replay, round: RoundNumber, site: &Site<'_>) -> String {
                 format!("{what} to be played next.")
             }
         }
-        Outcome::Audits(open) => {
+        TournamentOutcome::Audits(open) => {
             let names: Vec<_> = open.iter().map(Hotkey::short).collect();
             format!("Waits for the audit of {}.", names.join(", "))
         }
@@ -214,7 +214,8 @@ mod tests {
     fn field(margins: &[(Option<u8>, u8, f64)], rejected: &[u8]) -> Field {
         let player = |at: Option<u8>| at.map_or(Player::Leader, |at| Player::Miner(miner(at)));
         let rows = margins.iter().map(|(left, right, margin)| ((player(*left), player(Some(*right))), *margin));
-        let standing = Standing { rejected: rejected.iter().map(|at| miner(*at)).collect(), passed: BTreeSet::new() };
+        let standing =
+            AuditStanding { rejected: rejected.iter().map(|at| miner(*at)).collect(), passed: BTreeSet::new() };
         Field { order: (1..=3).map(miner).collect(), win_margin: 0.05, matrix: Matrix(rows.collect()), standing }
     }
 

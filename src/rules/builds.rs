@@ -23,7 +23,7 @@ const LONGEST_IMAGE: usize = 512;
 
 /// What is known before anybody is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
+pub struct BuildTerms<'a> {
     /// The round.
     pub round: RoundNumber,
     /// Its `submissions.json`.
@@ -42,7 +42,7 @@ pub struct Terms<'a> {
 
 /// What became of the builds.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct BuildsOutcome {
     /// `builds.json`
     pub builds: Builds,
     /// What to write, where anything changed.
@@ -110,15 +110,19 @@ pub fn tag(submission: &Submission) -> String {
 ///
 /// # Errors
 /// A file names an image that cannot be this build's.
-pub fn settle(terms: &Terms<'_>, observation: &BuildObservation) -> Result<Outcome, String> {
-    let mut outcome =
-        Outcome { builds: Builds::default(), plan: None, reasons: BTreeMap::new(), oddities: shared_names(terms) };
+pub fn settle(terms: &BuildTerms<'_>, observation: &BuildObservation) -> Result<BuildsOutcome, String> {
+    let mut outcome = BuildsOutcome {
+        builds: Builds::default(),
+        plan: None,
+        reasons: BTreeMap::new(),
+        oddities: shared_names(terms),
+    };
     let mut says = Vec::new();
     for (hotkey, submission) in terms.submissions.iter() {
         let before = terms.recorded.and_then(|builds| builds.get(hotkey)).filter(|build| is_of(build, submission));
         let kept = before.filter(|build| build.status == BuildStatus::Success && build.docker_image.is_some());
         let verdict = match kept {
-            Some(build) => Verdict::built(build.docker_image.clone().unwrap_or_default()),
+            Some(build) => BuildVerdict::built(build.docker_image.clone().unwrap_or_default()),
             None => terms.verdict(hotkey, submission, observation)?,
         };
         if before.is_none_or(|build| build.status != verdict.status) {
@@ -148,7 +152,7 @@ fn is_of(build: &Build, submission: &Submission) -> bool {
 }
 
 /// Entries of nobody who submitted are `verify`'s business: they are never removed.
-fn keep_others(terms: &Terms<'_>, outcome: &mut Outcome) {
+fn keep_others(terms: &BuildTerms<'_>, outcome: &mut BuildsOutcome) {
     let others = terms.recorded.into_iter().flat_map(|builds| builds.iter());
     for (hotkey, build) in others.filter(|(hotkey, _)| !terms.submissions.contains_key(*hotkey)) {
         outcome.oddities.push(format!("{hotkey}: has a build, but did not submit"));
@@ -156,7 +160,7 @@ fn keep_others(terms: &Terms<'_>, outcome: &mut Outcome) {
     }
 }
 
-fn plan(terms: &Terms<'_>, builds: &Builds, says: Vec<String>) -> Option<Plan> {
+fn plan(terms: &BuildTerms<'_>, builds: &Builds, says: Vec<String>) -> Option<Plan> {
     let round = terms.round;
     let write = FileWrite::new(FileKind::Round(round, RoundFile::Builds), builds);
     let before = terms.recorded.map(RepoFile::to_bytes);
@@ -167,7 +171,7 @@ fn plan(terms: &Terms<'_>, builds: &Builds, says: Vec<String>) -> Option<Plan> {
 }
 
 /// Miners whose images have the same name: ten lower-cased characters of a hotkey are not unique.
-fn shared_names(terms: &Terms<'_>) -> Vec<String> {
+fn shared_names(terms: &BuildTerms<'_>) -> Vec<String> {
     let mut by_name: BTreeMap<String, BTreeSet<&Hotkey>> = BTreeMap::new();
     for (hotkey, submission) in terms.submissions.iter() {
         let image = terms.image.of(hotkey, &tag(submission));
@@ -180,20 +184,20 @@ fn shared_names(terms: &Terms<'_>) -> Vec<String> {
 }
 
 /// What one build comes to.
-struct Verdict {
+struct BuildVerdict {
     status: BuildStatus,
     image: Option<String>,
     why: String,
     odd: Option<String>,
 }
 
-impl Verdict {
+impl BuildVerdict {
     fn built(image: String) -> Self {
-        Verdict { status: BuildStatus::Success, image: Some(image), why: String::new(), odd: None }
+        BuildVerdict { status: BuildStatus::Success, image: Some(image), why: String::new(), odd: None }
     }
 
     fn is(status: BuildStatus, why: impl Into<String>) -> Self {
-        Verdict { status, image: None, why: why.into(), odd: None }
+        BuildVerdict { status, image: None, why: why.into(), odd: None }
     }
 
     fn shown(&self) -> String {
@@ -204,22 +208,24 @@ impl Verdict {
     }
 }
 
-impl Terms<'_> {
+impl BuildTerms<'_> {
     fn verdict(
         &self,
         hotkey: &Hotkey,
         submission: &Submission,
         observation: &BuildObservation,
-    ) -> Result<Verdict, String> {
+    ) -> Result<BuildVerdict, String> {
         let image = || self.image.of(hotkey, &tag(submission));
         let verdict = match observation {
             BuildObservation::Declared(said) => return self.said(hotkey, submission, said.get(hotkey)),
             BuildObservation::Registry(images) => match images.get(hotkey) {
-                Some(Presence::There) => Verdict::built(image()),
-                Some(Presence::Absent) => Verdict::is(BuildStatus::Pending, "the registry has no such image yet"),
-                _ => Verdict::is(BuildStatus::Pending, "the registry has not told"),
+                Some(Presence::There) => BuildVerdict::built(image()),
+                Some(Presence::Absent) => BuildVerdict::is(BuildStatus::Pending, "the registry has no such image yet"),
+                _ => BuildVerdict::is(BuildStatus::Pending, "the registry has not told"),
             },
-            BuildObservation::Ci { run: None, .. } => Verdict::is(BuildStatus::Pending, "its run is not there yet"),
+            BuildObservation::Ci { run: None, .. } => {
+                BuildVerdict::is(BuildStatus::Pending, "its run is not there yet")
+            }
             BuildObservation::Ci { run: Some(run), images } => match run.jobs.get(hotkey) {
                 Some(job) => of_job(run, job, images.get(hotkey), image),
                 None => self.without_job(run),
@@ -229,19 +235,19 @@ impl Terms<'_> {
     }
 
     /// A miner without a job: it comes, or it never will.
-    fn without_job(&self, run: &CiRun) -> Verdict {
+    fn without_job(&self, run: &CiRun) -> BuildVerdict {
         let setup_done = run.setup.as_ref().is_some_and(|setup| setup.attempt >= run.attempt && setup.is_green());
         if run.over {
-            return Verdict::is(BuildStatus::NotFound, "its run is over, and had no job for it");
+            return BuildVerdict::is(BuildStatus::NotFound, "its run is over, and had no job for it");
         }
         if setup_done && run.jobs.len() >= self.submissions.len() {
-            return Verdict::is(BuildStatus::NotFound, "all jobs of its run are there, but none for it");
+            return BuildVerdict::is(BuildStatus::NotFound, "all jobs of its run are there, but none for it");
         }
-        Verdict::is(BuildStatus::Pending, "its job is not there yet")
+        BuildVerdict::is(BuildStatus::Pending, "its job is not there yet")
     }
 
     /// What is still open when the time is over, has timed out.
-    fn within_time(&self, verdict: Verdict, observation: &BuildObservation) -> Verdict {
+    fn within_time(&self, verdict: BuildVerdict, observation: &BuildObservation) -> BuildVerdict {
         let started = match observation {
             BuildObservation::Ci { run: Some(run), .. } => run.started,
             _ => None,
@@ -252,19 +258,24 @@ impl Terms<'_> {
             return verdict;
         }
         let why = format!("still {} after {} s: {}", word(verdict.status), self.limit_seconds, verdict.why);
-        Verdict { status: BuildStatus::TimedOut, why, ..verdict }
+        BuildVerdict { status: BuildStatus::TimedOut, why, ..verdict }
     }
 
-    fn said(&self, hotkey: &Hotkey, submission: &Submission, said: Option<&DeclaredBuild>) -> Result<Verdict, String> {
+    fn said(
+        &self,
+        hotkey: &Hotkey,
+        submission: &Submission,
+        said: Option<&DeclaredBuild>,
+    ) -> Result<BuildVerdict, String> {
         let tag = tag(submission);
         Ok(match said {
-            None => Verdict::is(BuildStatus::Pending, "the file does not name it yet"),
+            None => BuildVerdict::is(BuildStatus::Pending, "the file does not name it yet"),
             Some(DeclaredBuild { status: BuildStatus::Success, image }) => {
                 let image = image.clone().unwrap_or_else(|| self.image.of(hotkey, &tag));
                 self.check_image(hotkey, &image, &tag)?;
-                Verdict::built(image)
+                BuildVerdict::built(image)
             }
-            Some(DeclaredBuild { status, .. }) => Verdict::is(*status, "as the file says"),
+            Some(DeclaredBuild { status, .. }) => BuildVerdict::is(*status, "as the file says"),
         })
     }
 
@@ -291,34 +302,34 @@ impl Terms<'_> {
 /// What a job comes to. A green one has its image unless the registry denies it: then it may be on
 /// its way while the run lasts. A red one stays red also where the registry has an image: nobody
 /// knows whether it is whole.
-fn of_job(run: &CiRun, job: &CiJob, image: Option<&Presence>, name: impl Fn() -> String) -> Verdict {
+fn of_job(run: &CiRun, job: &CiJob, image: Option<&Presence>, name: impl Fn() -> String) -> BuildVerdict {
     let superseded = job.attempt < run.attempt && !run.over;
     let conclusion = job.conclusion.as_deref().unwrap_or("nothing");
     if job.is_green() {
         return match image {
             Some(Presence::Absent) if run.over => {
-                Verdict::is(BuildStatus::Failure, format!("its job succeeded, but the registry has no {}", name()))
+                BuildVerdict::is(BuildStatus::Failure, format!("its job succeeded, but the registry has no {}", name()))
             }
-            Some(Presence::Absent) => Verdict::is(BuildStatus::InProgress, "its image has not arrived yet"),
-            _ => Verdict::built(name()),
+            Some(Presence::Absent) => BuildVerdict::is(BuildStatus::InProgress, "its image has not arrived yet"),
+            _ => BuildVerdict::built(name()),
         };
     }
     if !job.is_done() {
         return match job.status.as_str() {
-            "in_progress" => Verdict::is(BuildStatus::InProgress, "its job runs"),
-            status => Verdict::is(BuildStatus::Pending, format!("its job is {status}")),
+            "in_progress" => BuildVerdict::is(BuildStatus::InProgress, "its job runs"),
+            status => BuildVerdict::is(BuildStatus::Pending, format!("its job is {status}")),
         };
     }
     if superseded {
-        return Verdict::is(BuildStatus::Pending, format!("attempt {} of its run is on its way", run.attempt));
+        return BuildVerdict::is(BuildStatus::Pending, format!("attempt {} of its run is on its way", run.attempt));
     }
     let failed = ["failure", "cancelled", "skipped", "timed_out", "action_required", "startup_failure"];
     if !failed.contains(&conclusion) && !run.over {
-        return Verdict::is(BuildStatus::Pending, format!("its job ended with {conclusion}"));
+        return BuildVerdict::is(BuildStatus::Pending, format!("its job ended with {conclusion}"));
     }
     let odd = "its job failed, but the registry has an image of its name";
     let odd = (image == Some(&Presence::There)).then(|| odd.to_owned());
-    Verdict { odd, ..Verdict::is(BuildStatus::Failure, format!("its job ended with {conclusion}")) }
+    BuildVerdict { odd, ..BuildVerdict::is(BuildStatus::Failure, format!("its job ended with {conclusion}")) }
 }
 
 #[cfg(test)]
@@ -347,7 +358,8 @@ mod tests {
         let pushed = DateTime::from_timestamp(1_800_000_000, 0);
         let now = pushed.unwrap() + TimeDelta::seconds(seconds);
         let (round, limit_seconds) = (RoundNumber(0), 100);
-        let terms = Terms { round, submissions: &submissions, recorded, image: &image, limit_seconds, pushed, now };
+        let terms =
+            BuildTerms { round, submissions: &submissions, recorded, image: &image, limit_seconds, pushed, now };
         let observation = BuildObservation::Ci { run: Some(run.clone()), images: BTreeMap::new() };
         settle(&terms, &observation).unwrap().builds.values().map(|build| build.status).collect()
     }
@@ -387,18 +399,25 @@ mod tests {
         let run = CiRun { attempt: 1, jobs: [green(0), green(1)].into(), ..CiRun::default() };
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let (round, limit_seconds) = (RoundNumber(0), 100);
-        let terms =
-            Terms { round, submissions: &submissions, recorded: None, image: &image, limit_seconds, pushed: None, now };
+        let terms = BuildTerms {
+            round,
+            submissions: &submissions,
+            recorded: None,
+            image: &image,
+            limit_seconds,
+            pushed: None,
+            now,
+        };
         let observation = |run| BuildObservation::Ci { run, images: BTreeMap::new() };
         let first = settle(&terms, &observation(Some(run))).unwrap();
         let plan = first.plan.unwrap();
         assert_eq!((plan.message.as_str(), plan.says.len()), ("Update build statuses for round 0", 2));
         assert!(all_built(&submissions, Some(&first.builds)) && first.oddities.is_empty());
-        let later = settle(&Terms { recorded: Some(&first.builds), ..terms }, &observation(None)).unwrap();
+        let later = settle(&BuildTerms { recorded: Some(&first.builds), ..terms }, &observation(None)).unwrap();
         assert!(later.plan.is_none() && later.builds == first.builds, "nothing is written again");
         // Hotkeys that begin alike are hard to come by: a template without them has the same effect.
         let one = ImageName::of_anybody("x/y:{tag}");
-        let shared = shared_names(&Terms { image: &one, ..terms });
+        let shared = shared_names(&BuildTerms { image: &one, ..terms });
         assert!(shared[0].starts_with("image name x/y is shared by 5"), "{shared:?}");
     }
 }

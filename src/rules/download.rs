@@ -22,7 +22,7 @@ use crate::model::sums::Sums;
 /// What came of one file of one miner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum FetchOutcome {
     /// Fetched, drawn and stored.
     Stored {
         /// The model.
@@ -44,20 +44,20 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl FetchOutcome {
     /// Has it both model and preview?
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        matches!(self, Outcome::Stored { .. })
+        matches!(self, FetchOutcome::Stored { .. })
     }
 
     /// The model as it is stored.
     #[must_use]
     pub fn glb(&self) -> Option<&StoredObject> {
         match self {
-            Outcome::Stored { glb, .. } => Some(glb),
-            Outcome::Refused { glb, .. } => glb.as_ref(),
-            Outcome::Failed { .. } => None,
+            FetchOutcome::Stored { glb, .. } => Some(glb),
+            FetchOutcome::Refused { glb, .. } => glb.as_ref(),
+            FetchOutcome::Failed { .. } => None,
         }
     }
 
@@ -65,7 +65,7 @@ impl Outcome {
     #[must_use]
     pub fn png(&self) -> Option<&StoredObject> {
         match self {
-            Outcome::Stored { png, .. } => Some(png),
+            FetchOutcome::Stored { png, .. } => Some(png),
             _ => None,
         }
     }
@@ -74,8 +74,8 @@ impl Outcome {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Outcome::Stored { .. } => None,
-            Outcome::Refused { reason, .. } | Outcome::Failed { reason } => Some(reason),
+            FetchOutcome::Stored { .. } => None,
+            FetchOutcome::Refused { reason, .. } | FetchOutcome::Failed { reason } => Some(reason),
         }
     }
 
@@ -95,36 +95,36 @@ impl Outcome {
 
 /// A line of the operator's journal: what came of a file, noted as soon as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct DownloadMark {
     /// Whose file.
     pub hotkey: Hotkey,
     /// For which prompt.
     pub stem: PromptStem,
     /// What came of it.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: FetchOutcome,
 }
 
 /// What is known of a round's files, the newest mark of each.
 #[derive(Debug, Clone, Default)]
-pub struct Known(HashMap<(Hotkey, PromptStem), Outcome>);
+pub struct KnownFiles(HashMap<(Hotkey, PromptStem), FetchOutcome>);
 
-impl Known {
+impl KnownFiles {
     /// Takes a mark in, over an older one of the same file.
-    pub fn add(&mut self, mark: Mark) {
+    pub fn add(&mut self, mark: DownloadMark) {
         self.0.insert((mark.hotkey, mark.stem), mark.outcome);
     }
 
     /// What came of a file.
     #[must_use]
-    pub fn get(&self, hotkey: &Hotkey, stem: &PromptStem) -> Option<&Outcome> {
+    pub fn get(&self, hotkey: &Hotkey, stem: &PromptStem) -> Option<&FetchOutcome> {
         self.0.get(&(hotkey.clone(), stem.clone()))
     }
 }
 
 /// What one run is asked to fetch.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct WantedMiners {
     /// This miner only.
     pub only: Option<Hotkey>,
     /// This part of the miners.
@@ -135,7 +135,7 @@ pub struct Wanted {
 
 /// A round whose files are fetched.
 #[derive(Debug, Clone, Copy)]
-pub struct Round<'a> {
+pub struct DownloadRound<'a> {
     /// `state.json`
     pub state: &'a CompetitionState,
     /// The round's files.
@@ -150,14 +150,14 @@ pub struct Round<'a> {
 
 /// A miner's files that are to be fetched, in the order in which they will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lane {
+pub struct MinerFiles {
     /// The miner.
     pub hotkey: Hotkey,
     /// Stem and URL of each file.
     pub files: Vec<(PromptStem, String)>,
 }
 
-impl<'a> Round<'a> {
+impl<'a> DownloadRound<'a> {
     /// The facts of a round, where they are all there.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl<'a> Round<'a> {
         let prompts = files.prompts.get().ok_or_else(|| lacks("prompts.txt"))?;
         let seed = files.seed.get().ok_or_else(|| lacks("seed.json"))?.seed;
         prompts.stems().try_for_each(check_stem).map_err(|why| format!("rounds/{round}/prompts.txt: {why}"))?;
-        Ok(Round { state, files, submissions, prompts, seed })
+        Ok(DownloadRound { state, files, submissions, prompts, seed })
     }
 
     fn number(&self) -> RoundNumber {
@@ -185,7 +185,7 @@ impl<'a> Round<'a> {
     ///
     /// # Errors
     /// The one miner asked for did not submit.
-    pub fn miners(&self, wanted: &Wanted) -> Result<Vec<&'a Hotkey>, String> {
+    pub fn miners(&self, wanted: &WantedMiners) -> Result<Vec<&'a Hotkey>, String> {
         if let Some(only) = wanted.only.as_ref().filter(|only| !self.submissions.contains_key(*only)) {
             return Err(format!("{only} did not submit in round {}", self.number()));
         }
@@ -198,7 +198,7 @@ impl<'a> Round<'a> {
     }
 
     /// Does a file need no further work in this run?
-    fn is_settled(&self, hotkey: &Hotkey, stem: &PromptStem, known: &Known, wanted: &Wanted) -> bool {
+    fn is_settled(&self, hotkey: &Hotkey, stem: &PromptStem, known: &KnownFiles, wanted: &WantedMiners) -> bool {
         let enough = |complete: bool| complete || !wanted.retry_failed;
         match (known.get(hotkey, stem), self.recorded(hotkey).and_then(|outputs| outputs.get(stem))) {
             (Some(outcome), _) => enough(outcome.is_complete()),
@@ -210,8 +210,8 @@ impl<'a> Round<'a> {
     /// What is to be fetched. The order is drawn by the seed, so that no miner is always first.
     ///
     /// # Errors
-    /// As [`Round::miners`].
-    pub fn lanes(&self, known: &Known, wanted: &Wanted) -> Result<Vec<Lane>, String> {
+    /// As [`DownloadRound::miners`].
+    pub fn lanes(&self, known: &KnownFiles, wanted: &WantedMiners) -> Result<Vec<MinerFiles>, String> {
         let mut random = PythonRandom::new(u64::from(self.seed.0));
         let mut lanes = Vec::new();
         for hotkey in self.miners(wanted)? {
@@ -220,7 +220,7 @@ impl<'a> Round<'a> {
             let mut files: Vec<_> = open.map(|stem| (stem.clone(), submission.file_url(stem))).collect();
             random.shuffle(&mut files);
             if !files.is_empty() {
-                lanes.push(Lane { hotkey: hotkey.clone(), files });
+                lanes.push(MinerFiles { hotkey: hotkey.clone(), files });
             }
         }
         random.shuffle(&mut lanes);
@@ -229,7 +229,7 @@ impl<'a> Round<'a> {
 
     /// `submitted.json` of a miner as it is known now; `None` while the outcome of a prompt is not.
     #[must_use]
-    pub fn outputs(&self, hotkey: &Hotkey, known: &Known) -> Option<Outputs> {
+    pub fn outputs(&self, hotkey: &Hotkey, known: &KnownFiles) -> Option<Outputs> {
         let recorded = self.recorded(hotkey);
         let entry = |stem: &PromptStem| {
             let old = recorded.and_then(|outputs| outputs.get(stem));
@@ -242,7 +242,7 @@ impl<'a> Round<'a> {
 
     /// `SHA256SUMS` of a miner: what is stored now, beside the lines of files of other kinds.
     #[must_use]
-    pub fn sums(&self, hotkey: &Hotkey, known: &Known) -> Sums {
+    pub fn sums(&self, hotkey: &Hotkey, known: &KnownFiles) -> Sums {
         let recorded = self.files.players.get(&Player::Miner(hotkey.clone())).and_then(|own| own.sums.get());
         let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
         for outcome in self.prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
@@ -268,7 +268,7 @@ pub fn begin(state: &CompetitionState) -> Plan {
 /// The plan that records every miner of `miners` whose files are all settled; once no miner of the
 /// round is left, also the next stage. `None` where there is nothing to record.
 #[must_use]
-pub fn record(round: &Round<'_>, miners: &[&Hotkey], known: &Known) -> Option<Plan> {
+pub fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &KnownFiles) -> Option<Plan> {
     let number = round.number();
     let (mut writes, mut lines, mut settled) = (Vec::new(), Vec::new(), Vec::new());
     for hotkey in miners {
@@ -305,7 +305,12 @@ pub fn record(round: &Round<'_>, miners: &[&Hotkey], known: &Known) -> Option<Pl
 
 /// The files written by a run that fetches these lanes completely: by then the outcome of every file is known.
 #[must_use]
-pub fn foreseen(round: &Round<'_>, miners: &[&Hotkey], lanes: &[Lane], known: &Known) -> Vec<FileKind> {
+pub fn foreseen(
+    round: &DownloadRound<'_>,
+    miners: &[&Hotkey],
+    lanes: &[MinerFiles],
+    known: &KnownFiles,
+) -> Vec<FileKind> {
     let fetched = |hotkey: &Hotkey| lanes.iter().any(|lane| lane.hotkey == *hotkey);
     let now = record(round, miners, known).map(|plan| plan.writes).unwrap_or_default();
     let mut files: Vec<FileKind> = now.into_iter().map(|write| write.file).collect();
@@ -322,7 +327,7 @@ pub fn foreseen(round: &Round<'_>, miners: &[&Hotkey], lanes: &[Lane], known: &K
 }
 
 /// Has a miner an entry for every prompt in `submitted.json`?
-fn is_recorded(round: &Round<'_>, hotkey: &Hotkey) -> bool {
+fn is_recorded(round: &DownloadRound<'_>, hotkey: &Hotkey) -> bool {
     let own = round.files.players.get(&Player::Miner(hotkey.clone()));
     let Some(Slot::Ok(outputs)) = own.map(|own| &own.submitted) else { return false };
     round.prompts.stems().all(|stem| outputs.contains_key(stem))
@@ -330,7 +335,7 @@ fn is_recorded(round: &Round<'_>, hotkey: &Hotkey) -> bool {
 
 /// Are the files of every miner of the round recorded?
 #[must_use]
-pub fn all_recorded(round: &Round<'_>) -> bool {
+pub fn all_recorded(round: &DownloadRound<'_>) -> bool {
     round.submissions.keys().all(|hotkey| is_recorded(round, hotkey))
 }
 
@@ -351,13 +356,13 @@ pub struct Tally {
 
 /// Counts what came of a miner's files.
 #[must_use]
-pub fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &Known) -> Tally {
+pub fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &KnownFiles) -> Tally {
     let mut tally = Tally::default();
     for outcome in prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
         match outcome {
-            Outcome::Stored { .. } => {}
-            Outcome::Refused { .. } => tally.refused += 1,
-            Outcome::Failed { .. } => tally.failed += 1,
+            FetchOutcome::Stored { .. } => {}
+            FetchOutcome::Refused { .. } => tally.refused += 1,
+            FetchOutcome::Failed { .. } => tally.failed += 1,
         }
         if let Some(glb) = outcome.glb() {
             tally.fetched += 1;

@@ -15,7 +15,7 @@ use crate::model::snapshot::RoundFiles;
 
 /// In which order the judge sees the two models of a duel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Order {
+pub enum ViewingOrder {
     /// The defender's first.
     LeftFirst,
     /// The challenger's first.
@@ -28,7 +28,7 @@ pub struct Inquiry {
     /// The duel's place in the report.
     pub duel: usize,
     /// Which model comes first.
-    pub order: Order,
+    pub order: ViewingOrder,
     /// The prompt's image.
     pub prompt: String,
     /// Whose preview comes first, and its URL.
@@ -51,12 +51,12 @@ pub struct Played {
 pub struct MatchInProgress {
     pair: Pair,
     walkover: Option<f64>,
-    rows: Vec<Row>,
+    rows: Vec<DuelInProgress>,
 }
 
 /// A duel, and the answers so far where a judge decides it.
 #[derive(Debug, Clone)]
-struct Row {
+struct DuelInProgress {
     duel: Duel,
     decided: bool,
     answers: [Option<Penalties>; 2],
@@ -98,16 +98,19 @@ impl MatchInProgress {
         let (Some(left), Some(right)) = (&duel.left_png, &duel.right_png) else { return Vec::new() };
         let (left, right) = ((self.pair.0.clone(), left.clone()), (self.pair.1.clone(), right.clone()));
         let inquiry = |order, first, second| Inquiry { duel: at, order, prompt: duel.prompt.clone(), first, second };
-        vec![inquiry(Order::LeftFirst, left.clone(), right.clone()), inquiry(Order::RightFirst, right, left)]
+        vec![
+            inquiry(ViewingOrder::LeftFirst, left.clone(), right.clone()),
+            inquiry(ViewingOrder::RightFirst, right, left),
+        ]
     }
 
     /// Takes the answer to one of its inquiries; the duel is decided by the second.
-    pub fn answer(&mut self, duel: usize, order: Order, penalties: Penalties) {
+    pub fn answer(&mut self, duel: usize, order: ViewingOrder, penalties: Penalties) {
         let Some(row) = self.rows.get_mut(duel).filter(|row| !row.decided) else { return };
         let [left_first, right_first] = &mut row.answers;
         match order {
-            Order::LeftFirst => *left_first = Some(penalties),
-            Order::RightFirst => *right_first = Some(penalties),
+            ViewingOrder::LeftFirst => *left_first = Some(penalties),
+            ViewingOrder::RightFirst => *right_first = Some(penalties),
         }
         if let (Some(left_first), Some(right_first)) = (left_first, right_first) {
             (row.duel.winner, row.duel.issues) = by_answers(left_first, right_first);
@@ -138,7 +141,7 @@ fn row(
     left: Option<&Outputs>,
     right: Option<&Outputs>,
     late: &(BTreeSet<PromptStem>, BTreeSet<PromptStem>),
-) -> Row {
+) -> DuelInProgress {
     let stem = prompt.stem();
     let of = |outputs: Option<&'_ Outputs>| outputs.and_then(|outputs| outputs.get(stem)).cloned();
     let (left, right) = (of(left), of(right));
@@ -159,5 +162,5 @@ fn row(
         issues,
         extra: Extra::default(),
     };
-    Row { duel, decided, answers: [None, None] }
+    DuelInProgress { duel, decided, answers: [None, None] }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::tournament::{Field, Outcome, Pair, exploratory, replay};
+use super::tournament::{Field, Pair, TournamentOutcome, exploratory, replay};
 use crate::model::ids::Player;
 use crate::model::matrix::Matrix;
 
@@ -28,8 +28,8 @@ pub fn pairings(field: &Field) -> Pairings {
     let awaited = replay.candidates.iter().any(|candidate| !field.standing.passed.contains(&candidate.hotkey));
     let mut ahead = if awaited { exploratory(field, &replay.qualified) } else { Vec::new() };
     let required = match replay.outcome {
-        Outcome::Matches(missing) => missing,
-        Outcome::Audits(_) | Outcome::Winner(_) => Vec::new(),
+        TournamentOutcome::Matches(missing) => missing,
+        TournamentOutcome::Audits(_) | TournamentOutcome::Winner(_) => Vec::new(),
     };
     let due: HashSet<&Pair> = required.iter().collect();
     ahead.retain(|pair| !due.contains(pair));
@@ -41,9 +41,9 @@ pub fn pairings(field: &Field) -> Pairings {
 pub fn recordable(field: &Field) -> Vec<Pair> {
     let replay = replay(field);
     match replay.outcome {
-        Outcome::Matches(missing) => missing,
-        Outcome::Audits(_) => exploratory(field, &replay.qualified),
-        Outcome::Winner(_) => Vec::new(),
+        TournamentOutcome::Matches(missing) => missing,
+        TournamentOutcome::Audits(_) => exploratory(field, &replay.qualified),
+        TournamentOutcome::Winner(_) => Vec::new(),
     }
 }
 
@@ -56,7 +56,7 @@ pub fn sequence(field: &Field) -> Vec<Pair> {
         field.order.iter().map(|miner| (Player::Leader, Player::Miner(miner.clone()))).collect();
     let timeline = replay.timeline.iter();
     sequence.extend(timeline.map(|step| (step.holder.clone(), Player::Miner(step.challenger.clone()))));
-    if let Outcome::Matches(required) = replay.outcome {
+    if let TournamentOutcome::Matches(required) = replay.outcome {
         sequence.extend(required);
     }
     for (at, left) in replay.qualified.iter().enumerate() {
@@ -80,7 +80,7 @@ pub fn place(matrix: &mut Matrix, sequence: &[Pair], pair: &Pair, margin: f64) {
 mod tests {
     use super::*;
     use crate::model::ids::Hotkey;
-    use crate::rules::tournament::Standing;
+    use crate::rules::tournament::AuditStanding;
 
     fn miner(at: u8) -> Hotkey {
         Hotkey::from_account(&[at; 32])
@@ -94,7 +94,7 @@ mod tests {
     fn field(miners: u8, rows: &[(u8, u8, f64)]) -> Field {
         let matrix = Matrix(rows.iter().map(|(left, right, margin)| (pair(*left, *right), *margin)).collect());
         let order = (1..=miners).map(miner).collect();
-        Field { order, win_margin: 0.05, matrix, standing: Standing::default() }
+        Field { order, win_margin: 0.05, matrix, standing: AuditStanding::default() }
     }
 
     #[test]

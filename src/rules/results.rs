@@ -19,7 +19,7 @@ use crate::model::winner::Winner;
 
 /// What does not change while a round's tournament runs.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
+pub struct RecordTerms<'a> {
     /// The round.
     pub round: RoundNumber,
     /// Its seed.
@@ -30,7 +30,7 @@ pub struct Terms<'a> {
     pub limits: &'a Thresholds,
 }
 
-impl Terms<'_> {
+impl RecordTerms<'_> {
     /// The field of these files; `None` where the submissions cannot be read.
     #[must_use]
     pub fn field(&self, files: &RoundFiles) -> Option<Field> {
@@ -44,7 +44,11 @@ impl Terms<'_> {
 ///
 /// # Errors
 /// An audit rests on a match whose report is not there.
-pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Played)]) -> Result<(Plan, usize), String> {
+pub fn record(
+    terms: &RecordTerms<'_>,
+    files: &mut RoundFiles,
+    matches: &[(Pair, Played)],
+) -> Result<(Plan, usize), String> {
     let (mut plan, mut taken) = (Plan::default(), 0);
     let known = files.require_audit.get().map_or(0, Vec::len);
     let mut asked = requests(terms, files)?;
@@ -124,7 +128,7 @@ fn report_name(own: &PlayerFiles, left: &Player) -> String {
 
 /// `require_audit.json` as it should be: the entries that are there, and those that the tournament
 /// calls for by now.
-fn requests(terms: &Terms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, String> {
+fn requests(terms: &RecordTerms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, String> {
     let mut requests = files.require_audit.get().cloned().unwrap_or_default();
     let Some(field) = terms.field(files) else { return Ok(requests) };
     let mut asked: HashSet<Hotkey> = requests.iter().map(|request| request.hotkey.clone()).collect();
@@ -153,7 +157,7 @@ fn requests(terms: &Terms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, 
 /// # Errors
 /// There is no such build, image or leader, or another winner is on record.
 pub fn declare_winner(
-    terms: &Terms<'_>,
+    terms: &RecordTerms<'_>,
     state: &CompetitionState,
     files: &RoundFiles,
     leaders: &[LeaderEntry],

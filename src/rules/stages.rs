@@ -169,10 +169,10 @@ fn unfinished(files: &RoundFiles) -> Vec<Due> {
 
 /// What `advance` has tried since it began, and what came of it.
 #[derive(Debug, Clone, Default)]
-pub struct Attempts(Vec<Attempt>);
+pub struct Attempts(Vec<CommandTry>);
 
 #[derive(Debug, Clone)]
-struct Attempt {
+struct CommandTry {
     command: &'static str,
     failed: bool,
     /// Another command has changed the files since.
@@ -186,7 +186,7 @@ impl Attempts {
         if changed {
             self.0.iter_mut().for_each(|attempt| attempt.renewed = true);
         }
-        self.0.push(Attempt { command, failed, renewed: false });
+        self.0.push(CommandTry { command, failed, renewed: false });
     }
 
     /// Leaves a command alone for the whole run.

@@ -13,7 +13,7 @@ use crate::python_json::{self, Map, Text, Value};
 
 /// What intake goes by.
 #[derive(Debug, Clone)]
-pub struct Terms<'a> {
+pub struct SubmissionTerms<'a> {
     /// The competition's name.
     pub competition: &'a str,
     /// The round.
@@ -28,12 +28,12 @@ pub struct Terms<'a> {
     pub allow_private_cdn: bool,
 }
 
-impl<'a> Terms<'a> {
+impl<'a> SubmissionTerms<'a> {
     /// The terms of a round with this schedule, read strictly.
     #[must_use]
     pub fn new(competition: &'a str, round: RoundNumber, schedule: &Schedule) -> Self {
         let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
-        Terms { competition, round, earliest, latest, compat: Compat::Strict, allow_private_cdn: false }
+        SubmissionTerms { competition, round, earliest, latest, compat: Compat::Strict, allow_private_cdn: false }
     }
 }
 
@@ -43,7 +43,7 @@ pub struct Intake {
     /// The submissions, by block of the commit, then hotkey.
     pub accepted: Submissions,
     /// Hotkeys that revealed something within the window and are not in.
-    pub refused: BTreeMap<Hotkey, Refusal>,
+    pub refused: BTreeMap<Hotkey, SubmissionRefusal>,
     /// Payloads of accepted hotkeys that were left aside: a line each.
     pub notes: BTreeMap<Hotkey, Vec<String>>,
     /// How many hotkeys revealed nothing within the window.
@@ -52,7 +52,7 @@ pub struct Intake {
 
 /// Why a hotkey is not in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct SubmissionRefusal {
     /// The reason.
     pub reason: String,
     /// Payloads of it that were left aside: a line each.
@@ -72,7 +72,7 @@ struct Latest {
 
 /// Reads what miners revealed into the round's submissions.
 #[must_use]
-pub fn intake(reveals: &Reveals, terms: &Terms<'_>) -> Intake {
+pub fn intake(reveals: &Reveals, terms: &SubmissionTerms<'_>) -> Intake {
     let mut intake = Intake::default();
     let mut accepted = Vec::new();
     for (hotkey, reveals) in reveals {
@@ -91,7 +91,7 @@ pub fn intake(reveals: &Reveals, terms: &Terms<'_>) -> Intake {
                 }
             }
             Err(reason) => {
-                intake.refused.insert(hotkey.clone(), Refusal { reason, notes });
+                intake.refused.insert(hotkey.clone(), SubmissionRefusal { reason, notes });
             }
         }
     }
@@ -134,7 +134,7 @@ fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
 }
 
 /// The submission that a hotkey's values make.
-fn submission(latest: Latest, terms: &Terms<'_>) -> Result<Submission, String> {
+fn submission(latest: Latest, terms: &SubmissionTerms<'_>) -> Result<Submission, String> {
     let missing: Vec<&str> = [("repo", &latest.repo), ("commit", &latest.commit), ("cdn_url", &latest.cdn_url)]
         .into_iter()
         .filter_map(|(name, field)| field.is_none().then_some(name))
@@ -182,8 +182,8 @@ mod tests {
         Hotkey::from_account(&[n; 32])
     }
 
-    fn terms() -> Terms<'static> {
-        Terms {
+    fn terms() -> SubmissionTerms<'static> {
+        SubmissionTerms {
             competition: "mesh",
             round: RoundNumber(3),
             earliest: Block(100),
@@ -201,7 +201,7 @@ mod tests {
         one_with(payloads, &terms())
     }
 
-    fn one_with(payloads: &[(u64, &str)], terms: &Terms<'_>) -> Intake {
+    fn one_with(payloads: &[(u64, &str)], terms: &SubmissionTerms<'_>) -> Intake {
         let reveal = |(block, text): &(u64, &str)| Reveal { block: Block(*block), raw: text.as_bytes().to_vec() };
         intake(&BTreeMap::from([(hotkey(1), payloads.iter().map(reveal).collect())]), terms)
     }
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(one(&[(150, &python)]).accepted.len(), 1);
         let quote = all(REPO, COMMIT, "https://cdn.example.com/it's");
         assert_eq!(one(&[(150, &quote)]).accepted[&hotkey(1)].cdn_url, "https://cdn.example.com/it's");
-        let deployed = Terms { compat: Compat::Sdk10, ..terms() };
+        let deployed = SubmissionTerms { compat: Compat::Sdk10, ..terms() };
         let with_length = format!("\u{1}\u{0}{quote}");
         assert!(one_with(&[(150, &with_length)], &deployed).accepted.is_empty());
     }
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn private_hosts_are_taken_only_where_allowed() {
         let local = all(REPO, COMMIT, "http://127.0.0.1:8000/m1");
-        let sandbox = Terms { allow_private_cdn: true, ..terms() };
+        let sandbox = SubmissionTerms { allow_private_cdn: true, ..terms() };
         assert_eq!(one_with(&[(150, &local)], &sandbox).accepted.len(), 1);
     }
 }

@@ -4,9 +4,9 @@
 use super::Thresholds;
 use super::builds::is_final;
 use super::pairings::{Pairings, pairings};
-use super::regeneration::{Image, baseline_outstanding, image_of};
+use super::regeneration::{ImageToRun, baseline_outstanding, image_of};
 use super::stages::unanswered;
-use super::tournament::{Field, Outcome, replay};
+use super::tournament::{Field, TournamentOutcome, replay};
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player};
 use crate::model::snapshot::RoundFiles;
@@ -19,7 +19,7 @@ pub fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<
     }
     let field = Field::of(files, win_margin, limits)?;
     let replay = replay(&field);
-    let Outcome::Audits(holders) = &replay.outcome else { return None };
+    let TournamentOutcome::Audits(holders) = &replay.outcome else { return None };
     let asked = |hotkey: &Hotkey| files.require_audit.get().into_iter().flatten().any(|known| known.hotkey == *hotkey);
     let unasked = replay.candidates.iter().any(|candidate| !asked(&candidate.hotkey));
     if unasked || pairings(&field) != Pairings::default() {
@@ -45,8 +45,8 @@ pub fn audits(files: &RoundFiles) -> (Vec<Hotkey>, Vec<String>) {
     let (mut ready, mut awaited) = (Vec::new(), Vec::new());
     for hotkey in unanswered(files) {
         match image_of(files.builds.get(), &hotkey) {
-            Image::Awaited(what) => awaited.push(what),
-            Image::Built(_) | Image::Never => ready.push(hotkey),
+            ImageToRun::Awaited(what) => awaited.push(what),
+            ImageToRun::Built(_) | ImageToRun::Never => ready.push(hotkey),
         }
     }
     (ready, awaited)

@@ -16,7 +16,7 @@ use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::snapshot::{RoundFiles, Snapshot};
 use crate::model::store::Store;
-use crate::rules::download::{Known, Tally, tally};
+use crate::rules::download::{KnownFiles, Tally, tally};
 use crate::rules::tournament::order;
 use crate::world::git::Git;
 
@@ -182,7 +182,7 @@ fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFile
             add(name, &audit.hotkey, format!("audit rejected: {}", audit.reason));
         }
     }
-    let mut known = Known::default();
+    let mut known = KnownFiles::default();
     Journal::read(&git.own_folder(), number)?.into_iter().for_each(|mark| known.add(mark));
     for (miner, _) in participants.players(number) {
         let Some(prompts) = files.prompts.get() else { continue };

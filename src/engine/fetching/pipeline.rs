@@ -16,7 +16,7 @@ use crate::base::files::{self, remove};
 use crate::engine::fetching::spool::{Spool, Spooled};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::objects::{ObjectKey, ObjectKind, StoredObject, check_glb};
-use crate::rules::download::{Mark, Outcome};
+use crate::rules::download::{DownloadMark, FetchOutcome};
 use crate::world::fetch::{DownloadSettings, Fetcher};
 use crate::world::http::{Failure, Retry, shown_text};
 use crate::world::memory::Memory;
@@ -59,7 +59,7 @@ pub(crate) enum Event {
     /// A file has been drawn, or refused.
     Drawn,
     /// All is known of a file.
-    Settled { mark: Box<Mark>, spooled: Option<Spooled> },
+    Settled { mark: Box<DownloadMark>, spooled: Option<Spooled> },
     /// Something failed that is nobody's file's fault: the run ends.
     Broken(Error),
 }
@@ -241,7 +241,7 @@ impl Pipeline<'_> {
             match guarded(|| self.store(&drawn)) {
                 Ok(outcome) => {
                     let Drawn { job: Job { hotkey, stem, .. }, spooled, .. } = drawn;
-                    let mark = Box::new(Mark { hotkey, stem, outcome });
+                    let mark = Box::new(DownloadMark { hotkey, stem, outcome });
                     tell(events, Event::Settled { mark, spooled: Some(spooled) });
                 }
                 Err(error) => tell(events, Event::Broken(error)),
@@ -249,10 +249,10 @@ impl Pipeline<'_> {
         }
     }
 
-    fn store(&self, drawn: &Drawn) -> Result<Outcome> {
+    fn store(&self, drawn: &Drawn) -> Result<FetchOutcome> {
         let Drawn { job, spooled, preview } = drawn;
         if let Preview::NoModel(reason) = preview {
-            return Ok(Outcome::Refused { glb: None, reason: reason.clone() });
+            return Ok(FetchOutcome::Refused { glb: None, reason: reason.clone() });
         }
         let model = NewObject {
             kind: ObjectKind::Glb,
@@ -264,11 +264,14 @@ impl Pipeline<'_> {
         Ok(match preview {
             Preview::Png(png, sha256) => {
                 let (bytes, size) = (Bytes::Memory(png), png.len() as u64);
-                Outcome::Stored { glb, png: self.put(job, &NewObject { kind: ObjectKind::Png, bytes, size, sha256 })? }
+                FetchOutcome::Stored {
+                    glb,
+                    png: self.put(job, &NewObject { kind: ObjectKind::Png, bytes, size, sha256 })?,
+                }
             }
-            Preview::Refused(reason) => Outcome::Refused { glb: Some(glb), reason: reason.clone() },
+            Preview::Refused(reason) => FetchOutcome::Refused { glb: Some(glb), reason: reason.clone() },
             Preview::NoModel(_) | Preview::Left => {
-                Outcome::Refused { glb: Some(glb), reason: "no preview was asked for".to_owned() }
+                FetchOutcome::Refused { glb: Some(glb), reason: "no preview was asked for".to_owned() }
             }
         })
     }
@@ -337,7 +340,8 @@ fn tell(events: &Sender<Event>, event: Event) {
 }
 
 fn fail(events: &Sender<Event>, job: &Job, reason: String) {
-    let mark = Mark { hotkey: job.hotkey.clone(), stem: job.stem.clone(), outcome: Outcome::Failed { reason } };
+    let mark =
+        DownloadMark { hotkey: job.hotkey.clone(), stem: job.stem.clone(), outcome: FetchOutcome::Failed { reason } };
     tell(events, Event::Settled { mark: Box::new(mark), spooled: None });
 }
 

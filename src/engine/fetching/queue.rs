@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::url::{Host, HttpUrl};
 use crate::model::ids::{Hotkey, PromptStem};
-use crate::rules::download::Lane as Files;
+use crate::rules::download::MinerFiles;
 use crate::world::fetch::DownloadSettings;
 
 /// A file to fetch.
@@ -45,7 +45,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn new(files: Vec<Files>, settings: &DownloadSettings) -> Self {
+    pub(crate) fn new(files: Vec<MinerFiles>, settings: &DownloadSettings) -> Self {
         Queue { lanes: Mutex::new(Lanes::new(files, settings)), wake: Condvar::new(), begun: Instant::now() }
     }
 
@@ -117,8 +117,8 @@ enum Next {
 }
 
 impl Lanes {
-    fn new(files: Vec<Files>, settings: &DownloadSettings) -> Self {
-        let lane = |(lane, files): (usize, Files)| {
+    fn new(files: Vec<MinerFiles>, settings: &DownloadSettings) -> Self {
+        let lane = |(lane, files): (usize, MinerFiles)| {
             let host = files.files.first().map(|(_, url)| host(url)).unwrap_or_default();
             let job = |(stem, url)| Job { hotkey: files.hotkey.clone(), stem, url, lane, tries: 0 };
             Lane { host, ready: files.files.into_iter().map(job).collect(), ..Lane::empty() }
@@ -224,7 +224,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn lanes(miners: &[(u8, &str, usize)], settings: DownloadSettings) -> Lanes {
-        let files = |(account, host, count): &(u8, &str, usize)| Files {
+        let files = |(account, host, count): &(u8, &str, usize)| MinerFiles {
             hotkey: Hotkey::from_account(&[*account; 32]),
             files: (0..*count).map(|n| (format!("{n}").parse().unwrap(), format!("https://{host}/{n}.glb"))).collect(),
         };

@@ -13,7 +13,7 @@ use crate::base::files;
 use crate::base::hex;
 use crate::model::ids::{Hotkey, PromptStem, RoundNumber};
 use crate::model::objects::GLB_HEADER;
-use crate::rules::download::Mark;
+use crate::rules::download::DownloadMark;
 use crate::world::fetch::FetchedFile;
 use crate::world::jsonl::JsonlJournal;
 use crate::world::store::sha256_of;
@@ -35,7 +35,7 @@ impl Journal {
     ///
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken.
-    pub(crate) fn read(own: &Path, round: RoundNumber) -> Result<Vec<Mark>> {
+    pub(crate) fn read(own: &Path, round: RoundNumber) -> Result<Vec<DownloadMark>> {
         JsonlJournal::read(own, &Journal::path(round), START_OVER)
     }
 
@@ -43,7 +43,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::read`], or it cannot be written.
-    pub(crate) fn open(own: &Path, round: RoundNumber) -> Result<(Self, Vec<Mark>)> {
+    pub(crate) fn open(own: &Path, round: RoundNumber) -> Result<(Self, Vec<DownloadMark>)> {
         let (lines, marks) = JsonlJournal::open(own, &Journal::path(round), START_OVER)?;
         Ok((Journal(lines), marks))
     }
@@ -52,7 +52,7 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(crate) fn append(&mut self, mark: &Mark) -> Result<()> {
+    pub(crate) fn append(&mut self, mark: &DownloadMark) -> Result<()> {
         self.0.append(mark)
     }
 
@@ -154,11 +154,15 @@ fn owner(hotkey: &Hotkey, stem: &PromptStem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::download::Outcome;
+    use crate::rules::download::FetchOutcome;
 
-    fn mark(stem: &str) -> Mark {
+    fn mark(stem: &str) -> DownloadMark {
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY".parse().unwrap();
-        Mark { hotkey, stem: stem.parse().unwrap(), outcome: Outcome::Failed { reason: "status 404".to_owned() } }
+        DownloadMark {
+            hotkey,
+            stem: stem.parse().unwrap(),
+            outcome: FetchOutcome::Failed { reason: "status 404".to_owned() },
+        }
     }
 
     #[test]
@@ -183,7 +187,7 @@ mod tests {
     #[test]
     fn a_whole_file_is_found_again_and_a_part_is_not() {
         let own = tempfile::tempdir().unwrap();
-        let Mark { hotkey, stem, .. } = mark("a");
+        let DownloadMark { hotkey, stem, .. } = mark("a");
         let bytes = b"glTF and then some";
         let spool = Spool::open(own.path(), RoundNumber(1)).unwrap();
         let fetched = FetchedFile {

@@ -14,9 +14,9 @@ use crate::model::snapshot::RoundFiles;
 use crate::model::stage::CompetitionState;
 use crate::rules::Thresholds;
 use crate::rules::duel::outputs_of;
-use crate::rules::match_in_progress::{Inquiry, Order};
+use crate::rules::match_in_progress::{Inquiry, ViewingOrder};
 use crate::rules::regeneration::baseline_outstanding;
-use crate::rules::results::Terms;
+use crate::rules::results::RecordTerms;
 use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Pair};
 use crate::world::judge::images::DuelImage;
@@ -72,8 +72,8 @@ impl Round {
         self.state.current_round
     }
 
-    pub(crate) fn terms(&self) -> Terms<'_> {
-        Terms { round: self.number(), seed: self.seed, win_margin: self.win_margin, limits: &self.limits }
+    pub(crate) fn terms(&self) -> RecordTerms<'_> {
+        RecordTerms { round: self.number(), seed: self.seed, win_margin: self.win_margin, limits: &self.limits }
     }
 
     pub(crate) fn limits(&self) -> &Thresholds {
@@ -109,6 +109,6 @@ impl Round {
 pub(crate) struct Task {
     pub(crate) pair: Pair,
     pub(crate) duel: usize,
-    pub(crate) order: Order,
+    pub(crate) order: ViewingOrder,
     pub(crate) images: [DuelImage; 3],
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::round::Round;
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player};
-use crate::rules::tournament::{Field, Outcome, Pair, Replay};
+use crate::rules::tournament::{Field, Pair, Replay, TournamentOutcome};
 use crate::rules::waits::audit_of;
 use crate::ui::Ui;
 
@@ -22,12 +22,12 @@ pub(crate) enum Ending {
     Failed,
 }
 
-impl From<Outcome> for Ending {
-    fn from(outcome: Outcome) -> Self {
+impl From<TournamentOutcome> for Ending {
+    fn from(outcome: TournamentOutcome) -> Self {
         match outcome {
-            Outcome::Winner(winner) => Ending::Winner(winner),
-            Outcome::Audits(holders) => Ending::Audits(holders),
-            Outcome::Matches(missing) => Ending::Matches(missing),
+            TournamentOutcome::Winner(winner) => Ending::Winner(winner),
+            TournamentOutcome::Audits(holders) => Ending::Audits(holders),
+            TournamentOutcome::Matches(missing) => Ending::Matches(missing),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::base::files::{self, remove};
 use crate::engine::regenerating::workdir::AuditWorkdir;
 use crate::model::ids::{Player, PromptStem};
 use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
-use crate::rules::regeneration::{Arrival, Mark, Outcome, Purpose};
+use crate::rules::regeneration::{Arrival, AttemptOutcome, Purpose, RegenerationMark};
 use crate::world::distance::Picture;
 use crate::world::http::{Request, shown_text};
 use crate::world::pods::program::{Generation, Program, ProgramTrouble};
@@ -33,7 +33,7 @@ pub(crate) enum AttemptEvent {
     /// The program is free for the next prompt.
     Answered(u32),
     /// The attempt is over; `None` where it was broken off.
-    Over(u32, Result<Option<Outcome>>),
+    Over(u32, Result<Option<AttemptOutcome>>),
 }
 
 /// An attempt to be made.
@@ -60,7 +60,7 @@ impl Attempt<'_> {
         run: &RegenerationRun<'_>,
         program: &Program,
         tell: &Sender<AttemptEvent>,
-    ) -> Result<Option<Outcome>> {
+    ) -> Result<Option<AttemptOutcome>> {
         let image = AuditWorkdir::prompt(run.round, &self.stem);
         let prompt = files::read_below(&run.own, &image, files::MODEL)?;
         let prompt = prompt.ok_or_else(|| Error::file(&image, "missing"))?;
@@ -68,7 +68,7 @@ impl Attempt<'_> {
         let seconds = generation.seconds;
         let outcome = match generation.outcome {
             Err(ProgramTrouble::Program(reason)) => {
-                Outcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) }
+                AttemptOutcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) }
             }
             Err(ProgramTrouble::Infrastructure(reason)) => {
                 // What took the program away may be about to end this run too, and is then not held against the pod.
@@ -76,12 +76,12 @@ impl Attempt<'_> {
                 if run.is_stopping() {
                     return Ok(None);
                 }
-                Outcome::Lost { reason: shown_text(&reason, LONGEST_REASON) }
+                AttemptOutcome::Lost { reason: shown_text(&reason, LONGEST_REASON) }
             }
             Ok(fetched) => {
                 let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
                 let arrival = Arrival { number, stem, pod, seconds, size: fetched.size, sha256: fetched.sha256 };
-                self.queue.note(&Mark::Arrived(arrival.clone()))?;
+                self.queue.note(&RegenerationMark::Arrived(arrival.clone()))?;
                 let Some(outcome) = run.finish(self.job, self.queue, &arrival)? else { return Ok(None) };
                 outcome
             }
@@ -91,9 +91,9 @@ impl Attempt<'_> {
         Ok(Some(outcome))
     }
 
-    fn note(&self, outcome: &Outcome) -> Result<()> {
+    fn note(&self, outcome: &AttemptOutcome) -> Result<()> {
         let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
-        self.queue.note(&Mark::Tried { number, stem, pod, outcome: outcome.clone() })
+        self.queue.note(&RegenerationMark::Tried { number, stem, pod, outcome: outcome.clone() })
     }
 
     /// The request runs on a thread of its own that nobody waits for once all is to stop: a pod may be
@@ -129,7 +129,7 @@ impl Attempt<'_> {
 
 impl RegenerationRun<'_> {
     /// Draws, stores and measures an answer that has arrived; `None` where the run is ending.
-    pub(crate) fn finish(&self, job: &Job, queue: &PromptQueue, arrival: &Arrival) -> Result<Option<Outcome>> {
+    pub(crate) fn finish(&self, job: &Job, queue: &PromptQueue, arrival: &Arrival) -> Result<Option<AttemptOutcome>> {
         let Arrival { number, stem, seconds, size, sha256, .. } = arrival;
         let (path, seconds) = (queue.workdir.answer(*number), *seconds);
         let read = || files::read_own(&path, files::MODEL)?.ok_or_else(|| Error::file(&path, "missing"));
@@ -143,7 +143,7 @@ impl RegenerationRun<'_> {
                 let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
                 let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
                 let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
-                return Ok(Some(Outcome::Refused { seconds, glb, reason: shown_text(&reason, LONGEST_REASON) }));
+                return Ok(Some(AttemptOutcome::Refused { seconds, glb, reason: shown_text(&reason, LONGEST_REASON) }));
             }
         };
         let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
@@ -151,7 +151,7 @@ impl RegenerationRun<'_> {
         let preview = NewObject { kind: ObjectKind::Png, bytes, size, sha256: &sum };
         let stored = self.put(&job.player, stem, &preview)?;
         let distance = self.distance_to_submitted(job, stem, &stored, &png)?;
-        Ok(Some(Outcome::Made { seconds, glb, png: stored, distance }))
+        Ok(Some(AttemptOutcome::Made { seconds, glb, png: stored, distance }))
     }
 
     /// Stores an object under the first key of the file that is free, or holds the same bytes.
@@ -220,17 +220,17 @@ pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &Job, queue: &PromptQueue
             outcome
         } else {
             // A machine that lost power may have lost the bytes and kept the note.
-            Outcome::Lost { reason: "the answer was lost on this machine".to_owned() }
+            AttemptOutcome::Lost { reason: "the answer was lost on this machine".to_owned() }
         };
         let Arrival { number, stem, pod, .. } = arrival;
-        queue.take(Mark::Tried { number, stem, pod, outcome })?;
+        queue.take(RegenerationMark::Tried { number, stem, pod, outcome })?;
         remove(&path)?;
     }
     for open in queue.unmeasured() {
         run.stop.check()?;
         let png = run.stored(&open.png)?;
         if let Some(distance) = run.distance_to_submitted(job, &open.stem, &open.png, &png)? {
-            queue.take(Mark::Measured { number: open.number, stem: open.stem, distance })?;
+            queue.take(RegenerationMark::Measured { number: open.number, stem: open.stem, distance })?;
         }
     }
     Ok(())

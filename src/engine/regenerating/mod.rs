@@ -25,7 +25,7 @@ use crate::model::prompts::PromptList;
 use crate::model::seed::SeedFile;
 use crate::preview;
 use crate::rules::Thresholds;
-use crate::rules::regeneration::{Progress, Purpose, Standing as Stands};
+use crate::rules::regeneration::{JobStanding, Progress, Purpose};
 use crate::settings::audit::AuditSettings;
 use crate::settings::flags::StoreArgs;
 use crate::ui::Ui;
@@ -101,7 +101,7 @@ pub(crate) enum Event<'a> {
     /// It is time to save what is known.
     Save(&'a Job, &'a Progress),
     /// It has ended; the error says what was in the way.
-    Ended(&'a Job, &'a Progress, Stands, Option<Error>),
+    Ended(&'a Job, &'a Progress, JobStanding, Option<Error>),
 }
 
 /// What a command names of this.

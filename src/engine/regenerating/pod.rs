@@ -10,7 +10,7 @@ use super::{Job, RegenerationRun};
 use crate::base::error::{Error, Result};
 use crate::model::ids::PromptStem;
 use crate::rules::regeneration::pods::PodEnd;
-use crate::rules::regeneration::{Mark, Outcome};
+use crate::rules::regeneration::{AttemptOutcome, RegenerationMark};
 use crate::settings::audit::AuditSettings;
 use crate::world::pods::lease::{Keeper, Lease, Rented};
 use crate::world::pods::program::{Health, Program};
@@ -54,7 +54,7 @@ pub(crate) struct Pod<'a> {
 struct Flight {
     heard: Receiver<AttemptEvent>,
     waiting: VecDeque<(u32, PromptStem)>,
-    over: HashMap<u32, Result<Option<Outcome>>>,
+    over: HashMap<u32, Result<Option<AttemptOutcome>>>,
 }
 
 impl Pod<'_> {
@@ -98,7 +98,7 @@ impl Pod<'_> {
                 self.note(&pod, end)
             }
             Ok(Err(reason)) => {
-                let mark = Mark::NeverReady { pod, reason: reason.clone() };
+                let mark = RegenerationMark::NeverReady { pod, reason: reason.clone() };
                 match self.queue.take(mark) {
                     Ok(()) => End::NeverReady(reason),
                     Err(error) => End::Trouble(error),
@@ -118,7 +118,7 @@ impl Pod<'_> {
             End::NeverReady(_) => PodEnd::NotReady,
             End::NoCapacity(_) | End::Trouble(_) => PodEnd::Stopped,
         };
-        match self.queue.take(Mark::PodEnded { pod: pod.to_owned(), end: how }) {
+        match self.queue.take(RegenerationMark::PodEnded { pod: pod.to_owned(), end: how }) {
             Err(error) if !matches!(end, End::Trouble(_)) => End::Trouble(error),
             _ => end,
         }
@@ -214,7 +214,7 @@ impl Pod<'_> {
             Ok(settled) => settled?,
             Err(error) => return Some(End::Trouble(error)),
         };
-        let Outcome::Lost { reason } = outcome else {
+        let AttemptOutcome::Lost { reason } = outcome else {
             *lost = 0;
             return None;
         };
@@ -225,7 +225,7 @@ impl Pod<'_> {
     }
 
     /// The oldest attempt's outcome, once it is over; `None` where there is no attempt.
-    fn settle(&self, flight: &mut Flight, pod: &str) -> Option<Result<Option<(PromptStem, Outcome)>>> {
+    fn settle(&self, flight: &mut Flight, pod: &str) -> Option<Result<Option<(PromptStem, AttemptOutcome)>>> {
         let (number, stem, over) = flight.oldest()?;
         Some(match over {
             Ok(Some(outcome)) => {
@@ -287,7 +287,7 @@ impl Flight {
     }
 
     /// Takes the oldest attempt, once it is over.
-    fn oldest(&mut self) -> Option<(u32, PromptStem, Result<Option<Outcome>>)> {
+    fn oldest(&mut self) -> Option<(u32, PromptStem, Result<Option<AttemptOutcome>>)> {
         let (number, stem) = self.waiting.pop_front()?;
         loop {
             if let Some(over) = self.over.remove(&number) {

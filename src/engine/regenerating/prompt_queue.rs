@@ -9,7 +9,7 @@ use crate::base::error::Result;
 use crate::engine::regenerating::workdir::AuditWorkdir;
 use crate::model::ids::{PromptStem, Seed};
 use crate::model::outputs::Outputs;
-use crate::rules::regeneration::{Arrival, Mark, Outcome, Progress, Unmeasured};
+use crate::rules::regeneration::{Arrival, AttemptOutcome, Progress, RegenerationMark, Unmeasured};
 use crate::world::jsonl::JsonlJournal;
 
 /// How long somebody waits on others before looking again whether all is to stop.
@@ -61,19 +61,19 @@ impl PromptQueue {
         let (mut journal, marks) = workdir.open()?;
         let elsewhere = marks.is_empty();
         marks.into_iter().for_each(|mark| progress.take(mark));
-        let mut take = |progress: &mut Progress, mark: Mark| -> Result<()> {
+        let mut take = |progress: &mut Progress, mark: RegenerationMark| -> Result<()> {
             journal.append(&mark)?;
             progress.take(mark);
             Ok(())
         };
         if !progress.has_begun(&job.image, seed) {
-            take(&mut progress, Mark::Begun { image: job.image.clone(), seed })?;
+            take(&mut progress, RegenerationMark::Begun { image: job.image.clone(), seed })?;
         }
         for mark in recorded.filter(|_| elsewhere).map(|recorded| progress.unknown(recorded)).unwrap_or_default() {
             take(&mut progress, mark)?;
         }
         if job.retry {
-            take(&mut progress, Mark::Reopened)?;
+            take(&mut progress, RegenerationMark::Reopened)?;
         }
         let arrived: Vec<u32> = progress.arrivals().iter().map(|arrival| arrival.number).collect();
         workdir.clear(&arrived)?;
@@ -98,7 +98,7 @@ impl PromptQueue {
     }
 
     /// Notes a mark that counts at once.
-    pub(crate) fn take(&self, mark: Mark) -> Result<()> {
+    pub(crate) fn take(&self, mark: RegenerationMark) -> Result<()> {
         let mut state = self.lock();
         state.journal.append(&mark)?;
         state.progress.take(mark);
@@ -110,7 +110,7 @@ impl PromptQueue {
     }
 
     /// Notes a mark that counts later, in its turn.
-    pub(crate) fn note(&self, mark: &Mark) -> Result<()> {
+    pub(crate) fn note(&self, mark: &RegenerationMark) -> Result<()> {
         self.lock().journal.append(mark)
     }
 
@@ -123,7 +123,7 @@ impl PromptQueue {
             "endpoint" => format!("{provider}-{}", state.ordered),
             _ => state.progress.next_pod(provider),
         };
-        let mark = Mark::Pod { pod: pod.clone() };
+        let mark = RegenerationMark::Pod { pod: pod.clone() };
         state.journal.append(&mark)?;
         state.progress.take(mark);
         Ok(pod)
@@ -164,10 +164,10 @@ impl PromptQueue {
     }
 
     /// The outcome of an attempt counts from now on. It is in the journal already.
-    pub(crate) fn count(&self, number: u32, stem: &PromptStem, pod: &str, outcome: Outcome) {
+    pub(crate) fn count(&self, number: u32, stem: &PromptStem, pod: &str, outcome: AttemptOutcome) {
         let mut state = self.lock();
         state.out = state.out.saturating_sub(1);
-        state.progress.take(Mark::Tried { number, stem: stem.clone(), pod: pod.to_owned(), outcome });
+        state.progress.take(RegenerationMark::Tried { number, stem: stem.clone(), pod: pod.to_owned(), outcome });
         if state.progress.is_open(stem) {
             state.again.push_back((stem.clone(), pod.to_owned()));
         }

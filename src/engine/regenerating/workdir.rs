@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::error::Result;
 use crate::base::files;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
-use crate::rules::regeneration::Mark;
+use crate::rules::regeneration::RegenerationMark;
 use crate::world::jsonl::JsonlJournal;
 
 /// What to do about a journal with a broken line.
@@ -44,14 +44,14 @@ impl AuditWorkdir {
     ///
     /// # Errors
     /// The folder cannot be used, or a line before the last is broken.
-    pub(crate) fn open(&self) -> Result<(JsonlJournal, Vec<Mark>)> {
+    pub(crate) fn open(&self) -> Result<(JsonlJournal, Vec<RegenerationMark>)> {
         files::folder_below(&self.own, &self.folder.join("answers"))?;
         JsonlJournal::open(&self.own, &self.path(), START_OVER)
     }
 
     /// What the journal says; nothing where there is none.
     #[cfg(test)]
-    fn read(&self) -> Result<Vec<Mark>> {
+    fn read(&self) -> Result<Vec<RegenerationMark>> {
         JsonlJournal::read(&self.own, &self.path(), START_OVER)
     }
 
@@ -90,7 +90,7 @@ mod tests {
         let own = tempfile::tempdir().unwrap();
         let workdir = AuditWorkdir::new(own.path(), RoundNumber(1), &Player::Leader);
         assert!(workdir.read().unwrap().is_empty());
-        let pod = |n: u8| Mark::Pod { pod: format!("docker-{n}") };
+        let pod = |n: u8| RegenerationMark::Pod { pod: format!("docker-{n}") };
         let (mut journal, marks) = workdir.open().unwrap();
         assert!(marks.is_empty());
         journal.append(&pod(1)).unwrap();

@@ -19,7 +19,7 @@ use crate::model::limits::Budget;
 use crate::model::prompts::PromptList;
 use crate::model::require_audit::{AuditRequest, AuditRequests};
 use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
-use crate::rules::checks::{Facts, RequestView, Then};
+use crate::rules::checks::{RequestView, Then, VerifyFacts};
 use crate::rules::seed::OnChain;
 use crate::world::chain::Chain;
 
@@ -30,8 +30,8 @@ pub(crate) fn gather<'a>(
     context: &Context<'_>,
     snapshot: &'a Snapshot,
     checkout: Option<&Checkout>,
-) -> Result<Facts<'a>> {
-    let mut facts = Facts::of_files(snapshot);
+) -> Result<VerifyFacts<'a>> {
+    let mut facts = VerifyFacts::of_files(snapshot);
     facts.allow_private_cdn = context.config.miners.allow_private_cdn;
     let Some(checkout) = checkout else { return Ok(facts) };
     let origins = Origins::of(checkout);

@@ -10,7 +10,7 @@ use crate::model::ids::{Player, RoundNumber};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::snapshot::{PlayerFiles, Snapshot};
 use crate::preview;
-use crate::rules::checks::objects::{Found, Preview, Stored, StoredFile};
+use crate::rules::checks::objects::{Found, Stored, StoredFile, StoredPreview};
 use crate::rules::python_random::PythonRandom;
 use crate::rules::ssim::ssim;
 use crate::settings::flags::StoreArgs;
@@ -147,7 +147,7 @@ impl Looker {
     }
 
     /// Looks at a pair whose files have up to `most` bytes each; `None` where one is longer, or it was stopped.
-    fn look_in(&self, pair: &Pair, most: u64) -> Option<(Found, Option<Found>, Option<Preview>)> {
+    fn look_in(&self, pair: &Pair, most: u64) -> Option<(Found, Option<Found>, Option<StoredPreview>)> {
         let stopped = || self.stop.is_wanted();
         let mut fetched = None;
         for share in self.memory.shares(most.saturating_add(SMALL), &stopped) {
@@ -162,10 +162,10 @@ impl Looker {
             let Some((glb, png)) = model.bytes.as_ref().zip(png) else { return Some((found.0, found.1, None)) };
             let preview = match share.draw(&self.renderer, glb, &stopped) {
                 Ok(Drawn::Done(Rendering::Png(ours))) => compare(&ours, png),
-                Ok(Drawn::Done(Rendering::Refused { message, .. })) => Preview::Undrawable(message),
+                Ok(Drawn::Done(Rendering::Refused { message, .. })) => StoredPreview::Undrawable(message),
                 Ok(Drawn::NoRoom) => continue,
                 Ok(Drawn::Stopped) => return None,
-                Err(error) => Preview::Undrawable(error.to_string()),
+                Err(error) => StoredPreview::Undrawable(error.to_string()),
             };
             return Some((found.0, found.1, Some(preview)));
         }
@@ -206,19 +206,19 @@ impl Looker {
 }
 
 /// How a stored preview compares with ours.
-fn compare(ours: &[u8], png: &[u8]) -> Preview {
+fn compare(ours: &[u8], png: &[u8]) -> StoredPreview {
     if ours == png {
-        return Preview::Same;
+        return StoredPreview::Same;
     }
-    let unreadable = || Preview::Other("it is no picture that can be read".to_owned());
+    let unreadable = || StoredPreview::Other("it is no picture that can be read".to_owned());
     let (Some((width, _)), Some((other, height))) = (size_of_png(ours), size_of_png(png)) else { return unreadable() };
     if other != width || height != width {
         // Not even decoded: it may be of any size.
-        return Preview::Other(format!("{other} pixels wide, where ours is {width}"));
+        return StoredPreview::Other(format!("{other} pixels wide, where ours is {width}"));
     }
     let (Some(a), Some(b)) = (grey(ours), grey(png)) else { return unreadable() };
     let Ok(width) = usize::try_from(width) else { return unreadable() };
-    ssim(&a, &b, width).map_or_else(unreadable, Preview::Alike)
+    ssim(&a, &b, width).map_or_else(unreadable, StoredPreview::Alike)
 }
 
 /// A PNG's width and height.

@@ -1,7 +1,7 @@
 //! DESIGN 4.6: making a player's outputs again: what is to be made, how often, on which pods, and
 //! what is recorded of it.
 //!
-//! [`Progress`] is all that is known of one player. It is built from [`Mark`]s, which the operator's
+//! [`Progress`] is all that is known of one player. It is built from [`RegenerationMark`]s, which the operator's
 //! journal holds: the same marks give the same files, whoever has read them.
 
 pub mod pods;
@@ -27,7 +27,7 @@ use crate::model::snapshot::RoundFiles;
 
 /// What a build comes to for an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Image {
+pub enum ImageToRun {
     /// This image is to be run.
     Built(String),
     /// There is none and never will be.
@@ -38,17 +38,19 @@ pub enum Image {
 
 /// The image of a miner's program.
 #[must_use]
-pub fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> Image {
+pub fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> ImageToRun {
     let Some(build) = builds.and_then(|builds| builds.get(hotkey)) else {
-        return Image::Awaited(format!("the build of {hotkey} is not in builds.json yet"));
+        return ImageToRun::Awaited(format!("the build of {hotkey} is not in builds.json yet"));
     };
     match (build.status, &build.docker_image) {
-        (BuildStatus::Success, Some(image)) => Image::Built(image.clone()),
-        (BuildStatus::Success, None) => Image::Awaited(format!("the build of {hotkey} succeeded, but names no image")),
-        (BuildStatus::Pending | BuildStatus::InProgress, _) => {
-            Image::Awaited(format!("the build of {hotkey} is not done yet"))
+        (BuildStatus::Success, Some(image)) => ImageToRun::Built(image.clone()),
+        (BuildStatus::Success, None) => {
+            ImageToRun::Awaited(format!("the build of {hotkey} succeeded, but names no image"))
         }
-        (BuildStatus::Failure | BuildStatus::TimedOut | BuildStatus::NotFound, _) => Image::Never,
+        (BuildStatus::Pending | BuildStatus::InProgress, _) => {
+            ImageToRun::Awaited(format!("the build of {hotkey} is not done yet"))
+        }
+        (BuildStatus::Failure | BuildStatus::TimedOut | BuildStatus::NotFound, _) => ImageToRun::Never,
     }
 }
 
@@ -98,7 +100,7 @@ pub enum Purpose {
 /// What one attempt at a prompt came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// Made, drawn and stored.
     Made {
         /// From the request to the headers of the answer.
@@ -136,7 +138,7 @@ pub enum Outcome {
 /// A line of the operator's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mark", rename_all = "snake_case")]
-pub enum Mark {
+pub enum RegenerationMark {
     /// Work begins, with this image and seed. What was made with others does not count.
     Begun {
         /// The image.
@@ -182,7 +184,7 @@ pub enum Mark {
         pod: String,
         /// What it came to.
         #[serde(flatten)]
-        outcome: Outcome,
+        outcome: AttemptOutcome,
     },
     /// A distance that could not be measured before.
     Measured {
@@ -219,14 +221,14 @@ pub struct Arrival {
 struct Try {
     number: u32,
     pod: String,
-    outcome: Outcome,
-    /// Before the last [`Mark::Reopened`].
+    outcome: AttemptOutcome,
+    /// Before the last [`RegenerationMark::Reopened`].
     old: bool,
 }
 
 /// All that is known of one prompt.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Prompt {
+struct PromptProgress {
     recorded: Option<Output>,
     recorded_is_old: bool,
     tries: Vec<Try>,
@@ -245,7 +247,7 @@ pub struct Unmeasured {
 
 /// Where a player's regeneration stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum JobStanding {
     /// All is known that the files need.
     Complete,
     /// There is more to make.
@@ -262,7 +264,7 @@ pub struct Progress {
     budget: RetryBudget,
     /// What is to be made, in the order of the round's prompts.
     stems: Vec<PromptStem>,
-    prompts: IndexMap<PromptStem, Prompt>,
+    prompts: IndexMap<PromptStem, PromptProgress>,
     pods: IndexMap<String, PodTally>,
     arrived: BTreeMap<u32, Arrival>,
     begun: Option<(String, Seed)>,
@@ -296,28 +298,28 @@ impl Progress {
     }
 
     /// Takes a mark in.
-    pub fn take(&mut self, mark: Mark) {
+    pub fn take(&mut self, mark: RegenerationMark) {
         match mark {
-            Mark::Begun { image, seed } => self.begin(image, seed),
-            Mark::Recorded { stem, output } => self.prompt(stem).recorded = Some(output),
-            Mark::Pod { pod } => {
+            RegenerationMark::Begun { image, seed } => self.begin(image, seed),
+            RegenerationMark::Recorded { stem, output } => self.prompt(stem).recorded = Some(output),
+            RegenerationMark::Pod { pod } => {
                 // One of the same name may have ended before, in another run.
                 self.pods.entry(pod).or_default().end = None;
             }
-            Mark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().end = Some(PodEnd::NotReady),
-            Mark::PodEnded { pod, end } => self.pods.entry(pod).or_default().end = Some(end),
-            Mark::Arrived(arrival) => {
+            RegenerationMark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().end = Some(PodEnd::NotReady),
+            RegenerationMark::PodEnded { pod, end } => self.pods.entry(pod).or_default().end = Some(end),
+            RegenerationMark::Arrived(arrival) => {
                 self.next_number = self.next_number.max(arrival.number.saturating_add(1));
                 self.arrived.insert(arrival.number, arrival);
             }
-            Mark::Tried { number, stem, pod, outcome } => {
+            RegenerationMark::Tried { number, stem, pod, outcome } => {
                 self.next_number = self.next_number.max(number.saturating_add(1));
                 self.arrived.remove(&number);
                 self.pods.entry(pod.clone()).or_default().count(&outcome, &self.limits);
                 self.prompt(stem).tries.push(Try { number, pod, outcome, old: false });
             }
-            Mark::Measured { number, stem, distance } => self.measured(number, stem, distance),
-            Mark::Reopened => self.reopen(),
+            RegenerationMark::Measured { number, stem, distance } => self.measured(number, stem, distance),
+            RegenerationMark::Reopened => self.reopen(),
         }
     }
 
@@ -331,13 +333,13 @@ impl Progress {
         self.begun = begun;
     }
 
-    fn prompt(&mut self, stem: PromptStem) -> &mut Prompt {
+    fn prompt(&mut self, stem: PromptStem) -> &mut PromptProgress {
         self.prompts.entry(stem).or_default()
     }
 
     fn measured(&mut self, number: u32, stem: PromptStem, measured: f64) {
         for attempt in self.prompt(stem).tries.iter_mut().filter(|attempt| attempt.number == number) {
-            if let Outcome::Made { distance, .. } = &mut attempt.outcome {
+            if let AttemptOutcome::Made { distance, .. } = &mut attempt.outcome {
                 *distance = Some(measured);
             }
         }
@@ -358,11 +360,11 @@ impl Progress {
 
     /// Entries of `generated.json` of which nothing else is known: marks for the journal.
     #[must_use]
-    pub fn unknown(&self, recorded: &Outputs) -> Vec<Mark> {
+    pub fn unknown(&self, recorded: &Outputs) -> Vec<RegenerationMark> {
         let unknown = self.stems.iter().filter(|stem| !self.prompts.contains_key(*stem));
         let mark = |stem: &PromptStem| {
             let output = recorded.get(stem)?.clone();
-            Some(Mark::Recorded { stem: stem.clone(), output })
+            Some(RegenerationMark::Recorded { stem: stem.clone(), output })
         };
         unknown.filter_map(mark).collect()
     }
@@ -405,7 +407,7 @@ impl Progress {
     pub fn is_open(&self, stem: &PromptStem) -> bool {
         let Some(prompt) = self.prompts.get(stem) else { return true };
         let in_time = |seconds: f64| seconds <= self.limits.generation_seconds;
-        let tried = |attempt: &Try| matches!(attempt.outcome, Outcome::Made { seconds, .. } if in_time(seconds));
+        let tried = |attempt: &Try| matches!(attempt.outcome, AttemptOutcome::Made { seconds, .. } if in_time(seconds));
         let recorded = |output: &Output| output.is_complete() && in_time(output.generation_time);
         if prompt.recorded.as_ref().is_some_and(recorded) || prompt.tries.iter().any(tried) {
             return false;
@@ -418,7 +420,7 @@ impl Progress {
 
     /// A prompt that was lost on as many pods as it has attempts is given up in an audit: one that
     /// brings every pod down would hold up the competition otherwise.
-    fn is_given_up(&self, prompt: &Prompt) -> bool {
+    fn is_given_up(&self, prompt: &PromptProgress) -> bool {
         let lost = prompt.tries.iter().filter(|attempt| !attempt.old && !attempt.is_counted());
         let mut pods: Vec<&str> = lost.map(|attempt| attempt.pod.as_str()).collect();
         pods.sort_unstable();
@@ -431,7 +433,7 @@ impl Progress {
     }
 
     /// What was made for a prompt so far, complete or not.
-    fn candidates(&self, prompt: &Prompt) -> Vec<Output> {
+    fn candidates(&self, prompt: &PromptProgress) -> Vec<Output> {
         let made = |attempt: &Try| attempt.output(!self.is_audit());
         prompt.recorded.iter().cloned().chain(prompt.tries.iter().filter_map(made)).collect()
     }
@@ -442,7 +444,7 @@ impl Progress {
         let mut unmeasured = Vec::new();
         for stem in self.stems.iter().filter(|_| self.is_audit()) {
             for attempt in self.prompts.get(stem).into_iter().flat_map(|prompt| &prompt.tries) {
-                if let Outcome::Made { png, distance: None, .. } = &attempt.outcome {
+                if let AttemptOutcome::Made { png, distance: None, .. } = &attempt.outcome {
                     unmeasured.push(Unmeasured { number: attempt.number, stem: stem.clone(), png: png.clone() });
                 }
             }
@@ -483,19 +485,19 @@ impl Progress {
     fn has_unmeasured(&self, stem: &PromptStem) -> bool {
         let tries = self.prompts.get(stem).into_iter().flat_map(|prompt| &prompt.tries);
         self.is_audit()
-            && tries.into_iter().any(|attempt| matches!(&attempt.outcome, Outcome::Made { distance: None, .. }))
+            && tries.into_iter().any(|attempt| matches!(&attempt.outcome, AttemptOutcome::Made { distance: None, .. }))
     }
 
     /// Where it stands.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> JobStanding {
         let unmeasured = self.unmeasured();
         let open = self.open().len();
         let over = open == 0 || self.is_decided() || (self.exhausted && self.is_audit());
         match (over, unmeasured.is_empty()) {
-            (false, _) => Standing::Open(open),
-            (true, true) => Standing::Complete,
-            (true, false) => Standing::Unmeasured(unmeasured.into_iter().map(|one| one.stem).collect()),
+            (false, _) => JobStanding::Open(open),
+            (true, true) => JobStanding::Complete,
+            (true, false) => JobStanding::Unmeasured(unmeasured.into_iter().map(|one| one.stem).collect()),
         }
     }
 
@@ -538,7 +540,7 @@ fn nothing() -> Output {
     Output { glb: None, png: None, generation_time: 0.0, size: 0, attempts: 0, distance: 0.0, extra: Extra::default() }
 }
 
-impl Prompt {
+impl PromptProgress {
     /// Attempts made, those that were lost on their way aside (but all of them where there is no other).
     fn attempts(&self) -> u32 {
         let count = |counted: bool| self.tries.iter().filter(|attempt| attempt.is_counted() == counted).count();
@@ -550,13 +552,13 @@ impl Prompt {
 
 impl Try {
     fn is_counted(&self) -> bool {
-        !matches!(self.outcome, Outcome::Lost { .. })
+        !matches!(self.outcome, AttemptOutcome::Lost { .. })
     }
 
     /// As an entry of `generated.json`; `None` where there is nothing to show.
     fn output(&self, needs_no_distance: bool) -> Option<Output> {
         match &self.outcome {
-            Outcome::Made { seconds, glb, png, distance } => Some(Output {
+            AttemptOutcome::Made { seconds, glb, png, distance } => Some(Output {
                 glb: Some(glb.url.clone()),
                 png: Some(png.url.clone()),
                 generation_time: *seconds,
@@ -564,10 +566,10 @@ impl Try {
                 distance: distance.or(needs_no_distance.then_some(0.0))?,
                 ..nothing()
             }),
-            Outcome::Refused { seconds, glb, .. } => {
+            AttemptOutcome::Refused { seconds, glb, .. } => {
                 Some(Output { glb: Some(glb.url.clone()), generation_time: *seconds, size: glb.size, ..nothing() })
             }
-            Outcome::Failed { .. } | Outcome::Lost { .. } => None,
+            AttemptOutcome::Failed { .. } | AttemptOutcome::Lost { .. } => None,
         }
     }
 }

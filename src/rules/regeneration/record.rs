@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::Plan;
 use super::super::Thresholds;
 use super::super::audit::verdict;
-use super::{Outcome, Progress, Purpose};
+use super::{AttemptOutcome, Progress, Purpose};
 use crate::base::text::cut;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
 use crate::model::generation_audits::{AuditOutcome, GenerationAudit, GenerationAudits};
@@ -49,9 +49,9 @@ impl Progress {
         let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
         for attempt in self.prompts.values().flat_map(|prompt| &prompt.tries) {
             let objects = match &attempt.outcome {
-                Outcome::Made { glb, png, .. } => vec![glb, png],
-                Outcome::Refused { glb, .. } => vec![glb],
-                Outcome::Failed { .. } | Outcome::Lost { .. } => Vec::new(),
+                AttemptOutcome::Made { glb, png, .. } => vec![glb, png],
+                AttemptOutcome::Refused { glb, .. } => vec![glb],
+                AttemptOutcome::Failed { .. } | AttemptOutcome::Lost { .. } => Vec::new(),
             };
             sums.extend(objects.into_iter().map(|object| (object.path.clone(), object.sha256.clone())));
         }
