@@ -6,7 +6,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::cli::{AuditArgs, Global};
 use crate::engine::common::{not_due, require_intact};
 use crate::engine::context::{Context, Standing};
-use crate::engine::regenerating::{Event, Job, Records, RegenerationRun, Tools, files_of};
+use crate::engine::regenerating::{Records, RegenerationEvent, RegenerationJob, RegenerationRun, Tools, files_of};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
@@ -27,7 +27,7 @@ struct Orders {
     awaited: Vec<String>,
     /// Requests that nothing can come of.
     groundless: Vec<Error>,
-    jobs: Vec<Job>,
+    jobs: Vec<RegenerationJob>,
 }
 
 impl Orders {
@@ -90,7 +90,7 @@ fn regenerate(
     context: &Context<'_>,
     standing: &Standing,
     args: &AuditArgs,
-    jobs: Vec<Job>,
+    jobs: Vec<RegenerationJob>,
     records: &mut Records<'_>,
     open: &mut Vec<Error>,
 ) -> Result<()> {
@@ -98,11 +98,11 @@ fn regenerate(
     let run = RegenerationRun::open(context, standing, &tools)?;
     let round = standing.state.current_round;
     run.run(standing, jobs, |event| match event {
-        Event::Save(job, progress) => {
+        RegenerationEvent::Save(job, progress) => {
             let files = context.standing()?.files;
             records.write(&progress.saved(round, &job.player, files.players.get(&job.player)))
         }
-        Event::Ended(job, progress, stands, trouble) => {
+        RegenerationEvent::Ended(job, progress, stands, trouble) => {
             let files = context.standing()?.files;
             let concluded = stands == JobStanding::Complete && trouble.is_none();
             match job.player.hotkey().filter(|_| concluded) {
@@ -168,7 +168,7 @@ fn orders(standing: &Standing, args: &AuditArgs) -> Result<Orders> {
                 let submitted = submitted
                     .ok_or_else(|| Error::failed(format!("rounds/{round}/{player}/submitted.json: missing")))?;
                 let purpose = Purpose::Audit { critical: request.critical_prompts.clone(), submitted };
-                orders.jobs.push(Job::new(player, image, purpose, args.retry));
+                orders.jobs.push(RegenerationJob::new(player, image, purpose, args.retry));
             }
         }
     }

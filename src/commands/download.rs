@@ -10,9 +10,9 @@ use crate::base::error::{Error, Result};
 use crate::cli::{DownloadArgs, Global};
 use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
-use crate::engine::fetching::pipeline::{Event, Pipeline, clean_up};
+use crate::engine::fetching::pipeline::{FetchEvent, Pipeline, clean_up};
 use crate::engine::fetching::queue::Queue;
-use crate::engine::fetching::spool::{Journal, Spool};
+use crate::engine::fetching::spool::{FetchJournal, Spool};
 use crate::model::file::FileKind;
 use crate::model::ids::{Block, Hotkey, PromptStem};
 use crate::model::stage::Stage;
@@ -121,7 +121,7 @@ fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArg
 /// What earlier runs noted; what they stored elsewhere does not count.
 fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) -> Result<KnownFiles> {
     let mut known = KnownFiles::default();
-    for mark in Journal::read(&context.own_folder()?, standing.state.current_round)? {
+    for mark in FetchJournal::read(&context.own_folder()?, standing.state.current_round)? {
         let objects = mark.outcome.glb().into_iter().chain(mark.outcome.png());
         if objects.into_iter().all(|object| store.key_of(&object.url).is_some()) {
             known.add(mark);
@@ -160,7 +160,7 @@ fn fetch_all(
 ) -> Result<()> {
     let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
     let (own, number) = (context.own_folder()?, standing.state.current_round);
-    let (mut journal, marks) = Journal::open(&own, number)?;
+    let (mut journal, marks) = FetchJournal::open(&own, number)?;
     let mut spool = Spool::open(&own, number)?;
     let to_fetch: HashSet<(&Hotkey, &PromptStem)> =
         lanes.iter().flat_map(|lane| lane.files.iter().map(|(stem, _)| (&lane.hotkey, stem))).collect();
@@ -193,7 +193,7 @@ fn fetch_all(
             phases.tick();
             return context.stop.check();
         };
-        if let Event::Settled { mark, spooled } = event {
+        if let FetchEvent::Settled { mark, spooled } = event {
             settle(context, &mut phases, &mark, spooled.is_some());
             journal.append(&mark)?;
             clean_up(spooled.as_ref())?;
@@ -215,11 +215,11 @@ fn renderer(args: &DownloadArgs) -> Result<Box<dyn Renderer>> {
     }
 }
 
-fn count(phases: &mut Phases, event: &Event) {
+fn count(phases: &mut Phases, event: &FetchEvent) {
     match event {
-        Event::Fetched { bytes } => phases.advance(0, *bytes),
-        Event::Drawn => phases.advance(1, 0),
-        Event::Settled { .. } | Event::Broken(_) => {}
+        FetchEvent::Fetched { bytes } => phases.advance(0, *bytes),
+        FetchEvent::Drawn => phases.advance(1, 0),
+        FetchEvent::Settled { .. } | FetchEvent::Broken(_) => {}
     }
     phases.tick();
 }

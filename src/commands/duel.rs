@@ -9,7 +9,7 @@ use crate::cli::{DuelArgs, Global};
 use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
 use crate::engine::judging::play::Play;
-use crate::engine::judging::round::Round;
+use crate::engine::judging::round::DuelRound;
 use crate::engine::judging::standings::{Ending, waits_for};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Player;
@@ -53,7 +53,7 @@ fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
     if standing.state.stage != Stage::Duels {
         return Err(not_due(context, &standing, "duel", None));
     }
-    let round = Round::gather(context, standing)?;
+    let round = DuelRound::gather(context, standing)?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     if context.options.dry_run {
         return preview(context, round, shard);
@@ -75,7 +75,7 @@ fn winner_already(standing: &Standing) -> Option<&Player> {
 }
 
 /// Says what would be played now, and the files of that, or what is waited for; no judge is asked.
-fn preview(context: &Context<'_>, mut round: Round, shard: Shard) -> Result<Option<String>> {
+fn preview(context: &Context<'_>, mut round: DuelRound, shard: Shard) -> Result<Option<String>> {
     let (ui, number, field) = (context.ui, round.number(), round.field()?);
     let (pairings, outcome) = (pairings(&field), replay(&field).outcome);
     let ahead = pairings.exploratory.iter().map(|pair| (pair, ", ahead of its turn"));

@@ -136,7 +136,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     /// The round's page and those of its matches, written; what the round's page shows, and the files.
-    fn round(&self, number: RoundNumber) -> Result<(round::Round, Vec<String>)> {
+    fn round(&self, number: RoundNumber) -> Result<(round::RoundPage, Vec<String>)> {
         let none = crate::model::snapshot::RoundFiles::default();
         let files = self.site.snapshot.rounds.get(&number).unwrap_or(&none);
         let links = text::Links::from(&self.out.path, self.own);

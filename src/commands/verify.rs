@@ -55,7 +55,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
         (None, false) => {}
     }
     if args.objects {
-        let wanted = objects::Wanted {
+        let wanted = objects::ObjectSelection {
             round: args.round,
             sample: args.sample,
             store: &args.store,

@@ -25,7 +25,7 @@ use crate::rules::conflict::collision;
 use crate::rules::stages::Facts;
 use crate::rules::succession::Moment;
 use crate::settings::flags::{ChainArgs, MomentArgs, StoreArgs};
-use crate::settings::{Config, Source};
+use crate::settings::{Config, SettingsSource};
 use crate::ui::Ui;
 use crate::world::chain::Chain;
 use crate::world::chain::settings::{Clock, Networks};
@@ -388,14 +388,14 @@ impl Pending {
 
 /// The operator's settings for the competition in this folder.
 fn settings(options: &Options, ui: &Ui, root: &Path, git: Option<&Git>) -> Result<Config> {
-    let source = Source::of(options.config.as_deref(), root, git);
-    if let Source::Nobody(Some(why)) = &source {
+    let source = SettingsSource::of(options.config.as_deref(), root, git);
+    if let SettingsSource::Nobody(Some(why)) = &source {
         ui.warn_once(why);
     }
     load(ui, &source)
 }
 
-fn load(ui: &Ui, source: &Source) -> Result<Config> {
+fn load(ui: &Ui, source: &SettingsSource) -> Result<Config> {
     let config = Config::load(source)?;
     ui.follows(source.path().map(|path| path.display().to_string()));
     Ok(config)
@@ -408,7 +408,7 @@ pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui) -> Result<Conf
     match root {
         Some(root) => settings(&options, ui, &root, Git::open(&root)?.as_ref()),
         // There is nowhere to look for others.
-        None => load(ui, &Source::of(options.config.as_deref(), Path::new(""), None)),
+        None => load(ui, &SettingsSource::of(options.config.as_deref(), Path::new(""), None)),
     }
 }
 

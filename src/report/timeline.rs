@@ -16,7 +16,7 @@ use crate::rules::tournament::{AuditStanding, Field, Replay, TournamentOutcome, 
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Timeline {
     /// Each run from the leader on; the last one stands.
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: Vec<TimelineRun>,
     /// Rejected or disqualified miners that never held the lead in any run.
     pub(crate) aside: Vec<Fallen>,
     /// What the last run comes to.
@@ -25,16 +25,16 @@ pub(crate) struct Timeline {
 
 /// One run of the timeline.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Run {
+pub(crate) struct TimelineRun {
     /// Its matches.
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<TimelineStep>,
     /// Holders that had to go afterwards; empty for the last run.
     pub(crate) fallen: Vec<Fallen>,
 }
 
 /// A match of the timeline.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Step {
+pub(crate) struct TimelineStep {
     /// Who held the lead.
     pub(crate) holder: Who,
     /// Who challenged.
@@ -42,7 +42,7 @@ pub(crate) struct Step {
     /// The margin, as text.
     pub(crate) margin: String,
     /// The margin's bar.
-    pub(crate) bar: Bar,
+    pub(crate) bar: MarginBar,
     /// Did the challenger take the lead?
     pub(crate) taken: bool,
     /// What the challenger's audit said where it took the lead.
@@ -53,7 +53,7 @@ pub(crate) struct Step {
 
 /// A margin drawn from a middle line, in units of a drawing 100 wide.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Bar {
+pub(crate) struct MarginBar {
     /// Left edge.
     pub(crate) x: String,
     /// Width.
@@ -74,7 +74,7 @@ pub(crate) struct Fallen {
 }
 
 /// The bar of a margin: 100 units stand for -0.3 to 0.3.
-pub(crate) fn bar(margin: f64, win_margin: f64) -> Bar {
+pub(crate) fn bar(margin: f64, win_margin: f64) -> MarginBar {
     let across = |value: f64| 50.0 + value.clamp(-0.3, 0.3) / 0.6 * 100.0;
     let (from, to) = (across(margin.min(0.0)), across(margin.max(0.0)));
     let side = match margin {
@@ -83,7 +83,7 @@ pub(crate) fn bar(margin: f64, win_margin: f64) -> Bar {
         _ => "none",
     };
     use super::chart::place;
-    Bar { x: place(from), width: place(to - from), side, limit: place(across(win_margin)) }
+    MarginBar { x: place(from), width: place(to - from), side, limit: place(across(win_margin)) }
 }
 
 /// The timeline of a round; `None` where settings or submissions cannot be read, or nothing was played.
@@ -96,7 +96,7 @@ pub(crate) fn timeline(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) 
     let held: BTreeSet<&Hotkey> = runs.iter().flat_map(|(_, fallen)| fallen).collect();
     let aside = field.order.iter().filter(|hotkey| field.standing.rejected.contains(*hotkey) && !held.contains(hotkey));
     let ending = runs.last().map(|(replay, _)| ending(replay, round, site)).unwrap_or_default();
-    let view = |(replay, fallen): &(Replay, Vec<Hotkey>)| Run {
+    let view = |(replay, fallen): &(Replay, Vec<Hotkey>)| TimelineRun {
         steps: replay.timeline.iter().map(|step| view_step(site, round, files, &field, step)).collect(),
         fallen: fallen.iter().map(|hotkey| why(files, hotkey)).collect(),
     };
@@ -143,7 +143,7 @@ fn view_step(
     files: &RoundFiles,
     field: &Field,
     step: &crate::rules::tournament::TimelineMatch,
-) -> Step {
+) -> TimelineStep {
     let right = Player::Miner(step.challenger.clone());
     let audit = || {
         if field.standing.rejected.contains(&step.challenger) {
@@ -154,7 +154,7 @@ fn view_step(
             "awaited"
         }
     };
-    Step {
+    TimelineStep {
         holder: Who::from(&step.holder),
         challenger: Who::from(&step.challenger),
         margin: margin(step.margin),

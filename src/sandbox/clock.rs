@@ -14,7 +14,7 @@ const AFTER_WINDOW: u64 = 25;
 
 /// Where a competition stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Moment {
+pub(crate) struct RoundStage {
     /// The round.
     pub(crate) round: RoundNumber,
     /// Its stage.
@@ -23,17 +23,17 @@ pub(crate) struct Moment {
     pub(crate) block: Option<Block>,
 }
 
-impl Moment {
+impl RoundStage {
     /// As the files say.
     ///
     /// # Errors
     /// They cannot be read.
-    pub(crate) fn of(store: &Store) -> Result<Moment> {
+    pub(crate) fn of(store: &Store) -> Result<RoundStage> {
         let state = store.need::<CompetitionState>(&FileKind::State)?;
         let (round, stage) = (state.current_round, state.stage);
         let opened = store.root().join(FileKind::Round(round, RoundFile::Submissions).path()).exists();
         let block = time_for(stage, opened, &schedule(store, round)?);
-        Ok(Moment { round, stage, block })
+        Ok(RoundStage { round, stage, block })
     }
 }
 

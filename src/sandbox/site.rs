@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::clock::{Moment, reveal_all};
+use super::clock::{RoundStage, reveal_all};
 use super::judge::PixelJudge;
-use super::participants::{Miner, Participants, Program, Role};
+use super::participants::{Miner, MinerProgram, Participants, Role};
 use crate::base::error::Result;
 use crate::base::files;
 use crate::model::file::{FileKind, RoundFile};
@@ -27,7 +27,7 @@ const ROUND: &str = "round-and-round";
 
 /// A request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct SiteRequest<'a> {
     /// `GET`, `POST`.
     pub(crate) method: &'a str,
     /// The path, without a query.
@@ -67,7 +67,7 @@ impl Reply {
 
 /// Everything that is served.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub(crate) struct SandboxSite {
     participants: Participants,
     /// The competition's folder, which miners watch.
     repo: PathBuf,
@@ -80,16 +80,16 @@ pub(crate) struct Site {
     judge: PixelJudge,
 }
 
-impl Site {
+impl SandboxSite {
     /// The site of this participants around a competition's folder.
-    pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> Site {
+    pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> SandboxSite {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
-        Site { participants, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
+        SandboxSite { participants, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
     }
 
     /// The same, with a chain that follows what somebody does by hand.
-    pub(crate) fn by_hand(self) -> Site {
-        Site { by_hand: true, ..self }
+    pub(crate) fn by_hand(self) -> SandboxSite {
+        SandboxSite { by_hand: true, ..self }
     }
 
     /// Changes what the chain knows.
@@ -98,7 +98,7 @@ impl Site {
     }
 
     /// Answers a request.
-    pub(crate) fn answer(&self, ask: &Ask<'_>) -> Reply {
+    pub(crate) fn answer(&self, ask: &SiteRequest<'_>) -> Reply {
         let parts: Vec<&str> = ask.path.trim_start_matches('/').split('/').collect();
         let reply = match (ask.method, parts.as_slice()) {
             ("POST", ["chain"]) => Some(self.chain(ask.body)),
@@ -122,7 +122,7 @@ impl Site {
         let answered = self.change_chain(|node| -> Result<Vec<u8>> {
             if self.by_hand {
                 let store = Store::open(&self.repo)?;
-                let now = Moment::of(&store)?;
+                let now = RoundStage::of(&store)?;
                 reveal_all(&store, &self.participants, now.round, node)?;
                 now.block.into_iter().for_each(|block| node.advance(block));
             }
@@ -138,7 +138,7 @@ impl Site {
         let base = self.participants.base();
         let fetch = |url: &str| {
             let path = url.strip_prefix(&base)?;
-            self.answer(&Ask { method: "GET", path, content_type: "", body: &[] }).body
+            self.answer(&SiteRequest { method: "GET", path, content_type: "", body: &[] }).body
         };
         match self.judge.answer(body, &fetch) {
             Ok(answer) => Reply::ok("application/json", answer.to_string().into_bytes()),
@@ -201,7 +201,7 @@ impl Site {
     }
 
     /// What a program in a pod answers.
-    fn generate(&self, program: &Program, ask: &Ask<'_>) -> Reply {
+    fn generate(&self, program: &MinerProgram, ask: &SiteRequest<'_>) -> Reply {
         let parts = parts(ask);
         let part = |name| parts.iter().find(|(of, _)| of == name).map(|(_, bytes)| *bytes);
         let (Some(prompt), Some(seed)) = (part("prompt_image_file"), part("seed")) else {
@@ -250,7 +250,7 @@ fn round_again(miner: &Miner) -> Reply {
 }
 
 /// The parts of a form, by name.
-fn parts<'a>(ask: &Ask<'a>) -> Vec<(String, &'a [u8])> {
+fn parts<'a>(ask: &SiteRequest<'a>) -> Vec<(String, &'a [u8])> {
     let Some((_, boundary)) = ask.content_type.split_once("boundary=") else { return Vec::new() };
     let mark = [b"--", boundary.trim_matches('"').as_bytes()].concat();
     let mut found = Vec::new();
@@ -282,13 +282,18 @@ mod tests {
     use super::*;
     use crate::model::ids::Block;
 
-    fn site() -> Site {
+    fn site() -> SandboxSite {
         let participants = Participants::new(Params { seed: 1, rounds: 2, miners: 7, prompts: 1, port: 9 });
-        Site::new(participants, PathBuf::from("/nowhere"), PathBuf::from("/nowhere"), StandInNode::new(17, 0, Block(1)))
+        SandboxSite::new(
+            participants,
+            PathBuf::from("/nowhere"),
+            PathBuf::from("/nowhere"),
+            StandInNode::new(17, 0, Block(1)),
+        )
     }
 
-    fn get(site: &Site, path: &str) -> Reply {
-        site.answer(&Ask { method: "GET", path, content_type: "", body: &[] })
+    fn get(site: &SandboxSite, path: &str) -> Reply {
+        site.answer(&SiteRequest { method: "GET", path, content_type: "", body: &[] })
     }
 
     #[test]
@@ -304,7 +309,7 @@ mod tests {
             let tail = format!("\r\n--XX\r\nContent-Disposition: form-data; name=\"seed\"\r\n\r\n{seed}\r\n--XX--\r\n");
             let body = [head.as_bytes(), prompt, tail.as_bytes()].concat();
             let content_type = "multipart/form-data; boundary=XX";
-            site.answer(&Ask { method: "POST", path: &path, content_type, body: &body })
+            site.answer(&SiteRequest { method: "POST", path: &path, content_type, body: &body })
         };
         let made = ask(&prompt, "4232303603");
         assert_eq!(made.status, 200);

@@ -82,7 +82,7 @@ pub const FILE_NAME: &str = "gen404.toml";
 
 /// Which settings are followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum SettingsSource {
     /// The file that the operator named.
     Named(PathBuf),
     /// The one in the competition's folder, which is the operator's own: git does not track it.
@@ -91,39 +91,39 @@ pub enum Source {
     Nobody(Option<String>),
 }
 
-impl Source {
+impl SettingsSource {
     /// Finds the settings of the competition at `root`.
     #[must_use]
-    pub fn of(named: Option<&Path>, root: &Path, git: Option<&Git>) -> Source {
+    pub fn of(named: Option<&Path>, root: &Path, git: Option<&Git>) -> SettingsSource {
         if let Some(named) = named.filter(|named| !named.as_os_str().is_empty()) {
-            return Source::Named(named.to_owned());
+            return SettingsSource::Named(named.to_owned());
         }
         if root.join(FILE_NAME).symlink_metadata().is_err() {
-            return Source::Nobody(None);
+            return SettingsSource::Nobody(None);
         }
         let why = match git.map(|git| git.tracks(FILE_NAME)) {
-            Some(Ok(false)) => return Source::Own(root.to_owned()),
+            Some(Ok(false)) => return SettingsSource::Own(root.to_owned()),
             Some(Ok(true)) => "git tracks it, so it may be anybody's".to_owned(),
             Some(Err(error)) => format!("whether git tracks it cannot be told ({error})"),
             None => "without git nobody can tell whose it is".to_owned(),
         };
         let here = std::env::current_dir().and_then(|here| here.canonicalize()).is_ok_and(|here| here == root);
         let file = if here { PathBuf::from(FILE_NAME) } else { root.join(FILE_NAME) };
-        Source::Nobody(Some(format!(
+        SettingsSource::Nobody(Some(format!(
             "{FILE_NAME} is not followed: {why}; to follow it on purpose: --config {}",
             file.display()
         )))
     }
 }
 
-impl Source {
+impl SettingsSource {
     /// The file that is followed; `None` where none is.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
         match self {
-            Source::Named(path) => Some(path.clone()),
-            Source::Own(root) => Some(root.join(FILE_NAME)),
-            Source::Nobody(_) => None,
+            SettingsSource::Named(path) => Some(path.clone()),
+            SettingsSource::Own(root) => Some(root.join(FILE_NAME)),
+            SettingsSource::Nobody(_) => None,
         }
     }
 }
@@ -133,13 +133,13 @@ impl Config {
     ///
     /// # Errors
     /// The file is missing although it was named, cannot be read, or says something that nobody knows.
-    pub fn load(source: &Source) -> Result<Config> {
+    pub fn load(source: &SettingsSource) -> Result<Config> {
         let usage = |error: Error| Error::usage(error.to_string());
         let (path, bytes) = match source {
-            Source::Nobody(_) => return Ok(Config::default()),
+            SettingsSource::Nobody(_) => return Ok(Config::default()),
             // A file that the operator names may be a link: mounted settings are.
-            Source::Named(path) => (path.clone(), files::read(path, files::SMALL).map_err(usage)?),
-            Source::Own(root) => {
+            SettingsSource::Named(path) => (path.clone(), files::read(path, files::SMALL).map_err(usage)?),
+            SettingsSource::Own(root) => {
                 let read = files::read_below(root, Path::new(FILE_NAME), files::SMALL);
                 let hinted = |error| usage(error).hint(format!("--config {FILE_NAME} follows it all the same"));
                 (root.join(FILE_NAME), read.map_err(hinted)?)

@@ -25,27 +25,27 @@ fn folder(round: RoundNumber) -> PathBuf {
 
 /// The journal of a round: one line a file.
 #[derive(Debug)]
-pub(crate) struct Journal(JsonlJournal);
+pub(crate) struct FetchJournal(JsonlJournal);
 
 /// What to do about a journal with a broken line.
 const START_OVER: &str = "remove the file to fetch everything again";
 
-impl Journal {
+impl FetchJournal {
     /// The outcomes noted so far, oldest first. A last line that was cut off is left out.
     ///
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken.
     pub(crate) fn read(own: &Path, round: RoundNumber) -> Result<Vec<DownloadMark>> {
-        JsonlJournal::read(own, &Journal::path(round), START_OVER)
+        JsonlJournal::read(own, &FetchJournal::path(round), START_OVER)
     }
 
     /// Opens the journal to append to it; gives what it says so far.
     ///
     /// # Errors
-    /// As [`Journal::read`], or it cannot be written.
+    /// As [`FetchJournal::read`], or it cannot be written.
     pub(crate) fn open(own: &Path, round: RoundNumber) -> Result<(Self, Vec<DownloadMark>)> {
-        let (lines, marks) = JsonlJournal::open(own, &Journal::path(round), START_OVER)?;
-        Ok((Journal(lines), marks))
+        let (lines, marks) = JsonlJournal::open(own, &FetchJournal::path(round), START_OVER)?;
+        Ok((FetchJournal(lines), marks))
     }
 
     /// Notes an outcome, for good.
@@ -168,20 +168,20 @@ mod tests {
     #[test]
     fn a_line_that_was_cut_off_is_written_again() {
         let own = tempfile::tempdir().unwrap();
-        let (mut journal, marks) = Journal::open(own.path(), RoundNumber(1)).unwrap();
+        let (mut journal, marks) = FetchJournal::open(own.path(), RoundNumber(1)).unwrap();
         assert!(marks.is_empty());
         journal.append(&mark("a")).unwrap();
         journal.append(&mark("b")).unwrap();
-        let path = own.path().join(Journal::path(RoundNumber(1)));
+        let path = own.path().join(FetchJournal::path(RoundNumber(1)));
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
-        assert_eq!(Journal::read(own.path(), RoundNumber(1)).unwrap(), [mark("a")]);
-        let (mut journal, marks) = Journal::open(own.path(), RoundNumber(1)).unwrap();
+        assert_eq!(FetchJournal::read(own.path(), RoundNumber(1)).unwrap(), [mark("a")]);
+        let (mut journal, marks) = FetchJournal::open(own.path(), RoundNumber(1)).unwrap();
         assert_eq!(marks, [mark("a")]);
         journal.append(&mark("b")).unwrap();
         assert_eq!(fs::read(&path).unwrap(), bytes);
         fs::write(&path, "{}\n").unwrap();
-        assert!(Journal::read(own.path(), RoundNumber(1)).unwrap_err().to_string().contains("line 1"));
+        assert!(FetchJournal::read(own.path(), RoundNumber(1)).unwrap_err().to_string().contains("line 1"));
     }
 
     #[test]

@@ -18,12 +18,12 @@ pub(crate) type Returned = (Task, Result<Penalties>);
 /// The open calls.
 #[derive(Debug, Default)]
 pub(crate) struct CallQueue {
-    state: Mutex<State>,
+    state: Mutex<CallQueueState>,
     more: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CallQueueState {
     calls: HashMap<Pair, VecDeque<Task>>,
     /// The matches that have open calls, the most urgent first.
     order: VecDeque<Pair>,
@@ -90,12 +90,12 @@ impl CallQueue {
         self.lock().in_flight -= 1;
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CallQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl CallQueueState {
     fn next(&mut self) -> Option<Task> {
         while let Some(pair) = self.order.front() {
             if let Some(task) = self.calls.get_mut(pair).and_then(VecDeque::pop_front) {

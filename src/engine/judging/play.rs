@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::super::context::Context;
 use super::call_queue::{CallQueue, Closing, Returned, sync, work};
-use super::round::{Round, Task};
+use super::round::{DuelRound, Task};
 use super::standings::{Ending, show};
 use crate::base::error::{Error, Kind, Result};
 use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
@@ -38,7 +38,7 @@ pub(crate) struct Play<'a> {
     bench: &'a Bench,
     queue: CallQueue,
     shard: Shard,
-    round: Round,
+    round: DuelRound,
     /// The tournament with all that is known, also what is not on record yet.
     known: Field,
     matches: HashMap<Pair, MatchInProgress>,
@@ -54,7 +54,7 @@ pub(crate) struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    pub(crate) fn new(context: &'a Context<'a>, round: Round, bench: &'a Bench, shard: Shard) -> Result<Self> {
+    pub(crate) fn new(context: &'a Context<'a>, round: DuelRound, bench: &'a Bench, shard: Shard) -> Result<Self> {
         Ok(Play {
             context,
             bench,

@@ -23,7 +23,7 @@ use crate::world::judge::images::DuelImage;
 
 /// A round whose matches are played.
 #[derive(Debug)]
-pub(crate) struct Round {
+pub(crate) struct DuelRound {
     pub(crate) state: CompetitionState,
     pub(crate) seed: Seed,
     pub(crate) prompts: Vec<Prompt>,
@@ -35,9 +35,9 @@ pub(crate) struct Round {
     sums: HashMap<(Player, String), String>,
 }
 
-impl Round {
+impl DuelRound {
     /// Takes the round's files over, if nothing among them is broken.
-    pub(crate) fn gather(context: &Context<'_>, standing: Standing) -> Result<Round> {
+    pub(crate) fn gather(context: &Context<'_>, standing: Standing) -> Result<DuelRound> {
         let Standing { config, state, files } = standing;
         let round = state.current_round;
         require_intact(round, &files)?;
@@ -65,7 +65,7 @@ impl Round {
             .flat_map(|(player, sums)| sums.0.iter().map(|(path, sum)| ((player.clone(), path.clone()), sum.clone())));
         let sums = sums.collect();
         let (leaders, limits) = (context.store.need(&FileKind::Leader)?, config.settings.limits());
-        Ok(Round { state, seed, prompts, files, leaders, win_margin: config.settings.win_margin, limits, sums })
+        Ok(DuelRound { state, seed, prompts, files, leaders, win_margin: config.settings.win_margin, limits, sums })
     }
 
     pub(crate) fn number(&self) -> RoundNumber {

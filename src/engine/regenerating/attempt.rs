@@ -5,7 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use super::prompt_queue::PromptQueue;
-use super::{Job, RegenerationRun};
+use super::{RegenerationJob, RegenerationRun};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, remove};
 use crate::engine::regenerating::workdir::AuditWorkdir;
@@ -39,7 +39,7 @@ pub(crate) enum AttemptEvent {
 /// An attempt to be made.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt<'a> {
-    pub(crate) job: &'a Job,
+    pub(crate) job: &'a RegenerationJob,
     pub(crate) queue: &'a PromptQueue,
     pub(crate) number: u32,
     pub(crate) stem: PromptStem,
@@ -129,7 +129,12 @@ impl Attempt<'_> {
 
 impl RegenerationRun<'_> {
     /// Draws, stores and measures an answer that has arrived; `None` where the run is ending.
-    pub(crate) fn finish(&self, job: &Job, queue: &PromptQueue, arrival: &Arrival) -> Result<Option<AttemptOutcome>> {
+    pub(crate) fn finish(
+        &self,
+        job: &RegenerationJob,
+        queue: &PromptQueue,
+        arrival: &Arrival,
+    ) -> Result<Option<AttemptOutcome>> {
         let Arrival { number, stem, seconds, size, sha256, .. } = arrival;
         let (path, seconds) = (queue.workdir.answer(*number), *seconds);
         let read = || files::read_own(&path, files::MODEL)?.ok_or_else(|| Error::file(&path, "missing"));
@@ -163,7 +168,7 @@ impl RegenerationRun<'_> {
     /// The distance of a preview to the submitted one; `None` where it cannot be measured now.
     pub(crate) fn distance_to_submitted(
         &self,
-        job: &Job,
+        job: &RegenerationJob,
         stem: &PromptStem,
         made: &StoredObject,
         png: &[u8],
@@ -191,7 +196,7 @@ impl RegenerationRun<'_> {
     }
 
     /// The bytes of the submitted preview, which have to be those that were recorded.
-    fn submitted_preview(&self, job: &Job, url: &str) -> std::result::Result<Vec<u8>, String> {
+    fn submitted_preview(&self, job: &RegenerationJob, url: &str) -> std::result::Result<Vec<u8>, String> {
         let bytes = match self.store.key_of(url) {
             Some(key) => self.store.get(&key).map_err(|e| e.to_string())?.ok_or(format!("{key} is not there"))?,
             None => {
@@ -210,7 +215,7 @@ impl RegenerationRun<'_> {
 }
 
 /// Brings the answers that an earlier run had received to their end, and measures what it could not.
-pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &Job, queue: &PromptQueue) -> Result<()> {
+pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &PromptQueue) -> Result<()> {
     for arrival in queue.arrivals() {
         run.stop.check()?;
         let path = queue.workdir.answer(arrival.number);

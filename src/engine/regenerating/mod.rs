@@ -44,7 +44,7 @@ const LARGEST_IMAGE: u64 = 64 << 20;
 
 /// Whose outputs are made again, and why.
 #[derive(Debug)]
-pub(crate) struct Job {
+pub(crate) struct RegenerationJob {
     pub(crate) player: Player,
     pub(crate) image: String,
     pub(crate) purpose: Purpose,
@@ -55,9 +55,9 @@ pub(crate) struct Job {
     place: usize,
 }
 
-impl Job {
+impl RegenerationJob {
     pub(crate) fn new(player: Player, image: String, purpose: Purpose, retry: bool) -> Self {
-        Job { player, image, purpose, retry, sums: BTreeMap::new(), place: 0 }
+        RegenerationJob { player, image, purpose, retry, sums: BTreeMap::new(), place: 0 }
     }
 }
 
@@ -85,11 +85,11 @@ pub(crate) struct RegenerationRun<'a> {
     memory: Memory,
     measuring: Gate,
     fetching: Mutex<()>,
-    steps: Mutex<Option<Sender<Step>>>,
+    steps: Mutex<Option<Sender<JobStep>>>,
 }
 
 /// What the jobs tell while they run.
-enum Step {
+enum JobStep {
     /// An attempt is over, in this job.
     Attempt(usize),
     /// A job has ended.
@@ -97,11 +97,11 @@ enum Step {
 }
 
 /// What is to be done about a job.
-pub(crate) enum Event<'a> {
+pub(crate) enum RegenerationEvent<'a> {
     /// It is time to save what is known.
-    Save(&'a Job, &'a Progress),
+    Save(&'a RegenerationJob, &'a Progress),
     /// It has ended; the error says what was in the way.
-    Ended(&'a Job, &'a Progress, JobStanding, Option<Error>),
+    Ended(&'a RegenerationJob, &'a Progress, JobStanding, Option<Error>),
 }
 
 /// What a command names of this.
@@ -175,11 +175,11 @@ impl<'a> RegenerationRun<'a> {
         if self.is_stopping() { Err(Error::failed("the run is ending")) } else { Ok(()) }
     }
 
-    fn told_step(&self, job: &Job) {
-        self.tell(Step::Attempt(job.place));
+    fn told_step(&self, job: &RegenerationJob) {
+        self.tell(JobStep::Attempt(job.place));
     }
 
-    fn tell(&self, step: Step) {
+    fn tell(&self, step: JobStep) {
         if let Some(steps) = self.steps.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             // The listener outlives every job.
             let _ = steps.send(step);
@@ -190,8 +190,8 @@ impl<'a> RegenerationRun<'a> {
     pub(crate) fn run(
         &self,
         standing: &Standing,
-        mut jobs: Vec<Job>,
-        mut seen: impl FnMut(Event<'_>) -> Result<()>,
+        mut jobs: Vec<RegenerationJob>,
+        mut seen: impl FnMut(RegenerationEvent<'_>) -> Result<()>,
     ) -> Result<()> {
         let queues = self.queues(standing, &mut jobs)?;
         let report = |error: &Error| self.ui.error_line(&error.to_string());
@@ -216,11 +216,11 @@ impl<'a> RegenerationRun<'a> {
                     Err(RecvTimeoutError::Disconnected) => break,
                 };
                 let done = match step {
-                    Step::Attempt(place) => {
+                    JobStep::Attempt(place) => {
                         bar.advance(1);
                         self.maybe_save(&jobs, &queues, &mut counts, place, &mut seen)
                     }
-                    Step::Ended(place, ended) => {
+                    JobStep::Ended(place, ended) => {
                         left -= 1;
                         self.ended(&jobs, &queues, place, ended, &mut seen)
                     }
@@ -236,7 +236,7 @@ impl<'a> RegenerationRun<'a> {
     }
 
     /// What is known of each job.
-    fn queues(&self, standing: &Standing, jobs: &mut [Job]) -> Result<Vec<PromptQueue>> {
+    fn queues(&self, standing: &Standing, jobs: &mut [RegenerationJob]) -> Result<Vec<PromptQueue>> {
         let mut queues = Vec::new();
         for (place, job) in jobs.iter_mut().enumerate() {
             let own = standing.files.players.get(&job.player);
@@ -251,7 +251,7 @@ impl<'a> RegenerationRun<'a> {
     }
 
     /// Takes one job after the other.
-    fn work(&self, jobs: &[Job], queues: &[PromptQueue], next: &AtomicUsize) {
+    fn work(&self, jobs: &[RegenerationJob], queues: &[PromptQueue], next: &AtomicUsize) {
         loop {
             let place = next.fetch_add(1, Ordering::SeqCst);
             let (Some(job), Some(queue)) = (jobs.get(place), queues.get(place)) else { return };
@@ -260,17 +260,17 @@ impl<'a> RegenerationRun<'a> {
                 let broke = |_| Err(Error::failed("a worker broke down: this is a bug of gen404"));
                 std::panic::catch_unwind(run).unwrap_or_else(broke)
             });
-            self.tell(Step::Ended(place, ended));
+            self.tell(JobStep::Ended(place, ended));
         }
     }
 
     fn maybe_save(
         &self,
-        jobs: &[Job],
+        jobs: &[RegenerationJob],
         queues: &[PromptQueue],
         counts: &mut [usize],
         place: usize,
-        seen: &mut impl FnMut(Event<'_>) -> Result<()>,
+        seen: &mut impl FnMut(RegenerationEvent<'_>) -> Result<()>,
     ) -> Result<()> {
         let (Some(job), Some(queue), Some(count)) = (jobs.get(place), queues.get(place), counts.get_mut(place)) else {
             return Ok(());
@@ -282,21 +282,21 @@ impl<'a> RegenerationRun<'a> {
         let progress = queue.look(Progress::clone);
         let (done, all) = progress.counts();
         self.ui.status(&format!("{}: {done} of {all} prompts", job.player));
-        seen(Event::Save(job, &progress))
+        seen(RegenerationEvent::Save(job, &progress))
     }
 
     fn ended(
         &self,
-        jobs: &[Job],
+        jobs: &[RegenerationJob],
         queues: &[PromptQueue],
         place: usize,
         ended: Result<()>,
-        seen: &mut impl FnMut(Event<'_>) -> Result<()>,
+        seen: &mut impl FnMut(RegenerationEvent<'_>) -> Result<()>,
     ) -> Result<()> {
         let (Some(job), Some(queue)) = (jobs.get(place), queues.get(place)) else { return Ok(()) };
         let progress = queue.look(Progress::clone);
         let stands = progress.standing();
-        seen(Event::Ended(job, &progress, stands, ended.err()))
+        seen(RegenerationEvent::Ended(job, &progress, stands, ended.err()))
     }
 }
 

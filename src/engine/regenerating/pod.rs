@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, AttemptEvent};
-use super::prompt_queue::{Next, PromptQueue};
-use super::{Job, RegenerationRun};
+use super::prompt_queue::{NextAttempt, PromptQueue};
+use super::{RegenerationJob, RegenerationRun};
 use crate::base::error::{Error, Result};
 use crate::model::ids::PromptStem;
 use crate::rules::regeneration::pods::PodEnd;
@@ -24,7 +24,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How a pod ended.
 #[derive(Debug)]
-pub(crate) enum End {
+pub(crate) enum PodExit {
     /// Nothing is left for it to do.
     Done,
     /// It failed too often, or was too slow.
@@ -42,7 +42,7 @@ pub(crate) enum End {
 /// A pod of a player.
 pub(crate) struct Pod<'a> {
     pub(crate) run: &'a RegenerationRun<'a>,
-    pub(crate) job: &'a Job,
+    pub(crate) job: &'a RegenerationJob,
     pub(crate) queue: &'a PromptQueue,
     pub(crate) keeper: &'a Keeper<'a>,
     pub(crate) number: usize,
@@ -59,29 +59,29 @@ struct Flight {
 
 impl Pod<'_> {
     /// Lives to the pod's end; `ready` is told when its program takes prompts.
-    pub(crate) fn run(&self, ready: impl Fn()) -> End {
+    pub(crate) fn run(&self, ready: impl Fn()) -> PodExit {
         let name = PodName::new(self.run.round, &self.job.player, &self.run.run, self.number);
         let order = PodOrder { name, player: self.job.player.clone(), image: self.job.image.clone() };
         let lease = match self.keeper.rent(&order) {
             Ok(Rented::Pod(lease)) => lease,
-            Ok(Rented::NoCapacity(why)) => return End::NoCapacity(why),
-            Err(error) => return End::Trouble(error),
+            Ok(Rented::NoCapacity(why)) => return PodExit::NoCapacity(why),
+            Err(error) => return PodExit::Trouble(error),
         };
         let end = self.live(&lease, ready);
         match (lease.release(), end) {
             (Ok(()), end) => end,
-            (Err(error), End::Trouble(first)) => {
+            (Err(error), PodExit::Trouble(first)) => {
                 self.run.ui.error_line(&error.to_string());
-                End::Trouble(first)
+                PodExit::Trouble(first)
             }
-            (Err(error), _) => End::Trouble(error),
+            (Err(error), _) => PodExit::Trouble(error),
         }
     }
 
-    fn live(&self, lease: &Lease<'_>, ready: impl Fn()) -> End {
+    fn live(&self, lease: &Lease<'_>, ready: impl Fn()) -> PodExit {
         let pod = match self.queue.new_pod(self.run.provider.name()) {
             Ok(pod) => pod,
-            Err(error) => return End::Trouble(error),
+            Err(error) => return PodExit::Trouble(error),
         };
         self.run.ui.detail(&format!("{}: {pod} is {}", self.job.player, lease.name()));
         match self.wait(lease) {
@@ -89,9 +89,9 @@ impl Pod<'_> {
                 ready();
                 let end = match self.work(&program, &pod) {
                     // Why it went is known as long as it is not released.
-                    End::Lost(reason) => match lease.look() {
-                        Ok(PodState::Failed(why)) => End::Lost(format!("{reason}; {why}")),
-                        _ => End::Lost(reason),
+                    PodExit::Lost(reason) => match lease.look() {
+                        Ok(PodState::Failed(why)) => PodExit::Lost(format!("{reason}; {why}")),
+                        _ => PodExit::Lost(reason),
                     },
                     end => end,
                 };
@@ -100,26 +100,26 @@ impl Pod<'_> {
             Ok(Err(reason)) => {
                 let mark = RegenerationMark::NeverReady { pod, reason: reason.clone() };
                 match self.queue.take(mark) {
-                    Ok(()) => End::NeverReady(reason),
-                    Err(error) => End::Trouble(error),
+                    Ok(()) => PodExit::NeverReady(reason),
+                    Err(error) => PodExit::Trouble(error),
                 }
             }
-            Err(error) => End::Trouble(error),
+            Err(error) => PodExit::Trouble(error),
         }
     }
 
     /// Notes how the pod ended, for its figures.
-    fn note(&self, pod: &str, end: End) -> End {
+    fn note(&self, pod: &str, end: PodExit) -> PodExit {
         let how = match &end {
             _ if self.run.is_stopping() => PodEnd::Stopped,
-            End::Done => PodEnd::Completed,
-            End::Bad => PodEnd::MarkedBad,
-            End::Lost(_) => PodEnd::Unreachable,
-            End::NeverReady(_) => PodEnd::NotReady,
-            End::NoCapacity(_) | End::Trouble(_) => PodEnd::Stopped,
+            PodExit::Done => PodEnd::Completed,
+            PodExit::Bad => PodEnd::MarkedBad,
+            PodExit::Lost(_) => PodEnd::Unreachable,
+            PodExit::NeverReady(_) => PodEnd::NotReady,
+            PodExit::NoCapacity(_) | PodExit::Trouble(_) => PodEnd::Stopped,
         };
         match self.queue.take(RegenerationMark::PodEnded { pod: pod.to_owned(), end: how }) {
-            Err(error) if !matches!(end, End::Trouble(_)) => End::Trouble(error),
+            Err(error) if !matches!(end, PodExit::Trouble(_)) => PodExit::Trouble(error),
             _ => end,
         }
     }
@@ -172,7 +172,7 @@ impl Pod<'_> {
         }
     }
 
-    fn work(&self, program: &Program, pod: &str) -> End {
+    fn work(&self, program: &Program, pod: &str) -> PodExit {
         let (tell, heard) = channel();
         std::thread::scope(|scope| {
             let mut flight = Flight { heard, waiting: VecDeque::new(), over: HashMap::new() };
@@ -186,13 +186,13 @@ impl Pod<'_> {
                 }
                 let stopping = || self.run.is_stopping();
                 match self.queue.next(pod, flight.waiting.len(), stopping) {
-                    Next::Over => break End::Done,
-                    Next::Own => {
+                    NextAttempt::Over => break PodExit::Done,
+                    NextAttempt::Own => {
                         if let Some(end) = self.count(&mut flight, program, pod, &mut lost) {
                             break end;
                         }
                     }
-                    Next::Attempt(number, stem) => {
+                    NextAttempt::Attempt(number, stem) => {
                         let (job, queue) = (self.job, self.queue);
                         let attempt = Attempt { job, queue, number, stem: stem.clone(), pod };
                         let (run, program, tell) = (self.run, program.clone(), tell.clone());
@@ -203,16 +203,16 @@ impl Pod<'_> {
                 }
             };
             let end = self.wind_up(flight, end, pod);
-            let bad = matches!(end, End::Done) && self.queue.look(|progress| progress.is_bad(pod));
-            if bad { End::Bad } else { end }
+            let bad = matches!(end, PodExit::Done) && self.queue.look(|progress| progress.is_bad(pod));
+            if bad { PodExit::Bad } else { end }
         })
     }
 
     /// The oldest attempt counts from now on; does it end the pod?
-    fn count(&self, flight: &mut Flight, program: &Program, pod: &str, lost: &mut usize) -> Option<End> {
+    fn count(&self, flight: &mut Flight, program: &Program, pod: &str, lost: &mut usize) -> Option<PodExit> {
         let (stem, outcome) = match self.settle(flight, pod)? {
             Ok(settled) => settled?,
-            Err(error) => return Some(End::Trouble(error)),
+            Err(error) => return Some(PodExit::Trouble(error)),
         };
         let AttemptOutcome::Lost { reason } = outcome else {
             *lost = 0;
@@ -221,7 +221,7 @@ impl Pod<'_> {
         *lost += 1;
         self.run.ui.detail(&format!("{} {stem} on {pod}: {reason}", self.job.player));
         let gone = *lost >= LOST_IN_A_ROW || !self.comes_back(program);
-        gone.then_some(End::Lost(reason))
+        gone.then_some(PodExit::Lost(reason))
     }
 
     /// The oldest attempt's outcome, once it is over; `None` where there is no attempt.
@@ -246,10 +246,10 @@ impl Pod<'_> {
     }
 
     /// Lets the attempts that are on their way come to their end.
-    fn wind_up(&self, mut flight: Flight, mut end: End, pod: &str) -> End {
+    fn wind_up(&self, mut flight: Flight, mut end: PodExit, pod: &str) -> PodExit {
         while let Some(settled) = self.settle(&mut flight, pod) {
-            if let (Err(error), false) = (settled, matches!(end, End::Trouble(_))) {
-                end = End::Trouble(error);
+            if let (Err(error), false) = (settled, matches!(end, PodExit::Trouble(_))) {
+                end = PodExit::Trouble(error);
             }
         }
         end

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Job;
+use super::RegenerationJob;
 use crate::base::error::Result;
 use crate::engine::regenerating::workdir::AuditWorkdir;
 use crate::model::ids::{PromptStem, Seed};
@@ -19,12 +19,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct PromptQueue {
     pub(crate) workdir: AuditWorkdir,
-    state: Mutex<State>,
+    state: Mutex<PromptQueueState>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct PromptQueueState {
     progress: Progress,
     journal: JsonlJournal,
     /// Not tried in this run yet, in order.
@@ -40,7 +40,7 @@ struct State {
 
 /// What a pod does next.
 #[derive(Debug)]
-pub(crate) enum Next {
+pub(crate) enum NextAttempt {
     /// This attempt.
     Attempt(u32, PromptStem),
     /// Nothing is open, but an attempt of its own may leave something so.
@@ -53,7 +53,7 @@ impl PromptQueue {
     /// Reads what is known of a player, from the journal and from what is recorded.
     pub(crate) fn open(
         workdir: AuditWorkdir,
-        job: &Job,
+        job: &RegenerationJob,
         seed: Seed,
         recorded: Option<&Outputs>,
         mut progress: Progress,
@@ -78,7 +78,7 @@ impl PromptQueue {
         let arrived: Vec<u32> = progress.arrivals().iter().map(|arrival| arrival.number).collect();
         workdir.clear(&arrived)?;
         let (fresh, again) = (progress.open().into(), VecDeque::new());
-        let state = State { progress, journal, fresh, again, out: 0, ordered: 0, closed: false };
+        let state = PromptQueueState { progress, journal, fresh, again, out: 0, ordered: 0, closed: false };
         Ok(PromptQueue { workdir, state: Mutex::new(state), changed: Condvar::new() })
     }
 
@@ -143,21 +143,21 @@ impl PromptQueue {
 
     /// What this pod does next, which has `own` attempts whose outcome does not count yet; waits for
     /// what other pods leave.
-    pub(crate) fn next(&self, pod: &str, own: usize, is_stopping: impl Fn() -> bool) -> Next {
+    pub(crate) fn next(&self, pod: &str, own: usize, is_stopping: impl Fn() -> bool) -> NextAttempt {
         let mut state = self.lock();
         loop {
             if state.is_over() || is_stopping() || state.progress.is_bad(pod) {
-                return Next::Over;
+                return NextAttempt::Over;
             }
             if let Some(stem) = state.pick(pod) {
                 state.out += 1;
-                return Next::Attempt(state.progress.number(), stem);
+                return NextAttempt::Attempt(state.progress.number(), stem);
             }
             if own > 0 {
-                return Next::Own;
+                return NextAttempt::Own;
             }
             if state.out == 0 {
-                return Next::Over;
+                return NextAttempt::Over;
             }
             state = self.changed.wait_timeout(state, LOOK_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -195,12 +195,12 @@ impl PromptQueue {
         self.lock().progress.exhaust();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PromptQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl PromptQueueState {
     fn is_over(&self) -> bool {
         self.closed || self.progress.is_decided()
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rayon::prelude::*;
 
 use super::commits::Checkout;
-use super::in_force::{Origin, Origins, in_force};
+use super::in_force::{FileOrigin, Origins, in_force};
 use super::played;
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
@@ -119,13 +119,13 @@ impl<'a> Past<'a> {
         let look = |request: &&AuditRequest| {
             let hotkey = &request.hotkey;
             let view = match added.get(hotkey) {
-                Some(Origin::Commit(at)) => match self.commit(*at) {
+                Some(FileOrigin::Commit(at)) => match self.commit(*at) {
                     Some(commit) => self.view(commit, round, hotkey)?,
                     None => Then::Unknown,
                 },
-                Some(Origin::Root(_)) => Then::Unknown,
+                Some(FileOrigin::Root(_)) => Then::Unknown,
                 // Not committed yet: the files on disk are those it was added with.
-                None | Some(Origin::Here) => match snapshot.config.get() {
+                None | Some(FileOrigin::Here) => match snapshot.config.get() {
                     Some(config) => {
                         let files = here.get_or_init(|| Arc::new(files.clone())).clone();
                         let view = RequestView { settings: config.settings.clone(), files, earlier: Vec::new() };
@@ -220,13 +220,13 @@ impl<'a> Past<'a> {
     /// The pool as it was in the commit that wrote the seed.
     fn pool(&self, snapshot: &Snapshot, round: RoundNumber) -> Result<Then<Option<Arc<PromptList>>>> {
         match self.origins.of_file(&FileKind::Round(round, RoundFile::Seed))? {
-            Origin::Commit(at) => {
+            FileOrigin::Commit(at) => {
                 let blob = self.origins.blob_at(&FileKind::Pool, at)?;
                 let pool = blob.map(|blob| self.list(blob)).transpose()?.flatten();
                 Ok(Then::At(self.origins.short(at), pool))
             }
-            Origin::Root(_) => Ok(Then::Unknown),
-            Origin::Here => {
+            FileOrigin::Root(_) => Ok(Then::Unknown),
+            FileOrigin::Here => {
                 let here = || snapshot.pool.get().cloned().map(Arc::new);
                 Ok(Then::At(WORKING_TREE.to_owned(), self.here.get_or_init(here).clone()))
             }
