@@ -3,5 +3,6 @@
 pub mod error;
 pub mod files;
 pub mod hex;
+pub mod semaphore;
 pub mod text;
 pub mod url;

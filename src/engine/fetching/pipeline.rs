@@ -6,9 +6,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use super::queue::{FetchEnd, FetchJob, Queue};
 use crate::base::error::{Context as _, Error, Result};
@@ -86,10 +86,9 @@ impl Pipeline<'_> {
     /// Runs all stages to their end; `seen` is told what happens, on the calling thread.
     pub(crate) fn run(&self, mut seen: impl FnMut(Option<FetchEvent>) -> Result<()>) -> Result<()> {
         let workers = self.settings.workers();
-        let (events, heard) = channel();
-        let (to_draw, drawing) = sync_channel::<(FetchJob, Spooled)>(workers);
-        let (to_store, storing) = sync_channel::<DrawnFile>(workers);
-        let (drawing, storing) = (Mutex::new(drawing), Mutex::new(storing));
+        let (events, heard) = unbounded();
+        let (to_draw, drawing) = bounded::<(FetchJob, Spooled)>(workers);
+        let (to_store, storing) = bounded::<DrawnFile>(workers);
         let mut broken = None;
         std::thread::scope(|scope| -> Result<()> {
             let threads = (|| {
@@ -98,17 +97,17 @@ impl Pipeline<'_> {
                     spawn(scope, "fetch", move || self.fetch_all(&next, &events))?;
                 }
                 for _ in 0..workers {
-                    let (next, events, drawing) = (to_store.clone(), events.clone(), &drawing);
-                    spawn(scope, "draw", move || self.draw_all(drawing, &next, &events))?;
+                    let (next, events, drawing) = (to_store.clone(), events.clone(), drawing.clone());
+                    spawn(scope, "draw", move || self.draw_all(&drawing, &next, &events))?;
                 }
                 for _ in 0..STORING {
-                    let (events, storing) = (events.clone(), &storing);
-                    spawn(scope, "store", move || self.store_all(storing, &events))?;
+                    let (events, storing) = (events.clone(), storing.clone());
+                    spawn(scope, "store", move || self.store_all(&storing, &events))?;
                 }
                 Ok(())
             })();
-            // The queues end with their last sender.
-            drop((to_draw, to_store, events));
+            // The queues end with their last sender, and take nothing more once their last receiver is gone.
+            drop((to_draw, to_store, events, drawing, storing));
             if let Err(error) = threads {
                 self.stop();
                 broken = Some(error);
@@ -125,7 +124,6 @@ impl Pipeline<'_> {
         seen: &mut impl FnMut(Option<FetchEvent>) -> Result<()>,
         broken: &mut Option<Error>,
     ) {
-        use std::sync::mpsc::RecvTimeoutError;
         loop {
             let outcome = match heard.recv_timeout(LOOK_EVERY) {
                 Ok(FetchEvent::Broken(error)) => Err(error),
@@ -150,7 +148,7 @@ impl Pipeline<'_> {
         self.stopping.load(Ordering::SeqCst) || self.asked.is_wanted()
     }
 
-    fn fetch_all(&self, next: &SyncSender<(FetchJob, Spooled)>, events: &Sender<FetchEvent>) {
+    fn fetch_all(&self, next: &Sender<(FetchJob, Spooled)>, events: &Sender<FetchEvent>) {
         while let Some(job) = self.queue.take() {
             match guarded(|| self.fetch(&job, events)) {
                 // Nobody takes it only where the run is ending.
@@ -205,11 +203,11 @@ impl Pipeline<'_> {
 
     fn draw_all(
         &self,
-        from: &Mutex<Receiver<(FetchJob, Spooled)>>,
-        next: &SyncSender<DrawnFile>,
+        from: &Receiver<(FetchJob, Spooled)>,
+        next: &Sender<DrawnFile>,
         events: &Sender<FetchEvent>,
     ) {
-        while let Some((job, spooled)) = receive(from) {
+        for (job, spooled) in from {
             if self.is_stopping() {
                 continue;
             }
@@ -238,8 +236,8 @@ impl Pipeline<'_> {
         rendering.map(|rendering| preview(rendering, path)).transpose()
     }
 
-    fn store_all(&self, from: &Mutex<Receiver<DrawnFile>>, events: &Sender<FetchEvent>) {
-        while let Some(drawn) = receive(from) {
+    fn store_all(&self, from: &Receiver<DrawnFile>, events: &Sender<FetchEvent>) {
+        for drawn in from {
             if self.is_stopping() {
                 continue;
             }
@@ -332,11 +330,6 @@ fn spawn<'scope>(
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let done = catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|_| Err(Error::failed("a worker broke down: this is a bug of gen404")))
-}
-
-/// The next item, or `None` once no sender is left.
-fn receive<T>(from: &Mutex<Receiver<T>>) -> Option<T> {
-    from.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
 /// The listener outlives every thread that tells it something.

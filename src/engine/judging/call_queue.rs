@@ -1,8 +1,9 @@
 //! Who asks what next: the judge calls that are open, in order of urgency, taken by the workers.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender};
 
 use super::round::Task;
 use crate::base::error::{Error, Kind, Result};

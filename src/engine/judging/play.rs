@@ -2,9 +2,10 @@
 //! them, and records what is complete, in the tournament's order whatever came first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::super::context::Context;
 use super::call_queue::{CallQueue, Closing, Returned, sync, work};
@@ -79,7 +80,7 @@ impl<'a> Play<'a> {
         let queue = std::mem::take(&mut self.queue);
         let played = thread::scope(|scope| {
             let _closing = Closing(&queue);
-            let ((returned, returns), (counted, counts)) = (channel(), channel());
+            let ((returned, returns), (counted, counts)) = (unbounded(), unbounded());
             for _ in 0..concurrency {
                 let (returned, queue) = (returned.clone(), &queue);
                 scope.spawn(move || work(queue, bench, seed, &returned));

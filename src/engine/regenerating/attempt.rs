@@ -1,8 +1,9 @@
 //! One attempt: the program makes a model, which is drawn, stored and measured.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 
 use super::prompt_queue::PromptQueue;
 use super::{RegenerationJob, RegenerationRun};
@@ -107,7 +108,7 @@ impl Attempt<'_> {
     ) -> Result<Option<Generation>> {
         let (program, seed, number) = (program.clone(), run.seed, self.number);
         let (into, answered) = (self.queue.workdir.answer(number), tell.clone());
-        let (done, wait) = channel();
+        let (done, wait) = unbounded();
         let thread = std::thread::Builder::new().name("generate".to_owned());
         let spawned = thread.spawn(move || {
             let mut free = || drop(answered.send(AttemptEvent::Answered(number)));
@@ -139,7 +140,11 @@ impl RegenerationRun<'_> {
         let (path, seconds) = (queue.workdir.answer(*number), *seconds);
         let read = || files::read_own(&path, files::MODEL)?.ok_or_else(|| Error::file(&path, "missing"));
         let draw = || self.memory.draw(self.renderer.as_ref(), *size, &|| self.is_stopping(), read);
-        let Some(rendering) = self.drawing.pass(draw)? else { return Ok(None) };
+        let drawn = match self.drawing.acquire(1, &|| self.is_stopping()) {
+            Some(_permit) => draw()?,
+            None => None,
+        };
+        let Some(rendering) = drawn else { return Ok(None) };
         let model = NewObject { kind: ObjectKind::Glb, bytes: Bytes::File(&path), size: *size, sha256 };
         let glb = self.put(&job.player, stem, &model)?;
         let png = match rendering {
@@ -179,7 +184,9 @@ impl RegenerationRun<'_> {
         let Some(url) = submitted.get(stem).and_then(|output| output.png.as_deref()) else { return Ok(None) };
         let measured = self.submitted_preview(job, url).and_then(|other| {
             let pair = (Picture { url, png: &other }, Picture { url: &made.url, png });
-            let measured = self.measuring.pass(|| distance.measure(&[pair]));
+            // What has arrived is measured also where the run is ending: its record waits for nothing else.
+            let _permit = self.measuring.acquire(1, &|| false);
+            let measured = distance.measure(&[pair]);
             measured.into_iter().next().unwrap_or_else(|| Err("no answer".to_owned()))
         });
         let measured = measured.and_then(|distance| {

@@ -10,14 +10,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 
 use self::prompt_queue::PromptQueue;
 use self::workdir::AuditWorkdir;
 use super::context::{Context, Standing};
 use crate::base::error::{Context as _, Error, Result};
+use crate::base::semaphore::Semaphore;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
 use crate::model::ids::{Player, PromptStem, RoundNumber, Seed};
 use crate::model::objects::check_stem;
@@ -81,9 +83,9 @@ pub(crate) struct RegenerationRun<'a> {
     renderer: Box<dyn Renderer>,
     distance: Option<Box<dyn Distance>>,
     client: Client,
-    drawing: Gate,
+    drawing: Semaphore,
     memory: Memory,
-    measuring: Gate,
+    measuring: Semaphore,
     fetching: Mutex<()>,
     steps: Mutex<Option<Sender<JobStep>>>,
 }
@@ -157,9 +159,9 @@ impl<'a> RegenerationRun<'a> {
             renderer,
             distance,
             client: Client::new(HttpLimits { body: LARGEST_IMAGE, ..HttpLimits::default() }, Retry::default()),
-            drawing: Gate::new(settings.drawers()),
+            drawing: Semaphore::new(settings.drawers().max(1) as u64),
             memory: Memory::of_mib(config.download.memory_mib),
-            measuring: Gate::new(settings.miners),
+            measuring: Semaphore::new(settings.miners.max(1) as u64),
             fetching: Mutex::new(()),
             steps: Mutex::new(None),
         })
@@ -200,7 +202,7 @@ impl<'a> RegenerationRun<'a> {
         }
         let open: usize = queues.iter().map(PromptQueue::open_prompts).sum();
         let bar = self.ui.bar("prompts", open as u64);
-        let (tell, heard) = channel();
+        let (tell, heard) = unbounded();
         *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
         let next = AtomicUsize::new(0);
         let mut failed = None;
@@ -337,35 +339,6 @@ impl<'a> Records<'a> {
 pub(crate) fn files_of(round: RoundNumber, player: &Player) -> [String; 3] {
     let files = [PlayerFile::Generated, PlayerFile::Sums, PlayerFile::PodStats];
     files.map(|file| FileKind::Player(round, player.clone(), file).path())
-}
-
-/// So many at the same time, and no more.
-#[derive(Debug)]
-struct Gate {
-    free: Mutex<usize>,
-    more: Condvar,
-}
-
-impl Gate {
-    fn new(width: usize) -> Self {
-        Gate { free: Mutex::new(width.max(1)), more: Condvar::new() }
-    }
-
-    fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
-        struct Passing<'a>(&'a Gate);
-        impl Drop for Passing<'_> {
-            fn drop(&mut self) {
-                *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-                self.0.more.notify_one();
-            }
-        }
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.more.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        drop(free);
-        let _passing = Passing(self);
-        work()
-    }
 }
 
 /// Four letters and digits that tell this run's pods from those of others.

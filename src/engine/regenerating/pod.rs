@@ -1,8 +1,9 @@
 //! One pod's life: ordered, waited for, given prompts one at a time, released.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::attempt::{Attempt, AttemptEvent};
 use super::prompt_queue::{NextAttempt, PromptQueue};
@@ -173,7 +174,7 @@ impl Pod<'_> {
     }
 
     fn work(&self, program: &Program, pod: &str) -> PodExit {
-        let (tell, heard) = channel();
+        let (tell, heard) = unbounded();
         std::thread::scope(|scope| {
             let mut flight = Flight { heard, waiting: VecDeque::new(), over: HashMap::new() };
             let mut lost = 0;

@@ -1,7 +1,8 @@
 //! One player's pods: how many there are, when one more is ordered, when all hope is gone.
 
-use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, unbounded};
 
 use super::attempt::{catch_up, fetch_prompts};
 use super::pod::{Pod, PodExit};
@@ -51,7 +52,7 @@ pub(crate) fn run(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &Prom
         run.ui.status(&format!("released pod {name}, which an earlier run had left"));
     }
     let mut pool = PodPool::default();
-    let (say, heard) = channel();
+    let (say, heard) = unbounded();
     std::thread::scope(|scope| {
         loop {
             if pool.wants_another(run, queue) {

@@ -5,10 +5,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{RecvTimeoutError, unbounded};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -163,7 +163,7 @@ impl System {
 
 impl Resolver for System {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let (tell, heard) = channel();
+        let (tell, heard) = unbounded();
         let (asked, how) = (uri.clone(), config.clone());
         // In a thread that is left behind where the answer does not come: nothing else ends a look-up.
         let look_up = move || {
