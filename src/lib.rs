@@ -8,7 +8,7 @@
 //!
 //! | floor | holds | knows nothing of |
 //! |---|---|---|
-//! | [`base`] | errors, guarded files, URLs, hex, text for terminals | competitions |
+//! | [`base`] | errors, guarded files, URLs, hex, a semaphore, text for terminals | competitions |
 //! | [`model`] | what lies in the repository: a type per file and identifier, the store; values that rules and clients share | network, clock |
 //! | [`preview`] | the picture of a model: GLB bytes in, PNG bytes out | disk, network, clock, the rest of us |
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |

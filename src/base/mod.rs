@@ -4,5 +4,6 @@ pub mod error;
 pub mod files;
 pub mod hex;
 pub mod semaphore;
+pub mod setting;
 pub mod text;
 pub mod url;

@@ -18,6 +18,7 @@ use crate::model::stage::Stage;
 use crate::model::submissions::{Submission, Submissions};
 use crate::rules::builds::{BuildTerms, BuildsOutcome, all_built, is_final, settle, tag, tally, word};
 use crate::settings::Config;
+use crate::settings::flags::env;
 use crate::ui::Ui;
 use crate::world::builds::WantedBuilds;
 use crate::world::builds::settings::{BuildSettings, BuildsDriver};
@@ -67,7 +68,7 @@ fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, r
     if all_built(submissions, builds) {
         return Ok(report.unchanged(context.ui, round, builds));
     }
-    let source = settings.open(|name| std::env::var(name).ok(), &context.own_folder()?, args.run, &context.stop)?;
+    let source = settings.open(env, &context.own_folder()?, args.run, &context.stop)?;
     let wanted = wanted(context, round, settings, submissions, builds)?;
     context.ui.detail(&format!("asking {}", source.name()));
     let observation = source.look(&wanted)?;

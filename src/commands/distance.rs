@@ -11,8 +11,8 @@ use crate::cli::{DistanceOneArgs, Global};
 use crate::engine::context::settings_here;
 use crate::settings::flags::distance_settings;
 use crate::ui::Ui;
-use crate::world::distance::Picture;
 use crate::world::distance::settings::DistanceDriver;
+use crate::world::distance::{Picture, Unmeasured};
 use crate::world::http::{Client, HttpLimits, Request, Retry};
 
 /// No picture file is larger.
@@ -32,7 +32,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs) -> Result<()
     let bytes = |place: &str| if chosen == Some(DistanceDriver::Http) { url_only(place) } else { fetch(place) };
     let (a, b) = (bytes(&args.a)?, bytes(&args.b)?);
     let pair = (Picture { url: &args.a, png: &a }, Picture { url: &args.b, png: &b });
-    let measured = distance.measure(&[pair]).pop().unwrap_or_else(|| Err("nothing was measured".to_owned()));
+    let measured =
+        distance.measure(&[pair]).pop().unwrap_or_else(|| Err(Unmeasured("nothing was measured".to_owned())));
     let kind = if chosen == Some(DistanceDriver::Http) { Kind::Outside } else { Kind::Failed };
     let measured = measured.map_err(|why| Error::new(kind, why))?;
     ui.own(json!({ "a": args.a, "b": args.b, "driver": distance.name(), "distance": measured }));

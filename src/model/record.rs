@@ -34,17 +34,26 @@ const DEEPEST: usize = 32;
 /// Memory that a kept value takes at most: its own, and the room that its list has to grow.
 const WEIGHT: u64 = 2 * size_of::<Value>() as u64;
 
+/// Why an unknown key is not kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExtraError {
+    #[error("duplicate field `{0}`")]
+    Twice(String),
+    #[error("more than {most} unknown keys", most = MOST_EXTRA)]
+    TooMany,
+}
+
 impl Extra {
     /// Keeps an unknown key.
     ///
     /// # Errors
     /// The key was there before, or there are far too many.
-    pub(crate) fn keep(&mut self, position: usize, key: &str, value: Value) -> Result<(), String> {
+    pub(crate) fn keep(&mut self, position: usize, key: &str, value: Value) -> Result<(), ExtraError> {
         if self.0.iter().any(|(_, known, _)| known == key) {
-            return Err(format!("duplicate field `{}`", shortened(key)));
+            return Err(ExtraError::Twice(shortened(key)));
         }
         if self.0.len() >= MOST_EXTRA {
-            return Err(format!("more than {MOST_EXTRA} unknown keys"));
+            return Err(ExtraError::TooMany);
         }
         self.0.push((position, key.to_owned(), value));
         Ok(())
@@ -397,13 +406,13 @@ pub(crate) fn shortened(text: &str) -> String {
 
 impl ParseError {
     /// Wrong in a way that has no single place.
-    pub fn whole(reason: impl Into<String>) -> Self {
-        ParseError { place: None, reason: bounded(reason.into()) }
+    pub fn whole(reason: impl fmt::Display) -> Self {
+        ParseError { place: None, reason: bounded(reason.to_string()) }
     }
 
     /// Wrong on a line (from 1).
-    pub fn line(line: usize, reason: impl Into<String>) -> Self {
-        ParseError { place: Some((line, 1)), reason: bounded(reason.into()) }
+    pub fn line(line: usize, reason: impl fmt::Display) -> Self {
+        ParseError { place: Some((line, 1)), reason: bounded(reason.to_string()) }
     }
 }
 

@@ -105,12 +105,24 @@ pub fn tag(submission: &Submission) -> String {
     format!("{}-{}", submission.commit.short(), submission.round)
 }
 
+/// Why an image that a file names cannot be that of a build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum ImageError {
+    #[error("{hotkey}: image {shown:?} is no name of at most {most} characters", most = LONGEST_IMAGE)]
+    NoName { hotkey: Hotkey, shown: String },
+    #[error("{hotkey}: image {image:?} does not end in its tag, :{tag}")]
+    OtherTag { hotkey: Hotkey, image: String, tag: String },
+    #[error("{hotkey}: image {image:?} is named after {other}")]
+    OtherMiner { hotkey: Hotkey, image: String, other: Hotkey },
+}
+
 /// Settles every build by what was seen. A success once recorded stays: its image is there, whatever
 /// became of later runs. Everything else is judged anew, so a build that was started again counts.
 ///
 /// # Errors
 /// A file names an image that cannot be this build's.
-pub fn settle(terms: &BuildTerms<'_>, observation: &BuildObservation) -> Result<BuildsOutcome, String> {
+pub fn settle(terms: &BuildTerms<'_>, observation: &BuildObservation) -> Result<BuildsOutcome, ImageError> {
     let mut outcome = BuildsOutcome {
         builds: Builds::default(),
         plan: None,
@@ -214,7 +226,7 @@ impl BuildTerms<'_> {
         hotkey: &Hotkey,
         submission: &Submission,
         observation: &BuildObservation,
-    ) -> Result<BuildVerdict, String> {
+    ) -> Result<BuildVerdict, ImageError> {
         let image = || self.image.of(hotkey, &tag(submission));
         let verdict = match observation {
             BuildObservation::Declared(said) => return self.said(hotkey, submission, said.get(hotkey)),
@@ -266,7 +278,7 @@ impl BuildTerms<'_> {
         hotkey: &Hotkey,
         submission: &Submission,
         said: Option<&DeclaredBuild>,
-    ) -> Result<BuildVerdict, String> {
+    ) -> Result<BuildVerdict, ImageError> {
         let tag = tag(submission);
         Ok(match said {
             None => BuildVerdict::is(BuildStatus::Pending, "the file does not name it yet"),
@@ -280,20 +292,23 @@ impl BuildTerms<'_> {
     }
 
     /// `verify` fails on an image with another tag, or of another miner's name: it is never written.
-    fn check_image(&self, hotkey: &Hotkey, image: &str, tag: &str) -> Result<(), String> {
+    fn check_image(&self, hotkey: &Hotkey, image: &str, tag: &str) -> Result<(), ImageError> {
         if image.len() > LONGEST_IMAGE || !image.bytes().all(|b| b.is_ascii_graphic()) {
-            let shown = cut(image, 80);
-            return Err(format!("{hotkey}: image {shown:?} is no name of at most {LONGEST_IMAGE} characters"));
+            return Err(ImageError::NoName { hotkey: hotkey.clone(), shown: cut(image, 80) });
         }
         let (path, own_tag) = image.rsplit_once(':').unwrap_or((image, ""));
         if own_tag != tag && own_tag != tag.to_lowercase() {
-            return Err(format!("{hotkey}: image {image:?} does not end in its tag, :{tag}"));
+            let (image, tag) = (image.to_owned(), tag.to_owned());
+            return Err(ImageError::OtherTag { hotkey: hotkey.clone(), image, tag });
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         let short = |hotkey: &Hotkey| hotkey.short().to_lowercase();
         let other = self.submissions.keys().find(|other| *other != hotkey && short(other) == name);
         match other.filter(|_| name != short(hotkey)) {
-            Some(other) => Err(format!("{hotkey}: image {image:?} is named after {other}")),
+            Some(other) => {
+                let (image, other) = (image.to_owned(), other.clone());
+                Err(ImageError::OtherMiner { hotkey: hotkey.clone(), image, other })
+            }
             None => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use super::python_random::PythonRandom;
 use super::shard::Shard;
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
-use crate::model::objects::{StoredObject, check_stem};
+use crate::model::objects::{StemError, StoredObject, check_stem};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::prompts::PromptList;
 use crate::model::record::Extra;
@@ -157,18 +157,30 @@ pub struct MinerFiles {
     pub files: Vec<(PromptStem, String)>,
 }
 
+/// Why a round's files cannot be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum DownloadError {
+    #[error("rounds/{round}/{name}: missing, or it does not parse")]
+    NoFile { round: RoundNumber, name: &'static str },
+    #[error("rounds/{round}/prompts.txt: {why}")]
+    Prompts { round: RoundNumber, why: StemError },
+    #[error("{hotkey} did not submit in round {round}")]
+    NotSubmitted { hotkey: Hotkey, round: RoundNumber },
+}
+
 impl<'a> DownloadRound<'a> {
     /// The facts of a round, where they are all there.
     ///
     /// # Errors
     /// Which file is missing or broken, or which prompt has an impossible name.
-    pub fn new(state: &'a CompetitionState, files: &'a RoundFiles) -> Result<Self, String> {
+    pub fn new(state: &'a CompetitionState, files: &'a RoundFiles) -> Result<Self, DownloadError> {
         let round = state.current_round;
-        let lacks = |name: &str| format!("rounds/{round}/{name}: missing, or it does not parse");
+        let lacks = |name| DownloadError::NoFile { round, name };
         let submissions = files.submissions.get().ok_or_else(|| lacks("submissions.json"))?;
         let prompts = files.prompts.get().ok_or_else(|| lacks("prompts.txt"))?;
         let seed = files.seed.get().ok_or_else(|| lacks("seed.json"))?.seed;
-        prompts.stems().try_for_each(check_stem).map_err(|why| format!("rounds/{round}/prompts.txt: {why}"))?;
+        prompts.stems().try_for_each(check_stem).map_err(|why| DownloadError::Prompts { round, why })?;
         Ok(DownloadRound { state, files, submissions, prompts, seed })
     }
 
@@ -185,9 +197,9 @@ impl<'a> DownloadRound<'a> {
     ///
     /// # Errors
     /// The one miner asked for did not submit.
-    pub fn miners(&self, wanted: &WantedMiners) -> Result<Vec<&'a Hotkey>, String> {
+    pub fn miners(&self, wanted: &WantedMiners) -> Result<Vec<&'a Hotkey>, DownloadError> {
         if let Some(only) = wanted.only.as_ref().filter(|only| !self.submissions.contains_key(*only)) {
-            return Err(format!("{only} did not submit in round {}", self.number()));
+            return Err(DownloadError::NotSubmitted { hotkey: only.clone(), round: self.number() });
         }
         let all = self.submissions.keys().enumerate();
         let asked = |hotkey: &Hotkey| wanted.only.as_ref().is_none_or(|only| only == hotkey);
@@ -211,7 +223,7 @@ impl<'a> DownloadRound<'a> {
     ///
     /// # Errors
     /// As [`DownloadRound::miners`].
-    pub fn lanes(&self, known: &KnownFiles, wanted: &WantedMiners) -> Result<Vec<MinerFiles>, String> {
+    pub fn lanes(&self, known: &KnownFiles, wanted: &WantedMiners) -> Result<Vec<MinerFiles>, DownloadError> {
         let mut random = PythonRandom::new(u64::from(self.seed.0));
         let mut lanes = Vec::new();
         for hotkey in self.miners(wanted)? {

@@ -253,14 +253,28 @@ pub fn shown_by(files: &RoundFiles) -> Option<Stage> {
     }
 }
 
+/// Why a competition cannot be held, or cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum HoldError {
+    #[error("the competition is paused already")]
+    PausedAlready,
+    #[error("the competition is over")]
+    Over,
+    #[error("the competition is not paused: its stage is {0}")]
+    NotPaused(Stage),
+    #[error("the round's files show no stage: name it with --stage")]
+    NoStage,
+}
+
 /// Holds the competition.
 ///
 /// # Errors
 /// It is held or over already.
-pub fn pause(state: &CompetitionState) -> Result<Plan, String> {
+pub fn pause(state: &CompetitionState) -> Result<Plan, HoldError> {
     match state.stage {
-        Stage::Paused => Err("the competition is paused already".to_owned()),
-        Stage::Finished => Err("the competition is over".to_owned()),
+        Stage::Paused => Err(HoldError::PausedAlready),
+        Stage::Finished => Err(HoldError::Over),
         // What was expected of the stage is kept for the way back.
         stage => {
             let held = CompetitionState { stage: Stage::Paused, ..state.clone() };
@@ -273,12 +287,12 @@ pub fn pause(state: &CompetitionState) -> Result<Plan, String> {
 ///
 /// # Errors
 /// It is not held, or the files show no stage.
-pub fn resume(state: &CompetitionState, files: &RoundFiles, named: Option<Stage>) -> Result<Plan, String> {
+pub fn resume(state: &CompetitionState, files: &RoundFiles, named: Option<Stage>) -> Result<Plan, HoldError> {
     if state.stage != Stage::Paused {
-        return Err(format!("the competition is not paused: its stage is {}", state.stage));
+        return Err(HoldError::NotPaused(state.stage));
     }
     let (named, shown) = (named.filter(|stage| *stage != Stage::Paused), shown_by(files));
-    let stage = named.or(shown).ok_or("the round's files show no stage: name it with --stage")?;
+    let stage = named.or(shown).ok_or(HoldError::NoStage)?;
     let mut says = vec![format!("round {} goes on in {stage}", state.current_round)];
     let mut next = CompetitionState { stage, ..state.clone() };
     if let Some(shown) = shown.filter(|shown| *shown != stage) {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::child_guard;
+use super::child_guard::{self, CapturedOutput};
 use super::clock::{RoundStage, amid_reveals, drawing, reveal_all, schedule};
 use super::folder::SandboxFolder;
 use super::participants::Participants;
@@ -107,7 +107,7 @@ impl Runner<'_> {
         self.ui.detail(&format!("block {block}"));
         let mut command = self.folder.command(block)?;
         command.args(["--commit", "advance"]).args(more);
-        let (code, out, err) = child_guard::outcome(command, "advance")?;
+        let CapturedOutput { code, out, err } = child_guard::outcome(command, "advance")?;
         for line in out.lines() {
             self.ui.status(&format!("block {block}: {line}"));
         }

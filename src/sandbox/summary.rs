@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::child_guard;
+use super::child_guard::{self, CapturedOutput};
 use super::folder::{FIRST_BLOCK, SandboxFolder};
 use super::participants::{Participants, Role};
 use crate::base::error::{Context as _, Error, Result};
@@ -228,7 +228,7 @@ fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
 fn verify(folder: &SandboxFolder) -> Result<Value> {
     let mut command = folder.command(FIRST_BLOCK)?;
     command.args(["--json", "verify", "--history"]);
-    let (code, out, err) = child_guard::outcome(command, "verify")?;
+    let CapturedOutput { code, out, err } = child_guard::outcome(command, "verify")?;
     let found: Value = serde_json::from_str(&out).failed(|| format!("gen404 verify said no JSON: {err}"))?;
     if code == Some(0) {
         return Ok(found.get("summary").cloned().unwrap_or_default());

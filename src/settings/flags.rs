@@ -107,11 +107,23 @@ pub struct DistanceArgs {
     pub device: Option<String>,
 }
 
+/// A variable of this process's environment.
+#[must_use]
+pub fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// As [`env()`], where it holds more than white space.
+#[must_use]
+pub fn given_in_env(name: &str) -> Option<String> {
+    env(name).filter(|value| !value.trim().is_empty())
+}
+
 /// The judge that flags, environment or settings name, in this order.
 #[must_use]
 pub fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettings {
     let mut settings = settings.clone();
-    let from_env = std::env::var("OPENAI_BASE_URL").ok().filter(|value| !value.trim().is_empty());
+    let from_env = given_in_env("OPENAI_BASE_URL");
     settings.base_url = args.judge_url.clone().or(from_env).or(settings.base_url);
     settings.model = args.model.clone().unwrap_or(settings.model);
     settings.question = args.question.clone().or(settings.question);
@@ -124,14 +136,14 @@ pub fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettin
 /// # Errors
 /// The file that is named cannot be read.
 pub fn judge_key() -> Result<Option<Secret>> {
-    Secret::from_env(|name| std::env::var(name).ok(), "OPENAI_API_KEY")
+    Secret::from_env(env, "OPENAI_API_KEY")
 }
 
 /// What measures distances: what flags, environment or settings name, in this order. Open it with an
 /// empty environment.
 #[must_use]
 pub fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
-    let mut settings = settings.clone().with_env(|name| std::env::var(name).ok());
+    let mut settings = settings.clone().with_env(env);
     let by_url = args.distance_url.as_ref().map(|_| DistanceDriver::Http);
     let by_weights = args.weights.as_ref().map(|_| DistanceDriver::Dinov3);
     settings.driver = args.driver.or(by_url).or(by_weights).or(settings.driver);

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use self::audit::AuditSettings;
 use crate::base::error::{Error, Result};
 use crate::base::files;
+use crate::base::setting::SettingError;
 use crate::rules::seed::SeedSource;
 use crate::world::builds::settings::BuildSettings;
 use crate::world::chain::settings::ChainSettings;
@@ -128,6 +129,18 @@ impl SettingsSource {
     }
 }
 
+/// Why a text is no settings.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum ConfigError {
+    #[error("{place}[rules] is no setting: the rules of a competition stand in its config.json")]
+    Rules { place: String },
+    #[error("{place}{why}")]
+    Toml { place: String, why: String },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+}
+
 impl Config {
     /// Reads the settings; those of nobody are the defaults.
     ///
@@ -145,9 +158,9 @@ impl Config {
                 (root.join(FILE_NAME), read.map_err(hinted)?)
             }
         };
-        let wrong = |why: &str| Error::usage(format!("{}: {why}", path.display()));
-        let bytes = bytes.ok_or_else(|| wrong("no such file"))?;
-        let text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8"))?;
+        let wrong = |why: &dyn std::fmt::Display| Error::usage(format!("{}: {why}", path.display()));
+        let bytes = bytes.ok_or_else(|| wrong(&"no such file"))?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong(&"not UTF-8"))?;
         let mut config = Config::parse(&text).map_err(|why| match has_rules(&text) {
             true => wrong(&why).hint("rules are public: move them to \"rules\" in config.json, and commit that"),
             false => wrong(&why),
@@ -174,13 +187,13 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong, and where, on one line.
-    pub fn parse(text: &str) -> std::result::Result<Config, String> {
+    pub fn parse(text: &str) -> std::result::Result<Config, ConfigError> {
         let config: Config = toml::from_str(text).map_err(|e| {
             let line = e.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
             match e.message().starts_with("unknown field `rules`") && has_rules(text) {
-                true => format!("{place}[rules] is no setting: the rules of a competition stand in its config.json"),
-                false => format!("{place}{}", e.message().replace('\n', " ")),
+                true => ConfigError::Rules { place },
+                false => ConfigError::Toml { place, why: e.message().replace('\n', " ") },
             }
         })?;
         config.download.check()?;
@@ -217,7 +230,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_senseless_values_are_named() {
-        let wrong = |text: &str| Config::parse(text).unwrap_err();
+        let wrong = |text: &str| Config::parse(text).unwrap_err().to_string();
         assert!(wrong("[judge]\nmodle = 'x'\n").starts_with("line 2: unknown field `modle`"));
         assert!(wrong("[download]\nconnect_seconds = nan\n").contains("connect_seconds"));
         assert!(wrong("chain = 3").starts_with("line 1:"));

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::base::error::{Error, Result};
 use crate::base::files;
 use crate::base::hex;
+use crate::base::setting::{SettingError, check_counts, check_seconds};
 use crate::model::objects::GLB_HEADER;
 use crate::world::http::{Client, Failure, HttpLimits, Request, Retry};
 
@@ -76,33 +77,20 @@ impl DownloadSettings {
     ///
     /// # Errors
     /// The first such setting.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        for (name, value) in [
+    pub fn check(&self) -> std::result::Result<(), SettingError> {
+        let seconds = [
             ("pause_seconds", self.pause_seconds),
             ("connect_seconds", self.connect_seconds),
             ("idle_seconds", self.idle_seconds),
             ("file_seconds", self.file_seconds),
             ("grace_seconds", self.grace_seconds),
             ("patience_seconds", self.patience_seconds),
-        ] {
-            if !(0.0..=86_400.0).contains(&value) {
-                return Err(format!("download.{name} is {value}: seconds up to a day are needed"));
-            }
-        }
-        for (name, value) in
-            [("connections", self.connections), ("per_miner", self.per_miner), ("per_host", self.per_host)]
-        {
-            if !(1..=1024).contains(&value) {
-                return Err(format!("download.{name} is {value}: a number from 1 to 1024 is needed"));
-            }
-        }
-        if !(64..=1 << 20).contains(&self.memory_mib) {
-            return Err(format!("download.memory_mib is {}: a number from 64 to 1048576 is needed", self.memory_mib));
-        }
-        if !(1..=4095).contains(&self.file_mib) {
-            return Err(format!("download.file_mib is {}: a number from 1 to 4095 is needed", self.file_mib));
-        }
-        Ok(())
+        ];
+        check_seconds("download", 0.0, &seconds)?;
+        let counts = [("connections", self.connections), ("per_miner", self.per_miner), ("per_host", self.per_host)];
+        check_counts("download", 1..=1024, &counts.map(|(name, value)| (name, value as u64)))?;
+        check_counts("download", 64..=1 << 20, &[("memory_mib", self.memory_mib)])?;
+        check_counts("download", 1..=4095, &[("file_mib", self.file_mib)])
     }
 
     /// The bounds of one attempt.

@@ -201,12 +201,7 @@ impl Pipeline<'_> {
         self.queue.done(job, Duration::ZERO, FetchEnd::Failed);
     }
 
-    fn draw_all(
-        &self,
-        from: &Receiver<(FetchJob, Spooled)>,
-        next: &Sender<DrawnFile>,
-        events: &Sender<FetchEvent>,
-    ) {
+    fn draw_all(&self, from: &Receiver<(FetchJob, Spooled)>, next: &Sender<DrawnFile>, events: &Sender<FetchEvent>) {
         for (job, spooled) in from {
             if self.is_stopping() {
                 continue;

@@ -304,7 +304,7 @@ impl<'a> Play<'a> {
         Ok((files, lines))
     }
 
-    /// Nothing more can be played: crowns, waits, or says what failed.
+    /// Nothing more can be played: declares the winner, waits, or says what failed.
     fn conclude(mut self) -> Result<Option<String>> {
         self.record(false, None)?;
         let field = self.round.field()?;

@@ -29,7 +29,7 @@ use crate::preview;
 use crate::rules::Thresholds;
 use crate::rules::regeneration::{JobStanding, Progress, Purpose};
 use crate::settings::audit::AuditSettings;
-use crate::settings::flags::StoreArgs;
+use crate::settings::flags::{StoreArgs, env};
 use crate::ui::Ui;
 use crate::world::distance::Distance;
 use crate::world::http::{Client, HttpLimits, Retry};
@@ -117,7 +117,6 @@ pub(crate) struct Tools<'a> {
 impl<'a> RegenerationRun<'a> {
     /// Opens what flags, environment and settings name.
     pub(crate) fn open(context: &'a Context<'a>, standing: &Standing, tools: &Tools<'_>) -> Result<Self> {
-        let env = |name: &str| std::env::var(name).ok();
         let missing = |what: &str, hint: &str| Error::usage(format!("no {what} is named")).hint(hint);
         let config = &context.config;
         let provider =

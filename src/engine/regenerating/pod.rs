@@ -40,6 +40,14 @@ pub(crate) enum PodExit {
     Trouble(Error),
 }
 
+/// What waiting for a pod's program came to.
+enum Readiness {
+    /// It takes prompts.
+    Ready(Program),
+    /// It never will: why.
+    Never(String),
+}
+
 /// A pod of a player.
 pub(crate) struct Pod<'a> {
     pub(crate) run: &'a RegenerationRun<'a>,
@@ -86,7 +94,7 @@ impl Pod<'_> {
         };
         self.run.ui.detail(&format!("{}: {pod} is {}", self.job.player, lease.name()));
         match self.wait(lease) {
-            Ok(Ok(program)) => {
+            Ok(Readiness::Ready(program)) => {
                 ready();
                 let end = match self.work(&program, &pod) {
                     // Why it went is known as long as it is not released.
@@ -98,7 +106,7 @@ impl Pod<'_> {
                 };
                 self.note(&pod, end)
             }
-            Ok(Err(reason)) => {
+            Ok(Readiness::Never(reason)) => {
                 let mark = RegenerationMark::NeverReady { pod, reason: reason.clone() };
                 match self.queue.take(mark) {
                     Ok(()) => PodExit::NeverReady(reason),
@@ -125,19 +133,20 @@ impl Pod<'_> {
         }
     }
 
-    /// Waits until its program is ready; the inner error says why it never will be.
-    fn wait(&self, lease: &Lease<'_>) -> Result<std::result::Result<Program, String>> {
+    /// Waits until its program is ready, or it is known that it never will be.
+    fn wait(&self, lease: &Lease<'_>) -> Result<Readiness> {
         let settings = &self.run.settings;
         let begun = Instant::now();
         let endpoint = loop {
             self.run.check()?;
             match lease.look()? {
                 PodState::Reachable(endpoint) => break endpoint,
-                PodState::Failed(why) => return Ok(Err(why)),
+                PodState::Failed(why) => return Ok(Readiness::Never(why)),
                 PodState::Starting => {}
             }
             if begun.elapsed() > AuditSettings::time(settings.start_seconds) || self.nothing_left() {
-                return Ok(Err(format!("it cannot be reached after {:.0} s", begun.elapsed().as_secs_f64())));
+                let seconds = begun.elapsed().as_secs_f64();
+                return Ok(Readiness::Never(format!("it cannot be reached after {seconds:.0} s")));
             }
             self.pause(settings.poll_seconds);
         };
@@ -146,16 +155,17 @@ impl Pod<'_> {
             self.run.check()?;
             let program = Program::new(endpoint.clone(), self.run.limits);
             let why = match program.health() {
-                Health::Ready => return Ok(Ok(program)),
+                Health::Ready => return Ok(Readiness::Ready(program)),
                 Health::Refused(why) => return refused(&endpoint, why),
                 Health::NotYet(why) => why,
             };
             // A provider that does not answer says nothing against its pod.
             if let Ok(PodState::Failed(why)) = lease.look() {
-                return Ok(Err(why));
+                return Ok(Readiness::Never(why));
             }
             if begun.elapsed() > AuditSettings::time(settings.ready_seconds) || self.nothing_left() {
-                return Ok(Err(format!("not ready after {:.0} s: {why}", begun.elapsed().as_secs_f64())));
+                let seconds = begun.elapsed().as_secs_f64();
+                return Ok(Readiness::Never(format!("not ready after {seconds:.0} s: {why}")));
             }
             self.pause(settings.poll_seconds);
         }
@@ -309,9 +319,9 @@ impl Flight {
 }
 
 /// A gate with a key that refuses us is the operator's affair; one without is the program's own.
-fn refused(endpoint: &Endpoint, why: String) -> Result<std::result::Result<Program, String>> {
+fn refused(endpoint: &Endpoint, why: String) -> Result<Readiness> {
     if endpoint.key.is_none() {
-        return Ok(Err(why));
+        return Ok(Readiness::Never(why));
     }
     let refused = Error::failed(format!("the provider's gate refuses our key: {why}"));
     Err(refused.hint("is the key the one of this account? its name is in the README, under [pods]"))

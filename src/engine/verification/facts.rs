@@ -35,7 +35,6 @@ pub(crate) fn gather<'a>(
     facts.allow_private_cdn = context.config.miners.allow_private_cdn;
     let Some(checkout) = checkout else { return Ok(facts) };
     let origins = Origins::of(checkout);
-    facts.history = true;
     facts.rules = in_force(&origins, snapshot)?;
     let past = Past::of(&origins);
     let requested = |files: &RoundFiles| files.require_audit.get().is_some_and(|requests| !requests.is_empty());

@@ -65,10 +65,11 @@ fn requests(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
         });
         sink.claim("audit.critical", round, subject, |claim| match beaten {
             None => claim.skip("no match that this request rests on"),
-            Some(beaten) => match critical(view, request, &beaten) {
-                Ok(()) => {}
-                Err(why) => object(claim, why),
-            },
+            Some(beaten) => {
+                if let Some(objection) = critical(view, request, &beaten) {
+                    object(claim, objection);
+                }
+            }
         });
     }
     sink.claim("audit.request", round, file, |claim| nobody_missing(claim, facts, round, files));
@@ -98,22 +99,23 @@ fn reason(view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
     })
 }
 
-fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Result<(), String> {
+/// What speaks against the prompts that a request calls critical.
+fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Option<String> {
     let right = Player::Miner(request.hotkey.clone());
     let report = view.files.players.get(&right).and_then(|own| own.report_against(beaten));
     let Some((_, report)) = report else {
-        return Err(format!("no report of the match against {beaten}"));
+        return Some(format!("no report of the match against {beaten}"));
     };
-    let Some(seed) = view.files.seed.get() else { return Err("no seed".to_owned()) };
+    let Some(seed) = view.files.seed.get() else { return Some("no seed".to_owned()) };
     let expected = critical_prompts(report, view.settings.win_margin, seed.seed, &view.settings.limits());
     if expected == request.critical_prompts {
-        return Ok(());
+        return None;
     }
     let list = |stems: &[crate::model::ids::PromptStem]| {
         let stems: Vec<_> = stems.iter().map(crate::model::ids::PromptStem::as_str).collect();
         format!("{} [{}]", stems.len(), stems.join(", "))
     };
-    Err(format!(
+    Some(format!(
         "critical_prompts are {}, by the match against {beaten} (margin {}) they are {}",
         list(&request.critical_prompts),
         report.margin,

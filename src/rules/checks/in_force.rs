@@ -32,7 +32,8 @@ pub struct InForce {
     pub unknown: BTreeSet<Claimed>,
     /// How many commits a shallow clone has.
     pub shallow: Option<usize>,
-    /// There is no history: config.json may have said something else when a claim was made.
+    /// There is no history: config.json may have said something else when a claim was made, and files may have
+    /// been others. Where there is one, what is not told of in it is as it was.
     pub no_history: bool,
 }
 

@@ -114,7 +114,7 @@ impl<'a> Table<'a> {
             Some(Then::At(commit, view)) => (Some(view), format!(" (by the files of commit {commit})")),
             _ => (None, String::new()),
         };
-        let unknown = !facts.history || matches!(then, Some(Then::Unknown));
+        let unknown = facts.rules.no_history || matches!(then, Some(Then::Unknown));
         let why =
             || facts.rules.missing_history().unwrap_or_else(|| "those of then are unknown without history".to_owned());
         let other = view.and_then(|view| view.prompts.other()).map(|prompts| prompts.map(Sorted::of));

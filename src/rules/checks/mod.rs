@@ -142,18 +142,18 @@ impl Claim {
     }
 
     /// The claim does not hold: what was found, and what was expected.
-    pub fn fail(&mut self, detail: impl Into<String>) {
-        self.object(CheckStatus::Fail, 1, [detail.into()]);
+    pub fn fail(&mut self, detail: impl ToString) {
+        self.object(CheckStatus::Fail, 1, [detail.to_string()]);
     }
 
     /// Something odd that is not wrong.
-    pub fn warn(&mut self, detail: impl Into<String>) {
-        self.object(CheckStatus::Warn, 1, [detail.into()]);
+    pub fn warn(&mut self, detail: impl ToString) {
+        self.object(CheckStatus::Warn, 1, [detail.to_string()]);
     }
 
     /// It cannot be checked here, and why.
-    pub fn skip(&mut self, why: impl Into<String>) {
-        self.object(CheckStatus::Skip, 1, [why.into()]);
+    pub fn skip(&mut self, why: impl ToString) {
+        self.object(CheckStatus::Skip, 1, [why.to_string()]);
     }
 
     /// The claim fails `count` times; the details are made only of those that are told.
@@ -347,8 +347,6 @@ pub struct VerifyFacts<'a> {
     pub matches: BTreeMap<Reported, Then<MatchView>>,
     /// Files that were replaced after matches were played on them, and the commit that did so last.
     pub replaced: BTreeMap<FileKind, String>,
-    /// There is a history: what is not told of in it is as it was.
-    pub history: bool,
     /// For each round, the pool in the commit that wrote its seed; `None` where there was none.
     pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
     /// What the chain says of each round's latest_reveal_block, where it was asked.
@@ -362,9 +360,9 @@ impl<'a> VerifyFacts<'a> {
     #[must_use]
     pub fn of_files(snapshot: &'a Snapshot) -> Self {
         let (requests, matches, replaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (pools, blocks, history, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), false, false);
+        let (pools, blocks, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), false);
         let rules = InForce::of(snapshot);
-        VerifyFacts { snapshot, rules, requests, matches, replaced, history, pools, blocks, allow_private_cdn }
+        VerifyFacts { snapshot, rules, requests, matches, replaced, pools, blocks, allow_private_cdn }
     }
 
     /// What the claims of a round's file are judged by.

@@ -171,14 +171,14 @@ impl BuildSettings {
 
 /// A token never travels in the open, but on this machine.
 fn check_api(api: &str, with_token: bool) -> Result<()> {
-    let wrong = |why: String| Error::usage(format!("[builds] api_url {}: {why}", shown_url(api)));
-    let url = HttpUrl::parse(api).map_err(wrong)?;
+    let wrong = |why: &dyn std::fmt::Display| Error::usage(format!("[builds] api_url {}: {why}", shown_url(api)));
+    let url = HttpUrl::parse(api).map_err(|why| wrong(&why))?;
     let here = match url.host {
         Host::Ip(ip) => ip.is_loopback(),
         Host::Name(name) => name == "localhost",
     };
     if with_token && !url.https && !here {
-        return Err(wrong("GITHUB_TOKEN is sent over https only".to_owned()));
+        return Err(wrong(&"GITHUB_TOKEN is sent over https only"));
     }
     Ok(())
 }

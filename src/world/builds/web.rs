@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::base::error::{Error, Result};
 use crate::base::url::{HttpUrl, resolve};
 use crate::world::http::{
-    Client, HttpLimits, Method, Request, Response, Retry, Secret, refusal, retry_after, shown_url,
+    Client, HttpLimits, Method, Request, Response, Retry, Secret, ServerKind, retry_after, shown_url,
 };
 use crate::world::stop::Stop;
 
@@ -88,7 +88,12 @@ impl Web {
         loop {
             let response = self.retry.attempts(&self.stop, &request.shown(), true, || {
                 let response = self.client.send_once(&request, None)?;
-                if response.status >= 500 { Err(refusal(response.status, &response.headers)) } else { Ok(response) }
+                match response.status {
+                    status if ServerKind::Ci.passes(status) => {
+                        Err(ServerKind::Ci.failure(status, &response.headers, format!("status {status}")))
+                    }
+                    _ => Ok(response),
+                }
             })?;
             let Some(pause) = limit(&response, count, SystemTime::now()) else { return Ok(response) };
             count += 1;
@@ -151,13 +156,13 @@ fn redirect(from: &str, response: &Response) -> Result<Option<String>> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let refused = |why: String| {
-        let why = response.hide(&why);
+    let refused = |why: &dyn std::fmt::Display| {
+        let why = response.hide(&why.to_string());
         Error::outside(format!("{}: status {}: {why}", shown_url(from), response.status))
     };
-    let to = response.headers.get("location").ok_or_else(|| refused("it does not say where to".to_owned()))?;
+    let to = response.headers.get("location").ok_or_else(|| refused(&"it does not say where to"))?;
     let next = resolve(from, to.as_bytes()).map_err(|why| {
-        refused(format!("to {}: {why}", shown_url(&response.hide(&String::from_utf8_lossy(to.as_bytes())))))
+        refused(&format!("to {}: {why}", shown_url(&response.hide(&String::from_utf8_lossy(to.as_bytes())))))
     })?;
     Ok(Some(next))
 }

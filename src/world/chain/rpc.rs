@@ -8,11 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::endpoints::NodeUrl;
 use crate::base::error::Error;
-use crate::world::http::{Client, Failure, Request, Response, refusal, shown_text};
+use crate::world::http::{Client, Failure, Request, Response, ServerKind, rpc_passes, shown_text};
 use crate::world::stop::Stop;
-
-/// Codes that ask for patience: busy, and the rate limits of public gateways.
-const COME_AGAIN: [i64; 4] = [-32009, -32005, -32004, -32603];
 
 /// Why a call to one endpoint gave nothing that can be used.
 #[derive(Debug)]
@@ -104,7 +101,9 @@ fn read_answer(response: &Response, id: u64) -> Result<RpcAnswer, Failure> {
     }
     match error.map(read_error) {
         // What only this status says is to be tried again.
-        Some(Ok(RpcAnswer::Error { message, .. })) if is_busy(response) && !is_discarded(&message) => {
+        Some(Ok(RpcAnswer::Error { message, .. }))
+            if ServerKind::Any.passes(response.status) && !is_discarded(&message) =>
+        {
             Err(no_answer(response))
         }
         Some(error) => error,
@@ -116,18 +115,9 @@ fn read_answer(response: &Response, id: u64) -> Result<RpcAnswer, Failure> {
     }
 }
 
-/// Statuses that ask for patience.
-fn is_busy(response: &Response) -> bool {
-    response.status == 429 || response.status >= 500
-}
-
 /// A status that is the answer.
 fn no_answer(response: &Response) -> Failure {
-    let reason = response.shown();
-    match refusal(response.status, &response.headers) {
-        Failure::Transient { after, unsent, .. } if is_busy(response) => Failure::Transient { reason, after, unsent },
-        _ => Failure::Permanent(reason),
-    }
+    ServerKind::Any.failure(response.status, &response.headers, response.shown())
 }
 
 /// Does a node say, in whatever words, that it no longer keeps the state of a block?
@@ -145,7 +135,7 @@ fn read_error(error: &Value) -> Result<RpcAnswer, Failure> {
     let data = error.get("data").and_then(Value::as_str).filter(|data| Some(*data) != message);
     let told: Vec<&str> = message.into_iter().chain(data).collect();
     let message = shown_text(&told.join(": "), 300);
-    if COME_AGAIN.contains(&code) && !is_discarded(&message) {
+    if rpc_passes(code) && !is_discarded(&message) {
         let after = error.get("data").and_then(asked_pause);
         return Err(Failure::Transient { reason: format!("error {code}: {message}"), after, unsent: true });
     }

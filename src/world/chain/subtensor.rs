@@ -192,7 +192,7 @@ impl Subtensor {
     /// end, because gateways have bounds of their own.
     fn commitment_keys(&self, endpoint: &NodeUrl, at: BlockHash) -> std::result::Result<Vec<String>, Fault> {
         const METHOD: &str = "state_getKeysPaged";
-        let nonsense = |why: String| Fault::nonsense(METHOD, endpoint, why);
+        let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense(METHOD, endpoint, why);
         let prefix = hex::encode_0x(&keys::commitments_prefix(self.netuid));
         let mut found: Vec<String> = Vec::new();
         for _ in 0..MOST_HOTKEYS / self.keys_a_page + MORE_PAGES {
@@ -204,21 +204,22 @@ impl Subtensor {
                 return Ok(found);
             }
             if count > self.keys_a_page {
-                return Err(nonsense(format!("{count} keys where {} were asked for", self.keys_a_page)));
+                return Err(nonsense(&format!("{count} keys where {} were asked for", self.keys_a_page)));
             }
             for key in page {
                 let key = key.to_ascii_lowercase();
-                hex::decode(&key).and_then(|bytes| keys::hotkey_of(self.netuid, &bytes)).map_err(nonsense)?;
+                let bytes = hex::decode(&key).map_err(|why| nonsense(&why))?;
+                keys::hotkey_of(self.netuid, &bytes).map_err(|why| nonsense(&why))?;
                 if found.last().is_some_and(|last| *last >= key) {
-                    return Err(nonsense("keys repeated or out of order".to_owned()));
+                    return Err(nonsense(&"keys repeated or out of order"));
                 }
                 found.push(key);
             }
             if found.len() > MOST_HOTKEYS {
-                return Err(nonsense(format!("more than {MOST_HOTKEYS} keys")));
+                return Err(nonsense(&format!("more than {MOST_HOTKEYS} keys")));
             }
         }
-        Err(nonsense("its pages do not end".to_owned()))
+        Err(nonsense(&"its pages do not end"))
     }
 
     /// Reads the values of some keys into `reveals`.
@@ -230,26 +231,27 @@ impl Subtensor {
         reveals: &mut Reveals,
     ) -> std::result::Result<(), Fault> {
         const METHOD: &str = "state_queryStorageAt";
-        let nonsense = |why: String| Fault::nonsense(METHOD, endpoint, why);
+        let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense(METHOD, endpoint, why);
         let sets: Vec<Changes> = self.rpc.call(endpoint, METHOD, &json!([asked, at.to_string()]))?;
-        let [set] = sets.as_slice() else { return Err(nonsense(format!("{} sets of values, not one", sets.len()))) };
+        let [set] = sets.as_slice() else { return Err(nonsense(&format!("{} sets of values, not one", sets.len()))) };
         if set.block != at {
-            return Err(nonsense(format!("values of block {} where {at} was asked for", set.block)));
+            return Err(nonsense(&format!("values of block {} where {at} was asked for", set.block)));
         }
         let mut missing: HashSet<&str> = asked.iter().map(String::as_str).collect();
         for (key, value) in &set.changes {
             let key = key.to_ascii_lowercase();
             if !missing.remove(key.as_str()) {
-                return Err(nonsense("a key that was not asked for, or twice".to_owned()));
+                return Err(nonsense(&"a key that was not asked for, or twice"));
             }
-            let bytes = hex::decode(&key).map_err(nonsense)?;
-            let hotkey = keys::hotkey_of(self.netuid, &bytes).map_err(nonsense)?;
+            let bytes = hex::decode(&key).map_err(|why| nonsense(&why))?;
+            let hotkey = keys::hotkey_of(self.netuid, &bytes).map_err(|why| nonsense(&why))?;
             let Some(value) = value else { continue };
-            let decoded = hex::decode(value).and_then(|value| scale::decode_reveals(&value));
-            let decoded = decoded.map_err(|why| nonsense(format!("{hotkey}: {why}")))?;
+            let of_whom = |why: &dyn std::fmt::Display| nonsense(&format!("{hotkey}: {why}"));
+            let value = hex::decode(value).map_err(|why| of_whom(&why))?;
+            let decoded = scale::decode_reveals(&value).map_err(|why| of_whom(&why))?;
             reveals.insert(hotkey, decoded);
         }
-        if missing.is_empty() { Ok(()) } else { Err(nonsense(format!("{} values are missing", missing.len()))) }
+        if missing.is_empty() { Ok(()) } else { Err(nonsense(&format!("{} values are missing", missing.len()))) }
     }
 }
 
@@ -304,10 +306,10 @@ impl Chain for Subtensor {
     fn block_time(&self, block: Block) -> Result<u64> {
         let hash = self.hash_of(block)?;
         self.on_endpoints(|endpoint| {
-            let nonsense = |why: String| Fault::nonsense("state_getStorage", endpoint, why);
+            let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense("state_getStorage", endpoint, why);
             let value = self.storage(endpoint, &keys::timestamp(), hash)?;
-            let value = value.ok_or_else(|| nonsense(format!("block {block} has no time")))?;
-            scale::decode_seconds(&value).map_err(nonsense)
+            let value = value.ok_or_else(|| nonsense(&format!("block {block} has no time")))?;
+            scale::decode_seconds(&value).map_err(|why| nonsense(&why))
         })
     }
 

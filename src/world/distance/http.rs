@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Distance, Picture};
+use super::{Distance, Picture, Unmeasured};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
-use crate::world::http::{Client, Failure, HttpLimits, Request, Response, Retry, refusal, shown_text, shown_url};
+use crate::world::http::{Client, Failure, HttpLimits, Request, Response, Retry, ServerKind, shown_text, shown_url};
 
 /// After so many pairs in a row without any answer the service is not asked again in the same call.
 const SILENT: usize = 8;
@@ -49,9 +49,10 @@ impl DistanceService {
 
     /// Asks about one pair. A service that gives no number because it could not fetch a picture may
     /// manage in a moment.
-    fn ask(&self, a: &str, b: &str, silent: &AtomicUsize) -> std::result::Result<f64, String> {
+    fn ask(&self, a: &str, b: &str, silent: &AtomicUsize) -> std::result::Result<f64, Unmeasured> {
         if silent.load(Ordering::SeqCst) >= SILENT {
-            return Err(format!("not asked: {} did not answer {SILENT} times in a row", shown_url(&self.url)));
+            let url = shown_url(&self.url);
+            return Err(Unmeasured(format!("not asked: {url} did not answer {SILENT} times in a row")));
         }
         let body = json!({ "url_a": a, "url_b": b }).to_string().into_bytes();
         let request = Request::post_json(self.url.as_str(), body).repeatable();
@@ -66,7 +67,7 @@ impl DistanceService {
         } else {
             silent.fetch_add(1, Ordering::SeqCst);
         }
-        measured.map_err(|e| e.to_string())
+        measured.map_err(|e| Unmeasured(e.to_string()))
     }
 }
 
@@ -75,7 +76,7 @@ impl Distance for DistanceService {
         "http"
     }
 
-    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<std::result::Result<f64, String>> {
+    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<std::result::Result<f64, Unmeasured>> {
         let (next, silent) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let worker = || {
             let mut done = Vec::new();
@@ -85,7 +86,7 @@ impl Distance for DistanceService {
                 done.push((at, self.ask(a.url, b.url, &silent)));
             }
         };
-        let mut all: Vec<_> = pairs.iter().map(|_| Err("not asked".to_owned())).collect();
+        let mut all: Vec<_> = pairs.iter().map(|_| Err(Unmeasured("not asked".to_owned()))).collect();
         let done: Vec<_> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..self.connections.min(pairs.len())).map(|_| scope.spawn(worker)).collect();
             // A worker that died leaves its pairs as not asked.
@@ -104,7 +105,9 @@ impl Distance for DistanceService {
 fn distance(response: &Response) -> std::result::Result<f64, Failure> {
     match response.status {
         200 => {}
-        status if status == 429 || status >= 500 => return Err(refusal(status, &response.headers)),
+        status if ServerKind::Any.passes(status) => {
+            return Err(ServerKind::Any.failure(status, &response.headers, format!("status {status}")));
+        }
         status => return Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
     }
     let answer: DistanceAnswer = response

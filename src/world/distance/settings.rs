@@ -10,6 +10,7 @@ use super::Distance;
 use super::http::DistanceService;
 use super::pixels::Pixels;
 use crate::base::error::{Error, Result};
+use crate::base::setting::{SettingError, check_counts, check_range};
 use crate::world::http::Retry;
 
 /// Who measures.
@@ -116,25 +117,15 @@ impl DistanceSettings {
     ///
     /// # Errors
     /// The first such setting.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        for (name, value, most) in [
-            ("connections", self.connections, 256),
-            ("batch", self.batch, 1024),
-            ("attempts", self.attempts as usize, 100),
-        ] {
-            if !(1..=most).contains(&value) {
-                return Err(format!("distance.{name} is {value}: a number from 1 to {most} is needed"));
-            }
-        }
-        if !(1..=3600).contains(&self.timeout_seconds) {
-            return Err(format!("distance.timeout_seconds is {}: 1 to 3600 are possible", self.timeout_seconds));
-        }
-        if self.threads > 1024 {
-            return Err(format!("distance.threads is {}: 0 to 1024 are possible", self.threads));
-        }
+    pub fn check(&self) -> std::result::Result<(), SettingError> {
+        check_counts("distance", 1..=256, &[("connections", self.connections as u64)])?;
+        check_counts("distance", 1..=1024, &[("batch", self.batch as u64)])?;
+        check_counts("distance", 1..=100, &[("attempts", self.attempts.into())])?;
+        check_range("distance.timeout_seconds", 1..=3600, self.timeout_seconds)?;
+        check_range("distance.threads", 0..=1024, self.threads as u64)?;
         let hex = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !self.weights_sha256.as_ref().is_none_or(hex) {
-            return Err("distance.weights_sha256 is no SHA-256 in hex".to_owned());
+            return Err(SettingError::Other("distance.weights_sha256 is no SHA-256 in hex".to_owned()));
         }
         Ok(())
     }

@@ -128,12 +128,12 @@ impl<'a> Remote<'a> {
                     return Err(foreign.hint("`git push` publishes it; `git log @{u}..` lists all that is only here"));
                 }
                 match self.push(here)? {
-                    Ok(()) => {
+                    None => {
                         self.git.keep_notes(&[])?;
                         settled.pushed += ours.len();
                         return Ok(settled);
                     }
-                    Err(why) => refused = Some((there, why)),
+                    Some(why) => refused = Some((there, why)),
                 }
                 continue;
             }
@@ -303,10 +303,10 @@ impl<'a> Remote<'a> {
     }
 
     /// Pushes; what git said where it was refused.
-    fn push(&self, tip: Option<ObjectId>) -> Result<std::result::Result<(), String>> {
-        let Some(tip) = tip else { return Ok(Ok(())) };
+    fn push(&self, tip: Option<ObjectId>) -> Result<Option<String>> {
+        let Some(tip) = tip else { return Ok(None) };
         let run = self.run(&["push", "--quiet", "--no-follow-tags", &self.name, &format!("{tip}:{}", self.branch)])?;
-        Ok(if run.status.success() { Ok(()) } else { Err(self.said(&run)) })
+        Ok(if run.status.success() { None } else { Some(self.said(&run)) })
     }
 
     fn outside(&self, what: &str, why: &str) -> Error {

@@ -222,6 +222,11 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// A body that is not the JSON that was expected: why, fit to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoJson(String);
+
 /// A final answer: 2xx, 3xx that is not followed, or a 4xx other than 429.
 ///
 /// What it says is read by [`Response::json`] and [`Response::text`], or shown by
@@ -264,7 +269,7 @@ impl Response {
     ///
     /// # Errors
     /// What is wrong with it, fit to be shown.
-    pub fn json<T: DeserializeOwned>(&self) -> std::result::Result<T, String> {
+    pub fn json<T: DeserializeOwned>(&self) -> std::result::Result<T, NoJson> {
         let read = if self.blanks.is_empty() {
             serde_json::from_slice(&self.body)
         } else {
@@ -273,7 +278,7 @@ impl Response {
                 serde_json::from_value(value)
             })
         };
-        read.map_err(|e| shown_text(&e.to_string(), 200))
+        read.map_err(|e| NoJson(shown_text(&e.to_string(), 200)))
     }
 
     /// The body as JSON that holds new secrets, and may hold those of its request: a token that is

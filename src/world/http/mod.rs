@@ -14,6 +14,7 @@ mod form;
 mod guard;
 mod heed;
 mod message;
+mod passing;
 mod redirect;
 mod retry;
 mod secret;
@@ -31,8 +32,8 @@ pub use self::blanks::Blanks;
 pub use self::form::MultipartForm;
 pub use self::guard::Lookup;
 use self::heed::{Connections, Heed};
-pub use self::message::{Request, Response};
-pub(in crate::world) use self::retry::refusal;
+pub use self::message::{NoJson, Request, Response};
+pub(in crate::world) use self::passing::{ServerKind, asked, rpc_passes, s3_passes};
 pub use self::retry::{Failure, Retry, retry_after};
 use self::retry::{failure, io_failure};
 pub use self::secret::{Secret, shown_text, shown_url};
@@ -358,8 +359,8 @@ impl Client {
         response: ureq::http::Response<ureq::Body>,
     ) -> std::result::Result<ureq::http::Response<ureq::Body>, Failure> {
         let status = response.status().as_u16();
-        if (status == 429 || status >= 500) && !self.hears_all {
-            return Err(refusal(status, response.headers()));
+        if ServerKind::Any.passes(status) && !self.hears_all {
+            return Err(ServerKind::Any.failure(status, response.headers(), format!("status {status}")));
         }
         if self.miners {
             self.check_headers(status, response.headers())?;

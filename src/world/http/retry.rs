@@ -1,10 +1,10 @@
 //! Which failures are tried again, when, and how often.
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, SystemTime};
 
 use ureq::Timeout;
-use ureq::http::HeaderMap;
 
 use super::heed::Stopped;
 use super::secret::shown_text;
@@ -32,8 +32,8 @@ pub enum Failure {
 
 impl Failure {
     /// A failure that goes away by itself, or does not.
-    pub fn transient(reason: impl Into<String>) -> Self {
-        Failure::Transient { reason: reason.into(), after: None, unsent: false }
+    pub fn transient(reason: impl fmt::Display) -> Self {
+        Failure::Transient { reason: reason.to_string(), after: None, unsent: false }
     }
 
     /// The reason.
@@ -149,13 +149,6 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     }
     let date = chrono::DateTime::parse_from_rfc2822(value).ok()?;
     Some(SystemTime::from(date).duration_since(now).unwrap_or_default())
-}
-
-/// What a 429 or 5xx means for the next attempt.
-pub(in crate::world) fn refusal(status: u16, headers: &HeaderMap) -> Failure {
-    let asked = headers.get("retry-after").and_then(|value| value.to_str().ok());
-    let after = asked.and_then(|value| retry_after(value, SystemTime::now()));
-    Failure::Transient { reason: format!("status {status}"), after, unsent: status == 429 }
 }
 
 /// An error of ureq as a failure: which are worth another attempt, and which came before the

@@ -9,7 +9,7 @@ use super::images::Images;
 use super::openai::{OpenAi, RequestStyle, Tokens};
 use super::question::Question;
 use crate::base::error::{Error, Result};
-use crate::base::url::HttpUrl;
+use crate::base::url::{HttpUrl, UrlError};
 use crate::world::http::{Client, HttpLimits, Retry, Secret, shown_url};
 
 /// The settings of the judge.
@@ -71,7 +71,7 @@ impl JudgeSettings {
             let unknown = Error::usage("no judge is named");
             unknown.hint("give OPENAI_BASE_URL=https://host/v1, --judge-url, or [judge] base_url in gen404.toml")
         })?;
-        let wrong = |why: String| Error::usage(format!("the judge's URL {}: {why}", shown_url(base)));
+        let wrong = |why: UrlError| Error::usage(format!("the judge's URL {}: {why}", shown_url(base)));
         self.check_concurrency()?;
         let question = Question::load(self.question.as_deref())?;
         let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };

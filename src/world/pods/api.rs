@@ -11,7 +11,7 @@ use super::{Listed, PodId};
 use crate::base::error::{Error, Result};
 use crate::base::url::HttpUrl;
 use crate::world::http::{
-    Client, Failure, HttpLimits, Request, Response, Retry, Secret, refusal, shown_text, shown_url,
+    Client, Failure, HttpLimits, Request, Response, Retry, Secret, ServerKind, shown_text, shown_url,
 };
 use crate::world::stop::{STOPPED, Stop, stopped};
 
@@ -127,10 +127,11 @@ impl Api {
         let outcome = self.retry.attempts_pausing(pause, &request.shown(), true, || {
             last = None;
             let response = self.send(request)?;
-            if response.status != 429 && response.status < 500 {
+            let status = response.status;
+            if !ServerKind::Any.passes(status) {
                 return Ok(response);
             }
-            let failure = refusal(response.status, &response.headers);
+            let failure = ServerKind::Any.failure(status, &response.headers, format!("status {status}"));
             last = Some(response);
             Err(failure)
         });
@@ -259,7 +260,7 @@ impl Api {
         let text = format!("{what}: {}", self.says(response));
         match response.status {
             401 | 403 => Error::failed(text).hint(format!("the key is read from {}", self.keys)),
-            429 | 500.. => Error::outside(text),
+            status if ServerKind::Any.passes(status) => Error::outside(text),
             _ => Error::failed(text),
         }
     }

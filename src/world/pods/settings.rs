@@ -12,6 +12,7 @@ use super::targon::{Targon, TargonSettings};
 use super::verda::{Verda, VerdaKeys, VerdaSettings};
 use super::{ApiPolicy, Provider};
 use crate::base::error::{Error, Result};
+use crate::base::setting::{SettingError, check_counts, check_seconds};
 use crate::world::http::Secret;
 
 /// Who may rent out pods.
@@ -98,8 +99,8 @@ impl PodSettings {
     ///
     /// # Errors
     /// The first such setting.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        for (name, value) in [
+    pub fn check(&self) -> std::result::Result<(), SettingError> {
+        let seconds = [
             ("connect_seconds", self.connect_seconds),
             ("answer_seconds", self.answer_seconds),
             ("body_seconds", self.body_seconds),
@@ -107,16 +108,12 @@ impl PodSettings {
             ("timeout_seconds", self.timeout_seconds),
             ("pause_seconds", self.pause_seconds),
             ("delete_seconds", self.delete_seconds),
-        ] {
-            if !(0.001..=86_400.0).contains(&value) {
-                return Err(format!("pods.{name} is {value}: seconds up to a day are needed"));
-            }
-        }
-        if !(1..=4095).contains(&self.file_mib) {
-            return Err(format!("pods.file_mib is {}: a number from 1 to 4095 is needed", self.file_mib));
-        }
+        ];
+        check_seconds("pods", 0.001, &seconds)?;
+        check_counts("pods", 1..=4095, &[("file_mib", self.file_mib)])?;
         if self.reported_times && self.provider != Some(ProviderName::Endpoint) {
-            return Err("pods.reported_times is for provider = \"endpoint\" alone: rented pods are timed".to_owned());
+            let why = "pods.reported_times is for provider = \"endpoint\" alone: rented pods are timed";
+            return Err(SettingError::Other(why.to_owned()));
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use rusoto_core::request::{DispatchSignedRequest, DispatchSignedRequestFuture, H
 use rusoto_core::signature::{SignedRequest, SignedRequestPayload};
 
 use super::refusals::{StoreRefusal, is_error};
-use crate::world::http::{Client, Failure, Method, Request, Response, Secret, refusal};
+use crate::world::http::{Client, Failure, Method, Request, Response, Secret, asked};
 
 /// What the server said, beyond what rusoto passes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,11 +114,8 @@ fn judge(answer: &Response) -> Result<(), DispatchError> {
     if (200..300).contains(&answer.status) && !is_error(&body) {
         return Ok(());
     }
-    let after = match refusal(answer.status, &answer.headers) {
-        Failure::Transient { after, .. } => after,
-        _ => None,
-    };
-    Err(DispatchError::Refused(StoreRefusal::read(answer.status, &answer.headers, &body), after))
+    let refusal = StoreRefusal::read(answer.status, &answer.headers, &body);
+    Err(DispatchError::Refused(refusal, asked(&answer.headers)))
 }
 
 /// Does an answer to a PUT look like one of a store's? A proxy's or a portal's page says nothing of the object.

@@ -20,7 +20,7 @@ use super::dispatch::{DispatchError, Dispatcher, pieces};
 use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of};
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::model::objects::ObjectKey;
-use crate::world::http::{Client, Failure, HttpLimits, Retry, Secret, shown_url};
+use crate::world::http::{Client, Failure, HttpLimits, Retry, Secret, shown_text, shown_url};
 
 /// The metadata key under which an object's SHA-256 is kept.
 const SHA256: &str = "sha256";
@@ -73,7 +73,7 @@ impl R2Store {
         &self,
         method: &str,
         key: &ObjectKey,
-        mut operation: impl FnMut(&S3Client) -> std::result::Result<T, String>,
+        mut operation: impl FnMut(&S3Client) -> std::result::Result<T, OperationError>,
     ) -> Result<OperationAnswer<T>> {
         let what = self.what(method, key);
         let mut hint = None;
@@ -96,7 +96,7 @@ impl R2Store {
                         })
                     }
                 },
-                (Err(other), None) => Err(Failure::Permanent(other)),
+                (Err(OperationError(why)), None) => Err(Failure::Permanent(why)),
             }
         });
         outcome.map_err(|error| hint.into_iter().fold(error, Error::hint))
@@ -119,6 +119,10 @@ impl R2Store {
     }
 }
 
+/// What rusoto says of an operation that came to nothing.
+#[derive(Debug)]
+struct OperationError(String);
+
 /// How a server takes an operation.
 enum OperationAnswer<T> {
     Done(T),
@@ -130,8 +134,8 @@ enum OperationAnswer<T> {
 
 fn block_on<T, E: fmt::Display>(
     operation: impl Future<Output = std::result::Result<T, E>>,
-) -> std::result::Result<T, String> {
-    futures_executor::block_on(operation).map_err(|e| crate::world::http::shown_text(&e.to_string(), 200))
+) -> std::result::Result<T, OperationError> {
+    futures_executor::block_on(operation).map_err(|e| OperationError(shown_text(&e.to_string(), 200)))
 }
 
 impl ObjectStore for R2Store {
@@ -154,7 +158,10 @@ impl ObjectStore for R2Store {
         let answer = self.run("PUT", key, |client| {
             let reader: Box<dyn Read + Send> = match object.bytes {
                 Bytes::Memory(bytes) => Box::new(io::Cursor::new(bytes.to_vec())),
-                Bytes::File(path) => Box::new(super::opened(path).map_err(|e| format!("{}: {e}", path.display()))?),
+                Bytes::File(path) => {
+                    let unread = |e| OperationError(format!("{}: {e}", path.display()));
+                    Box::new(super::opened(path).map_err(unread)?)
+                }
             };
             block_on(client.put_object(PutObjectRequest {
                 bucket: self.bucket.name.clone(),
@@ -190,7 +197,7 @@ impl ObjectStore for R2Store {
             let mut body = block_on(client.get_object(request()))?.body.unwrap_or_else(|| Vec::new().into());
             let mut bytes = Vec::new();
             while let Some(piece) = futures_executor::block_on(futures_util::StreamExt::next(&mut body)) {
-                bytes.extend_from_slice(&piece.map_err(|e| e.to_string())?);
+                bytes.extend_from_slice(&piece.map_err(|e| OperationError(e.to_string()))?);
             }
             Ok(bytes)
         })?;

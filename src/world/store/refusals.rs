@@ -1,30 +1,6 @@
 //! What the servers that speak S3 say when they refuse: AWS, R2, MinIO, Ceph and Google each in words of their own.
 
-use crate::world::http::{HeaderMap, shown_text};
-
-/// Refusals that the next attempt may well not meet, whatever their status: a body that was damaged or delayed on its
-/// way, two writers at once, a server that is busy or still starts.
-const PASSING: [&str; 19] = [
-    "BadDigest",
-    "ConditionalRequestConflict",
-    "ContentSHA256Mismatch",
-    "IncompleteBody",
-    "InternalError",
-    "OperationAborted",
-    "OperationTimedOut",
-    "PriorRequestNotComplete",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "ServiceUnavailable",
-    "SlowDown",
-    "SlowDownRead",
-    "SlowDownWrite",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequests",
-    "XAmzContentSHA256Mismatch",
-    "XMinioServerNotInitialized",
-];
+use crate::world::http::{HeaderMap, ServerKind, s3_passes, shown_text};
 
 /// Words in codes that are about this machine's clock, a limit of the account, and where a bucket is.
 const CLOCK: [&str; 4] = ["RequestTimeTooSkewed", "ExpiredRequest", "RequestExpired", "RequestNotYetValid"];
@@ -72,16 +48,13 @@ impl StoreRefusal {
 
     /// May the same request be taken the next time?
     pub(super) fn passes(&self) -> bool {
-        let known = PASSING.contains(&self.code.as_str());
+        let known = s3_passes(&self.code);
         match self.status {
-            // An error that came too late for its status.
-            200..300 => known || self.code.is_empty(),
-            408 | 425 | 429 => true,
-            // Two writers at once; with a code it may be something else.
-            409 => known || self.code.is_empty(),
-            501 | 505 | 507 => known,
-            500.. => !self.is_of(&QUOTA),
-            _ => known,
+            // An error that came too late for its status; or two writers at once, which with a code may be something
+            // else.
+            200..300 | 409 => known || self.code.is_empty(),
+            500.. if ServerKind::Store.passes(self.status) => !self.is_of(&QUOTA),
+            status => known || ServerKind::Store.passes(status),
         }
     }
 
