@@ -210,8 +210,8 @@ impl Key<'_> {
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
             type Value = Key<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a key")
@@ -223,7 +223,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
                 Ok(Key(key.to_owned().into()))
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(KeyVisitor)
     }
 }
 
@@ -246,8 +246,8 @@ macro_rules! record {
 
         impl<'de> serde::Deserialize<'de> for $Name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Object;
-                impl<'de> serde::de::Visitor<'de> for Object {
+                struct RecordVisitor;
+                impl<'de> serde::de::Visitor<'de> for RecordVisitor {
                     type Value = $Name;
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("an object")
@@ -277,7 +277,7 @@ macro_rules! record {
                         Ok($Name { $( $field: $crate::model::record::record!(@take $field $($mark)?), )* extra })
                     }
                 }
-                deserializer.deserialize_map(Object)
+                deserializer.deserialize_map(RecordVisitor)
             }
         }
 
@@ -350,8 +350,8 @@ where
     V: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object<K, V>(PhantomData<(K, V)>);
-        impl<'de, K, V> Visitor<'de> for Object<K, V>
+        struct EntriesVisitor<K, V>(PhantomData<(K, V)>);
+        impl<'de, K, V> Visitor<'de> for EntriesVisitor<K, V>
         where
             K: Hash + Eq + FromStr<Err: fmt::Display>,
             V: Deserialize<'de>,
@@ -372,7 +372,7 @@ where
                 Ok(Entries(entries))
             }
         }
-        deserializer.deserialize_map(Object(PhantomData))
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
     }
 }
 

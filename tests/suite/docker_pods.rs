@@ -70,9 +70,9 @@ impl Host {
     }
 }
 
-fn order(number: usize) -> Order {
+fn order(number: usize) -> PodOrder {
     let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", number);
-    Order { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() }
+    PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() }
 }
 
 #[test]

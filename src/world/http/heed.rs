@@ -12,7 +12,7 @@ use crossbeam_channel::{RecvTimeoutError, unbounded};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::time::Duration as Wait;
+use ureq::unversioned::transport::time;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, Either, NextTimeout, TcpConnector, Transport};
 
 use crate::world::stop::{Cut, STOPPED, Stop};
@@ -142,7 +142,7 @@ fn part<'a>(details: &ConnectionDetails<'a>, wait: Duration) -> ConnectionDetail
         request_level: details.request_level,
         resolver: details.resolver,
         now: (details.current_time)(),
-        timeout: NextTimeout { after: Wait::Exact(wait), ..details.timeout },
+        timeout: NextTimeout { after: time::Duration::Exact(wait), ..details.timeout },
         current_time: details.current_time.clone(),
         run_connector: details.run_connector.clone(),
         register_shutdown: details.register_shutdown.clone(),
@@ -167,7 +167,7 @@ impl Resolver for System {
         let (asked, how) = (uri.clone(), config.clone());
         // In a thread that is left behind where the answer does not come: nothing else ends a look-up.
         let look_up = move || {
-            let unhurried = NextTimeout { after: Wait::NotHappening, ..timeout };
+            let unhurried = NextTimeout { after: time::Duration::NotHappening, ..timeout };
             // Nobody hears it where it comes too late.
             let _ = tell.send(DefaultResolver::default().resolve(&asked, &how, unhurried));
         };

@@ -154,17 +154,18 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 /// An error of ureq as a failure: which are worth another attempt, and which came before the
 /// request was on its way.
 pub(super) fn failure(error: &ureq::Error) -> Failure {
-    use ureq::Error as E;
     let unsent = |reason: String| Failure::Transient { reason, after: None, unsent: true };
     match error {
-        E::Io(error) => io_failure(error),
-        E::HostNotFound => unsent("no such host".to_owned()),
-        E::ConnectionFailed => unsent("cannot connect".to_owned()),
-        E::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => unsent(format!("no connection in time ({when})")),
-        E::Timeout(when) => Failure::transient(format!("no answer in time ({when})")),
-        E::Protocol(error) => Failure::transient(format!("not HTTP as it should be: {error}")),
-        E::BodyStalled => Failure::transient("the body stopped"),
-        E::Other(other) if other.is::<Stopped>() => Failure::Stopped,
+        ureq::Error::Io(error) => io_failure(error),
+        ureq::Error::HostNotFound => unsent("no such host".to_owned()),
+        ureq::Error::ConnectionFailed => unsent("cannot connect".to_owned()),
+        ureq::Error::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => {
+            unsent(format!("no connection in time ({when})"))
+        }
+        ureq::Error::Timeout(when) => Failure::transient(format!("no answer in time ({when})")),
+        ureq::Error::Protocol(error) => Failure::transient(format!("not HTTP as it should be: {error}")),
+        ureq::Error::BodyStalled => Failure::transient("the body stopped"),
+        ureq::Error::Other(other) if other.is::<Stopped>() => Failure::Stopped,
         other => Failure::Permanent(shown_text(&other.to_string(), 200)),
     }
 }

@@ -139,17 +139,16 @@ impl Incoming {
 }
 
 fn broken(error: &ureq::Error) -> Broken {
-    use ureq::Error as E;
     match error {
-        E::Io(error) => broken_io(error),
-        E::HostNotFound => Broken::Lost("no such host".to_owned()),
-        E::ConnectionFailed => Broken::Lost("cannot connect".to_owned()),
-        E::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => {
+        ureq::Error::Io(error) => broken_io(error),
+        ureq::Error::HostNotFound => Broken::Lost("no such host".to_owned()),
+        ureq::Error::ConnectionFailed => Broken::Lost("cannot connect".to_owned()),
+        ureq::Error::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => {
             Broken::Lost(format!("no connection in time ({when})"))
         }
-        E::Timeout(when) => Broken::Late(format!("no answer in time ({when})")),
-        E::BodyStalled => Broken::Late("the body stopped".to_owned()),
-        E::Protocol(error) => Broken::Refused(format!("not HTTP as it should be: {error}")),
+        ureq::Error::Timeout(when) => Broken::Late(format!("no answer in time ({when})")),
+        ureq::Error::BodyStalled => Broken::Late("the body stopped".to_owned()),
+        ureq::Error::Protocol(error) => Broken::Refused(format!("not HTTP as it should be: {error}")),
         other => Broken::Lost(shown_text(&other.to_string(), 200)),
     }
 }
