@@ -41,7 +41,7 @@
 //! `advance` runs what is due of these; `verify` and `report` read them all; `sandbox` plays them all on
 //! one machine.
 //!
-//! [`rules::stages`] is that machine. A command reads the files, asks a rule, and gets a
+//! `rules::stages` is that machine. A command reads the files, asks a rule, and gets a
 //! [`rules::Plan`]: files to write and a commit message. One place applies plans, `state.json`
 //! last, so that a kill at any point leaves a state from which the same command completes.
 

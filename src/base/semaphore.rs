@@ -12,11 +12,11 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Says whether to stop; once it said yes, it stays with that.
-pub type Stopped<'a> = &'a (dyn Fn() -> bool + Sync);
+pub(crate) type Stopped<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// So many units, shared among threads.
 #[derive(Debug)]
-pub struct Semaphore {
+pub(crate) struct Semaphore {
     units: u64,
     line: Mutex<Line>,
     moved: Condvar,
@@ -32,7 +32,7 @@ struct Line {
 
 /// Units that were taken, given back when dropped.
 #[derive(Debug)]
-pub struct Permit<'a> {
+pub(crate) struct Permit<'a> {
     semaphore: &'a Semaphore,
     units: u64,
 }
@@ -40,26 +40,26 @@ pub struct Permit<'a> {
 impl Semaphore {
     /// One of so many units.
     #[must_use]
-    pub fn new(units: u64) -> Self {
+    pub(crate) fn new(units: u64) -> Self {
         let line = Line { free: units, waiting: VecDeque::new(), next: 0 };
         Semaphore { units, line: Mutex::new(line), moved: Condvar::new() }
     }
 
     /// All units, free or not.
     #[must_use]
-    pub fn units(&self) -> u64 {
+    pub(crate) fn units(&self) -> u64 {
         self.units
     }
 
     /// The units that nobody holds.
-    #[must_use]
-    pub fn free(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn free(&self) -> u64 {
         self.lock().free
     }
 
     /// Takes so many units (all of them, where more are asked for) once they are free and everybody who asked
     /// before has been served; `None` where it was stopped first.
-    pub fn acquire(&self, units: u64, stopped: Stopped<'_>) -> Option<Permit<'_>> {
+    pub(crate) fn acquire(&self, units: u64, stopped: Stopped<'_>) -> Option<Permit<'_>> {
         let units = units.min(self.units);
         let mut line = self.lock();
         let ticket = line.next;
@@ -91,7 +91,7 @@ impl Semaphore {
 impl Permit<'_> {
     /// How many units it holds.
     #[must_use]
-    pub fn units(&self) -> u64 {
+    pub(crate) fn units(&self) -> u64 {
         self.units
     }
 }

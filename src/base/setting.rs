@@ -46,7 +46,7 @@ pub enum SettingError {
 ///
 /// # Errors
 /// The first of them.
-pub fn check_seconds(table: &str, least: f64, given: &[(&str, f64)]) -> Result<(), SettingError> {
+pub(crate) fn check_seconds(table: &str, least: f64, given: &[(&str, f64)]) -> Result<(), SettingError> {
     let odd = given.iter().find(|(_, value)| !(least..=86_400.0).contains(value));
     odd.map_or(Ok(()), |(name, value)| Err(SettingError::Seconds { name: format!("{table}.{name}"), value: *value }))
 }
@@ -55,7 +55,11 @@ pub fn check_seconds(table: &str, least: f64, given: &[(&str, f64)]) -> Result<(
 ///
 /// # Errors
 /// The first of them.
-pub fn check_counts(table: &str, bounds: RangeInclusive<u64>, given: &[(&str, u64)]) -> Result<(), SettingError> {
+pub(crate) fn check_counts(
+    table: &str,
+    bounds: RangeInclusive<u64>,
+    given: &[(&str, u64)],
+) -> Result<(), SettingError> {
     let (least, most) = (*bounds.start(), *bounds.end());
     let odd = given.iter().find(|(_, value)| !bounds.contains(value));
     odd.map_or(Ok(()), |(name, value)| {
@@ -67,7 +71,7 @@ pub fn check_counts(table: &str, bounds: RangeInclusive<u64>, given: &[(&str, u6
 ///
 /// # Errors
 /// It is.
-pub fn check_range(name: &str, bounds: RangeInclusive<u64>, value: u64) -> Result<(), SettingError> {
+pub(crate) fn check_range(name: &str, bounds: RangeInclusive<u64>, value: u64) -> Result<(), SettingError> {
     let (least, most) = (*bounds.start(), *bounds.end());
     if bounds.contains(&value) {
         return Ok(());

@@ -23,7 +23,7 @@ const LONGEST_IMAGE: usize = 512;
 
 /// What is known before anybody is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct BuildTerms<'a> {
+pub(crate) struct BuildTerms<'a> {
     /// The round.
     pub round: RoundNumber,
     /// Its `submissions.json`.
@@ -42,7 +42,7 @@ pub struct BuildTerms<'a> {
 
 /// What became of the builds.
 #[derive(Debug, Clone)]
-pub struct BuildsOutcome {
+pub(crate) struct BuildsOutcome {
     /// `builds.json`
     pub builds: Builds,
     /// What to write, where anything changed.
@@ -55,13 +55,13 @@ pub struct BuildsOutcome {
 
 /// Will this status stay as it is, if nobody starts the build again?
 #[must_use]
-pub fn is_final(status: BuildStatus) -> bool {
+pub(crate) fn is_final(status: BuildStatus) -> bool {
     !matches!(status, BuildStatus::Pending | BuildStatus::InProgress)
 }
 
 /// Has every submission the build of its own commit, with its image?
 #[must_use]
-pub fn all_built(submissions: &Submissions, recorded: Option<&Builds>) -> bool {
+pub(crate) fn all_built(submissions: &Submissions, recorded: Option<&Builds>) -> bool {
     let built = |(hotkey, submission): (&Hotkey, &Submission)| {
         let build = recorded.and_then(|builds| builds.get(hotkey));
         build.is_some_and(|build| is_of(build, submission) && build.status == BuildStatus::Success)
@@ -71,7 +71,7 @@ pub fn all_built(submissions: &Submissions, recorded: Option<&Builds>) -> bool {
 
 /// How many builds have each status, in words.
 #[must_use]
-pub fn tally(builds: &Builds) -> String {
+pub(crate) fn tally(builds: &Builds) -> String {
     let statuses = [
         BuildStatus::Success,
         BuildStatus::InProgress,
@@ -88,7 +88,7 @@ pub fn tally(builds: &Builds) -> String {
 
 /// A status as the file spells it.
 #[must_use]
-pub fn word(status: BuildStatus) -> &'static str {
+pub(crate) fn word(status: BuildStatus) -> &'static str {
     match status {
         BuildStatus::Pending => "pending",
         BuildStatus::InProgress => "in_progress",
@@ -101,14 +101,14 @@ pub fn word(status: BuildStatus) -> &'static str {
 
 /// `<first seven digits of commit>-<round name>`
 #[must_use]
-pub fn tag(submission: &Submission) -> String {
+pub(crate) fn tag(submission: &Submission) -> String {
     format!("{}-{}", submission.commit.short(), submission.round)
 }
 
 /// Why an image that a file names cannot be that of a build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
-pub enum ImageError {
+pub(crate) enum ImageError {
     #[error("{hotkey}: image {shown:?} is no name of at most {most} characters", most = LONGEST_IMAGE)]
     NoName { hotkey: Hotkey, shown: String },
     #[error("{hotkey}: image {image:?} does not end in its tag, :{tag}")]
@@ -122,7 +122,7 @@ pub enum ImageError {
 ///
 /// # Errors
 /// A file names an image that cannot be this build's.
-pub fn settle(terms: &BuildTerms<'_>, observation: &BuildObservation) -> Result<BuildsOutcome, ImageError> {
+pub(crate) fn settle(terms: &BuildTerms<'_>, observation: &BuildObservation) -> Result<BuildsOutcome, ImageError> {
     let mut outcome = BuildsOutcome {
         builds: Builds::default(),
         plan: None,

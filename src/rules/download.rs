@@ -22,7 +22,7 @@ use crate::model::sums::Sums;
 /// What came of one file of one miner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum FetchOutcome {
+pub(crate) enum FetchOutcome {
     /// Fetched, drawn and stored.
     Stored {
         /// The model.
@@ -47,13 +47,13 @@ pub enum FetchOutcome {
 impl FetchOutcome {
     /// Has it both model and preview?
     #[must_use]
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         matches!(self, FetchOutcome::Stored { .. })
     }
 
     /// The model as it is stored.
     #[must_use]
-    pub fn glb(&self) -> Option<&StoredObject> {
+    pub(crate) fn glb(&self) -> Option<&StoredObject> {
         match self {
             FetchOutcome::Stored { glb, .. } => Some(glb),
             FetchOutcome::Refused { glb, .. } => glb.as_ref(),
@@ -63,7 +63,7 @@ impl FetchOutcome {
 
     /// The preview as it is stored.
     #[must_use]
-    pub fn png(&self) -> Option<&StoredObject> {
+    pub(crate) fn png(&self) -> Option<&StoredObject> {
         match self {
             FetchOutcome::Stored { png, .. } => Some(png),
             _ => None,
@@ -72,7 +72,7 @@ impl FetchOutcome {
 
     /// Why it is not complete.
     #[must_use]
-    pub fn reason(&self) -> Option<&str> {
+    pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             FetchOutcome::Stored { .. } => None,
             FetchOutcome::Refused { reason, .. } | FetchOutcome::Failed { reason } => Some(reason),
@@ -95,7 +95,7 @@ impl FetchOutcome {
 
 /// A line of the operator's journal: what came of a file, noted as soon as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DownloadMark {
+pub(crate) struct DownloadMark {
     /// Whose file.
     pub hotkey: Hotkey,
     /// For which prompt.
@@ -107,24 +107,24 @@ pub struct DownloadMark {
 
 /// What is known of a round's files, the newest mark of each.
 #[derive(Debug, Clone, Default)]
-pub struct KnownFiles(HashMap<(Hotkey, PromptStem), FetchOutcome>);
+pub(crate) struct KnownFiles(HashMap<(Hotkey, PromptStem), FetchOutcome>);
 
 impl KnownFiles {
     /// Takes a mark in, over an older one of the same file.
-    pub fn add(&mut self, mark: DownloadMark) {
+    pub(crate) fn add(&mut self, mark: DownloadMark) {
         self.0.insert((mark.hotkey, mark.stem), mark.outcome);
     }
 
     /// What came of a file.
     #[must_use]
-    pub fn get(&self, hotkey: &Hotkey, stem: &PromptStem) -> Option<&FetchOutcome> {
+    pub(crate) fn get(&self, hotkey: &Hotkey, stem: &PromptStem) -> Option<&FetchOutcome> {
         self.0.get(&(hotkey.clone(), stem.clone()))
     }
 }
 
 /// What one run is asked to fetch.
 #[derive(Debug, Clone)]
-pub struct WantedMiners {
+pub(crate) struct WantedMiners {
     /// This miner only.
     pub only: Option<Hotkey>,
     /// This part of the miners.
@@ -135,7 +135,7 @@ pub struct WantedMiners {
 
 /// A round whose files are fetched.
 #[derive(Debug, Clone, Copy)]
-pub struct DownloadRound<'a> {
+pub(crate) struct DownloadRound<'a> {
     /// `state.json`
     pub state: &'a CompetitionState,
     /// The round's files.
@@ -150,7 +150,7 @@ pub struct DownloadRound<'a> {
 
 /// A miner's files that are to be fetched, in the order in which they will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MinerFiles {
+pub(crate) struct MinerFiles {
     /// The miner.
     pub hotkey: Hotkey,
     /// Stem and URL of each file.
@@ -160,7 +160,7 @@ pub struct MinerFiles {
 /// Why a round's files cannot be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
-pub enum DownloadError {
+pub(crate) enum DownloadError {
     #[error("rounds/{round}/{name}: missing, or it does not parse")]
     NoFile { round: RoundNumber, name: &'static str },
     #[error("rounds/{round}/prompts.txt: {why}")]
@@ -174,7 +174,7 @@ impl<'a> DownloadRound<'a> {
     ///
     /// # Errors
     /// Which file is missing or broken, or which prompt has an impossible name.
-    pub fn new(state: &'a CompetitionState, files: &'a RoundFiles) -> Result<Self, DownloadError> {
+    pub(crate) fn new(state: &'a CompetitionState, files: &'a RoundFiles) -> Result<Self, DownloadError> {
         let round = state.current_round;
         let lacks = |name| DownloadError::NoFile { round, name };
         let submissions = files.submissions.get().ok_or_else(|| lacks("submissions.json"))?;
@@ -197,7 +197,7 @@ impl<'a> DownloadRound<'a> {
     ///
     /// # Errors
     /// The one miner asked for did not submit.
-    pub fn miners(&self, wanted: &WantedMiners) -> Result<Vec<&'a Hotkey>, DownloadError> {
+    pub(crate) fn miners(&self, wanted: &WantedMiners) -> Result<Vec<&'a Hotkey>, DownloadError> {
         if let Some(only) = wanted.only.as_ref().filter(|only| !self.submissions.contains_key(*only)) {
             return Err(DownloadError::NotSubmitted { hotkey: only.clone(), round: self.number() });
         }
@@ -223,7 +223,7 @@ impl<'a> DownloadRound<'a> {
     ///
     /// # Errors
     /// As [`DownloadRound::miners`].
-    pub fn lanes(&self, known: &KnownFiles, wanted: &WantedMiners) -> Result<Vec<MinerFiles>, DownloadError> {
+    pub(crate) fn lanes(&self, known: &KnownFiles, wanted: &WantedMiners) -> Result<Vec<MinerFiles>, DownloadError> {
         let mut random = PythonRandom::new(u64::from(self.seed.0));
         let mut lanes = Vec::new();
         for hotkey in self.miners(wanted)? {
@@ -241,7 +241,7 @@ impl<'a> DownloadRound<'a> {
 
     /// `submitted.json` of a miner as it is known now; `None` while the outcome of a prompt is not.
     #[must_use]
-    pub fn outputs(&self, hotkey: &Hotkey, known: &KnownFiles) -> Option<Outputs> {
+    pub(crate) fn outputs(&self, hotkey: &Hotkey, known: &KnownFiles) -> Option<Outputs> {
         let recorded = self.recorded(hotkey);
         let entry = |stem: &PromptStem| {
             let old = recorded.and_then(|outputs| outputs.get(stem));
@@ -254,7 +254,7 @@ impl<'a> DownloadRound<'a> {
 
     /// `SHA256SUMS` of a miner: what is stored now, beside the lines of files of other kinds.
     #[must_use]
-    pub fn sums(&self, hotkey: &Hotkey, known: &KnownFiles) -> Sums {
+    pub(crate) fn sums(&self, hotkey: &Hotkey, known: &KnownFiles) -> Sums {
         let recorded = self.files.players.get(&Player::Miner(hotkey.clone())).and_then(|own| own.sums.get());
         let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
         for outcome in self.prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
@@ -268,7 +268,7 @@ impl<'a> DownloadRound<'a> {
 
 /// The plan that begins a download: the stage.
 #[must_use]
-pub fn begin(state: &CompetitionState) -> Plan {
+pub(crate) fn begin(state: &CompetitionState) -> Plan {
     let round = state.current_round;
     Plan {
         writes: vec![FileWrite::new(FileKind::State, &state.moved(Stage::Downloading, None))],
@@ -280,7 +280,7 @@ pub fn begin(state: &CompetitionState) -> Plan {
 /// The plan that records every miner of `miners` whose files are all settled; once no miner of the
 /// round is left, also the next stage. `None` where there is nothing to record.
 #[must_use]
-pub fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &KnownFiles) -> Option<Plan> {
+pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &KnownFiles) -> Option<Plan> {
     let number = round.number();
     let (mut writes, mut lines, mut settled) = (Vec::new(), Vec::new(), Vec::new());
     for hotkey in miners {
@@ -317,7 +317,7 @@ pub fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &KnownFiles)
 
 /// The files written by a run that fetches these lanes completely: by then the outcome of every file is known.
 #[must_use]
-pub fn foreseen(
+pub(crate) fn foreseen(
     round: &DownloadRound<'_>,
     miners: &[&Hotkey],
     lanes: &[MinerFiles],
@@ -347,13 +347,13 @@ fn is_recorded(round: &DownloadRound<'_>, hotkey: &Hotkey) -> bool {
 
 /// Are the files of every miner of the round recorded?
 #[must_use]
-pub fn all_recorded(round: &DownloadRound<'_>) -> bool {
+pub(crate) fn all_recorded(round: &DownloadRound<'_>) -> bool {
     round.submissions.keys().all(|hotkey| is_recorded(round, hotkey))
 }
 
 /// What came of a miner's files, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Models that are stored, with or without a preview.
     pub fetched: usize,
     /// Files that are no model, or none that can be drawn.
@@ -368,7 +368,7 @@ pub struct Tally {
 
 /// Counts what came of a miner's files.
 #[must_use]
-pub fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &KnownFiles) -> Tally {
+pub(crate) fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &KnownFiles) -> Tally {
     let mut tally = Tally::default();
     for outcome in prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
         match outcome {

@@ -15,7 +15,7 @@ use crate::model::snapshot::RoundFiles;
 
 /// In which order the judge sees the two models of a duel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ViewingOrder {
+pub(crate) enum ViewingOrder {
     /// The defender's first.
     LeftFirst,
     /// The challenger's first.
@@ -24,7 +24,7 @@ pub enum ViewingOrder {
 
 /// A judge call that a match needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inquiry {
+pub(crate) struct Inquiry {
     /// The duel's place in the report.
     pub duel: usize,
     /// Which model comes first.
@@ -39,7 +39,7 @@ pub struct Inquiry {
 
 /// A match that is complete.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Played {
+pub(crate) struct Played {
     /// Its margin.
     pub margin: f64,
     /// Its report; none where a side has no generations at all.
@@ -48,7 +48,7 @@ pub struct Played {
 
 /// A match in play.
 #[derive(Debug, Clone)]
-pub struct MatchInProgress {
+pub(crate) struct MatchInProgress {
     pair: Pair,
     walkover: Option<f64>,
     rows: Vec<DuelInProgress>,
@@ -65,7 +65,7 @@ struct DuelInProgress {
 impl MatchInProgress {
     /// Sets up a match over these prompts: the duels that need no judge are decided at once.
     #[must_use]
-    pub fn new(files: &RoundFiles, prompts: &[Prompt], limits: &Thresholds, pair: &Pair) -> Self {
+    pub(crate) fn new(files: &RoundFiles, prompts: &[Prompt], limits: &Thresholds, pair: &Pair) -> Self {
         let (left, right) = (outputs_of(files, &pair.0).get(), outputs_of(files, &pair.1).get());
         let has = |outputs: Option<&Outputs>| outputs.is_some_and(|outputs| !outputs.is_empty());
         let walkover = walkover(has(left), has(right));
@@ -83,13 +83,13 @@ impl MatchInProgress {
 
     /// How many duels it has.
     #[must_use]
-    pub fn duels(&self) -> usize {
+    pub(crate) fn duels(&self) -> usize {
         self.rows.len()
     }
 
     /// The judge calls that it needs, duel by duel.
     #[must_use]
-    pub fn inquiries(&self) -> Vec<Inquiry> {
+    pub(crate) fn inquiries(&self) -> Vec<Inquiry> {
         let open = self.rows.iter().enumerate().filter(|(_, row)| !row.decided);
         open.flat_map(|(at, row)| self.inquiries_of(at, &row.duel)).collect()
     }
@@ -105,7 +105,7 @@ impl MatchInProgress {
     }
 
     /// Takes the answer to one of its inquiries; the duel is decided by the second.
-    pub fn answer(&mut self, duel: usize, order: ViewingOrder, penalties: Penalties) {
+    pub(crate) fn answer(&mut self, duel: usize, order: ViewingOrder, penalties: Penalties) {
         let Some(row) = self.rows.get_mut(duel).filter(|row| !row.decided) else { return };
         let [left_first, right_first] = &mut row.answers;
         match order {
@@ -120,7 +120,7 @@ impl MatchInProgress {
 
     /// The match, once every duel is decided.
     #[must_use]
-    pub fn played(&self) -> Option<Played> {
+    pub(crate) fn played(&self) -> Option<Played> {
         if let Some(margin) = self.walkover {
             return Some(Played { margin, report: None });
         }

@@ -22,7 +22,7 @@ use crate::model::winner::Winner;
 /// Records the submissions so far. `recorded` is the file as it stands; it is not written where
 /// nothing changed, or where there is nothing to say yet.
 #[must_use]
-pub fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake) -> Plan {
+pub(crate) fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake) -> Plan {
     let submissions = keeping_extra(&intake.accepted, recorded);
     let changed = recorded.map_or(!submissions.is_empty(), |recorded| *recorded != submissions);
     let file = FileKind::Round(round, RoundFile::Submissions);
@@ -41,7 +41,7 @@ pub fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake)
 
 /// What `reveal-seed` goes by.
 #[derive(Debug, Clone)]
-pub struct RevealFacts<'a> {
+pub(crate) struct RevealFacts<'a> {
     /// `config.json`
     pub settings: &'a Settings,
     /// `state.json`, in the stage open.
@@ -67,7 +67,7 @@ pub struct RevealFacts<'a> {
 /// Why a round cannot begin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
-pub enum OpeningError {
+pub(crate) enum OpeningError {
     #[error("prompts.txt: the pool is empty: there is nothing to draw prompts from")]
     EmptyPool,
     #[error("{0}: add more")]
@@ -81,7 +81,7 @@ pub enum OpeningError {
 ///
 /// # Errors
 /// There are no prompts, or no submission and nobody who leads.
-pub fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, OpeningError> {
+pub(crate) fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, OpeningError> {
     let (round, seed) = (facts.state.current_round, facts.seed.seed);
     let Selection { carried, fresh } = select(facts.settings, seed, facts.previous, facts.pool);
     let mut says = vec![

@@ -8,7 +8,7 @@ use crate::model::stage::Stage;
 
 /// What is open in a round that stands in `stage`; empty where nothing is.
 #[must_use]
-pub fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thresholds) -> Vec<String> {
+pub(crate) fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thresholds) -> Vec<String> {
     let mut open = Vec::new();
     if matches!(stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
         let there = |player: &Player, submitted: bool| {

@@ -19,7 +19,7 @@ use crate::model::winner::Winner;
 
 /// What does not change while a round's tournament runs.
 #[derive(Debug, Clone, Copy)]
-pub struct RecordTerms<'a> {
+pub(crate) struct RecordTerms<'a> {
     /// The round.
     pub round: RoundNumber,
     /// Its seed.
@@ -33,7 +33,7 @@ pub struct RecordTerms<'a> {
 impl RecordTerms<'_> {
     /// The field of these files; `None` where the submissions cannot be read.
     #[must_use]
-    pub fn field(&self, files: &RoundFiles) -> Option<Field> {
+    pub(crate) fn field(&self, files: &RoundFiles) -> Option<Field> {
         Field::of(files, self.win_margin, self.limits)
     }
 }
@@ -41,7 +41,7 @@ impl RecordTerms<'_> {
 /// Why a round's result cannot be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
-pub enum ResultError {
+pub(crate) enum ResultError {
     #[error("rounds/{round}/{right}: the report of the match against {left} is missing")]
     NoReport { round: RoundNumber, right: Player, left: Player },
     #[error("rounds/{0}/schedule.json cannot be read")]
@@ -64,7 +64,7 @@ pub enum ResultError {
 ///
 /// # Errors
 /// An audit rests on a match whose report is not there.
-pub fn record(
+pub(crate) fn record(
     terms: &RecordTerms<'_>,
     files: &mut RoundFiles,
     matches: &[(Pair, Played)],
@@ -110,25 +110,25 @@ pub fn record(
 
 /// What commits say of a match's report.
 #[must_use]
-pub fn match_line(pair: &Pair) -> String {
+pub(crate) fn match_line(pair: &Pair) -> String {
     format!("Match report: {} vs {}", pair.0.short(), pair.1.short())
 }
 
 /// What commits say of new rows.
 #[must_use]
-pub fn matrix_line(round: RoundNumber) -> String {
+pub(crate) fn matrix_line(round: RoundNumber) -> String {
     format!("Update matches matrix for round {round}")
 }
 
 /// What commits say of new audit requests.
 #[must_use]
-pub fn requests_line(round: RoundNumber) -> String {
+pub(crate) fn requests_line(round: RoundNumber) -> String {
     format!("Update audit requests for round {round}")
 }
 
 /// The file of a match's report.
 #[must_use]
-pub fn report_file(round: RoundNumber, files: &RoundFiles, pair: &Pair) -> FileKind {
+pub(crate) fn report_file(round: RoundNumber, files: &RoundFiles, pair: &Pair) -> FileKind {
     let none = PlayerFiles::default();
     let name = report_name(files.players.get(&pair.1).unwrap_or(&none), &pair.0);
     FileKind::Player(round, pair.1.clone(), PlayerFile::Report(name))
@@ -175,7 +175,7 @@ fn requests(terms: &RecordTerms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequ
 ///
 /// # Errors
 /// There is no such build, image or leader, or another winner is on record.
-pub fn declare_winner(
+pub(crate) fn declare_winner(
     terms: &RecordTerms<'_>,
     state: &CompetitionState,
     files: &RoundFiles,

@@ -13,7 +13,7 @@ use crate::model::snapshot::RoundFiles;
 
 /// What `duel` waits for, where nothing is left for it to do until then.
 #[must_use]
-pub fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<String> {
+pub(crate) fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<String> {
     if !has_baseline(files) {
         return Some("for the leader's baseline".to_owned());
     }
@@ -31,7 +31,7 @@ pub fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<
 
 /// Which of a holder's audits is open.
 #[must_use]
-pub fn audit_of(files: &RoundFiles, hotkey: &Hotkey) -> String {
+pub(crate) fn audit_of(files: &RoundFiles, hotkey: &Hotkey) -> String {
     let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey));
     match audit.map(|audit| audit.outcome) {
         Some(AuditOutcome::Passed) => format!("the source audit of {hotkey}"),
@@ -41,7 +41,7 @@ pub fn audit_of(files: &RoundFiles, hotkey: &Hotkey) -> String {
 
 /// The audit requests that can be answered now, and what the others wait for.
 #[must_use]
-pub fn audits(files: &RoundFiles) -> (Vec<Hotkey>, Vec<String>) {
+pub(crate) fn audits(files: &RoundFiles) -> (Vec<Hotkey>, Vec<String>) {
     let (mut ready, mut awaited) = (Vec::new(), Vec::new());
     for hotkey in unanswered(files) {
         match image_of(files.builds.get(), &hotkey) {

@@ -109,19 +109,19 @@ pub struct DistanceArgs {
 
 /// A variable of this process's environment.
 #[must_use]
-pub fn env(name: &str) -> Option<String> {
+pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 /// As [`env()`], where it holds more than white space.
 #[must_use]
-pub fn given_in_env(name: &str) -> Option<String> {
+pub(crate) fn given_in_env(name: &str) -> Option<String> {
     env(name).filter(|value| !value.trim().is_empty())
 }
 
 /// The judge that flags, environment or settings name, in this order.
 #[must_use]
-pub fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettings {
+pub(crate) fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettings {
     let mut settings = settings.clone();
     let from_env = given_in_env("OPENAI_BASE_URL");
     settings.base_url = args.judge_url.clone().or(from_env).or(settings.base_url);
@@ -135,14 +135,14 @@ pub fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettin
 ///
 /// # Errors
 /// The file that is named cannot be read.
-pub fn judge_key() -> Result<Option<Secret>> {
+pub(crate) fn judge_key() -> Result<Option<Secret>> {
     Secret::from_env(env, "OPENAI_API_KEY")
 }
 
 /// What measures distances: what flags, environment or settings name, in this order. Open it with an
 /// empty environment.
 #[must_use]
-pub fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
+pub(crate) fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
     let mut settings = settings.clone().with_env(env);
     let by_url = args.distance_url.as_ref().map(|_| DistanceDriver::Http);
     let by_weights = args.weights.as_ref().map(|_| DistanceDriver::Dinov3);

@@ -3,8 +3,8 @@
 //!
 //! Flags beat the environment, which beats this file. Relative paths in it start at its own folder.
 
-pub mod audit;
-pub mod flags;
+pub(crate) mod audit;
+pub(crate) mod flags;
 
 use std::path::{Path, PathBuf};
 

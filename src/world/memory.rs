@@ -18,14 +18,14 @@ const BESIDE: [u64; 3] = [40 << 20, 120 << 20, MAX_MEMORY];
 
 /// The memory for drawing.
 #[derive(Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     bytes: Semaphore,
     cores: NonZeroUsize,
 }
 
 /// A part of it, given back when dropped.
 #[derive(Debug)]
-pub struct Share<'a> {
+pub(crate) struct Share<'a> {
     memory: &'a Memory,
     permit: Permit<'a>,
     room: u64,
@@ -34,13 +34,13 @@ pub struct Share<'a> {
 impl Memory {
     /// So many bytes, on a machine with so many cores.
     #[must_use]
-    pub fn new(bytes: u64, cores: NonZeroUsize) -> Self {
+    pub(crate) fn new(bytes: u64, cores: NonZeroUsize) -> Self {
         Memory { bytes: Semaphore::new(bytes), cores }
     }
 
     /// So many MiB, on this machine.
     #[must_use]
-    pub fn of_mib(mib: u64) -> Self {
+    pub(crate) fn of_mib(mib: u64) -> Self {
         Memory::new(mib << 20, std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 
@@ -49,7 +49,7 @@ impl Memory {
     ///
     /// # Errors
     /// It cannot be read, or the renderer failed for a reason that is not the model's.
-    pub fn draw(
+    pub(crate) fn draw(
         &self,
         renderer: &dyn Renderer,
         size: u64,
@@ -71,7 +71,7 @@ impl Memory {
 
     /// The shares in which a file of `size` bytes is to be drawn, one after the other: the first in which
     /// there is room for it is the last. Each is waited for, until somebody asks to stop.
-    pub fn shares<'a>(&'a self, size: u64, stopped: Stopped<'a>) -> impl Iterator<Item = Share<'a>> {
+    pub(crate) fn shares<'a>(&'a self, size: u64, stopped: Stopped<'a>) -> impl Iterator<Item = Share<'a>> {
         BESIDE.into_iter().map_while(move |beside| self.take(size.saturating_add(beside).min(MAX_MEMORY), stopped))
     }
 
@@ -92,7 +92,7 @@ impl Share<'_> {
     ///
     /// # Errors
     /// The renderer failed for a reason that is not the model's.
-    pub fn draw(&self, renderer: &dyn Renderer, glb: &[u8], stopped: Stopped<'_>) -> Result<Drawn> {
+    pub(crate) fn draw(&self, renderer: &dyn Renderer, glb: &[u8], stopped: Stopped<'_>) -> Result<Drawn> {
         let room = Room { bytes: self.room, threads: self.memory.threads(self.permit.units()), stopped };
         let drawn = catch_unwind(AssertUnwindSafe(|| renderer.render_in(glb, room)));
         drawn.unwrap_or_else(|_| {

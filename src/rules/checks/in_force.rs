@@ -17,7 +17,7 @@ use crate::model::thresholds::Rules;
 use crate::rules::Thresholds;
 
 /// A file, and the key of an entry in it where each entry is a claim of its own.
-pub type Claimed = (FileKind, Option<String>);
+pub(crate) type Claimed = (FileKind, Option<String>);
 
 /// The settings by which each claim is judged.
 #[derive(Debug, Clone, Default)]
@@ -70,13 +70,13 @@ impl ClaimTerms<'_> {
 
 /// The entry of `leader.json` that is in force from this block on.
 #[must_use]
-pub fn leader_entry(from: Block) -> Claimed {
+pub(crate) fn leader_entry(from: Block) -> Claimed {
     (FileKind::Leader, Some(from.to_string()))
 }
 
 /// What claims are judged by in settings: not the words, nor the dates of rounds still to come.
 #[must_use]
-pub fn what_counts(settings: &Settings) -> Settings {
+pub(crate) fn what_counts(settings: &Settings) -> Settings {
     let rules = Some(Rules { limits: settings.limits(), extra: Extra::default() });
     let (day, description, extra) = (NaiveDate::default(), String::new(), Extra::default());
     Settings {

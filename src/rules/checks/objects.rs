@@ -6,7 +6,7 @@ use crate::model::sums::Sums;
 
 /// The stored objects of one player, as they were found.
 #[derive(Debug, Clone)]
-pub struct Stored<'a> {
+pub(crate) struct Stored<'a> {
     /// The round.
     pub round: RoundNumber,
     /// Whose they are.
@@ -23,7 +23,7 @@ pub struct Stored<'a> {
 
 /// A stored object, as it was found.
 #[derive(Debug, Clone)]
-pub struct StoredFile {
+pub(crate) struct StoredFile {
     /// Its path below the player's folder.
     pub path: String,
     /// What is there.
@@ -34,7 +34,7 @@ pub struct StoredFile {
 
 /// What is behind a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     /// Bytes of this SHA-256, in lower-case hex.
     Bytes(String),
     /// Nothing.
@@ -45,7 +45,7 @@ pub enum Found {
 
 /// How a stored preview compares.
 #[derive(Debug, Clone, PartialEq)]
-pub enum StoredPreview {
+pub(crate) enum StoredPreview {
     /// Byte for byte the same.
     Same,
     /// The pixels are alike to this degree (SSIM; 1.0: the same).
@@ -57,7 +57,7 @@ pub enum StoredPreview {
 }
 
 /// Checks the objects that were fetched.
-pub fn check(all: &[Stored<'_>], sink: &mut Sink) {
+pub(crate) fn check(all: &[Stored<'_>], sink: &mut Sink) {
     for stored in all {
         let subject = format!("rounds/{}/{}/{}", stored.round, stored.player, stored.file);
         sink.claim("object.sha256", stored.round, subject.clone(), |claim| sums(claim, stored));

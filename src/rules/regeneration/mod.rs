@@ -4,8 +4,8 @@
 //! [`Progress`] is all that is known of one player. It is built from [`RegenerationMark`]s, which the operator's
 //! journal holds: the same marks give the same files, whoever has read them.
 
-pub mod pods;
-pub mod record;
+pub(crate) mod pods;
+pub(crate) mod record;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ use crate::model::snapshot::RoundFiles;
 
 /// What a build comes to for an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImageToRun {
+pub(crate) enum ImageToRun {
     /// This image is to be run.
     Built(String),
     /// There is none and never will be.
@@ -38,7 +38,7 @@ pub enum ImageToRun {
 
 /// The image of a miner's program.
 #[must_use]
-pub fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> ImageToRun {
+pub(crate) fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> ImageToRun {
     let Some(build) = builds.and_then(|builds| builds.get(hotkey)) else {
         return ImageToRun::Awaited(format!("the build of {hotkey} is not in builds.json yet"));
     };
@@ -56,13 +56,13 @@ pub fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> ImageToRun {
 
 /// The leader whose outputs are a round's baseline: the one in force when its reveals end.
 #[must_use]
-pub fn baseline_leader<'a>(leaders: &'a [LeaderEntry], schedule: &Schedule) -> Option<&'a LeaderEntry> {
+pub(crate) fn baseline_leader<'a>(leaders: &'a [LeaderEntry], schedule: &Schedule) -> Option<&'a LeaderEntry> {
     leader_at(leaders, schedule.latest_reveal_block)
 }
 
 /// The prompts that the leader's baseline has no entry for yet.
 #[must_use]
-pub fn baseline_outstanding<'a>(files: &'a RoundFiles, prompts: &'a PromptList) -> Vec<&'a PromptStem> {
+pub(crate) fn baseline_outstanding<'a>(files: &'a RoundFiles, prompts: &'a PromptList) -> Vec<&'a PromptStem> {
     let leader = files.players.get(&crate::model::ids::Player::Leader);
     let made = leader.and_then(|own| own.generated.get());
     prompts.stems().filter(|stem| made.is_none_or(|made| !made.contains_key(*stem))).collect()
@@ -85,7 +85,7 @@ impl Default for RetryBudget {
 
 /// Why outputs are made again.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To compare them with what the miner submitted.
     Audit {
         /// The prompts on which the miner's lead rests.
@@ -100,7 +100,7 @@ pub enum Purpose {
 /// What one attempt at a prompt came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum AttemptOutcome {
+pub(crate) enum AttemptOutcome {
     /// Made, drawn and stored.
     Made {
         /// From the request to the headers of the answer.
@@ -138,7 +138,7 @@ pub enum AttemptOutcome {
 /// A line of the operator's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mark", rename_all = "snake_case")]
-pub enum RegenerationMark {
+pub(crate) enum RegenerationMark {
     /// Work begins, with this image and seed. What was made with others does not count.
     Begun {
         /// The image.
@@ -201,7 +201,7 @@ pub enum RegenerationMark {
 
 /// An answer that has arrived whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// The attempt.
     pub number: u32,
     /// The prompt.
@@ -236,7 +236,7 @@ struct PromptProgress {
 
 /// A preview whose distance is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmeasured {
+pub(crate) struct Unmeasured {
     /// The attempt.
     pub number: u32,
     /// The prompt.
@@ -247,7 +247,7 @@ pub struct Unmeasured {
 
 /// Where a player's regeneration stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobStanding {
+pub(crate) enum JobStanding {
     /// All is known that the files need.
     Complete,
     /// There is more to make.
@@ -258,7 +258,7 @@ pub enum JobStanding {
 
 /// All that is known of one player's regeneration.
 #[derive(Debug, Clone)]
-pub struct Progress {
+pub(crate) struct Progress {
     purpose: Purpose,
     limits: Thresholds,
     budget: RetryBudget,
@@ -277,7 +277,7 @@ impl Progress {
     /// Nothing is known yet. An audit is about the prompts that were submitted completely, a baseline
     /// about all.
     #[must_use]
-    pub fn new(purpose: Purpose, prompts: &PromptList, limits: &Thresholds, budget: RetryBudget) -> Self {
+    pub(crate) fn new(purpose: Purpose, prompts: &PromptList, limits: &Thresholds, budget: RetryBudget) -> Self {
         let wanted = |stem: &&PromptStem| match &purpose {
             Purpose::Audit { submitted, .. } => submitted.get(*stem).is_some_and(Output::is_complete),
             Purpose::Baseline => true,
@@ -298,7 +298,7 @@ impl Progress {
     }
 
     /// Takes a mark in.
-    pub fn take(&mut self, mark: RegenerationMark) {
+    pub(crate) fn take(&mut self, mark: RegenerationMark) {
         match mark {
             RegenerationMark::Begun { image, seed } => self.begin(image, seed),
             RegenerationMark::Recorded { stem, output } => self.prompt(stem).recorded = Some(output),
@@ -354,13 +354,13 @@ impl Progress {
 
     /// Has work begun with this image and seed?
     #[must_use]
-    pub fn has_begun(&self, image: &str, seed: Seed) -> bool {
+    pub(crate) fn has_begun(&self, image: &str, seed: Seed) -> bool {
         self.begun.as_ref().is_some_and(|(begun, with)| begun == image && *with == seed)
     }
 
     /// Entries of `generated.json` of which nothing else is known: marks for the journal.
     #[must_use]
-    pub fn unknown(&self, recorded: &Outputs) -> Vec<RegenerationMark> {
+    pub(crate) fn unknown(&self, recorded: &Outputs) -> Vec<RegenerationMark> {
         let unknown = self.stems.iter().filter(|stem| !self.prompts.contains_key(*stem));
         let mark = |stem: &PromptStem| {
             let output = recorded.get(stem)?.clone();
@@ -370,7 +370,7 @@ impl Progress {
     }
 
     /// The number of the next attempt; each is given once.
-    pub fn number(&mut self) -> u32 {
+    pub(crate) fn number(&mut self) -> u32 {
         let number = self.next_number;
         self.next_number = number.saturating_add(1);
         number
@@ -379,32 +379,32 @@ impl Progress {
     /// What the next pod is called in the files: pods are numbered, for their own names change from
     /// run to run.
     #[must_use]
-    pub fn next_pod(&self, provider: &str) -> String {
+    pub(crate) fn next_pod(&self, provider: &str) -> String {
         format!("{provider}-{}", self.pods.len() + 1)
     }
 
     /// Answers that have arrived and were not drawn and stored yet.
     #[must_use]
-    pub fn arrivals(&self) -> Vec<Arrival> {
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         self.arrived.values().cloned().collect()
     }
 
     /// What is to be made, in order.
     #[must_use]
-    pub fn stems(&self) -> &[PromptStem] {
+    pub(crate) fn stems(&self) -> &[PromptStem] {
         &self.stems
     }
 
     /// The prompts that need an attempt, in order.
     #[must_use]
-    pub fn open(&self) -> Vec<PromptStem> {
+    pub(crate) fn open(&self) -> Vec<PromptStem> {
         self.stems.iter().filter(|stem| self.is_open(stem)).cloned().collect()
     }
 
     /// Does a prompt need another attempt? An output that was made in time is final, as in the
     /// deployed services, also where it is far from the submitted one.
     #[must_use]
-    pub fn is_open(&self, stem: &PromptStem) -> bool {
+    pub(crate) fn is_open(&self, stem: &PromptStem) -> bool {
         let Some(prompt) = self.prompts.get(stem) else { return true };
         let in_time = |seconds: f64| seconds <= self.limits.generation_seconds;
         let tried = |attempt: &Try| matches!(attempt.outcome, AttemptOutcome::Made { seconds, .. } if in_time(seconds));
@@ -440,7 +440,7 @@ impl Progress {
 
     /// Previews whose distance is not known.
     #[must_use]
-    pub fn unmeasured(&self) -> Vec<Unmeasured> {
+    pub(crate) fn unmeasured(&self) -> Vec<Unmeasured> {
         let mut unmeasured = Vec::new();
         for stem in self.stems.iter().filter(|_| self.is_audit()) {
             for attempt in self.prompts.get(stem).into_iter().flat_map(|prompt| &prompt.tries) {
@@ -453,20 +453,20 @@ impl Progress {
     }
 
     /// Says that no pod is left that could make the rest.
-    pub fn exhaust(&mut self) {
+    pub(crate) fn exhaust(&mut self) {
         self.exhausted = true;
     }
 
     /// Has a pod made anything, or failed at it?
     #[must_use]
-    pub fn was_tried(&self) -> bool {
+    pub(crate) fn was_tried(&self) -> bool {
         self.prompts.values().any(|prompt| prompt.recorded.is_some() || !prompt.tries.is_empty())
     }
 
     /// Is the verdict certain, whatever the rest would be? An audit ends early at twice the tolerated
     /// mismatches, not at the first one too many: so its files show more than the bare minimum.
     #[must_use]
-    pub fn is_decided(&self) -> bool {
+    pub(crate) fn is_decided(&self) -> bool {
         let Purpose::Audit { critical, .. } = &self.purpose else { return false };
         let (mut failed, mut failed_critical) = (0, 0);
         for stem in self.stems.iter().filter(|stem| !self.is_open(stem)) {
@@ -490,7 +490,7 @@ impl Progress {
 
     /// Where it stands.
     #[must_use]
-    pub fn standing(&self) -> JobStanding {
+    pub(crate) fn standing(&self) -> JobStanding {
         let unmeasured = self.unmeasured();
         let open = self.open().len();
         let over = open == 0 || self.is_decided() || (self.exhausted && self.is_audit());
@@ -524,13 +524,13 @@ impl Progress {
     /// `generated.json` as far as it is known: no entry for a prompt that was not tried, nor for one
     /// whose distance is not known.
     #[must_use]
-    pub fn outputs(&self) -> Outputs {
+    pub(crate) fn outputs(&self) -> Outputs {
         self.stems.iter().filter_map(|stem| Some((stem.clone(), self.best(stem)?))).collect()
     }
 
     /// How many prompts have an entry, and how many there are.
     #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         (self.stems.len() - self.open().len(), self.stems.len())
     }
 }

@@ -29,7 +29,7 @@ impl Default for PodRule {
 
 /// The figures of one pod.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct PodTally {
+pub(crate) struct PodTally {
     /// Seconds of each generation that brought a model, in order.
     times: Vec<f64>,
     /// Attempts at which the program failed, or made what cannot be drawn.
@@ -43,7 +43,7 @@ pub struct PodTally {
 /// How a pod ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PodEnd {
+pub(crate) enum PodEnd {
     /// Nothing was left for it to do.
     Completed,
     /// It failed too often, or was too slow.
@@ -59,7 +59,7 @@ pub enum PodEnd {
 impl PodEnd {
     /// The word for it in `pod_stats.json`.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             PodEnd::Completed => "completed",
             PodEnd::MarkedBad => "marked_bad",
@@ -85,7 +85,7 @@ impl PodTally {
 
     /// Should it be given up?
     #[must_use]
-    pub fn is_bad(&self, rule: &PodRule) -> bool {
+    pub(crate) fn is_bad(&self, rule: &PodRule) -> bool {
         if self.times.len() + self.failures < rule.window {
             return false;
         }
@@ -141,13 +141,13 @@ fn mean(times: &[f64]) -> f64 {
 impl super::Progress {
     /// Should this pod be given up?
     #[must_use]
-    pub fn is_bad(&self, pod: &str) -> bool {
+    pub(crate) fn is_bad(&self, pod: &str) -> bool {
         self.pods.get(pod).is_some_and(|tally| tally.is_bad(&self.budget.pods))
     }
 
     /// `pod_stats.json`.
     #[must_use]
-    pub fn pod_stats(&self) -> crate::model::pod_stats::PodStats {
+    pub(crate) fn pod_stats(&self) -> crate::model::pod_stats::PodStats {
         let retries = self.retries();
         let of = |pod: &str| retries.get(pod).map(Vec::as_slice).unwrap_or_default();
         let finisher = self.finisher();

@@ -3,7 +3,7 @@
 #[cfg(feature = "dinov3")]
 pub mod dinov3;
 pub mod http;
-pub mod pixels;
+pub(crate) mod pixels;
 pub mod rgb;
 pub mod settings;
 

@@ -17,7 +17,7 @@ const FLOOR: f64 = (2.0 / 255.0) * (2.0 / 255.0);
 /// these values, `2 sum (a - b)^2 / sum (a^2 + b^2)`. Equal pictures are at 0; two that have no dark
 /// cell in common at 2.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Pixels;
+pub(crate) struct Pixels;
 
 impl Distance for Pixels {
     fn name(&self) -> &'static str {

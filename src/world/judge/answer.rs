@@ -16,7 +16,7 @@ use crate::world::http::{NoJson, shown_text};
 const WORST: u8 = 10;
 
 /// So many characters of what a judge says of the issues are kept: it goes into git, with every duel.
-pub const LONGEST_ISSUES: usize = 2000;
+pub(crate) const LONGEST_ISSUES: usize = 2000;
 
 /// A longer text is kept without its white space.
 const LONGEST_RAW: usize = 16 << 10;
@@ -44,7 +44,7 @@ struct Message {
 /// Why a completion is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
-pub enum AnswerError {
+pub(crate) enum AnswerError {
     #[error("the answer is no JSON: {why}: {body}")]
     NoJson { why: NoJson, body: String },
     #[error("the answer is an error: {0}")]
@@ -100,7 +100,7 @@ struct PenaltyForm {
 ///
 /// # Errors
 /// Why there is none.
-pub fn content(completion: &Value) -> Result<String, AnswerError> {
+pub(crate) fn content(completion: &Value) -> Result<String, AnswerError> {
     if let Some(error) = error(completion) {
         return Err(AnswerError::Error(shown_text(&error, 200)));
     }
@@ -153,7 +153,7 @@ fn parts(content: Option<&Value>, kind: &str) -> Option<String> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn penalties(said: &str) -> Result<Penalties, AnswerError> {
+pub(crate) fn penalties(said: &str) -> Result<Penalties, AnswerError> {
     // serde would take a list of the three values, too.
     if !said.trim_start().starts_with('{') {
         return Err(AnswerError::OtherJson("no object".to_owned()));
@@ -174,7 +174,7 @@ fn form(said: &str) -> Result<PenaltyForm, AnswerError> {
 ///
 /// # Errors
 /// As [`penalties`].
-pub fn read(raw: String, hide: impl Fn(&str) -> String) -> Result<Answer, AnswerError> {
+pub(crate) fn read(raw: String, hide: impl Fn(&str) -> String) -> Result<Answer, AnswerError> {
     let said = penalties(&raw)?;
     let form = form(&raw)?;
     let penalties = Penalties { issues: text::cut(&hide(&form.issues), LONGEST_ISSUES), ..said };

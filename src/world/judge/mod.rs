@@ -3,11 +3,11 @@
 //! [`openai`] asks it, [`answer`] reads what it says, [`question`] holds the words, [`journal`] keeps
 //! every answer, [`images`] fetches what is to be shown. [`Bench`] joins them.
 
-pub mod answer;
-pub mod images;
-pub mod journal;
-pub mod openai;
-pub mod question;
+pub(crate) mod answer;
+pub(crate) mod images;
+pub(crate) mod journal;
+pub(crate) mod openai;
+pub(crate) mod question;
 pub mod settings;
 
 use std::fmt;

@@ -29,7 +29,7 @@ impl Default for EndpointSettings {
 
 /// The driver.
 #[derive(Debug)]
-pub struct EndpointProvider {
+pub(crate) struct EndpointProvider {
     template: String,
     at_once: usize,
     /// The URLs of the pods in use, by name.
@@ -41,7 +41,7 @@ impl EndpointProvider {
     ///
     /// # Errors
     /// There is no template, or it makes no URL.
-    pub fn new(settings: &EndpointSettings) -> Result<Self> {
+    pub(crate) fn new(settings: &EndpointSettings) -> Result<Self> {
         let Some(template) = &settings.url else {
             let missing = Error::usage("[pods.endpoint] url is not given");
             return Err(missing.hint("a running program's URL: http://host:10006, or http://host/{player}"));

@@ -6,11 +6,11 @@
 
 mod api;
 pub mod docker;
-pub mod endpoint;
+pub(crate) mod endpoint;
 pub mod lease;
 pub mod program;
 pub mod runpod;
-pub mod settings;
+pub(crate) mod settings;
 pub mod targon;
 pub mod verda;
 

@@ -14,7 +14,7 @@ const LARGEST_OBJECT: u64 = files::MODEL;
 
 /// A folder of objects, each at the path that is its key.
 #[derive(Debug, Clone)]
-pub struct DirStore {
+pub(crate) struct DirStore {
     root: PathBuf,
     base: String,
 }
@@ -25,7 +25,7 @@ impl DirStore {
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn open(root: &Path, base: Option<&str>) -> Result<Self> {
+    pub(crate) fn open(root: &Path, base: Option<&str>) -> Result<Self> {
         let cannot = || format!("{}: cannot be the object store", root.display());
         files::make_folder(root)?;
         Ok(DirStore::at(fs::canonicalize(root).failed(cannot)?, base))
@@ -35,7 +35,7 @@ impl DirStore {
     ///
     /// # Errors
     /// The current folder is gone.
-    pub fn unmade(root: &Path, base: Option<&str>) -> Result<Self> {
+    pub(crate) fn unmade(root: &Path, base: Option<&str>) -> Result<Self> {
         let root = fs::canonicalize(root).or_else(|_| std::path::absolute(root));
         let root = root.failed(|| "the current folder cannot be read".to_owned())?;
         Ok(DirStore::at(root, base))

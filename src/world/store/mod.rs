@@ -3,11 +3,11 @@
 //! An object once stored never changes: a put of other bytes under a key that is taken is refused
 //! by every driver, whoever wins the race.
 
-pub mod dir;
+pub(crate) mod dir;
 mod dispatch;
 pub mod r2;
 mod refusals;
-pub mod settings;
+pub(crate) mod settings;
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -4,7 +4,7 @@
 //! no core waits for another. Each picture of a call is embedded once.
 
 pub mod model;
-pub mod weights;
+pub(crate) mod weights;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
