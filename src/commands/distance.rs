@@ -12,7 +12,7 @@ use crate::engine::context::settings_here;
 use crate::settings::flags::distance_settings;
 use crate::ui::Ui;
 use crate::world::distance::settings::DistanceDriver;
-use crate::world::distance::{Picture, Unmeasured};
+use crate::world::distance::{NotMeasured, Picture};
 use crate::world::http::{Client, HttpLimits, Request, Retry};
 
 /// No picture file is larger.
@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs) -> Result<()
     let (a, b) = (bytes(&args.a)?, bytes(&args.b)?);
     let pair = (Picture { url: &args.a, png: &a }, Picture { url: &args.b, png: &b });
     let measured =
-        distance.measure(&[pair]).pop().unwrap_or_else(|| Err(Unmeasured("nothing was measured".to_owned())));
+        distance.measure(&[pair]).pop().unwrap_or_else(|| Err(NotMeasured("nothing was measured".to_owned())));
     let kind = if chosen == Some(DistanceDriver::Http) { Kind::Outside } else { Kind::Failed };
     let measured = measured.map_err(|why| Error::new(kind, why))?;
     ui.own(json!({ "a": args.a, "b": args.b, "driver": distance.name(), "distance": measured }));

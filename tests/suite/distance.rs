@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gen404::world::distance::http::DistanceService;
-use gen404::world::distance::{Distance as _, Picture, Unmeasured};
+use gen404::world::distance::{Distance as _, NotMeasured, Picture};
 use gen404::world::http::Retry;
 use serde_json::Value;
 
@@ -74,7 +74,7 @@ fn service(fake: &Fake) -> DistanceService {
 }
 
 /// The distances of these URLs to `b`.
-fn measured(fake: &Fake, urls: &[&str]) -> Vec<Result<f64, Unmeasured>> {
+fn measured(fake: &Fake, urls: &[&str]) -> Vec<Result<f64, NotMeasured>> {
     let of = |url| Picture { url, png: b"" };
     let pairs: Vec<_> = urls.iter().map(|url| (of(url), of("b"))).collect();
     service(fake).measure(&pairs)
@@ -91,7 +91,7 @@ fn a_service_is_asked_for_each_pair_and_answers_keep_their_order() {
     let urls: Vec<String> = (0..40).map(|n| n.to_string()).collect();
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
     let all = measured(&fake, &urls);
-    let wanted: Vec<Result<f64, Unmeasured>> = (0..40).map(|n| Ok(f64::from(n) / 64.0)).collect();
+    let wanted: Vec<Result<f64, NotMeasured>> = (0..40).map(|n| Ok(f64::from(n) / 64.0)).collect();
     assert_eq!((all, fake.count()), (wanted, 40));
     assert!(fake.seen.lock().unwrap().iter().all(|(line, _)| line.starts_with("POST /distance ")));
 }

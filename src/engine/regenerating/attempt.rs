@@ -13,7 +13,7 @@ use crate::engine::regenerating::workdir::AuditWorkdir;
 use crate::model::ids::{Player, PromptStem};
 use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
 use crate::rules::regeneration::{Arrival, AttemptOutcome, Purpose, RegenerationMark};
-use crate::world::distance::{Picture, Unmeasured};
+use crate::world::distance::{NotMeasured, Picture};
 use crate::world::http::{Request, shown_text};
 use crate::world::pods::program::{Generation, Program, ProgramTrouble};
 use crate::world::render::Rendering;
@@ -187,11 +187,11 @@ impl RegenerationRun<'_> {
             // What has arrived is measured also where the run is ending: its record waits for nothing else.
             let _permit = self.measuring.acquire(1, &|| false);
             let measured = distance.measure(&[pair]);
-            measured.into_iter().next().unwrap_or_else(|| Err(Unmeasured("no answer".to_owned())))
+            measured.into_iter().next().unwrap_or_else(|| Err(NotMeasured("no answer".to_owned())))
         });
         let measured = measured.and_then(|distance| {
             let sane = (0.0..=2.0).contains(&distance);
-            if sane { Ok(distance) } else { Err(Unmeasured(format!("{distance} is no distance"))) }
+            if sane { Ok(distance) } else { Err(NotMeasured(format!("{distance} is no distance"))) }
         });
         match measured {
             Ok(distance) => Ok(Some(distance)),
@@ -203,11 +203,11 @@ impl RegenerationRun<'_> {
     }
 
     /// The bytes of the submitted preview, which have to be those that were recorded.
-    fn submitted_preview(&self, job: &RegenerationJob, url: &str) -> std::result::Result<Vec<u8>, Unmeasured> {
-        let unmeasured = |e: Error| Unmeasured(e.to_string());
+    fn submitted_preview(&self, job: &RegenerationJob, url: &str) -> std::result::Result<Vec<u8>, NotMeasured> {
+        let unmeasured = |e: Error| NotMeasured(e.to_string());
         let bytes = match self.store.key_of(url) {
             Some(key) => {
-                let missing = || Unmeasured(format!("{key} is not there"));
+                let missing = || NotMeasured(format!("{key} is not there"));
                 self.store.get(&key).map_err(unmeasured)?.ok_or_else(missing)?
             }
             None => {
@@ -215,12 +215,12 @@ impl RegenerationRun<'_> {
                 answer.map_err(unmeasured)?
             }
         };
-        let sum = sha256_of(bytes.as_slice()).map_err(|e| Unmeasured(e.to_string()))?;
+        let sum = sha256_of(bytes.as_slice()).map_err(|e| NotMeasured(e.to_string()))?;
         let folder = format!("rounds/{}/{}/", self.round, job.player);
         let recorded = url.rsplit_once(folder.as_str()).and_then(|(_, path)| job.sums.get(path));
         match recorded {
             Some(recorded) if *recorded != sum => {
-                Err(Unmeasured(format!("{url} is not the file of SHA256SUMS any more")))
+                Err(NotMeasured(format!("{url} is not the file of SHA256SUMS any more")))
             }
             _ => Ok(bytes),
         }

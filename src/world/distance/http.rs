@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Distance, Picture, Unmeasured};
+use super::{Distance, NotMeasured, Picture};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::world::http::{Client, Failure, HttpLimits, Request, Response, Retry, ServerKind, shown_text, shown_url};
@@ -49,10 +49,10 @@ impl DistanceService {
 
     /// Asks about one pair. A service that gives no number because it could not fetch a picture may
     /// manage in a moment.
-    fn ask(&self, a: &str, b: &str, silent: &AtomicUsize) -> std::result::Result<f64, Unmeasured> {
+    fn ask(&self, a: &str, b: &str, silent: &AtomicUsize) -> std::result::Result<f64, NotMeasured> {
         if silent.load(Ordering::SeqCst) >= SILENT {
             let url = shown_url(&self.url);
-            return Err(Unmeasured(format!("not asked: {url} did not answer {SILENT} times in a row")));
+            return Err(NotMeasured(format!("not asked: {url} did not answer {SILENT} times in a row")));
         }
         let body = json!({ "url_a": a, "url_b": b }).to_string().into_bytes();
         let request = Request::post_json(self.url.as_str(), body).repeatable();
@@ -67,7 +67,7 @@ impl DistanceService {
         } else {
             silent.fetch_add(1, Ordering::SeqCst);
         }
-        measured.map_err(|e| Unmeasured(e.to_string()))
+        measured.map_err(|e| NotMeasured(e.to_string()))
     }
 }
 
@@ -76,7 +76,7 @@ impl Distance for DistanceService {
         "http"
     }
 
-    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<std::result::Result<f64, Unmeasured>> {
+    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<std::result::Result<f64, NotMeasured>> {
         let (next, silent) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let worker = || {
             let mut done = Vec::new();
@@ -86,7 +86,7 @@ impl Distance for DistanceService {
                 done.push((at, self.ask(a.url, b.url, &silent)));
             }
         };
-        let mut all: Vec<_> = pairs.iter().map(|_| Err(Unmeasured("not asked".to_owned()))).collect();
+        let mut all: Vec<_> = pairs.iter().map(|_| Err(NotMeasured("not asked".to_owned()))).collect();
         let done: Vec<_> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..self.connections.min(pairs.len())).map(|_| scope.spawn(worker)).collect();
             // A worker that died leaves its pairs as not asked.

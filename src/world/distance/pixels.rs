@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::rgb::{PictureError, Rgb, decode};
-use super::{Distance, Picture, Unmeasured};
+use super::{Distance, NotMeasured, Picture};
 
 /// Cells a side that a picture is averaged to: coarse enough that noise is gone.
 const CELLS: usize = 32;
@@ -24,7 +24,7 @@ impl Distance for Pixels {
         "pixels"
     }
 
-    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<Result<f64, Unmeasured>> {
+    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<Result<f64, NotMeasured>> {
         let mut known: HashMap<&[u8], Result<Vec<f64>, PictureError>> = HashMap::new();
         for picture in pairs.iter().flat_map(|(a, b)| [a, b]) {
             known.entry(picture.png).or_insert_with(|| decode(picture.png).map(|rgb| ink(&rgb)));
@@ -96,7 +96,7 @@ mod tests {
         if (x - 0.5).hypot(y - 0.5) < 0.3 { [180, 60, 40] } else { [255; 3] }
     }
 
-    fn measured(a: &[u8], b: &[u8]) -> Result<f64, Unmeasured> {
+    fn measured(a: &[u8], b: &[u8]) -> Result<f64, NotMeasured> {
         let of = |png| Picture { url: "x", png };
         Pixels.measure(&[(of(a), of(b))]).remove(0)
     }
