@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::http::{Client, Failure, HttpLimits, MultipartForm, Request, Response, Retry, shown_url};
+use super::http::{Client, Failure, HttpLimits, MultipartForm, Request, Response, Retry, ServerKind, shown_url};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::preview::limits::MAX_FILE_BYTES;
@@ -151,7 +151,7 @@ impl RenderService {
     pub fn with_client(url: &str, client: Client) -> Result<Self> {
         check_service_url(url)
             .map_err(|why| Error::usage(format!("the render service's URL {}: {why}", shown_url(url))))?;
-        Ok(RenderService { client, url: format!("{}/render_glb", url.trim_end_matches('/')) })
+        Ok(RenderService { client: client.hearing_all(), url: format!("{}/render_glb", url.trim_end_matches('/')) })
     }
 }
 
@@ -178,7 +178,8 @@ fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
             let message = detail(&response).unwrap_or_else(|| format!("status {}", response.status));
             Ok(Rendering::Refused { code: None, place: None, message })
         }
-        status => Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
+        status if ServerKind::Any.passes(status) => Err(response.failure(ServerKind::Any)),
+        _ => Err(Failure::Permanent(response.shown())),
     }
 }
 

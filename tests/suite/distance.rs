@@ -105,7 +105,7 @@ fn what_is_no_number_is_unmeasured_with_the_reason() {
         (200, "<html>", "no distance: <html>", 3),
         (200, "{\"distance\": 7.5}", "7.5 is no distance", 1),
         (422, "{\"detail\": []}", "status 422", 1),
-        (500, "{\"detail\": \"Internal server error\"}", "status 500 (3 attempts)", 3),
+        (500, "{\"detail\": \"Internal server error\"}", "Internal server error\"} (3 attempts)", 3),
     ] {
         let fake = Fake::start(move |_, _, _| Reply::Status(status, "", answer.as_bytes().to_vec()));
         let all = measured(&fake, &["a"]);

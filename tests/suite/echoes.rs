@@ -38,7 +38,8 @@ use crate::support::{as_somebody, command, git, skipped};
 const SECRET: &str = "hunter2/Top+secret&key=0123456789abcdef";
 
 /// Each way in which a server may spell what it was sent, by name.
-const SPELLINGS: [&str; 7] = ["plain", "json", "slashes", "percent", "base64", "hex", "half"];
+const SPELLINGS: [&str; 9] =
+    ["plain", "json", "slashes", "percent", "base64", "hex", "half", "a mixture", "another mixture"];
 
 fn spelt(text: &str, spelling: &str) -> String {
     let quoted = json!(text).to_string();
@@ -51,10 +52,33 @@ fn spelt(text: &str, spelling: &str) -> String {
         }
         "base64" => BASE64_STANDARD.encode(text),
         "hex" => text.bytes().map(|b| format!("{b:02x}")).collect(),
+        "a mixture" => mixed(text, 1),
+        "another mixture" => mixed(text, 2),
         // Cut off in the middle of the secret.
         "half" => text.find("Top+").map_or(text, |at| &text[..at + 8]).to_owned(),
         _ => text.to_owned(),
     }
+}
+
+/// A text with each character in a spelling of its own, some of them inside another one.
+pub fn mixed(text: &str, lot: usize) -> String {
+    let spell = |(at, c): (usize, char)| {
+        let code = u32::from(c);
+        match (at * 7 + lot * 5 + at * at) % 11 {
+            0 => format!("%{code:02X}"),
+            1 => format!("%{code:02x}"),
+            2 => format!("\\u{code:04x}"),
+            3 => format!("&#{code};"),
+            4 => format!("&#x{code:X};"),
+            5 => format!("\\x{code:02x}"),
+            6 => c.to_ascii_uppercase().to_string(),
+            7 => format!("%25{code:02x}"),
+            8 => format!("\\\\u{code:04X}"),
+            9 => format!("&amp;#{code};"),
+            _ => c.to_string(),
+        }
+    };
+    text.chars().enumerate().map(spell).collect()
 }
 
 /// Does a text hold a part of the secret that is longer than a word, in any spelling?
@@ -65,6 +89,12 @@ fn tells(text: &str) -> Option<String> {
     for offset in 0..3 {
         let inside = BASE64_STANDARD.encode([&vec![b'x'; offset], SECRET.as_bytes()].concat());
         sought.push(inside[8..40].to_owned());
+    }
+    // A mixture's tail, wherever it stood in what was spelt.
+    for (before, lot) in (0..11).flat_map(|before| [(before, 1), (before, 2)]) {
+        let up_to = |end: usize| mixed(&format!("{}{}", "-".repeat(before), &SECRET[..end]), lot);
+        let (head, whole) = (up_to(SECRET.len() - 6), up_to(SECRET.len()));
+        sought.push(whole[head.len()..].to_owned());
     }
     sought.into_iter().find(|part| text.contains(part.as_str()))
 }

@@ -43,10 +43,10 @@ fn a_service_that_fails_is_tried_again_and_then_named() {
         _ => Reply::Body(PNG.to_vec()),
     });
     assert_eq!(service(&fake).render(b"x").unwrap(), Rendering::Png(PNG.to_vec()));
-    let down = Fake::start(|_, _, _| Reply::Status(503, "", Vec::new()));
+    let down = Fake::start(|_, _, _| Reply::Status(503, "", b"no \x1b[31mGPU".to_vec()));
     let error = service(&down).render(b"x").unwrap_err();
     assert_eq!((error.kind(), down.count()), (Kind::Outside, 3));
-    assert!(error.to_string().contains("/render_glb: status 503 (3 attempts)"), "{error}");
+    assert!(error.to_string().contains("/render_glb: status 503: no \\u{1b}[31mGPU (3 attempts)"), "{error}");
     let unsure = Fake::start(|_, _, _| Reply::Status(422, "", b"{\"detail\": []}".to_vec()));
     let error = service(&unsure).render(b"x").unwrap_err();
     assert_eq!((error.kind(), unsure.count()), (Kind::Outside, 1));

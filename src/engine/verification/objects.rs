@@ -191,7 +191,8 @@ impl Looker {
                 Err(e) => unknown(e.to_string()),
             },
             Ok(None) => FoundObject { bytes: None, found: Found::Nothing },
-            Err(error) => unknown(error.to_string()),
+            // What to do stands beside the finding, too.
+            Err(error) => unknown([&[error.to_string()][..], error.hints()].concat().join("; ")),
         })
     }
 

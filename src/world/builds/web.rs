@@ -88,12 +88,8 @@ impl Web {
         loop {
             let response = self.retry.attempts(&self.stop, &request.shown(), true, || {
                 let response = self.client.send_once(&request, None)?;
-                match response.status {
-                    status if ServerKind::Ci.passes(status) => {
-                        Err(ServerKind::Ci.failure(status, &response.headers, format!("status {status}")))
-                    }
-                    _ => Ok(response),
-                }
+                let passes = ServerKind::Ci.passes(response.status);
+                if passes { Err(response.failure(ServerKind::Ci)) } else { Ok(response) }
             })?;
             let Some(pause) = limit(&response, count, SystemTime::now()) else { return Ok(response) };
             count += 1;
@@ -160,7 +156,8 @@ fn redirect(from: &str, response: &Response) -> Result<Option<String>> {
         let why = response.hide(&why.to_string());
         Error::outside(format!("{}: status {}: {why}", shown_url(from), response.status))
     };
-    let to = response.headers.get("location").ok_or_else(|| refused(&"it does not say where to"))?;
+    let to =
+        response.headers.get("location").ok_or_else(|| refused(&"no Location header: it does not say where to"))?;
     let next = resolve(from, to.as_bytes()).map_err(|why| {
         refused(&format!("to {}: {why}", shown_url(&response.hide(&String::from_utf8_lossy(to.as_bytes())))))
     })?;

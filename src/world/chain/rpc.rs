@@ -117,7 +117,7 @@ fn read_answer(response: &Response, id: u64) -> Result<RpcAnswer, Failure> {
 
 /// A status that is the answer.
 fn no_answer(response: &Response) -> Failure {
-    ServerKind::Any.failure(response.status, &response.headers, response.shown())
+    response.failure(ServerKind::Any)
 }
 
 /// Does a node say, in whatever words, that it no longer keeps the state of a block?

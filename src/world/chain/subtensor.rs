@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -29,8 +30,13 @@ const VALUES_AT_ONCE: usize = 100;
 /// More hotkeys than this never revealed anything on one subnet.
 const MOST_HOTKEYS: usize = 100_000;
 
-/// A gateway may give smaller pages than are asked for; so many more of them are read.
-const MORE_PAGES: usize = 1000;
+/// All values of a subnet together: far more than miners ever revealed.
+const MOST_BYTES: usize = 16 << 20;
+
+/// A gateway may give smaller pages than are asked for, down to one key each: no more of them are read, and not for
+/// longer, however few keys they hold.
+const MOST_PAGES: usize = 1000;
+const LONGEST_LISTING: Duration = Duration::from_secs(600);
 
 /// A subtensor network, seen through its nodes.
 #[derive(Debug)]
@@ -39,6 +45,7 @@ pub struct Subtensor {
     endpoints: Endpoints,
     netuid: u16,
     keys_a_page: usize,
+    listing: Duration,
     pin: OnceLock<Pin>,
     /// The node that answered last: asked first.
     preferred: AtomicUsize,
@@ -75,6 +82,7 @@ impl Subtensor {
             endpoints,
             netuid,
             keys_a_page: MOST_KEYS_A_PAGE,
+            listing: LONGEST_LISTING,
             pin: OnceLock::new(),
             preferred: AtomicUsize::new(0),
             compared: Mutex::new(HashSet::new()),
@@ -88,12 +96,19 @@ impl Subtensor {
         self
     }
 
+    /// Gives up pages of keys that are not all there after this time (10 minutes at first).
+    #[must_use]
+    pub fn listing_within(mut self, time: Duration) -> Self {
+        self.listing = time;
+        self
+    }
+
     /// Asks one endpoint after the other: the node that answered last, the other nodes, the archives.
     fn on_endpoints<T>(&self, ask: impl Fn(&NodeUrl) -> std::result::Result<T, Fault>) -> Result<T> {
         let nodes = &self.endpoints.nodes;
         let first = self.preferred.load(Ordering::Relaxed) % nodes.len().max(1);
         let order = (first..nodes.len()).chain(0..first);
-        let (mut errors, mut discarded) = (Vec::new(), false);
+        let (mut errors, mut discarded, mut archives) = (Vec::new(), false, Vec::new());
         for (index, endpoint) in order.filter_map(|at| Some((Some(at), nodes.get(at)?))).chain(self.archives()) {
             match self.compare_genesis(endpoint).and_then(|()| ask(endpoint)) {
                 Ok(value) => {
@@ -104,12 +119,15 @@ impl Subtensor {
                 }
                 Err(fault) => {
                     self.rpc.stop().check()?;
-                    discarded |= matches!(fault, Fault::Discarded(_));
+                    let gone = matches!(fault, Fault::Discarded(_));
+                    discarded |= gone;
+                    archives.extend(index.is_none().then(|| (endpoint, gone)));
                     errors.push(fault.into_error());
                 }
             }
         }
-        Err(no_answer(&errors, discarded))
+        let error = no_answer(&errors);
+        Err(if discarded { error.hint(archive_hint(&archives)) } else { error })
     }
 
     fn archives(&self) -> impl Iterator<Item = (Option<usize>, &NodeUrl)> {
@@ -195,7 +213,16 @@ impl Subtensor {
         let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense(METHOD, endpoint, why);
         let prefix = hex::encode_0x(&keys::commitments_prefix(self.netuid));
         let mut found: Vec<String> = Vec::new();
-        for _ in 0..MOST_HOTKEYS / self.keys_a_page + MORE_PAGES {
+        let (begun, mut pages) = (Instant::now(), 0);
+        loop {
+            if pages == MOST_PAGES || begun.elapsed() > self.listing {
+                let (count, seconds) = (found.len(), begun.elapsed().as_secs());
+                return Err(nonsense(&format!(
+                    "{pages} pages of keys in {seconds} s, {count} keys in all, and no end: ask for more a page ([chain] \
+                     keys_a_page), or another node"
+                )));
+            }
+            pages += 1;
             let start = found.last().unwrap_or(&prefix);
             let params = json!([prefix, self.keys_a_page, start, at.to_string()]);
             let page: Vec<String> = self.rpc.call(endpoint, METHOD, &params)?;
@@ -219,17 +246,16 @@ impl Subtensor {
                 return Err(nonsense(&format!("more than {MOST_HOTKEYS} keys")));
             }
         }
-        Err(nonsense(&"its pages do not end"))
     }
 
-    /// Reads the values of some keys into `reveals`.
+    /// Reads the values of some keys into `reveals`; gives their bytes.
     fn read_values(
         &self,
         endpoint: &NodeUrl,
         asked: &[String],
         at: BlockHash,
         reveals: &mut Reveals,
-    ) -> std::result::Result<(), Fault> {
+    ) -> std::result::Result<usize, Fault> {
         const METHOD: &str = "state_queryStorageAt";
         let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense(METHOD, endpoint, why);
         let sets: Vec<Changes> = self.rpc.call(endpoint, METHOD, &json!([asked, at.to_string()]))?;
@@ -237,6 +263,7 @@ impl Subtensor {
         if set.block != at {
             return Err(nonsense(&format!("values of block {} where {at} was asked for", set.block)));
         }
+        let mut size = 0;
         let mut missing: HashSet<&str> = asked.iter().map(String::as_str).collect();
         for (key, value) in &set.changes {
             let key = key.to_ascii_lowercase();
@@ -246,25 +273,36 @@ impl Subtensor {
             let bytes = hex::decode(&key).map_err(|why| nonsense(&why))?;
             let hotkey = keys::hotkey_of(self.netuid, &bytes).map_err(|why| nonsense(&why))?;
             let Some(value) = value else { continue };
+            size += value.len() / 2;
             let of_whom = |why: &dyn std::fmt::Display| nonsense(&format!("{hotkey}: {why}"));
             let value = hex::decode(value).map_err(|why| of_whom(&why))?;
             let decoded = scale::decode_reveals(&value).map_err(|why| of_whom(&why))?;
             reveals.insert(hotkey, decoded);
         }
-        if missing.is_empty() { Ok(()) } else { Err(nonsense(&format!("{} values are missing", missing.len()))) }
+        if missing.is_empty() { Ok(size) } else { Err(nonsense(&format!("{} values are missing", missing.len()))) }
     }
 }
 
 /// One error of several endpoints' errors.
-fn no_answer(errors: &[Error], discarded: bool) -> Error {
+fn no_answer(errors: &[Error]) -> Error {
     let one = errors.len() == 1;
     let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    let text = if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) };
-    let error = Error::outside(text);
-    if discarded {
-        return error.hint("the block is older than the node's state: name an archive node with --archive URL, or [chain] archive in gen404.toml");
+    Error::outside(if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) })
+}
+
+/// What to do where a block is older than a node's state, by the archives that were asked, and whether theirs is gone,
+/// too.
+fn archive_hint(archives: &[(&Endpoint, bool)]) -> String {
+    let old = "the block is older than the node's state";
+    let name = "--archive URL, or [chain] archive in gen404.toml";
+    if archives.is_empty() {
+        return format!("{old}: name an archive node with {name}");
     }
-    error
+    let told = archives.iter().map(|(endpoint, gone)| match gone {
+        true => format!("{endpoint} is no archive node: its state is gone as well"),
+        false => format!("the archive node {endpoint} failed"),
+    });
+    format!("{old}, and {}; name another with {name}", told.collect::<Vec<_>>().join(", "))
 }
 
 impl Chain for Subtensor {
@@ -317,9 +355,13 @@ impl Chain for Subtensor {
         let hash = self.hash_of(at)?;
         self.on_endpoints(|endpoint| {
             let keys = self.commitment_keys(endpoint, hash)?;
-            let mut reveals = Reveals::new();
+            let (mut reveals, mut size) = (Reveals::new(), 0);
             for chunk in keys.chunks(VALUES_AT_ONCE) {
-                self.read_values(endpoint, chunk, hash, &mut reveals)?;
+                size += self.read_values(endpoint, chunk, hash, &mut reveals)?;
+                if size > MOST_BYTES {
+                    let why = format!("values of more than {MOST_BYTES} bytes in all");
+                    return Err(Fault::nonsense("state_queryStorageAt", endpoint, why));
+                }
             }
             Ok(reveals)
         })

@@ -105,9 +105,7 @@ impl Distance for DistanceService {
 fn distance(response: &Response) -> std::result::Result<f64, Failure> {
     match response.status {
         200 => {}
-        status if ServerKind::Any.passes(status) => {
-            return Err(ServerKind::Any.failure(status, &response.headers, format!("status {status}")));
-        }
+        status if ServerKind::Any.passes(status) => return Err(response.failure(ServerKind::Any)),
         status => return Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
     }
     let answer: DistanceAnswer = response

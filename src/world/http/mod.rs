@@ -18,6 +18,7 @@ mod passing;
 mod redirect;
 mod retry;
 mod secret;
+mod spelt;
 mod stream;
 
 use std::fs::File;
@@ -324,6 +325,7 @@ impl Client {
             };
             let mut response = sent?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            check_coding(status, &headers)?;
             let mut body = Vec::new();
             self.copy_answer(&mut response, &mut body)?;
             Ok(Response { status, headers, body, blanks: request.blanks(), what: request.shown() })
@@ -362,8 +364,9 @@ impl Client {
         if ServerKind::Any.passes(status) && !self.hears_all {
             return Err(ServerKind::Any.failure(status, response.headers(), format!("status {status}")));
         }
+        check_coding(status, response.headers())?;
         if self.miners {
-            self.check_headers(status, response.headers())?;
+            self.check_length(response.headers())?;
         }
         Ok(response)
     }
@@ -378,17 +381,8 @@ impl Client {
         })
     }
 
-    /// What a miner's server says about the body is believed where it is against it.
-    fn check_headers(&self, status: u16, headers: &HeaderMap) -> std::result::Result<(), Failure> {
-        let codings =
-            headers.get_all("content-encoding").into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
-        let codings = codings.map(|coding| String::from_utf8_lossy(coding.trim_ascii()).to_ascii_lowercase());
-        let coded: Vec<String> = codings.filter(|coding| !PLAIN_CODINGS.contains(&coding.as_str())).collect();
-        // Other answers are told by their status alone.
-        if status == 200 && !coded.is_empty() {
-            let coded = shown_text(&coded.join(", "), 40);
-            return Err(Failure::Permanent(format!("the body is encoded ({coded}), which is not accepted")));
-        }
+    /// What a miner's server says about the body's length is believed where it is against it.
+    fn check_length(&self, headers: &HeaderMap) -> std::result::Result<(), Failure> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let length = text("content-length").and_then(|length| length.parse::<u64>().ok());
         if length.is_some_and(|length| length > self.limits.body) {
@@ -432,6 +426,20 @@ impl Client {
     fn too_long(&self) -> Failure {
         Failure::Permanent(format!("the body is longer than {} bytes", self.limits.body))
     }
+}
+
+/// Refuses a body that is coded: nobody was asked for that, and nothing decodes it. Other answers are told by their
+/// status.
+fn check_coding(status: u16, headers: &HeaderMap) -> std::result::Result<(), Failure> {
+    let codings =
+        headers.get_all("content-encoding").into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    let codings = codings.map(|coding| String::from_utf8_lossy(coding.trim_ascii()).to_ascii_lowercase());
+    let coded: Vec<String> = codings.filter(|coding| !PLAIN_CODINGS.contains(&coding.as_str())).collect();
+    if status == 200 && !coded.is_empty() {
+        let coded = shown_text(&coded.join(", "), 40);
+        return Err(Failure::Permanent(format!("the body is encoded ({coded}), which is not accepted")));
+    }
+    Ok(())
 }
 
 fn config(limits: &HttpLimits) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {

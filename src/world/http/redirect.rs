@@ -56,7 +56,11 @@ impl Client {
         }
         // The last one counts, as everywhere.
         let location = answer.headers().get_all(header::LOCATION).into_iter().next_back();
-        let Some(location) = location else { return Ok(None) };
+        let Some(location) = location else {
+            return Err(Failure::Permanent(format!(
+                "status {status} without a Location header: it does not say where to"
+            )));
+        };
         let shown = || {
             let text = String::from_utf8_lossy(location.as_bytes());
             shown_url(&request.blanks().hide(&text))

@@ -163,11 +163,32 @@ pub(super) fn failure(error: &ureq::Error) -> Failure {
             unsent(format!("no connection in time ({when})"))
         }
         ureq::Error::Timeout(when) => Failure::transient(format!("no answer in time ({when})")),
-        ureq::Error::Protocol(error) => Failure::transient(format!("not HTTP as it should be: {error}")),
+        ureq::Error::Protocol(error) if is_header(error) => Failure::Permanent(not_http(error)),
+        ureq::Error::Protocol(error) => Failure::transient(not_http(error)),
         ureq::Error::BodyStalled => Failure::transient("the body stopped"),
         ureq::Error::Other(other) if other.is::<Stopped>() => Failure::Stopped,
-        other => Failure::Permanent(shown_text(&other.to_string(), 200)),
+        other => Failure::Permanent(other_reason(other)),
     }
+}
+
+/// Is it a header that is wrong? The server says the same the next time; what else is odd may be due to the connection:
+/// a first line that is none may be left of what came before.
+fn is_header(error: &impl std::fmt::Display) -> bool {
+    error.to_string().contains("header")
+}
+
+/// How an answer is no HTTP.
+pub(super) fn not_http(error: &impl std::fmt::Display) -> String {
+    format!("not HTTP as it should be: {}", shown_text(&error.to_string(), 200))
+}
+
+/// Any other error of ureq: those of our own parts are said as they are.
+pub(super) fn other_reason(error: &ureq::Error) -> String {
+    let said = match error {
+        ureq::Error::Other(own) => own.to_string(),
+        other => other.to_string(),
+    };
+    shown_text(&said, 200)
 }
 
 /// An input or output error; errors of ureq itself arrive wrapped in one while a body is read.

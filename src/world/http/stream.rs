@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ureq::Timeout;
 
-use super::blanks::Blanks;
-use super::message::{SHOWN_BYTES, shown_beginning};
+use super::blanks::{Blanks, SHOWN_BYTES};
+use super::message::shown_beginning;
+use super::retry::{not_http, other_reason};
 use super::{COPY_BYTES, Client, HeaderMap, HttpLimits, Request, Retry, config, shown_text};
 use crate::world::stop::STOPPED;
 
@@ -148,8 +149,8 @@ fn broken(error: &ureq::Error) -> Broken {
         }
         ureq::Error::Timeout(when) => Broken::Late(format!("no answer in time ({when})")),
         ureq::Error::BodyStalled => Broken::Late("the body stopped".to_owned()),
-        ureq::Error::Protocol(error) => Broken::Refused(format!("not HTTP as it should be: {error}")),
-        other => Broken::Lost(shown_text(&other.to_string(), 200)),
+        ureq::Error::Protocol(error) => Broken::Refused(not_http(error)),
+        other => Broken::Lost(other_reason(other)),
     }
 }
 

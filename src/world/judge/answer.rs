@@ -57,6 +57,10 @@ pub(crate) enum AnswerError {
     Refused(String),
     #[error("the answer was cut off (finish_reason length)")]
     CutOff,
+    #[error("the server withheld the answer (finish_reason content_filter)")]
+    Filtered,
+    #[error("the judge called a tool in place of an answer (finish_reason {0})")]
+    CallsTools(String),
     #[error("the answer did not come to its end (finish_reason {0})")]
     Unfinished(String),
     #[error("the answer has no content, but reasoning beside it")]
@@ -78,6 +82,14 @@ impl AnswerError {
             AnswerError::CutOff => {
                 Some("[judge] max_tokens in gen404.toml is the most tokens of an answer, reasoning included: raise it")
             }
+            AnswerError::Filtered => Some(
+                "the server's content filter stops such pictures: switch it off there, or name another judge ([judge] \
+                 base_url and model in gen404.toml)",
+            ),
+            AnswerError::CallsTools(_) => Some(
+                "no tools are offered to the judge: start vLLM without --enable-auto-tool-choice and --tool-call-parser, \
+                 or name another model",
+            ),
             AnswerError::OnlyReasoning => Some(
                 "the server's reasoning parser takes the answer for reasoning: start vLLM without --reasoning-parser, \
                  or raise [judge] max_tokens",
@@ -115,6 +127,8 @@ pub(crate) fn content(completion: &Value) -> Result<String, AnswerError> {
     match finish_reason.as_deref() {
         None | Some("stop") => {}
         Some("length") => return Err(AnswerError::CutOff),
+        Some("content_filter") => return Err(AnswerError::Filtered),
+        Some(calls @ ("tool_calls" | "function_call")) => return Err(AnswerError::CallsTools(calls.to_owned())),
         Some(other) => {
             return Err(AnswerError::Unfinished(shown_text(other, 40)));
         }
@@ -129,6 +143,33 @@ pub(crate) fn content(completion: &Value) -> Result<String, AnswerError> {
         Some(_) => return Err(AnswerError::NoText),
     };
     text.filter(|text| !text.is_empty()).ok_or(missing)
+}
+
+/// Codes and types under which servers say that nothing is paid for, now and the next time.
+const NO_MONEY: [&str; 7] = [
+    "insufficient_quota",
+    "insufficient_funds",
+    "insufficient_balance",
+    "insufficient_credits",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "payment_required",
+];
+
+/// Does an error, under whatever status, say that the account has no money or quota left? A limit of requests is none.
+pub(super) fn wants_money(body: &Value) -> bool {
+    let first = body.get("choices").and_then(|choices| choices.get(0));
+    let named = [Some(body), body.get("error"), body.get("detail"), first.and_then(|choice| choice.get("error"))];
+    let says = |error: &Value| {
+        let member = |name: &str| error.get(name);
+        let words = ["code", "type", "error", "status"].into_iter().filter_map(member);
+        words.into_iter().any(|word| match word {
+            Value::Number(code) => code.as_u64() == Some(402),
+            Value::String(word) => NO_MONEY.contains(&word.to_ascii_lowercase().as_str()) || word == "402",
+            _ => false,
+        })
+    };
+    named.into_iter().flatten().any(says)
 }
 
 /// An error where an answer should be, in the shapes that servers give it under status 200: its code and words.
@@ -205,6 +246,29 @@ mod tests {
         ] {
             let why = content(&completion).unwrap_err().to_string();
             assert!(why.contains(said), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_want_of_money_is_known_in_every_shape() {
+        for body in [
+            json!({"error": {"message": "You exceeded your current quota", "type": "insufficient_quota", "code": null}}),
+            json!({"error": {"code": "insufficient_quota"}}),
+            json!({"error": {"code": 402, "message": "Insufficient credits"}}),
+            json!({"code": "402"}),
+            json!({"detail": {"error": "payment_required"}}),
+            json!({"choices": [{"error": {"code": 402}}]}),
+        ] {
+            assert!(wants_money(&body), "{body}");
+        }
+        for body in [
+            json!({"error": {"code": "rate_limit_exceeded", "type": "requests"}}),
+            json!({"error": "insufficient_quota_of_patience"}),
+            json!({"choices": [{"message": {"content": "insufficient_quota"}}]}),
+            json!([402]),
+            json!(null),
+        ] {
+            assert!(!wants_money(&body), "{body}");
         }
     }
 

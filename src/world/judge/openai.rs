@@ -122,11 +122,14 @@ fn read(response: &Response) -> std::result::Result<Answer, Rejected> {
     if response.status != 200 {
         return Err(refused(response));
     }
-    // The same question may well be answered properly the next time.
+    // The same question may well be answered properly the next time; money does not come by itself.
     let again = |why: AnswerError| Rejected { hint: why.hint(), failure: Failure::transient(why) };
     let completion: Value =
         response.json().map_err(|why| again(AnswerError::NoJson { why, body: response.shown_body() }))?;
-    let raw = answer::content(&completion).map_err(again)?;
+    let raw = answer::content(&completion).map_err(|why| match answer::wants_money(&completion) {
+        true => without_money(&why),
+        false => again(why),
+    })?;
     let shown = shown_text(&response.hide(&raw), 100);
     let read = answer::read(raw, |issues| response.hide(issues));
     read.map_err(|why| {
@@ -191,10 +194,18 @@ fn schema() -> Value {
     })
 }
 
+/// The account has nothing left.
+fn without_money(why: &dyn std::fmt::Display) -> Rejected {
+    let failure = Failure::Permanent(format!("the account is out of credit: {why}"));
+    Rejected { failure, hint: Some("top up the judge's account, or raise its limit; it is not asked again") }
+}
+
 /// A status other than 200: timeouts, conflicts, limits and breakdowns pass, the rest is an answer.
 fn refused(response: &Response) -> Rejected {
-    let (status, reason) = (response.status, response.shown());
-    Rejected { hint: hint(status, &reason), failure: ServerKind::Judge.failure(status, &response.headers, reason) }
+    if response.status == 402 || response.json().is_ok_and(|body| answer::wants_money(&body)) {
+        return without_money(&response.shown());
+    }
+    Rejected { hint: hint(response.status, &response.shown()), failure: response.failure(ServerKind::Judge) }
 }
 
 fn given_up(what: &str, failure: &Failure, hint: Option<&'static str>, attempts: u32) -> Error {

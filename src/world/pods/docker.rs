@@ -9,7 +9,7 @@ use super::api::is_a_name;
 use super::{Deployed, Endpoint, Listed, PORT, PodId, PodOrder, PodState, Provider};
 use crate::base::error::{Error, Result};
 use crate::world::child;
-use crate::world::http::{Blanks, Secret, shown_text};
+use crate::world::http::{Blanks, Secret};
 use crate::world::stop::{Stop, stopped};
 
 /// `[pods.docker]` of `gen404.toml`.
@@ -116,13 +116,12 @@ impl Docker {
     }
 
     fn says(&self, output: &Output) -> String {
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        shown_text(self.hide(&text).trim(), 300)
+        self.shown(output.stderr.trim_ascii(), 300)
     }
 
-    /// A text of docker's without the token that it was given.
-    fn hide(&self, text: &str) -> String {
-        Blanks::of(&self.hf_token).hide(text).into_owned()
+    /// A text of docker's as messages show it, without the token that it was given.
+    fn shown(&self, text: &[u8], longest: usize) -> String {
+        Blanks::of(&self.hf_token).shown(text, longest)
     }
 
     fn run(&self, order: &PodOrder) -> Result<Output> {
@@ -145,16 +144,17 @@ impl Docker {
     fn last_words(&self, pod: &PodId) -> String {
         let lines = LAST_LINES.to_string();
         let output = match self.call(&["logs", "--tail", &lines, &pod.0]) {
-            Ok(output) if output.status.success() => output,
+            // One that is too long is ended in the middle.
+            Ok(output) if output.status.success() || output.status.code().is_none() => output,
             Ok(output) => return format!("; its log cannot be read: {}", self.says(&output)),
             Err(error) => return format!("; its log cannot be read: {error}"),
         };
         // The program's own two streams; what is wrong goes to the second, which is told last.
-        let said = [output.stdout, output.stderr].map(|bytes| self.hide(&String::from_utf8_lossy(&bytes)));
-        let said: Vec<&str> =
-            said.iter().flat_map(|text| text.lines()).map(str::trim).filter(|line| !line.is_empty()).collect();
+        // What draws a bar of progress ends its lines with returns.
+        let lines = [&output.stdout, &output.stderr].into_iter().flat_map(|bytes| bytes.split(|b| b"\r\n".contains(b)));
+        let said: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
         let last = said.get(said.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
-        let last: Vec<String> = last.iter().map(|line| shown_text(line, LONGEST_LINE)).collect();
+        let last: Vec<String> = last.iter().map(|line| self.shown(line, LONGEST_LINE)).collect();
         if last.is_empty() { String::new() } else { format!("; it said last: {}", last.join(" | ")) }
     }
 
@@ -196,15 +196,18 @@ impl Provider for Docker {
             }
             return Ok(PodState::Failed("the container is gone".to_owned()));
         }
-        let found: Vec<Container> = serde_json::from_slice(&output.stdout)
-            .map_err(|e| Error::outside(format!("{} inspect: {}", self.settings.program, self.hide(&e.to_string()))))?;
+        let found: Vec<Container> = serde_json::from_slice(&output.stdout).map_err(|e| {
+            Error::outside(format!("{} inspect: {}", self.settings.program, self.shown(e.to_string().as_bytes(), 200)))
+        })?;
         let Some(container) = found.into_iter().next() else {
             return Ok(PodState::Failed("the container is gone".to_owned()));
         };
         let ContainerState { status, exit_code, error } = container.state;
         if matches!(&*status, "exited" | "dead" | "removing") {
-            let why =
-                format!("the container is {status} with code {exit_code} {}", shown_text(&self.hide(&error), 200));
+            let why = format!(
+                "the container is {status} with code {exit_code} {}",
+                self.shown(error.as_bytes(), LONGEST_LINE)
+            );
             return Ok(PodState::Failed(format!("{}{}", why.trim_end(), self.last_words(pod))));
         }
         let ports = container.network_settings.ports.unwrap_or_default();

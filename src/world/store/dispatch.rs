@@ -114,7 +114,8 @@ fn judge(answer: &Response) -> Result<(), DispatchError> {
     if (200..300).contains(&answer.status) && !is_error(&body) {
         return Ok(());
     }
-    let refusal = StoreRefusal::read(answer.status, &answer.headers, &body);
+    let region = answer.header("x-amz-bucket-region").map(|region| answer.hide(region));
+    let refusal = StoreRefusal::read(answer.status, region, &body);
     Err(DispatchError::Refused(refusal, asked(&answer.headers)))
 }
 

@@ -1,6 +1,6 @@
 //! What the servers that speak S3 say when they refuse: AWS, R2, MinIO, Ceph and Google each in words of their own.
 
-use crate::world::http::{HeaderMap, ServerKind, s3_passes, shown_text};
+use crate::world::http::{ServerKind, s3_passes, shown_text};
 
 /// Words in codes that are about this machine's clock, a limit of the account, and where a bucket is.
 const CLOCK: [&str; 4] = ["RequestTimeTooSkewed", "ExpiredRequest", "RequestExpired", "RequestNotYetValid"];
@@ -29,10 +29,9 @@ pub(super) struct StoreRefusal {
 }
 
 impl StoreRefusal {
-    /// Reads a refusal from an answer's status, headers, and the beginning of its body.
-    pub(super) fn read(status: u16, headers: &HeaderMap, body: &str) -> Self {
-        let header = headers.get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
-        let place = header.map(str::to_owned).or_else(|| element(body, "Region")).or_else(|| element(body, "Endpoint"));
+    /// Reads a refusal from an answer's status, the region in its headers, and the beginning of its body.
+    pub(super) fn read(status: u16, region: Option<String>, body: &str) -> Self {
+        let place = region.or_else(|| element(body, "Region")).or_else(|| element(body, "Endpoint"));
         let text = |name, longest| element(body, name).map(|text| shown_text(text.trim(), longest)).unwrap_or_default();
         let (code, message) = (text("Code", 60), text("Message", 200));
         StoreRefusal { status, code, message, place: place.map(|place| shown_text(place.trim(), 100)) }
@@ -114,19 +113,16 @@ mod tests {
     use super::*;
 
     fn refusal(status: u16, code: &str) -> StoreRefusal {
-        StoreRefusal::read(status, &HeaderMap::new(), &format!("<Error><Code>{code}</Code></Error>"))
+        StoreRefusal::read(status, None, &format!("<Error><Code>{code}</Code></Error>"))
     }
 
     #[test]
     fn codes_and_words_are_found() {
         let body =
             "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>no &amp; \u{202e}no</Message></Error>";
-        assert_eq!(
-            StoreRefusal::read(403, &HeaderMap::new(), body).reason(),
-            "status 403 (AccessDenied): no & \\u{202e}no"
-        );
+        assert_eq!(StoreRefusal::read(403, None, body).reason(), "status 403 (AccessDenied): no & \\u{202e}no");
         for other in ["", "<Code>", "</Code><Code>", "busy"] {
-            assert_eq!(StoreRefusal::read(403, &HeaderMap::new(), other).reason(), "status 403");
+            assert_eq!(StoreRefusal::read(403, None, other).reason(), "status 403");
         }
     }
 
