@@ -30,7 +30,6 @@ pub(crate) struct Dot {
 /// A strip of dots along an axis, stacked where they would cover each other, with limits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Strip {
-    /// The dots.
     pub(crate) dots: Vec<Dot>,
     /// Limits, and what else is marked by a line.
     pub(crate) lines: Vec<ChartMark>,

@@ -56,7 +56,6 @@ pub(crate) struct TimelineStep {
 pub(crate) struct MarginBar {
     /// Left edge.
     pub(crate) x: String,
-    /// Width.
     pub(crate) width: String,
     /// `left` where the defender won, `right` where the challenger did, `none` for nothing.
     pub(crate) side: &'static str,

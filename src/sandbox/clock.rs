@@ -15,9 +15,7 @@ const AFTER_WINDOW: u64 = 25;
 /// Where a competition stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoundStage {
-    /// The round.
     pub(crate) round: RoundNumber,
-    /// Its stage.
     pub(crate) stage: Stage,
     /// The block at which what the stage is for can be done; `None` while it is paused.
     pub(crate) block: Option<Block>,

@@ -22,7 +22,6 @@ pub(crate) struct Params {
     pub(crate) seed: u64,
     /// Rounds until the competition is over.
     pub(crate) rounds: u32,
-    /// Miners.
     pub(crate) miners: usize,
     /// Prompts in a round.
     pub(crate) prompts: usize,
@@ -87,7 +86,6 @@ pub(crate) enum Trick {
 pub(crate) struct Participants {
     /// What it is made from.
     pub(crate) params: Params,
-    /// The miners.
     pub(crate) miners: Vec<Miner>,
     /// The first leader's key.
     pub(crate) leader: Hotkey,

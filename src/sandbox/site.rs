@@ -32,16 +32,13 @@ pub(crate) struct SiteRequest<'a> {
     pub(crate) method: &'a str,
     /// The path, without a query.
     pub(crate) path: &'a str,
-    /// Its `Content-Type`.
     pub(crate) content_type: &'a str,
-    /// Its body.
     pub(crate) body: &'a [u8],
 }
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reply {
-    /// The status.
     pub(crate) status: u16,
     /// Header fields.
     pub(crate) fields: Vec<(&'static str, String)>,

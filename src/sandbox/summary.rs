@@ -28,7 +28,6 @@ pub(crate) struct SandboxSummary {
     /// The last commit: the answer says it itself.
     #[serde(skip)]
     pub(crate) head: Option<String>,
-    /// The rounds.
     pub(crate) rounds: Vec<RoundSummary>,
     /// The leaders, as they followed each other.
     pub(crate) leaders: Vec<Leader>,

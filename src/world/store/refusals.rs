@@ -18,7 +18,6 @@ const PLACE: [&str; 7] = [
 /// A server's refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StoreRefusal {
-    /// The status.
     pub(super) status: u16,
     /// The code in its XML; empty where there is none, as in answers to HEAD.
     pub(super) code: String,
