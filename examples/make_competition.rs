@@ -290,7 +290,7 @@ impl Maker {
 
     /// Does what the tournament needs next; true once it is decided.
     fn step(&self, round: RoundNumber) -> bool {
-        use gen404::rules::tournament::Outcome;
+        use gen404::rules::tournament::TournamentOutcome;
         let settings = self.settings();
         let files = self.files(round);
         let replayed = replay(&Field::of(&files, settings.win_margin, &self.limits).unwrap());
@@ -302,7 +302,7 @@ impl Maker {
             return false;
         }
         match replayed.outcome {
-            Outcome::Matches(missing) => {
+            TournamentOutcome::Matches(missing) => {
                 let mut matrix: Matrix = files.matrix.get().cloned().unwrap_or_default();
                 for (left, right) in missing {
                     let report = self.judge(round, &files, &left, &right);
@@ -314,11 +314,11 @@ impl Maker {
                 self.write(&format!("Update matches matrix for round {round}"), writes);
                 false
             }
-            Outcome::Audits(open) => {
+            TournamentOutcome::Audits(open) => {
                 self.audit(round, &files, &open);
                 false
             }
-            Outcome::Winner(winner) => {
+            TournamentOutcome::Winner(winner) => {
                 self.declare_winner(round, &files, &winner);
                 true
             }

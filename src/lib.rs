@@ -8,7 +8,7 @@
 //!
 //! | floor | holds | knows nothing of |
 //! |---|---|---|
-//! | [`base`] | errors, guarded files, URLs, hex, text for terminals | competitions |
+//! | [`base`] | errors, guarded files, URLs, hex, a semaphore, text for terminals | competitions |
 //! | [`model`] | what lies in the repository: a type per file and identifier, the store; values that rules and clients share | network, clock |
 //! | [`preview`] | the picture of a model: its bytes in, PNG bytes out; a crate of its own | disk, network, clock, the rest of us |
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
@@ -41,7 +41,7 @@
 //! `advance` runs what is due of these; `verify` and `report` read them all; `sandbox` plays them all on
 //! one machine.
 //!
-//! [`rules::stages`] is that machine. A command reads the files, asks a rule, and gets a
+//! `rules::stages` is that machine. A command reads the files, asks a rule, and gets a
 //! [`rules::Plan`]: files to write and a commit message. One place applies plans, `state.json`
 //! last, so that a kill at any point leaves a state from which the same command completes.
 

@@ -47,12 +47,12 @@ impl ObjectKey {
     ///
     /// # Errors
     /// Why the text is refused.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
         let plain = |part: &str| {
             !part.is_empty() && !part.bytes().all(|b| b == b'.') && part.bytes().all(|b| is_plain(char::from(b)))
         };
         if text.len() > LONGEST_KEY || !text.starts_with("rounds/") || !text.split('/').all(plain) {
-            return Err(format!("{:?} is no key of this store", text.chars().take(200).collect::<String>()));
+            return Err(KeyError(text.chars().take(200).collect()));
         }
         Ok(ObjectKey(text.to_owned()))
     }
@@ -81,16 +81,26 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~')
 }
 
+/// A text that is no key of an object store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no key of this store")]
+pub struct KeyError(String);
+
+/// A prompt's name that means one thing in a URL and another in a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the prompt's name {name:?} holds {character:?}, which no object's URL can hold as it is")]
+pub struct StemError {
+    name: String,
+    character: char,
+}
+
 /// Can files of this name be stored and linked to, without one spelling here and another there?
 ///
 /// # Errors
 /// What is in the way.
-pub fn check_stem(stem: &PromptStem) -> Result<(), String> {
+pub fn check_stem(stem: &PromptStem) -> Result<(), StemError> {
     match stem.as_str().chars().find(|c| !is_plain(*c)) {
-        Some(c) => {
-            let name = stem.as_str();
-            Err(format!("the prompt's name {name:?} holds {c:?}, which no object's URL can hold as it is"))
-        }
+        Some(character) => Err(StemError { name: stem.as_str().to_owned(), character }),
         None => Ok(()),
     }
 }

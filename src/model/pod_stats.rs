@@ -81,7 +81,7 @@ impl Serialize for PodEntry {
 }
 
 /// The pods' entries by pod id.
-pub type PodStats = Entries<String, PodEntry>;
+pub(crate) type PodStats = Entries<String, PodEntry>;
 
 json_file!(PodStats);
 

@@ -45,8 +45,8 @@ struct DuelView {
     prompt: Option<String>,
     /// What is shown where there is no address to load the prompt from.
     address: String,
-    left: Picture,
-    right: Picture,
+    left: SidePreview,
+    right: SidePreview,
     winner: &'static str,
     /// What it can be filtered by.
     kinds: String,
@@ -58,7 +58,7 @@ struct DuelView {
 
 /// A side's preview.
 #[derive(Debug, Clone, Serialize)]
-struct Picture {
+struct SidePreview {
     image: Option<String>,
     model: Option<String>,
     /// What to say where there is no image to show.
@@ -125,7 +125,7 @@ fn parts(counts: [usize; 3]) -> [(String, String); 3] {
 fn duel_view(duel: &Duel, links: &Links<'_>) -> DuelView {
     let picture = |png: &Option<String>, model: &Option<String>| {
         let image = png.as_deref().and_then(|url| links.picture(url));
-        Picture {
+        SidePreview {
             without: png.as_deref().map_or("no preview".to_owned(), |url| shortened(url, LONGEST_ADDRESS)),
             image,
             model: model.as_deref().and_then(|url| links.to(url)),

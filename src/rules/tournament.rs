@@ -18,14 +18,14 @@ pub type Pair = (Player, Player);
 
 /// Who may win and who may not, by the audits so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct AuditStanding {
     /// Rejected by an audit, or disqualified by the reading of the source.
     pub rejected: BTreeSet<Hotkey>,
     /// Passed all that a win needs.
     pub passed: BTreeSet<Hotkey>,
 }
 
-impl Standing {
+impl AuditStanding {
     /// The standing that these audits give.
     #[must_use]
     pub fn of(audits: Option<&GenerationAudits>, sources: Option<&[SourceAudit]>, limits: &Thresholds) -> Self {
@@ -43,7 +43,7 @@ impl Standing {
             .filter(|hotkey| !rejected.contains(hotkey))
             .filter(|hotkey| !limits.require_source_audit || source_passed.contains(hotkey))
             .collect();
-        Standing { rejected, passed }
+        AuditStanding { rejected, passed }
     }
 }
 
@@ -59,7 +59,7 @@ pub struct Field {
     /// The margins that are known.
     pub matrix: Matrix,
     /// The audits that are known.
-    pub standing: Standing,
+    pub standing: AuditStanding,
 }
 
 impl Field {
@@ -72,7 +72,7 @@ impl Field {
             order: order(files.submissions.get()?),
             win_margin,
             matrix: files.matrix.get().cloned().unwrap_or_default(),
-            standing: Standing::of(files.generation_audits.get(), sources, limits),
+            standing: AuditStanding::of(files.generation_audits.get(), sources, limits),
         })
     }
 }
@@ -109,7 +109,7 @@ pub struct Candidate {
 
 /// Where a tournament stands.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum TournamentOutcome {
     /// Decided.
     Winner(Player),
     /// These matches (left, right) are needed before anything else can be said.
@@ -128,7 +128,7 @@ pub struct Replay {
     /// Who has to be audited, in the order in which it became known.
     pub candidates: Vec<Candidate>,
     /// Where it stands.
-    pub outcome: Outcome,
+    pub outcome: TournamentOutcome,
 }
 
 /// Replays a tournament: qualification, timeline, audits. A rejected miner takes part in nothing,
@@ -142,19 +142,23 @@ pub fn replay(field: &Field) -> Replay {
 
 fn timeline(field: &Field) -> Replay {
     let (qualified, missing) = qualify(field);
-    let mut replay =
-        Replay { qualified, timeline: Vec::new(), candidates: Vec::new(), outcome: Outcome::Winner(Player::Leader) };
+    let mut replay = Replay {
+        qualified,
+        timeline: Vec::new(),
+        candidates: Vec::new(),
+        outcome: TournamentOutcome::Winner(Player::Leader),
+    };
     if !missing.is_empty() {
         replay.candidates.extend(first_qualified(field));
         let needed = missing.into_iter().map(|miner| (Player::Leader, Player::Miner(miner)));
-        replay.outcome = Outcome::Matches(needed.collect());
+        replay.outcome = TournamentOutcome::Matches(needed.collect());
         return replay;
     }
     let mut holder = Player::Leader;
     for challenger in &replay.qualified {
         let right = Player::Miner(challenger.clone());
         let Some(margin) = field.matrix.margin(&holder, &right) else {
-            replay.outcome = Outcome::Matches(vec![(holder, right)]);
+            replay.outcome = TournamentOutcome::Matches(vec![(holder, right)]);
             return replay;
         };
         let taken = margin >= field.win_margin;
@@ -167,7 +171,7 @@ fn timeline(field: &Field) -> Replay {
     }
     let holders = replay.candidates.iter().map(|candidate| &candidate.hotkey);
     let open: Vec<_> = holders.filter(|hotkey| !field.standing.passed.contains(*hotkey)).cloned().collect();
-    replay.outcome = if open.is_empty() { Outcome::Winner(holder) } else { Outcome::Audits(open) };
+    replay.outcome = if open.is_empty() { TournamentOutcome::Winner(holder) } else { TournamentOutcome::Audits(open) };
     replay
 }
 

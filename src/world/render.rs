@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::http::{Client, Failure, Form, Limits, Request, Response, Retry, shown_url};
+use super::http::{Client, Failure, HttpLimits, MultipartForm, Request, Response, Retry, ServerKind, shown_url};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::model::format::{ModelFormat, Previewed};
@@ -58,7 +58,7 @@ pub trait Renderer: Send + Sync {
 /// The service's URL is not http(s).
 pub fn open(format: ModelFormat, service: Option<&str>, size: u32, threads: NonZeroUsize) -> Result<Box<dyn Renderer>> {
     Ok(match (format.previewed(), service) {
-        (_, Some(url)) => Box::new(Service::new(url, format)?),
+        (_, Some(url)) => Box::new(RenderService::new(url, format)?),
         (Previewed::FourViews { .. }, None) => Box::new(Builtin::new(size, threads)),
     })
 }
@@ -137,7 +137,7 @@ impl From<std::result::Result<preview::Preview, Refusal>> for Rendering {
 
 /// The deployed render service: `POST <url>/<path of the format>`, a form with one file, answered by a PNG.
 #[derive(Debug, Clone)]
-pub struct Service {
+pub struct RenderService {
     client: Client,
     url: String,
     /// What the file is called in the form.
@@ -147,19 +147,20 @@ pub struct Service {
 /// What a PNG begins with.
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-impl Service {
+impl RenderService {
     /// The service at this base URL; it gets three attempts a model, two minutes each.
     ///
     /// # Errors
     /// The URL is not http(s).
     pub fn new(url: &str, format: ModelFormat) -> Result<Self> {
-        let limits = Limits { idle: Duration::from_secs(120), whole: Duration::from_secs(180), ..Limits::default() };
+        let limits =
+            HttpLimits { idle: Duration::from_secs(120), whole: Duration::from_secs(180), ..HttpLimits::default() };
         let (first_pause, longest_pause) = (Duration::from_secs(1), Duration::from_secs(10));
         let client = Client::new(limits, Retry { attempts: 3, first_pause, longest_pause });
-        Service::with_client(url, format, client)
+        RenderService::with_client(url, format, client)
     }
 
-    /// As [`Service::new`], over a client with other limits.
+    /// As [`RenderService::new`], over a client with other limits.
     ///
     /// # Errors
     /// The URL is not http(s).
@@ -167,20 +168,20 @@ impl Service {
         check_service_url(url)
             .map_err(|why| Error::usage(format!("the render service's URL {}: {why}", shown_url(url))))?;
         let Previewed::FourViews { path, file } = format.previewed();
-        Ok(Service { client: client.hearing_all(), url: format!("{}/{path}", url.trim_end_matches('/')), file })
+        Ok(RenderService { client: client.hearing_all(), url: format!("{}/{path}", url.trim_end_matches('/')), file })
     }
 }
 
-impl Renderer for Service {
+impl Renderer for RenderService {
     fn name(&self) -> &'static str {
         "http"
     }
 
     fn render(&self, model: &[u8]) -> Result<Rendering> {
-        let form = Form::default().file("file", self.file, "application/octet-stream", model).finish();
+        let form = MultipartForm::default().file("file", self.file, "application/octet-stream", model).finish();
         // Drawing the same model twice does no harm.
         let request = Request::new(super::http::Method::POST, self.url.as_str());
-        let request = request.header("content-type", Form::CONTENT_TYPE).body(form).repeatable();
+        let request = request.header("content-type", MultipartForm::CONTENT_TYPE).body(form).repeatable();
         self.client.send_checked(&request, rendering)
     }
 }
@@ -194,7 +195,7 @@ fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
             let message = detail(&response).unwrap_or_else(|| format!("status {}", response.status));
             Ok(Rendering::Refused { code: None, place: None, message })
         }
-        429 | 500.. => Err(response.refusal()),
+        status if ServerKind::Any.passes(status) => Err(response.failure(ServerKind::Any)),
         _ => Err(Failure::Permanent(response.shown())),
     }
 }

@@ -10,16 +10,16 @@ use gen404::model::ids::{Block, Hotkey};
 use gen404::model::reveal::Reveal;
 use gen404::world::chain::Chain;
 use gen404::world::chain::endpoints::Endpoints;
-use gen404::world::chain::stand_in::{Node, Server};
+use gen404::world::chain::stand_in::{Server, StandInNode};
 use gen404::world::chain::subtensor::Subtensor;
-use gen404::world::http::{Client, Limits, Retry};
+use gen404::world::http::{Client, HttpLimits, Retry};
 use serde_json::{Value, json};
 
 const FIRST_TIME: u64 = 1_700_000_000;
 
 /// A node at block 50 with a few hotkeys' reveals.
-pub fn node() -> Node {
-    let mut node = Node::new(17, FIRST_TIME, Block(50));
+pub fn node() -> StandInNode {
+    let mut node = StandInNode::new(17, FIRST_TIME, Block(50));
     for n in 0..7 {
         let reveal = Reveal { block: Block(10 + u64::from(n)), raw: format!("text {n}").into_bytes() };
         node.reveals.insert(Hotkey::from_account(&[n; 32]), vec![reveal]);
@@ -272,7 +272,7 @@ fn values_have_a_bound_in_all() {
         node.reveals.insert(Hotkey::from_account(&[n; 32]), vec![reveal]);
     }
     let server = Server::start(node).unwrap();
-    let client = Client::new(Limits::default(), Retry::ONCE);
+    let client = Client::new(HttpLimits::default(), Retry::ONCE);
     let chain = Subtensor::new(Endpoints::of(&[server.url()], &[]).unwrap(), 17, client);
     outside(&chain.reveals(Block(40)).unwrap_err(), &["state_queryStorageAt", &server.url(), "bytes in all"]);
 }

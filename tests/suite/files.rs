@@ -100,38 +100,3 @@ fn a_winner_is_read_by_either_name_and_written_with_both() {
         .is_err()
     );
 }
-
-/// Operators have journals that older versions wrote: they name the model by the key of its format.
-#[test]
-fn journals_of_before_are_read() {
-    use gen404::rules::{download, regeneration};
-    let object = |path: &str| format!(r#"{{"url":"https://c.example/{path}","path":"{path}","sha256":"00","size":7}}"#);
-    let (model, png) = (object("submitted/a.glb"), object("submitted/a.png"));
-    let hotkey = make_competition::hotkey("someone");
-    let head = format!(r#"{{"hotkey":"{hotkey}","stem":"a""#);
-    for (old, has) in [
-        (format!(r#"{head},"outcome":"stored","glb":{model},"png":{png}}}"#), true),
-        (format!(r#"{head},"outcome":"refused","glb":{model},"reason":"r"}}"#), true),
-        (format!(r#"{head},"outcome":"refused","glb":null,"reason":"r"}}"#), false),
-        (format!(r#"{head},"outcome":"failed","reason":"r"}}"#), false),
-    ] {
-        let mark: download::Mark = serde_json::from_str(&old).unwrap();
-        assert_eq!(mark.outcome.model().map(|model| model.size), has.then_some(7), "{old}");
-        let new = serde_json::to_string(&mark).unwrap();
-        assert_eq!(new, old.replace("\"glb\"", "\"model\""));
-        assert_eq!(serde_json::from_str::<download::Mark>(&new).unwrap(), mark);
-    }
-    let tried = r#"{"mark":"tried","number":3,"stem":"a","pod":"p""#;
-    for old in [
-        format!(r#"{tried},"outcome":"made","seconds":1.5,"glb":{model},"png":{png},"distance":null}}"#),
-        format!(r#"{tried},"outcome":"refused","seconds":1.5,"glb":{model},"reason":"r"}}"#),
-    ] {
-        let mark: regeneration::Mark = serde_json::from_str(&old).unwrap();
-        let new = serde_json::to_string(&mark).unwrap();
-        assert_eq!(new, old.replace("\"glb\"", "\"model\""));
-        assert_eq!(serde_json::from_str::<regeneration::Mark>(&new).unwrap(), mark);
-    }
-    let recorded = r#"{"mark":"recorded","stem":"a","output":{"glb":"https://c.example/a","png":null,"generation_time":1.5,"size":7,"attempts":1,"distance":0.0}}"#;
-    let mark: regeneration::Mark = serde_json::from_str(recorded).unwrap();
-    assert_eq!(serde_json::to_string(&mark).unwrap(), recorded, "an entry has the layout that files have");
-}

@@ -107,7 +107,7 @@ proptest! {
             std::fs::write(path, bytes).unwrap();
         }
         let snapshot = Snapshot::load(&store).unwrap();
-        let facts = gen404::rules::checks::Facts::of_files(&snapshot);
+        let facts = gen404::rules::checks::VerifyFacts::of_files(&snapshot);
         prop_assert!(!gen404::rules::checks::run(&facts).finish().is_empty());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gen404::world::fetch::Fetcher;
-use gen404::world::http::{Client, Failure, Limits, Lookup, Retry};
+use gen404::world::http::{Client, Failure, HttpLimits, Lookup, Retry};
 
 use crate::cdn::{Cdn, Serve, blank_glb};
 use crate::round::{IMPATIENT, download, hotkey, round, stage, stem, submitted};
@@ -221,7 +221,7 @@ impl Lookup for Names {
 fn one(url: &str, allow_private: bool) -> (Result<u64, Failure>, usize) {
     let asked = Arc::new(AtomicUsize::new(0));
     let second = Duration::from_secs(1);
-    let limits = Limits { connect: second, idle: second, whole: second * 2, ..Limits::MINER };
+    let limits = HttpLimits { connect: second, idle: second, whole: second * 2, ..HttpLimits::MINER };
     let client = Client::for_miners_by(Names(Arc::clone(&asked)), limits, Retry::ONCE, allow_private);
     let folder = tempfile::tempdir().unwrap();
     let fetched = Fetcher::new(client).fetch(url, &folder.path().join("file")).unwrap();

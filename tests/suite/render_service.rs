@@ -4,18 +4,22 @@ use std::time::Duration;
 
 use gen404::base::error::Kind;
 use gen404::model::format::Format;
-use gen404::world::http::{Client, Limits, Retry};
-use gen404::world::render::{Renderer, Rendering, Service};
+use gen404::world::http::{Client, HttpLimits, Retry};
+use gen404::world::render::{RenderService, Renderer, Rendering};
 
 use crate::chain_support::{Fake, Reply};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nrest";
 
-fn service(fake: &Fake) -> Service {
+fn service(fake: &Fake) -> RenderService {
     let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(20));
     let retry = Retry { attempts: 3, first_pause, longest_pause };
-    Service::with_client(&format!("{}/", fake.url()), Format::Mesh.model(), Client::new(Limits::default(), retry))
-        .unwrap()
+    RenderService::with_client(
+        &format!("{}/", fake.url()),
+        Format::Mesh.model(),
+        Client::new(HttpLimits::default(), retry),
+    )
+    .unwrap()
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::process::Command;
 use criterion::{Criterion, criterion_group, criterion_main};
 use gen404::model::snapshot::Snapshot;
 use gen404::model::store::Store;
-use gen404::rules::checks::{Facts, run};
+use gen404::rules::checks::{VerifyFacts, run};
 use gen404::world::git::Git;
 
 #[path = "../../../examples/make_competition.rs"]
@@ -33,7 +33,7 @@ fn bench(criterion: &mut Criterion) {
     let git = Git::open(folder.path()).unwrap().unwrap();
     criterion.bench_function("load every file", |bencher| bencher.iter(|| Snapshot::load(&store).unwrap()));
     let snapshot = Snapshot::load(&store).unwrap();
-    let facts = Facts::of_files(&snapshot);
+    let facts = VerifyFacts::of_files(&snapshot);
     criterion.bench_function("check every file", |bencher| bencher.iter(|| run(&facts).finish()));
     criterion.bench_function("walk the history", |bencher| bencher.iter(|| git.log().unwrap()));
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/release/gen404");

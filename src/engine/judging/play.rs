@@ -2,13 +2,14 @@
 //! them, and records what is complete, in the tournament's order whatever came first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+
 use super::super::context::Context;
 use super::call_queue::{CallQueue, Closing, Returned, sync, work};
-use super::round::{Round, Task};
+use super::round::{DuelRound, Task};
 use super::standings::{Ending, show};
 use crate::base::error::{Error, Kind, Result};
 use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
@@ -38,7 +39,7 @@ pub(crate) struct Play<'a> {
     bench: &'a Bench,
     queue: CallQueue,
     shard: Shard,
-    round: Round,
+    round: DuelRound,
     /// The tournament with all that is known, also what is not on record yet.
     known: Field,
     matches: HashMap<Pair, MatchInProgress>,
@@ -54,7 +55,7 @@ pub(crate) struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    pub(crate) fn new(context: &'a Context<'a>, round: Round, bench: &'a Bench, shard: Shard) -> Result<Self> {
+    pub(crate) fn new(context: &'a Context<'a>, round: DuelRound, bench: &'a Bench, shard: Shard) -> Result<Self> {
         Ok(Play {
             context,
             bench,
@@ -79,7 +80,7 @@ impl<'a> Play<'a> {
         let queue = std::mem::take(&mut self.queue);
         let played = thread::scope(|scope| {
             let _closing = Closing(&queue);
-            let ((returned, returns), (counted, counts)) = (channel(), channel());
+            let ((returned, returns), (counted, counts)) = (unbounded(), unbounded());
             for _ in 0..concurrency {
                 let (returned, queue) = (returned.clone(), &queue);
                 scope.spawn(move || work(queue, bench, seed, &returned));
@@ -306,7 +307,7 @@ impl<'a> Play<'a> {
         Ok((files, lines))
     }
 
-    /// Nothing more can be played: crowns, waits, or says what failed.
+    /// Nothing more can be played: declares the winner, waits, or says what failed.
     fn conclude(mut self) -> Result<Option<String>> {
         self.record(false, None)?;
         let field = self.round.field()?;

@@ -8,7 +8,7 @@ use crate::base::error::Result;
 use crate::base::files;
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
-use crate::rules::regeneration::Mark;
+use crate::rules::regeneration::RegenerationMark;
 use crate::world::jsonl::JsonlJournal;
 
 /// What to do about a journal with a broken line.
@@ -46,14 +46,14 @@ impl AuditWorkdir {
     ///
     /// # Errors
     /// The folder cannot be used, or a line before the last is broken.
-    pub(crate) fn open(&self) -> Result<(JsonlJournal, Vec<Mark>)> {
+    pub(crate) fn open(&self) -> Result<(JsonlJournal, Vec<RegenerationMark>)> {
         files::folder_below(&self.own, &self.folder.join("answers"))?;
         JsonlJournal::open(&self.own, &self.path(), START_OVER)
     }
 
     /// What the journal says; nothing where there is none.
     #[cfg(test)]
-    fn read(&self) -> Result<Vec<Mark>> {
+    fn read(&self) -> Result<Vec<RegenerationMark>> {
         JsonlJournal::read(&self.own, &self.path(), START_OVER)
     }
 
@@ -93,7 +93,7 @@ mod tests {
         let workdir =
             AuditWorkdir::new(own.path(), RoundNumber(1), &Player::Leader, crate::model::format::Format::Mesh.model());
         assert!(workdir.read().unwrap().is_empty());
-        let pod = |n: u8| Mark::Pod { pod: format!("docker-{n}") };
+        let pod = |n: u8| RegenerationMark::Pod { pod: format!("docker-{n}") };
         let (mut journal, marks) = workdir.open().unwrap();
         assert!(marks.is_empty());
         journal.append(&pod(1)).unwrap();

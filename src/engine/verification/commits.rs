@@ -14,7 +14,7 @@ use crate::model::ids::RoundNumber;
 use crate::model::snapshot::Source;
 use crate::rules::checks::Sink;
 use crate::rules::checks::history::{self, Trace, Traces};
-use crate::world::git::{Git, Log, Reader, TreeFiles};
+use crate::world::git::{Git, GitReader, Log, TreeFiles};
 
 /// Contents of so many bytes, as they are kept, may be looked at together: a hundred times those of a real round.
 const MOST_TRACED: usize = 256 << 20;
@@ -112,7 +112,7 @@ impl History {
     /// Reads contents, side by side.
     fn traces(&self, wanted: &[(FileKind, BlobId)]) -> Result<Traces> {
         let kept = AtomicUsize::new(0);
-        let trace = |reader: &mut Reader, (file, blob): &(FileKind, BlobId)| {
+        let trace = |reader: &mut GitReader, (file, blob): &(FileKind, BlobId)| {
             let parsed = |bytes: &[u8]| Trace::of(Content::parse(self.format, file, bytes).map(|(content, _)| content));
             let trace = match self.uncommitted.get(blob) {
                 Some(bytes) => parsed(bytes),

@@ -2,7 +2,7 @@
 
 use indexmap::IndexSet;
 
-use super::{Claim, Facts, Sink};
+use super::{Claim, Sink, VerifyFacts};
 use crate::model::file::PlayerFile;
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
@@ -11,7 +11,7 @@ use crate::model::pod_stats::{PodEntry, PodFigures};
 use crate::model::snapshot::{PlayerFiles, RoundFiles};
 use crate::model::stage::Stage;
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let stems: Option<IndexSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());
     // While files are still being fetched, a record may lack some.
     let fetched = facts.is_past(round, &[Stage::Duels, Stage::Finalizing, Stage::Finished]);

@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use ureq::http::{self, HeaderMap, Method};
 
 use super::blanks::{Blanks, SHOWN_BYTES};
-use super::retry::{Failure, refusal};
+use super::passing::ServerKind;
+use super::retry::Failure;
 use super::secret::{Secret, shown_text, shown_url};
 use crate::base::error::{Error, Result};
 
@@ -222,6 +223,11 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// A body that is not the JSON that was expected: why, fit to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoJson(String);
+
 /// A final answer: 2xx, 3xx that is not followed, or a 4xx other than 429.
 ///
 /// What it says is read by [`Response::json`] and [`Response::text`], or shown by
@@ -264,7 +270,7 @@ impl Response {
     ///
     /// # Errors
     /// What is wrong with it, fit to be shown.
-    pub fn json<T: DeserializeOwned>(&self) -> std::result::Result<T, String> {
+    pub fn json<T: DeserializeOwned>(&self) -> std::result::Result<T, NoJson> {
         let read = if self.blanks.is_empty() {
             serde_json::from_slice(&self.body)
         } else {
@@ -273,7 +279,7 @@ impl Response {
                 serde_json::from_value(value)
             })
         };
-        read.map_err(|e| shown_text(&e.to_string(), 200))
+        read.map_err(|e| NoJson(shown_text(&e.to_string(), 200)))
     }
 
     /// The body as JSON that holds new secrets, and may hold those of its request: a token that is
@@ -330,12 +336,9 @@ impl Response {
         if (200..300).contains(&self.status) { Ok(self) } else { Err(self.refused()) }
     }
 
-    /// What a 429 or 5xx means for the next attempt, with what the server says.
-    pub(in crate::world) fn refusal(&self) -> Failure {
-        match refusal(self.status, &self.headers) {
-            Failure::Transient { after, unsent, .. } => Failure::Transient { reason: self.shown(), after, unsent },
-            other => other,
-        }
+    /// This refusal as a failed attempt, with what the server says.
+    pub(in crate::world) fn failure(&self, server: ServerKind) -> Failure {
+        server.failure(self.status, &self.headers, self.shown())
     }
 
     fn refused(&self) -> Error {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 
 use super::api::is_a_name;
-use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
+use super::{Deployed, Endpoint, Listed, PORT, PodId, PodOrder, PodState, Provider};
 use crate::base::error::{Error, Result};
 use crate::world::child;
 use crate::world::http::{Blanks, Secret};
@@ -51,13 +51,13 @@ pub struct Docker {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Container {
-    state: State,
+    state: ContainerState,
     network_settings: Network,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct State {
+struct ContainerState {
     status: String,
     #[serde(default)]
     exit_code: i64,
@@ -124,7 +124,7 @@ impl Docker {
         Blanks::of(&self.hf_token).shown(text, longest)
     }
 
-    fn run(&self, order: &Order) -> Result<Output> {
+    fn run(&self, order: &PodOrder) -> Result<Output> {
         let (name, port) = (order.name.as_str(), format!("127.0.0.1::{PORT}"));
         let label = format!("{LABEL}={name}");
         let mut args = vec!["run", "--detach", "--name", name, "--label", &label, "--publish", &port];
@@ -168,7 +168,7 @@ impl Provider for Docker {
         "docker"
     }
 
-    fn deploy(&self, order: &Order) -> Result<Deployed> {
+    fn deploy(&self, order: &PodOrder) -> Result<Deployed> {
         let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         let running = self.list("")?.len();
         if running >= self.settings.at_once.max(1) {
@@ -202,7 +202,7 @@ impl Provider for Docker {
         let Some(container) = found.into_iter().next() else {
             return Ok(PodState::Failed("the container is gone".to_owned()));
         };
-        let State { status, exit_code, error } = container.state;
+        let ContainerState { status, exit_code, error } = container.state;
         if matches!(&*status, "exited" | "dead" | "removing") {
             let why = format!(
                 "the container is {status} with code {exit_code} {}",
