@@ -12,7 +12,7 @@ use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::model::stage::Stage;
 use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
-use crate::rules::stages::STEPS;
+use crate::rules::stage_table;
 use crate::settings::flags::{ChainArgs, DistanceArgs, IntakeArgs, JudgeArgs, MomentArgs, StoreArgs};
 use crate::ui::Verbosity;
 
@@ -148,6 +148,26 @@ pub enum Command {
     Man(ManArgs),
 }
 
+impl Command {
+    /// The command of this name as it is without flags, for those that `advance` runs.
+    #[must_use]
+    pub fn by_default(name: &str) -> Option<Command> {
+        // Where a flag has a variable of the environment, that counts.
+        let render_service = std::env::var("RENDER_URL").ok();
+        Some(match name {
+            "open" => Command::Open(OpenArgs::default()),
+            "reveal-seed" => Command::RevealSeed(RevealSeedArgs::default()),
+            "builds" => Command::Builds(BuildsArgs::default()),
+            "baseline" => Command::Baseline(BaselineArgs { render_service, ..BaselineArgs::default() }),
+            "download" => Command::Download(DownloadArgs { render_service, ..DownloadArgs::default() }),
+            "duel" => Command::Duel(DuelArgs::default()),
+            "audit" => Command::Audit(AuditArgs { render_service, ..AuditArgs::default() }),
+            "finalize" => Command::Finalize(MomentArgs::default()),
+            _ => return None,
+        })
+    }
+}
+
 /// Flags of `init`. What is not given is asked for on a terminal.
 #[derive(Debug, Args)]
 pub struct InitArgs {
@@ -229,7 +249,7 @@ pub struct InitArgs {
 }
 
 /// Flags of `open`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct OpenArgs {
     /// Which chain to ask
     #[command(flatten)]
@@ -240,7 +260,7 @@ pub struct OpenArgs {
 }
 
 /// Flags of `reveal-seed`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct RevealSeedArgs {
     /// Which chain to ask
     #[command(flatten)]
@@ -261,7 +281,7 @@ pub struct RevealSeedArgs {
 }
 
 /// Flags of `builds`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BuildsArgs {
     /// Look again and again until no build is open
     #[arg(long)]
@@ -276,7 +296,7 @@ pub struct BuildsArgs {
 }
 
 /// Flags of `duel`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct DuelArgs {
     /// Which judge to ask
     #[command(flatten)]
@@ -313,7 +333,7 @@ pub struct JudgeOneArgs {
 }
 
 /// Flags of `download`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct DownloadArgs {
     /// Fetch again what failed or was refused before
     #[arg(long)]
@@ -348,7 +368,7 @@ pub struct AdvanceArgs {
     #[arg(long, value_name = "STAGE")]
     pub until: Option<Stage>,
     /// Leave this command to others: another host, a person, a service (may be given more than once)
-    #[arg(long, value_name = "COMMAND", value_parser = PossibleValuesParser::new(STEPS))]
+    #[arg(long, value_name = "COMMAND", value_parser = PossibleValuesParser::new(stage_table::commands()))]
     pub skip: Vec<String>,
     /// Go on, waiting for what will be due, until the competition is finished or paused
     #[arg(long)]
@@ -359,7 +379,7 @@ pub struct AdvanceArgs {
 }
 
 /// Flags of `baseline`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BaselineArgs {
     /// Try again the prompts for which nothing could be made before
     #[arg(long)]
@@ -373,7 +393,7 @@ pub struct BaselineArgs {
 }
 
 /// Flags of `audit`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct AuditArgs {
     /// Audit this miner only
     #[arg(long, value_name = "HOTKEY")]

@@ -12,6 +12,7 @@ pub mod generation_audits;
 pub mod history;
 pub mod ids;
 pub mod image;
+pub mod kinds;
 pub mod leader;
 pub mod limits;
 pub mod lock;

@@ -23,6 +23,7 @@ pub mod results;
 pub mod seed;
 pub mod shard;
 pub mod ssim;
+pub mod stage_table;
 pub mod stages;
 pub mod submissions;
 pub mod succession;
