@@ -160,7 +160,7 @@ impl Command {
             "builds" => Command::Builds(BuildsArgs::default()),
             "baseline" => Command::Baseline(BaselineArgs { render_service, ..BaselineArgs::default() }),
             "download" => Command::Download(DownloadArgs { render_service, ..DownloadArgs::default() }),
-            "duel" => Command::Duel(DuelArgs::default()),
+            "duel" => Command::Duel(DuelArgs { poll: AUDITS_POLL, ..DuelArgs::default() }),
             "audit" => Command::Audit(AuditArgs { render_service, ..AuditArgs::default() }),
             "finalize" => Command::Finalize(MomentArgs::default()),
             _ => return None,
@@ -295,6 +295,9 @@ pub struct BuildsArgs {
     pub file: Option<PathBuf>,
 }
 
+/// Seconds between two looks at the audits.
+const AUDITS_POLL: u64 = 30;
+
 /// Flags of `duel`.
 #[derive(Debug, Default, Args)]
 pub struct DuelArgs {
@@ -311,7 +314,7 @@ pub struct DuelArgs {
     #[arg(long)]
     pub wait: bool,
     /// Seconds between two looks at the audits
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "wait")]
+    #[arg(long, value_name = "SECONDS", default_value_t = AUDITS_POLL, requires = "wait")]
     pub poll: u64,
 }
 
@@ -570,4 +573,20 @@ pub struct ManArgs {
     /// The folder to write them to [default: print the page of gen404 itself]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn a_stages_command_without_flags_is_what_its_command_line_would_be() {
+        for name in stage_table::commands() {
+            let parsed = Cli::try_parse_from(["gen404", name]).unwrap().command;
+            assert_eq!(format!("{:?}", Command::by_default(name).unwrap()), format!("{parsed:?}"));
+        }
+        assert!(Command::by_default("verify").is_none());
+    }
 }

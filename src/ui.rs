@@ -12,6 +12,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
 pub use self::progress::{Bar, Phases};
@@ -48,11 +49,14 @@ pub struct Ui {
     /// Warnings that are given once.
     warned: Arc<Mutex<BTreeSet<String>>>,
     /// The warnings given so far, by whatever thread.
-    warnings: Arc<Mutex<Vec<String>>>,
+    warnings: Arc<Mutex<IndexSet<String>>>,
 }
 
 /// A run that writes more files than this says only how many, unless `-v` or `--dry-run` asks for their names.
 const MOST_NAMED: usize = 20;
+
+/// So many warnings are kept for the JSON: a command may wait for days.
+const MOST_WARNINGS: usize = 1000;
 
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
@@ -95,7 +99,7 @@ impl Ui {
 
     /// The warnings given so far.
     #[must_use]
-    pub fn warnings(&self) -> Vec<String> {
+    pub fn warnings(&self) -> IndexSet<String> {
         locked(&self.warnings).clone()
     }
 
@@ -147,6 +151,9 @@ impl Ui {
 
     /// Prints the lines that have not been printed yet.
     fn lines(&self, report: &mut Report) {
+        if self.json || self.step {
+            return;
+        }
         for line in report.did.iter().skip(report.printed.lines) {
             let text = harmless(&line.text);
             match line.mark {
@@ -171,17 +178,16 @@ impl Ui {
             self.failure(None, error);
         }
         self.tell_all(&mut report);
+        let done_something = !report.dry_run && !report.files.is_empty();
         if self.json {
-            self.answer(&report, error.as_ref());
+            self.answer(report, error.as_ref());
         }
-        self.with_all_printed(exit, !report.dry_run && !report.files.is_empty())
+        self.with_all_printed(exit, done_something)
     }
 
     /// As [`Ui::tell`], for a report that is complete: also what it waits for.
     fn tell_all(&self, report: &mut Report) {
-        if !self.json && !self.step {
-            self.lines(report);
-        }
+        self.lines(report);
         if !self.json && !self.step && !std::mem::replace(&mut report.printed.end, true) {
             report.text.iter().for_each(|text| self.out(text));
             report.waits.iter().for_each(|line| self.out(&harmless(line)));
@@ -205,12 +211,12 @@ impl Ui {
     pub fn answer_early(&self, report: &mut Report) {
         self.tell_all(report);
         if self.json {
-            self.answer(report, None);
+            self.answer(std::mem::take(report), None);
         }
     }
 
     /// The result as one JSON object, on stdout, once.
-    pub fn answer(&self, report: &Report, error: Option<&Error>) {
+    pub fn answer(&self, report: Report, error: Option<&Error>) {
         if self.answered.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -219,7 +225,7 @@ impl Ui {
         answer.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
         answer.insert("commit".to_owned(), json!(report.basis.commit));
         answer.insert("settings".to_owned(), json!(report.basis.settings));
-        answer.extend(report.json(error));
+        answer.extend(report.into_json(error));
         self.out(&visible_json(&format!("{:#}", Value::Object(answer))));
     }
 
@@ -240,7 +246,11 @@ impl Ui {
 
     /// A warning, on stderr.
     pub fn warn(&self, line: &str) {
-        locked(&self.warnings).push(line.to_owned());
+        let mut warnings = locked(&self.warnings);
+        if warnings.len() < MOST_WARNINGS {
+            warnings.insert(line.to_owned());
+        }
+        drop(warnings);
         if self.verbosity >= Verbosity::Normal {
             let _ = writeln!(std::io::stderr(), "{} {}", self.paint("33;1", "warning:"), harmless(line));
         }

@@ -152,6 +152,7 @@ impl Run<'_> {
         let (changed, failed) = (done.changed(), error.is_some());
         attempts.add(name, changed, failed);
         self.waits.extend(done.waits.iter().cloned());
+        self.report.warnings.extend(done.warnings.iter().cloned());
         if changed || failed {
             self.say(name, what, &ended);
         }
@@ -201,7 +202,7 @@ impl Run<'_> {
         let mut json = serde_json::Map::new();
         json.insert("command".to_owned(), json!(command));
         json.insert("what".to_owned(), json!(what));
-        json.extend(done.json(error));
+        json.extend(done.clone().into_json(error));
         self.steps.push(json.into());
     }
 

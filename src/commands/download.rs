@@ -84,6 +84,7 @@ fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArg
 fn say(ui: &Ui, tallies: Vec<(&Hotkey, Tally)>, says: Vec<String>, report: &mut Report) {
     table(&tallies).into_iter().for_each(|line| report.say(line));
     if !ui.json() {
+        ui.tell(report);
         ui.status(
             "fetched: models stored; refused: of these without a preview, or no model at all; failed: never arrived",
         );

@@ -70,6 +70,7 @@ fn make(
     let place = args.dir.display();
     let own = if context.git.is_some() { "fill in" } else { "write, and name with --config," };
     let next = format!("cd {place}; {commit}{own} gen404.toml (chain, store, judge, pods); gen404 status");
+    ui.tell(report);
     ui.status(&format!("next: {next}"));
     report.next.push(next);
     Ok(())

@@ -73,7 +73,7 @@ fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
         let text = refused.to_string();
         let what: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         let error = Error::usage(what.join(" ").trim_start_matches("error: "));
-        ui.answer(&Report::default(), Some(&error));
+        ui.answer(Report::default(), Some(&error));
     }
     Kind::Usage.exit_code()
 }

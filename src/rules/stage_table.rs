@@ -194,7 +194,7 @@ mod tests {
             for file in FileKind::every(RoundNumber(1), &player) {
                 let Writers::Commands(commands) = file.row().writers else { continue };
                 let known = |name: &&str| *name == "init" || super::commands().contains(name);
-                assert!(commands.iter().all(|name| known(&name)), "{file:?}");
+                assert!(commands.iter().all(known), "{file:?}");
                 let stages = writing_stages(&file).unwrap();
                 let names: Vec<_> = stages.iter().map(|stage| stage.as_str()).collect();
                 table.push((file.row().name, names.join(" ")));

@@ -51,7 +51,7 @@ pub struct Report {
     /// What to do about that.
     pub hints: Vec<String>,
     /// Warnings that it gave.
-    pub warnings: Vec<String>,
+    pub warnings: IndexSet<String>,
     /// What to run next.
     pub next: Vec<String>,
     /// Nothing was written.
@@ -178,7 +178,6 @@ impl Report {
         self.files.extend(step.files.iter().cloned());
         self.possible.extend(step.possible.iter().cloned());
         self.commits.extend(step.commits.clone());
-        self.warnings.extend(step.warnings.iter().cloned());
         if step.basis.commit.is_some() {
             self.basis.commit.clone_from(&step.basis.commit);
         }
@@ -193,10 +192,11 @@ impl Report {
 
     /// It as JSON, in the one shape of all commands and of the steps of `advance`.
     #[must_use]
-    pub fn json(&self, error: Option<&Error>) -> Map<String, Value> {
-        let list = |paths: &IndexSet<String>| json!(paths.iter().collect::<Vec<_>>());
-        let mut details = self.details.clone();
-        details.extend(self.text.as_ref().map(|text| ("text".to_owned(), json!(text))));
+    pub fn into_json(self, error: Option<&Error>) -> Map<String, Value> {
+        let list = |texts: &IndexSet<String>| json!(texts.iter().collect::<Vec<_>>());
+        let exit = self.exit_code(error);
+        let mut details = self.details;
+        details.extend(self.text.map(|text| ("text".to_owned(), json!(text))));
         let entries = [
             ("dry_run", json!(self.dry_run)),
             ("did", json!(self.did.iter().map(Line::plain).collect::<Vec<_>>())),
@@ -204,13 +204,13 @@ impl Report {
             ("possible_files", list(&self.possible)),
             ("commits", json!(self.commits.keys().collect::<Vec<_>>())),
             ("waits", json!(self.waits)),
-            ("warnings", json!(self.warnings)),
+            ("warnings", list(&self.warnings)),
             ("next", json!(self.next)),
             ("details", Value::Object(details)),
             ("error", json!(error.map(ToString::to_string))),
             ("causes", json!(error.map(Error::causes).unwrap_or_default())),
             ("hints", json!(error.map_or(self.hints.as_slice(), Error::hints))),
-            ("exit", json!(self.exit_code(error))),
+            ("exit", json!(exit)),
         ];
         entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
@@ -233,13 +233,15 @@ mod tests {
 
     #[test]
     fn every_report_has_the_same_keys() {
-        let keys = |report: &Report, error: Option<&Error>| report.json(error).keys().cloned().collect::<Vec<_>>();
+        let keys = |report: &Report, error: Option<&Error>| {
+            report.clone().into_json(error).keys().cloned().collect::<Vec<_>>()
+        };
         let mut full = Report::new(true);
         full.say_marked("31", "fail", " x".to_owned());
         full.detail(json!({"a": 1}));
-        assert_eq!(full.json(None)["did"], json!(["fail x"]));
+        assert_eq!(full.clone().into_json(None)["did"], json!(["fail x"]));
         let error = Error::failed("broken").hint("mend it");
         assert_eq!(keys(&Report::default(), None), keys(&full, Some(&error)));
-        assert_eq!(full.json(Some(&error))["hints"], json!(["mend it"]));
+        assert_eq!(full.into_json(Some(&error))["hints"], json!(["mend it"]));
     }
 }

@@ -20,12 +20,35 @@ fn load(file: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder().join(file)).unwrap()).unwrap()
 }
 
+/// What every output has, however the command ended.
+const KEYS: [&str; 17] = [
+    "schema",
+    "version",
+    "commit",
+    "settings",
+    "dry_run",
+    "did",
+    "files",
+    "possible_files",
+    "commits",
+    "waits",
+    "warnings",
+    "next",
+    "details",
+    "error",
+    "causes",
+    "hints",
+    "exit",
+];
+
 /// The output of a command is as its schema says, and names that schema.
 #[track_caller]
 pub fn check(command: &str, output: &Value) {
     let file = format!("{command}.json");
     let schema = load(&file);
     assert_eq!(output["schema"], format!("gen404/{command}/2"), "{output:#}");
+    let keys: Vec<&str> = output.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, KEYS, "one shape for all: {output:#}");
     if let Err(why) = valid(&file, &schema, output, command) {
         panic!("{why}\n{output:#}");
     }
