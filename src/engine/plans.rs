@@ -127,7 +127,7 @@ struct Pending {
 
 impl Pending {
     fn of(plan: &Plan, also: &[FileKind], store: &Store) -> Result<Self> {
-        let sum = |bytes: &[u8]| hex::encode(&Sha256::digest(bytes));
+        let sum = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
         let mut files: Vec<_> = plan.writes.iter().map(|write| (write.file.path(), sum(&write.bytes))).collect();
         let planned: HashSet<&FileKind> = plan.writes.iter().map(|write| &write.file).collect();
         for file in also.iter().filter(|file| !planned.contains(file)) {
@@ -162,7 +162,7 @@ impl Pending {
     fn is_written(&self, store: &Store) -> Result<bool> {
         for (path, sum) in &self.files {
             let Some(file) = FileKind::of_path(path) else { return Ok(false) };
-            let found = store.read_file(&file)?.map(|bytes| hex::encode(&Sha256::digest(&bytes)));
+            let found = store.read_file(&file)?.map(|bytes| hex::encode(Sha256::digest(&bytes)));
             if found.as_ref() != Some(sum) {
                 return Ok(false);
             }

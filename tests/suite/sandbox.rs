@@ -96,7 +96,8 @@ fn holds(dir: &Path, ending: &Value) {
     for (name, round) in [("broken", 0), ("broken", 1), ("hostile", 0), ("hostile", 1)] {
         assert!(caught(ending, round, name).contains("no model from 1 files"), "{ending:#}");
     }
-    assert_eq!(ending["details"]["verify"]["fail"], 0);
+    let counts = &ending["details"]["verify"];
+    assert!(counts["fail"] == 0 && counts["pass"].as_u64() > Some(50), "{counts}");
     let failed: Vec<_> = findings(dir, &["--history"]).into_iter().filter(|found| found.status == "fail").collect();
     assert!(failed.is_empty(), "{failed:#?}");
     let report = report_of(dir);
