@@ -13,7 +13,7 @@ use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::model::stage::Stage;
 use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
-use crate::rules::stages::STEPS;
+use crate::rules::stage_table;
 use crate::settings::flags::{ChainArgs, DistanceArgs, IntakeArgs, JudgeArgs, MomentArgs, StoreArgs};
 use crate::ui::Verbosity;
 
@@ -150,6 +150,26 @@ pub enum Command {
     Man(ManArgs),
 }
 
+impl Command {
+    /// The command of this name as it is without flags, for those that `advance` runs.
+    #[must_use]
+    pub fn by_default(name: &str) -> Option<Command> {
+        // Where a flag has a variable of the environment, that counts.
+        let render_service = std::env::var("RENDER_URL").ok();
+        Some(match name {
+            "open" => Command::Open(OpenArgs::default()),
+            "reveal-seed" => Command::RevealSeed(RevealSeedArgs::default()),
+            "builds" => Command::Builds(BuildsArgs::default()),
+            "baseline" => Command::Baseline(BaselineArgs { render_service, ..BaselineArgs::default() }),
+            "download" => Command::Download(DownloadArgs { render_service, ..DownloadArgs::default() }),
+            "duel" => Command::Duel(DuelArgs { poll: AUDITS_POLL, ..DuelArgs::default() }),
+            "audit" => Command::Audit(AuditArgs { render_service, ..AuditArgs::default() }),
+            "finalize" => Command::Finalize(MomentArgs::default()),
+            _ => return None,
+        })
+    }
+}
+
 /// Flags of `init`. What is not given is asked for on a terminal.
 #[derive(Debug, Args)]
 pub struct InitArgs {
@@ -231,7 +251,7 @@ pub struct InitArgs {
 }
 
 /// Flags of `open`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct OpenArgs {
     /// Which chain to ask
     #[command(flatten)]
@@ -242,7 +262,7 @@ pub struct OpenArgs {
 }
 
 /// Flags of `reveal-seed`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct RevealSeedArgs {
     /// Which chain to ask
     #[command(flatten)]
@@ -263,7 +283,7 @@ pub struct RevealSeedArgs {
 }
 
 /// Flags of `builds`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BuildsArgs {
     /// Look again and again until no build is open
     #[arg(long)]
@@ -277,8 +297,11 @@ pub struct BuildsArgs {
     pub file: Option<PathBuf>,
 }
 
+/// Seconds between two looks at the audits.
+const AUDITS_POLL: u64 = 30;
+
 /// Flags of `duel`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct DuelArgs {
     /// Which judge to ask
     #[command(flatten)]
@@ -293,7 +316,7 @@ pub struct DuelArgs {
     #[arg(long)]
     pub wait: bool,
     /// Seconds between two looks at the audits
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "wait")]
+    #[arg(long, value_name = "SECONDS", default_value_t = AUDITS_POLL, requires = "wait")]
     pub poll: u64,
 }
 
@@ -315,7 +338,7 @@ pub struct JudgeOneArgs {
 }
 
 /// Flags of `download`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct DownloadArgs {
     /// Fetch again what failed or was refused before
     #[arg(long)]
@@ -350,7 +373,7 @@ pub struct AdvanceArgs {
     #[arg(long, value_name = "STAGE")]
     pub until: Option<Stage>,
     /// Leave this command to others: another host, a person, a service (may be given more than once)
-    #[arg(long, value_name = "COMMAND", value_parser = PossibleValuesParser::new(STEPS))]
+    #[arg(long, value_name = "COMMAND", value_parser = PossibleValuesParser::new(stage_table::commands()))]
     pub skip: Vec<String>,
     /// Go on, waiting for what will be due, until the competition is finished or paused
     #[arg(long)]
@@ -361,7 +384,7 @@ pub struct AdvanceArgs {
 }
 
 /// Flags of `baseline`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BaselineArgs {
     /// Try again the prompts for which nothing could be made before
     #[arg(long)]
@@ -375,7 +398,7 @@ pub struct BaselineArgs {
 }
 
 /// Flags of `audit`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct AuditArgs {
     /// Audit this miner only
     #[arg(long, value_name = "HOTKEY")]
@@ -552,4 +575,20 @@ pub struct ManArgs {
     /// The folder to write them to [default: print the page of gen404 itself]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn a_stages_command_without_flags_is_what_its_command_line_would_be() {
+        for name in stage_table::commands() {
+            let parsed = Cli::try_parse_from(["gen404", name]).unwrap().command;
+            assert_eq!(format!("{:?}", Command::by_default(name).unwrap()), format!("{parsed:?}"));
+        }
+        assert!(Command::by_default("verify").is_none());
+    }
 }

@@ -30,18 +30,20 @@
 //!
 //! | stage | command | asks | writes |
 //! |---|---|---|---|
-//! | open | `open`, at the end `reveal-seed` | the chain, drand | `submissions.json`, `seed.json`, `prompts.txt` |
+//! | open | `open` | the chain | `submissions.json` so far |
+//! | open, at its end | `reveal-seed` | the chain, drand | `submissions.json`, `seed.json`, `prompts.txt`; `winner.json` where nobody submitted |
 //! | miner_generation to duels | `builds` | GitHub or a registry | `builds.json` |
-//! | miner_generation to duels | `baseline` | pods, the object store | `leader/generated.json` |
+//! | miner_generation to duels | `baseline` | pods, the object store | `generated.json`, `pod_stats.json`, `SHA256SUMS` in `leader/` |
 //! | after the deadline | `download` | miners' servers, the object store | `submitted.json` and `SHA256SUMS` of each miner |
-//! | duels | `duel` | the judge | reports, `matches_matrix.csv`, `require_audit.json`, at the end `winner.json` |
-//! | duels | `audit` | pods, the object store, distances | `generated.json`, `generation_audits.json` |
+//! | duels | `duel` | the judge | `duels_<left>.json`, `matches_matrix.csv`, `require_audit.json`, at the end `winner.json` |
+//! | duels | `audit` | pods, the object store, distances | `generated.json`, `pod_stats.json`, `SHA256SUMS`, `generation_audits.json` |
 //! | finalizing | `finalize` | the chain's block | `leader.json`, the next round's `schedule.json` |
 //!
 //! `advance` runs what is due of these; `verify` and `report` read them all; `sandbox` plays them all on
 //! one machine.
 //!
-//! `rules::stages` is that machine. A command reads the files, asks a rule, and gets a
+//! [`rules::stage_table`] is that machine as a table, [`model::kinds`] the table of files; [`rules::stages`] says what is
+//! due. A command reads the files, asks a rule, and gets a
 //! [`rules::Plan`]: files to write and a commit message. One place applies plans, `state.json`
 //! last, so that a kill at any point leaves a state from which the same command completes.
 

@@ -4,19 +4,20 @@
 //! outside may hold what moves the cursor or turns the writing's direction. On a terminal, long work shows a bar; under cron or in a pipe
 //! it says a line now and then, so that a log stays readable.
 
-mod done;
 mod progress;
+mod report;
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
-pub use self::done::{Basis, Done, failure_json};
 pub use self::progress::{Bar, Phases};
-use crate::base::error::{Error, Kind, Result};
+pub use self::report::{Basis, Ended, Failed, Line, Report};
+use crate::base::error::{Error, Kind};
 use crate::base::text::{cut, visible, visible_json};
 
 /// How much is said on stderr.
@@ -39,21 +40,23 @@ pub struct Ui {
     colour: bool,
     /// The command, as the JSON's schema names it.
     command: String,
-    dry_run: bool,
     /// A step of a longer command, which tells itself what became of it.
     step: bool,
-    done: Arc<Mutex<Done>>,
-    basis: Arc<Mutex<Basis>>,
     /// The first failure to write to stdout.
     lost: Arc<Mutex<Option<std::io::Error>>>,
     /// The JSON has been printed.
     answered: Arc<AtomicBool>,
     /// Warnings that are given once.
     warned: Arc<Mutex<BTreeSet<String>>>,
+    /// The warnings given so far, by whatever thread.
+    warnings: Arc<Mutex<IndexSet<String>>>,
 }
 
 /// A run that writes more files than this says only how many, unless `-v` or `--dry-run` asks for their names.
 const MOST_NAMED: usize = 20;
+
+/// So many warnings are kept for the JSON: a command may wait for days.
+const MOST_WARNINGS: usize = 1000;
 
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
@@ -73,121 +76,37 @@ impl Ui {
             progress: !no_progress && verbosity > Verbosity::Quiet,
             colour: tty && !plain,
             command: String::new(),
-            dry_run: false,
             step: false,
-            done: Arc::default(),
-            basis: Arc::default(),
             lost: Arc::default(),
             answered: Arc::default(),
             warned: Arc::default(),
+            warnings: Arc::default(),
         }
     }
 
     /// The same for this command.
     #[must_use]
-    pub fn of(self, command: &str, dry_run: bool) -> Self {
-        Ui { command: command.to_owned(), dry_run, ..self }
+    pub fn of(self, command: &str) -> Self {
+        Ui { command: command.to_owned(), ..self }
     }
 
-    /// One for a step of a longer command: its result is kept for that command, and its status lines
-    /// are for those who asked for more.
+    /// One for a step of a longer command: that command tells its result, and its status lines are for those who
+    /// asked for more.
     #[must_use]
     pub fn for_step(&self) -> Ui {
-        Ui { json: false, step: true, done: Arc::default(), ..self.clone() }
+        Ui { json: false, step: true, warnings: Arc::default(), ..self.clone() }
     }
 
-    /// What has been done so far.
+    /// The warnings given so far.
     #[must_use]
-    pub fn done(&self) -> Done {
-        locked(&self.done).clone()
-    }
-
-    /// Takes in what a step did. Its files and commits are told for those who asked for more, and in a dry run.
-    pub fn take_in(&self, step: &Done) {
-        let mut done = locked(&self.done);
-        done.take_in(step);
-        if self.verbosity < Verbosity::Verbose && !self.dry_run {
-            done.told = (done.files.len(), done.commits.len());
-        }
-    }
-
-    /// Is told of files that have been written, or with `--dry-run` would be.
-    pub fn note_files(&self, files: impl IntoIterator<Item = String>) {
-        locked(&self.done).files.extend(files);
-    }
-
-    /// Is told of files, as patterns, that may be written by what a dry run cannot know.
-    pub fn note_possible(&self, files: impl IntoIterator<Item = String>) {
-        locked(&self.done).possible.extend(files);
-    }
-
-    /// The files so far have been told in the command's own way.
-    pub fn has_told_files(&self) {
-        let mut done = locked(&self.done);
-        done.told.0 = done.files.len();
-    }
-
-    /// Is told of a commit that has been made.
-    pub fn note_commit(&self, id: &str, message: &str) {
-        locked(&self.basis).commit = Some(id.to_owned());
-        locked(&self.done).commits.insert(id.to_owned(), message.to_owned());
-    }
-
-    /// Is told what became of the last commit when it was pushed: it has another id, or gave way.
-    pub fn recommitted(&self, id: Option<&str>) {
-        let last = locked(&self.done).commits.pop();
-        if let (Some(id), Some((_, message))) = (id, last) {
-            self.note_commit(id, &message);
-        }
-    }
-
-    /// Is told which commit is checked out.
-    pub fn stands_at(&self, commit: Option<String>) {
-        locked(&self.basis).commit = commit;
-    }
-
-    /// Is told which settings are followed.
-    pub fn follows(&self, settings: Option<String>) {
-        locked(&self.basis).settings = settings;
+    pub fn warnings(&self) -> IndexSet<String> {
+        locked(&self.warnings).clone()
     }
 
     /// Is the result to be JSON?
     #[must_use]
     pub fn json(&self) -> bool {
         self.json
-    }
-
-    /// One line of the result: on stdout, or kept for the end.
-    pub fn result(&self, line: &str) {
-        if self.json || self.step {
-            locked(&self.done).did.push(line.to_owned());
-        }
-        if self.step {
-            self.detail(line);
-        } else if !self.json {
-            self.out(&harmless(line));
-        }
-    }
-
-    /// As [`Ui::result`], with a coloured word before the line.
-    pub fn marked_result(&self, code: &str, mark: &str, line: &str) {
-        if self.json || self.step {
-            return self.result(&format!("{mark}{line}"));
-        }
-        let mark = if std::io::stdout().is_terminal() { self.paint(code, mark) } else { mark.to_owned() };
-        self.out(&format!("{mark}{}", harmless(line)));
-    }
-
-    /// A whole text of our own, as it is, on stdout.
-    pub fn text(&self, text: &str) {
-        if self.json { self.own(json!({ "text": text })) } else { self.out(text) }
-    }
-
-    /// What this command alone tells in JSON: the keys of an object.
-    pub fn own(&self, value: Value) {
-        if let Value::Object(own) = value {
-            locked(&self.done).own.extend(own);
-        }
     }
 
     /// Writes to stdout. A reader that has gone away is no error; any other failure is told at the end.
@@ -205,49 +124,75 @@ impl Ui {
         }
     }
 
-    /// Names the files and commits that have not been told yet.
-    pub fn tell(&self) {
+    /// Prints what has not been printed yet of a report that may grow: its lines on stdout, its files and commits on
+    /// stderr. JSON comes at the end.
+    pub fn tell(&self, report: &mut Report) {
         if self.json || self.step {
             return;
         }
-        let (files, commits) = {
-            let mut done = locked(&self.done);
-            let now = (done.files.len(), done.commits.len());
-            let told = std::mem::replace(&mut done.told, now);
-            let files: Vec<String> = done.files.iter().skip(told.0).cloned().collect();
-            (files, done.commits.clone().into_iter().skip(told.1).collect::<Vec<_>>())
-        };
-        let verb = if self.dry_run { "would write" } else { "wrote" };
-        if files.len() > MOST_NAMED && self.verbosity < Verbosity::Verbose && !self.dry_run {
+        self.lines(report);
+        let (written, made) = (report.files.len(), report.commits.len());
+        let files: Vec<&String> = report.files.iter().skip(report.printed.files).collect();
+        let verb = if report.dry_run { "would write" } else { "wrote" };
+        if files.len() > MOST_NAMED && self.verbosity < Verbosity::Verbose && !report.dry_run {
             self.status(&format!("{verb} {} files (-v names them)", files.len()));
         } else {
             files.iter().for_each(|path| self.status(&format!("{verb} {path}")));
         }
-        for path in &locked(&self.done).possible {
+        for path in &report.possible {
             self.status(&format!("may write {path}, which is not known before"));
         }
-        for (id, message) in commits {
-            let (id, first) = (id.get(..10).unwrap_or(&id), message.lines().next().unwrap_or_default());
+        for (id, message) in report.commits.iter().skip(report.printed.commits) {
+            let (id, first) = (id.get(..10).unwrap_or(id), message.lines().next().unwrap_or_default());
             self.status(&format!("committed {id} ({first})"));
         }
+        (report.printed.files, report.printed.commits) = (written, made);
     }
 
-    /// The end of a command: tells what is left to tell, and gives the exit code.
-    pub fn finish(&self, ended: &Result<u8>) -> u8 {
-        let error = ended.as_ref().err();
-        let exit = error.map_or_else(|| ended.as_ref().copied().unwrap_or_default(), |e| e.kind().exit_code());
-        match error {
-            // A command that is not due is no failure: what is due instead is its result.
-            Some(error) if error.kind() == Kind::NotDue && !self.json => self.result(&error.to_string()),
-            Some(error) => self.failure(None, error),
-            None => {}
+    /// Prints the lines that have not been printed yet.
+    fn lines(&self, report: &mut Report) {
+        if self.json || self.step {
+            return;
         }
-        self.tell();
-        let done_something = !self.dry_run && !locked(&self.done).files.is_empty();
+        for line in report.did.iter().skip(report.printed.lines) {
+            let text = harmless(&line.text);
+            match line.mark {
+                Some((code, mark)) if std::io::stdout().is_terminal() => {
+                    self.out(&format!("{}{text}", self.paint(code, mark)));
+                }
+                _ => self.out(&format!("{}{text}", line.mark.map_or("", |(_, mark)| mark))),
+            }
+        }
+        report.printed.lines = report.did.len();
+    }
+
+    /// The end of a command: prints what is left to print, and gives the exit code.
+    pub fn finish(&self, ended: Ended) -> u8 {
+        let (mut report, error) = match ended {
+            Ok(report) => (report, None),
+            Err(failed) => (failed.report, Some(failed.error)),
+        };
+        let exit = report.exit_code(error.as_ref());
+        if let Some(error) = &error {
+            self.lines(&mut report);
+            self.failure(None, error);
+        }
+        self.tell_all(&mut report);
+        let done_something = !report.dry_run && !report.files.is_empty();
         if self.json {
-            self.answer(error, exit);
+            self.answer(report, error.as_ref());
         }
         self.with_all_printed(exit, done_something)
+    }
+
+    /// As [`Ui::tell`], for a report that is complete: also what it waits for.
+    fn tell_all(&self, report: &mut Report) {
+        self.lines(report);
+        if !self.json && !self.step && !std::mem::replace(&mut report.printed.end, true) {
+            report.text.iter().for_each(|text| self.out(text));
+            report.waits.iter().for_each(|line| self.out(&harmless(line)));
+        }
+        self.tell(report);
     }
 
     /// The exit code of a command that would end with `exit`, if all of its result could be written.
@@ -263,30 +208,24 @@ impl Ui {
     }
 
     /// Tells the result before the end: what goes on after it adds nothing.
-    pub fn answer_early(&self) {
-        self.tell();
+    pub fn answer_early(&self, report: &mut Report) {
+        self.tell_all(report);
         if self.json {
-            self.answer(None, 0);
+            self.answer(std::mem::take(report), None);
         }
     }
 
     /// The result as one JSON object, on stdout, once.
-    pub fn answer(&self, error: Option<&Error>, exit: u8) {
+    pub fn answer(&self, report: Report, error: Option<&Error>) {
         if self.answered.swap(true, Ordering::SeqCst) {
             return;
         }
-        let done = std::mem::take(&mut *locked(&self.done));
-        let Basis { commit, settings } = locked(&self.basis).clone();
         let mut answer = Map::new();
-        answer.insert("schema".to_owned(), json!(format!("gen404/{}/1", self.command)));
+        answer.insert("schema".to_owned(), json!(format!("gen404/{}/2", self.command)));
         answer.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
-        answer.insert("commit".to_owned(), json!(commit));
-        answer.insert("settings".to_owned(), json!(settings));
-        answer.insert("dry_run".to_owned(), json!(self.dry_run));
-        answer.extend(done.json(self.dry_run));
-        answer.extend(done.own);
-        answer.extend(error.map(failure_json).unwrap_or_default());
-        answer.insert("exit".to_owned(), json!(exit));
+        answer.insert("commit".to_owned(), json!(report.basis.commit));
+        answer.insert("settings".to_owned(), json!(report.basis.settings));
+        answer.extend(report.into_json(error));
         self.out(&visible_json(&format!("{:#}", Value::Object(answer))));
     }
 
@@ -307,6 +246,11 @@ impl Ui {
 
     /// A warning, on stderr.
     pub fn warn(&self, line: &str) {
+        let mut warnings = locked(&self.warnings);
+        if warnings.len() < MOST_WARNINGS {
+            warnings.insert(line.to_owned());
+        }
+        drop(warnings);
         if self.verbosity >= Verbosity::Normal {
             let _ = writeln!(std::io::stderr(), "{} {}", self.paint("33;1", "warning:"), harmless(line));
         }

@@ -2,24 +2,23 @@
 
 use std::time::Duration;
 
-use clap::Parser as _;
 use serde_json::{Value, json};
 
 use crate::base::error::{Error, Kind, Result};
-use crate::cli::{AdvanceArgs, Cli, Global};
+use crate::cli::{AdvanceArgs, Command, Global};
 use crate::engine::common::pool;
 use crate::engine::context::{Context, Standing};
 use crate::model::ids::Block;
 use crate::model::stage::Stage;
 use crate::rules::stages::{Attempts, next};
 use crate::settings::flags::ChainArgs;
-use crate::ui::{Done, Ui, failure_json};
+use crate::ui::{Ended, Line, Report, Ui};
 use crate::world::stop::Stop;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs) -> Result<u8> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs, report: &mut Report) -> Result<()> {
     let stop = Stop::on_signals()?;
     let (steps, waits) = (Vec::new(), Vec::new());
-    let mut run = Run { global, ui, args, stop, steps, waits, worst: None, blind: false };
+    let mut run = Run { global, ui, args, report, stop, steps, waits, worst: None, blind: false };
     loop {
         run.waits.clear();
         run.blind = false;
@@ -37,7 +36,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs) -> Result<u8> {
         }
         run.stop.sleep(Duration::from_secs(args.poll));
     }
-    Ok(run.end())
+    run.end();
+    Ok(())
 }
 
 /// A run at work.
@@ -45,6 +45,7 @@ struct Run<'a> {
     global: &'a Global,
     ui: &'a Ui,
     args: &'a AdvanceArgs,
+    report: &'a mut Report,
     stop: Stop,
     /// What was done, for `--json`.
     steps: Vec<Value>,
@@ -60,7 +61,7 @@ impl Run<'_> {
     /// Does everything that is due now; will nothing more be due?
     fn pass(&mut self) -> Result<bool> {
         // Takes up what a killed run has left, and tells at once whether another one is at work.
-        match Context::open(self.global, self.ui)?.lock("advance") {
+        match Context::open(self.global, self.ui, self.report)?.lock("advance", self.report) {
             Err(error) if error.kind() == Kind::Busy => {
                 self.ui.detail(&error.to_string());
                 return Ok(false);
@@ -70,7 +71,7 @@ impl Run<'_> {
         let mut attempts = Attempts::default();
         self.args.skip.iter().for_each(|command| attempts.skip(command));
         while !self.stop.is_wanted() {
-            let context = Context::open(self.global, self.ui)?;
+            let context = Context::open(self.global, self.ui, self.report)?;
             let standing = context.standing()?;
             let stage = standing.state.stage;
             if self.args.until == Some(stage) || matches!(stage, Stage::Finished | Stage::Paused) {
@@ -131,51 +132,55 @@ impl Run<'_> {
 
     /// Runs a stage's command as if it had been called by hand; may the run go on? A dry run ends with the first
     /// command that would write something: what is due after that is known only then.
-    fn step(&mut self, command: &'static str, what: &str, attempts: &mut Attempts) -> bool {
-        self.ui.detail(&format!("gen404 {command}"));
-        let ui = self.ui.for_step();
-        let outcome = Cli::try_parse_from(["gen404", command])
-            .map_err(|refused| Error::failed(format!("{command} cannot be called")).because(refused))
-            .and_then(|cli| super::run(self.global, &ui, &cli.command));
-        let done = ui.done();
-        let failure = match outcome {
-            Ok(0) => None,
-            Ok(_) => Some(Error::not_due(done.did.last().cloned().unwrap_or_default())),
-            Err(error) => Some(error),
+    fn step(&mut self, name: &'static str, what: &str, attempts: &mut Attempts) -> bool {
+        self.ui.detail(&format!("gen404 {name}"));
+        let ended = match Command::by_default(name) {
+            Some(command) => super::run(self.global, &self.ui.for_step(), &command),
+            None => Ok(Report::default()),
         };
-        let kind = failure.as_ref().map(Error::kind);
-        if kind == Some(Kind::Busy) {
+        let (done, error) = match &ended {
+            Ok(done) => (done, None),
+            Err(failed) => (&failed.report, Some(&failed.error)),
+        };
+        done.did.iter().for_each(|line| self.ui.detail(&line.plain()));
+        done.waits.iter().for_each(|line| self.ui.detail(line));
+        if let Some(busy) = error.filter(|error| error.kind() == Kind::Busy) {
             // An operator's own command came in between.
-            self.ui.detail(&failure.map(|error| error.to_string()).unwrap_or_default());
+            self.ui.detail(&busy.to_string());
             return false;
         }
-        let changed = !done.files.is_empty() || !done.commits.is_empty();
-        let failed = kind.is_some_and(|kind| kind != Kind::NotDue);
-        attempts.add(command, changed, failed);
-        if kind == Some(Kind::NotDue) {
-            self.waits.extend(failure.as_ref().map(ToString::to_string));
-        }
+        let (changed, failed) = (done.changed(), error.is_some());
+        attempts.add(name, changed, failed);
+        self.waits.extend(done.waits.iter().cloned());
+        self.report.warnings.extend(done.warnings.iter().cloned());
         if changed || failed {
-            self.say(command, what, &done, failure.as_ref());
+            self.say(name, what, &ended);
         }
-        if let Some(error) = failure.filter(|_| failed) {
-            self.fail(Some(command), &error);
+        if let Some(error) = error {
+            self.fail(Some(name), error);
         }
         !(changed && self.global.dry_run)
     }
 
-    fn say(&mut self, command: &str, what: &str, done: &Done, failure: Option<&Error>) {
-        self.ui.take_in(done);
-        let error = failure.filter(|error| error.kind() != Kind::NotDue);
-        let exit = failure.map_or(0, |error| error.kind().exit_code());
-        self.note_step(Some((command, what)), done, error, exit);
-        if self.global.dry_run && error.is_none() {
-            self.ui.result(&format!("next: gen404 {command} ({what})"));
-        } else if error.is_none() {
-            let waits = failure.map(ToString::to_string);
-            let line = waits.as_ref().or_else(|| headline(command, done));
-            self.ui.result(&format!("{command}: {}", line.map_or("done", String::as_str)));
+    /// Takes a step's report into the run's own.
+    fn say(&mut self, name: &str, what: &str, ended: &Ended) {
+        let (done, error) = match ended {
+            Ok(done) => (done, None),
+            Err(failed) => (&failed.report, Some(&failed.error)),
+        };
+        self.report.take_in(done);
+        // Of a real run, they are for those who asked for more.
+        if !self.global.verbose && !self.global.dry_run {
+            self.report.keep_files_quiet();
         }
+        self.note_step(Some((name, what)), done, error);
+        if self.global.dry_run && error.is_none() {
+            self.report.say_next(format!("gen404 {name} ({what})"));
+        } else if error.is_none() {
+            let line = done.waits.last().map_or_else(|| headline(name, done), |waits| Some(waits.as_str()));
+            self.report.say(format!("{name}: {}", line.unwrap_or("done")));
+        }
+        self.ui.tell(self.report);
     }
 
     /// Says a failure, and counts it.
@@ -187,34 +192,32 @@ impl Run<'_> {
         }
         self.ui.failure(command, error);
         if command.is_none() {
-            self.note_step(None, &Done::default(), Some(error), error.kind().exit_code());
+            self.note_step(None, &Report::new(self.global.dry_run), Some(error));
         }
     }
 
     /// Keeps a step's part of the JSON; without a command, what went wrong between steps.
-    fn note_step(&mut self, step: Option<(&str, &str)>, done: &Done, error: Option<&Error>, exit: u8) {
+    fn note_step(&mut self, step: Option<(&str, &str)>, done: &Report, error: Option<&Error>) {
         let (command, what) = step.unzip();
         let mut json = serde_json::Map::new();
         json.insert("command".to_owned(), json!(command));
         json.insert("what".to_owned(), json!(what));
-        json.extend(done.json(self.global.dry_run));
-        json.extend(error.map(failure_json).unwrap_or_default());
-        json.insert("exit".to_owned(), json!(exit));
+        json.extend(done.clone().into_json(error));
         self.steps.push(json.into());
     }
 
-    /// The end of the run: its own part of the JSON, and the exit code.
-    fn end(self) -> u8 {
-        let waits = if self.waits.is_empty() { Value::Null } else { json!(self.waits.join("; ")) };
-        self.ui.own(json!({"steps": self.steps, "waits": waits}));
-        self.worst.map_or(0, Kind::exit_code)
+    /// The end of the run. That a step waits is no reason for another exit code: cron calls this every minute.
+    fn end(self) {
+        self.report.detail(json!({"steps": self.steps, "awaited": self.waits}));
+        self.report.failed = self.worst;
     }
 }
 
 /// The line of a step's result that says what became of it: plans say it first, longer work last.
-fn headline<'a>(command: &str, done: &'a Done) -> Option<&'a String> {
-    match command {
+fn headline<'a>(command: &str, done: &'a Report) -> Option<&'a str> {
+    let line = match command {
         "open" | "reveal-seed" | "finalize" => done.did.first(),
         _ => done.did.last(),
-    }
+    };
+    line.map(|Line { text, .. }| text.as_str())
 }

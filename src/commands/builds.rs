@@ -17,24 +17,25 @@ use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
 use crate::model::submissions::{Submission, Submissions};
 use crate::rules::builds::{BuildTerms, BuildsOutcome, all_built, is_final, settle, tag, tally, word};
+use crate::rules::stage_table::is_for;
 use crate::settings::Config;
 use crate::settings::flags::env;
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 use crate::world::builds::WantedBuilds;
 use crate::world::builds::settings::{BuildSettings, BuildsDriver};
 use crate::world::stop::Stop;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs) -> Result<()> {
-    let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui)? };
+pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs, report: &mut Report) -> Result<()> {
+    let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui, report)? };
     let settings = settings(&context.config, args);
-    let mut report = Report::default();
+    let mut looks = Looks::default();
     loop {
-        let open = session(&context, &settings, args, &mut report)?;
+        let open = session(&context, &settings, args, &mut looks, report)?;
         if open == 0 || !args.wait || global.dry_run {
-            ui.own(json!({ "miners": report.miners, "oddities": report.oddities }));
+            report.detail(json!({ "miners": looks.miners, "oddities": looks.oddities }));
             return Ok(());
         }
-        ui.tell();
+        ui.tell(report);
         // The lock is free meanwhile: other commands run beside this one.
         ui.status(&format!("{open} build(s) still open; looking again in {} s", settings.poll_seconds));
         context.stop.sleep(Duration::from_secs(settings.poll_seconds.max(1)));
@@ -52,21 +53,27 @@ fn settings(config: &Config, args: &BuildsArgs) -> BuildSettings {
 }
 
 /// Looks once, and records what there is to: how many builds are open still.
-fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, report: &mut Report) -> Result<usize> {
-    let _lock = context.lock("builds")?;
+fn session(
+    context: &Context<'_>,
+    settings: &BuildSettings,
+    args: &BuildsArgs,
+    looks: &mut Looks,
+    report: &mut Report,
+) -> Result<usize> {
+    let _lock = context.lock("builds", report)?;
     let standing = context.standing()?;
     let round = standing.state.current_round;
     let builds = on_record(&standing)?;
-    if !matches!(standing.state.stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
+    if !is_for("builds", standing.state.stage) {
         untimely(context, &standing, builds)?;
-        return Ok(report.unchanged(context.ui, round, builds));
+        return Ok(looks.unchanged(round, builds, report));
     }
     let submissions = recorded(&standing)?.ok_or_else(|| {
         let path = FileKind::Round(round, RoundFile::Submissions).path();
         Error::failed(format!("{path}: missing")).hint("`gen404 verify` says what else is")
     })?;
     if all_built(submissions, builds) {
-        return Ok(report.unchanged(context.ui, round, builds));
+        return Ok(looks.unchanged(round, builds, report));
     }
     let source = settings.open(env, &context.own_folder()?, args.run, &context.stop)?;
     let wanted = wanted(context, round, settings, submissions, builds)?;
@@ -82,7 +89,7 @@ fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, r
         now: Utc::now(),
     };
     let outcome = settle(&terms, &observation).map_err(|why| Error::failed(format!("{}: {why}", source.name())))?;
-    report.take(context, round, outcome)
+    looks.take(context, round, outcome, report)
 }
 
 /// `builds.json` as it stands.
@@ -128,22 +135,28 @@ fn wanted(
 
 /// What a run did, over all of its looks.
 #[derive(Debug, Default)]
-struct Report {
+struct Looks {
     miners: Map<String, Value>,
     oddities: Vec<String>,
 }
 
-impl Report {
+impl Looks {
     /// There was nothing to ask.
-    fn unchanged(&mut self, ui: &Ui, round: RoundNumber, builds: Option<&Builds>) -> usize {
+    fn unchanged(&mut self, round: RoundNumber, builds: Option<&Builds>, report: &mut Report) -> usize {
         let builds = builds.cloned().unwrap_or_default();
-        ui.result(&format!("round {round}: {}, as recorded already", tally(&builds)));
+        report.say(format!("round {round}: {}, as recorded already", tally(&builds)));
         self.miners = miners(&builds, &BTreeMap::new());
         0
     }
 
     /// Records what came out of a look, and says so: how many builds are open still.
-    fn take(&mut self, context: &Context<'_>, round: RoundNumber, outcome: BuildsOutcome) -> Result<usize> {
+    fn take(
+        &mut self,
+        context: &Context<'_>,
+        round: RoundNumber,
+        outcome: BuildsOutcome,
+        report: &mut Report,
+    ) -> Result<usize> {
         for odd in outcome.oddities.iter().filter(|odd| !self.oddities.contains(odd)) {
             context.ui.warn(odd);
         }
@@ -153,9 +166,9 @@ impl Report {
         self.miners = miners(&outcome.builds, &outcome.reasons);
         self.oddities = outcome.oddities;
         if let Some(plan) = &outcome.plan {
-            context.apply(plan)?;
+            context.apply(plan, report)?;
         }
-        context.ui.result(&format!("round {round}: {}", tally(&outcome.builds)));
+        report.say(format!("round {round}: {}", tally(&outcome.builds)));
         Ok(outcome.builds.values().filter(|build| !is_final(build.status)).count())
     }
 }

@@ -3,10 +3,10 @@
 use clap::CommandFactory;
 
 use crate::cli::{Cli, CompletionsArgs};
-use crate::ui::Ui;
+use crate::ui::Report;
 
-pub(super) fn run(ui: &Ui, args: &CompletionsArgs) {
+pub(super) fn run(args: &CompletionsArgs, report: &mut Report) {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "gen404", &mut script);
-    ui.text(String::from_utf8_lossy(&script).trim_end());
+    report.text = Some(String::from_utf8_lossy(&script).trim_end().to_owned());
 }

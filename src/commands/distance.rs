@@ -10,7 +10,7 @@ use crate::base::files;
 use crate::cli::{DistanceOneArgs, Global};
 use crate::engine::context::settings_here;
 use crate::settings::flags::distance_settings;
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 use crate::world::distance::settings::DistanceDriver;
 use crate::world::distance::{NotMeasured, Picture};
 use crate::world::http::{Client, HttpLimits, Request, Retry};
@@ -18,8 +18,8 @@ use crate::world::http::{Client, HttpLimits, Request, Retry};
 /// No picture file is larger.
 const LARGEST: u64 = 64 << 20;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs) -> Result<()> {
-    let config = settings_here(global, ui)?;
+pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs, report: &mut Report) -> Result<()> {
+    let config = settings_here(global, ui, report)?;
     let settings = distance_settings(&config.distance, &args.distance);
     let chosen = settings.chosen();
     let distance = settings.open(|_| None)?.ok_or_else(|| {
@@ -36,10 +36,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs) -> Result<()
         distance.measure(&[pair]).pop().unwrap_or_else(|| Err(NotMeasured("nothing was measured".to_owned())));
     let kind = if chosen == Some(DistanceDriver::Http) { Kind::Outside } else { Kind::Failed };
     let measured = measured.map_err(|why| Error::new(kind, why))?;
-    ui.own(json!({ "a": args.a, "b": args.b, "driver": distance.name(), "distance": measured }));
-    if !ui.json() {
-        ui.result(&measured.to_string());
-    }
+    report.detail(json!({ "a": args.a, "b": args.b, "driver": distance.name(), "distance": measured }));
+    report.say(measured.to_string());
     Ok(())
 }
 

@@ -9,19 +9,20 @@ use crate::model::leader::Leaders;
 use crate::model::schedule::Schedule;
 use crate::model::stage::Stage;
 use crate::model::winner::Winner;
+use crate::rules::stage_table::is_for;
 use crate::rules::succession::{Finished, finalize};
 use crate::settings::flags::MomentArgs;
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs) -> Result<()> {
-    let context = Context::open(global, ui)?;
-    let _lock = context.lock("finalize")?;
+pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs, report: &mut Report) -> Result<()> {
+    let context = Context::open(global, ui, report)?;
+    let _lock = context.lock("finalize", report)?;
     let standing = context.standing()?;
     if done_already(&context, &standing)? {
-        ui.result(&format!("round {} was finalized already", last_round(&standing)));
+        report.say(format!("round {} was finalized already", last_round(&standing)));
         return Ok(());
     }
-    if standing.state.stage != Stage::Finalizing {
+    if !is_for("finalize", standing.state.stage) {
         return Err(not_due(&context, &standing, "finalize", None));
     }
     let Standing { config, state, .. } = standing;
@@ -33,7 +34,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs) -> Result<()> {
     let finished =
         Finished { settings, state: &state, schedule: schedule.as_ref(), leaders: &leaders, winner: &winner };
     let plan = finalize(&finished, context.need_moment(args)?).map_err(Error::failed)?;
-    context.apply(&plan)
+    context.apply(&plan, report)
 }
 
 /// The round that the last finalization closed.

@@ -8,7 +8,8 @@ use chrono::NaiveDate;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, Readers};
 use crate::cli::{Global, InitArgs};
-use crate::engine::context::{Context, need_moment, settings_here};
+use crate::engine::context::{Context, settings_here};
+use crate::engine::moment::need_moment;
 use crate::model::config::{ConfigFile, Settings, TimeOfDay};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::{Block, RoundNumber};
@@ -22,10 +23,10 @@ use crate::rules::Plan;
 use crate::rules::prompts;
 use crate::rules::succession::{Moment, next_schedule, next_start};
 use crate::settings;
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 use crate::world::git::Git;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report) -> Result<()> {
     let taken = args.dir.join("config.json").exists() || args.dir.join("state.json").exists();
     if taken {
         let taken = Error::failed(format!("{}: there is a competition already", args.dir.display()));
@@ -39,9 +40,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
     let few = format!("prompts.txt has {given} prompts: a round needs {needed} before its seed is drawn");
     let plan = |moment| plan(args, settings, leader, &pool, moment);
     if global.dry_run {
-        say_only(global, ui, args, plan)?;
+        say_only(global, ui, args, plan, report)?;
     } else {
-        make(global, ui, args, plan)?;
+        make(global, ui, args, plan, report)?;
     }
     if given < needed {
         ui.warn(&few);
@@ -49,35 +50,50 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs) -> Result<()> {
     Ok(())
 }
 
-fn make(global: &Global, ui: &Ui, args: &InitArgs, plan: impl FnOnce(Moment) -> Result<Plan>) -> Result<()> {
+fn make(
+    global: &Global,
+    ui: &Ui,
+    args: &InitArgs,
+    plan: impl FnOnce(Moment) -> Result<Plan>,
+    report: &mut Report,
+) -> Result<()> {
     files::make_folder(&args.dir)?;
     if is_git_made(args) {
         Git::init(&args.dir)?;
     }
-    let context = Context::at(global, ui, &args.dir)?;
-    let _lock = context.lock("init")?;
+    let context = Context::at(global, ui, &args.dir, report)?;
+    let _lock = context.lock("init", report)?;
     let plan = plan(context.need_moment(&args.moment)?)?;
-    begin_settings(&context, args)?;
-    context.apply(&plan)?;
+    begin_settings(&context, args, report)?;
+    context.apply(&plan, report)?;
     let commit = if global.commit || args.no_git { "" } else { "git add . && git commit -m \"The beginning\"; " };
     let place = args.dir.display();
     let own = if context.git.is_some() { "fill in" } else { "write, and name with --config," };
-    ui.status(&format!("next: cd {place}; {commit}{own} gen404.toml (chain, store, judge, pods); gen404 status"));
+    let next = format!("cd {place}; {commit}{own} gen404.toml (chain, store, judge, pods); gen404 status");
+    ui.tell(report);
+    ui.status(&format!("next: {next}"));
+    report.next.push(next);
     Ok(())
 }
 
 /// `--dry-run`: all is checked, and not even the folder is made.
-fn say_only(global: &Global, ui: &Ui, args: &InitArgs, plan: impl FnOnce(Moment) -> Result<Plan>) -> Result<()> {
-    let config = settings_here(&Global { repo: Some(args.dir.clone()), ..global.clone() }, ui)?;
+fn say_only(
+    global: &Global,
+    ui: &Ui,
+    args: &InitArgs,
+    plan: impl FnOnce(Moment) -> Result<Plan>,
+    report: &mut Report,
+) -> Result<()> {
+    let config = settings_here(&Global { repo: Some(args.dir.clone()), ..global.clone() }, ui, report)?;
     let plan = plan(need_moment(&config, &args.moment)?)?;
     if !args.dir.exists() {
-        ui.result(&format!("would make {}", args.dir.display()));
+        report.say(format!("would make {}", args.dir.display()));
     }
-    plan.says.iter().for_each(|line| ui.result(line));
+    plan.says.iter().for_each(|line| report.say(line));
     let checkout = is_git_made(args) || args.dir.join(".git").exists();
     let begun = checkout && !is_there(&args.dir.join(settings::FILE_NAME));
-    ui.note_files(begun.then(|| settings::FILE_NAME.to_owned()));
-    ui.note_files(plan.writes.iter().map(|write| write.file.path()));
+    report.note_files(begun.then(|| settings::FILE_NAME.to_owned()));
+    report.note_files(plan.writes.iter().map(|write| write.file.path()));
     Ok(())
 }
 
@@ -90,7 +106,7 @@ fn is_there(path: &Path) -> bool {
 }
 
 /// The operator's settings to begin with, which git is to ignore: it would give them to everybody.
-fn begin_settings(context: &Context<'_>, args: &InitArgs) -> Result<()> {
+fn begin_settings(context: &Context<'_>, args: &InitArgs, report: &mut Report) -> Result<()> {
     let Some(git) = &context.git else { return Ok(()) };
     git.exclude(&[&format!("/{}", settings::FILE_NAME)])?;
     let root = context.store.root();
@@ -99,7 +115,7 @@ fn begin_settings(context: &Context<'_>, args: &InitArgs) -> Result<()> {
     }
     let text = settings::beginning(args.moment.chain.network.as_deref());
     files::write_below(root, Path::new(settings::FILE_NAME), text.as_bytes(), Readers::Own)?;
-    context.ui.note_files([settings::FILE_NAME.to_owned()]);
+    report.note_files([settings::FILE_NAME.to_owned()]);
     Ok(())
 }
 

@@ -7,12 +7,12 @@ use crate::cli::{Global, JudgeOneArgs};
 use crate::engine::context::settings_here;
 use crate::rules::duel::by_answers;
 use crate::settings::flags::{judge_key, judge_settings};
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 use crate::world::judge::images::DuelImage;
 use crate::world::judge::{Answer, Judge as _};
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &JudgeOneArgs) -> Result<()> {
-    let config = settings_here(global, ui)?;
+pub(super) fn run(global: &Global, ui: &Ui, args: &JudgeOneArgs, report: &mut Report) -> Result<()> {
+    let config = settings_here(global, ui, report)?;
     let settings = judge_settings(&config.judge, &args.judge);
     let judge = settings.open(judge_key()?)?;
     let images = settings.images();
@@ -23,30 +23,27 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &JudgeOneArgs) -> Result<()> {
     };
     let (prompt, left, right) = (shown(&args.prompt)?, shown(&args.left)?, shown(&args.right)?);
     if global.dry_run {
-        ui.result(&format!("would ask {} twice", judge.name()));
+        report.say(format!("would ask {} twice", judge.name()));
         return Ok(());
     }
     ui.detail(&format!("asking {}", judge.name()));
     let left_first = judge.ask(args.seed, [&prompt, &left, &right])?;
     let right_first = judge.ask(args.seed, [&prompt, &right, &left])?;
-    say(ui, &left_first, &right_first);
+    say(&left_first, &right_first, report);
     Ok(())
 }
 
-fn say(ui: &Ui, left_first: &Answer, right_first: &Answer) {
+fn say(left_first: &Answer, right_first: &Answer, report: &mut Report) {
     let (winner, issues) = by_answers(&left_first.penalties, &right_first.penalties);
-    if ui.json() {
-        ui.own(json!({
-            "left_first": left_first.raw,
-            "right_first": right_first.raw,
-            "winner": winner,
-            "issues": issues,
-        }));
-        return;
-    }
-    ui.result(&format!("left first:  {}", left_first.raw));
-    ui.result(&format!("right first: {}", right_first.raw));
-    ui.result(&format!("winner: {}", winner.as_str()));
+    report.say(format!("left first:  {}", left_first.raw));
+    report.say(format!("right first: {}", right_first.raw));
+    report.say(format!("winner: {}", winner.as_str()));
+    report.detail(json!({
+        "left_first": left_first.raw,
+        "right_first": right_first.raw,
+        "winner": winner,
+        "issues": issues,
+    }));
 }
 
 /// A URL as it is, or that of a file on this machine.

@@ -9,10 +9,10 @@ use crate::model::file::FileKind;
 use crate::model::leader::{LeaderEntry, Leaders};
 use crate::rules::lead::{Lead, in_force, shown};
 use crate::settings::flags::MomentArgs;
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs) -> Result<()> {
-    let context = Context::open(global, ui)?;
+pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs, report: &mut Report) -> Result<()> {
+    let context = Context::open(global, ui, report)?;
     let leaders = context.store.need::<Leaders>(&FileKind::Leader)?;
     let args = MomentArgs { block: args.block, now: None, chain: args.chain.clone() };
     let (moment, unknown) = context.sighted(&args)?;
@@ -26,21 +26,18 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs) -> Result<()> {
         }
         _ => {}
     }
-    if ui.json() {
-        ui.own(as_json(lead));
-        return Ok(());
-    }
     match lead.block {
-        Some(block) => ui.result(&format!("block {block}")),
-        None => ui.result(&format!("block unknown, and with it who leads: {unknown}")),
+        Some(block) => report.say(format!("block {block}")),
+        None => report.say(format!("block unknown, and with it who leads: {unknown}")),
     }
     for (what, entry) in lead.lines() {
         let rest = 1.0 - entry.weight;
-        ui.result(&format!("{what}: {}, {}", entry.hotkey, in_force(entry)));
-        ui.result(&format!("  program  {} at {}", entry.repo, entry.commit));
-        ui.result(&format!("  image    {}", entry.docker));
-        ui.result(&format!("  weight   {} (the other {} is burnt)", shown(entry.weight), shown(rest)));
+        report.say(format!("{what}: {}, {}", entry.hotkey, in_force(entry)));
+        report.say(format!("  program  {} at {}", entry.repo, entry.commit));
+        report.say(format!("  image    {}", entry.docker));
+        report.say(format!("  weight   {} (the other {} is burnt)", shown(entry.weight), shown(rest)));
     }
+    report.detail(as_json(lead));
     Ok(())
 }
 

@@ -7,31 +7,34 @@ use clap::{Command, CommandFactory};
 use crate::base::error::{Context as _, Result};
 use crate::base::files;
 use crate::cli::{Cli, Global, ManArgs};
-use crate::ui::Ui;
+use crate::ui::Report;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &ManArgs) -> Result<()> {
+pub(super) fn run(global: &Global, args: &ManArgs, report: &mut Report) -> Result<()> {
     let command = Cli::command();
     match &args.out {
         Some(folder) => {
             let mut command = command.disable_help_subcommand(true);
             command.build();
-            write(global, ui, &command, folder)?;
+            write(global, &command, folder, report)?;
         }
-        None => ui.text(String::from_utf8_lossy(&page(&clap_mangen::Man::new(command))?).trim_end()),
+        None => {
+            let page = page(&clap_mangen::Man::new(command))?;
+            report.text = Some(String::from_utf8_lossy(&page).trim_end().to_owned());
+        }
     }
     Ok(())
 }
 
 /// Writes the pages of a command and of all below it.
-fn write(global: &Global, ui: &Ui, command: &Command, folder: &Path) -> Result<()> {
+fn write(global: &Global, command: &Command, folder: &Path, report: &mut Report) -> Result<()> {
     let mut below = command.get_subcommands().filter(|below| !below.is_hide_set());
-    below.try_for_each(|below| write(global, ui, below, folder))?;
+    below.try_for_each(|below| write(global, below, folder, report))?;
     let man = clap_mangen::Man::new(command.clone());
     let path = folder.join(man.get_filename());
     if !global.dry_run {
         files::write(&path, &page(&man)?, files::Readers::All)?;
     }
-    ui.note_files([path.display().to_string()]);
+    report.note_files([path.display().to_string()]);
     Ok(())
 }
 

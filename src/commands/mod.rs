@@ -1,5 +1,5 @@
-//! Top floor: one file a subcommand. Each gathers facts, calls a rule, applies its plan, and says
-//! what happened.
+//! Top floor: one file a subcommand. Each gathers facts, calls a rule or an engine, applies the plan, and adds what
+//! it did to its one [`Report`], which [`Ui`] prints as text or JSON.
 
 mod advance;
 mod audit;
@@ -32,7 +32,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Cli, Command, Global};
 use crate::engine::context::Options;
-use crate::ui::{Ui, Verbosity};
+use crate::ui::{Ended, Failed, Report, Ui, Verbosity};
 
 impl From<&Global> for Options {
     fn from(global: &Global) -> Self {
@@ -53,8 +53,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     ExitCode::from(match parsed {
         Ok((name, Cli { global, command })) => {
-            let ui = Ui::new(global.verbosity(), global.json, global.no_progress).of(&name, global.dry_run);
-            ui.finish(&run(&global, &ui, &command))
+            let ui = Ui::new(global.verbosity(), global.json, global.no_progress).of(&name);
+            ui.finish(run(&global, &ui, &command))
         }
         Err(refused) => no_command(&args, &refused),
     })
@@ -63,63 +63,81 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Help and version, which are no errors, and command lines that are: with `--json`, these as JSON, too.
 fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
     let json = refused.use_stderr() && args.iter().any(|arg| arg == "--json");
-    let ui = Ui::new(Verbosity::Normal, json, true).of("error", false);
+    let ui = Ui::new(Verbosity::Normal, json, true).of("error");
     let printed = refused.print().and_then(|()| std::io::stdout().flush());
     if !refused.use_stderr() {
         ui.printed(printed);
-        return ui.finish(&Ok(0));
+        return ui.finish(Ok(Report::default()));
     }
-    let exit = Kind::Usage.exit_code();
     if json {
         let text = refused.to_string();
         let what: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-        ui.answer(Some(&Error::usage(what.join(" ").trim_start_matches("error: "))), exit);
+        let error = Error::usage(what.join(" ").trim_start_matches("error: "));
+        ui.answer(Report::default(), Some(&error));
     }
-    exit
+    Kind::Usage.exit_code()
 }
 
 /// Retries after a lost push race.
 const MOST_CONFLICTS: usize = 5;
 
 /// Runs a command; again, from what is there now, where another writer's commit came before its own.
-fn run(global: &Global, ui: &Ui, command: &Command) -> Result<u8> {
-    for _ in 0..MOST_CONFLICTS {
-        match once(global, ui, command) {
-            Err(error) if error.kind() == Kind::Conflict => ui.status(&format!("{error}; looking again")),
-            ended => return ended,
+fn run(global: &Global, ui: &Ui, command: &Command) -> Ended {
+    let mut report = Report::new(global.dry_run);
+    let mut conflicts = 0;
+    let ended = loop {
+        match once(global, ui, command, &mut report) {
+            Err(error) if error.kind() == Kind::Conflict && conflicts < MOST_CONFLICTS => {
+                conflicts += 1;
+                ui.status(&format!("{error}; looking again"));
+            }
+            ended => break ended,
         }
+    };
+    report.warnings.extend(ui.warnings());
+    match ended {
+        Ok(()) => Ok(report),
+        // A command that is not due is no failure: what is due instead is its result.
+        Err(error) if error.kind() == Kind::NotDue => {
+            report.waits.push(error.to_string());
+            report.hints.extend_from_slice(error.hints());
+            Ok(report)
+        }
+        Err(error) => Err(Box::new(Failed { error, report })),
     }
-    once(global, ui, command)
 }
 
-fn once(global: &Global, ui: &Ui, command: &Command) -> Result<u8> {
+/// What it did goes into the report, also where it fails.
+fn once(global: &Global, ui: &Ui, command: &Command, report: &mut Report) -> Result<()> {
     // Not by clap: it misses a global flag on the other side of the command's name.
     if global.push && !global.commit {
         return Err(Error::usage("--push pushes what is committed: it needs --commit"));
     }
     match command {
-        Command::Init(args) => init::run(global, ui, args)?,
-        Command::Status(args) => status::run(global, ui, args)?,
-        Command::Open(args) => open::run(global, ui, args)?,
-        Command::RevealSeed(args) => reveal_seed::run(global, ui, args)?,
-        Command::Builds(args) => builds::run(global, ui, args)?,
-        Command::Duel(args) => return duel::run(global, ui, args),
-        Command::Judge(args) => judge::run(global, ui, args)?,
-        Command::Download(args) => download::run(global, ui, args)?,
-        Command::Baseline(args) => baseline::run(global, ui, args)?,
-        Command::Audit(args) => return audit::run(global, ui, args),
-        Command::Finalize(args) => finalize::run(global, ui, args)?,
-        Command::Advance(args) => return advance::run(global, ui, args),
-        Command::Pause => pause::pause(global, ui)?,
-        Command::Resume(args) => pause::resume(global, ui, args)?,
-        Command::Leader(args) => leader::run(global, ui, args)?,
-        Command::Report(args) => report::run(global, ui, args)?,
-        Command::Verify(args) => return verify::run(global, ui, args),
-        Command::Distance(args) => distance::run(global, ui, args)?,
-        Command::Render(args) => return render::run(global, ui, args),
-        Command::Sandbox(args) => sandbox::run(global, ui, args)?,
-        Command::Completions(args) => completions::run(ui, args),
-        Command::Man(args) => man::run(global, ui, args)?,
+        Command::Init(args) => init::run(global, ui, args, report),
+        Command::Status(args) => status::run(global, ui, args, report),
+        Command::Open(args) => open::run(global, ui, args, report),
+        Command::RevealSeed(args) => reveal_seed::run(global, ui, args, report),
+        Command::Builds(args) => builds::run(global, ui, args, report),
+        Command::Duel(args) => duel::run(global, ui, args, report),
+        Command::Judge(args) => judge::run(global, ui, args, report),
+        Command::Download(args) => download::run(global, ui, args, report),
+        Command::Baseline(args) => baseline::run(global, ui, args, report),
+        Command::Audit(args) => audit::run(global, ui, args, report),
+        Command::Finalize(args) => finalize::run(global, ui, args, report),
+        Command::Advance(args) => advance::run(global, ui, args, report),
+        Command::Pause => pause::pause(global, ui, report),
+        Command::Resume(args) => pause::resume(global, ui, args, report),
+        Command::Leader(args) => leader::run(global, ui, args, report),
+        Command::Report(args) => report::run(global, ui, args, report),
+        Command::Verify(args) => verify::run(global, ui, args, report),
+        Command::Distance(args) => distance::run(global, ui, args, report),
+        Command::Render(args) => render::run(global, ui, args, report),
+        Command::Sandbox(args) => sandbox::run(global, ui, args, report),
+        Command::Completions(args) => {
+            completions::run(args, report);
+            Ok(())
+        }
+        Command::Man(args) => man::run(global, args, report),
     }
-    Ok(0)
 }

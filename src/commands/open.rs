@@ -4,15 +4,15 @@ use crate::base::error::Result;
 use crate::cli::{Global, OpenArgs};
 use crate::engine::common::{miners, not_due, pool_for_a_seed, read_intake, recorded, schedule};
 use crate::engine::context::Context;
-use crate::model::stage::Stage;
 use crate::rules::opening;
-use crate::ui::Ui;
+use crate::rules::stage_table::is_for;
+use crate::ui::{Report, Ui};
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &OpenArgs) -> Result<()> {
-    let context = Context::open(global, ui)?;
-    let _lock = context.lock("open")?;
+pub(super) fn run(global: &Global, ui: &Ui, args: &OpenArgs, report: &mut Report) -> Result<()> {
+    let context = Context::open(global, ui, report)?;
+    let _lock = context.lock("open", report)?;
     let standing = context.standing()?;
-    if standing.state.stage != Stage::Open {
+    if !is_for("open", standing.state.stage) {
         return Err(not_due(&context, &standing, "open", None));
     }
     pool_for_a_seed(&context, &standing)?;
@@ -25,5 +25,5 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &OpenArgs) -> Result<()> {
     let intake = read_intake(&context, &standing, &schedule, chain.as_ref(), block, &args.intake)?;
     let mut plan = opening::open(standing.state.current_round, recorded(&standing)?, &intake);
     plan.says.extend(miners(&context, &intake));
-    context.apply(&plan)
+    context.apply(&plan, report)
 }

@@ -5,26 +5,26 @@ use crate::cli::{Global, ResumeArgs};
 use crate::engine::context::{Context, Standing};
 use crate::model::stage::Stage;
 use crate::rules::stages;
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 
-pub(super) fn pause(global: &Global, ui: &Ui) -> Result<()> {
-    let context = Context::open(global, ui)?;
-    let _lock = context.lock("pause")?;
+pub(super) fn pause(global: &Global, ui: &Ui, report: &mut Report) -> Result<()> {
+    let context = Context::open(global, ui, report)?;
+    let _lock = context.lock("pause", report)?;
     let Standing { state, .. } = context.standing()?;
     if state.stage == Stage::Paused {
-        ui.result("the competition is paused already");
+        report.say("the competition is paused already");
         return Ok(());
     }
-    context.apply(&stages::pause(&state).map_err(Error::not_due)?)
+    context.apply(&stages::pause(&state).map_err(Error::not_due)?, report)
 }
 
-pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs) -> Result<()> {
-    let context = Context::open(global, ui)?;
-    let _lock = context.lock("resume")?;
+pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs, report: &mut Report) -> Result<()> {
+    let context = Context::open(global, ui, report)?;
+    let _lock = context.lock("resume", report)?;
     let Standing { state, files, .. } = context.standing()?;
     if state.stage != Stage::Paused {
-        ui.result(&format!("the competition is not paused: round {} is in {}", state.current_round, state.stage));
+        report.say(format!("the competition is not paused: round {} is in {}", state.current_round, state.stage));
         return Ok(());
     }
-    context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?)
+    context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?, report)
 }

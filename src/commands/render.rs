@@ -11,8 +11,9 @@ use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files;
 use crate::cli::{Global, RenderArgs};
 use crate::model::format::Format;
-use crate::ui::Ui;
-use crate::world::render::{self, Renderer, Rendering};
+use crate::ui::{Report, Ui};
+use crate::world::render;
+use crate::world::render::{Renderer, Rendering};
 
 /// A model, and where its preview goes.
 struct RenderJob {
@@ -27,7 +28,7 @@ enum RenderOutcome {
     Failed(Error),
 }
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<u8> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs, report: &mut Report) -> Result<()> {
     let jobs = jobs(args)?;
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let beside = jobs.len().clamp(1, cores.get());
@@ -46,7 +47,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<u8> {
         jobs.par_iter().with_max_len(1).map(one).collect()
     });
     drop(bar);
-    Ok(report(ui, global.dry_run, &jobs, &outcomes))
+    say(ui, &jobs, &outcomes, report);
+    Ok(())
 }
 
 /// Where each preview goes: beside its model, into the folder given, or for one model to the file given.
@@ -101,38 +103,34 @@ fn draw(renderer: &dyn Renderer, job: &RenderJob, dry_run: bool) -> RenderOutcom
     drawn().unwrap_or_else(RenderOutcome::Failed)
 }
 
-/// Says what came of each model; the exit code is that of the worst.
-fn report(ui: &Ui, dry_run: bool, jobs: &[RenderJob], outcomes: &[RenderOutcome]) -> u8 {
+/// Says what came of each model.
+fn say(ui: &Ui, jobs: &[RenderJob], outcomes: &[RenderOutcome], report: &mut Report) {
     let pairs = || jobs.iter().zip(outcomes);
     let drawn = outcomes.iter().filter(|o| matches!(o, RenderOutcome::Drawn { .. })).count();
-    if ui.json() {
-        let previews: Vec<Value> = pairs().map(|(job, outcome)| entry(job, outcome)).collect();
-        ui.own(json!({
-            "previews": previews,
-            "summary": { "drawn": drawn, "refused_or_failed": outcomes.len() - drawn },
-        }));
-    }
-    let made = pairs().filter(|(_, outcome)| matches!(outcome, RenderOutcome::Drawn { .. }));
-    ui.note_files(made.map(|(job, _)| job.png.display().to_string()));
-    ui.has_told_files();
-    let mut worst = 0;
+    let previews: Vec<Value> = pairs().map(|(job, outcome)| entry(job, outcome)).collect();
+    report.detail(json!({
+        "previews": previews,
+        "summary": { "drawn": drawn, "refused_or_failed": outcomes.len() - drawn },
+    }));
     for (job, outcome) in pairs() {
         match outcome {
-            RenderOutcome::Drawn { .. } if ui.json() => {}
-            RenderOutcome::Drawn { .. } if dry_run => ui.result(&format!("would write {}", job.png.display())),
-            RenderOutcome::Drawn { .. } => ui.result(&job.png.display().to_string()),
+            RenderOutcome::Drawn { .. } => {
+                let png = job.png.display().to_string();
+                report.say(if report.dry_run { format!("would write {png}") } else { png.clone() });
+                report.note_files([png]);
+            }
             RenderOutcome::Refused { code, place, message } => {
                 ui.error_line(&format!("{}: {place}: {message} ({code})", job.model.display()));
-                worst = worst.max(Kind::Failed.exit_code());
+                report.fails(Kind::Failed);
             }
             RenderOutcome::Failed(error) => {
                 let causes: Vec<String> = error.causes().iter().map(|cause| format!(": {cause}")).collect();
                 ui.error_line(&format!("{error}{}", causes.concat()));
-                worst = worst.max(error.kind().exit_code());
+                report.fails(error.kind());
             }
         }
     }
-    worst
+    report.has_told_files();
 }
 
 fn entry(job: &RenderJob, outcome: &RenderOutcome) -> Value {

@@ -18,21 +18,22 @@ use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
 use crate::rules::opening::{self, RevealFacts};
 use crate::rules::seed::{self, SeedSource};
+use crate::rules::stage_table::is_for;
 use crate::rules::succession::Moment;
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 use crate::world::chain::Chain;
 use crate::world::drand;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs) -> Result<()> {
-    let context = Context::open(global, ui)?;
-    let _lock = context.lock("reveal-seed")?;
+pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs, report: &mut Report) -> Result<()> {
+    let context = Context::open(global, ui, report)?;
+    let _lock = context.lock("reveal-seed", report)?;
     let standing = context.standing()?;
     let round = standing.state.current_round;
     if let Some(seed) = done_already(&standing) {
-        ui.result(&format!("round {round} has its seed already: {seed}"));
+        report.say(format!("round {round} has its seed already: {seed}"));
         return Ok(());
     }
-    if standing.state.stage != Stage::Open {
+    if !is_for("reveal-seed", standing.state.stage) {
         return Err(not_due(&context, &standing, "reveal-seed", None));
     }
     let pool = pool(&context)?;
@@ -58,7 +59,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs) -> Result<()>
     };
     let mut plan = opening::reveal(&facts).map_err(Error::failed)?;
     plan.says.extend(miners(&context, &intake));
-    context.apply(&plan)
+    context.apply(&plan, report)
 }
 
 /// The seed of a round that stands right behind this command.

@@ -19,16 +19,16 @@ use crate::sandbox::runner::Runner;
 use crate::sandbox::servers::LocalPort;
 use crate::sandbox::site::SandboxSite;
 use crate::sandbox::summary::SandboxSummary;
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 use crate::world::chain::stand_in::StandInNode;
 use crate::world::stop::Stop;
 
 /// The subnet of the sandbox's chain: that of production.
 const NETUID: u16 = 17;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
+pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Report) -> Result<()> {
     if global.dry_run {
-        return say_only(ui, args);
+        return say_only(args, report);
     }
     let folder = SandboxFolder::open(&args.dir)?;
     let known = folder.params()?;
@@ -36,7 +36,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     let finished = known.is_some() && is_finished(&folder)?;
     if finished && !args.keep_serving && !args.by_hand {
         ui.status("this sandbox is finished: nothing is played");
-        return say(ui, &folder, &SandboxSummary::of(&folder, &Participants::new(params))?);
+        return say(&folder, &SandboxSummary::of(&folder, &Participants::new(params))?, report);
     }
     let port = LocalPort::open(params.port)?;
     params.port = port.number();
@@ -55,20 +55,20 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
         return play.follow(&Stop::on_signals()?);
     }
     play.run()?;
-    say(ui, &folder, &SandboxSummary::of(&folder, &participants)?)?;
+    say(&folder, &SandboxSummary::of(&folder, &participants)?, report)?;
     if args.keep_serving {
-        ui.answer_early();
+        ui.answer_early(report);
         serve(ui, &folder, &base)?;
     }
     Ok(())
 }
 
 /// `--dry-run`: whether this folder can be the sandbox. The names of most files are drawn on the way.
-fn say_only(ui: &Ui, args: &SandboxArgs) -> Result<()> {
+fn say_only(args: &SandboxArgs, report: &mut Report) -> Result<()> {
     let folder = SandboxFolder::look(&args.dir)?;
     wanted(args, folder.params()?.as_ref())?;
-    ui.result(&format!("would play a competition in {}", args.dir.display()));
-    ui.note_files(folder.writes()?);
+    report.say(format!("would play a competition in {}", args.dir.display()));
+    report.note_files(folder.writes()?);
     Ok(())
 }
 
@@ -89,16 +89,13 @@ fn pictures(folder: &SandboxFolder, participants: &Participants, site: &SandboxS
     Ok(())
 }
 
-fn say(ui: &Ui, folder: &SandboxFolder, summary: &SandboxSummary) -> Result<()> {
-    ui.note_files(folder.writes()?);
-    ui.has_told_files();
-    ui.stands_at(summary.head.clone());
-    ui.own(json!(summary));
-    if ui.json() {
-        return Ok(());
-    }
-    summary.lines().iter().for_each(|line| ui.result(line));
-    ui.result(&format!("next: cd {}; gen404 status; gen404 verify --history; git log --stat", summary.dir));
+fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) -> Result<()> {
+    report.note_files(folder.writes()?);
+    report.has_told_files();
+    report.basis.commit.clone_from(&summary.head);
+    summary.lines().into_iter().for_each(|line| report.say(line));
+    report.say_next(format!("cd {}; gen404 status; gen404 verify --history; git log --stat", summary.dir));
+    report.detail(json!(summary));
     Ok(())
 }
 

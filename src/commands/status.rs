@@ -16,10 +16,10 @@ use crate::rules::lead::{Lead, in_force, shown};
 use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, due};
 use crate::rules::succession::Moment;
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
-    let context = Context::open(global, ui)?;
+pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Result<()> {
+    let context = Context::open(global, ui, report)?;
     let standing = context.standing()?;
     let (moment, unknown) = context.sighted(&args.moment)?;
     let leaders = context.store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default();
@@ -31,37 +31,34 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs) -> Result<()> {
     if standing.state.stage != Stage::Finished {
         open.extend(pool_for_a_seed(&context, &standing).err().map(|error| error.to_string()));
     }
-    if ui.json() {
-        ui.own(as_json(&standing, moment, lead, &due, &open));
-        return Ok(());
-    }
     let state = &standing.state;
     let settings = &standing.config.settings;
-    ui.result(&format!("{}: round {} is in {}", settings.name, state.current_round, state.stage));
+    report.say(format!("{}: round {} is in {}", settings.name, state.current_round, state.stage));
     match moment {
-        Some(moment) => ui.result(&format!("block {} at {}", moment.block, moment.now.format("%F %T UTC"))),
-        None => ui.result(&format!("block unknown: {unknown}")),
+        Some(moment) => report.say(format!("block {} at {}", moment.block, moment.now.format("%F %T UTC"))),
+        None => report.say(format!("block unknown: {unknown}")),
     }
     if let Some(schedule) = standing.files.schedule.get() {
         let (from, to, by) =
             (schedule.earliest_reveal_block, schedule.latest_reveal_block, schedule.generation_deadline_block);
-        ui.result(&format!("reveals count in blocks {from} to {to}; files are due by block {by}"));
+        report.say(format!("reveals count in blocks {from} to {to}; files are due by block {by}"));
     }
     if let Some(eta) = &state.next_stage_eta {
-        ui.result(&format!("next stage expected about {eta}"));
+        report.say(format!("next stage expected about {eta}"));
     }
     for due in &due {
-        ui.result(&describe(due, moment));
+        report.say(describe(due, moment));
     }
     for point in &open {
-        ui.result(&format!("open: {point}"));
+        report.say(format!("open: {point}"));
     }
     if lead.block.is_some() && lead.leader.is_none() {
-        ui.result("leader: nobody");
+        report.say("leader: nobody");
     }
     for (what, entry) in lead.lines() {
-        ui.result(&format!("{what}: {} with weight {}, {}", entry.hotkey, shown(entry.weight), in_force(entry)));
+        report.say(format!("{what}: {} with weight {}, {}", entry.hotkey, shown(entry.weight), in_force(entry)));
     }
+    report.detail(as_json(&standing, moment, lead, &due, &open));
     Ok(())
 }
 

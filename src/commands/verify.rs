@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, VerifyArgs};
 use crate::engine::common::is_here;
 use crate::engine::context::Context;
@@ -12,10 +12,10 @@ use crate::engine::verification::objects;
 use crate::model::file::FileKind;
 use crate::model::snapshot::Snapshot;
 use crate::rules::checks::{self, CheckStatus, Finding, VerifySummary, history, summary};
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
-    let context = Context::open(global, ui)?;
+pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Report) -> Result<()> {
+    let context = Context::open(global, ui, report)?;
     // The history is read by one thread; the files' own threads have room beside it.
     let store = &context.store;
     // Of other rounds, a round's claims go by the files of the whole round alone: not by those of single players.
@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
     }
     // What has been read, whatever is committed meanwhile.
     if let Some(head) = checkout.as_ref().and_then(commits::Checkout::head) {
-        ui.stands_at(Some(head.to_owned()));
+        report.basis.commit = Some(head.to_owned());
     }
     let mut facts = facts::gather(&context, &snapshot, checkout.as_ref())?;
     if args.chain {
@@ -72,28 +72,31 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
         findings.retain(|finding| finding.round.is_none_or(|of| of == round));
     }
     let counts = summary(&findings);
+    say(global.quiet, &findings, counts, report);
+    rules.lines().into_iter().for_each(|line| report.say(line));
+    // As JSON, a million findings take their time: only where they are wanted.
     if ui.json() {
         let (now, past) = rules.json();
-        ui.own(json!({ "checks": findings, "summary": counts, "rules": now, "rules_past": past }));
-    } else {
-        print(ui, global.quiet, &findings, counts);
-        rules.lines().iter().for_each(|line| ui.result(line));
+        report.detail(json!({ "checks": findings, "summary": counts, "rules": now, "rules_past": past }));
     }
-    Ok(u8::from(counts.fail > 0))
+    if counts.fail > 0 {
+        report.fails(Kind::Failed);
+    }
+    Ok(())
 }
 
 /// One line a finding that is no pass, and the counts. What matters most comes last, where a terminal shows it;
 /// `-q` leaves the rest out.
-fn print(ui: &Ui, quiet: bool, findings: &[Finding], counts: VerifySummary) {
+fn say(quiet: bool, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
     let marks =
         [(CheckStatus::Skip, "2", "skip"), (CheckStatus::Warn, "33", "warn"), (CheckStatus::Fail, "31;1", "fail")];
     for (status, colour, word) in marks.into_iter().filter(|(status, ..)| !quiet || *status == CheckStatus::Fail) {
         for finding in findings.iter().filter(|finding| finding.status == status) {
             let line = format!("  {:18} {}: {}", finding.id, finding.subject, finding.detail);
-            ui.marked_result(colour, word, &line);
+            report.say_marked(colour, word, line);
         }
     }
     let VerifySummary { pass, fail, warn, skip } = counts;
     let verdict = if fail == 0 { "every claim that can be checked here holds" } else { "not every claim holds" };
-    ui.result(&format!("{verdict}: {pass} pass, {fail} fail, {warn} warn, {skip} skip"));
+    report.say(format!("{verdict}: {pass} pass, {fail} fail, {warn} warn, {skip} skip"));
 }

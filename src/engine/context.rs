@@ -1,36 +1,23 @@
-//! What every command works with: the competition, its checkout, its settings, and the one place
-//! where a plan becomes files and a commit.
+//! What every command works with: the competition, its checkout, its settings.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use crate::base::error::{Context as _, Error, Kind, Result};
+use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
-use crate::base::hex;
 use crate::model::config::ConfigFile;
 use crate::model::file::FileKind;
 use crate::model::ids::Block;
 use crate::model::lock::{Contended, Lock};
-use crate::model::record::{parse_json, to_json};
 use crate::model::snapshot::{RoundFiles, Snapshot};
-use crate::model::stage::{CompetitionState, Timestamp};
+use crate::model::stage::CompetitionState;
 use crate::model::store::Store;
-use crate::rules::Plan;
-use crate::rules::conflict::collision;
 use crate::rules::stages::Facts;
-use crate::rules::succession::Moment;
-use crate::settings::flags::{ChainArgs, MomentArgs, StoreArgs, env, given_in_env};
+use crate::settings::flags::StoreArgs;
+use crate::settings::flags::env;
 use crate::settings::{Config, SettingsSource};
-use crate::ui::Ui;
-use crate::world::chain::Chain;
-use crate::world::chain::settings::{Clock, Networks};
+use crate::ui::{Report, Ui};
 use crate::world::git::Git;
-use crate::world::git::remote::Remote;
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
@@ -72,21 +59,21 @@ pub(crate) struct Standing {
 
 impl<'a> Context<'a> {
     /// Finds the competition and opens it.
-    pub(crate) fn open(options: impl Into<Options>, ui: &'a Ui) -> Result<Self> {
+    pub(crate) fn open(options: impl Into<Options>, ui: &'a Ui, report: &mut Report) -> Result<Self> {
         let options = options.into();
         let root = match &options.repo {
             Some(dir) => dir.clone(),
             None => find_root()?,
         };
-        Context::at(options, ui, &root)
+        Context::at(options, ui, &root, report)
     }
 
     /// Opens the competition in this folder.
-    pub(crate) fn at(options: impl Into<Options>, ui: &'a Ui, root: &Path) -> Result<Self> {
+    pub(crate) fn at(options: impl Into<Options>, ui: &'a Ui, root: &Path, report: &mut Report) -> Result<Self> {
         let options = options.into();
         let store = Store::open(root)?;
         let git = Git::open(store.root())?;
-        let config = settings(&options, ui, store.root(), git.as_ref())?;
+        let config = settings(&options, ui, store.root(), git.as_ref(), report)?;
         if options.commit && git.is_none() {
             let no_git = Error::usage(format!("{}: no git checkout to --commit in", store.root().display()));
             return Err(no_git.hint("--repo names the top folder of a checkout"));
@@ -96,16 +83,16 @@ impl<'a> Context<'a> {
         }
         let context = Context { options, ui, store, git, config, stop: Stop::of_process() };
         if ui.json() {
-            ui.stands_at(context.head().unwrap_or_else(|error| {
+            report.basis.commit = context.head().unwrap_or_else(|error| {
                 ui.warn_once(&error.to_string());
                 None
-            }));
+            });
         }
         Ok(context)
     }
 
     /// The commit that is checked out.
-    fn head(&self) -> Result<Option<String>> {
+    pub(super) fn head(&self) -> Result<Option<String>> {
         let head = self.git.as_ref().map(Git::head).transpose()?.flatten();
         Ok(head.map(|id| id.to_string()))
     }
@@ -122,7 +109,7 @@ impl<'a> Context<'a> {
     }
 
     /// Takes the lock, and finishes a commit that a killed run had begun.
-    pub(crate) fn lock(&self, command: &str) -> Result<Lock> {
+    pub(crate) fn lock(&self, command: &str, report: &mut Report) -> Result<Lock> {
         let contended = if self.options.wait_lock { Contended::Wait } else { Contended::Fail };
         let mut told = false;
         let lock = Lock::take(&self.own_folder()?, command, contended, |holder| {
@@ -137,7 +124,7 @@ impl<'a> Context<'a> {
             self.make_ready()?;
         }
         if self.options.commit && !self.options.dry_run {
-            self.finish_commit()?;
+            self.finish_commit(report)?;
             self.meet()?;
         }
         Ok(lock)
@@ -165,28 +152,6 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// With `--push`: takes over what others pushed, and pushes what an earlier run has left.
-    fn meet(&self) -> Result<()> {
-        let Some(remote) = self.remote()? else { return Ok(()) };
-        let settled = remote.settle()?;
-        if let Some(conflict) = settled.conflict {
-            self.ui.status(&format!("{conflict}: it was made by an earlier run"));
-        }
-        if settled.moved {
-            self.ui.detail("took over what others had pushed");
-        }
-        if settled.pushed > 0 {
-            self.ui.status(&format!("pushed {} commit(s) that an earlier run had left", settled.pushed));
-        }
-        Ok(())
-    }
-
-    /// With `--push`: the remote to push to.
-    fn remote(&self) -> Result<Option<Remote<'_>>> {
-        let git = self.git.as_ref().filter(|_| self.options.push && !self.options.dry_run);
-        git.map(|git| Remote::of(git, collision)).transpose()
-    }
-
     /// Reads the settings, the state, and the current round's files.
     pub(crate) fn standing(&self) -> Result<Standing> {
         let config = self.store.need::<ConfigFile>(&FileKind::Config)?;
@@ -204,93 +169,6 @@ impl<'a> Context<'a> {
         Facts { state, files, block, win_margin, limits }
     }
 
-    /// The chain's block and the time, from the flags, a chain file, or the configured chain;
-    /// `None` where no chain is known.
-    pub(crate) fn moment(&self, args: &MomentArgs) -> Result<Option<Moment>> {
-        moment_of(&self.config, args)
-    }
-
-    /// As [`Context::moment`], for commands that only tell what is known: a chain that cannot be reached hides
-    /// the block, and nothing else. Where there is no block, the text says what to do about it.
-    pub(crate) fn sighted(&self, args: &MomentArgs) -> Result<(Option<Moment>, &'static str)> {
-        match self.moment(args) {
-            Err(error) if error.kind() == Kind::Outside => {
-                self.ui.warn(&error.to_string());
-                Ok((None, "the chain did not answer (that of a sandbox is there while `gen404 sandbox` runs)"))
-            }
-            moment => Ok((
-                moment?,
-                "name a chain in [chain] of gen404.toml, by SUBTENSOR_NETWORK or --network, or give --block N",
-            )),
-        }
-    }
-
-    /// The chain that flags, environment or settings name, in this order; `None` where none do.
-    pub(crate) fn chain(&self, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
-        chain_of(&self.config, args)
-    }
-
-    /// As [`Context::chain`], for commands that cannot do without.
-    pub(crate) fn need_chain(&self, args: &ChainArgs) -> Result<Box<dyn Chain>> {
-        self.chain(args)?.ok_or_else(|| {
-            let unknown = Error::usage("no chain is named");
-            unknown.hint("name it in [chain] of gen404.toml or by SUBTENSOR_NETWORK=finney; `gen404 COMMAND --help` lists the flags")
-        })
-    }
-
-    /// As [`Context::moment`], for commands that cannot do without.
-    pub(crate) fn need_moment(&self, args: &MomentArgs) -> Result<Moment> {
-        need_moment(&self.config, args)
-    }
-
-    /// Does what a plan says: writes the files, commits them where asked to, and says so. With
-    /// `--dry-run` it says what would happen.
-    pub(crate) fn apply(&self, plan: &Plan) -> Result<()> {
-        self.carry_out(plan, &[])?;
-        plan.says.iter().for_each(|line| self.ui.result(line));
-        Ok(())
-    }
-
-    /// As [`Context::apply`] for a step of a longer command, which says itself what happened. The commit takes
-    /// along the files `also`, which earlier steps have written.
-    pub(crate) fn carry_out(&self, plan: &Plan, also: &[FileKind]) -> Result<()> {
-        if self.options.dry_run {
-            return self.write(plan);
-        }
-        let pending = Pending::of(plan, also, &self.store)?;
-        if self.options.commit {
-            pending.save(&self.own_folder()?)?;
-        }
-        self.write(plan)?;
-        if self.commit(&pending)?.is_some() {
-            self.push()?;
-        }
-        Ok(())
-    }
-
-    /// With `--push`: pushes what has just been committed.
-    fn push(&self) -> Result<()> {
-        let Some(remote) = self.remote()? else { return Ok(()) };
-        let conflict = remote.settle()?.conflict;
-        let head = self.head()?;
-        self.ui.recommitted(head.as_deref().filter(|_| conflict.is_none()));
-        self.ui.stands_at(head);
-        match conflict {
-            None => Ok(()),
-            Some(conflict) => Err(Error::new(Kind::Conflict, conflict).hint("run it again")),
-        }
-    }
-
-    /// Writes a plan's files, with `--dry-run` only names them, and leaves the commit to a later step.
-    pub(crate) fn write(&self, plan: &Plan) -> Result<()> {
-        let changed = match self.options.dry_run {
-            true => self.store.differing(&plan.writes)?.into_iter().map(|write| write.file.clone()).collect(),
-            false => self.store.apply(&plan.writes, &mut |_, _| Ok(()))?,
-        };
-        self.ui.note_files(changed.iter().map(FileKind::path));
-        Ok(())
-    }
-
     /// The object store that flags, environment or settings name; `None` where none do.
     pub(crate) fn object_store(&self, args: &StoreArgs) -> Result<Option<Box<dyn ObjectStore>>> {
         let mut settings = self.config.store.clone().with_env(env);
@@ -303,157 +181,32 @@ impl<'a> Context<'a> {
         }
         settings.open(env)
     }
-
-    fn commit(&self, pending: &Pending) -> Result<Option<String>> {
-        let Some(git) = self.git.as_ref().filter(|_| self.options.commit) else { return Ok(None) };
-        let commit = git.commit(&pending.kinds(), &pending.message);
-        let commit =
-            commit.map_err(|e| e.hint("what is to be committed is written: the next run with --commit does it"))?;
-        Pending::forget(&self.own_folder()?)?;
-        if let Some(commit) = &commit {
-            self.ui.note_commit(commit, &pending.message);
-        }
-        Ok(commit)
-    }
-
-    /// A run with `--commit` that was killed between its last write and its commit left a note:
-    /// where the files are still just as it wrote them, the commit is made now.
-    fn finish_commit(&self) -> Result<()> {
-        let Some(pending) = Pending::load(&self.own_folder()?)? else { return Ok(()) };
-        if pending.is_written(&self.store)? {
-            if let Some(commit) = self.commit(&pending)? {
-                self.ui.status(&format!("committed what an interrupted run had written: {commit}"));
-            }
-            return Ok(());
-        }
-        // It was killed among its writes: the command that is run again writes them all.
-        Pending::forget(&self.own_folder()?)
-    }
-}
-
-/// Commits that were begun: kept beside the lock until they are made.
-#[derive(Debug, Serialize, Deserialize)]
-struct Pending {
-    message: String,
-    /// Path and SHA-256 of each file.
-    files: Vec<(String, String)>,
-}
-
-impl Pending {
-    fn of(plan: &Plan, also: &[FileKind], store: &Store) -> Result<Self> {
-        let sum = |bytes: &[u8]| hex::encode(&Sha256::digest(bytes));
-        let mut files: Vec<_> = plan.writes.iter().map(|write| (write.file.path(), sum(&write.bytes))).collect();
-        let planned: HashSet<&FileKind> = plan.writes.iter().map(|write| &write.file).collect();
-        for file in also.iter().filter(|file| !planned.contains(file)) {
-            if let Some(bytes) = store.read_file(file)? {
-                files.push((file.path(), sum(&bytes)));
-            }
-        }
-        Ok(Pending { message: plan.message.clone(), files })
-    }
-
-    fn path(own: &Path) -> PathBuf {
-        own.join("pending-commit.json")
-    }
-
-    fn save(&self, own: &Path) -> Result<()> {
-        files::write(&Pending::path(own), &to_json(self), files::Readers::Own)
-    }
-
-    fn load(own: &Path) -> Result<Option<Self>> {
-        // A note that was cut off means that nothing else had been written yet.
-        Ok(files::read_own(&Pending::path(own), files::SMALL)?.and_then(|bytes| parse_json(&bytes).ok()))
-    }
-
-    fn forget(own: &Path) -> Result<()> {
-        files::remove(&Pending::path(own))
-    }
-
-    fn kinds(&self) -> Vec<FileKind> {
-        self.files.iter().filter_map(|(path, _)| FileKind::of_path(path)).collect()
-    }
-
-    fn is_written(&self, store: &Store) -> Result<bool> {
-        for (path, sum) in &self.files {
-            let Some(file) = FileKind::of_path(path) else { return Ok(false) };
-            let found = store.read_file(&file)?.map(|bytes| hex::encode(&Sha256::digest(&bytes)));
-            if found.as_ref() != Some(sum) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
 }
 
 /// The operator's settings for the competition in this folder.
-fn settings(options: &Options, ui: &Ui, root: &Path, git: Option<&Git>) -> Result<Config> {
+fn settings(options: &Options, ui: &Ui, root: &Path, git: Option<&Git>, report: &mut Report) -> Result<Config> {
     let source = SettingsSource::of(options.config.as_deref(), root, git);
     if let SettingsSource::Nobody(Some(why)) = &source {
         ui.warn_once(why);
     }
-    load(ui, &source)
+    load(&source, report)
 }
 
-fn load(ui: &Ui, source: &SettingsSource) -> Result<Config> {
+fn load(source: &SettingsSource, report: &mut Report) -> Result<Config> {
     let config = Config::load(source)?;
-    ui.follows(source.path().map(|path| path.display().to_string()));
+    report.basis.settings = source.path().map(|path| path.display().to_string());
     Ok(config)
 }
 
 /// The operator's settings, for commands that can do without a competition.
-pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui) -> Result<Config> {
+pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut Report) -> Result<Config> {
     let options = options.into();
     let root = options.repo.clone().or_else(|| find_root().ok()).and_then(|root| root.canonicalize().ok());
     match root {
-        Some(root) => settings(&options, ui, &root, Git::open(&root)?.as_ref()),
+        Some(root) => settings(&options, ui, &root, Git::open(&root)?.as_ref(), report),
         // There is nowhere to look for others.
-        None => load(ui, &SettingsSource::of(options.config.as_deref(), Path::new(""), None)),
+        None => load(&SettingsSource::of(options.config.as_deref(), Path::new(""), None), report),
     }
-}
-
-/// As [`Context::moment`], by these settings.
-fn moment_of(config: &Config, args: &MomentArgs) -> Result<Option<Moment>> {
-    if let Some(block) = args.block {
-        let now = args.now.as_deref().map(parse_time).transpose()?.unwrap_or_else(Utc::now);
-        return Ok(Some(Moment { block: Block(block), now }));
-    }
-    let Some(chain) = chain_of(config, &args.chain)? else { return Ok(None) };
-    let block = chain.best_block()?;
-    let now = match config.chain.clock {
-        Clock::Block => time_of(chain.as_ref(), block)?,
-        Clock::System if chain.is_real() => Utc::now(),
-        // A file whose blocks have no times is no reason to fail.
-        Clock::System => time_of(chain.as_ref(), block).unwrap_or_else(|_| Utc::now()),
-    };
-    Ok(Some(Moment { block, now }))
-}
-
-/// As [`Context::need_moment`], by these settings.
-pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> {
-    moment_of(config, args)?.ok_or_else(|| {
-        let unknown = Error::usage("the chain's block is not known");
-        unknown.hint("give --block N --now TIME, --network finney, --chain-file FILE, or [chain] in gen404.toml")
-    })
-}
-
-/// The chain that flags, environment or these settings name, in this order; `None` where none do.
-fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
-    let mut settings = config.chain.clone();
-    if let Some(file) = &args.chain_file {
-        settings.file = Some(file.clone());
-    } else if let Some(network) = args.network.clone().or_else(|| given_in_env("SUBTENSOR_NETWORK")) {
-        (settings.file, settings.network) = (None, Some(Networks::One(network)));
-    }
-    if let Some(archive) = &args.archive {
-        settings.archive = Some(Networks::One(archive.clone()));
-    }
-    if let Some(netuid) = args.netuid {
-        settings.netuid = netuid;
-    } else if let Some(netuid) = given_in_env("NETUID") {
-        let parsed = netuid.trim().parse();
-        settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is no subnet's number")))?;
-    }
-    settings.open()
 }
 
 /// The nearest folder upwards that holds a competition, or else the nearest checkout.
@@ -469,18 +222,4 @@ fn find_root() -> Result<PathBuf> {
         let nothing = Error::failed(format!("{}: no competition here or above", here.display()));
         nothing.hint("name its folder with --repo DIR, or make one with `gen404 init DIR`")
     })
-}
-
-/// The time of a chain's newest block, by that of its finalized one.
-fn time_of(chain: &dyn Chain, best: Block) -> Result<DateTime<Utc>> {
-    let finalized = chain.finalized_block()?;
-    let seconds = chain.block_time(finalized)?;
-    let now = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    let time = now.and_then(|now| Moment { block: finalized, now }.time_of(best));
-    time.ok_or_else(|| Error::failed(format!("{}: block {finalized} at {seconds} s is out of all time", chain.name())))
-}
-
-/// A UTC time from the command line.
-pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>> {
-    text.parse::<Timestamp>().map(|time| time.at()).map_err(|why| Error::usage(format!("--now: {why}")))
 }

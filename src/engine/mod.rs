@@ -1,9 +1,12 @@
 //! The long jobs: fetching, judging, regenerating, and gathering what `verify` judges. Each takes facts and settings,
-//! reports progress to a [`Ui`](crate::ui::Ui), and returns what came of it; commands call them.
+//! shows its progress by a [`Ui`](crate::ui::Ui), and adds what it did to the command's
+//! [`Report`](crate::ui::Report); commands call them.
 
 pub(crate) mod common;
 pub(crate) mod context;
 pub(crate) mod fetching;
 pub(crate) mod judging;
+pub(crate) mod moment;
+mod plans;
 pub(crate) mod regenerating;
 pub(crate) mod verification;

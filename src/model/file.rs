@@ -145,18 +145,7 @@ impl RoundFile {
     /// The file's name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            RoundFile::Schedule => "schedule.json",
-            RoundFile::Submissions => "submissions.json",
-            RoundFile::Seed => "seed.json",
-            RoundFile::Prompts => "prompts.txt",
-            RoundFile::Builds => "builds.json",
-            RoundFile::Matrix => "matches_matrix.csv",
-            RoundFile::RequireAudit => "require_audit.json",
-            RoundFile::GenerationAudits => "generation_audits.json",
-            RoundFile::SourceAudit => "source_audit.json",
-            RoundFile::Winner => "winner.json",
-        }
+        self.row().name
     }
 }
 
@@ -176,41 +165,37 @@ pub enum PlayerFile {
 }
 
 impl PlayerFile {
+    /// Those that have one name in every folder.
+    pub const NAMED: [PlayerFile; 4] =
+        [PlayerFile::Submitted, PlayerFile::Generated, PlayerFile::PodStats, PlayerFile::Sums];
+
     /// The file's name.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            PlayerFile::Submitted => "submitted.json",
-            PlayerFile::Generated => "generated.json",
-            PlayerFile::PodStats => "pod_stats.json",
-            PlayerFile::Sums => "SHA256SUMS",
             PlayerFile::Report(name) => name,
+            file => file.row().name,
         }
     }
 
     fn of_name(name: &str) -> Option<Self> {
-        match name {
-            "submitted.json" => Some(PlayerFile::Submitted),
-            "generated.json" => Some(PlayerFile::Generated),
-            "pod_stats.json" => Some(PlayerFile::PodStats),
-            "SHA256SUMS" => Some(PlayerFile::Sums),
-            _ if name.starts_with("duels_") && name.ends_with(".json") => Some(PlayerFile::Report(name.to_owned())),
-            _ => None,
-        }
+        let is_report = name.starts_with("duels_") && name.ends_with(".json");
+        let report = is_report.then(|| PlayerFile::Report(name.to_owned()));
+        PlayerFile::NAMED.into_iter().find(|file| file.name() == name).or(report)
     }
 }
 
 impl FileKind {
+    /// The files of the competition's own folder.
+    pub const TOP: [FileKind; 4] = [FileKind::Config, FileKind::State, FileKind::Leader, FileKind::Pool];
+
     /// The kind of the file at `path` (from the competition's folder, with `/`); `None` for files
     /// that are no part of a competition.
     #[must_use]
     pub fn of_path(path: &str) -> Option<FileKind> {
         let parts: Vec<&str> = path.split('/').collect();
         match parts.as_slice() {
-            ["config.json"] => Some(FileKind::Config),
-            ["state.json"] => Some(FileKind::State),
-            ["leader.json"] => Some(FileKind::Leader),
-            ["prompts.txt"] => Some(FileKind::Pool),
+            [name] => FileKind::TOP.into_iter().find(|file| file.row().name == *name),
             ["rounds", round, name] => FileKind::in_round(round.parse().ok()?, name),
             ["rounds", round, player, name] => FileKind::of_player(round.parse().ok()?, &player.parse().ok()?, name),
             _ => None,
@@ -234,10 +219,7 @@ impl FileKind {
     #[must_use]
     pub fn path(&self) -> String {
         match self {
-            FileKind::Config => "config.json".to_owned(),
-            FileKind::State => "state.json".to_owned(),
-            FileKind::Leader => "leader.json".to_owned(),
-            FileKind::Pool => "prompts.txt".to_owned(),
+            FileKind::Config | FileKind::State | FileKind::Leader | FileKind::Pool => self.row().name.to_owned(),
             FileKind::Round(round, file) => format!("rounds/{round}/{}", file.name()),
             FileKind::Player(round, player, file) => format!("rounds/{round}/{player}/{}", file.name()),
         }
@@ -250,12 +232,6 @@ impl FileKind {
             FileKind::Round(round, _) | FileKind::Player(round, ..) => Some(*round),
             _ => None,
         }
-    }
-
-    /// Files that people write: they keep the layout that they have.
-    #[must_use]
-    pub fn by_hand(&self) -> bool {
-        matches!(self, FileKind::Config | FileKind::Pool | FileKind::Round(_, RoundFile::SourceAudit))
     }
 }
 

@@ -1,46 +1,22 @@
 //! How much a file of a competition can hold: beyond that it is no honest file, and is not read; and how much
 //! memory what was read takes.
-//!
-//! A competition has at most 1,024 miners a round and 4,096 prompts. Sizes come from there, with room for long
-//! values (the largest real ones: 1.2 KiB a duel, 0.5 KiB an output, 0.4 KiB a miner's entry), and counts with
-//! room for a newer writer's keys: 32 values an entry, where no entry of ours has more than 9.
-//!
-//! | file | what it can hold | bytes | values or lines |
-//! |---|---|---|---|
-//! | config.json | one object by hand | 1 MiB | 4,096 |
-//! | state.json, schedule.json, seed.json, winner.json | one object | 64 KiB | 1,024 |
-//! | leader.json | an entry a round, 16,384 of 1 KiB | 16 MiB | 32 each |
-//! | prompts.txt (the pool) | 64 rounds' prompts, of 128 bytes | 32 MiB | 262,144 |
-//! | rounds/N/prompts.txt | 4,096 URLs of 2 KiB | 8 MiB | 4,096 |
-//! | submissions.json, builds.json, pod_stats.json | 1,024 entries of 4 KiB | 4 MiB | 32 each |
-//! | generation_audits.json, source_audit.json | 1,024 entries, with reasons of up to 8 KiB | 8 MiB | 32 each |
-//! | require_audit.json | 1,024 entries of 256 critical prompts (5 % of 4,096 are 205) | 16 MiB | 256 each |
-//! | matches_matrix.csv | 1,024 qualifying matches, and all pairs of 350 qualified miners | 8 MiB | 65,536 |
-//! | submitted.json, generated.json | 4,096 outputs of 2 KiB | 8 MiB | 32 each |
-//! | SHA256SUMS | a model and a preview, submitted and generated, twice over | 8 MiB | 32,768 |
-//! | duels_*.json | 4,096 duels of 4 KiB | 16 MiB | 32 each |
+//! How much that is for each kind stands in [`kinds`](super::kinds).
 //!
 //! Known keys nest four deep at most; what is kept under unknown ones is bounded in
 //! [`record`](super::record). [`Budget`] bounds all files of a competition together.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::file::{Content, FileKind, PlayerFile, RoundFile};
+use super::file::{Content, FileKind};
+use super::kinds::Syntax;
 use super::pod_stats::PodEntry;
 use super::record::{Extra, ParseError};
 use crate::base::error::Error;
 
-const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
-
-/// The most miners of a round.
-const MINERS: usize = 1024;
 
 /// The most prompts of a round.
 pub(crate) const PROMPTS: usize = 4096;
-
-/// Values of one entry, unknown keys included.
-const VALUES: usize = 32;
 
 /// What a file of a kind may have at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,36 +28,10 @@ pub struct Limits {
 }
 
 impl FileKind {
-    /// What a file of this kind may have at most.
-    #[must_use]
-    pub fn limits(&self) -> Limits {
-        let of = |bytes, entries| Limits { bytes, entries };
-        match self {
-            FileKind::Config => of(MIB, 4096),
-            FileKind::State => of(64 * KIB, 1024),
-            FileKind::Leader => of(16 * MIB, 16_384 * VALUES),
-            FileKind::Pool => of(32 * MIB, 64 * PROMPTS),
-            FileKind::Round(_, file) => match file {
-                RoundFile::Schedule | RoundFile::Seed | RoundFile::Winner => of(64 * KIB, 1024),
-                RoundFile::Submissions | RoundFile::Builds => of(4 * MIB, MINERS * VALUES),
-                RoundFile::Prompts => of(8 * MIB, PROMPTS),
-                RoundFile::Matrix => of(8 * MIB, 65_536),
-                RoundFile::GenerationAudits | RoundFile::SourceAudit => of(8 * MIB, MINERS * VALUES),
-                RoundFile::RequireAudit => of(16 * MIB, MINERS * 256),
-            },
-            FileKind::Player(_, _, file) => match file {
-                PlayerFile::PodStats => of(4 * MIB, MINERS * VALUES),
-                PlayerFile::Submitted | PlayerFile::Generated => of(8 * MIB, PROMPTS * VALUES),
-                PlayerFile::Sums => of(8 * MIB, 8 * PROMPTS),
-                PlayerFile::Report(_) => of(16 * MIB, PROMPTS * VALUES),
-            },
-        }
-    }
-
     /// The largest size in bytes that a file of this kind may have.
     #[must_use]
     pub fn largest(&self) -> u64 {
-        self.limits().bytes
+        self.row().limits.bytes
     }
 
     /// Refuses bytes that are more than a file of this kind can hold, before anything is made of them.
@@ -89,15 +39,14 @@ impl FileKind {
     /// # Errors
     /// What there is too much of.
     pub fn check(&self, bytes: &[u8]) -> Result<(), ParseError> {
-        let Limits { bytes: largest, entries } = self.limits();
+        let row = self.row();
+        let Limits { bytes: largest, entries } = row.limits;
         if bytes.len() as u64 > largest {
             return Err(ParseError::whole(format!("larger than {largest} bytes, the most that such a file holds")));
         }
-        match self {
-            FileKind::Pool
-            | FileKind::Round(_, RoundFile::Prompts | RoundFile::Matrix)
-            | FileKind::Player(_, _, PlayerFile::Sums) => few_lines(bytes, entries),
-            _ => few_values(bytes, entries),
+        match row.syntax {
+            Syntax::Csv | Syntax::Lines => few_lines(bytes, entries),
+            Syntax::Json => few_values(bytes, entries),
         }
     }
 }

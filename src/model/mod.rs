@@ -13,6 +13,7 @@ pub mod generation_audits;
 pub(crate) mod history;
 pub mod ids;
 pub(crate) mod image;
+pub mod kinds;
 pub mod leader;
 pub(crate) mod limits;
 pub mod lock;

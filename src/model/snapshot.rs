@@ -178,6 +178,23 @@ impl RoundFiles {
         RoundFiles { format, ..RoundFiles::default() }
     }
 
+    /// Is there no such file of the round?
+    #[must_use]
+    pub fn is_missing(&self, file: RoundFile) -> bool {
+        match file {
+            RoundFile::Schedule => self.schedule.is_missing(),
+            RoundFile::Submissions => self.submissions.is_missing(),
+            RoundFile::Seed => self.seed.is_missing(),
+            RoundFile::Prompts => self.prompts.is_missing(),
+            RoundFile::Builds => self.builds.is_missing(),
+            RoundFile::Matrix => self.matrix.is_missing(),
+            RoundFile::RequireAudit => self.require_audit.is_missing(),
+            RoundFile::GenerationAudits => self.generation_audits.is_missing(),
+            RoundFile::SourceAudit => self.source_audit.is_missing(),
+            RoundFile::Winner => self.winner.is_missing(),
+        }
+    }
+
     /// The files by which a round is decided that are there, but do not parse: the one list of what must be intact.
     /// Nothing goes by `pod_stats.json`.
     #[must_use]

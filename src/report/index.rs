@@ -14,6 +14,7 @@ use crate::model::stage::Stage;
 use crate::rules::checks::{VerifySummary, summary};
 use crate::rules::lead::Lead;
 use crate::rules::outstanding::outstanding;
+use crate::rules::stage_table::{StageRow, row};
 use crate::rules::stages::{Due, Facts, due};
 use crate::rules::tournament::{Field, replay};
 
@@ -126,7 +127,7 @@ pub(crate) fn index(site: &Site<'_>) -> Index {
         lead,
         weights: drawn(site, &leaders),
         leaders: leaders.into_iter().rev().collect(),
-        rounds: site.snapshot.rounds.iter().rev().map(|(round, files)| row(site, *round, files)).collect(),
+        rounds: site.snapshot.rounds.iter().rev().map(|(round, files)| round_row(site, *round, files)).collect(),
         summary,
         parts: parts(summary),
         findings: site.objections(None),
@@ -153,7 +154,7 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
     let none = RoundFiles::default();
     let files = site.snapshot.rounds.get(&state.current_round).unwrap_or(&none);
     let at = |stage: Stage| Stage::ALL.iter().position(|other| *other == stage);
-    let of_round = Stage::ALL.into_iter().filter(|stage| !matches!(stage, Stage::Finished | Stage::Paused));
+    let of_round = Stage::ALL.into_iter().map(row).filter(StageRow::is_of_a_round);
     let held = match state.stage {
         Stage::Finished => Some("The competition is over."),
         Stage::Paused => Some("Held by hand."),
@@ -169,8 +170,8 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
     let facts = Facts { state, files, block: site.block, win_margin, limits };
     Some(StandingView {
         round: state.current_round,
-        stage: stage_name(state.stage),
-        stages: of_round.map(|stage| (stage_name(stage), place(stage))).collect(),
+        stage: row(state.stage).label,
+        stages: of_round.map(|row| (row.label, place(row.stage))).collect(),
         held,
         next: due(&facts).into_iter().map(next).collect(),
         outstanding: outstanding(files, state.stage, site.win_margin(), site.limits()),
@@ -187,19 +188,6 @@ fn next(due: Due) -> NextStep {
             NextStep { command: Some(command), when: format!("from block {}", number(block.0)), what: String::new() }
         }
         Due::Never(why) => NextStep { command: None, when: String::new(), what: why },
-    }
-}
-
-/// A stage as readers know it.
-fn stage_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Open => "open",
-        Stage::MinerGeneration => "miner generation",
-        Stage::Downloading => "downloading",
-        Stage::Duels => "duels",
-        Stage::Finalizing => "finalizing",
-        Stage::Finished => "finished",
-        Stage::Paused => "paused",
     }
 }
 
@@ -258,7 +246,7 @@ fn drawn(site: &Site<'_>, rows: &[LeaderRow]) -> Option<WeightsChart> {
     weights(&entries, last.saturating_add(usual.max(1)))
 }
 
-fn row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRow {
+fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRow {
     let replayed = Field::of(files, site.win_margin(), site.limits()).map(|field| replay(&field));
     let audits = files.generation_audits.get();
     let count = |outcome: &str| {
@@ -278,7 +266,7 @@ fn row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRow {
         matches,
         audits: tally(&audits, "\u{2013}"),
         winner: winner.as_ref().map(Who::from),
-        stage: state.filter(|_| winner.is_none()).map(|state| stage_name(state.stage)),
+        stage: state.filter(|_| winner.is_none()).map(|state| row(state.stage).label),
         margin,
         margin_of,
         fails: site.fails(round),

@@ -2,11 +2,13 @@
 
 pub(crate) mod audits;
 pub(crate) mod chart;
+pub(crate) mod folder;
 pub(crate) mod heat;
-pub(crate) mod index;
-pub(crate) mod matches;
+mod index;
+pub(crate) mod maker;
+mod matches;
 pub(crate) mod pages;
-pub(crate) mod round;
+mod round;
 pub(crate) mod site;
 pub(crate) mod text;
 pub(crate) mod timeline;

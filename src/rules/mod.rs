@@ -23,6 +23,7 @@ pub(crate) mod results;
 pub mod seed;
 pub(crate) mod shard;
 pub(crate) mod ssim;
+pub mod stage_table;
 pub(crate) mod stages;
 pub mod submissions;
 pub mod succession;

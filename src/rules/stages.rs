@@ -5,25 +5,13 @@
 //!      \-> FINISHED            (PAUSED from and to any stage, by hand)
 //! ```
 
+use super::stage_table::{commands, row};
 use super::{Plan, Thresholds, waits};
 use crate::model::file::FileKind;
 use crate::model::ids::{Block, Hotkey};
-use crate::model::schedule::Schedule;
 use crate::model::snapshot::{RoundFiles, Slot};
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
-
-/// Every arrow of the machine but those from and to `paused`.
-const ARROWS: [(Stage, Stage); 7] = [
-    (Stage::Open, Stage::MinerGeneration),
-    // No valid submission: the leader wins at once.
-    (Stage::Open, Stage::Finalizing),
-    (Stage::MinerGeneration, Stage::Downloading),
-    (Stage::Downloading, Stage::Duels),
-    (Stage::Duels, Stage::Finalizing),
-    (Stage::Finalizing, Stage::Open),
-    (Stage::Finalizing, Stage::Finished),
-];
 
 /// Is this change of `state.json` an arrow of the machine? The round goes up by one exactly when
 /// the next one is opened (also by way of a pause), and never else.
@@ -37,7 +25,7 @@ pub(crate) fn is_arrow(before: &CompetitionState, after: &CompetitionState) -> b
         (Stage::Finalizing, Stage::Open) => next_round,
         (Stage::Finalizing, Stage::Paused) | (Stage::Paused, Stage::Open) => same_round || next_round,
         (Stage::Paused, _) | (_, Stage::Paused) => same_round,
-        _ => same_round && ARROWS.contains(&(from, to)),
+        _ => same_round && row(from).arrows.contains(&to),
     }
 }
 
@@ -91,30 +79,21 @@ pub(crate) struct Facts<'a> {
     pub limits: Thresholds,
 }
 
-/// The commands that may be due, in the order of a round.
-pub(crate) const STEPS: [&str; 8] =
-    ["open", "reveal-seed", "builds", "baseline", "download", "duel", "audit", "finalize"];
-
 /// What is due, in the order in which it should be done.
 #[must_use]
 pub(crate) fn due(facts: &Facts<'_>) -> Vec<Due> {
-    let schedule = facts.files.schedule.get();
-    let at = |block: fn(&Schedule) -> Block| schedule.map(block);
+    let limit = facts.files.schedule.get().and_then(|schedule| row(facts.state.stage).end.block(schedule));
     let reached = |limit: Option<Block>| Some(facts.block? >= limit?);
     match facts.state.stage {
-        Stage::Open => {
-            let limit = at(|schedule| schedule.latest_reveal_block);
-            match (reached(limit), limit) {
-                (Some(true), _) => vec![now("reveal-seed", "draw the seed, fix the submissions, choose the prompts")],
-                (_, Some(block)) => vec![
-                    possible("open", "record the submissions revealed so far"),
-                    Due::From { command: "reveal-seed", block },
-                ],
-                (_, None) => vec![Due::Never("the round has no schedule.json".to_owned())],
-            }
-        }
+        Stage::Open => match (reached(limit), limit) {
+            (Some(true), _) => vec![now("reveal-seed", "draw the seed, fix the submissions, choose the prompts")],
+            (_, Some(block)) => vec![
+                possible("open", "record the submissions revealed so far"),
+                Due::From { command: "reveal-seed", block },
+            ],
+            (_, None) => vec![Due::Never("the round has no schedule.json".to_owned())],
+        },
         Stage::MinerGeneration => {
-            let limit = at(|schedule| schedule.generation_deadline_block);
             let mut due = unfinished(facts.files);
             match (reached(limit), limit) {
                 (Some(true), _) => due.insert(0, now("download", "fetch the miners' files")),
@@ -192,7 +171,7 @@ impl Attempts {
 
     /// Leaves a command alone for the whole run.
     pub(crate) fn skip(&mut self, command: &str) {
-        if let Some(command) = STEPS.into_iter().find(|step| *step == command) {
+        if let Some(command) = commands().into_iter().find(|known| *known == command) {
             self.add(command, false, true);
         }
     }
@@ -313,6 +292,8 @@ fn to(state: &CompetitionState, says: Vec<String>) -> Plan {
 mod tests {
     use super::*;
     use crate::model::ids::RoundNumber;
+    use crate::model::schedule::Schedule;
+    use crate::rules::stage_table::is_for;
 
     fn facts<'a>(state: &'a CompetitionState, files: &'a RoundFiles, block: u64) -> Facts<'a> {
         Facts { state, files, block: Some(Block(block)), win_margin: 0.05, limits: Thresholds::default() }
@@ -356,6 +337,13 @@ mod tests {
         ] {
             let state = state(stage);
             assert_eq!(order(&facts(&state, &files, block), "", ""), commands, "{stage} at {block}");
+            for due in due(&facts(&state, &files, block)) {
+                let (Due::Now { command, .. } | Due::Possible { command, .. } | Due::Waits { command, .. }) = due
+                else {
+                    continue;
+                };
+                assert!(is_for(command, stage), "{command} in {stage}");
+            }
             let unknown = Facts { block: None, ..facts(&state, &files, 0) };
             assert!(order(&unknown, "", "").iter().all(|command| *command != "reveal-seed"), "{stage}");
         }

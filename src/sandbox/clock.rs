@@ -7,6 +7,7 @@ use crate::model::ids::{Block, RoundNumber};
 use crate::model::schedule::Schedule;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
+use crate::rules::stage_table::{End, row};
 use crate::world::chain::stand_in::StandInNode;
 
 /// So many blocks after the window of a round its seed is drawn: what was revealed late is on chain.
@@ -48,11 +49,11 @@ pub(crate) fn drawing(schedule: &Schedule) -> Block {
 
 /// The block at which what a stage is for can be done; `opened` once submissions are on record.
 fn time_for(stage: Stage, opened: bool, schedule: &Schedule) -> Option<Block> {
-    match stage {
-        Stage::Open if !opened => Some(amid_reveals(schedule)),
-        Stage::Open => Some(drawing(schedule)),
-        Stage::Paused => None,
-        _ => Some(schedule.generation_deadline_block),
+    match row(stage).end {
+        End::Reveals if !opened => Some(amid_reveals(schedule)),
+        End::Reveals => Some(drawing(schedule)),
+        End::Hand => None,
+        End::Deadline | End::Work | End::Never => Some(schedule.generation_deadline_block),
     }
 }
 

@@ -13,8 +13,9 @@ use super::site::SandboxSite;
 use crate::base::error::{Error, Result};
 use crate::model::file::FileKind;
 use crate::model::ids::Block;
-use crate::model::stage::{CompetitionState, Stage};
+use crate::model::stage::CompetitionState;
 use crate::model::store::Store;
+use crate::rules::stage_table::{End, row};
 use crate::ui::Ui;
 use crate::world::stop::Stop;
 
@@ -46,28 +47,29 @@ impl Runner<'_> {
             let round = state.current_round;
             let schedule = schedule(&self.store, round)?;
             self.site.change_chain(|node| reveal_all(&self.store, self.participants, round, node))?;
-            if state.stage == Stage::Finished {
+            let end = row(state.stage).end;
+            if end == End::Never {
                 self.site.change_chain(|node| node.advance(schedule.generation_deadline_block));
                 return Ok(());
             }
             let drawn = drawing(&schedule);
-            match state.stage {
-                Stage::Open => {
+            match end {
+                End::Reveals => {
                     self.advance(amid_reveals(&schedule), &[])?;
                     self.advance(drawn, &[])?;
                 }
-                Stage::MinerGeneration => {
+                End::Deadline => {
                     self.advance(drawn, &[])?;
                     self.advance(schedule.generation_deadline_block, &["--until", "open"])?;
                 }
-                Stage::Downloading | Stage::Duels | Stage::Finalizing => {
+                End::Work => {
                     self.advance(schedule.generation_deadline_block, &["--until", "open"])?;
                 }
-                Stage::Paused => {
+                End::Hand => {
                     let held = Error::failed(format!("{}: the competition is paused", self.folder.root.display()));
                     return Err(held.hint("gen404 --commit resume"));
                 }
-                Stage::Finished => return Ok(()),
+                End::Never => return Ok(()),
             }
             let now = self.state()?;
             if (now.stage, now.current_round) == (state.stage, round) {

@@ -230,9 +230,10 @@ fn verify(folder: &SandboxFolder) -> Result<Value> {
     let CapturedOutput { code, out, err } = child_guard::outcome(command, "verify")?;
     let found: Value = serde_json::from_str(&out).failed(|| format!("gen404 verify said no JSON: {err}"))?;
     if code == Some(0) {
-        return Ok(found.get("summary").cloned().unwrap_or_default());
+        let counts = found.pointer("/details/summary").filter(|counts| counts.is_object());
+        return counts.cloned().ok_or_else(|| Error::failed("gen404 verify told no counts"));
     }
-    let checks = found.get("checks").and_then(Value::as_array).into_iter().flatten();
+    let checks = found.pointer("/details/checks").and_then(Value::as_array).into_iter().flatten();
     let text = |check: &Value, key: &str| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let failed = checks.filter(|check| text(check, "status") == "fail");
     let said: Vec<String> = failed

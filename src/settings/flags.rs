@@ -13,7 +13,7 @@ use crate::world::http::Secret;
 use crate::world::judge::settings::JudgeSettings;
 
 /// The chain's block and time, given instead of asked for.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct MomentArgs {
     /// Take this as the chain's block (to reproduce a past run)
     #[arg(long, value_name = "BLOCK")]

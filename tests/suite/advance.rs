@@ -134,7 +134,7 @@ fn a_round_goes_on_by_itself_and_is_quiet_between() {
     // The rest of the round in one run, and the next one is open.
     chain(folder, 800, &cdns);
     let run = advance(folder, &["--json"]).ends(0).json();
-    let steps = run["steps"].as_array().unwrap();
+    let steps = run["details"]["steps"].as_array().unwrap();
     let done: Vec<&str> = steps.iter().map(|step| step["command"].as_str().unwrap()).collect();
     assert_eq!(done[..3], ["download", "duel", "finalize"], "{run}");
     assert!(steps.iter().all(|step| step["exit"] == 0 && !step["files"].as_array().unwrap().is_empty()), "{run}");
@@ -153,8 +153,8 @@ fn what_fails_is_told_and_holds_up_nothing_else() {
     assert!(run.out.starts_with("download: ") && run.err.starts_with("error: duel: "), "{run:?}");
     assert_eq!(stage(folder.path()), "duels");
     let json = advance(folder.path(), &["--json"]).ends(4).json();
-    assert_eq!((&json["exit"], &json["steps"][0]["exit"]), (&4.into(), &4.into()), "{json}");
-    let told = |key: &str| json["steps"][0][key].as_array().is_some_and(|lines| !lines.is_empty());
+    assert_eq!((&json["exit"], &json["details"]["steps"][0]["exit"]), (&4.into(), &4.into()), "{json}");
+    let told = |key: &str| json["details"]["steps"][0][key].as_array().is_some_and(|lines| !lines.is_empty());
     assert!(told("causes") && told("hints"), "{json:#}");
     crate::json::check("advance", &json);
     settings(folder.path(), &judge.url);
@@ -281,7 +281,7 @@ fn each_step_has_its_own_commit() {
     let folder = generating(&[cdn.url()], 1, 800, &judge.url);
     let git = committed(folder.path());
     let json = advance(folder.path(), &["--commit", "--json", "--until", "finalizing"]).ends(0).json();
-    let made: Vec<String> = json["steps"]
+    let made: Vec<String> = json["details"]["steps"]
         .as_array()
         .unwrap()
         .iter()

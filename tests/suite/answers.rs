@@ -24,7 +24,7 @@ fn entry(value: &Value) -> (Option<f64>, Option<u64>) {
 #[test]
 fn without_a_block_nobody_is_said_to_lead() {
     let folder = example(false);
-    let said = gen404(folder.path(), &["leader", "--json"]).ends(0).json();
+    let said = gen404(folder.path(), &["leader", "--json"]).ends(0).details();
     assert_eq!(
         (&said["block"], &said["leader"], &said["weights"]),
         (&Value::Null, &Value::Null, &Value::Null),
@@ -37,13 +37,13 @@ fn without_a_block_nobody_is_said_to_lead() {
     assert!(run.out.starts_with("block unknown, and with it who leads: name a chain"), "{}", run.out);
     assert!(run.out.contains(&format!("newest entry: {basalt}, in force from block 714400 on")), "{}", run.out);
     assert!(run.out.contains(&format!("entry before it: {basalt}, in force from block 707200 on")), "{}", run.out);
-    let status = gen404(folder.path(), &["status", "--json"]).ends(0).json();
+    let status = gen404(folder.path(), &["status", "--json"]).ends(0).details();
     assert_eq!((&status["leader"], &status["newest_entry"]["weight"]), (&Value::Null, &json!(0.95)), "{status}");
     let status = gen404(folder.path(), &["status"]).ends(0);
     assert!(status.out.contains("newest entry: ") && !status.out.contains("\nleader: "), "{}", status.out);
 
     // A flag or the operator's settings tell the block.
-    let at = gen404(folder.path(), &["leader", "--json", "--block", "710000"]).ends(0).json();
+    let at = gen404(folder.path(), &["leader", "--json", "--block", "710000"]).ends(0).details();
     assert_eq!(
         (entry(&at["leader"]), entry(&at["newest_entry"])),
         ((Some(1.0), Some(707_200)), (Some(0.95), Some(714_400)))
@@ -52,7 +52,7 @@ fn without_a_block_nobody_is_said_to_lead() {
     let at = gen404(folder.path(), &["leader", "--chain-file", "chain.json"]).ends(0);
     assert!(at.out.starts_with("block 710001\nleader: ") && at.out.contains("\nnext: "), "{}", at.out);
     std::fs::write(folder.path().join("gen404.toml"), "[chain]\nfile = \"chain.json\"\n").unwrap();
-    assert_eq!(gen404(folder.path(), &["leader", "--json"]).ends(0).json()["block"], 710_001);
+    assert_eq!(gen404(folder.path(), &["leader", "--json"]).ends(0).details()["block"], 710_001);
     std::fs::write(folder.path().join("gen404.toml"), "[chain]\nnetwork = \"http://127.0.0.1:1\"\nattempts = 1\n")
         .unwrap();
     let dead = gen404(folder.path(), &["leader"]).ends(0);
@@ -104,7 +104,7 @@ fn a_pool_that_no_round_could_use_is_found_before_anything_is_drawn() {
         assert!(run.err.contains("prompts.txt: ") && lines.iter().all(|line| run.err.contains(line)), "{}", run.err);
         plain(&run.err);
     }
-    let status = competition.expect(0, &["status", "--json"]).json();
+    let status = competition.expect(0, &["status", "--json"]).details();
     assert!(status["open"].to_string().contains("prompts.txt: 2 of 50 lines"), "{status}");
     competition.write("gen404.toml", "[chain]\nfile = \"chain.json\"\n");
     let run = competition.expect(1, &["advance"]);
@@ -216,7 +216,7 @@ fn what_can_only_wait_is_not_due_and_no_wait_is_told_twice() {
         let times = status.matches(&format!("audit of {hotkey}")).count();
         assert!(times <= 1 && status.contains(hotkey), "{hotkey} {times} times: {status}");
     }
-    let due = gen404(folder.path(), &["status", "--json"]).ends(0).json()["due"].clone();
+    let due = gen404(folder.path(), &["status", "--json"]).ends(0).details()["due"].clone();
     let when: Vec<_> =
         due.as_array().unwrap().iter().map(|due| (due["command"].clone(), due["when"].clone())).collect();
     assert!(when.contains(&(json!("duel"), json!("waits"))), "{due}");

@@ -107,7 +107,7 @@ fn with_commit_each_verdict_is_a_commit_and_nothing_is_left() {
     judged.sort();
     assert_eq!(judged, verdicts(&[(0, "passed"), (1, "rejected")]));
     assert_eq!(ran["commits"].as_array().unwrap().len(), 2, "{ran}");
-    assert_eq!(ran["pending"], json!([]));
+    assert_eq!(ran["details"]["pending"], json!([]));
     for miner in 0..2 {
         let own = format!("rounds/0/{}", hotkey(miner));
         for name in ["generated.json", "pod_stats.json", "SHA256SUMS"] {

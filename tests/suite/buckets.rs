@@ -137,7 +137,7 @@ fn a_real_server_that_checks_signatures_takes_and_gives_everything() {
     assert_eq!(s3.objects().len(), 25);
     let verify = ["verify", "--objects", "--json"];
     let found = with_keys(folder.path(), &s3.endpoint, SECRET, &verify).json();
-    let checks: Vec<_> = found["checks"].as_array().unwrap().iter().collect();
+    let checks: Vec<_> = found["details"]["checks"].as_array().unwrap().iter().collect();
     let of =
         |id: &str| checks.iter().filter(|check| check["id"] == id).map(|c| c["status"].clone()).collect::<Vec<_>>();
     assert_eq!(of("object.sha256"), ["pass"; 4]);
@@ -147,7 +147,7 @@ fn a_real_server_that_checks_signatures_takes_and_gives_everything() {
     bytes[30] ^= 0x10;
     std::fs::write(&flipped, bytes).unwrap();
     let found = with_keys(folder.path(), &s3.endpoint, SECRET, &verify).ends(1).json();
-    let failed: Vec<_> = found["checks"]
+    let failed: Vec<_> = found["details"]["checks"]
         .as_array()
         .unwrap()
         .iter()

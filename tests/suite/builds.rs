@@ -78,8 +78,8 @@ fn a_file_tells_the_builds_until_all_are_done() {
     );
     let run = gen404(folder.path(), &["builds", "--json"]).ends(0).json();
     assert_eq!(run["files"], json!(["rounds/0/builds.json"]));
-    assert_eq!(run["miners"][hotkey(0)]["image"], json!(image(0)));
-    assert_eq!(run["miners"][hotkey(1)]["status"], "failure");
+    assert_eq!(run["details"]["miners"][hotkey(0)]["image"], json!(image(0)));
+    assert_eq!(run["details"]["miners"][hotkey(1)]["status"], "failure");
     assert_eq!(statuses(folder.path()), ["success", "failure", "success"]);
     let quiet = gen404(folder.path(), &["builds", "--wait"]).ends(0);
     assert_eq!(quiet.out, "round 0: 2 success, 1 failure\n", "nothing is new, nothing is open");

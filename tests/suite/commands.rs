@@ -134,7 +134,7 @@ fn status_says_what_is_due() {
     }
     let json = gen404(folder.path(), &["status", "--json", "--block", "714400", "--now", "2026-03-04T08:00:00Z"])
         .ends(0)
-        .json();
+        .details();
     assert_eq!((json["round"].as_u64(), json["stage"].as_str()), (Some(2), Some("open")));
     assert_eq!(
         (json["due"][0]["command"].as_str(), json["due"][0]["when"].as_str()),
@@ -147,9 +147,9 @@ fn status_says_what_is_due() {
 fn leader_tells_who_leads_at_a_block() {
     let folder = example(false);
     let at = |block: &str| gen404(folder.path(), &["leader", "--json", "--block", block]);
-    assert_eq!(at("700000").ends(0).json()["leader"]["hotkey"], hotkey("base").as_str());
-    assert_eq!(at("707199").ends(0).json()["leader"]["hotkey"], hotkey("base").as_str());
-    let taken = at("707200").ends(0).json();
+    assert_eq!(at("700000").ends(0).details()["leader"]["hotkey"], hotkey("base").as_str());
+    assert_eq!(at("707199").ends(0).details()["leader"]["hotkey"], hotkey("base").as_str());
+    let taken = at("707200").ends(0).details();
     assert_eq!(taken["leader"]["hotkey"], hotkey("basalt").as_str());
     assert_eq!(taken["weights"][hotkey("basalt").as_str()].as_f64(), Some(1.0));
     assert!(at("699999").ends(1).err.contains("nobody leads at block 699999"));

@@ -37,7 +37,7 @@ fn plain_pixels_are_compared_where_asked_for_and_said_to_be() {
     let same = gen404(here, &["distance", "a.png", &url, "--distance", "pixels", "-q"]).ends(0);
     assert_eq!((same.out.as_str(), same.err.as_str()), ("0\n", ""));
     let json = gen404(here, &["--json", "distance", "a.png", "b.png", "--distance", "pixels"]).ends(0).json();
-    assert_eq!(json["driver"], "pixels");
+    assert_eq!(json["details"]["driver"], "pixels");
     let none = gen404(here, &["distance", "a.png", "b.png"]).ends(2);
     assert!(none.out.is_empty() && none.err.contains("--distance dinov3, http or pixels"), "{none:?}");
     std::fs::write(here.join("b.png"), b"<html>").unwrap();

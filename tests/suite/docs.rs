@@ -164,3 +164,105 @@ fn the_example_settings_explain_every_key() {
         assert!(line.contains("  # "), "not explained: {line}");
     }
 }
+
+/// The table of file kinds as `docs/design.md` shows it.
+fn kinds_table() -> String {
+    use gen404::model::file::FileKind;
+    use gen404::model::ids::{Player, RoundNumber};
+    use gen404::model::kinds::{Keeps, Syntax, Writers};
+    let hotkey = crate::round::hotkey(0);
+    let player = Player::Miner(hotkey.parse().unwrap());
+    let mut lines = vec![
+        "| file | form | record | written by | keeps | bytes | entries | room for |".to_owned(),
+        "|---|---|---|---|---|---|---|---|".to_owned(),
+    ];
+    for file in FileKind::every(RoundNumber(0), &player) {
+        let row = file.row();
+        let path = file.path().replacen("rounds/0/", "rounds/N/", 1).replace(&hotkey, "HOTKEY");
+        assert!(path.ends_with(row.name), "{path}");
+        let form = match row.syntax {
+            Syntax::Json => "JSON",
+            Syntax::Csv => "CSV",
+            Syntax::Lines => "lines",
+        };
+        let writers = match row.writers {
+            Writers::Commands(names) => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            Writers::EveryMove => "every command that moves the stage".to_owned(),
+            Writers::PeopleAtFirst => "people, at first".to_owned(),
+            Writers::People => "people".to_owned(),
+        };
+        let keeps = match row.keeps {
+            Keeps::Nothing => "",
+            Keeps::All => "all",
+            Keeps::AllOnceSeeded => "all, once `seed.json` is there",
+            Keeps::AllOnceInMatrix => "all, once its row is in the matrix",
+            Keeps::Entries => "its entries: it only grows",
+            Keeps::Keys => "its keys",
+            Keeps::Rows => "its rows",
+        };
+        let bytes = match row.limits.bytes {
+            bytes if bytes < 1 << 20 => format!("{} KiB", bytes >> 10),
+            bytes => format!("{} MiB", bytes >> 20),
+        };
+        let counted = if row.syntax == Syntax::Json { "values" } else { "lines" };
+        let (record, entries, room) = (row.record, row.limits.entries, row.room);
+        let count = format!("{entries} {counted}");
+        lines.push(format!("| `{path}` | {form} | `{record}` | {writers} | {keeps} | {bytes} | {count} | {room} |"));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn the_contract_has_the_table_of_file_kinds() {
+    let design = std::fs::read_to_string(root().join("docs/design.md")).unwrap();
+    let table = kinds_table();
+    assert!(design.contains(&table), "docs/design.md, section 2.7, is to have:\n{table}");
+}
+
+/// The lines of a table of stages, by the command that they name in their own column.
+fn stage_lines<'a>(text: &'a str, command: &str) -> Vec<&'a str> {
+    let lines = text.lines().map(|line| line.trim_start_matches("//! "));
+    lines.filter(|line| line.starts_with('|') && line.contains(&format!("| `{command}` |"))).collect()
+}
+
+#[test]
+fn every_table_of_stages_names_the_commands_and_the_files_that_they_write() {
+    use gen404::model::file::FileKind;
+    use gen404::model::ids::{Player, RoundNumber};
+    use gen404::model::kinds::Writers;
+    use gen404::model::stage::Stage;
+    use gen404::rules::stage_table;
+    let players = [Player::Leader, Player::Miner(crate::round::hotkey(0).parse().unwrap())];
+    for place in ["docs/design.md", "src/lib.rs"] {
+        let text = std::fs::read_to_string(root().join(place)).unwrap();
+        for command in stage_table::commands() {
+            let lines = stage_lines(&text, command).join("\n");
+            assert!(!lines.is_empty(), "{place}: no line of {command}");
+            for file in players.iter().flat_map(|player| FileKind::every(RoundNumber(0), player)) {
+                let is_its = matches!(file.row().writers, Writers::Commands(names) if names.contains(&command));
+                let of_leader = matches!(file, FileKind::Player(_, Player::Leader, _));
+                let named = file.row().name.replace("LEFT", "<left>");
+                // The leader has no file that a match or a submission makes.
+                let real = !of_leader || !["submitted.json", "duels_<left>.json"].contains(&named.as_str());
+                assert!(!is_its || !real || lines.contains(&named), "{place}: {command} writes {named}:\n{lines}");
+            }
+        }
+    }
+    let design = std::fs::read_to_string(root().join("docs/design.md")).unwrap();
+    for stage in Stage::ALL {
+        assert!(design.contains(&format!("`{stage}`")), "{stage}");
+        for command in stage_table::row(stage).commands {
+            let first = |line: &&str| line.split('|').nth(1).is_some_and(|cell| spans(cell, stage));
+            assert!(stage_lines(&design, command).iter().any(first), "docs/design.md: {command} in {stage}");
+        }
+    }
+}
+
+/// Does "`a`" or "`a` to `b`" hold this stage?
+fn spans(cell: &str, stage: gen404::model::stage::Stage) -> bool {
+    let all = gen404::model::stage::Stage::ALL;
+    let place = |name: &str| all.iter().position(|known| known.as_str() == name.trim().trim_matches('`'));
+    let (first, last) = cell.split_once(" to ").unwrap_or((cell, cell));
+    let ends = place(first).zip(place(last));
+    ends.is_some_and(|(first, last)| (first..=last).contains(&all.iter().position(|known| *known == stage).unwrap()))
+}

@@ -127,9 +127,14 @@ fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
         let n = u8::try_from(n).unwrap();
         let entries = submitted(folder.path(), n);
         let complete = (0..PROMPTS).filter(|prompt| entries[stem(*prompt)]["glb"].is_string()).count();
-        assert_eq!(complete, if fine.contains(kind) { PROMPTS } else { 0 }, "{kind}: {}", report["miners"][hotkey(n)]);
+        assert_eq!(
+            complete,
+            if fine.contains(kind) { PROMPTS } else { 0 },
+            "{kind}: {}",
+            report["details"]["miners"][hotkey(n)]
+        );
         if let Some((_, expected)) = BAD.iter().find(|(bad, _)| bad == kind) {
-            let reasons = report["miners"][hotkey(n)]["reasons"].to_string();
+            let reasons = report["details"]["miners"][hotkey(n)]["reasons"].to_string();
             assert!(reasons.contains(expected), "{kind}: {reasons}");
         }
     }

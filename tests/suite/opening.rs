@@ -247,7 +247,7 @@ fn private_hosts_are_taken_where_the_settings_say_so_and_verify_goes_by_them() {
     assert!(competition.read("rounds/0/submissions.json").contains("http://127.0.0.1:8000/r\""));
     let status = || {
         let report = gen404(competition.path(), &["--json", "verify"]).json();
-        let checks = report["checks"].as_array().unwrap().clone();
+        let checks = report["details"]["checks"].as_array().unwrap().clone();
         checks.iter().find(|check| check["id"] == "submissions.rules").unwrap()["status"].clone()
     };
     assert_eq!(status(), "pass");
@@ -270,7 +270,7 @@ fn seed_check(competition: &Competition) -> (String, String) {
 
 fn seed_check_with(competition: &Competition, more: &[&str]) -> (String, String) {
     let report = gen404(competition.path(), &[&["--json", "verify"], more].concat()).json();
-    let checks = report["checks"].as_array().unwrap();
+    let checks = report["details"]["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["id"] == "seed.derived").unwrap();
     (check["status"].as_str().unwrap().to_owned(), check["detail"].as_str().unwrap_or_default().to_owned())
 }

@@ -145,7 +145,7 @@ fn whole_run() {
     let report = run.json();
     for (n, Miner { kind, recorded, .. }) in miners.iter().enumerate() {
         let n = u8::try_from(n).unwrap();
-        let (entries, said) = (submitted(folder.path(), n), &report["miners"][hotkey(n)]);
+        let (entries, said) = (submitted(folder.path(), n), &report["details"]["miners"][hotkey(n)]);
         let stored = (0..PROMPTS).filter(|prompt| entries[stem(*prompt)]["glb"].is_string()).count();
         // The fickle name was public once, and what it gave then is a file like any other.
         let expected = if recorded.is_empty() { PROMPTS } else { usize::from(*kind == "fickle-name") };

@@ -43,9 +43,9 @@ fn many_models_go_on_past_a_bad_one() {
     );
     assert_eq!(out.status.code(), Some(1));
     let said: Value = serde_json::from_slice(&out.stdout).unwrap();
-    assert_eq!(said["summary"]["drawn"], 2);
-    assert_eq!(said["previews"][1]["refusal"]["code"], "container.header");
-    assert!(said["previews"][3]["error"].as_str().unwrap().starts_with("gone.glb: cannot read"));
+    assert_eq!(said["details"]["summary"]["drawn"], 2);
+    assert_eq!(said["details"]["previews"][1]["refusal"]["code"], "container.header");
+    assert!(said["details"]["previews"][3]["error"].as_str().unwrap().starts_with("gone.glb: cannot read"));
     assert!(text(&out.stderr).contains("bad.glb: header: shorter than a GLB header (container.header)"));
     assert!(folder.path().join("out/a.png").is_file() && folder.path().join("out/b.png").is_file());
 }

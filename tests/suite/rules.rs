@@ -47,7 +47,7 @@ fn one_forged(folder: &Path) -> String {
 }
 
 fn named(folder: &Path) -> Value {
-    gen404(folder, &["verify", "--json"]).json()["rules"].clone()
+    gen404(folder, &["verify", "--json"]).details()["rules"].clone()
 }
 
 #[test]
@@ -107,8 +107,11 @@ fn rules_that_came_before_the_verdict_are_named_and_whoever_wrote_them_is_told()
     commit(folder.path(), "As if nothing had been");
     assert_eq!(fails(folder.path(), &[], "audit.verdict"), []);
     let run = gen404(folder.path(), &["verify", "--json"]).json();
-    assert_eq!(run["rules"], json!({}));
-    assert_eq!(run["rules_past"], json!([{"claims": 1, "rules": {"mismatches": {"value": 100, "default": 6}}}]));
+    assert_eq!(run["details"]["rules"], json!({}));
+    assert_eq!(
+        run["details"]["rules_past"],
+        json!([{"claims": 1, "rules": {"mismatches": {"value": 100, "default": 6}}}])
+    );
 }
 
 #[test]
@@ -117,13 +120,13 @@ fn every_claim_is_judged_by_the_rules_of_its_commit() {
         return;
     }
     let folder = example(true);
-    let before = gen404(folder.path(), &["verify", "--json"]).ends(0).json()["checks"].clone();
+    let before = gen404(folder.path(), &["verify", "--json"]).ends(0).details()["checks"].clone();
     // By these, nearly every generation is over time, no audit passes, and nobody wins.
     let hard = json!({"generation_seconds": 1.0, "median_seconds": 1.0, "distance": 0.0, "overtime_tolerance": 0.0,
                       "mismatch_margin": 1.0, "require_source_audit": true, "trim": 0});
     set_rules(folder.path(), hard.clone());
     commit(folder.path(), "Harder");
-    assert_eq!(gen404(folder.path(), &["verify", "--json"]).ends(0).json()["checks"], before);
+    assert_eq!(gen404(folder.path(), &["verify", "--json"]).ends(0).details()["checks"], before);
     // Without history nobody knows of other rules than those of now.
     std::fs::remove_dir_all(folder.path().join(".git")).unwrap();
     for id in ["audit.verdict", "winner.replay"] {

@@ -33,7 +33,7 @@ fn commits(dir: &Path) -> Vec<String> {
 
 /// What became of a miner in a round, as the sandbox tells it.
 fn caught<'a>(ending: &'a Value, round: u64, name: &str) -> &'a str {
-    let all = ending["caught"].as_array().unwrap();
+    let all = ending["details"]["caught"].as_array().unwrap();
     let found = all.iter().find(|caught| caught["round"] == round && caught["name"] == name);
     found.and_then(|caught| caught["reason"].as_str()).unwrap_or_else(|| panic!("{name} not caught: {ending:#}"))
 }
@@ -79,12 +79,14 @@ fn report_of(dir: &Path) -> std::path::PathBuf {
 fn holds(dir: &Path, ending: &Value) {
     let state: Value = serde_json::from_slice(&std::fs::read(dir.join("state.json")).unwrap()).unwrap();
     assert_eq!((&state["stage"], &state["current_round"]), (&"finished".into(), &1.into()));
-    let winners: Vec<_> = ending["rounds"].as_array().unwrap().iter().map(|round| round["winner"].clone()).collect();
+    let winners: Vec<_> =
+        ending["details"]["rounds"].as_array().unwrap().iter().map(|round| round["winner"].clone()).collect();
     assert_eq!(winners, ["gifted", "leader"], "{ending:#}");
-    let weights: Vec<_> = ending["leaders"].as_array().unwrap().iter().map(|entry| entry["weight"].clone()).collect();
+    let weights: Vec<_> =
+        ending["details"]["leaders"].as_array().unwrap().iter().map(|entry| entry["weight"].clone()).collect();
     assert_eq!(weights, [0.4, 1.0, 0.95], "dethroned, then held");
     let audit = |round: usize, name: &str| {
-        let rows = ending["rounds"][round]["standings"].as_array().unwrap();
+        let rows = ending["details"]["rounds"][round]["standings"].as_array().unwrap();
         rows.iter().find(|row| row["name"] == name).map(|row| row["audit"].clone()).unwrap_or_default()
     };
     assert_eq!([audit(0, "cheat"), audit(0, "gifted"), audit(1, "cheat")], ["rejected", "passed", "rejected"]);
@@ -94,7 +96,8 @@ fn holds(dir: &Path, ending: &Value) {
     for (name, round) in [("broken", 0), ("broken", 1), ("hostile", 0), ("hostile", 1)] {
         assert!(caught(ending, round, name).contains("no model from 1 files"), "{ending:#}");
     }
-    assert_eq!(ending["verify"]["fail"], 0);
+    let counts = &ending["details"]["verify"];
+    assert!(counts["fail"] == 0 && counts["pass"].as_u64() > Some(50), "{counts}");
     let failed: Vec<_> = findings(dir, &["--history"]).into_iter().filter(|found| found.status == "fail").collect();
     assert!(failed.is_empty(), "{failed:#?}");
     let report = report_of(dir);
@@ -126,7 +129,7 @@ fn cloned_it_verifies_the_same(dir: &Path) {
         assert_eq!(here["settings"].take(), serde_json::json!(settings));
         assert_eq!(here, there);
         let usual = serde_json::json!({"value": 0, "default": 6});
-        assert_eq!(there["rules"]["mismatches"], usual, "there are fewer than 8 prompts");
+        assert_eq!(there["details"]["rules"]["mismatches"], usual, "there are fewer than 8 prompts");
     }
 }
 
@@ -182,7 +185,7 @@ fn the_round_by_hand_of_the_readme_goes_as_it_says() {
     assert_eq!((&state["stage"], &state["current_round"]), (&"open".into(), &1.into()));
     assert!(report_of(&dir).join("index.html").is_file());
     // The chain has moved on to the next round's window.
-    let status = gen404(&dir, &["status", "--json"]).ends(0).json();
+    let status = gen404(&dir, &["status", "--json"]).ends(0).details();
     assert_eq!(status["block"], 7000, "{status:#}");
     let asked = Command::new("kill").args(["-INT", &serving.id().to_string()]).status().unwrap();
     assert!(asked.success() && serving.wait().unwrap().success());

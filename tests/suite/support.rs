@@ -146,6 +146,12 @@ impl Run {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in:\n{}", self.out))
     }
+
+    /// What only this command tells in its JSON.
+    #[track_caller]
+    pub fn details(&self) -> Value {
+        self.json()["details"].clone()
+    }
 }
 
 /// `verify --json` with more flags: the findings that are no pass.
@@ -153,7 +159,7 @@ impl Run {
 pub fn findings(folder: &Path, flags: &[&str]) -> Vec<Found> {
     let run = gen404(folder, &[&["verify", "--json"], flags].concat());
     let value = run.json();
-    let checks = value["checks"].as_array().expect("checks").clone();
+    let checks = value["details"]["checks"].as_array().expect("checks").clone();
     let text = |check: &Value, key: &str| check[key].as_str().unwrap_or_default().to_owned();
     let all: Vec<Found> = checks
         .iter()
@@ -167,7 +173,7 @@ pub fn findings(folder: &Path, flags: &[&str]) -> Vec<Found> {
         .collect();
     for status in ["pass", "fail", "warn", "skip"] {
         let counted = all.iter().filter(|found| found.status == status).count();
-        assert_eq!(value["summary"][status].as_u64(), Some(counted as u64), "the summary's {status}");
+        assert_eq!(value["details"]["summary"][status].as_u64(), Some(counted as u64), "the summary's {status}");
     }
     let failed = all.iter().any(|found| found.status == "fail");
     assert_eq!(run.code, i32::from(failed), "the exit code");

@@ -2,4 +2,5 @@
 
 pub(crate) mod pipeline;
 pub(crate) mod queue;
+pub(crate) mod run;
 pub(crate) mod spool;

@@ -1,6 +1,7 @@
 //! Playing a tournament: calls by urgency, results in the tournament's order.
 
-pub(crate) mod call_queue;
-pub(crate) mod play;
-pub(crate) mod round;
-pub(crate) mod standings;
+mod call_queue;
+mod play;
+mod round;
+pub(crate) mod session;
+mod standings;

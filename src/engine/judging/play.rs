@@ -23,7 +23,7 @@ use crate::rules::pairings::{pairings, recordable};
 use crate::rules::results::{declare_winner, match_line, matrix_line, record, requests_line};
 use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Pair, replay};
-use crate::ui::Bar;
+use crate::ui::{Bar, Report};
 use crate::world::judge::Bench;
 
 /// So many failed calls in a row at least, of so many matches, and none answered in between, mean that
@@ -36,6 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// A tournament at work.
 pub(crate) struct Play<'a> {
     context: &'a Context<'a>,
+    report: &'a mut Report,
     bench: &'a Bench,
     queue: CallQueue,
     shard: Shard,
@@ -55,9 +56,16 @@ pub(crate) struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    pub(crate) fn new(context: &'a Context<'a>, round: DuelRound, bench: &'a Bench, shard: Shard) -> Result<Self> {
+    pub(crate) fn new(
+        context: &'a Context<'a>,
+        round: DuelRound,
+        bench: &'a Bench,
+        shard: Shard,
+        report: &'a mut Report,
+    ) -> Result<Self> {
         Ok(Play {
             context,
+            report,
             bench,
             queue: CallQueue::default(),
             shard,
@@ -73,8 +81,8 @@ impl<'a> Play<'a> {
         })
     }
 
-    /// Plays as far as it goes with `concurrency` calls in flight; what it waits for, where it waits.
-    pub(crate) fn run(mut self, concurrency: usize) -> Result<Option<String>> {
+    /// Plays as far as it goes with `concurrency` calls in flight.
+    pub(crate) fn run(mut self, concurrency: usize) -> Result<()> {
         let bar = self.context.ui.bar("judging", 0);
         let (bench, seed) = (self.bench, self.round.seed);
         let queue = std::mem::take(&mut self.queue);
@@ -250,7 +258,7 @@ impl<'a> Play<'a> {
             if plan.writes.is_empty() {
                 return Ok(());
             }
-            self.context.write(&plan)?;
+            self.context.write(&plan, self.report)?;
             let say = || plan.says.iter().for_each(|line| self.context.ui.status(line));
             bar.map_or_else(say, |bar| bar.aside(say));
             let audits = FileKind::Round(self.round.number(), RoundFile::RequireAudit);
@@ -269,7 +277,7 @@ impl<'a> Play<'a> {
         if plan.writes.is_empty() && files.is_empty() {
             return Ok(());
         }
-        self.context.carry_out(&plan, &files)
+        self.context.carry_out(&plan, &files, self.report)
     }
 
     /// The files of this tournament that the last commit does not have, and what to say of them: by
@@ -307,8 +315,8 @@ impl<'a> Play<'a> {
         Ok((files, lines))
     }
 
-    /// Nothing more can be played: declares the winner, waits, or says what failed.
-    fn conclude(mut self) -> Result<Option<String>> {
+    /// Nothing more can be played: crowns, waits, or says what failed.
+    fn conclude(mut self) -> Result<()> {
         self.record(false, None)?;
         let field = self.round.field()?;
         let replay = replay(&field);
@@ -322,8 +330,8 @@ impl<'a> Play<'a> {
             _ => Plan::default(),
         };
         self.commit(plan)?;
-        let waits = show(self.context.ui, &self.round, &field, &replay, &ending);
-        if failed { Err(self.given_up()) } else { Ok(waits) }
+        show(self.report, &self.round, &field, &replay, &ending);
+        if failed { Err(self.given_up()) } else { Ok(()) }
     }
 
     /// The judge failed for good, or somebody stopped.

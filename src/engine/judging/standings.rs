@@ -7,11 +7,11 @@ use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player};
 use crate::rules::tournament::{Field, Pair, Replay, TournamentOutcome};
 use crate::rules::waits::audit_of;
-use crate::ui::Ui;
+use crate::ui::Report;
 
 /// How a run ends.
 #[derive(Debug)]
-pub(crate) enum Ending {
+pub(super) enum Ending {
     /// The round is decided.
     Winner(Player),
     /// These holders' audits are awaited.
@@ -32,32 +32,28 @@ impl From<TournamentOutcome> for Ending {
     }
 }
 
-/// Says how the tournament stands; gives what is awaited.
-pub(crate) fn show(ui: &Ui, round: &DuelRound, field: &Field, replay: &Replay, ending: &Ending) -> Option<String> {
-    let waits = waits_for(round, ending);
+/// Says how the tournament stands, and what is awaited.
+pub(super) fn show(report: &mut Report, round: &DuelRound, field: &Field, replay: &Replay, ending: &Ending) {
     let number = round.number();
-    ui.own(json!({
+    report.detail(json!({
         "round": number,
         "winner": if let Ending::Winner(winner) = ending { Some(winner) } else { None },
-        "waits": waits,
         "awaited": if let Ending::Audits(holders) = ending { holders.clone() } else { Vec::new() },
         "standings": standings(round, field, replay),
     }));
     let (played, miners) = (field.matrix.0.len(), field.order.len());
-    ui.result(&format!("round {number}: {played} matches, {} of {miners} qualified", replay.qualified.len()));
-    for hotkey in replay.qualified.iter().filter(|_| !ui.json()) {
-        ui.result(&format!("  {}", line(round, field, replay, hotkey)));
+    report.say(format!("round {number}: {played} matches, {} of {miners} qualified", replay.qualified.len()));
+    for hotkey in &replay.qualified {
+        report.say(format!("  {}", line(round, field, replay, hotkey)));
     }
-    match (ending, &waits) {
-        (Ending::Winner(winner), _) => ui.result(&format!("round {number}: {winner} wins")),
-        (_, Some(waits)) => ui.result(waits),
-        _ => {}
+    if let Ending::Winner(winner) = ending {
+        report.say(format!("round {number}: {winner} wins"));
     }
-    waits
+    report.waits.extend(waits_for(round, ending));
 }
 
 /// What is awaited, in words.
-pub(crate) fn waits_for(round: &DuelRound, ending: &Ending) -> Option<String> {
+pub(super) fn waits_for(round: &DuelRound, ending: &Ending) -> Option<String> {
     match ending {
         Ending::Audits(holders) => {
             let awaited: Vec<_> = holders.iter().map(|hotkey| audit_of(&round.files, hotkey)).collect();

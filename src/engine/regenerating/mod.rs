@@ -1,6 +1,8 @@
 //! Making players' outputs again on rented pods: what `audit` and `baseline` share.
 
 mod attempt;
+pub(crate) mod audits;
+pub(crate) mod baseline;
 mod pod;
 mod pod_pool;
 mod prompt_queue;
@@ -27,11 +29,11 @@ use crate::model::objects::check_stem;
 use crate::model::prompts::PromptList;
 use crate::model::seed::SeedFile;
 use crate::preview;
-use crate::rules::Thresholds;
 use crate::rules::regeneration::{JobStanding, Progress, Purpose};
+use crate::rules::{Plan, Thresholds};
 use crate::settings::audit::AuditSettings;
 use crate::settings::flags::{StoreArgs, env};
-use crate::ui::Ui;
+use crate::ui::{Report, Ui};
 use crate::world::distance::Distance;
 use crate::world::http::{Client, HttpLimits, Retry};
 use crate::world::memory::Memory;
@@ -303,36 +305,37 @@ impl<'a> RegenerationRun<'a> {
     }
 }
 
-/// What a run says at its end, when no bar is in the way.
+/// Carries out the plans of a run; what they say comes at its end, when no bar is in the way.
 #[derive(Debug)]
 pub(crate) struct Records<'a> {
-    pub(crate) context: &'a Context<'a>,
+    context: &'a Context<'a>,
+    report: &'a mut Report,
     says: Vec<String>,
 }
 
 impl<'a> Records<'a> {
-    pub(crate) fn new(context: &'a Context<'a>) -> Self {
-        Records { context, says: Vec::new() }
+    pub(crate) fn new(context: &'a Context<'a>, report: &'a mut Report) -> Self {
+        Records { context, report, says: Vec::new() }
     }
 
     /// Writes a plan's files; the commit is left to a later one.
-    pub(crate) fn write(&mut self, plan: &crate::rules::Plan) -> Result<()> {
-        self.context.write(plan)
+    pub(crate) fn write(&mut self, plan: &Plan) -> Result<()> {
+        self.context.write(plan, self.report)
     }
 
     /// Carries a plan out, with its commit where one is asked for.
-    pub(crate) fn carry_out(&mut self, plan: &crate::rules::Plan) -> Result<()> {
+    pub(crate) fn carry_out(&mut self, plan: &Plan) -> Result<()> {
         if plan.writes.is_empty() {
             return Ok(());
         }
-        self.context.carry_out(plan, &[])?;
+        self.context.carry_out(plan, &[], self.report)?;
         self.says.extend(plan.says.iter().cloned());
         Ok(())
     }
 
     /// Says what was done.
-    pub(crate) fn say(&self) {
-        self.says.iter().for_each(|line| self.context.ui.result(line));
+    pub(crate) fn end(self) {
+        self.says.into_iter().for_each(|line| self.report.say(line));
     }
 }
 

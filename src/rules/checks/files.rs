@@ -1,10 +1,11 @@
 //! `file.parse`, `file.bytes`, `state.files`.
 
 use super::{Sink, VerifyFacts};
-use crate::model::file::{FileKind, Layout, RoundFile};
-use crate::model::ids::{Player, RoundNumber};
+use crate::model::file::{FileKind, Layout, PlayerFile};
+use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::snapshot::{Problem, RoundFiles, Trouble};
 use crate::model::stage::Stage;
+use crate::rules::stage_table::{Required, reached};
 
 pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let problems = &facts.snapshot.problems;
@@ -129,48 +130,23 @@ fn round_files(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, 
 
 /// The files that a round has to have once it is in this stage.
 fn missing(files: &RoundFiles, stage: Stage) -> Vec<String> {
-    let reached = |at: Stage| {
-        let rank = |stage| {
-            [Stage::Open, Stage::MinerGeneration, Stage::Downloading, Stage::Duels, Stage::Finalizing]
-                .iter()
-                .position(|known| *known == stage)
-        };
-        match stage {
-            Stage::Finished => true,
-            Stage::Paused => at == Stage::Open,
-            _ => rank(stage) >= rank(at),
-        }
-    };
-    let mut missing = Vec::new();
-    let mut need = |there: bool, name: &str| {
-        if !there {
-            missing.push(name.to_owned());
-        }
-    };
-    need(!files.schedule.is_missing(), RoundFile::Schedule.name());
-    if reached(Stage::MinerGeneration) {
-        need(!files.submissions.is_missing(), RoundFile::Submissions.name());
-    }
-    if reached(Stage::Finalizing) {
-        need(!files.winner.is_missing(), RoundFile::Winner.name());
-    }
+    let rows = reached(stage);
+    let always = rows.iter().flat_map(|row| row.requires).map(|file| Required::Round(*file));
+    let with_miners = rows.iter().flat_map(|row| row.requires_with_miners).copied();
     let nobody = files.submissions.get().is_some_and(|submissions| submissions.is_empty());
-    if nobody {
-        return missing;
-    }
-    if reached(Stage::MinerGeneration) {
-        need(!files.seed.is_missing(), RoundFile::Seed.name());
-        need(!files.prompts.is_missing(), RoundFile::Prompts.name());
-    }
-    if reached(Stage::Duels) {
-        for hotkey in files.submissions.get().into_iter().flat_map(|submissions| submissions.keys()) {
-            let player = files.players.get(&Player::Miner(hotkey.clone()));
-            let there = player.is_some_and(|player| !player.submitted.is_missing());
-            need(there, &format!("{hotkey}/submitted.json"));
-        }
-    }
-    if reached(Stage::Finalizing) {
-        need(!files.matrix.is_missing(), RoundFile::Matrix.name());
-    }
-    missing
+    let required = always.chain(with_miners.filter(|_| !nobody));
+    required.flat_map(|required| absent(files, required)).collect()
+}
+
+/// What is not there of it.
+fn absent(files: &RoundFiles, required: Required) -> Vec<String> {
+    let file = match required {
+        Required::Round(file) => return files.is_missing(file).then(|| file.name().to_owned()).into_iter().collect(),
+        Required::Submitted => PlayerFile::Submitted,
+    };
+    let is_there = |hotkey: &Hotkey| {
+        files.players.get(&Player::Miner(hotkey.clone())).is_some_and(|player| !player.submitted.is_missing())
+    };
+    let miners = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
+    miners.filter(|hotkey| !is_there(hotkey)).map(|hotkey| format!("{hotkey}/{}", file.name())).collect()
 }

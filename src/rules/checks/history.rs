@@ -8,9 +8,11 @@ use crate::base::error::{Error, Result};
 use crate::model::file::{Content, FileKind, PlayerFile, RoundFile};
 use crate::model::history::{BlobId, Change, Commit};
 use crate::model::ids::{Player, RoundNumber};
+use crate::model::kinds::Keeps;
 use crate::model::matrix::Matrix;
 use crate::model::record::ParseError;
 use crate::model::stage::{CompetitionState, Stage};
+use crate::rules::stage_table::writing_stages;
 use crate::rules::stages::is_arrow;
 
 /// What these checks need to know of a file's contents.
@@ -313,46 +315,44 @@ impl Judged<'_> {
     fn lost(&self, change: &Change) -> Vec<String> {
         let Some(before) = self.trace(&change.file, change.before.as_ref()) else { return Vec::new() };
         let after = self.trace(&change.file, change.after.as_ref());
-        if matches!(after, Some(Trace::Broken(_))) || (!self.before.started() && prepared_by_hand(&change.file)) {
+        if matches!(after, Some(Trace::Broken(_))) || (!self.before.started() && change.file.is_prepared()) {
             return Vec::new();
         }
         let gone = change.after.is_none();
-        match (&change.file, before) {
-            (FileKind::Leader | FileKind::Round(_, RoundFile::RequireAudit), Trace::List(old)) => {
+        match (change.file.row().keeps, before) {
+            (Keeps::Entries, Trace::List(old)) => {
                 let new = if let Some(Trace::List(new)) = after { new.as_slice() } else { &[] };
                 shortened(old, new)
             }
-            (_, Trace::Keys(old)) => {
+            (Keeps::Keys, Trace::Keys(old)) => {
                 let new = if let Some(Trace::Keys(new)) = after { new.as_slice() } else { &[] };
                 let kept: std::collections::HashSet<_> = new.iter().collect();
                 let gone: Vec<_> = old.iter().filter(|key| !kept.contains(key)).cloned().collect();
                 removed("entries", &gone, old.len())
             }
-            (_, Trace::Rows(old)) => {
+            (Keeps::Rows, Trace::Rows(old)) => {
                 let empty = Matrix::default();
                 rows_lost(old, if let Some(Trace::Rows(new)) = after { new } else { &empty })
             }
-            (FileKind::Player(round, right, PlayerFile::Report(_)), Trace::Report(left)) => {
-                if self.had_row(*round, left, right) {
-                    vec![format!("the report was {}, though its row stood in the matrix", verb(gone))]
-                } else {
-                    Vec::new()
-                }
+            (Keeps::AllOnceInMatrix, Trace::Report(left)) if self.had_row(&change.file, left) => {
+                vec![format!("the report was {}, though its row stood in the matrix", verb(gone))]
             }
-            (FileKind::Round(round, RoundFile::Submissions), _) => {
-                let fixed = self.before.seeds.contains(round);
-                if fixed { vec![format!("{} after the seed was revealed", verb(gone))] } else { Vec::new() }
+            (Keeps::AllOnceSeeded, _) if self.is_seeded(&change.file) => {
+                vec![format!("{} after the seed was revealed", verb(gone))]
             }
-            (FileKind::Round(_, RoundFile::Seed | RoundFile::Prompts | RoundFile::Schedule | RoundFile::Winner), _) => {
-                vec![format!("{} once it was there", verb(gone))]
-            }
+            (Keeps::All, _) => vec![format!("{} once it was there", verb(gone))],
             _ => Vec::new(),
         }
     }
 
-    fn had_row(&self, round: RoundNumber, left: &Player, right: &Player) -> bool {
-        let file = FileKind::Round(round, RoundFile::Matrix);
-        match self.trace(&file, self.before.matrices.get(&round)) {
+    fn is_seeded(&self, file: &FileKind) -> bool {
+        file.round().is_some_and(|round| self.before.seeds.contains(&round))
+    }
+
+    fn had_row(&self, report: &FileKind, left: &Player) -> bool {
+        let FileKind::Player(round, right, _) = report else { return false };
+        let file = FileKind::Round(*round, RoundFile::Matrix);
+        match self.trace(&file, self.before.matrices.get(round)) {
             Some(Trace::Rows(matrix)) => matrix.margin(left, right).is_some(),
             _ => false,
         }
@@ -374,7 +374,7 @@ impl Judged<'_> {
         // The first commit brings whatever there was.
         let before = self.before.state.as_deref().filter(|_| self.commit.parent.is_some())?;
         let stages = writing_stages(&change.file)?;
-        if !self.before.started() && prepared_by_hand(&change.file) {
+        if !self.before.started() && change.file.is_prepared() {
             return None;
         }
         let fits = |state: &CompetitionState| {
@@ -399,32 +399,6 @@ impl Judged<'_> {
 
 fn verb(gone: bool) -> &'static str {
     if gone { "removed" } else { "changed" }
-}
-
-/// Files that are put there by hand before the first round starts.
-fn prepared_by_hand(file: &FileKind) -> bool {
-    matches!(file, FileKind::Config | FileKind::Leader | FileKind::Round(RoundNumber(0), RoundFile::Schedule))
-}
-
-/// The stages whose commands write a file; `None` for files that may change at any time.
-fn writing_stages(file: &FileKind) -> Option<&'static [Stage]> {
-    const WHILE_JUDGED: &[Stage] = &[Stage::MinerGeneration, Stage::Downloading, Stage::Duels];
-    match file {
-        FileKind::State | FileKind::Pool | FileKind::Round(_, RoundFile::SourceAudit) => None,
-        FileKind::Config => Some(&[]),
-        FileKind::Leader | FileKind::Round(_, RoundFile::Schedule) => Some(&[Stage::Finalizing]),
-        FileKind::Round(_, RoundFile::Submissions | RoundFile::Seed | RoundFile::Prompts) => Some(&[Stage::Open]),
-        FileKind::Round(_, RoundFile::Builds) => Some(WHILE_JUDGED),
-        // With no valid submission, `reveal-seed` writes the winner.
-        FileKind::Round(_, RoundFile::Winner) => Some(&[Stage::Duels, Stage::Open]),
-        FileKind::Round(_, RoundFile::Matrix | RoundFile::RequireAudit | RoundFile::GenerationAudits) => {
-            Some(&[Stage::Duels])
-        }
-        FileKind::Player(_, Player::Leader, _) => Some(WHILE_JUDGED),
-        FileKind::Player(_, Player::Miner(_), PlayerFile::Submitted) => Some(&[Stage::Downloading]),
-        FileKind::Player(_, Player::Miner(_), PlayerFile::Sums) => Some(&[Stage::Downloading, Stage::Duels]),
-        FileKind::Player(_, Player::Miner(_), _) => Some(&[Stage::Duels]),
-    }
 }
 
 /// A list that only grows must begin with what it was.

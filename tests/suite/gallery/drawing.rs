@@ -141,7 +141,7 @@ fn the_verdict_is_the_same_at_any_size_and_beside_others() {
     for path in &paths[..2] {
         let args = ["render", path, "--out", png.to_str().unwrap(), "--json"];
         let outcome = world.run("one of six, as JSON", &args).ends(&[0, 1]);
-        assert_eq!(outcome.json()["previews"].as_array().unwrap().len(), 1);
+        assert_eq!(outcome.json()["details"]["previews"].as_array().unwrap().len(), 1);
     }
     let beside: Vec<&str> = ["render"].into_iter().chain(paths.iter().map(String::as_str)).collect();
     world.run("six models of 10,000 copies at once", &beside).ends(&[0, 1]);

@@ -118,7 +118,7 @@ fn objects_that_were_exchanged_are_drawn_within_bounds() {
         std::fs::write(&sums, new.join("\n")).unwrap();
         let args = [&flags("verify", &settings)[..], &["--objects", "--allow-private-cdn", "--json"]].concat();
         let outcome = world.run(&format!("verify --objects of {what}"), &args).ends(&[0, 1]);
-        let checks = outcome.json()["checks"].clone();
+        let checks = outcome.json()["details"]["checks"].clone();
         let preview = checks.as_array().unwrap().iter().find(|check| check["id"] == "object.preview").cloned();
         check(preview.is_some_and(|check| check["status"] != "pass"), || format!("{what}: {}", outcome.said()));
     }

@@ -256,7 +256,7 @@ fn ports_of_other_services() {
     let cdns: Vec<String> = ports.iter().map(|port| format!("http://8.8.8.8:{port}/x")).collect();
     let (_, said) = downloaded("CDNs at ports of other services", &cdns, 1, false);
     for (n, port) in ports.iter().enumerate() {
-        let reasons = said["miners"][hotkey(u8::try_from(n).unwrap())]["reasons"].to_string();
+        let reasons = said["details"]["miners"][hotkey(u8::try_from(n).unwrap())]["reasons"].to_string();
         check(reasons.contains("port"), || format!("port {port}: {reasons}"));
     }
 }
@@ -273,7 +273,7 @@ fn redirects_to_ports_of_other_services() {
     for (n, port) in ports.iter().enumerate() {
         let n = u8::try_from(n).unwrap();
         assert!(submitted(&world.repo(), n)[stem(0)]["glb"].is_null());
-        let reasons = said["miners"][hotkey(n)]["reasons"].to_string();
+        let reasons = said["details"]["miners"][hotkey(n)]["reasons"].to_string();
         check(reasons.contains("port") || reasons.contains("redirect"), || format!("port {port}: {reasons}"));
     }
 }

@@ -1,0 +1,208 @@
+//! What `download` does: fetches, draws and stores what is wanted, and records what is complete.
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
+
+use super::pipeline::{FetchEvent, Pipeline, clean_up};
+use super::queue::Queue;
+use super::spool::{FetchJournal, Spool};
+use crate::base::error::{Error, Result};
+use crate::engine::context::{Context, Standing};
+use crate::model::file::FileKind;
+use crate::model::format::ModelFormat;
+use crate::model::ids::{Hotkey, PromptStem};
+use crate::preview;
+use crate::rules::Plan;
+use crate::rules::download::{
+    DownloadMark, DownloadRound, KnownFiles, MinerFiles, WantedMiners, begin, foreseen, record,
+};
+use crate::ui::{Phases, Report};
+use crate::world::fetch::Fetcher;
+use crate::world::http::Client;
+use crate::world::memory::Memory;
+use crate::world::render::{self, Renderer};
+use crate::world::store::ObjectStore;
+
+/// The phases, by their places.
+const PHASES: [&str; 3] = ["fetch", "draw", "store"];
+
+/// What to fetch with.
+pub(crate) struct FetchTools<'a> {
+    /// Where objects go.
+    pub(crate) store: &'a dyn ObjectStore,
+    /// What draws the previews; by default this machine.
+    pub(crate) render_service: Option<&'a str>,
+    /// No previews are drawn.
+    pub(crate) no_previews: bool,
+    /// Miners' URLs may be on hosts that are not public.
+    pub(crate) allow_private_cdn: bool,
+}
+
+/// A download at work: what is wanted, and what is known of it.
+pub(crate) struct Download<'a> {
+    context: &'a Context<'a>,
+    wanted: &'a WantedMiners,
+    /// What this run and earlier ones noted.
+    pub(crate) known: KnownFiles,
+    /// What the plans say, for the end.
+    pub(crate) says: Vec<String>,
+}
+
+/// The round that is downloaded.
+pub(crate) fn round(standing: &Standing) -> Result<DownloadRound<'_>> {
+    DownloadRound::new(&standing.state, &standing.files).map_err(Error::failed)
+}
+
+impl<'a> Download<'a> {
+    /// Takes up what earlier runs noted; what they stored elsewhere does not count.
+    pub(crate) fn open(
+        context: &'a Context<'a>,
+        standing: &Standing,
+        wanted: &'a WantedMiners,
+        store: &dyn ObjectStore,
+    ) -> Result<Self> {
+        let mut known = KnownFiles::default();
+        for mark in FetchJournal::read(&context.own_folder()?, standing.state.current_round)? {
+            let objects = mark.outcome.model().into_iter().chain(mark.outcome.png());
+            if objects.into_iter().all(|object| store.key_of(&object.url).is_some()) {
+                known.add(mark);
+            }
+        }
+        Ok(Download { context, wanted, known, says: Vec::new() })
+    }
+
+    /// The files that are still to be fetched.
+    pub(crate) fn lanes(&self, standing: &Standing) -> Result<Vec<MinerFiles>> {
+        round(standing)?.lanes(&self.known, self.wanted).map_err(Error::failed)
+    }
+
+    /// `--dry-run`: what would be fetched, and what would be recorded of what is known.
+    pub(crate) fn foresee(&self, standing: &Standing, lanes: &[MinerFiles], report: &mut Report) -> Result<()> {
+        let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
+        let round = round(standing)?;
+        let miners = round.miners(self.wanted).map_err(Error::failed)?;
+        if lanes.is_empty() {
+            let plan = record(&round, &miners, &self.known);
+            return plan.map_or(Ok(()), |plan| self.context.apply(&plan, report));
+        }
+        report.say(format!("would fetch {files} file(s) of {} miner(s)", lanes.len()));
+        report.note_files(foreseen(&round, &miners, lanes, &self.known).iter().map(FileKind::path));
+        Ok(())
+    }
+
+    /// Moves the competition into the stage.
+    pub(crate) fn begin(&mut self, standing: &mut Standing, report: &mut Report) -> Result<()> {
+        self.carry_out(begin(&standing.state), report)?;
+        *standing = self.context.standing()?;
+        Ok(())
+    }
+
+    /// Records what is complete. Others may have pushed theirs meanwhile: whoever is last moves the stage.
+    pub(crate) fn record_all(&mut self, standing: &mut Standing, report: &mut Report) -> Result<()> {
+        loop {
+            let now = round(standing)?;
+            let miners = now.miners(self.wanted).map_err(Error::failed)?;
+            let Some(plan) = record(&now, &miners, &self.known) else { return Ok(()) };
+            self.carry_out(plan, report)?;
+            if !self.context.options.push {
+                return Ok(());
+            }
+            *standing = self.context.standing()?;
+        }
+    }
+
+    /// Carries a plan out; what it says is said at the end.
+    fn carry_out(&mut self, plan: Plan, report: &mut Report) -> Result<()> {
+        self.context.carry_out(&plan, &[], report)?;
+        self.says.extend(plan.says);
+        Ok(())
+    }
+
+    /// Fetches, draws and stores; notes every outcome, also where it breaks off.
+    pub(crate) fn fetch_all(
+        &mut self,
+        standing: &Standing,
+        lanes: Vec<MinerFiles>,
+        tools: &FetchTools<'_>,
+    ) -> Result<()> {
+        let context = self.context;
+        let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
+        let (own, number) = (context.own_folder()?, standing.state.current_round);
+        let (mut journal, marks) = FetchJournal::open(&own, number)?;
+        let mut spool = Spool::open(&own, number)?;
+        let to_fetch: HashSet<(&Hotkey, &PromptStem)> =
+            lanes.iter().flat_map(|lane| lane.files.iter().map(|(stem, _)| (&lane.hotkey, stem))).collect();
+        for mark in marks.iter().filter(|mark| !to_fetch.contains(&(&mark.hotkey, &mark.stem))) {
+            spool.forget(&mark.hotkey, &mark.stem)?;
+        }
+        if files == 0 {
+            return Ok(());
+        }
+        let (settings, format) = (context.config.download, standing.files.format.model());
+        let allow_private = tools.allow_private_cdn || context.config.miners.allow_private_cdn;
+        let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
+        let renderer = if tools.no_previews { None } else { Some(renderer(format, tools)?) };
+        context.ui.detail(&format!("storing into {}", tools.store.name()));
+        let mut phases = context.ui.phases(&PHASES, files as u64);
+        let pipeline = Pipeline {
+            round: number,
+            format,
+            settings,
+            queue: Queue::new(lanes, &settings),
+            fetcher: Fetcher::new(client),
+            spool,
+            renderer: renderer.as_deref(),
+            memory: Memory::of_mib(settings.memory_mib),
+            store: tools.store,
+            stopping: AtomicBool::new(false),
+            asked: context.stop.clone(),
+        };
+        pipeline.run(|event| {
+            let Some(event) = event else {
+                phases.tick();
+                return context.stop.check();
+            };
+            if let FetchEvent::Settled { mark, spooled } = event {
+                settle(context, &mut phases, &mark, spooled.is_some());
+                journal.append(&mark)?;
+                clean_up(spooled.as_ref())?;
+                self.known.add(*mark);
+            } else {
+                count(&mut phases, &event);
+            }
+            context.stop.check()
+        })?;
+        // What was left out because of it is not done.
+        context.stop.check()
+    }
+}
+
+/// What draws the previews.
+fn renderer(format: ModelFormat, tools: &FetchTools<'_>) -> Result<Box<dyn Renderer>> {
+    render::open(format, tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)
+}
+
+/// Counts what is not the end of a file.
+fn count(phases: &mut Phases, event: &FetchEvent) {
+    match event {
+        FetchEvent::Fetched { bytes } => phases.advance(0, *bytes),
+        FetchEvent::Drawn => phases.advance(1, 0),
+        FetchEvent::Settled { .. } | FetchEvent::Broken(_) => {}
+    }
+    phases.tick();
+}
+
+/// Counts a settled file, and logs why it is not complete.
+fn settle(context: &Context<'_>, phases: &mut Phases, mark: &DownloadMark, arrived: bool) {
+    if arrived {
+        let bytes = mark.outcome.model().map_or(0, |model| model.size) + mark.outcome.png().map_or(0, |png| png.size);
+        phases.advance(2, bytes);
+    } else {
+        phases.fail(0);
+    }
+    if let Some(reason) = mark.outcome.reason() {
+        context.ui.detail(&format!("{} {}: {reason}", mark.hotkey, mark.stem));
+    }
+    phases.tick();
+}

@@ -1,0 +1,116 @@
+//! One session of `duel`: plays as far as it goes, or says what it would play.
+
+use serde_json::json;
+
+use super::play::Play;
+use super::round::DuelRound;
+use super::standings::{Ending, waits_for};
+use crate::base::error::{Error, Result};
+use crate::engine::common::not_due;
+use crate::engine::context::{Context, Standing};
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::Player;
+use crate::model::stage::Stage;
+use crate::model::winner::Winner;
+use crate::rules::match_in_progress::MatchInProgress;
+use crate::rules::pairings::pairings;
+use crate::rules::results::{declare_winner, record, report_file};
+use crate::rules::shard::Shard;
+use crate::rules::stage_table::is_for;
+use crate::rules::tournament::replay;
+use crate::settings::flags::{JudgeArgs, judge_key, judge_settings};
+use crate::ui::Report;
+use crate::world::judge::Bench;
+use crate::world::judge::journal::AnswerJournal;
+
+/// Whom to ask, and about which matches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Calls<'a> {
+    /// The judge.
+    pub(crate) judge: &'a JudgeArgs,
+    /// Calls in flight, where not as the settings say.
+    pub(crate) concurrency: Option<usize>,
+    /// The part of the miners whose matches are played.
+    pub(crate) shard: Shard,
+}
+
+/// Plays as far as it goes; what it waits for goes into the report.
+///
+/// # Errors
+/// It is not due, or the judge failed for good.
+pub(crate) fn session(context: &Context<'_>, calls: &Calls<'_>, report: &mut Report) -> Result<()> {
+    let _lock = context.lock("duel", report)?;
+    let standing = context.standing()?;
+    if let Some(winner) = winner_already(&standing) {
+        report.say(format!("round {} is decided already: {winner} wins", standing.state.current_round));
+        report.detail(json!({ "round": standing.state.current_round, "winner": winner }));
+        return Ok(());
+    }
+    if !is_for("duel", standing.state.stage) {
+        return Err(not_due(context, &standing, "duel", None));
+    }
+    let round = DuelRound::gather(context, standing)?;
+    if context.options.dry_run {
+        return foresee(context, round, calls.shard, report);
+    }
+    let mut settings = judge_settings(&context.config.judge, calls.judge);
+    settings.concurrency = calls.concurrency.unwrap_or(settings.concurrency);
+    let bench = Bench {
+        judge: Box::new(settings.open(judge_key()?)?),
+        journal: AnswerJournal::open(&context.own_folder()?)?,
+        images: settings.images(),
+        inline: settings.inline_images,
+    };
+    Play::new(context, round, &bench, calls.shard, report)?.run(settings.concurrency)
+}
+
+/// The winner, where the stage is right behind this command.
+fn winner_already(standing: &Standing) -> Option<&Player> {
+    standing.files.winner.get().filter(|_| standing.state.stage == Stage::Finalizing).map(Winner::player)
+}
+
+/// Says what would be played now, and the files of that, or what is waited for; no judge is asked.
+fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut Report) -> Result<()> {
+    let (number, field) = (round.number(), round.field()?);
+    let (pairings, outcome) = (pairings(&field), replay(&field).outcome);
+    let ahead = pairings.exploratory.iter().map(|pair| (pair, ", ahead of its turn"));
+    let wanted = pairings.required.iter().map(|pair| (pair, "")).chain(ahead);
+    let mut played = false;
+    for (pair, note) in wanted.filter(|(pair, _)| round.is_in(shard, pair)) {
+        let playing = MatchInProgress::new(&round.files, &round.prompts, round.limits(), pair);
+        let (duels, calls) = (playing.duels(), playing.inquiries().len());
+        told.say(format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
+        let report = (duels > 0).then(|| report_file(number, &round.files, pair));
+        // The others' shards may hold up the record of what was played ahead of its turn.
+        match note.is_empty() || shard == Shard::WHOLE {
+            true => told.note_files(report.map(|file| file.path())),
+            false => told.note_possible(report.map(|file| file.path())),
+        }
+        played = true;
+    }
+    if played {
+        told.note_files([FileKind::Round(number, RoundFile::Matrix).path()]);
+    }
+    if !pairings.required.is_empty() {
+        // What else is played, and what follows, is known with the judge's answers.
+        let further = [RoundFile::RequireAudit, RoundFile::Winner].map(|file| FileKind::Round(number, file).path());
+        let reports = format!("rounds/{number}/*/duels_*.json");
+        told.note_possible(further.into_iter().chain([reports, FileKind::State.path()]));
+    }
+    let mut files = std::mem::take(&mut round.files);
+    let (plan, _) = record(&round.terms(), &mut files, &[]).map_err(Error::failed)?;
+    context.apply(&plan, told)?;
+    round.files = files;
+    let ending = Ending::from(outcome);
+    if let Ending::Winner(winner) = &ending {
+        let plan = declare_winner(&round.terms(), &round.state, &round.files, &round.leaders, winner)
+            .map_err(Error::failed)?;
+        context.apply(&plan, told)?;
+    }
+    let waits = waits_for(&round, &ending).filter(|_| !played);
+    if waits.is_some() {
+        told.detail(json!({ "round": number }));
+    }
+    told.waits.extend(waits);
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Which chain, and which moment of it, flags, environment and settings name.
+
+use chrono::{DateTime, Utc};
+
+use super::context::Context;
+use crate::base::error::{Error, Kind, Result};
+use crate::model::ids::Block;
+use crate::model::stage::Timestamp;
+use crate::rules::succession::Moment;
+use crate::settings::Config;
+use crate::settings::flags::{ChainArgs, MomentArgs};
+use crate::world::chain::Chain;
+use crate::world::chain::settings::{Clock, Networks};
+
+impl Context<'_> {
+    /// The chain's block and the time, from the flags, a chain file, or the configured chain;
+    /// `None` where no chain is known.
+    pub(crate) fn moment(&self, args: &MomentArgs) -> Result<Option<Moment>> {
+        moment_of(&self.config, args)
+    }
+
+    /// As [`Context::moment`], for commands that only tell what is known: a chain that cannot be reached hides
+    /// the block, and nothing else. Where there is no block, the text says what to do about it.
+    pub(crate) fn sighted(&self, args: &MomentArgs) -> Result<(Option<Moment>, &'static str)> {
+        match self.moment(args) {
+            Err(error) if error.kind() == Kind::Outside => {
+                self.ui.warn(&error.to_string());
+                Ok((None, "the chain did not answer (that of a sandbox is there while `gen404 sandbox` runs)"))
+            }
+            moment => Ok((
+                moment?,
+                "name a chain in [chain] of gen404.toml, by SUBTENSOR_NETWORK or --network, or give --block N",
+            )),
+        }
+    }
+
+    /// The chain that flags, environment or settings name, in this order; `None` where none do.
+    pub(crate) fn chain(&self, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
+        chain_of(&self.config, args)
+    }
+
+    /// As [`Context::chain`], for commands that cannot do without.
+    pub(crate) fn need_chain(&self, args: &ChainArgs) -> Result<Box<dyn Chain>> {
+        self.chain(args)?.ok_or_else(|| {
+            let unknown = Error::usage("no chain is named");
+            unknown.hint("name it in [chain] of gen404.toml or by SUBTENSOR_NETWORK=finney; `gen404 COMMAND --help` lists the flags")
+        })
+    }
+
+    /// As [`Context::moment`], for commands that cannot do without.
+    pub(crate) fn need_moment(&self, args: &MomentArgs) -> Result<Moment> {
+        need_moment(&self.config, args)
+    }
+}
+
+/// As [`Context::moment`], by these settings.
+fn moment_of(config: &Config, args: &MomentArgs) -> Result<Option<Moment>> {
+    if let Some(block) = args.block {
+        let now = args.now.as_deref().map(parse_time).transpose()?.unwrap_or_else(Utc::now);
+        return Ok(Some(Moment { block: Block(block), now }));
+    }
+    let Some(chain) = chain_of(config, &args.chain)? else { return Ok(None) };
+    let block = chain.best_block()?;
+    let now = match config.chain.clock {
+        Clock::Block => time_of(chain.as_ref(), block)?,
+        Clock::System if chain.is_real() => Utc::now(),
+        // A file whose blocks have no times is no reason to fail.
+        Clock::System => time_of(chain.as_ref(), block).unwrap_or_else(|_| Utc::now()),
+    };
+    Ok(Some(Moment { block, now }))
+}
+
+/// As [`Context::need_moment`], by these settings.
+pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> {
+    moment_of(config, args)?.ok_or_else(|| {
+        let unknown = Error::usage("the chain's block is not known");
+        unknown.hint("give --block N --now TIME, --network finney, --chain-file FILE, or [chain] in gen404.toml")
+    })
+}
+
+/// The chain that flags, environment or these settings name, in this order; `None` where none do.
+fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
+    let mut settings = config.chain.clone();
+    let from_env = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    if let Some(file) = &args.chain_file {
+        settings.file = Some(file.clone());
+    } else if let Some(network) = args.network.clone().or_else(|| from_env("SUBTENSOR_NETWORK")) {
+        (settings.file, settings.network) = (None, Some(Networks::One(network)));
+    }
+    if let Some(archive) = &args.archive {
+        settings.archive = Some(Networks::One(archive.clone()));
+    }
+    if let Some(netuid) = args.netuid {
+        settings.netuid = netuid;
+    } else if let Some(netuid) = from_env("NETUID") {
+        let parsed = netuid.trim().parse();
+        settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is no subnet's number")))?;
+    }
+    settings.open()
+}
+
+/// The time of a chain's newest block, by that of its finalized one.
+fn time_of(chain: &dyn Chain, best: Block) -> Result<DateTime<Utc>> {
+    let finalized = chain.finalized_block()?;
+    let seconds = chain.block_time(finalized)?;
+    let now = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let time = now.and_then(|now| Moment { block: finalized, now }.time_of(best));
+    time.ok_or_else(|| Error::failed(format!("{}: block {finalized} at {seconds} s is out of all time", chain.name())))
+}
+
+/// A UTC time from the command line.
+fn parse_time(text: &str) -> Result<DateTime<Utc>> {
+    text.parse::<Timestamp>().map(|time| time.at()).map_err(|why| Error::usage(format!("--now: {why}")))
+}

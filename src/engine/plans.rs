@@ -1,0 +1,172 @@
+//! The one place where a plan becomes files, a commit and a push; and what makes that safe against kills: a note of
+//! each commit that was begun.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::context::Context;
+use crate::base::error::{Error, Kind, Result};
+use crate::base::files;
+use crate::base::hex;
+use crate::model::file::FileKind;
+use crate::model::record::{parse_json, to_json};
+use crate::model::store::Store;
+use crate::rules::Plan;
+use crate::rules::conflict::collision;
+use crate::ui::Report;
+use crate::world::git::remote::Remote;
+
+impl Context<'_> {
+    /// Does what a plan says: writes the files, commits them where asked to, and says so. With
+    /// `--dry-run` it says what would happen.
+    pub(crate) fn apply(&self, plan: &Plan, report: &mut Report) -> Result<()> {
+        self.carry_out(plan, &[], report)?;
+        plan.says.iter().for_each(|line| report.say(line));
+        Ok(())
+    }
+
+    /// As [`Context::apply`] for a step of a longer command, which says itself what happened. The commit takes
+    /// along the files `also`, which earlier steps have written.
+    pub(crate) fn carry_out(&self, plan: &Plan, also: &[FileKind], report: &mut Report) -> Result<()> {
+        if self.options.dry_run {
+            return self.write(plan, report);
+        }
+        let pending = Pending::of(plan, also, &self.store)?;
+        if self.options.commit {
+            pending.save(&self.own_folder()?)?;
+        }
+        self.write(plan, report)?;
+        if self.commit(&pending, report)?.is_some() {
+            self.push(report)?;
+        }
+        Ok(())
+    }
+
+    /// With `--push`: pushes what has just been committed.
+    fn push(&self, report: &mut Report) -> Result<()> {
+        let Some(remote) = self.remote()? else { return Ok(()) };
+        let conflict = remote.settle()?.conflict;
+        let head = self.head()?;
+        report.recommitted(head.as_deref().filter(|_| conflict.is_none()));
+        report.basis.commit = head;
+        match conflict {
+            None => Ok(()),
+            Some(conflict) => Err(Error::new(Kind::Conflict, conflict).hint("run it again")),
+        }
+    }
+
+    /// Writes a plan's files, with `--dry-run` only names them, and leaves the commit to a later step.
+    pub(crate) fn write(&self, plan: &Plan, report: &mut Report) -> Result<()> {
+        let changed = match self.options.dry_run {
+            true => self.store.differing(&plan.writes)?.into_iter().map(|write| write.file.clone()).collect(),
+            false => self.store.apply(&plan.writes, &mut |_, _| Ok(()))?,
+        };
+        report.note_files(changed.iter().map(FileKind::path));
+        Ok(())
+    }
+
+    fn commit(&self, pending: &Pending, report: &mut Report) -> Result<Option<String>> {
+        let Some(git) = self.git.as_ref().filter(|_| self.options.commit) else { return Ok(None) };
+        let commit = git.commit(&pending.kinds(), &pending.message);
+        let commit =
+            commit.map_err(|e| e.hint("what is to be committed is written: the next run with --commit does it"))?;
+        Pending::forget(&self.own_folder()?)?;
+        if let Some(commit) = &commit {
+            report.note_commit(commit, &pending.message);
+        }
+        Ok(commit)
+    }
+
+    /// A run with `--commit` that was killed between its last write and its commit left a note:
+    /// where the files are still just as it wrote them, the commit is made now.
+    pub(super) fn finish_commit(&self, report: &mut Report) -> Result<()> {
+        let Some(pending) = Pending::load(&self.own_folder()?)? else { return Ok(()) };
+        if pending.is_written(&self.store)? {
+            if let Some(commit) = self.commit(&pending, report)? {
+                self.ui.status(&format!("committed what an interrupted run had written: {commit}"));
+            }
+            return Ok(());
+        }
+        // It was killed among its writes: the command that is run again writes them all.
+        Pending::forget(&self.own_folder()?)
+    }
+
+    /// With `--push`: takes over what others pushed, and pushes what an earlier run has left.
+    pub(super) fn meet(&self) -> Result<()> {
+        let Some(remote) = self.remote()? else { return Ok(()) };
+        let settled = remote.settle()?;
+        if let Some(conflict) = settled.conflict {
+            self.ui.status(&format!("{conflict}: it was made by an earlier run"));
+        }
+        if settled.moved {
+            self.ui.detail("took over what others had pushed");
+        }
+        if settled.pushed > 0 {
+            self.ui.status(&format!("pushed {} commit(s) that an earlier run had left", settled.pushed));
+        }
+        Ok(())
+    }
+
+    /// With `--push`: the remote to push to.
+    fn remote(&self) -> Result<Option<Remote<'_>>> {
+        let git = self.git.as_ref().filter(|_| self.options.push && !self.options.dry_run);
+        git.map(|git| Remote::of(git, collision)).transpose()
+    }
+}
+
+/// Commits that were begun: kept beside the lock until they are made.
+#[derive(Debug, Serialize, Deserialize)]
+struct Pending {
+    message: String,
+    /// Path and SHA-256 of each file.
+    files: Vec<(String, String)>,
+}
+
+impl Pending {
+    fn of(plan: &Plan, also: &[FileKind], store: &Store) -> Result<Self> {
+        let sum = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
+        let mut files: Vec<_> = plan.writes.iter().map(|write| (write.file.path(), sum(&write.bytes))).collect();
+        let planned: HashSet<&FileKind> = plan.writes.iter().map(|write| &write.file).collect();
+        for file in also.iter().filter(|file| !planned.contains(file)) {
+            if let Some(bytes) = store.read_file(file)? {
+                files.push((file.path(), sum(&bytes)));
+            }
+        }
+        Ok(Pending { message: plan.message.clone(), files })
+    }
+
+    fn path(own: &Path) -> PathBuf {
+        own.join("pending-commit.json")
+    }
+
+    fn save(&self, own: &Path) -> Result<()> {
+        files::write(&Pending::path(own), &to_json(self), files::Readers::Own)
+    }
+
+    fn load(own: &Path) -> Result<Option<Self>> {
+        // A note that was cut off means that nothing else had been written yet.
+        Ok(files::read_own(&Pending::path(own), files::SMALL)?.and_then(|bytes| parse_json(&bytes).ok()))
+    }
+
+    fn forget(own: &Path) -> Result<()> {
+        files::remove(&Pending::path(own))
+    }
+
+    fn kinds(&self) -> Vec<FileKind> {
+        self.files.iter().filter_map(|(path, _)| FileKind::of_path(path)).collect()
+    }
+
+    fn is_written(&self, store: &Store) -> Result<bool> {
+        for (path, sum) in &self.files {
+            let Some(file) = FileKind::of_path(path) else { return Ok(false) };
+            let found = store.read_file(&file)?.map(|bytes| hex::encode(Sha256::digest(&bytes)));
+            if found.as_ref() != Some(sum) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

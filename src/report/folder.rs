@@ -1,0 +1,100 @@
+//! The folder that a report goes to: never in the competition's own, where links of its makers lie.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use super::usual_folder;
+use crate::base::error::{Context as _, Error, Result};
+use crate::base::files;
+use crate::model::ids::RoundNumber;
+
+/// The folder that the report goes to.
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
+    /// The competition's own, into which nothing is written.
+    competition: PathBuf,
+    dry_run: bool,
+}
+
+impl Folder {
+    /// The usual folder. A link there may have come with the competition, from whoever made the archive of both.
+    pub(crate) fn beside(competition: &Path, dry_run: bool) -> Result<Folder> {
+        let path = usual_folder(competition)?;
+        if path.is_symlink() {
+            let link = Error::failed(format!("{}: a link, which is not followed here", path.display()));
+            return Err(link.hint("say by --out DIR where the report goes"));
+        }
+        Folder::at(&path, competition, dry_run)
+    }
+
+    /// A folder that the operator named: anywhere but in the competition's own, where links of its makers lie.
+    pub(crate) fn at(path: &Path, competition: &Path, dry_run: bool) -> Result<Folder> {
+        let inside = leads_through(path, competition);
+        let path = resolved(path)?;
+        if inside || path.starts_with(competition) {
+            let refused = Error::usage(format!("{}: inside the competition's folder", path.display()));
+            return Err(refused.hint("give --out a folder outside of it, or leave it out"));
+        }
+        if !dry_run {
+            files::make_folder(&path)?;
+            files::remove_temporaries(&path)?;
+        }
+        Ok(Folder { path, competition: competition.to_owned(), dry_run })
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        std::fs::symlink_metadata(self.path.join(name)).is_ok_and(|found| found.is_file())
+    }
+
+    /// Makes a folder for pages that are written side by side.
+    pub(crate) fn make(&self, name: &str) -> Result<()> {
+        if !self.dry_run {
+            let folder = files::folder_below(&self.path, Path::new(name))?;
+            files::remove_temporaries(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the pages' names last.
+    pub(crate) fn sync(&self, rounds: &BTreeSet<RoundNumber>) -> Result<()> {
+        let folders = rounds.iter().map(|round| self.path.join(format!("round-{round}")));
+        let made = std::iter::once(self.path.clone()).chain(folders).filter(|folder| !self.dry_run && folder.is_dir());
+        let cannot = |folder: &Path| format!("{}: cannot sync", folder.display());
+        made.into_iter().try_for_each(|folder| files::sync_folder(&folder).failed(|| cannot(&folder)))
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<String> {
+        if self.path.join(name).starts_with(&self.competition) {
+            let refused = Error::usage(format!("{name}: this page would lie in the competition's folder"));
+            return Err(refused.hint("give --out another folder"));
+        }
+        if !self.dry_run {
+            files::replace_below(&self.path, Path::new(name), bytes, files::Readers::All)?;
+        }
+        Ok(name.to_owned())
+    }
+}
+
+/// Does something in the competition's folder lie on this way? It may be a link that leads out again.
+fn leads_through(path: &Path, competition: &Path) -> bool {
+    let Ok(absolute) = std::path::absolute(path) else { return false };
+    absolute
+        .ancestors()
+        .filter(|part| part.file_name().is_some())
+        .filter_map(Path::parent)
+        .any(|folder| folder.canonicalize().is_ok_and(|folder| folder.starts_with(competition)))
+}
+
+/// The folder that a path leads to, also where its last parts are not there yet.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    let cannot = || format!("{}: cannot be made", path.display());
+    let absolute = std::path::absolute(path).failed(cannot)?;
+    for there in absolute.ancestors() {
+        let (Ok(real), Ok(new)) = (there.canonicalize(), absolute.strip_prefix(there)) else { continue };
+        if new.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Ok(real.join(new));
+        }
+        break;
+    }
+    Err(Error::usage(cannot()).hint("name a folder without `..` behind folders that are not there"))
+}

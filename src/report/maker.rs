@@ -1,0 +1,96 @@
+//! Makes the pages: the index, a page a round, a page a match.
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::folder::Folder;
+use super::index::{self, Index};
+use super::pages::Pages;
+use super::{matches, round, site, text};
+use crate::base::error::{Error, Result};
+use crate::model::ids::RoundNumber;
+use crate::model::snapshot::{RoundFiles, Snapshot};
+
+/// 50 rounds of 1,000 matches.
+const MOST_PAGES: usize = 50_000;
+
+/// A page takes some 30 kB: what would fill the disk is asked for round by round.
+pub(crate) fn few_pages(snapshot: &Snapshot, wanted: &BTreeSet<RoundNumber>) -> Result<()> {
+    let rounds = wanted.iter().filter_map(|round| snapshot.rounds.get(round));
+    let matches: usize = rounds.flat_map(|files| files.players.values()).map(|own| own.reports.len()).sum();
+    let pages = matches + wanted.len();
+    if pages <= MOST_PAGES {
+        return Ok(());
+    }
+    let many = Error::failed(format!("a report of {pages} pages: at most {MOST_PAGES} are made at a time"));
+    Err(many.hint("--only ROUND makes one round's"))
+}
+
+/// Makes the pages of a report.
+pub(crate) struct Maker<'a> {
+    /// What they show.
+    pub(crate) site: &'a site::Site<'a>,
+    /// How they look.
+    pub(crate) pages: &'a Pages,
+    /// Where they go.
+    pub(crate) out: &'a Folder,
+    /// The folder of objects on this machine.
+    pub(crate) own: Option<&'a text::OwnFolder>,
+}
+
+/// All that the pages show.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shown {
+    competition: Index,
+    rounds: Vec<round::RoundPage>,
+}
+
+impl Maker<'_> {
+    /// Writes the index and the pages of the wanted rounds, telling of each by `seen`; gives the files, and what they
+    /// show where `keep` asks for it.
+    pub(crate) fn all(
+        &self,
+        wanted: &BTreeSet<RoundNumber>,
+        keep: bool,
+        seen: impl Fn(),
+    ) -> Result<(Vec<String>, Shown)> {
+        let competition = index::index(self.site);
+        let page = self.pages.page("index.html", "", "'none'", &competition)?;
+        let mut files = vec![self.out.write("index.html", page.as_bytes())?];
+        let mut rounds = Vec::new();
+        for round in wanted {
+            let (view, made) = self.round(*round)?;
+            files.extend(made);
+            // The pages are what is kept of the others.
+            rounds.extend(keep.then_some(view));
+            seen();
+        }
+        Ok((files, Shown { competition, rounds }))
+    }
+
+    /// The round's page and those of its matches, written; what the round's page shows, and the files.
+    fn round(&self, number: RoundNumber) -> Result<(round::RoundPage, Vec<String>)> {
+        let none = RoundFiles::default();
+        let files = self.site.snapshot.rounds.get(&number).unwrap_or(&none);
+        let links = text::Links::from(&self.out.path, self.own);
+        let view = round::round(self.site, number, files, &links);
+        let page = self.pages.page("round.html", "", &links.sources(), &view)?;
+        let own = self.out.write(&site::round_page(number), page.as_bytes())?;
+        let pairs = round::pairs(files);
+        if !pairs.is_empty() {
+            self.out.make(&format!("round-{number}"))?;
+        }
+        let folder = self.out.path.join(format!("round-{number}"));
+        let page = |at: usize| -> Result<Option<String>> {
+            let links = text::Links::from(&folder, self.own);
+            let Some(view) = matches::view(self.site, number, (&pairs, at), &links) else { return Ok(None) };
+            let Some((left, right, _)) = pairs.get(at) else { return Ok(None) };
+            let page = self.pages.page("match.html", "../", &links.sources(), &view)?;
+            self.out.write(&site::match_page(number, left, right), page.as_bytes()).map(Some)
+        };
+        let made: Vec<Option<String>> = (0..pairs.len()).into_par_iter().map(page).collect::<Result<_>>()?;
+        Ok((view, std::iter::once(own).chain(made.into_iter().flatten()).collect()))
+    }
+}

@@ -1,0 +1,233 @@
+//! The table of stages: one row for each, with its arrows, its commands, and the files that have to be there. Together
+//! with the table of file kinds it says in which stages a file is written.
+
+use crate::model::file::{FileKind, RoundFile};
+use crate::model::ids::Block;
+use crate::model::kinds::Writers;
+use crate::model::schedule::Schedule;
+use crate::model::stage::Stage;
+
+/// What a stage ends by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The last block whose reveals count.
+    Reveals,
+    /// The block by which miners' files are due.
+    Deadline,
+    /// Its work is done.
+    Work,
+    /// People go on.
+    Hand,
+    /// It does not end.
+    Never,
+}
+
+impl End {
+    /// The block of the schedule from which on the stage can end.
+    #[must_use]
+    pub fn block(self, schedule: &Schedule) -> Option<Block> {
+        match self {
+            End::Reveals => Some(schedule.latest_reveal_block),
+            End::Deadline => Some(schedule.generation_deadline_block),
+            End::Work | End::Hand | End::Never => None,
+        }
+    }
+}
+
+/// A file that has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Required {
+    /// A file of the round.
+    Round(RoundFile),
+    /// `submitted.json` of each miner.
+    Submitted,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct StageRow {
+    /// The stage.
+    pub stage: Stage,
+    /// Its name for readers.
+    pub label: &'static str,
+    /// The stages that follow it; `paused` may follow any.
+    pub arrows: &'static [Stage],
+    /// What it ends by.
+    pub end: End,
+    /// The commands that may be due in it, and write their files in it.
+    pub commands: &'static [&'static str],
+    /// A command that is due at its end, and moves it on before it writes anything else.
+    pub leaves_by: Option<&'static str>,
+    /// Files of the round that have to be there once the stage is reached.
+    pub requires: &'static [RoundFile],
+    /// As well, where there is a submission.
+    pub requires_with_miners: &'static [Required],
+}
+
+impl StageRow {
+    /// Is it one of a round's, in the order of which rounds go through them?
+    #[must_use]
+    pub fn is_of_a_round(&self) -> bool {
+        matches!(self.end, End::Reveals | End::Deadline | End::Work)
+    }
+}
+
+/// The row of a stage.
+#[must_use]
+pub const fn row(stage: Stage) -> StageRow {
+    let (label, end) = match stage {
+        Stage::Open => ("open", End::Reveals),
+        Stage::MinerGeneration => ("miner generation", End::Deadline),
+        Stage::Downloading => ("downloading", End::Work),
+        Stage::Duels => ("duels", End::Work),
+        Stage::Finalizing => ("finalizing", End::Work),
+        Stage::Finished => ("finished", End::Never),
+        Stage::Paused => ("paused", End::Hand),
+    };
+    let none = StageRow {
+        stage,
+        label,
+        end,
+        arrows: &[],
+        commands: &[],
+        leaves_by: None,
+        requires: &[],
+        requires_with_miners: &[],
+    };
+    match stage {
+        Stage::Open => StageRow {
+            // No valid submission: the leader wins at once.
+            arrows: &[Stage::MinerGeneration, Stage::Finalizing],
+            commands: &["open", "reveal-seed"],
+            requires: &[RoundFile::Schedule],
+            ..none
+        },
+        Stage::MinerGeneration => StageRow {
+            arrows: &[Stage::Downloading],
+            commands: &["builds", "baseline"],
+            leaves_by: Some("download"),
+            requires: &[RoundFile::Submissions],
+            requires_with_miners: &[Required::Round(RoundFile::Seed), Required::Round(RoundFile::Prompts)],
+            ..none
+        },
+        Stage::Downloading => {
+            StageRow { arrows: &[Stage::Duels], commands: &["download", "builds", "baseline"], ..none }
+        }
+        Stage::Duels => StageRow {
+            arrows: &[Stage::Finalizing],
+            commands: &["builds", "baseline", "duel", "audit"],
+            requires_with_miners: &[Required::Submitted],
+            ..none
+        },
+        Stage::Finalizing => StageRow {
+            arrows: &[Stage::Open, Stage::Finished],
+            commands: &["finalize"],
+            requires: &[RoundFile::Winner],
+            requires_with_miners: &[Required::Round(RoundFile::Matrix)],
+            ..none
+        },
+        Stage::Finished | Stage::Paused => none,
+    }
+}
+
+/// The commands of the stages, in the order of a round.
+#[must_use]
+pub fn commands() -> Vec<&'static str> {
+    let mut all: Vec<&'static str> = Vec::new();
+    for row in Stage::ALL.map(row) {
+        let new: Vec<_> =
+            row.commands.iter().copied().chain(row.leaves_by).filter(|name| !all.contains(name)).collect();
+        all.extend(new);
+    }
+    all
+}
+
+/// May this command do its work in this stage?
+#[must_use]
+pub fn is_for(command: &str, stage: Stage) -> bool {
+    let row = row(stage);
+    row.commands.contains(&command) || row.leaves_by == Some(command)
+}
+
+/// The stages that a round in this one has reached. A round that is held shows only that it was opened.
+#[must_use]
+pub fn reached(stage: Stage) -> Vec<StageRow> {
+    let last = if stage == Stage::Paused { Stage::Open } else { stage };
+    let place = Stage::ALL.iter().position(|known| *known == last).unwrap_or_default();
+    Stage::ALL.into_iter().take(place + 1).map(row).collect()
+}
+
+/// The stages in which a file is written; `None` where it may change at any time.
+#[must_use]
+pub fn writing_stages(file: &FileKind) -> Option<Vec<Stage>> {
+    let commands = match file.row().writers {
+        Writers::Commands(commands) => commands,
+        Writers::PeopleAtFirst => &[],
+        Writers::EveryMove | Writers::People => return None,
+    };
+    let mut stages = Vec::new();
+    for command in commands {
+        let of_command = Stage::ALL.into_iter().filter(|stage| row(*stage).commands.contains(command));
+        let new: Vec<_> = of_command.filter(|stage| !stages.contains(stage)).collect();
+        stages.extend(new);
+    }
+    Some(stages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::{Player, RoundNumber};
+
+    #[test]
+    fn the_commands_are_in_the_order_of_a_round() {
+        let order = ["open", "reveal-seed", "builds", "baseline", "download", "duel", "audit", "finalize"];
+        assert_eq!(commands(), order);
+        assert!(is_for("download", Stage::MinerGeneration) && !is_for("duel", Stage::MinerGeneration));
+    }
+
+    #[test]
+    fn every_writer_of_a_file_has_its_stages() {
+        let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY".parse().unwrap();
+        let mut table = Vec::new();
+        for player in [Player::Miner(hotkey), Player::Leader] {
+            for file in FileKind::every(RoundNumber(1), &player) {
+                let Writers::Commands(commands) = file.row().writers else { continue };
+                let known = |name: &&str| *name == "init" || super::commands().contains(name);
+                assert!(commands.iter().all(known), "{file:?}");
+                let stages = writing_stages(&file).unwrap();
+                let names: Vec<_> = stages.iter().map(|stage| stage.as_str()).collect();
+                table.push((file.row().name, names.join(" ")));
+            }
+        }
+        let judged = "miner_generation downloading duels";
+        let expected = [
+            ("leader.json", "finalizing"),
+            ("schedule.json", "finalizing"),
+            ("submissions.json", "open"),
+            ("seed.json", "open"),
+            ("prompts.txt", "open"),
+            ("builds.json", judged),
+            ("matches_matrix.csv", "duels"),
+            ("require_audit.json", "duels"),
+            ("generation_audits.json", "duels"),
+            ("winner.json", "duels open"),
+        ];
+        let of_miner = ["downloading", "duels", "duels", "downloading duels", "duels"];
+        let names = ["submitted.json", "generated.json", "pod_stats.json", "SHA256SUMS", "duels_LEFT.json"];
+        let miner = names.into_iter().zip(of_miner);
+        let expected = expected.into_iter().chain(miner).chain(expected).chain(names.map(|name| (name, judged)));
+        let expected: Vec<_> = expected.map(|(name, stages)| (name, stages.to_owned())).collect();
+        assert_eq!(table, expected);
+        assert_eq!(writing_stages(&FileKind::Config), Some(Vec::new()));
+        assert_eq!(writing_stages(&FileKind::State), None);
+    }
+
+    #[test]
+    fn a_stage_has_reached_those_before_it() {
+        let names = |stage| reached(stage).iter().map(|row| row.stage.as_str()).collect::<Vec<_>>().join(" ");
+        assert_eq!(names(Stage::Paused), "open");
+        assert_eq!(names(Stage::Downloading), "open miner_generation downloading");
+        assert!(names(Stage::Finished).ends_with("finalizing finished"));
+    }
+}

@@ -1,0 +1,247 @@
+//! What a command did, as data: `ui` prints it as text or as JSON (`docs/schemas/`), and `advance` reads that of its
+//! steps.
+
+use indexmap::{IndexMap, IndexSet};
+use serde_json::{Map, Value, json};
+
+use crate::base::error::{Error, Kind};
+
+/// A line of a command's result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    /// A word before it, coloured on a terminal, with the colour's code.
+    pub mark: Option<(&'static str, &'static str)>,
+    /// The line.
+    pub text: String,
+}
+
+impl Line {
+    /// The line with its mark.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        format!("{}{}", self.mark.map_or("", |(_, mark)| mark), self.text)
+    }
+}
+
+/// What an answer rests on.
+#[derive(Debug, Clone, Default)]
+pub struct Basis {
+    /// The commit that is checked out.
+    pub commit: Option<String>,
+    /// The settings that are followed.
+    pub settings: Option<String>,
+}
+
+/// What a command did, or with `--dry-run` would do.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The lines of its result.
+    pub did: Vec<Line>,
+    /// A whole text of our own that is its result.
+    pub text: Option<String>,
+    /// The files that it wrote: from the competition's folder, or whole paths where they lie elsewhere. A folder ends
+    /// in a slash: all in it is the command's.
+    pub files: IndexSet<String>,
+    /// With `--dry-run`: the files, as patterns, that it may write besides, by what is known only then.
+    pub possible: IndexSet<String>,
+    /// The commits that it made, each with its message.
+    pub commits: IndexMap<String, String>,
+    /// What it waits for: it is not due yet, or others have to do something first.
+    pub waits: Vec<String>,
+    /// What to do about that.
+    pub hints: Vec<String>,
+    /// Warnings that it gave.
+    pub warnings: IndexSet<String>,
+    /// What to run next.
+    pub next: Vec<String>,
+    /// Nothing was written.
+    pub dry_run: bool,
+    /// What this command alone tells, by its names in JSON.
+    pub details: Map<String, Value>,
+    /// The worst of the failures that were told one by one.
+    pub failed: Option<Kind>,
+    /// What it rests on.
+    pub basis: Basis,
+    /// So much of it has been printed.
+    pub(super) printed: Printed,
+}
+
+/// How much of a report has been printed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Printed {
+    pub(super) lines: usize,
+    pub(super) files: usize,
+    pub(super) commits: usize,
+    /// What comes after the lines.
+    pub(super) end: bool,
+}
+
+/// A command that failed, with what it had done by then.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: Error,
+    /// What it had done.
+    pub report: Report,
+}
+
+/// How a command ended.
+pub type Ended = Result<Report, Box<Failed>>;
+
+impl Report {
+    /// Nothing has been done yet.
+    #[must_use]
+    pub fn new(dry_run: bool) -> Self {
+        Report { dry_run, ..Report::default() }
+    }
+
+    /// Adds a line of the result.
+    pub fn say(&mut self, line: impl Into<String>) {
+        self.did.push(Line { mark: None, text: line.into() });
+    }
+
+    /// Adds what to run next, also as a line of the result.
+    pub fn say_next(&mut self, what: String) {
+        self.say(format!("next: {what}"));
+        self.next.push(what);
+    }
+
+    /// As [`Report::say`], with a coloured word before the line.
+    pub fn say_marked(&mut self, colour: &'static str, mark: &'static str, line: String) {
+        self.did.push(Line { mark: Some((colour, mark)), text: line });
+    }
+
+    /// Adds files that have been written, or with `--dry-run` would be.
+    pub fn note_files(&mut self, files: impl IntoIterator<Item = String>) {
+        self.files.extend(files);
+    }
+
+    /// Adds files, as patterns, that may be written by what a dry run cannot know.
+    pub fn note_possible(&mut self, files: impl IntoIterator<Item = String>) {
+        self.possible.extend(files);
+    }
+
+    /// The files so far have been told in the command's own way.
+    pub fn has_told_files(&mut self) {
+        self.printed.files = self.files.len();
+    }
+
+    /// Files and commits so far are told by nobody.
+    pub fn keep_files_quiet(&mut self) {
+        self.printed.files = self.files.len();
+        self.printed.commits = self.commits.len();
+    }
+
+    /// Adds a commit that has been made.
+    pub fn note_commit(&mut self, id: &str, message: &str) {
+        self.basis.commit = Some(id.to_owned());
+        self.commits.insert(id.to_owned(), message.to_owned());
+    }
+
+    /// Takes note of what became of the last commit when it was pushed: it has another id, or gave way.
+    pub fn recommitted(&mut self, id: Option<&str>) {
+        let last = self.commits.pop();
+        if let (Some(id), Some((_, message))) = (id, last) {
+            self.note_commit(id, &message);
+        }
+    }
+
+    /// Adds what this command alone tells: the keys of an object.
+    pub fn detail(&mut self, value: Value) {
+        if let Value::Object(own) = value {
+            self.details.extend(own);
+        }
+    }
+
+    /// One of several things failed, and has been told.
+    pub fn fails(&mut self, kind: Kind) {
+        if self.failed.is_none_or(|worst| kind.exit_code() > worst.exit_code()) {
+            self.failed = Some(kind);
+        }
+    }
+
+    /// What is waited for becomes lines of the result: the command goes on.
+    pub fn go_on_waiting(&mut self) {
+        for waits in std::mem::take(&mut self.waits) {
+            self.say(waits);
+        }
+    }
+
+    /// Did it change anything, or would it?
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        !self.files.is_empty() || !self.commits.is_empty()
+    }
+
+    /// Takes in what a step wrote and committed.
+    pub fn take_in(&mut self, step: &Report) {
+        self.files.extend(step.files.iter().cloned());
+        self.possible.extend(step.possible.iter().cloned());
+        self.commits.extend(step.commits.clone());
+        if step.basis.commit.is_some() {
+            self.basis.commit.clone_from(&step.basis.commit);
+        }
+    }
+
+    /// The exit code of a command that ended so: by the error where it failed, 3 where it waits.
+    #[must_use]
+    pub fn exit_code(&self, error: Option<&Error>) -> u8 {
+        let waits = (!self.waits.is_empty()).then_some(Kind::NotDue);
+        error.map(Error::kind).or(self.failed).or(waits).map_or(0, Kind::exit_code)
+    }
+
+    /// It as JSON, in the one shape of all commands and of the steps of `advance`.
+    #[must_use]
+    pub fn into_json(self, error: Option<&Error>) -> Map<String, Value> {
+        let list = |texts: &IndexSet<String>| json!(texts.iter().collect::<Vec<_>>());
+        let exit = self.exit_code(error);
+        let mut details = self.details;
+        details.extend(self.text.map(|text| ("text".to_owned(), json!(text))));
+        let entries = [
+            ("dry_run", json!(self.dry_run)),
+            ("did", json!(self.did.iter().map(Line::plain).collect::<Vec<_>>())),
+            ("files", list(&self.files)),
+            ("possible_files", list(&self.possible)),
+            ("commits", json!(self.commits.keys().collect::<Vec<_>>())),
+            ("waits", json!(self.waits)),
+            ("warnings", list(&self.warnings)),
+            ("next", json!(self.next)),
+            ("details", Value::Object(details)),
+            ("error", json!(error.map(ToString::to_string))),
+            ("causes", json!(error.map(Error::causes).unwrap_or_default())),
+            ("hints", json!(error.map_or(self.hints.as_slice(), Error::hints))),
+            ("exit", json!(exit)),
+        ];
+        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_follows_from_what_is_reported() {
+        let mut report = Report::default();
+        assert_eq!(report.exit_code(None), 0);
+        report.waits.push("for the audit".to_owned());
+        assert_eq!(report.exit_code(None), 3);
+        report.failed = Some(Kind::Outside);
+        assert_eq!(report.exit_code(None), 4);
+        assert_eq!(report.exit_code(Some(&Error::usage("x"))), 2);
+    }
+
+    #[test]
+    fn every_report_has_the_same_keys() {
+        let keys = |report: &Report, error: Option<&Error>| {
+            report.clone().into_json(error).keys().cloned().collect::<Vec<_>>()
+        };
+        let mut full = Report::new(true);
+        full.say_marked("31", "fail", " x".to_owned());
+        full.detail(json!({"a": 1}));
+        assert_eq!(full.clone().into_json(None)["did"], json!(["fail x"]));
+        let error = Error::failed("broken").hint("mend it");
+        assert_eq!(keys(&Report::default(), None), keys(&full, Some(&error)));
+        assert_eq!(full.into_json(Some(&error))["hints"], json!(["mend it"]));
+    }
+}
