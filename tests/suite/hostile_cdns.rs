@@ -174,12 +174,12 @@ fn refusals_are_said_once_in_plain_words_and_not_asked_for_again() {
     let folder = round(&cdns, 1);
     let report = download(folder.path(), &["--json"]).ends(0).json();
     for (case, (location, said)) in cases.iter().enumerate() {
-        let reasons = report["miners"][hotkey(u8::try_from(case).unwrap())]["reasons"].clone();
+        let reasons = report["details"]["miners"][hotkey(u8::try_from(case).unwrap())]["reasons"].clone();
         assert_eq!(reasons, serde_json::json!({ *said: 1 }), "{location}");
         let asked = cdn.seen().iter().filter(|path| path.starts_with(&format!("/{case}/"))).count();
         assert_eq!(asked, 1, "{location}: {reasons}");
     }
-    let all = report["miners"].to_string();
+    let all = report["details"]["miners"].to_string();
     assert!(!all.contains("other:") && !all.contains("hunter2"), "{all}");
 }
 

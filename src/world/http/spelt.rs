@@ -163,7 +163,9 @@ impl<'t> Reader<'t> {
     /// `\u004b`, `\u{4b}`, `\U0000004b`, `\x4b`, `\x{4b}`, `\113`, `\/`.
     fn backslash(&mut self, at: usize, depth: u8, found: &mut Vec<Reading>) {
         for next in self.within(at, depth) {
-            let Some(byte) = next.one().filter(u8::is_ascii_graphic) else { continue };
+            // Beyond ASCII, the first byte of a character: the others follow as they are.
+            let escaped = |byte: &u8| byte.is_ascii_graphic() || !byte.is_ascii();
+            let Some(byte) = next.one().filter(escaped) else { continue };
             found.push(next);
             match byte {
                 b'u' | b'U' => {

@@ -25,7 +25,7 @@ mod sizes;
 mod stores;
 mod terminals;
 mod textures;
-mod tracked;
+pub(crate) mod tracked;
 mod waits;
 
 pub use self::echoes::Echo;

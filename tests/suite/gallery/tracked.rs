@@ -84,7 +84,7 @@ fn shown(world: &World, args: &[&str], what: &str) -> (Option<i32>, String, Stri
 }
 
 /// A result without the warnings of its JSON, and these.
-fn without_warnings(out: &str) -> (String, Vec<serde_json::Value>) {
+pub(crate) fn without_warnings(out: &str) -> (String, Vec<serde_json::Value>) {
     let Ok(mut json) = serde_json::from_str::<serde_json::Value>(out) else { return (out.to_owned(), Vec::new()) };
     let warnings = json["warnings"].take().as_array().cloned().unwrap_or_default();
     (json.to_string(), warnings)
