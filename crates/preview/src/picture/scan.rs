@@ -16,8 +16,8 @@ pub(super) struct Parts {
     pub(super) missing: Vec<Range<usize>>,
     /// The file with these parts coded as parts without coefficients, where it can be written so.
     pub(super) filled: Option<Vec<u8>>,
-    /// What the reference makes of the missing bits of the part in which they ran out, the decoder here does not: a
-    /// coefficient behind the last one of its block, or a part that could not be written anew.
+    /// What the reference makes of the part in which the bits ran out, the decoder here does not: a coefficient behind
+    /// the last one of its block, coefficients beyond what 16 bits can hold, or a part that could not be written anew.
     pub(super) torn: bool,
 }
 
@@ -27,16 +27,23 @@ pub(super) type Table = Vec<(u8, u8)>;
 pub(super) struct Component {
     pub(super) id: u8,
     pub(super) sampling: [usize; 2],
+    /// The number of its table of steps.
+    steps: u8,
 }
+
+/// The steps of a block's coefficients, in the order in which they are coded.
+type Steps = [u16; 64];
 
 /// Follows the scan that begins at `scan`. `None` where it is not the only one, or cannot be followed.
 pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) -> Option<Parts> {
     let mut tables: [Option<Table>; 8] = Default::default();
+    let mut steps = [[1; 64]; 4];
     let (mut components, mut interval, mut at) = (Vec::new(), 0, 2);
     let (header, before) = loop {
         let (marker, data, end) = segment(bytes, at)?;
         match marker {
             0xc4 => read_tables(data, &mut tables)?,
+            0xdb => read_steps(data, &mut steps)?,
             0xc0 | 0xc1 => components = read_components(data)?,
             0xdd => interval = usize::from(u16::from_be_bytes(*data.first_chunk()?)),
             0xda => break (data, at),
@@ -53,16 +60,17 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
     let size = if alone { [8, 8] } else { [8 * most(0), 8 * most(1)] };
     let across = (frame.width as usize).div_ceil(size[0]);
     let count = across * (frame.height as usize).div_ceil(size[1]);
-    let mut blocks = Vec::new();
+    let (mut blocks, mut sizes) = (Vec::new(), Vec::new());
     for pair in used {
         let component = components.iter().find(|c| c.id == pair[0])?;
         let table = |class: u8, index: u8| tables.get(usize::from(class * 4 + (index & 3)))?.as_ref();
         let codes = (table(0, pair[1] >> 4)?, table(1, pair[1] & 15)?);
         let each = if alone { 1 } else { component.sampling[0] * component.sampling[1] };
         blocks.resize(blocks.len() + each, codes);
+        sizes.resize(blocks.len(), steps.get(usize::from(component.steps & 3))?);
     }
     let mut bits = Bits { taken: Some(Scan::default()), ..Bits::of(bytes.get(scan..)?) };
-    let missing = missing(&mut bits, &blocks, (count, interval), watch)?;
+    let missing = missing(&mut bits, (&blocks, &sizes), (count, interval), watch)?;
     let filled = match missing[..] {
         [Range { start, end }] if end == count && interval == 0 => {
             bits.taken.take().and_then(|taken| fill(taken, &blocks, (start, count))).and_then(|data| {
@@ -97,9 +105,12 @@ fn fill(mut scan: Scan, blocks: &[(&Table, &Table)], (held, count): (usize, usiz
     Some(scan.bytes)
 }
 
+/// Up to this sum of a block's coefficients nothing runs over while they become pixels.
+const LARGEST: u64 = 4768;
+
 fn missing(
     bits: &mut Bits<'_>,
-    blocks: &[(&Table, &Table)],
+    (blocks, sizes): (&[(&Table, &Table)], &[&Steps]),
     (count, interval): (usize, usize),
     watch: Watch<'_>,
 ) -> Option<Vec<Range<usize>>> {
@@ -118,7 +129,8 @@ fn missing(
             }
             continue;
         }
-        for (first, others) in blocks {
+        for ((first, others), steps) in blocks.iter().zip(sizes) {
+            let mut sum = 0;
             let size = bits.symbol(first)?;
             bits.skip(u32::from(size & 15));
             let mut place = 1;
@@ -128,10 +140,14 @@ fn missing(
                 if size == 0 && zeros != 15 {
                     break;
                 }
-                bits.skip(u32::from(size));
-                bits.beyond |= size > 0 && place + u32::from(zeros) > 63;
-                place += u32::from(zeros) + 1;
+                let value = bits.skip(u32::from(size));
+                let value = if value >> size.saturating_sub(1) & 1 == 1 { value } else { (1 << size) - 1 - value };
+                place += usize::from(zeros);
+                bits.beyond |= size > 0 && place > 63;
+                sum += value * u64::from(steps.get(place).copied().unwrap_or(u16::MAX));
+                place += 1;
             }
+            bits.beyond |= bits.ended && sum > LARGEST;
         }
     }
     Some(missing)
@@ -159,9 +175,23 @@ pub(super) fn read_tables(mut data: &[u8], tables: &mut [Option<Table>; 8]) -> O
     Some(())
 }
 
+/// Tables of steps of 8 or 16 bits.
+fn read_steps(mut data: &[u8], steps: &mut [Steps; 4]) -> Option<()> {
+    while let Some((head, rest)) = data.split_first() {
+        let bytes = if head >> 4 == 0 { 1 } else { 2 };
+        let (table, rest) = rest.split_at_checked(64 * bytes)?;
+        let values = table.chunks_exact(bytes).map(|v| v.iter().fold(0, |sum, b| sum << 8 | u16::from(*b)));
+        let place = steps.get_mut(usize::from(head & 3))?;
+        place.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+        data = rest;
+    }
+    Some(())
+}
+
 pub(super) fn read_components(data: &[u8]) -> Option<Vec<Component>> {
     let count = usize::from(*data.get(5)?);
-    let one = |c: &[u8]| Component { id: c[0], sampling: [usize::from(c[1] >> 4), usize::from(c[1] & 15)] };
+    let one =
+        |c: &[u8]| Component { id: c[0], sampling: [usize::from(c[1] >> 4), usize::from(c[1] & 15)], steps: c[2] };
     let components: Vec<Component> = data.get(6..6 + 3 * count)?.chunks_exact(3).map(one).collect();
     components.iter().all(|c| c.sampling.iter().all(|s| (1..=4).contains(s))).then_some(components)
 }
@@ -175,7 +205,7 @@ pub(super) struct Bits<'a> {
     have: u32,
     /// More bits were asked for than there are.
     pub(super) ended: bool,
-    /// A coefficient was to stand behind the last one of its block.
+    /// A coefficient was to stand behind the last one of its block, or those of one that ended early are too large.
     beyond: bool,
     /// All that was taken so far, where that is kept.
     taken: Option<Scan>,
