@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | [`base`] | errors, guarded files, URLs, hex, text for terminals | competitions |
 //! | [`model`] | what lies in the repository: a type per file and identifier, the store; values that rules and clients share | network, clock |
-//! | [`preview`] | the picture of a model: GLB bytes in, PNG bytes out; a crate of its own | disk, network, clock, the rest of us |
+//! | [`preview`] | the picture of a model: its bytes in, PNG bytes out; a crate of its own | disk, network, clock, the rest of us |
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
 //! | [`world`] | the chain, git, and every other client of the outside | rules |
 //! | [`settings`] | `gen404.toml`, and the flags that override it | what is done with them |

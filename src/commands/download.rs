@@ -14,6 +14,7 @@ use crate::engine::fetching::pipeline::{Event, Pipeline, clean_up};
 use crate::engine::fetching::queue::Queue;
 use crate::engine::fetching::spool::{Journal, Spool};
 use crate::model::file::FileKind;
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Block, Hotkey, PromptStem};
 use crate::model::stage::Stage;
 use crate::preview;
@@ -24,7 +25,7 @@ use crate::ui::{Phases, Ui};
 use crate::world::fetch::Fetcher;
 use crate::world::http::Client;
 use crate::world::memory::Memory;
-use crate::world::render::{Builtin, Renderer, Service};
+use crate::world::render::{self, Renderer};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
@@ -120,7 +121,7 @@ fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArg
 fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) -> Result<Known> {
     let mut known = Known::default();
     for mark in Journal::read(&context.own_folder()?, standing.state.current_round)? {
-        let objects = mark.outcome.glb().into_iter().chain(mark.outcome.png());
+        let objects = mark.outcome.model().into_iter().chain(mark.outcome.png());
         if objects.into_iter().all(|object| store.key_of(&object.url).is_some()) {
             known.add(mark);
         }
@@ -162,13 +163,14 @@ fn fetch_all(
     if files == 0 {
         return Ok(());
     }
-    let settings = context.config.download;
+    let (settings, format) = (context.config.download, standing.files.format.model());
     let allow_private = args.allow_private_cdn || context.config.miners.allow_private_cdn;
     let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
-    let renderer = if args.no_previews { None } else { Some(renderer(args)?) };
+    let renderer = if args.no_previews { None } else { Some(renderer(format, args)?) };
     context.ui.detail(&format!("storing into {}", store.name()));
     let mut phases = context.ui.phases(&PHASES, files as u64);
     let pipeline = Pipeline {
+        format,
         round: number,
         settings,
         queue: Queue::new(lanes, &settings),
@@ -200,11 +202,8 @@ fn fetch_all(
 }
 
 /// What draws the previews.
-fn renderer(args: &DownloadArgs) -> Result<Box<dyn Renderer>> {
-    match &args.render_service {
-        Some(url) => Ok(Box::new(Service::new(url)?)),
-        None => Ok(Box::new(Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN))),
-    }
+fn renderer(format: ModelFormat, args: &DownloadArgs) -> Result<Box<dyn Renderer>> {
+    render::open(format, args.render_service.as_deref(), preview::DEFAULT_SIZE, NonZeroUsize::MIN)
 }
 
 fn count(phases: &mut Phases, event: &Event) {
@@ -219,7 +218,7 @@ fn count(phases: &mut Phases, event: &Event) {
 /// Counts a settled file, and logs why it is not complete.
 fn settle(context: &Context<'_>, phases: &mut Phases, mark: &crate::rules::download::Mark, arrived: bool) {
     if arrived {
-        let bytes = mark.outcome.glb().map_or(0, |glb| glb.size) + mark.outcome.png().map_or(0, |png| png.size);
+        let bytes = mark.outcome.model().map_or(0, |model| model.size) + mark.outcome.png().map_or(0, |png| png.size);
         phases.advance(2, bytes);
     } else {
         phases.fail(0);

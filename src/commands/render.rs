@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files;
 use crate::cli::{Global, RenderArgs};
+use crate::model::format::Format;
 use crate::ui::Ui;
-use crate::world::render::{Builtin, Renderer, Rendering, Service};
+use crate::world::render::{self, Renderer, Rendering};
 
 /// A model, and where its preview goes.
 struct Job {
@@ -31,10 +32,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<u8> {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let beside = jobs.len().clamp(1, cores.get());
     let inner = NonZeroUsize::new(cores.get() / beside).unwrap_or(NonZeroUsize::MIN);
-    let renderer: Box<dyn Renderer> = match args.service.as_deref().filter(|url| !url.is_empty()) {
-        Some(url) => Box::new(Service::new(url)?),
-        None => Box::new(Builtin::new(args.size, inner)),
-    };
+    // Files outside of a competition.
+    let format = Format::default().model();
+    let renderer = render::open(format, args.service.as_deref().filter(|url| !url.is_empty()), args.size, inner)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(beside).build().failed(|| "cannot start threads".into())?;
     let bar = ui.bar("rendering", jobs.len() as u64);
     let outcomes: Vec<Outcome> = pool.install(|| {

@@ -193,7 +193,7 @@ impl<'a> Context<'a> {
         let state = self.store.need::<CompetitionState>(&FileKind::State)?;
         let round = state.current_round;
         let mut snapshot = Snapshot::load_some(&self.store, |file| file.round() == Some(round))?;
-        let files = snapshot.rounds.remove(&round).unwrap_or_default();
+        let files = snapshot.rounds.remove(&round).unwrap_or_else(|| RoundFiles::of(snapshot.format));
         Ok(Standing { config, state, files })
     }
 

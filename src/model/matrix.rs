@@ -3,6 +3,7 @@
 use indexmap::{Equivalent, IndexMap};
 
 use super::file::RepoFile;
+use super::format::Format;
 use super::ids::Player;
 use super::record::{ParseError, plain_text, write_lines};
 
@@ -33,7 +34,7 @@ impl Matrix {
 }
 
 impl RepoFile for Matrix {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         plain_text(bytes)?;
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
         let mut rows = IndexMap::new();

@@ -1,13 +1,14 @@
 //! Ground floor: what lies in the competition's repository. Disk only: no network, no clock.
 //!
 //! [`mod@file`] lists every file and its path; there is one module a file type, all made with
-//! [`record`]. [`ids`] holds a type per identifier. [`store`] writes, [`lock`] keeps others out,
+//! [`record`]; [`mod@format`] holds those that depend on the competition's format. [`ids`] holds a type per identifier. [`store`] writes, [`lock`] keeps others out,
 //! and [`snapshot`] reads a whole competition at once.
 
 pub mod beacon;
 pub mod builds;
 pub mod config;
 pub mod file;
+pub mod format;
 pub mod generation_audits;
 pub mod history;
 pub mod ids;

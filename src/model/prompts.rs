@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::file::RepoFile;
+use super::format::Format;
 use super::ids::PromptStem;
 use super::record::{ParseError, plain_text, shortened, write_lines};
 
@@ -82,7 +83,7 @@ impl PromptList {
 }
 
 impl RepoFile for PromptList {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         let prompt = |(at, line): (usize, Result<_, String>)| line.map_err(|why| ParseError::line(at + 1, why));
         lines(bytes)?.enumerate().map(prompt).collect::<Result<_, _>>().map(PromptList)
     }

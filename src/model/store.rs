@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file::FileKind;
+use super::format::Format;
 use super::snapshot::Source;
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::{self, Readers};
@@ -79,7 +80,7 @@ impl Store {
     /// It cannot be read or parsed; the message names the file and the place.
     pub fn load<T: super::file::RepoFile>(&self, file: &FileKind) -> Result<Option<T>> {
         let Some(bytes) = self.read_file(file)? else { return Ok(None) };
-        let parsed = super::file::read_as::<T>(file, &bytes);
+        let parsed = super::file::read_as::<T>(Format::of_tree(self), file, &bytes);
         parsed.map(|(value, _)| Some(value)).failed(|| format!("{}: does not parse", file.path()))
     }
 

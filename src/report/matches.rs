@@ -123,12 +123,12 @@ fn parts(counts: [usize; 3]) -> [(String, String); 3] {
 }
 
 fn duel_view(duel: &Duel, links: &Links<'_>) -> DuelView {
-    let picture = |png: &Option<String>, glb: &Option<String>| {
+    let picture = |png: &Option<String>, model: &Option<String>| {
         let image = png.as_deref().and_then(|url| links.picture(url));
         Picture {
             without: png.as_deref().map_or("no preview".to_owned(), |url| shortened(url, LONGEST_ADDRESS)),
             image,
-            model: glb.as_deref().and_then(|url| links.to(url)),
+            model: model.as_deref().and_then(|url| links.to(url)),
         }
     };
     let late = duel.issues.starts_with("Generation time exceeded");
@@ -146,8 +146,8 @@ fn duel_view(duel: &Duel, links: &Links<'_>) -> DuelView {
         name: shortened(duel.name.as_str(), 24),
         prompt: links.picture(&duel.prompt),
         address: shortened(&duel.prompt, LONGEST_ADDRESS),
-        left: picture(&duel.left_png, &duel.left_glb),
-        right: picture(&duel.right_png, &duel.right_glb),
+        left: picture(&duel.left_png, &duel.left_model),
+        right: picture(&duel.right_png, &duel.right_model),
         winner: duel.winner.as_str(),
         kinds,
         issues: clean(&duel.issues),

@@ -215,7 +215,8 @@ mod tests {
         let player = |at: Option<u8>| at.map_or(Player::Leader, |at| Player::Miner(miner(at)));
         let rows = margins.iter().map(|(left, right, margin)| ((player(*left), player(Some(*right))), *margin));
         let standing = Standing { rejected: rejected.iter().map(|at| miner(*at)).collect(), passed: BTreeSet::new() };
-        Field { order: (1..=3).map(miner).collect(), win_margin: 0.05, matrix: Matrix(rows.collect()), standing }
+        let (course, order) = (crate::model::format::Course::Timeline, (1..=3).map(miner).collect());
+        Field { course, order, win_margin: 0.05, matrix: Matrix(rows.collect()), standing }
     }
 
     #[test]

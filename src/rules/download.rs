@@ -8,6 +8,7 @@ use super::Plan;
 use super::python_random::PythonRandom;
 use super::shard::Shard;
 use crate::model::file::{FileKind, PlayerFile};
+use crate::model::format::noted;
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
 use crate::model::objects::{StoredObject, check_stem};
 use crate::model::outputs::{Output, Outputs};
@@ -26,14 +27,17 @@ pub enum Outcome {
     /// Fetched, drawn and stored.
     Stored {
         /// The model.
-        glb: StoredObject,
+        #[serde(flatten, with = "noted")]
+        model: StoredObject,
         /// Its preview.
         png: StoredObject,
     },
-    /// Fetched, but it is no model that can be drawn. Stored where it is at least a GLB file.
+    /// Fetched, but it is no model that can be drawn. Stored where it is at least a file of the
+    /// competition's format.
     Refused {
         /// The model.
-        glb: Option<StoredObject>,
+        #[serde(flatten, with = "noted")]
+        model: Option<StoredObject>,
         /// What is wrong with it.
         reason: String,
     },
@@ -53,10 +57,10 @@ impl Outcome {
 
     /// The model as it is stored.
     #[must_use]
-    pub fn glb(&self) -> Option<&StoredObject> {
+    pub fn model(&self) -> Option<&StoredObject> {
         match self {
-            Outcome::Stored { glb, .. } => Some(glb),
-            Outcome::Refused { glb, .. } => glb.as_ref(),
+            Outcome::Stored { model, .. } => Some(model),
+            Outcome::Refused { model, .. } => model.as_ref(),
             Outcome::Failed { .. } => None,
         }
     }
@@ -82,10 +86,10 @@ impl Outcome {
     /// The entry of `submitted.json`, in the form of the deployed services: no times, no attempts.
     fn output(&self) -> Output {
         Output {
-            glb: self.glb().map(|glb| glb.url.clone()),
+            model: self.model().map(|model| model.url.clone()),
             png: self.png().map(|png| png.url.clone()),
             generation_time: 0.0,
-            size: self.glb().map_or(0, |glb| glb.size),
+            size: self.model().map_or(0, |model| model.size),
             attempts: 0,
             distance: 0.0,
             extra: Extra::default(),
@@ -217,7 +221,8 @@ impl<'a> Round<'a> {
         for hotkey in self.miners(wanted)? {
             let Some(submission) = self.submissions.get(hotkey) else { continue };
             let open = self.prompts.stems().filter(|stem| !self.is_settled(hotkey, stem, known, wanted));
-            let mut files: Vec<_> = open.map(|stem| (stem.clone(), submission.file_url(stem))).collect();
+            let mut files: Vec<_> =
+                open.map(|stem| (stem.clone(), submission.file_url(stem, self.files.format.model()))).collect();
             random.shuffle(&mut files);
             if !files.is_empty() {
                 lanes.push(Lane { hotkey: hotkey.clone(), files });
@@ -237,7 +242,8 @@ impl<'a> Round<'a> {
             let new = known.get(hotkey, stem).map(|outcome| Output { extra: extra(), ..outcome.output() });
             Some((stem.clone(), new.or_else(|| old.cloned())?))
         };
-        self.prompts.stems().map(entry).collect()
+        let entries: Option<Vec<_>> = self.prompts.stems().map(entry).collect();
+        Some(Outputs::of(self.files.format, entries?))
     }
 
     /// `SHA256SUMS` of a miner: what is stored now, beside the lines of files of other kinds.
@@ -246,7 +252,7 @@ impl<'a> Round<'a> {
         let recorded = self.files.players.get(&Player::Miner(hotkey.clone())).and_then(|own| own.sums.get());
         let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
         for outcome in self.prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
-            for object in outcome.glb().into_iter().chain(outcome.png()) {
+            for object in outcome.model().into_iter().chain(outcome.png()) {
                 sums.insert(object.path.clone(), object.sha256.clone());
             }
         }
@@ -359,9 +365,9 @@ pub fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &Known) -> Tally {
             Outcome::Refused { .. } => tally.refused += 1,
             Outcome::Failed { .. } => tally.failed += 1,
         }
-        if let Some(glb) = outcome.glb() {
+        if let Some(model) = outcome.model() {
             tally.fetched += 1;
-            tally.bytes = tally.bytes.saturating_add(glb.size);
+            tally.bytes = tally.bytes.saturating_add(model.size);
         }
         if let Some(reason) = outcome.reason() {
             *tally.reasons.entry(reason.to_owned()).or_default() += 1;

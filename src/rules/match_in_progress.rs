@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Thresholds;
 use super::duel::{self, by_answers, outputs_of, over_time, walkover, without_judge};
 use super::tournament::Pair;
+use crate::model::format::Format;
 use crate::model::ids::{Player, PromptStem};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::penalties::Penalties;
@@ -49,6 +50,7 @@ pub struct Played {
 /// A match in play.
 #[derive(Debug, Clone)]
 pub struct MatchInProgress {
+    format: Format,
     pair: Pair,
     walkover: Option<f64>,
     rows: Vec<Row>,
@@ -78,7 +80,7 @@ impl MatchInProgress {
             rows.extend(prompts.iter().map(|prompt| row(prompt, left, right, &late)));
             rows.sort_by(|a, b| a.duel.name.cmp(&b.duel.name));
         }
-        MatchInProgress { pair: pair.clone(), walkover, rows }
+        MatchInProgress { format: files.format, pair: pair.clone(), walkover, rows }
     }
 
     /// How many duels it has.
@@ -128,7 +130,7 @@ impl MatchInProgress {
         let score = duel::score(&duels);
         let margin = duel::margin(score, duels.len());
         let (left, right) = self.pair.clone();
-        let report = MatchReport { left, right, score, margin, duels, extra: Extra::default() };
+        let report = MatchReport { format: self.format, left, right, score, margin, duels, extra: Extra::default() };
         Some(Played { margin, report: Some(report) })
     }
 }
@@ -146,14 +148,14 @@ fn row(
     let outcome = without_judge(stem, left.as_ref(), right.as_ref(), late);
     let decided = outcome.is_some();
     let (winner, issues) = outcome.unwrap_or((DuelWinner::Skipped, String::new()));
-    let urls = |output: Option<Output>| output.map_or((None, None), |output| (output.glb, output.png));
-    let ((left_glb, left_png), (right_glb, right_png)) = (urls(left), urls(right));
+    let urls = |output: Option<Output>| output.map_or((None, None), |output| (output.model, output.png));
+    let ((left_model, left_png), (right_model, right_png)) = (urls(left), urls(right));
     let duel = Duel {
         name: stem.clone(),
         prompt: prompt.url().to_owned(),
-        left_glb,
+        left_model,
         left_png,
-        right_glb,
+        right_model,
         right_png,
         winner,
         issues,

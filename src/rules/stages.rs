@@ -310,7 +310,7 @@ mod tests {
     fn files() -> RoundFiles {
         let schedule =
             br#"{"earliest_reveal_block": 100, "latest_reveal_block": 200, "generation_deadline_block": 800}"#;
-        let (schedule, _) = crate::model::file::read::<Schedule>(schedule).unwrap();
+        let (schedule, _) = crate::model::file::read::<Schedule>(crate::model::format::Format::Mesh, schedule).unwrap();
         RoundFiles { schedule: Slot::Ok(schedule), ..RoundFiles::default() }
     }
 

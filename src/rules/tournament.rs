@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Thresholds;
 use super::python_random::PythonRandom;
+use crate::model::format::Course;
 use crate::model::generation_audits::{AuditOutcome, GenerationAudits};
 use crate::model::ids::{Hotkey, Player, PromptStem, Seed};
 use crate::model::matrix::Matrix;
@@ -49,6 +50,8 @@ impl Standing {
 /// What a replay works on.
 #[derive(Debug, Clone)]
 pub struct Field {
+    /// How its matches decide.
+    pub course: Course,
     /// The miners, in order of `revealed_at_block`.
     pub order: Vec<Hotkey>,
     /// The margin that a win needs.
@@ -65,6 +68,7 @@ impl Field {
     pub fn of(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<Field> {
         let sources = files.source_audit.get().map(Vec::as_slice);
         Some(Field {
+            course: files.format.course(),
             order: order(files.submissions.get()?),
             win_margin,
             matrix: files.matrix.get().cloned().unwrap_or_default(),
@@ -131,6 +135,12 @@ pub struct Replay {
 /// which is the timeline restarted without it.
 #[must_use]
 pub fn replay(field: &Field) -> Replay {
+    match field.course {
+        Course::Timeline => timeline(field),
+    }
+}
+
+fn timeline(field: &Field) -> Replay {
     let (qualified, missing) = qualify(field);
     let mut replay =
         Replay { qualified, timeline: Vec::new(), candidates: Vec::new(), outcome: Outcome::Winner(Player::Leader) };

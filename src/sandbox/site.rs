@@ -11,6 +11,8 @@ use super::participants::{Miner, Participants, Program, Role};
 use crate::base::error::Result;
 use crate::base::files;
 use crate::model::file::{FileKind, RoundFile};
+use crate::model::format::mesh::container;
+use crate::model::format::{Format, ModelFormat};
 use crate::model::ids::{RoundNumber, Seed};
 use crate::model::objects::ObjectKey;
 use crate::model::seed::SeedFile;
@@ -104,7 +106,7 @@ impl Site {
             ("POST", ["chain"]) => Some(self.chain(ask.body)),
             ("GET", ["prompts", file]) => self.prompt(file.trim_end_matches(".png")),
             ("GET", ["objects", key @ ..]) => self.object(&key.join("/")),
-            ("GET", ["cdn", miner, file]) => self.file(miner, file.strip_suffix(".glb").unwrap_or(file)),
+            ("GET", ["cdn", miner, file]) => self.file(miner, stem_of(file)),
             ("GET", ["pods", _, tag, "health"]) => {
                 let program = self.participants.program_of_tag(tag);
                 program.map(|_| Reply::ok("application/json", br#"{"status":"healthy"}"#.to_vec()))
@@ -161,7 +163,7 @@ impl Site {
             return Some(drawn.clone());
         }
         let options = Options { size: PROMPT_VIEW, ..Options::default() };
-        let drawn = Arc::new(render(&self.participants.target(stem).glb(), &options).ok()?.png());
+        let drawn = Arc::new(render(&self.participants.target(stem).model(), &options).ok()?.png());
         pictures.insert(stem.to_owned(), drawn.clone());
         Some(drawn)
     }
@@ -169,7 +171,7 @@ impl Site {
     fn object(&self, key: &str) -> Option<Reply> {
         let key = ObjectKey::parse(key).ok()?;
         let bytes = files::read_below(&self.objects, Path::new(key.as_str()), files::MODEL).ok()??;
-        let kind = if key.as_str().ends_with(".png") { "image/png" } else { "model/gltf-binary" };
+        let kind = if key.as_str().ends_with(".png") { "image/png" } else { format().media_type() };
         Some(Reply::ok(kind, bytes))
     }
 
@@ -192,7 +194,7 @@ impl Site {
             return Some(round_again(miner));
         }
         let place = place?;
-        let model = Reply::ok("model/gltf-binary", self.participants.model(&program, stem, seed).glb());
+        let model = Reply::ok(format().media_type(), self.participants.model(&program, stem, seed).model());
         Some(match miner.role {
             Role::Broken => broken(place, model),
             Role::Hostile => hostile(place, miner, model),
@@ -215,8 +217,19 @@ impl Site {
             return Reply::refused(422, "no picture of a prompt");
         };
         let (model, seconds) = self.participants.regenerated(program, stem, seed);
-        Reply::ok("application/octet-stream", model.glb()).with("X-Generation-Seconds", seconds.to_string())
+        Reply::ok("application/octet-stream", model.model()).with("X-Generation-Seconds", seconds.to_string())
     }
+}
+
+/// What the sandbox's models are.
+fn format() -> ModelFormat {
+    Format::default().model()
+}
+
+/// The stem of a model's file.
+fn stem_of(file: &str) -> &str {
+    let stem = file.strip_suffix(format().extension()).and_then(|stem| stem.strip_suffix('.'));
+    stem.unwrap_or(file)
 }
 
 /// What comes of a file of the miner whose files are broken.
@@ -226,7 +239,7 @@ fn broken(place: usize, model: Reply) -> Reply {
         1 => Reply::ok("text/html", b"<html><body><h1>It works!</h1></body></html>".to_vec()),
         2 => Reply { body: model.body.map(|bytes| bytes.iter().take(bytes.len() / 2).copied().collect()), ..model },
         // A file of the right form in which there is nothing to draw.
-        _ => Reply::ok("model/gltf-binary", super::models::container(br#"{"asset":{"version":"2.0"}}"#.to_vec(), &[])),
+        _ => Reply::ok(format().media_type(), container(br#"{"asset":{"version":"2.0"}}"#.to_vec(), &[])),
     }
 }
 
@@ -246,7 +259,7 @@ fn hostile(place: usize, miner: &Miner, model: Reply) -> Reply {
 
 /// A redirect to where one finds the same redirect.
 fn round_again(miner: &Miner) -> Reply {
-    Reply::refused(302, "elsewhere").with("Location", format!("/cdn/{}/{ROUND}.glb", miner.name))
+    Reply::refused(302, "elsewhere").with("Location", format!("/cdn/{}/{ROUND}.{}", miner.name, format().extension()))
 }
 
 /// The parts of a form, by name.
@@ -309,7 +322,7 @@ mod tests {
         let made = ask(&prompt, "4232303603");
         assert_eq!(made.status, 200);
         assert!(made.fields.iter().any(|(name, _)| *name == "X-Generation-Seconds"));
-        assert_eq!(made.body.unwrap(), site.participants.model(&program, &stem, Seed(4_232_303_603)).glb());
+        assert_eq!(made.body.unwrap(), site.participants.model(&program, &stem, Seed(4_232_303_603)).model());
         assert_eq!(ask(b"another", "1").status, 422);
         assert_eq!(ask(&prompt, "-1").status, 422);
         assert_eq!(get(&site, "/pods/leader/0000000-sandbox-0/health").status, 404);
@@ -319,7 +332,7 @@ mod tests {
     #[test]
     fn nothing_outside_of_the_store_is_an_object() {
         let site = site();
-        for path in ["/objects/rounds/../../etc/passwd", "/objects/etc/passwd", "/prompts/no.png", "/cdn/steady/x.glb"]
+        for path in ["/objects/rounds/../../etc/passwd", "/objects/etc/passwd", "/prompts/no.png", "/cdn/steady/x.bin"]
         {
             assert_eq!(get(&site, path).status, 404, "{path}");
         }

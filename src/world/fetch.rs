@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::base::error::{Error, Result};
 use crate::base::files;
 use crate::base::hex;
-use crate::model::objects::GLB_HEADER;
+use crate::model::format::ModelFormat;
 use crate::world::http::{Client, Failure, Limits, Request, Retry};
 
 /// `[download]` of `gen404.toml`: how miners' files are fetched.
@@ -217,7 +217,7 @@ impl Write for FileSink<'_> {
             return Err(said);
         }
         self.hasher.update(bytes);
-        let lacking = GLB_HEADER.saturating_sub(self.head.len());
+        let lacking = ModelFormat::HEAD.saturating_sub(self.head.len());
         self.head.extend(bytes.iter().take(lacking));
         Ok(bytes.len())
     }

@@ -132,9 +132,9 @@ impl Share<'_> {
     ///
     /// # Errors
     /// The renderer failed for a reason that is not the model's.
-    pub fn draw(&self, renderer: &dyn Renderer, glb: &[u8], stopped: Stopped<'_>) -> Result<Drawn> {
+    pub fn draw(&self, renderer: &dyn Renderer, model: &[u8], stopped: Stopped<'_>) -> Result<Drawn> {
         let room = Room { bytes: self.room, threads: self.memory.threads(self.bytes), stopped };
-        let drawn = catch_unwind(AssertUnwindSafe(|| renderer.render_in(glb, room)));
+        let drawn = catch_unwind(AssertUnwindSafe(|| renderer.render_in(model, room)));
         drawn.unwrap_or_else(|_| {
             let message = "the renderer failed on it".to_owned();
             Ok(Drawn::Done(Rendering::Refused { code: None, place: None, message }))
@@ -202,11 +202,11 @@ mod tests {
             Ok(Rendering::Png(Vec::new()))
         }
 
-        fn render_in(&self, glb: &[u8], room: Room<'_>) -> Result<Drawn> {
+        fn render_in(&self, model: &[u8], room: Room<'_>) -> Result<Drawn> {
             if (room.stopped)() {
                 return Ok(Drawn::Stopped);
             }
-            if room.bytes < self.0 { Ok(Drawn::NoRoom) } else { self.render(glb).map(Drawn::Done) }
+            if room.bytes < self.0 { Ok(Drawn::NoRoom) } else { self.render(model).map(Drawn::Done) }
         }
     }
 
@@ -215,11 +215,11 @@ mod tests {
         let memory = memory(64, 2);
         for (needs, reads) in [(30 * MIB, 1), (100 * MIB, 2), (500 * MIB, 3)] {
             let read = AtomicU64::new(0);
-            let glb = || {
+            let model = || {
                 read.fetch_add(1, Ordering::SeqCst);
                 Ok(Vec::new())
             };
-            let drawn = memory.draw(&Needs(needs), MIB, GO_ON, glb).unwrap();
+            let drawn = memory.draw(&Needs(needs), MIB, GO_ON, model).unwrap();
             assert_eq!((drawn, read.into_inner()), (Some(Rendering::Png(Vec::new())), reads));
         }
         assert_eq!(memory.draw(&Needs(0), MIB, &|| true, || Ok(Vec::new())).unwrap(), None);

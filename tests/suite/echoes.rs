@@ -10,6 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gen404::base::error::Error;
+use gen404::model::format::Format;
 use gen404::model::ids::{Player, PromptStem, RoundNumber, Seed};
 use gen404::model::objects::{ObjectKey, ObjectKind};
 use gen404::world::builds::Wanted;
@@ -344,8 +345,14 @@ fn a_bucket_keeps_key_id_and_signature() {
             let bucket = Bucket { endpoint: url, name, region, cdn: "https://cdn.example".to_owned() };
             let store =
                 R2Store::new(bucket, &Secret::new(key_id), &Secret::new(SECRET), Limits::default(), Retry::ONCE);
-            let key = ObjectKey::submitted(RoundNumber(0), &Player::Leader, &stem, ObjectKind::Glb, 1);
-            let (kind, bytes, sha256) = (ObjectKind::Glb, Bytes::Memory(b"glTF"), "0");
+            let key = ObjectKey::submitted(
+                RoundNumber(0),
+                &Player::Leader,
+                &stem,
+                ObjectKind::Model(Format::Mesh.model()),
+                1,
+            );
+            let (kind, bytes, sha256) = (ObjectKind::Model(Format::Mesh.model()), Bytes::Memory(b"glTF"), "0");
             let put = store.put(&key, &Object { kind, bytes, size: 4, sha256 }).unwrap_err();
             let text = shown(&put) + &shown(&store.get(&key).unwrap_err());
             keeps(spelling, &text);
@@ -367,7 +374,7 @@ fn services_keep_what_their_urls_hold() {
             keeps(&what, &shown(&error));
         }
         let base = url.replace("http://", &format!("http://me:{password}@"));
-        let renderer = gen404::world::render::Service::with_client(&base, client()).unwrap();
+        let renderer = gen404::world::render::Service::with_client(&base, Format::Mesh.model(), client()).unwrap();
         match renderer.render(b"glTF") {
             Ok(rendering) => keeps(&what, &format!("{rendering:?}")),
             Err(error) => keeps(&what, &shown(&error)),

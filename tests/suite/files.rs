@@ -1,6 +1,7 @@
 //! Every file, at every commit, reads and writes back to the same bytes.
 
 use gen404::model::file::{Content, FileKind, Layout, split_newline};
+use gen404::model::format::Format;
 use gen404::model::snapshot::Source;
 use gen404::model::store::Store;
 use gen404::world::git::Git;
@@ -9,7 +10,7 @@ use crate::support::{example, make_competition, real_competition, tree};
 
 /// Checks a file's bytes; `Err` where it does not parse.
 fn round_trip(kind: &FileKind, bytes: &[u8]) -> Result<(), String> {
-    let (_, layout) = Content::parse(kind, bytes).map_err(|e| e.to_string())?;
+    let (_, layout) = Content::parse(Format::Mesh, kind, bytes).map_err(|e| e.to_string())?;
     let newline = split_newline(bytes).1;
     assert_eq!(layout, if newline { Layout::FinalNewline } else { Layout::Exact }, "{}", kind.path());
     Ok(())
@@ -84,7 +85,7 @@ fn a_winner_is_read_by_either_name_and_written_with_both() {
         let text = format!(
             "{{\n  \"{name}\": \"{hotkey}\",\n  \"repo\": \"a/b\",\n  \"commit\": \"{sha}\",\n  \"docker_image\": \"i\"\n}}"
         );
-        let winner = Winner::parse(text.as_bytes()).unwrap();
+        let winner = Winner::parse(Format::Mesh, text.as_bytes()).unwrap();
         assert_eq!(winner.player().as_str(), hotkey.as_str());
         assert_eq!(winner.to_bytes(), text.as_bytes(), "what was read is written back");
         let new = Winner::new(winner.player().clone(), winner.repo, winner.commit, winner.docker_image);
@@ -92,7 +93,45 @@ fn a_winner_is_read_by_either_name_and_written_with_both() {
         assert!(new.starts_with(&format!("{{\n  \"hotkey\": \"{hotkey}\",\n  \"winner_hotkey\": \"{hotkey}\",\n")));
     }
     assert!(
-        Winner::parse(format!("{{\"repo\": \"a/b\", \"commit\": \"{sha}\", \"docker_image\": \"\"}}").as_bytes())
-            .is_err()
+        Winner::parse(
+            Format::Mesh,
+            format!("{{\"repo\": \"a/b\", \"commit\": \"{sha}\", \"docker_image\": \"\"}}").as_bytes()
+        )
+        .is_err()
     );
+}
+
+/// Operators have journals that older versions wrote: they name the model by the key of its format.
+#[test]
+fn journals_of_before_are_read() {
+    use gen404::rules::{download, regeneration};
+    let object = |path: &str| format!(r#"{{"url":"https://c.example/{path}","path":"{path}","sha256":"00","size":7}}"#);
+    let (model, png) = (object("submitted/a.glb"), object("submitted/a.png"));
+    let hotkey = make_competition::hotkey("someone");
+    let head = format!(r#"{{"hotkey":"{hotkey}","stem":"a""#);
+    for (old, has) in [
+        (format!(r#"{head},"outcome":"stored","glb":{model},"png":{png}}}"#), true),
+        (format!(r#"{head},"outcome":"refused","glb":{model},"reason":"r"}}"#), true),
+        (format!(r#"{head},"outcome":"refused","glb":null,"reason":"r"}}"#), false),
+        (format!(r#"{head},"outcome":"failed","reason":"r"}}"#), false),
+    ] {
+        let mark: download::Mark = serde_json::from_str(&old).unwrap();
+        assert_eq!(mark.outcome.model().map(|model| model.size), has.then_some(7), "{old}");
+        let new = serde_json::to_string(&mark).unwrap();
+        assert_eq!(new, old.replace("\"glb\"", "\"model\""));
+        assert_eq!(serde_json::from_str::<download::Mark>(&new).unwrap(), mark);
+    }
+    let tried = r#"{"mark":"tried","number":3,"stem":"a","pod":"p""#;
+    for old in [
+        format!(r#"{tried},"outcome":"made","seconds":1.5,"glb":{model},"png":{png},"distance":null}}"#),
+        format!(r#"{tried},"outcome":"refused","seconds":1.5,"glb":{model},"reason":"r"}}"#),
+    ] {
+        let mark: regeneration::Mark = serde_json::from_str(&old).unwrap();
+        let new = serde_json::to_string(&mark).unwrap();
+        assert_eq!(new, old.replace("\"glb\"", "\"model\""));
+        assert_eq!(serde_json::from_str::<regeneration::Mark>(&new).unwrap(), mark);
+    }
+    let recorded = r#"{"mark":"recorded","stem":"a","output":{"glb":"https://c.example/a","png":null,"generation_time":1.5,"size":7,"attempts":1,"distance":0.0}}"#;
+    let mark: regeneration::Mark = serde_json::from_str(recorded).unwrap();
+    assert_eq!(serde_json::to_string(&mark).unwrap(), recorded, "an entry has the layout that files have");
 }

@@ -124,6 +124,19 @@ fn files_are_opened_in_one_place() {
     }
 }
 
+/// What a model file is called, and what is in it, is known in one room: all else asks the format.
+#[test]
+fn only_the_rooms_of_the_format_name_it() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let rooms = [src.join("preview"), src.join("model/format")];
+    for file in files(&src).iter().filter(|file| !rooms.iter().any(|room| file.starts_with(room))) {
+        let text = std::fs::read_to_string(file).unwrap().to_lowercase();
+        for name in ["glb", "gltf"] {
+            assert!(!text.contains(name), "{}: says {name}; ask model::format", file.display());
+        }
+    }
+}
+
 /// One command's file uses no other command's: what they share is an engine's.
 #[test]
 fn commands_do_not_call_each_other() {

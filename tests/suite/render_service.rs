@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gen404::base::error::Kind;
+use gen404::model::format::Format;
 use gen404::world::http::{Client, Limits, Retry};
 use gen404::world::render::{Renderer, Rendering, Service};
 
@@ -13,7 +14,8 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\nrest";
 fn service(fake: &Fake) -> Service {
     let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(20));
     let retry = Retry { attempts: 3, first_pause, longest_pause };
-    Service::with_client(&format!("{}/", fake.url()), Client::new(Limits::default(), retry)).unwrap()
+    Service::with_client(&format!("{}/", fake.url()), Format::Mesh.model(), Client::new(Limits::default(), retry))
+        .unwrap()
 }
 
 #[test]

@@ -436,7 +436,7 @@ mod tests {
             assert!(near(base, &expected), "{number}: {base:?} and not {expected:?}");
             match (&converted.surface, picture(&row["surface"])) {
                 (Surface::Texture(ours), Some(theirs)) => {
-                    assert!(near(ours, &theirs), "{number}: {ours:?}, {theirs:?}")
+                    assert!(near(ours, &theirs), "{number}: {ours:?}, {theirs:?}");
                 }
                 (Surface::Factors { metallic, roughness }, None) => {
                     let same = |ours: &f64, key: &str| (ours - row[key].as_f64().unwrap()).abs() < 1e-6;

@@ -1,4 +1,4 @@
-//! The text of a GLB's JSON chunk.
+//! The text of a model's JSON chunk.
 //!
 //! The reference loader takes the chunk for UTF-8. Where it is not, it has `charset_normalizer` guess an
 //! encoding from the first 1000 bytes, and leaves out what is nothing in that encoding. Names of nodes and

@@ -14,8 +14,9 @@ use super::queue::{End, Job, Queue};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, remove};
 use crate::engine::fetching::spool::{Spool, Spooled};
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, RoundNumber};
-use crate::model::objects::{ObjectKey, ObjectKind, StoredObject, check_glb};
+use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
 use crate::rules::download::{Mark, Outcome};
 use crate::world::fetch::{DownloadSettings, Fetcher};
 use crate::world::http::{Failure, Retry, shown_text};
@@ -38,6 +39,7 @@ const LONGEST_REASON: usize = 200;
 
 /// What the stages work with.
 pub(crate) struct Pipeline<'a> {
+    pub(crate) format: ModelFormat,
     pub(crate) round: RoundNumber,
     pub(crate) settings: DownloadSettings,
     pub(crate) queue: Queue,
@@ -76,7 +78,7 @@ enum Preview {
     Png(Vec<u8>, String),
     /// It cannot be drawn.
     Refused(String),
-    /// It is no GLB file at all, and is not stored.
+    /// It is no file of the competition's format at all, and is not stored.
     NoModel(String),
     /// None was asked for.
     Left,
@@ -223,11 +225,11 @@ impl Pipeline<'_> {
     /// The preview of a file; `None` where the run is ending.
     fn draw(&self, spooled: &Spooled) -> Result<Option<Preview>> {
         let Spooled { path, fetched } = spooled;
-        if let Err(why) = check_glb(&fetched.head, fetched.size) {
+        if let Err(why) = self.format.check(&fetched.head, fetched.size) {
             return Ok(Some(Preview::NoModel(why)));
         }
         let Some(renderer) = self.renderer else { return Ok(Some(Preview::Left)) };
-        let read = || files::read_own(path, files::MODEL)?.ok_or_else(|| Error::file(path, "missing"));
+        let read = || files::read_own(path, self.format.largest())?.ok_or_else(|| Error::file(path, "missing"));
         let rendering = self.memory.draw(renderer, fetched.size, &|| self.is_stopping(), read)?;
         // What was stopped is not noted, and drawn by the next run.
         rendering.map(|rendering| preview(rendering, path)).transpose()
@@ -252,23 +254,24 @@ impl Pipeline<'_> {
     fn store(&self, drawn: &Drawn) -> Result<Outcome> {
         let Drawn { job, spooled, preview } = drawn;
         if let Preview::NoModel(reason) = preview {
-            return Ok(Outcome::Refused { glb: None, reason: reason.clone() });
+            return Ok(Outcome::Refused { model: None, reason: reason.clone() });
         }
         let model = Object {
-            kind: ObjectKind::Glb,
+            kind: ObjectKind::Model(self.format),
             bytes: Bytes::File(&spooled.path),
             size: spooled.fetched.size,
             sha256: &spooled.fetched.sha256,
         };
-        let glb = self.put(job, &model)?;
+        let model = self.put(job, &model)?;
         Ok(match preview {
             Preview::Png(png, sha256) => {
                 let (bytes, size) = (Bytes::Memory(png), png.len() as u64);
-                Outcome::Stored { glb, png: self.put(job, &Object { kind: ObjectKind::Png, bytes, size, sha256 })? }
+                let png = self.put(job, &Object { kind: ObjectKind::Preview, bytes, size, sha256 })?;
+                Outcome::Stored { model, png }
             }
-            Preview::Refused(reason) => Outcome::Refused { glb: Some(glb), reason: reason.clone() },
+            Preview::Refused(reason) => Outcome::Refused { model: Some(model), reason: reason.clone() },
             Preview::NoModel(_) | Preview::Left => {
-                Outcome::Refused { glb: Some(glb), reason: "no preview was asked for".to_owned() }
+                Outcome::Refused { model: Some(model), reason: "no preview was asked for".to_owned() }
             }
         })
     }

@@ -226,7 +226,7 @@ mod tests {
     fn lanes(miners: &[(u8, &str, usize)], settings: DownloadSettings) -> Lanes {
         let files = |(account, host, count): &(u8, &str, usize)| Files {
             hotkey: Hotkey::from_account(&[*account; 32]),
-            files: (0..*count).map(|n| (format!("{n}").parse().unwrap(), format!("https://{host}/{n}.glb"))).collect(),
+            files: (0..*count).map(|n| (format!("{n}").parse().unwrap(), format!("https://{host}/{n}.bin"))).collect(),
         };
         Lanes::new(miners.iter().map(files).collect(), &settings)
     }

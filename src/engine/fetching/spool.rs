@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 use crate::base::error::{Context as _, Result};
 use crate::base::files;
 use crate::base::hex;
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Hotkey, PromptStem, RoundNumber};
-use crate::model::objects::GLB_HEADER;
 use crate::rules::download::Mark;
 use crate::world::fetch::Fetched;
 use crate::world::jsonl::JsonlJournal;
@@ -130,7 +130,7 @@ impl Spool {
             return Ok(None);
         }
         let (mut file, mut head) = (file, Vec::new());
-        file.rewind().and_then(|()| (&file).take(GLB_HEADER as u64).read_to_end(&mut head)).failed(cannot)?;
+        file.rewind().and_then(|()| (&file).take(ModelFormat::HEAD as u64).read_to_end(&mut head)).failed(cannot)?;
         let size = file.metadata().failed(cannot)?.len();
         Ok(Some(Spooled { path: path.clone(), fetched: Fetched { size, sha256: sum, head } }))
     }
@@ -184,12 +184,12 @@ mod tests {
     fn a_whole_file_is_found_again_and_a_part_is_not() {
         let own = tempfile::tempdir().unwrap();
         let Mark { hotkey, stem, .. } = mark("a");
-        let bytes = b"glTF and then some";
+        let bytes = b"a model and then some";
         let spool = Spool::open(own.path(), RoundNumber(1)).unwrap();
         let fetched = Fetched {
             size: bytes.len() as u64,
             sha256: sha256_of(&bytes[..]).unwrap(),
-            head: bytes[..GLB_HEADER].to_vec(),
+            head: bytes[..ModelFormat::HEAD].to_vec(),
         };
         fs::write(spool.part(&hotkey, &stem), bytes).unwrap();
         let kept = spool.keep(&hotkey, &stem, fetched).unwrap();
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(spool.find(&hotkey, &stem).unwrap(), Some(kept.clone()));
         assert_eq!(spool.find(&hotkey, &mark("b").stem).unwrap(), None);
         assert!(!spool.part(&hotkey, &mark("b").stem).exists());
-        fs::write(&kept.path, b"glTF and then none").unwrap();
+        fs::write(&kept.path, b"a model and then none").unwrap();
         assert_eq!(spool.find(&hotkey, &stem).unwrap(), None);
     }
 }

@@ -281,7 +281,9 @@ impl<'a> Play<'a> {
             None => None,
         };
         let read = |file: &FileKind| tree.as_ref().map_or(Ok(None), |tree| tree.read(&file.path()));
-        let matrix = read(&of(RoundFile::Matrix))?.and_then(|bytes| Matrix::parse(&bytes).ok()).unwrap_or_default();
+        let matrix = read(&of(RoundFile::Matrix))?
+            .and_then(|bytes| Matrix::parse(self.round.files.format, &bytes).ok())
+            .unwrap_or_default();
         let (mut files, mut lines) = (Vec::new(), Vec::new());
         for pair in self.round.files.matrix.get().into_iter().flat_map(|matrix| matrix.0.keys()) {
             let own = self.round.files.players.get(&pair.1).and_then(|own| own.report_against(&pair.0));
@@ -294,7 +296,8 @@ impl<'a> Play<'a> {
             files.push(of(RoundFile::Matrix));
             lines.push(matrix_line(round));
         }
-        let requests = read(&of(RoundFile::RequireAudit))?.and_then(|bytes| AuditRequests::parse(&bytes).ok());
+        let requests = read(&of(RoundFile::RequireAudit))?
+            .and_then(|bytes| AuditRequests::parse(self.round.files.format, &bytes).ok());
         let now = self.round.files.require_audit.get().map_or(0, Vec::len);
         if now > requests.map_or(0, |requests| requests.len()) {
             files.push(of(RoundFile::RequireAudit));

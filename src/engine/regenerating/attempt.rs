@@ -130,26 +130,28 @@ impl RegenerationRun<'_> {
     pub(crate) fn finish(&self, job: &Job, queue: &PromptQueue, arrival: &Arrival) -> Result<Option<Outcome>> {
         let Arrival { number, stem, seconds, size, sha256, .. } = arrival;
         let (path, seconds) = (queue.workdir.answer(*number), *seconds);
-        let read = || files::read_own(&path, files::MODEL)?.ok_or_else(|| Error::file(&path, "missing"));
+        let read =
+            || files::read_own(&path, self.format.model().largest())?.ok_or_else(|| Error::file(&path, "missing"));
         let draw = || self.memory.draw(self.renderer.as_ref(), *size, &|| self.is_stopping(), read);
         let Some(rendering) = self.drawing.pass(draw)? else { return Ok(None) };
-        let model = Object { kind: ObjectKind::Glb, bytes: Bytes::File(&path), size: *size, sha256 };
-        let glb = self.put(&job.player, stem, &model)?;
+        let model =
+            Object { kind: ObjectKind::Model(self.format.model()), bytes: Bytes::File(&path), size: *size, sha256 };
+        let model = self.put(&job.player, stem, &model)?;
         let png = match rendering {
             Rendering::Png(png) => png,
             Rendering::Refused { code, place, message } => {
                 let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
                 let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
                 let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
-                return Ok(Some(Outcome::Refused { seconds, glb, reason: shown_text(&reason, LONGEST_REASON) }));
+                return Ok(Some(Outcome::Refused { seconds, model, reason: shown_text(&reason, LONGEST_REASON) }));
             }
         };
         let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
         let (bytes, size) = (Bytes::Memory(&png), png.len() as u64);
-        let preview = Object { kind: ObjectKind::Png, bytes, size, sha256: &sum };
+        let preview = Object { kind: ObjectKind::Preview, bytes, size, sha256: &sum };
         let stored = self.put(&job.player, stem, &preview)?;
         let distance = self.distance_to_submitted(job, stem, &stored, &png)?;
-        Ok(Some(Outcome::Made { seconds, glb, png: stored, distance }))
+        Ok(Some(Outcome::Made { seconds, model, png: stored, distance }))
     }
 
     /// Stores an object under the first key of the file that is free, or holds the same bytes.

@@ -19,6 +19,7 @@ use self::workdir::AuditWorkdir;
 use super::context::{Context, Standing};
 use crate::base::error::{Context as _, Error, Result};
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
+use crate::model::format::Format;
 use crate::model::ids::{Player, PromptStem, RoundNumber, Seed};
 use crate::model::objects::check_stem;
 use crate::model::prompts::PromptList;
@@ -35,7 +36,7 @@ use crate::world::memory::Memory;
 use crate::world::pods::Provider;
 use crate::world::pods::lease::Keeper;
 use crate::world::pods::program::ProgramLimits;
-use crate::world::render::{Builtin, Renderer, Service};
+use crate::world::render::{self, Renderer};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
@@ -70,6 +71,7 @@ pub(crate) struct RegenerationRun<'a> {
     own: PathBuf,
     run: String,
     round: RoundNumber,
+    format: Format,
     seed: Seed,
     prompts: HashMap<PromptStem, String>,
     list: PromptList,
@@ -130,10 +132,8 @@ impl<'a> RegenerationRun<'a> {
             None
         };
         let settings = config.audit;
-        let renderer: Box<dyn Renderer> = match tools.render_service {
-            Some(url) => Box::new(Service::new(url)?),
-            None => Box::new(Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN)),
-        };
+        let format = standing.files.format;
+        let renderer = render::open(format.model(), tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)?;
         let round = standing.state.current_round;
         let list: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
         list.stems().try_for_each(check_stem).map_err(Error::failed)?;
@@ -146,12 +146,13 @@ impl<'a> RegenerationRun<'a> {
             own: context.own_folder()?,
             run: run_id()?,
             round,
+            format,
             seed,
             prompts,
             list,
             rules: standing.config.settings.limits(),
             settings,
-            limits: config.pods.limits(),
+            limits: ProgramLimits { format: format.model(), ..config.pods.limits() },
             provider,
             store,
             renderer,
@@ -242,8 +243,9 @@ impl<'a> RegenerationRun<'a> {
             let own = standing.files.players.get(&job.player);
             job.place = place;
             job.sums = own.and_then(|own| own.sums.get()).map(|sums| sums.0.clone()).unwrap_or_default();
-            let progress = Progress::new(job.purpose.clone(), &self.list, &self.rules, self.settings.retry_budget());
-            let workdir = AuditWorkdir::new(&self.own, self.round, &job.player);
+            let (purpose, budget) = (job.purpose.clone(), self.settings.retry_budget());
+            let progress = Progress::new(self.format, purpose, &self.list, &self.rules, budget);
+            let workdir = AuditWorkdir::new(&self.own, self.round, &job.player, self.format.model());
             let recorded = own.and_then(|own| own.generated.get());
             queues.push(PromptQueue::open(workdir, job, self.seed, recorded, progress)?);
         }

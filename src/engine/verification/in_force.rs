@@ -117,7 +117,7 @@ impl<'a> Origins<'a> {
                 &read
             }
         };
-        Ok(file::read_as(file, bytes).ok().map(|(value, _)| value))
+        Ok(file::read_as(self.checkout.format, file, bytes).ok().map(|(value, _)| value))
     }
 
     /// As [`Origins::parsed`], in what is left of a budget.
@@ -131,7 +131,7 @@ impl<'a> Origins<'a> {
         // Parsed, it takes about as much again.
         budget.take(2 * bytes.len() as u64);
         budget.check()?;
-        Ok(file::read_as(file, &bytes).ok().map(|(value, _)| value))
+        Ok(file::read_as(self.checkout.format, file, &bytes).ok().map(|(value, _)| value))
     }
 
     fn reader(&self) -> Reader {

@@ -17,7 +17,7 @@ use crate::settings::flags::StoreArgs;
 use crate::ui::Bar;
 use crate::world::http::{Client, Request};
 use crate::world::memory::Memory;
-use crate::world::render::{Builtin, Drawn, Rendering};
+use crate::world::render::{self, Drawn, Renderer, Rendering};
 use crate::world::stop::Stop;
 use crate::world::store::{ObjectStore, sha256_of};
 
@@ -42,7 +42,7 @@ pub(crate) fn fetch<'a>(context: &Context<'_>, snapshot: &'a Snapshot, args: &Wa
     let looker = Looker {
         store: context.object_store(args.store)?,
         client: Client::for_miners(settings.limits(), settings.retry(), allow_private),
-        renderer: Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN),
+        renderer: render::open(snapshot.format.model(), None, preview::DEFAULT_SIZE, NonZeroUsize::MIN)?,
         memory: Memory::of_mib(settings.memory_mib),
         largest: settings.limits().body,
         stop: context.stop.clone(),
@@ -73,7 +73,7 @@ fn drawn() -> Result<u32> {
 /// A model with its preview.
 #[derive(Clone)]
 struct Pair {
-    glb: String,
+    model: String,
     png: Option<String>,
     /// The model's bytes, as recorded.
     size: u64,
@@ -89,7 +89,7 @@ fn of_player<'a>(
     let files = [(own.submitted.get(), "submitted.json"), (own.generated.get(), "generated.json")];
     let stored = |(outputs, file): (Option<&Outputs>, &'static str)| {
         let pair =
-            |output: &Output| Some(Pair { glb: output.glb.clone()?, png: output.png.clone(), size: output.size });
+            |output: &Output| Some(Pair { model: output.model.clone()?, png: output.png.clone(), size: output.size });
         let mut pairs: Vec<Pair> = outputs?.values().filter_map(pair).collect();
         let total = pairs.iter().map(|pair| 1 + usize::from(pair.png.is_some())).sum();
         if let Some(sample) = sample {
@@ -106,7 +106,7 @@ fn of_player<'a>(
 struct Looker {
     store: Option<Box<dyn ObjectStore>>,
     client: Client,
-    renderer: Builtin,
+    renderer: Box<dyn Renderer>,
     memory: Memory,
     /// Bytes of the largest object that is fetched.
     largest: u64,
@@ -139,7 +139,7 @@ impl Looker {
         let looked = self.look_in(pair, small).or_else(|| self.look_in(pair, self.largest.max(small)));
         // Nothing where it was stopped: the whole check then ends without a word on it.
         let Some((model, picture, preview)) = looked else { return Vec::new() };
-        let mut files = vec![StoredFile { path: path(&pair.glb), found: model, preview: None }];
+        let mut files = vec![StoredFile { path: path(&pair.model), found: model, preview: None }];
         if let (Some(png), Some(found)) = (&pair.png, picture) {
             files.push(StoredFile { path: path(png), found, preview });
         }
@@ -154,13 +154,13 @@ impl Looker {
             if fetched.is_none() {
                 let picture = |png: &String| self.fetch(png, most);
                 let picture = pair.png.as_ref().map(picture).map_or(Some(None), |fetched| fetched.map(Some))?;
-                fetched = Some((self.fetch(&pair.glb, most)?, picture));
+                fetched = Some((self.fetch(&pair.model, most)?, picture));
             }
             let (model, picture) = fetched.as_ref()?;
             let found = (model.found.clone(), picture.as_ref().map(|picture| picture.found.clone()));
             let png = picture.as_ref().and_then(|picture| picture.bytes.as_ref());
-            let Some((glb, png)) = model.bytes.as_ref().zip(png) else { return Some((found.0, found.1, None)) };
-            let preview = match share.draw(&self.renderer, glb, &stopped) {
+            let Some((bytes, png)) = model.bytes.as_ref().zip(png) else { return Some((found.0, found.1, None)) };
+            let preview = match share.draw(self.renderer.as_ref(), bytes, &stopped) {
                 Ok(Drawn::Done(Rendering::Png(ours))) => compare(&ours, png),
                 Ok(Drawn::Done(Rendering::Refused { message, .. })) => Preview::Undrawable(message),
                 Ok(Drawn::NoRoom) => continue,

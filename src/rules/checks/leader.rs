@@ -119,6 +119,7 @@ mod tests {
 
     use super::*;
     use crate::model::file::Content;
+    use crate::model::format::Format;
     use crate::model::snapshot::{Snapshot, Source};
     use crate::rules::checks::{Finding, Status};
 
@@ -171,7 +172,8 @@ mod tests {
         add("config.json".to_owned(), config);
         for (path, value) in &files {
             let kind = FileKind::of_path(path).unwrap();
-            Content::parse(&kind, format!("{value:#}").as_bytes()).unwrap_or_else(|e| panic!("{path}: {e}"));
+            Content::parse(Format::Mesh, &kind, format!("{value:#}").as_bytes())
+                .unwrap_or_else(|e| panic!("{path}: {e}"));
         }
         let snapshot = Snapshot::load(&Files(files)).unwrap();
         let mut sink = Sink::default();

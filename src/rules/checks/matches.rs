@@ -179,15 +179,16 @@ fn check_urls(claim: &mut Claim, played: &Played<'_>, report: &MatchReport) {
         }
         claim.same(&format!("{}: prompt", duel.name), &duel.prompt.as_str(), &prompt.url());
     }
+    let keys = report.format.model().duel_keys();
     for duel in &report.duels {
         let sides = [
-            ("left", played.left, &duel.left_glb, &duel.left_png),
-            ("right", played.right, &duel.right_glb, &duel.right_png),
+            ("left", keys.left, played.left, &duel.left_model, &duel.left_png),
+            ("right", keys.right, played.right, &duel.right_model, &duel.right_png),
         ];
-        for (side, outputs, glb, png) in sides {
+        for (side, key, outputs, model, png) in sides {
             let output = outputs.and_then(|outputs| outputs.get(&duel.name));
             let of = |url: fn(&Output) -> &Option<String>| output.and_then(|output| url(output).clone());
-            claim.same(&format!("{}: {side}_glb", duel.name), glb, &of(|output| &output.glb));
+            claim.same(&format!("{}: {key}", duel.name), model, &of(|output| &output.model));
             claim.same(&format!("{}: {side}_png", duel.name), png, &of(|output| &output.png));
         }
     }

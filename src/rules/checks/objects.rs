@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn each_object_is_judged_by_what_was_found() {
         let sums =
-            Sums([("submitted/a.glb", "aa"), ("submitted/a.png", "bb")].map(|(p, s)| (p.into(), s.into())).into());
+            Sums([("submitted/a.bin", "aa"), ("submitted/a.png", "bb")].map(|(p, s)| (p.into(), s.into())).into());
         let file = |path: &str, found, preview| StoredFile { path: path.to_owned(), found, preview };
         let verdict = |objects: Vec<StoredFile>| {
             let (player, file) = (Player::Leader, "submitted.json");
@@ -121,10 +121,10 @@ mod tests {
         };
         let bytes = |sum: &str| Found::Bytes(sum.to_owned());
         let (sha256, preview) = ("object.sha256", "object.preview");
-        assert_eq!(verdict(vec![file("submitted/a.glb", bytes("aa"), None)]), [(sha256, Status::Pass)]);
-        assert_eq!(verdict(vec![file("submitted/a.glb", bytes("ab"), None)]), [(sha256, Status::Fail)]);
-        assert_eq!(verdict(vec![file("submitted/a.glb", Found::Nothing, None)]), [(sha256, Status::Fail)]);
-        assert_eq!(verdict(vec![file("submitted/b.glb", bytes("aa"), None)]), [(sha256, Status::Skip)]);
+        assert_eq!(verdict(vec![file("submitted/a.bin", bytes("aa"), None)]), [(sha256, Status::Pass)]);
+        assert_eq!(verdict(vec![file("submitted/a.bin", bytes("ab"), None)]), [(sha256, Status::Fail)]);
+        assert_eq!(verdict(vec![file("submitted/a.bin", Found::Nothing, None)]), [(sha256, Status::Fail)]);
+        assert_eq!(verdict(vec![file("submitted/b.bin", bytes("aa"), None)]), [(sha256, Status::Skip)]);
         for (shown, status) in [
             (Preview::Same, Status::Pass),
             (Preview::Alike(0.97), Status::Warn),

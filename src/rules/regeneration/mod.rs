@@ -16,6 +16,7 @@ use self::pods::{PodEnd, PodRule, PodTally};
 use super::Thresholds;
 use super::audit::mismatched;
 use crate::model::builds::{BuildStatus, Builds};
+use crate::model::format::{Format, noted};
 use crate::model::ids::{Hotkey, PromptStem, Seed};
 use crate::model::leader::{LeaderEntry, leader_at};
 use crate::model::objects::StoredObject;
@@ -104,7 +105,8 @@ pub enum Outcome {
         /// From the request to the headers of the answer.
         seconds: f64,
         /// The model.
-        glb: StoredObject,
+        #[serde(flatten, with = "noted")]
+        model: StoredObject,
         /// Its preview.
         png: StoredObject,
         /// Between its preview and the submitted one; `None` where it could not be measured.
@@ -115,7 +117,8 @@ pub enum Outcome {
         /// From the request to the headers of the answer.
         seconds: f64,
         /// The model.
-        glb: StoredObject,
+        #[serde(flatten, with = "noted")]
+        model: StoredObject,
         /// What is wrong with it.
         reason: String,
     },
@@ -149,6 +152,7 @@ pub enum Mark {
         /// The prompt.
         stem: PromptStem,
         /// The entry.
+        #[serde(with = "noted::output")]
         output: Output,
     },
     /// A pod was ordered.
@@ -257,6 +261,8 @@ pub enum Standing {
 /// All that is known of one player's regeneration.
 #[derive(Debug, Clone)]
 pub struct Progress {
+    /// What the player's files are written in.
+    format: Format,
     purpose: Purpose,
     limits: Thresholds,
     budget: RetryBudget,
@@ -275,13 +281,20 @@ impl Progress {
     /// Nothing is known yet. An audit is about the prompts that were submitted completely, a baseline
     /// about all.
     #[must_use]
-    pub fn new(purpose: Purpose, prompts: &PromptList, limits: &Thresholds, budget: RetryBudget) -> Self {
+    pub fn new(
+        format: Format,
+        purpose: Purpose,
+        prompts: &PromptList,
+        limits: &Thresholds,
+        budget: RetryBudget,
+    ) -> Self {
         let wanted = |stem: &&PromptStem| match &purpose {
             Purpose::Audit { submitted, .. } => submitted.get(*stem).is_some_and(Output::is_complete),
             Purpose::Baseline => true,
         };
         let stems = prompts.stems().filter(wanted).cloned().collect();
         Progress {
+            format,
             purpose,
             limits: *limits,
             budget,
@@ -523,7 +536,8 @@ impl Progress {
     /// whose distance is not known.
     #[must_use]
     pub fn outputs(&self) -> Outputs {
-        self.stems.iter().filter_map(|stem| Some((stem.clone(), self.best(stem)?))).collect()
+        let entry = |stem: &PromptStem| Some((stem.clone(), self.best(stem)?));
+        Outputs::of(self.format, self.stems.iter().filter_map(entry))
     }
 
     /// How many prompts have an entry, and how many there are.
@@ -535,7 +549,15 @@ impl Progress {
 
 /// The entry of a prompt for which nothing was made.
 fn nothing() -> Output {
-    Output { glb: None, png: None, generation_time: 0.0, size: 0, attempts: 0, distance: 0.0, extra: Extra::default() }
+    Output {
+        model: None,
+        png: None,
+        generation_time: 0.0,
+        size: 0,
+        attempts: 0,
+        distance: 0.0,
+        extra: Extra::default(),
+    }
 }
 
 impl Prompt {
@@ -556,17 +578,20 @@ impl Try {
     /// As an entry of `generated.json`; `None` where there is nothing to show.
     fn output(&self, needs_no_distance: bool) -> Option<Output> {
         match &self.outcome {
-            Outcome::Made { seconds, glb, png, distance } => Some(Output {
-                glb: Some(glb.url.clone()),
+            Outcome::Made { seconds, model, png, distance } => Some(Output {
+                model: Some(model.url.clone()),
                 png: Some(png.url.clone()),
                 generation_time: *seconds,
-                size: glb.size,
+                size: model.size,
                 distance: distance.or(needs_no_distance.then_some(0.0))?,
                 ..nothing()
             }),
-            Outcome::Refused { seconds, glb, .. } => {
-                Some(Output { glb: Some(glb.url.clone()), generation_time: *seconds, size: glb.size, ..nothing() })
-            }
+            Outcome::Refused { seconds, model, .. } => Some(Output {
+                model: Some(model.url.clone()),
+                generation_time: *seconds,
+                size: model.size,
+                ..nothing()
+            }),
             Outcome::Failed { .. } | Outcome::Lost { .. } => None,
         }
     }

@@ -197,7 +197,7 @@ mod tests {
     fn made(seconds: f64) -> Outcome {
         let object =
             super::super::StoredObject { url: String::new(), path: String::new(), sha256: String::new(), size: 1 };
-        Outcome::Made { seconds, glb: object.clone(), png: object, distance: None }
+        Outcome::Made { seconds, model: object.clone(), png: object, distance: None }
     }
 
     fn tally(outcomes: &[Outcome]) -> PodTally {

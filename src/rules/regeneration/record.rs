@@ -8,6 +8,7 @@ use super::super::audit::verdict;
 use super::{Outcome, Progress, Purpose};
 use crate::base::text::cut;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
+use crate::model::format::AuditBy;
 use crate::model::generation_audits::{AuditOutcome, GenerationAudit, GenerationAudits};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::outputs::Outputs;
@@ -49,8 +50,8 @@ impl Progress {
         let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
         for attempt in self.prompts.values().flat_map(|prompt| &prompt.tries) {
             let objects = match &attempt.outcome {
-                Outcome::Made { glb, png, .. } => vec![glb, png],
-                Outcome::Refused { glb, .. } => vec![glb],
+                Outcome::Made { model, png, .. } => vec![model, png],
+                Outcome::Refused { model, .. } => vec![model],
                 Outcome::Failed { .. } | Outcome::Lost { .. } => Vec::new(),
             };
             sums.extend(objects.into_iter().map(|object| (object.path.clone(), object.sha256.clone())));
@@ -80,7 +81,9 @@ impl Progress {
     #[must_use]
     pub fn judged(&self, hotkey: &Hotkey, generated: &Outputs, limits: &Thresholds) -> Option<GenerationAudit> {
         let Purpose::Audit { critical, submitted } = &self.purpose else { return None };
-        Some(verdict(submitted, generated, critical, limits).of(hotkey.clone()))
+        match generated.format.audit() {
+            AuditBy::Distance => Some(verdict(submitted, generated, critical, limits).of(hotkey.clone())),
+        }
     }
 
     /// The plan that saves what is known of a miner together with the verdict on it.

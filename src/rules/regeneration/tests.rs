@@ -21,7 +21,7 @@ fn object(n: usize, extension: &str) -> StoredObject {
 }
 
 fn made(n: usize, seconds: f64, distance: Option<f64>) -> Outcome {
-    Outcome::Made { seconds, glb: object(n, "glb"), png: object(n, "png"), distance }
+    Outcome::Made { seconds, model: object(n, "bin"), png: object(n, "png"), distance }
 }
 
 fn failed() -> Outcome {
@@ -36,11 +36,11 @@ fn lost() -> Outcome {
 fn audit(count: usize, critical: &[usize]) -> Progress {
     let submitted = (0..count).map(|n| {
         let png = (n + 1 < count).then(|| format!("https://cdn/submitted/{}.png", stem(n)));
-        (stem(n), Output { glb: Some("g".to_owned()), png, size: 1, ..nothing() })
+        (stem(n), Output { model: Some("g".to_owned()), png, size: 1, ..nothing() })
     });
     let critical = critical.iter().map(|n| stem(*n)).collect();
-    let purpose = Purpose::Audit { critical, submitted: submitted.collect() };
-    Progress::new(purpose, &prompts(count), &Thresholds::default(), RetryBudget::default())
+    let purpose = Purpose::Audit { critical, submitted: Outputs::of(Format::Mesh, submitted) };
+    Progress::new(Format::Mesh, purpose, &prompts(count), &Thresholds::default(), RetryBudget::default())
 }
 
 fn tried(progress: &mut Progress, n: usize, pod: &str, outcome: Outcome) {
@@ -75,7 +75,7 @@ fn the_best_attempt_is_kept() {
         let output = progress.outputs().get(&stem(0)).cloned().unwrap();
         (output.is_complete(), output.generation_time, output.distance)
     };
-    let refused = Outcome::Refused { seconds: 5.0, glb: object(0, "glb"), reason: String::new() };
+    let refused = Outcome::Refused { seconds: 5.0, model: object(0, "bin"), reason: String::new() };
     assert_eq!(best(&[refused.clone(), made(0, 300.0, Some(0.5))]), (true, 300.0, 0.5), "complete beats not");
     assert_eq!(best(&[made(0, 300.0, Some(0.0)), made(0, 100.0, Some(0.5))]), (true, 100.0, 0.5), "in time beats late");
     assert_eq!(best(&[made(0, 200.0, Some(0.4)), made(0, 300.0, Some(0.1))]), (true, 300.0, 0.1), "then the nearer");
@@ -94,7 +94,8 @@ fn what_is_lost_on_its_way_is_no_attempt_but_has_an_end() {
     assert!(progress.outputs().is_empty());
     tried(&mut progress, 0, "a-3", lost());
     assert_eq!(progress.standing(), Standing::Complete, "it was lost on three pods");
-    let mut baseline = Progress::new(Purpose::Baseline, &prompts(1), &Thresholds::default(), RetryBudget::default());
+    let mut baseline =
+        Progress::new(Format::Mesh, Purpose::Baseline, &prompts(1), &Thresholds::default(), RetryBudget::default());
     for pod in ["a-1", "a-2", "a-3", "a-4"] {
         tried(&mut baseline, 0, pod, lost());
     }
@@ -169,7 +170,7 @@ fn the_journal_brings_everything_back_but_what_another_image_made() {
 fn a_new_attempt_is_made_only_where_asked_for() {
     let mut progress = audit(3, &[]);
     let null = Output { attempts: 3, ..nothing() };
-    let recorded: Outputs = [(stem(0), null)].into_iter().collect();
+    let recorded = Outputs::of(Format::Mesh, [(stem(0), null)]);
     progress.unknown(&recorded).into_iter().for_each(|mark| progress.take(mark));
     tried(&mut progress, 1, "a-1", made(1, 1.0, Some(0.0)));
     assert_eq!(progress.standing(), Standing::Complete);
@@ -191,7 +192,7 @@ fn the_plans_write_verdict_sums_and_figures_in_their_order() {
         require_audit: Slot::Ok([2, 0, 1].map(|n| request(&hotkeys[n])).to_vec()),
         ..RoundFiles::default()
     };
-    let sums = [("submitted/p00.glb".to_owned(), "1".repeat(64))].into_iter().collect();
+    let sums = [("submitted/p00.bin".to_owned(), "1".repeat(64))].into_iter().collect();
     let own = PlayerFiles { sums: Slot::Ok(crate::model::sums::Sums(sums)), ..PlayerFiles::default() };
     files.players.insert(Player::Miner(hotkeys[0].clone()), own);
     let mut progress = audit(2, &[]);
@@ -204,12 +205,16 @@ fn the_plans_write_verdict_sums_and_figures_in_their_order() {
     let bytes = |kind: &FileKind| plan.writes.iter().find(|write| write.file == *kind).unwrap().bytes.clone();
     let sums = String::from_utf8(bytes(&player(PlayerFile::Sums))).unwrap();
     let paths: Vec<&str> = sums.lines().map(|line| line.split("  ").nth(1).unwrap()).collect();
-    assert_eq!(paths, ["generated/p00.glb", "generated/p00.png", "submitted/p00.glb"]);
+    assert_eq!(paths, ["generated/p00.bin", "generated/p00.png", "submitted/p00.bin"]);
     let audits = FileKind::Round(round, crate::model::file::RoundFile::GenerationAudits);
-    let Ok((Content::GenerationAudits(first), _)) = Content::parse(&audits, &bytes(&audits)) else { panic!() };
+    let Ok((Content::GenerationAudits(first), _)) = Content::parse(Format::Mesh, &audits, &bytes(&audits)) else {
+        panic!()
+    };
     files.generation_audits = Slot::Ok(first);
     let plan = rejected(round, &hotkeys[2], NO_IMAGE, &files);
-    let Ok((Content::GenerationAudits(both), _)) = Content::parse(&audits, &plan.writes[0].bytes) else { panic!() };
+    let Ok((Content::GenerationAudits(both), _)) = Content::parse(Format::Mesh, &audits, &plan.writes[0].bytes) else {
+        panic!()
+    };
     assert_eq!(both.keys().collect::<Vec<_>>(), [&hotkeys[2], &hotkeys[0]], "the order of the requests");
     let GenerationAudit { checked_prompts, generation_time, reason, .. } = &both[&hotkeys[2]];
     assert_eq!((*checked_prompts, *generation_time, reason.as_str()), (0, None, "Failed to build a docker image"));

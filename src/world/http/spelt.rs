@@ -1,6 +1,8 @@
 //! What a text may be read as, place by place: servers give back what they were sent as JSON, URLs, HTML, mail or
 //! programs spell it, one inside the other, and each character in a spelling of its own.
 
+use std::collections::HashMap;
+
 /// So many spellings may lie one inside the other: JSON in JSON in a URL.
 const DEPTH: u8 = 4;
 
@@ -8,6 +10,9 @@ const DEPTH: u8 = 4;
 /// dearer was made to be.
 const WORK_A_BYTE: usize = 64;
 const WORK: usize = 1 << 18;
+
+/// So many places are remembered with their readings: the next ones need them.
+const KNOWN: usize = 1 << 12;
 
 /// Names that HTML has for what may stand in a secret.
 const ENTITIES: [(&str, u8); 33] = [
@@ -78,6 +83,8 @@ impl Reading {
 pub(super) struct Reader<'t> {
     text: &'t [u8],
     left: usize,
+    /// Readings by place and depth.
+    known: HashMap<(usize, u8), Vec<Reading>>,
 }
 
 /// Does a spelling begin with this?
@@ -88,7 +95,7 @@ pub(super) fn is_mark(byte: u8) -> bool {
 impl<'t> Reader<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let left = text.len().saturating_mul(WORK_A_BYTE).saturating_add(WORK);
-        Reader { text: text.as_bytes(), left }
+        Reader { text: text.as_bytes(), left, known: HashMap::new() }
     }
 
     /// Has the text caused more work than it may? What is left of it cannot be read.
@@ -108,7 +115,13 @@ impl<'t> Reader<'t> {
     fn within(&mut self, at: usize, depth: u8) -> Vec<Reading> {
         let Some(first) = self.at(at) else { return Vec::new() };
         let mut found = vec![Reading::byte(first, at + 1)];
-        if depth == 0 || !is_mark(first) || self.is_spent() {
+        if depth == 0 || !is_mark(first) {
+            return found;
+        }
+        if let Some(known) = self.known.get(&(at, depth)) {
+            return known.clone();
+        }
+        if self.is_spent() {
             return found;
         }
         self.left -= 1;
@@ -129,6 +142,10 @@ impl<'t> Reader<'t> {
                 }
             }
         }
+        if self.known.len() >= KNOWN {
+            self.known.clear();
+        }
+        self.known.insert((at, depth), found.clone());
         found
     }
 
@@ -306,7 +323,7 @@ mod tests {
             "=254b",
             "%\\u0034b",
             "=\r\nK",
-            "\\%34B",
+            "\\%784B",
         ] {
             let mut reader = Reader::new(text);
             let mut ends = vec![0];

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use crate::base::error::Result;
+use crate::model::format::{Format, ModelFormat};
 use crate::model::ids::Seed;
-use crate::model::objects::check_glb;
 use crate::world::fetch::{Fetched, FileSink};
 use crate::world::http::{Broken, Client, Form, HeaderMap, Incoming, Method, Phases, Request};
 
@@ -31,6 +31,8 @@ pub struct ProgramLimits {
     pub bytes: u64,
     /// For each look at `/health`.
     pub health: Duration,
+    /// What the body has to be.
+    pub format: ModelFormat,
     /// Take the seconds from the answer's header `x-generation-seconds`, where it has one.
     pub reported_times: bool,
 }
@@ -44,6 +46,7 @@ impl Default for ProgramLimits {
             body: Duration::from_secs(300),
             bytes: 200 << 20,
             health: Duration::from_secs(30),
+            format: Format::default().model(),
             reported_times: false,
         }
     }
@@ -136,7 +139,7 @@ impl Program {
         }
         let mut sink = FileSink::create(into, None)?;
         let received = incoming.receive(&mut sink);
-        let outcome = sink.finish(received.map_err(Trouble::from))?.and_then(checked);
+        let outcome = sink.finish(received.map_err(Trouble::from))?.and_then(|fetched| self.checked(fetched));
         Ok(Generation { seconds, outcome })
     }
 
@@ -155,6 +158,13 @@ impl Program {
         let value = headers.get(REPORTED).filter(|_| self.limits.reported_times)?;
         let seconds: f64 = value.to_str().ok()?.trim().parse().ok()?;
         (0.0..=LONGEST_REPORTED).contains(&seconds).then_some(seconds)
+    }
+
+    fn checked(&self, fetched: Fetched) -> std::result::Result<Fetched, Trouble> {
+        match self.limits.format.check(&fetched.head, fetched.size) {
+            Ok(()) => Ok(fetched),
+            Err(why) => Err(Trouble::Program(why)),
+        }
     }
 
     /// Whose fault a status is: the gate's before the program, or the program's.
@@ -177,12 +187,5 @@ impl From<Broken> for Trouble {
             Broken::Lost(reason) | Broken::Unwritten(reason) => Trouble::Infrastructure(reason),
             Broken::Late(reason) | Broken::Refused(reason) => Trouble::Program(reason),
         }
-    }
-}
-
-fn checked(fetched: Fetched) -> std::result::Result<Fetched, Trouble> {
-    match check_glb(&fetched.head, fetched.size) {
-        Ok(()) => Ok(fetched),
-        Err(why) => Err(Trouble::Program(why)),
     }
 }

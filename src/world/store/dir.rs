@@ -146,23 +146,23 @@ mod tests {
     use super::*;
     use crate::model::objects::ObjectKind;
 
+    const KIND: ObjectKind = ObjectKind::Preview;
+
     #[test]
     fn an_object_once_stored_never_changes() {
         let folder = tempfile::tempdir().unwrap();
         let store = DirStore::open(&folder.path().join("objects"), Some("https://cdn.example/")).unwrap();
-        let key = ObjectKey::parse("rounds/0/leader/submitted/a.glb").unwrap();
+        let key = ObjectKey::parse("rounds/0/leader/submitted/a.bin").unwrap();
         let put = |bytes: &[u8]| {
             let sha256 = sha256_of(bytes).unwrap();
             let size = bytes.len() as u64;
-            store
-                .put(&key, &Object { kind: ObjectKind::Glb, bytes: Bytes::Memory(bytes), size, sha256: &sha256 })
-                .unwrap()
+            store.put(&key, &Object { kind: KIND, bytes: Bytes::Memory(bytes), size, sha256: &sha256 }).unwrap()
         };
         assert_eq!(store.get(&key).unwrap(), None);
         assert_eq!([put(b"one"), put(b"one"), put(b"two")], [Put::Stored, Put::Same, Put::Taken]);
         assert_eq!(store.get(&key).unwrap().unwrap(), b"one");
         let url = store.url_of(&key);
-        assert_eq!(url, "https://cdn.example/rounds/0/leader/submitted/a.glb");
+        assert_eq!(url, "https://cdn.example/rounds/0/leader/submitted/a.bin");
         assert_eq!(store.key_of(&url), Some(key));
         assert_eq!(store.key_of("https://cdn.example.evil/rounds/0/x"), None);
         assert_eq!(store.key_of("https://cdn.example/rounds/0/../../etc/passwd"), None);
@@ -177,13 +177,13 @@ mod tests {
         let below = folder.path().join("rounds/0/leader/submitted");
         fs::create_dir_all(&below).unwrap();
         let put = |name: &str| {
-            let key = ObjectKey::parse(&format!("rounds/0/leader/{name}.glb")).unwrap();
-            let sha256 = sha256_of(&b"glTF"[..]).unwrap();
-            let object = Object { kind: ObjectKind::Glb, bytes: Bytes::Memory(b"glTF"), size: 4, sha256: &sha256 };
+            let key = ObjectKey::parse(&format!("rounds/0/leader/{name}.bin")).unwrap();
+            let sha256 = sha256_of(&b"data"[..]).unwrap();
+            let object = Object { kind: KIND, bytes: Bytes::Memory(b"data"), size: 4, sha256: &sha256 };
             (store.get(&key), store.put(&key, &object))
         };
-        assert!(std::process::Command::new("mkfifo").arg(below.join("fifo.glb")).status().unwrap().success());
-        std::os::unix::fs::symlink(outside.path().join("x"), below.join("link.glb")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(below.join("fifo.bin")).status().unwrap().success());
+        std::os::unix::fs::symlink(outside.path().join("x"), below.join("link.bin")).unwrap();
         std::os::unix::fs::symlink(outside.path(), folder.path().join("rounds/0/leader/generated")).unwrap();
         for name in ["submitted/fifo", "submitted/link", "generated/new"] {
             let (got, stored) = put(name);
@@ -197,18 +197,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = DirStore::open(&folder.path().join("objects"), None).unwrap();
         let put = |file: &Path, name: &str| {
-            let key = ObjectKey::parse(&format!("rounds/0/leader/submitted/{name}.glb")).unwrap();
-            let sha256 = sha256_of(&b"glTF"[..]).unwrap();
-            let object = Object { kind: ObjectKind::Glb, bytes: Bytes::File(file), size: 4, sha256: &sha256 };
+            let key = ObjectKey::parse(&format!("rounds/0/leader/submitted/{name}.bin")).unwrap();
+            let sha256 = sha256_of(&b"data"[..]).unwrap();
+            let object = Object { kind: KIND, bytes: Bytes::File(file), size: 4, sha256: &sha256 };
             store.put(&key, &object).map(|put| (put, store.get(&key).unwrap().unwrap()))
         };
         // /dev/shm is another file system than the folder for temporary files, or else this is the same case twice.
         for (place, name) in [(folder.path(), "a"), (Path::new("/dev/shm"), "b")] {
             let Ok(file) = tempfile::NamedTempFile::new_in(place) else { continue };
-            fs::write(file.path(), "glTF").unwrap();
-            assert_eq!(put(file.path(), name).unwrap(), (Put::Stored, b"glTF".to_vec()));
-            assert_eq!(put(file.path(), name).unwrap(), (Put::Same, b"glTF".to_vec()));
-            fs::write(file.path(), "glTF and more").unwrap();
+            fs::write(file.path(), "data").unwrap();
+            assert_eq!(put(file.path(), name).unwrap(), (Put::Stored, b"data".to_vec()));
+            assert_eq!(put(file.path(), name).unwrap(), (Put::Same, b"data".to_vec()));
+            fs::write(file.path(), "data and more").unwrap();
             assert!(put(file.path(), "c").unwrap_err().causes().concat().contains("13 bytes"));
         }
         assert_eq!(fs::read_dir(folder.path().join("objects/rounds/0/leader/submitted")).unwrap().count(), 2);

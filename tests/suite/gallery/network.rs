@@ -127,7 +127,11 @@ fn asked(what: &str, answer: Vec<u8>) -> Vec<(String, String)> {
         let all: Vec<&str> = args.iter().map(String::as_str).chain(["--config", file.as_str()]).collect();
         let what = format!("{} where {what}", args[0]);
         let said = world.attack(&what, &all).with_keys().run().said();
-        check(!said.contains(super::harness::SECRET) && said.len() < 4000, || format!("{what}: {said:.2000}"));
+        // The others are sent no key: what they say is none of ours.
+        let ours = ["builds", "judge"].contains(&args[0].as_str());
+        check(!(ours && said.contains(super::harness::SECRET)) && said.len() < 4000, || {
+            format!("{what}: {said:.2000}")
+        });
         (what, said)
     };
     commands.into_iter().map(run).collect()
@@ -201,7 +205,7 @@ fn redirects_however_they_are_spelt() {
 
 #[test]
 fn addresses_of_another_script() {
-    let world = World::example(false);
+    let world = super::echoes::at_duels();
     world.put("a.png", super::pictures::png(8, 8, 2).bytes());
     world.put("a.glb", triangle_glb("a"));
     let url = "https://ex\u{e4}mple.org";

@@ -45,7 +45,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let work = cost::JPEG * pixels * depth
         + followed * cost::JPEG_SCAN * scans * frame.coefficients / 64
         + cost::JPEG_TABLE * tables
-        + cost::JPEG_PACKED * bytes.len() as u64;
+        + followed * cost::JPEG_PACKED * bytes.len() as u64;
     // Beside all coefficients, rows of some, and copies of what the segments hold.
     let all = all + if frame.is_progressive() { 0 } else { FILLED * frame.coefficients / 64 + bytes.len() as u64 };
     let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64;
@@ -104,7 +104,7 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
         return Err(BodyFault::Coding("progressive JPEG whose scans are incomplete"));
     }
     let parts = if frame.is_progressive() { None } else { scan::parts(bytes, &frame, scan, watch) };
-    if parts.as_ref().is_some_and(|parts| parts.beyond) {
+    if parts.as_ref().is_some_and(|parts| parts.torn) {
         return Err(BodyFault::Coding("JPEG that ends within a block"));
     }
     let bytes = parts.as_ref().and_then(|parts| parts.filled.as_deref()).unwrap_or(bytes);

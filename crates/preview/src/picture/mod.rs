@@ -9,6 +9,7 @@ mod deflate;
 mod gif;
 mod jpeg;
 mod lzw;
+mod orientation;
 mod others;
 mod png;
 mod scan;

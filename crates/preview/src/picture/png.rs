@@ -386,7 +386,7 @@ mod tests {
         let bytes = encode(ColorType::Indexed, BitDepth::Four, 2, &[0x01, 0x10]);
         let Pixels::Palette(indices, palette) = read(&bytes, Watch::NONE).unwrap().pixels else { panic!() };
         assert_eq!(indices, [0, 1, 1, 0]);
-        assert_eq!(palette[..3], [[1, 2, 3, 7], [4, 5, 6, 255], [2, 2, 2, 255]]);
+        assert_eq!(palette[..3], [[1, 2, 3, 7], [4, 5, 6, 255], [0, 0, 0, 255]]);
     }
 
     #[test]

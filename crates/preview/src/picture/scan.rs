@@ -16,9 +16,9 @@ pub(super) struct Parts {
     pub(super) missing: Vec<Range<usize>>,
     /// The file with these parts coded as parts without coefficients, where it can be written so.
     pub(super) filled: Option<Vec<u8>>,
-    /// A coefficient was to stand behind the last one of its block, as those do that are made of missing bits. The
-    /// reference takes it for the last one; the decoder here does not.
-    pub(super) beyond: bool,
+    /// What the reference makes of the missing bits of the part in which they ran out, the decoder here does not: a
+    /// coefficient behind the last one of its block, or a part that could not be written anew.
+    pub(super) torn: bool,
 }
 
 /// The symbol that sixteen bits begin with, and the length of its code; 0 for none.
@@ -73,7 +73,8 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         }
         _ => None,
     };
-    Some(Parts { size, across, missing, filled, beyond: bits.beyond })
+    let torn = bits.beyond || interval == 0 && !missing.is_empty() && filled.is_none();
+    Some(Parts { size, across, missing, filled, torn })
 }
 
 /// The parts that the scan holds, and behind them, in intervals of as many, those that it does not: no difference to a

@@ -11,9 +11,7 @@ const GUESSED: usize = 10;
 /// A component of the picture and what is known of it.
 struct Plane {
     component: Component,
-    /// Blocks of a scan that has this component alone, side by side and on top of each other.
-    grid: [usize; 2],
-    /// Of each of its blocks, which coefficients are not 0.
+    /// Of each block of a scan that has this component alone, which coefficients are not 0.
     set: Vec<u64>,
     /// The lowest bit of each coefficient that a scan has brought.
     known: [Option<u8>; 64],
@@ -79,7 +77,7 @@ impl Setup {
         self.units = size[0].div_ceil(8 * most[0]) * size[1].div_ceil(8 * most[1]);
         let plane = |component: Component| {
             let grid = [0, 1].map(|axis| (size[axis] * component.sampling[axis]).div_ceil(8 * most[axis]));
-            Plane { component, grid, set: vec![0; grid[0] * grid[1]], known: [None; 64] }
+            Plane { component, set: vec![0; grid[0] * grid[1]], known: [None; 64] }
         };
         self.planes = components.into_iter().map(plane).collect();
         Some(())
@@ -157,7 +155,7 @@ impl Setup {
 
     /// What comes before a unit: whether that is a restart.
     fn between(&self, unit: usize, bits: &mut Bits<'_>, watch: Watch<'_>) -> Option<bool> {
-        if unit % 4096 == 0 && watch.stopped() {
+        if unit.is_multiple_of(4096) && watch.stopped() {
             return None;
         }
         let restarts = unit > 0 && self.interval > 0 && unit.is_multiple_of(self.interval);
@@ -230,7 +228,12 @@ fn one_more_bit(part: Part, table: &Table, block: &mut u64, run: &mut u64, bits:
         place += 1;
     }
     if *run > 0 {
-        (place..=part.last).filter(|place| is_set(*block, *place)).for_each(|_| _ = bits.skip(1));
+        let ahead = if place > part.last { 0 } else { *block << (63 - part.last) >> (63 - part.last) >> place };
+        let mut left = ahead.count_ones();
+        while left > 0 {
+            bits.skip(left.min(16));
+            left -= left.min(16);
+        }
         *run -= 1;
     }
     Some(())

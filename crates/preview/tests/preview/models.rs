@@ -198,9 +198,11 @@ pub fn jpeg(width: u16, height: u16, scans: Option<usize>) -> Vec<u8> {
         segment(&mut out, 0xda, &[3, 1, 0, 2, 0, 3, 0, 0, 0, 0]);
         out.resize(out.len() + (3 * blocks).div_ceil(8), 0);
         for scan in 1..scans {
-            segment(&mut out, 0xda, &[1, 1 + (scan % 3) as u8, 0, 1 + (scan % 63) as u8, 63, 0]);
+            // The first ones have all coefficients.
+            let first = if scan < 4 { 1 } else { 1 + (scan % 63) as u8 };
+            segment(&mut out, 0xda, &[1, 1 + (scan % 3) as u8, 0, first, 63, 0]);
             // A bit for the code, fourteen for the rest of the run's length.
-            let runs = blocks.div_ceil((1 << 14) + 1);
+            let runs = blocks.div_ceil(1 << 14);
             out.resize(out.len() + (15 * runs).div_ceil(8), 0);
         }
     } else {
