@@ -128,9 +128,12 @@ fn files_are_opened_in_one_place() {
 #[test]
 fn only_the_rooms_of_the_format_name_it() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let rooms = [src.join("preview"), src.join("model/format")];
-    for file in files(&src).iter().filter(|file| !rooms.iter().any(|room| file.starts_with(room))) {
-        let text = std::fs::read_to_string(file).unwrap().to_lowercase();
+    let room = src.join("model/format");
+    // Tests may: they hold what is written in files and journals.
+    let asks = |file: &&std::path::PathBuf| !file.starts_with(&room) && !file.ends_with("tests.rs");
+    for file in files(&src).iter().filter(asks) {
+        let text = std::fs::read_to_string(file).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap().to_lowercase();
         for name in ["glb", "gltf"] {
             assert!(!text.contains(name), "{}: says {name}; ask model::format", file.display());
         }
