@@ -5,8 +5,10 @@
 //! and [`snapshot`] reads a whole competition at once.
 
 pub mod beacon;
+pub(crate) mod bounds;
 pub mod builds;
 pub mod config;
+pub mod detect;
 pub mod file;
 pub mod generation_audits;
 pub mod history;
@@ -16,6 +18,7 @@ pub mod leader;
 pub mod limits;
 pub mod lock;
 pub mod matrix;
+pub mod neutral;
 pub mod objects;
 pub mod observation;
 pub mod outputs;
@@ -30,9 +33,12 @@ pub mod schedule;
 pub mod seed;
 pub mod snapshot;
 pub mod source_audit;
+pub mod splat;
 pub mod stage;
 pub mod store;
 pub mod submissions;
 pub mod sums;
+pub mod threejs;
 pub mod thresholds;
+pub(crate) mod tree;
 pub mod winner;
