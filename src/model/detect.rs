@@ -141,6 +141,7 @@ fn only_of(path: &str) -> Option<(RoundNumber, FormatName)> {
             _ if is_numbered(name, "generated_") || (name.starts_with("audit_") && name.ends_with(".json")) => {
                 FormatName::Threejs
             }
+            "duels_submitted.json" => FormatName::Threejs,
             _ => return None,
         },
         _ => return None,

@@ -22,10 +22,12 @@ pub mod regeneration;
 pub mod results;
 pub mod seed;
 pub mod shard;
+pub mod splat;
 pub mod ssim;
 pub mod stages;
 pub mod submissions;
 pub mod succession;
+pub mod threejs;
 pub mod tournament;
 pub mod waits;
 

@@ -140,8 +140,8 @@ impl ThreejsPlayerFile {
             "submitted" => Some(ThreejsPlayerFile::Submitted),
             "generated" => Some(ThreejsPlayerFile::Generated(None)),
             "pod_stats" => Some(ThreejsPlayerFile::PodStats),
-            _ if stem.starts_with("duels_") => Some(ThreejsPlayerFile::Duels(name.to_owned())),
-            _ if stem.starts_with("audit_") => Some(ThreejsPlayerFile::Audit(name.to_owned())),
+            _ if is_named(stem, "duels_") => Some(ThreejsPlayerFile::Duels(name.to_owned())),
+            _ if is_named(stem, "audit_") => Some(ThreejsPlayerFile::Audit(name.to_owned())),
             _ => {
                 let text = stem.strip_prefix("generated_")?;
                 let repeat: u32 = text.parse().ok()?;
@@ -149,6 +149,12 @@ impl ThreejsPlayerFile {
             }
         }
     }
+}
+
+/// Is this the kind, and then the name of a left (and a run)? Copies of such files have dots in their names.
+fn is_named(stem: &str, kind: &str) -> bool {
+    let left = stem.strip_prefix(kind);
+    left.is_some_and(|left| !left.is_empty() && left.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
 }
 
 impl ThreejsFile {
@@ -331,7 +337,7 @@ mod tests {
         for path in player.chain(round).chain(own) {
             assert_eq!(ThreejsFile::of_path(&path).map(|file| file.path()), Some(path));
         }
-        for other in ["generated_0", "generated_01", "generated_x", "generations"] {
+        for other in ["generated_0", "generated_01", "generated_x", "generations", "duels_", "duels_leader.truncated"] {
             assert_eq!(ThreejsFile::of_path(&format!("rounds/3/leader/{other}.json")), None, "{other}");
         }
     }
