@@ -166,10 +166,7 @@ fn by_settings(config: &Map<String, Value>) -> Found {
     None
 }
 
-fn first_output<'a>(
-    paths: impl IntoIterator<Item = &'a str>,
-    mut read: impl FnMut(&str) -> Option<Vec<u8>>,
-) -> Found {
+fn first_output<'a>(paths: impl IntoIterator<Item = &'a str>, mut read: impl FnMut(&str) -> Option<Vec<u8>>) -> Found {
     let mut outputs: Vec<&str> = paths.into_iter().filter(|path| is_outputs(path)).collect();
     outputs.sort_unstable();
     for path in outputs.into_iter().take(MOST_OUTPUTS) {

@@ -2,6 +2,7 @@
 //!
 //! Each view borrows from the record of its format: nothing is copied.
 
+use super::builds::{Build, BuildStatus};
 use super::generation_audits::{AuditOutcome, GenerationAudit};
 use super::ids::{Block, CommitSha, Hotkey, Player, PromptStem, RepoName};
 use super::leader::LeaderEntry;
@@ -221,6 +222,53 @@ impl<'a> From<&'a ThreejsSubmission> for SubmissionView<'a> {
         let (repo, commit, round, cdn_url) = (&of.repo, &of.commit, of.round.as_str(), Some(of.cdn_url.as_str()));
         let (revealed_at_block, hardware) = (of.revealed_at_block, of.hardware());
         SubmissionView { repo, commit, cdn_url, revealed_at_block, round, hardware }
+    }
+}
+
+/// One miner's build.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BuildView<'a> {
+    /// As submitted.
+    pub repo: &'a RepoName,
+    /// As submitted.
+    pub commit: &'a CommitSha,
+    /// As submitted.
+    pub revealed_at_block: Block,
+    /// `<first seven digits of commit>-<round name>`
+    pub tag: &'a str,
+    /// How far it has come.
+    pub status: BuildStatus,
+    /// The image, on success.
+    pub image: Option<&'a str>,
+    /// As submitted, where that is recorded.
+    pub hardware: Option<&'a [String]>,
+}
+
+impl<'a> From<&'a Build> for BuildView<'a> {
+    fn from(build: &'a Build) -> Self {
+        BuildView {
+            repo: &build.repo,
+            commit: &build.commit,
+            revealed_at_block: build.revealed_at_block,
+            tag: &build.tag,
+            status: build.status,
+            image: build.docker_image.as_deref(),
+            hardware: None,
+        }
+    }
+}
+
+impl<'a> From<&'a ThreejsBuild> for BuildView<'a> {
+    fn from(build: &'a ThreejsBuild) -> Self {
+        BuildView {
+            repo: &build.repo,
+            commit: &build.commit,
+            revealed_at_block: build.revealed_at_block,
+            tag: &build.tag,
+            status: build.status,
+            image: build.docker_image.as_deref(),
+            hardware: build.hardware(),
+        }
     }
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn load<S: FileSet>(
             None => problems.extend(stray(&path, S::FORMAT)),
         }
     }
-    let read: Vec<_> = known.par_iter().map(|(path, file)| read::<S>(source, path, file, budget)).collect::<Result<_>>()?;
+    let read: Vec<_> =
+        known.par_iter().map(|(path, file)| read::<S>(source, path, file, budget)).collect::<Result<_>>()?;
     budget.check()?;
     let mut files = Vec::new();
     for ((path, file), read) in known.into_iter().zip(read) {

@@ -215,7 +215,8 @@ mod tests {
     #[test]
     fn a_path_and_its_file_lead_to_each_other() {
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-        let player = ["leader/generations.json", &format!("{hotkey}/duels.json")].map(|path| format!("rounds/3/{path}"));
+        let player =
+            ["leader/generations.json", &format!("{hotkey}/duels.json")].map(|path| format!("rounds/3/{path}"));
         let round = SplatRoundFile::ALL.map(|file| format!("rounds/3/{}", file.name()));
         let own = ["config.json", "state.json", "leader.json", "prompts.txt"].map(str::to_owned);
         for path in player.into_iter().chain(round).chain(own) {

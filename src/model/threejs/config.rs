@@ -29,7 +29,9 @@ impl RepoFile for ThreejsConfig {
         let file = ConfigFile::parse(bytes)?;
         let audit_repeats = parse_json::<More>(bytes)?.audit_repeats.unwrap_or(AUDIT_REPEATS);
         if !(1..=1000).contains(&audit_repeats) {
-            return Err(ParseError::whole(format!("audit_repeats is {audit_repeats}: a number from 1 to 1000 is needed")));
+            return Err(ParseError::whole(format!(
+                "audit_repeats is {audit_repeats}: a number from 1 to 1000 is needed"
+            )));
         }
         Ok(ThreejsConfig { file, audit_repeats })
     }

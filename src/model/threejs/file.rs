@@ -204,10 +204,7 @@ impl ThreejsFile {
     /// Files that people write: they keep the layout that they have.
     #[must_use]
     pub fn by_hand(&self) -> bool {
-        matches!(
-            self,
-            ThreejsFile::Config | ThreejsFile::Pool | ThreejsFile::Round(_, ThreejsRoundFile::SourceAudit)
-        )
+        matches!(self, ThreejsFile::Config | ThreejsFile::Pool | ThreejsFile::Round(_, ThreejsRoundFile::SourceAudit))
     }
 
     /// What a file of this kind may have at most.
@@ -315,10 +312,7 @@ impl ThreejsContent {
     }
 }
 
-fn by<T: RepoFile>(
-    bytes: &[u8],
-    wrap: fn(T) -> ThreejsContent,
-) -> Result<(ThreejsContent, Layout), ParseError> {
+fn by<T: RepoFile>(bytes: &[u8], wrap: fn(T) -> ThreejsContent) -> Result<(ThreejsContent, Layout), ParseError> {
     read::<T>(bytes).map(|(value, layout)| (wrap(value), layout))
 }
 

@@ -174,19 +174,21 @@ impl ThreejsRound {
 
 impl ThreejsPlayer {
     fn place(&mut self, file: ThreejsPlayerFile, content: Option<ThreejsContent>) {
-        let slot;
         match file {
             ThreejsPlayerFile::Submitted => put!(self.submitted, content, Modules),
             ThreejsPlayerFile::PodStats => put!(self.pod_stats, content, PodStats),
             ThreejsPlayerFile::Generated(repeat) => {
+                let slot;
                 put!(slot, content, Modules);
                 self.generated.insert(repeat.unwrap_or(1), slot);
             }
             ThreejsPlayerFile::Duels(name) => {
+                let slot;
                 put!(slot, content, Duels);
                 self.duels.insert(name, slot);
             }
             ThreejsPlayerFile::Audit(name) => {
+                let slot;
                 put!(slot, content, Duels);
                 self.audits.insert(name, slot);
             }

@@ -168,16 +168,17 @@ fn early_rejection(facts: &ChainFacts<'_>, hotkey: &Hotkey) -> Option<String> {
 /// Why a miner is rejected: the first reason that is found.
 fn rejection(facts: &ChainFacts<'_>, hotkey: &Hotkey, holder: &Player, holder_verified: bool) -> Option<String> {
     let duel = |opponent: &Opponent, name: &str, least: f64| {
-        let margins = (1..=facts.repeats).filter_map(|repeat| Some((repeat, facts.audits.margin(opponent, repeat, hotkey)?)));
+        let margins =
+            (1..=facts.repeats).filter_map(|repeat| Some((repeat, facts.audits.margin(opponent, repeat, hotkey)?)));
         let below = margins.into_iter().find(|(_, margin)| *margin < least);
         below.map(|(repeat, margin)| format!("{name} vs generated #{repeat}: {:+.2}%", margin * 100.0))
     };
-    early_rejection(facts, hotkey)
-        .or_else(|| duel(&Opponent::Submitted, "submitted", -facts.win_margin))
-        .or_else(|| {
+    early_rejection(facts, hotkey).or_else(|| duel(&Opponent::Submitted, "submitted", -facts.win_margin)).or_else(
+        || {
             let opponent = Opponent::Holder(holder.clone());
             if holder_verified { duel(&opponent, holder.short(), facts.win_margin) } else { None }
-        })
+        },
+    )
 }
 
 fn quoted(reason: &str) -> String {
@@ -267,12 +268,8 @@ mod tests {
         let won = |margin, verified| Fate::Won { margin, verified };
         let case = Case { matches: TWO, ..NOBODY };
         assert_eq!(chain(&case), (vec![(1, won(0.2, false)), (2, won(0.1, false))], 2, false, 0));
-        let all: &[(Option<u8>, u8, &[f64])] = &[
-            (None, 1, &[-0.07, 0.0]),
-            (Some(0), 1, &[0.07, 0.5]),
-            (None, 2, &[0.0, 0.1]),
-            (Some(1), 2, &[0.2, 0.08]),
-        ];
+        let all: &[(Option<u8>, u8, &[f64])] =
+            &[(None, 1, &[-0.07, 0.0]), (Some(0), 1, &[0.07, 0.5]), (None, 2, &[0.0, 0.1]), (Some(1), 2, &[0.2, 0.08])];
         let sources: &[(u8, bool)] = &[(1, true), (2, true)];
         let full = Case { audits: all, sources, ..case };
         assert_eq!(chain(&full), (vec![(1, won(0.2, true)), (2, won(0.1, true))], 2, true, 0));

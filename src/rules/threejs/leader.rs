@@ -24,7 +24,8 @@ pub fn next_leader(
     Some(ThreejsLeader { hotkey, repo, commit, docker, hardware, weight, effective_block, extra: Extra::default() })
 }
 
-fn shared(entry: &ThreejsLeader) -> LeaderEntry {
+/// The entry without its hardware, as the shared rules know it.
+pub(crate) fn shared(entry: &ThreejsLeader) -> LeaderEntry {
     LeaderEntry {
         hotkey: entry.hotkey.clone(),
         repo: entry.repo.clone(),
@@ -36,7 +37,8 @@ fn shared(entry: &ThreejsLeader) -> LeaderEntry {
     }
 }
 
-fn shared_winner(winner: &ThreejsWinner) -> Winner {
+/// The winner without its hardware.
+pub(crate) fn shared_winner(winner: &ThreejsWinner) -> Winner {
     let (repo, commit, image) = (winner.repo.clone(), winner.commit.clone(), winner.docker_image.clone());
     Winner::new(winner.winner_hotkey.clone(), repo, commit, image)
 }

@@ -49,7 +49,11 @@ pub fn objections(report: &RepeatedReport, repeats: u32) -> Vec<String> {
     expected.sort_unstable();
     found.sort_unstable();
     if !early && found != expected {
-        wrong.push(format!("reason is {:?}, by the repeats it is {:?}", report.reason, violations(&report.repeats).join("; ")));
+        wrong.push(format!(
+            "reason is {:?}, by the repeats it is {:?}",
+            report.reason,
+            violations(&report.repeats).join("; ")
+        ));
     }
     let complete = report.repeats.len() >= repeats as usize;
     let outcome = match (report.reason.is_empty(), complete) {

@@ -123,11 +123,8 @@ pub fn stage2(s2: &Stage2) -> Ballot {
             return Ballot { choice, source: "strong_voter", decided_by: strong_words(s2, scores, strong) };
         }
     }
-    let votes = [
-        apart(s2.best_view.as_ref(), VOTE),
-        apart(s2.artifact_compare.as_ref(), VOTE),
-        ahead(scores, CHECKLIST_VOTE),
-    ];
+    let votes =
+        [apart(s2.best_view.as_ref(), VOTE), apart(s2.artifact_compare.as_ref(), VOTE), ahead(scores, CHECKLIST_VOTE)];
     let two = |choice| votes.iter().filter(|vote| **vote == choice).count() >= 2;
     let choice = [Choice::A, Choice::B].into_iter().find(|choice| two(*choice)).unwrap_or(Choice::Draw);
     Ballot { choice, source: "consensus_3", decided_by: "S2 consensus".to_owned() }
