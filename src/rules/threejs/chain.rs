@@ -17,21 +17,21 @@ const QUOTED: usize = 64;
 
 /// What a chain is derived from.
 #[derive(Debug, Clone, Copy)]
-pub struct ChainFacts<'a> {
+pub struct ChainFacts<'f, 'a> {
     /// The miners, in the order in which they play.
-    pub order: &'a [&'a Hotkey],
+    pub order: &'f [&'a Hotkey],
     /// The margin that a win needs; regenerated outputs may lose by less.
     pub win_margin: f64,
     /// How often a program is run again.
     pub repeats: u32,
     /// The margins that are known.
-    pub matrix: &'a Matrix,
+    pub matrix: &'f Matrix,
     /// The audit duels that are known.
-    pub audits: &'a AuditMatrix,
+    pub audits: &'f AuditMatrix,
     /// What is known of the runs.
-    pub reports: &'a GenerationReports,
+    pub reports: &'f GenerationReports,
     /// What was read of the sources.
-    pub sources: &'a [SourceAudit],
+    pub sources: &'f [SourceAudit],
 }
 
 /// What became of a qualified miner.
@@ -103,7 +103,7 @@ pub fn repeats_of(files: &ThreejsRound, audit_repeats: u32) -> u32 {
 
 /// Derives the chain.
 #[must_use]
-pub fn derive<'a>(facts: &ChainFacts<'a>) -> Chain<'a> {
+pub fn derive<'a>(facts: &ChainFacts<'_, 'a>) -> Chain<'a> {
     let leader = Player::Leader;
     let mut chain = Chain { links: Vec::new(), holder: leader.clone(), finalized: true, unplayed: Vec::new() };
     let mut holder_verified = true;
@@ -137,7 +137,7 @@ pub fn derive<'a>(facts: &ChainFacts<'a>) -> Chain<'a> {
     chain
 }
 
-fn fate(facts: &ChainFacts<'_>, hotkey: &Hotkey, holder: &Player, holder_verified: bool) -> Fate {
+fn fate(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey, holder: &Player, holder_verified: bool) -> Fate {
     if let Some(reason) = rejection(facts, hotkey, holder, holder_verified) {
         return Fate::Rejected(reason);
     }
@@ -155,7 +155,7 @@ fn fate(facts: &ChainFacts<'_>, hotkey: &Hotkey, holder: &Player, holder_verifie
 }
 
 /// Why a miner is rejected, whoever holds the lead: its report, or its source.
-fn early_rejection(facts: &ChainFacts<'_>, hotkey: &Hotkey) -> Option<String> {
+fn early_rejection(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey) -> Option<String> {
     if let Some(report) = facts.reports.get(hotkey).filter(|report| report.outcome() == ReportOutcome::Rejected) {
         return Some(format!("generation report: {}", quoted(report.reason())));
     }
@@ -166,7 +166,7 @@ fn early_rejection(facts: &ChainFacts<'_>, hotkey: &Hotkey) -> Option<String> {
 }
 
 /// Why a miner is rejected: the first reason that is found.
-fn rejection(facts: &ChainFacts<'_>, hotkey: &Hotkey, holder: &Player, holder_verified: bool) -> Option<String> {
+fn rejection(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey, holder: &Player, holder_verified: bool) -> Option<String> {
     let duel = |opponent: &Opponent, name: &str, least: f64| {
         let margins =
             (1..=facts.repeats).filter_map(|repeat| Some((repeat, facts.audits.margin(opponent, repeat, hotkey)?)));

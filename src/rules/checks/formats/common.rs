@@ -7,7 +7,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::super::{Claim, Sink};
 use crate::model::builds::BuildStatus;
 use crate::model::config::Settings;
-use crate::model::ids::{Block, Hotkey, PromptStem, RoundNumber};
+use crate::model::ids::{Block, Hotkey, PromptStem, RoundNumber, Seed};
 use crate::model::leader::LeaderEntry;
 use crate::model::neutral::{BuildView, DuelView, OutputView, SubmissionView};
 use crate::model::prompts::{Prompt, PromptList};
@@ -103,6 +103,9 @@ pub(super) fn seed(round: RoundNumber, seed: Option<&SeedFile>, sink: &mut Sink)
     }
 }
 
+/// A way to draw a round's prompts: settings, seed, the prompts of the round before, the pool.
+pub(super) type Way = fn(&Settings, Seed, &[Prompt], &[Prompt]) -> Selection;
+
 /// What a round's prompts are held against.
 pub(super) struct Draw<'a> {
     pub(super) round: RoundNumber,
@@ -112,7 +115,7 @@ pub(super) struct Draw<'a> {
     pub(super) previous: Option<&'a [Prompt]>,
     pub(super) pool: Option<&'a PromptList>,
     /// The ways in which the new ones may have been drawn.
-    pub(super) ways: &'a [fn(&Settings, crate::model::ids::Seed, &[Prompt], &[Prompt]) -> Selection],
+    pub(super) ways: &'a [Way],
 }
 
 /// `prompts.carryover`, `prompts.new`, `prompts.count`.
@@ -140,7 +143,7 @@ pub(super) fn prompts(draw: &Draw<'_>, prompts: &PromptList, sink: &mut Sink) {
             return claim.skip("config.json, seed.json or the prompts of the round before cannot be read");
         };
         let Some(pool) = draw.pool else { return claim.skip("there is no pool (prompts.txt)") };
-        let drawn = |way: &fn(&Settings, _, &[Prompt], &[Prompt]) -> Selection| {
+        let drawn = |way: &Way| {
             let selection = way(settings, seed.seed, previous, &pool.0);
             prompts.0.get(selection.carried.len()..).is_some_and(|found| found == selection.fresh)
         };
@@ -317,7 +320,13 @@ pub(super) struct Weights<'a> {
 }
 
 /// `leader.transition`.
-pub(super) fn leaders(entries: &[LeaderEntry], first: Option<Block>, over: &[Over], weights: Weights<'_>, sink: &mut Sink) {
+pub(super) fn leaders(
+    entries: &[LeaderEntry],
+    first: Option<Block>,
+    over: &[Over],
+    weights: Weights<'_>,
+    sink: &mut Sink,
+) {
     sink.claim("leader.transition", None, "leader.json", |claim| {
         if entries.is_empty() {
             claim.fail("nobody leads: the list is empty");

@@ -69,7 +69,8 @@ fn needed(snapshot: &SplatSnapshot, sink: &mut Sink) {
         ];
         common::needed(Some(*round), &all, sink);
     }
-    let gap = (0..=current.map_or(0, |current| current.0)).find(|round| !snapshot.rounds.contains_key(&RoundNumber(*round)));
+    let gap =
+        (0..=current.map_or(0, |current| current.0)).find(|round| !snapshot.rounds.contains_key(&RoundNumber(*round)));
     if let (Some(gap), Some(_)) = (gap, current) {
         common::needed(Some(RoundNumber(gap)), &[("the round's folder", false)], sink);
     }
@@ -94,7 +95,8 @@ fn of_a_round(
         all.iter().map(|(hotkey, submission)| (hotkey, SubmissionView::from(submission))).collect::<IndexMap<_, _>>()
     });
     if let Some(submissions) = &submissions {
-        let window = files.schedule.get().map(|schedule| (schedule.earliest_reveal_block, schedule.latest_reveal_block));
+        let window =
+            files.schedule.get().map(|schedule| (schedule.earliest_reveal_block, schedule.latest_reveal_block));
         common::submissions(round, submissions, window, settings, sink);
     }
     common::seed(round, files.seed.get(), sink);
@@ -219,9 +221,8 @@ fn progress(snapshot: &SplatSnapshot, round: RoundNumber, files: &SplatRound, wi
 
 /// The rounds that were finalized.
 fn over(snapshot: &SplatSnapshot) -> Vec<Over> {
-    let opened = |round: RoundNumber| {
-        snapshot.state.get().and_then(|state| state.round()).is_none_or(|current| round < current)
-    };
+    let opened =
+        |round: RoundNumber| snapshot.state.get().and_then(|state| state.round()).is_none_or(|current| round < current);
     let from = |round: RoundNumber| {
         let next = snapshot.rounds.get(&round.next())?;
         next.schedule.get().map(|schedule| schedule.latest_reveal_block)

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::super::{Claim, Sink};
-use super::common::{self, Draw, Over, Weights};
+use super::common::{self, Draw, Over, Way, Weights};
 use super::{threejs_audits, threejs_matches};
 use crate::model::config::Settings;
 use crate::model::ids::{Block, Hotkey, Player, PromptStem, RoundNumber};
@@ -135,7 +135,8 @@ fn of_a_round(round: &Round<'_>, sink: &mut Sink) {
         all.iter().map(|(hotkey, submission)| (hotkey, SubmissionView::from(submission))).collect::<IndexMap<_, _>>()
     });
     if let Some(submissions) = &submissions {
-        let window = files.schedule.get().map(|schedule| (schedule.earliest_reveal_block, schedule.latest_reveal_block));
+        let window =
+            files.schedule.get().map(|schedule| (schedule.earliest_reveal_block, schedule.latest_reveal_block));
         common::submissions(round.round, submissions, window, settings, sink);
     }
     common::seed(round.round, files.seed.get(), sink);
@@ -145,7 +146,7 @@ fn of_a_round(round: &Round<'_>, sink: &mut Sink) {
             Some(_) => before.and_then(|files| files.prompts.get()).map(|prompts| prompts.0.as_slice()),
         };
         let (seed, pool) = (files.seed.get(), round.snapshot.pool.get());
-        let ways: &[_] = &[select_disjoint, select];
+        let ways: &[Way] = &[select_disjoint, select];
         common::prompts(&Draw { round: round.round, settings, seed, previous, pool, ways }, prompts, sink);
     }
     if let Some(builds) = files.builds.get() {

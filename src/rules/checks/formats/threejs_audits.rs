@@ -180,7 +180,10 @@ fn verdicts(round: &Round<'_>, sink: &mut Sink) {
                     claim.same("verdict", &verdict.verdict, &SourceVerdict::Passed);
                     claim.same("reason", &verdict.reason.as_str(), &"");
                 }
-                _ => claim.warn("the chain comes to no verdict on it: it was published before the chain changed"),
+                // It may have been published before another took the lead.
+                Some(Fate::Lost(_)) => claim.warn("it lost by the chain as it is, which comes to no verdict on it"),
+                _ if round.is_over() => claim.fail("the chain comes to no verdict on it"),
+                _ => claim.warn("the chain comes to no verdict on it yet"),
             }
         });
     }

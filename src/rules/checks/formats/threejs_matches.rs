@@ -154,7 +154,8 @@ fn matrix(round: &Round<'_>, sink: &mut Sink) {
     sink.claim("match.matrix", round.round, round.path("matches_matrix.csv"), |claim| {
         for ((left, right), margin) in &matrix.0 {
             let row = format!("{left},{right}");
-            for hotkey in [left, right].into_iter().filter_map(Player::hotkey).filter(|hotkey| !round.submitted(hotkey)) {
+            for hotkey in [left, right].into_iter().filter_map(Player::hotkey).filter(|hotkey| !round.submitted(hotkey))
+            {
                 claim.fail(format!("{row}: {hotkey} did not submit in this round"));
             }
             let found = round.files.players.get(right).and_then(|own| report(own, left));
@@ -162,7 +163,9 @@ fn matrix(round: &Round<'_>, sink: &mut Sink) {
                 (Some(report), ..) => claim.same(&format!("{row}: margin"), margin, &report.margin),
                 (None, Some(left_has), Some(right_has)) => match walkover(left_has, right_has) {
                     Some(expected) if is_walkover(*margin, expected) => {}
-                    Some(expected) => claim.fail(format!("{row}: margin {margin} without modules, by the rule {expected}")),
+                    Some(expected) => {
+                        claim.fail(format!("{row}: margin {margin} without modules, by the rule {expected}"))
+                    }
                     None => claim.fail(format!("{row}: margin {margin} has no match report")),
                 },
                 (None, ..) => claim.skip(format!("{row}: neither a report nor the outputs are there")),
@@ -204,10 +207,10 @@ fn audit_matrix(round: &Round<'_>, sink: &mut Sink) {
             let found = of_right.into_iter().find(|(name, report)| audit_left(name, report).as_ref() == Some(left));
             match found {
                 Some((_, report)) => claim.same(&format!("{row}: margin"), margin, &report.margin),
-                None if round.files.players.contains_key(&Player::Miner(right.clone())) => {
+                None if outputs_of(round.files, &Player::Miner(right.clone())).is_some() => {
                     claim.fail(format!("{row}: margin {margin} has no audit report"));
                 }
-                None => claim.skip(format!("{row}: the folder of {right} is not there")),
+                None => claim.skip(format!("{row}: the files of {right} are not there")),
             }
         }
         for (name, report) in audits().filter(|_| round.is_over()) {
