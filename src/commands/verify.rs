@@ -1,6 +1,6 @@
 //! `gen404 verify`: recompute every claim from the files and the history.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::base::error::{Error, Result};
 use crate::cli::{Global, VerifyArgs};
@@ -8,14 +8,20 @@ use crate::engine::common::is_here;
 use crate::engine::context::Context;
 use crate::engine::verification::commits;
 use crate::engine::verification::facts;
+use crate::engine::verification::formats;
 use crate::engine::verification::objects;
+use crate::model::detect::Detected;
 use crate::model::file::FileKind;
 use crate::model::snapshot::Snapshot;
-use crate::rules::checks::{self, Finding, Status, Summary, history, summary};
+use crate::rules::checks::{self, Finding, Sink, Status, Summary, history, summary};
 use crate::ui::Ui;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
     let context = Context::open(global, ui)?;
+    let detected = formats::recognise(&context.store)?;
+    if let Some(sink) = formats::check(&context.store, &detected, &asked(args))? {
+        return Ok(other_format(global, ui, args, &detected, sink));
+    }
     // The history is read by one thread; the files' own threads have room beside it.
     let store = &context.store;
     // Of other rounds, a round's claims go by the files of the whole round alone: not by those of single players.
@@ -74,12 +80,38 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
     let counts = summary(&findings);
     if ui.json() {
         let (now, past) = rules.json();
-        ui.own(json!({ "checks": findings, "summary": counts, "rules": now, "rules_past": past }));
+        let format = format_json(&detected);
+        ui.own(json!({ "format": format, "checks": findings, "summary": counts, "rules": now, "rules_past": past }));
     } else {
         print(ui, global.quiet, &findings, counts);
+        ui.result(&format!("format: {detected}"));
         rules.lines().iter().for_each(|line| ui.result(line));
     }
     Ok(u8::from(counts.fail > 0))
+}
+
+/// What is asked for beyond the files, and cannot be answered for every format.
+fn asked(args: &VerifyArgs) -> Vec<&'static str> {
+    let all = [("--history", args.history), ("--chain", args.chain), ("--objects", args.objects)];
+    all.into_iter().filter(|(_, asked)| *asked).map(|(flag, _)| flag).collect()
+}
+
+/// Tells what was found in a competition that is not of meshes.
+fn other_format(global: &Global, ui: &Ui, args: &VerifyArgs, detected: &Detected, sink: Sink) -> u8 {
+    let mut findings = sink.finish();
+    findings.retain(|finding| args.round.is_none_or(|round| finding.round.is_none_or(|of| of == round)));
+    let counts = summary(&findings);
+    if ui.json() {
+        ui.own(json!({ "format": format_json(detected), "checks": findings, "summary": counts }));
+    } else {
+        print(ui, global.quiet, &findings, counts);
+        ui.result(&format!("format: {detected}"));
+    }
+    u8::from(counts.fail > 0)
+}
+
+fn format_json(detected: &Detected) -> Value {
+    json!({ "name": detected.format.as_str(), "sign": detected.sign })
 }
 
 /// One line a finding that is no pass, and the counts. What matters most comes last, where a terminal shows it;
