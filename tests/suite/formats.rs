@@ -26,6 +26,10 @@ use gen404::rules::threejs::prompts::select_disjoint;
 
 use crate::support::{shared, skipped};
 
+#[path = "../../examples/make_threejs.rs"]
+#[allow(dead_code, reason = "its main is for cargo run")]
+mod make_threejs;
+
 /// Files in memory, by path.
 struct Files(BTreeMap<String, Vec<u8>>);
 
@@ -359,4 +363,74 @@ fn reports_of_both_layouts_are_told_apart() {
     assert!(of(5).values().chain(of(34).values()).all(|report| matches!(report, GenerationReport::Repeated(_))));
     let matrix = ThreejsFile::Round(RoundNumber(3), ThreejsRoundFile::AuditMatrix);
     assert_eq!(matrix.path(), "rounds/3/audit_matrix.csv");
+}
+
+/// The generated competition holds; and each of many small lies about it is found by the claim that it breaks.
+#[test]
+fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
+    let mut files = Files(make_threejs::files());
+    let check = |files: &Files| run_threejs(&ThreejsSnapshot::load_some(files, |_| true).unwrap()).finish();
+    let found = objections(&check(&files));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("Warn judge.detail") && found[0].contains("skipped"), "{found:#?}");
+    let folder = |round: u32, miner: u8, name: &str| format!("rounds/{round}/{}/{name}", make_threejs::hotkey(miner));
+    let (duels, audit) = (folder(0, 1, "duels_leader.json"), folder(1, 8, "audit_submitted_2.json"));
+    let (first, second, ten) = (make_threejs::hotkey(1), make_threejs::hotkey(2), make_threejs::hotkey(10));
+    let lies: Vec<(String, String, String, &str)> = [
+        ("rounds/1/schedule.json", "15600", "15601", "schedule.blocks"),
+        ("rounds/1/schedule.json", "7201", "7202", "schedule.blocks"),
+        ("rounds/0/submissions.json", "js-cup-0", "js-cup-1", "submissions.rules"),
+        ("rounds/0/submissions.json", "6200", "7300", "submissions.rules"),
+        ("rounds/1/seed.json", "1001", "1002", "prompts.carryover"),
+        ("rounds/0/builds.json", "4xH200", "4xRTX6000Pro", "builds.rules"),
+        ("rounds/0/builds.json", "\"status\": \"success\"", "\"status\": \"failure\"", "builds.rules"),
+        ("rounds/0/leader/generated_1.json", "rounds/0/leader", "rounds/1/leader", "outputs.rules"),
+        ("rounds/0/leader/generated_1.json", "\"size\": 1000", "\"size\": 0", "outputs.rules"),
+        (&duels, "\"score\": 6", "\"score\": 7", "match.score"),
+        (&duels, "\"margin\": 0.375", "\"margin\": 0.4375", "match.score"),
+        (&duels, "\"winner\": \"right\"", "\"winner\": \"left\"", "match.score"),
+        (&duels, "no preview from right", "no preview from left", "match.rules"),
+        (&duels, "\"pen_b\": 4.5", "\"pen_b\": 6.5", "judge.detail"),
+        (&duels, "\"decided_by\": \"S2 consensus\"", "\"decided_by\": \"S1\"", "judge.detail"),
+        (&duels, "\"source\": \"consensus_3\"", "\"source\": \"strong_voter\"", "judge.detail"),
+        (&duels, "leader/generated_1/0", "leader/generated_2/0", "match.urls"),
+        (&audit, "\"score\": -2", "\"score\": -1", "match.score"),
+        ("rounds/0/matches_matrix.csv", ",-1.0", ",-0.5", "match.matrix"),
+        ("rounds/0/matches_matrix.csv", ",0.375", ",0.3125", "match.matrix"),
+        ("rounds/0/audit_matrix.csv", ",0.25", ",0.3125", "audit.matrix"),
+        ("rounds/0/require_audit.json", &first, &second, "audit.request"),
+        (
+            "rounds/2/require_audit.json",
+            &format!("\"latest_defender\": \"{ten}\""),
+            "\"latest_defender\": \"leader\"",
+            "audit.request",
+        ),
+        ("rounds/0/generation_reports.json", "5000.5", "4999.5", "audit.report"),
+        ("rounds/0/generation_reports.json", "\"failed_prompts\": 0", "\"failed_prompts\": 1", "audit.report"),
+        ("rounds/1/generation_reports.json", "7301.5s", "7301.4s", "audit.report"),
+        ("rounds/1/generation_reports.json", "\"completed\"", "\"pending\"", "audit.report"),
+        ("rounds/1/generation_audits.json", "+6.25%", "+6.26%", "audit.verdict"),
+        ("rounds/0/generation_audits.json", "\"passed\"", "\"failed\"", "audit.verdict"),
+        ("rounds/1/source_audit.json", "\"failed\"", "\"passed\"", "audit.verdict"),
+        ("rounds/0/winner.json", &first, "leader", "winner.replay"),
+        ("rounds/1/winner.json", "-js-cup-0", "-js-cup-1", "winner.source"),
+        ("leader.json", "\"weight\": 0.8", "\"weight\": 0.7", "leader.transition"),
+    ]
+    .map(|(path, old, new, id)| (path.to_owned(), old.to_owned(), new.to_owned(), id))
+    .into();
+    for (path, old, new, id) in lies {
+        let was = files.0[&path].clone();
+        let text = String::from_utf8(was.clone()).unwrap();
+        assert!(text.contains(&old), "{path}: {old}");
+        files.0.insert(path.clone(), text.replacen(&old, &new, 1).into_bytes());
+        let found = check(&files);
+        let hit = found.iter().any(|found| found.id == id && found.status == Status::Fail);
+        assert!(hit, "{path}: {old} -> {new}: {:#?}", objections(&found));
+        files.0.insert(path, was);
+    }
+    // A file of another format is one finding that names both.
+    files.0.insert("rounds/0/judge_progress.json".to_owned(), b"{}".to_vec());
+    let found = objections(&check(&files));
+    let expected = "does not belong here: a file of a splat competition, but this one is threejs";
+    assert!(found.iter().any(|line| line.ends_with(expected)), "{found:#?}");
 }
