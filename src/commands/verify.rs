@@ -19,7 +19,12 @@ use crate::ui::Ui;
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
     let context = Context::open(global, ui)?;
     let detected = formats::recognise(&context.store)?;
-    if let Some(sink) = formats::check(&context.store, &detected, &asked(args))? {
+    if let Some(mut sink) = formats::check(&context.store, &detected, &asked(args))? {
+        match (&context.git, args.history) {
+            (Some(git), true) => formats::check_history(git, &detected, &mut sink)?,
+            (None, true) => return Err(no_history(&context)),
+            (_, false) => {}
+        }
         return Ok(other_format(global, ui, args, &detected, sink));
     }
     // The history is read by one thread; the files' own threads have room beside it.
@@ -54,10 +59,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
                 history.check(args.round, &mut sink)?;
             }
         }
-        (None, true) => {
-            let here = context.store.root().display();
-            return Err(Error::usage(format!("{here}: no git checkout, so there is no history to check")));
-        }
+        (None, true) => return Err(no_history(&context)),
         (None, false) => {}
     }
     if args.objects {
@@ -90,9 +92,14 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
     Ok(u8::from(counts.fail > 0))
 }
 
+fn no_history(context: &Context<'_>) -> Error {
+    let here = context.store.root().display();
+    Error::usage(format!("{here}: no git checkout, so there is no history to check"))
+}
+
 /// What is asked for beyond the files, and cannot be answered for every format.
 fn asked(args: &VerifyArgs) -> Vec<&'static str> {
-    let all = [("--history", args.history), ("--chain", args.chain), ("--objects", args.objects)];
+    let all = [("--chain", args.chain), ("--objects", args.objects)];
     all.into_iter().filter(|(_, asked)| *asked).map(|(flag, _)| flag).collect()
 }
 

@@ -3,10 +3,33 @@
 use crate::base::error::Result;
 use crate::model::detect::{Detected, FormatName, detect};
 use crate::model::snapshot::Source;
+use crate::model::splat::file::SplatFile;
 use crate::model::splat::snapshot::SplatSnapshot;
+use crate::model::threejs::file::ThreejsFile;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
 use crate::rules::checks::Sink;
-use crate::rules::checks::formats::{run_splat, run_threejs};
+use crate::rules::checks::formats::{history, run_splat, run_threejs};
+use crate::world::git::Git;
+
+/// Checks the history of a competition of another format.
+///
+/// # Errors
+/// An object is missing or broken, or the history is larger than any competition's.
+pub(crate) fn check_history(git: &Git, detected: &Detected, sink: &mut Sink) -> Result<()> {
+    let knows: fn(&str) -> bool = match detected.format {
+        FormatName::Splat => |path| SplatFile::of_path(path).is_some(),
+        _ => |path| ThreejsFile::of_path(path).is_some(),
+    };
+    let (commits, shallow) = git.path_log(knows)?;
+    let reader = git.reader();
+    history::check(detected.format, &commits, &mut |blob| reader.blob(blob), sink)?;
+    if shallow {
+        sink.claim("history.append_only", None, "the beginning", |claim| {
+            claim.skip(format!("shallow clone: {} commits; git fetch --unshallow", commits.len()));
+        });
+    }
+    Ok(())
+}
 
 /// Which format the files of a folder or commit have. What cannot be read is no sign: the checks on the files say so.
 ///
@@ -33,7 +56,10 @@ pub(crate) fn check(source: &dyn Source, detected: &Detected, asked: &[&str]) ->
     }
     for flag in asked {
         sink.claim("state.files", None, *flag, |claim| {
-            claim.skip(format!("not told of a {} competition yet: only its files are checked", detected.format));
+            claim.skip(format!(
+                "not told of a {} competition yet: only its files and its history are checked",
+                detected.format
+            ));
         });
     }
     Ok(Some(sink))

@@ -2,6 +2,7 @@
 //! claim has the same id as with meshes, where the claim is the same.
 
 mod common;
+pub mod history;
 mod splat;
 mod threejs;
 mod threejs_audits;
