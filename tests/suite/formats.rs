@@ -20,7 +20,7 @@ use gen404::rules::checks::formats::{run_splat, run_threejs};
 use gen404::rules::checks::{Finding, Status};
 use gen404::rules::prompts::select;
 use gen404::rules::splat::walk::of_round;
-use gen404::rules::threejs::chain::{ChainFacts, Fate, derive, order};
+use gen404::rules::threejs::chain::{ChainFacts, Fate, by_miner, derive, order};
 use gen404::rules::threejs::leader::next_leader;
 use gen404::rules::threejs::prompts::select_disjoint;
 
@@ -233,7 +233,7 @@ fn round_34_replays() {
         matrix: round.matrix.get().unwrap(),
         audits: round.audit_matrix.get().unwrap(),
         reports: round.generation_reports.get().unwrap(),
-        sources: round.source_audit.get().unwrap(),
+        sources: &by_miner(round.source_audit.get().unwrap()),
     };
     let chain = derive(&facts);
     let links: Vec<_> = chain.links.iter().map(|link| (link.hotkey.short(), &link.fate)).collect();
@@ -376,6 +376,7 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
     let folder = |round: u32, miner: u8, name: &str| format!("rounds/{round}/{}/{name}", make_threejs::hotkey(miner));
     let (duels, audit) = (folder(0, 1, "duels_leader.json"), folder(1, 8, "audit_submitted_2.json"));
     let (first, second, ten) = (make_threejs::hotkey(1), make_threejs::hotkey(2), make_threejs::hotkey(10));
+    let defended = format!("\"latest_defender\": \"{ten}\"");
     let lies: Vec<(String, String, String, &str)> = [
         ("rounds/1/schedule.json", "15600", "15601", "schedule.blocks"),
         ("rounds/1/schedule.json", "7201", "7202", "schedule.blocks"),
@@ -386,25 +387,20 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
         ("rounds/0/builds.json", "\"status\": \"success\"", "\"status\": \"failure\"", "builds.rules"),
         ("rounds/0/leader/generated_1.json", "rounds/0/leader", "rounds/1/leader", "outputs.rules"),
         ("rounds/0/leader/generated_1.json", "\"size\": 1000", "\"size\": 0", "outputs.rules"),
-        (&duels, "\"score\": 6", "\"score\": 7", "match.score"),
-        (&duels, "\"margin\": 0.375", "\"margin\": 0.4375", "match.score"),
-        (&duels, "\"winner\": \"right\"", "\"winner\": \"left\"", "match.score"),
-        (&duels, "no preview from right", "no preview from left", "match.rules"),
-        (&duels, "\"pen_b\": 4.5", "\"pen_b\": 6.5", "judge.detail"),
-        (&duels, "\"decided_by\": \"S2 consensus\"", "\"decided_by\": \"S1\"", "judge.detail"),
-        (&duels, "\"source\": \"consensus_3\"", "\"source\": \"strong_voter\"", "judge.detail"),
-        (&duels, "leader/generated_1/0", "leader/generated_2/0", "match.urls"),
-        (&audit, "\"score\": -2", "\"score\": -1", "match.score"),
+        (duels.as_str(), "\"score\": 6", "\"score\": 7", "match.score"),
+        (duels.as_str(), "\"margin\": 0.375", "\"margin\": 0.4375", "match.score"),
+        (duels.as_str(), "\"winner\": \"right\"", "\"winner\": \"left\"", "match.score"),
+        (duels.as_str(), "no preview from right", "no preview from left", "match.rules"),
+        (duels.as_str(), "\"pen_b\": 4.5", "\"pen_b\": 6.5", "judge.detail"),
+        (duels.as_str(), "\"decided_by\": \"S2 consensus\"", "\"decided_by\": \"S1\"", "judge.detail"),
+        (duels.as_str(), "\"source\": \"consensus_3\"", "\"source\": \"strong_voter\"", "judge.detail"),
+        (duels.as_str(), "leader/generated_1/0", "leader/generated_2/0", "match.urls"),
+        (audit.as_str(), "\"score\": -2", "\"score\": -1", "match.score"),
         ("rounds/0/matches_matrix.csv", ",-1.0", ",-0.5", "match.matrix"),
         ("rounds/0/matches_matrix.csv", ",0.375", ",0.3125", "match.matrix"),
         ("rounds/0/audit_matrix.csv", ",0.25", ",0.3125", "audit.matrix"),
-        ("rounds/0/require_audit.json", &first, &second, "audit.request"),
-        (
-            "rounds/2/require_audit.json",
-            &format!("\"latest_defender\": \"{ten}\""),
-            "\"latest_defender\": \"leader\"",
-            "audit.request",
-        ),
+        ("rounds/0/require_audit.json", first.as_str(), second.as_str(), "audit.request"),
+        ("rounds/2/require_audit.json", defended.as_str(), "\"latest_defender\": \"leader\"", "audit.request"),
         ("rounds/0/generation_reports.json", "5000.5", "4999.5", "audit.report"),
         ("rounds/0/generation_reports.json", "\"failed_prompts\": 0", "\"failed_prompts\": 1", "audit.report"),
         ("rounds/1/generation_reports.json", "7301.5s", "7301.4s", "audit.report"),
@@ -412,7 +408,7 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
         ("rounds/1/generation_audits.json", "+6.25%", "+6.26%", "audit.verdict"),
         ("rounds/0/generation_audits.json", "\"passed\"", "\"failed\"", "audit.verdict"),
         ("rounds/1/source_audit.json", "\"failed\"", "\"passed\"", "audit.verdict"),
-        ("rounds/0/winner.json", &first, "leader", "winner.replay"),
+        ("rounds/0/winner.json", first.as_str(), "leader", "winner.replay"),
         ("rounds/1/winner.json", "-js-cup-0", "-js-cup-1", "winner.source"),
         ("leader.json", "\"weight\": 0.8", "\"weight\": 0.7", "leader.transition"),
     ]

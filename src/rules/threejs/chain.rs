@@ -4,6 +4,8 @@
 //! Everything is derived anew from margins, reports and readings of sources. Rows against holders that were beaten or
 //! rejected stay in the files, and count for nothing.
 
+use std::collections::HashMap;
+
 use crate::model::ids::{Hotkey, Player};
 use crate::model::matrix::Matrix;
 use crate::model::source_audit::{SourceAudit, SourceVerdict};
@@ -31,7 +33,13 @@ pub struct ChainFacts<'f, 'a> {
     /// What is known of the runs.
     pub reports: &'f GenerationReports,
     /// What was read of the sources.
-    pub sources: &'f [SourceAudit],
+    pub sources: &'f HashMap<&'f Hotkey, &'f SourceAudit>,
+}
+
+/// The readings by miner: the first of each.
+#[must_use]
+pub fn by_miner(sources: &[SourceAudit]) -> HashMap<&Hotkey, &SourceAudit> {
+    sources.iter().rev().map(|source| (&source.hotkey, source)).collect()
 }
 
 /// What became of a qualified miner.
@@ -74,14 +82,6 @@ pub struct Chain<'a> {
     pub finalized: bool,
     /// Miners whose match against the leader is not there.
     pub unplayed: Vec<&'a Hotkey>,
-}
-
-impl<'a> Chain<'a> {
-    /// A qualified miner's place.
-    #[must_use]
-    pub fn link(&self, hotkey: &Hotkey) -> Option<&Link<'a>> {
-        self.links.iter().find(|link| link.hotkey == hotkey)
-    }
 }
 
 /// The miners in the order in which they play: by `revealed_at_block`, then as the file has them.
@@ -145,7 +145,7 @@ fn fate(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey, holder: &Player, holder_ver
     if margin < facts.win_margin {
         return Fate::Lost(margin);
     }
-    let source = facts.sources.iter().any(|source| source.hotkey == *hotkey && source.verdict == SourceVerdict::Passed);
+    let source = facts.sources.get(hotkey).is_some_and(|source| source.verdict == SourceVerdict::Passed);
     let stands = |repeat| {
         let against = |opponent: &Opponent| facts.audits.margin(opponent, repeat, hotkey);
         against(&Opponent::Submitted).is_some_and(|margin| margin >= -facts.win_margin)
@@ -159,8 +159,7 @@ fn early_rejection(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey) -> Option<String
     if let Some(report) = facts.reports.get(hotkey).filter(|report| report.outcome() == ReportOutcome::Rejected) {
         return Some(format!("generation report: {}", quoted(report.reason())));
     }
-    let failed = |source: &&SourceAudit| source.hotkey == *hotkey && source.verdict == SourceVerdict::Failed;
-    let source = facts.sources.iter().find(failed)?;
+    let source = facts.sources.get(hotkey).filter(|source| source.verdict == SourceVerdict::Failed)?;
     let reason = quoted(&source.reason);
     Some(if reason.is_empty() { "source audit".to_owned() } else { format!("source audit: {reason}") })
 }
@@ -168,9 +167,9 @@ fn early_rejection(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey) -> Option<String
 /// Why a miner is rejected: the first reason that is found.
 fn rejection(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey, holder: &Player, holder_verified: bool) -> Option<String> {
     let duel = |opponent: &Opponent, name: &str, least: f64| {
-        let margins =
+        let mut margins =
             (1..=facts.repeats).filter_map(|repeat| Some((repeat, facts.audits.margin(opponent, repeat, hotkey)?)));
-        let below = margins.into_iter().find(|(_, margin)| *margin < least);
+        let below = margins.find(|(_, margin)| *margin < least);
         below.map(|(repeat, margin)| format!("{name} vs generated #{repeat}: {:+.2}%", margin * 100.0))
     };
     early_rejection(facts, hotkey).or_else(|| duel(&Opponent::Submitted, "submitted", -facts.win_margin)).or_else(
@@ -229,6 +228,7 @@ mod tests {
         };
         let reports = case.reports.iter().map(report).collect();
         let sources: Vec<SourceAudit> = case.sources.iter().map(source).collect();
+        let sources = by_miner(&sources);
         let facts = ChainFacts {
             order: &order,
             win_margin: 0.07,

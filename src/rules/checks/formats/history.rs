@@ -321,8 +321,7 @@ fn of_threejs(content: &ThreejsContent, path: &str) -> Kept {
     match content {
         // What the program runs on was filled in later.
         ThreejsContent::Leader(leaders) => {
-            let bare = |entry: &_| crate::rules::threejs::leader::shared(entry);
-            list(&leaders.iter().map(bare).collect::<Vec<_>>())
+            list(&leaders.iter().map(crate::rules::threejs::leader::shared).collect::<Vec<_>>())
         }
         ThreejsContent::RequireAudit(requests) => {
             Kept::Keys(requests.iter().map(|request| request.hotkey.to_string()).collect())
@@ -351,6 +350,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
+    use crate::model::ids::Hotkey;
     use crate::rules::checks::{Finding, Status};
 
     /// Commits of whole files, one after the other; the blobs' ids are their places.
@@ -431,7 +431,7 @@ mod tests {
         let (open, duels) = (state("open"), state("duels"));
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
         let request = |defender: &str| format!(r#"[{{"hotkey": "{hotkey}", "latest_defender": "{defender}"}}]"#);
-        let (first, second) = (request("leader"), request("5DcQs3LcdMkbnHHhqkTyKoXyLVqKFN8nZ2qFKeXQNWp7qFg2"));
+        let (first, second) = (request("leader"), request(Hotkey::from_account(&[2; 32]).as_str()));
         let path = "rounds/0/require_audit.json";
         let start: [&[(&str, &str)]; 3] =
             [&[("state.json", &open), SEED], &[("state.json", &duels)], &[(path, &first)]];

@@ -1,5 +1,7 @@
 //! Requests, runs and verdicts of a competition of three.js modules.
 
+use std::collections::{HashMap, HashSet};
+
 use super::super::{Claim, Sink};
 use super::threejs::{Round, generated};
 use crate::model::ids::{Hotkey, Player};
@@ -8,7 +10,7 @@ use crate::model::source_audit::SourceVerdict;
 use crate::model::threejs::audit_matrix::AuditMatrix;
 use crate::model::threejs::pod_stats::{PodRunEntry, PodRuns};
 use crate::model::threejs::reports::{GenerationReport, GenerationReports, Repeat, RepeatedReport};
-use crate::rules::threejs::chain::{Chain, ChainFacts, Fate, derive, order, repeats_of};
+use crate::rules::threejs::chain::{Chain, ChainFacts, Fate, Link, by_miner, derive, order, repeats_of};
 use crate::rules::threejs::reports::{counted, objections, runs, same_seconds, seconds};
 
 pub(super) fn check(round: &Round<'_>, sink: &mut Sink) {
@@ -27,6 +29,7 @@ pub(super) fn chain<'a>(round: &Round<'a>) -> Option<Chain<'a>> {
     if !files.verification_audits.is_missing() {
         return None;
     }
+    let sources = by_miner(files.source_audit.get().map(Vec::as_slice).unwrap_or_default());
     let order = order(files.submissions.get()?);
     let facts = ChainFacts {
         order: &order,
@@ -35,7 +38,7 @@ pub(super) fn chain<'a>(round: &Round<'a>) -> Option<Chain<'a>> {
         matrix: files.matrix.get()?,
         audits: files.audit_matrix.get().unwrap_or(&no_audits),
         reports: files.generation_reports.get().unwrap_or(&no_reports),
-        sources: files.source_audit.get().map(Vec::as_slice).unwrap_or_default(),
+        sources: &sources,
     };
     Some(derive(&facts))
 }
@@ -61,20 +64,22 @@ fn requests(round: &Round<'_>, sink: &mut Sink) {
             None if round.files.require_audit.is_missing() => &empty,
             None => return,
         };
-        for (at, request) in requests.iter().enumerate() {
+        let mut seen = HashSet::new();
+        for request in requests {
             if !round.submitted(&request.hotkey) {
                 claim.fail(format!("{}: did not submit in this round", request.hotkey));
             }
-            if requests.iter().take(at).any(|other| other.hotkey == request.hotkey) {
+            if !seen.insert(&request.hotkey) {
                 claim.fail(format!("{}: is requested twice", request.hotkey));
             }
             if !qualified(round, &request.hotkey) {
                 claim.fail(format!("{}: is requested, but did not beat the leader by the margin", request.hotkey));
             }
         }
+        let defenders: HashMap<_, _> = requests.iter().map(|request| (&request.hotkey, request)).collect();
         let Some(chain) = chain(round) else { return };
         for link in chain.links.iter().filter(|link| matches!(link.fate, Fate::Won { .. })) {
-            let Some(request) = requests.iter().find(|request| request.hotkey == *link.hotkey) else {
+            let Some(request) = defenders.get(link.hotkey) else {
                 claim.fail(format!("{}: won against {}, but is not requested", link.hotkey, link.holder));
                 continue;
             };
@@ -92,16 +97,21 @@ fn qualified(round: &Round<'_>, hotkey: &Hotkey) -> bool {
     margin(matrix).is_some_and(|margin| margin >= settings.win_margin)
 }
 
+/// The miners that are requested; `None` where that cannot be read.
+fn requested<'a>(round: &Round<'a>) -> Option<HashSet<&'a Hotkey>> {
+    let requests = round.files.require_audit.get()?;
+    Some(requests.iter().map(|request| &request.hotkey).collect())
+}
+
 /// `audit.report`: the runs of requested miners.
 fn reports(round: &Round<'_>, sink: &mut Sink) {
     let Some(reports) = round.files.generation_reports.get() else { return };
+    let requested = requested(round);
     for (hotkey, report) in reports.iter() {
         let subject = format!("{} {hotkey}", round.path("generation_reports.json"));
         sink.claim("audit.report", round.round, subject, |claim| {
             claim.same("hotkey", &report.hotkey().as_str(), &hotkey.as_str());
-            if let Some(requests) = round.files.require_audit.get()
-                && !requests.iter().any(|request| request.hotkey == *hotkey)
-            {
+            if requested.as_ref().is_some_and(|requested| !requested.contains(hotkey)) {
                 claim.fail("there is no request for it");
             }
             if let (GenerationReport::Repeated(report), Some(config)) = (report, round.config) {
@@ -163,15 +173,17 @@ fn pods(round: &Round<'_>, sink: &mut Sink) {
 /// `audit.verdict`: requested miners that the chain rejects have failed, with its reason; verified winners have passed.
 fn verdicts(round: &Round<'_>, sink: &mut Sink) {
     let (Some(verdicts), Some(chain)) = (round.files.generation_audits.get(), chain(round)) else { return };
+    let links: HashMap<&Hotkey, &Link<'_>> = chain.links.iter().map(|link| (link.hotkey, link)).collect();
+    let requested = requested(round);
+    let asked = |hotkey: &Hotkey| requested.as_ref().is_some_and(|requested| requested.contains(hotkey));
     for (hotkey, verdict) in verdicts.iter() {
         let subject = format!("{} {hotkey}", round.path("generation_audits.json"));
         sink.claim("audit.verdict", round.round, subject, |claim| {
             claim.same("hotkey", &verdict.hotkey.as_str(), &hotkey.as_str());
-            let requests = round.files.require_audit.get();
-            if requests.is_some_and(|requests| !requests.iter().any(|request| request.hotkey == *hotkey)) {
+            if requested.is_some() && !asked(hotkey) {
                 claim.fail("there is no request for it");
             }
-            match chain.link(hotkey).map(|link| &link.fate) {
+            match links.get(hotkey).map(|link| &link.fate) {
                 Some(Fate::Rejected(reason)) => {
                     claim.same("verdict", &verdict.verdict, &SourceVerdict::Failed);
                     claim.same("reason", &verdict.reason.as_str(), &reason.as_str());
@@ -191,10 +203,8 @@ fn verdicts(round: &Round<'_>, sink: &mut Sink) {
         return;
     }
     for link in &chain.links {
-        let requests = round.files.require_audit.get();
-        let asked = requests.is_some_and(|requests| requests.iter().any(|request| request.hotkey == *link.hotkey));
         let due = matches!(link.fate, Fate::Rejected(_) | Fate::Won { verified: true, .. });
-        if asked && due && !verdicts.contains_key(link.hotkey) {
+        if asked(link.hotkey) && due && !verdicts.contains_key(link.hotkey) {
             let subject = format!("{} {}", round.path("generation_audits.json"), link.hotkey);
             sink.claim("audit.verdict", round.round, subject, |claim| claim.fail("requested, but there is no verdict"));
         }
@@ -205,11 +215,12 @@ fn verdicts(round: &Round<'_>, sink: &mut Sink) {
 fn sources(round: &Round<'_>, sink: &mut Sink) {
     let Some(sources) = round.files.source_audit.get() else { return };
     sink.claim("audit.source", round.round, round.path("source_audit.json"), |claim| {
-        for (at, source) in sources.iter().enumerate() {
+        let mut seen = HashSet::new();
+        for source in sources {
             if !round.submitted(&source.hotkey) {
                 claim.fail(format!("{}: did not submit in this round", source.hotkey));
             }
-            if sources.iter().take(at).any(|other| other.hotkey == source.hotkey) {
+            if !seen.insert(&source.hotkey) {
                 claim.fail(format!("{}: is read twice", source.hotkey));
             }
         }

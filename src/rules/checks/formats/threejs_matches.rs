@@ -1,5 +1,7 @@
 //! Matches of a competition of three.js modules, audit duels among them.
 
+use std::collections::HashMap;
+
 use super::super::{Claim, Sink};
 use super::common;
 use super::threejs::{Round, generated, outputs_of};
@@ -198,23 +200,22 @@ fn audit_matrix(round: &Round<'_>, sink: &mut Sink) {
                 claim.fail("there are audit reports, but no matrix");
             };
         };
+        let lefts: Vec<_> = audits().filter_map(|(name, report)| Some((audit_left(name, report)?, report))).collect();
+        let known: HashMap<_, _> = lefts.iter().map(|(left, report)| ((left, &report.right), report)).collect();
         for ((left, right), margin) in &matrix.0 {
             let row = format!("{left},{right}");
             if !round.submitted(right) {
                 claim.fail(format!("{row}: {right} did not submit in this round"));
             }
-            let of_right = audits().filter(|(_, report)| report.right == *right);
-            let found = of_right.into_iter().find(|(name, report)| audit_left(name, report).as_ref() == Some(left));
-            match found {
-                Some((_, report)) => claim.same(&format!("{row}: margin"), margin, &report.margin),
+            match known.get(&(left, right)) {
+                Some(report) => claim.same(&format!("{row}: margin"), margin, &report.margin),
                 None if outputs_of(round.files, &Player::Miner(right.clone())).is_some() => {
                     claim.fail(format!("{row}: margin {margin} has no audit report"));
                 }
                 None => claim.skip(format!("{row}: the files of {right} are not there")),
             }
         }
-        for (name, report) in audits().filter(|_| round.is_over()) {
-            let Some(left) = audit_left(name, report) else { continue };
+        for (left, report) in lefts.iter().filter(|_| round.is_over()) {
             if !matrix.0.contains_key(&(left.clone(), report.right.clone())) {
                 claim.fail(format!("{left},{}: a report (margin {}) without a row", report.right, report.margin));
             }
