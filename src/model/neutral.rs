@@ -296,3 +296,42 @@ impl Hardware for LeaderEntry {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> T {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn outputs_and_duels_of_every_format_look_the_same() {
+        let splat: Generation = of(json!({"ply": "m", "png": "p", "generation_time": 1.5, "size": 9}));
+        let module: Module = of(json!({"js": "m", "views": "p", "failure_reason": null, "size": 9}));
+        let (splat, module) = (OutputView::from(&splat), OutputView::from(&module));
+        assert_eq!((splat.model, splat.preview, splat.size), (module.model, module.preview, module.size));
+        assert_eq!((splat.seconds, module.seconds, splat.is_complete()), (Some(1.5), None, true));
+        let splat: SplatDuel =
+            of(json!({"name": "car", "prompt": "u", "leader_ply": "m", "leader_png": "p", "miner_ply": null,
+            "miner_png": null, "winner": "leader", "issues": "no preview from right"}));
+        let staged: StagedDuel =
+            of(json!({"name": "car", "prompt": "u", "left_js": "m", "left_png": "p", "right_js": null,
+            "right_png": null, "winner": "left", "detail": {"reason": "no preview from right"}}));
+        assert_eq!(DuelView::from(&splat), DuelView::from(&staged));
+    }
+
+    #[test]
+    fn requests_verdicts_and_hardware_have_one_shape() {
+        let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+        let request: DuelAuditRequest = of(json!({"hotkey": hotkey, "latest_defender": "leader"}));
+        assert_eq!(RequestView::from(&request).defender, Some(&Player::Leader));
+        let verdict: DuelAuditVerdict = of(json!({"hotkey": hotkey, "verdict": "failed", "reason": "x"}));
+        assert_eq!(VerdictView::from(&verdict).outcome, AuditOutcome::Rejected);
+        let winner: ThreejsWinner = of(json!({"winner_hotkey": "leader", "repo": "a/b", "commit": "0a".repeat(20),
+            "docker_image": "x", "hardware": ["4xH200"]}));
+        assert_eq!(winner.hardware(), Some(&["4xH200".to_owned()][..]));
+    }
+}

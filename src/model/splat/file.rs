@@ -226,4 +226,55 @@ mod tests {
             assert_eq!(SplatFile::of_path(other), None, "{other}");
         }
     }
+
+    const HOTKEY: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+
+    #[test]
+    fn each_record_is_written_back_byte_for_byte() {
+        let program = format!("\"repo\": \"a/b\",\n    \"commit\": \"{}\"", "0a".repeat(20));
+        let duel = r#"{"name":"car","prompt":"u","leader_ply":"u","leader_png":null,"miner_ply":"u","miner_png":"u","winner":"miner","issues":""}"#;
+        let report = format!(
+            r#"{{"leader":"leader","hotkey":"{HOTKEY}","score":1,"margin":1.0,"outcome":"challenger_wins","duels":[{duel}]}}"#
+        );
+        let entry = format!(
+            r#"{{"hotkey":"{HOTKEY}","repo":"a/b","commit":"{}","docker":"x:y","weight":0.6000000000000001,"effective_block":7}}"#,
+            "0a".repeat(20)
+        );
+        for (path, text) in [
+            ("state.json", r#"{"current_round":-1,"stage":"collecting"}"#.to_owned()),
+            ("rounds/0/schedule.json", r#"{"earliest_reveal_block":0,"latest_reveal_block":7}"#.to_owned()),
+            (
+                "rounds/0/leader/generations.json",
+                r#"{"car":{"ply":null,"png":null,"generation_time":0.0,"size":0}}"#.to_owned(),
+            ),
+            ("rounds/0/judge_progress.json", format!(r#"{{"leader":"leader","completed_hotkeys":["{HOTKEY}"]}}"#)),
+            ("leader.json", format!("[{entry}]")),
+            ("leader.json", format!(r#"{{"transitions":[{entry}]}}"#)),
+            (&format!("rounds/0/{HOTKEY}/duels.json"), report),
+        ] {
+            let pretty = format!("{:#}", serde_json::from_str::<serde_json::Value>(&text).unwrap());
+            let file = SplatFile::of_path(path).unwrap();
+            assert_eq!(SplatContent::parse(&file, pretty.as_bytes()).unwrap().1, Layout::Exact, "{path}");
+            let other = pretty.replacen('"', "\"x", 1);
+            assert!(
+                SplatContent::parse(&file, other.as_bytes()).is_err() || path.ends_with("generations.json"),
+                "{path}"
+            );
+        }
+        let text = format!(
+            "{{\n  \"{HOTKEY}\": {{\n    {program},\n    \"round\": \"c-0\",\n    \"revealed_at_block\": 5\n  }}\n}}"
+        );
+        let file = SplatFile::of_path("rounds/0/submissions.json").unwrap();
+        assert_eq!(SplatContent::parse(&file, text.as_bytes()).unwrap().1, Layout::Exact);
+    }
+
+    #[test]
+    fn a_config_has_no_minutes_for_miners_and_starts_at_noon() {
+        let text = r#"{"name": "c", "description": "", "first_evaluation_date": "2025-12-10", "last_competition_date": "2026-12-10", "finalization_buffer_hours": 1, "win_margin": 0.05, "weight_decay": 0.2, "weight_floor": 0.2, "prompts_per_round": 8, "carryover_prompts": 4}"#;
+        let parse = |text: &str| SplatContent::parse(&SplatFile::Config, text.as_bytes());
+        let Ok((SplatContent::Config(config), _)) = parse(text) else { panic!("no config") };
+        assert_eq!(config.settings.shared().start_time().to_string(), "12:00:00");
+        assert!(parse(&text.replace("0.05", "5")).is_err());
+        assert!(parse(&text.replace("\"win_margin\": 0.05, ", "")).is_err());
+    }
 }

@@ -335,4 +335,88 @@ mod tests {
             assert_eq!(ThreejsFile::of_path(&format!("rounds/3/leader/{other}.json")), None, "{other}");
         }
     }
+
+    const HOTKEY: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+
+    /// Of each file, the layouts that it had.
+    fn layouts() -> Vec<(String, String)> {
+        let commit = "0a".repeat(20);
+        let keyed = |record: &str| format!(r#"{{"{HOTKEY}":{record}}}"#);
+        let report = |rest: &str| keyed(&format!(r#"{{"hotkey":"{HOTKEY}","outcome":"pending",{rest},"reason":""}}"#));
+        let repeat = r#"{"repeat_index":1,"generated_prompts":2,"failed_prompts":0,"generation_time":null}"#;
+        let program = format!(r#""repo":"a/b","commit":"{commit}""#);
+        let mut all = Vec::new();
+        let mut add = |path: &str, text: String| all.push((path.to_owned(), text));
+        for hardware in ["", r#","hardware":["4xH200","4xRTX6000Pro"]"#] {
+            let submission = format!(
+                r#"{{{program},"cdn_url":"https://a.example/","revealed_at_block":5,"round":"t-0"{hardware}}}"#
+            );
+            add("rounds/0/submissions.json", keyed(&submission));
+            let build = format!(
+                r#"{{{program},"revealed_at_block":5{hardware},"tag":"t","status":"success","docker_image":null}}"#
+            );
+            add("rounds/0/builds.json", keyed(&build));
+            let leader = format!(
+                r#"[{{"hotkey":"{HOTKEY}",{program},"docker":"x"{hardware},"weight":1.0,"effective_block":0}}]"#
+            );
+            add("leader.json", leader);
+            add(
+                "rounds/0/winner.json",
+                format!(r#"{{"winner_hotkey":"leader",{program},"docker_image":"x"{hardware}}}"#),
+            );
+        }
+        for defender in ["", r#","latest_defender":"leader""#] {
+            add("rounds/0/require_audit.json", format!(r#"[{{"hotkey":"{HOTKEY}"{defender}}}]"#));
+        }
+        add("rounds/0/generation_reports.json", report(&format!(r#""repeats":[{repeat}]"#)));
+        add(
+            "rounds/0/generation_reports.json",
+            report(r#""checked_prompts":0,"failed_prompts":0,"generation_time":null"#),
+        );
+        add(
+            "rounds/0/generation_audits.json",
+            keyed(&format!(r#"{{"hotkey":"{HOTKEY}","verdict":"failed","reason":"→ ≥"}}"#)),
+        );
+        let verification = r#""score":0,"total_prompts":8,"checked_prompts":8,"drawn":2,"reason":"""#;
+        add(
+            "rounds/0/verification_audits.json",
+            keyed(&format!(r#"{{"hotkey":"{HOTKEY}","outcome":"passed",{verification}}}"#)),
+        );
+        let module = r#"{"car":{"js":null,"views":null,"failure_reason":"js_too_large","size":0}}"#.to_owned();
+        for name in ["submitted", "generated", "generated_3"] {
+            add(&format!("rounds/0/{HOTKEY}/{name}.json"), module.clone());
+        }
+        let run = r#"{"p-r1":{"pod_id":"p","repeat_index":1,"provider":"x","batch_times":[],"total_generation_time":0.0,"termination_reason":"requested","payload":{"b":[1,{"a":null}]}}}"#;
+        add("rounds/0/leader/pod_stats.json", run.to_owned());
+        add("rounds/0/leader/pod_stats.json", r#"{"p":{"old":1.5}}"#.to_owned());
+        let duel = r#"{"name":"car","prompt":"u","left_js":null,"left_png":null,"right_js":"u","right_png":"u","winner":"right","detail":{"reason":"no preview from left"}}"#;
+        for (name, left) in [("duels_leader", "leader"), ("audit_submitted_1", "submitted")] {
+            let text = format!(r#"{{"left":"{left}","right":"{HOTKEY}","score":1,"margin":1.0,"duels":[{duel}]}}"#);
+            add(&format!("rounds/0/{HOTKEY}/{name}.json"), text);
+        }
+        all
+    }
+
+    #[test]
+    fn each_layout_is_written_back_byte_for_byte() {
+        for (path, text) in layouts() {
+            let pretty = format!("{:#}", serde_json::from_str::<serde_json::Value>(&text).unwrap());
+            let file = ThreejsFile::of_path(&path).unwrap();
+            let layout = ThreejsContent::parse(&file, pretty.as_bytes()).map(|(_, layout)| layout);
+            // serde_json prints an empty list on one line, and so does every writer of these files.
+            assert_eq!(layout, Ok(Layout::Exact), "{path}: {pretty}");
+        }
+    }
+
+    #[test]
+    fn a_config_may_name_the_repeats() {
+        let text = r#"{"name": "t", "description": "", "first_evaluation_date": "2026-04-29", "last_competition_date": "2027-04-29", "generation_stage_minutes": 240, "win_margin": 0.07, "weight_decay": 0.2, "weight_floor": 0.2, "prompts_per_round": 8, "carryover_prompts": 4}"#;
+        let repeats = |text: &str| match ThreejsContent::parse(&ThreejsFile::Config, text.as_bytes()) {
+            Ok((ThreejsContent::Config(config), _)) => Some(config.audit_repeats),
+            _ => None,
+        };
+        assert_eq!(repeats(text), Some(3));
+        let given = |value: &str| repeats(&text.replace("\"name\"", &format!("\"audit_repeats\": {value}, \"name\"")));
+        assert_eq!((given("1"), given("0"), given("\"3\"")), (Some(1), None, None));
+    }
 }
