@@ -25,6 +25,8 @@ pub(crate) trait FileSet {
     fn parse(file: &Self::File, bytes: &[u8]) -> std::result::Result<(Self::Content, Layout), ParseError>;
     /// Do people write it?
     fn by_hand(file: &Self::File) -> bool;
+    /// May it end in a newline, without a word about it?
+    fn may_end_in_newline(file: &Self::File) -> bool;
     /// The round that it lies in.
     fn round(file: &Self::File) -> Option<RoundNumber>;
 }
@@ -61,7 +63,7 @@ pub(crate) fn load<S: FileSet>(
         let content = match read {
             Ok((content, layout)) => {
                 let by_hand = S::by_hand(&file);
-                if layout != Layout::Exact && !(by_hand && layout == Layout::FinalNewline) {
+                if layout != Layout::Exact && !(layout == Layout::FinalNewline && S::may_end_in_newline(&file)) {
                     problems.push(trouble(Trouble::Layout { layout, by_hand }));
                 }
                 Some(content)

@@ -192,13 +192,15 @@ fn the_checks_on_the_splat_files_find_the_known_truths() {
     assert_eq!((passed("prompts.carryover"), passed("builds.rules"), passed("judge.progress")), (2, 2, 2));
     let objections = objections(&findings);
     let shared = objections.iter().filter(|line| line.starts_with("Warn submissions.rules")).count();
-    assert_eq!((objections.len(), shared), (7, 7), "{objections:#?}");
+    let newline = "Warn file.bytes config.json: a newline at the end, which its writer does not write";
+    assert!(objections.iter().any(|line| line == newline), "{objections:#?}");
+    assert_eq!((objections.len(), shared), (8, 7), "{objections:#?}");
     // Each lie is found by the claim that it breaks.
     let report = "rounds/0/5EqNLQBYYWMcHdid25TEDGUdgT67ZGLB49QvczcKs5rH58Hh/duels.json";
     for (path, old, new, id) in [
         ("leader.json", "\"weight\": 0.8", "\"weight\": 0.99", "leader.transition"),
         ("rounds/0/judge_progress.json", "\"leader\": \"5Eq", "\"leader\": \"5Gq", "file.parse"),
-        ("rounds/1/seed.json", "{\"seed\": ", "{\"seed\": 1", "prompts.carryover"),
+        ("rounds/1/seed.json", "2947269238", "2947269239", "prompts.carryover"),
         (report, "\"score\": 19", "\"score\": 18", "match.score"),
         (report, "challenger_wins", "leader_defends", "match.score"),
         ("rounds/0/builds.json", "97f5a7e-contest-0", "97f5a7d-contest-0", "builds.rules"),
@@ -293,10 +295,10 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
     let Some((mut files, snapshot)) = threejs() else { return };
     let findings = run_threejs(&snapshot).finish();
     let objections = objections(&findings);
-    let about_files =
-        |line: &String| line.starts_with("Fail state.files") || line.starts_with("Warn submissions.rules");
-    let others: Vec<_> = objections.iter().filter(|line| !about_files(line)).collect();
-    assert!(others.is_empty(), "{others:#?}");
+    let others: Vec<_> = objections.iter().filter(|line| !line.starts_with("Fail state.files")).collect();
+    let newline =
+        "Warn file.bytes rounds/1/verification_audits.json: a newline at the end, which its writer does not write";
+    assert_eq!(others, [newline], "{others:#?}");
     let passed = |id: &str, subject: &str| {
         let of = |found: &&Finding| found.id == id && found.subject.starts_with(subject);
         assert!(findings.iter().filter(of).all(|found| found.status == Status::Pass), "{id} {subject}");

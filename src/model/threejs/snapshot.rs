@@ -43,6 +43,9 @@ impl FileSet for ThreejsFiles {
     fn by_hand(file: &ThreejsFile) -> bool {
         file.by_hand()
     }
+    fn may_end_in_newline(file: &ThreejsFile) -> bool {
+        file.by_hand()
+    }
     fn round(file: &ThreejsFile) -> Option<RoundNumber> {
         file.round()
     }
