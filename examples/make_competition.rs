@@ -21,6 +21,7 @@ use gen404::model::beacon::BlockHash;
 use gen404::model::builds::{Build, BuildStatus, Builds};
 use gen404::model::config::{ConfigFile, Settings};
 use gen404::model::file::{FileKind, PlayerFile, RepoFile, RoundFile};
+use gen404::model::format::Format;
 use gen404::model::generation_audits::GenerationAudits;
 use gen404::model::ids::{Block, Hotkey, Player, RoundNumber};
 use gen404::model::leader::{LeaderEntry, Leaders, leader_at};
@@ -139,6 +140,7 @@ impl Maker {
             prompts_per_round: 24,
             carryover_prompts: 6,
             round_duration_days: Some(1),
+            format: None,
             extra: Extra::default(),
         };
         let pool =
@@ -272,7 +274,7 @@ impl Maker {
                 Some(format!("https://store.example.org/rounds/{round}/{player}/{kind}/{}.{ending}", prompt.stem()))
             };
             let mut output = Output {
-                glb: url("glb"),
+                model: url(Format::Mesh.model().extension()),
                 png: url("png"),
                 generation_time: 0.0,
                 size: 1_000_000 + 1000 * at as u64,
@@ -283,12 +285,12 @@ impl Maker {
             change(at, &mut output);
             (prompt.stem().clone(), output)
         };
-        prompts.0.iter().enumerate().map(output).collect()
+        Outputs::of(Format::Mesh, prompts.0.iter().enumerate().map(output))
     }
 
     /// Does what the tournament needs next; true once it is decided.
     fn step(&self, round: RoundNumber) -> bool {
-        use gen404::rules::tournament::Outcome;
+        use gen404::rules::tournament::TournamentOutcome;
         let settings = self.settings();
         let files = self.files(round);
         let replayed = replay(&Field::of(&files, settings.win_margin, &self.limits).unwrap());
@@ -300,7 +302,7 @@ impl Maker {
             return false;
         }
         match replayed.outcome {
-            Outcome::Matches(missing) => {
+            TournamentOutcome::Matches(missing) => {
                 let mut matrix: Matrix = files.matrix.get().cloned().unwrap_or_default();
                 for (left, right) in missing {
                     let report = self.judge(round, &files, &left, &right);
@@ -312,11 +314,11 @@ impl Maker {
                 self.write(&format!("Update matches matrix for round {round}"), writes);
                 false
             }
-            Outcome::Audits(open) => {
+            TournamentOutcome::Audits(open) => {
                 self.audit(round, &files, &open);
                 false
             }
-            Outcome::Winner(winner) => {
+            TournamentOutcome::Winner(winner) => {
                 self.declare_winner(round, &files, &winner);
                 true
             }
@@ -372,9 +374,9 @@ impl Maker {
                 Duel {
                     name: stem.clone(),
                     prompt: prompt.url().to_owned(),
-                    left_glb: left_out.glb.clone(),
+                    left_model: left_out.model.clone(),
                     left_png: left_out.png.clone(),
-                    right_glb: right_out.glb.clone(),
+                    right_model: right_out.model.clone(),
                     right_png: right_out.png.clone(),
                     winner,
                     issues,
@@ -385,7 +387,8 @@ impl Maker {
         duels.sort_by(|a, b| a.name.cmp(&b.name));
         let score = duel::score(&duels);
         let margin = duel::margin(score, duels.len());
-        MatchReport { left: left.clone(), right: right.clone(), score, margin, duels, extra: Extra::default() }
+        let (left, right) = (left.clone(), right.clone());
+        MatchReport { format: Format::Mesh, left, right, score, margin, duels, extra: Extra::default() }
     }
 
     fn audit(&self, round: RoundNumber, files: &RoundFiles, open: &[Hotkey]) {
@@ -453,7 +456,7 @@ fn skill(round: RoundNumber, player: &Player) -> i32 {
 }
 
 fn nothing(attempts: u32) -> Output {
-    Output { glb: None, png: None, generation_time: 0.0, size: 0, attempts, distance: 0.0, extra: Extra::default() }
+    Output { model: None, png: None, generation_time: 0.0, size: 0, attempts, distance: 0.0, extra: Extra::default() }
 }
 
 /// A miner's hotkey, from its name.

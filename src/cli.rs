@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use crate::model::format::Format;
 use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::model::stage::Stage;
 use crate::rules::seed::SeedSource;
@@ -136,7 +137,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Say how far apart two pictures are, as audits measure it
     Distance(DistanceOneArgs),
-    /// Draw the previews of GLB models: four views in one picture
+    /// Draw the previews of models: four views in one picture
+    #[command(about = format!("Draw the previews of {} models: four views in one picture", Format::default().model().name()))]
     Render(RenderArgs),
     /// Write the competition as pages that people can look at
     Report(ReportArgs),

@@ -8,9 +8,9 @@
 //!
 //! | floor | holds | knows nothing of |
 //! |---|---|---|
-//! | [`base`] | errors, guarded files, URLs, hex, text for terminals | competitions |
+//! | [`base`] | errors, guarded files, URLs, hex, a semaphore, text for terminals | competitions |
 //! | [`model`] | what lies in the repository: a type per file and identifier, the store; values that rules and clients share | network, clock |
-//! | [`preview`] | the picture of a model: GLB bytes in, PNG bytes out | disk, network, clock, the rest of us |
+//! | [`preview`] | the picture of a model: its bytes in, PNG bytes out; a crate of its own | disk, network, clock, the rest of us |
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
 //! | [`world`] | the chain, git, and every other client of the outside | rules |
 //! | [`settings`] | `gen404.toml`, and the flags that override it | what is done with them |
@@ -19,7 +19,7 @@
 //! | `sandbox` | a competition played on one machine | |
 //! | [`commands`] | one file a subcommand: gather facts, call a rule or an engine, apply the plan | |
 //!
-//! Beside them: [`python_json`] (JSON as Python reads it), [`ui`] (all that is printed), [`cli`] (flags and help).
+//! Beside them: [`python_json`] (JSON as Python reads it; a crate of its own), [`ui`] (all that is printed), [`cli`] (flags and help).
 //!
 //! # A round
 //!
@@ -41,7 +41,7 @@
 //! `advance` runs what is due of these; `verify` and `report` read them all; `sandbox` plays them all on
 //! one machine.
 //!
-//! [`rules::stages`] is that machine. A command reads the files, asks a rule, and gets a
+//! `rules::stages` is that machine. A command reads the files, asks a rule, and gets a
 //! [`rules::Plan`]: files to write and a commit message. One place applies plans, `state.json`
 //! last, so that a kill at any point leaves a state from which the same command completes.
 
@@ -50,11 +50,12 @@ pub mod cli;
 pub mod commands;
 mod engine;
 pub mod model;
-pub mod preview;
-pub mod python_json;
 mod report;
 pub mod rules;
 mod sandbox;
 pub mod settings;
 pub mod ui;
 pub mod world;
+
+pub use gen404_preview as preview;
+pub use gen404_python_json as python_json;

@@ -1,20 +1,13 @@
 //! Any bytes as the texture of a small sound model: the way into the picture decoders.
 //!
-//! `scripts/fuzz` runs it. The renderer is compiled in by path: the rest of gen404 is not needed.
+//! `scripts/fuzz` runs it.
 
 #![no_main]
 
 use std::num::NonZeroUsize;
 
+use gen404_preview::{Options, render};
 use libfuzzer_sys::fuzz_target;
-
-#[allow(dead_code)]
-#[path = "../../src/preview/mod.rs"]
-mod preview;
-
-#[allow(dead_code)]
-#[path = "../../src/python_json/mod.rs"]
-mod python_json;
 
 /// A triangle, its texture coordinates, and one image for every texture slot.
 fn model(picture: &[u8]) -> Vec<u8> {
@@ -41,6 +34,6 @@ fn model(picture: &[u8]) -> Vec<u8> {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let options = preview::Options { size: 16, threads: NonZeroUsize::MIN };
-    let _ = preview::render(&model(bytes), &options);
+    let options = Options { size: 16, threads: NonZeroUsize::MIN };
+    let _ = render(&model(bytes), &options);
 });

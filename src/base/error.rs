@@ -57,27 +57,27 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// An error of `kind` with a one-line message that names the file, URL or key concerned.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { kind, message: plainly(&message.into()), cause: None, hints: Vec::new() }
+    pub fn new(kind: Kind, message: impl fmt::Display) -> Self {
+        Error { kind, message: plainly(&message.to_string()), cause: None, hints: Vec::new() }
     }
 
     /// [`Kind::Failed`] with a message.
-    pub fn failed(message: impl Into<String>) -> Self {
+    pub fn failed(message: impl fmt::Display) -> Self {
         Error::new(Kind::Failed, message)
     }
 
     /// [`Kind::Usage`] with a message.
-    pub fn usage(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl fmt::Display) -> Self {
         Error::new(Kind::Usage, message)
     }
 
     /// [`Kind::NotDue`] with a message.
-    pub fn not_due(message: impl Into<String>) -> Self {
+    pub fn not_due(message: impl fmt::Display) -> Self {
         Error::new(Kind::NotDue, message)
     }
 
     /// [`Kind::Outside`] with a message.
-    pub fn outside(message: impl Into<String>) -> Self {
+    pub fn outside(message: impl fmt::Display) -> Self {
         Error::new(Kind::Outside, message)
     }
 

@@ -15,29 +15,29 @@ use std::path::{Component, Path, PathBuf};
 use crate::base::error::{Context as _, Error, Result};
 
 /// The largest settings, question, secret or chain file that is read.
-pub const SMALL: u64 = 8 << 20;
+pub(crate) const SMALL: u64 = 8 << 20;
 
 /// The largest file of our own that is read whole (journals are read line by line).
-pub const OWN: u64 = 256 << 20;
+pub(crate) const OWN: u64 = 256 << 20;
 
 /// The largest model that is read: what a miner's file may have, with room for an operator who allows more.
-pub const MODEL: u64 = 256 << 20;
+pub(crate) const MODEL: u64 = 256 << 20;
 
 /// The largest secret in a file of its own.
-pub const SECRET: u64 = 64 << 10;
+pub(crate) const SECRET: u64 = 64 << 10;
 
 /// More files in one folder than this are not listed.
 const MOST_LISTED: usize = 200_000;
 
 /// Temporary files beside their targets have this prefix.
-pub const TEMPORARY: &str = ".gen404-tmp-";
+pub(crate) const TEMPORARY: &str = ".gen404-tmp-";
 
 /// Reads a file that the operator named; `None` where there is none. Links are followed, since
 /// the operator may have made them (mounted settings are links).
 ///
 /// # Errors
 /// It is no plain file, larger than `most` bytes, or cannot be read.
-pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
+pub(crate) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     open(path, true)?.map(|file| read_whole(file, path, most)).transpose()
 }
 
@@ -45,7 +45,7 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
 ///
 /// # Errors
 /// As [`read`], or there is no such file.
-pub fn need(path: &Path, most: u64) -> Result<Vec<u8>> {
+pub(crate) fn need(path: &Path, most: u64) -> Result<Vec<u8>> {
     read(path, most)?.ok_or_else(|| Error::file(path, "cannot read: there is no such file"))
 }
 
@@ -53,7 +53,7 @@ pub fn need(path: &Path, most: u64) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read`], or the file is no text.
-pub fn read_text(path: &Path, most: u64) -> Result<Option<String>> {
+pub(crate) fn read_text(path: &Path, most: u64) -> Result<Option<String>> {
     let Some(bytes) = read(path, most)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).map_err(|_| Error::file(path, "not UTF-8"))
 }
@@ -62,7 +62,7 @@ pub fn read_text(path: &Path, most: u64) -> Result<Option<String>> {
 ///
 /// # Errors
 /// As [`read`], or a link lies on the way, or `relative` leads out of `root`.
-pub fn read_below(root: &Path, relative: &Path, most: u64) -> Result<Option<Vec<u8>>> {
+pub(crate) fn read_below(root: &Path, relative: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     let path = below(root, relative)?;
     open(&path, false)?.map(|file| read_whole(file, &path, most)).transpose()
 }
@@ -71,7 +71,7 @@ pub fn read_below(root: &Path, relative: &Path, most: u64) -> Result<Option<Vec<
 ///
 /// # Errors
 /// As [`read`], or it is a link.
-pub fn read_own(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
+pub(crate) fn read_own(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     open(path, false)?.map(|file| read_whole(file, path, most)).transpose()
 }
 
@@ -79,7 +79,7 @@ pub fn read_own(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
 ///
 /// # Errors
 /// It is no plain file, or cannot be opened.
-pub fn open(path: &Path, follow: bool) -> Result<Option<File>> {
+pub(crate) fn open(path: &Path, follow: bool) -> Result<Option<File>> {
     match opened(path, File::options().read(true), follow) {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         opened => plain(path, opened, "cannot read").map(Some),
@@ -90,7 +90,7 @@ pub fn open(path: &Path, follow: bool) -> Result<Option<File>> {
 ///
 /// # Errors
 /// It is a link or no plain file, or cannot be opened.
-pub fn append(path: &Path) -> Result<File> {
+pub(crate) fn append(path: &Path) -> Result<File> {
     plain(path, opened(path, File::options().read(true).append(true).create(true), false), "cannot write")
 }
 
@@ -98,7 +98,7 @@ pub fn append(path: &Path) -> Result<File> {
 ///
 /// # Errors
 /// As [`append`].
-pub fn update(path: &Path) -> Result<File> {
+pub(crate) fn update(path: &Path) -> Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
     plain(path, opened(path, &mut options, false), "cannot write")
@@ -109,7 +109,7 @@ pub fn update(path: &Path) -> Result<File> {
 ///
 /// # Errors
 /// It cannot be made.
-pub fn create_new(path: &Path) -> Result<File> {
+pub(crate) fn create_new(path: &Path) -> Result<File> {
     remove(path)?;
     plain(path, opened(path, File::options().write(true).create_new(true), false), "cannot write")
 }
@@ -157,7 +157,7 @@ fn read_whole(file: File, path: &Path, most: u64) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// A link lies on the way, or `relative` leads out of `root`.
-pub fn below(root: &Path, relative: &Path) -> Result<PathBuf> {
+pub(crate) fn below(root: &Path, relative: &Path) -> Result<PathBuf> {
     let mut full = root.to_owned();
     for part in relative.components() {
         let Component::Normal(part) = part else {
@@ -178,7 +178,7 @@ pub fn below(root: &Path, relative: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 /// As [`below`], or something else is in its place, or it cannot be made.
-pub fn folder_below(root: &Path, relative: &Path) -> Result<PathBuf> {
+pub(crate) fn folder_below(root: &Path, relative: &Path) -> Result<PathBuf> {
     let full = below(root, relative)?;
     fs::create_dir_all(&full).failed(|| format!("{}: cannot make this folder", full.display()))?;
     Ok(full)
@@ -188,7 +188,7 @@ pub fn folder_below(root: &Path, relative: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 /// It cannot be made.
-pub fn make_folder(path: &Path) -> Result<()> {
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).failed(|| format!("{}: cannot make this folder", path.display()))
 }
 
@@ -196,7 +196,7 @@ pub fn make_folder(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// It cannot be listed, or holds far too much.
-pub fn list(folder: &Path) -> Result<Vec<DirEntry>> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>> {
     let cannot = || format!("{}: cannot list", folder.display());
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -214,7 +214,7 @@ pub fn list(folder: &Path) -> Result<Vec<DirEntry>> {
 ///
 /// # Errors
 /// It cannot be removed.
-pub fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::file(path, "cannot remove").because(e)),
         _ => Ok(()),
@@ -223,7 +223,7 @@ pub fn remove(path: &Path) -> Result<()> {
 
 /// Who may read a file that we make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readers {
+pub(crate) enum Readers {
     /// Everybody: what is public.
     All,
     /// The user alone: journals, notes, settings.
@@ -235,7 +235,7 @@ pub enum Readers {
 ///
 /// # Errors
 /// It cannot be written; the target is then as it was.
-pub fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
     prepare(path, bytes, readers)?.publish()
 }
 
@@ -243,7 +243,7 @@ pub fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
 ///
 /// # Errors
 /// As [`write()`], or as [`below`].
-pub fn write_below(root: &Path, relative: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
+pub(crate) fn write_below(root: &Path, relative: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
     write(&below(root, relative)?, bytes, readers)
 }
 
@@ -252,7 +252,7 @@ pub fn write_below(root: &Path, relative: &Path, bytes: &[u8], readers: Readers)
 ///
 /// # Errors
 /// As [`write_below`].
-pub fn replace_below(root: &Path, relative: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
+pub(crate) fn replace_below(root: &Path, relative: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
     let path = below(root, relative)?;
     let (folder, what) = (folder_of(&path), || format!("{}: cannot write", path.display()));
     make_folder(folder)?;
@@ -263,7 +263,7 @@ pub fn replace_below(root: &Path, relative: &Path, bytes: &[u8], readers: Reader
 
 /// A file that is written and synced, but does not have its name yet. Dropped, it is gone.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     temporary: tempfile::NamedTempFile,
     path: PathBuf,
 }
@@ -272,7 +272,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// As [`write()`].
-pub fn prepare(path: &Path, bytes: &[u8], readers: Readers) -> Result<Prepared> {
+pub(crate) fn prepare(path: &Path, bytes: &[u8], readers: Readers) -> Result<Prepared> {
     let folder = folder_of(path);
     make_folder(folder)?;
     let what = || format!("{}: cannot write", path.display());
@@ -287,7 +287,7 @@ impl Prepared {
     ///
     /// # Errors
     /// It cannot be renamed, or the folder not synced.
-    pub fn publish(self) -> Result<()> {
+    pub(crate) fn publish(self) -> Result<()> {
         let what = || format!("{}: cannot write", self.path.display());
         self.temporary.persist(&self.path).failed(what)?;
         sync_folder(folder_of(&self.path)).failed(what)
@@ -303,7 +303,7 @@ fn folder_of(path: &Path) -> &Path {
 ///
 /// # Errors
 /// The folder cannot be listed, or one cannot be removed.
-pub fn remove_temporaries(folder: &Path) -> Result<()> {
+pub(crate) fn remove_temporaries(folder: &Path) -> Result<()> {
     let ours = |entry: &DirEntry| entry.file_name().to_string_lossy().starts_with(TEMPORARY);
     list(folder)?.iter().filter(|entry| ours(entry)).try_for_each(|entry| remove(&entry.path()))
 }
@@ -312,7 +312,7 @@ pub fn remove_temporaries(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// It cannot be made.
-pub fn temporary_in(folder: &Path, readers: Readers) -> std::io::Result<tempfile::NamedTempFile> {
+pub(crate) fn temporary_in(folder: &Path, readers: Readers) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
     #[cfg(unix)]
@@ -329,7 +329,7 @@ pub fn temporary_in(folder: &Path, readers: Readers) -> std::io::Result<tempfile
 ///
 /// # Errors
 /// It cannot be made.
-pub fn scratch() -> std::io::Result<File> {
+pub(crate) fn scratch() -> std::io::Result<File> {
     tempfile::tempfile()
 }
 
@@ -337,7 +337,7 @@ pub fn scratch() -> std::io::Result<File> {
 ///
 /// # Errors
 /// The folder cannot be synced.
-pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

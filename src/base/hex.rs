@@ -3,6 +3,18 @@
 use ::hex::FromHexError;
 pub use ::hex::encode;
 
+/// Why a text is not the hex digits that are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum HexError {
+    #[error("an odd number of hex digits ({0})")]
+    Odd(usize),
+    #[error("something other than hex digits")]
+    Other,
+    #[error("{count} bytes where {needed} are needed")]
+    Length { count: usize, needed: usize },
+}
+
 /// Lower-case hex digits after `0x`.
 #[must_use]
 pub fn encode_0x(bytes: &[u8]) -> String {
@@ -13,11 +25,11 @@ pub fn encode_0x(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// An odd number of digits, or something that is no hex digit.
-pub fn decode(text: &str) -> Result<Vec<u8>, String> {
+pub fn decode(text: &str) -> Result<Vec<u8>, HexError> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     ::hex::decode(digits).map_err(|error| match error {
-        FromHexError::OddLength => format!("an odd number of hex digits ({})", digits.len()),
-        _ => "something other than hex digits".to_owned(),
+        FromHexError::OddLength => HexError::Odd(digits.len()),
+        _ => HexError::Other,
     })
 }
 
@@ -25,10 +37,10 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// As [`decode`], or another number of bytes.
-pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], String> {
+pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
     let bytes = decode(text)?;
     let count = bytes.len();
-    bytes.try_into().map_err(|_| format!("{count} bytes where {N} are needed"))
+    bytes.try_into().map_err(|_| HexError::Length { count, needed: N })
 }
 
 #[cfg(test)]
@@ -44,6 +56,6 @@ mod tests {
         for bad in ["0x0", "0x0g", "0X00", " 00", "0x0x00", "+0", "ä"] {
             assert!(decode(bad).is_err(), "{bad:?} was taken");
         }
-        assert_eq!(decode_array::<2>("010203"), Err("3 bytes where 2 are needed".to_owned()));
+        assert_eq!(decode_array::<2>("010203"), Err(HexError::Length { count: 3, needed: 2 }));
     }
 }

@@ -1,7 +1,9 @@
 //! Ground floor: errors, guarded files, text from outside, URLs. Knows nothing of competitions.
 
 pub mod error;
-pub mod files;
+pub(crate) mod files;
 pub mod hex;
-pub mod text;
+pub(crate) mod semaphore;
+pub(crate) mod setting;
+pub(crate) mod text;
 pub mod url;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// A text of at most `longest` characters: a longer one ends in an ellipsis.
 #[must_use]
-pub fn cut(text: &str, longest: usize) -> String {
+pub(crate) fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
         None => text.to_owned(),
         Some(_) => text.chars().take(longest.saturating_sub(1)).chain(['…']).collect(),
@@ -14,13 +14,13 @@ pub fn cut(text: &str, longest: usize) -> String {
 /// A text whose every character is seen: what moves the cursor, turns the writing's direction or
 /// takes no room is written as its number, `\u{202e}`. Line breaks stay.
 #[must_use]
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     visible_but(text, |c| c == '\n')
 }
 
 /// As [`visible`], for pages: there, line breaks and spaces of any width do no harm.
 #[must_use]
-pub fn visible_on_page(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible_on_page(text: &str) -> Cow<'_, str> {
     visible_but(text, char::is_whitespace)
 }
 
@@ -43,13 +43,13 @@ fn visible_but(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 /// [`visible`], on one line.
 #[must_use]
-pub fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     visible(text).replace('\n', " ")
 }
 
 /// JSON text with the same values, in which such characters are escaped.
 #[must_use]
-pub fn visible_json(json: &str) -> Cow<'_, str> {
+pub(crate) fn visible_json(json: &str) -> Cow<'_, str> {
     if !json.chars().any(|c| c != '\n' && is_unseen(c)) {
         return Cow::Borrowed(json);
     }

@@ -42,31 +42,79 @@ pub enum Host<'a> {
     Ip(IpAddr),
 }
 
+/// Why a text is not taken for a URL. A server's or a miner's text is quoted, and cut.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum UrlError {
+    #[error("{length} bytes, more than {most}")]
+    TooLong { length: usize, most: usize },
+    #[error("it is no http(s) URL")]
+    NotHttp,
+    #[error("scheme {0} where http or https is needed")]
+    Scheme(String),
+    #[error("it holds credentials (user@host)")]
+    Credentials,
+    #[error("port {0} is none of 80, 443 and those above 1023")]
+    ReservedPort(u16),
+    #[error("{0} is not a public address")]
+    PrivateAddress(IpAddr),
+    #[error("{name} is not a public host ({why})")]
+    PrivateHost { name: String, why: &'static str },
+    #[error("it holds control characters")]
+    ControlCharacters,
+    #[error("it is empty")]
+    Empty,
+    #[error("its base is no http(s) URL")]
+    Base,
+    #[error("the host {host} is not ASCII: write {name:?}, its name in DNS")]
+    NotAscii { host: String, name: String },
+    #[error("the character {0:?} must be percent-encoded")]
+    RawCharacter(char),
+    #[error("a fragment (#) never reaches the server")]
+    Fragment,
+    #[error("an IPv6 host without its closing bracket")]
+    OpenBracket,
+    #[error("text between an IPv6 host and its port")]
+    AfterBracket,
+    #[error("port {0} is not in 1 to 65535")]
+    Port(String),
+    #[error("{0} is no IPv6 address")]
+    Ipv6(String),
+    #[error("it names no host")]
+    NoHost,
+    #[error("a host name of {0} bytes, more than {max}", max = MAX_NAME_LEN)]
+    LongName(usize),
+    #[error("{0:?} is a number in place of a host")]
+    NumericHost(String),
+    #[error("{0} is no part of a host name")]
+    Label(String),
+}
+
 impl<'a> HttpUrl<'a> {
     /// Takes a URL apart, strictly: ASCII without white space, http or https, no credentials, no fragment, one
     /// spelling of a host.
     ///
     /// # Errors
     /// Why the text is not such a URL.
-    pub fn parse(text: &'a str) -> Result<Self, String> {
+    pub fn parse(text: &'a str) -> Result<Self, UrlError> {
         HttpUrl::parse_up_to(text, MAX_URL_LEN)
     }
 
-    fn parse_up_to(text: &'a str, most: usize) -> Result<Self, String> {
+    fn parse_up_to(text: &'a str, most: usize) -> Result<Self, UrlError> {
         if text.len() > most {
-            return Err(format!("{} bytes, more than {most}", text.len()));
+            return Err(UrlError::TooLong { length: text.len(), most });
         }
         check_ascii_host(text)?;
         check_characters(text)?;
-        let (scheme, after) = text.split_once("://").ok_or("it is no http(s) URL")?;
+        let (scheme, after) = text.split_once("://").ok_or(UrlError::NotHttp)?;
         let https = match scheme {
             _ if scheme.eq_ignore_ascii_case("https") => true,
             _ if scheme.eq_ignore_ascii_case("http") => false,
-            _ => return Err(format!("scheme {} where http or https is needed", quoted(scheme))),
+            _ => return Err(UrlError::Scheme(quoted(scheme))),
         };
         let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
         if authority.contains('@') {
-            return Err("it holds credentials (user@host)".to_owned());
+            return Err(UrlError::Credentials);
         }
         let (host, port) = split_port(authority)?;
         let port = match port {
@@ -80,10 +128,10 @@ impl<'a> HttpUrl<'a> {
     ///
     /// # Errors
     /// Which port.
-    pub fn check_port(&self) -> Result<(), String> {
+    pub fn check_port(&self) -> Result<(), UrlError> {
         match self.port {
             80 | 443 | 1024.. => Ok(()),
-            port => Err(format!("port {port} is none of 80, 443 and those above 1023")),
+            port => Err(UrlError::ReservedPort(port)),
         }
     }
 
@@ -91,10 +139,10 @@ impl<'a> HttpUrl<'a> {
     ///
     /// # Errors
     /// Which host, and why.
-    pub fn check_public(&self) -> Result<(), String> {
+    pub fn check_public(&self) -> Result<(), UrlError> {
         match self.host {
             Host::Ip(ip) if is_public(ip) => Ok(()),
-            Host::Ip(ip) => Err(format!("{ip} is not a public address")),
+            Host::Ip(ip) => Err(UrlError::PrivateAddress(ip)),
             Host::Name(name) => check_public_name(name),
         }
     }
@@ -106,7 +154,7 @@ impl<'a> HttpUrl<'a> {
 ///
 /// # Errors
 /// Why the URL is refused.
-pub fn check_cdn_url(text: &str, allow_private: bool) -> Result<String, String> {
+pub fn check_cdn_url(text: &str, allow_private: bool) -> Result<String, UrlError> {
     let url = HttpUrl::parse(text)?;
     url.check_port()?;
     if !allow_private {
@@ -119,7 +167,7 @@ pub fn check_cdn_url(text: &str, allow_private: bool) -> Result<String, String> 
 ///
 /// # Errors
 /// Why not.
-pub fn check_public_url(text: &str) -> Result<HttpUrl<'_>, String> {
+pub fn check_public_url(text: &str) -> Result<HttpUrl<'_>, UrlError> {
     let url = HttpUrl::parse(text)?;
     url.check_port()?;
     url.check_public()?;
@@ -176,10 +224,10 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
 ///
 /// # Errors
 /// It is no http(s) URL, or its host is not ASCII.
-pub fn check_service_url(text: &str) -> Result<(), String> {
+pub fn check_service_url(text: &str) -> Result<(), UrlError> {
     let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
-        return Err("it is no http(s) URL".to_owned());
+        return Err(UrlError::NotHttp);
     }
     check_ascii_host(text)
 }
@@ -189,17 +237,17 @@ pub fn check_service_url(text: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// Why that is no http(s) URL.
-pub fn resolve(base: &str, location: &[u8]) -> Result<String, String> {
+pub fn resolve(base: &str, location: &[u8]) -> Result<String, UrlError> {
     let location = location.trim_ascii();
     if location.len() > MAX_LOCATION_LEN {
-        return Err(format!("{} bytes, more than {MAX_LOCATION_LEN}", location.len()));
+        return Err(UrlError::TooLong { length: location.len(), most: MAX_LOCATION_LEN });
     }
     if location.iter().any(u8::is_ascii_control) {
-        return Err("it holds control characters".to_owned());
+        return Err(UrlError::ControlCharacters);
     }
     let end = location.iter().position(|byte| *byte == b'#').unwrap_or(location.len());
-    let reference = location.get(..end).filter(|reference| !reference.is_empty()).ok_or("it is empty")?;
-    let (base_scheme, base_after) = base.split_once("://").ok_or("its base is no http(s) URL")?;
+    let reference = location.get(..end).filter(|reference| !reference.is_empty()).ok_or(UrlError::Empty)?;
+    let (base_scheme, base_after) = base.split_once("://").ok_or(UrlError::Base)?;
     let (base_authority, base_rest) = base_after.split_at(base_after.find(['/', '?']).unwrap_or(base_after.len()));
     let base_path = base_rest.split('?').next().unwrap_or_default();
     let (scheme, after) = split_scheme(reference);
@@ -210,7 +258,7 @@ pub fn resolve(base: &str, location: &[u8]) -> Result<String, String> {
             let (authority, rest) = after.split_at(end);
             (String::from_utf8_lossy(authority), encoded(rest))
         }
-        None if after.len() < reference.len() => return Err("it is no http(s) URL".to_owned()),
+        None if after.len() < reference.len() => return Err(UrlError::NotHttp),
         None => (base_authority.into(), below(base_path, &encoded(after))),
     };
     let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
@@ -283,7 +331,7 @@ fn without_dots(path: &str) -> String {
 
 /// A host that is spelt in another script is refused by the name that DNS knows it by: two names that look the same
 /// differ there.
-fn check_ascii_host(text: &str) -> Result<(), String> {
+fn check_ascii_host(text: &str) -> Result<(), UrlError> {
     let Some((_, after)) = text.split_once("://") else { return Ok(()) };
     let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().and_then(|host| host.split(':').next()).unwrap_or_default();
@@ -293,7 +341,7 @@ fn check_ascii_host(text: &str) -> Result<(), String> {
     let name = idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::URL);
     let name = name.ok().filter(|name| parse_host(name).is_ok());
     // What is no name in any script is refused for its characters.
-    name.map_or(Ok(()), |name| Err(format!("the host {} is not ASCII: write {name:?}, its name in DNS", quoted(host))))
+    name.map_or(Ok(()), |name| Err(UrlError::NotAscii { host: quoted(host), name: name.into_owned() }))
 }
 
 /// May this stand raw in a URL?
@@ -301,51 +349,51 @@ fn may_stand(c: char) -> bool {
     c.is_ascii_graphic() && !matches!(c, '\\' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}')
 }
 
-fn check_characters(text: &str) -> Result<(), String> {
+fn check_characters(text: &str) -> Result<(), UrlError> {
     if let Some(c) = text.chars().find(|c| !may_stand(*c)) {
-        return Err(format!("the character {c:?} must be percent-encoded"));
+        return Err(UrlError::RawCharacter(c));
     }
     if text.contains('#') {
-        return Err("a fragment (#) never reaches the server".to_owned());
+        return Err(UrlError::Fragment);
     }
     Ok(())
 }
 
 /// Splits `host:port`; an IPv6 host is in brackets.
-fn split_port(authority: &str) -> Result<(&str, Option<&str>), String> {
+fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
     if authority.starts_with('[') {
-        let (host, after) = authority.split_once(']').ok_or("an IPv6 host without its closing bracket")?;
+        let (host, after) = authority.split_once(']').ok_or(UrlError::OpenBracket)?;
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if after.is_empty() => Ok((host, None)),
-            None => Err("text between an IPv6 host and its port".to_owned()),
+            None => Err(UrlError::AfterBracket),
         };
     }
     Ok(authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))))
 }
 
-fn parse_port(digits: &str) -> Result<u16, String> {
+fn parse_port(digits: &str) -> Result<u16, UrlError> {
     let plain = !digits.is_empty() && digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit());
     let port = digits.parse::<u16>().ok().filter(|port| plain && *port != 0);
-    port.ok_or_else(|| format!("port {} is not in 1 to 65535", quoted(digits)))
+    port.ok_or_else(|| UrlError::Port(quoted(digits)))
 }
 
-fn parse_host(host: &str) -> Result<Host<'_>, String> {
+fn parse_host(host: &str) -> Result<Host<'_>, UrlError> {
     if let Some(inner) = host.strip_prefix('[') {
-        let ip: Ipv6Addr = inner.parse().map_err(|_| format!("{} is no IPv6 address", quoted(inner)))?;
+        let ip: Ipv6Addr = inner.parse().map_err(|_| UrlError::Ipv6(quoted(inner)))?;
         return Ok(Host::Ip(ip.into()));
     }
     let name = host.strip_suffix('.').unwrap_or(host);
     if name.is_empty() {
-        return Err("it names no host".to_owned());
+        return Err(UrlError::NoHost);
     }
     if name.len() > MAX_NAME_LEN {
-        return Err(format!("a host name of {} bytes, more than {MAX_NAME_LEN}", name.len()));
+        return Err(UrlError::LongName(name.len()));
     }
     let last = name.rsplit('.').next().unwrap_or(name);
     if looks_numeric(last) {
         // `Ipv4Addr` takes four plain decimal numbers only.
-        let ip: Ipv4Addr = name.parse().map_err(|_| format!("{name:?} is a number in place of a host"))?;
+        let ip: Ipv4Addr = name.parse().map_err(|_| UrlError::NumericHost(name.to_owned()))?;
         return Ok(Host::Ip(ip.into()));
     }
     for label in name.split('.') {
@@ -361,10 +409,10 @@ fn looks_numeric(label: &str) -> bool {
         || (!label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn check_label(label: &str) -> Result<(), String> {
+fn check_label(label: &str) -> Result<(), UrlError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if label.is_empty() || label.len() > MAX_LABEL_LEN || !label.bytes().all(plain) {
-        return Err(format!("{} is no part of a host name", quoted(label)));
+        return Err(UrlError::Label(quoted(label)));
     }
     Ok(())
 }
@@ -376,14 +424,14 @@ fn quoted(text: &str) -> String {
     format!("{:?}{end}", text.chars().take(SHOWN).collect::<String>())
 }
 
-fn check_public_name(name: &str) -> Result<(), String> {
+fn check_public_name(name: &str) -> Result<(), UrlError> {
     let lower = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let below = |known: &str| lower.strip_suffix(known).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     if let Some(known) = PRIVATE_NAMES.into_iter().find(|known| below(known)) {
-        return Err(format!("{name} is not a public host ({known})"));
+        return Err(UrlError::PrivateHost { name: name.to_owned(), why: known });
     }
     if !lower.contains('.') {
-        return Err(format!("{name} is not a public host (no domain)"));
+        return Err(UrlError::PrivateHost { name: name.to_owned(), why: "no domain" });
     }
     Ok(())
 }
@@ -462,7 +510,7 @@ mod tests {
             &long_name,
         ];
         for text in refused {
-            let why = check_cdn_url(text, true).expect_err(text);
+            let why = check_cdn_url(text, true).expect_err(text).to_string();
             assert!(why.len() < 400, "{why}");
         }
     }
@@ -479,43 +527,48 @@ mod tests {
             ("example\u{3002}org", "example.org"),
         ] {
             for url in [format!("https://{host}/a"), format!("https://{host}"), format!("http://{host}?x")] {
-                let why = check_cdn_url(&url, true).unwrap_err();
+                let why = check_cdn_url(&url, true).unwrap_err().to_string();
                 assert!(why.contains(&format!("write {name:?}")), "{url}: {why}");
             }
         }
         for host in
             ["a\u{202e}b.org", "\u{fe0f}.org", "\u{e4}..org", "%C3%A4.org", &"\u{e4}".repeat(300), "\u{e4} b.org"]
         {
-            let why = check_cdn_url(&format!("https://{host}/a"), true).unwrap_err();
+            let why = check_cdn_url(&format!("https://{host}/a"), true).unwrap_err().to_string();
             assert!(!why.contains("write") && why.len() < 200, "{host}: {why}");
         }
-        assert!(check_service_url("http://me:pw@ex\u{e4}mple.org:1/a").unwrap_err().contains("xn--exmple-cua.org"));
+        assert!(
+            check_service_url("http://me:pw@ex\u{e4}mple.org:1/a")
+                .unwrap_err()
+                .to_string()
+                .contains("xn--exmple-cua.org")
+        );
         assert_eq!(check_service_url("http://me:p\u{e4}@example.org:1/a"), Ok(()));
         assert!(check_service_url("example.org:1/a").is_err() && check_service_url("ftp://example.org").is_err());
-        assert!(check_cdn_url("https://u\u{e4}:p@x.org/", true).unwrap_err().contains("percent-encoded"));
+        assert!(check_cdn_url("https://u\u{e4}:p@x.org/", true).unwrap_err().to_string().contains("percent-encoded"));
     }
 
     #[test]
     fn a_location_is_resolved_and_encoded_once() {
-        let base = "https://cdn.example.org:8443/a/b/c.glb?token=1";
+        let base = "https://cdn.example.org:8443/a/b/c.bin?token=1";
         for (location, leads_to) in [
-            ("https://other.example/x.glb", "https://other.example/x.glb"),
+            ("https://other.example/x.bin", "https://other.example/x.bin"),
             ("HTTP://other.example", "HTTP://other.example"),
             ("//other.example/x", "https://other.example/x"),
             ("//other.example", "https://other.example"),
-            ("/x y.glb", "https://cdn.example.org:8443/x%20y.glb"),
-            ("x y.glb", "https://cdn.example.org:8443/a/b/x%20y.glb"),
-            ("./x.glb", "https://cdn.example.org:8443/a/b/x.glb"),
-            ("../x.glb", "https://cdn.example.org:8443/a/x.glb"),
-            ("../../../../x.glb", "https://cdn.example.org:8443/x.glb"),
+            ("/x y.bin", "https://cdn.example.org:8443/x%20y.bin"),
+            ("x y.bin", "https://cdn.example.org:8443/a/b/x%20y.bin"),
+            ("./x.bin", "https://cdn.example.org:8443/a/b/x.bin"),
+            ("../x.bin", "https://cdn.example.org:8443/a/x.bin"),
+            ("../../../../x.bin", "https://cdn.example.org:8443/x.bin"),
             ("..", "https://cdn.example.org:8443/a/"),
-            ("?v=2", "https://cdn.example.org:8443/a/b/c.glb?v=2"),
+            ("?v=2", "https://cdn.example.org:8443/a/b/c.bin?v=2"),
             ("/caf\u{e9}/%C3%A9?q=\u{e9} 1", "https://cdn.example.org:8443/caf%C3%A9/%C3%A9?q=%C3%A9%201"),
             ("/a%20b%2Fc%", "https://cdn.example.org:8443/a%20b%2Fc%"),
             ("/a|b{c}\"<>^`", "https://cdn.example.org:8443/a%7Cb%7Bc%7D%22%3C%3E%5E%60"),
             ("/\\evil.example/x", "https://cdn.example.org:8443/%5Cevil.example/x"),
-            ("/x.glb#part one", "https://cdn.example.org:8443/x.glb"),
-            ("  /x.glb ", "https://cdn.example.org:8443/x.glb"),
+            ("/x.bin#part one", "https://cdn.example.org:8443/x.bin"),
+            ("  /x.bin ", "https://cdn.example.org:8443/x.bin"),
             ("/x?next=../y/./z", "https://cdn.example.org:8443/x?next=../y/./z"),
             ("a/b:c", "https://cdn.example.org:8443/a/b/a/b:c"),
             ("/x//y/", "https://cdn.example.org:8443/x//y/"),
@@ -539,8 +592,8 @@ mod tests {
             "ftp://x.org/",
             "file:///etc/passwd",
             "javascript:alert(1)",
-            "http:x.glb",
-            "http:/x.glb",
+            "http:x.bin",
+            "http:/x.bin",
             "https://me:pw@x.org/",
             "//me@x.org/",
             "https://x.org\\@127.0.0.1/",
@@ -557,7 +610,10 @@ mod tests {
             assert!(refused.is_err(), "{location:?} leads to {refused:?}");
         }
         assert!(
-            resolve("https://x.org/", "//ex\u{e4}mple.org/".as_bytes()).unwrap_err().contains("xn--exmple-cua.org")
+            resolve("https://x.org/", "//ex\u{e4}mple.org/".as_bytes())
+                .unwrap_err()
+                .to_string()
+                .contains("xn--exmple-cua.org")
         );
         assert!(resolve("https://x.org/", b"//ex\xe4mple.org/").is_err());
     }
@@ -591,7 +647,7 @@ mod tests {
             assert!(check_cdn_url(&url(port), false).is_ok(), "{port}");
         }
         for port in [1, 21, 22, 25, 79, 81, 110, 442, 444, 465, 1023] {
-            let why = check_cdn_url(&url(port), false).unwrap_err();
+            let why = check_cdn_url(&url(port), false).unwrap_err().to_string();
             assert_eq!(why, format!("port {port} is none of 80, 443 and those above 1023"));
             assert!(
                 check_cdn_url(&format!("http://127.0.0.1:{port}"), true).is_err()

@@ -6,14 +6,14 @@ use crate::base::error::{Error, Kind, Result};
 use crate::cli::{AuditArgs, Global};
 use crate::engine::common::{not_due, require_intact};
 use crate::engine::context::{Context, Standing};
-use crate::engine::regenerating::{Event, Job, Records, RegenerationRun, Tools, files_of};
+use crate::engine::regenerating::{Records, RegenerationEvent, RegenerationJob, RegenerationRun, Tools, files_of};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::require_audit::AuditRequest;
 use crate::model::stage::Stage;
 use crate::rules::regeneration::record::{NO_IMAGE, rejected};
-use crate::rules::regeneration::{Image, Progress, Purpose, Standing as Stands, image_of};
+use crate::rules::regeneration::{ImageToRun, JobStanding, Progress, Purpose, image_of};
 use crate::rules::stages::unanswered;
 use crate::ui::Ui;
 use crate::world::stop::Stop;
@@ -27,7 +27,7 @@ struct Orders {
     awaited: Vec<String>,
     /// Requests that nothing can come of.
     groundless: Vec<Error>,
-    jobs: Vec<Job>,
+    jobs: Vec<RegenerationJob>,
 }
 
 impl Orders {
@@ -90,7 +90,7 @@ fn regenerate(
     context: &Context<'_>,
     standing: &Standing,
     args: &AuditArgs,
-    jobs: Vec<Job>,
+    jobs: Vec<RegenerationJob>,
     records: &mut Records<'_>,
     open: &mut Vec<Error>,
 ) -> Result<()> {
@@ -98,13 +98,13 @@ fn regenerate(
     let run = RegenerationRun::open(context, standing, &tools)?;
     let round = standing.state.current_round;
     run.run(standing, jobs, |event| match event {
-        Event::Save(job, progress) => {
+        RegenerationEvent::Save(job, progress) => {
             let files = context.standing()?.files;
             records.write(&progress.saved(round, &job.player, files.players.get(&job.player)))
         }
-        Event::Ended(job, progress, stands, trouble) => {
+        RegenerationEvent::Ended(job, progress, stands, trouble) => {
             let files = context.standing()?.files;
-            let concluded = stands == Stands::Complete && trouble.is_none();
+            let concluded = stands == JobStanding::Complete && trouble.is_none();
             match job.player.hotkey().filter(|_| concluded) {
                 Some(hotkey) => {
                     records.carry_out(&progress.concluded(round, hotkey, &files, &standing.config.settings.limits()))
@@ -120,7 +120,7 @@ fn regenerate(
 }
 
 /// Why an audit has no verdict yet.
-fn why_open(player: &Player, progress: &Progress, stands: &Stands, trouble: Option<Error>) -> Error {
+fn why_open(player: &Player, progress: &Progress, stands: &JobStanding, trouble: Option<Error>) -> Error {
     let (done, all) = progress.counts();
     if let Some(error) = trouble {
         let open = Error::new(error.kind(), format!("the audit of {player} is open at {done} of {all} prompts"));
@@ -128,7 +128,7 @@ fn why_open(player: &Player, progress: &Progress, stands: &Stands, trouble: Opti
         return hinted.because(error);
     }
     match stands {
-        Stands::Unmeasured(stems) => {
+        JobStanding::Unmeasured(stems) => {
             let stems: Vec<_> = stems.iter().map(ToString::to_string).collect();
             Error::outside(format!("the audit of {player} waits for {} distance(s): {}", stems.len(), stems.join(", ")))
         }
@@ -159,16 +159,16 @@ fn orders(standing: &Standing, args: &AuditArgs) -> Result<Orders> {
             continue;
         }
         match image_of(files.builds.get(), &request.hotkey) {
-            Image::Never => orders.hopeless.push(request.hotkey.clone()),
-            Image::Awaited(what) => orders.awaited.push(what),
-            Image::Built(image) => {
+            ImageToRun::Never => orders.hopeless.push(request.hotkey.clone()),
+            ImageToRun::Awaited(what) => orders.awaited.push(what),
+            ImageToRun::Built(image) => {
                 let player = Player::Miner(request.hotkey.clone());
                 let submitted = files.players.get(&player).and_then(|own| own.submitted.get()).cloned();
                 let round = standing.state.current_round;
                 let submitted = submitted
                     .ok_or_else(|| Error::failed(format!("rounds/{round}/{player}/submitted.json: missing")))?;
                 let purpose = Purpose::Audit { critical: request.critical_prompts.clone(), submitted };
-                orders.jobs.push(Job::new(player, image, purpose, args.retry));
+                orders.jobs.push(RegenerationJob::new(player, image, purpose, args.retry));
             }
         }
     }

@@ -4,14 +4,14 @@ use crate::base::error::{Error, Result};
 use crate::cli::{BaselineArgs, Global};
 use crate::engine::common::{not_due, require_intact, schedule};
 use crate::engine::context::{Context, Standing};
-use crate::engine::regenerating::{Event, Job, Records, RegenerationRun, Tools, files_of};
+use crate::engine::regenerating::{Records, RegenerationEvent, RegenerationJob, RegenerationRun, Tools, files_of};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Player;
 use crate::model::leader::Leaders;
 use crate::model::outputs::Output;
 use crate::model::prompts::PromptList;
 use crate::model::stage::Stage;
-use crate::rules::regeneration::{Purpose, Standing as Stands, baseline_leader, baseline_outstanding};
+use crate::rules::regeneration::{JobStanding, Purpose, baseline_leader, baseline_outstanding};
 use crate::ui::Ui;
 use crate::world::stop::Stop;
 
@@ -51,19 +51,19 @@ fn make(context: &Context<'_>, standing: &Standing, args: &BaselineArgs, image: 
     let tools = Tools { store: &args.store, render_service: args.render_service.as_deref(), measures: false };
     let run = RegenerationRun::open(context, standing, &tools)?;
     let round = standing.state.current_round;
-    let job = Job::new(Player::Leader, image.to_owned(), Purpose::Baseline, args.retry);
+    let job = RegenerationJob::new(Player::Leader, image.to_owned(), Purpose::Baseline, args.retry);
     let (mut records, mut open) = (Records::new(context), None);
     let ended = run.run(standing, vec![job], |event| {
         let files = context.standing()?.files;
         let own = files.players.get(&Player::Leader);
         match event {
-            Event::Save(job, progress) => records.write(&progress.saved(round, &job.player, own)),
-            Event::Ended(job, progress, stands, trouble) => {
+            RegenerationEvent::Save(job, progress) => records.write(&progress.saved(round, &job.player, own)),
+            RegenerationEvent::Ended(job, progress, stands, trouble) => {
                 let mut plan = progress.saved(round, &job.player, own);
                 let (done, all) = progress.counts();
                 plan.says.push(format!("round {round}: {done} of the leader's {all} outputs are settled"));
                 open = match (stands, trouble) {
-                    (Stands::Complete, None) => None,
+                    (JobStanding::Complete, None) => None,
                     (_, Some(error)) => Some(error),
                     (_, None) => Some(Error::outside("no pod with the leader's image could make the rest")),
                 };

@@ -16,11 +16,12 @@ use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
 use crate::model::submissions::{Submission, Submissions};
-use crate::rules::builds::{Outcome, Terms, all_built, is_final, settle, tag, tally, word};
+use crate::rules::builds::{BuildTerms, BuildsOutcome, all_built, is_final, settle, tag, tally, word};
 use crate::settings::Config;
+use crate::settings::flags::env;
 use crate::ui::Ui;
-use crate::world::builds::Wanted;
-use crate::world::builds::settings::{BuildSettings, Driver};
+use crate::world::builds::WantedBuilds;
+use crate::world::builds::settings::{BuildSettings, BuildsDriver};
 use crate::world::stop::Stop;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs) -> Result<()> {
@@ -45,7 +46,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs) -> Result<()> {
 fn settings(config: &Config, args: &BuildsArgs) -> BuildSettings {
     let mut settings = config.builds.clone();
     if let Some(file) = &args.file {
-        (settings.driver, settings.file) = (Some(Driver::File), Some(file.clone()));
+        (settings.driver, settings.file) = (Some(BuildsDriver::File), Some(file.clone()));
     }
     settings
 }
@@ -67,11 +68,11 @@ fn session(context: &Context<'_>, settings: &BuildSettings, args: &BuildsArgs, r
     if all_built(submissions, builds) {
         return Ok(report.unchanged(context.ui, round, builds));
     }
-    let source = settings.open(|name| std::env::var(name).ok(), &context.own_folder()?, args.run, &context.stop)?;
+    let source = settings.open(env, &context.own_folder()?, args.run, &context.stop)?;
     let wanted = wanted(context, round, settings, submissions, builds)?;
     context.ui.detail(&format!("asking {}", source.name()));
     let observation = source.look(&wanted)?;
-    let terms = Terms {
+    let terms = BuildTerms {
         round,
         submissions,
         recorded: builds,
@@ -111,14 +112,14 @@ fn wanted(
     settings: &BuildSettings,
     submissions: &Submissions,
     builds: Option<&Builds>,
-) -> Result<Wanted> {
+) -> Result<WantedBuilds> {
     let built = |hotkey: &Hotkey| {
         builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| build.status == BuildStatus::Success)
     };
     let image =
         |(hotkey, submission): (&Hotkey, &Submission)| (hotkey.clone(), settings.image.of(hotkey, &tag(submission)));
     let file = FileKind::Round(round, RoundFile::Submissions);
-    Ok(Wanted {
+    Ok(WantedBuilds {
         round,
         pushed: context.git.as_ref().map(|git| git.last_change(&file)).transpose()?.flatten(),
         unbuilt: submissions.iter().filter(|(hotkey, _)| !built(hotkey)).map(image).collect(),
@@ -142,7 +143,7 @@ impl Report {
     }
 
     /// Records what came out of a look, and says so: how many builds are open still.
-    fn take(&mut self, context: &Context<'_>, round: RoundNumber, outcome: Outcome) -> Result<usize> {
+    fn take(&mut self, context: &Context<'_>, round: RoundNumber, outcome: BuildsOutcome) -> Result<usize> {
         for odd in outcome.oddities.iter().filter(|odd| !self.oddities.contains(odd)) {
             context.ui.warn(odd);
         }

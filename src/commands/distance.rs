@@ -11,9 +11,9 @@ use crate::cli::{DistanceOneArgs, Global};
 use crate::engine::context::settings_here;
 use crate::settings::flags::distance_settings;
 use crate::ui::Ui;
-use crate::world::distance::Picture;
-use crate::world::distance::settings::Driver;
-use crate::world::http::{Client, Limits, Request, Retry};
+use crate::world::distance::settings::DistanceDriver;
+use crate::world::distance::{NotMeasured, Picture};
+use crate::world::http::{Client, HttpLimits, Request, Retry};
 
 /// No picture file is larger.
 const LARGEST: u64 = 64 << 20;
@@ -26,14 +26,15 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs) -> Result<()
         let unknown = Error::usage("nothing is named that measures distances");
         unknown.hint("give --distance dinov3, http or pixels, IMAGE_DISTANCE_SERVICE_URL, or [distance] in gen404.toml")
     })?;
-    if chosen == Some(Driver::Pixels) {
+    if chosen == Some(DistanceDriver::Pixels) {
         ui.status("pixels: plain pixels are compared, for sandboxes; no model looks at the pictures");
     }
-    let bytes = |place: &str| if chosen == Some(Driver::Http) { url_only(place) } else { fetch(place) };
+    let bytes = |place: &str| if chosen == Some(DistanceDriver::Http) { url_only(place) } else { fetch(place) };
     let (a, b) = (bytes(&args.a)?, bytes(&args.b)?);
     let pair = (Picture { url: &args.a, png: &a }, Picture { url: &args.b, png: &b });
-    let measured = distance.measure(&[pair]).pop().unwrap_or_else(|| Err("nothing was measured".to_owned()));
-    let kind = if chosen == Some(Driver::Http) { Kind::Outside } else { Kind::Failed };
+    let measured =
+        distance.measure(&[pair]).pop().unwrap_or_else(|| Err(NotMeasured("nothing was measured".to_owned())));
+    let kind = if chosen == Some(DistanceDriver::Http) { Kind::Outside } else { Kind::Failed };
     let measured = measured.map_err(|why| Error::new(kind, why))?;
     ui.own(json!({ "a": args.a, "b": args.b, "driver": distance.name(), "distance": measured }));
     if !ui.json() {
@@ -57,7 +58,7 @@ fn url_only(place: &str) -> Result<Vec<u8>> {
 /// The bytes of a file, or of what lies behind a URL.
 fn fetch(place: &str) -> Result<Vec<u8>> {
     if is_url(place) {
-        let limits = Limits { whole: Duration::from_secs(120), body: LARGEST, ..Limits::default() };
+        let limits = HttpLimits { whole: Duration::from_secs(120), body: LARGEST, ..HttpLimits::default() };
         return Client::new(limits, Retry::default()).send(&Request::get(place))?.file();
     }
     let path = Path::new(place.strip_prefix("file://").unwrap_or(place));

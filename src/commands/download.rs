@@ -10,21 +10,24 @@ use crate::base::error::{Error, Result};
 use crate::cli::{DownloadArgs, Global};
 use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
-use crate::engine::fetching::pipeline::{Event, Pipeline, clean_up};
+use crate::engine::fetching::pipeline::{FetchEvent, Pipeline, clean_up};
 use crate::engine::fetching::queue::Queue;
-use crate::engine::fetching::spool::{Journal, Spool};
+use crate::engine::fetching::spool::{FetchJournal, Spool};
 use crate::model::file::FileKind;
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Block, Hotkey, PromptStem};
 use crate::model::stage::Stage;
 use crate::preview;
 use crate::rules::Plan;
-use crate::rules::download::{Known, Lane, Round, Tally, Wanted, all_recorded, begin, foreseen, record, tally};
+use crate::rules::download::{
+    DownloadRound, KnownFiles, MinerFiles, Tally, WantedMiners, all_recorded, begin, foreseen, record, tally,
+};
 use crate::rules::stages::{Due, due};
 use crate::ui::{Phases, Ui};
 use crate::world::fetch::Fetcher;
 use crate::world::http::Client;
 use crate::world::memory::Memory;
-use crate::world::render::{Builtin, Renderer, Service};
+use crate::world::render::{self, Renderer};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
@@ -35,7 +38,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
     let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui)? };
     let _lock = context.lock("download")?;
     let mut standing = context.standing()?;
-    let wanted = Wanted { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
+    let wanted = WantedMiners { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
     if is_done(&standing) && !args.retry_failed {
         ui.result(&format!("round {}: the files of all miners are recorded already", standing.state.current_round));
         return Ok(());
@@ -67,8 +70,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs) -> Result<()> {
 fn record_all(
     context: &Context<'_>,
     standing: &mut Standing,
-    wanted: &Wanted,
-    known: &Known,
+    wanted: &WantedMiners,
+    known: &KnownFiles,
     says: &mut Vec<String>,
 ) -> Result<()> {
     loop {
@@ -88,8 +91,8 @@ fn is_done(standing: &Standing) -> bool {
     standing.state.stage == Stage::Duels && round(standing).is_ok_and(|round| all_recorded(&round))
 }
 
-fn round(standing: &Standing) -> Result<Round<'_>> {
-    Round::new(&standing.state, &standing.files).map_err(Error::failed)
+fn round(standing: &Standing) -> Result<DownloadRound<'_>> {
+    DownloadRound::new(&standing.state, &standing.files).map_err(Error::failed)
 }
 
 /// Refuses to begin before the deadline, or in a stage that is not for this.
@@ -117,10 +120,10 @@ fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArg
 }
 
 /// What earlier runs noted; what they stored elsewhere does not count.
-fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) -> Result<Known> {
-    let mut known = Known::default();
-    for mark in Journal::read(&context.own_folder()?, standing.state.current_round)? {
-        let objects = mark.outcome.glb().into_iter().chain(mark.outcome.png());
+fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) -> Result<KnownFiles> {
+    let mut known = KnownFiles::default();
+    for mark in FetchJournal::read(&context.own_folder()?, standing.state.current_round)? {
+        let objects = mark.outcome.model().into_iter().chain(mark.outcome.png());
         if objects.into_iter().all(|object| store.key_of(&object.url).is_some()) {
             known.add(mark);
         }
@@ -129,7 +132,13 @@ fn known(context: &Context<'_>, standing: &Standing, store: &dyn ObjectStore) ->
 }
 
 /// `--dry-run`: what would be fetched, and what would be recorded of what is known.
-fn say_only(context: &Context<'_>, standing: &Standing, lanes: &[Lane], known: &Known, wanted: &Wanted) -> Result<()> {
+fn say_only(
+    context: &Context<'_>,
+    standing: &Standing,
+    lanes: &[MinerFiles],
+    known: &KnownFiles,
+    wanted: &WantedMiners,
+) -> Result<()> {
     let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
     let round = round(standing)?;
     let miners = round.miners(wanted).map_err(Error::failed)?;
@@ -146,13 +155,13 @@ fn fetch_all(
     context: &Context<'_>,
     standing: &Standing,
     args: &DownloadArgs,
-    lanes: Vec<Lane>,
-    known: &mut Known,
+    lanes: Vec<MinerFiles>,
+    known: &mut KnownFiles,
     store: &dyn ObjectStore,
 ) -> Result<()> {
     let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
     let (own, number) = (context.own_folder()?, standing.state.current_round);
-    let (mut journal, marks) = Journal::open(&own, number)?;
+    let (mut journal, marks) = FetchJournal::open(&own, number)?;
     let mut spool = Spool::open(&own, number)?;
     let to_fetch: HashSet<(&Hotkey, &PromptStem)> =
         lanes.iter().flat_map(|lane| lane.files.iter().map(|(stem, _)| (&lane.hotkey, stem))).collect();
@@ -162,13 +171,14 @@ fn fetch_all(
     if files == 0 {
         return Ok(());
     }
-    let settings = context.config.download;
+    let (settings, format) = (context.config.download, standing.files.format.model());
     let allow_private = args.allow_private_cdn || context.config.miners.allow_private_cdn;
     let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
-    let renderer = if args.no_previews { None } else { Some(renderer(args)?) };
+    let renderer = if args.no_previews { None } else { Some(renderer(format, args)?) };
     context.ui.detail(&format!("storing into {}", store.name()));
     let mut phases = context.ui.phases(&PHASES, files as u64);
     let pipeline = Pipeline {
+        format,
         round: number,
         settings,
         queue: Queue::new(lanes, &settings),
@@ -185,7 +195,7 @@ fn fetch_all(
             phases.tick();
             return context.stop.check();
         };
-        if let Event::Settled { mark, spooled } = event {
+        if let FetchEvent::Settled { mark, spooled } = event {
             settle(context, &mut phases, &mark, spooled.is_some());
             journal.append(&mark)?;
             clean_up(spooled.as_ref())?;
@@ -200,26 +210,23 @@ fn fetch_all(
 }
 
 /// What draws the previews.
-fn renderer(args: &DownloadArgs) -> Result<Box<dyn Renderer>> {
-    match &args.render_service {
-        Some(url) => Ok(Box::new(Service::new(url)?)),
-        None => Ok(Box::new(Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN))),
-    }
+fn renderer(format: ModelFormat, args: &DownloadArgs) -> Result<Box<dyn Renderer>> {
+    render::open(format, args.render_service.as_deref(), preview::DEFAULT_SIZE, NonZeroUsize::MIN)
 }
 
-fn count(phases: &mut Phases, event: &Event) {
+fn count(phases: &mut Phases, event: &FetchEvent) {
     match event {
-        Event::Fetched { bytes } => phases.advance(0, *bytes),
-        Event::Drawn => phases.advance(1, 0),
-        Event::Settled { .. } | Event::Broken(_) => {}
+        FetchEvent::Fetched { bytes } => phases.advance(0, *bytes),
+        FetchEvent::Drawn => phases.advance(1, 0),
+        FetchEvent::Settled { .. } | FetchEvent::Broken(_) => {}
     }
     phases.tick();
 }
 
 /// Counts a settled file, and logs why it is not complete.
-fn settle(context: &Context<'_>, phases: &mut Phases, mark: &crate::rules::download::Mark, arrived: bool) {
+fn settle(context: &Context<'_>, phases: &mut Phases, mark: &crate::rules::download::DownloadMark, arrived: bool) {
     if arrived {
-        let bytes = mark.outcome.glb().map_or(0, |glb| glb.size) + mark.outcome.png().map_or(0, |png| png.size);
+        let bytes = mark.outcome.model().map_or(0, |model| model.size) + mark.outcome.png().map_or(0, |png| png.size);
         phases.advance(2, bytes);
     } else {
         phases.fail(0);
@@ -238,7 +245,7 @@ fn carry_out(context: &Context<'_>, plan: Plan, says: &mut Vec<String>) -> Resul
 }
 
 /// What came of each miner's files, and what was done.
-fn say(ui: &Ui, round: &Round<'_>, miners: &[&Hotkey], known: &Known, says: &[String]) {
+fn say(ui: &Ui, round: &DownloadRound<'_>, miners: &[&Hotkey], known: &KnownFiles, says: &[String]) {
     let tallies: Vec<(&Hotkey, Tally)> =
         miners.iter().map(|hotkey| (*hotkey, tally(round.prompts, hotkey, known))).collect();
     let entry = |(hotkey, tally): &(&Hotkey, Tally)| ((*hotkey).to_string(), json!(tally));

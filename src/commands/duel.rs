@@ -9,7 +9,7 @@ use crate::cli::{DuelArgs, Global};
 use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
 use crate::engine::judging::play::Play;
-use crate::engine::judging::round::Round;
+use crate::engine::judging::round::DuelRound;
 use crate::engine::judging::standings::{Ending, waits_for};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Player;
@@ -23,7 +23,7 @@ use crate::rules::tournament::replay;
 use crate::settings::flags::{judge_key, judge_settings};
 use crate::ui::Ui;
 use crate::world::judge::Bench;
-use crate::world::judge::journal::Journal;
+use crate::world::judge::journal::AnswerJournal;
 use crate::world::stop::Stop;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &DuelArgs) -> Result<u8> {
@@ -53,7 +53,7 @@ fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
     if standing.state.stage != Stage::Duels {
         return Err(not_due(context, &standing, "duel", None));
     }
-    let round = Round::gather(context, standing)?;
+    let round = DuelRound::gather(context, standing)?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     if context.options.dry_run {
         return preview(context, round, shard);
@@ -62,7 +62,7 @@ fn session(context: &Context<'_>, args: &DuelArgs) -> Result<Option<String>> {
     settings.concurrency = args.judge_concurrency.unwrap_or(settings.concurrency);
     let bench = Bench {
         judge: Box::new(settings.open(judge_key()?)?),
-        journal: Journal::open(&context.own_folder()?)?,
+        journal: AnswerJournal::open(&context.own_folder()?)?,
         images: settings.images(),
         inline: settings.inline_images,
     };
@@ -75,7 +75,7 @@ fn winner_already(standing: &Standing) -> Option<&Player> {
 }
 
 /// Says what would be played now, and the files of that, or what is waited for; no judge is asked.
-fn preview(context: &Context<'_>, mut round: Round, shard: Shard) -> Result<Option<String>> {
+fn preview(context: &Context<'_>, mut round: DuelRound, shard: Shard) -> Result<Option<String>> {
     let (ui, number, field) = (context.ui, round.number(), round.field()?);
     let (pairings, outcome) = (pairings(&field), replay(&field).outcome);
     let ahead = pairings.exploratory.iter().map(|pair| (pair, ", ahead of its turn"));

@@ -187,6 +187,7 @@ fn settings_of(args: &InitArgs) -> Result<Settings> {
         prompts_per_round: args.prompts,
         carryover_prompts: args.carryover,
         round_duration_days: Some(args.round_days),
+        format: None,
         extra: Extra::default(),
     };
     match settings.mistakes() {

@@ -8,7 +8,7 @@ use crate::engine::context::settings_here;
 use crate::rules::duel::by_answers;
 use crate::settings::flags::{judge_key, judge_settings};
 use crate::ui::Ui;
-use crate::world::judge::images::Image;
+use crate::world::judge::images::DuelImage;
 use crate::world::judge::{Answer, Judge as _};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &JudgeOneArgs) -> Result<()> {
@@ -17,7 +17,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &JudgeOneArgs) -> Result<()> {
     let judge = settings.open(judge_key()?)?;
     let images = settings.images();
     let shown = |text: &str| -> Result<String> {
-        let image = Image { url: url_of(text)?, sha256: None };
+        let image = DuelImage { url: url_of(text)?, sha256: None };
         let sends = settings.inline_images || image.url.starts_with("file://");
         if sends { Ok(images.fetch(&image)?.data_url.clone()) } else { Ok(image.url) }
     };

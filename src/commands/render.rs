@@ -10,17 +10,18 @@ use serde_json::{Value, json};
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files;
 use crate::cli::{Global, RenderArgs};
+use crate::model::format::Format;
 use crate::ui::Ui;
-use crate::world::render::{Builtin, Renderer, Rendering, Service};
+use crate::world::render::{self, Renderer, Rendering};
 
 /// A model, and where its preview goes.
-struct Job {
+struct RenderJob {
     model: PathBuf,
     png: PathBuf,
 }
 
 /// What came of a job.
-enum Outcome {
+enum RenderOutcome {
     Drawn { bytes: usize },
     Refused { code: String, place: String, message: String },
     Failed(Error),
@@ -31,14 +32,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<u8> {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let beside = jobs.len().clamp(1, cores.get());
     let inner = NonZeroUsize::new(cores.get() / beside).unwrap_or(NonZeroUsize::MIN);
-    let renderer: Box<dyn Renderer> = match args.service.as_deref().filter(|url| !url.is_empty()) {
-        Some(url) => Box::new(Service::new(url)?),
-        None => Box::new(Builtin::new(args.size, inner)),
-    };
+    // Files outside of a competition.
+    let format = Format::default().model();
+    let renderer = render::open(format, args.service.as_deref().filter(|url| !url.is_empty()), args.size, inner)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(beside).build().failed(|| "cannot start threads".into())?;
     let bar = ui.bar("rendering", jobs.len() as u64);
-    let outcomes: Vec<Outcome> = pool.install(|| {
-        let one = |job: &Job| {
+    let outcomes: Vec<RenderOutcome> = pool.install(|| {
+        let one = |job: &RenderJob| {
             let outcome = draw(renderer.as_ref(), job, global.dry_run);
             bar.advance(1);
             outcome
@@ -50,7 +50,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs) -> Result<u8> {
 }
 
 /// Where each preview goes: beside its model, into the folder given, or for one model to the file given.
-fn jobs(args: &RenderArgs) -> Result<Vec<Job>> {
+fn jobs(args: &RenderArgs) -> Result<Vec<RenderJob>> {
     let folder = args.out.as_deref().filter(|out| args.files.len() > 1 || out.is_dir());
     if let Some(folder) = folder
         && folder.exists()
@@ -73,13 +73,13 @@ fn jobs(args: &RenderArgs) -> Result<Vec<Job>> {
             let (a, b) = (other.display(), model.display());
             return Err(Error::usage(format!("{}: would hold the previews of {a} and {b}", png.display())));
         }
-        jobs.push(Job { model: model.clone(), png });
+        jobs.push(RenderJob { model: model.clone(), png });
     }
     Ok(jobs)
 }
 
-fn draw(renderer: &dyn Renderer, job: &Job, dry_run: bool) -> Outcome {
-    let drawn = || -> Result<Outcome> {
+fn draw(renderer: &dyn Renderer, job: &RenderJob, dry_run: bool) -> RenderOutcome {
+    let drawn = || -> Result<RenderOutcome> {
         let size = std::fs::metadata(&job.model).failed(|| format!("{}: cannot read", job.model.display()))?.len();
         let rendering = match renderer.refuses(size) {
             Some(refused) => refused,
@@ -90,21 +90,21 @@ fn draw(renderer: &dyn Renderer, job: &Job, dry_run: bool) -> Outcome {
                 if !dry_run {
                     files::write(&job.png, &png, files::Readers::All)?;
                 }
-                Outcome::Drawn { bytes: png.len() }
+                RenderOutcome::Drawn { bytes: png.len() }
             }
             Rendering::Refused { code, place, message } => {
                 let code = code.unwrap_or_else(|| renderer.name().to_owned());
-                Outcome::Refused { code, place: place.unwrap_or_else(|| "the model".to_owned()), message }
+                RenderOutcome::Refused { code, place: place.unwrap_or_else(|| "the model".to_owned()), message }
             }
         })
     };
-    drawn().unwrap_or_else(Outcome::Failed)
+    drawn().unwrap_or_else(RenderOutcome::Failed)
 }
 
 /// Says what came of each model; the exit code is that of the worst.
-fn report(ui: &Ui, dry_run: bool, jobs: &[Job], outcomes: &[Outcome]) -> u8 {
+fn report(ui: &Ui, dry_run: bool, jobs: &[RenderJob], outcomes: &[RenderOutcome]) -> u8 {
     let pairs = || jobs.iter().zip(outcomes);
-    let drawn = outcomes.iter().filter(|o| matches!(o, Outcome::Drawn { .. })).count();
+    let drawn = outcomes.iter().filter(|o| matches!(o, RenderOutcome::Drawn { .. })).count();
     if ui.json() {
         let previews: Vec<Value> = pairs().map(|(job, outcome)| entry(job, outcome)).collect();
         ui.own(json!({
@@ -112,20 +112,20 @@ fn report(ui: &Ui, dry_run: bool, jobs: &[Job], outcomes: &[Outcome]) -> u8 {
             "summary": { "drawn": drawn, "refused_or_failed": outcomes.len() - drawn },
         }));
     }
-    let made = pairs().filter(|(_, outcome)| matches!(outcome, Outcome::Drawn { .. }));
+    let made = pairs().filter(|(_, outcome)| matches!(outcome, RenderOutcome::Drawn { .. }));
     ui.note_files(made.map(|(job, _)| job.png.display().to_string()));
     ui.has_told_files();
     let mut worst = 0;
     for (job, outcome) in pairs() {
         match outcome {
-            Outcome::Drawn { .. } if ui.json() => {}
-            Outcome::Drawn { .. } if dry_run => ui.result(&format!("would write {}", job.png.display())),
-            Outcome::Drawn { .. } => ui.result(&job.png.display().to_string()),
-            Outcome::Refused { code, place, message } => {
+            RenderOutcome::Drawn { .. } if ui.json() => {}
+            RenderOutcome::Drawn { .. } if dry_run => ui.result(&format!("would write {}", job.png.display())),
+            RenderOutcome::Drawn { .. } => ui.result(&job.png.display().to_string()),
+            RenderOutcome::Refused { code, place, message } => {
                 ui.error_line(&format!("{}: {place}: {message} ({code})", job.model.display()));
                 worst = worst.max(Kind::Failed.exit_code());
             }
-            Outcome::Failed(error) => {
+            RenderOutcome::Failed(error) => {
                 let causes: Vec<String> = error.causes().iter().map(|cause| format!(": {cause}")).collect();
                 ui.error_line(&format!("{error}{}", causes.concat()));
                 worst = worst.max(error.kind().exit_code());
@@ -135,15 +135,15 @@ fn report(ui: &Ui, dry_run: bool, jobs: &[Job], outcomes: &[Outcome]) -> u8 {
     worst
 }
 
-fn entry(job: &Job, outcome: &Outcome) -> Value {
+fn entry(job: &RenderJob, outcome: &RenderOutcome) -> Value {
     let model = job.model.display().to_string();
     match outcome {
-        Outcome::Drawn { bytes } => {
+        RenderOutcome::Drawn { bytes } => {
             json!({ "model": model, "png": job.png.display().to_string(), "bytes": bytes })
         }
-        Outcome::Refused { code, place, message } => {
+        RenderOutcome::Refused { code, place, message } => {
             json!({ "model": model, "png": null, "refusal": { "code": code, "place": place, "message": message } })
         }
-        Outcome::Failed(error) => json!({ "model": model, "png": null, "error": error.to_string() }),
+        RenderOutcome::Failed(error) => json!({ "model": model, "png": null, "error": error.to_string() }),
     }
 }

@@ -22,7 +22,7 @@ use crate::model::snapshot::Snapshot;
 use crate::report::usual_folder;
 use crate::report::{index, matches, pages, round, site, text};
 use crate::rules::checks::in_force::InForce;
-use crate::rules::checks::{self, Status};
+use crate::rules::checks::{self, CheckStatus};
 use crate::ui::Ui;
 
 /// 50 rounds of 1,000 matches.
@@ -49,7 +49,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs) -> Result<()> {
         rules: &rules,
         block: args.block.map(Block),
         findings: &findings,
-        of_round: by_round(findings.iter().filter(|finding| finding.status != Status::Pass), |finding| finding.round),
+        of_round: by_round(findings.iter().filter(|finding| finding.status != CheckStatus::Pass), |finding| {
+            finding.round
+        }),
         problems: by_round(&snapshot.problems, |problem| problem.round),
         linked: linked.collect(),
     };
@@ -134,7 +136,7 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     /// The round's page and those of its matches, written; what the round's page shows, and the files.
-    fn round(&self, number: RoundNumber) -> Result<(round::Round, Vec<String>)> {
+    fn round(&self, number: RoundNumber) -> Result<(round::RoundPage, Vec<String>)> {
         let none = crate::model::snapshot::RoundFiles::default();
         let files = self.site.snapshot.rounds.get(&number).unwrap_or(&none);
         let links = text::Links::from(&self.out.path, self.own);

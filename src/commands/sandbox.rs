@@ -13,14 +13,14 @@ use crate::cli::{Global, SandboxArgs};
 use crate::model::file::FileKind;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
-use crate::sandbox::folder::{FIRST_BLOCK, Folder, PORT, genesis_time};
+use crate::sandbox::folder::{FIRST_BLOCK, PORT, SandboxFolder, genesis_time};
 use crate::sandbox::participants::{Params, Participants};
 use crate::sandbox::runner::Runner;
-use crate::sandbox::servers::Port;
-use crate::sandbox::site::Site;
-use crate::sandbox::summary::Summary;
+use crate::sandbox::servers::LocalPort;
+use crate::sandbox::site::SandboxSite;
+use crate::sandbox::summary::SandboxSummary;
 use crate::ui::Ui;
-use crate::world::chain::stand_in::Node;
+use crate::world::chain::stand_in::StandInNode;
 use crate::world::stop::Stop;
 
 /// The subnet of the sandbox's chain: that of production.
@@ -30,20 +30,20 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
     if global.dry_run {
         return say_only(ui, args);
     }
-    let folder = Folder::open(&args.dir)?;
+    let folder = SandboxFolder::open(&args.dir)?;
     let known = folder.params()?;
     let mut params = wanted(args, known.as_ref())?;
     let finished = known.is_some() && is_finished(&folder)?;
     if finished && !args.keep_serving && !args.by_hand {
         ui.status("this sandbox is finished: nothing is played");
-        return say(ui, &folder, &Summary::of(&folder, &Participants::new(params))?);
+        return say(ui, &folder, &SandboxSummary::of(&folder, &Participants::new(params))?);
     }
-    let port = Port::open(params.port)?;
+    let port = LocalPort::open(params.port)?;
     params.port = port.number();
     let participants = Participants::new(params);
     let base = participants.base();
-    let node = Node::new(NETUID, genesis_time(), FIRST_BLOCK);
-    let site = Site::new(participants.clone(), folder.root.clone(), folder.objects(), node);
+    let node = StandInNode::new(NETUID, genesis_time(), FIRST_BLOCK);
+    let site = SandboxSite::new(participants.clone(), folder.root.clone(), folder.objects(), node);
     let site = Arc::new(if args.by_hand { site.by_hand() } else { site });
     port.serve(&site)?;
     ui.status(&format!("chain, miners, pods and judge are at {base}"));
@@ -55,7 +55,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
         return play.follow(&Stop::on_signals()?);
     }
     play.run()?;
-    say(ui, &folder, &Summary::of(&folder, &participants)?)?;
+    say(ui, &folder, &SandboxSummary::of(&folder, &participants)?)?;
     if args.keep_serving {
         ui.answer_early();
         serve(ui, &folder, &base)?;
@@ -65,7 +65,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs) -> Result<()> {
 
 /// `--dry-run`: whether this folder can be the sandbox. The names of most files are drawn on the way.
 fn say_only(ui: &Ui, args: &SandboxArgs) -> Result<()> {
-    let folder = Folder::look(&args.dir)?;
+    let folder = SandboxFolder::look(&args.dir)?;
     wanted(args, folder.params()?.as_ref())?;
     ui.result(&format!("would play a competition in {}", args.dir.display()));
     ui.note_files(folder.writes()?);
@@ -73,13 +73,13 @@ fn say_only(ui: &Ui, args: &SandboxArgs) -> Result<()> {
 }
 
 /// Is the competition in this folder over?
-fn is_finished(folder: &Folder) -> Result<bool> {
+fn is_finished(folder: &SandboxFolder) -> Result<bool> {
     let state = Store::open(&folder.root)?.load::<CompetitionState>(&FileKind::State)?;
     Ok(state.is_some_and(|state| state.stage == Stage::Finished))
 }
 
 /// Puts the prompts' pictures beside the competition, for those who look at it without the servers.
-fn pictures(folder: &Folder, participants: &Participants, site: &Site) -> Result<()> {
+fn pictures(folder: &SandboxFolder, participants: &Participants, site: &SandboxSite) -> Result<()> {
     for stem in &participants.stems {
         let path = Path::new("sandbox/prompts").join(format!("{stem}.png"));
         if let Some(picture) = site.picture(stem).filter(|_| !folder.root.join(&path).exists()) {
@@ -89,7 +89,7 @@ fn pictures(folder: &Folder, participants: &Participants, site: &Site) -> Result
     Ok(())
 }
 
-fn say(ui: &Ui, folder: &Folder, summary: &Summary) -> Result<()> {
+fn say(ui: &Ui, folder: &SandboxFolder, summary: &SandboxSummary) -> Result<()> {
     ui.note_files(folder.writes()?);
     ui.has_told_files();
     ui.stands_at(summary.head.clone());
@@ -103,7 +103,7 @@ fn say(ui: &Ui, folder: &Folder, summary: &Summary) -> Result<()> {
 }
 
 /// Keeps the servers until somebody stops it.
-fn serve(ui: &Ui, folder: &Folder, base: &str) -> Result<()> {
+fn serve(ui: &Ui, folder: &SandboxFolder, base: &str) -> Result<()> {
     let stop = Stop::on_signals()?;
     ui.status(&format!("serving {base} for {} until Ctrl-C", folder.root.display()));
     while !stop.is_wanted() {

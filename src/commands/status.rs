@@ -6,12 +6,12 @@ use crate::base::error::Result;
 use crate::cli::{Global, StatusArgs};
 use crate::engine::common::pool_for_a_seed;
 use crate::engine::context::{Context, Standing};
-use crate::engine::fetching::spool::Journal;
+use crate::engine::fetching::spool::FetchJournal;
 use crate::model::file::FileKind;
 use crate::model::ids::{Block, Hotkey};
 use crate::model::leader::Leaders;
 use crate::model::stage::Stage;
-use crate::rules::download::{Known, Tally, tally};
+use crate::rules::download::{KnownFiles, Tally, tally};
 use crate::rules::lead::{Lead, in_force, shown};
 use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, due};
@@ -86,7 +86,7 @@ fn until(block: Block, moment: Option<Moment>) -> String {
 
 /// Miners whose files are not all there, as the download on this machine noted it.
 fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
-    let noted = context.own_folder().and_then(|own| Journal::read(&own, standing.state.current_round));
+    let noted = context.own_folder().and_then(|own| FetchJournal::read(&own, standing.state.current_round));
     let marks = match noted {
         Ok(marks) => marks,
         Err(error) => {
@@ -94,7 +94,7 @@ fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
             return Vec::new();
         }
     };
-    let mut known = Known::default();
+    let mut known = KnownFiles::default();
     marks.into_iter().for_each(|mark| known.add(mark));
     let (Some(submissions), Some(prompts)) = (standing.files.submissions.get(), standing.files.prompts.get()) else {
         return Vec::new();

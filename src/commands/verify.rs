@@ -13,7 +13,7 @@ use crate::engine::verification::objects;
 use crate::model::detect::Detected;
 use crate::model::file::FileKind;
 use crate::model::snapshot::Snapshot;
-use crate::rules::checks::{self, Finding, Sink, Status, Summary, history, summary};
+use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
 use crate::ui::Ui;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
@@ -63,7 +63,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs) -> Result<u8> {
         (None, false) => {}
     }
     if args.objects {
-        let wanted = objects::Wanted {
+        let wanted = objects::ObjectSelection {
             round: args.round,
             sample: args.sample,
             store: &args.store,
@@ -123,15 +123,16 @@ fn format_json(detected: &Detected) -> Value {
 
 /// One line a finding that is no pass, and the counts. What matters most comes last, where a terminal shows it;
 /// `-q` leaves the rest out.
-fn print(ui: &Ui, quiet: bool, findings: &[Finding], counts: Summary) {
-    let marks = [(Status::Skip, "2", "skip"), (Status::Warn, "33", "warn"), (Status::Fail, "31;1", "fail")];
-    for (status, colour, word) in marks.into_iter().filter(|(status, ..)| !quiet || *status == Status::Fail) {
+fn print(ui: &Ui, quiet: bool, findings: &[Finding], counts: VerifySummary) {
+    let marks =
+        [(CheckStatus::Skip, "2", "skip"), (CheckStatus::Warn, "33", "warn"), (CheckStatus::Fail, "31;1", "fail")];
+    for (status, colour, word) in marks.into_iter().filter(|(status, ..)| !quiet || *status == CheckStatus::Fail) {
         for finding in findings.iter().filter(|finding| finding.status == status) {
             let line = format!("  {:18} {}: {}", finding.id, finding.subject, finding.detail);
             ui.marked_result(colour, word, &line);
         }
     }
-    let Summary { pass, fail, warn, skip } = counts;
+    let VerifySummary { pass, fail, warn, skip } = counts;
     let verdict = if fail == 0 { "every claim that can be checked here holds" } else { "not every claim holds" };
     ui.result(&format!("{verdict}: {pass} pass, {fail} fail, {warn} warn, {skip} skip"));
 }

@@ -11,7 +11,7 @@ use crate::model::stage::Stage;
 use crate::model::submissions::Submissions;
 use crate::rules::prompts;
 use crate::rules::stages::{Due, due};
-use crate::rules::submissions::{Intake, Terms, intake};
+use crate::rules::submissions::{Intake, SubmissionTerms, intake};
 use crate::settings::flags::IntakeArgs;
 use crate::world::chain::Chain;
 
@@ -89,10 +89,10 @@ pub(crate) fn read_intake(
     let round = standing.state.current_round;
     context.ui.detail(&format!("reading what was revealed by block {at} from {}", chain.name()));
     let allowed = standing.config.settings.limits().allow_private_cdn;
-    let terms = Terms {
+    let terms = SubmissionTerms {
         compat: args.compat.unwrap_or(context.config.chain.compat),
         allow_private_cdn: allowed || args.allow_private_cdn || context.config.miners.allow_private_cdn,
-        ..Terms::new(&standing.config.settings.name, round, schedule)
+        ..SubmissionTerms::new(&standing.config.settings.name, round, schedule)
     };
     Ok(intake(&chain.reveals(at)?, &terms))
 }

@@ -24,8 +24,8 @@ use crate::rules::Plan;
 use crate::rules::conflict::collision;
 use crate::rules::stages::Facts;
 use crate::rules::succession::Moment;
-use crate::settings::flags::{ChainArgs, MomentArgs, StoreArgs};
-use crate::settings::{Config, Source};
+use crate::settings::flags::{ChainArgs, MomentArgs, StoreArgs, env, given_in_env};
+use crate::settings::{Config, SettingsSource};
 use crate::ui::Ui;
 use crate::world::chain::Chain;
 use crate::world::chain::settings::{Clock, Networks};
@@ -193,7 +193,7 @@ impl<'a> Context<'a> {
         let state = self.store.need::<CompetitionState>(&FileKind::State)?;
         let round = state.current_round;
         let mut snapshot = Snapshot::load_some(&self.store, |file| file.round() == Some(round))?;
-        let files = snapshot.rounds.remove(&round).unwrap_or_default();
+        let files = snapshot.rounds.remove(&round).unwrap_or_else(|| RoundFiles::of(snapshot.format));
         Ok(Standing { config, state, files })
     }
 
@@ -293,7 +293,6 @@ impl<'a> Context<'a> {
 
     /// The object store that flags, environment or settings name; `None` where none do.
     pub(crate) fn object_store(&self, args: &StoreArgs) -> Result<Option<Box<dyn ObjectStore>>> {
-        let env = |name: &str| std::env::var(name).ok();
         let mut settings = self.config.store.clone().with_env(env);
         settings.dry_run = self.options.dry_run;
         if let Some(dir) = &args.store_dir {
@@ -388,14 +387,14 @@ impl Pending {
 
 /// The operator's settings for the competition in this folder.
 fn settings(options: &Options, ui: &Ui, root: &Path, git: Option<&Git>) -> Result<Config> {
-    let source = Source::of(options.config.as_deref(), root, git);
-    if let Source::Nobody(Some(why)) = &source {
+    let source = SettingsSource::of(options.config.as_deref(), root, git);
+    if let SettingsSource::Nobody(Some(why)) = &source {
         ui.warn_once(why);
     }
     load(ui, &source)
 }
 
-fn load(ui: &Ui, source: &Source) -> Result<Config> {
+fn load(ui: &Ui, source: &SettingsSource) -> Result<Config> {
     let config = Config::load(source)?;
     ui.follows(source.path().map(|path| path.display().to_string()));
     Ok(config)
@@ -408,7 +407,7 @@ pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui) -> Result<Conf
     match root {
         Some(root) => settings(&options, ui, &root, Git::open(&root)?.as_ref()),
         // There is nowhere to look for others.
-        None => load(ui, &Source::of(options.config.as_deref(), Path::new(""), None)),
+        None => load(ui, &SettingsSource::of(options.config.as_deref(), Path::new(""), None)),
     }
 }
 
@@ -440,10 +439,9 @@ pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> 
 /// The chain that flags, environment or these settings name, in this order; `None` where none do.
 fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
     let mut settings = config.chain.clone();
-    let from_env = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     if let Some(file) = &args.chain_file {
         settings.file = Some(file.clone());
-    } else if let Some(network) = args.network.clone().or_else(|| from_env("SUBTENSOR_NETWORK")) {
+    } else if let Some(network) = args.network.clone().or_else(|| given_in_env("SUBTENSOR_NETWORK")) {
         (settings.file, settings.network) = (None, Some(Networks::One(network)));
     }
     if let Some(archive) = &args.archive {
@@ -451,7 +449,7 @@ fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>>
     }
     if let Some(netuid) = args.netuid {
         settings.netuid = netuid;
-    } else if let Some(netuid) = from_env("NETUID") {
+    } else if let Some(netuid) = given_in_env("NETUID") {
         let parsed = netuid.trim().parse();
         settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is no subnet's number")))?;
     }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use drand_verify::{G2PubkeyRfc, Pubkey as _};
 use serde::{Deserialize, Deserializer};
 
-use crate::base::hex;
+use crate::base::hex::{self, HexError};
 
 /// When round 1 of drand's quicknet was published: unix time in seconds.
 pub const QUICKNET_GENESIS: u64 = 1_692_803_367;
@@ -19,6 +19,32 @@ pub const QUICKNET_PERIOD: u64 = 3;
 
 /// Quicknet's chain hash, which names it at drand's HTTP endpoints.
 pub const QUICKNET_CHAIN: &str = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
+
+/// Why a text is no block hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum BlockHashError {
+    #[error("a block hash begins with 0x")]
+    NoPrefix,
+    #[error("no block hash: {0}")]
+    Hex(HexError),
+}
+
+/// Why a pulse is not drand's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum PulseError {
+    #[error("a signature of {0} bytes where {needed} are needed", needed = SIGNATURE_LEN)]
+    Length(usize),
+    #[error(transparent)]
+    Hex(#[from] HexError),
+    #[error("quicknet's public key: {0}")]
+    Key(String),
+    #[error("the signature is not drand's for round {0}")]
+    Forged(u64),
+    #[error("the signature of drand round {round} is no point of its curve: {why}")]
+    NoPoint { round: u64, why: String },
+}
 
 /// The 32-byte hash of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,14 +63,14 @@ impl fmt::Debug for BlockHash {
 }
 
 impl FromStr for BlockHash {
-    type Err = String;
+    type Err = BlockHashError;
 
     /// `0x` and 64 hex digits.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, BlockHashError> {
         if !text.starts_with("0x") {
-            return Err("a block hash begins with 0x".to_owned());
+            return Err(BlockHashError::NoPrefix);
         }
-        hex::decode_array(text).map(BlockHash).map_err(|why| format!("no block hash: {why}"))
+        hex::decode_array(text).map(BlockHash).map_err(BlockHashError::Hex)
     }
 }
 
@@ -82,16 +108,16 @@ impl Pulse {
     ///
     /// # Errors
     /// The signature is not drand's for this round.
-    pub fn verify(&self) -> Result<[u8; 32], String> {
+    pub fn verify(&self) -> Result<[u8; 32], PulseError> {
         if self.signature.len() != SIGNATURE_LEN {
-            return Err(format!("a signature of {} bytes where {SIGNATURE_LEN} are needed", self.signature.len()));
+            return Err(PulseError::Length(self.signature.len()));
         }
         let key = hex::decode_array::<96>(QUICKNET_KEY)?;
-        let key = G2PubkeyRfc::from_fixed(key).map_err(|e| format!("quicknet's public key: {e}"))?;
+        let key = G2PubkeyRfc::from_fixed(key).map_err(|e| PulseError::Key(e.to_string()))?;
         match key.verify(self.round, b"", &self.signature) {
             Ok(true) => Ok(drand_verify::derive_randomness(&self.signature)),
-            Ok(false) => Err(format!("the signature is not drand's for round {}", self.round)),
-            Err(e) => Err(format!("the signature of drand round {} is no point of its curve: {e}", self.round)),
+            Ok(false) => Err(PulseError::Forged(self.round)),
+            Err(e) => Err(PulseError::NoPoint { round: self.round, why: e.to_string() }),
         }
     }
 }

@@ -4,6 +4,7 @@ use chrono::{NaiveDate, NaiveTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::file::RepoFile;
+use super::format::Format;
 use super::record::{ParseError, parse_json, record};
 use super::thresholds::{Rules, Thresholds};
 
@@ -38,6 +39,8 @@ record! {
         pub carryover_prompts: usize,
         /// Days from one round's start to the next: 1 when not given.
         pub round_duration_days [optional]: Option<u32>,
+        /// What the competition is about: mesh when not given.
+        pub format [optional]: Option<Format>,
     }
 }
 
@@ -143,7 +146,7 @@ impl ConfigFile {
 }
 
 impl RepoFile for ConfigFile {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         let settings: Settings = parse_json(bytes)?;
         let mistakes = settings.mistakes();
         if !mistakes.is_empty() {
@@ -188,12 +191,17 @@ mod tests {
   "newer": [],
   "carryover_prompts": 0
 }"#;
-        let (file, layout) = read::<ConfigFile>(text.as_bytes()).unwrap();
+        let (file, layout) = read::<ConfigFile>(Format::Mesh, text.as_bytes()).unwrap();
         assert_eq!(layout, Layout::Exact);
         let limits = Thresholds { mismatches: 5, median_seconds: 60.0, ..Thresholds::default() };
         assert_eq!(file.settings.limits(), limits);
         let senseless = text.replace("\"mismatches\": 5,", "\"distance\": 2.5,");
-        let wrong = read::<ConfigFile>(senseless.as_bytes()).unwrap_err();
+        let wrong = read::<ConfigFile>(Format::Mesh, senseless.as_bytes()).unwrap_err();
         assert_eq!(wrong.to_string(), "rules.distance is 2.5: a number from 0 to 2 is needed");
+        let named = |format: &str| text.replace("\"newer\": []", &format!("\"format\": \"{format}\""));
+        let (file, layout) = read::<ConfigFile>(Format::Mesh, named("mesh").as_bytes()).unwrap();
+        assert_eq!((file.settings.format, layout), (Some(Format::Mesh), Layout::Exact));
+        let wrong = read::<ConfigFile>(Format::Mesh, named("sculpture").as_bytes()).unwrap_err();
+        assert!(wrong.reason.contains("unknown variant `sculpture`"), "{wrong}");
     }
 }

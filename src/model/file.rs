@@ -2,17 +2,31 @@
 
 use std::io::Write;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::format::Format;
 use super::ids::{Player, RoundNumber};
-use super::record::ParseError;
+use super::record::{ParseError, parse_json};
 use super::*;
 
-/// A file of the competition: parsed strictly, written in its one layout.
+/// A file of the competition: parsed strictly, written in the one layout that its format has.
 pub trait RepoFile: Sized {
     /// Reads the file's bytes (without a final newline: see [`split_newline`]).
     ///
     /// # Errors
     /// What is wrong, and where.
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError>;
+    fn parse(format: Format, bytes: &[u8]) -> Result<Self, ParseError>;
+
+    /// As [`RepoFile::parse`], with the first line (from 1) in which writing it again gives other bytes.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    fn read(format: Format, bytes: &[u8]) -> Result<(Self, Option<usize>), ParseError> {
+        let value = Self::parse(format, bytes)?;
+        let differs = differs(bytes, |out| value.write(out));
+        Ok((value, differs))
+    }
 
     /// Writes the file's bytes, with no newline at the end.
     ///
@@ -33,7 +47,10 @@ pub trait RepoFile: Sized {
 macro_rules! json_file {
     ($Type:ty) => {
         impl $crate::model::file::RepoFile for $Type {
-            fn parse(bytes: &[u8]) -> Result<Self, $crate::model::record::ParseError> {
+            fn parse(
+                _: $crate::model::format::Format,
+                bytes: &[u8],
+            ) -> Result<Self, $crate::model::record::ParseError> {
                 $crate::model::record::parse_json(bytes)
             }
             fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
@@ -286,11 +303,13 @@ impl Content {
     ///
     /// # Errors
     /// The file does not parse, or holds more than such a file can.
-    pub fn parse(kind: &FileKind, bytes: &[u8]) -> Result<(Content, Layout), ParseError> {
-        fn by<T: RepoFile>(bytes: &[u8], wrap: fn(T) -> Content) -> Result<(Content, Layout), ParseError> {
-            read::<T>(bytes).map(|(value, layout)| (wrap(value), layout))
+    pub fn parse(format: Format, kind: &FileKind, bytes: &[u8]) -> Result<(Content, Layout), ParseError> {
+        type Read = Result<(Content, Layout), ParseError>;
+        fn by<T: RepoFile>((format, bytes): (Format, &[u8]), wrap: fn(T) -> Content) -> Read {
+            read::<T>(format, bytes).map(|(value, layout)| (wrap(value), layout))
         }
         kind.check(bytes)?;
+        let bytes = (format, bytes);
         match kind {
             FileKind::Config => by(bytes, Content::Config),
             FileKind::State => by(bytes, Content::State),
@@ -317,26 +336,46 @@ impl Content {
 ///
 /// # Errors
 /// The file does not parse, or holds more than such a file can.
-pub fn read_as<T: RepoFile>(kind: &FileKind, bytes: &[u8]) -> Result<(T, Layout), ParseError> {
+pub fn read_as<T: RepoFile>(format: Format, kind: &FileKind, bytes: &[u8]) -> Result<(T, Layout), ParseError> {
     kind.check(bytes)?;
-    read(bytes)
+    read(format, bytes)
 }
 
 /// Parses a file, and says how its bytes compare with writing it again.
 ///
 /// # Errors
 /// The file does not parse.
-pub fn read<T: RepoFile>(bytes: &[u8]) -> Result<(T, Layout), ParseError> {
+pub fn read<T: RepoFile>(format: Format, bytes: &[u8]) -> Result<(T, Layout), ParseError> {
     let (body, newline) = split_newline(bytes);
-    let value = T::parse(body)?;
-    let mut rest = Expected { rest: body };
-    let same = value.write(&mut rest).is_ok() && rest.rest.is_empty();
-    let layout = match (same, newline) {
-        (true, false) => Layout::Exact,
-        (true, true) => Layout::FinalNewline,
-        (false, _) => Layout::Differs { line: first_difference(body, &value.to_bytes()) },
+    let (value, differs) = T::read(format, body)?;
+    let layout = match (differs, newline) {
+        (None, false) => Layout::Exact,
+        (None, true) => Layout::FinalNewline,
+        (Some(line), _) => Layout::Differs { line },
     };
     Ok((value, layout))
+}
+
+/// [`RepoFile::read`] by a record that is two-space JSON; `make` makes of it what the rules see.
+pub(crate) fn read_record<R, T>(bytes: &[u8], make: impl Fn(R) -> T) -> Result<(T, Option<usize>), ParseError>
+where
+    R: Serialize + DeserializeOwned,
+{
+    let record: R = parse_json(bytes)?;
+    let differs = differs(bytes, |out| Ok(serde_json::to_writer_pretty(out, &record)?));
+    Ok((make(record), differs))
+}
+
+/// The first line, from 1, in which what is written differs from these bytes.
+pub(crate) fn differs(bytes: &[u8], write: impl Fn(&mut dyn Write) -> std::io::Result<()>) -> Option<usize> {
+    let mut rest = Expected { rest: bytes };
+    if write(&mut rest).is_ok() && rest.rest.is_empty() {
+        return None;
+    }
+    let mut written = Vec::new();
+    // Writing to memory has no way to fail.
+    let _ = write(&mut written);
+    Some(first_difference(bytes, &written))
 }
 
 /// A writer that fails at the first byte that is not the expected one: a file is compared with

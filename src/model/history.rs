@@ -13,7 +13,7 @@ impl std::fmt::Display for BlobId {
 }
 
 /// The id that stands for files as they are on disk.
-pub const WORKING_TREE: &str = "working tree";
+pub(crate) const WORKING_TREE: &str = "working tree";
 
 /// A commit, or the working tree where it differs from the last one.
 #[derive(Debug, Clone)]

@@ -53,8 +53,8 @@ macro_rules! text_id {
 
         impl<'de> Deserialize<'de> for $Name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Text;
-                impl serde::de::Visitor<'_> for Text {
+                struct IdVisitor;
+                impl serde::de::Visitor<'_> for IdVisitor {
                     type Value = $Name;
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                         f.write_str($what)
@@ -63,7 +63,7 @@ macro_rules! text_id {
                         text.parse().map_err(E::custom)
                     }
                 }
-                deserializer.deserialize_str(Text)
+                deserializer.deserialize_str(IdVisitor)
             }
         }
     };
@@ -196,8 +196,8 @@ impl Serialize for Player {
 
 impl<'de> Deserialize<'de> for Player {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl serde::de::Visitor<'_> for Text {
+        struct PlayerVisitor;
+        impl serde::de::Visitor<'_> for PlayerVisitor {
             type Value = Player;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("`leader` or an SS58 hotkey")
@@ -206,7 +206,7 @@ impl<'de> Deserialize<'de> for Player {
                 text.parse().map_err(E::custom)
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(PlayerVisitor)
     }
 }
 

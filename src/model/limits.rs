@@ -37,7 +37,7 @@ const MIB: u64 = 1 << 20;
 const MINERS: usize = 1024;
 
 /// The most prompts of a round.
-pub const PROMPTS: usize = 4096;
+pub(crate) const PROMPTS: usize = 4096;
 
 /// Values of one entry, unknown keys included.
 const VALUES: usize = 32;

@@ -3,7 +3,8 @@
 use indexmap::{Equivalent, IndexMap};
 
 use super::file::RepoFile;
-use super::ids::Player;
+use super::format::Format;
+use super::ids::{IdError, Player};
 use super::record::{ParseError, plain_text, write_lines};
 
 /// Margins by (left, right), in the order in which the rows stand. Left defends, right challenges;
@@ -33,7 +34,7 @@ impl Matrix {
 }
 
 impl RepoFile for Matrix {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         plain_text(bytes)?;
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
         let mut rows = IndexMap::new();
@@ -67,18 +68,35 @@ fn float(value: f64) -> String {
     serde_json::Number::from_f64(value).map_or_else(|| value.to_string(), |number| number.to_string())
 }
 
-fn row(record: &csv::StringRecord) -> Result<((Player, Player), f64), String> {
+/// What is wrong with a row.
+#[derive(Debug, thiserror::Error)]
+enum RowError {
+    #[error("left,right,margin are needed")]
+    Columns,
+    #[error("left: {0}")]
+    Left(IdError),
+    #[error("right: {0}")]
+    Right(IdError),
+    #[error("{0} against {1} is no match: right is a miner, left somebody else")]
+    NoMatch(Player, Player),
+    #[error("the margin {0:?} is no number")]
+    NoNumber(String),
+    #[error("the margin {0} is not finite")]
+    NotFinite(String),
+}
+
+fn row(record: &csv::StringRecord) -> Result<((Player, Player), f64), RowError> {
     let (Some(left), Some(right), Some(text)) = (record.get(0), record.get(1), record.get(2)) else {
-        return Err("left,right,margin are needed".to_owned());
+        return Err(RowError::Columns);
     };
-    let left: Player = left.parse().map_err(|e| format!("left: {e}"))?;
-    let right: Player = right.parse().map_err(|e| format!("right: {e}"))?;
+    let left: Player = left.parse().map_err(RowError::Left)?;
+    let right: Player = right.parse().map_err(RowError::Right)?;
     if right == Player::Leader || left == right {
-        return Err(format!("{left} against {right} is no match: right is a miner, left somebody else"));
+        return Err(RowError::NoMatch(left, right));
     }
-    let margin: f64 = text.parse().map_err(|_| format!("the margin {text:?} is no number"))?;
+    let margin: f64 = text.parse().map_err(|_| RowError::NoNumber(text.to_owned()))?;
     if !margin.is_finite() {
-        return Err(format!("the margin {text} is not finite"));
+        return Err(RowError::NotFinite(text.to_owned()));
     }
     Ok(((left, right), margin))
 }

@@ -46,7 +46,7 @@ impl OutputView<'_> {
 impl<'a> From<&'a Output> for OutputView<'a> {
     fn from(output: &'a Output) -> Self {
         let seconds = Some(output.generation_time);
-        let (model, preview) = (output.glb.as_deref(), output.png.as_deref());
+        let (model, preview) = (output.model.as_deref(), output.png.as_deref());
         OutputView { model, preview, seconds, size: output.size, failure: None }
     }
 }
@@ -92,9 +92,9 @@ impl<'a> From<&'a Duel> for DuelView<'a> {
         DuelView {
             name: &duel.name,
             prompt: &duel.prompt,
-            left_model: duel.left_glb.as_deref(),
+            left_model: duel.left_model.as_deref(),
             left_preview: duel.left_png.as_deref(),
-            right_model: duel.right_glb.as_deref(),
+            right_model: duel.right_model.as_deref(),
             right_preview: duel.right_png.as_deref(),
             winner: duel.winner,
             words: Some(&duel.issues),

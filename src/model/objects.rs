@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
 
-/// The key of an object: `rounds/{round}/{player}/submitted/{stem}.glb`. It never changes, and never
-/// holds other bytes: a second attempt that brings other bytes has another key.
+/// The key of an object: `rounds/{round}/{player}/submitted/{stem}.{extension}`. It never changes, and never holds
+/// other bytes: a second attempt that brings other bytes has another key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(String);
 
@@ -24,7 +25,7 @@ impl ObjectKey {
         ObjectKey::below(round, player, "submitted", stem, kind, version)
     }
 
-    /// As [`ObjectKey::submitted`], for a file that was made again: `.../generated/{stem}.glb`.
+    /// As [`ObjectKey::submitted`], for a file that was made again: `.../generated/{stem}.{extension}`.
     #[must_use]
     pub fn generated(round: RoundNumber, player: &Player, stem: &PromptStem, kind: ObjectKind, version: u32) -> Self {
         ObjectKey::below(round, player, "generated", stem, kind, version)
@@ -46,12 +47,12 @@ impl ObjectKey {
     ///
     /// # Errors
     /// Why the text is refused.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
         let plain = |part: &str| {
             !part.is_empty() && !part.bytes().all(|b| b == b'.') && part.bytes().all(|b| is_plain(char::from(b)))
         };
         if text.len() > LONGEST_KEY || !text.starts_with("rounds/") || !text.split('/').all(plain) {
-            return Err(format!("{:?} is no key of this store", text.chars().take(200).collect::<String>()));
+            return Err(KeyError(text.chars().take(200).collect()));
         }
         Ok(ObjectKey(text.to_owned()))
     }
@@ -62,7 +63,7 @@ impl ObjectKey {
         &self.0
     }
 
-    /// The path below the player's folder, as `SHA256SUMS` names it: `submitted/{stem}.glb`.
+    /// The path below the player's folder, as `SHA256SUMS` names it: `submitted/{stem}.{extension}`.
     #[must_use]
     pub fn below_player(&self) -> &str {
         self.0.splitn(4, '/').nth(3).unwrap_or(&self.0)
@@ -80,16 +81,26 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~')
 }
 
+/// A text that is no key of an object store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no key of this store")]
+pub struct KeyError(String);
+
+/// A prompt's name that means one thing in a URL and another in a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the prompt's name {name:?} holds {character:?}, which no object's URL can hold as it is")]
+pub struct StemError {
+    name: String,
+    character: char,
+}
+
 /// Can files of this name be stored and linked to, without one spelling here and another there?
 ///
 /// # Errors
 /// What is in the way.
-pub fn check_stem(stem: &PromptStem) -> Result<(), String> {
+pub fn check_stem(stem: &PromptStem) -> Result<(), StemError> {
     match stem.as_str().chars().find(|c| !is_plain(*c)) {
-        Some(c) => {
-            let name = stem.as_str();
-            Err(format!("the prompt's name {name:?} holds {c:?}, which no object's URL can hold as it is"))
-        }
+        Some(character) => Err(StemError { name: stem.as_str().to_owned(), character }),
         None => Ok(()),
     }
 }
@@ -97,10 +108,10 @@ pub fn check_stem(stem: &PromptStem) -> Result<(), String> {
 /// What an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ObjectKind {
-    /// A model.
-    Glb,
+    /// A model of this format.
+    Model(ModelFormat),
     /// A preview.
-    Png,
+    Preview,
 }
 
 impl ObjectKind {
@@ -108,8 +119,8 @@ impl ObjectKind {
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
-            ObjectKind::Glb => "glb",
-            ObjectKind::Png => "png",
+            ObjectKind::Model(format) => format.extension(),
+            ObjectKind::Preview => "png",
         }
     }
 
@@ -117,8 +128,8 @@ impl ObjectKind {
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
-            ObjectKind::Glb => "model/gltf-binary",
-            ObjectKind::Png => "image/png",
+            ObjectKind::Model(format) => format.media_type(),
+            ObjectKind::Preview => "image/png",
         }
     }
 }
@@ -128,36 +139,12 @@ impl ObjectKind {
 pub struct StoredObject {
     /// Its public URL.
     pub url: String,
-    /// Its path below the player's folder: `submitted/{stem}.glb`.
+    /// Its path below the player's folder: `submitted/{stem}.{extension}`.
     pub path: String,
     /// SHA-256 of its bytes, in lower-case hex.
     pub sha256: String,
     /// Its bytes.
     pub size: u64,
-}
-
-/// The header of a GLB file: magic, version, length.
-pub const GLB_HEADER: usize = 12;
-
-/// Is this the beginning of a GLB file of `size` bytes? The cheap half of the check, made before
-/// anything is stored: an error page, or a body that was cut off, ends here.
-///
-/// # Errors
-/// What it is instead.
-pub fn check_glb(head: &[u8], size: u64) -> Result<(), String> {
-    let Some((&magic, rest)) = head.split_first_chunk::<4>() else {
-        return Err(format!("no GLB file: {size} bytes"));
-    };
-    if magic != *b"glTF" {
-        return Err(format!("no GLB file: it begins with {:?}", String::from_utf8_lossy(&magic)));
-    }
-    let word = |at: usize| rest.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
-    match (word(0), word(4)) {
-        (Some(2), Some(length)) if u64::from(length) == size => Ok(()),
-        (Some(2), Some(length)) => Err(format!("a GLB file of {length} bytes by its header, but {size} arrived")),
-        (Some(version), Some(_)) => Err(format!("a GLB file of version {version}, not 2")),
-        _ => Err(format!("no GLB file: {size} bytes")),
-    }
 }
 
 #[cfg(test)]
@@ -166,14 +153,16 @@ mod tests {
 
     #[test]
     fn keys_stay_below_their_player() {
+        let format = crate::model::format::Format::default().model();
         let player = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY".parse().unwrap();
         let stem: PromptStem = "car.v2".parse().unwrap();
-        let key = ObjectKey::submitted(RoundNumber(3), &player, &stem, ObjectKind::Glb, 1);
-        assert_eq!(key.as_str(), format!("rounds/3/{player}/submitted/car.v2.glb"));
-        assert_eq!(key.below_player(), "submitted/car.v2.glb");
-        let second = ObjectKey::submitted(RoundNumber(3), &player, &stem, ObjectKind::Png, 2);
+        let key = ObjectKey::submitted(RoundNumber(3), &player, &stem, ObjectKind::Model(format), 1);
+        let name = format!("submitted/car.v2.{}", format.extension());
+        assert_eq!(key.as_str(), format!("rounds/3/{player}/{name}"));
+        assert_eq!(key.below_player(), name);
+        let second = ObjectKey::submitted(RoundNumber(3), &player, &stem, ObjectKind::Preview, 2);
         assert_eq!(second.below_player(), "submitted/car.v2-2.png");
-        let made = ObjectKey::generated(RoundNumber(3), &player, &stem, ObjectKind::Png, 1);
+        let made = ObjectKey::generated(RoundNumber(3), &player, &stem, ObjectKind::Preview, 1);
         assert_eq!(made.as_str(), format!("rounds/3/{player}/generated/car.v2.png"));
         assert_eq!(ObjectKey::parse(key.as_str()), Ok(key));
         for bad in ["", "x", "rounds/../x", "rounds//x", "rounds/a b", "rounds/%2e%2e/x", "rounds/./x", "/rounds/1"] {
@@ -181,20 +170,5 @@ mod tests {
         }
         assert!(check_stem(&stem).is_ok());
         assert!(check_stem(&"a%2fb".parse().unwrap()).is_err());
-    }
-
-    #[test]
-    fn what_is_no_glb_is_said() {
-        let head = |version: u32, length: u32| [*b"glTF", version.to_le_bytes(), length.to_le_bytes()].concat();
-        assert_eq!(check_glb(&head(2, 100), 100), Ok(()));
-        for (bytes, size, why) in [
-            (head(2, 100), 99, "100 bytes by its header, but 99 arrived"),
-            (head(1, 100), 100, "version 1"),
-            (b"<html><body>".to_vec(), 12, "begins with \"<htm\""),
-            (b"glTF".to_vec(), 4, "4 bytes"),
-            (Vec::new(), 0, "0 bytes"),
-        ] {
-            assert!(check_glb(&bytes, size).unwrap_err().contains(why), "{why}");
-        }
     }
 }

@@ -13,7 +13,7 @@ pub enum BuildObservation {
     /// On a CI: its run, where there is one, and what the registry says of images that it was asked for.
     Ci {
         /// The run of the submissions.
-        run: Option<Run>,
+        run: Option<CiRun>,
         /// By miner.
         images: BTreeMap<Hotkey, Presence>,
     },
@@ -25,7 +25,7 @@ pub enum BuildObservation {
 
 /// A run of the CI.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Run {
+pub struct CiRun {
     /// Where people can look at it.
     pub url: String,
     /// How often it was started.
@@ -35,14 +35,14 @@ pub struct Run {
     /// Will it start no more jobs?
     pub over: bool,
     /// The job that works out which others there will be, where it is there.
-    pub setup: Option<Job>,
+    pub setup: Option<CiJob>,
     /// The newest job of each miner.
-    pub jobs: BTreeMap<Hotkey, Job>,
+    pub jobs: BTreeMap<Hotkey, CiJob>,
 }
 
 /// A job of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Job {
+pub struct CiJob {
     /// In which attempt of the run.
     pub attempt: u64,
     /// `queued`, `in_progress`, `completed`, ...
@@ -51,7 +51,7 @@ pub struct Job {
     pub conclusion: Option<String>,
 }
 
-impl Job {
+impl CiJob {
     /// Did it end well?
     #[must_use]
     pub fn is_green(&self) -> bool {

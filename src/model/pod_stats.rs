@@ -81,7 +81,7 @@ impl Serialize for PodEntry {
 }
 
 /// The pods' entries by pod id.
-pub type PodStats = Entries<String, PodEntry>;
+pub(crate) type PodStats = Entries<String, PodEntry>;
 
 json_file!(PodStats);
 
@@ -115,7 +115,7 @@ mod tests {
                      \"payload\": null\n  }\n}";
         let older = "{\n  \"endpoint-1\": {\n    \"state\": \"good\",\n    \"generations\": 8\n  }\n}";
         for (text, known) in [(WRITTEN, true), (other, false), (older, false)] {
-            let (stats, layout) = read::<PodStats>(text.as_bytes()).unwrap();
+            let (stats, layout) = read::<PodStats>(crate::model::format::Format::Mesh, text.as_bytes()).unwrap();
             assert_eq!(layout, Layout::Exact, "{text}");
             assert!(stats.values().all(|entry| matches!(entry, PodEntry::Figures(_)) == known), "{text}");
         }
@@ -128,7 +128,8 @@ mod tests {
             ("\"marked_bad\": false", "\"marked_bad\": 0", "invalid type"),
             ("\"time_max\": 190.5,\n", "", "missing field `time_max`"),
         ] {
-            let error = read::<PodStats>(WRITTEN.replacen(from, to, 1).as_bytes()).unwrap_err();
+            let error = read::<PodStats>(crate::model::format::Format::Mesh, WRITTEN.replacen(from, to, 1).as_bytes())
+                .unwrap_err();
             assert!(error.reason.contains(why), "{error}");
         }
     }

@@ -3,11 +3,28 @@
 use std::collections::HashSet;
 
 use super::file::RepoFile;
-use super::ids::PromptStem;
+use super::format::Format;
+use super::ids::{IdError, PromptStem};
 use super::record::{ParseError, plain_text, shortened, write_lines};
 
 /// Longer URLs work nowhere.
 const LONGEST_URL: usize = 8192;
+
+/// Why a line is no prompt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum PromptError {
+    #[error("an empty line")]
+    Empty,
+    #[error("a URL of {0} bytes: at most {most} are possible", most = LONGEST_URL)]
+    TooLong(usize),
+    #[error("{0:?} is no http(s) URL")]
+    NotHttp(String),
+    #[error("{0:?} holds white space or control characters")]
+    Characters(String),
+    #[error(transparent)]
+    Stem(#[from] IdError),
+}
 
 /// A prompt image's URL with its stem.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,20 +38,20 @@ impl Prompt {
     ///
     /// # Errors
     /// It is not http(s), holds white space or control characters, or names no file.
-    pub fn new(url: &str) -> Result<Self, String> {
+    pub fn new(url: &str) -> Result<Self, PromptError> {
         if url.is_empty() {
-            return Err("an empty line".to_owned());
+            return Err(PromptError::Empty);
         }
         if url.len() > LONGEST_URL {
-            return Err(format!("a URL of {} bytes: at most {LONGEST_URL} are possible", url.len()));
+            return Err(PromptError::TooLong(url.len()));
         }
         if !url.starts_with("https://") && !url.starts_with("http://") {
-            return Err(format!("{:?} is no http(s) URL", shortened(url)));
+            return Err(PromptError::NotHttp(shortened(url)));
         }
         if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(format!("{:?} holds white space or control characters", shortened(url)));
+            return Err(PromptError::Characters(shortened(url)));
         }
-        let stem = PromptStem::of_url(url).map_err(|e| e.to_string())?;
+        let stem = PromptStem::of_url(url)?;
         Ok(Prompt { url: url.to_owned(), stem })
     }
 
@@ -55,7 +72,7 @@ impl Prompt {
 ///
 /// # Errors
 /// The bytes are no plain text.
-pub fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Prompt, String>>, ParseError> {
+pub fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Prompt, PromptError>>, ParseError> {
     let text = plain_text(bytes)?;
     // A text without any line is an empty list.
     Ok(text.split('\n').filter(move |_| !text.is_empty()).map(Prompt::new))
@@ -82,8 +99,8 @@ impl PromptList {
 }
 
 impl RepoFile for PromptList {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let prompt = |(at, line): (usize, Result<_, String>)| line.map_err(|why| ParseError::line(at + 1, why));
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
+        let prompt = |(at, line): (usize, Result<_, PromptError>)| line.map_err(|why| ParseError::line(at + 1, why));
         lines(bytes)?.enumerate().map(prompt).collect::<Result<_, _>>().map(PromptList)
     }
 

@@ -34,17 +34,26 @@ const DEEPEST: usize = 32;
 /// Memory that a kept value takes at most: its own, and the room that its list has to grow.
 const WEIGHT: u64 = 2 * size_of::<Value>() as u64;
 
+/// Why an unknown key is not kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExtraError {
+    #[error("duplicate field `{0}`")]
+    Twice(String),
+    #[error("more than {most} unknown keys", most = MOST_EXTRA)]
+    TooMany,
+}
+
 impl Extra {
     /// Keeps an unknown key.
     ///
     /// # Errors
     /// The key was there before, or there are far too many.
-    pub(crate) fn keep(&mut self, position: usize, key: &str, value: Value) -> Result<(), String> {
+    pub(crate) fn keep(&mut self, position: usize, key: &str, value: Value) -> Result<(), ExtraError> {
         if self.0.iter().any(|(_, known, _)| known == key) {
-            return Err(format!("duplicate field `{}`", shortened(key)));
+            return Err(ExtraError::Twice(shortened(key)));
         }
         if self.0.len() >= MOST_EXTRA {
-            return Err(format!("more than {MOST_EXTRA} unknown keys"));
+            return Err(ExtraError::TooMany);
         }
         self.0.push((position, key.to_owned(), value));
         Ok(())
@@ -201,8 +210,8 @@ impl Key<'_> {
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
             type Value = Key<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a key")
@@ -214,7 +223,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
                 Ok(Key(key.to_owned().into()))
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(KeyVisitor)
     }
 }
 
@@ -237,8 +246,8 @@ macro_rules! record {
 
         impl<'de> serde::Deserialize<'de> for $Name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Object;
-                impl<'de> serde::de::Visitor<'de> for Object {
+                struct RecordVisitor;
+                impl<'de> serde::de::Visitor<'de> for RecordVisitor {
                     type Value = $Name;
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("an object")
@@ -268,7 +277,7 @@ macro_rules! record {
                         Ok($Name { $( $field: $crate::model::record::record!(@take $field $($mark)?), )* extra })
                     }
                 }
-                deserializer.deserialize_map(Object)
+                deserializer.deserialize_map(RecordVisitor)
             }
         }
 
@@ -341,8 +350,8 @@ where
     V: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object<K, V>(PhantomData<(K, V)>);
-        impl<'de, K, V> Visitor<'de> for Object<K, V>
+        struct EntriesVisitor<K, V>(PhantomData<(K, V)>);
+        impl<'de, K, V> Visitor<'de> for EntriesVisitor<K, V>
         where
             K: Hash + Eq + FromStr<Err: fmt::Display>,
             V: Deserialize<'de>,
@@ -363,7 +372,7 @@ where
                 Ok(Entries(entries))
             }
         }
-        deserializer.deserialize_map(Object(PhantomData))
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
     }
 }
 
@@ -397,13 +406,13 @@ pub(crate) fn shortened(text: &str) -> String {
 
 impl ParseError {
     /// Wrong in a way that has no single place.
-    pub fn whole(reason: impl Into<String>) -> Self {
-        ParseError { place: None, reason: bounded(reason.into()) }
+    pub fn whole(reason: impl fmt::Display) -> Self {
+        ParseError { place: None, reason: bounded(reason.to_string()) }
     }
 
     /// Wrong on a line (from 1).
-    pub fn line(line: usize, reason: impl Into<String>) -> Self {
-        ParseError { place: Some((line, 1)), reason: bounded(reason.into()) }
+    pub fn line(line: usize, reason: impl fmt::Display) -> Self {
+        ParseError { place: Some((line, 1)), reason: bounded(reason.to_string()) }
     }
 }
 

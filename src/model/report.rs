@@ -1,10 +1,11 @@
-//! `rounds/N/{right}/duels_{left}.json`: one match, duel by duel.
+//! `rounds/N/{right}/duels_{left}.json`: one match, duel by duel. How a file says it depends on the competition's
+//! format; rules see what is here.
 
 use serde::{Deserialize, Serialize};
 
-use super::file::json_file;
+use super::format::Format;
 use super::ids::{Player, PromptStem};
-use super::record::record;
+use super::record::Extra;
 
 /// Who won a duel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,42 +44,44 @@ impl DuelWinner {
     }
 }
 
-record! {
-    /// One prompt's duel.
-    pub struct Duel {
-        /// The prompt's stem.
-        pub name: PromptStem,
-        /// The prompt image's URL.
-        pub prompt: String,
-        /// Left's model.
-        pub left_glb: Option<String>,
-        /// Left's preview.
-        pub left_png: Option<String>,
-        /// Right's model.
-        pub right_glb: Option<String>,
-        /// Right's preview.
-        pub right_png: Option<String>,
-        /// Who won.
-        pub winner: DuelWinner,
-        /// What the judge found wrong, or why no judge was asked.
-        pub issues: String,
-    }
+/// One prompt's duel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Duel {
+    /// The prompt's stem.
+    pub name: PromptStem,
+    /// The prompt image's URL.
+    pub prompt: String,
+    /// Left's model.
+    pub left_model: Option<String>,
+    /// Left's preview.
+    pub left_png: Option<String>,
+    /// Right's model.
+    pub right_model: Option<String>,
+    /// Right's preview.
+    pub right_png: Option<String>,
+    /// Who won.
+    pub winner: DuelWinner,
+    /// What the judge found wrong, or why no judge was asked.
+    pub issues: String,
+    /// Keys of a newer writer, kept in place.
+    pub extra: Extra,
 }
 
-record! {
-    /// A match: right challenges left.
-    pub struct MatchReport {
-        /// The defender.
-        pub left: Player,
-        /// The challenger.
-        pub right: Player,
-        /// Duels won by right less duels won by left.
-        pub score: i64,
-        /// `score` divided by the number of duels.
-        pub margin: f64,
-        /// The duels, sorted by name.
-        pub duels: Vec<Duel>,
-    }
+/// A match: right challenges left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatchReport {
+    /// The format that the file has.
+    pub format: Format,
+    /// The defender.
+    pub left: Player,
+    /// The challenger.
+    pub right: Player,
+    /// Duels won by right less duels won by left.
+    pub score: i64,
+    /// `score` divided by the number of duels.
+    pub margin: f64,
+    /// The duels, sorted by name.
+    pub duels: Vec<Duel>,
+    /// Keys of a newer writer, kept in place.
+    pub extra: Extra,
 }
-
-json_file!(MatchReport);

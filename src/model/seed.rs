@@ -1,6 +1,7 @@
 //! `rounds/N/seed.json`: the round's seed, and where a derived one came from. One line.
 
 use super::file::RepoFile;
+use super::format::Format;
 use super::ids::{Block, Seed};
 use super::record::{ParseError, parse_json, record, write_json_line};
 
@@ -30,7 +31,7 @@ impl SeedFile {
 }
 
 impl RepoFile for SeedFile {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         parse_json(bytes)
     }
 

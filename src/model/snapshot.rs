@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use rayon::prelude::*;
 
 use super::file::{Content, FileKind, Layout, PlayerFile, RoundFile};
+use super::format::Format;
 use super::ids::{Player, RoundNumber};
 use super::limits::Budget;
 use super::record::ParseError;
@@ -144,6 +145,8 @@ impl PlayerFiles {
 /// What a round's folder holds.
 #[derive(Debug, Clone, Default)]
 pub struct RoundFiles {
+    /// The competition's format.
+    pub format: Format,
     /// `schedule.json`
     pub schedule: Slot<schedule::Schedule>,
     /// `submissions.json`
@@ -169,6 +172,12 @@ pub struct RoundFiles {
 }
 
 impl RoundFiles {
+    /// A round of a competition of this format, without files yet.
+    #[must_use]
+    pub fn of(format: Format) -> Self {
+        RoundFiles { format, ..RoundFiles::default() }
+    }
+
     /// The files by which a round is decided that are there, but do not parse: the one list of what must be intact.
     /// Nothing goes by `pod_stats.json`.
     #[must_use]
@@ -213,6 +222,8 @@ impl RoundFiles {
 /// A whole competition.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
+    /// What [`Format::of_tree`] says of it.
+    pub format: Format,
     /// `config.json`
     pub config: Slot<config::ConfigFile>,
     /// `state.json`
@@ -244,7 +255,8 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::load_some`], or the files take more memory than there may be.
     pub fn load_within(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool, budget: &Budget) -> Result<Snapshot> {
-        let mut snapshot = Snapshot::default();
+        let format = Format::of_tree(source);
+        let mut snapshot = Snapshot { format, ..Snapshot::default() };
         let mut kinds = Vec::new();
         for path in source.list()? {
             match FileKind::of_path(&path) {
@@ -253,7 +265,7 @@ impl Snapshot {
                 None => snapshot.problems.extend(stray(&path)),
             }
         }
-        let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, kind, budget)).collect::<Result<_>>()?;
+        let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, format, kind, budget)).collect::<Result<_>>()?;
         budget.check()?;
         snapshot.files = loaded.len();
         for (kind, loaded) in kinds.into_iter().zip(loaded) {
@@ -311,7 +323,7 @@ impl Snapshot {
             FileKind::Leader => put!(self.leaders, Leader),
             FileKind::Pool => put!(self.pool, Prompts),
             FileKind::Round(round, file) => {
-                let files = self.rounds.entry(*round).or_default();
+                let files = self.rounds.entry(*round).or_insert_with(|| RoundFiles::of(self.format));
                 match file {
                     RoundFile::Schedule => put!(files.schedule, Schedule),
                     RoundFile::Submissions => put!(files.submissions, Submissions),
@@ -326,7 +338,8 @@ impl Snapshot {
                 }
             }
             FileKind::Player(round, player, file) => {
-                let files = self.rounds.entry(*round).or_default().players.entry(player.clone()).or_default();
+                let files = self.rounds.entry(*round).or_insert_with(|| RoundFiles::of(self.format));
+                let files = files.players.entry(player.clone()).or_default();
                 match file {
                     PlayerFile::Submitted => put!(files.submitted, Outputs),
                     PlayerFile::Generated => put!(files.generated, Outputs),
@@ -347,7 +360,7 @@ type Loaded = std::result::Result<(Content, Layout), Trouble>;
 
 /// Reads a file. What is wrong with the file is reported as such; it is an error if the source lacks it, as a partial
 /// or damaged clone may.
-fn load(source: &dyn Source, kind: &FileKind, budget: &Budget) -> Result<Loaded> {
+fn load(source: &dyn Source, format: Format, kind: &FileKind, budget: &Budget) -> Result<Loaded> {
     if budget.check().is_err() {
         return Ok(Err(Trouble::Unreadable("not read any more".to_owned())));
     }
@@ -358,7 +371,7 @@ fn load(source: &dyn Source, kind: &FileKind, budget: &Budget) -> Result<Loaded>
         Err(error) if matches!(error.kind(), Kind::Outside | Kind::Damaged) => return Err(error),
         Err(error) => return Ok(Err(Trouble::Unreadable(error.to_string()))),
     };
-    let parsed = Content::parse(kind, &bytes).map_err(Trouble::Parse);
+    let parsed = Content::parse(format, kind, &bytes).map_err(Trouble::Parse);
     if let Ok((content, _)) = &parsed {
         budget.take(content.weight(bytes.len()));
     }

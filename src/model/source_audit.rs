@@ -29,6 +29,6 @@ record! {
 }
 
 /// The readings, in the order written.
-pub type SourceAudits = Vec<SourceAudit>;
+pub(crate) type SourceAudits = Vec<SourceAudit>;
 
 json_file!(SourceAudits);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file::FileKind;
+use super::format::Format;
 use super::snapshot::Source;
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::{self, Readers};
@@ -32,7 +33,7 @@ impl FileWrite {
 
 /// A point of [`Store::apply`] at which a kill is imagined by tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum WriteStep {
     /// The temporary file is about to be made.
     BeforeTemporary,
     /// The temporary file is complete; the rename comes next.
@@ -79,7 +80,7 @@ impl Store {
     /// It cannot be read or parsed; the message names the file and the place.
     pub fn load<T: super::file::RepoFile>(&self, file: &FileKind) -> Result<Option<T>> {
         let Some(bytes) = self.read_file(file)? else { return Ok(None) };
-        let parsed = super::file::read_as::<T>(file, &bytes);
+        let parsed = super::file::read_as::<T>(Format::of_tree(self), file, &bytes);
         parsed.map(|(value, _)| Some(value)).failed(|| format!("{}: does not parse", file.path()))
     }
 
@@ -103,7 +104,7 @@ impl Store {
     pub fn apply(
         &self,
         writes: &[FileWrite],
-        seen: &mut dyn FnMut(&FileKind, Step) -> Result<()>,
+        seen: &mut dyn FnMut(&FileKind, WriteStep) -> Result<()>,
     ) -> Result<Vec<FileKind>> {
         let mut changed = Vec::new();
         for write in self.differing(writes)? {
@@ -128,16 +129,16 @@ impl Store {
         Ok(differing)
     }
 
-    fn replace(&self, write: &FileWrite, seen: &mut dyn FnMut(&FileKind, Step) -> Result<()>) -> Result<()> {
+    fn replace(&self, write: &FileWrite, seen: &mut dyn FnMut(&FileKind, WriteStep) -> Result<()>) -> Result<()> {
         let path = self.checked(&write.file.path())?;
         let folder = path.parent().unwrap_or(&self.root);
         // Those of killed runs: whoever writes here holds the lock.
         files::remove_temporaries(folder)?;
-        seen(&write.file, Step::BeforeTemporary)?;
+        seen(&write.file, WriteStep::BeforeTemporary)?;
         let prepared = files::prepare(&path, &write.bytes, Readers::All)?;
-        seen(&write.file, Step::BeforeRename)?;
+        seen(&write.file, WriteStep::BeforeRename)?;
         prepared.publish()?;
-        seen(&write.file, Step::AfterRename)
+        seen(&write.file, WriteStep::AfterRename)
     }
 
     /// The full path of a file, after making sure that nothing on the way leads out of the folder.
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_stop_at_any_step_leaves_old_or_new_and_the_next_run_completes() {
-        for stop in [Step::BeforeTemporary, Step::BeforeRename, Step::AfterRename] {
+        for stop in [WriteStep::BeforeTemporary, WriteStep::BeforeRename, WriteStep::AfterRename] {
             let folder = tempfile::tempdir().unwrap();
             let store = Store::open(folder.path()).unwrap();
             let old = write(Stage::Open);
@@ -208,7 +209,7 @@ mod tests {
             let mut kill = |_: &FileKind, step| if step == stop { Err(Error::failed("killed")) } else { Ok(()) };
             store.apply(std::slice::from_ref(&new), &mut kill).unwrap_err();
             let found = store.read_file(&FileKind::State).unwrap().unwrap();
-            assert_eq!(found, if stop == Step::AfterRename { new.bytes.clone() } else { old.bytes });
+            assert_eq!(found, if stop == WriteStep::AfterRename { new.bytes.clone() } else { old.bytes });
             store.apply(std::slice::from_ref(&new), &mut |_, _| Ok(())).unwrap();
             assert_eq!(store.read_file(&FileKind::State).unwrap().unwrap(), new.bytes);
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "something was left behind");

@@ -1,6 +1,7 @@
 //! `rounds/N/submissions.json`: what each miner revealed for the round.
 
 use super::file::json_file;
+use super::format::ModelFormat;
 use super::ids::{Block, CommitSha, Hotkey, PromptStem, RepoName};
 use super::record::{Entries, record};
 
@@ -22,10 +23,10 @@ record! {
 }
 
 impl Submission {
-    /// The URL of a prompt's file.
+    /// The URL of a prompt's model.
     #[must_use]
-    pub fn file_url(&self, stem: &PromptStem) -> String {
-        format!("{}/{stem}.glb", self.cdn_url.trim_end_matches('/'))
+    pub fn file_url(&self, stem: &PromptStem, format: ModelFormat) -> String {
+        format!("{}/{stem}.{}", self.cdn_url.trim_end_matches('/'), format.extension())
     }
 }
 

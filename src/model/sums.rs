@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::file::RepoFile;
+use super::format::Format;
 use super::record::{ParseError, plain_text, write_lines};
 
-/// Path below the player's folder in the store (`submitted/<stem>.glb`) to SHA-256 in hex.
+/// Path below the player's folder in the store (`submitted/<stem>.<extension>`) to SHA-256 in hex.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums(pub BTreeMap<String, String>);
 
 impl RepoFile for Sums {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         let mut sums = BTreeMap::new();
         let text = plain_text(bytes)?;
         for (at, line) in text.split('\n').enumerate().filter(|_| !text.is_empty()) {

@@ -137,8 +137,8 @@ pub struct Rules {
 
 impl<'de> Deserialize<'de> for Rules {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
+        struct RulesVisitor;
+        impl<'de> Visitor<'de> for RulesVisitor {
             type Value = Rules;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object (rules)")
@@ -161,7 +161,7 @@ impl<'de> Deserialize<'de> for Rules {
                 Ok(rules)
             }
         }
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_map(RulesVisitor)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `rounds/N/winner.json`: who won the round.
 
 use super::file::RepoFile;
+use super::format::Format;
 use super::ids::{CommitSha, Player, RepoName};
 use super::record::{ParseError, parse_json, record};
 
@@ -36,7 +37,7 @@ impl Winner {
 }
 
 impl RepoFile for Winner {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         let winner: Winner = parse_json(bytes)?;
         match (&winner.hotkey, &winner.winner_hotkey) {
             (None, None) => Err(ParseError::whole("neither `hotkey` nor `winner_hotkey` is there")),

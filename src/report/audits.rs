@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use indexmap::IndexSet;
 use serde::Serialize;
 
-use super::chart::{Strip, Value, strip};
+use super::chart::{ChartValue, Strip, strip};
 use super::site::{Fact, Site, fact};
 use super::text::{LONGEST_ADDRESS, Links, Who, clean, counted, shortened};
 use crate::model::ids::{Player, PromptStem};
@@ -100,7 +100,7 @@ fn distances(site: &Site<'_>, submitted: &Outputs, generated: &Outputs, critical
         let class =
             format!("{}{}", if bad { "bad" } else { "ok" }, if critical.contains(stem) { " critical" } else { "" });
         let title = format!("{}: {:.4}", shortened(stem.as_str(), 10), output.distance);
-        values.push(Value { value: output.distance, class, title });
+        values.push(ChartValue { value: output.distance, class, title });
     }
     let beyond = values.iter().filter(|value| value.value > limit).count();
     let most = values.iter().map(|value| value.value).fold(limit * 1.5, f64::max).min(limit.max(0.01) * 4.0);
@@ -112,12 +112,12 @@ fn distances(site: &Site<'_>, submitted: &Outputs, generated: &Outputs, critical
 
 fn times(site: &Site<'_>, generated: &Outputs) -> Strip {
     let limit = site.limits().generation_seconds;
-    let value = |(stem, output): (&PromptStem, &crate::model::outputs::Output)| Value {
+    let value = |(stem, output): (&PromptStem, &crate::model::outputs::Output)| ChartValue {
         value: output.generation_time,
         class: if output.generation_time > limit { "bad" } else { "ok" }.to_owned(),
         title: format!("{}: {:.1} s", shortened(stem.as_str(), 10), output.generation_time),
     };
-    let values: Vec<Value> = generated.iter().filter(|(_, output)| output.is_complete()).map(value).collect();
+    let values: Vec<ChartValue> = generated.iter().filter(|(_, output)| output.is_complete()).map(value).collect();
     let median = trimmed_median(values.iter().map(|value| value.value).collect(), site.limits().trim);
     let late = values.iter().filter(|value| value.value > limit).count();
     let most = values.iter().map(|value| value.value).fold(limit * 1.1, f64::max).min(limit.max(1.0) * 2.0).max(1.0);

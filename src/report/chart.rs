@@ -7,7 +7,7 @@ use super::text::number;
 
 /// A labelled position on an axis.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Mark {
+pub(crate) struct ChartMark {
     /// In the drawing's units.
     pub(crate) at: String,
     /// What stands there.
@@ -30,19 +30,18 @@ pub(crate) struct Dot {
 /// A strip of dots along an axis, stacked where they would cover each other, with limits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Strip {
-    /// The dots.
     pub(crate) dots: Vec<Dot>,
     /// Limits, and what else is marked by a line.
-    pub(crate) lines: Vec<Mark>,
+    pub(crate) lines: Vec<ChartMark>,
     /// The axis.
-    pub(crate) ticks: Vec<Mark>,
+    pub(crate) ticks: Vec<ChartMark>,
     /// In words, for those who do not see it.
     pub(crate) alt: String,
 }
 
 /// A value of a strip.
 #[derive(Debug, Clone)]
-pub(crate) struct Value {
+pub(crate) struct ChartValue {
     /// Where it lies.
     pub(crate) value: f64,
     /// How it is drawn.
@@ -66,13 +65,13 @@ pub(crate) fn place(value: f64) -> String {
 }
 
 /// Lays out a strip for values from 0 to `most`; what lies beyond is drawn at the edge.
-pub(crate) fn strip(values: &[Value], lines: &[(f64, String)], most: f64, unit: &str, alt: String) -> Strip {
+pub(crate) fn strip(values: &[ChartValue], lines: &[(f64, String)], most: f64, unit: &str, alt: String) -> Strip {
     let across = |value: f64| BORDER + (value / most).clamp(0.0, 1.0) * (WIDTH - 2.0 * BORDER);
-    let mut sorted: Vec<&Value> = values.iter().collect();
+    let mut sorted: Vec<&ChartValue> = values.iter().collect();
     sorted.sort_by(|a, b| a.value.total_cmp(&b.value).then_with(|| a.title.cmp(&b.title)));
-    let column = |value: &Value| ((across(value.value) - BORDER) / STEP).round() * STEP + BORDER;
-    let stacks: Vec<Vec<&Value>> =
-        sorted.chunk_by(|a, b| column(a) - column(b) > -0.5).map(<[&Value]>::to_vec).collect();
+    let column = |value: &ChartValue| ((across(value.value) - BORDER) / STEP).round() * STEP + BORDER;
+    let stacks: Vec<Vec<&ChartValue>> =
+        sorted.chunk_by(|a, b| column(a) - column(b) > -0.5).map(<[&ChartValue]>::to_vec).collect();
     let highest = stacks.iter().map(Vec::len).max().unwrap_or(1);
     let step = STEP.min(STACK / as_float(highest));
     let dots = stacks.iter().flat_map(|stack| {
@@ -85,8 +84,11 @@ pub(crate) fn strip(values: &[Value], lines: &[(f64, String)], most: f64, unit: 
     });
     Strip {
         dots: dots.collect(),
-        lines: lines.iter().map(|(at, label)| Mark { at: place(across(*at)), label: label.clone() }).collect(),
-        ticks: ticks(most).into_iter().map(|at| Mark { at: place(across(at)), label: format!("{at}{unit}") }).collect(),
+        lines: lines.iter().map(|(at, label)| ChartMark { at: place(across(*at)), label: label.clone() }).collect(),
+        ticks: ticks(most)
+            .into_iter()
+            .map(|at| ChartMark { at: place(across(at)), label: format!("{at}{unit}") })
+            .collect(),
         alt,
     }
 }
@@ -112,11 +114,11 @@ fn as_float(count: usize) -> f64 {
 
 /// The leaders' weights over the chain's blocks, as steps.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Weights {
+pub(crate) struct WeightsChart {
     /// One rectangle an entry.
     pub(crate) steps: Vec<WeightStep>,
     /// Blocks along the axis.
-    pub(crate) ticks: Vec<Mark>,
+    pub(crate) ticks: Vec<ChartMark>,
 }
 
 /// A leader's time with one weight.
@@ -159,7 +161,7 @@ pub(crate) struct WeightEntry {
 const CHART: (f64, f64, f64, f64) = (44.0, 868.0, 24.0, 184.0);
 
 /// Lays out the chart; the last entry lasts until `end`.
-pub(crate) fn weights(entries: &[WeightEntry], end: u64) -> Option<Weights> {
+pub(crate) fn weights(entries: &[WeightEntry], end: u64) -> Option<WeightsChart> {
     let (left, right, top, bottom) = CHART;
     let start = entries.iter().map(|entry| entry.block).min()?;
     let end = end.max(start.saturating_add(1));
@@ -186,17 +188,17 @@ pub(crate) fn weights(entries: &[WeightEntry], end: u64) -> Option<Weights> {
             name: (new && to - from > 90.0 && height > 24.0).then(|| entry.name.clone()),
         }
     };
-    let mut ticks: Vec<Mark> = Vec::new();
+    let mut ticks: Vec<ChartMark> = Vec::new();
     let mut last = f64::MIN;
     for entry in entries {
         let at = across(entry.block);
         // Labels that would run into each other are left out; the table below has them all.
         if at - last >= 84.0 {
-            ticks.push(Mark { at: place(at), label: number(entry.block) });
+            ticks.push(ChartMark { at: place(at), label: number(entry.block) });
             last = at;
         }
     }
-    Some(Weights { steps: entries.iter().zip(ends).map(step).collect(), ticks })
+    Some(WeightsChart { steps: entries.iter().zip(ends).map(step).collect(), ticks })
 }
 
 /// A weight with at most two digits behind the point: 0.6000000000000001 reads 0.6.
@@ -210,7 +212,7 @@ mod tests {
 
     #[test]
     fn dots_are_stacked_and_stay_inside() {
-        let value = |value| Value { value, class: "ok".to_owned(), title: String::new() };
+        let value = |value| ChartValue { value, class: "ok".to_owned(), title: String::new() };
         let values: Vec<_> = [0.0, 0.0, 0.001, 0.1, 9.0, -1.0].map(value).to_vec();
         let strip = strip(&values, &[(0.1, "limit".to_owned())], 0.2, "", String::new());
         let at: Vec<_> = strip.dots.iter().map(|dot| (dot.x.as_str(), dot.y.as_str())).collect();
@@ -224,7 +226,7 @@ mod tests {
 
     #[test]
     fn many_dots_move_closer() {
-        let values = vec![Value { value: 0.0, class: String::new(), title: String::new() }; 580];
+        let values = vec![ChartValue { value: 0.0, class: String::new(), title: String::new() }; 580];
         let strip = strip(&values, &[], 1.0, " s", String::new());
         assert!(strip.dots.iter().all(|dot| dot.y.parse::<f64>().unwrap() > FLOOR - STACK - STEP));
     }

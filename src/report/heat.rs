@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::site::{Site, match_page};
 use super::text::{self, Who};
-use super::timeline::{Bar, bar};
+use super::timeline::{MarginBar, bar};
 use crate::model::builds::BuildStatus;
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::matrix::Matrix;
@@ -123,7 +123,7 @@ pub(crate) struct StandingRow {
     /// The commit's first seven digits.
     pub(crate) commit: String,
     /// The margin against the leader, and its drawing.
-    pub(crate) margin: Option<(String, Bar)>,
+    pub(crate) margin: Option<(String, MarginBar)>,
     /// The match against the leader, seen from the index.
     pub(crate) href: Option<String>,
     /// Previews present, of how many.

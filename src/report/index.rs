@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::chart::{WeightEntry, Weights, weight, weights};
+use super::chart::{WeightEntry, WeightsChart, weight, weights};
 use super::site::{Damage, FindingView, Site, round_page, tally};
 use super::text::{Who, clean, margin, number, share};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::leader::LeaderEntry;
 use crate::model::snapshot::RoundFiles;
 use crate::model::stage::Stage;
-use crate::rules::checks::{Summary, summary};
+use crate::rules::checks::{VerifySummary, summary};
 use crate::rules::lead::Lead;
 use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, Facts, due};
@@ -35,13 +35,13 @@ pub(crate) struct Index {
     /// What is said of that: the leader and who comes next, or the newest entries.
     lead: Vec<LeadRow>,
     /// The weights over time, drawn.
-    weights: Option<Weights>,
+    weights: Option<WeightsChart>,
     /// The leaders, newest first.
     leaders: Vec<LeaderRow>,
     /// The rounds, newest first.
     rounds: Vec<RoundRow>,
     /// How many claims of `verify` came to what.
-    summary: Summary,
+    summary: VerifySummary,
     /// Each count's part of the whole bar, of 100.
     parts: [String; 4],
     /// The findings that are no pass.
@@ -57,14 +57,14 @@ struct StandingView {
     stages: Vec<(&'static str, &'static str)>,
     /// Held or over: in words.
     held: Option<&'static str>,
-    next: Vec<Next>,
+    next: Vec<NextStep>,
     outstanding: Vec<String>,
     eta: Option<String>,
 }
 
 /// Something that is due.
 #[derive(Debug, Clone, Serialize)]
-struct Next {
+struct NextStep {
     command: Option<&'static str>,
     when: String,
     what: String,
@@ -178,15 +178,15 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
     })
 }
 
-fn next(due: Due) -> Next {
+fn next(due: Due) -> NextStep {
     match due {
-        Due::Now { command, what } => Next { command: Some(command), when: "now".to_owned(), what },
-        Due::Possible { command, what } => Next { command: Some(command), when: "any time".to_owned(), what },
-        Due::Waits { command, what } => Next { command: Some(command), when: "waits".to_owned(), what },
+        Due::Now { command, what } => NextStep { command: Some(command), when: "now".to_owned(), what },
+        Due::Possible { command, what } => NextStep { command: Some(command), when: "any time".to_owned(), what },
+        Due::Waits { command, what } => NextStep { command: Some(command), when: "waits".to_owned(), what },
         Due::From { command, block } => {
-            Next { command: Some(command), when: format!("from block {}", number(block.0)), what: String::new() }
+            NextStep { command: Some(command), when: format!("from block {}", number(block.0)), what: String::new() }
         }
-        Due::Never(why) => Next { command: None, when: String::new(), what: why },
+        Due::Never(why) => NextStep { command: None, when: String::new(), what: why },
     }
 }
 
@@ -243,7 +243,7 @@ fn lead(site: &Site<'_>, rows: &[LeaderRow]) -> Vec<LeadRow> {
     Lead::of(entries, site.block).lines().into_iter().filter_map(row).collect()
 }
 
-fn drawn(site: &Site<'_>, rows: &[LeaderRow]) -> Option<Weights> {
+fn drawn(site: &Site<'_>, rows: &[LeaderRow]) -> Option<WeightsChart> {
     let leaders = site.snapshot.leaders.get()?;
     let entry = |(entry, row): (&LeaderEntry, &LeaderRow)| WeightEntry {
         block: entry.effective_block.0,
@@ -300,8 +300,8 @@ fn decisive(files: &RoundFiles, winner: Option<&Player>) -> (String, &'static st
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of findings")]
-fn parts(summary: Summary) -> [String; 4] {
-    let Summary { pass, fail, warn, skip } = summary;
+fn parts(summary: VerifySummary) -> [String; 4] {
+    let VerifySummary { pass, fail, warn, skip } = summary;
     let all = (pass + fail + warn + skip).max(1) as f64;
     // What is there is seen, however little of the whole it is.
     let seen = [fail, warn, skip].map(|count| if count > 0 { (100.0 * count as f64 / all).max(1.5) } else { 0.0 });

@@ -45,8 +45,8 @@ struct DuelView {
     prompt: Option<String>,
     /// What is shown where there is no address to load the prompt from.
     address: String,
-    left: Picture,
-    right: Picture,
+    left: SidePreview,
+    right: SidePreview,
     winner: &'static str,
     /// What it can be filtered by.
     kinds: String,
@@ -58,7 +58,7 @@ struct DuelView {
 
 /// A side's preview.
 #[derive(Debug, Clone, Serialize)]
-struct Picture {
+struct SidePreview {
     image: Option<String>,
     model: Option<String>,
     /// What to say where there is no image to show.
@@ -123,12 +123,12 @@ fn parts(counts: [usize; 3]) -> [(String, String); 3] {
 }
 
 fn duel_view(duel: &Duel, links: &Links<'_>) -> DuelView {
-    let picture = |png: &Option<String>, glb: &Option<String>| {
+    let picture = |png: &Option<String>, model: &Option<String>| {
         let image = png.as_deref().and_then(|url| links.picture(url));
-        Picture {
+        SidePreview {
             without: png.as_deref().map_or("no preview".to_owned(), |url| shortened(url, LONGEST_ADDRESS)),
             image,
-            model: glb.as_deref().and_then(|url| links.to(url)),
+            model: model.as_deref().and_then(|url| links.to(url)),
         }
     };
     let late = duel.issues.starts_with("Generation time exceeded");
@@ -146,8 +146,8 @@ fn duel_view(duel: &Duel, links: &Links<'_>) -> DuelView {
         name: shortened(duel.name.as_str(), 24),
         prompt: links.picture(&duel.prompt),
         address: shortened(&duel.prompt, LONGEST_ADDRESS),
-        left: picture(&duel.left_png, &duel.left_glb),
-        right: picture(&duel.right_png, &duel.right_glb),
+        left: picture(&duel.left_png, &duel.left_model),
+        right: picture(&duel.right_png, &duel.right_model),
         winner: duel.winner.as_str(),
         kinds,
         issues: clean(&duel.issues),

@@ -15,7 +15,7 @@ use crate::rules::tournament::{Field, replay};
 
 /// What a round's page shows.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Round {
+pub(crate) struct RoundPage {
     /// The competition's name.
     name: String,
     /// The round.
@@ -39,7 +39,7 @@ pub(crate) struct Round {
     timeline: Option<Timeline>,
     audits: Vec<AuditView>,
     /// What the audits are held against.
-    limits: Limits,
+    limits: LimitTexts,
     hardest: Vec<PromptRow>,
     findings: Vec<FindingView>,
     /// The pages of matches between miners that no table above names, and of all matches.
@@ -48,7 +48,7 @@ pub(crate) struct Round {
 
 /// The limits of audits, as text.
 #[derive(Debug, Clone, Serialize)]
-struct Limits {
+struct LimitTexts {
     distance: String,
     seconds: String,
     median: String,
@@ -67,10 +67,10 @@ struct MatchLink {
 }
 
 /// Looks at a round.
-pub(crate) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, links: &Links<'_>) -> Round {
+pub(crate) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, links: &Links<'_>) -> RoundPage {
     let page = |round: Option<RoundNumber>| round.filter(|round| site.linked.contains(round)).map(round_page);
     let limits = site.limits();
-    Round {
+    RoundPage {
         name: site.name(),
         number,
         previous: page(number.previous()),
@@ -84,7 +84,7 @@ pub(crate) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, li
         heat: heat(site, number, files),
         timeline: timeline(site, number, files),
         audits: audits(site, files),
-        limits: Limits {
+        limits: LimitTexts {
             distance: limits.distance.to_string(),
             seconds: limits.generation_seconds.to_string(),
             median: limits.median_seconds.to_string(),

@@ -11,7 +11,7 @@ use crate::model::leader::{LeaderEntry, leader_at};
 use crate::model::snapshot::{Problem, Slot, Snapshot, Trouble};
 use crate::rules::Thresholds;
 use crate::rules::checks::in_force::InForce;
-use crate::rules::checks::{Finding, IDS, Status};
+use crate::rules::checks::{CheckStatus, Finding, IDS};
 
 /// Findings are told in this many characters; `gen404 verify` has the rest.
 const LONGEST_DETAIL: usize = 700;
@@ -73,7 +73,7 @@ impl<'a> Site<'a> {
     pub(crate) fn objections(&self, round: Option<RoundNumber>) -> Vec<FindingView> {
         let mut objections: Vec<&Finding> = match round {
             Some(round) => self.of_round.get(&round).cloned().unwrap_or_default(),
-            None => self.findings.iter().filter(|finding| finding.status != Status::Pass).collect(),
+            None => self.findings.iter().filter(|finding| finding.status != CheckStatus::Pass).collect(),
         };
         objections.sort_by_key(|finding| (finding.status, finding.round));
         let more = objections.len().saturating_sub(MOST_LISTED);
@@ -94,7 +94,7 @@ impl<'a> Site<'a> {
     /// How many claims of a round fail.
     pub(crate) fn fails(&self, round: RoundNumber) -> usize {
         let findings = self.of_round.get(&round).into_iter().flatten();
-        findings.filter(|finding| finding.status == Status::Fail).count()
+        findings.filter(|finding| finding.status == CheckStatus::Fail).count()
     }
 
     fn finding(&self, finding: &Finding) -> FindingView {
@@ -195,12 +195,12 @@ pub(crate) fn fact(label: &'static str, value: impl Into<String>) -> Fact {
     Fact { label, value: value.into() }
 }
 
-fn status_name(status: Status) -> &'static str {
+fn status_name(status: CheckStatus) -> &'static str {
     match status {
-        Status::Pass => "pass",
-        Status::Fail => "fail",
-        Status::Warn => "warn",
-        Status::Skip => "skip",
+        CheckStatus::Pass => "pass",
+        CheckStatus::Fail => "fail",
+        CheckStatus::Warn => "warn",
+        CheckStatus::Skip => "skip",
     }
 }
 

@@ -10,13 +10,13 @@ use super::text::{Who, clean, counted, margin};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::snapshot::RoundFiles;
 use crate::model::source_audit::SourceVerdict;
-use crate::rules::tournament::{Field, Outcome, Replay, Standing, replay};
+use crate::rules::tournament::{AuditStanding, Field, Replay, TournamentOutcome, replay};
 
 /// The timeline of a round, restart by restart.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Timeline {
     /// Each run from the leader on; the last one stands.
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: Vec<TimelineRun>,
     /// Rejected or disqualified miners that never held the lead in any run.
     pub(crate) aside: Vec<Fallen>,
     /// What the last run comes to.
@@ -25,16 +25,16 @@ pub(crate) struct Timeline {
 
 /// One run of the timeline.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Run {
+pub(crate) struct TimelineRun {
     /// Its matches.
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<TimelineStep>,
     /// Holders that had to go afterwards; empty for the last run.
     pub(crate) fallen: Vec<Fallen>,
 }
 
 /// A match of the timeline.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Step {
+pub(crate) struct TimelineStep {
     /// Who held the lead.
     pub(crate) holder: Who,
     /// Who challenged.
@@ -42,7 +42,7 @@ pub(crate) struct Step {
     /// The margin, as text.
     pub(crate) margin: String,
     /// The margin's bar.
-    pub(crate) bar: Bar,
+    pub(crate) bar: MarginBar,
     /// Did the challenger take the lead?
     pub(crate) taken: bool,
     /// What the challenger's audit said where it took the lead.
@@ -53,10 +53,9 @@ pub(crate) struct Step {
 
 /// A margin drawn from a middle line, in units of a drawing 100 wide.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Bar {
+pub(crate) struct MarginBar {
     /// Left edge.
     pub(crate) x: String,
-    /// Width.
     pub(crate) width: String,
     /// `left` where the defender won, `right` where the challenger did, `none` for nothing.
     pub(crate) side: &'static str,
@@ -74,7 +73,7 @@ pub(crate) struct Fallen {
 }
 
 /// The bar of a margin: 100 units stand for -0.3 to 0.3.
-pub(crate) fn bar(margin: f64, win_margin: f64) -> Bar {
+pub(crate) fn bar(margin: f64, win_margin: f64) -> MarginBar {
     let across = |value: f64| 50.0 + value.clamp(-0.3, 0.3) / 0.6 * 100.0;
     let (from, to) = (across(margin.min(0.0)), across(margin.max(0.0)));
     let side = match margin {
@@ -83,7 +82,7 @@ pub(crate) fn bar(margin: f64, win_margin: f64) -> Bar {
         _ => "none",
     };
     use super::chart::place;
-    Bar { x: place(from), width: place(to - from), side, limit: place(across(win_margin)) }
+    MarginBar { x: place(from), width: place(to - from), side, limit: place(across(win_margin)) }
 }
 
 /// The timeline of a round; `None` where settings or submissions cannot be read, or nothing was played.
@@ -96,7 +95,7 @@ pub(crate) fn timeline(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) 
     let held: BTreeSet<&Hotkey> = runs.iter().flat_map(|(_, fallen)| fallen).collect();
     let aside = field.order.iter().filter(|hotkey| field.standing.rejected.contains(*hotkey) && !held.contains(hotkey));
     let ending = runs.last().map(|(replay, _)| ending(replay, round, site)).unwrap_or_default();
-    let view = |(replay, fallen): &(Replay, Vec<Hotkey>)| Run {
+    let view = |(replay, fallen): &(Replay, Vec<Hotkey>)| TimelineRun {
         steps: replay.timeline.iter().map(|step| view_step(site, round, files, &field, step)).collect(),
         fallen: fallen.iter().map(|hotkey| why(files, hotkey)).collect(),
     };
@@ -115,10 +114,10 @@ fn runs(field: &Field) -> Vec<(Replay, Vec<Hotkey>)> {
     let mut runs = Vec::new();
     let mut known: BTreeSet<Hotkey> = rejected.iter().filter(unplayed).cloned().collect();
     loop {
-        let standing = Standing { rejected: known.clone(), passed: field.standing.passed.clone() };
+        let standing = AuditStanding { rejected: known.clone(), passed: field.standing.passed.clone() };
         let run = replay(&Field { standing, ..field.clone() });
         // A match that is missing because its challenger was rejected before it could be played.
-        if let Outcome::Matches(missing) = &run.outcome
+        if let TournamentOutcome::Matches(missing) = &run.outcome
             && let Some(early) =
                 missing.iter().find_map(|(_, right)| right.hotkey().filter(|right| rejected.contains(*right)))
         {
@@ -143,7 +142,7 @@ fn view_step(
     files: &RoundFiles,
     field: &Field,
     step: &crate::rules::tournament::TimelineMatch,
-) -> Step {
+) -> TimelineStep {
     let right = Player::Miner(step.challenger.clone());
     let audit = || {
         if field.standing.rejected.contains(&step.challenger) {
@@ -154,7 +153,7 @@ fn view_step(
             "awaited"
         }
     };
-    Step {
+    TimelineStep {
         holder: Who::from(&step.holder),
         challenger: Who::from(&step.challenger),
         margin: margin(step.margin),
@@ -167,12 +166,12 @@ fn view_step(
 
 fn ending(replay: &Replay, round: RoundNumber, site: &Site<'_>) -> String {
     match &replay.outcome {
-        Outcome::Winner(Player::Leader) if replay.qualified.is_empty() => {
+        TournamentOutcome::Winner(Player::Leader) if replay.qualified.is_empty() => {
             "Nobody qualified: the leader holds.".to_owned()
         }
-        Outcome::Winner(Player::Leader) => "The leader holds.".to_owned(),
-        Outcome::Winner(Player::Miner(hotkey)) => format!("{} wins the round.", hotkey.short()),
-        Outcome::Matches(missing) => {
+        TournamentOutcome::Winner(Player::Leader) => "The leader holds.".to_owned(),
+        TournamentOutcome::Winner(Player::Miner(hotkey)) => format!("{} wins the round.", hotkey.short()),
+        TournamentOutcome::Matches(missing) => {
             let over = site.snapshot.state.get().is_some_and(|state| round < state.current_round);
             let what = counted(missing.len(), "match", "matches");
             if over {
@@ -181,7 +180,7 @@ fn ending(replay: &Replay, round: RoundNumber, site: &Site<'_>) -> String {
                 format!("{what} to be played next.")
             }
         }
-        Outcome::Audits(open) => {
+        TournamentOutcome::Audits(open) => {
             let names: Vec<_> = open.iter().map(Hotkey::short).collect();
             format!("Waits for the audit of {}.", names.join(", "))
         }
@@ -214,8 +213,10 @@ mod tests {
     fn field(margins: &[(Option<u8>, u8, f64)], rejected: &[u8]) -> Field {
         let player = |at: Option<u8>| at.map_or(Player::Leader, |at| Player::Miner(miner(at)));
         let rows = margins.iter().map(|(left, right, margin)| ((player(*left), player(Some(*right))), *margin));
-        let standing = Standing { rejected: rejected.iter().map(|at| miner(*at)).collect(), passed: BTreeSet::new() };
-        Field { order: (1..=3).map(miner).collect(), win_margin: 0.05, matrix: Matrix(rows.collect()), standing }
+        let standing =
+            AuditStanding { rejected: rejected.iter().map(|at| miner(*at)).collect(), passed: BTreeSet::new() };
+        let (course, order) = (crate::model::format::Course::Timeline, (1..=3).map(miner).collect());
+        Field { course, order, win_margin: 0.05, matrix: Matrix(rows.collect()), standing }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::model::builds::{Build, BuildStatus, Builds};
 use crate::model::file::{FileKind, RepoFile, RoundFile};
 use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::image::ImageName;
-use crate::model::observation::{BuildObservation, DeclaredBuild, Job, Presence, Run};
+use crate::model::observation::{BuildObservation, CiJob, CiRun, DeclaredBuild, Presence};
 use crate::model::record::Extra;
 use crate::model::store::FileWrite;
 use crate::model::submissions::{Submission, Submissions};
@@ -23,7 +23,7 @@ const LONGEST_IMAGE: usize = 512;
 
 /// What is known before anybody is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
+pub(crate) struct BuildTerms<'a> {
     /// The round.
     pub round: RoundNumber,
     /// Its `submissions.json`.
@@ -42,7 +42,7 @@ pub struct Terms<'a> {
 
 /// What became of the builds.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub(crate) struct BuildsOutcome {
     /// `builds.json`
     pub builds: Builds,
     /// What to write, where anything changed.
@@ -55,13 +55,13 @@ pub struct Outcome {
 
 /// Will this status stay as it is, if nobody starts the build again?
 #[must_use]
-pub fn is_final(status: BuildStatus) -> bool {
+pub(crate) fn is_final(status: BuildStatus) -> bool {
     !matches!(status, BuildStatus::Pending | BuildStatus::InProgress)
 }
 
 /// Has every submission the build of its own commit, with its image?
 #[must_use]
-pub fn all_built(submissions: &Submissions, recorded: Option<&Builds>) -> bool {
+pub(crate) fn all_built(submissions: &Submissions, recorded: Option<&Builds>) -> bool {
     let built = |(hotkey, submission): (&Hotkey, &Submission)| {
         let build = recorded.and_then(|builds| builds.get(hotkey));
         build.is_some_and(|build| is_of(build, submission) && build.status == BuildStatus::Success)
@@ -71,7 +71,7 @@ pub fn all_built(submissions: &Submissions, recorded: Option<&Builds>) -> bool {
 
 /// How many builds have each status, in words.
 #[must_use]
-pub fn tally(builds: &Builds) -> String {
+pub(crate) fn tally(builds: &Builds) -> String {
     let statuses = [
         BuildStatus::Success,
         BuildStatus::InProgress,
@@ -88,7 +88,7 @@ pub fn tally(builds: &Builds) -> String {
 
 /// A status as the file spells it.
 #[must_use]
-pub fn word(status: BuildStatus) -> &'static str {
+pub(crate) fn word(status: BuildStatus) -> &'static str {
     match status {
         BuildStatus::Pending => "pending",
         BuildStatus::InProgress => "in_progress",
@@ -101,8 +101,20 @@ pub fn word(status: BuildStatus) -> &'static str {
 
 /// `<first seven digits of commit>-<round name>`
 #[must_use]
-pub fn tag(submission: &Submission) -> String {
+pub(crate) fn tag(submission: &Submission) -> String {
     format!("{}-{}", submission.commit.short(), submission.round)
+}
+
+/// Why an image that a file names cannot be that of a build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub(crate) enum ImageError {
+    #[error("{hotkey}: image {shown:?} is no name of at most {most} characters", most = LONGEST_IMAGE)]
+    NoName { hotkey: Hotkey, shown: String },
+    #[error("{hotkey}: image {image:?} does not end in its tag, :{tag}")]
+    OtherTag { hotkey: Hotkey, image: String, tag: String },
+    #[error("{hotkey}: image {image:?} is named after {other}")]
+    OtherMiner { hotkey: Hotkey, image: String, other: Hotkey },
 }
 
 /// Settles every build by what was seen. A success once recorded stays: its image is there, whatever
@@ -110,15 +122,19 @@ pub fn tag(submission: &Submission) -> String {
 ///
 /// # Errors
 /// A file names an image that cannot be this build's.
-pub fn settle(terms: &Terms<'_>, observation: &BuildObservation) -> Result<Outcome, String> {
-    let mut outcome =
-        Outcome { builds: Builds::default(), plan: None, reasons: BTreeMap::new(), oddities: shared_names(terms) };
+pub(crate) fn settle(terms: &BuildTerms<'_>, observation: &BuildObservation) -> Result<BuildsOutcome, ImageError> {
+    let mut outcome = BuildsOutcome {
+        builds: Builds::default(),
+        plan: None,
+        reasons: BTreeMap::new(),
+        oddities: shared_names(terms),
+    };
     let mut says = Vec::new();
     for (hotkey, submission) in terms.submissions.iter() {
         let before = terms.recorded.and_then(|builds| builds.get(hotkey)).filter(|build| is_of(build, submission));
         let kept = before.filter(|build| build.status == BuildStatus::Success && build.docker_image.is_some());
         let verdict = match kept {
-            Some(build) => Verdict::built(build.docker_image.clone().unwrap_or_default()),
+            Some(build) => BuildVerdict::built(build.docker_image.clone().unwrap_or_default()),
             None => terms.verdict(hotkey, submission, observation)?,
         };
         if before.is_none_or(|build| build.status != verdict.status) {
@@ -148,7 +164,7 @@ fn is_of(build: &Build, submission: &Submission) -> bool {
 }
 
 /// Entries of nobody who submitted are `verify`'s business: they are never removed.
-fn keep_others(terms: &Terms<'_>, outcome: &mut Outcome) {
+fn keep_others(terms: &BuildTerms<'_>, outcome: &mut BuildsOutcome) {
     let others = terms.recorded.into_iter().flat_map(|builds| builds.iter());
     for (hotkey, build) in others.filter(|(hotkey, _)| !terms.submissions.contains_key(*hotkey)) {
         outcome.oddities.push(format!("{hotkey}: has a build, but did not submit"));
@@ -156,7 +172,7 @@ fn keep_others(terms: &Terms<'_>, outcome: &mut Outcome) {
     }
 }
 
-fn plan(terms: &Terms<'_>, builds: &Builds, says: Vec<String>) -> Option<Plan> {
+fn plan(terms: &BuildTerms<'_>, builds: &Builds, says: Vec<String>) -> Option<Plan> {
     let round = terms.round;
     let write = FileWrite::new(FileKind::Round(round, RoundFile::Builds), builds);
     let before = terms.recorded.map(RepoFile::to_bytes);
@@ -167,7 +183,7 @@ fn plan(terms: &Terms<'_>, builds: &Builds, says: Vec<String>) -> Option<Plan> {
 }
 
 /// Miners whose images have the same name: ten lower-cased characters of a hotkey are not unique.
-fn shared_names(terms: &Terms<'_>) -> Vec<String> {
+fn shared_names(terms: &BuildTerms<'_>) -> Vec<String> {
     let mut by_name: BTreeMap<String, BTreeSet<&Hotkey>> = BTreeMap::new();
     for (hotkey, submission) in terms.submissions.iter() {
         let image = terms.image.of(hotkey, &tag(submission));
@@ -180,20 +196,20 @@ fn shared_names(terms: &Terms<'_>) -> Vec<String> {
 }
 
 /// What one build comes to.
-struct Verdict {
+struct BuildVerdict {
     status: BuildStatus,
     image: Option<String>,
     why: String,
     odd: Option<String>,
 }
 
-impl Verdict {
+impl BuildVerdict {
     fn built(image: String) -> Self {
-        Verdict { status: BuildStatus::Success, image: Some(image), why: String::new(), odd: None }
+        BuildVerdict { status: BuildStatus::Success, image: Some(image), why: String::new(), odd: None }
     }
 
     fn is(status: BuildStatus, why: impl Into<String>) -> Self {
-        Verdict { status, image: None, why: why.into(), odd: None }
+        BuildVerdict { status, image: None, why: why.into(), odd: None }
     }
 
     fn shown(&self) -> String {
@@ -204,22 +220,24 @@ impl Verdict {
     }
 }
 
-impl Terms<'_> {
+impl BuildTerms<'_> {
     fn verdict(
         &self,
         hotkey: &Hotkey,
         submission: &Submission,
         observation: &BuildObservation,
-    ) -> Result<Verdict, String> {
+    ) -> Result<BuildVerdict, ImageError> {
         let image = || self.image.of(hotkey, &tag(submission));
         let verdict = match observation {
             BuildObservation::Declared(said) => return self.said(hotkey, submission, said.get(hotkey)),
             BuildObservation::Registry(images) => match images.get(hotkey) {
-                Some(Presence::There) => Verdict::built(image()),
-                Some(Presence::Absent) => Verdict::is(BuildStatus::Pending, "the registry has no such image yet"),
-                _ => Verdict::is(BuildStatus::Pending, "the registry has not told"),
+                Some(Presence::There) => BuildVerdict::built(image()),
+                Some(Presence::Absent) => BuildVerdict::is(BuildStatus::Pending, "the registry has no such image yet"),
+                _ => BuildVerdict::is(BuildStatus::Pending, "the registry has not told"),
             },
-            BuildObservation::Ci { run: None, .. } => Verdict::is(BuildStatus::Pending, "its run is not there yet"),
+            BuildObservation::Ci { run: None, .. } => {
+                BuildVerdict::is(BuildStatus::Pending, "its run is not there yet")
+            }
             BuildObservation::Ci { run: Some(run), images } => match run.jobs.get(hotkey) {
                 Some(job) => of_job(run, job, images.get(hotkey), image),
                 None => self.without_job(run),
@@ -229,19 +247,19 @@ impl Terms<'_> {
     }
 
     /// A miner without a job: it comes, or it never will.
-    fn without_job(&self, run: &Run) -> Verdict {
+    fn without_job(&self, run: &CiRun) -> BuildVerdict {
         let setup_done = run.setup.as_ref().is_some_and(|setup| setup.attempt >= run.attempt && setup.is_green());
         if run.over {
-            return Verdict::is(BuildStatus::NotFound, "its run is over, and had no job for it");
+            return BuildVerdict::is(BuildStatus::NotFound, "its run is over, and had no job for it");
         }
         if setup_done && run.jobs.len() >= self.submissions.len() {
-            return Verdict::is(BuildStatus::NotFound, "all jobs of its run are there, but none for it");
+            return BuildVerdict::is(BuildStatus::NotFound, "all jobs of its run are there, but none for it");
         }
-        Verdict::is(BuildStatus::Pending, "its job is not there yet")
+        BuildVerdict::is(BuildStatus::Pending, "its job is not there yet")
     }
 
     /// What is still open when the time is over, has timed out.
-    fn within_time(&self, verdict: Verdict, observation: &BuildObservation) -> Verdict {
+    fn within_time(&self, verdict: BuildVerdict, observation: &BuildObservation) -> BuildVerdict {
         let started = match observation {
             BuildObservation::Ci { run: Some(run), .. } => run.started,
             _ => None,
@@ -252,37 +270,45 @@ impl Terms<'_> {
             return verdict;
         }
         let why = format!("still {} after {} s: {}", word(verdict.status), self.limit_seconds, verdict.why);
-        Verdict { status: BuildStatus::TimedOut, why, ..verdict }
+        BuildVerdict { status: BuildStatus::TimedOut, why, ..verdict }
     }
 
-    fn said(&self, hotkey: &Hotkey, submission: &Submission, said: Option<&DeclaredBuild>) -> Result<Verdict, String> {
+    fn said(
+        &self,
+        hotkey: &Hotkey,
+        submission: &Submission,
+        said: Option<&DeclaredBuild>,
+    ) -> Result<BuildVerdict, ImageError> {
         let tag = tag(submission);
         Ok(match said {
-            None => Verdict::is(BuildStatus::Pending, "the file does not name it yet"),
+            None => BuildVerdict::is(BuildStatus::Pending, "the file does not name it yet"),
             Some(DeclaredBuild { status: BuildStatus::Success, image }) => {
                 let image = image.clone().unwrap_or_else(|| self.image.of(hotkey, &tag));
                 self.check_image(hotkey, &image, &tag)?;
-                Verdict::built(image)
+                BuildVerdict::built(image)
             }
-            Some(DeclaredBuild { status, .. }) => Verdict::is(*status, "as the file says"),
+            Some(DeclaredBuild { status, .. }) => BuildVerdict::is(*status, "as the file says"),
         })
     }
 
     /// `verify` fails on an image with another tag, or of another miner's name: it is never written.
-    fn check_image(&self, hotkey: &Hotkey, image: &str, tag: &str) -> Result<(), String> {
+    fn check_image(&self, hotkey: &Hotkey, image: &str, tag: &str) -> Result<(), ImageError> {
         if image.len() > LONGEST_IMAGE || !image.bytes().all(|b| b.is_ascii_graphic()) {
-            let shown = cut(image, 80);
-            return Err(format!("{hotkey}: image {shown:?} is no name of at most {LONGEST_IMAGE} characters"));
+            return Err(ImageError::NoName { hotkey: hotkey.clone(), shown: cut(image, 80) });
         }
         let (path, own_tag) = image.rsplit_once(':').unwrap_or((image, ""));
         if own_tag != tag && own_tag != tag.to_lowercase() {
-            return Err(format!("{hotkey}: image {image:?} does not end in its tag, :{tag}"));
+            let (image, tag) = (image.to_owned(), tag.to_owned());
+            return Err(ImageError::OtherTag { hotkey: hotkey.clone(), image, tag });
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         let short = |hotkey: &Hotkey| hotkey.short().to_lowercase();
         let other = self.submissions.keys().find(|other| *other != hotkey && short(other) == name);
         match other.filter(|_| name != short(hotkey)) {
-            Some(other) => Err(format!("{hotkey}: image {image:?} is named after {other}")),
+            Some(other) => {
+                let (image, other) = (image.to_owned(), other.clone());
+                Err(ImageError::OtherMiner { hotkey: hotkey.clone(), image, other })
+            }
             None => Ok(()),
         }
     }
@@ -291,34 +317,34 @@ impl Terms<'_> {
 /// What a job comes to. A green one has its image unless the registry denies it: then it may be on
 /// its way while the run lasts. A red one stays red also where the registry has an image: nobody
 /// knows whether it is whole.
-fn of_job(run: &Run, job: &Job, image: Option<&Presence>, name: impl Fn() -> String) -> Verdict {
+fn of_job(run: &CiRun, job: &CiJob, image: Option<&Presence>, name: impl Fn() -> String) -> BuildVerdict {
     let superseded = job.attempt < run.attempt && !run.over;
     let conclusion = job.conclusion.as_deref().unwrap_or("nothing");
     if job.is_green() {
         return match image {
             Some(Presence::Absent) if run.over => {
-                Verdict::is(BuildStatus::Failure, format!("its job succeeded, but the registry has no {}", name()))
+                BuildVerdict::is(BuildStatus::Failure, format!("its job succeeded, but the registry has no {}", name()))
             }
-            Some(Presence::Absent) => Verdict::is(BuildStatus::InProgress, "its image has not arrived yet"),
-            _ => Verdict::built(name()),
+            Some(Presence::Absent) => BuildVerdict::is(BuildStatus::InProgress, "its image has not arrived yet"),
+            _ => BuildVerdict::built(name()),
         };
     }
     if !job.is_done() {
         return match job.status.as_str() {
-            "in_progress" => Verdict::is(BuildStatus::InProgress, "its job runs"),
-            status => Verdict::is(BuildStatus::Pending, format!("its job is {status}")),
+            "in_progress" => BuildVerdict::is(BuildStatus::InProgress, "its job runs"),
+            status => BuildVerdict::is(BuildStatus::Pending, format!("its job is {status}")),
         };
     }
     if superseded {
-        return Verdict::is(BuildStatus::Pending, format!("attempt {} of its run is on its way", run.attempt));
+        return BuildVerdict::is(BuildStatus::Pending, format!("attempt {} of its run is on its way", run.attempt));
     }
     let failed = ["failure", "cancelled", "skipped", "timed_out", "action_required", "startup_failure"];
     if !failed.contains(&conclusion) && !run.over {
-        return Verdict::is(BuildStatus::Pending, format!("its job ended with {conclusion}"));
+        return BuildVerdict::is(BuildStatus::Pending, format!("its job ended with {conclusion}"));
     }
     let odd = "its job failed, but the registry has an image of its name";
     let odd = (image == Some(&Presence::There)).then(|| odd.to_owned());
-    Verdict { odd, ..Verdict::is(BuildStatus::Failure, format!("its job ended with {conclusion}")) }
+    BuildVerdict { odd, ..BuildVerdict::is(BuildStatus::Failure, format!("its job ended with {conclusion}")) }
 }
 
 #[cfg(test)]
@@ -342,40 +368,41 @@ mod tests {
     }
 
     /// The statuses that come out, at a time `seconds` after the push.
-    fn statuses(count: u8, run: &Run, recorded: Option<&Builds>, seconds: i64) -> Vec<BuildStatus> {
+    fn statuses(count: u8, run: &CiRun, recorded: Option<&Builds>, seconds: i64) -> Vec<BuildStatus> {
         let (submissions, image) = (submissions(count), ImageName::default());
         let pushed = DateTime::from_timestamp(1_800_000_000, 0);
         let now = pushed.unwrap() + TimeDelta::seconds(seconds);
         let (round, limit_seconds) = (RoundNumber(0), 100);
-        let terms = Terms { round, submissions: &submissions, recorded, image: &image, limit_seconds, pushed, now };
+        let terms =
+            BuildTerms { round, submissions: &submissions, recorded, image: &image, limit_seconds, pushed, now };
         let observation = BuildObservation::Ci { run: Some(run.clone()), images: BTreeMap::new() };
         settle(&terms, &observation).unwrap().builds.values().map(|build| build.status).collect()
     }
 
-    fn job(status: &str, conclusion: Option<&str>) -> Job {
-        Job { attempt: 1, status: status.to_owned(), conclusion: conclusion.map(str::to_owned) }
+    fn job(status: &str, conclusion: Option<&str>) -> CiJob {
+        CiJob { attempt: 1, status: status.to_owned(), conclusion: conclusion.map(str::to_owned) }
     }
 
     #[test]
     fn a_missing_job_is_pending_until_it_can_come_no_more() {
         use BuildStatus::{NotFound, Pending, Success, TimedOut};
         let green = job("completed", Some("success"));
-        let begun = Run { attempt: 1, ..Run::default() };
+        let begun = CiRun { attempt: 1, ..CiRun::default() };
         assert_eq!(statuses(2, &begun, None, 99), [Pending, Pending]);
         assert_eq!(statuses(2, &begun, None, 100), [TimedOut, TimedOut]);
-        let half = Run { setup: Some(green.clone()), jobs: [(hotkey(0), green.clone())].into(), ..begun.clone() };
+        let half = CiRun { setup: Some(green.clone()), jobs: [(hotkey(0), green.clone())].into(), ..begun.clone() };
         assert_eq!(statuses(2, &half, None, 0), [Success, Pending]);
         let others = [(hotkey(0), green.clone()), (hotkey(9), green)].into();
-        assert_eq!(statuses(2, &Run { jobs: others, ..half.clone() }, None, 0), [Success, NotFound]);
-        assert_eq!(statuses(2, &Run { over: true, ..half.clone() }, None, 0), [Success, NotFound]);
-        let again = Run { attempt: 2, ..half };
+        assert_eq!(statuses(2, &CiRun { jobs: others, ..half.clone() }, None, 0), [Success, NotFound]);
+        assert_eq!(statuses(2, &CiRun { over: true, ..half.clone() }, None, 0), [Success, NotFound]);
+        let again = CiRun { attempt: 2, ..half };
         assert_eq!(statuses(2, &again, None, 0), [Success, Pending], "the setup of an earlier attempt");
     }
 
     #[test]
     fn a_later_start_gives_more_time() {
         let started = DateTime::from_timestamp(1_800_000_090, 0);
-        let run = Run { attempt: 2, started, ..Run::default() };
+        let run = CiRun { attempt: 2, started, ..CiRun::default() };
         assert_eq!(statuses(1, &run, None, 189), [BuildStatus::Pending]);
         assert_eq!(statuses(1, &run, None, 190), [BuildStatus::TimedOut]);
     }
@@ -384,21 +411,28 @@ mod tests {
     fn a_success_stays_and_same_names_are_told() {
         let (submissions, image) = (submissions(2), "x/y{hotkey10}:{tag}".parse::<ImageName>().unwrap());
         let green = |n| (hotkey(n), job("completed", Some("success")));
-        let run = Run { attempt: 1, jobs: [green(0), green(1)].into(), ..Run::default() };
+        let run = CiRun { attempt: 1, jobs: [green(0), green(1)].into(), ..CiRun::default() };
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let (round, limit_seconds) = (RoundNumber(0), 100);
-        let terms =
-            Terms { round, submissions: &submissions, recorded: None, image: &image, limit_seconds, pushed: None, now };
+        let terms = BuildTerms {
+            round,
+            submissions: &submissions,
+            recorded: None,
+            image: &image,
+            limit_seconds,
+            pushed: None,
+            now,
+        };
         let observation = |run| BuildObservation::Ci { run, images: BTreeMap::new() };
         let first = settle(&terms, &observation(Some(run))).unwrap();
         let plan = first.plan.unwrap();
         assert_eq!((plan.message.as_str(), plan.says.len()), ("Update build statuses for round 0", 2));
         assert!(all_built(&submissions, Some(&first.builds)) && first.oddities.is_empty());
-        let later = settle(&Terms { recorded: Some(&first.builds), ..terms }, &observation(None)).unwrap();
+        let later = settle(&BuildTerms { recorded: Some(&first.builds), ..terms }, &observation(None)).unwrap();
         assert!(later.plan.is_none() && later.builds == first.builds, "nothing is written again");
         // Hotkeys that begin alike are hard to come by: a template without them has the same effect.
         let one = ImageName::of_anybody("x/y:{tag}");
-        let shared = shared_names(&Terms { image: &one, ..terms });
+        let shared = shared_names(&BuildTerms { image: &one, ..terms });
         assert!(shared[0].starts_with("image name x/y is shared by 5"), "{shared:?}");
     }
 }

@@ -12,7 +12,7 @@ use crate::model::ids::RoundNumber;
 /// round before count as read. Files of other players are read by those who decide something, and
 /// not by those who only record a player's own.
 #[must_use]
-pub fn collision(written: &[String], changed: &[String]) -> Option<String> {
+pub(crate) fn collision(written: &[String], changed: &[String]) -> Option<String> {
     let ours: Vec<FileKind> = written.iter().filter_map(|path| FileKind::of_path(path)).collect();
     let rounds: BTreeSet<RoundNumber> = ours.iter().filter_map(FileKind::round).collect();
     let only_records = ours.len() == written.len() && ours.iter().all(|file| matches!(file, FileKind::Player(..)));

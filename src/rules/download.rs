@@ -8,8 +8,9 @@ use super::Plan;
 use super::python_random::PythonRandom;
 use super::shard::Shard;
 use crate::model::file::{FileKind, PlayerFile};
+use crate::model::format::noted;
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
-use crate::model::objects::{StoredObject, check_stem};
+use crate::model::objects::{StemError, StoredObject, check_stem};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::prompts::PromptList;
 use crate::model::record::Extra;
@@ -22,18 +23,21 @@ use crate::model::sums::Sums;
 /// What came of one file of one miner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
+pub(crate) enum FetchOutcome {
     /// Fetched, drawn and stored.
     Stored {
         /// The model.
-        glb: StoredObject,
+        #[serde(flatten, with = "noted")]
+        model: StoredObject,
         /// Its preview.
         png: StoredObject,
     },
-    /// Fetched, but it is no model that can be drawn. Stored where it is at least a GLB file.
+    /// Fetched, but it is no model that can be drawn. Stored where it is at least a file of the
+    /// competition's format.
     Refused {
         /// The model.
-        glb: Option<StoredObject>,
+        #[serde(flatten, with = "noted")]
+        model: Option<StoredObject>,
         /// What is wrong with it.
         reason: String,
     },
@@ -44,48 +48,48 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl FetchOutcome {
     /// Has it both model and preview?
     #[must_use]
-    pub fn is_complete(&self) -> bool {
-        matches!(self, Outcome::Stored { .. })
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self, FetchOutcome::Stored { .. })
     }
 
     /// The model as it is stored.
     #[must_use]
-    pub fn glb(&self) -> Option<&StoredObject> {
+    pub(crate) fn model(&self) -> Option<&StoredObject> {
         match self {
-            Outcome::Stored { glb, .. } => Some(glb),
-            Outcome::Refused { glb, .. } => glb.as_ref(),
-            Outcome::Failed { .. } => None,
+            FetchOutcome::Stored { model, .. } => Some(model),
+            FetchOutcome::Refused { model, .. } => model.as_ref(),
+            FetchOutcome::Failed { .. } => None,
         }
     }
 
     /// The preview as it is stored.
     #[must_use]
-    pub fn png(&self) -> Option<&StoredObject> {
+    pub(crate) fn png(&self) -> Option<&StoredObject> {
         match self {
-            Outcome::Stored { png, .. } => Some(png),
+            FetchOutcome::Stored { png, .. } => Some(png),
             _ => None,
         }
     }
 
     /// Why it is not complete.
     #[must_use]
-    pub fn reason(&self) -> Option<&str> {
+    pub(crate) fn reason(&self) -> Option<&str> {
         match self {
-            Outcome::Stored { .. } => None,
-            Outcome::Refused { reason, .. } | Outcome::Failed { reason } => Some(reason),
+            FetchOutcome::Stored { .. } => None,
+            FetchOutcome::Refused { reason, .. } | FetchOutcome::Failed { reason } => Some(reason),
         }
     }
 
     /// The entry of `submitted.json`, in the form of the deployed services: no times, no attempts.
     fn output(&self) -> Output {
         Output {
-            glb: self.glb().map(|glb| glb.url.clone()),
+            model: self.model().map(|model| model.url.clone()),
             png: self.png().map(|png| png.url.clone()),
             generation_time: 0.0,
-            size: self.glb().map_or(0, |glb| glb.size),
+            size: self.model().map_or(0, |model| model.size),
             attempts: 0,
             distance: 0.0,
             extra: Extra::default(),
@@ -95,36 +99,36 @@ impl Outcome {
 
 /// A line of the operator's journal: what came of a file, noted as soon as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub(crate) struct DownloadMark {
     /// Whose file.
     pub hotkey: Hotkey,
     /// For which prompt.
     pub stem: PromptStem,
     /// What came of it.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: FetchOutcome,
 }
 
 /// What is known of a round's files, the newest mark of each.
 #[derive(Debug, Clone, Default)]
-pub struct Known(HashMap<(Hotkey, PromptStem), Outcome>);
+pub(crate) struct KnownFiles(HashMap<(Hotkey, PromptStem), FetchOutcome>);
 
-impl Known {
+impl KnownFiles {
     /// Takes a mark in, over an older one of the same file.
-    pub fn add(&mut self, mark: Mark) {
+    pub(crate) fn add(&mut self, mark: DownloadMark) {
         self.0.insert((mark.hotkey, mark.stem), mark.outcome);
     }
 
     /// What came of a file.
     #[must_use]
-    pub fn get(&self, hotkey: &Hotkey, stem: &PromptStem) -> Option<&Outcome> {
+    pub(crate) fn get(&self, hotkey: &Hotkey, stem: &PromptStem) -> Option<&FetchOutcome> {
         self.0.get(&(hotkey.clone(), stem.clone()))
     }
 }
 
 /// What one run is asked to fetch.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub(crate) struct WantedMiners {
     /// This miner only.
     pub only: Option<Hotkey>,
     /// This part of the miners.
@@ -135,7 +139,7 @@ pub struct Wanted {
 
 /// A round whose files are fetched.
 #[derive(Debug, Clone, Copy)]
-pub struct Round<'a> {
+pub(crate) struct DownloadRound<'a> {
     /// `state.json`
     pub state: &'a CompetitionState,
     /// The round's files.
@@ -150,26 +154,38 @@ pub struct Round<'a> {
 
 /// A miner's files that are to be fetched, in the order in which they will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lane {
+pub(crate) struct MinerFiles {
     /// The miner.
     pub hotkey: Hotkey,
     /// Stem and URL of each file.
     pub files: Vec<(PromptStem, String)>,
 }
 
-impl<'a> Round<'a> {
+/// Why a round's files cannot be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub(crate) enum DownloadError {
+    #[error("rounds/{round}/{name}: missing, or it does not parse")]
+    NoFile { round: RoundNumber, name: &'static str },
+    #[error("rounds/{round}/prompts.txt: {why}")]
+    Prompts { round: RoundNumber, why: StemError },
+    #[error("{hotkey} did not submit in round {round}")]
+    NotSubmitted { hotkey: Hotkey, round: RoundNumber },
+}
+
+impl<'a> DownloadRound<'a> {
     /// The facts of a round, where they are all there.
     ///
     /// # Errors
     /// Which file is missing or broken, or which prompt has an impossible name.
-    pub fn new(state: &'a CompetitionState, files: &'a RoundFiles) -> Result<Self, String> {
+    pub(crate) fn new(state: &'a CompetitionState, files: &'a RoundFiles) -> Result<Self, DownloadError> {
         let round = state.current_round;
-        let lacks = |name: &str| format!("rounds/{round}/{name}: missing, or it does not parse");
+        let lacks = |name| DownloadError::NoFile { round, name };
         let submissions = files.submissions.get().ok_or_else(|| lacks("submissions.json"))?;
         let prompts = files.prompts.get().ok_or_else(|| lacks("prompts.txt"))?;
         let seed = files.seed.get().ok_or_else(|| lacks("seed.json"))?.seed;
-        prompts.stems().try_for_each(check_stem).map_err(|why| format!("rounds/{round}/prompts.txt: {why}"))?;
-        Ok(Round { state, files, submissions, prompts, seed })
+        prompts.stems().try_for_each(check_stem).map_err(|why| DownloadError::Prompts { round, why })?;
+        Ok(DownloadRound { state, files, submissions, prompts, seed })
     }
 
     fn number(&self) -> RoundNumber {
@@ -185,9 +201,9 @@ impl<'a> Round<'a> {
     ///
     /// # Errors
     /// The one miner asked for did not submit.
-    pub fn miners(&self, wanted: &Wanted) -> Result<Vec<&'a Hotkey>, String> {
+    pub(crate) fn miners(&self, wanted: &WantedMiners) -> Result<Vec<&'a Hotkey>, DownloadError> {
         if let Some(only) = wanted.only.as_ref().filter(|only| !self.submissions.contains_key(*only)) {
-            return Err(format!("{only} did not submit in round {}", self.number()));
+            return Err(DownloadError::NotSubmitted { hotkey: only.clone(), round: self.number() });
         }
         let all = self.submissions.keys().enumerate();
         let asked = |hotkey: &Hotkey| wanted.only.as_ref().is_none_or(|only| only == hotkey);
@@ -198,7 +214,7 @@ impl<'a> Round<'a> {
     }
 
     /// Does a file need no further work in this run?
-    fn is_settled(&self, hotkey: &Hotkey, stem: &PromptStem, known: &Known, wanted: &Wanted) -> bool {
+    fn is_settled(&self, hotkey: &Hotkey, stem: &PromptStem, known: &KnownFiles, wanted: &WantedMiners) -> bool {
         let enough = |complete: bool| complete || !wanted.retry_failed;
         match (known.get(hotkey, stem), self.recorded(hotkey).and_then(|outputs| outputs.get(stem))) {
             (Some(outcome), _) => enough(outcome.is_complete()),
@@ -210,17 +226,18 @@ impl<'a> Round<'a> {
     /// What is to be fetched. The order is drawn by the seed, so that no miner is always first.
     ///
     /// # Errors
-    /// As [`Round::miners`].
-    pub fn lanes(&self, known: &Known, wanted: &Wanted) -> Result<Vec<Lane>, String> {
+    /// As [`DownloadRound::miners`].
+    pub(crate) fn lanes(&self, known: &KnownFiles, wanted: &WantedMiners) -> Result<Vec<MinerFiles>, DownloadError> {
         let mut random = PythonRandom::new(u64::from(self.seed.0));
         let mut lanes = Vec::new();
         for hotkey in self.miners(wanted)? {
             let Some(submission) = self.submissions.get(hotkey) else { continue };
             let open = self.prompts.stems().filter(|stem| !self.is_settled(hotkey, stem, known, wanted));
-            let mut files: Vec<_> = open.map(|stem| (stem.clone(), submission.file_url(stem))).collect();
+            let mut files: Vec<_> =
+                open.map(|stem| (stem.clone(), submission.file_url(stem, self.files.format.model()))).collect();
             random.shuffle(&mut files);
             if !files.is_empty() {
-                lanes.push(Lane { hotkey: hotkey.clone(), files });
+                lanes.push(MinerFiles { hotkey: hotkey.clone(), files });
             }
         }
         random.shuffle(&mut lanes);
@@ -229,7 +246,7 @@ impl<'a> Round<'a> {
 
     /// `submitted.json` of a miner as it is known now; `None` while the outcome of a prompt is not.
     #[must_use]
-    pub fn outputs(&self, hotkey: &Hotkey, known: &Known) -> Option<Outputs> {
+    pub(crate) fn outputs(&self, hotkey: &Hotkey, known: &KnownFiles) -> Option<Outputs> {
         let recorded = self.recorded(hotkey);
         let entry = |stem: &PromptStem| {
             let old = recorded.and_then(|outputs| outputs.get(stem));
@@ -237,16 +254,17 @@ impl<'a> Round<'a> {
             let new = known.get(hotkey, stem).map(|outcome| Output { extra: extra(), ..outcome.output() });
             Some((stem.clone(), new.or_else(|| old.cloned())?))
         };
-        self.prompts.stems().map(entry).collect()
+        let entries: Option<Vec<_>> = self.prompts.stems().map(entry).collect();
+        Some(Outputs::of(self.files.format, entries?))
     }
 
     /// `SHA256SUMS` of a miner: what is stored now, beside the lines of files of other kinds.
     #[must_use]
-    pub fn sums(&self, hotkey: &Hotkey, known: &Known) -> Sums {
+    pub(crate) fn sums(&self, hotkey: &Hotkey, known: &KnownFiles) -> Sums {
         let recorded = self.files.players.get(&Player::Miner(hotkey.clone())).and_then(|own| own.sums.get());
         let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
         for outcome in self.prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
-            for object in outcome.glb().into_iter().chain(outcome.png()) {
+            for object in outcome.model().into_iter().chain(outcome.png()) {
                 sums.insert(object.path.clone(), object.sha256.clone());
             }
         }
@@ -256,7 +274,7 @@ impl<'a> Round<'a> {
 
 /// The plan that begins a download: the stage.
 #[must_use]
-pub fn begin(state: &CompetitionState) -> Plan {
+pub(crate) fn begin(state: &CompetitionState) -> Plan {
     let round = state.current_round;
     Plan {
         writes: vec![FileWrite::new(FileKind::State, &state.moved(Stage::Downloading, None))],
@@ -268,7 +286,7 @@ pub fn begin(state: &CompetitionState) -> Plan {
 /// The plan that records every miner of `miners` whose files are all settled; once no miner of the
 /// round is left, also the next stage. `None` where there is nothing to record.
 #[must_use]
-pub fn record(round: &Round<'_>, miners: &[&Hotkey], known: &Known) -> Option<Plan> {
+pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &KnownFiles) -> Option<Plan> {
     let number = round.number();
     let (mut writes, mut lines, mut settled) = (Vec::new(), Vec::new(), Vec::new());
     for hotkey in miners {
@@ -305,7 +323,12 @@ pub fn record(round: &Round<'_>, miners: &[&Hotkey], known: &Known) -> Option<Pl
 
 /// The files written by a run that fetches these lanes completely: by then the outcome of every file is known.
 #[must_use]
-pub fn foreseen(round: &Round<'_>, miners: &[&Hotkey], lanes: &[Lane], known: &Known) -> Vec<FileKind> {
+pub(crate) fn foreseen(
+    round: &DownloadRound<'_>,
+    miners: &[&Hotkey],
+    lanes: &[MinerFiles],
+    known: &KnownFiles,
+) -> Vec<FileKind> {
     let fetched = |hotkey: &Hotkey| lanes.iter().any(|lane| lane.hotkey == *hotkey);
     let now = record(round, miners, known).map(|plan| plan.writes).unwrap_or_default();
     let mut files: Vec<FileKind> = now.into_iter().map(|write| write.file).collect();
@@ -322,7 +345,7 @@ pub fn foreseen(round: &Round<'_>, miners: &[&Hotkey], lanes: &[Lane], known: &K
 }
 
 /// Has a miner an entry for every prompt in `submitted.json`?
-fn is_recorded(round: &Round<'_>, hotkey: &Hotkey) -> bool {
+fn is_recorded(round: &DownloadRound<'_>, hotkey: &Hotkey) -> bool {
     let own = round.files.players.get(&Player::Miner(hotkey.clone()));
     let Some(Slot::Ok(outputs)) = own.map(|own| &own.submitted) else { return false };
     round.prompts.stems().all(|stem| outputs.contains_key(stem))
@@ -330,13 +353,13 @@ fn is_recorded(round: &Round<'_>, hotkey: &Hotkey) -> bool {
 
 /// Are the files of every miner of the round recorded?
 #[must_use]
-pub fn all_recorded(round: &Round<'_>) -> bool {
+pub(crate) fn all_recorded(round: &DownloadRound<'_>) -> bool {
     round.submissions.keys().all(|hotkey| is_recorded(round, hotkey))
 }
 
 /// What came of a miner's files, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Models that are stored, with or without a preview.
     pub fetched: usize,
     /// Files that are no model, or none that can be drawn.
@@ -351,17 +374,17 @@ pub struct Tally {
 
 /// Counts what came of a miner's files.
 #[must_use]
-pub fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &Known) -> Tally {
+pub(crate) fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &KnownFiles) -> Tally {
     let mut tally = Tally::default();
     for outcome in prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
         match outcome {
-            Outcome::Stored { .. } => {}
-            Outcome::Refused { .. } => tally.refused += 1,
-            Outcome::Failed { .. } => tally.failed += 1,
+            FetchOutcome::Stored { .. } => {}
+            FetchOutcome::Refused { .. } => tally.refused += 1,
+            FetchOutcome::Failed { .. } => tally.failed += 1,
         }
-        if let Some(glb) = outcome.glb() {
+        if let Some(model) = outcome.model() {
             tally.fetched += 1;
-            tally.bytes = tally.bytes.saturating_add(glb.size);
+            tally.bytes = tally.bytes.saturating_add(model.size);
         }
         if let Some(reason) = outcome.reason() {
             *tally.reasons.entry(reason.to_owned()).or_default() += 1;

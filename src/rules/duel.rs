@@ -175,7 +175,7 @@ mod tests {
         let prompts: Vec<_> = (0..40).map(|i| Prompt::new(&format!("https://x.org/{i}.png")).unwrap()).collect();
         let slow = |i: usize| if i.is_multiple_of(10) { 180.5 } else { 180.0 };
         let output = |time| Output {
-            glb: Some(String::new()),
+            model: Some(String::new()),
             png: Some(String::new()),
             generation_time: time,
             size: 1,
@@ -183,8 +183,8 @@ mod tests {
             distance: 0.0,
             extra: crate::model::record::Extra::default(),
         };
-        let outputs: Outputs =
-            prompts.iter().enumerate().map(|(i, prompt)| (prompt.stem().clone(), output(slow(i)))).collect();
+        let entries = prompts.iter().enumerate().map(|(i, prompt)| (prompt.stem().clone(), output(slow(i))));
+        let outputs = Outputs::of(crate::model::format::Format::Mesh, entries);
         let late = over_time(&prompts, &outputs, &Thresholds::default());
         let late: Vec<_> = late.iter().map(PromptStem::as_str).collect();
         assert_eq!(late, ["20", "30"], "of 0, 10, 20, 30 the first two (5 % of 40) are forgiven");

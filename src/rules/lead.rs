@@ -8,7 +8,7 @@ use crate::model::leader::{LeaderEntry, leader_at};
 
 /// Who leads, and who comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Lead<'a> {
+pub(crate) struct Lead<'a> {
     /// The chain's block, where it is known.
     pub block: Option<Block>,
     /// Who leads at that block; nobody where it is not known.
@@ -22,7 +22,7 @@ pub struct Lead<'a> {
 impl<'a> Lead<'a> {
     /// Who leads at this block.
     #[must_use]
-    pub fn of(leaders: &'a [LeaderEntry], block: Option<Block>) -> Self {
+    pub(crate) fn of(leaders: &'a [LeaderEntry], block: Option<Block>) -> Self {
         let (newest_entry, rest) = leaders.split_last().map_or((None, leaders), |(last, rest)| (Some(last), rest));
         let leader = block.and_then(|block| leader_at(leaders, block));
         Lead { block, leader, newest_entry, entry_before: rest.last() }
@@ -30,14 +30,14 @@ impl<'a> Lead<'a> {
 
     /// The newest entry, where it is known to be in force later only.
     #[must_use]
-    pub fn next(&self) -> Option<&'a LeaderEntry> {
+    pub(crate) fn next(&self) -> Option<&'a LeaderEntry> {
         let block = self.block?;
         self.newest_entry.filter(|entry| entry.effective_block > block)
     }
 
     /// A line on each entry that matters: what it is, then the entry.
     #[must_use]
-    pub fn lines(&self) -> Vec<(&'static str, &'a LeaderEntry)> {
+    pub(crate) fn lines(&self) -> Vec<(&'static str, &'a LeaderEntry)> {
         let lines = match self.block {
             Some(_) => [("leader", self.leader), ("next", self.next())],
             None => [("newest entry", self.newest_entry), ("entry before it", self.entry_before)],
@@ -48,13 +48,13 @@ impl<'a> Lead<'a> {
 
 /// From which block on an entry leads, in words.
 #[must_use]
-pub fn in_force(entry: &LeaderEntry) -> String {
+pub(crate) fn in_force(entry: &LeaderEntry) -> String {
     format!("in force from block {} on", entry.effective_block)
 }
 
 /// A weight for people: without the dust of binary fractions.
 #[must_use]
-pub fn shown(weight: f64) -> f64 {
+pub(crate) fn shown(weight: f64) -> f64 {
     (weight * 1e9).round() / 1e9
 }
 

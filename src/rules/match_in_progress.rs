@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Thresholds;
 use super::duel::{self, by_answers, outputs_of, over_time, walkover, without_judge};
 use super::tournament::Pair;
+use crate::model::format::Format;
 use crate::model::ids::{Player, PromptStem};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::penalties::Penalties;
@@ -15,7 +16,7 @@ use crate::model::snapshot::RoundFiles;
 
 /// In which order the judge sees the two models of a duel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Order {
+pub(crate) enum ViewingOrder {
     /// The defender's first.
     LeftFirst,
     /// The challenger's first.
@@ -24,11 +25,11 @@ pub enum Order {
 
 /// A judge call that a match needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inquiry {
+pub(crate) struct Inquiry {
     /// The duel's place in the report.
     pub duel: usize,
     /// Which model comes first.
-    pub order: Order,
+    pub order: ViewingOrder,
     /// The prompt's image.
     pub prompt: String,
     /// Whose preview comes first, and its URL.
@@ -39,7 +40,7 @@ pub struct Inquiry {
 
 /// A match that is complete.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Played {
+pub(crate) struct Played {
     /// Its margin.
     pub margin: f64,
     /// Its report; none where a side has no generations at all.
@@ -48,15 +49,16 @@ pub struct Played {
 
 /// A match in play.
 #[derive(Debug, Clone)]
-pub struct MatchInProgress {
+pub(crate) struct MatchInProgress {
+    format: Format,
     pair: Pair,
     walkover: Option<f64>,
-    rows: Vec<Row>,
+    rows: Vec<DuelInProgress>,
 }
 
 /// A duel, and the answers so far where a judge decides it.
 #[derive(Debug, Clone)]
-struct Row {
+struct DuelInProgress {
     duel: Duel,
     decided: bool,
     answers: [Option<Penalties>; 2],
@@ -65,7 +67,7 @@ struct Row {
 impl MatchInProgress {
     /// Sets up a match over these prompts: the duels that need no judge are decided at once.
     #[must_use]
-    pub fn new(files: &RoundFiles, prompts: &[Prompt], limits: &Thresholds, pair: &Pair) -> Self {
+    pub(crate) fn new(files: &RoundFiles, prompts: &[Prompt], limits: &Thresholds, pair: &Pair) -> Self {
         let (left, right) = (outputs_of(files, &pair.0).get(), outputs_of(files, &pair.1).get());
         let has = |outputs: Option<&Outputs>| outputs.is_some_and(|outputs| !outputs.is_empty());
         let walkover = walkover(has(left), has(right));
@@ -78,18 +80,18 @@ impl MatchInProgress {
             rows.extend(prompts.iter().map(|prompt| row(prompt, left, right, &late)));
             rows.sort_by(|a, b| a.duel.name.cmp(&b.duel.name));
         }
-        MatchInProgress { pair: pair.clone(), walkover, rows }
+        MatchInProgress { format: files.format, pair: pair.clone(), walkover, rows }
     }
 
     /// How many duels it has.
     #[must_use]
-    pub fn duels(&self) -> usize {
+    pub(crate) fn duels(&self) -> usize {
         self.rows.len()
     }
 
     /// The judge calls that it needs, duel by duel.
     #[must_use]
-    pub fn inquiries(&self) -> Vec<Inquiry> {
+    pub(crate) fn inquiries(&self) -> Vec<Inquiry> {
         let open = self.rows.iter().enumerate().filter(|(_, row)| !row.decided);
         open.flat_map(|(at, row)| self.inquiries_of(at, &row.duel)).collect()
     }
@@ -98,16 +100,19 @@ impl MatchInProgress {
         let (Some(left), Some(right)) = (&duel.left_png, &duel.right_png) else { return Vec::new() };
         let (left, right) = ((self.pair.0.clone(), left.clone()), (self.pair.1.clone(), right.clone()));
         let inquiry = |order, first, second| Inquiry { duel: at, order, prompt: duel.prompt.clone(), first, second };
-        vec![inquiry(Order::LeftFirst, left.clone(), right.clone()), inquiry(Order::RightFirst, right, left)]
+        vec![
+            inquiry(ViewingOrder::LeftFirst, left.clone(), right.clone()),
+            inquiry(ViewingOrder::RightFirst, right, left),
+        ]
     }
 
     /// Takes the answer to one of its inquiries; the duel is decided by the second.
-    pub fn answer(&mut self, duel: usize, order: Order, penalties: Penalties) {
+    pub(crate) fn answer(&mut self, duel: usize, order: ViewingOrder, penalties: Penalties) {
         let Some(row) = self.rows.get_mut(duel).filter(|row| !row.decided) else { return };
         let [left_first, right_first] = &mut row.answers;
         match order {
-            Order::LeftFirst => *left_first = Some(penalties),
-            Order::RightFirst => *right_first = Some(penalties),
+            ViewingOrder::LeftFirst => *left_first = Some(penalties),
+            ViewingOrder::RightFirst => *right_first = Some(penalties),
         }
         if let (Some(left_first), Some(right_first)) = (left_first, right_first) {
             (row.duel.winner, row.duel.issues) = by_answers(left_first, right_first);
@@ -117,7 +122,7 @@ impl MatchInProgress {
 
     /// The match, once every duel is decided.
     #[must_use]
-    pub fn played(&self) -> Option<Played> {
+    pub(crate) fn played(&self) -> Option<Played> {
         if let Some(margin) = self.walkover {
             return Some(Played { margin, report: None });
         }
@@ -128,7 +133,7 @@ impl MatchInProgress {
         let score = duel::score(&duels);
         let margin = duel::margin(score, duels.len());
         let (left, right) = self.pair.clone();
-        let report = MatchReport { left, right, score, margin, duels, extra: Extra::default() };
+        let report = MatchReport { format: self.format, left, right, score, margin, duels, extra: Extra::default() };
         Some(Played { margin, report: Some(report) })
     }
 }
@@ -138,7 +143,7 @@ fn row(
     left: Option<&Outputs>,
     right: Option<&Outputs>,
     late: &(BTreeSet<PromptStem>, BTreeSet<PromptStem>),
-) -> Row {
+) -> DuelInProgress {
     let stem = prompt.stem();
     let of = |outputs: Option<&'_ Outputs>| outputs.and_then(|outputs| outputs.get(stem)).cloned();
     let (left, right) = (of(left), of(right));
@@ -146,18 +151,18 @@ fn row(
     let outcome = without_judge(stem, left.as_ref(), right.as_ref(), late);
     let decided = outcome.is_some();
     let (winner, issues) = outcome.unwrap_or((DuelWinner::Skipped, String::new()));
-    let urls = |output: Option<Output>| output.map_or((None, None), |output| (output.glb, output.png));
-    let ((left_glb, left_png), (right_glb, right_png)) = (urls(left), urls(right));
+    let urls = |output: Option<Output>| output.map_or((None, None), |output| (output.model, output.png));
+    let ((left_model, left_png), (right_model, right_png)) = (urls(left), urls(right));
     let duel = Duel {
         name: stem.clone(),
         prompt: prompt.url().to_owned(),
-        left_glb,
+        left_model,
         left_png,
-        right_glb,
+        right_model,
         right_png,
         winner,
         issues,
         extra: Extra::default(),
     };
-    Row { duel, decided, answers: [None, None] }
+    DuelInProgress { duel, decided, answers: [None, None] }
 }

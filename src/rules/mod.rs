@@ -5,31 +5,31 @@
 //! what they decide; [`checks`] are the claims that `verify` tests.
 
 pub mod audit;
-pub mod builds;
+pub(crate) mod builds;
 pub mod checks;
-pub mod conflict;
-pub mod download;
+pub(crate) mod conflict;
+pub(crate) mod download;
 pub mod duel;
-pub mod lead;
-pub mod match_in_progress;
-pub mod opening;
-pub mod outstanding;
-pub mod pairings;
+pub(crate) mod lead;
+pub(crate) mod match_in_progress;
+pub(crate) mod opening;
+pub(crate) mod outstanding;
+pub(crate) mod pairings;
 pub mod payload;
 pub mod prompts;
 pub mod python_random;
-pub mod regeneration;
-pub mod results;
+pub(crate) mod regeneration;
+pub(crate) mod results;
 pub mod seed;
-pub mod shard;
+pub(crate) mod shard;
 pub mod splat;
-pub mod ssim;
-pub mod stages;
+pub(crate) mod ssim;
+pub(crate) mod stages;
 pub mod submissions;
 pub mod succession;
 pub mod threejs;
 pub mod tournament;
-pub mod waits;
+pub(crate) mod waits;
 
 use crate::model::store::FileWrite;
 pub use crate::model::thresholds::Thresholds;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::Plan;
-use super::prompts::{Selection, enough, select};
+use super::prompts::{Selection, TooFewPrompts, enough, select};
 use super::submissions::Intake;
 use super::succession::BLOCK_SECONDS;
 use crate::model::beacon::published_at;
@@ -22,7 +22,7 @@ use crate::model::winner::Winner;
 /// Records the submissions so far. `recorded` is the file as it stands; it is not written where
 /// nothing changed, or where there is nothing to say yet.
 #[must_use]
-pub fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake) -> Plan {
+pub(crate) fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake) -> Plan {
     let submissions = keeping_extra(&intake.accepted, recorded);
     let changed = recorded.map_or(!submissions.is_empty(), |recorded| *recorded != submissions);
     let file = FileKind::Round(round, RoundFile::Submissions);
@@ -41,7 +41,7 @@ pub fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake)
 
 /// What `reveal-seed` goes by.
 #[derive(Debug, Clone)]
-pub struct RevealFacts<'a> {
+pub(crate) struct RevealFacts<'a> {
     /// `config.json`
     pub settings: &'a Settings,
     /// `state.json`, in the stage open.
@@ -64,12 +64,24 @@ pub struct RevealFacts<'a> {
     pub block_time: Option<DateTime<Utc>>,
 }
 
+/// Why a round cannot begin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub(crate) enum OpeningError {
+    #[error("prompts.txt: the pool is empty: there is nothing to draw prompts from")]
+    EmptyPool,
+    #[error("{0}: add more")]
+    TooFewPrompts(#[from] TooFewPrompts),
+    #[error("leader.json: nobody leads at block {0}")]
+    NoLeader(Block),
+}
+
 /// Fixes the submissions, the seed and the prompts, and moves the stage on. The same facts give the
 /// same bytes, however often a run before was cut short: nothing here depends on the moment.
 ///
 /// # Errors
 /// There are no prompts, or no submission and nobody who leads.
-pub fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, String> {
+pub(crate) fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, OpeningError> {
     let (round, seed) = (facts.state.current_round, facts.seed.seed);
     let Selection { carried, fresh } = select(facts.settings, seed, facts.previous, facts.pool);
     let mut says = vec![
@@ -84,9 +96,9 @@ pub fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, String> {
     ];
     let prompts = PromptList(carried.into_iter().chain(fresh).collect());
     if prompts.0.is_empty() {
-        return Err("prompts.txt: the pool is empty: there is nothing to draw prompts from".to_owned());
+        return Err(OpeningError::EmptyPool);
     }
-    enough(facts.settings, facts.previous.len(), facts.pool.len()).map_err(|few| few + ": add more")?;
+    enough(facts.settings, facts.previous.len(), facts.pool.len())?;
     let at = |file| FileKind::Round(round, file);
     let submissions = keeping_extra(&facts.intake.accepted, facts.recorded);
     let mut writes = vec![
@@ -107,10 +119,9 @@ pub fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, String> {
 }
 
 /// The `winner.json` of a round without a valid submission.
-fn leader_wins(facts: &RevealFacts<'_>) -> Result<Winner, String> {
+fn leader_wins(facts: &RevealFacts<'_>) -> Result<Winner, OpeningError> {
     let latest = facts.schedule.latest_reveal_block;
-    let leader =
-        leader_at(facts.leaders, latest).ok_or_else(|| format!("leader.json: nobody leads at block {latest}"))?;
+    let leader = leader_at(facts.leaders, latest).ok_or(OpeningError::NoLeader(latest))?;
     Ok(Winner::new(Player::Leader, leader.repo.clone(), leader.commit.clone(), leader.docker.clone()))
 }
 

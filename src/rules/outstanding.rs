@@ -1,14 +1,14 @@
 //! What is still outstanding in a round in its stage beside what is due, in words: for `status` and `report`.
 
 use super::Thresholds;
-use super::tournament::{Field, Outcome, replay};
+use super::tournament::{Field, TournamentOutcome, replay};
 use crate::model::ids::Player;
 use crate::model::snapshot::RoundFiles;
 use crate::model::stage::Stage;
 
 /// What is open in a round that stands in `stage`; empty where nothing is.
 #[must_use]
-pub fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thresholds) -> Vec<String> {
+pub(crate) fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thresholds) -> Vec<String> {
     let mut open = Vec::new();
     if matches!(stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
         let there = |player: &Player, submitted: bool| {
@@ -28,7 +28,7 @@ pub fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &T
     }
     // Audits are what `audit` answers and `duel` waits for: they are told there.
     if stage == Stage::Duels
-        && let Some(Outcome::Matches(missing)) =
+        && let Some(TournamentOutcome::Matches(missing)) =
             Field::of(files, win_margin, limits).map(|field| replay(&field).outcome)
     {
         open.push(format!("{} match(es) are needed next", missing.len()));

@@ -5,13 +5,13 @@
 
 use std::collections::HashSet;
 
-use super::tournament::{Field, Outcome, Pair, exploratory, replay};
+use super::tournament::{Field, Pair, TournamentOutcome, exploratory, replay};
 use crate::model::ids::Player;
 use crate::model::matrix::Matrix;
 
 /// The matches to play now, each list in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pairings {
+pub(crate) struct Pairings {
     /// Without these nothing more can be said: the rest of the qualification, or the next of the timeline.
     pub required: Vec<Pair>,
     /// Exploratory matches that will be needed whatever `required` brings.
@@ -23,13 +23,13 @@ pub struct Pairings {
 /// Exploratory matches are played while audits are awaited. That audits will be awaited is certain
 /// as soon as somebody who is sure to hold the lead at some time has not passed one.
 #[must_use]
-pub fn pairings(field: &Field) -> Pairings {
+pub(crate) fn pairings(field: &Field) -> Pairings {
     let replay = replay(field);
     let awaited = replay.candidates.iter().any(|candidate| !field.standing.passed.contains(&candidate.hotkey));
     let mut ahead = if awaited { exploratory(field, &replay.qualified) } else { Vec::new() };
     let required = match replay.outcome {
-        Outcome::Matches(missing) => missing,
-        Outcome::Audits(_) | Outcome::Winner(_) => Vec::new(),
+        TournamentOutcome::Matches(missing) => missing,
+        TournamentOutcome::Audits(_) | TournamentOutcome::Winner(_) => Vec::new(),
     };
     let due: HashSet<&Pair> = required.iter().collect();
     ahead.retain(|pair| !due.contains(pair));
@@ -38,25 +38,25 @@ pub fn pairings(field: &Field) -> Pairings {
 
 /// The matches whose results may be recorded now: what the margins on record ask for, in order.
 #[must_use]
-pub fn recordable(field: &Field) -> Vec<Pair> {
+pub(crate) fn recordable(field: &Field) -> Vec<Pair> {
     let replay = replay(field);
     match replay.outcome {
-        Outcome::Matches(missing) => missing,
-        Outcome::Audits(_) => exploratory(field, &replay.qualified),
-        Outcome::Winner(_) => Vec::new(),
+        TournamentOutcome::Matches(missing) => missing,
+        TournamentOutcome::Audits(_) => exploratory(field, &replay.qualified),
+        TournamentOutcome::Winner(_) => Vec::new(),
     }
 }
 
 /// All matches of a tournament in its order: qualification in order of submission, the timeline, the
 /// exploratory ones.
 #[must_use]
-pub fn sequence(field: &Field) -> Vec<Pair> {
+pub(crate) fn sequence(field: &Field) -> Vec<Pair> {
     let replay = replay(field);
     let mut sequence: Vec<Pair> =
         field.order.iter().map(|miner| (Player::Leader, Player::Miner(miner.clone()))).collect();
     let timeline = replay.timeline.iter();
     sequence.extend(timeline.map(|step| (step.holder.clone(), Player::Miner(step.challenger.clone()))));
-    if let Outcome::Matches(required) = replay.outcome {
+    if let TournamentOutcome::Matches(required) = replay.outcome {
         sequence.extend(required);
     }
     for (at, left) in replay.qualified.iter().enumerate() {
@@ -70,7 +70,7 @@ pub fn sequence(field: &Field) -> Vec<Pair> {
 
 /// Puts a row into the matrix: ahead of the first row that comes later in the tournament's order, and
 /// else at the end. Rows that are there keep their order.
-pub fn place(matrix: &mut Matrix, sequence: &[Pair], pair: &Pair, margin: f64) {
+pub(crate) fn place(matrix: &mut Matrix, sequence: &[Pair], pair: &Pair, margin: f64) {
     let later = sequence.iter().skip_while(|other| *other != pair).skip(1);
     let at = later.filter_map(|other| matrix.0.get_index_of(other)).min().unwrap_or(matrix.0.len());
     matrix.0.shift_insert(at, pair.clone(), margin);
@@ -80,7 +80,7 @@ pub fn place(matrix: &mut Matrix, sequence: &[Pair], pair: &Pair, margin: f64) {
 mod tests {
     use super::*;
     use crate::model::ids::Hotkey;
-    use crate::rules::tournament::Standing;
+    use crate::rules::tournament::AuditStanding;
 
     fn miner(at: u8) -> Hotkey {
         Hotkey::from_account(&[at; 32])
@@ -94,7 +94,8 @@ mod tests {
     fn field(miners: u8, rows: &[(u8, u8, f64)]) -> Field {
         let matrix = Matrix(rows.iter().map(|(left, right, margin)| (pair(*left, *right), *margin)).collect());
         let order = (1..=miners).map(miner).collect();
-        Field { order, win_margin: 0.05, matrix, standing: Standing::default() }
+        let course = crate::model::format::Course::Timeline;
+        Field { course, order, win_margin: 0.05, matrix, standing: AuditStanding::default() }
     }
 
     #[test]

@@ -7,19 +7,32 @@ use parity_scale_codec::{Compact, Decode as _};
 
 use crate::model::reveal::Compat;
 
+/// Why a commitment's bytes are no submission.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum PayloadError {
+    #[error("not UTF-8 from byte {0}")]
+    NotUtf8(usize),
+    #[error("no bytes")]
+    Empty,
+    #[error("no JSON ({0})")]
+    NoJson(String),
+    #[error("JSON, but no object")]
+    NoObject,
+}
+
 /// The text of a commitment's bytes.
 ///
 /// # Errors
 /// Why the bytes are no text under this rule.
-pub fn text(raw: &[u8], compat: Compat) -> Result<String, String> {
+pub fn text(raw: &[u8], compat: Compat) -> Result<String, PayloadError> {
     match compat {
         Compat::Strict => {
             let payload = strip_length(raw);
-            String::from_utf8(payload.to_vec())
-                .map_err(|e| format!("not UTF-8 from byte {}", e.utf8_error().valid_up_to()))
+            String::from_utf8(payload.to_vec()).map_err(|e| PayloadError::NotUtf8(e.utf8_error().valid_up_to()))
         }
         Compat::Sdk10 => {
-            let first = raw.first().ok_or("no bytes")?;
+            let first = raw.first().ok_or(PayloadError::Empty)?;
             let dropped = match first & 0b11 {
                 0 => 1,
                 1 => 2,

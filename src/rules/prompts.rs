@@ -6,8 +6,9 @@ use super::python_random::PythonRandom;
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, split_newline};
 use crate::model::ids::Seed;
-use crate::model::objects::check_stem;
-use crate::model::prompts::{Prompt, PromptList, lines};
+use crate::model::objects::{StemError, check_stem};
+use crate::model::prompts::{Prompt, PromptError, PromptList, lines};
+use crate::model::record::ParseError;
 
 /// A round's prompts by where they came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,33 +29,63 @@ pub fn select(settings: &Settings, seed: Seed, previous: &[Prompt], pool: &[Prom
     Selection { carried, fresh }
 }
 
+/// A round needs more prompts than the pool and the round before give.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("prompts.txt: a round needs {needed} prompts, and the pool gives {pool}, with {carried} carried over")]
+pub struct TooFewPrompts {
+    needed: usize,
+    pool: usize,
+    carried: usize,
+}
+
+/// Why a pool cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum PoolError {
+    #[error(transparent)]
+    File(#[from] ParseError),
+    #[error("{count} of {all} lines cannot be used: {shown}")]
+    Lines { count: usize, all: usize, shown: String },
+}
+
+/// Why a line of the pool cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum LineError {
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    #[error(transparent)]
+    Stem(#[from] StemError),
+    #[error("the prompt's name {name:?} is that of line {first}")]
+    Twice { name: String, first: usize },
+}
+
 /// Does the pool give a round all the prompts it needs, of which so many can be carried over?
 ///
 /// # Errors
 /// How many are needed, and how many there are.
-pub fn enough(settings: &Settings, previous: usize, pool: usize) -> Result<(), String> {
+pub fn enough(settings: &Settings, previous: usize, pool: usize) -> Result<(), TooFewPrompts> {
     let (carried, needed) = (previous.min(settings.carryover_prompts), settings.prompts_per_round);
     let given = carried.saturating_add(pool);
     if given >= needed {
         return Ok(());
     }
-    Err(format!("prompts.txt: a round needs {needed} prompts, and the pool gives {pool}, with {carried} carried over"))
+    Err(TooFewPrompts { needed, pool, carried })
 }
 
 /// Reads the pool, whole: what a round cannot use is found before any seed is drawn, not in the round that draws it.
 ///
 /// # Errors
 /// How many lines cannot be used, and the first few of them with what is wrong.
-pub fn pool(bytes: &[u8]) -> Result<PromptList, String> {
+pub fn pool(bytes: &[u8]) -> Result<PromptList, PoolError> {
     const SHOWN: usize = 3;
-    FileKind::Pool.check(bytes).map_err(|error| error.to_string())?;
+    FileKind::Pool.check(bytes)?;
     let (mut prompts, mut bad, mut seen) = (Vec::new(), Vec::new(), HashMap::new());
-    for (at, line) in lines(split_newline(bytes).0).map_err(|error| error.to_string())?.enumerate() {
-        let usable = line.and_then(|prompt| {
+    for (at, line) in lines(split_newline(bytes).0)?.enumerate() {
+        let usable = line.map_err(LineError::from).and_then(|prompt| {
             check_stem(prompt.stem())?;
             match seen.insert(prompt.stem().clone(), at + 1) {
                 // Drawn twice, both would be one file's name.
-                Some(first) => Err(format!("the prompt's name {:?} is that of line {first}", prompt.stem().as_str())),
+                Some(first) => Err(LineError::Twice { name: prompt.stem().as_str().to_owned(), first }),
                 None => Ok(prompt),
             }
         });
@@ -72,7 +103,7 @@ pub fn pool(bytes: &[u8]) -> Result<PromptList, String> {
     };
     let (count, all) = (bad.len(), bad.len() + prompts.len());
     bad.truncate(SHOWN);
-    Err(format!("{count} of {all} lines cannot be used: {}{more}", bad.join("; ")))
+    Err(PoolError::Lines { count, all, shown: bad.join("; ") + &more })
 }
 
 #[cfg(test)]
@@ -86,20 +117,20 @@ mod tests {
         assert_eq!(pool(b"").unwrap().0.len(), 0);
         let twice = format!("{good}https://p.example/other/a.png");
         assert_eq!(
-            pool(twice.as_bytes()).unwrap_err(),
+            pool(twice.as_bytes()).unwrap_err().to_string(),
             "1 of 3 lines cannot be used: line 3: the prompt's name \"a\" is that of line 1"
         );
         let odd = good.replace("b.png", "b%20c.png") + "\nhttps://p.example/\u{e9}.png\nftp://p.example/d.png";
-        let why = pool(odd.as_bytes()).unwrap_err();
+        let why = pool(odd.as_bytes()).unwrap_err().to_string();
         assert_eq!(
             why,
             "4 of 5 lines cannot be used: line 2: the prompt's name \"b%20c\" holds '%', which no object's URL can \
              hold as it is; line 3: an empty line; line 4: the prompt's name \"\u{e9}\" holds '\u{e9}', which no \
              object's URL can hold as it is; and 1 more"
         );
-        assert!(pool(b"https://p.example/a.png\r\n").unwrap_err().contains("carriage return"));
+        assert!(pool(b"https://p.example/a.png\r\n").unwrap_err().to_string().contains("carriage return"));
         let long = format!("https://p.example/{}", "x".repeat(1 << 20));
-        assert!(pool(long.as_bytes()).unwrap_err().len() < 300);
-        assert!(pool("y".repeat(1 << 20).as_bytes()).unwrap_err().len() < 300);
+        assert!(pool(long.as_bytes()).unwrap_err().to_string().len() < 300);
+        assert!(pool("y".repeat(1 << 20).as_bytes()).unwrap_err().to_string().len() < 300);
     }
 }

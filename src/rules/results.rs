@@ -8,7 +8,7 @@ use super::pairings::{place, sequence};
 use super::tournament::{Field, Pair, critical_prompts, replay};
 use super::{Plan, Thresholds};
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
-use crate::model::ids::{Hotkey, Player, RoundNumber, Seed};
+use crate::model::ids::{Block, Hotkey, Player, RoundNumber, Seed};
 use crate::model::leader::{LeaderEntry, leader_at};
 use crate::model::record::Extra;
 use crate::model::require_audit::AuditRequest;
@@ -19,7 +19,7 @@ use crate::model::winner::Winner;
 
 /// What does not change while a round's tournament runs.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
+pub(crate) struct RecordTerms<'a> {
     /// The round.
     pub round: RoundNumber,
     /// Its seed.
@@ -30,12 +30,32 @@ pub struct Terms<'a> {
     pub limits: &'a Thresholds,
 }
 
-impl Terms<'_> {
+impl RecordTerms<'_> {
     /// The field of these files; `None` where the submissions cannot be read.
     #[must_use]
-    pub fn field(&self, files: &RoundFiles) -> Option<Field> {
+    pub(crate) fn field(&self, files: &RoundFiles) -> Option<Field> {
         Field::of(files, self.win_margin, self.limits)
     }
+}
+
+/// Why a round's result cannot be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub(crate) enum ResultError {
+    #[error("rounds/{round}/{right}: the report of the match against {left} is missing")]
+    NoReport { round: RoundNumber, right: Player, left: Player },
+    #[error("rounds/{0}/schedule.json cannot be read")]
+    NoSchedule(RoundNumber),
+    #[error("leader.json: nobody leads at block {0}")]
+    NoLeader(Block),
+    #[error("{file} names {there}, but by matches and audits {winner} won")]
+    OtherWinner { file: String, there: Player, winner: Player },
+    #[error("{0} does not parse")]
+    Broken(String),
+    #[error("{path}: {hotkey} won, but has no build")]
+    NoBuild { path: String, hotkey: Hotkey },
+    #[error("{path}: {hotkey} won, but its build has no image")]
+    NoImage { path: String, hotkey: Hotkey },
 }
 
 /// Records matches, up to the first one that calls for an audit: in `files` (as they will stand), and
@@ -44,7 +64,11 @@ impl Terms<'_> {
 ///
 /// # Errors
 /// An audit rests on a match whose report is not there.
-pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Played)]) -> Result<(Plan, usize), String> {
+pub(crate) fn record(
+    terms: &RecordTerms<'_>,
+    files: &mut RoundFiles,
+    matches: &[(Pair, Played)],
+) -> Result<(Plan, usize), ResultError> {
     let (mut plan, mut taken) = (Plan::default(), 0);
     let known = files.require_audit.get().map_or(0, Vec::len);
     let mut asked = requests(terms, files)?;
@@ -86,25 +110,25 @@ pub fn record(terms: &Terms<'_>, files: &mut RoundFiles, matches: &[(Pair, Playe
 
 /// What commits say of a match's report.
 #[must_use]
-pub fn match_line(pair: &Pair) -> String {
+pub(crate) fn match_line(pair: &Pair) -> String {
     format!("Match report: {} vs {}", pair.0.short(), pair.1.short())
 }
 
 /// What commits say of new rows.
 #[must_use]
-pub fn matrix_line(round: RoundNumber) -> String {
+pub(crate) fn matrix_line(round: RoundNumber) -> String {
     format!("Update matches matrix for round {round}")
 }
 
 /// What commits say of new audit requests.
 #[must_use]
-pub fn requests_line(round: RoundNumber) -> String {
+pub(crate) fn requests_line(round: RoundNumber) -> String {
     format!("Update audit requests for round {round}")
 }
 
 /// The file of a match's report.
 #[must_use]
-pub fn report_file(round: RoundNumber, files: &RoundFiles, pair: &Pair) -> FileKind {
+pub(crate) fn report_file(round: RoundNumber, files: &RoundFiles, pair: &Pair) -> FileKind {
     let none = PlayerFiles::default();
     let name = report_name(files.players.get(&pair.1).unwrap_or(&none), &pair.0);
     FileKind::Player(round, pair.1.clone(), PlayerFile::Report(name))
@@ -124,7 +148,7 @@ fn report_name(own: &PlayerFiles, left: &Player) -> String {
 
 /// `require_audit.json` as it should be: the entries that are there, and those that the tournament
 /// calls for by now.
-fn requests(terms: &Terms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, String> {
+fn requests(terms: &RecordTerms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, ResultError> {
     let mut requests = files.require_audit.get().cloned().unwrap_or_default();
     let Some(field) = terms.field(files) else { return Ok(requests) };
     let mut asked: HashSet<Hotkey> = requests.iter().map(|request| request.hotkey.clone()).collect();
@@ -139,8 +163,7 @@ fn requests(terms: &Terms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, 
             // A walkover has no report, and no prompts that could be critical.
             None if margin >= terms.win_margin + terms.limits.mismatch_margin => Vec::new(),
             None => {
-                let (left, round) = (&candidate.beaten, terms.round);
-                return Err(format!("rounds/{round}/{right}: the report of the match against {left} is missing"));
+                return Err(ResultError::NoReport { round: terms.round, right, left: candidate.beaten });
             }
         };
         requests.push(AuditRequest { hotkey: candidate.hotkey, critical_prompts, extra: Extra::default() });
@@ -152,23 +175,23 @@ fn requests(terms: &Terms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, 
 ///
 /// # Errors
 /// There is no such build, image or leader, or another winner is on record.
-pub fn declare_winner(
-    terms: &Terms<'_>,
+pub(crate) fn declare_winner(
+    terms: &RecordTerms<'_>,
     state: &CompetitionState,
     files: &RoundFiles,
     leaders: &[LeaderEntry],
     winner: &Player,
-) -> Result<Plan, String> {
+) -> Result<Plan, ResultError> {
     let round = terms.round;
     let file = FileKind::Round(round, RoundFile::Winner);
     let found = match winner {
         Player::Miner(hotkey) => built(round, files, hotkey)?,
         Player::Leader => {
             let schedule = files.schedule.get();
-            let schedule = schedule.ok_or_else(|| format!("rounds/{round}/schedule.json cannot be read"))?;
+            let schedule = schedule.ok_or(ResultError::NoSchedule(round))?;
             let block = schedule.latest_reveal_block;
             let leader = leader_at(leaders, block);
-            let leader = leader.ok_or_else(|| format!("leader.json: nobody leads at block {block}"))?.clone();
+            let leader = leader.ok_or(ResultError::NoLeader(block))?.clone();
             Winner::new(Player::Leader, leader.repo, leader.commit, leader.docker)
         }
     };
@@ -177,10 +200,10 @@ pub fn declare_winner(
         Slot::Missing => writes.push(FileWrite::new(file, &found)),
         Slot::Ok(there) if there.player() == winner => {}
         Slot::Ok(there) => {
-            let there = there.player();
-            return Err(format!("{} names {there}, but by matches and audits {winner} won", file.path()));
+            let (there, winner) = (there.player().clone(), winner.clone());
+            return Err(ResultError::OtherWinner { file: file.path(), there, winner });
         }
-        Slot::Broken => return Err(format!("{} does not parse", file.path())),
+        Slot::Broken => return Err(ResultError::Broken(file.path())),
     }
     writes.push(FileWrite::new(FileKind::State, &state.moved(Stage::Finalizing, None)));
     let message =
@@ -188,10 +211,10 @@ pub fn declare_winner(
     Ok(Plan { writes, message, says: vec![format!("round {round}: {winner} wins")] })
 }
 
-fn built(round: RoundNumber, files: &RoundFiles, hotkey: &Hotkey) -> Result<Winner, String> {
+fn built(round: RoundNumber, files: &RoundFiles, hotkey: &Hotkey) -> Result<Winner, ResultError> {
     let path = FileKind::Round(round, RoundFile::Builds).path();
     let build = files.builds.get().and_then(|builds| builds.get(hotkey));
-    let build = build.ok_or_else(|| format!("{path}: {hotkey} won, but has no build"))?.clone();
-    let image = build.docker_image.ok_or_else(|| format!("{path}: {hotkey} won, but its build has no image"))?;
+    let build = build.ok_or_else(|| ResultError::NoBuild { path: path.clone(), hotkey: hotkey.clone() })?.clone();
+    let image = build.docker_image.ok_or_else(|| ResultError::NoImage { path, hotkey: hotkey.clone() })?;
     Ok(Winner::new(Player::Miner(hotkey.clone()), build.repo, build.commit, image))
 }

@@ -8,8 +8,8 @@ use std::str::FromStr;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::base::hex;
-use crate::model::beacon::{BlockHash, Pulse, QUICKNET_GENESIS, QUICKNET_PERIOD};
+use crate::base::hex::{self, HexError};
+use crate::model::beacon::{BlockHash, BlockHashError, Pulse, PulseError, QUICKNET_GENESIS, QUICKNET_PERIOD};
 use crate::model::ids::{Block, RoundNumber, Seed};
 use crate::model::seed::SeedFile;
 
@@ -45,15 +45,37 @@ impl FromStr for SeedSource {
     }
 }
 
+/// Why a seed does not follow from its source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum SeedError {
+    #[error("block time {0} lies before drand quicknet's first round")]
+    BeforeDrand(u64),
+    #[error(transparent)]
+    Signature(#[from] HexError),
+    #[error(transparent)]
+    Pulse(#[from] PulseError),
+    #[error(transparent)]
+    Hash(#[from] BlockHashError),
+    #[error("the hash of block {block} was taken, not that of latest_reveal_block {latest}")]
+    OtherBlock { block: Block, latest: Block },
+    #[error("a seed has either drand_round and signature, or block and block_hash, or neither")]
+    MixedSources,
+    #[error("drand round {round} was taken where latest_reveal_block's time gives {due}")]
+    OtherRound { round: u64, due: u64 },
+    #[error("block {block} is said to have the hash {hash} where the chain has {chain}")]
+    OtherHash { block: Block, hash: BlockHash, chain: BlockHash },
+    #[error("seed {recorded} is recorded where its source gives {derived}")]
+    OtherSeed { recorded: Seed, derived: Seed },
+}
+
 /// The quicknet round that decides the seed when block `latest_reveal_block` has this time (unix,
 /// seconds): the first one published at least 30 s after it.
 ///
 /// # Errors
 /// The time lies before quicknet's first round.
-pub fn drand_round(block_time: u64) -> Result<u64, String> {
-    let since = block_time
-        .checked_sub(QUICKNET_GENESIS)
-        .ok_or_else(|| format!("block time {block_time} lies before drand quicknet's first round"))?;
+pub fn drand_round(block_time: u64) -> Result<u64, SeedError> {
+    let since = block_time.checked_sub(QUICKNET_GENESIS).ok_or(SeedError::BeforeDrand(block_time))?;
     Ok(since / QUICKNET_PERIOD + 1 + ROUNDS_AFTER)
 }
 
@@ -77,7 +99,7 @@ pub fn derive(competition: &str, round: RoundNumber, randomness: &[u8; 32]) -> S
 ///
 /// # Errors
 /// The pulse's signature does not hold.
-pub fn from_drand(competition: &str, round: RoundNumber, pulse: &Pulse) -> Result<SeedFile, String> {
+pub fn from_drand(competition: &str, round: RoundNumber, pulse: &Pulse) -> Result<SeedFile, SeedError> {
     let randomness = pulse.verify()?;
     let mut file = SeedFile::plain(derive(competition, round, &randomness));
     file.drand_round = Some(pulse.round);
@@ -119,7 +141,7 @@ pub enum Proof {
 ///
 /// # Errors
 /// What does not hold.
-pub fn prove(file: &SeedFile, competition: &str, round: RoundNumber, latest: Block) -> Result<Proof, String> {
+pub fn prove(file: &SeedFile, competition: &str, round: RoundNumber, latest: Block) -> Result<Proof, SeedError> {
     match (&file.drand_round, &file.signature, &file.block, &file.block_hash) {
         (None, None, None, None) => Ok(Proof::NoSource),
         (Some(drand_round), Some(signature), None, None) => {
@@ -129,13 +151,13 @@ pub fn prove(file: &SeedFile, competition: &str, round: RoundNumber, latest: Blo
         }
         (None, None, Some(block), Some(hash)) => {
             if *block != latest {
-                return Err(format!("the hash of block {block} was taken, not that of latest_reveal_block {latest}"));
+                return Err(SeedError::OtherBlock { block: *block, latest });
             }
             let hash: BlockHash = hash.parse()?;
             expect_seed(file.seed, derive(competition, round, &hash.0))?;
             Ok(Proof::Block { block: *block, hash })
         }
-        _ => Err("a seed has either drand_round and signature, or block and block_hash, or neither".to_owned()),
+        _ => Err(SeedError::MixedSources),
     }
 }
 
@@ -153,28 +175,26 @@ pub struct OnChain {
 ///
 /// # Errors
 /// It is not; both values are named.
-pub fn check_on_chain(proof: &Proof, on_chain: &OnChain) -> Result<(), String> {
+pub fn check_on_chain(proof: &Proof, on_chain: &OnChain) -> Result<(), SeedError> {
     match proof {
         Proof::Drand { round } => {
             let due = drand_round(on_chain.time)?;
             if due == *round {
                 return Ok(());
             }
-            Err(format!("drand round {round} was taken where latest_reveal_block's time gives {due}"))
+            Err(SeedError::OtherRound { round: *round, due })
         }
         Proof::Block { hash, .. } if *hash == on_chain.hash => Ok(()),
-        Proof::Block { block, hash } => {
-            Err(format!("block {block} is said to have the hash {hash} where the chain has {}", on_chain.hash))
-        }
+        Proof::Block { block, hash } => Err(SeedError::OtherHash { block: *block, hash: *hash, chain: on_chain.hash }),
         Proof::NoSource => Ok(()),
     }
 }
 
-fn expect_seed(recorded: Seed, derived: Seed) -> Result<(), String> {
+fn expect_seed(recorded: Seed, derived: Seed) -> Result<(), SeedError> {
     if recorded == derived {
         return Ok(());
     }
-    Err(format!("seed {recorded} is recorded where its source gives {derived}"))
+    Err(SeedError::OtherSeed { recorded, derived })
 }
 
 #[cfg(test)]

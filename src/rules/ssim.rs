@@ -10,7 +10,7 @@ const C2: f64 = 58.5225;
 /// The mean SSIM of two grey pictures of the same `width`, over windows that do not overlap; 1.0 for
 /// equal ones. `None` where the sizes differ, or there is no whole window.
 #[must_use]
-pub fn ssim(a: &[u8], b: &[u8], width: usize) -> Option<f64> {
+pub(crate) fn ssim(a: &[u8], b: &[u8], width: usize) -> Option<f64> {
     if a.len() != b.len() || width < WINDOW {
         return None;
     }

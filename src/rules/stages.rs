@@ -28,7 +28,7 @@ const ARROWS: [(Stage, Stage); 7] = [
 /// Is this change of `state.json` an arrow of the machine? The round goes up by one exactly when
 /// the next one is opened (also by way of a pause), and never else.
 #[must_use]
-pub fn is_arrow(before: &CompetitionState, after: &CompetitionState) -> bool {
+pub(crate) fn is_arrow(before: &CompetitionState, after: &CompetitionState) -> bool {
     let (from, to) = (before.stage, after.stage);
     let same_round = before.current_round == after.current_round;
     let next_round = before.current_round.next() == after.current_round;
@@ -43,7 +43,7 @@ pub fn is_arrow(before: &CompetitionState, after: &CompetitionState) -> bool {
 
 /// Something that can be done about a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Due {
+pub(crate) enum Due {
     /// This command is due now.
     Now {
         /// The command's name.
@@ -78,7 +78,7 @@ pub enum Due {
 
 /// The facts that decide what is due.
 #[derive(Debug, Clone)]
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// `state.json`
     pub state: &'a CompetitionState,
     /// The current round's files.
@@ -92,11 +92,12 @@ pub struct Facts<'a> {
 }
 
 /// The commands that may be due, in the order of a round.
-pub const STEPS: [&str; 8] = ["open", "reveal-seed", "builds", "baseline", "download", "duel", "audit", "finalize"];
+pub(crate) const STEPS: [&str; 8] =
+    ["open", "reveal-seed", "builds", "baseline", "download", "duel", "audit", "finalize"];
 
 /// What is due, in the order in which it should be done.
 #[must_use]
-pub fn due(facts: &Facts<'_>) -> Vec<Due> {
+pub(crate) fn due(facts: &Facts<'_>) -> Vec<Due> {
     let schedule = facts.files.schedule.get();
     let at = |block: fn(&Schedule) -> Block| schedule.map(block);
     let reached = |limit: Option<Block>| Some(facts.block? >= limit?);
@@ -169,10 +170,10 @@ fn unfinished(files: &RoundFiles) -> Vec<Due> {
 
 /// What `advance` has tried since it began, and what came of it.
 #[derive(Debug, Clone, Default)]
-pub struct Attempts(Vec<Attempt>);
+pub(crate) struct Attempts(Vec<CommandTry>);
 
 #[derive(Debug, Clone)]
-struct Attempt {
+struct CommandTry {
     command: &'static str,
     failed: bool,
     /// Another command has changed the files since.
@@ -181,16 +182,16 @@ struct Attempt {
 
 impl Attempts {
     /// Notes what came of a command.
-    pub fn add(&mut self, command: &'static str, changed: bool, failed: bool) {
+    pub(crate) fn add(&mut self, command: &'static str, changed: bool, failed: bool) {
         self.0.retain(|attempt| attempt.command != command);
         if changed {
             self.0.iter_mut().for_each(|attempt| attempt.renewed = true);
         }
-        self.0.push(Attempt { command, failed, renewed: false });
+        self.0.push(CommandTry { command, failed, renewed: false });
     }
 
     /// Leaves a command alone for the whole run.
-    pub fn skip(&mut self, command: &str) {
+    pub(crate) fn skip(&mut self, command: &str) {
         if let Some(command) = STEPS.into_iter().find(|step| *step == command) {
             self.add(command, false, true);
         }
@@ -208,7 +209,7 @@ impl Attempts {
 ///
 /// A command that fails or waits holds up none but those that need what it makes.
 #[must_use]
-pub fn next(facts: &Facts<'_>, attempts: &Attempts) -> Option<(&'static str, String)> {
+pub(crate) fn next(facts: &Facts<'_>, attempts: &Attempts) -> Option<(&'static str, String)> {
     let wanted = |due: Due| match due {
         // One that can only wait says for what.
         Due::Now { command, what } | Due::Possible { command, what } | Due::Waits { command, what } => {
@@ -221,7 +222,7 @@ pub fn next(facts: &Facts<'_>, attempts: &Attempts) -> Option<(&'static str, Str
 
 /// The miners on `require_audit.json` whose audit has no verdict yet.
 #[must_use]
-pub fn unanswered(files: &RoundFiles) -> Vec<Hotkey> {
+pub(crate) fn unanswered(files: &RoundFiles) -> Vec<Hotkey> {
     use crate::model::generation_audits::AuditOutcome;
     let audits = files.generation_audits.get();
     let answered = |hotkey: &Hotkey| {
@@ -233,7 +234,7 @@ pub fn unanswered(files: &RoundFiles) -> Vec<Hotkey> {
 
 /// The stage that a round's files show: where `resume` goes.
 #[must_use]
-pub fn shown_by(files: &RoundFiles) -> Option<Stage> {
+pub(crate) fn shown_by(files: &RoundFiles) -> Option<Stage> {
     let there = |player: &crate::model::snapshot::PlayerFiles| !player.submitted.is_missing();
     let fetched = files.players.values().filter(|player| there(player)).count();
     let expected = files.submissions.get().map_or(usize::MAX, |submissions| submissions.len());
@@ -253,14 +254,28 @@ pub fn shown_by(files: &RoundFiles) -> Option<Stage> {
     }
 }
 
+/// Why a competition cannot be held, or cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub(crate) enum HoldError {
+    #[error("the competition is paused already")]
+    PausedAlready,
+    #[error("the competition is over")]
+    Over,
+    #[error("the competition is not paused: its stage is {0}")]
+    NotPaused(Stage),
+    #[error("the round's files show no stage: name it with --stage")]
+    NoStage,
+}
+
 /// Holds the competition.
 ///
 /// # Errors
 /// It is held or over already.
-pub fn pause(state: &CompetitionState) -> Result<Plan, String> {
+pub(crate) fn pause(state: &CompetitionState) -> Result<Plan, HoldError> {
     match state.stage {
-        Stage::Paused => Err("the competition is paused already".to_owned()),
-        Stage::Finished => Err("the competition is over".to_owned()),
+        Stage::Paused => Err(HoldError::PausedAlready),
+        Stage::Finished => Err(HoldError::Over),
         // What was expected of the stage is kept for the way back.
         stage => {
             let held = CompetitionState { stage: Stage::Paused, ..state.clone() };
@@ -273,12 +288,12 @@ pub fn pause(state: &CompetitionState) -> Result<Plan, String> {
 ///
 /// # Errors
 /// It is not held, or the files show no stage.
-pub fn resume(state: &CompetitionState, files: &RoundFiles, named: Option<Stage>) -> Result<Plan, String> {
+pub(crate) fn resume(state: &CompetitionState, files: &RoundFiles, named: Option<Stage>) -> Result<Plan, HoldError> {
     if state.stage != Stage::Paused {
-        return Err(format!("the competition is not paused: its stage is {}", state.stage));
+        return Err(HoldError::NotPaused(state.stage));
     }
     let (named, shown) = (named.filter(|stage| *stage != Stage::Paused), shown_by(files));
-    let stage = named.or(shown).ok_or("the round's files show no stage: name it with --stage")?;
+    let stage = named.or(shown).ok_or(HoldError::NoStage)?;
     let mut says = vec![format!("round {} goes on in {stage}", state.current_round)];
     let mut next = CompetitionState { stage, ..state.clone() };
     if let Some(shown) = shown.filter(|shown| *shown != stage) {
@@ -310,7 +325,7 @@ mod tests {
     fn files() -> RoundFiles {
         let schedule =
             br#"{"earliest_reveal_block": 100, "latest_reveal_block": 200, "generation_deadline_block": 800}"#;
-        let (schedule, _) = crate::model::file::read::<Schedule>(schedule).unwrap();
+        let (schedule, _) = crate::model::file::read::<Schedule>(crate::model::format::Format::Mesh, schedule).unwrap();
         RoundFiles { schedule: Slot::Ok(schedule), ..RoundFiles::default() }
     }
 

@@ -1,10 +1,11 @@
 //! Intake (DESIGN 4.1): from what miners revealed on chain to a round's submissions.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use super::payload::{self};
-use crate::base::url::check_cdn_url;
-use crate::model::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber};
+use super::payload::{self, PayloadError};
+use crate::base::url::{UrlError, check_cdn_url};
+use crate::model::ids::{Block, CommitSha, Hotkey, IdError, RepoName, RoundNumber};
 use crate::model::record::Extra;
 use crate::model::reveal::{Compat, Reveal, Reveals};
 use crate::model::schedule::Schedule;
@@ -13,7 +14,7 @@ use crate::python_json::{self, Map, Text, Value};
 
 /// What intake goes by.
 #[derive(Debug, Clone)]
-pub struct Terms<'a> {
+pub struct SubmissionTerms<'a> {
     /// The competition's name.
     pub competition: &'a str,
     /// The round.
@@ -28,12 +29,12 @@ pub struct Terms<'a> {
     pub allow_private_cdn: bool,
 }
 
-impl<'a> Terms<'a> {
+impl<'a> SubmissionTerms<'a> {
     /// The terms of a round with this schedule, read strictly.
     #[must_use]
     pub fn new(competition: &'a str, round: RoundNumber, schedule: &Schedule) -> Self {
         let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
-        Terms { competition, round, earliest, latest, compat: Compat::Strict, allow_private_cdn: false }
+        SubmissionTerms { competition, round, earliest, latest, compat: Compat::Strict, allow_private_cdn: false }
     }
 }
 
@@ -43,7 +44,7 @@ pub struct Intake {
     /// The submissions, by block of the commit, then hotkey.
     pub accepted: Submissions,
     /// Hotkeys that revealed something within the window and are not in.
-    pub refused: BTreeMap<Hotkey, Refusal>,
+    pub refused: BTreeMap<Hotkey, SubmissionRefusal>,
     /// Payloads of accepted hotkeys that were left aside: a line each.
     pub notes: BTreeMap<Hotkey, Vec<String>>,
     /// How many hotkeys revealed nothing within the window.
@@ -52,7 +53,7 @@ pub struct Intake {
 
 /// Why a hotkey is not in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct SubmissionRefusal {
     /// The reason.
     pub reason: String,
     /// Payloads of it that were left aside: a line each.
@@ -72,7 +73,7 @@ struct Latest {
 
 /// Reads what miners revealed into the round's submissions.
 #[must_use]
-pub fn intake(reveals: &Reveals, terms: &Terms<'_>) -> Intake {
+pub fn intake(reveals: &Reveals, terms: &SubmissionTerms<'_>) -> Intake {
     let mut intake = Intake::default();
     let mut accepted = Vec::new();
     for (hotkey, reveals) in reveals {
@@ -91,7 +92,7 @@ pub fn intake(reveals: &Reveals, terms: &Terms<'_>) -> Intake {
                 }
             }
             Err(reason) => {
-                intake.refused.insert(hotkey.clone(), Refusal { reason, notes });
+                intake.refused.insert(hotkey.clone(), SubmissionRefusal { reason: reason.to_string(), notes });
             }
         }
     }
@@ -105,11 +106,11 @@ fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
     let mut latest = Latest::default();
     let mut notes = Vec::new();
     for reveal in reveals {
-        let mut note = |why: String| notes.push(format!("block {}: {why}", reveal.block));
+        let mut note = |why: &dyn fmt::Display| notes.push(format!("block {}: {why}", reveal.block));
         let object = match payload::text(&reveal.raw, compat).and_then(|text| parse_object(&text, compat)) {
             Ok(object) => object,
             Err(why) => {
-                note(why);
+                note(&why);
                 continue;
             }
         };
@@ -126,27 +127,41 @@ fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
                         *field = dated;
                     }
                 }
-                Some(_) => note(format!("{name} is no text")),
+                Some(_) => note(&format!("{name} is no text")),
             }
         }
     }
     (latest, notes)
 }
 
+/// Why a hotkey's values make no submission.
+#[derive(Debug, thiserror::Error)]
+enum SubmissionError {
+    #[error("no {fields} within blocks {earliest} to {latest}")]
+    Missing { fields: String, earliest: Block, latest: Block },
+    #[error("repo: {0}")]
+    Repo(IdError),
+    #[error("commit: {0}")]
+    Commit(IdError),
+    #[error("cdn_url: {0}")]
+    CdnUrl(UrlError),
+}
+
 /// The submission that a hotkey's values make.
-fn submission(latest: Latest, terms: &Terms<'_>) -> Result<Submission, String> {
+fn submission(latest: Latest, terms: &SubmissionTerms<'_>) -> Result<Submission, SubmissionError> {
     let missing: Vec<&str> = [("repo", &latest.repo), ("commit", &latest.commit), ("cdn_url", &latest.cdn_url)]
         .into_iter()
         .filter_map(|(name, field)| field.is_none().then_some(name))
         .collect();
     let (Some((_, repo)), Some((block, commit)), Some((_, cdn_url))) = (latest.repo, latest.commit, latest.cdn_url)
     else {
-        return Err(format!("no {} within blocks {} to {}", missing.join(", "), terms.earliest, terms.latest));
+        let fields = missing.join(", ");
+        return Err(SubmissionError::Missing { fields, earliest: terms.earliest, latest: terms.latest });
     };
     // Half a surrogate pair is shown as U+FFFD, which none of the three takes.
-    let repo: RepoName = repo.shown().parse().map_err(|e| format!("repo: {e}"))?;
-    let commit: CommitSha = commit.shown().parse().map_err(|e| format!("commit: {e}"))?;
-    let cdn_url = check_cdn_url(&cdn_url.shown(), terms.allow_private_cdn).map_err(|e| format!("cdn_url: {e}"))?;
+    let repo: RepoName = repo.shown().parse().map_err(SubmissionError::Repo)?;
+    let commit: CommitSha = commit.shown().parse().map_err(SubmissionError::Commit)?;
+    let cdn_url = check_cdn_url(&cdn_url.shown(), terms.allow_private_cdn).map_err(SubmissionError::CdnUrl)?;
     let round = format!("{}-{}", terms.competition, terms.round);
     Ok(Submission { repo, commit, cdn_url, revealed_at_block: block, round, extra: Extra::default() })
 }
@@ -154,7 +169,7 @@ fn submission(latest: Latest, terms: &Terms<'_>) -> Result<Submission, String> {
 /// A payload's JSON object. Text with single quotes in place of double ones (as Python prints a
 /// dict) is taken too: the deployed collector replaces them before it parses anything, here only
 /// what is not JSON as it stands is read so.
-fn parse_object(text: &str, compat: Compat) -> Result<Map, String> {
+fn parse_object(text: &str, compat: Compat) -> Result<Map, PayloadError> {
     let quoted = || text.replace('\'', "\"");
     let value = match compat {
         Compat::Sdk10 => parse(&quoted()),
@@ -162,12 +177,12 @@ fn parse_object(text: &str, compat: Compat) -> Result<Map, String> {
     };
     match value? {
         Value::Object(object) => Ok(*object),
-        _ => Err("JSON, but no object".to_owned()),
+        _ => Err(PayloadError::NoObject),
     }
 }
 
-fn parse(text: &str) -> Result<Value, String> {
-    python_json::read(text).map_err(|why| format!("no JSON ({why})"))
+fn parse(text: &str) -> Result<Value, PayloadError> {
+    python_json::read(text).map_err(PayloadError::NoJson)
 }
 
 #[cfg(test)]
@@ -182,8 +197,8 @@ mod tests {
         Hotkey::from_account(&[n; 32])
     }
 
-    fn terms() -> Terms<'static> {
-        Terms {
+    fn terms() -> SubmissionTerms<'static> {
+        SubmissionTerms {
             competition: "mesh",
             round: RoundNumber(3),
             earliest: Block(100),
@@ -201,7 +216,7 @@ mod tests {
         one_with(payloads, &terms())
     }
 
-    fn one_with(payloads: &[(u64, &str)], terms: &Terms<'_>) -> Intake {
+    fn one_with(payloads: &[(u64, &str)], terms: &SubmissionTerms<'_>) -> Intake {
         let reveal = |(block, text): &(u64, &str)| Reveal { block: Block(*block), raw: text.as_bytes().to_vec() };
         intake(&BTreeMap::from([(hotkey(1), payloads.iter().map(reveal).collect())]), terms)
     }
@@ -271,7 +286,7 @@ mod tests {
         assert_eq!(one(&[(150, &python)]).accepted.len(), 1);
         let quote = all(REPO, COMMIT, "https://cdn.example.com/it's");
         assert_eq!(one(&[(150, &quote)]).accepted[&hotkey(1)].cdn_url, "https://cdn.example.com/it's");
-        let deployed = Terms { compat: Compat::Sdk10, ..terms() };
+        let deployed = SubmissionTerms { compat: Compat::Sdk10, ..terms() };
         let with_length = format!("\u{1}\u{0}{quote}");
         assert!(one_with(&[(150, &with_length)], &deployed).accepted.is_empty());
     }
@@ -331,7 +346,7 @@ mod tests {
     #[test]
     fn private_hosts_are_taken_only_where_allowed() {
         let local = all(REPO, COMMIT, "http://127.0.0.1:8000/m1");
-        let sandbox = Terms { allow_private_cdn: true, ..terms() };
+        let sandbox = SubmissionTerms { allow_private_cdn: true, ..terms() };
         assert_eq!(one_with(&[(150, &local)], &sandbox).accepted.len(), 1);
     }
 }

@@ -164,15 +164,25 @@ pub struct Finished<'a> {
     pub winner: &'a Winner,
 }
 
+/// Why a round cannot be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum FinalizeError {
+    #[error("the next round's date leaves the calendar")]
+    Calendar,
+    #[error("leader.json is empty: somebody has to lead")]
+    NoLeader,
+}
+
 /// Closes a round: the leader's entry, and the next round's schedule or the end.
 ///
 /// # Errors
 /// Nobody leads, or the dates leave the calendar.
-pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, String> {
+pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, FinalizeError> {
     let Finished { settings, state, schedule, leaders, winner } = finished;
-    let start = next_start(settings, *schedule, moment).ok_or("the next round's date leaves the calendar")?;
+    let start = next_start(settings, *schedule, moment).ok_or(FinalizeError::Calendar)?;
     let mut leaders = before_finalizing(settings, leaders, *schedule, winner);
-    let current = leaders.last().ok_or("leader.json is empty: somebody has to lead")?;
+    let current = leaders.last().ok_or(FinalizeError::NoLeader)?;
     let now = Lead::of(&leaders, Some(moment.block)).leader;
     let until_then = now.map_or_else(
         || "until then nobody leads".to_owned(),

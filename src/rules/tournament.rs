@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Thresholds;
 use super::python_random::PythonRandom;
+use crate::model::format::Course;
 use crate::model::generation_audits::{AuditOutcome, GenerationAudits};
 use crate::model::ids::{Hotkey, Player, PromptStem, Seed};
 use crate::model::matrix::Matrix;
@@ -17,14 +18,14 @@ pub type Pair = (Player, Player);
 
 /// Who may win and who may not, by the audits so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct AuditStanding {
     /// Rejected by an audit, or disqualified by the reading of the source.
     pub rejected: BTreeSet<Hotkey>,
     /// Passed all that a win needs.
     pub passed: BTreeSet<Hotkey>,
 }
 
-impl Standing {
+impl AuditStanding {
     /// The standing that these audits give.
     #[must_use]
     pub fn of(audits: Option<&GenerationAudits>, sources: Option<&[SourceAudit]>, limits: &Thresholds) -> Self {
@@ -42,13 +43,15 @@ impl Standing {
             .filter(|hotkey| !rejected.contains(hotkey))
             .filter(|hotkey| !limits.require_source_audit || source_passed.contains(hotkey))
             .collect();
-        Standing { rejected, passed }
+        AuditStanding { rejected, passed }
     }
 }
 
 /// What a replay works on.
 #[derive(Debug, Clone)]
 pub struct Field {
+    /// How its matches decide.
+    pub course: Course,
     /// The miners, in order of `revealed_at_block`.
     pub order: Vec<Hotkey>,
     /// The margin that a win needs.
@@ -56,7 +59,7 @@ pub struct Field {
     /// The margins that are known.
     pub matrix: Matrix,
     /// The audits that are known.
-    pub standing: Standing,
+    pub standing: AuditStanding,
 }
 
 impl Field {
@@ -65,10 +68,11 @@ impl Field {
     pub fn of(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<Field> {
         let sources = files.source_audit.get().map(Vec::as_slice);
         Some(Field {
+            course: files.format.course(),
             order: order(files.submissions.get()?),
             win_margin,
             matrix: files.matrix.get().cloned().unwrap_or_default(),
-            standing: Standing::of(files.generation_audits.get(), sources, limits),
+            standing: AuditStanding::of(files.generation_audits.get(), sources, limits),
         })
     }
 }
@@ -105,7 +109,7 @@ pub struct Candidate {
 
 /// Where a tournament stands.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum TournamentOutcome {
     /// Decided.
     Winner(Player),
     /// These matches (left, right) are needed before anything else can be said.
@@ -124,27 +128,37 @@ pub struct Replay {
     /// Who has to be audited, in the order in which it became known.
     pub candidates: Vec<Candidate>,
     /// Where it stands.
-    pub outcome: Outcome,
+    pub outcome: TournamentOutcome,
 }
 
 /// Replays a tournament: qualification, timeline, audits. A rejected miner takes part in nothing,
 /// which is the timeline restarted without it.
 #[must_use]
 pub fn replay(field: &Field) -> Replay {
+    match field.course {
+        Course::Timeline => timeline(field),
+    }
+}
+
+fn timeline(field: &Field) -> Replay {
     let (qualified, missing) = qualify(field);
-    let mut replay =
-        Replay { qualified, timeline: Vec::new(), candidates: Vec::new(), outcome: Outcome::Winner(Player::Leader) };
+    let mut replay = Replay {
+        qualified,
+        timeline: Vec::new(),
+        candidates: Vec::new(),
+        outcome: TournamentOutcome::Winner(Player::Leader),
+    };
     if !missing.is_empty() {
         replay.candidates.extend(first_qualified(field));
         let needed = missing.into_iter().map(|miner| (Player::Leader, Player::Miner(miner)));
-        replay.outcome = Outcome::Matches(needed.collect());
+        replay.outcome = TournamentOutcome::Matches(needed.collect());
         return replay;
     }
     let mut holder = Player::Leader;
     for challenger in &replay.qualified {
         let right = Player::Miner(challenger.clone());
         let Some(margin) = field.matrix.margin(&holder, &right) else {
-            replay.outcome = Outcome::Matches(vec![(holder, right)]);
+            replay.outcome = TournamentOutcome::Matches(vec![(holder, right)]);
             return replay;
         };
         let taken = margin >= field.win_margin;
@@ -157,7 +171,7 @@ pub fn replay(field: &Field) -> Replay {
     }
     let holders = replay.candidates.iter().map(|candidate| &candidate.hotkey);
     let open: Vec<_> = holders.filter(|hotkey| !field.standing.passed.contains(*hotkey)).cloned().collect();
-    replay.outcome = if open.is_empty() { Outcome::Winner(holder) } else { Outcome::Audits(open) };
+    replay.outcome = if open.is_empty() { TournamentOutcome::Winner(holder) } else { TournamentOutcome::Audits(open) };
     replay
 }
 

@@ -4,22 +4,22 @@
 use super::Thresholds;
 use super::builds::is_final;
 use super::pairings::{Pairings, pairings};
-use super::regeneration::{Image, baseline_outstanding, image_of};
+use super::regeneration::{ImageToRun, baseline_outstanding, image_of};
 use super::stages::unanswered;
-use super::tournament::{Field, Outcome, replay};
+use super::tournament::{Field, TournamentOutcome, replay};
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player};
 use crate::model::snapshot::RoundFiles;
 
 /// What `duel` waits for, where nothing is left for it to do until then.
 #[must_use]
-pub fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<String> {
+pub(crate) fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<String> {
     if !has_baseline(files) {
         return Some("for the leader's baseline".to_owned());
     }
     let field = Field::of(files, win_margin, limits)?;
     let replay = replay(&field);
-    let Outcome::Audits(holders) = &replay.outcome else { return None };
+    let TournamentOutcome::Audits(holders) = &replay.outcome else { return None };
     let asked = |hotkey: &Hotkey| files.require_audit.get().into_iter().flatten().any(|known| known.hotkey == *hotkey);
     let unasked = replay.candidates.iter().any(|candidate| !asked(&candidate.hotkey));
     if unasked || pairings(&field) != Pairings::default() {
@@ -31,7 +31,7 @@ pub fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<
 
 /// Which of a holder's audits is open.
 #[must_use]
-pub fn audit_of(files: &RoundFiles, hotkey: &Hotkey) -> String {
+pub(crate) fn audit_of(files: &RoundFiles, hotkey: &Hotkey) -> String {
     let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey));
     match audit.map(|audit| audit.outcome) {
         Some(AuditOutcome::Passed) => format!("the source audit of {hotkey}"),
@@ -41,12 +41,12 @@ pub fn audit_of(files: &RoundFiles, hotkey: &Hotkey) -> String {
 
 /// The audit requests that can be answered now, and what the others wait for.
 #[must_use]
-pub fn audits(files: &RoundFiles) -> (Vec<Hotkey>, Vec<String>) {
+pub(crate) fn audits(files: &RoundFiles) -> (Vec<Hotkey>, Vec<String>) {
     let (mut ready, mut awaited) = (Vec::new(), Vec::new());
     for hotkey in unanswered(files) {
         match image_of(files.builds.get(), &hotkey) {
-            Image::Awaited(what) => awaited.push(what),
-            Image::Built(_) | Image::Never => ready.push(hotkey),
+            ImageToRun::Awaited(what) => awaited.push(what),
+            ImageToRun::Built(_) | ImageToRun::Never => ready.push(hotkey),
         }
     }
     (ready, awaited)

@@ -7,33 +7,31 @@ use crate::model::ids::{Block, RoundNumber};
 use crate::model::schedule::Schedule;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
-use crate::world::chain::stand_in::Node;
+use crate::world::chain::stand_in::StandInNode;
 
 /// So many blocks after the window of a round its seed is drawn: what was revealed late is on chain.
 const AFTER_WINDOW: u64 = 25;
 
 /// Where a competition stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Moment {
-    /// The round.
+pub(crate) struct RoundStage {
     pub(crate) round: RoundNumber,
-    /// Its stage.
     pub(crate) stage: Stage,
     /// The block at which what the stage is for can be done; `None` while it is paused.
     pub(crate) block: Option<Block>,
 }
 
-impl Moment {
+impl RoundStage {
     /// As the files say.
     ///
     /// # Errors
     /// They cannot be read.
-    pub(crate) fn of(store: &Store) -> Result<Moment> {
+    pub(crate) fn of(store: &Store) -> Result<RoundStage> {
         let state = store.need::<CompetitionState>(&FileKind::State)?;
         let (round, stage) = (state.current_round, state.stage);
         let opened = store.root().join(FileKind::Round(round, RoundFile::Submissions).path()).exists();
         let block = time_for(stage, opened, &schedule(store, round)?);
-        Ok(Moment { round, stage, block })
+        Ok(RoundStage { round, stage, block })
     }
 }
 
@@ -74,7 +72,7 @@ pub(crate) fn reveal_all(
     store: &Store,
     participants: &Participants,
     current: RoundNumber,
-    node: &mut Node,
+    node: &mut StandInNode,
 ) -> Result<()> {
     let mut reveals = Vec::new();
     for round in (0..=current.0).map(RoundNumber) {

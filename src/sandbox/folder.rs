@@ -40,29 +40,29 @@ const IGNORED: [&str; 3] = ["/gen404.toml", "/sandbox/", "/objects/"];
 
 /// The folder and what it was made from.
 #[derive(Debug, Clone)]
-pub(crate) struct Folder {
+pub(crate) struct SandboxFolder {
     /// The competition's folder.
     pub(crate) root: PathBuf,
 }
 
-impl Folder {
+impl SandboxFolder {
     /// The folder; made where it is missing.
     ///
     /// # Errors
     /// It holds something else, or cannot be made.
-    pub(crate) fn open(root: &Path) -> Result<Folder> {
+    pub(crate) fn open(root: &Path) -> Result<SandboxFolder> {
         files::make_folder(root)?;
-        Folder::look(root)
+        SandboxFolder::look(root)
     }
 
     /// The folder as it is, or as it would be made.
     ///
     /// # Errors
     /// It holds something else.
-    pub(crate) fn look(root: &Path) -> Result<Folder> {
+    pub(crate) fn look(root: &Path) -> Result<SandboxFolder> {
         let cannot = || format!("{}: cannot be the sandbox", root.display());
         let there = if root.exists() { root.canonicalize() } else { std::path::absolute(root) };
-        let folder = Folder { root: there.failed(cannot)? };
+        let folder = SandboxFolder { root: there.failed(cannot)? };
         let empty = files::list(&folder.root)?.is_empty();
         if !empty && !folder.own("params.json").exists() && !folder.only_begun() {
             let taken = Error::failed(format!("{}: not empty, and no sandbox", root.display()));

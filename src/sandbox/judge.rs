@@ -130,7 +130,7 @@ mod tests {
     use crate::preview::{Options, render};
 
     fn picture(shape: &Shape, size: u32) -> Vec<u8> {
-        render(&shape.glb(), &Options { size, ..Options::default() }).unwrap().png()
+        render(&shape.model(), &Options { size, ..Options::default() }).unwrap().png()
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use super::rng::Rng;
+use crate::model::format::mesh::container;
 
 /// Rings from pole to pole, and points around.
 const RINGS: u32 = 18;
@@ -62,8 +63,8 @@ impl Shape {
         self
     }
 
-    /// The shape as a GLB file: one mesh of one primitive, with its texture inside.
-    pub(crate) fn glb(&self) -> Vec<u8> {
+    /// The shape as a model file: one mesh of one primitive, with its texture inside.
+    pub(crate) fn model(&self) -> Vec<u8> {
         let (positions, coordinates, triangles) = self.surface();
         let floats = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
         let parts = [
@@ -187,19 +188,4 @@ fn bounds(positions: &[f32]) -> ([f32; 3], [f32; 3]) {
         }
     }
     (low, high)
-}
-
-/// The GLB container of a document and its binary chunk.
-pub(crate) fn container(mut document: Vec<u8>, binary: &[u8]) -> Vec<u8> {
-    document.resize(document.len().next_multiple_of(4), b' ');
-    let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes();
-    let mut out = b"glTF\x02\0\0\0".to_vec();
-    out.extend(length(28 + document.len() + binary.len()));
-    out.extend(length(document.len()));
-    out.extend(b"JSON");
-    out.extend(document);
-    out.extend(length(binary.len()));
-    out.extend(b"BIN\0");
-    out.extend(binary);
-    out
 }

@@ -22,7 +22,6 @@ pub(crate) struct Params {
     pub(crate) seed: u64,
     /// Rounds until the competition is over.
     pub(crate) rounds: u32,
-    /// Miners.
     pub(crate) miners: usize,
     /// Prompts in a round.
     pub(crate) prompts: usize,
@@ -62,7 +61,7 @@ pub(crate) struct Miner {
 
 /// A program at a commit: that of a miner, or the first leader's.
 #[derive(Debug, Clone)]
-pub(crate) struct Program {
+pub(crate) struct MinerProgram {
     /// Whose it is; none for the first leader's.
     pub(crate) role: Option<Role>,
     /// The round in which it was revealed first.
@@ -87,7 +86,6 @@ pub(crate) enum Trick {
 pub(crate) struct Participants {
     /// What it is made from.
     pub(crate) params: Params,
-    /// The miners.
     pub(crate) miners: Vec<Miner>,
     /// The first leader's key.
     pub(crate) leader: Hotkey,
@@ -129,11 +127,11 @@ impl Participants {
     ///
     /// # Errors
     /// None: names made here are names.
-    pub(crate) fn program(&self, miner: Option<&Miner>, round: RoundNumber) -> Result<Program> {
+    pub(crate) fn program(&self, miner: Option<&Miner>, round: RoundNumber) -> Result<MinerProgram> {
         let name = miner.map_or("leader", |miner| &miner.name);
         let commit = Rng::of(&[&self.params.seed.to_string(), "commit", name, &round.to_string()]).hex();
         let what = || format!("the program of {name}");
-        Ok(Program {
+        Ok(MinerProgram {
             role: miner.map(|miner| miner.role),
             round,
             repo: format!("sandbox/{name}").parse().failed(what)?,
@@ -142,7 +140,7 @@ impl Participants {
     }
 
     /// The program whose commit begins a tag.
-    pub(crate) fn program_of_tag(&self, tag: &str) -> Option<Program> {
+    pub(crate) fn program_of_tag(&self, tag: &str) -> Option<MinerProgram> {
         let short = tag.split('-').next()?;
         let rounds = || (0..self.params.rounds).map(RoundNumber);
         let whose = std::iter::once(None).chain(self.miners.iter().map(Some));
@@ -189,7 +187,7 @@ impl Participants {
     /// # Errors
     /// None: names made here are names.
     pub(crate) fn reveal_text(&self, miner: &Miner, round: RoundNumber) -> Result<String> {
-        let Program { repo, commit, .. } = self.program(Some(miner), round)?;
+        let MinerProgram { repo, commit, .. } = self.program(Some(miner), round)?;
         // Files of a program revealed late are asked for in the round in which it plays.
         let at = format!("{}/cdn/{}", self.base(), miner.name);
         Ok(serde_json::json!({"repo": repo, "commit": commit, "cdn_url": at}).to_string())
@@ -201,7 +199,7 @@ impl Participants {
     }
 
     /// What a program makes of a prompt, before it is asked by an auditor: 0 to 10, how far it is off.
-    fn level(program: &Program) -> f64 {
+    fn level(program: &MinerProgram) -> f64 {
         match (program.role, program.round.0) {
             (None, _) => 9.0,
             (Some(Role::Cheat), _) => 0.0,
@@ -216,7 +214,7 @@ impl Participants {
     }
 
     /// The model that a program makes of a prompt with a round's seed, as its miner submits it.
-    pub(crate) fn model(&self, program: &Program, stem: &str, seed: Seed) -> Shape {
+    pub(crate) fn model(&self, program: &MinerProgram, stem: &str, seed: Seed) -> Shape {
         let level = Participants::level(program);
         let mut rng = Rng::of(&[program.commit.as_str(), stem, &seed.to_string()]);
         let level = if level > 0.0 { level + rng.within(-0.8, 0.8) } else { level };
@@ -224,7 +222,7 @@ impl Participants {
     }
 
     /// The model that a program makes in a pod, and the seconds that it says it took.
-    pub(crate) fn regenerated(&self, program: &Program, stem: &str, seed: Seed) -> (Shape, f64) {
+    pub(crate) fn regenerated(&self, program: &MinerProgram, stem: &str, seed: Seed) -> (Shape, f64) {
         let mut rng = Rng::of(&["seconds", program.commit.as_str(), stem, &seed.to_string()]);
         let tenths = |seconds: f64| (seconds * 10.0).round() / 10.0;
         let model = self.model(program, stem, seed);

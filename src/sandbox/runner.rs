@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::child_guard;
-use super::clock::{Moment, amid_reveals, drawing, reveal_all, schedule};
-use super::folder::Folder;
+use super::child_guard::{self, CapturedOutput};
+use super::clock::{RoundStage, amid_reveals, drawing, reveal_all, schedule};
+use super::folder::SandboxFolder;
 use super::participants::Participants;
-use super::site::Site;
+use super::site::SandboxSite;
 use crate::base::error::{Error, Result};
 use crate::model::file::FileKind;
 use crate::model::ids::Block;
@@ -26,11 +26,11 @@ pub(crate) struct Runner<'a> {
     /// What is told.
     pub(crate) ui: &'a Ui,
     /// The competition's folder.
-    pub(crate) folder: &'a Folder,
+    pub(crate) folder: &'a SandboxFolder,
     /// Who plays.
     pub(crate) participants: &'a Participants,
     /// The servers.
-    pub(crate) site: &'a Arc<Site>,
+    pub(crate) site: &'a Arc<SandboxSite>,
     /// The competition's files.
     pub(crate) store: Store,
 }
@@ -86,8 +86,8 @@ impl Runner<'_> {
         self.ui.status(&format!("now in another terminal: cd {place}; gen404 status (here, Ctrl-C ends it)"));
         let mut told = None;
         while !stop.is_wanted() {
-            let now = Some(Moment::of(&self.store)?);
-            if let Some(Moment { round, stage, block }) = now.as_ref().filter(|_| told != now) {
+            let now = Some(RoundStage::of(&self.store)?);
+            if let Some(RoundStage { round, stage, block }) = now.as_ref().filter(|_| told != now) {
                 let block = block.map_or(String::new(), |block| format!(", block {block}"));
                 self.ui.status(&format!("round {round} is in {stage}{block}"));
             }
@@ -107,7 +107,7 @@ impl Runner<'_> {
         self.ui.detail(&format!("block {block}"));
         let mut command = self.folder.command(block)?;
         command.args(["--commit", "advance"]).args(more);
-        let (code, out, err) = child_guard::outcome(command, "advance")?;
+        let CapturedOutput { code, out, err } = child_guard::outcome(command, "advance")?;
         for line in out.lines() {
             self.ui.status(&format!("block {block}: {line}"));
         }

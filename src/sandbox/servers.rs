@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use super::site::{Ask, Reply, Site};
+use super::site::{Reply, SandboxSite, SiteRequest};
 use crate::base::error::{Context as _, Error, Result};
 
 /// Requests answered at the same time: more than the commands have in flight.
@@ -13,24 +13,24 @@ const THREADS: usize = 32;
 const LONGEST: u64 = 64 << 20;
 
 /// An open port that nobody answers on yet.
-pub(crate) struct Port {
+pub(crate) struct LocalPort {
     server: tiny_http::Server,
     number: u16,
 }
 
-impl Port {
+impl LocalPort {
     /// Opens a port of 127.0.0.1; 0: a free one.
     ///
     /// # Errors
     /// It is taken, or cannot be opened.
-    pub(crate) fn open(number: u16) -> Result<Port> {
+    pub(crate) fn open(number: u16) -> Result<LocalPort> {
         let server = tiny_http::Server::http(("127.0.0.1", number)).map_err(|error| {
             let failed = Error::failed(format!("127.0.0.1:{number}: cannot listen ({error})"));
             failed.hint("is another sandbox running? --port N takes another port, --port 0 a free one")
         })?;
         let address = server.server_addr().to_ip();
         let number = address.ok_or_else(|| Error::failed("the port has no number"))?.port();
-        Ok(Port { server, number })
+        Ok(LocalPort { server, number })
     }
 
     /// Its number.
@@ -42,7 +42,7 @@ impl Port {
     ///
     /// # Errors
     /// No threads can be started.
-    pub(crate) fn serve(self, site: &Arc<Site>) -> Result<()> {
+    pub(crate) fn serve(self, site: &Arc<SandboxSite>) -> Result<()> {
         let server = Arc::new(self.server);
         for number in 0..THREADS {
             let (server, site) = (Arc::clone(&server), Arc::clone(site));
@@ -53,7 +53,7 @@ impl Port {
     }
 }
 
-fn work(server: &tiny_http::Server, site: &Site) {
+fn work(server: &tiny_http::Server, site: &SandboxSite) {
     while let Ok(mut request) = server.recv() {
         let mut body = Vec::new();
         if request.as_reader().take(LONGEST).read_to_end(&mut body).is_err() {
@@ -63,7 +63,7 @@ fn work(server: &tiny_http::Server, site: &Site) {
         let content_type = field.map(|header| header.value.to_string()).unwrap_or_default();
         let (method, path) = (request.method().to_string(), request.url().to_owned());
         let path = path.split('?').next().unwrap_or_default();
-        let reply = site.answer(&Ask { method: &method, path, content_type: &content_type, body: &body });
+        let reply = site.answer(&SiteRequest { method: &method, path, content_type: &content_type, body: &body });
         // A client that has gone away is no matter of ours.
         let _ = send(request, reply);
     }

@@ -5,19 +5,21 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::clock::{Moment, reveal_all};
+use super::clock::{RoundStage, reveal_all};
 use super::judge::PixelJudge;
-use super::participants::{Miner, Participants, Program, Role};
+use super::participants::{Miner, MinerProgram, Participants, Role};
 use crate::base::error::Result;
 use crate::base::files;
 use crate::model::file::{FileKind, RoundFile};
+use crate::model::format::mesh::container;
+use crate::model::format::{Format, ModelFormat};
 use crate::model::ids::{RoundNumber, Seed};
 use crate::model::objects::ObjectKey;
 use crate::model::seed::SeedFile;
 use crate::model::stage::CompetitionState;
 use crate::model::store::Store;
 use crate::preview::{Options, render};
-use crate::world::chain::stand_in::Node;
+use crate::world::chain::stand_in::StandInNode;
 
 /// Edge of a view in a prompt's picture: small ones are drawn in no time.
 const PROMPT_VIEW: u32 = 128;
@@ -27,21 +29,18 @@ const ROUND: &str = "round-and-round";
 
 /// A request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct SiteRequest<'a> {
     /// `GET`, `POST`.
     pub(crate) method: &'a str,
     /// The path, without a query.
     pub(crate) path: &'a str,
-    /// Its `Content-Type`.
     pub(crate) content_type: &'a str,
-    /// Its body.
     pub(crate) body: &'a [u8],
 }
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reply {
-    /// The status.
     pub(crate) status: u16,
     /// Header fields.
     pub(crate) fields: Vec<(&'static str, String)>,
@@ -67,44 +66,44 @@ impl Reply {
 
 /// Everything that is served.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub(crate) struct SandboxSite {
     participants: Participants,
     /// The competition's folder, which miners watch.
     repo: PathBuf,
     /// Where objects are stored.
     objects: PathBuf,
-    node: Mutex<Node>,
+    node: Mutex<StandInNode>,
     /// The chain moves to what is due next whenever it is asked: nobody else moves it.
     by_hand: bool,
     pictures: Mutex<HashMap<String, Arc<Vec<u8>>>>,
     judge: PixelJudge,
 }
 
-impl Site {
+impl SandboxSite {
     /// The site of this participants around a competition's folder.
-    pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: Node) -> Site {
+    pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> SandboxSite {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
-        Site { participants, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
+        SandboxSite { participants, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
     }
 
     /// The same, with a chain that follows what somebody does by hand.
-    pub(crate) fn by_hand(self) -> Site {
-        Site { by_hand: true, ..self }
+    pub(crate) fn by_hand(self) -> SandboxSite {
+        SandboxSite { by_hand: true, ..self }
     }
 
     /// Changes what the chain knows.
-    pub(crate) fn change_chain<T>(&self, change: impl FnOnce(&mut Node) -> T) -> T {
+    pub(crate) fn change_chain<T>(&self, change: impl FnOnce(&mut StandInNode) -> T) -> T {
         change(&mut self.node.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers a request.
-    pub(crate) fn answer(&self, ask: &Ask<'_>) -> Reply {
+    pub(crate) fn answer(&self, ask: &SiteRequest<'_>) -> Reply {
         let parts: Vec<&str> = ask.path.trim_start_matches('/').split('/').collect();
         let reply = match (ask.method, parts.as_slice()) {
             ("POST", ["chain"]) => Some(self.chain(ask.body)),
             ("GET", ["prompts", file]) => self.prompt(file.trim_end_matches(".png")),
             ("GET", ["objects", key @ ..]) => self.object(&key.join("/")),
-            ("GET", ["cdn", miner, file]) => self.file(miner, file.strip_suffix(".glb").unwrap_or(file)),
+            ("GET", ["cdn", miner, file]) => self.file(miner, stem_of(file)),
             ("GET", ["pods", _, tag, "health"]) => {
                 let program = self.participants.program_of_tag(tag);
                 program.map(|_| Reply::ok("application/json", br#"{"status":"healthy"}"#.to_vec()))
@@ -122,7 +121,7 @@ impl Site {
         let answered = self.change_chain(|node| -> Result<Vec<u8>> {
             if self.by_hand {
                 let store = Store::open(&self.repo)?;
-                let now = Moment::of(&store)?;
+                let now = RoundStage::of(&store)?;
                 reveal_all(&store, &self.participants, now.round, node)?;
                 now.block.into_iter().for_each(|block| node.advance(block));
             }
@@ -138,7 +137,7 @@ impl Site {
         let base = self.participants.base();
         let fetch = |url: &str| {
             let path = url.strip_prefix(&base)?;
-            self.answer(&Ask { method: "GET", path, content_type: "", body: &[] }).body
+            self.answer(&SiteRequest { method: "GET", path, content_type: "", body: &[] }).body
         };
         match self.judge.answer(body, &fetch) {
             Ok(answer) => Reply::ok("application/json", answer.to_string().into_bytes()),
@@ -161,7 +160,7 @@ impl Site {
             return Some(drawn.clone());
         }
         let options = Options { size: PROMPT_VIEW, ..Options::default() };
-        let drawn = Arc::new(render(&self.participants.target(stem).glb(), &options).ok()?.png());
+        let drawn = Arc::new(render(&self.participants.target(stem).model(), &options).ok()?.png());
         pictures.insert(stem.to_owned(), drawn.clone());
         Some(drawn)
     }
@@ -169,7 +168,7 @@ impl Site {
     fn object(&self, key: &str) -> Option<Reply> {
         let key = ObjectKey::parse(key).ok()?;
         let bytes = files::read_below(&self.objects, Path::new(key.as_str()), files::MODEL).ok()??;
-        let kind = if key.as_str().ends_with(".png") { "image/png" } else { "model/gltf-binary" };
+        let kind = if key.as_str().ends_with(".png") { "image/png" } else { format().media_type() };
         Some(Reply::ok(kind, bytes))
     }
 
@@ -192,7 +191,7 @@ impl Site {
             return Some(round_again(miner));
         }
         let place = place?;
-        let model = Reply::ok("model/gltf-binary", self.participants.model(&program, stem, seed).glb());
+        let model = Reply::ok(format().media_type(), self.participants.model(&program, stem, seed).model());
         Some(match miner.role {
             Role::Broken => broken(place, model),
             Role::Hostile => hostile(place, miner, model),
@@ -201,7 +200,7 @@ impl Site {
     }
 
     /// What a program in a pod answers.
-    fn generate(&self, program: &Program, ask: &Ask<'_>) -> Reply {
+    fn generate(&self, program: &MinerProgram, ask: &SiteRequest<'_>) -> Reply {
         let parts = parts(ask);
         let part = |name| parts.iter().find(|(of, _)| of == name).map(|(_, bytes)| *bytes);
         let (Some(prompt), Some(seed)) = (part("prompt_image_file"), part("seed")) else {
@@ -215,8 +214,19 @@ impl Site {
             return Reply::refused(422, "no picture of a prompt");
         };
         let (model, seconds) = self.participants.regenerated(program, stem, seed);
-        Reply::ok("application/octet-stream", model.glb()).with("X-Generation-Seconds", seconds.to_string())
+        Reply::ok("application/octet-stream", model.model()).with("X-Generation-Seconds", seconds.to_string())
     }
+}
+
+/// What the sandbox's models are.
+fn format() -> ModelFormat {
+    Format::default().model()
+}
+
+/// The stem of a model's file.
+fn stem_of(file: &str) -> &str {
+    let stem = file.strip_suffix(format().extension()).and_then(|stem| stem.strip_suffix('.'));
+    stem.unwrap_or(file)
 }
 
 /// What comes of a file of the miner whose files are broken.
@@ -226,7 +236,7 @@ fn broken(place: usize, model: Reply) -> Reply {
         1 => Reply::ok("text/html", b"<html><body><h1>It works!</h1></body></html>".to_vec()),
         2 => Reply { body: model.body.map(|bytes| bytes.iter().take(bytes.len() / 2).copied().collect()), ..model },
         // A file of the right form in which there is nothing to draw.
-        _ => Reply::ok("model/gltf-binary", super::models::container(br#"{"asset":{"version":"2.0"}}"#.to_vec(), &[])),
+        _ => Reply::ok(format().media_type(), container(br#"{"asset":{"version":"2.0"}}"#.to_vec(), &[])),
     }
 }
 
@@ -246,11 +256,11 @@ fn hostile(place: usize, miner: &Miner, model: Reply) -> Reply {
 
 /// A redirect to where one finds the same redirect.
 fn round_again(miner: &Miner) -> Reply {
-    Reply::refused(302, "elsewhere").with("Location", format!("/cdn/{}/{ROUND}.glb", miner.name))
+    Reply::refused(302, "elsewhere").with("Location", format!("/cdn/{}/{ROUND}.{}", miner.name, format().extension()))
 }
 
 /// The parts of a form, by name.
-fn parts<'a>(ask: &Ask<'a>) -> Vec<(String, &'a [u8])> {
+fn parts<'a>(ask: &SiteRequest<'a>) -> Vec<(String, &'a [u8])> {
     let Some((_, boundary)) = ask.content_type.split_once("boundary=") else { return Vec::new() };
     let mark = [b"--", boundary.trim_matches('"').as_bytes()].concat();
     let mut found = Vec::new();
@@ -282,13 +292,18 @@ mod tests {
     use super::*;
     use crate::model::ids::Block;
 
-    fn site() -> Site {
+    fn site() -> SandboxSite {
         let participants = Participants::new(Params { seed: 1, rounds: 2, miners: 7, prompts: 1, port: 9 });
-        Site::new(participants, PathBuf::from("/nowhere"), PathBuf::from("/nowhere"), Node::new(17, 0, Block(1)))
+        SandboxSite::new(
+            participants,
+            PathBuf::from("/nowhere"),
+            PathBuf::from("/nowhere"),
+            StandInNode::new(17, 0, Block(1)),
+        )
     }
 
-    fn get(site: &Site, path: &str) -> Reply {
-        site.answer(&Ask { method: "GET", path, content_type: "", body: &[] })
+    fn get(site: &SandboxSite, path: &str) -> Reply {
+        site.answer(&SiteRequest { method: "GET", path, content_type: "", body: &[] })
     }
 
     #[test]
@@ -304,12 +319,12 @@ mod tests {
             let tail = format!("\r\n--XX\r\nContent-Disposition: form-data; name=\"seed\"\r\n\r\n{seed}\r\n--XX--\r\n");
             let body = [head.as_bytes(), prompt, tail.as_bytes()].concat();
             let content_type = "multipart/form-data; boundary=XX";
-            site.answer(&Ask { method: "POST", path: &path, content_type, body: &body })
+            site.answer(&SiteRequest { method: "POST", path: &path, content_type, body: &body })
         };
         let made = ask(&prompt, "4232303603");
         assert_eq!(made.status, 200);
         assert!(made.fields.iter().any(|(name, _)| *name == "X-Generation-Seconds"));
-        assert_eq!(made.body.unwrap(), site.participants.model(&program, &stem, Seed(4_232_303_603)).glb());
+        assert_eq!(made.body.unwrap(), site.participants.model(&program, &stem, Seed(4_232_303_603)).model());
         assert_eq!(ask(b"another", "1").status, 422);
         assert_eq!(ask(&prompt, "-1").status, 422);
         assert_eq!(get(&site, "/pods/leader/0000000-sandbox-0/health").status, 404);
@@ -319,7 +334,7 @@ mod tests {
     #[test]
     fn nothing_outside_of_the_store_is_an_object() {
         let site = site();
-        for path in ["/objects/rounds/../../etc/passwd", "/objects/etc/passwd", "/prompts/no.png", "/cdn/steady/x.glb"]
+        for path in ["/objects/rounds/../../etc/passwd", "/objects/etc/passwd", "/prompts/no.png", "/cdn/steady/x.bin"]
         {
             assert_eq!(get(&site, path).status, 404, "{path}");
         }

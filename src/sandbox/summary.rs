@@ -6,30 +6,29 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::child_guard;
-use super::folder::{FIRST_BLOCK, Folder};
+use super::child_guard::{self, CapturedOutput};
+use super::folder::{FIRST_BLOCK, SandboxFolder};
 use super::participants::{Participants, Role};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
-use crate::engine::fetching::spool::Journal;
+use crate::engine::fetching::spool::FetchJournal;
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::snapshot::{RoundFiles, Snapshot};
 use crate::model::store::Store;
-use crate::rules::download::{Known, Tally, tally};
+use crate::rules::download::{KnownFiles, Tally, tally};
 use crate::rules::tournament::order;
 use crate::world::git::Git;
 
 /// What is told at the end.
 #[derive(Debug, Serialize)]
-pub(crate) struct Summary {
+pub(crate) struct SandboxSummary {
     /// The competition's folder.
     pub(crate) dir: String,
     /// The last commit: the answer says it itself.
     #[serde(skip)]
     pub(crate) head: Option<String>,
-    /// The rounds.
-    pub(crate) rounds: Vec<Round>,
+    pub(crate) rounds: Vec<RoundSummary>,
     /// The leaders, as they followed each other.
     pub(crate) leaders: Vec<Leader>,
     /// What was caught.
@@ -42,17 +41,17 @@ pub(crate) struct Summary {
 
 /// How a round ended.
 #[derive(Debug, Serialize)]
-pub(crate) struct Round {
+pub(crate) struct RoundSummary {
     round: RoundNumber,
     /// Its winner: a miner's name, or `leader`.
     winner: String,
     /// The miners, in the order in which they revealed.
-    standings: Vec<Row>,
+    standings: Vec<StandingsRow>,
 }
 
 /// A miner's line.
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct StandingsRow {
     name: String,
     hotkey: Hotkey,
     /// The margin of its match against the round's leader.
@@ -79,12 +78,12 @@ pub(crate) struct Caught {
     reason: String,
 }
 
-impl Summary {
+impl SandboxSummary {
     /// Looks at the finished competition; runs `verify` and `report` on it.
     ///
     /// # Errors
     /// A file cannot be read, a claim does not hold, or the report cannot be made.
-    pub(crate) fn of(folder: &Folder, participants: &Participants) -> Result<Summary> {
+    pub(crate) fn of(folder: &SandboxFolder, participants: &Participants) -> Result<SandboxSummary> {
         let store = Store::open(&folder.root)?;
         let snapshot = Snapshot::load(&store)?;
         let git = Git::open(&folder.root)?.ok_or_else(|| Error::file(&folder.root, "no git checkout"))?;
@@ -98,7 +97,7 @@ impl Summary {
             weight: entry.weight,
             from_block: entry.effective_block.0,
         });
-        Ok(Summary {
+        Ok(SandboxSummary {
             dir: folder.root.display().to_string(),
             head: git.head()?.map(|id| id.to_string()),
             rounds,
@@ -114,7 +113,7 @@ impl Summary {
         let mut lines = Vec::new();
         for round in &self.rounds {
             lines.push(format!("round {}: {} wins", round.round, round.winner));
-            for Row { name, hotkey, margin, audit } in &round.standings {
+            for StandingsRow { name, hotkey, margin, audit } in &round.standings {
                 let margin = margin.map_or("not played".to_owned(), |margin| match margin {
                     margin if margin.abs() > 1.0 => "no files".to_owned(),
                     margin => format!("{:+.0}% against the leader", margin * 100.0),
@@ -153,12 +152,12 @@ fn name_of(participants: &Participants, player: &Player) -> String {
     }
 }
 
-fn round(participants: &Participants, number: RoundNumber, files: &RoundFiles) -> Round {
+fn round(participants: &Participants, number: RoundNumber, files: &RoundFiles) -> RoundSummary {
     let miners = files.submissions.get().map(order).unwrap_or_default();
     let row = |hotkey: Hotkey| {
         let player = Player::Miner(hotkey.clone());
         let audit = files.generation_audits.get().and_then(|audits| audits.get(&hotkey));
-        Row {
+        StandingsRow {
             name: name_of(participants, &player),
             margin: files.matrix.get().and_then(|matrix| matrix.margin(&Player::Leader, &player)),
             audit: audit.map(|audit| audit.outcome.as_str()),
@@ -167,7 +166,7 @@ fn round(participants: &Participants, number: RoundNumber, files: &RoundFiles) -
     };
     let winner = files.winner.get().map(|winner| name_of(participants, winner.player()));
     let winner = winner.unwrap_or_else(|| "nobody".to_owned());
-    Round { round: number, winner, standings: miners.into_iter().map(row).collect() }
+    RoundSummary { round: number, winner, standings: miners.into_iter().map(row).collect() }
 }
 
 /// What was caught in a round: rejected audits, files that were refused, reveals that came late.
@@ -182,8 +181,8 @@ fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFile
             add(name, &audit.hotkey, format!("audit rejected: {}", audit.reason));
         }
     }
-    let mut known = Known::default();
-    Journal::read(&git.own_folder(), number)?.into_iter().for_each(|mark| known.add(mark));
+    let mut known = KnownFiles::default();
+    FetchJournal::read(&git.own_folder(), number)?.into_iter().for_each(|mark| known.add(mark));
     for (miner, _) in participants.players(number) {
         let Some(prompts) = files.prompts.get() else { continue };
         let Tally { refused, failed, reasons, .. } = tally(prompts, &miner.hotkey, &known);
@@ -225,10 +224,10 @@ fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
 }
 
 /// `gen404 verify --history`: its counts.
-fn verify(folder: &Folder) -> Result<Value> {
+fn verify(folder: &SandboxFolder) -> Result<Value> {
     let mut command = folder.command(FIRST_BLOCK)?;
     command.args(["--json", "verify", "--history"]);
-    let (code, out, err) = child_guard::outcome(command, "verify")?;
+    let CapturedOutput { code, out, err } = child_guard::outcome(command, "verify")?;
     let found: Value = serde_json::from_str(&out).failed(|| format!("gen404 verify said no JSON: {err}"))?;
     if code == Some(0) {
         return Ok(found.get("summary").cloned().unwrap_or_default());
@@ -245,7 +244,7 @@ fn verify(folder: &Folder) -> Result<Value> {
 
 /// `gen404 report`: its first page. Its pictures are linked to where they lie in the sandbox, so that
 /// they are there without its servers.
-fn report(folder: &Folder, participants: &Participants) -> Result<String> {
+fn report(folder: &SandboxFolder, participants: &Participants) -> Result<String> {
     let out = folder.report()?;
     let mut command = folder.command(FIRST_BLOCK)?;
     command.arg("report").arg("--out").arg(&out);

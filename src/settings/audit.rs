@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::base::setting::{SettingError, check_counts, check_range, check_seconds};
 use crate::rules::regeneration::RetryBudget;
 use crate::rules::regeneration::pods::PodRule;
 
@@ -77,8 +78,8 @@ impl AuditSettings {
     ///
     /// # Errors
     /// The first such setting.
-    pub fn check(&self) -> Result<(), String> {
-        for (name, value) in [
+    pub fn check(&self) -> Result<(), SettingError> {
+        let seconds = [
             ("order_seconds", self.order_seconds),
             ("start_seconds", self.start_seconds),
             ("ready_seconds", self.ready_seconds),
@@ -86,12 +87,9 @@ impl AuditSettings {
             ("recover_seconds", self.recover_seconds),
             ("capacity_seconds", self.capacity_seconds),
             ("pod_median_seconds", self.pod_median_seconds),
-        ] {
-            if !(0.0..=86_400.0).contains(&value) {
-                return Err(format!("audit.{name} is {value}: seconds up to a day are needed"));
-            }
-        }
-        for (name, value) in [
+        ];
+        check_seconds("audit", 0.0, &seconds)?;
+        let counts = [
             ("miners", self.miners),
             ("pods", self.pods),
             ("first_pods", self.first_pods),
@@ -101,15 +99,9 @@ impl AuditSettings {
             ("pod_failures", self.pod_failures),
             ("pod_window", self.pod_window),
             ("save_every", self.save_every),
-        ] {
-            if !(1..=1024).contains(&value) {
-                return Err(format!("audit.{name} is {value}: a number from 1 to 1024 is needed"));
-            }
-        }
-        if self.workers > 256 {
-            return Err(format!("audit.workers is {}: 0 to 256 are possible", self.workers));
-        }
-        Ok(())
+        ];
+        check_counts("audit", 1..=1024, &counts.map(|(name, value)| (name, value as u64)))?;
+        check_range("audit.workers", 0..=256, self.workers as u64)
     }
 
     /// What the rules need of them.

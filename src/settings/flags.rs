@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::base::error::Result;
 use crate::model::reveal::Compat;
-use crate::world::distance::settings::{DistanceSettings, Driver};
+use crate::world::distance::settings::{DistanceDriver, DistanceSettings};
 use crate::world::http::Secret;
 use crate::world::judge::settings::JudgeSettings;
 
@@ -95,7 +95,7 @@ pub struct DistanceArgs {
     /// What measures: dinov3 (the model, in this process), http (a service), or pixels (plain pixels,
     /// no model: for sandboxes only)
     #[arg(long = "distance", value_name = "DRIVER")]
-    pub driver: Option<Driver>,
+    pub driver: Option<DistanceDriver>,
     /// The distance service [env: IMAGE_DISTANCE_SERVICE_URL]
     #[arg(long, value_name = "URL")]
     pub distance_url: Option<String>,
@@ -107,11 +107,23 @@ pub struct DistanceArgs {
     pub device: Option<String>,
 }
 
+/// A variable of this process's environment.
+#[must_use]
+pub(crate) fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// As [`env()`], where it holds more than white space.
+#[must_use]
+pub(crate) fn given_in_env(name: &str) -> Option<String> {
+    env(name).filter(|value| !value.trim().is_empty())
+}
+
 /// The judge that flags, environment or settings name, in this order.
 #[must_use]
-pub fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettings {
+pub(crate) fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettings {
     let mut settings = settings.clone();
-    let from_env = std::env::var("OPENAI_BASE_URL").ok().filter(|value| !value.trim().is_empty());
+    let from_env = given_in_env("OPENAI_BASE_URL");
     settings.base_url = args.judge_url.clone().or(from_env).or(settings.base_url);
     settings.model = args.model.clone().unwrap_or(settings.model);
     settings.question = args.question.clone().or(settings.question);
@@ -123,17 +135,17 @@ pub fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettin
 ///
 /// # Errors
 /// The file that is named cannot be read.
-pub fn judge_key() -> Result<Option<Secret>> {
-    Secret::from_env(|name| std::env::var(name).ok(), "OPENAI_API_KEY")
+pub(crate) fn judge_key() -> Result<Option<Secret>> {
+    Secret::from_env(env, "OPENAI_API_KEY")
 }
 
 /// What measures distances: what flags, environment or settings name, in this order. Open it with an
 /// empty environment.
 #[must_use]
-pub fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
-    let mut settings = settings.clone().with_env(|name| std::env::var(name).ok());
-    let by_url = args.distance_url.as_ref().map(|_| Driver::Http);
-    let by_weights = args.weights.as_ref().map(|_| Driver::Dinov3);
+pub(crate) fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
+    let mut settings = settings.clone().with_env(env);
+    let by_url = args.distance_url.as_ref().map(|_| DistanceDriver::Http);
+    let by_weights = args.weights.as_ref().map(|_| DistanceDriver::Dinov3);
     settings.driver = args.driver.or(by_url).or(by_weights).or(settings.driver);
     settings.url = args.distance_url.clone().or(settings.url);
     settings.weights = args.weights.clone().or(settings.weights);

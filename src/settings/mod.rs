@@ -3,8 +3,8 @@
 //!
 //! Flags beat the environment, which beats this file. Relative paths in it start at its own folder.
 
-pub mod audit;
-pub mod flags;
+pub(crate) mod audit;
+pub(crate) mod flags;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use serde::Deserialize;
 use self::audit::AuditSettings;
 use crate::base::error::{Error, Result};
 use crate::base::files;
+use crate::base::setting::SettingError;
 use crate::rules::seed::SeedSource;
 use crate::world::builds::settings::BuildSettings;
 use crate::world::chain::settings::ChainSettings;
@@ -82,7 +83,7 @@ pub const FILE_NAME: &str = "gen404.toml";
 
 /// Which settings are followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum SettingsSource {
     /// The file that the operator named.
     Named(PathBuf),
     /// The one in the competition's folder, which is the operator's own: git does not track it.
@@ -91,41 +92,53 @@ pub enum Source {
     Nobody(Option<String>),
 }
 
-impl Source {
+impl SettingsSource {
     /// Finds the settings of the competition at `root`.
     #[must_use]
-    pub fn of(named: Option<&Path>, root: &Path, git: Option<&Git>) -> Source {
+    pub fn of(named: Option<&Path>, root: &Path, git: Option<&Git>) -> SettingsSource {
         if let Some(named) = named.filter(|named| !named.as_os_str().is_empty()) {
-            return Source::Named(named.to_owned());
+            return SettingsSource::Named(named.to_owned());
         }
         if root.join(FILE_NAME).symlink_metadata().is_err() {
-            return Source::Nobody(None);
+            return SettingsSource::Nobody(None);
         }
         let why = match git.map(|git| git.tracks(FILE_NAME)) {
-            Some(Ok(false)) => return Source::Own(root.to_owned()),
+            Some(Ok(false)) => return SettingsSource::Own(root.to_owned()),
             Some(Ok(true)) => "git tracks it, so it may be anybody's".to_owned(),
             Some(Err(error)) => format!("whether git tracks it cannot be told ({error})"),
             None => "without git nobody can tell whose it is".to_owned(),
         };
         let here = std::env::current_dir().and_then(|here| here.canonicalize()).is_ok_and(|here| here == root);
         let file = if here { PathBuf::from(FILE_NAME) } else { root.join(FILE_NAME) };
-        Source::Nobody(Some(format!(
+        SettingsSource::Nobody(Some(format!(
             "{FILE_NAME} is not followed: {why}; to follow it on purpose: --config {}",
             file.display()
         )))
     }
 }
 
-impl Source {
+impl SettingsSource {
     /// The file that is followed; `None` where none is.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
         match self {
-            Source::Named(path) => Some(path.clone()),
-            Source::Own(root) => Some(root.join(FILE_NAME)),
-            Source::Nobody(_) => None,
+            SettingsSource::Named(path) => Some(path.clone()),
+            SettingsSource::Own(root) => Some(root.join(FILE_NAME)),
+            SettingsSource::Nobody(_) => None,
         }
     }
+}
+
+/// Why a text is no settings.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum ConfigError {
+    #[error("{place}[rules] is no setting: the rules of a competition stand in its config.json")]
+    Rules { place: String },
+    #[error("{place}{why}")]
+    Toml { place: String, why: String },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
 }
 
 impl Config {
@@ -133,21 +146,21 @@ impl Config {
     ///
     /// # Errors
     /// The file is missing although it was named, cannot be read, or says something that nobody knows.
-    pub fn load(source: &Source) -> Result<Config> {
+    pub fn load(source: &SettingsSource) -> Result<Config> {
         let usage = |error: Error| Error::usage(error.to_string());
         let (path, bytes) = match source {
-            Source::Nobody(_) => return Ok(Config::default()),
+            SettingsSource::Nobody(_) => return Ok(Config::default()),
             // A file that the operator names may be a link: mounted settings are.
-            Source::Named(path) => (path.clone(), files::read(path, files::SMALL).map_err(usage)?),
-            Source::Own(root) => {
+            SettingsSource::Named(path) => (path.clone(), files::read(path, files::SMALL).map_err(usage)?),
+            SettingsSource::Own(root) => {
                 let read = files::read_below(root, Path::new(FILE_NAME), files::SMALL);
                 let hinted = |error| usage(error).hint(format!("--config {FILE_NAME} follows it all the same"));
                 (root.join(FILE_NAME), read.map_err(hinted)?)
             }
         };
-        let wrong = |why: &str| Error::usage(format!("{}: {why}", path.display()));
-        let bytes = bytes.ok_or_else(|| wrong("no such file"))?;
-        let text = String::from_utf8(bytes).map_err(|_| wrong("not UTF-8"))?;
+        let wrong = |why: &dyn std::fmt::Display| Error::usage(format!("{}: {why}", path.display()));
+        let bytes = bytes.ok_or_else(|| wrong(&"no such file"))?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong(&"not UTF-8"))?;
         let mut config = Config::parse(&text).map_err(|why| match has_rules(&text) {
             true => wrong(&why).hint("rules are public: move them to \"rules\" in config.json, and commit that"),
             false => wrong(&why),
@@ -174,13 +187,13 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong, and where, on one line.
-    pub fn parse(text: &str) -> std::result::Result<Config, String> {
+    pub fn parse(text: &str) -> std::result::Result<Config, ConfigError> {
         let config: Config = toml::from_str(text).map_err(|e| {
             let line = e.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
             match e.message().starts_with("unknown field `rules`") && has_rules(text) {
-                true => format!("{place}[rules] is no setting: the rules of a competition stand in its config.json"),
-                false => format!("{place}{}", e.message().replace('\n', " ")),
+                true => ConfigError::Rules { place },
+                false => ConfigError::Toml { place, why: e.message().replace('\n', " ") },
             }
         })?;
         config.download.check()?;
@@ -217,7 +230,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_senseless_values_are_named() {
-        let wrong = |text: &str| Config::parse(text).unwrap_err();
+        let wrong = |text: &str| Config::parse(text).unwrap_err().to_string();
         assert!(wrong("[judge]\nmodle = 'x'\n").starts_with("line 2: unknown field `modle`"));
         assert!(wrong("[download]\nconnect_seconds = nan\n").contains("connect_seconds"));
         assert!(wrong("chain = 3").starts_with("line 1:"));

@@ -10,7 +10,7 @@ use crate::world::http::{Client, Failure, Request, shown_url};
 
 /// The part of an answer that is read.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct RoundAnswer {
     round: u64,
     signature: String,
 }
@@ -36,16 +36,18 @@ pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse
         if response.status != 200 {
             return Err(Failure::Permanent(format!("status {}: {}", response.status, response.shown_body())));
         }
-        let nonsense = |why: String| Failure::transient(format!("no drand round: {why}: {}", response.shown_body()));
-        let answer: Value = response.json().map_err(nonsense)?;
-        let answer = Answer::deserialize(answer).map_err(|e| nonsense(e.to_string()))?;
+        let nonsense = |why: &dyn std::fmt::Display| {
+            Failure::transient(format!("no drand round: {why}: {}", response.shown_body()))
+        };
+        let answer: Value = response.json().map_err(|why| nonsense(&why))?;
+        let answer = RoundAnswer::deserialize(answer).map_err(|e| nonsense(&e))?;
         if answer.round != round {
-            return Err(nonsense(format!("round {} where {round} was asked for", answer.round)));
+            return Err(nonsense(&format!("round {} where {round} was asked for", answer.round)));
         }
         if answer.signature.len() > LONGEST_SIGNATURE {
-            return Err(nonsense("a signature that is none".to_owned()));
+            return Err(nonsense(&"a signature that is none"));
         }
-        let signature = hex::decode(&answer.signature).map_err(nonsense)?;
+        let signature = hex::decode(&answer.signature).map_err(|why| nonsense(&why))?;
         Ok(Some(Pulse { round, signature }))
     })
 }

@@ -12,8 +12,9 @@ use sha2::{Digest as _, Sha256};
 use crate::base::error::{Error, Result};
 use crate::base::files;
 use crate::base::hex;
-use crate::model::objects::GLB_HEADER;
-use crate::world::http::{Client, Failure, Limits, Request, Retry};
+use crate::base::setting::{SettingError, check_counts, check_seconds};
+use crate::model::format::ModelFormat;
+use crate::world::http::{Client, Failure, HttpLimits, Request, Retry};
 
 /// `[download]` of `gen404.toml`: how miners' files are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -51,7 +52,7 @@ pub struct DownloadSettings {
 
 impl Default for DownloadSettings {
     fn default() -> Self {
-        let Limits { connect, idle, whole, body, min_rate, rate_grace } = Limits::MINER;
+        let HttpLimits { connect, idle, whole, body, min_rate, rate_grace } = HttpLimits::MINER;
         DownloadSettings {
             connections: 32,
             per_miner: 4,
@@ -76,39 +77,26 @@ impl DownloadSettings {
     ///
     /// # Errors
     /// The first such setting.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        for (name, value) in [
+    pub fn check(&self) -> std::result::Result<(), SettingError> {
+        let seconds = [
             ("pause_seconds", self.pause_seconds),
             ("connect_seconds", self.connect_seconds),
             ("idle_seconds", self.idle_seconds),
             ("file_seconds", self.file_seconds),
             ("grace_seconds", self.grace_seconds),
             ("patience_seconds", self.patience_seconds),
-        ] {
-            if !(0.0..=86_400.0).contains(&value) {
-                return Err(format!("download.{name} is {value}: seconds up to a day are needed"));
-            }
-        }
-        for (name, value) in
-            [("connections", self.connections), ("per_miner", self.per_miner), ("per_host", self.per_host)]
-        {
-            if !(1..=1024).contains(&value) {
-                return Err(format!("download.{name} is {value}: a number from 1 to 1024 is needed"));
-            }
-        }
-        if !(64..=1 << 20).contains(&self.memory_mib) {
-            return Err(format!("download.memory_mib is {}: a number from 64 to 1048576 is needed", self.memory_mib));
-        }
-        if !(1..=4095).contains(&self.file_mib) {
-            return Err(format!("download.file_mib is {}: a number from 1 to 4095 is needed", self.file_mib));
-        }
-        Ok(())
+        ];
+        check_seconds("download", 0.0, &seconds)?;
+        let counts = [("connections", self.connections), ("per_miner", self.per_miner), ("per_host", self.per_host)];
+        check_counts("download", 1..=1024, &counts.map(|(name, value)| (name, value as u64)))?;
+        check_counts("download", 64..=1 << 20, &[("memory_mib", self.memory_mib)])?;
+        check_counts("download", 1..=4095, &[("file_mib", self.file_mib)])
     }
 
     /// The bounds of one attempt.
     #[must_use]
-    pub fn limits(&self) -> Limits {
-        Limits {
+    pub fn limits(&self) -> HttpLimits {
+        HttpLimits {
             connect: Duration::from_secs_f64(self.connect_seconds),
             idle: Duration::from_secs_f64(self.idle_seconds),
             whole: Duration::from_secs_f64(self.file_seconds),
@@ -137,7 +125,7 @@ impl DownloadSettings {
 
 /// What arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
+pub struct FetchedFile {
     /// Bytes.
     pub size: u64,
     /// Their SHA-256, in lower-case hex.
@@ -169,7 +157,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// The inner result: the miner's server failed. The outer one: this machine did.
-    pub fn fetch(&self, url: &str, path: &Path) -> Result<std::result::Result<Fetched, Failure>> {
+    pub fn fetch(&self, url: &str, path: &Path) -> Result<std::result::Result<FetchedFile, Failure>> {
         let mut sink = FileSink::create(path, Some(&self.stop))?;
         let fetched = self.client.fetch_once(&Request::get(url), &mut sink);
         sink.finish(fetched)
@@ -198,11 +186,11 @@ impl<'a> FileSink<'a> {
     pub(in crate::world) fn finish<E>(
         self,
         size: std::result::Result<u64, E>,
-    ) -> Result<std::result::Result<Fetched, E>> {
+    ) -> Result<std::result::Result<FetchedFile, E>> {
         if let Some(trouble) = self.trouble {
             return Err(Error::file(self.path, "cannot write").because(trouble));
         }
-        Ok(size.map(|size| Fetched { size, sha256: hex::encode(&self.hasher.finalize()), head: self.head }))
+        Ok(size.map(|size| FetchedFile { size, sha256: hex::encode(&self.hasher.finalize()), head: self.head }))
     }
 }
 
@@ -217,7 +205,7 @@ impl Write for FileSink<'_> {
             return Err(said);
         }
         self.hasher.update(bytes);
-        let lacking = GLB_HEADER.saturating_sub(self.head.len());
+        let lacking = ModelFormat::HEAD.saturating_sub(self.head.len());
         self.head.extend(bytes.iter().take(lacking));
         Ok(bytes.len())
     }
@@ -234,7 +222,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_limits_of_miners_files() {
         let settings = DownloadSettings::default();
-        assert_eq!(settings.limits(), Limits::MINER);
+        assert_eq!(settings.limits(), HttpLimits::MINER);
         assert_eq!(settings.check(), Ok(()));
         assert!(DownloadSettings { idle_seconds: f64::NAN, ..settings }.check().is_err());
         assert!(DownloadSettings { connections: 0, ..settings }.check().is_err());

@@ -12,7 +12,7 @@ mod objects;
 mod own;
 mod packs;
 mod ready;
-pub mod remote;
+pub(crate) mod remote;
 mod sign;
 mod tree;
 mod walk;
@@ -23,11 +23,10 @@ use std::sync::Arc;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
-use gix::objs::Kind;
 
 pub use self::log::Log;
 pub use self::tree::TreeFiles;
-use crate::base::error::{Context, Error, Kind as ErrorKind, Result};
+use crate::base::error::{Context, Error, Kind, Result};
 use crate::model::file::FileKind;
 use crate::model::history::BlobId;
 
@@ -116,8 +115,8 @@ impl Git {
 
     /// Opens the repository for one thread that reads many blobs.
     #[must_use]
-    pub fn reader(&self) -> Reader {
-        Reader { repo: self.local(), root: self.root.clone(), objects: self.objects.clone() }
+    pub fn reader(&self) -> GitReader {
+        GitReader { repo: self.local(), root: self.root.clone(), objects: self.objects.clone() }
     }
 
     /// The id that these bytes have, or would have, as a blob.
@@ -125,7 +124,7 @@ impl Git {
     /// # Errors
     /// Hashing failed.
     pub fn blob_id(&self, bytes: &[u8]) -> Result<BlobId> {
-        let hash = gix::objs::compute_hash(self.local().object_hash(), Kind::Blob, bytes);
+        let hash = gix::objs::compute_hash(self.local().object_hash(), gix::objs::Kind::Blob, bytes);
         hash.map(|id| blob_of(&id)).failed(|| self.cannot("hash a file"))
     }
 
@@ -155,7 +154,7 @@ impl Git {
 
 /// A thread's own view of the repository.
 #[derive(Debug)]
-pub struct Reader {
+pub struct GitReader {
     repo: gix::Repository,
     root: PathBuf,
     objects: Arc<objects::Objects>,
@@ -171,31 +170,31 @@ struct Read {
     seconds: i64,
 }
 
-impl Reader {
+impl GitReader {
     /// The contents of a blob.
     ///
     /// # Errors
     /// There is no such blob, or it is larger than any file of a competition.
     pub fn blob(&self, id: &BlobId) -> Result<Vec<u8>> {
-        self.object(ObjectId::from_bytes_or_panic(&id.0), Kind::Blob, objects::LARGEST_BLOB)
+        self.object(ObjectId::from_bytes_or_panic(&id.0), gix::objs::Kind::Blob, objects::LARGEST_BLOB)
     }
 
     /// The contents of a file of the competition: as large as its kind may be.
     ///
     /// # Errors
-    /// As [`Reader::blob`].
+    /// As [`GitReader::blob`].
     pub fn file(&self, file: &FileKind, id: &BlobId) -> Result<Vec<u8>> {
-        match self.object(ObjectId::from_bytes_or_panic(&id.0), Kind::Blob, file.largest()) {
+        match self.object(ObjectId::from_bytes_or_panic(&id.0), gix::objs::Kind::Blob, file.largest()) {
             // A partial clone lacks it, or a damaged one: the hint says how to come by it.
-            Err(missing) if matches!(missing.kind(), ErrorKind::Outside | ErrorKind::Damaged) => Err(missing),
+            Err(missing) if matches!(missing.kind(), Kind::Outside | Kind::Damaged) => Err(missing),
             bytes => bytes.failed(|| format!("{}: cannot read {} of the history", self.root.display(), file.path())),
         }
     }
 
     fn commit(&self, id: ObjectId) -> Result<Read> {
         let what = || self.cannot(&format!("read commit {id}"));
-        let bytes = self.object(id, Kind::Commit, objects::LARGEST_COMMIT)?;
-        let object = gix::ObjectDetached { id, kind: Kind::Commit, data: bytes };
+        let bytes = self.object(id, gix::objs::Kind::Commit, objects::LARGEST_COMMIT)?;
+        let object = gix::ObjectDetached { id, kind: gix::objs::Kind::Commit, data: bytes };
         let commit = object.attach(&self.repo).try_into_commit().failed(what)?;
         Ok(Read {
             tree: commit.tree_id().failed(what)?.detach(),
@@ -205,7 +204,7 @@ impl Reader {
         })
     }
 
-    fn object(&self, id: ObjectId, kind: Kind, most: u64) -> Result<Vec<u8>> {
+    fn object(&self, id: ObjectId, kind: gix::objs::Kind, most: u64) -> Result<Vec<u8>> {
         self.objects.read(&self.repo, id, kind, most)
     }
 

@@ -16,7 +16,7 @@ const LONGEST_LINE: u64 = 4 << 20;
 
 /// A journal that is open to append to.
 #[derive(Debug)]
-pub struct JsonlJournal {
+pub(crate) struct JsonlJournal {
     path: PathBuf,
     file: File,
 }
@@ -27,7 +27,7 @@ impl JsonlJournal {
     ///
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken: `hint` says what to do then.
-    pub fn read<T: DeserializeOwned>(own: &Path, relative: &Path, hint: &str) -> Result<Vec<T>> {
+    pub(crate) fn read<T: DeserializeOwned>(own: &Path, relative: &Path, hint: &str) -> Result<Vec<T>> {
         let path = files::below(own, relative)?;
         match files::open(&path, false)? {
             Some(file) => parse(&path, &file, hint).map(|(entries, _)| entries),
@@ -39,7 +39,7 @@ impl JsonlJournal {
     ///
     /// # Errors
     /// As [`JsonlJournal::read`], or it cannot be written.
-    pub fn open<T: DeserializeOwned>(own: &Path, relative: &Path, hint: &str) -> Result<(JsonlJournal, Vec<T>)> {
+    pub(crate) fn open<T: DeserializeOwned>(own: &Path, relative: &Path, hint: &str) -> Result<(JsonlJournal, Vec<T>)> {
         let path = files::below(own, relative)?;
         files::folder_below(own, relative.parent().unwrap_or(Path::new("")))?;
         let file = files::append(&path)?;
@@ -52,7 +52,7 @@ impl JsonlJournal {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn append(&mut self, entry: &impl Serialize) -> Result<()> {
+    pub(crate) fn append(&mut self, entry: &impl Serialize) -> Result<()> {
         let cannot = || format!("{}: cannot write", self.path.display());
         let mut line = serde_json::to_vec(entry).failed(cannot)?;
         line.push(b'\n');
@@ -78,7 +78,7 @@ fn parse<T: DeserializeOwned>(path: &Path, file: &File, hint: &str) -> Result<(V
 ///
 /// # Errors
 /// It cannot be read, `take` fails, or a line is longer than any of ours.
-pub fn each_line(path: &Path, file: &File, mut take: impl FnMut(usize, &[u8]) -> Result<()>) -> Result<u64> {
+pub(crate) fn each_line(path: &Path, file: &File, mut take: impl FnMut(usize, &[u8]) -> Result<()>) -> Result<u64> {
     let (mut reader, mut line) = (BufReader::new(file), Vec::new());
     let (mut whole, mut at) = (0, 0);
     loop {

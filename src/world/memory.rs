@@ -5,60 +5,42 @@
 //! once its file is looked into: it is drawn in a small share first, then in a larger one, and at last with all
 //! the memory there is, and so alone. No thread asks for a share while it holds one.
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::render::{Drawn, Renderer, Rendering, Room};
 use crate::base::error::{Error, Result};
+use crate::base::semaphore::{Permit, Semaphore, Stopped};
 use crate::preview::limits::MAX_MEMORY;
 
 /// Bytes beside the file that are tried in turn: decoded data, lists of triangles, pictures.
 const BESIDE: [u64; 3] = [40 << 20, 120 << 20, MAX_MEMORY];
 
-/// How often somebody who waits looks whether to stop.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// Says whether to stop; once it said yes, it stays with that.
-pub type Stopped<'a> = &'a (dyn Fn() -> bool + Sync);
-
 /// The memory for drawing.
 #[derive(Debug)]
-pub struct Memory {
-    all: u64,
+pub(crate) struct Memory {
+    bytes: Semaphore,
     cores: NonZeroUsize,
-    line: Mutex<Line>,
-    moved: Condvar,
-}
-
-#[derive(Debug)]
-struct Line {
-    free: u64,
-    waiting: VecDeque<u64>,
-    next: u64,
 }
 
 /// A part of it, given back when dropped.
 #[derive(Debug)]
-pub struct Share<'a> {
+pub(crate) struct Share<'a> {
     memory: &'a Memory,
-    bytes: u64,
+    permit: Permit<'a>,
     room: u64,
 }
 
 impl Memory {
     /// So many bytes, on a machine with so many cores.
     #[must_use]
-    pub fn new(bytes: u64, cores: NonZeroUsize) -> Self {
-        let line = Line { free: bytes, waiting: VecDeque::new(), next: 0 };
-        Memory { all: bytes, cores, line: Mutex::new(line), moved: Condvar::new() }
+    pub(crate) fn new(bytes: u64, cores: NonZeroUsize) -> Self {
+        Memory { bytes: Semaphore::new(bytes), cores }
     }
 
     /// So many MiB, on this machine.
     #[must_use]
-    pub fn of_mib(mib: u64) -> Self {
+    pub(crate) fn of_mib(mib: u64) -> Self {
         Memory::new(mib << 20, std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 
@@ -67,7 +49,7 @@ impl Memory {
     ///
     /// # Errors
     /// It cannot be read, or the renderer failed for a reason that is not the model's.
-    pub fn draw(
+    pub(crate) fn draw(
         &self,
         renderer: &dyn Renderer,
         size: u64,
@@ -89,41 +71,19 @@ impl Memory {
 
     /// The shares in which a file of `size` bytes is to be drawn, one after the other: the first in which
     /// there is room for it is the last. Each is waited for, until somebody asks to stop.
-    pub fn shares<'a>(&'a self, size: u64, stopped: Stopped<'a>) -> impl Iterator<Item = Share<'a>> {
+    pub(crate) fn shares<'a>(&'a self, size: u64, stopped: Stopped<'a>) -> impl Iterator<Item = Share<'a>> {
         BESIDE.into_iter().map_while(move |beside| self.take(size.saturating_add(beside).min(MAX_MEMORY), stopped))
     }
 
     fn take(&self, room: u64, stopped: Stopped<'_>) -> Option<Share<'_>> {
-        let bytes = room.min(self.all);
-        let mut line = self.lock();
-        let ticket = line.next;
-        line.next += 1;
-        line.waiting.push_back(ticket);
-        while line.waiting.front() != Some(&ticket) || line.free < bytes {
-            if stopped() {
-                line.waiting.retain(|waiting| *waiting != ticket);
-                drop(line);
-                self.moved.notify_all();
-                return None;
-            }
-            let waited = self.moved.wait_timeout(line, LOOK_EVERY);
-            line = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        line.waiting.pop_front();
-        line.free -= bytes;
-        drop(line);
-        self.moved.notify_all();
-        Some(Share { memory: self, bytes, room })
+        let permit = self.bytes.acquire(room, stopped)?;
+        Some(Share { memory: self, permit, room })
     }
 
     /// The cores are shared as the memory is: a model that is drawn alone has them all.
     fn threads(&self, bytes: u64) -> NonZeroUsize {
-        let part = u128::from(bytes) * self.cores.get() as u128 / u128::from(self.all.max(1));
+        let part = u128::from(bytes) * self.cores.get() as u128 / u128::from(self.bytes.units().max(1));
         usize::try_from(part).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN).min(self.cores)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,20 +92,13 @@ impl Share<'_> {
     ///
     /// # Errors
     /// The renderer failed for a reason that is not the model's.
-    pub fn draw(&self, renderer: &dyn Renderer, glb: &[u8], stopped: Stopped<'_>) -> Result<Drawn> {
-        let room = Room { bytes: self.room, threads: self.memory.threads(self.bytes), stopped };
-        let drawn = catch_unwind(AssertUnwindSafe(|| renderer.render_in(glb, room)));
+    pub(crate) fn draw(&self, renderer: &dyn Renderer, model: &[u8], stopped: Stopped<'_>) -> Result<Drawn> {
+        let room = Room { bytes: self.room, threads: self.memory.threads(self.permit.units()), stopped };
+        let drawn = catch_unwind(AssertUnwindSafe(|| renderer.render_in(model, room)));
         drawn.unwrap_or_else(|_| {
             let message = "the renderer failed on it".to_owned();
             Ok(Drawn::Done(Rendering::Refused { code: None, place: None, message }))
         })
-    }
-}
-
-impl Drop for Share<'_> {
-    fn drop(&mut self) {
-        self.memory.lock().free += self.bytes;
-        self.memory.moved.notify_all();
     }
 }
 
@@ -166,28 +119,10 @@ mod tests {
     #[test]
     fn the_last_share_is_all_the_memory_with_all_the_cores() {
         let memory = memory(320, 8);
-        let share = |share: Share<'_>| (share.room, memory.threads(share.bytes).get());
+        let share = |share: Share<'_>| (share.room, memory.threads(share.permit.units()).get());
         let rooms: Vec<(u64, usize)> = memory.shares(MIB, GO_ON).map(share).collect();
         assert_eq!(rooms, [(41 * MIB, 1), (121 * MIB, 3), (MAX_MEMORY, 8)]);
-        assert_eq!(memory.lock().free, 320 * MIB);
-    }
-
-    #[test]
-    fn who_waits_can_be_stopped_and_lets_the_next_one_pass() {
-        let memory = memory(100, 2);
-        let held = memory.take(60 * MIB, GO_ON).unwrap();
-        let stop = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let first = scope.spawn(|| memory.take(60 * MIB, &|| stop.load(Ordering::SeqCst)).is_some());
-            while memory.lock().waiting.is_empty() {
-                std::thread::yield_now();
-            }
-            let second = scope.spawn(|| memory.take(30 * MIB, GO_ON).is_some());
-            stop.store(true, Ordering::SeqCst);
-            assert!(!first.join().unwrap() && second.join().unwrap());
-        });
-        drop(held);
-        assert_eq!(memory.lock().free, 100 * MIB);
+        assert_eq!(memory.bytes.free(), 320 * MIB);
     }
 
     /// What a renderer says that takes what it needs, or has no room.
@@ -202,11 +137,11 @@ mod tests {
             Ok(Rendering::Png(Vec::new()))
         }
 
-        fn render_in(&self, glb: &[u8], room: Room<'_>) -> Result<Drawn> {
+        fn render_in(&self, model: &[u8], room: Room<'_>) -> Result<Drawn> {
             if (room.stopped)() {
                 return Ok(Drawn::Stopped);
             }
-            if room.bytes < self.0 { Ok(Drawn::NoRoom) } else { self.render(glb).map(Drawn::Done) }
+            if room.bytes < self.0 { Ok(Drawn::NoRoom) } else { self.render(model).map(Drawn::Done) }
         }
     }
 
@@ -215,11 +150,11 @@ mod tests {
         let memory = memory(64, 2);
         for (needs, reads) in [(30 * MIB, 1), (100 * MIB, 2), (500 * MIB, 3)] {
             let read = AtomicU64::new(0);
-            let glb = || {
+            let model = || {
                 read.fetch_add(1, Ordering::SeqCst);
                 Ok(Vec::new())
             };
-            let drawn = memory.draw(&Needs(needs), MIB, GO_ON, glb).unwrap();
+            let drawn = memory.draw(&Needs(needs), MIB, GO_ON, model).unwrap();
             assert_eq!((drawn, read.into_inner()), (Some(Rendering::Png(Vec::new())), reads));
         }
         assert_eq!(memory.draw(&Needs(0), MIB, &|| true, || Ok(Vec::new())).unwrap(), None);
@@ -230,7 +165,7 @@ mod tests {
         let memory = memory(64, 2);
         let mut shares = memory.shares(200 * MIB, GO_ON);
         let share = shares.next().unwrap();
-        assert_eq!((share.bytes, memory.lock().free), (64 * MIB, 0));
+        assert_eq!((share.permit.units(), memory.bytes.free()), (64 * MIB, 0));
     }
 
     #[test]
@@ -244,10 +179,10 @@ mod tests {
                     for n in 0..50 {
                         let last = if (thread + n) % 7 == 0 { 3 } else { 1 };
                         for share in memory.shares(n * MIB / 10, GO_ON).take(last) {
-                            let now = held.fetch_add(share.bytes, Ordering::SeqCst) + share.bytes;
+                            let now = held.fetch_add(share.permit.units(), Ordering::SeqCst) + share.permit.units();
                             most.fetch_max(now, Ordering::SeqCst);
                             std::thread::yield_now();
-                            held.fetch_sub(share.bytes, Ordering::SeqCst);
+                            held.fetch_sub(share.permit.units(), Ordering::SeqCst);
                         }
                         drawn.fetch_add(1, Ordering::SeqCst);
                     }
@@ -255,6 +190,6 @@ mod tests {
             }
         });
         assert!(most.into_inner() <= 100 * MIB);
-        assert_eq!((drawn.into_inner(), memory.lock().free), (400, 100 * MIB));
+        assert_eq!((drawn.into_inner(), memory.bytes.free()), (400, 100 * MIB));
     }
 }

@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::http::{Client, Failure, Form, Limits, Request, Response, Retry, shown_url};
+use super::http::{Client, Failure, HttpLimits, MultipartForm, Request, Response, Retry, ServerKind, shown_url};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
+use crate::model::format::{ModelFormat, Previewed};
 use crate::preview::limits::MAX_FILE_BYTES;
 use crate::preview::{self, Cut, Options, Refusal};
 
@@ -30,24 +31,36 @@ pub trait Renderer: Send + Sync {
     /// The driver's name, as settings and reports spell it.
     fn name(&self) -> &'static str;
 
-    /// Draws the preview of a GLB model.
+    /// Draws the preview of a model.
     ///
     /// # Errors
     /// The renderer could not be asked, or failed for a reason that is not the model's.
-    fn render(&self, glb: &[u8]) -> Result<Rendering>;
+    fn render(&self, model: &[u8]) -> Result<Rendering>;
 
     /// As [`Renderer::render`], within bounds.
     ///
     /// # Errors
     /// As for [`Renderer::render`].
-    fn render_in(&self, glb: &[u8], _room: Room<'_>) -> Result<Drawn> {
-        self.render(glb).map(Drawn::Done)
+    fn render_in(&self, model: &[u8], _room: Room<'_>) -> Result<Drawn> {
+        self.render(model).map(Drawn::Done)
     }
 
     /// The refusal of a model of so many bytes, where its size alone decides.
     fn refuses(&self, _bytes: u64) -> Option<Rendering> {
         None
     }
+}
+
+/// The renderer of this format's models: a render service where one is named, else the embedded one, with views of
+/// `size` pixels a side.
+///
+/// # Errors
+/// The service's URL is not http(s).
+pub fn open(format: ModelFormat, service: Option<&str>, size: u32, threads: NonZeroUsize) -> Result<Box<dyn Renderer>> {
+    Ok(match (format.previewed(), service) {
+        (_, Some(url)) => Box::new(RenderService::new(url, format)?),
+        (Previewed::FourViews { .. }, None) => Box::new(Builtin::new(size, threads)),
+    })
 }
 
 /// What came of drawing within bounds.
@@ -91,13 +104,13 @@ impl Renderer for Builtin {
         "builtin"
     }
 
-    fn render(&self, glb: &[u8]) -> Result<Rendering> {
-        Ok(preview::render(glb, &self.options).into())
+    fn render(&self, model: &[u8]) -> Result<Rendering> {
+        Ok(preview::render(model, &self.options).into())
     }
 
-    fn render_in(&self, glb: &[u8], room: Room<'_>) -> Result<Drawn> {
+    fn render_in(&self, model: &[u8], room: Room<'_>) -> Result<Drawn> {
         let options = Options { threads: room.threads, ..self.options };
-        Ok(match preview::render_within(glb, &options, room.bytes, room.stopped) {
+        Ok(match preview::render_within(model, &options, room.bytes, room.stopped) {
             Ok(drawn) => Drawn::Done(drawn.into()),
             Err(Cut::NoRoom) => Drawn::NoRoom,
             Err(Cut::Stopped) => Drawn::Stopped,
@@ -122,48 +135,53 @@ impl From<std::result::Result<preview::Preview, Refusal>> for Rendering {
     }
 }
 
-/// The deployed render service: `POST <url>/render_glb`, a form with one file, answered by a PNG.
+/// The deployed render service: `POST <url>/<path of the format>`, a form with one file, answered by a PNG.
 #[derive(Debug, Clone)]
-pub struct Service {
+pub struct RenderService {
     client: Client,
     url: String,
+    /// What the file is called in the form.
+    file: &'static str,
 }
 
 /// What a PNG begins with.
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-impl Service {
+impl RenderService {
     /// The service at this base URL; it gets three attempts a model, two minutes each.
     ///
     /// # Errors
     /// The URL is not http(s).
-    pub fn new(url: &str) -> Result<Self> {
-        let limits = Limits { idle: Duration::from_secs(120), whole: Duration::from_secs(180), ..Limits::default() };
+    pub fn new(url: &str, format: ModelFormat) -> Result<Self> {
+        let limits =
+            HttpLimits { idle: Duration::from_secs(120), whole: Duration::from_secs(180), ..HttpLimits::default() };
         let (first_pause, longest_pause) = (Duration::from_secs(1), Duration::from_secs(10));
-        Service::with_client(url, Client::new(limits, Retry { attempts: 3, first_pause, longest_pause }))
+        let client = Client::new(limits, Retry { attempts: 3, first_pause, longest_pause });
+        RenderService::with_client(url, format, client)
     }
 
-    /// As [`Service::new`], over a client with other limits.
+    /// As [`RenderService::new`], over a client with other limits.
     ///
     /// # Errors
     /// The URL is not http(s).
-    pub fn with_client(url: &str, client: Client) -> Result<Self> {
+    pub fn with_client(url: &str, format: ModelFormat, client: Client) -> Result<Self> {
         check_service_url(url)
             .map_err(|why| Error::usage(format!("the render service's URL {}: {why}", shown_url(url))))?;
-        Ok(Service { client, url: format!("{}/render_glb", url.trim_end_matches('/')) })
+        let Previewed::FourViews { path, file } = format.previewed();
+        Ok(RenderService { client: client.hearing_all(), url: format!("{}/{path}", url.trim_end_matches('/')), file })
     }
 }
 
-impl Renderer for Service {
+impl Renderer for RenderService {
     fn name(&self) -> &'static str {
         "http"
     }
 
-    fn render(&self, glb: &[u8]) -> Result<Rendering> {
-        let form = Form::default().file("file", "content.glb", "application/octet-stream", glb).finish();
+    fn render(&self, model: &[u8]) -> Result<Rendering> {
+        let form = MultipartForm::default().file("file", self.file, "application/octet-stream", model).finish();
         // Drawing the same model twice does no harm.
         let request = Request::new(super::http::Method::POST, self.url.as_str());
-        let request = request.header("content-type", Form::CONTENT_TYPE).body(form).repeatable();
+        let request = request.header("content-type", MultipartForm::CONTENT_TYPE).body(form).repeatable();
         self.client.send_checked(&request, rendering)
     }
 }
@@ -177,7 +195,8 @@ fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
             let message = detail(&response).unwrap_or_else(|| format!("status {}", response.status));
             Ok(Rendering::Refused { code: None, place: None, message })
         }
-        status => Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
+        status if ServerKind::Any.passes(status) => Err(response.failure(ServerKind::Any)),
+        _ => Err(Failure::Permanent(response.shown())),
     }
 }
 

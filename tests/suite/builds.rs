@@ -348,7 +348,7 @@ fn faults_of_the_ci_are_waited_for_or_told() {
         (Answer::status(401), "GITHUB_TOKEN is not"),
         (Answer::status(404), "acme/competition with its workflow build-and-push.yml"),
         (Answer::status(403), "may GITHUB_TOKEN read"),
-        (Answer::status(502), "status 502 (2 attempts)"),
+        (Answer::status(502), "status 502: {\"message\": \"said 502\"} (2 attempts)"),
         (Answer(200, Vec::new(), "<html>".to_owned()), "not what is expected"),
         (Answer::json(&json!({"workflow_runs": null})), "not what is expected"),
     ];

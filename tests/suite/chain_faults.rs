@@ -1,5 +1,7 @@
 //! Nodes that fail in every way: retried, asked elsewhere, or named in the error; never believed.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::chain_support::{Competition, Fake, Reply, quick_client, subtensor};
@@ -8,15 +10,16 @@ use gen404::model::ids::{Block, Hotkey};
 use gen404::model::reveal::Reveal;
 use gen404::world::chain::Chain;
 use gen404::world::chain::endpoints::Endpoints;
-use gen404::world::chain::stand_in::{Node, Server};
+use gen404::world::chain::stand_in::{Server, StandInNode};
 use gen404::world::chain::subtensor::Subtensor;
+use gen404::world::http::{Client, HttpLimits, Retry};
 use serde_json::{Value, json};
 
 const FIRST_TIME: u64 = 1_700_000_000;
 
 /// A node at block 50 with a few hotkeys' reveals.
-fn node() -> Node {
-    let mut node = Node::new(17, FIRST_TIME, Block(50));
+pub fn node() -> StandInNode {
+    let mut node = StandInNode::new(17, FIRST_TIME, Block(50));
     for n in 0..7 {
         let reveal = Reveal { block: Block(10 + u64::from(n)), raw: format!("text {n}").into_bytes() };
         node.reveals.insert(Hotkey::from_account(&[n; 32]), vec![reveal]);
@@ -25,7 +28,7 @@ fn node() -> Node {
 }
 
 /// A node that answers rightly, but for what `mishap` does to some requests.
-fn faulty(mishap: impl Fn(usize, &str, Vec<u8>) -> Reply + Send + Sync + 'static) -> Fake {
+pub fn faulty(mishap: impl Fn(usize, &str, Vec<u8>) -> Reply + Send + Sync + 'static) -> Fake {
     let node = node();
     Fake::start(move |number, _, body| {
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -202,6 +205,112 @@ fn pages_are_read_until_one_is_empty() {
         let short = lying("state_getKeysPaged", move |keys| keys.as_array_mut().unwrap().truncate(most));
         assert_eq!(subtensor(&[short.url()], &[]).reveals(Block(40)).unwrap().len(), 7, "{most} keys a page");
     }
+}
+
+/// A gateway that gives one key a page, after this pause; and how often it was asked for one.
+pub fn one_key_a_page(hotkeys: u16, pause: Duration) -> (Fake, Arc<AtomicUsize>) {
+    let mut node = node();
+    for n in 0..hotkeys {
+        let [high, low] = n.to_be_bytes();
+        let reveal = Reveal { block: Block(10), raw: b"text".to_vec() };
+        node.reveals.insert(
+            Hotkey::from_account(&[[high, low].as_slice(), &[7; 30]].concat().try_into().unwrap()),
+            vec![reveal],
+        );
+    }
+    let (keys, asked) = (OnceLock::<Vec<Value>>::new(), Arc::new(AtomicUsize::new(0)));
+    let count = asked.clone();
+    let fake = Fake::start(move |_, _, body| {
+        let mut request: Value = serde_json::from_slice(body).unwrap();
+        if request["method"] != "state_getKeysPaged" {
+            return Reply::Body(node.answer(body));
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(pause);
+        let after = request["params"][2].clone();
+        let keys = keys.get_or_init(|| {
+            let mut all: Vec<Value> = Vec::new();
+            loop {
+                request["params"][1] = json!(1000);
+                let answer: Value = serde_json::from_slice(&node.answer(request.to_string().as_bytes())).unwrap();
+                let page = answer["result"].as_array().unwrap().clone();
+                let Some(last) = page.last() else { return all };
+                request["params"][2] = last.clone();
+                all.extend(page);
+            }
+        });
+        let next = keys.iter().position(|key| *key == after).map_or(0, |at| at + 1);
+        let page: Vec<&Value> = keys.get(next).into_iter().collect();
+        Reply::Body(json!({"jsonrpc": "2.0", "id": request["id"], "result": page}).to_string().into_bytes())
+    });
+    (fake, asked)
+}
+
+#[test]
+fn pages_of_one_key_each_have_a_bound() {
+    let (fake, asked) = one_key_a_page(300, Duration::ZERO);
+    assert_eq!(subtensor(&[fake.url()], &[]).reveals(Block(40)).unwrap().len(), 307);
+    assert_eq!(asked.load(Ordering::SeqCst), 308);
+    for keys_a_page in [1, 1000] {
+        let (fake, asked) = one_key_a_page(1500, Duration::ZERO);
+        let error = subtensor(&[fake.url()], &[]).keys_a_page(keys_a_page).reveals(Block(40)).unwrap_err();
+        outside(&error, &["state_getKeysPaged", &fake.url(), "1000 pages of keys in ", "1000 keys in all, and no end"]);
+        assert_eq!(asked.load(Ordering::SeqCst), 1000, "{keys_a_page} keys a page");
+    }
+    // A slow one has a bound in time.
+    let (fake, asked) = one_key_a_page(1500, Duration::from_millis(50));
+    let chain = subtensor(&[fake.url()], &[]).listing_within(Duration::from_millis(400));
+    outside(&chain.reveals(Block(40)).unwrap_err(), &["and no end", "[chain] keys_a_page"]);
+    assert!(asked.load(Ordering::SeqCst) < 20);
+}
+
+#[test]
+fn values_have_a_bound_in_all() {
+    let mut node = node();
+    for n in 0..200 {
+        let reveal = Reveal { block: Block(10), raw: vec![b'x'; 100_000] };
+        node.reveals.insert(Hotkey::from_account(&[n; 32]), vec![reveal]);
+    }
+    let server = Server::start(node).unwrap();
+    let client = Client::new(HttpLimits::default(), Retry::ONCE);
+    let chain = Subtensor::new(Endpoints::of(&[server.url()], &[]).unwrap(), 17, client);
+    outside(&chain.reveals(Block(40)).unwrap_err(), &["state_queryStorageAt", &server.url(), "bytes in all"]);
+}
+
+#[test]
+fn an_archive_that_fails_is_named() {
+    let competition = Competition::open(1, 12);
+    competition.write("gen404.toml", "[chain]\nattempts = 1\ntimeout_seconds = 1\n");
+    let pruned = || {
+        let mut pruned = node();
+        pruned.keeps_from = Block(45);
+        Server::start(pruned).unwrap()
+    };
+    let node = pruned();
+    let reveal_seed = |archive: &[&str]| {
+        let url = node.url();
+        let args = [&["reveal-seed", "--network", &url, "--seed-source", "block"][..], archive].concat();
+        competition.expect(4, &args).err
+    };
+    let alone = reveal_seed(&[]);
+    assert!(alone.contains("name an archive node with --archive"), "{alone}");
+    let hostile = |body: Vec<u8>| Fake::start(move |_, _, _| Reply::Status(502, "", body.clone()));
+    let bodies = [
+        b"oops".to_vec(),
+        vec![b'x'; 3 << 20],
+        (0..=255).cycle().take(5000).collect(),
+        b"\x1b[31m\x1b]0;x\x07".to_vec(),
+    ];
+    for body in bodies {
+        let archive = hostile(body);
+        let url = format!("{}/hunter2-key", archive.url());
+        let said = reveal_seed(&["--archive", &url]);
+        assert!(said.contains(&format!("the archive node {} failed; name another", archive.url())), "{said}");
+        assert!(!said.contains("hunter2") && !said.contains('\x1b') && said.len() < 3000, "{said}");
+    }
+    let other = pruned();
+    let said = reveal_seed(&["--archive", &other.url()]);
+    assert!(said.contains(&format!("{} is no archive node: its state is gone as well", other.url())), "{said}");
 }
 
 #[test]

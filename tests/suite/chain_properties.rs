@@ -8,7 +8,7 @@ use gen404::model::ids::{Block, Hotkey, RoundNumber};
 use gen404::model::reveal::Compat;
 use gen404::model::reveal::Reveal;
 use gen404::rules::payload::{strip_length, text};
-use gen404::rules::submissions::{Terms, intake};
+use gen404::rules::submissions::{SubmissionTerms, intake};
 use gen404::world::chain::scale;
 use gen404::world::http::{retry_after, shown_text, shown_url};
 use parity_scale_codec::Encode;
@@ -67,7 +67,7 @@ proptest! {
     ) {
         let reveal = |(block, text): (u64, String)| Reveal { block: Block(block), raw: text.encode() };
         let reveals = BTreeMap::from([(Hotkey::from_account(&[1; 32]), payloads.into_iter().map(reveal).collect())]);
-        let terms = Terms {
+        let terms = SubmissionTerms {
             competition: "mesh", round: RoundNumber(1), earliest: Block(100), latest: Block(200), compat,
             allow_private_cdn: false,
         };

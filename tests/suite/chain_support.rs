@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use gen404::world::chain::endpoints::Endpoints;
 use gen404::world::chain::subtensor::Subtensor;
-use gen404::world::http::{Client, Limits, Retry};
+use gen404::world::http::{Client, HttpLimits, Retry};
 use serde_json::Value;
 
 use crate::support::{Run, gen404, shared, tree};
@@ -127,7 +127,7 @@ fn reply(mut stream: TcpStream, reply: Reply) {
 /// A client that is as patient as a test may be.
 pub fn quick_client() -> Client {
     let whole = Duration::from_millis(800);
-    let limits = Limits { connect: whole, idle: whole, whole, ..Limits::default() };
+    let limits = HttpLimits { connect: whole, idle: whole, whole, ..HttpLimits::default() };
     let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(50));
     Client::new(limits, Retry { attempts: 3, first_pause, longest_pause })
 }

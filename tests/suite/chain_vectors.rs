@@ -8,7 +8,7 @@ use gen404::model::beacon::{QUICKNET_CHAIN, QUICKNET_GENESIS, QUICKNET_PERIOD, p
 use gen404::model::ids::{Block, Hotkey};
 use gen404::model::reveal::Compat;
 use gen404::rules::payload::{strip_length, text};
-use gen404::world::chain::stand_in::Node;
+use gen404::world::chain::stand_in::StandInNode;
 use gen404::world::chain::{Chain, keys, scale};
 use parity_scale_codec::{Compact, Decode, Encode};
 use serde_json::{Value, json};
@@ -238,7 +238,7 @@ fn errors_of_the_recorded_session_are_named_or_go_to_the_archive() {
 #[test]
 fn the_stand_in_answers_in_the_form_of_the_recorded_session() {
     let Some(session) = shared_json("chain/rpc_session.json") else { return };
-    let node = Node::new(17, 1_700_000_000, Block(60));
+    let node = StandInNode::new(17, 1_700_000_000, Block(60));
     let ask = |method: &str, params: Value| -> Value {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         serde_json::from_slice(&node.answer(request.to_string().as_bytes())).unwrap()

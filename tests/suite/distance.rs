@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gen404::world::distance::http::Service;
-use gen404::world::distance::{Distance as _, Picture};
+use gen404::world::distance::http::DistanceService;
+use gen404::world::distance::{Distance as _, NotMeasured, Picture};
 use gen404::world::http::Retry;
 use serde_json::Value;
 
@@ -67,14 +67,14 @@ fn flags_beat_the_environment_which_beats_the_file() {
     assert!(file.err.contains("a.png: a distance service fetches pictures itself"), "{}", file.err);
 }
 
-fn service(fake: &Fake) -> Service {
+fn service(fake: &Fake) -> DistanceService {
     let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(20));
     let retry = Retry { attempts: 3, first_pause, longest_pause };
-    Service::new(&format!("{}/", fake.url()), Duration::from_secs(20), retry, 3).unwrap()
+    DistanceService::new(&format!("{}/", fake.url()), Duration::from_secs(20), retry, 3).unwrap()
 }
 
 /// The distances of these URLs to `b`.
-fn measured(fake: &Fake, urls: &[&str]) -> Vec<Result<f64, String>> {
+fn measured(fake: &Fake, urls: &[&str]) -> Vec<Result<f64, NotMeasured>> {
     let of = |url| Picture { url, png: b"" };
     let pairs: Vec<_> = urls.iter().map(|url| (of(url), of("b"))).collect();
     service(fake).measure(&pairs)
@@ -91,7 +91,7 @@ fn a_service_is_asked_for_each_pair_and_answers_keep_their_order() {
     let urls: Vec<String> = (0..40).map(|n| n.to_string()).collect();
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
     let all = measured(&fake, &urls);
-    let wanted: Vec<Result<f64, String>> = (0..40).map(|n| Ok(f64::from(n) / 64.0)).collect();
+    let wanted: Vec<Result<f64, NotMeasured>> = (0..40).map(|n| Ok(f64::from(n) / 64.0)).collect();
     assert_eq!((all, fake.count()), (wanted, 40));
     assert!(fake.seen.lock().unwrap().iter().all(|(line, _)| line.starts_with("POST /distance ")));
 }
@@ -105,11 +105,11 @@ fn what_is_no_number_is_unmeasured_with_the_reason() {
         (200, "<html>", "no distance: <html>", 3),
         (200, "{\"distance\": 7.5}", "7.5 is no distance", 1),
         (422, "{\"detail\": []}", "status 422", 1),
-        (500, "{\"detail\": \"Internal server error\"}", "status 500 (3 attempts)", 3),
+        (500, "{\"detail\": \"Internal server error\"}", "Internal server error\"} (3 attempts)", 3),
     ] {
         let fake = Fake::start(move |_, _, _| Reply::Status(status, "", answer.as_bytes().to_vec()));
         let all = measured(&fake, &["a"]);
-        assert!(all[0].as_ref().unwrap_err().contains(reason), "{answer}: {all:?}");
+        assert!(all[0].as_ref().unwrap_err().0.contains(reason), "{answer}: {all:?}");
         assert_eq!(fake.count(), asked, "{answer}");
     }
 }
@@ -124,6 +124,6 @@ fn a_moments_trouble_is_waited_out_and_a_dead_service_is_left_alone() {
     assert_eq!(measured(&fake, &["a"]), [Ok(-1e-7)]);
     let silent = Fake::start(|_, _, _| Reply::Drop);
     let all = measured(&silent, &["a"; 100]);
-    assert!(all.iter().all(Result::is_err) && all[99].as_ref().unwrap_err().contains("not asked"), "{all:?}");
+    assert!(all.iter().all(Result::is_err) && all[99].as_ref().unwrap_err().0.contains("not asked"), "{all:?}");
     assert!(silent.count() < 60, "{}", silent.count());
 }

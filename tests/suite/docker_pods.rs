@@ -7,7 +7,7 @@ use std::process::Command;
 use gen404::model::ids::{Player, RoundNumber};
 use gen404::world::http::Secret;
 use gen404::world::pods::docker::{Docker, DockerSettings};
-use gen404::world::pods::{Deployed, Order, PodId, PodName, PodState, Provider};
+use gen404::world::pods::{Deployed, PodId, PodName, PodOrder, PodState, Provider};
 
 /// `docker`, as far as it is used: a container is a file that holds its state.
 const SCRIPT: &str = r#"#!/bin/sh
@@ -70,9 +70,9 @@ impl Host {
     }
 }
 
-fn order(number: usize) -> Order {
+fn order(number: usize) -> PodOrder {
     let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", number);
-    Order { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() }
+    PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() }
 }
 
 #[test]

@@ -10,24 +10,25 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gen404::base::error::Error;
+use gen404::model::format::Format;
 use gen404::model::ids::{Player, PromptStem, RoundNumber, Seed};
 use gen404::model::objects::{ObjectKey, ObjectKind};
-use gen404::world::builds::Wanted;
+use gen404::world::builds::WantedBuilds;
 use gen404::world::builds::settings::BuildSettings;
 use gen404::world::chain::Chain as _;
 use gen404::world::distance::Distance as _;
 use gen404::world::distance::Picture;
-use gen404::world::http::{Client, Limits, Request, Retry, Secret};
+use gen404::world::http::{Client, HttpLimits, Request, Retry, Secret};
 use gen404::world::judge::Judge as _;
 use gen404::world::judge::settings::JudgeSettings;
-use gen404::world::pods::program::{Program, ProgramLimits, Trouble};
+use gen404::world::pods::program::{Program, ProgramLimits, ProgramTrouble};
 use gen404::world::pods::runpod::{Runpod, RunpodSettings};
 use gen404::world::pods::targon::{Targon, TargonSettings};
 use gen404::world::pods::verda::{Verda, VerdaKeys, VerdaSettings};
-use gen404::world::pods::{Endpoint, Manner, Order, PodId, PodName, Provider};
+use gen404::world::pods::{ApiPolicy, Endpoint, PodId, PodName, PodOrder, Provider};
 use gen404::world::render::Renderer as _;
 use gen404::world::store::r2::{Bucket, R2Store};
-use gen404::world::store::{Bytes, Object, ObjectStore as _};
+use gen404::world::store::{Bytes, NewObject, ObjectStore as _};
 use serde_json::json;
 
 use crate::chain_support::subtensor;
@@ -38,7 +39,8 @@ use crate::support::{as_somebody, command, git, skipped};
 const SECRET: &str = "hunter2/Top+secret&key=0123456789abcdef";
 
 /// Each way in which a server may spell what it was sent, by name.
-const SPELLINGS: [&str; 7] = ["plain", "json", "slashes", "percent", "base64", "hex", "half"];
+const SPELLINGS: [&str; 9] =
+    ["plain", "json", "slashes", "percent", "base64", "hex", "half", "a mixture", "another mixture"];
 
 fn spelt(text: &str, spelling: &str) -> String {
     let quoted = json!(text).to_string();
@@ -51,10 +53,33 @@ fn spelt(text: &str, spelling: &str) -> String {
         }
         "base64" => BASE64_STANDARD.encode(text),
         "hex" => text.bytes().map(|b| format!("{b:02x}")).collect(),
+        "a mixture" => mixed(text, 1),
+        "another mixture" => mixed(text, 2),
         // Cut off in the middle of the secret.
         "half" => text.find("Top+").map_or(text, |at| &text[..at + 8]).to_owned(),
         _ => text.to_owned(),
     }
+}
+
+/// A text with each character in a spelling of its own, some of them inside another one.
+pub fn mixed(text: &str, lot: usize) -> String {
+    let spell = |(at, c): (usize, char)| {
+        let code = u32::from(c);
+        match (at * 7 + lot * 5 + at * at) % 11 {
+            0 => format!("%{code:02X}"),
+            1 => format!("%{code:02x}"),
+            2 => format!("\\u{code:04x}"),
+            3 => format!("&#{code};"),
+            4 => format!("&#x{code:X};"),
+            5 => format!("\\x{code:02x}"),
+            6 => c.to_ascii_uppercase().to_string(),
+            7 => format!("%25{code:02x}"),
+            8 => format!("\\\\u{code:04X}"),
+            9 => format!("&amp;#{code};"),
+            _ => c.to_string(),
+        }
+    };
+    text.chars().enumerate().map(spell).collect()
 }
 
 /// Does a text hold a part of the secret that is longer than a word, in any spelling?
@@ -65,6 +90,12 @@ fn tells(text: &str) -> Option<String> {
     for offset in 0..3 {
         let inside = BASE64_STANDARD.encode([&vec![b'x'; offset], SECRET.as_bytes()].concat());
         sought.push(inside[8..40].to_owned());
+    }
+    // A mixture's tail, wherever it stood in what was spelt.
+    for (before, lot) in (0..11).flat_map(|before| [(before, 1), (before, 2)]) {
+        let up_to = |end: usize| mixed(&format!("{}{}", "-".repeat(before), &SECRET[..end]), lot);
+        let (head, whole) = (up_to(SECRET.len() - 6), up_to(SECRET.len()));
+        sought.push(whole[head.len()..].to_owned());
     }
     sought.into_iter().find(|part| text.contains(part.as_str()))
 }
@@ -189,7 +220,7 @@ fn a_ci_and_a_registry_keep_our_tokens() {
         _ => None,
     };
     let own = tempfile::tempdir().unwrap();
-    let wanted = |unbuilt| Wanted { round: RoundNumber(0), pushed: None, unbuilt };
+    let wanted = |unbuilt| WantedBuilds { round: RoundNumber(0), pushed: None, unbuilt };
     let stop = gen404::world::stop::Stop::default();
     for (what, url) in every_echo(&[400, 401, 500, 200]) {
         let settings = BuildSettings { api_url: url, attempts: 1, ..BuildSettings::default() };
@@ -208,7 +239,7 @@ fn a_ci_and_a_registry_keep_our_tokens() {
             (401, challenge, String::new())
         });
         let image = format!("{}/a/b:c", url.strip_prefix("http://").unwrap());
-        let registry = gen404::world::builds::settings::Driver::Registry;
+        let registry = gen404::world::builds::settings::BuildsDriver::Registry;
         let settings =
             BuildSettings { driver: Some(registry), insecure_registry: true, attempts: 1, ..BuildSettings::default() };
         let source = settings.open(env, own.path(), None, &stop).unwrap();
@@ -234,7 +265,7 @@ fn a_redirect_with_our_token_in_it_is_not_shown() {
         _ => None,
     };
     let source = settings.open(env, own.path(), None, &gen404::world::stop::Stop::default()).unwrap();
-    let error = source.look(&Wanted { round: RoundNumber(0), pushed: None, unbuilt: Vec::new() }).unwrap_err();
+    let error = source.look(&WantedBuilds { round: RoundNumber(0), pushed: None, unbuilt: Vec::new() }).unwrap_err();
     assert!(error.to_string().contains("elsewhere"), "{error}");
     keeps("location", &shown(&error));
 }
@@ -242,20 +273,20 @@ fn a_redirect_with_our_token_in_it_is_not_shown() {
 #[test]
 fn providers_of_pods_keep_our_keys() {
     let (timeout, pause) = (Duration::from_secs(10), Duration::from_millis(1));
-    let manner = Manner { attempts: 1, timeout, pause, patience: Duration::from_millis(5) };
+    let policy = ApiPolicy { attempts: 1, timeout, pause, patience: Duration::from_millis(5) };
     let (secret, hf) = (|| Secret::new(SECRET), || Some(Secret::new(&format!("{SECRET}-hf"))));
     let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", 0);
-    let order = Order { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() };
+    let order = PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() };
     for (what, url) in every_echo(&[400, 401, 402, 500, 200]) {
         let keys = VerdaKeys { client_id: secret(), client_secret: secret(), inference: secret() };
         let providers: [Box<dyn Provider>; 3] = [
             Box::new(
-                Targon::new(&TargonSettings { url: url.clone(), ..<_>::default() }, manner, secret(), hf()).unwrap(),
+                Targon::new(&TargonSettings { url: url.clone(), ..<_>::default() }, policy, secret(), hf()).unwrap(),
             ),
             Box::new(
-                Runpod::new(&RunpodSettings { url: url.clone(), ..<_>::default() }, manner, secret(), hf()).unwrap(),
+                Runpod::new(&RunpodSettings { url: url.clone(), ..<_>::default() }, policy, secret(), hf()).unwrap(),
             ),
-            Box::new(Verda::new(&VerdaSettings { url: url.clone(), ..<_>::default() }, manner, keys, hf()).unwrap()),
+            Box::new(Verda::new(&VerdaSettings { url: url.clone(), ..<_>::default() }, policy, keys, hf()).unwrap()),
         ];
         for provider in providers {
             let what = format!("{}: {what}", provider.name());
@@ -279,7 +310,7 @@ fn the_gate_before_a_program_keeps_its_key() {
         let endpoint = Endpoint { url, key: Some(Secret::new(SECRET)) };
         let program = Program::new(endpoint, ProgramLimits::default());
         let made = program.generate(b"prompt", Seed(1), &folder.path().join("into"), &mut || ()).unwrap();
-        let (Trouble::Program(reason) | Trouble::Infrastructure(reason)) = made.outcome.unwrap_err();
+        let (ProgramTrouble::Program(reason) | ProgramTrouble::Infrastructure(reason)) = made.outcome.unwrap_err();
         keeps(&what, &format!("{reason} {:?}", program.health()));
     }
 }
@@ -313,10 +344,16 @@ fn a_bucket_keeps_key_id_and_signature() {
             let (name, region) = ("b".to_owned(), "auto".to_owned());
             let bucket = Bucket { endpoint: url, name, region, cdn: "https://cdn.example".to_owned() };
             let store =
-                R2Store::new(bucket, &Secret::new(key_id), &Secret::new(SECRET), Limits::default(), Retry::ONCE);
-            let key = ObjectKey::submitted(RoundNumber(0), &Player::Leader, &stem, ObjectKind::Glb, 1);
-            let (kind, bytes, sha256) = (ObjectKind::Glb, Bytes::Memory(b"glTF"), "0");
-            let put = store.put(&key, &Object { kind, bytes, size: 4, sha256 }).unwrap_err();
+                R2Store::new(bucket, &Secret::new(key_id), &Secret::new(SECRET), HttpLimits::default(), Retry::ONCE);
+            let key = ObjectKey::submitted(
+                RoundNumber(0),
+                &Player::Leader,
+                &stem,
+                ObjectKind::Model(Format::Mesh.model()),
+                1,
+            );
+            let (kind, bytes, sha256) = (ObjectKind::Model(Format::Mesh.model()), Bytes::Memory(b"glTF"), "0");
+            let put = store.put(&key, &NewObject { kind, bytes, size: 4, sha256 }).unwrap_err();
             let text = shown(&put) + &shown(&store.get(&key).unwrap_err());
             keeps(spelling, &text);
             assert!(!text.contains(key_id) && !text.contains("Signature="), "{status} {spelling}: {text}");
@@ -331,18 +368,20 @@ fn services_keep_what_their_urls_hold() {
     let retry = Retry::ONCE;
     for (what, url) in every_echo(&[400, 422, 500, 200]) {
         let at = format!("{}?token={password}", url.replace("http://", &format!("http://me:{password}@")));
-        let client = || Client::new(Limits::default(), retry);
+        let client = || Client::new(HttpLimits::default(), retry);
         let error = client().send(&Request::get(at.as_str())).and_then(gen404::world::http::Response::success);
         if let Err(error) = error {
             keeps(&what, &shown(&error));
         }
         let base = url.replace("http://", &format!("http://me:{password}@"));
-        let renderer = gen404::world::render::Service::with_client(&base, client()).unwrap();
+        let renderer =
+            gen404::world::render::RenderService::with_client(&base, Format::Mesh.model(), client()).unwrap();
         match renderer.render(b"glTF") {
             Ok(rendering) => keeps(&what, &format!("{rendering:?}")),
             Err(error) => keeps(&what, &shown(&error)),
         }
-        let service = gen404::world::distance::http::Service::new(&base, Duration::from_secs(9), retry, 1).unwrap();
+        let service =
+            gen404::world::distance::http::DistanceService::new(&base, Duration::from_secs(9), retry, 1).unwrap();
         let picture = || Picture { url: "https://x.org/a.png", png: b"" };
         keeps(&what, &format!("{:?}", service.measure(&[(picture(), picture())])));
         if let Err(error) = gen404::world::drand::fetch(&client(), &format!("{url}/{password}"), 5) {

@@ -1,6 +1,7 @@
 //! Every file, at every commit, reads and writes back to the same bytes.
 
 use gen404::model::file::{Content, FileKind, Layout, split_newline};
+use gen404::model::format::Format;
 use gen404::model::snapshot::Source;
 use gen404::model::store::Store;
 use gen404::world::git::Git;
@@ -9,7 +10,7 @@ use crate::support::{example, make_competition, real_competition, tree};
 
 /// Checks a file's bytes; `Err` where it does not parse.
 fn round_trip(kind: &FileKind, bytes: &[u8]) -> Result<(), String> {
-    let (_, layout) = Content::parse(kind, bytes).map_err(|e| e.to_string())?;
+    let (_, layout) = Content::parse(Format::Mesh, kind, bytes).map_err(|e| e.to_string())?;
     let newline = split_newline(bytes).1;
     assert_eq!(layout, if newline { Layout::FinalNewline } else { Layout::Exact }, "{}", kind.path());
     Ok(())
@@ -84,7 +85,7 @@ fn a_winner_is_read_by_either_name_and_written_with_both() {
         let text = format!(
             "{{\n  \"{name}\": \"{hotkey}\",\n  \"repo\": \"a/b\",\n  \"commit\": \"{sha}\",\n  \"docker_image\": \"i\"\n}}"
         );
-        let winner = Winner::parse(text.as_bytes()).unwrap();
+        let winner = Winner::parse(Format::Mesh, text.as_bytes()).unwrap();
         assert_eq!(winner.player().as_str(), hotkey.as_str());
         assert_eq!(winner.to_bytes(), text.as_bytes(), "what was read is written back");
         let new = Winner::new(winner.player().clone(), winner.repo, winner.commit, winner.docker_image);
@@ -92,7 +93,10 @@ fn a_winner_is_read_by_either_name_and_written_with_both() {
         assert!(new.starts_with(&format!("{{\n  \"hotkey\": \"{hotkey}\",\n  \"winner_hotkey\": \"{hotkey}\",\n")));
     }
     assert!(
-        Winner::parse(format!("{{\"repo\": \"a/b\", \"commit\": \"{sha}\", \"docker_image\": \"\"}}").as_bytes())
-            .is_err()
+        Winner::parse(
+            Format::Mesh,
+            format!("{{\"repo\": \"a/b\", \"commit\": \"{sha}\", \"docker_image\": \"\"}}").as_bytes()
+        )
+        .is_err()
     );
 }

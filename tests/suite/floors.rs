@@ -1,12 +1,29 @@
-//! The floors of src/: each imports only those below it.
+//! The floors of src/: each imports only those below it. The crates below them are pure.
 
 use std::path::Path;
 
+/// The crates beneath the lowest floor, and what each may use of ours: its Cargo.toml says so.
+const CRATES: [(&str, &[&str]); 2] = [("python-json", &[]), ("preview", &["gen404-python-json"])];
+
+/// What a pure function has no use for.
+const IMPURE: [&str; 9] = [
+    "std::fs",
+    "TcpStream",
+    "UdpSocket",
+    "ToSocketAddrs",
+    "std::env",
+    "SystemTime",
+    "Instant::now",
+    "Utc::now",
+    "std::process",
+];
+
+/// Only ui.rs prints.
+const PRINTS: [&str; 3] = ["println!", "eprintln!", "print!("];
+
 /// A floor and what it may import of this crate.
-const FLOORS: [(&str, &[&str]); 12] = [
+const FLOORS: [(&str, &[&str]); 10] = [
     ("base", &["base"]),
-    ("python_json", &["python_json"]),
-    ("preview", &["preview", "python_json"]),
     ("model", &["model", "base"]),
     ("rules", &["rules", "model", "base", "python_json"]),
     ("world", &["world", "model", "preview", "base"]),
@@ -39,18 +56,8 @@ fn each_floor_imports_only_those_below() {
             for module in imported(&text) {
                 assert!(allowed.contains(&module.as_str()), "{}: uses crate::{module}", file.display());
             }
-            if floor == "rules" || floor == "preview" {
-                for impure in [
-                    "std::fs",
-                    "TcpStream",
-                    "UdpSocket",
-                    "ToSocketAddrs",
-                    "std::env",
-                    "SystemTime",
-                    "Instant::now",
-                    "Utc::now",
-                    "std::process",
-                ] {
+            if floor == "rules" {
+                for impure in IMPURE {
                     assert!(!text.contains(impure), "{}: rules are pure, but here is {impure}", file.display());
                 }
             }
@@ -60,7 +67,7 @@ fn each_floor_imports_only_those_below() {
                 }
             }
             if floor != "ui.rs" {
-                for print in ["println!", "eprintln!", "print!("] {
+                for print in PRINTS {
                     assert!(!text.contains(print), "{}: only ui.rs prints, but here is {print}", file.display());
                 }
             }
@@ -68,6 +75,25 @@ fn each_floor_imports_only_those_below() {
     }
     let all = files(&src).len();
     assert_eq!(read, all - 2, "a file of src/ belongs to no floor (main.rs and lib.rs are above them)");
+}
+
+#[test]
+fn the_crates_below_are_pure() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    for (name, allowed) in CRATES {
+        let manifest = std::fs::read_to_string(crates.join(name).join("Cargo.toml")).unwrap();
+        for line in manifest.lines().filter(|line| line.contains("path =")) {
+            assert!(allowed.iter().any(|ours| line.contains(&format!("\"{ours}\""))), "{name}: {line}");
+        }
+        let sources = files(&crates.join(name).join("src"));
+        assert!(!sources.is_empty(), "{name}: no sources");
+        for file in sources {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for impure in IMPURE.into_iter().chain(PRINTS) {
+                assert!(!text.contains(impure), "{}: {name} is pure, but here is {impure}", file.display());
+            }
+        }
+    }
 }
 
 /// Every file that the program opens or makes goes through src/base/files.rs, which is guarded.
@@ -94,6 +120,19 @@ fn files_are_opened_in_one_place() {
                     file.ends_with("src/settings/mod.rs") || line.contains("ProgramFile::") || line.contains("files::");
                 assert!(known || !line.contains(unguarded), "{}: use crate::files: {line}", file.display());
             }
+        }
+    }
+}
+
+/// What a model file is called, and what is in it, is known in one room: all else asks the format.
+#[test]
+fn only_the_rooms_of_the_format_name_it() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let rooms = [src.join("preview"), src.join("model/format")];
+    for file in files(&src).iter().filter(|file| !rooms.iter().any(|room| file.starts_with(room))) {
+        let text = std::fs::read_to_string(file).unwrap().to_lowercase();
+        for name in ["glb", "gltf"] {
+            assert!(!text.contains(name), "{}: says {name}; ask model::format", file.display());
         }
     }
 }

@@ -17,7 +17,7 @@ use gen404::model::threejs::programs::{ThreejsLeaders, ThreejsWinner};
 use gen404::model::threejs::reports::GenerationReport;
 use gen404::model::threejs::snapshot::ThreejsSnapshot;
 use gen404::rules::checks::formats::{run_splat, run_threejs};
-use gen404::rules::checks::{Finding, Status};
+use gen404::rules::checks::{CheckStatus, Finding};
 use gen404::rules::prompts::select;
 use gen404::rules::splat::walk::of_round;
 use gen404::rules::threejs::chain::{ChainFacts, Fate, by_miner, derive, order};
@@ -175,7 +175,7 @@ fn the_splat_walk_gives_the_recorded_winners() {
 }
 
 fn objections(findings: &[Finding]) -> Vec<String> {
-    let bad = |finding: &&Finding| !matches!(finding.status, Status::Pass | Status::Skip);
+    let bad = |finding: &&Finding| !matches!(finding.status, CheckStatus::Pass | CheckStatus::Skip);
     let line =
         |finding: &Finding| format!("{:?} {} {}: {}", finding.status, finding.id, finding.subject, finding.detail);
     findings.iter().filter(bad).map(line).collect()
@@ -187,7 +187,7 @@ fn the_checks_on_the_splat_files_find_the_known_truths() {
     let mut files = Files::of_folder(folder.path());
     let check = |files: &Files| run_splat(&SplatSnapshot::load_some(files, |_| true).unwrap()).finish();
     let findings = check(&files);
-    let passed = |id: &str| findings.iter().filter(|found| found.id == id && found.status == Status::Pass).count();
+    let passed = |id: &str| findings.iter().filter(|found| found.id == id && found.status == CheckStatus::Pass).count();
     assert_eq!((passed("match.score"), passed("match.urls"), passed("match.rules")), (59, 59, 59));
     assert_eq!((passed("prompts.carryover"), passed("builds.rules"), passed("judge.progress")), (2, 2, 2));
     let objections = objections(&findings);
@@ -212,7 +212,10 @@ fn the_checks_on_the_splat_files_find_the_known_truths() {
         assert!(text.contains(old), "{path}: {old}");
         files.0.insert(path.to_owned(), text.replacen(old, new, 1).into_bytes());
         let found = check(&files);
-        assert!(found.iter().any(|found| found.id == id && found.status == Status::Fail), "{path}: {old} -> {new}");
+        assert!(
+            found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail),
+            "{path}: {old} -> {new}"
+        );
         files.0.insert(path.to_owned(), was);
     }
 }
@@ -250,7 +253,7 @@ fn round_34_replays() {
 fn prompts_are_carried_over_in_place() {
     let Some((_, snapshot)) = threejs() else { return };
     let prompts = |round| &snapshot.rounds[&RoundNumber(round)].prompts.get().unwrap().0;
-    let settings = &snapshot.config.get().unwrap().file.settings;
+    let settings = &snapshot.config.get().unwrap().settings;
     let seed = snapshot.rounds[&RoundNumber(34)].seed.get().unwrap().seed;
     let carried = select(settings, seed, prompts(33), &[]).carried;
     assert_eq!((carried.len(), &prompts(34)[..32]), (32, carried.as_slice()));
@@ -266,7 +269,7 @@ fn prompts_are_carried_over_in_place() {
 fn decay_entries_have_ten_digits() {
     let Some((_, snapshot)) = threejs() else { return };
     let leaders: &ThreejsLeaders = snapshot.leaders.get().unwrap();
-    let settings = &snapshot.config.get().unwrap().file.settings;
+    let settings = &snapshot.config.get().unwrap().settings;
     let mut decays = 0;
     for pair in leaders.windows(2) {
         let [before, after] = pair else { continue };
@@ -301,7 +304,7 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
     assert_eq!(others, [newline], "{others:#?}");
     let passed = |id: &str, subject: &str| {
         let of = |found: &&Finding| found.id == id && found.subject.starts_with(subject);
-        assert!(findings.iter().filter(of).all(|found| found.status == Status::Pass), "{id} {subject}");
+        assert!(findings.iter().filter(of).all(|found| found.status == CheckStatus::Pass), "{id} {subject}");
         assert!(findings.iter().any(|found| of(&found)), "{id} {subject}");
     };
     for id in ["audit.request", "audit.report", "audit.verdict", "audit.source", "winner.replay", "winner.source"] {
@@ -328,7 +331,7 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
         assert!(text.contains(old), "{path}: {old}");
         files.0.insert(path.to_owned(), text.replacen(old, new, 1).into_bytes());
         let found = run_threejs(&ThreejsSnapshot::load_some(&files, |_| true).unwrap()).finish();
-        let fails = found.iter().any(|found| found.id == id && found.status == Status::Fail);
+        let fails = found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail);
         assert!(fails, "{path}: {old} -> {new}");
         files.0.insert(path.to_owned(), was);
     }
@@ -346,7 +349,8 @@ fn real_details_follow() {
         if !(path.contains("duels_") || path.contains("audit_submitted")) {
             continue;
         }
-        let (report, _) = gen404::model::file::read::<StagedMatch>(&bytes).unwrap();
+        let (report, _) =
+            gen404::model::file::read::<StagedMatch>(gen404::model::format::Format::Mesh, &bytes).unwrap();
         for duel in &report.duels {
             if let Some(Told::Judged(stages)) = duel.detail.as_ref().map(|detail| detail.told()) {
                 assert_eq!(objections(&stages, duel.winner), [""; 0], "{path} {}", duel.name);
@@ -422,7 +426,7 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
         assert!(text.contains(&old), "{path}: {old}");
         files.0.insert(path.clone(), text.replacen(&old, &new, 1).into_bytes());
         let found = check(&files);
-        let hit = found.iter().any(|found| found.id == id && found.status == Status::Fail);
+        let hit = found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail);
         assert!(hit, "{path}: {old} -> {new}: {:#?}", objections(&found));
         files.0.insert(path, was);
     }

@@ -1,6 +1,7 @@
 //! Any bytes in any file: a clear answer, never a panic.
 
 use gen404::model::file::{Content, FileKind};
+use gen404::model::format::Format;
 use gen404::model::snapshot::{Snapshot, Source};
 use gen404::model::store::Store;
 use gen404::rules::checks::history::Trace;
@@ -81,7 +82,7 @@ proptest! {
             let (kind, bytes) = which.get(samples);
             let mut bytes = bytes.clone();
             damages.iter().for_each(|damage| apply(&mut bytes, damage));
-            match Content::parse(kind, &bytes) {
+            match Content::parse(Format::Mesh, kind, &bytes) {
                 Ok((content, _)) => drop(Trace::of(Ok(content))),
                 Err(error) => prop_assert!(!error.reason.is_empty()),
             }
@@ -106,7 +107,7 @@ proptest! {
             std::fs::write(path, bytes).unwrap();
         }
         let snapshot = Snapshot::load(&store).unwrap();
-        let facts = gen404::rules::checks::Facts::of_files(&snapshot);
+        let facts = gen404::rules::checks::VerifyFacts::of_files(&snapshot);
         prop_assert!(!gen404::rules::checks::run(&facts).finish().is_empty());
     }
 }

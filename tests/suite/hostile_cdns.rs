@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gen404::world::fetch::Fetcher;
-use gen404::world::http::{Client, Failure, Limits, Lookup, Retry};
+use gen404::world::http::{Client, Failure, HttpLimits, Lookup, Retry};
 
 use crate::cdn::{Cdn, Serve, blank_glb};
 use crate::round::{IMPATIENT, download, hotkey, round, stage, stem, submitted};
@@ -35,7 +35,7 @@ const BAD: [(&str, &str); 27] = [
     ("to-control-characters", "control characters"),
     ("to-nowhere", "it is empty"),
     ("to-a-script", "it is no http(s) URL"),
-    ("moved-without-location", "status 301"),
+    ("moved-without-location", "status 301 without a Location header"),
     ("html", "no GLB file"),
     ("large", "longer than 8388608 bytes"),
     ("empty", "no GLB file"),
@@ -139,6 +139,46 @@ fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
 }
 
 #[test]
+fn refusals_are_said_once_in_plain_words_and_not_asked_for_again() {
+    let cases: [(&str, &str); 10] = [
+        ("Location: http://127.0.0.1:22/x\r\n", "refused: port 22 is none of 80, 443 and those above 1023"),
+        (
+            "Location: http://2130706433/\r\n",
+            "redirected to http://2130706433/: \"2130706433\" is a number in place of a host",
+        ),
+        (
+            "Location: http://a\u{202e}b.org/\r\n",
+            "redirected to http://a\\u{202e}b.org/: the character '\\u{202e}' must be percent-encoded",
+        ),
+        ("Location: ftp://x.org/a\r\n", "redirected to ftp://x.org/a: scheme \"ftp\" where http or https is needed"),
+        ("Location: a\tb\r\n", "redirected to a\\tb: it holds control characters"),
+        ("Location: \r\n", "redirected to : it is empty"),
+        ("Location: a\x1b[31mb\r\n", "not HTTP as it should be: http parse fail: invalid header value"),
+        ("Location: a\x01\r\n", "not HTTP as it should be: http parse fail: invalid header value"),
+        ("X: y\r\n", "status 302 without a Location header: it does not say where to"),
+        (
+            "Location: http://me:hunter2@127.0.0.1:81/\r\n",
+            "redirected to http://127.0.0.1:81/: it holds credentials (user@host)",
+        ),
+    ];
+    let cdn = Cdn::start(move |path, _| {
+        let case = path.split('/').nth(1).unwrap().parse::<usize>();
+        case.map_or(Serve::Status(404, String::new()), |case| Serve::Status(302, cases[case].0.to_owned()))
+    });
+    let cdns: Vec<String> = (0..cases.len()).map(|case| format!("{}/{case}", cdn.url())).collect();
+    let folder = round(&cdns, 1);
+    let report = download(folder.path(), &["--json"]).ends(0).json();
+    for (case, (location, said)) in cases.iter().enumerate() {
+        let reasons = report["miners"][hotkey(u8::try_from(case).unwrap())]["reasons"].clone();
+        assert_eq!(reasons, serde_json::json!({ *said: 1 }), "{location}");
+        let asked = cdn.seen().iter().filter(|path| path.starts_with(&format!("/{case}/"))).count();
+        assert_eq!(asked, 1, "{location}: {reasons}");
+    }
+    let all = report["miners"].to_string();
+    assert!(!all.contains("other:") && !all.contains("hunter2"), "{all}");
+}
+
+#[test]
 fn a_server_that_drips_delays_nobody() {
     let cdn = Cdn::start(|path, _| match path {
         path if path.starts_with("/good") => Serve::File(blank_glb(path)),
@@ -181,7 +221,7 @@ impl Lookup for Names {
 fn one(url: &str, allow_private: bool) -> (Result<u64, Failure>, usize) {
     let asked = Arc::new(AtomicUsize::new(0));
     let second = Duration::from_secs(1);
-    let limits = Limits { connect: second, idle: second, whole: second * 2, ..Limits::MINER };
+    let limits = HttpLimits { connect: second, idle: second, whole: second * 2, ..HttpLimits::MINER };
     let client = Client::for_miners_by(Names(Arc::clone(&asked)), limits, Retry::ONCE, allow_private);
     let folder = tempfile::tempdir().unwrap();
     let fetched = Fetcher::new(client).fetch(url, &folder.path().join("file")).unwrap();
@@ -226,42 +266,30 @@ fn a_certificate_that_does_not_hold_is_no_connection() {
 
 /// A server at this host whose certificate nobody vouches for: its port, and how many took it nevertheless.
 pub fn untrusted(host: &str) -> (u16, Arc<AtomicUsize>) {
-    use openssl::ssl::{SslAcceptor, SslMethod};
-    let (certificate, key) = self_signed();
-    let mut acceptor = SslAcceptor::mozilla_intermediate(SslMethod::tls_server()).unwrap();
-    acceptor.set_certificate(&certificate).unwrap();
-    acceptor.set_private_key(&key).unwrap();
-    let acceptor = acceptor.build();
+    let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
     let listener = TcpListener::bind((host, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     let served = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&served);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let Ok(mut stream) = acceptor.accept(stream) else { continue };
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            // The handshake comes before the first byte: a client that refuses the certificate ends it.
+            if stream.read(&mut [0; 1000]).is_err() {
+                continue;
+            }
             count.fetch_add(1, Ordering::SeqCst);
-            let _ = stream.read(&mut [0; 1000]);
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nglTF");
         }
     });
     (port, served)
-}
-
-fn self_signed() -> (openssl::x509::X509, openssl::pkey::PKey<openssl::pkey::Private>) {
-    use openssl::asn1::Asn1Time;
-    use openssl::hash::MessageDigest;
-    let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
-    let key = openssl::pkey::PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap()).unwrap();
-    let mut name = openssl::x509::X509NameBuilder::new().unwrap();
-    name.append_entry_by_text("CN", "127.0.0.1").unwrap();
-    let name = name.build();
-    let mut builder = openssl::x509::X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_subject_name(&name).unwrap();
-    builder.set_issuer_name(&name).unwrap();
-    builder.set_pubkey(&key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    (builder.build(), key)
 }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::make_competition::hotkey;
-use crate::support::{Run, command, edit, example, skipped, tree};
+use crate::support::{Run, command, edit, example, installed, skipped, tree};
 
 /// 700 MiB of addresses.
 const MEMORY: &str = "--as=734003200";
@@ -26,7 +26,7 @@ fn limited(folder: &Path, args: &[&str]) -> Run {
 
 #[track_caller]
 fn run(wanted: &mut Command) -> Run {
-    let mut command = Command::new("prlimit");
+    let mut command = Command::new(installed("prlimit").unwrap_or_else(|| "prlimit".into()));
     command.arg(MEMORY).arg(wanted.get_program()).args(wanted.get_args());
     command.env_clear().envs(wanted.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());

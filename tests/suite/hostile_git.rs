@@ -11,7 +11,7 @@ use gen404::model::ids::Hotkey;
 use gix::ObjectId;
 use gix::objs::Kind;
 
-use crate::support::{Run, command, edit, example, git, skipped};
+use crate::support::{Run, command, edit, example, git, installed, skipped};
 
 const SOON: Duration = Duration::from_secs(15);
 
@@ -23,9 +23,8 @@ const READING: [&[&str]; 4] = [&["verify"], &["verify", "--history"], &["report"
 fn run(folder: &Path, args: &[&str]) -> Run {
     let mut plain = command(folder);
     plain.args(args);
-    let limited = Command::new("prlimit").arg("--version").output().is_ok();
-    let mut command = if limited {
-        let mut limited = Command::new("prlimit");
+    let mut command = if let Some(prlimit) = installed("prlimit") {
+        let mut limited = Command::new(prlimit);
         limited.arg("--as=734003200").arg(plain.get_program()).args(args).current_dir(folder).env_clear();
         limited.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
         limited

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use crate::chain_support::{Fake, Reply, quick_client};
 use gen404::base::error::Kind;
-use gen404::world::http::{Client, Limits, Request, Retry, Secret};
+use gen404::world::http::{Client, HttpLimits, Request, Retry, Secret};
 
-fn miners(limits: Limits, allow_private: bool) -> Client {
+fn miners(limits: HttpLimits, allow_private: bool) -> Client {
     let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(50));
     Client::for_miners(limits, Retry { attempts: 2, first_pause, longest_pause }, allow_private)
 }
 
-fn small() -> Limits {
-    Limits { body: 1000, ..Limits::MINER }
+fn small() -> HttpLimits {
+    HttpLimits { body: 1000, ..HttpLimits::MINER }
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_redirect_leaves_no_more_time_than_there_was() {
     let fake =
         sends_to(302, &sends_to(302, &Fake::start(|_, _, _| Reply::Silent(Duration::from_secs(20))).url()).url());
     let begun = Instant::now();
-    let once = Client::new(Limits { whole: Duration::from_millis(600), ..Limits::default() }, Retry::ONCE);
+    let once = Client::new(HttpLimits { whole: Duration::from_millis(600), ..HttpLimits::default() }, Retry::ONCE);
     assert!(once.send(&Request::get(fake.url())).unwrap_err().to_string().contains("in time"));
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }
@@ -215,7 +215,7 @@ fn an_encoded_body_is_not_accepted_from_a_miner() {
 fn a_silent_server_is_left_after_the_idle_time() {
     let fake = Fake::start(|_, _, _| Reply::Silent(Duration::from_secs(20)));
     let begun = Instant::now();
-    let error = miners(Limits { idle: Duration::from_millis(200), ..small() }, true)
+    let error = miners(HttpLimits { idle: Duration::from_millis(200), ..small() }, true)
         .send(&Request::get(fake.url()))
         .unwrap_err();
     assert!(error.to_string().contains("in time"), "{error}");
@@ -225,12 +225,12 @@ fn a_silent_server_is_left_after_the_idle_time() {
 #[test]
 fn a_server_that_only_drips_is_left() {
     let fake = Fake::start(|_, _, _| Reply::Drip(vec![0; 900], Duration::from_millis(50)));
-    let limits = Limits { min_rate: 10_000, rate_grace: Duration::from_millis(200), ..small() };
+    let limits = HttpLimits { min_rate: 10_000, rate_grace: Duration::from_millis(200), ..small() };
     let begun = Instant::now();
     let error = miners(limits, true).send(&Request::get(fake.url())).unwrap_err();
     assert!(error.to_string().contains("slower than 10000 bytes a second (2 attempts)"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(3));
-    let patient = Limits { min_rate: 10, ..limits };
+    let patient = HttpLimits { min_rate: 10, ..limits };
     let quick = Fake::start(|_, _, _| Reply::Drip(vec![0; 100], Duration::from_millis(50)));
     assert_eq!(miners(patient, true).send(&Request::get(quick.url())).unwrap().into_bytes().len(), 100);
 }

@@ -8,7 +8,7 @@ mod answers;
 mod audit;
 mod audit_runs;
 mod audit_support;
-#[path = "../preview/bombs.rs"]
+#[path = "../../crates/preview/tests/preview/bombs.rs"]
 #[allow(dead_code, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shared with other tests")]
 mod bombs;
 mod buckets;
@@ -50,7 +50,7 @@ mod json;
 mod judge_server;
 mod lies;
 mod listed;
-#[path = "../preview/models.rs"]
+#[path = "../../crates/preview/tests/preview/models.rs"]
 #[allow(dead_code, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shared with other tests")]
 mod models;
 mod opening;
@@ -63,6 +63,9 @@ mod push;
 mod python_json;
 mod python_random;
 mod real_rounds;
+mod render;
+#[allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "a table of what each model takes")]
+mod render_bounds;
 mod render_service;
 mod report;
 mod report_browser;

@@ -11,7 +11,7 @@ use gen404::model::beacon::{BlockHash, Pulse, QUICKNET_GENESIS};
 use gen404::model::ids::{Block, Hotkey, RoundNumber};
 use gen404::model::reveal::Reveal;
 use gen404::rules::seed::derive;
-use gen404::world::chain::stand_in::{Node, Server};
+use gen404::world::chain::stand_in::{Server, StandInNode};
 use parity_scale_codec::Encode;
 use serde_json::{Value, json};
 
@@ -65,8 +65,8 @@ fn payloads(n: u8) -> (Vec<(u64, Vec<u8>)>, Expected) {
 }
 
 /// A node with 256 hotkeys of ten payloads each, and what is to come of them.
-fn crowd(best: u64) -> (Node, BTreeMap<Hotkey, Expected>) {
-    let mut node = Node::new(17, 1_700_000_000, Block(best));
+fn crowd(best: u64) -> (StandInNode, BTreeMap<Hotkey, Expected>) {
+    let mut node = StandInNode::new(17, 1_700_000_000, Block(best));
     let mut expected = BTreeMap::new();
     for n in 0..=255 {
         let (mut payloads, wanted) = payloads(n);
@@ -223,7 +223,7 @@ fn a_run_that_is_killed_at_any_time_completes_to_the_same_bytes() {
 
 #[test]
 fn without_a_valid_submission_the_leader_wins() {
-    let server = Server::start(Node::new(17, 1_700_000_000, Block(200))).unwrap();
+    let server = Server::start(StandInNode::new(17, 1_700_000_000, Block(200))).unwrap();
     let competition = Competition::open(WINDOW.0, WINDOW.1);
     let run = competition.expect(0, &["reveal-seed", "--network", &server.url(), "--seed", "7"]);
     assert!(run.out.contains("the leader (acme/base) wins"), "{}", run.out);
@@ -238,7 +238,7 @@ fn without_a_valid_submission_the_leader_wins() {
 
 #[test]
 fn private_hosts_are_taken_where_the_settings_say_so_and_verify_goes_by_them() {
-    let mut node = Node::new(17, 1_700_000_000, Block(200));
+    let mut node = StandInNode::new(17, 1_700_000_000, Block(200));
     node.reveal(hotkey(1), Block(150), &full(1, 1).replace("https://cdn1.example.com", "http://127.0.0.1:8000"));
     let server = Server::start(node).unwrap();
     let competition = Competition::open(WINDOW.0, WINDOW.1);
@@ -256,8 +256,8 @@ fn private_hosts_are_taken_where_the_settings_say_so_and_verify_goes_by_them() {
 }
 
 /// A node whose block 28 has the time that makes drand round 123 decide.
-fn drand_node() -> Node {
-    let mut node = Node::new(17, QUICKNET_GENESIS, Block(27));
+fn drand_node() -> StandInNode {
+    let mut node = StandInNode::new(17, QUICKNET_GENESIS, Block(27));
     node.reveal(hotkey(1), Block(20), &full(1, 1));
     node.pulses = vec![Pulse { round: 123, signature: hex::decode(ROUND_123).unwrap() }];
     node

@@ -10,40 +10,40 @@ use gen404::world::pods::lease::{Keeper, Rented};
 use gen404::world::pods::runpod::{Runpod, RunpodSettings};
 use gen404::world::pods::targon::{Targon, TargonSettings, WorkloadKind};
 use gen404::world::pods::verda::{Verda, VerdaKeys, VerdaSettings};
-use gen404::world::pods::{Deployed, Manner, Order, PodId, PodName, PodState, Provider};
+use gen404::world::pods::{ApiPolicy, Deployed, PodId, PodName, PodOrder, PodState, Provider};
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Fault, KINDS, Kind};
 
-fn manner() -> Manner {
+fn policy() -> ApiPolicy {
     let (timeout, pause) = (Duration::from_secs(10), Duration::from_millis(5));
-    Manner { attempts: 3, timeout, pause, patience: Duration::from_millis(50) }
+    ApiPolicy { attempts: 3, timeout, pause, patience: Duration::from_millis(50) }
 }
 
-fn impatient() -> Manner {
-    Manner { timeout: Duration::from_secs(1), ..manner() }
+fn impatient() -> ApiPolicy {
+    ApiPolicy { timeout: Duration::from_secs(1), ..policy() }
 }
 
-fn provider(cloud: &Cloud, manner: Manner, key: &str) -> Box<dyn Provider> {
+fn provider(cloud: &Cloud, policy: ApiPolicy, key: &str) -> Box<dyn Provider> {
     let (url, key, hf) = (cloud.url.clone(), Secret::new(key), Some(Secret::new("hunter2-hf")));
     match cloud.kind {
-        Kind::Targon => Box::new(Targon::new(&TargonSettings { url, ..<_>::default() }, manner, key, hf).unwrap()),
-        Kind::Runpod => Box::new(Runpod::new(&RunpodSettings { url, ..<_>::default() }, manner, key, hf).unwrap()),
+        Kind::Targon => Box::new(Targon::new(&TargonSettings { url, ..<_>::default() }, policy, key, hf).unwrap()),
+        Kind::Runpod => Box::new(Runpod::new(&RunpodSettings { url, ..<_>::default() }, policy, key, hf).unwrap()),
         Kind::Verda => {
             let (client_id, inference) = (Secret::new("hunter2-id"), Secret::new("hunter2-inference"));
             let keys = VerdaKeys { client_id, client_secret: key, inference };
-            Box::new(Verda::new(&VerdaSettings { url, ..<_>::default() }, manner, keys, hf).unwrap())
+            Box::new(Verda::new(&VerdaSettings { url, ..<_>::default() }, policy, keys, hf).unwrap())
         }
     }
 }
 
 fn open(cloud: &Cloud) -> Box<dyn Provider> {
-    provider(cloud, manner(), "hunter2-key")
+    provider(cloud, policy(), "hunter2-key")
 }
 
-fn order(number: usize) -> Order {
+fn order(number: usize) -> PodOrder {
     let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", number);
-    Order { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() }
+    PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() }
 }
 
 fn pod(deployed: Deployed) -> PodId {
@@ -116,7 +116,7 @@ fn a_wrong_key_is_said_with_where_it_comes_from_and_never_shown() {
     for kind in KINDS {
         let (cloud, variable) =
             (Cloud::start(kind), if kind == Kind::Verda { "VERDA_CLIENT_SECRET" } else { "_API_KEY" });
-        let wrong = provider(&cloud, manner(), "hunter2-wrong");
+        let wrong = provider(&cloud, policy(), "hunter2-wrong");
         let errors = [
             wrong.deploy(&order(0)).unwrap_err(),
             wrong.look(&PodId("a".to_owned())).unwrap_err(),
@@ -141,8 +141,8 @@ fn a_lost_answer_leaves_one_pod_and_it_is_ours() {
             let cloud = Cloud::start(kind);
             let hangs = matches!(fault, Fault::Hang(_));
             cloud.fault(cloud.create(), fault.clone());
-            let manner = if hangs { impatient() } else { manner() };
-            let provider = provider(&cloud, manner, "hunter2-key");
+            let policy = if hangs { impatient() } else { policy() };
+            let provider = provider(&cloud, policy, "hunter2-key");
             let id = pod(provider.deploy(&order(0)).unwrap_or_else(|e| panic!("{kind:?} {fault:?}: {e}")));
             assert_eq!((cloud.pods(), cloud.count(cloud.create())), (1, 1), "{kind:?} {fault:?}");
             provider.release(&id).unwrap();
@@ -195,7 +195,7 @@ fn a_registration_that_is_not_deployed_is_deleted() {
 
 fn targon(cloud: &Cloud, kind: WorkloadKind) -> Targon {
     let settings = TargonSettings { url: cloud.url.clone(), kind, ..<_>::default() };
-    Targon::new(&settings, manner(), Secret::new("hunter2-key"), None).unwrap()
+    Targon::new(&settings, policy(), Secret::new("hunter2-key"), None).unwrap()
 }
 
 #[test]

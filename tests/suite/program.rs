@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gen404::model::ids::Seed;
 use gen404::world::http::Secret;
 use gen404::world::pods::Endpoint;
-use gen404::world::pods::program::{Generation, Health, Program, ProgramLimits, Trouble};
+use gen404::world::pods::program::{Generation, Health, Program, ProgramLimits, ProgramTrouble};
 
 use crate::cdn::triangle_glb;
 use crate::chain_support::{Fake, Reply};
@@ -48,7 +48,7 @@ fn generate(program: &Program) -> Made {
 }
 
 #[track_caller]
-fn fault(reply: fn() -> Reply, limits: ProgramLimits) -> Trouble {
+fn fault(reply: fn() -> Reply, limits: ProgramLimits) -> ProgramTrouble {
     let fake = Fake::start(move |_, _, _| reply());
     let made = generate(&program(&fake.url(), limits));
     assert_eq!(fake.count(), 1, "a generation is never asked for twice");
@@ -74,7 +74,7 @@ fn a_prompt_goes_up_as_the_contract_says_and_the_model_comes_down() {
 #[test]
 fn whatever_is_no_model_is_the_programs_fault() {
     let program_says = |reply, text: &str| match fault(reply, limits()) {
-        Trouble::Program(why) => assert!(why.contains(text), "{why}"),
+        ProgramTrouble::Program(why) => assert!(why.contains(text), "{why}"),
         other => panic!("{other:?}"),
     };
     program_says(|| Reply::Body(b"<html>busy</html>".to_vec()), "begins with \"<htm\"");
@@ -88,19 +88,19 @@ fn whatever_is_no_model_is_the_programs_fault() {
 #[test]
 fn what_is_lost_on_the_way_is_for_another_pod() {
     let lost = |reply| match fault(reply, limits()) {
-        Trouble::Infrastructure(why) => why,
+        ProgramTrouble::Infrastructure(why) => why,
         other => panic!("{other:?}"),
     };
     for status in [502, 503, 504, 524, 530] {
         let fake = Fake::start(move |_, _, _| Reply::Status(status, "", b"<html>".to_vec()));
         let outcome = generate(&program(&fake.url(), limits())).generation.outcome;
-        assert!(matches!(outcome, Err(Trouble::Infrastructure(_))), "{status}: {outcome:?}");
+        assert!(matches!(outcome, Err(ProgramTrouble::Infrastructure(_))), "{status}: {outcome:?}");
     }
     lost(|| Reply::Half(triangle_glb("a")));
     lost(|| Reply::Drop);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let outcome = generate(&program(&format!("http://{closed}"), limits())).generation.outcome;
-    assert!(matches!(outcome, Err(Trouble::Infrastructure(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(ProgramTrouble::Infrastructure(_))), "{outcome:?}");
 }
 
 #[test]
@@ -117,11 +117,11 @@ fn the_clock_stops_at_the_headers_and_the_body_has_a_limit_of_its_own() {
         || Reply::Drip(vec![0; 100_000], Duration::from_millis(20)),
         ProgramLimits { body: Duration::from_millis(300), ..limits() },
     );
-    assert!(matches!(&slow, Trouble::Program(why) if why.contains("in time")), "{slow:?}");
+    assert!(matches!(&slow, ProgramTrouble::Program(why) if why.contains("in time")), "{slow:?}");
     let late = fault(|| Reply::Silent(PATIENT), ProgramLimits { headers: Duration::from_millis(300), ..limits() });
-    assert!(matches!(&late, Trouble::Program(why) if why.contains("in time")), "{late:?}");
+    assert!(matches!(&late, ProgramTrouble::Program(why) if why.contains("in time")), "{late:?}");
     let long = fault(|| Reply::Body(triangle_glb("a")), ProgramLimits { bytes: 99, ..limits() });
-    assert!(matches!(&long, Trouble::Program(why) if why.contains("longer than 99")), "{long:?}");
+    assert!(matches!(&long, ProgramTrouble::Program(why) if why.contains("longer than 99")), "{long:?}");
 }
 
 #[test]

@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use gen404::base::error::Kind;
-use gen404::world::http::{Client, Limits, Retry};
-use gen404::world::render::{Renderer, Rendering, Service};
+use gen404::model::format::Format;
+use gen404::world::http::{Client, HttpLimits, Retry};
+use gen404::world::render::{RenderService, Renderer, Rendering};
 
 use crate::chain_support::{Fake, Reply};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nrest";
 
-fn service(fake: &Fake) -> Service {
+fn service(fake: &Fake) -> RenderService {
     let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_millis(20));
     let retry = Retry { attempts: 3, first_pause, longest_pause };
-    Service::with_client(&format!("{}/", fake.url()), Client::new(Limits::default(), retry)).unwrap()
+    RenderService::with_client(
+        &format!("{}/", fake.url()),
+        Format::Mesh.model(),
+        Client::new(HttpLimits::default(), retry),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -43,10 +49,10 @@ fn a_service_that_fails_is_tried_again_and_then_named() {
         _ => Reply::Body(PNG.to_vec()),
     });
     assert_eq!(service(&fake).render(b"x").unwrap(), Rendering::Png(PNG.to_vec()));
-    let down = Fake::start(|_, _, _| Reply::Status(503, "", Vec::new()));
+    let down = Fake::start(|_, _, _| Reply::Status(503, "", b"no \x1b[31mGPU".to_vec()));
     let error = service(&down).render(b"x").unwrap_err();
     assert_eq!((error.kind(), down.count()), (Kind::Outside, 3));
-    assert!(error.to_string().contains("/render_glb: status 503 (3 attempts)"), "{error}");
+    assert!(error.to_string().contains("/render_glb: status 503: no \\u{1b}[31mGPU (3 attempts)"), "{error}");
     let unsure = Fake::start(|_, _, _| Reply::Status(422, "", b"{\"detail\": []}".to_vec()));
     let error = service(&unsure).render(b"x").unwrap_err();
     assert_eq!((error.kind(), unsure.count()), (Kind::Outside, 1));

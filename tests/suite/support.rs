@@ -13,6 +13,13 @@ use gen404::model::snapshot::Source;
 use gen404::world::git::Git;
 use serde_json::Value;
 
+/// Where a program lies, `None` where the machine has none of that name. A command by its path, unlike one by its name
+/// with an environment of its own, starts without a copy of this process's page tables, which are large.
+pub fn installed(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
 /// The folder of real data, where it is: beside the checkout, or named by `GEN404_SHARED`.
 pub fn shared(what: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("GEN404_SHARED")

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gen404::model::lock::{Contended, Lock};
-use gen404::world::http::{Client, Limits, Request, Retry};
+use gen404::world::http::{Client, HttpLimits, Request, Retry};
 use gen404::world::stop::Stop;
 
 use crate::audit_support::{patient, services};
@@ -257,7 +257,7 @@ fn full() -> (TcpListener, Vec<TcpStream>) {
 fn a_connection_that_is_not_made_is_not_waited_for() {
     let (listener, _queued) = full();
     let stop = Stop::default();
-    let limits = Limits { connect: Duration::from_secs(20), ..Limits::default() };
+    let limits = HttpLimits { connect: Duration::from_secs(20), ..HttpLimits::default() };
     let client = Client::new(limits, Retry::default()).heeding(&stop);
     let asks = stop.clone();
     std::thread::spawn(move || {
@@ -275,7 +275,7 @@ fn nothing_is_begun_after_a_stop_and_nothing_cut_is_taken_for_whole() {
     let (url, count) = busy(false);
     let stop = Stop::default();
     stop.ask();
-    let client = Client::new(Limits::default(), Retry::default()).heeding(&stop);
+    let client = Client::new(HttpLimits::default(), Retry::default()).heeding(&stop);
     assert_eq!(client.send(&Request::get(url.as_str())).unwrap_err().to_string(), "stopped by a signal");
     assert_eq!(count.load(Ordering::SeqCst), 0);
     // A body without a length ends with its connection, which is closed here by us.
@@ -287,7 +287,7 @@ fn nothing_is_begun_after_a_stop_and_nothing_cut_is_taken_for_whole() {
         std::thread::sleep(Duration::from_secs(20));
     });
     let stop = Stop::default();
-    let client = Client::for_miners(Limits::MINER, Retry::ONCE, true).heeding(&stop);
+    let client = Client::for_miners(HttpLimits::MINER, Retry::ONCE, true).heeding(&stop);
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(200));
         stop.ask();

@@ -6,23 +6,24 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::queue::{End, Job, Queue};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+
+use super::queue::{FetchEnd, FetchJob, Queue};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, remove};
 use crate::engine::fetching::spool::{Spool, Spooled};
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, RoundNumber};
-use crate::model::objects::{ObjectKey, ObjectKind, StoredObject, check_glb};
-use crate::rules::download::{Mark, Outcome};
+use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
+use crate::rules::download::{DownloadMark, FetchOutcome};
 use crate::world::fetch::{DownloadSettings, Fetcher};
 use crate::world::http::{Failure, Retry, shown_text};
 use crate::world::memory::Memory;
 use crate::world::render::{Renderer, Rendering};
 use crate::world::stop::Stop;
-use crate::world::store::{Bytes, Object, ObjectStore, put_new, sha256_of};
+use crate::world::store::{Bytes, NewObject, ObjectStore, put_new, sha256_of};
 
 /// Attempts at a file whose server asks for patience and says for how long.
 const MOST_ASKED: u32 = 5;
@@ -38,6 +39,7 @@ const LONGEST_REASON: usize = 200;
 
 /// What the stages work with.
 pub(crate) struct Pipeline<'a> {
+    pub(crate) format: ModelFormat,
     pub(crate) round: RoundNumber,
     pub(crate) settings: DownloadSettings,
     pub(crate) queue: Queue,
@@ -53,30 +55,30 @@ pub(crate) struct Pipeline<'a> {
 }
 
 /// What the stages tell.
-pub(crate) enum Event {
+pub(crate) enum FetchEvent {
     /// A file has arrived, or never will.
     Fetched { bytes: u64 },
     /// A file has been drawn, or refused.
     Drawn,
     /// All is known of a file.
-    Settled { mark: Box<Mark>, spooled: Option<Spooled> },
+    Settled { mark: Box<DownloadMark>, spooled: Option<Spooled> },
     /// Something failed that is nobody's file's fault: the run ends.
     Broken(Error),
 }
 
 /// A fetched file with its preview, or the reason why there is none.
-struct Drawn {
-    job: Job,
+struct DrawnFile {
+    job: FetchJob,
     spooled: Spooled,
-    preview: Preview,
+    preview: PreviewResult,
 }
 
-enum Preview {
+enum PreviewResult {
     /// PNG and its SHA-256.
     Png(Vec<u8>, String),
     /// It cannot be drawn.
     Refused(String),
-    /// It is no GLB file at all, and is not stored.
+    /// It is no file of the competition's format at all, and is not stored.
     NoModel(String),
     /// None was asked for.
     Left,
@@ -84,12 +86,11 @@ enum Preview {
 
 impl Pipeline<'_> {
     /// Runs all stages to their end; `seen` is told what happens, on the calling thread.
-    pub(crate) fn run(&self, mut seen: impl FnMut(Option<Event>) -> Result<()>) -> Result<()> {
+    pub(crate) fn run(&self, mut seen: impl FnMut(Option<FetchEvent>) -> Result<()>) -> Result<()> {
         let workers = self.settings.workers();
-        let (events, heard) = channel();
-        let (to_draw, drawing) = sync_channel::<(Job, Spooled)>(workers);
-        let (to_store, storing) = sync_channel::<Drawn>(workers);
-        let (drawing, storing) = (Mutex::new(drawing), Mutex::new(storing));
+        let (events, heard) = unbounded();
+        let (to_draw, drawing) = bounded::<(FetchJob, Spooled)>(workers);
+        let (to_store, storing) = bounded::<DrawnFile>(workers);
         let mut broken = None;
         std::thread::scope(|scope| -> Result<()> {
             let threads = (|| {
@@ -98,17 +99,17 @@ impl Pipeline<'_> {
                     spawn(scope, "fetch", move || self.fetch_all(&next, &events))?;
                 }
                 for _ in 0..workers {
-                    let (next, events, drawing) = (to_store.clone(), events.clone(), &drawing);
-                    spawn(scope, "draw", move || self.draw_all(drawing, &next, &events))?;
+                    let (next, events, drawing) = (to_store.clone(), events.clone(), drawing.clone());
+                    spawn(scope, "draw", move || self.draw_all(&drawing, &next, &events))?;
                 }
                 for _ in 0..STORING {
-                    let (events, storing) = (events.clone(), &storing);
-                    spawn(scope, "store", move || self.store_all(storing, &events))?;
+                    let (events, storing) = (events.clone(), storing.clone());
+                    spawn(scope, "store", move || self.store_all(&storing, &events))?;
                 }
                 Ok(())
             })();
-            // The queues end with their last sender.
-            drop((to_draw, to_store, events));
+            // The queues end with their last sender, and take nothing more once their last receiver is gone.
+            drop((to_draw, to_store, events, drawing, storing));
             if let Err(error) = threads {
                 self.stop();
                 broken = Some(error);
@@ -121,14 +122,13 @@ impl Pipeline<'_> {
 
     fn listen(
         &self,
-        heard: &Receiver<Event>,
-        seen: &mut impl FnMut(Option<Event>) -> Result<()>,
+        heard: &Receiver<FetchEvent>,
+        seen: &mut impl FnMut(Option<FetchEvent>) -> Result<()>,
         broken: &mut Option<Error>,
     ) {
-        use std::sync::mpsc::RecvTimeoutError;
         loop {
             let outcome = match heard.recv_timeout(LOOK_EVERY) {
-                Ok(Event::Broken(error)) => Err(error),
+                Ok(FetchEvent::Broken(error)) => Err(error),
                 Ok(event) => seen(Some(event)),
                 Err(RecvTimeoutError::Timeout) => seen(None),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -150,22 +150,22 @@ impl Pipeline<'_> {
         self.stopping.load(Ordering::SeqCst) || self.asked.is_wanted()
     }
 
-    fn fetch_all(&self, next: &SyncSender<(Job, Spooled)>, events: &Sender<Event>) {
+    fn fetch_all(&self, next: &Sender<(FetchJob, Spooled)>, events: &Sender<FetchEvent>) {
         while let Some(job) = self.queue.take() {
             match guarded(|| self.fetch(&job, events)) {
                 // Nobody takes it only where the run is ending.
                 Ok(Some(spooled)) => drop(next.send((job, spooled))),
                 Ok(None) => {}
-                Err(error) => tell(events, Event::Broken(error)),
+                Err(error) => tell(events, FetchEvent::Broken(error)),
             }
         }
     }
 
     /// One attempt at a file; `None` where it is not there yet, or never will be.
-    fn fetch(&self, job: &Job, events: &Sender<Event>) -> Result<Option<Spooled>> {
+    fn fetch(&self, job: &FetchJob, events: &Sender<FetchEvent>) -> Result<Option<Spooled>> {
         if let Some(spooled) = self.spool.find(&job.hotkey, &job.stem).inspect_err(|_| self.give_back(job))? {
-            self.queue.done(job, Duration::ZERO, End::Arrived);
-            tell(events, Event::Fetched { bytes: spooled.fetched.size });
+            self.queue.done(job, Duration::ZERO, FetchEnd::Arrived);
+            tell(events, FetchEvent::Fetched { bytes: spooled.fetched.size });
             return Ok(Some(spooled));
         }
         let begun = Instant::now();
@@ -173,9 +173,9 @@ impl Pipeline<'_> {
         let failure = match self.fetcher.fetch(&job.url, &part).inspect_err(|_| self.give_back(job))? {
             Ok(fetched) => {
                 let spooled = self.spool.keep(&job.hotkey, &job.stem, fetched);
-                self.queue.done(job, begun.elapsed(), End::Arrived);
+                self.queue.done(job, begun.elapsed(), FetchEnd::Arrived);
                 let spooled = spooled?;
-                tell(events, Event::Fetched { bytes: spooled.fetched.size });
+                tell(events, FetchEvent::Fetched { bytes: spooled.fetched.size });
                 return Ok(Some(spooled));
             }
             Err(failure) => failure,
@@ -188,7 +188,7 @@ impl Pipeline<'_> {
         remove(&part)?;
         let end = again(&self.settings.retry(), job, &failure);
         let given_up = self.queue.done(job, begun.elapsed(), end);
-        if end == End::Failed {
+        if end == FetchEnd::Failed {
             let tries = if job.tries > 0 { format!(" ({} attempts)", job.tries + 1) } else { String::new() };
             fail(events, job, format!("{}{tries}", shown_text(failure.reason(), LONGEST_REASON)));
         }
@@ -199,82 +199,83 @@ impl Pipeline<'_> {
         Ok(None)
     }
 
-    fn give_back(&self, job: &Job) {
-        self.queue.done(job, Duration::ZERO, End::Failed);
+    fn give_back(&self, job: &FetchJob) {
+        self.queue.done(job, Duration::ZERO, FetchEnd::Failed);
     }
 
-    fn draw_all(&self, from: &Mutex<Receiver<(Job, Spooled)>>, next: &SyncSender<Drawn>, events: &Sender<Event>) {
-        while let Some((job, spooled)) = receive(from) {
+    fn draw_all(&self, from: &Receiver<(FetchJob, Spooled)>, next: &Sender<DrawnFile>, events: &Sender<FetchEvent>) {
+        for (job, spooled) in from {
             if self.is_stopping() {
                 continue;
             }
             match guarded(|| self.draw(&spooled)) {
                 Ok(None) => {}
                 Ok(Some(preview)) => {
-                    tell(events, Event::Drawn);
+                    tell(events, FetchEvent::Drawn);
                     // Nobody takes it only where the run is ending.
-                    drop(next.send(Drawn { job, spooled, preview }));
+                    drop(next.send(DrawnFile { job, spooled, preview }));
                 }
-                Err(error) => tell(events, Event::Broken(error)),
+                Err(error) => tell(events, FetchEvent::Broken(error)),
             }
         }
     }
 
     /// The preview of a file; `None` where the run is ending.
-    fn draw(&self, spooled: &Spooled) -> Result<Option<Preview>> {
+    fn draw(&self, spooled: &Spooled) -> Result<Option<PreviewResult>> {
         let Spooled { path, fetched } = spooled;
-        if let Err(why) = check_glb(&fetched.head, fetched.size) {
-            return Ok(Some(Preview::NoModel(why)));
+        if let Err(why) = self.format.check(&fetched.head, fetched.size) {
+            return Ok(Some(PreviewResult::NoModel(why)));
         }
-        let Some(renderer) = self.renderer else { return Ok(Some(Preview::Left)) };
-        let read = || files::read_own(path, files::MODEL)?.ok_or_else(|| Error::file(path, "missing"));
+        let Some(renderer) = self.renderer else { return Ok(Some(PreviewResult::Left)) };
+        let read = || files::read_own(path, self.format.largest())?.ok_or_else(|| Error::file(path, "missing"));
         let rendering = self.memory.draw(renderer, fetched.size, &|| self.is_stopping(), read)?;
         // What was stopped is not noted, and drawn by the next run.
         rendering.map(|rendering| preview(rendering, path)).transpose()
     }
 
-    fn store_all(&self, from: &Mutex<Receiver<Drawn>>, events: &Sender<Event>) {
-        while let Some(drawn) = receive(from) {
+    fn store_all(&self, from: &Receiver<DrawnFile>, events: &Sender<FetchEvent>) {
+        for drawn in from {
             if self.is_stopping() {
                 continue;
             }
             match guarded(|| self.store(&drawn)) {
                 Ok(outcome) => {
-                    let Drawn { job: Job { hotkey, stem, .. }, spooled, .. } = drawn;
-                    let mark = Box::new(Mark { hotkey, stem, outcome });
-                    tell(events, Event::Settled { mark, spooled: Some(spooled) });
+                    let DrawnFile { job: FetchJob { hotkey, stem, .. }, spooled, .. } = drawn;
+                    let mark = Box::new(DownloadMark { hotkey, stem, outcome });
+                    tell(events, FetchEvent::Settled { mark, spooled: Some(spooled) });
                 }
-                Err(error) => tell(events, Event::Broken(error)),
+                Err(error) => tell(events, FetchEvent::Broken(error)),
             }
         }
     }
 
-    fn store(&self, drawn: &Drawn) -> Result<Outcome> {
-        let Drawn { job, spooled, preview } = drawn;
-        if let Preview::NoModel(reason) = preview {
-            return Ok(Outcome::Refused { glb: None, reason: reason.clone() });
+    fn store(&self, drawn: &DrawnFile) -> Result<FetchOutcome> {
+        let DrawnFile { job, spooled, preview } = drawn;
+        if let PreviewResult::NoModel(reason) = preview {
+            return Ok(FetchOutcome::Refused { model: None, reason: reason.clone() });
         }
-        let model = Object {
-            kind: ObjectKind::Glb,
+        let model = NewObject {
+            kind: ObjectKind::Model(self.format),
             bytes: Bytes::File(&spooled.path),
             size: spooled.fetched.size,
             sha256: &spooled.fetched.sha256,
         };
-        let glb = self.put(job, &model)?;
+        let model = self.put(job, &model)?;
         Ok(match preview {
-            Preview::Png(png, sha256) => {
+            PreviewResult::Png(png, sha256) => {
                 let (bytes, size) = (Bytes::Memory(png), png.len() as u64);
-                Outcome::Stored { glb, png: self.put(job, &Object { kind: ObjectKind::Png, bytes, size, sha256 })? }
+                let png = self.put(job, &NewObject { kind: ObjectKind::Preview, bytes, size, sha256 })?;
+                FetchOutcome::Stored { model, png }
             }
-            Preview::Refused(reason) => Outcome::Refused { glb: Some(glb), reason: reason.clone() },
-            Preview::NoModel(_) | Preview::Left => {
-                Outcome::Refused { glb: Some(glb), reason: "no preview was asked for".to_owned() }
+            PreviewResult::Refused(reason) => FetchOutcome::Refused { model: Some(model), reason: reason.clone() },
+            PreviewResult::NoModel(_) | PreviewResult::Left => {
+                FetchOutcome::Refused { model: Some(model), reason: "no preview was asked for".to_owned() }
             }
         })
     }
 
     /// Stores an object under the first key of the file that is free, or holds the same bytes.
-    fn put(&self, job: &Job, object: &Object<'_>) -> Result<StoredObject> {
+    fn put(&self, job: &FetchJob, object: &NewObject<'_>) -> Result<StoredObject> {
         let player = Player::Miner(job.hotkey.clone());
         let key = |version| ObjectKey::submitted(self.round, &player, &job.stem, object.kind, version);
         put_new(self.store, key, object)
@@ -282,30 +283,30 @@ impl Pipeline<'_> {
 }
 
 /// What is noted of a rendering.
-fn preview(rendering: Rendering, path: &Path) -> Result<Preview> {
+fn preview(rendering: Rendering, path: &Path) -> Result<PreviewResult> {
     Ok(match rendering {
         Rendering::Png(png) => {
             let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
-            Preview::Png(png, sum)
+            PreviewResult::Png(png, sum)
         }
         Rendering::Refused { code, place, message } => {
             let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
             let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
             let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
-            Preview::Refused(shown_text(&reason, LONGEST_REASON))
+            PreviewResult::Refused(shown_text(&reason, LONGEST_REASON))
         }
     })
 }
 
 /// What a failed attempt is followed by.
-fn again(retry: &Retry, job: &Job, failure: &Failure) -> End {
+fn again(retry: &Retry, job: &FetchJob, failure: &Failure) -> FetchEnd {
     let tried = job.tries + 1;
     match failure {
-        Failure::Permanent(_) | Failure::Stopped => End::Failed,
-        Failure::Transient { after: Some(_), .. } if tried >= retry.attempts.max(MOST_ASKED) => End::Failed,
-        Failure::Transient { after: None, .. } if tried >= retry.attempts => End::Failed,
+        Failure::Permanent(_) | Failure::Stopped => FetchEnd::Failed,
+        Failure::Transient { after: Some(_), .. } if tried >= retry.attempts.max(MOST_ASKED) => FetchEnd::Failed,
+        Failure::Transient { after: None, .. } if tried >= retry.attempts => FetchEnd::Failed,
         Failure::Transient { after, .. } => {
-            End::Again { pause: retry.pause(tried, *after, &job.url), asked: after.is_some() }
+            FetchEnd::Again { pause: retry.pause(tried, *after, &job.url), asked: after.is_some() }
         }
     }
 }
@@ -326,19 +327,15 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     done.unwrap_or_else(|_| Err(Error::failed("a worker broke down: this is a bug of gen404")))
 }
 
-/// The next item, or `None` once no sender is left.
-fn receive<T>(from: &Mutex<Receiver<T>>) -> Option<T> {
-    from.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
-}
-
 /// The listener outlives every thread that tells it something.
-fn tell(events: &Sender<Event>, event: Event) {
+fn tell(events: &Sender<FetchEvent>, event: FetchEvent) {
     let _ = events.send(event);
 }
 
-fn fail(events: &Sender<Event>, job: &Job, reason: String) {
-    let mark = Mark { hotkey: job.hotkey.clone(), stem: job.stem.clone(), outcome: Outcome::Failed { reason } };
-    tell(events, Event::Settled { mark: Box::new(mark), spooled: None });
+fn fail(events: &Sender<FetchEvent>, job: &FetchJob, reason: String) {
+    let mark =
+        DownloadMark { hotkey: job.hotkey.clone(), stem: job.stem.clone(), outcome: FetchOutcome::Failed { reason } };
+    tell(events, FetchEvent::Settled { mark: Box::new(mark), spooled: None });
 }
 
 /// Where a killed run's leftovers of a file are, nothing more is wanted of them once it is settled.

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use crate::base::url::{Host, HttpUrl};
 use crate::model::ids::{Hotkey, PromptStem};
-use crate::rules::download::Lane as Files;
+use crate::rules::download::MinerFiles;
 use crate::world::fetch::DownloadSettings;
 
 /// A file to fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Job {
+pub(crate) struct FetchJob {
     pub(crate) hotkey: Hotkey,
     pub(crate) stem: PromptStem,
     pub(crate) url: String,
@@ -27,7 +27,7 @@ pub(crate) struct Job {
 
 /// What came of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum FetchEnd {
     /// The file is there.
     Arrived,
     /// It will not be tried again.
@@ -45,18 +45,18 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn new(files: Vec<Files>, settings: &DownloadSettings) -> Self {
+    pub(crate) fn new(files: Vec<MinerFiles>, settings: &DownloadSettings) -> Self {
         Queue { lanes: Mutex::new(Lanes::new(files, settings)), wake: Condvar::new(), begun: Instant::now() }
     }
 
     /// The next file to fetch; waits for one where all are in the works. `None` once none is left.
-    pub(crate) fn take(&self) -> Option<Job> {
+    pub(crate) fn take(&self) -> Option<FetchJob> {
         let mut lanes = self.lock();
         loop {
             let wait = match lanes.next(self.begun.elapsed()) {
-                Next::Take(job) => return Some(job),
-                Next::Done => return None,
-                Next::Wait(time) => time,
+                NextFile::Take(job) => return Some(job),
+                NextFile::Done => return None,
+                NextFile::Wait(time) => time,
             };
             lanes = match wait {
                 Some(time) => self.wake.wait_timeout(lanes, time).unwrap_or_else(PoisonError::into_inner).0,
@@ -67,7 +67,7 @@ impl Queue {
 
     /// Reports what came of a file that was taken, and how long that took; gives the files of the
     /// same miner that are given up.
-    pub(crate) fn done(&self, job: &Job, took: Duration, end: End) -> Vec<Job> {
+    pub(crate) fn done(&self, job: &FetchJob, took: Duration, end: FetchEnd) -> Vec<FetchJob> {
         let given_up = self.lock().done(job, self.begun.elapsed(), took, end);
         self.wake.notify_all();
         given_up
@@ -99,8 +99,8 @@ struct Lanes {
 #[derive(Debug)]
 struct Lane {
     host: String,
-    ready: VecDeque<Job>,
-    later: Vec<(Duration, Job)>,
+    ready: VecDeque<FetchJob>,
+    later: Vec<(Duration, FetchJob)>,
     /// Nothing is taken before.
     held: Duration,
     active: usize,
@@ -109,18 +109,18 @@ struct Lane {
     wasted: Duration,
 }
 
-enum Next {
-    Take(Job),
+enum NextFile {
+    Take(FetchJob),
     /// Something may be ready after this time, or once a running attempt ends.
     Wait(Option<Duration>),
     Done,
 }
 
 impl Lanes {
-    fn new(files: Vec<Files>, settings: &DownloadSettings) -> Self {
-        let lane = |(lane, files): (usize, Files)| {
+    fn new(files: Vec<MinerFiles>, settings: &DownloadSettings) -> Self {
+        let lane = |(lane, files): (usize, MinerFiles)| {
             let host = files.files.first().map(|(_, url)| host(url)).unwrap_or_default();
-            let job = |(stem, url)| Job { hotkey: files.hotkey.clone(), stem, url, lane, tries: 0 };
+            let job = |(stem, url)| FetchJob { hotkey: files.hotkey.clone(), stem, url, lane, tries: 0 };
             Lane { host, ready: files.files.into_iter().map(job).collect(), ..Lane::empty() }
         };
         Lanes {
@@ -133,10 +133,10 @@ impl Lanes {
         }
     }
 
-    fn next(&mut self, now: Duration) -> Next {
+    fn next(&mut self, now: Duration) -> NextFile {
         let idle = self.lanes.iter().all(|lane| lane.active == 0 && lane.ready.is_empty() && lane.later.is_empty());
         if self.stopped || idle {
-            return Next::Done;
+            return NextFile::Done;
         }
         let (hosts, per_miner, per_host) = (&self.hosts, self.per_miner, self.per_host);
         let free = |lane: &Lane| {
@@ -152,28 +152,28 @@ impl Lanes {
         {
             lane.active += 1;
             *self.hosts.entry(lane.host.clone()).or_default() += 1;
-            return Next::Take(job);
+            return NextFile::Take(job);
         }
         let next = self.lanes.iter().filter(|lane| free(lane)).filter_map(Lane::wakes_at).min();
-        Next::Wait(next.map(|at| at.saturating_sub(now)))
+        NextFile::Wait(next.map(|at| at.saturating_sub(now)))
     }
 
-    fn done(&mut self, job: &Job, now: Duration, took: Duration, end: End) -> Vec<Job> {
+    fn done(&mut self, job: &FetchJob, now: Duration, took: Duration, end: FetchEnd) -> Vec<FetchJob> {
         let Some(lane) = self.lanes.get_mut(job.lane) else { return Vec::new() };
         lane.active = lane.active.saturating_sub(1);
         lane.spent = lane.spent.saturating_add(took);
         if let Some(count) = self.hosts.get_mut(&lane.host) {
             *count = count.saturating_sub(1);
         }
-        if end == End::Arrived {
+        if end == FetchEnd::Arrived {
             lane.proven = true;
             return Vec::new();
         }
         // A server that does not answer gets no more than one connection until it does.
         lane.proven = false;
         lane.wasted = lane.wasted.saturating_add(took);
-        if let End::Again { pause, asked } = end {
-            lane.later.push((now.saturating_add(pause), Job { tries: job.tries + 1, ..job.clone() }));
+        if let FetchEnd::Again { pause, asked } = end {
+            lane.later.push((now.saturating_add(pause), FetchJob { tries: job.tries + 1, ..job.clone() }));
             if asked {
                 lane.held = now.saturating_add(pause);
                 lane.wasted = lane.wasted.saturating_add(pause);
@@ -224,16 +224,16 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn lanes(miners: &[(u8, &str, usize)], settings: DownloadSettings) -> Lanes {
-        let files = |(account, host, count): &(u8, &str, usize)| Files {
+        let files = |(account, host, count): &(u8, &str, usize)| MinerFiles {
             hotkey: Hotkey::from_account(&[*account; 32]),
-            files: (0..*count).map(|n| (format!("{n}").parse().unwrap(), format!("https://{host}/{n}.glb"))).collect(),
+            files: (0..*count).map(|n| (format!("{n}").parse().unwrap(), format!("https://{host}/{n}.bin"))).collect(),
         };
         Lanes::new(miners.iter().map(files).collect(), &settings)
     }
 
-    fn take(lanes: &mut Lanes, now: Duration) -> Option<Job> {
+    fn take(lanes: &mut Lanes, now: Duration) -> Option<FetchJob> {
         match lanes.next(now) {
-            Next::Take(job) => Some(job),
+            NextFile::Take(job) => Some(job),
             _ => None,
         }
     }
@@ -245,7 +245,7 @@ mod tests {
         let mut good = 0;
         while let Some(job) = take(&mut lanes, SECOND) {
             assert_ne!(job.hotkey, drip.hotkey, "an unproven server got a second connection");
-            assert!(lanes.done(&job, SECOND, SECOND / 10, End::Arrived).is_empty());
+            assert!(lanes.done(&job, SECOND, SECOND / 10, FetchEnd::Arrived).is_empty());
             good += 1;
         }
         assert_eq!(good, 100);
@@ -257,9 +257,9 @@ mod tests {
         let mut lanes = lanes(&[(1, "same.org", 10), (2, "SAME.org:443", 10)], settings);
         for _ in 0..2 {
             let job = take(&mut lanes, SECOND).unwrap();
-            lanes.done(&job, SECOND, SECOND, End::Arrived);
+            lanes.done(&job, SECOND, SECOND, FetchEnd::Arrived);
         }
-        let jobs: Vec<Job> = std::iter::from_fn(|| take(&mut lanes, SECOND)).collect();
+        let jobs: Vec<FetchJob> = std::iter::from_fn(|| take(&mut lanes, SECOND)).collect();
         assert_eq!(jobs.len(), 4);
         assert!(jobs.iter().filter(|job| job.hotkey == jobs[0].hotkey).count() <= 3);
     }
@@ -268,10 +268,10 @@ mod tests {
     fn a_retry_waits_as_long_as_it_has_to() {
         let mut lanes = lanes(&[(1, "a.org", 2)], DownloadSettings::default());
         let job = take(&mut lanes, SECOND).unwrap();
-        lanes.done(&job, SECOND, SECOND, End::Again { pause: SECOND * 5, asked: true });
-        assert!(matches!(lanes.next(SECOND), Next::Wait(Some(time)) if time == SECOND * 5));
+        lanes.done(&job, SECOND, SECOND, FetchEnd::Again { pause: SECOND * 5, asked: true });
+        assert!(matches!(lanes.next(SECOND), NextFile::Wait(Some(time)) if time == SECOND * 5));
         let other = take(&mut lanes, SECOND * 6).unwrap();
-        lanes.done(&other, SECOND * 6, SECOND, End::Arrived);
+        lanes.done(&other, SECOND * 6, SECOND, FetchEnd::Arrived);
         let again = take(&mut lanes, SECOND * 6).unwrap();
         assert_eq!((again.stem, again.tries), (job.stem, 1));
     }
@@ -282,9 +282,9 @@ mod tests {
         let mut lanes = lanes(&[(1, "drip.org", 10)], settings);
         for round in 0..3 {
             let job = take(&mut lanes, SECOND).unwrap();
-            let given_up = lanes.done(&job, SECOND, SECOND * 20, End::Failed);
+            let given_up = lanes.done(&job, SECOND, SECOND * 20, FetchEnd::Failed);
             assert_eq!(given_up.len(), if round == 2 { 7 } else { 0 });
         }
-        assert!(matches!(lanes.next(SECOND), Next::Done));
+        assert!(matches!(lanes.next(SECOND), NextFile::Done));
     }
 }

@@ -11,10 +11,10 @@ use sha2::{Digest as _, Sha256};
 use crate::base::error::{Context as _, Result};
 use crate::base::files;
 use crate::base::hex;
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Hotkey, PromptStem, RoundNumber};
-use crate::model::objects::GLB_HEADER;
-use crate::rules::download::Mark;
-use crate::world::fetch::Fetched;
+use crate::rules::download::DownloadMark;
+use crate::world::fetch::FetchedFile;
 use crate::world::jsonl::JsonlJournal;
 use crate::world::store::sha256_of;
 
@@ -25,34 +25,34 @@ fn folder(round: RoundNumber) -> PathBuf {
 
 /// The journal of a round: one line a file.
 #[derive(Debug)]
-pub(crate) struct Journal(JsonlJournal);
+pub(crate) struct FetchJournal(JsonlJournal);
 
 /// What to do about a journal with a broken line.
 const START_OVER: &str = "remove the file to fetch everything again";
 
-impl Journal {
+impl FetchJournal {
     /// The outcomes noted so far, oldest first. A last line that was cut off is left out.
     ///
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken.
-    pub(crate) fn read(own: &Path, round: RoundNumber) -> Result<Vec<Mark>> {
-        JsonlJournal::read(own, &Journal::path(round), START_OVER)
+    pub(crate) fn read(own: &Path, round: RoundNumber) -> Result<Vec<DownloadMark>> {
+        JsonlJournal::read(own, &FetchJournal::path(round), START_OVER)
     }
 
     /// Opens the journal to append to it; gives what it says so far.
     ///
     /// # Errors
-    /// As [`Journal::read`], or it cannot be written.
-    pub(crate) fn open(own: &Path, round: RoundNumber) -> Result<(Self, Vec<Mark>)> {
-        let (lines, marks) = JsonlJournal::open(own, &Journal::path(round), START_OVER)?;
-        Ok((Journal(lines), marks))
+    /// As [`FetchJournal::read`], or it cannot be written.
+    pub(crate) fn open(own: &Path, round: RoundNumber) -> Result<(Self, Vec<DownloadMark>)> {
+        let (lines, marks) = JsonlJournal::open(own, &FetchJournal::path(round), START_OVER)?;
+        Ok((FetchJournal(lines), marks))
     }
 
     /// Notes an outcome, for good.
     ///
     /// # Errors
     /// It cannot be written.
-    pub(crate) fn append(&mut self, mark: &Mark) -> Result<()> {
+    pub(crate) fn append(&mut self, mark: &DownloadMark) -> Result<()> {
         self.0.append(mark)
     }
 
@@ -75,7 +75,7 @@ pub(crate) struct Spooled {
     /// Where it is.
     pub(crate) path: PathBuf,
     /// What it is.
-    pub(crate) fetched: Fetched,
+    pub(crate) fetched: FetchedFile,
 }
 
 impl Spool {
@@ -109,7 +109,7 @@ impl Spool {
     ///
     /// # Errors
     /// It cannot be renamed.
-    pub(crate) fn keep(&self, hotkey: &Hotkey, stem: &PromptStem, fetched: Fetched) -> Result<Spooled> {
+    pub(crate) fn keep(&self, hotkey: &Hotkey, stem: &PromptStem, fetched: FetchedFile) -> Result<Spooled> {
         let path = self.folder.join(format!("{}-{}.whole", owner(hotkey, stem), fetched.sha256));
         fs::rename(self.part(hotkey, stem), &path).failed(|| format!("{}: cannot write", path.display()))?;
         Ok(Spooled { path, fetched })
@@ -130,9 +130,9 @@ impl Spool {
             return Ok(None);
         }
         let (mut file, mut head) = (file, Vec::new());
-        file.rewind().and_then(|()| (&file).take(GLB_HEADER as u64).read_to_end(&mut head)).failed(cannot)?;
+        file.rewind().and_then(|()| (&file).take(ModelFormat::HEAD as u64).read_to_end(&mut head)).failed(cannot)?;
         let size = file.metadata().failed(cannot)?.len();
-        Ok(Some(Spooled { path: path.clone(), fetched: Fetched { size, sha256: sum, head } }))
+        Ok(Some(Spooled { path: path.clone(), fetched: FetchedFile { size, sha256: sum, head } }))
     }
 
     /// Removes files of which nothing more is wanted: those whose outcome was noted right before the
@@ -154,42 +154,46 @@ fn owner(hotkey: &Hotkey, stem: &PromptStem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::download::Outcome;
+    use crate::rules::download::FetchOutcome;
 
-    fn mark(stem: &str) -> Mark {
+    fn mark(stem: &str) -> DownloadMark {
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY".parse().unwrap();
-        Mark { hotkey, stem: stem.parse().unwrap(), outcome: Outcome::Failed { reason: "status 404".to_owned() } }
+        DownloadMark {
+            hotkey,
+            stem: stem.parse().unwrap(),
+            outcome: FetchOutcome::Failed { reason: "status 404".to_owned() },
+        }
     }
 
     #[test]
     fn a_line_that_was_cut_off_is_written_again() {
         let own = tempfile::tempdir().unwrap();
-        let (mut journal, marks) = Journal::open(own.path(), RoundNumber(1)).unwrap();
+        let (mut journal, marks) = FetchJournal::open(own.path(), RoundNumber(1)).unwrap();
         assert!(marks.is_empty());
         journal.append(&mark("a")).unwrap();
         journal.append(&mark("b")).unwrap();
-        let path = own.path().join(Journal::path(RoundNumber(1)));
+        let path = own.path().join(FetchJournal::path(RoundNumber(1)));
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
-        assert_eq!(Journal::read(own.path(), RoundNumber(1)).unwrap(), [mark("a")]);
-        let (mut journal, marks) = Journal::open(own.path(), RoundNumber(1)).unwrap();
+        assert_eq!(FetchJournal::read(own.path(), RoundNumber(1)).unwrap(), [mark("a")]);
+        let (mut journal, marks) = FetchJournal::open(own.path(), RoundNumber(1)).unwrap();
         assert_eq!(marks, [mark("a")]);
         journal.append(&mark("b")).unwrap();
         assert_eq!(fs::read(&path).unwrap(), bytes);
         fs::write(&path, "{}\n").unwrap();
-        assert!(Journal::read(own.path(), RoundNumber(1)).unwrap_err().to_string().contains("line 1"));
+        assert!(FetchJournal::read(own.path(), RoundNumber(1)).unwrap_err().to_string().contains("line 1"));
     }
 
     #[test]
     fn a_whole_file_is_found_again_and_a_part_is_not() {
         let own = tempfile::tempdir().unwrap();
-        let Mark { hotkey, stem, .. } = mark("a");
-        let bytes = b"glTF and then some";
+        let DownloadMark { hotkey, stem, .. } = mark("a");
+        let bytes = b"a model and then some";
         let spool = Spool::open(own.path(), RoundNumber(1)).unwrap();
-        let fetched = Fetched {
+        let fetched = FetchedFile {
             size: bytes.len() as u64,
             sha256: sha256_of(&bytes[..]).unwrap(),
-            head: bytes[..GLB_HEADER].to_vec(),
+            head: bytes[..ModelFormat::HEAD].to_vec(),
         };
         fs::write(spool.part(&hotkey, &stem), bytes).unwrap();
         let kept = spool.keep(&hotkey, &stem, fetched).unwrap();
@@ -198,7 +202,7 @@ mod tests {
         assert_eq!(spool.find(&hotkey, &stem).unwrap(), Some(kept.clone()));
         assert_eq!(spool.find(&hotkey, &mark("b").stem).unwrap(), None);
         assert!(!spool.part(&hotkey, &mark("b").stem).exists());
-        fs::write(&kept.path, b"glTF and then none").unwrap();
+        fs::write(&kept.path, b"a model and then none").unwrap();
         assert_eq!(spool.find(&hotkey, &stem).unwrap(), None);
     }
 }

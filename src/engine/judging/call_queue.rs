@@ -1,8 +1,9 @@
 //! Who asks what next: the judge calls that are open, in order of urgency, taken by the workers.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender};
 
 use super::round::Task;
 use crate::base::error::{Error, Kind, Result};
@@ -10,7 +11,7 @@ use crate::model::ids::Seed;
 use crate::model::penalties::Penalties;
 use crate::rules::tournament::Pair;
 use crate::world::judge::Bench;
-use crate::world::judge::journal::Journal;
+use crate::world::judge::journal::AnswerJournal;
 
 /// A call that has come back.
 pub(crate) type Returned = (Task, Result<Penalties>);
@@ -18,12 +19,12 @@ pub(crate) type Returned = (Task, Result<Penalties>);
 /// The open calls.
 #[derive(Debug, Default)]
 pub(crate) struct CallQueue {
-    state: Mutex<State>,
+    state: Mutex<CallQueueState>,
     more: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CallQueueState {
     calls: HashMap<Pair, VecDeque<Task>>,
     /// The matches that have open calls, the most urgent first.
     order: VecDeque<Pair>,
@@ -90,12 +91,12 @@ impl CallQueue {
         self.lock().in_flight -= 1;
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, CallQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl CallQueueState {
     fn next(&mut self) -> Option<Task> {
         while let Some(pair) = self.order.front() {
             if let Some(task) = self.calls.get_mut(pair).and_then(VecDeque::pop_front) {
@@ -131,7 +132,7 @@ pub(crate) fn work(queue: &CallQueue, bench: &Bench, seed: Seed, returned: &Send
 }
 
 /// Passes answers on once they are on disk; those that arrived meanwhile share the next sync.
-pub(crate) fn sync(journal: &Journal, returned: &Receiver<Returned>, counted: &Sender<Returned>) {
+pub(crate) fn sync(journal: &AnswerJournal, returned: &Receiver<Returned>, counted: &Sender<Returned>) {
     while let Ok(first) = returned.recv() {
         let batch: Vec<Returned> = std::iter::once(first).chain(returned.try_iter()).collect();
         let synced = journal.sync();

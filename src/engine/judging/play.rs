@@ -2,13 +2,14 @@
 //! them, and records what is complete, in the tournament's order whatever came first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+
 use super::super::context::Context;
 use super::call_queue::{CallQueue, Closing, Returned, sync, work};
-use super::round::{Round, Task};
+use super::round::{DuelRound, Task};
 use super::standings::{Ending, show};
 use crate::base::error::{Error, Kind, Result};
 use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
@@ -38,7 +39,7 @@ pub(crate) struct Play<'a> {
     bench: &'a Bench,
     queue: CallQueue,
     shard: Shard,
-    round: Round,
+    round: DuelRound,
     /// The tournament with all that is known, also what is not on record yet.
     known: Field,
     matches: HashMap<Pair, MatchInProgress>,
@@ -54,7 +55,7 @@ pub(crate) struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    pub(crate) fn new(context: &'a Context<'a>, round: Round, bench: &'a Bench, shard: Shard) -> Result<Self> {
+    pub(crate) fn new(context: &'a Context<'a>, round: DuelRound, bench: &'a Bench, shard: Shard) -> Result<Self> {
         Ok(Play {
             context,
             bench,
@@ -79,7 +80,7 @@ impl<'a> Play<'a> {
         let queue = std::mem::take(&mut self.queue);
         let played = thread::scope(|scope| {
             let _closing = Closing(&queue);
-            let ((returned, returns), (counted, counts)) = (channel(), channel());
+            let ((returned, returns), (counted, counts)) = (unbounded(), unbounded());
             for _ in 0..concurrency {
                 let (returned, queue) = (returned.clone(), &queue);
                 scope.spawn(move || work(queue, bench, seed, &returned));
@@ -281,7 +282,9 @@ impl<'a> Play<'a> {
             None => None,
         };
         let read = |file: &FileKind| tree.as_ref().map_or(Ok(None), |tree| tree.read(&file.path()));
-        let matrix = read(&of(RoundFile::Matrix))?.and_then(|bytes| Matrix::parse(&bytes).ok()).unwrap_or_default();
+        let matrix = read(&of(RoundFile::Matrix))?
+            .and_then(|bytes| Matrix::parse(self.round.files.format, &bytes).ok())
+            .unwrap_or_default();
         let (mut files, mut lines) = (Vec::new(), Vec::new());
         for pair in self.round.files.matrix.get().into_iter().flat_map(|matrix| matrix.0.keys()) {
             let own = self.round.files.players.get(&pair.1).and_then(|own| own.report_against(&pair.0));
@@ -294,7 +297,8 @@ impl<'a> Play<'a> {
             files.push(of(RoundFile::Matrix));
             lines.push(matrix_line(round));
         }
-        let requests = read(&of(RoundFile::RequireAudit))?.and_then(|bytes| AuditRequests::parse(&bytes).ok());
+        let requests = read(&of(RoundFile::RequireAudit))?
+            .and_then(|bytes| AuditRequests::parse(self.round.files.format, &bytes).ok());
         let now = self.round.files.require_audit.get().map_or(0, Vec::len);
         if now > requests.map_or(0, |requests| requests.len()) {
             files.push(of(RoundFile::RequireAudit));
@@ -303,7 +307,7 @@ impl<'a> Play<'a> {
         Ok((files, lines))
     }
 
-    /// Nothing more can be played: crowns, waits, or says what failed.
+    /// Nothing more can be played: declares the winner, waits, or says what failed.
     fn conclude(mut self) -> Result<Option<String>> {
         self.record(false, None)?;
         let field = self.round.field()?;

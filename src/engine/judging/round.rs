@@ -14,16 +14,16 @@ use crate::model::snapshot::RoundFiles;
 use crate::model::stage::CompetitionState;
 use crate::rules::Thresholds;
 use crate::rules::duel::outputs_of;
-use crate::rules::match_in_progress::{Inquiry, Order};
+use crate::rules::match_in_progress::{Inquiry, ViewingOrder};
 use crate::rules::regeneration::baseline_outstanding;
-use crate::rules::results::Terms;
+use crate::rules::results::RecordTerms;
 use crate::rules::shard::Shard;
 use crate::rules::tournament::{Field, Pair};
-use crate::world::judge::images::Image;
+use crate::world::judge::images::DuelImage;
 
 /// A round whose matches are played.
 #[derive(Debug)]
-pub(crate) struct Round {
+pub(crate) struct DuelRound {
     pub(crate) state: CompetitionState,
     pub(crate) seed: Seed,
     pub(crate) prompts: Vec<Prompt>,
@@ -35,9 +35,9 @@ pub(crate) struct Round {
     sums: HashMap<(Player, String), String>,
 }
 
-impl Round {
+impl DuelRound {
     /// Takes the round's files over, if nothing among them is broken.
-    pub(crate) fn gather(context: &Context<'_>, standing: Standing) -> Result<Round> {
+    pub(crate) fn gather(context: &Context<'_>, standing: Standing) -> Result<DuelRound> {
         let Standing { config, state, files } = standing;
         let round = state.current_round;
         require_intact(round, &files)?;
@@ -65,15 +65,15 @@ impl Round {
             .flat_map(|(player, sums)| sums.0.iter().map(|(path, sum)| ((player.clone(), path.clone()), sum.clone())));
         let sums = sums.collect();
         let (leaders, limits) = (context.store.need(&FileKind::Leader)?, config.settings.limits());
-        Ok(Round { state, seed, prompts, files, leaders, win_margin: config.settings.win_margin, limits, sums })
+        Ok(DuelRound { state, seed, prompts, files, leaders, win_margin: config.settings.win_margin, limits, sums })
     }
 
     pub(crate) fn number(&self) -> RoundNumber {
         self.state.current_round
     }
 
-    pub(crate) fn terms(&self) -> Terms<'_> {
-        Terms { round: self.number(), seed: self.seed, win_margin: self.win_margin, limits: &self.limits }
+    pub(crate) fn terms(&self) -> RecordTerms<'_> {
+        RecordTerms { round: self.number(), seed: self.seed, win_margin: self.win_margin, limits: &self.limits }
     }
 
     pub(crate) fn limits(&self) -> &Thresholds {
@@ -92,9 +92,9 @@ impl Round {
     }
 
     /// The images of a judge call, with what is on record about them.
-    pub(crate) fn images(&self, inquiry: &Inquiry) -> [Image; 3] {
-        let preview = |(player, url): &(Player, String)| Image { url: url.clone(), sha256: self.sum(player, url) };
-        [Image { url: inquiry.prompt.clone(), sha256: None }, preview(&inquiry.first), preview(&inquiry.second)]
+    pub(crate) fn images(&self, inquiry: &Inquiry) -> [DuelImage; 3] {
+        let preview = |(player, url): &(Player, String)| DuelImage { url: url.clone(), sha256: self.sum(player, url) };
+        [DuelImage { url: inquiry.prompt.clone(), sha256: None }, preview(&inquiry.first), preview(&inquiry.second)]
     }
 
     /// The recorded sum of a player's file: `SHA256SUMS` names it by its path below the player's folder.
@@ -109,6 +109,6 @@ impl Round {
 pub(crate) struct Task {
     pub(crate) pair: Pair,
     pub(crate) duel: usize,
-    pub(crate) order: Order,
-    pub(crate) images: [Image; 3],
+    pub(crate) order: ViewingOrder,
+    pub(crate) images: [DuelImage; 3],
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::round::Round;
+use super::round::DuelRound;
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player};
-use crate::rules::tournament::{Field, Outcome, Pair, Replay};
+use crate::rules::tournament::{Field, Pair, Replay, TournamentOutcome};
 use crate::rules::waits::audit_of;
 use crate::ui::Ui;
 
@@ -22,18 +22,18 @@ pub(crate) enum Ending {
     Failed,
 }
 
-impl From<Outcome> for Ending {
-    fn from(outcome: Outcome) -> Self {
+impl From<TournamentOutcome> for Ending {
+    fn from(outcome: TournamentOutcome) -> Self {
         match outcome {
-            Outcome::Winner(winner) => Ending::Winner(winner),
-            Outcome::Audits(holders) => Ending::Audits(holders),
-            Outcome::Matches(missing) => Ending::Matches(missing),
+            TournamentOutcome::Winner(winner) => Ending::Winner(winner),
+            TournamentOutcome::Audits(holders) => Ending::Audits(holders),
+            TournamentOutcome::Matches(missing) => Ending::Matches(missing),
         }
     }
 }
 
 /// Says how the tournament stands; gives what is awaited.
-pub(crate) fn show(ui: &Ui, round: &Round, field: &Field, replay: &Replay, ending: &Ending) -> Option<String> {
+pub(crate) fn show(ui: &Ui, round: &DuelRound, field: &Field, replay: &Replay, ending: &Ending) -> Option<String> {
     let waits = waits_for(round, ending);
     let number = round.number();
     ui.own(json!({
@@ -57,7 +57,7 @@ pub(crate) fn show(ui: &Ui, round: &Round, field: &Field, replay: &Replay, endin
 }
 
 /// What is awaited, in words.
-pub(crate) fn waits_for(round: &Round, ending: &Ending) -> Option<String> {
+pub(crate) fn waits_for(round: &DuelRound, ending: &Ending) -> Option<String> {
     match ending {
         Ending::Audits(holders) => {
             let awaited: Vec<_> = holders.iter().map(|hotkey| audit_of(&round.files, hotkey)).collect();
@@ -71,7 +71,7 @@ pub(crate) fn waits_for(round: &Round, ending: &Ending) -> Option<String> {
     }
 }
 
-fn audit(round: &Round, hotkey: &Hotkey) -> Option<AuditOutcome> {
+fn audit(round: &DuelRound, hotkey: &Hotkey) -> Option<AuditOutcome> {
     round.files.generation_audits.get().and_then(|audits| audits.get(hotkey)).map(|audit| audit.outcome)
 }
 
@@ -80,14 +80,14 @@ fn beaten<'a>(replay: &'a Replay, hotkey: &Hotkey) -> Option<&'a Player> {
     replay.timeline.iter().find(|step| step.taken && step.challenger == *hotkey).map(|step| &step.holder)
 }
 
-fn line(round: &Round, field: &Field, replay: &Replay, hotkey: &Hotkey) -> String {
+fn line(round: &DuelRound, field: &Field, replay: &Replay, hotkey: &Hotkey) -> String {
     let margin = field.matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone())).unwrap_or_default();
     let lead = beaten(replay, hotkey).map(|holder| format!(", took the lead from {}", holder.short()));
     let audit = audit(round, hotkey).map(|outcome| format!(", audit {}", outcome.as_str()));
     format!("{hotkey} {margin:+.4} against leader{}{}", lead.unwrap_or_default(), audit.unwrap_or_default())
 }
 
-fn standings(round: &Round, field: &Field, replay: &Replay) -> Vec<Value> {
+fn standings(round: &DuelRound, field: &Field, replay: &Replay) -> Vec<Value> {
     let standing = |hotkey: &Hotkey| {
         json!({
             "hotkey": hotkey,

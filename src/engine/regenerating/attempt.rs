@@ -1,22 +1,23 @@
 //! One attempt: the program makes a model, which is drawn, stored and measured.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
+
 use super::prompt_queue::PromptQueue;
-use super::{Job, RegenerationRun};
+use super::{RegenerationJob, RegenerationRun};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, remove};
 use crate::engine::regenerating::workdir::AuditWorkdir;
 use crate::model::ids::{Player, PromptStem};
 use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
-use crate::rules::regeneration::{Arrival, Mark, Outcome, Purpose};
-use crate::world::distance::Picture;
+use crate::rules::regeneration::{Arrival, AttemptOutcome, Purpose, RegenerationMark};
+use crate::world::distance::{NotMeasured, Picture};
 use crate::world::http::{Request, shown_text};
-use crate::world::pods::program::{Generation, Program, Trouble};
+use crate::world::pods::program::{Generation, Program, ProgramTrouble};
 use crate::world::render::Rendering;
-use crate::world::store::{Bytes, Object, put_new, sha256_of};
+use crate::world::store::{Bytes, NewObject, put_new, sha256_of};
 
 /// A reason is a line of a log.
 const LONGEST_REASON: usize = 200;
@@ -33,13 +34,13 @@ pub(crate) enum AttemptEvent {
     /// The program is free for the next prompt.
     Answered(u32),
     /// The attempt is over; `None` where it was broken off.
-    Over(u32, Result<Option<Outcome>>),
+    Over(u32, Result<Option<AttemptOutcome>>),
 }
 
 /// An attempt to be made.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt<'a> {
-    pub(crate) job: &'a Job,
+    pub(crate) job: &'a RegenerationJob,
     pub(crate) queue: &'a PromptQueue,
     pub(crate) number: u32,
     pub(crate) stem: PromptStem,
@@ -60,26 +61,28 @@ impl Attempt<'_> {
         run: &RegenerationRun<'_>,
         program: &Program,
         tell: &Sender<AttemptEvent>,
-    ) -> Result<Option<Outcome>> {
+    ) -> Result<Option<AttemptOutcome>> {
         let image = AuditWorkdir::prompt(run.round, &self.stem);
         let prompt = files::read_below(&run.own, &image, files::MODEL)?;
         let prompt = prompt.ok_or_else(|| Error::file(&image, "missing"))?;
         let Some(generation) = self.generate(run, program, prompt, tell)? else { return Ok(None) };
         let seconds = generation.seconds;
         let outcome = match generation.outcome {
-            Err(Trouble::Program(reason)) => Outcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) },
-            Err(Trouble::Infrastructure(reason)) => {
+            Err(ProgramTrouble::Program(reason)) => {
+                AttemptOutcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) }
+            }
+            Err(ProgramTrouble::Infrastructure(reason)) => {
                 // What took the program away may be about to end this run too, and is then not held against the pod.
                 std::thread::sleep(A_MOMENT);
                 if run.is_stopping() {
                     return Ok(None);
                 }
-                Outcome::Lost { reason: shown_text(&reason, LONGEST_REASON) }
+                AttemptOutcome::Lost { reason: shown_text(&reason, LONGEST_REASON) }
             }
             Ok(fetched) => {
                 let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
                 let arrival = Arrival { number, stem, pod, seconds, size: fetched.size, sha256: fetched.sha256 };
-                self.queue.note(&Mark::Arrived(arrival.clone()))?;
+                self.queue.note(&RegenerationMark::Arrived(arrival.clone()))?;
                 let Some(outcome) = run.finish(self.job, self.queue, &arrival)? else { return Ok(None) };
                 outcome
             }
@@ -89,9 +92,9 @@ impl Attempt<'_> {
         Ok(Some(outcome))
     }
 
-    fn note(&self, outcome: &Outcome) -> Result<()> {
+    fn note(&self, outcome: &AttemptOutcome) -> Result<()> {
         let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
-        self.queue.note(&Mark::Tried { number, stem, pod, outcome: outcome.clone() })
+        self.queue.note(&RegenerationMark::Tried { number, stem, pod, outcome: outcome.clone() })
     }
 
     /// The request runs on a thread of its own that nobody waits for once all is to stop: a pod may be
@@ -105,7 +108,7 @@ impl Attempt<'_> {
     ) -> Result<Option<Generation>> {
         let (program, seed, number) = (program.clone(), run.seed, self.number);
         let (into, answered) = (self.queue.workdir.answer(number), tell.clone());
-        let (done, wait) = channel();
+        let (done, wait) = unbounded();
         let thread = std::thread::Builder::new().name("generate".to_owned());
         let spawned = thread.spawn(move || {
             let mut free = || drop(answered.send(AttemptEvent::Answered(number)));
@@ -127,33 +130,48 @@ impl Attempt<'_> {
 
 impl RegenerationRun<'_> {
     /// Draws, stores and measures an answer that has arrived; `None` where the run is ending.
-    pub(crate) fn finish(&self, job: &Job, queue: &PromptQueue, arrival: &Arrival) -> Result<Option<Outcome>> {
+    pub(crate) fn finish(
+        &self,
+        job: &RegenerationJob,
+        queue: &PromptQueue,
+        arrival: &Arrival,
+    ) -> Result<Option<AttemptOutcome>> {
         let Arrival { number, stem, seconds, size, sha256, .. } = arrival;
         let (path, seconds) = (queue.workdir.answer(*number), *seconds);
-        let read = || files::read_own(&path, files::MODEL)?.ok_or_else(|| Error::file(&path, "missing"));
+        let read =
+            || files::read_own(&path, self.format.model().largest())?.ok_or_else(|| Error::file(&path, "missing"));
         let draw = || self.memory.draw(self.renderer.as_ref(), *size, &|| self.is_stopping(), read);
-        let Some(rendering) = self.drawing.pass(draw)? else { return Ok(None) };
-        let model = Object { kind: ObjectKind::Glb, bytes: Bytes::File(&path), size: *size, sha256 };
-        let glb = self.put(&job.player, stem, &model)?;
+        let drawn = match self.drawing.acquire(1, &|| self.is_stopping()) {
+            Some(_permit) => draw()?,
+            None => None,
+        };
+        let Some(rendering) = drawn else { return Ok(None) };
+        let model =
+            NewObject { kind: ObjectKind::Model(self.format.model()), bytes: Bytes::File(&path), size: *size, sha256 };
+        let model = self.put(&job.player, stem, &model)?;
         let png = match rendering {
             Rendering::Png(png) => png,
             Rendering::Refused { code, place, message } => {
                 let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
                 let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
                 let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
-                return Ok(Some(Outcome::Refused { seconds, glb, reason: shown_text(&reason, LONGEST_REASON) }));
+                return Ok(Some(AttemptOutcome::Refused {
+                    seconds,
+                    model,
+                    reason: shown_text(&reason, LONGEST_REASON),
+                }));
             }
         };
         let sum = sha256_of(png.as_slice()).failed(|| format!("{}: no digest", path.display()))?;
         let (bytes, size) = (Bytes::Memory(&png), png.len() as u64);
-        let preview = Object { kind: ObjectKind::Png, bytes, size, sha256: &sum };
+        let preview = NewObject { kind: ObjectKind::Preview, bytes, size, sha256: &sum };
         let stored = self.put(&job.player, stem, &preview)?;
         let distance = self.distance_to_submitted(job, stem, &stored, &png)?;
-        Ok(Some(Outcome::Made { seconds, glb, png: stored, distance }))
+        Ok(Some(AttemptOutcome::Made { seconds, model, png: stored, distance }))
     }
 
     /// Stores an object under the first key of the file that is free, or holds the same bytes.
-    fn put(&self, player: &Player, stem: &PromptStem, object: &Object<'_>) -> Result<StoredObject> {
+    fn put(&self, player: &Player, stem: &PromptStem, object: &NewObject<'_>) -> Result<StoredObject> {
         let key = |version| ObjectKey::generated(self.round, player, stem, object.kind, version);
         put_new(self.store.as_ref(), key, object)
     }
@@ -161,7 +179,7 @@ impl RegenerationRun<'_> {
     /// The distance of a preview to the submitted one; `None` where it cannot be measured now.
     pub(crate) fn distance_to_submitted(
         &self,
-        job: &Job,
+        job: &RegenerationJob,
         stem: &PromptStem,
         made: &StoredObject,
         png: &[u8],
@@ -172,12 +190,14 @@ impl RegenerationRun<'_> {
         let Some(url) = submitted.get(stem).and_then(|output| output.png.as_deref()) else { return Ok(None) };
         let measured = self.submitted_preview(job, url).and_then(|other| {
             let pair = (Picture { url, png: &other }, Picture { url: &made.url, png });
-            let measured = self.measuring.pass(|| distance.measure(&[pair]));
-            measured.into_iter().next().unwrap_or_else(|| Err("no answer".to_owned()))
+            // What has arrived is measured also where the run is ending: its record waits for nothing else.
+            let _permit = self.measuring.acquire(1, &|| false);
+            let measured = distance.measure(&[pair]);
+            measured.into_iter().next().unwrap_or_else(|| Err(NotMeasured("no answer".to_owned())))
         });
         let measured = measured.and_then(|distance| {
             let sane = (0.0..=2.0).contains(&distance);
-            if sane { Ok(distance) } else { Err(format!("{distance} is no distance")) }
+            if sane { Ok(distance) } else { Err(NotMeasured(format!("{distance} is no distance"))) }
         });
         match measured {
             Ok(distance) => Ok(Some(distance)),
@@ -189,26 +209,32 @@ impl RegenerationRun<'_> {
     }
 
     /// The bytes of the submitted preview, which have to be those that were recorded.
-    fn submitted_preview(&self, job: &Job, url: &str) -> std::result::Result<Vec<u8>, String> {
+    fn submitted_preview(&self, job: &RegenerationJob, url: &str) -> std::result::Result<Vec<u8>, NotMeasured> {
+        let unmeasured = |e: Error| NotMeasured(e.to_string());
         let bytes = match self.store.key_of(url) {
-            Some(key) => self.store.get(&key).map_err(|e| e.to_string())?.ok_or(format!("{key} is not there"))?,
+            Some(key) => {
+                let missing = || NotMeasured(format!("{key} is not there"));
+                self.store.get(&key).map_err(unmeasured)?.ok_or_else(missing)?
+            }
             None => {
                 let answer = self.client.send(&Request::get(url)).and_then(crate::world::http::Response::file);
-                answer.map_err(|e| e.to_string())?
+                answer.map_err(unmeasured)?
             }
         };
-        let sum = sha256_of(bytes.as_slice()).map_err(|e| e.to_string())?;
+        let sum = sha256_of(bytes.as_slice()).map_err(|e| NotMeasured(e.to_string()))?;
         let folder = format!("rounds/{}/{}/", self.round, job.player);
         let recorded = url.rsplit_once(folder.as_str()).and_then(|(_, path)| job.sums.get(path));
         match recorded {
-            Some(recorded) if *recorded != sum => Err(format!("{url} is not the file of SHA256SUMS any more")),
+            Some(recorded) if *recorded != sum => {
+                Err(NotMeasured(format!("{url} is not the file of SHA256SUMS any more")))
+            }
             _ => Ok(bytes),
         }
     }
 }
 
 /// Brings the answers that an earlier run had received to their end, and measures what it could not.
-pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &Job, queue: &PromptQueue) -> Result<()> {
+pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &PromptQueue) -> Result<()> {
     for arrival in queue.arrivals() {
         run.stop.check()?;
         let path = queue.workdir.answer(arrival.number);
@@ -218,17 +244,17 @@ pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &Job, queue: &PromptQueue
             outcome
         } else {
             // A machine that lost power may have lost the bytes and kept the note.
-            Outcome::Lost { reason: "the answer was lost on this machine".to_owned() }
+            AttemptOutcome::Lost { reason: "the answer was lost on this machine".to_owned() }
         };
         let Arrival { number, stem, pod, .. } = arrival;
-        queue.take(Mark::Tried { number, stem, pod, outcome })?;
+        queue.take(RegenerationMark::Tried { number, stem, pod, outcome })?;
         remove(&path)?;
     }
     for open in queue.unmeasured() {
         run.stop.check()?;
         let png = run.stored(&open.png)?;
         if let Some(distance) = run.distance_to_submitted(job, &open.stem, &open.png, &png)? {
-            queue.take(Mark::Measured { number: open.number, stem: open.stem, distance })?;
+            queue.take(RegenerationMark::Measured { number: open.number, stem: open.stem, distance })?;
         }
     }
     Ok(())

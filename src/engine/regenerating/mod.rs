@@ -10,32 +10,35 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 
 use self::prompt_queue::PromptQueue;
 use self::workdir::AuditWorkdir;
 use super::context::{Context, Standing};
 use crate::base::error::{Context as _, Error, Result};
+use crate::base::semaphore::Semaphore;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
+use crate::model::format::Format;
 use crate::model::ids::{Player, PromptStem, RoundNumber, Seed};
 use crate::model::objects::check_stem;
 use crate::model::prompts::PromptList;
 use crate::model::seed::SeedFile;
 use crate::preview;
 use crate::rules::Thresholds;
-use crate::rules::regeneration::{Progress, Purpose, Standing as Stands};
+use crate::rules::regeneration::{JobStanding, Progress, Purpose};
 use crate::settings::audit::AuditSettings;
-use crate::settings::flags::StoreArgs;
+use crate::settings::flags::{StoreArgs, env};
 use crate::ui::Ui;
 use crate::world::distance::Distance;
-use crate::world::http::{Client, Limits, Retry};
+use crate::world::http::{Client, HttpLimits, Retry};
 use crate::world::memory::Memory;
 use crate::world::pods::Provider;
 use crate::world::pods::lease::Keeper;
 use crate::world::pods::program::ProgramLimits;
-use crate::world::render::{Builtin, Renderer, Service};
+use crate::world::render::{self, Renderer};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
@@ -44,7 +47,7 @@ const LARGEST_IMAGE: u64 = 64 << 20;
 
 /// Whose outputs are made again, and why.
 #[derive(Debug)]
-pub(crate) struct Job {
+pub(crate) struct RegenerationJob {
     pub(crate) player: Player,
     pub(crate) image: String,
     pub(crate) purpose: Purpose,
@@ -55,9 +58,9 @@ pub(crate) struct Job {
     place: usize,
 }
 
-impl Job {
+impl RegenerationJob {
     pub(crate) fn new(player: Player, image: String, purpose: Purpose, retry: bool) -> Self {
-        Job { player, image, purpose, retry, sums: BTreeMap::new(), place: 0 }
+        RegenerationJob { player, image, purpose, retry, sums: BTreeMap::new(), place: 0 }
     }
 }
 
@@ -70,6 +73,7 @@ pub(crate) struct RegenerationRun<'a> {
     own: PathBuf,
     run: String,
     round: RoundNumber,
+    format: Format,
     seed: Seed,
     prompts: HashMap<PromptStem, String>,
     list: PromptList,
@@ -81,15 +85,15 @@ pub(crate) struct RegenerationRun<'a> {
     renderer: Box<dyn Renderer>,
     distance: Option<Box<dyn Distance>>,
     client: Client,
-    drawing: Gate,
+    drawing: Semaphore,
     memory: Memory,
-    measuring: Gate,
+    measuring: Semaphore,
     fetching: Mutex<()>,
-    steps: Mutex<Option<Sender<Step>>>,
+    steps: Mutex<Option<Sender<JobStep>>>,
 }
 
 /// What the jobs tell while they run.
-enum Step {
+enum JobStep {
     /// An attempt is over, in this job.
     Attempt(usize),
     /// A job has ended.
@@ -97,11 +101,11 @@ enum Step {
 }
 
 /// What is to be done about a job.
-pub(crate) enum Event<'a> {
+pub(crate) enum RegenerationEvent<'a> {
     /// It is time to save what is known.
-    Save(&'a Job, &'a Progress),
+    Save(&'a RegenerationJob, &'a Progress),
     /// It has ended; the error says what was in the way.
-    Ended(&'a Job, &'a Progress, Stands, Option<Error>),
+    Ended(&'a RegenerationJob, &'a Progress, JobStanding, Option<Error>),
 }
 
 /// What a command names of this.
@@ -115,7 +119,6 @@ pub(crate) struct Tools<'a> {
 impl<'a> RegenerationRun<'a> {
     /// Opens what flags, environment and settings name.
     pub(crate) fn open(context: &'a Context<'a>, standing: &Standing, tools: &Tools<'_>) -> Result<Self> {
-        let env = |name: &str| std::env::var(name).ok();
         let missing = |what: &str, hint: &str| Error::usage(format!("no {what} is named")).hint(hint);
         let config = &context.config;
         let provider =
@@ -130,10 +133,8 @@ impl<'a> RegenerationRun<'a> {
             None
         };
         let settings = config.audit;
-        let renderer: Box<dyn Renderer> = match tools.render_service {
-            Some(url) => Box::new(Service::new(url)?),
-            None => Box::new(Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN)),
-        };
+        let format = standing.files.format;
+        let renderer = render::open(format.model(), tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)?;
         let round = standing.state.current_round;
         let list: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
         list.stems().try_for_each(check_stem).map_err(Error::failed)?;
@@ -146,20 +147,21 @@ impl<'a> RegenerationRun<'a> {
             own: context.own_folder()?,
             run: run_id()?,
             round,
+            format,
             seed,
             prompts,
             list,
             rules: standing.config.settings.limits(),
             settings,
-            limits: config.pods.limits(),
+            limits: ProgramLimits { format: format.model(), ..config.pods.limits() },
             provider,
             store,
             renderer,
             distance,
-            client: Client::new(Limits { body: LARGEST_IMAGE, ..Limits::default() }, Retry::default()),
-            drawing: Gate::new(settings.drawers()),
+            client: Client::new(HttpLimits { body: LARGEST_IMAGE, ..HttpLimits::default() }, Retry::default()),
+            drawing: Semaphore::new(settings.drawers().max(1) as u64),
             memory: Memory::of_mib(config.download.memory_mib),
-            measuring: Gate::new(settings.miners),
+            measuring: Semaphore::new(settings.miners.max(1) as u64),
             fetching: Mutex::new(()),
             steps: Mutex::new(None),
         })
@@ -175,11 +177,11 @@ impl<'a> RegenerationRun<'a> {
         if self.is_stopping() { Err(Error::failed("the run is ending")) } else { Ok(()) }
     }
 
-    fn told_step(&self, job: &Job) {
-        self.tell(Step::Attempt(job.place));
+    fn told_step(&self, job: &RegenerationJob) {
+        self.tell(JobStep::Attempt(job.place));
     }
 
-    fn tell(&self, step: Step) {
+    fn tell(&self, step: JobStep) {
         if let Some(steps) = self.steps.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             // The listener outlives every job.
             let _ = steps.send(step);
@@ -190,8 +192,8 @@ impl<'a> RegenerationRun<'a> {
     pub(crate) fn run(
         &self,
         standing: &Standing,
-        mut jobs: Vec<Job>,
-        mut seen: impl FnMut(Event<'_>) -> Result<()>,
+        mut jobs: Vec<RegenerationJob>,
+        mut seen: impl FnMut(RegenerationEvent<'_>) -> Result<()>,
     ) -> Result<()> {
         let queues = self.queues(standing, &mut jobs)?;
         let report = |error: &Error| self.ui.error_line(&error.to_string());
@@ -200,7 +202,7 @@ impl<'a> RegenerationRun<'a> {
         }
         let open: usize = queues.iter().map(PromptQueue::open_prompts).sum();
         let bar = self.ui.bar("prompts", open as u64);
-        let (tell, heard) = channel();
+        let (tell, heard) = unbounded();
         *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
         let next = AtomicUsize::new(0);
         let mut failed = None;
@@ -216,11 +218,11 @@ impl<'a> RegenerationRun<'a> {
                     Err(RecvTimeoutError::Disconnected) => break,
                 };
                 let done = match step {
-                    Step::Attempt(place) => {
+                    JobStep::Attempt(place) => {
                         bar.advance(1);
                         self.maybe_save(&jobs, &queues, &mut counts, place, &mut seen)
                     }
-                    Step::Ended(place, ended) => {
+                    JobStep::Ended(place, ended) => {
                         left -= 1;
                         self.ended(&jobs, &queues, place, ended, &mut seen)
                     }
@@ -236,14 +238,15 @@ impl<'a> RegenerationRun<'a> {
     }
 
     /// What is known of each job.
-    fn queues(&self, standing: &Standing, jobs: &mut [Job]) -> Result<Vec<PromptQueue>> {
+    fn queues(&self, standing: &Standing, jobs: &mut [RegenerationJob]) -> Result<Vec<PromptQueue>> {
         let mut queues = Vec::new();
         for (place, job) in jobs.iter_mut().enumerate() {
             let own = standing.files.players.get(&job.player);
             job.place = place;
             job.sums = own.and_then(|own| own.sums.get()).map(|sums| sums.0.clone()).unwrap_or_default();
-            let progress = Progress::new(job.purpose.clone(), &self.list, &self.rules, self.settings.retry_budget());
-            let workdir = AuditWorkdir::new(&self.own, self.round, &job.player);
+            let (purpose, budget) = (job.purpose.clone(), self.settings.retry_budget());
+            let progress = Progress::new(self.format, purpose, &self.list, &self.rules, budget);
+            let workdir = AuditWorkdir::new(&self.own, self.round, &job.player, self.format.model());
             let recorded = own.and_then(|own| own.generated.get());
             queues.push(PromptQueue::open(workdir, job, self.seed, recorded, progress)?);
         }
@@ -251,7 +254,7 @@ impl<'a> RegenerationRun<'a> {
     }
 
     /// Takes one job after the other.
-    fn work(&self, jobs: &[Job], queues: &[PromptQueue], next: &AtomicUsize) {
+    fn work(&self, jobs: &[RegenerationJob], queues: &[PromptQueue], next: &AtomicUsize) {
         loop {
             let place = next.fetch_add(1, Ordering::SeqCst);
             let (Some(job), Some(queue)) = (jobs.get(place), queues.get(place)) else { return };
@@ -260,17 +263,17 @@ impl<'a> RegenerationRun<'a> {
                 let broke = |_| Err(Error::failed("a worker broke down: this is a bug of gen404"));
                 std::panic::catch_unwind(run).unwrap_or_else(broke)
             });
-            self.tell(Step::Ended(place, ended));
+            self.tell(JobStep::Ended(place, ended));
         }
     }
 
     fn maybe_save(
         &self,
-        jobs: &[Job],
+        jobs: &[RegenerationJob],
         queues: &[PromptQueue],
         counts: &mut [usize],
         place: usize,
-        seen: &mut impl FnMut(Event<'_>) -> Result<()>,
+        seen: &mut impl FnMut(RegenerationEvent<'_>) -> Result<()>,
     ) -> Result<()> {
         let (Some(job), Some(queue), Some(count)) = (jobs.get(place), queues.get(place), counts.get_mut(place)) else {
             return Ok(());
@@ -282,21 +285,21 @@ impl<'a> RegenerationRun<'a> {
         let progress = queue.look(Progress::clone);
         let (done, all) = progress.counts();
         self.ui.status(&format!("{}: {done} of {all} prompts", job.player));
-        seen(Event::Save(job, &progress))
+        seen(RegenerationEvent::Save(job, &progress))
     }
 
     fn ended(
         &self,
-        jobs: &[Job],
+        jobs: &[RegenerationJob],
         queues: &[PromptQueue],
         place: usize,
         ended: Result<()>,
-        seen: &mut impl FnMut(Event<'_>) -> Result<()>,
+        seen: &mut impl FnMut(RegenerationEvent<'_>) -> Result<()>,
     ) -> Result<()> {
         let (Some(job), Some(queue)) = (jobs.get(place), queues.get(place)) else { return Ok(()) };
         let progress = queue.look(Progress::clone);
         let stands = progress.standing();
-        seen(Event::Ended(job, &progress, stands, ended.err()))
+        seen(RegenerationEvent::Ended(job, &progress, stands, ended.err()))
     }
 }
 
@@ -337,35 +340,6 @@ impl<'a> Records<'a> {
 pub(crate) fn files_of(round: RoundNumber, player: &Player) -> [String; 3] {
     let files = [PlayerFile::Generated, PlayerFile::Sums, PlayerFile::PodStats];
     files.map(|file| FileKind::Player(round, player.clone(), file).path())
-}
-
-/// So many at the same time, and no more.
-#[derive(Debug)]
-struct Gate {
-    free: Mutex<usize>,
-    more: Condvar,
-}
-
-impl Gate {
-    fn new(width: usize) -> Self {
-        Gate { free: Mutex::new(width.max(1)), more: Condvar::new() }
-    }
-
-    fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
-        struct Passing<'a>(&'a Gate);
-        impl Drop for Passing<'_> {
-            fn drop(&mut self) {
-                *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-                self.0.more.notify_one();
-            }
-        }
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.more.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
-        drop(free);
-        let _passing = Passing(self);
-        work()
-    }
 }
 
 /// Four letters and digits that tell this run's pods from those of others.

@@ -1,20 +1,21 @@
 //! One pod's life: ordered, waited for, given prompts one at a time, released.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+
 use super::attempt::{Attempt, AttemptEvent};
-use super::prompt_queue::{Next, PromptQueue};
-use super::{Job, RegenerationRun};
+use super::prompt_queue::{NextAttempt, PromptQueue};
+use super::{RegenerationJob, RegenerationRun};
 use crate::base::error::{Error, Result};
 use crate::model::ids::PromptStem;
 use crate::rules::regeneration::pods::PodEnd;
-use crate::rules::regeneration::{Mark, Outcome};
+use crate::rules::regeneration::{AttemptOutcome, RegenerationMark};
 use crate::settings::audit::AuditSettings;
 use crate::world::pods::lease::{Keeper, Lease, Rented};
 use crate::world::pods::program::{Health, Program};
-use crate::world::pods::{Endpoint, Order, PodName, PodState};
+use crate::world::pods::{Endpoint, PodName, PodOrder, PodState};
 
 /// Requests lost one after the other that end a pod.
 const LOST_IN_A_ROW: usize = 3;
@@ -24,7 +25,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How a pod ended.
 #[derive(Debug)]
-pub(crate) enum End {
+pub(crate) enum PodExit {
     /// Nothing is left for it to do.
     Done,
     /// It failed too often, or was too slow.
@@ -39,10 +40,18 @@ pub(crate) enum End {
     Trouble(Error),
 }
 
+/// What waiting for a pod's program came to.
+enum Readiness {
+    /// It takes prompts.
+    Ready(Program),
+    /// It never will: why.
+    Never(String),
+}
+
 /// A pod of a player.
 pub(crate) struct Pod<'a> {
     pub(crate) run: &'a RegenerationRun<'a>,
-    pub(crate) job: &'a Job,
+    pub(crate) job: &'a RegenerationJob,
     pub(crate) queue: &'a PromptQueue,
     pub(crate) keeper: &'a Keeper<'a>,
     pub(crate) number: usize,
@@ -54,89 +63,90 @@ pub(crate) struct Pod<'a> {
 struct Flight {
     heard: Receiver<AttemptEvent>,
     waiting: VecDeque<(u32, PromptStem)>,
-    over: HashMap<u32, Result<Option<Outcome>>>,
+    over: HashMap<u32, Result<Option<AttemptOutcome>>>,
 }
 
 impl Pod<'_> {
     /// Lives to the pod's end; `ready` is told when its program takes prompts.
-    pub(crate) fn run(&self, ready: impl Fn()) -> End {
+    pub(crate) fn run(&self, ready: impl Fn()) -> PodExit {
         let name = PodName::new(self.run.round, &self.job.player, &self.run.run, self.number);
-        let order = Order { name, player: self.job.player.clone(), image: self.job.image.clone() };
+        let order = PodOrder { name, player: self.job.player.clone(), image: self.job.image.clone() };
         let lease = match self.keeper.rent(&order) {
             Ok(Rented::Pod(lease)) => lease,
-            Ok(Rented::NoCapacity(why)) => return End::NoCapacity(why),
-            Err(error) => return End::Trouble(error),
+            Ok(Rented::NoCapacity(why)) => return PodExit::NoCapacity(why),
+            Err(error) => return PodExit::Trouble(error),
         };
         let end = self.live(&lease, ready);
         match (lease.release(), end) {
             (Ok(()), end) => end,
-            (Err(error), End::Trouble(first)) => {
+            (Err(error), PodExit::Trouble(first)) => {
                 self.run.ui.error_line(&error.to_string());
-                End::Trouble(first)
+                PodExit::Trouble(first)
             }
-            (Err(error), _) => End::Trouble(error),
+            (Err(error), _) => PodExit::Trouble(error),
         }
     }
 
-    fn live(&self, lease: &Lease<'_>, ready: impl Fn()) -> End {
+    fn live(&self, lease: &Lease<'_>, ready: impl Fn()) -> PodExit {
         let pod = match self.queue.new_pod(self.run.provider.name()) {
             Ok(pod) => pod,
-            Err(error) => return End::Trouble(error),
+            Err(error) => return PodExit::Trouble(error),
         };
         self.run.ui.detail(&format!("{}: {pod} is {}", self.job.player, lease.name()));
         match self.wait(lease) {
-            Ok(Ok(program)) => {
+            Ok(Readiness::Ready(program)) => {
                 ready();
                 let end = match self.work(&program, &pod) {
                     // Why it went is known as long as it is not released.
-                    End::Lost(reason) => match lease.look() {
-                        Ok(PodState::Failed(why)) => End::Lost(format!("{reason}; {why}")),
-                        _ => End::Lost(reason),
+                    PodExit::Lost(reason) => match lease.look() {
+                        Ok(PodState::Failed(why)) => PodExit::Lost(format!("{reason}; {why}")),
+                        _ => PodExit::Lost(reason),
                     },
                     end => end,
                 };
                 self.note(&pod, end)
             }
-            Ok(Err(reason)) => {
-                let mark = Mark::NeverReady { pod, reason: reason.clone() };
+            Ok(Readiness::Never(reason)) => {
+                let mark = RegenerationMark::NeverReady { pod, reason: reason.clone() };
                 match self.queue.take(mark) {
-                    Ok(()) => End::NeverReady(reason),
-                    Err(error) => End::Trouble(error),
+                    Ok(()) => PodExit::NeverReady(reason),
+                    Err(error) => PodExit::Trouble(error),
                 }
             }
-            Err(error) => End::Trouble(error),
+            Err(error) => PodExit::Trouble(error),
         }
     }
 
     /// Notes how the pod ended, for its figures.
-    fn note(&self, pod: &str, end: End) -> End {
+    fn note(&self, pod: &str, end: PodExit) -> PodExit {
         let how = match &end {
             _ if self.run.is_stopping() => PodEnd::Stopped,
-            End::Done => PodEnd::Completed,
-            End::Bad => PodEnd::MarkedBad,
-            End::Lost(_) => PodEnd::Unreachable,
-            End::NeverReady(_) => PodEnd::NotReady,
-            End::NoCapacity(_) | End::Trouble(_) => PodEnd::Stopped,
+            PodExit::Done => PodEnd::Completed,
+            PodExit::Bad => PodEnd::MarkedBad,
+            PodExit::Lost(_) => PodEnd::Unreachable,
+            PodExit::NeverReady(_) => PodEnd::NotReady,
+            PodExit::NoCapacity(_) | PodExit::Trouble(_) => PodEnd::Stopped,
         };
-        match self.queue.take(Mark::PodEnded { pod: pod.to_owned(), end: how }) {
-            Err(error) if !matches!(end, End::Trouble(_)) => End::Trouble(error),
+        match self.queue.take(RegenerationMark::PodEnded { pod: pod.to_owned(), end: how }) {
+            Err(error) if !matches!(end, PodExit::Trouble(_)) => PodExit::Trouble(error),
             _ => end,
         }
     }
 
-    /// Waits until its program is ready; the inner error says why it never will be.
-    fn wait(&self, lease: &Lease<'_>) -> Result<std::result::Result<Program, String>> {
+    /// Waits until its program is ready, or it is known that it never will be.
+    fn wait(&self, lease: &Lease<'_>) -> Result<Readiness> {
         let settings = &self.run.settings;
         let begun = Instant::now();
         let endpoint = loop {
             self.run.check()?;
             match lease.look()? {
                 PodState::Reachable(endpoint) => break endpoint,
-                PodState::Failed(why) => return Ok(Err(why)),
+                PodState::Failed(why) => return Ok(Readiness::Never(why)),
                 PodState::Starting => {}
             }
             if begun.elapsed() > AuditSettings::time(settings.start_seconds) || self.nothing_left() {
-                return Ok(Err(format!("it cannot be reached after {:.0} s", begun.elapsed().as_secs_f64())));
+                let seconds = begun.elapsed().as_secs_f64();
+                return Ok(Readiness::Never(format!("it cannot be reached after {seconds:.0} s")));
             }
             self.pause(settings.poll_seconds);
         };
@@ -145,16 +155,17 @@ impl Pod<'_> {
             self.run.check()?;
             let program = Program::new(endpoint.clone(), self.run.limits);
             let why = match program.health() {
-                Health::Ready => return Ok(Ok(program)),
+                Health::Ready => return Ok(Readiness::Ready(program)),
                 Health::Refused(why) => return refused(&endpoint, why),
                 Health::NotYet(why) => why,
             };
             // A provider that does not answer says nothing against its pod.
             if let Ok(PodState::Failed(why)) = lease.look() {
-                return Ok(Err(why));
+                return Ok(Readiness::Never(why));
             }
             if begun.elapsed() > AuditSettings::time(settings.ready_seconds) || self.nothing_left() {
-                return Ok(Err(format!("not ready after {:.0} s: {why}", begun.elapsed().as_secs_f64())));
+                let seconds = begun.elapsed().as_secs_f64();
+                return Ok(Readiness::Never(format!("not ready after {seconds:.0} s: {why}")));
             }
             self.pause(settings.poll_seconds);
         }
@@ -172,8 +183,8 @@ impl Pod<'_> {
         }
     }
 
-    fn work(&self, program: &Program, pod: &str) -> End {
-        let (tell, heard) = channel();
+    fn work(&self, program: &Program, pod: &str) -> PodExit {
+        let (tell, heard) = unbounded();
         std::thread::scope(|scope| {
             let mut flight = Flight { heard, waiting: VecDeque::new(), over: HashMap::new() };
             let mut lost = 0;
@@ -186,13 +197,13 @@ impl Pod<'_> {
                 }
                 let stopping = || self.run.is_stopping();
                 match self.queue.next(pod, flight.waiting.len(), stopping) {
-                    Next::Over => break End::Done,
-                    Next::Own => {
+                    NextAttempt::Over => break PodExit::Done,
+                    NextAttempt::Own => {
                         if let Some(end) = self.count(&mut flight, program, pod, &mut lost) {
                             break end;
                         }
                     }
-                    Next::Attempt(number, stem) => {
+                    NextAttempt::Attempt(number, stem) => {
                         let (job, queue) = (self.job, self.queue);
                         let attempt = Attempt { job, queue, number, stem: stem.clone(), pod };
                         let (run, program, tell) = (self.run, program.clone(), tell.clone());
@@ -203,29 +214,29 @@ impl Pod<'_> {
                 }
             };
             let end = self.wind_up(flight, end, pod);
-            let bad = matches!(end, End::Done) && self.queue.look(|progress| progress.is_bad(pod));
-            if bad { End::Bad } else { end }
+            let bad = matches!(end, PodExit::Done) && self.queue.look(|progress| progress.is_bad(pod));
+            if bad { PodExit::Bad } else { end }
         })
     }
 
     /// The oldest attempt counts from now on; does it end the pod?
-    fn count(&self, flight: &mut Flight, program: &Program, pod: &str, lost: &mut usize) -> Option<End> {
+    fn count(&self, flight: &mut Flight, program: &Program, pod: &str, lost: &mut usize) -> Option<PodExit> {
         let (stem, outcome) = match self.settle(flight, pod)? {
             Ok(settled) => settled?,
-            Err(error) => return Some(End::Trouble(error)),
+            Err(error) => return Some(PodExit::Trouble(error)),
         };
-        let Outcome::Lost { reason } = outcome else {
+        let AttemptOutcome::Lost { reason } = outcome else {
             *lost = 0;
             return None;
         };
         *lost += 1;
         self.run.ui.detail(&format!("{} {stem} on {pod}: {reason}", self.job.player));
         let gone = *lost >= LOST_IN_A_ROW || !self.comes_back(program);
-        gone.then_some(End::Lost(reason))
+        gone.then_some(PodExit::Lost(reason))
     }
 
     /// The oldest attempt's outcome, once it is over; `None` where there is no attempt.
-    fn settle(&self, flight: &mut Flight, pod: &str) -> Option<Result<Option<(PromptStem, Outcome)>>> {
+    fn settle(&self, flight: &mut Flight, pod: &str) -> Option<Result<Option<(PromptStem, AttemptOutcome)>>> {
         let (number, stem, over) = flight.oldest()?;
         Some(match over {
             Ok(Some(outcome)) => {
@@ -246,10 +257,10 @@ impl Pod<'_> {
     }
 
     /// Lets the attempts that are on their way come to their end.
-    fn wind_up(&self, mut flight: Flight, mut end: End, pod: &str) -> End {
+    fn wind_up(&self, mut flight: Flight, mut end: PodExit, pod: &str) -> PodExit {
         while let Some(settled) = self.settle(&mut flight, pod) {
-            if let (Err(error), false) = (settled, matches!(end, End::Trouble(_))) {
-                end = End::Trouble(error);
+            if let (Err(error), false) = (settled, matches!(end, PodExit::Trouble(_))) {
+                end = PodExit::Trouble(error);
             }
         }
         end
@@ -287,7 +298,7 @@ impl Flight {
     }
 
     /// Takes the oldest attempt, once it is over.
-    fn oldest(&mut self) -> Option<(u32, PromptStem, Result<Option<Outcome>>)> {
+    fn oldest(&mut self) -> Option<(u32, PromptStem, Result<Option<AttemptOutcome>>)> {
         let (number, stem) = self.waiting.pop_front()?;
         loop {
             if let Some(over) = self.over.remove(&number) {
@@ -308,9 +319,9 @@ impl Flight {
 }
 
 /// A gate with a key that refuses us is the operator's affair; one without is the program's own.
-fn refused(endpoint: &Endpoint, why: String) -> Result<std::result::Result<Program, String>> {
+fn refused(endpoint: &Endpoint, why: String) -> Result<Readiness> {
     if endpoint.key.is_none() {
-        return Ok(Err(why));
+        return Ok(Readiness::Never(why));
     }
     let refused = Error::failed(format!("the provider's gate refuses our key: {why}"));
     Err(refused.hint("is the key the one of this account? its name is in the README, under [pods]"))

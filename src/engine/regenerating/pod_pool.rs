@@ -1,12 +1,13 @@
 //! One player's pods: how many there are, when one more is ordered, when all hope is gone.
 
-use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Sender, unbounded};
+
 use super::attempt::{catch_up, fetch_prompts};
-use super::pod::{End, Pod};
+use super::pod::{Pod, PodExit};
 use super::prompt_queue::PromptQueue;
-use super::{Job, RegenerationRun};
+use super::{RegenerationJob, RegenerationRun};
 use crate::base::error::{Error, Result};
 use crate::rules::regeneration::Progress;
 use crate::settings::audit::AuditSettings;
@@ -18,7 +19,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What a pod says of itself.
 enum PodEvent {
     Ready,
-    End(End),
+    End(PodExit),
 }
 
 /// The pods of a player.
@@ -39,7 +40,7 @@ struct PodPool {
 }
 
 /// Makes a player's outputs as far as it goes; what was in the way, where something was.
-pub(crate) fn run(run: &RegenerationRun<'_>, job: &Job, queue: &PromptQueue) -> Result<()> {
+pub(crate) fn run(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &PromptQueue) -> Result<()> {
     catch_up(run, job, queue)?;
     if !queue.has_work() {
         return Ok(());
@@ -51,7 +52,7 @@ pub(crate) fn run(run: &RegenerationRun<'_>, job: &Job, queue: &PromptQueue) -> 
         run.ui.status(&format!("released pod {name}, which an earlier run had left"));
     }
     let mut pool = PodPool::default();
-    let (say, heard) = channel();
+    let (say, heard) = unbounded();
     std::thread::scope(|scope| {
         loop {
             if pool.wants_another(run, queue) {
@@ -97,7 +98,7 @@ impl PodPool {
         self.next_order = Some(Instant::now() + AuditSettings::time(run.settings.order_seconds));
     }
 
-    fn hear(&mut self, run: &RegenerationRun<'_>, job: &Job, said: PodEvent) {
+    fn hear(&mut self, run: &RegenerationRun<'_>, job: &RegenerationJob, said: PodEvent) {
         let PodEvent::End(end) = said else {
             (self.ready, self.without) = (true, None);
             return;
@@ -105,24 +106,24 @@ impl PodPool {
         self.alive = self.alive.saturating_sub(1);
         let player = &job.player;
         match end {
-            End::Done => {}
-            End::Bad => run.ui.status(&format!("{player}: a pod is given up: it fails too often or is too slow")),
-            End::Lost(why) => run.ui.status(&format!("{player}: a pod is lost: {why}")),
-            End::NeverReady(why) => run.ui.status(&format!("{player}: a pod did not become ready: {why}")),
-            End::NoCapacity(why) => {
+            PodExit::Done => {}
+            PodExit::Bad => run.ui.status(&format!("{player}: a pod is given up: it fails too often or is too slow")),
+            PodExit::Lost(why) => run.ui.status(&format!("{player}: a pod is lost: {why}")),
+            PodExit::NeverReady(why) => run.ui.status(&format!("{player}: a pod did not become ready: {why}")),
+            PodExit::NoCapacity(why) => {
                 self.had = self.had.saturating_sub(1);
                 let pause = AuditSettings::time(run.settings.poll_seconds.max(run.settings.order_seconds));
                 self.next_order = Some(Instant::now() + pause);
                 let since = self.without.take().map_or_else(Instant::now, |(since, _)| since);
                 self.without = Some((since, why));
             }
-            End::Trouble(error) => {
+            PodExit::Trouble(error) => {
                 self.trouble.get_or_insert(error);
             }
         }
     }
 
-    fn conclude(self, run: &RegenerationRun<'_>, job: &Job, queue: &PromptQueue) -> Result<()> {
+    fn conclude(self, run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &PromptQueue) -> Result<()> {
         if !queue.has_work() && self.trouble.is_none() {
             return Ok(());
         }

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Job;
+use super::RegenerationJob;
 use crate::base::error::Result;
 use crate::engine::regenerating::workdir::AuditWorkdir;
 use crate::model::ids::{PromptStem, Seed};
 use crate::model::outputs::Outputs;
-use crate::rules::regeneration::{Arrival, Mark, Outcome, Progress, Unmeasured};
+use crate::rules::regeneration::{Arrival, AttemptOutcome, Progress, RegenerationMark, Unmeasured};
 use crate::world::jsonl::JsonlJournal;
 
 /// How long somebody waits on others before looking again whether all is to stop.
@@ -19,12 +19,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct PromptQueue {
     pub(crate) workdir: AuditWorkdir,
-    state: Mutex<State>,
+    state: Mutex<PromptQueueState>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct PromptQueueState {
     progress: Progress,
     journal: JsonlJournal,
     /// Not tried in this run yet, in order.
@@ -40,7 +40,7 @@ struct State {
 
 /// What a pod does next.
 #[derive(Debug)]
-pub(crate) enum Next {
+pub(crate) enum NextAttempt {
     /// This attempt.
     Attempt(u32, PromptStem),
     /// Nothing is open, but an attempt of its own may leave something so.
@@ -53,7 +53,7 @@ impl PromptQueue {
     /// Reads what is known of a player, from the journal and from what is recorded.
     pub(crate) fn open(
         workdir: AuditWorkdir,
-        job: &Job,
+        job: &RegenerationJob,
         seed: Seed,
         recorded: Option<&Outputs>,
         mut progress: Progress,
@@ -61,24 +61,24 @@ impl PromptQueue {
         let (mut journal, marks) = workdir.open()?;
         let elsewhere = marks.is_empty();
         marks.into_iter().for_each(|mark| progress.take(mark));
-        let mut take = |progress: &mut Progress, mark: Mark| -> Result<()> {
+        let mut take = |progress: &mut Progress, mark: RegenerationMark| -> Result<()> {
             journal.append(&mark)?;
             progress.take(mark);
             Ok(())
         };
         if !progress.has_begun(&job.image, seed) {
-            take(&mut progress, Mark::Begun { image: job.image.clone(), seed })?;
+            take(&mut progress, RegenerationMark::Begun { image: job.image.clone(), seed })?;
         }
         for mark in recorded.filter(|_| elsewhere).map(|recorded| progress.unknown(recorded)).unwrap_or_default() {
             take(&mut progress, mark)?;
         }
         if job.retry {
-            take(&mut progress, Mark::Reopened)?;
+            take(&mut progress, RegenerationMark::Reopened)?;
         }
         let arrived: Vec<u32> = progress.arrivals().iter().map(|arrival| arrival.number).collect();
         workdir.clear(&arrived)?;
         let (fresh, again) = (progress.open().into(), VecDeque::new());
-        let state = State { progress, journal, fresh, again, out: 0, ordered: 0, closed: false };
+        let state = PromptQueueState { progress, journal, fresh, again, out: 0, ordered: 0, closed: false };
         Ok(PromptQueue { workdir, state: Mutex::new(state), changed: Condvar::new() })
     }
 
@@ -98,7 +98,7 @@ impl PromptQueue {
     }
 
     /// Notes a mark that counts at once.
-    pub(crate) fn take(&self, mark: Mark) -> Result<()> {
+    pub(crate) fn take(&self, mark: RegenerationMark) -> Result<()> {
         let mut state = self.lock();
         state.journal.append(&mark)?;
         state.progress.take(mark);
@@ -110,7 +110,7 @@ impl PromptQueue {
     }
 
     /// Notes a mark that counts later, in its turn.
-    pub(crate) fn note(&self, mark: &Mark) -> Result<()> {
+    pub(crate) fn note(&self, mark: &RegenerationMark) -> Result<()> {
         self.lock().journal.append(mark)
     }
 
@@ -123,7 +123,7 @@ impl PromptQueue {
             "endpoint" => format!("{provider}-{}", state.ordered),
             _ => state.progress.next_pod(provider),
         };
-        let mark = Mark::Pod { pod: pod.clone() };
+        let mark = RegenerationMark::Pod { pod: pod.clone() };
         state.journal.append(&mark)?;
         state.progress.take(mark);
         Ok(pod)
@@ -143,31 +143,31 @@ impl PromptQueue {
 
     /// What this pod does next, which has `own` attempts whose outcome does not count yet; waits for
     /// what other pods leave.
-    pub(crate) fn next(&self, pod: &str, own: usize, is_stopping: impl Fn() -> bool) -> Next {
+    pub(crate) fn next(&self, pod: &str, own: usize, is_stopping: impl Fn() -> bool) -> NextAttempt {
         let mut state = self.lock();
         loop {
             if state.is_over() || is_stopping() || state.progress.is_bad(pod) {
-                return Next::Over;
+                return NextAttempt::Over;
             }
             if let Some(stem) = state.pick(pod) {
                 state.out += 1;
-                return Next::Attempt(state.progress.number(), stem);
+                return NextAttempt::Attempt(state.progress.number(), stem);
             }
             if own > 0 {
-                return Next::Own;
+                return NextAttempt::Own;
             }
             if state.out == 0 {
-                return Next::Over;
+                return NextAttempt::Over;
             }
             state = self.changed.wait_timeout(state, LOOK_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// The outcome of an attempt counts from now on. It is in the journal already.
-    pub(crate) fn count(&self, number: u32, stem: &PromptStem, pod: &str, outcome: Outcome) {
+    pub(crate) fn count(&self, number: u32, stem: &PromptStem, pod: &str, outcome: AttemptOutcome) {
         let mut state = self.lock();
         state.out = state.out.saturating_sub(1);
-        state.progress.take(Mark::Tried { number, stem: stem.clone(), pod: pod.to_owned(), outcome });
+        state.progress.take(RegenerationMark::Tried { number, stem: stem.clone(), pod: pod.to_owned(), outcome });
         if state.progress.is_open(stem) {
             state.again.push_back((stem.clone(), pod.to_owned()));
         }
@@ -195,12 +195,12 @@ impl PromptQueue {
         self.lock().progress.exhaust();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PromptQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl PromptQueueState {
     fn is_over(&self) -> bool {
         self.closed || self.progress.is_decided()
     }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::base::error::Result;
 use crate::base::files;
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
-use crate::rules::regeneration::Mark;
+use crate::rules::regeneration::RegenerationMark;
 use crate::world::jsonl::JsonlJournal;
 
 /// What to do about a journal with a broken line.
@@ -18,13 +19,14 @@ const START_OVER: &str = "remove the file to make everything again";
 pub(crate) struct AuditWorkdir {
     own: PathBuf,
     folder: PathBuf,
+    format: ModelFormat,
 }
 
 impl AuditWorkdir {
     /// The folder of this player in this round.
     #[must_use]
-    pub(crate) fn new(own: &Path, round: RoundNumber, player: &Player) -> Self {
-        AuditWorkdir { own: own.to_owned(), folder: folder(round).join(player.as_str()) }
+    pub(crate) fn new(own: &Path, round: RoundNumber, player: &Player, format: ModelFormat) -> Self {
+        AuditWorkdir { own: own.to_owned(), folder: folder(round).join(player.as_str()), format }
     }
 
     /// Where the image of a prompt is kept for a round, below the operator's own folder.
@@ -36,7 +38,7 @@ impl AuditWorkdir {
     /// Where the answer to an attempt is, or goes.
     #[must_use]
     pub(crate) fn answer(&self, number: u32) -> PathBuf {
-        self.own.join(&self.folder).join("answers").join(format!("{number}.glb"))
+        self.own.join(&self.folder).join("answers").join(format!("{number}.{}", self.format.extension()))
     }
 
     /// Opens the journal to append to it; gives what it says so far. A last line that was cut off is
@@ -44,14 +46,14 @@ impl AuditWorkdir {
     ///
     /// # Errors
     /// The folder cannot be used, or a line before the last is broken.
-    pub(crate) fn open(&self) -> Result<(JsonlJournal, Vec<Mark>)> {
+    pub(crate) fn open(&self) -> Result<(JsonlJournal, Vec<RegenerationMark>)> {
         files::folder_below(&self.own, &self.folder.join("answers"))?;
         JsonlJournal::open(&self.own, &self.path(), START_OVER)
     }
 
     /// What the journal says; nothing where there is none.
     #[cfg(test)]
-    fn read(&self) -> Result<Vec<Mark>> {
+    fn read(&self) -> Result<Vec<RegenerationMark>> {
         JsonlJournal::read(&self.own, &self.path(), START_OVER)
     }
 
@@ -88,9 +90,10 @@ mod tests {
     #[test]
     fn a_journal_that_was_cut_off_goes_on_with_whole_lines() {
         let own = tempfile::tempdir().unwrap();
-        let workdir = AuditWorkdir::new(own.path(), RoundNumber(1), &Player::Leader);
+        let workdir =
+            AuditWorkdir::new(own.path(), RoundNumber(1), &Player::Leader, crate::model::format::Format::Mesh.model());
         assert!(workdir.read().unwrap().is_empty());
-        let pod = |n: u8| Mark::Pod { pod: format!("docker-{n}") };
+        let pod = |n: u8| RegenerationMark::Pod { pod: format!("docker-{n}") };
         let (mut journal, marks) = workdir.open().unwrap();
         assert!(marks.is_empty());
         journal.append(&pod(1)).unwrap();

@@ -8,18 +8,21 @@ use rayon::prelude::*;
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
 use crate::model::file::{Content, FileKind, RoundFile};
+use crate::model::format::Format;
 use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::model::ids::RoundNumber;
 use crate::model::snapshot::Source;
 use crate::rules::checks::Sink;
 use crate::rules::checks::history::{self, Trace, Traces};
-use crate::world::git::{Git, Log, Reader, TreeFiles};
+use crate::world::git::{Git, GitReader, Log, TreeFiles};
 
 /// Contents of so many bytes, as they are kept, may be looked at together: a hundred times those of a real round.
 const MOST_TRACED: usize = 256 << 20;
 
 /// A checkout's history, and how the working tree differs from its last commit.
 pub(crate) struct Checkout {
+    /// The competition's format, as it stands in the folder.
+    pub(crate) format: Format,
     pub(crate) git: Git,
     pub(crate) log: Log,
     head: Option<TreeFiles>,
@@ -36,7 +39,7 @@ impl Checkout {
         let head = log.commits.last().map(|head| git.tree(&head.id)).transpose()?;
         let (changes, contents) = working_tree(context, &git, head.as_ref())?;
         let changes = changes.into_iter().map(|change| (change.file.clone(), change)).collect();
-        Ok(Some(Checkout { git, log, head, changes, contents }))
+        Ok(Some(Checkout { format: Format::of_tree(&context.store), git, log, head, changes, contents }))
     }
 
     /// The last commit's id; `None` before the first.
@@ -69,7 +72,7 @@ impl Checkout {
             let (parent, changes) = (commits.len().checked_sub(1), self.changes.into_values().collect());
             commits.push(Commit { id: WORKING_TREE.to_owned(), summary: String::new(), parent, changes });
         }
-        History { git: self.git, commits, uncommitted: self.contents }
+        History { format: self.format, git: self.git, commits, uncommitted: self.contents }
     }
 
     /// The working tree alone, judged by the last commit; `None` where they do not differ.
@@ -87,12 +90,13 @@ impl Checkout {
         let base = Commit { id: last.id.clone(), summary: last.summary.clone(), parent: None, changes: brought };
         let (id, changes) = (WORKING_TREE.to_owned(), self.changes.into_values().collect());
         let tree = Commit { id, summary: String::new(), parent: Some(0), changes };
-        Ok(Some(History { git: self.git, commits: vec![base, tree], uncommitted: self.contents }))
+        Ok(Some(History { format: self.format, git: self.git, commits: vec![base, tree], uncommitted: self.contents }))
     }
 }
 
 /// Commits, and how to come by the contents that they name.
 pub(crate) struct History {
+    format: Format,
     git: Git,
     pub(crate) commits: Vec<Commit>,
     /// Contents that no commit has.
@@ -108,8 +112,8 @@ impl History {
     /// Reads contents, side by side.
     fn traces(&self, wanted: &[(FileKind, BlobId)]) -> Result<Traces> {
         let kept = AtomicUsize::new(0);
-        let trace = |reader: &mut Reader, (file, blob): &(FileKind, BlobId)| {
-            let parsed = |bytes: &[u8]| Trace::of(Content::parse(file, bytes).map(|(content, _)| content));
+        let trace = |reader: &mut GitReader, (file, blob): &(FileKind, BlobId)| {
+            let parsed = |bytes: &[u8]| Trace::of(Content::parse(self.format, file, bytes).map(|(content, _)| content));
             let trace = match self.uncommitted.get(blob) {
                 Some(bytes) => parsed(bytes),
                 None => parsed(&reader.file(file, blob)?),

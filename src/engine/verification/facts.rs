@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rayon::prelude::*;
 
 use super::commits::Checkout;
-use super::in_force::{Origin, Origins, in_force};
+use super::in_force::{FileOrigin, Origins, in_force};
 use super::played;
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
@@ -19,7 +19,7 @@ use crate::model::limits::Budget;
 use crate::model::prompts::PromptList;
 use crate::model::require_audit::{AuditRequest, AuditRequests};
 use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
-use crate::rules::checks::{Facts, RequestView, Then};
+use crate::rules::checks::{RequestView, Then, VerifyFacts};
 use crate::rules::seed::OnChain;
 use crate::world::chain::Chain;
 
@@ -30,12 +30,11 @@ pub(crate) fn gather<'a>(
     context: &Context<'_>,
     snapshot: &'a Snapshot,
     checkout: Option<&Checkout>,
-) -> Result<Facts<'a>> {
-    let mut facts = Facts::of_files(snapshot);
+) -> Result<VerifyFacts<'a>> {
+    let mut facts = VerifyFacts::of_files(snapshot);
     facts.allow_private_cdn = context.config.miners.allow_private_cdn;
     let Some(checkout) = checkout else { return Ok(facts) };
     let origins = Origins::of(checkout);
-    facts.history = true;
     facts.rules = in_force(&origins, snapshot)?;
     let past = Past::of(&origins);
     let requested = |files: &RoundFiles| files.require_audit.get().is_some_and(|requests| !requests.is_empty());
@@ -119,13 +118,13 @@ impl<'a> Past<'a> {
         let look = |request: &&AuditRequest| {
             let hotkey = &request.hotkey;
             let view = match added.get(hotkey) {
-                Some(Origin::Commit(at)) => match self.commit(*at) {
+                Some(FileOrigin::Commit(at)) => match self.commit(*at) {
                     Some(commit) => self.view(commit, round, hotkey)?,
                     None => Then::Unknown,
                 },
-                Some(Origin::Root(_)) => Then::Unknown,
+                Some(FileOrigin::Root(_)) => Then::Unknown,
                 // Not committed yet: the files on disk are those it was added with.
-                None | Some(Origin::Here) => match snapshot.config.get() {
+                None | Some(FileOrigin::Here) => match snapshot.config.get() {
                     Some(config) => {
                         let files = here.get_or_init(|| Arc::new(files.clone())).clone();
                         let view = RequestView { settings: config.settings.clone(), files, earlier: Vec::new() };
@@ -220,13 +219,13 @@ impl<'a> Past<'a> {
     /// The pool as it was in the commit that wrote the seed.
     fn pool(&self, snapshot: &Snapshot, round: RoundNumber) -> Result<Then<Option<Arc<PromptList>>>> {
         match self.origins.of_file(&FileKind::Round(round, RoundFile::Seed))? {
-            Origin::Commit(at) => {
+            FileOrigin::Commit(at) => {
                 let blob = self.origins.blob_at(&FileKind::Pool, at)?;
                 let pool = blob.map(|blob| self.list(blob)).transpose()?.flatten();
                 Ok(Then::At(self.origins.short(at), pool))
             }
-            Origin::Root(_) => Ok(Then::Unknown),
-            Origin::Here => {
+            FileOrigin::Root(_) => Ok(Then::Unknown),
+            FileOrigin::Here => {
                 let here = || snapshot.pool.get().cloned().map(Arc::new);
                 Ok(Then::At(WORKING_TREE.to_owned(), self.here.get_or_init(here).clone()))
             }

@@ -15,11 +15,11 @@ use crate::model::leader::Leaders;
 use crate::model::limits::Budget;
 use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
 use crate::rules::checks::in_force::{Claimed, InForce, leader_entry, what_counts};
-use crate::world::git::Reader;
+use crate::world::git::GitReader;
 
 /// Where something comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum FileOrigin {
     /// The commit at this place made it.
     Commit(usize),
     /// The commit at this place has no parent here. It brings whatever there was, and says nothing about when.
@@ -62,19 +62,19 @@ impl<'a> Origins<'a> {
         id.get(..10).unwrap_or(id).to_owned()
     }
 
-    fn by(&self, at: usize) -> Origin {
+    fn by(&self, at: usize) -> FileOrigin {
         let known = self.commit(at).is_some_and(|commit| commit.parent.is_some());
-        if known { Origin::Commit(at) } else { Origin::Root(at) }
+        if known { FileOrigin::Commit(at) } else { FileOrigin::Root(at) }
     }
 
     /// The last commit that made a file as it is.
-    pub(crate) fn of_file(&self, file: &FileKind) -> Result<Origin> {
+    pub(crate) fn of_file(&self, file: &FileKind) -> Result<FileOrigin> {
         if self.checkout.uncommitted(file).is_some() {
-            return Ok(Origin::Here);
+            return Ok(FileOrigin::Here);
         }
         let now = self.checkout.committed(file)?;
         let made = self.changes(file).iter().rev().find(|(_, change)| change.after.is_some() && change.after == now);
-        Ok(made.map_or(Origin::Here, |(at, _)| self.by(*at)))
+        Ok(made.map_or(FileOrigin::Here, |(at, _)| self.by(*at)))
     }
 
     /// The last commit that made each entry of a file as it is in the versions that had it.
@@ -82,14 +82,16 @@ impl<'a> Origins<'a> {
         &self,
         file: &FileKind,
         entries: impl Fn(T) -> HashMap<K, V>,
-    ) -> Result<HashMap<K, Origin>> {
+    ) -> Result<HashMap<K, FileOrigin>> {
         let (mut made, mut last) = (HashMap::new(), None);
         let read = |blob: Option<BlobId>| -> Result<HashMap<K, V>> {
             let parsed = blob.map(|blob| self.parsed::<T>(file, &blob)).transpose()?.flatten();
             Ok(parsed.map(&entries).unwrap_or_default())
         };
         let committed = self.changes(file).iter().map(|(at, change)| (self.by(*at), *change));
-        for (origin, change) in committed.chain(self.checkout.uncommitted(file).map(|change| (Origin::Here, change))) {
+        for (origin, change) in
+            committed.chain(self.checkout.uncommitted(file).map(|change| (FileOrigin::Here, change)))
+        {
             // Most changes go on from the one before.
             let before = match last.take() {
                 Some((blob, entries)) if blob == change.before => entries,
@@ -117,7 +119,7 @@ impl<'a> Origins<'a> {
                 &read
             }
         };
-        Ok(file::read_as(file, bytes).ok().map(|(value, _)| value))
+        Ok(file::read_as(self.checkout.format, file, bytes).ok().map(|(value, _)| value))
     }
 
     /// As [`Origins::parsed`], in what is left of a budget.
@@ -131,10 +133,10 @@ impl<'a> Origins<'a> {
         // Parsed, it takes about as much again.
         budget.take(2 * bytes.len() as u64);
         budget.check()?;
-        Ok(file::read_as(file, &bytes).ok().map(|(value, _)| value))
+        Ok(file::read_as(self.checkout.format, file, &bytes).ok().map(|(value, _)| value))
     }
 
-    fn reader(&self) -> Reader {
+    fn reader(&self) -> GitReader {
         self.checkout.git.reader()
     }
 
@@ -177,7 +179,7 @@ pub(crate) fn in_force(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<InF
     }
     let mut known = HashMap::new();
     for (claimed, origin) in claims(origins, snapshot)? {
-        let (Origin::Commit(at) | Origin::Root(at)) = origin else { continue };
+        let (FileOrigin::Commit(at) | FileOrigin::Root(at)) = origin else { continue };
         if changed {
             let then = match known.get(&at) {
                 Some(then) => Option::clone(then),
@@ -185,7 +187,7 @@ pub(crate) fn in_force(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<InF
             };
             rules.then.extend(then.map(|settings| (claimed.clone(), (origins.short(at), settings))));
         }
-        if rules.shallow.is_some() && origin == Origin::Root(at) {
+        if rules.shallow.is_some() && origin == FileOrigin::Root(at) {
             rules.unknown.insert(claimed);
         }
     }
@@ -193,7 +195,7 @@ pub(crate) fn in_force(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<InF
 }
 
 /// Each claim that goes by settings, and where it comes from.
-fn claims(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<Vec<(Claimed, Origin)>> {
+fn claims(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<Vec<(Claimed, FileOrigin)>> {
     let mut claims = Vec::new();
     for (round, files) in &snapshot.rounds {
         for file in of_round(files) {

@@ -10,14 +10,14 @@ use crate::model::ids::{Player, RoundNumber};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::snapshot::{PlayerFiles, Snapshot};
 use crate::preview;
-use crate::rules::checks::objects::{Found, Preview, Stored, StoredFile};
+use crate::rules::checks::objects::{Found, Stored, StoredFile, StoredPreview};
 use crate::rules::python_random::PythonRandom;
 use crate::rules::ssim::ssim;
 use crate::settings::flags::StoreArgs;
 use crate::ui::Bar;
 use crate::world::http::{Client, Request};
 use crate::world::memory::Memory;
-use crate::world::render::{Builtin, Drawn, Rendering};
+use crate::world::render::{self, Drawn, Renderer, Rendering};
 use crate::world::stop::Stop;
 use crate::world::store::{ObjectStore, sha256_of};
 
@@ -26,7 +26,7 @@ const SMALL: u64 = 4 << 20;
 
 /// Which objects are looked at, and where they are.
 #[derive(Debug)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct ObjectSelection<'a> {
     /// Of this round only.
     pub(crate) round: Option<RoundNumber>,
     /// So many of each player's, drawn at random; all where it is not given.
@@ -36,13 +36,17 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Fetches the objects of all rounds asked for.
-pub(crate) fn fetch<'a>(context: &Context<'_>, snapshot: &'a Snapshot, args: &Wanted<'_>) -> Result<Vec<Stored<'a>>> {
+pub(crate) fn fetch<'a>(
+    context: &Context<'_>,
+    snapshot: &'a Snapshot,
+    args: &ObjectSelection<'_>,
+) -> Result<Vec<Stored<'a>>> {
     let settings = context.config.download;
     let allow_private = args.allow_private_cdn || context.config.miners.allow_private_cdn;
     let looker = Looker {
         store: context.object_store(args.store)?,
         client: Client::for_miners(settings.limits(), settings.retry(), allow_private),
-        renderer: Builtin::new(preview::DEFAULT_SIZE, NonZeroUsize::MIN),
+        renderer: render::open(snapshot.format.model(), None, preview::DEFAULT_SIZE, NonZeroUsize::MIN)?,
         memory: Memory::of_mib(settings.memory_mib),
         largest: settings.limits().body,
         stop: context.stop.clone(),
@@ -72,8 +76,8 @@ fn drawn() -> Result<u32> {
 
 /// A model with its preview.
 #[derive(Clone)]
-struct Pair {
-    glb: String,
+struct ModelAndPreview {
+    model: String,
     png: Option<String>,
     /// The model's bytes, as recorded.
     size: u64,
@@ -85,12 +89,13 @@ fn of_player<'a>(
     own: &'a PlayerFiles,
     sample: Option<usize>,
     random: &mut PythonRandom,
-) -> Vec<(Stored<'a>, Vec<Pair>)> {
+) -> Vec<(Stored<'a>, Vec<ModelAndPreview>)> {
     let files = [(own.submitted.get(), "submitted.json"), (own.generated.get(), "generated.json")];
     let stored = |(outputs, file): (Option<&Outputs>, &'static str)| {
-        let pair =
-            |output: &Output| Some(Pair { glb: output.glb.clone()?, png: output.png.clone(), size: output.size });
-        let mut pairs: Vec<Pair> = outputs?.values().filter_map(pair).collect();
+        let pair = |output: &Output| {
+            Some(ModelAndPreview { model: output.model.clone()?, png: output.png.clone(), size: output.size })
+        };
+        let mut pairs: Vec<ModelAndPreview> = outputs?.values().filter_map(pair).collect();
         let total = pairs.iter().map(|pair| 1 + usize::from(pair.png.is_some())).sum();
         if let Some(sample) = sample {
             pairs = random.sample(&pairs, sample);
@@ -106,7 +111,7 @@ fn of_player<'a>(
 struct Looker {
     store: Option<Box<dyn ObjectStore>>,
     client: Client,
-    renderer: Builtin,
+    renderer: Box<dyn Renderer>,
     memory: Memory,
     /// Bytes of the largest object that is fetched.
     largest: u64,
@@ -114,15 +119,15 @@ struct Looker {
 }
 
 /// What was found behind a URL.
-struct Fetched {
+struct FoundObject {
     bytes: Option<Vec<u8>>,
     found: Found,
 }
 
 impl Looker {
-    fn look<'a>(&self, mut stored: Stored<'a>, pairs: &[Pair], bar: &Bar) -> Stored<'a> {
+    fn look<'a>(&self, mut stored: Stored<'a>, pairs: &[ModelAndPreview], bar: &Bar) -> Stored<'a> {
         let folder = format!("rounds/{}/{}/", stored.round, stored.player);
-        let pair = |pair: &Pair| {
+        let pair = |pair: &ModelAndPreview| {
             let files = self.pair(&folder, pair);
             bar.advance(1);
             files
@@ -133,13 +138,13 @@ impl Looker {
 
     /// Fetches a model with its preview and compares them. That is done in a share of the memory that is right
     /// for the recorded size; what proves to be larger is fetched anew when there is room for the largest.
-    fn pair(&self, folder: &str, pair: &Pair) -> Vec<StoredFile> {
+    fn pair(&self, folder: &str, pair: &ModelAndPreview) -> Vec<StoredFile> {
         let path = |url: &str| url.rsplit_once(folder).map_or(url, |(_, path)| path).to_owned();
         let small = pair.size.clamp(SMALL, self.largest.max(SMALL));
         let looked = self.look_in(pair, small).or_else(|| self.look_in(pair, self.largest.max(small)));
         // Nothing where it was stopped: the whole check then ends without a word on it.
         let Some((model, picture, preview)) = looked else { return Vec::new() };
-        let mut files = vec![StoredFile { path: path(&pair.glb), found: model, preview: None }];
+        let mut files = vec![StoredFile { path: path(&pair.model), found: model, preview: None }];
         if let (Some(png), Some(found)) = (&pair.png, picture) {
             files.push(StoredFile { path: path(png), found, preview });
         }
@@ -147,25 +152,25 @@ impl Looker {
     }
 
     /// Looks at a pair whose files have up to `most` bytes each; `None` where one is longer, or it was stopped.
-    fn look_in(&self, pair: &Pair, most: u64) -> Option<(Found, Option<Found>, Option<Preview>)> {
+    fn look_in(&self, pair: &ModelAndPreview, most: u64) -> Option<(Found, Option<Found>, Option<StoredPreview>)> {
         let stopped = || self.stop.is_wanted();
         let mut fetched = None;
         for share in self.memory.shares(most.saturating_add(SMALL), &stopped) {
             if fetched.is_none() {
                 let picture = |png: &String| self.fetch(png, most);
                 let picture = pair.png.as_ref().map(picture).map_or(Some(None), |fetched| fetched.map(Some))?;
-                fetched = Some((self.fetch(&pair.glb, most)?, picture));
+                fetched = Some((self.fetch(&pair.model, most)?, picture));
             }
             let (model, picture) = fetched.as_ref()?;
             let found = (model.found.clone(), picture.as_ref().map(|picture| picture.found.clone()));
             let png = picture.as_ref().and_then(|picture| picture.bytes.as_ref());
-            let Some((glb, png)) = model.bytes.as_ref().zip(png) else { return Some((found.0, found.1, None)) };
-            let preview = match share.draw(&self.renderer, glb, &stopped) {
+            let Some((bytes, png)) = model.bytes.as_ref().zip(png) else { return Some((found.0, found.1, None)) };
+            let preview = match share.draw(self.renderer.as_ref(), bytes, &stopped) {
                 Ok(Drawn::Done(Rendering::Png(ours))) => compare(&ours, png),
-                Ok(Drawn::Done(Rendering::Refused { message, .. })) => Preview::Undrawable(message),
+                Ok(Drawn::Done(Rendering::Refused { message, .. })) => StoredPreview::Undrawable(message),
                 Ok(Drawn::NoRoom) => continue,
                 Ok(Drawn::Stopped) => return None,
-                Err(error) => Preview::Undrawable(error.to_string()),
+                Err(error) => StoredPreview::Undrawable(error.to_string()),
             };
             return Some((found.0, found.1, Some(preview)));
         }
@@ -174,19 +179,20 @@ impl Looker {
 
     /// The bytes behind a URL, up to `most` of them: from the store where it is one of its, else over the
     /// network; `None` where there are more.
-    fn fetch(&self, url: &str, most: u64) -> Option<Fetched> {
+    fn fetch(&self, url: &str, most: u64) -> Option<FoundObject> {
         let fetched = match self.store.as_ref().and_then(|store| Some((store, store.key_of(url)?))) {
             Some((store, key)) => store.get(&key),
             None => self.download(url, most).transpose()?,
         };
-        let unknown = |why: String| Fetched { bytes: None, found: Found::Unknown(why) };
+        let unknown = |why: String| FoundObject { bytes: None, found: Found::Unknown(why) };
         Some(match fetched {
             Ok(Some(bytes)) => match sha256_of(bytes.as_slice()) {
-                Ok(sum) => Fetched { bytes: Some(bytes), found: Found::Bytes(sum) },
+                Ok(sum) => FoundObject { bytes: Some(bytes), found: Found::Bytes(sum) },
                 Err(e) => unknown(e.to_string()),
             },
-            Ok(None) => Fetched { bytes: None, found: Found::Nothing },
-            Err(error) => unknown(error.to_string()),
+            Ok(None) => FoundObject { bytes: None, found: Found::Nothing },
+            // What to do stands beside the finding, too.
+            Err(error) => unknown([&[error.to_string()][..], error.hints()].concat().join("; ")),
         })
     }
 
@@ -206,19 +212,19 @@ impl Looker {
 }
 
 /// How a stored preview compares with ours.
-fn compare(ours: &[u8], png: &[u8]) -> Preview {
+fn compare(ours: &[u8], png: &[u8]) -> StoredPreview {
     if ours == png {
-        return Preview::Same;
+        return StoredPreview::Same;
     }
-    let unreadable = || Preview::Other("it is no picture that can be read".to_owned());
+    let unreadable = || StoredPreview::Other("it is no picture that can be read".to_owned());
     let (Some((width, _)), Some((other, height))) = (size_of_png(ours), size_of_png(png)) else { return unreadable() };
     if other != width || height != width {
         // Not even decoded: it may be of any size.
-        return Preview::Other(format!("{other} pixels wide, where ours is {width}"));
+        return StoredPreview::Other(format!("{other} pixels wide, where ours is {width}"));
     }
     let (Some(a), Some(b)) = (grey(ours), grey(png)) else { return unreadable() };
     let Ok(width) = usize::try_from(width) else { return unreadable() };
-    ssim(&a, &b, width).map_or_else(unreadable, Preview::Alike)
+    ssim(&a, &b, width).map_or_else(unreadable, StoredPreview::Alike)
 }
 
 /// A PNG's width and height.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::in_force::{Origin, Origins};
+use super::in_force::{FileOrigin, Origins};
 use crate::base::error::Result;
 use crate::model::file::{FileKind, PlayerFile, RepoFile, RoundFile};
 use crate::model::history::BlobId;
@@ -33,9 +33,9 @@ pub(crate) fn on_what(origins: &Origins<'_>, snapshot: &Snapshot, budget: &Budge
             for (name, report) in own.reports.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
                 let file = FileKind::Player(*round, right.clone(), PlayerFile::Report(name.clone()));
                 let then = match origins.of_file(&file)? {
-                    Origin::Here => None,
-                    Origin::Root(_) => Some(Then::Unknown),
-                    Origin::Commit(at) => looked.view(at, *round, &report.left, &report.right)?,
+                    FileOrigin::Here => None,
+                    FileOrigin::Root(_) => Some(Then::Unknown),
+                    FileOrigin::Commit(at) => looked.view(at, *round, &report.left, &report.right)?,
                 };
                 matches.extend(then.map(|then| ((*round, right.clone(), name.clone()), then)));
             }
@@ -105,8 +105,8 @@ impl Looked<'_> {
     /// The last commit that changed a file.
     fn replaced_by(&self, file: &FileKind) -> Result<String> {
         Ok(match self.origins.of_file(file)? {
-            Origin::Commit(at) | Origin::Root(at) => self.origins.short(at),
-            Origin::Here => match self.origins.changes(file).last() {
+            FileOrigin::Commit(at) | FileOrigin::Root(at) => self.origins.short(at),
+            FileOrigin::Here => match self.origins.changes(file).last() {
                 Some((at, change)) if change.after.is_none() => self.origins.short(*at),
                 _ => crate::model::history::WORKING_TREE.to_owned(),
             },

@@ -4,6 +4,7 @@ use chrono::{NaiveDate, NaiveTime};
 
 use crate::model::config::{Settings, TimeOfDay};
 use crate::model::file::RepoFile;
+use crate::model::format::Format;
 use crate::model::record::{Extra, ParseError, parse_json, record};
 
 record! {
@@ -43,6 +44,7 @@ impl SplatSettings {
         let noon = NaiveTime::from_hms_opt(12, 0, 0).map(TimeOfDay);
         Settings {
             rules: None,
+            format: None,
             name: self.name.clone(),
             description: self.description.clone(),
             first_evaluation_date: self.first_evaluation_date,
@@ -70,7 +72,7 @@ pub struct SplatConfig {
 }
 
 impl RepoFile for SplatConfig {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         let settings: SplatSettings = parse_json(bytes)?;
         let mistakes = settings.shared().mistakes();
         if !mistakes.is_empty() {

@@ -11,6 +11,7 @@ use super::submissions::SplatSubmissions;
 use crate::model::bounds::{self, Bounds};
 use crate::model::builds::Builds;
 use crate::model::file::{Layout, read};
+use crate::model::format::Format;
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::prompts::PromptList;
 use crate::model::record::ParseError;
@@ -152,6 +153,9 @@ impl SplatFile {
     }
 }
 
+/// The records here have one layout each, whatever is said beside them.
+const UNUSED: Format = Format::Mesh;
+
 /// A file's contents, parsed by its kind.
 #[derive(Debug, Clone)]
 pub enum SplatContent {
@@ -189,7 +193,7 @@ impl SplatContent {
             bytes: &[u8],
             wrap: fn(T) -> SplatContent,
         ) -> Result<(SplatContent, Layout), ParseError> {
-            read::<T>(bytes).map(|(value, layout)| (wrap(value), layout))
+            read::<T>(UNUSED, bytes).map(|(value, layout)| (wrap(value), layout))
         }
         kind.bounds().check(bytes)?;
         match kind {

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::file::RepoFile;
+use crate::model::format::Format;
 use crate::model::ids::{Hotkey, Player};
 use crate::model::record::{ParseError, plain_text, write_lines};
 
@@ -101,7 +102,7 @@ impl AuditMatrix {
 }
 
 impl RepoFile for AuditMatrix {
-    fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         let mut rows = IndexMap::new();
         for (at, line) in plain_text(bytes)?.split('\n').enumerate() {
             if at == 0 {
@@ -153,7 +154,7 @@ mod tests {
             "left,right,margin\nsubmitted_1,{RIGHT},-0.0703125\n{HOLDER}_2,{RIGHT},1.0\nleader,{RIGHT},0.0\n\
              submitted,{HOLDER},0.25"
         );
-        let (matrix, layout) = read::<AuditMatrix>(text.as_bytes()).unwrap();
+        let (matrix, layout) = read::<AuditMatrix>(Format::Mesh, text.as_bytes()).unwrap();
         assert_eq!(layout, Layout::Exact);
         let (right, holder): (Hotkey, Hotkey) = (RIGHT.parse().unwrap(), HOLDER.parse().unwrap());
         let of = |opponent: &Opponent, repeat, right: &Hotkey| matrix.margin(opponent, repeat, right);
@@ -166,7 +167,8 @@ mod tests {
 
     #[test]
     fn rows_that_are_none_are_refused() {
-        let wrong = |row: &str| read::<AuditMatrix>(format!("left,right,margin\n{row}").as_bytes()).unwrap_err();
+        let wrong =
+            |row: &str| read::<AuditMatrix>(Format::Mesh, format!("left,right,margin\n{row}").as_bytes()).unwrap_err();
         for (row, why) in [
             (format!("submitted_0,{RIGHT},0.5"), "from 1 on"),
             (format!("submitted_x,{RIGHT},0.5"), "no number of a run"),
@@ -179,6 +181,6 @@ mod tests {
         }
         let twice = format!("leader_1,{RIGHT},0.5");
         assert!(wrong(&format!("{twice}\n{twice}")).to_string().starts_with("line 3"));
-        assert!(read::<AuditMatrix>(b"").is_err());
+        assert!(read::<AuditMatrix>(Format::Mesh, b"").is_err());
     }
 }

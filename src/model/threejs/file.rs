@@ -10,6 +10,7 @@ use super::programs::{ThreejsBuilds, ThreejsLeaders, ThreejsSubmissions, Threejs
 use super::reports::GenerationReports;
 use crate::model::bounds::{self, Bounds};
 use crate::model::file::{Layout, RepoFile, read};
+use crate::model::format::Format;
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::matrix::Matrix;
 use crate::model::prompts::PromptList;
@@ -229,6 +230,9 @@ impl ThreejsFile {
     }
 }
 
+/// The records here have one layout each, whatever is said beside them.
+const UNUSED: Format = Format::Mesh;
+
 /// A file's contents, parsed by its kind.
 #[derive(Debug, Clone)]
 pub enum ThreejsContent {
@@ -313,7 +317,7 @@ impl ThreejsContent {
 }
 
 fn by<T: RepoFile>(bytes: &[u8], wrap: fn(T) -> ThreejsContent) -> Result<(ThreejsContent, Layout), ParseError> {
-    read::<T>(bytes).map(|(value, layout)| (wrap(value), layout))
+    read::<T>(UNUSED, bytes).map(|(value, layout)| (wrap(value), layout))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::in_force::Terms;
-use super::{Claim, Facts, RequestView, Sink, Then};
+use super::in_force::ClaimTerms;
+use super::{Claim, RequestView, Sink, Then, VerifyFacts};
 use crate::model::builds::BuildStatus;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::generation_audits::{AuditOutcome, GenerationAudit};
@@ -11,9 +11,9 @@ use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::require_audit::AuditRequest;
 use crate::model::snapshot::RoundFiles;
 use crate::rules::audit::verdict;
-use crate::rules::tournament::{Candidate, Field, Outcome, Standing, critical_prompts, replay};
+use crate::rules::tournament::{AuditStanding, Candidate, Field, TournamentOutcome, critical_prompts, replay};
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     requests(facts, round, files, sink);
     let Some(audits) = files.generation_audits.get() else { return };
     let mut asked = HashMap::new();
@@ -31,7 +31,7 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
     }
 }
 
-fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+fn requests(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let file = format!("rounds/{round}/require_audit.json");
     let settings = facts.rules.settings.as_deref();
     let own = std::cell::LazyCell::new(|| settings.map(|settings| here(settings.clone(), files)));
@@ -65,10 +65,11 @@ fn requests(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mu
         });
         sink.claim("audit.critical", round, subject, |claim| match beaten {
             None => claim.skip("no match that this request rests on"),
-            Some(beaten) => match critical(view, request, &beaten) {
-                Ok(()) => {}
-                Err(why) => object(claim, why),
-            },
+            Some(beaten) => {
+                if let Some(objection) = critical(view, request, &beaten) {
+                    object(claim, objection);
+                }
+            }
         });
     }
     sink.claim("audit.request", round, file, |claim| nobody_missing(claim, facts, round, files));
@@ -86,7 +87,7 @@ fn reason(view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
     let mut field = Field::of(&view.files, view.settings.win_margin, &limits)?;
     let standing = |files: &RoundFiles| {
         let sources = files.source_audit.get().map(Vec::as_slice);
-        Standing::of(files.generation_audits.get(), sources, &limits)
+        AuditStanding::of(files.generation_audits.get(), sources, &limits)
     };
     std::iter::once(&view.files).chain(&view.earlier).map(|files| standing(files)).find_map(|mut standing| {
         // A miner's own verdict came after its request.
@@ -98,22 +99,23 @@ fn reason(view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
     })
 }
 
-fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Result<(), String> {
+/// What speaks against the prompts that a request calls critical.
+fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Option<String> {
     let right = Player::Miner(request.hotkey.clone());
     let report = view.files.players.get(&right).and_then(|own| own.report_against(beaten));
     let Some((_, report)) = report else {
-        return Err(format!("no report of the match against {beaten}"));
+        return Some(format!("no report of the match against {beaten}"));
     };
-    let Some(seed) = view.files.seed.get() else { return Err("no seed".to_owned()) };
+    let Some(seed) = view.files.seed.get() else { return Some("no seed".to_owned()) };
     let expected = critical_prompts(report, view.settings.win_margin, seed.seed, &view.settings.limits());
     if expected == request.critical_prompts {
-        return Ok(());
+        return None;
     }
     let list = |stems: &[crate::model::ids::PromptStem]| {
         let stems: Vec<_> = stems.iter().map(crate::model::ids::PromptStem::as_str).collect();
         format!("{} [{}]", stems.len(), stems.join(", "))
     };
-    Err(format!(
+    Some(format!(
         "critical_prompts are {}, by the match against {beaten} (margin {}) they are {}",
         list(&request.critical_prompts),
         report.margin,
@@ -122,7 +124,7 @@ fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Resu
 }
 
 /// Once a round is over, its winner's whole timeline was called to an audit.
-fn nobody_missing(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles) {
+fn nobody_missing(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles) {
     if !facts.is_over(round) {
         return;
     }
@@ -130,7 +132,7 @@ fn nobody_missing(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, file
     let field = terms.settings.and_then(|settings| Field::of(files, settings.win_margin, &terms.limits));
     let Some(field) = field else { return claim.skip("config.json or submissions.json cannot be read") };
     let replay = replay(&field);
-    if matches!(replay.outcome, Outcome::Matches(_)) {
+    if matches!(replay.outcome, TournamentOutcome::Matches(_)) {
         return claim.skip("the tournament cannot be replayed");
     }
     let asked: HashSet<_> = files.require_audit.get().into_iter().flatten().map(|request| &request.hotkey).collect();
@@ -142,7 +144,7 @@ fn nobody_missing(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, file
 
 fn check_verdict(
     claim: &mut Claim,
-    terms: &Terms<'_>,
+    terms: &ClaimTerms<'_>,
     files: &RoundFiles,
     request: Option<&AuditRequest>,
     (hotkey, audit): (&Hotkey, &GenerationAudit),

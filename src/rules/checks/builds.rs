@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::in_force::Terms;
-use super::{Claim, Facts, Sink};
+use super::in_force::ClaimTerms;
+use super::{Claim, Sink, VerifyFacts};
 use crate::model::builds::{Build, BuildStatus};
 use crate::model::file::RoundFile;
 use crate::model::ids::{Hotkey, RoundNumber};
@@ -14,7 +14,7 @@ use crate::rules::builds::word;
 /// The names that the miners' images have.
 type Names = HashSet<String>;
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(builds) = files.builds.get() else { return };
     sink.claim("builds.rules", round, format!("rounds/{round}/builds.json"), |claim| {
         let Some(submissions) = files.submissions.get() else {
@@ -33,7 +33,7 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
 
 fn one(
     claim: &mut Claim,
-    terms: &Terms<'_>,
+    terms: &ClaimTerms<'_>,
     round: RoundNumber,
     (submissions, names): (&Submissions, &Names),
     hotkey: &Hotkey,

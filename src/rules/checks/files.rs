@@ -1,12 +1,12 @@
 //! `file.parse`, `file.bytes`, `state.files`.
 
-use super::{Facts, Sink};
+use super::{Sink, VerifyFacts};
 use crate::model::file::{FileKind, Layout, RoundFile};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::snapshot::{Problem, RoundFiles, Trouble};
 use crate::model::stage::Stage;
 
-pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let problems = &facts.snapshot.problems;
     for problem in problems {
         report(problem, sink);
@@ -42,7 +42,7 @@ pub(super) fn report(problem: &Problem, sink: &mut Sink) {
     });
 }
 
-fn top_files(facts: &Facts<'_>, sink: &mut Sink) {
+fn top_files(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let snapshot = facts.snapshot;
     let top = [
         (FileKind::Config, snapshot.config.is_missing()),
@@ -60,7 +60,7 @@ fn top_files(facts: &Facts<'_>, sink: &mut Sink) {
 
 /// The rounds' folders go from 0 to the current round, and none is missing. Numbers are only compared: any
 /// file may name any.
-fn rounds(facts: &Facts<'_>, sink: &mut Sink) {
+fn rounds(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let there: Vec<u32> = facts.snapshot.rounds.keys().map(|round| round.0).collect();
     let current = facts.snapshot.state.get().map_or(0, |state| state.current_round.0);
     let mut gaps = Vec::new();
@@ -104,7 +104,7 @@ fn span(first: u32, last: u32) -> String {
     if first == last { first.to_string() } else { format!("{first} to {last}") }
 }
 
-fn round_files(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+fn round_files(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let subject = format!("rounds/{round}");
     sink.claim("state.files", round, subject, |claim| {
         let Some(state) = facts.snapshot.state.get() else {

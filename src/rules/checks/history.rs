@@ -87,7 +87,7 @@ const MOST_COPIED: usize = 20_000_000;
 
 /// What holds at a commit, as far as later commits are judged by it. Branches share it until they change it.
 #[derive(Debug, Clone, Default)]
-struct Known {
+struct KnownAtCommit {
     state: Option<Rc<CompetitionState>>,
     /// Rounds whose seed is there.
     seeds: Rc<BTreeSet<RoundNumber>>,
@@ -95,7 +95,7 @@ struct Known {
     matrices: Rc<BTreeMap<RoundNumber, BlobId>>,
 }
 
-impl Known {
+impl KnownAtCommit {
     /// The competition has started: nothing is prepared by hand any longer.
     fn started(&self) -> bool {
         self.seeds.contains(&RoundNumber(0))
@@ -131,32 +131,32 @@ fn own<'a, T: Clone>(shared: &'a mut Rc<T>, size: fn(&T) -> usize, copied: &mut 
 }
 
 /// What is known at each commit that others still have to be judged by.
-struct Line {
-    known: HashMap<usize, Known>,
+struct PendingCommits {
+    known: HashMap<usize, KnownAtCommit>,
     /// How many commits go on from each one.
     waiting: HashMap<usize, usize>,
     copied: usize,
 }
 
-impl Line {
-    fn of(commits: &[Commit]) -> Line {
+impl PendingCommits {
+    fn of(commits: &[Commit]) -> PendingCommits {
         let mut waiting = HashMap::new();
         for parent in commits.iter().filter_map(|commit| commit.parent) {
             *waiting.entry(parent).or_default() += 1;
         }
-        Line { known: HashMap::new(), waiting, copied: 0 }
+        PendingCommits { known: HashMap::new(), waiting, copied: 0 }
     }
 
     /// What holds before a commit: the last that goes on from its parent takes it along.
-    fn before(&mut self, commit: &Commit) -> Known {
-        let Some(parent) = commit.parent else { return Known::default() };
+    fn before(&mut self, commit: &Commit) -> KnownAtCommit {
+        let Some(parent) = commit.parent else { return KnownAtCommit::default() };
         let waiting = self.waiting.entry(parent).or_default();
         *waiting = waiting.saturating_sub(1);
         let known = if *waiting == 0 { self.known.remove(&parent) } else { self.known.get(&parent).cloned() };
         known.unwrap_or_default()
     }
 
-    fn keep(&mut self, at: usize, known: Known) {
+    fn keep(&mut self, at: usize, known: KnownAtCommit) {
         if self.waiting.contains_key(&at) {
             self.known.insert(at, known);
         }
@@ -191,7 +191,7 @@ impl Line {
 /// # Errors
 /// Contents cannot be read, or the history branches as no competition's does.
 pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>, sink: &mut Sink) -> Result<()> {
-    let (mut line, mut traces, mut from) = (Line::of(commits), Traces::new(), 0);
+    let (mut line, mut traces, mut from) = (PendingCommits::of(commits), Traces::new(), 0);
     while let Some(window) = commits.get(from..).map(window).filter(|window| !window.is_empty()) {
         let wanted = line.wanted(window);
         keep(&mut traces, &wanted);
@@ -252,7 +252,7 @@ pub fn conclude(commits: &[Commit], missing_history: Option<&str>, sink: &mut Si
 }
 
 /// The state after a commit.
-fn state_after(traces: &Traces, before: &Known, commit: &Commit) -> Option<Rc<CompetitionState>> {
+fn state_after(traces: &Traces, before: &KnownAtCommit, commit: &Commit) -> Option<Rc<CompetitionState>> {
     let mut state = before.state.clone();
     for change in commit.changes.iter().filter(|change| change.file == FileKind::State) {
         state = match trace(traces, &change.file, change.after.as_ref()) {
@@ -273,7 +273,7 @@ fn trace<'a>(traces: &'a Traces, file: &FileKind, blob: Option<&BlobId>) -> Opti
 struct Judged<'a> {
     traces: &'a Traces,
     commit: &'a Commit,
-    before: &'a Known,
+    before: &'a KnownAtCommit,
     after: Option<&'a CompetitionState>,
 }
 

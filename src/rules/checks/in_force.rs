@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
-use super::{Claim, Status};
+use super::{CheckStatus, Claim};
 use crate::model::config::Settings;
 use crate::model::file::FileKind;
 use crate::model::ids::Block;
@@ -17,7 +17,7 @@ use crate::model::thresholds::Rules;
 use crate::rules::Thresholds;
 
 /// A file, and the key of an entry in it where each entry is a claim of its own.
-pub type Claimed = (FileKind, Option<String>);
+pub(crate) type Claimed = (FileKind, Option<String>);
 
 /// The settings by which each claim is judged.
 #[derive(Debug, Clone, Default)]
@@ -32,13 +32,14 @@ pub struct InForce {
     pub unknown: BTreeSet<Claimed>,
     /// How many commits a shallow clone has.
     pub shallow: Option<usize>,
-    /// There is no history: config.json may have said something else when a claim was made.
+    /// There is no history: config.json may have said something else when a claim was made, and files may have
+    /// been others. Where there is one, what is not told of in it is as it was.
     pub no_history: bool,
 }
 
 /// What one claim is judged by.
 #[derive(Debug, Clone)]
-pub struct Terms<'a> {
+pub struct ClaimTerms<'a> {
     /// The settings; `None` where config.json cannot be read.
     pub settings: Option<&'a Settings>,
     /// The limits of their rules.
@@ -51,7 +52,7 @@ pub struct Terms<'a> {
     no_history: bool,
 }
 
-impl Terms<'_> {
+impl ClaimTerms<'_> {
     /// Says of each objection what it goes by; what does not hold by settings that may not have been in force
     /// is left open.
     pub(super) fn judge(&self, claim: &mut Claim) {
@@ -62,20 +63,20 @@ impl Terms<'_> {
             claim.by(&format!(" (by the rules of commit {commit})"));
         }
         if let Some(why) = &self.unknown {
-            claim.instead(Status::Skip, &format!(" (by the settings that are known here; {why})"));
+            claim.instead(CheckStatus::Skip, &format!(" (by the settings that are known here; {why})"));
         }
     }
 }
 
 /// The entry of `leader.json` that is in force from this block on.
 #[must_use]
-pub fn leader_entry(from: Block) -> Claimed {
+pub(crate) fn leader_entry(from: Block) -> Claimed {
     (FileKind::Leader, Some(from.to_string()))
 }
 
 /// What claims are judged by in settings: not the words, nor the dates of rounds still to come.
 #[must_use]
-pub fn what_counts(settings: &Settings) -> Settings {
+pub(crate) fn what_counts(settings: &Settings) -> Settings {
     let rules = Some(Rules { limits: settings.limits(), extra: Extra::default() });
     let (day, description, extra) = (NaiveDate::default(), String::new(), Extra::default());
     Settings {
@@ -102,20 +103,20 @@ impl InForce {
 
     /// What a claim is judged by.
     #[must_use]
-    pub fn terms(&self, file: FileKind, entry: Option<String>) -> Terms<'_> {
+    pub fn terms(&self, file: FileKind, entry: Option<String>) -> ClaimTerms<'_> {
         self.of_claim(&(file, entry))
     }
 
     /// As [`InForce::terms`].
     #[must_use]
-    pub fn of_claim(&self, claimed: &Claimed) -> Terms<'_> {
+    pub fn of_claim(&self, claimed: &Claimed) -> ClaimTerms<'_> {
         let unknown = self.unknown.contains(claimed).then(|| self.missing_history()).flatten();
         let (settings, commit) = match self.then.get(claimed) {
             Some((commit, settings)) => (Some(settings.as_ref()), Some(commit.as_str())),
             None => (self.settings.as_deref(), None),
         };
         let limits = settings.map_or(self.now, Settings::limits);
-        Terms { settings, limits, commit, unknown, no_history: self.no_history }
+        ClaimTerms { settings, limits, commit, unknown, no_history: self.no_history }
     }
 
     /// What a shallow clone lacks, and how to get it; `None` where the whole history is here, or none.

@@ -1,13 +1,13 @@
 //! `leader.transition`.
 
-use super::in_force::{Terms, leader_entry};
-use super::{Claim, Facts, Sink};
+use super::in_force::{ClaimTerms, leader_entry};
+use super::{Claim, Sink, VerifyFacts};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::leader::LeaderEntry;
 use crate::rules::succession::{raw_transition, transition};
 
-pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let Some(leaders) = facts.snapshot.leaders.get().filter(|_| facts.rules.settings.is_some()) else { return };
     // Entries from before the first round were made by hand.
     let first = facts.snapshot.rounds.get(&RoundNumber(0)).and_then(|files| files.schedule.get());
@@ -51,7 +51,7 @@ pub(super) fn check(facts: &Facts<'_>, sink: &mut Sink) {
 
 /// The rounds that were finalized, with the block from which their result holds (`None` where the
 /// competition ended with them and no schedule tells it).
-fn finished(facts: &Facts<'_>) -> Vec<(RoundNumber, Option<Block>)> {
+fn finished(facts: &VerifyFacts<'_>) -> Vec<(RoundNumber, Option<Block>)> {
     let schedule = |round: RoundNumber| facts.snapshot.rounds.get(&round).and_then(|files| files.schedule.get());
     let ended = facts.snapshot.state.get().filter(|state| state.stage == crate::model::stage::Stage::Finished);
     let opened = |round: RoundNumber| facts.snapshot.state.get().is_none_or(|state| round < state.current_round);
@@ -64,7 +64,12 @@ fn finished(facts: &Facts<'_>) -> Vec<(RoundNumber, Option<Block>)> {
 }
 
 /// A round is finalized by the commit that adds the leader's entry, or else opens the next round.
-fn terms<'a>(facts: &'a Facts<'_>, round: RoundNumber, from: Option<Block>, entry: Option<&LeaderEntry>) -> Terms<'a> {
+fn terms<'a>(
+    facts: &'a VerifyFacts<'_>,
+    round: RoundNumber,
+    from: Option<Block>,
+    entry: Option<&LeaderEntry>,
+) -> ClaimTerms<'a> {
     match entry.map(|entry| entry.effective_block).filter(|block| from.is_none_or(|from| *block == from)) {
         Some(block) => facts.rules.of_claim(&leader_entry(block)),
         None => facts.rules.terms(FileKind::Round(round.next(), RoundFile::Schedule), None),
@@ -73,8 +78,8 @@ fn terms<'a>(facts: &'a Facts<'_>, round: RoundNumber, from: Option<Block>, entr
 
 fn step<'a>(
     claim: &mut Claim,
-    facts: &Facts<'_>,
-    terms: &Terms<'_>,
+    facts: &VerifyFacts<'_>,
+    terms: &ClaimTerms<'_>,
     before: &LeaderEntry,
     round: RoundNumber,
     from: Option<Block>,
@@ -119,8 +124,9 @@ mod tests {
 
     use super::*;
     use crate::model::file::Content;
+    use crate::model::format::Format;
     use crate::model::snapshot::{Snapshot, Source};
-    use crate::rules::checks::{Finding, Status};
+    use crate::rules::checks::{CheckStatus, Finding};
 
     /// Files by path.
     struct Files(std::collections::BTreeMap<String, Value>);
@@ -171,12 +177,13 @@ mod tests {
         add("config.json".to_owned(), config);
         for (path, value) in &files {
             let kind = FileKind::of_path(path).unwrap();
-            Content::parse(&kind, format!("{value:#}").as_bytes()).unwrap_or_else(|e| panic!("{path}: {e}"));
+            Content::parse(Format::Mesh, &kind, format!("{value:#}").as_bytes())
+                .unwrap_or_else(|e| panic!("{path}: {e}"));
         }
         let snapshot = Snapshot::load(&Files(files)).unwrap();
         let mut sink = Sink::default();
-        check(&Facts::of_files(&snapshot), &mut sink);
-        sink.finish().into_iter().filter(|finding| finding.status != Status::Pass).collect()
+        check(&VerifyFacts::of_files(&snapshot), &mut sink);
+        sink.finish().into_iter().filter(|finding| finding.status != CheckStatus::Pass).collect()
     }
 
     /// 1.0, 0.65, 0.3: raw, the last one is 0.30000000000000004, above the floor by its dust.

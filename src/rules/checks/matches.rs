@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Claim, Facts, MatchView, Sink, Then, Was};
+use super::{Claim, MatchView, Sink, Then, VerifyFacts, Was};
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
@@ -17,7 +17,7 @@ use crate::rules::duel::{
 };
 use crate::rules::tournament::order;
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let table = Table::of(facts, files);
     for (player, own) in &files.players {
         let reports = own.reports.iter().filter_map(|(name, slot)| Some((name, slot.get()?)));
@@ -72,7 +72,7 @@ impl<'a> Sorted<'a> {
 }
 
 /// What one match was played on.
-struct Played<'a> {
+struct PlayedOn<'a> {
     prompts: Option<Cow<'a, [&'a Prompt]>>,
     left: Option<&'a Outputs>,
     right: Option<&'a Outputs>,
@@ -85,7 +85,7 @@ struct Played<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn of(facts: &Facts<'_>, files: &'a RoundFiles) -> Self {
+    fn of(facts: &VerifyFacts<'_>, files: &'a RoundFiles) -> Self {
         let prompts = files.prompts.get().map(Sorted::of);
         let usual = facts.rules.now;
         let late = |player: &'a Player| {
@@ -104,17 +104,17 @@ impl<'a> Table<'a> {
     /// What a match was played on: the files as they are, or as they were.
     fn played<'b>(
         &'b self,
-        facts: &Facts<'_>,
+        facts: &VerifyFacts<'_>,
         files: &'b RoundFiles,
         report: &MatchReport,
         then: Option<&'b Then<MatchView>>,
         limits: &Thresholds,
-    ) -> Played<'b> {
+    ) -> PlayedOn<'b> {
         let (view, place) = match then {
             Some(Then::At(commit, view)) => (Some(view), format!(" (by the files of commit {commit})")),
             _ => (None, String::new()),
         };
-        let unknown = !facts.history || matches!(then, Some(Then::Unknown));
+        let unknown = facts.rules.no_history || matches!(then, Some(Then::Unknown));
         let why =
             || facts.rules.missing_history().unwrap_or_else(|| "those of then are unknown without history".to_owned());
         let other = view.and_then(|view| view.prompts.other()).map(|prompts| prompts.map(Sorted::of));
@@ -138,7 +138,7 @@ impl<'a> Table<'a> {
             Some(other) => other.map(|prompts| Cow::Owned(prompts.by_stem)),
             None => self.prompts.as_ref().map(|prompts| Cow::Borrowed(prompts.by_stem.as_slice())),
         };
-        Played { prompts, left, right, late_left, late_right, odd, place }
+        PlayedOn { prompts, left, right, late_left, late_right, odd, place }
     }
 }
 
@@ -164,7 +164,7 @@ fn check_names(claim: &mut Claim, folder: &Player, name: &str, report: &MatchRep
     }
 }
 
-fn check_urls(claim: &mut Claim, played: &Played<'_>, report: &MatchReport) {
+fn check_urls(claim: &mut Claim, played: &PlayedOn<'_>, report: &MatchReport) {
     let Some(expected) = &played.prompts else { return claim.skip("prompts.txt cannot be read") };
     if expected.len() != report.duels.len() {
         claim.fail(format!("{} duels for {} prompts", report.duels.len(), expected.len()));
@@ -179,21 +179,22 @@ fn check_urls(claim: &mut Claim, played: &Played<'_>, report: &MatchReport) {
         }
         claim.same(&format!("{}: prompt", duel.name), &duel.prompt.as_str(), &prompt.url());
     }
+    let keys = report.format.model().duel_keys();
     for duel in &report.duels {
         let sides = [
-            ("left", played.left, &duel.left_glb, &duel.left_png),
-            ("right", played.right, &duel.right_glb, &duel.right_png),
+            ("left", keys.left, played.left, &duel.left_model, &duel.left_png),
+            ("right", keys.right, played.right, &duel.right_model, &duel.right_png),
         ];
-        for (side, outputs, glb, png) in sides {
+        for (side, key, outputs, model, png) in sides {
             let output = outputs.and_then(|outputs| outputs.get(&duel.name));
             let of = |url: fn(&Output) -> &Option<String>| output.and_then(|output| url(output).clone());
-            claim.same(&format!("{}: {side}_glb", duel.name), glb, &of(|output| &output.glb));
+            claim.same(&format!("{}: {key}", duel.name), model, &of(|output| &output.model));
             claim.same(&format!("{}: {side}_png", duel.name), png, &of(|output| &output.png));
         }
     }
 }
 
-fn check_outcomes(claim: &mut Claim, played: &Played<'_>, report: &MatchReport) {
+fn check_outcomes(claim: &mut Claim, played: &PlayedOn<'_>, report: &MatchReport) {
     if played.prompts.is_none() {
         return claim.skip("prompts.txt cannot be read");
     }
@@ -229,7 +230,12 @@ fn judged(claim: &mut Claim, duel: &Duel) -> usize {
     0
 }
 
-fn check_matrix(facts: &Facts<'_>, round: RoundNumber, (files, table): (&RoundFiles, &Table<'_>), sink: &mut Sink) {
+fn check_matrix(
+    facts: &VerifyFacts<'_>,
+    round: RoundNumber,
+    (files, table): (&RoundFiles, &Table<'_>),
+    sink: &mut Sink,
+) {
     if files.matrix.is_missing() && files.players.values().all(|own| own.reports.is_empty()) {
         return;
     }
@@ -274,7 +280,7 @@ fn row(claim: &mut Claim, round: RoundNumber, files: &RoundFiles, left: &Player,
 /// A match between two miners is played only if both qualified, and the earlier one defends.
 fn asked_for(
     claim: &mut Claim,
-    facts: &Facts<'_>,
+    facts: &VerifyFacts<'_>,
     round: RoundNumber,
     (files, table): (&RoundFiles, &Table<'_>),
     left: &Player,
@@ -297,7 +303,7 @@ fn asked_for(
 
 /// The settings by which a miner qualified: those under which its match against the leader was played.
 fn settings_of<'a>(
-    facts: &'a Facts<'_>,
+    facts: &'a VerifyFacts<'_>,
     round: RoundNumber,
     files: &RoundFiles,
     miner: &Hotkey,

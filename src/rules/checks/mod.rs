@@ -8,10 +8,10 @@ mod builds;
 mod files;
 pub mod formats;
 pub mod history;
-pub mod in_force;
+pub(crate) mod in_force;
 mod leader;
 mod matches;
-pub mod objects;
+pub(crate) mod objects;
 mod outputs;
 mod prompts;
 mod schedule;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use self::in_force::{InForce, Terms};
+use self::in_force::{ClaimTerms, InForce};
 use super::seed::OnChain;
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, RoundFile};
@@ -38,7 +38,7 @@ use crate::model::stage::{CompetitionState, Stage};
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum CheckStatus {
     /// The claim holds.
     Pass,
     /// It does not.
@@ -59,7 +59,7 @@ pub struct Finding {
     /// The file, commit or name concerned.
     pub subject: String,
     /// What it came to.
-    pub status: Status,
+    pub status: CheckStatus,
     /// What was found and what was expected; empty on a pass.
     pub detail: String,
 }
@@ -101,7 +101,7 @@ pub const IDS: [(&str, &str); 31] = [
 
 /// How many findings came to what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
+pub struct VerifySummary {
     /// Claims that hold.
     pub pass: usize,
     /// Objections.
@@ -124,7 +124,7 @@ pub struct Claim {
     id: &'static str,
     round: Option<RoundNumber>,
     subject: String,
-    objections: BTreeMap<Status, Objections>,
+    objections: BTreeMap<CheckStatus, Objections>,
     note: String,
 }
 
@@ -148,28 +148,28 @@ impl Claim {
     }
 
     /// The claim does not hold: what was found, and what was expected.
-    pub fn fail(&mut self, detail: impl Into<String>) {
-        self.object(Status::Fail, 1, [detail.into()]);
+    pub fn fail(&mut self, detail: impl ToString) {
+        self.object(CheckStatus::Fail, 1, [detail.to_string()]);
     }
 
     /// Something odd that is not wrong.
-    pub fn warn(&mut self, detail: impl Into<String>) {
-        self.object(Status::Warn, 1, [detail.into()]);
+    pub fn warn(&mut self, detail: impl ToString) {
+        self.object(CheckStatus::Warn, 1, [detail.to_string()]);
     }
 
     /// It cannot be checked here, and why.
-    pub fn skip(&mut self, why: impl Into<String>) {
-        self.object(Status::Skip, 1, [why.into()]);
+    pub fn skip(&mut self, why: impl ToString) {
+        self.object(CheckStatus::Skip, 1, [why.to_string()]);
     }
 
     /// The claim fails `count` times; the details are made only of those that are told.
     fn fail_often(&mut self, count: usize, details: impl IntoIterator<Item = String>) {
         if count > 0 {
-            self.object(Status::Fail, count, details);
+            self.object(CheckStatus::Fail, count, details);
         }
     }
 
-    fn object(&mut self, status: Status, count: usize, details: impl IntoIterator<Item = String>) {
+    fn object(&mut self, status: CheckStatus, count: usize, details: impl IntoIterator<Item = String>) {
         let objections = self.objections.entry(status).or_default();
         objections.count += count;
         let room = SHOWN.saturating_sub(objections.shown.len());
@@ -183,8 +183,8 @@ impl Claim {
     }
 
     /// What was called wrong is something else, for this reason.
-    fn instead(&mut self, status: Status, why: &str) {
-        let Some(Objections { mut shown, count }) = self.objections.remove(&Status::Fail) else { return };
+    fn instead(&mut self, status: CheckStatus, why: &str) {
+        let Some(Objections { mut shown, count }) = self.objections.remove(&CheckStatus::Fail) else { return };
         if let Some(last) = shown.last_mut() {
             last.push_str(why);
         }
@@ -196,7 +196,7 @@ impl Claim {
         let before = std::mem::take(&mut self.objections);
         check(self);
         if let Some(why) = odd {
-            self.instead(Status::Warn, why);
+            self.instead(CheckStatus::Warn, why);
         }
         for (status, Objections { shown, count }) in before {
             let after = std::mem::take(self.objections.entry(status).or_default());
@@ -231,7 +231,7 @@ impl Sink {
             self.findings.push(Finding { id, round, subject: subject.clone(), status, detail });
         };
         if objections.is_empty() {
-            finding(Status::Pass, note);
+            finding(CheckStatus::Pass, note);
         }
         for (status, objections) in objections {
             finding(status, joined(&objections));
@@ -274,13 +274,13 @@ fn shortened(mut detail: String) -> String {
 
 /// Counts findings by status.
 #[must_use]
-pub fn summary(findings: &[Finding]) -> Summary {
+pub fn summary(findings: &[Finding]) -> VerifySummary {
     let count = |status| findings.iter().filter(|finding| finding.status == status).count();
-    Summary {
-        pass: count(Status::Pass),
-        fail: count(Status::Fail),
-        warn: count(Status::Warn),
-        skip: count(Status::Skip),
+    VerifySummary {
+        pass: count(CheckStatus::Pass),
+        fail: count(CheckStatus::Fail),
+        warn: count(CheckStatus::Warn),
+        skip: count(CheckStatus::Skip),
     }
 }
 
@@ -342,7 +342,7 @@ pub struct RequestView {
 
 /// All facts that the checks on the files go by.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub struct VerifyFacts<'a> {
     /// The files.
     pub snapshot: &'a Snapshot,
     /// The settings in force for each claim.
@@ -353,8 +353,6 @@ pub struct Facts<'a> {
     pub matches: BTreeMap<Reported, Then<MatchView>>,
     /// Files that were replaced after matches were played on them, and the commit that did so last.
     pub replaced: BTreeMap<FileKind, String>,
-    /// There is a history: what is not told of in it is as it was.
-    pub history: bool,
     /// For each round, the pool in the commit that wrote its seed; `None` where there was none.
     pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
     /// What the chain says of each round's latest_reveal_block, where it was asked.
@@ -363,18 +361,18 @@ pub struct Facts<'a> {
     pub allow_private_cdn: bool,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> VerifyFacts<'a> {
     /// The files alone, with nothing known of history or chain.
     #[must_use]
     pub fn of_files(snapshot: &'a Snapshot) -> Self {
         let (requests, matches, replaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (pools, blocks, history, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), false, false);
+        let (pools, blocks, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), false);
         let rules = InForce::of(snapshot);
-        Facts { snapshot, rules, requests, matches, replaced, history, pools, blocks, allow_private_cdn }
+        VerifyFacts { snapshot, rules, requests, matches, replaced, pools, blocks, allow_private_cdn }
     }
 
     /// What the claims of a round's file are judged by.
-    fn terms(&self, round: RoundNumber, file: RoundFile) -> Terms<'_> {
+    fn terms(&self, round: RoundNumber, file: RoundFile) -> ClaimTerms<'_> {
         self.rules.terms(FileKind::Round(round, file), None)
     }
 
@@ -393,7 +391,7 @@ impl<'a> Facts<'a> {
 }
 
 /// A check of one round.
-type OfARound = fn(&Facts<'_>, RoundNumber, &RoundFiles, &mut Sink);
+type OfARound = fn(&VerifyFacts<'_>, RoundNumber, &RoundFiles, &mut Sink);
 
 /// The checks of a round, in the order in which their findings are told.
 const OF_A_ROUND: [OfARound; 9] = [
@@ -410,7 +408,7 @@ const OF_A_ROUND: [OfARound; 9] = [
 
 /// Runs every check on the files: those of the rounds side by side, told in their order.
 #[must_use]
-pub fn run(facts: &Facts<'_>) -> Sink {
+pub fn run(facts: &VerifyFacts<'_>) -> Sink {
     let mut sink = Sink::default();
     files::check(facts, &mut sink);
     let rounds = facts.snapshot.rounds.iter();

@@ -6,7 +6,7 @@ use crate::model::sums::Sums;
 
 /// The stored objects of one player, as they were found.
 #[derive(Debug, Clone)]
-pub struct Stored<'a> {
+pub(crate) struct Stored<'a> {
     /// The round.
     pub round: RoundNumber,
     /// Whose they are.
@@ -23,18 +23,18 @@ pub struct Stored<'a> {
 
 /// A stored object, as it was found.
 #[derive(Debug, Clone)]
-pub struct StoredFile {
+pub(crate) struct StoredFile {
     /// Its path below the player's folder.
     pub path: String,
     /// What is there.
     pub found: Found,
     /// For a preview: how it compares with what the renderer makes of the model.
-    pub preview: Option<Preview>,
+    pub preview: Option<StoredPreview>,
 }
 
 /// What is behind a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     /// Bytes of this SHA-256, in lower-case hex.
     Bytes(String),
     /// Nothing.
@@ -45,7 +45,7 @@ pub enum Found {
 
 /// How a stored preview compares.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Preview {
+pub(crate) enum StoredPreview {
     /// Byte for byte the same.
     Same,
     /// The pixels are alike to this degree (SSIM; 1.0: the same).
@@ -57,7 +57,7 @@ pub enum Preview {
 }
 
 /// Checks the objects that were fetched.
-pub fn check(all: &[Stored<'_>], sink: &mut Sink) {
+pub(crate) fn check(all: &[Stored<'_>], sink: &mut Sink) {
     for stored in all {
         let subject = format!("rounds/{}/{}/{}", stored.round, stored.player, stored.file);
         sink.claim("object.sha256", stored.round, subject.clone(), |claim| sums(claim, stored));
@@ -90,12 +90,12 @@ fn sums(claim: &mut Claim, stored: &Stored<'_>) {
 fn previews(claim: &mut Claim, stored: &Stored<'_>) {
     for StoredFile { path, preview, .. } in &stored.objects {
         match preview {
-            None | Some(Preview::Same) => {}
-            Some(Preview::Alike(ssim)) => {
+            None | Some(StoredPreview::Same) => {}
+            Some(StoredPreview::Alike(ssim)) => {
                 claim.warn(format!("{path}: another renderer's, by its bytes: SSIM {ssim:.4} to ours"));
             }
-            Some(Preview::Other(what)) => claim.fail(format!("{path}: {what}")),
-            Some(Preview::Undrawable(why)) => {
+            Some(StoredPreview::Other(what)) => claim.fail(format!("{path}: {what}")),
+            Some(StoredPreview::Undrawable(why)) => {
                 claim.warn(format!("{path}: another renderer's: ours draws nothing of the model: {why}"));
             }
         }
@@ -105,12 +105,12 @@ fn previews(claim: &mut Claim, stored: &Stored<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::checks::Status;
+    use crate::rules::checks::CheckStatus;
 
     #[test]
     fn each_object_is_judged_by_what_was_found() {
         let sums =
-            Sums([("submitted/a.glb", "aa"), ("submitted/a.png", "bb")].map(|(p, s)| (p.into(), s.into())).into());
+            Sums([("submitted/a.bin", "aa"), ("submitted/a.png", "bb")].map(|(p, s)| (p.into(), s.into())).into());
         let file = |path: &str, found, preview| StoredFile { path: path.to_owned(), found, preview };
         let verdict = |objects: Vec<StoredFile>| {
             let (player, file) = (Player::Leader, "submitted.json");
@@ -121,18 +121,18 @@ mod tests {
         };
         let bytes = |sum: &str| Found::Bytes(sum.to_owned());
         let (sha256, preview) = ("object.sha256", "object.preview");
-        assert_eq!(verdict(vec![file("submitted/a.glb", bytes("aa"), None)]), [(sha256, Status::Pass)]);
-        assert_eq!(verdict(vec![file("submitted/a.glb", bytes("ab"), None)]), [(sha256, Status::Fail)]);
-        assert_eq!(verdict(vec![file("submitted/a.glb", Found::Nothing, None)]), [(sha256, Status::Fail)]);
-        assert_eq!(verdict(vec![file("submitted/b.glb", bytes("aa"), None)]), [(sha256, Status::Skip)]);
+        assert_eq!(verdict(vec![file("submitted/a.bin", bytes("aa"), None)]), [(sha256, CheckStatus::Pass)]);
+        assert_eq!(verdict(vec![file("submitted/a.bin", bytes("ab"), None)]), [(sha256, CheckStatus::Fail)]);
+        assert_eq!(verdict(vec![file("submitted/a.bin", Found::Nothing, None)]), [(sha256, CheckStatus::Fail)]);
+        assert_eq!(verdict(vec![file("submitted/b.bin", bytes("aa"), None)]), [(sha256, CheckStatus::Skip)]);
         for (shown, status) in [
-            (Preview::Same, Status::Pass),
-            (Preview::Alike(0.97), Status::Warn),
-            (Preview::Undrawable(String::new()), Status::Warn),
-            (Preview::Other("no PNG".to_owned()), Status::Fail),
+            (StoredPreview::Same, CheckStatus::Pass),
+            (StoredPreview::Alike(0.97), CheckStatus::Warn),
+            (StoredPreview::Undrawable(String::new()), CheckStatus::Warn),
+            (StoredPreview::Other("no PNG".to_owned()), CheckStatus::Fail),
         ] {
             let found = verdict(vec![file("submitted/a.png", bytes("bb"), Some(shown))]);
-            assert_eq!(found, [(sha256, Status::Pass), (preview, status)]);
+            assert_eq!(found, [(sha256, CheckStatus::Pass), (preview, status)]);
         }
     }
 }

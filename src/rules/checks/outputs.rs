@@ -2,15 +2,16 @@
 
 use indexmap::IndexSet;
 
-use super::{Claim, Facts, Sink};
+use super::{Claim, Sink, VerifyFacts};
 use crate::model::file::PlayerFile;
+use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::pod_stats::{PodEntry, PodFigures};
 use crate::model::snapshot::{PlayerFiles, RoundFiles};
 use crate::model::stage::Stage;
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let stems: Option<IndexSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());
     // While files are still being fetched, a record may lack some.
     let fetched = facts.is_past(round, &[Stage::Duels, Stage::Finalizing, Stage::Finished]);
@@ -19,7 +20,8 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
         let kinds = [(&own.submitted, PlayerFile::Submitted), (&own.generated, PlayerFile::Generated)];
         for (outputs, kind) in kinds.iter().filter_map(|(slot, kind)| Some((slot.get()?, kind))) {
             sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/{}", kind.name()), |claim| {
-                let place = Place { round, player, submitted: *kind == PlayerFile::Submitted, fetched };
+                let submitted = *kind == PlayerFile::Submitted;
+                let place = Place { round, player, format: files.format.model(), submitted, fetched };
                 check_stems(claim, outputs, stems.as_ref(), &place);
                 for (stem, output) in outputs.iter() {
                     one(claim, stem, output, &place);
@@ -35,6 +37,7 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
 struct Place<'a> {
     round: RoundNumber,
     player: &'a Player,
+    format: ModelFormat,
     submitted: bool,
     /// All of the round's files have been fetched.
     fetched: bool,
@@ -64,21 +67,22 @@ fn check_stems(claim: &mut Claim, outputs: &Outputs, stems: Option<&IndexSet<&Pr
 }
 
 fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>) {
-    match (&output.glb, output.size) {
+    let key = place.format.key();
+    match (&output.model, output.size) {
         (None, 0) | (Some(_), 1..) => {}
-        (None, size) => claim.fail(format!("{stem}: size is {size}, but there is no glb")),
-        (Some(glb), size) => claim.fail(format!("{stem}: size is {size}, but glb is {glb:?}")),
+        (None, size) => claim.fail(format!("{stem}: size is {size}, but there is no {key}")),
+        (Some(model), size) => claim.fail(format!("{stem}: size is {size}, but {key} is {model:?}")),
     }
-    if output.glb.is_none() && output.png.is_some() {
+    if output.model.is_none() && output.png.is_some() {
         claim.fail(format!("{stem}: a preview without a model"));
     }
-    for (url, extension) in [(&output.glb, "glb"), (&output.png, "png")] {
+    let model = (&output.model, key, place.format.extension());
+    for (url, key, extension) in [model, (&output.png, "png", "png")] {
         if let Some(url) = url.as_deref().filter(|url| !is_stored_at(url, stem, extension, place)) {
             let kind = if place.submitted { "submitted" } else { "generated" };
             let (round, player) = (place.round, place.player);
-            claim.fail(format!(
-                "{stem}: {extension} is {url:?}, no URL of rounds/{round}/{player}/{kind}/{stem}.{extension}"
-            ));
+            claim
+                .fail(format!("{stem}: {key} is {url:?}, no URL of rounds/{round}/{player}/{kind}/{stem}.{extension}"));
         }
     }
     if place.submitted {
@@ -115,7 +119,7 @@ fn sums(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink)
                 continue;
             }
             let outputs = slot.get().into_iter().flat_map(|outputs| outputs.values());
-            for url in outputs.flat_map(|output| [&output.glb, &output.png]).flatten() {
+            for url in outputs.flat_map(Output::urls).flatten() {
                 let path = url.rsplit_once(folder.as_str()).map_or(url.as_str(), |(_, path)| path);
                 if !sums.0.contains_key(path) {
                     claim.fail(format!("{path}: stored, but has no sum"));

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Claim, Facts, Sink, Then};
+use super::{Claim, Sink, Then, VerifyFacts};
 use crate::model::file::RoundFile;
 use crate::model::ids::RoundNumber;
 use crate::model::prompts::{Prompt, PromptList};
 use crate::model::snapshot::RoundFiles;
 use crate::rules::prompts::select;
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let subject = format!("rounds/{round}/prompts.txt");
     let Some(prompts) = files.prompts.get() else { return };
     sink.claim("prompts.carryover", round, subject.clone(), |claim| carryover(claim, facts, round, files, prompts));
@@ -18,14 +18,14 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
 }
 
 /// The prompts of the round before; none before round 0.
-fn previous<'a>(facts: &'a Facts<'_>, round: RoundNumber) -> Option<&'a [Prompt]> {
+fn previous<'a>(facts: &'a VerifyFacts<'_>, round: RoundNumber) -> Option<&'a [Prompt]> {
     match round.previous() {
         None => Some(&[]),
         Some(before) => Some(&facts.snapshot.rounds.get(&before)?.prompts.get()?.0),
     }
 }
 
-fn carryover(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, prompts: &PromptList) {
+fn carryover(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, prompts: &PromptList) {
     if round.0 == 0 {
         return;
     }
@@ -41,7 +41,7 @@ fn carryover(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &R
     terms.judge(claim);
 }
 
-fn fresh(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, prompts: &PromptList) {
+fn fresh(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, prompts: &PromptList) {
     let terms = facts.terms(round, RoundFile::Seed);
     let (Some(settings), Some(seed)) = (terms.settings, files.seed.get()) else {
         return claim.skip("config.json or seed.json cannot be read");
@@ -92,7 +92,7 @@ fn compare(claim: &mut Claim, from: usize, found: &[Prompt], expected: &[Prompt]
     }
 }
 
-fn count(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, prompts: &PromptList) {
+fn count(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, prompts: &PromptList) {
     let terms = facts.terms(round, RoundFile::Seed);
     let Some(settings) = terms.settings else { return claim.skip("config.json cannot be read") };
     let (pool, odd) = match facts.pools.get(&round) {

@@ -1,12 +1,12 @@
 //! `schedule.blocks`.
 
-use super::{Facts, Sink};
+use super::{Sink, VerifyFacts};
 use crate::model::file::RoundFile;
 use crate::model::ids::RoundNumber;
 use crate::model::snapshot::RoundFiles;
 use crate::rules::succession::deadline;
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(schedule) = files.schedule.get() else { return };
     sink.claim("schedule.blocks", round, format!("rounds/{round}/schedule.json"), |claim| {
         let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);

@@ -1,20 +1,20 @@
 //! `seed.derived`.
 
-use super::{Claim, Facts, Sink};
+use super::{Claim, Sink, VerifyFacts};
 use crate::model::file::RoundFile;
 use crate::model::ids::RoundNumber;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::RoundFiles;
 use crate::rules::seed::{Proof, check_on_chain, prove};
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(seed) = files.seed.get() else { return };
     sink.claim("seed.derived", round, format!("rounds/{round}/seed.json"), |claim| {
         derived(claim, facts, round, files, seed);
     });
 }
 
-fn derived(claim: &mut Claim, facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, seed: &SeedFile) {
+fn derived(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, seed: &SeedFile) {
     let terms = facts.terms(round, RoundFile::Seed);
     let (Some(settings), Some(schedule)) = (terms.settings, files.schedule.get()) else {
         return claim.skip("config.json or schedule.json cannot be read");

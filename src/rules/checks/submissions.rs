@@ -2,15 +2,15 @@
 
 use indexmap::IndexMap;
 
-use super::in_force::Terms;
-use super::{Claim, Facts, Sink};
+use super::in_force::ClaimTerms;
+use super::{Claim, Sink, VerifyFacts};
 use crate::base::url::HttpUrl;
 use crate::model::file::RoundFile;
 use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::snapshot::RoundFiles;
 use crate::model::submissions::{Submission, Submissions};
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(submissions) = files.submissions.get() else { return };
     let terms = facts.terms(round, RoundFile::Submissions);
     sink.claim("submissions.rules", round, format!("rounds/{round}/submissions.json"), |claim| {
@@ -43,8 +43,8 @@ fn window(claim: &mut Claim, files: &RoundFiles, hotkey: &Hotkey, submission: &S
 
 fn one(
     claim: &mut Claim,
-    facts: &Facts<'_>,
-    terms: &Terms<'_>,
+    facts: &VerifyFacts<'_>,
+    terms: &ClaimTerms<'_>,
     round: RoundNumber,
     (hotkey, submission): (&Hotkey, &Submission),
 ) {

@@ -1,15 +1,15 @@
 //! `winner.replay`, `winner.source`.
 
-use super::in_force::Terms;
-use super::{Claim, Facts, Sink};
+use super::in_force::ClaimTerms;
+use super::{Claim, Sink, VerifyFacts};
 use crate::model::file::RoundFile;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::leader::leader_at;
 use crate::model::snapshot::RoundFiles;
 use crate::model::winner::Winner;
-use crate::rules::tournament::{Field, Outcome, replay};
+use crate::rules::tournament::{Field, TournamentOutcome, replay};
 
-pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
+pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(winner) = files.winner.get() else { return };
     let file = format!("rounds/{round}/winner.json");
     sink.claim("winner.replay", round, file.clone(), |claim| {
@@ -20,12 +20,12 @@ pub(super) fn check(facts: &Facts<'_>, round: RoundNumber, files: &RoundFiles, s
     sink.claim("winner.source", round, file, |claim| check_source(claim, facts, files, winner));
 }
 
-fn check_replay(claim: &mut Claim, terms: &Terms<'_>, files: &RoundFiles, winner: &Winner) {
+fn check_replay(claim: &mut Claim, terms: &ClaimTerms<'_>, files: &RoundFiles, winner: &Winner) {
     let field = terms.settings.and_then(|settings| Field::of(files, settings.win_margin, &terms.limits));
     let Some(field) = field else { return claim.skip("config.json or submissions.json cannot be read") };
     match replay(&field).outcome {
-        Outcome::Winner(expected) => claim.same("the winner", &winner.player().as_str(), &expected.as_str()),
-        Outcome::Matches(missing) => {
+        TournamentOutcome::Winner(expected) => claim.same("the winner", &winner.player().as_str(), &expected.as_str()),
+        TournamentOutcome::Matches(missing) => {
             let names: Vec<_> = missing.iter().map(|(left, right)| format!("{left} against {right}")).collect();
             claim.fail(format!(
                 "the winner is {}, but these matches are missing: {}",
@@ -33,7 +33,7 @@ fn check_replay(claim: &mut Claim, terms: &Terms<'_>, files: &RoundFiles, winner
                 names.join(", ")
             ));
         }
-        Outcome::Audits(open) => {
+        TournamentOutcome::Audits(open) => {
             let names: Vec<_> = open.iter().map(Hotkey::as_str).collect();
             claim.fail(format!(
                 "the winner is {}, but these have not passed their audit: {}",
@@ -44,7 +44,7 @@ fn check_replay(claim: &mut Claim, terms: &Terms<'_>, files: &RoundFiles, winner
     }
 }
 
-fn check_source(claim: &mut Claim, facts: &Facts<'_>, files: &RoundFiles, winner: &Winner) {
+fn check_source(claim: &mut Claim, facts: &VerifyFacts<'_>, files: &RoundFiles, winner: &Winner) {
     let expected = match winner.player() {
         Player::Miner(hotkey) => {
             let Some(build) = files.builds.get().and_then(|builds| builds.get(hotkey)) else {

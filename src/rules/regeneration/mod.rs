@@ -1,11 +1,11 @@
 //! DESIGN 4.6: making a player's outputs again: what is to be made, how often, on which pods, and
 //! what is recorded of it.
 //!
-//! [`Progress`] is all that is known of one player. It is built from [`Mark`]s, which the operator's
+//! [`Progress`] is all that is known of one player. It is built from [`RegenerationMark`]s, which the operator's
 //! journal holds: the same marks give the same files, whoever has read them.
 
-pub mod pods;
-pub mod record;
+pub(crate) mod pods;
+pub(crate) mod record;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ use self::pods::{PodEnd, PodRule, PodTally};
 use super::Thresholds;
 use super::audit::mismatched;
 use crate::model::builds::{BuildStatus, Builds};
+use crate::model::format::{Format, noted};
 use crate::model::ids::{Hotkey, PromptStem, Seed};
 use crate::model::leader::{LeaderEntry, leader_at};
 use crate::model::objects::StoredObject;
@@ -27,7 +28,7 @@ use crate::model::snapshot::RoundFiles;
 
 /// What a build comes to for an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Image {
+pub(crate) enum ImageToRun {
     /// This image is to be run.
     Built(String),
     /// There is none and never will be.
@@ -38,29 +39,31 @@ pub enum Image {
 
 /// The image of a miner's program.
 #[must_use]
-pub fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> Image {
+pub(crate) fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> ImageToRun {
     let Some(build) = builds.and_then(|builds| builds.get(hotkey)) else {
-        return Image::Awaited(format!("the build of {hotkey} is not in builds.json yet"));
+        return ImageToRun::Awaited(format!("the build of {hotkey} is not in builds.json yet"));
     };
     match (build.status, &build.docker_image) {
-        (BuildStatus::Success, Some(image)) => Image::Built(image.clone()),
-        (BuildStatus::Success, None) => Image::Awaited(format!("the build of {hotkey} succeeded, but names no image")),
-        (BuildStatus::Pending | BuildStatus::InProgress, _) => {
-            Image::Awaited(format!("the build of {hotkey} is not done yet"))
+        (BuildStatus::Success, Some(image)) => ImageToRun::Built(image.clone()),
+        (BuildStatus::Success, None) => {
+            ImageToRun::Awaited(format!("the build of {hotkey} succeeded, but names no image"))
         }
-        (BuildStatus::Failure | BuildStatus::TimedOut | BuildStatus::NotFound, _) => Image::Never,
+        (BuildStatus::Pending | BuildStatus::InProgress, _) => {
+            ImageToRun::Awaited(format!("the build of {hotkey} is not done yet"))
+        }
+        (BuildStatus::Failure | BuildStatus::TimedOut | BuildStatus::NotFound, _) => ImageToRun::Never,
     }
 }
 
 /// The leader whose outputs are a round's baseline: the one in force when its reveals end.
 #[must_use]
-pub fn baseline_leader<'a>(leaders: &'a [LeaderEntry], schedule: &Schedule) -> Option<&'a LeaderEntry> {
+pub(crate) fn baseline_leader<'a>(leaders: &'a [LeaderEntry], schedule: &Schedule) -> Option<&'a LeaderEntry> {
     leader_at(leaders, schedule.latest_reveal_block)
 }
 
 /// The prompts that the leader's baseline has no entry for yet.
 #[must_use]
-pub fn baseline_outstanding<'a>(files: &'a RoundFiles, prompts: &'a PromptList) -> Vec<&'a PromptStem> {
+pub(crate) fn baseline_outstanding<'a>(files: &'a RoundFiles, prompts: &'a PromptList) -> Vec<&'a PromptStem> {
     let leader = files.players.get(&crate::model::ids::Player::Leader);
     let made = leader.and_then(|own| own.generated.get());
     prompts.stems().filter(|stem| made.is_none_or(|made| !made.contains_key(*stem))).collect()
@@ -83,7 +86,7 @@ impl Default for RetryBudget {
 
 /// Why outputs are made again.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To compare them with what the miner submitted.
     Audit {
         /// The prompts on which the miner's lead rests.
@@ -98,13 +101,14 @@ pub enum Purpose {
 /// What one attempt at a prompt came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
+pub(crate) enum AttemptOutcome {
     /// Made, drawn and stored.
     Made {
         /// From the request to the headers of the answer.
         seconds: f64,
         /// The model.
-        glb: StoredObject,
+        #[serde(flatten, with = "noted")]
+        model: StoredObject,
         /// Its preview.
         png: StoredObject,
         /// Between its preview and the submitted one; `None` where it could not be measured.
@@ -115,7 +119,8 @@ pub enum Outcome {
         /// From the request to the headers of the answer.
         seconds: f64,
         /// The model.
-        glb: StoredObject,
+        #[serde(flatten, with = "noted")]
+        model: StoredObject,
         /// What is wrong with it.
         reason: String,
     },
@@ -136,7 +141,7 @@ pub enum Outcome {
 /// A line of the operator's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mark", rename_all = "snake_case")]
-pub enum Mark {
+pub(crate) enum RegenerationMark {
     /// Work begins, with this image and seed. What was made with others does not count.
     Begun {
         /// The image.
@@ -149,6 +154,7 @@ pub enum Mark {
         /// The prompt.
         stem: PromptStem,
         /// The entry.
+        #[serde(with = "noted::output")]
         output: Output,
     },
     /// A pod was ordered.
@@ -182,7 +188,7 @@ pub enum Mark {
         pod: String,
         /// What it came to.
         #[serde(flatten)]
-        outcome: Outcome,
+        outcome: AttemptOutcome,
     },
     /// A distance that could not be measured before.
     Measured {
@@ -199,7 +205,7 @@ pub enum Mark {
 
 /// An answer that has arrived whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// The attempt.
     pub number: u32,
     /// The prompt.
@@ -219,14 +225,14 @@ pub struct Arrival {
 struct Try {
     number: u32,
     pod: String,
-    outcome: Outcome,
-    /// Before the last [`Mark::Reopened`].
+    outcome: AttemptOutcome,
+    /// Before the last [`RegenerationMark::Reopened`].
     old: bool,
 }
 
 /// All that is known of one prompt.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Prompt {
+struct PromptProgress {
     recorded: Option<Output>,
     recorded_is_old: bool,
     tries: Vec<Try>,
@@ -234,7 +240,7 @@ struct Prompt {
 
 /// A preview whose distance is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmeasured {
+pub(crate) struct Unmeasured {
     /// The attempt.
     pub number: u32,
     /// The prompt.
@@ -245,7 +251,7 @@ pub struct Unmeasured {
 
 /// Where a player's regeneration stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum JobStanding {
     /// All is known that the files need.
     Complete,
     /// There is more to make.
@@ -256,13 +262,15 @@ pub enum Standing {
 
 /// All that is known of one player's regeneration.
 #[derive(Debug, Clone)]
-pub struct Progress {
+pub(crate) struct Progress {
+    /// What the player's files are written in.
+    format: Format,
     purpose: Purpose,
     limits: Thresholds,
     budget: RetryBudget,
     /// What is to be made, in the order of the round's prompts.
     stems: Vec<PromptStem>,
-    prompts: IndexMap<PromptStem, Prompt>,
+    prompts: IndexMap<PromptStem, PromptProgress>,
     pods: IndexMap<String, PodTally>,
     arrived: BTreeMap<u32, Arrival>,
     begun: Option<(String, Seed)>,
@@ -275,13 +283,20 @@ impl Progress {
     /// Nothing is known yet. An audit is about the prompts that were submitted completely, a baseline
     /// about all.
     #[must_use]
-    pub fn new(purpose: Purpose, prompts: &PromptList, limits: &Thresholds, budget: RetryBudget) -> Self {
+    pub(crate) fn new(
+        format: Format,
+        purpose: Purpose,
+        prompts: &PromptList,
+        limits: &Thresholds,
+        budget: RetryBudget,
+    ) -> Self {
         let wanted = |stem: &&PromptStem| match &purpose {
             Purpose::Audit { submitted, .. } => submitted.get(*stem).is_some_and(Output::is_complete),
             Purpose::Baseline => true,
         };
         let stems = prompts.stems().filter(wanted).cloned().collect();
         Progress {
+            format,
             purpose,
             limits: *limits,
             budget,
@@ -296,28 +311,28 @@ impl Progress {
     }
 
     /// Takes a mark in.
-    pub fn take(&mut self, mark: Mark) {
+    pub(crate) fn take(&mut self, mark: RegenerationMark) {
         match mark {
-            Mark::Begun { image, seed } => self.begin(image, seed),
-            Mark::Recorded { stem, output } => self.prompt(stem).recorded = Some(output),
-            Mark::Pod { pod } => {
+            RegenerationMark::Begun { image, seed } => self.begin(image, seed),
+            RegenerationMark::Recorded { stem, output } => self.prompt(stem).recorded = Some(output),
+            RegenerationMark::Pod { pod } => {
                 // One of the same name may have ended before, in another run.
                 self.pods.entry(pod).or_default().end = None;
             }
-            Mark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().end = Some(PodEnd::NotReady),
-            Mark::PodEnded { pod, end } => self.pods.entry(pod).or_default().end = Some(end),
-            Mark::Arrived(arrival) => {
+            RegenerationMark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().end = Some(PodEnd::NotReady),
+            RegenerationMark::PodEnded { pod, end } => self.pods.entry(pod).or_default().end = Some(end),
+            RegenerationMark::Arrived(arrival) => {
                 self.next_number = self.next_number.max(arrival.number.saturating_add(1));
                 self.arrived.insert(arrival.number, arrival);
             }
-            Mark::Tried { number, stem, pod, outcome } => {
+            RegenerationMark::Tried { number, stem, pod, outcome } => {
                 self.next_number = self.next_number.max(number.saturating_add(1));
                 self.arrived.remove(&number);
                 self.pods.entry(pod.clone()).or_default().count(&outcome, &self.limits);
                 self.prompt(stem).tries.push(Try { number, pod, outcome, old: false });
             }
-            Mark::Measured { number, stem, distance } => self.measured(number, stem, distance),
-            Mark::Reopened => self.reopen(),
+            RegenerationMark::Measured { number, stem, distance } => self.measured(number, stem, distance),
+            RegenerationMark::Reopened => self.reopen(),
         }
     }
 
@@ -331,13 +346,13 @@ impl Progress {
         self.begun = begun;
     }
 
-    fn prompt(&mut self, stem: PromptStem) -> &mut Prompt {
+    fn prompt(&mut self, stem: PromptStem) -> &mut PromptProgress {
         self.prompts.entry(stem).or_default()
     }
 
     fn measured(&mut self, number: u32, stem: PromptStem, measured: f64) {
         for attempt in self.prompt(stem).tries.iter_mut().filter(|attempt| attempt.number == number) {
-            if let Outcome::Made { distance, .. } = &mut attempt.outcome {
+            if let AttemptOutcome::Made { distance, .. } = &mut attempt.outcome {
                 *distance = Some(measured);
             }
         }
@@ -352,23 +367,23 @@ impl Progress {
 
     /// Has work begun with this image and seed?
     #[must_use]
-    pub fn has_begun(&self, image: &str, seed: Seed) -> bool {
+    pub(crate) fn has_begun(&self, image: &str, seed: Seed) -> bool {
         self.begun.as_ref().is_some_and(|(begun, with)| begun == image && *with == seed)
     }
 
     /// Entries of `generated.json` of which nothing else is known: marks for the journal.
     #[must_use]
-    pub fn unknown(&self, recorded: &Outputs) -> Vec<Mark> {
+    pub(crate) fn unknown(&self, recorded: &Outputs) -> Vec<RegenerationMark> {
         let unknown = self.stems.iter().filter(|stem| !self.prompts.contains_key(*stem));
         let mark = |stem: &PromptStem| {
             let output = recorded.get(stem)?.clone();
-            Some(Mark::Recorded { stem: stem.clone(), output })
+            Some(RegenerationMark::Recorded { stem: stem.clone(), output })
         };
         unknown.filter_map(mark).collect()
     }
 
     /// The number of the next attempt; each is given once.
-    pub fn number(&mut self) -> u32 {
+    pub(crate) fn number(&mut self) -> u32 {
         let number = self.next_number;
         self.next_number = number.saturating_add(1);
         number
@@ -377,35 +392,35 @@ impl Progress {
     /// What the next pod is called in the files: pods are numbered, for their own names change from
     /// run to run.
     #[must_use]
-    pub fn next_pod(&self, provider: &str) -> String {
+    pub(crate) fn next_pod(&self, provider: &str) -> String {
         format!("{provider}-{}", self.pods.len() + 1)
     }
 
     /// Answers that have arrived and were not drawn and stored yet.
     #[must_use]
-    pub fn arrivals(&self) -> Vec<Arrival> {
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         self.arrived.values().cloned().collect()
     }
 
     /// What is to be made, in order.
     #[must_use]
-    pub fn stems(&self) -> &[PromptStem] {
+    pub(crate) fn stems(&self) -> &[PromptStem] {
         &self.stems
     }
 
     /// The prompts that need an attempt, in order.
     #[must_use]
-    pub fn open(&self) -> Vec<PromptStem> {
+    pub(crate) fn open(&self) -> Vec<PromptStem> {
         self.stems.iter().filter(|stem| self.is_open(stem)).cloned().collect()
     }
 
     /// Does a prompt need another attempt? An output that was made in time is final, as in the
     /// deployed services, also where it is far from the submitted one.
     #[must_use]
-    pub fn is_open(&self, stem: &PromptStem) -> bool {
+    pub(crate) fn is_open(&self, stem: &PromptStem) -> bool {
         let Some(prompt) = self.prompts.get(stem) else { return true };
         let in_time = |seconds: f64| seconds <= self.limits.generation_seconds;
-        let tried = |attempt: &Try| matches!(attempt.outcome, Outcome::Made { seconds, .. } if in_time(seconds));
+        let tried = |attempt: &Try| matches!(attempt.outcome, AttemptOutcome::Made { seconds, .. } if in_time(seconds));
         let recorded = |output: &Output| output.is_complete() && in_time(output.generation_time);
         if prompt.recorded.as_ref().is_some_and(recorded) || prompt.tries.iter().any(tried) {
             return false;
@@ -418,7 +433,7 @@ impl Progress {
 
     /// A prompt that was lost on as many pods as it has attempts is given up in an audit: one that
     /// brings every pod down would hold up the competition otherwise.
-    fn is_given_up(&self, prompt: &Prompt) -> bool {
+    fn is_given_up(&self, prompt: &PromptProgress) -> bool {
         let lost = prompt.tries.iter().filter(|attempt| !attempt.old && !attempt.is_counted());
         let mut pods: Vec<&str> = lost.map(|attempt| attempt.pod.as_str()).collect();
         pods.sort_unstable();
@@ -431,18 +446,18 @@ impl Progress {
     }
 
     /// What was made for a prompt so far, complete or not.
-    fn candidates(&self, prompt: &Prompt) -> Vec<Output> {
+    fn candidates(&self, prompt: &PromptProgress) -> Vec<Output> {
         let made = |attempt: &Try| attempt.output(!self.is_audit());
         prompt.recorded.iter().cloned().chain(prompt.tries.iter().filter_map(made)).collect()
     }
 
     /// Previews whose distance is not known.
     #[must_use]
-    pub fn unmeasured(&self) -> Vec<Unmeasured> {
+    pub(crate) fn unmeasured(&self) -> Vec<Unmeasured> {
         let mut unmeasured = Vec::new();
         for stem in self.stems.iter().filter(|_| self.is_audit()) {
             for attempt in self.prompts.get(stem).into_iter().flat_map(|prompt| &prompt.tries) {
-                if let Outcome::Made { png, distance: None, .. } = &attempt.outcome {
+                if let AttemptOutcome::Made { png, distance: None, .. } = &attempt.outcome {
                     unmeasured.push(Unmeasured { number: attempt.number, stem: stem.clone(), png: png.clone() });
                 }
             }
@@ -451,20 +466,20 @@ impl Progress {
     }
 
     /// Says that no pod is left that could make the rest.
-    pub fn exhaust(&mut self) {
+    pub(crate) fn exhaust(&mut self) {
         self.exhausted = true;
     }
 
     /// Has a pod made anything, or failed at it?
     #[must_use]
-    pub fn was_tried(&self) -> bool {
+    pub(crate) fn was_tried(&self) -> bool {
         self.prompts.values().any(|prompt| prompt.recorded.is_some() || !prompt.tries.is_empty())
     }
 
     /// Is the verdict certain, whatever the rest would be? An audit ends early at twice the tolerated
     /// mismatches, not at the first one too many: so its files show more than the bare minimum.
     #[must_use]
-    pub fn is_decided(&self) -> bool {
+    pub(crate) fn is_decided(&self) -> bool {
         let Purpose::Audit { critical, .. } = &self.purpose else { return false };
         let (mut failed, mut failed_critical) = (0, 0);
         for stem in self.stems.iter().filter(|stem| !self.is_open(stem)) {
@@ -483,19 +498,19 @@ impl Progress {
     fn has_unmeasured(&self, stem: &PromptStem) -> bool {
         let tries = self.prompts.get(stem).into_iter().flat_map(|prompt| &prompt.tries);
         self.is_audit()
-            && tries.into_iter().any(|attempt| matches!(&attempt.outcome, Outcome::Made { distance: None, .. }))
+            && tries.into_iter().any(|attempt| matches!(&attempt.outcome, AttemptOutcome::Made { distance: None, .. }))
     }
 
     /// Where it stands.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> JobStanding {
         let unmeasured = self.unmeasured();
         let open = self.open().len();
         let over = open == 0 || self.is_decided() || (self.exhausted && self.is_audit());
         match (over, unmeasured.is_empty()) {
-            (false, _) => Standing::Open(open),
-            (true, true) => Standing::Complete,
-            (true, false) => Standing::Unmeasured(unmeasured.into_iter().map(|one| one.stem).collect()),
+            (false, _) => JobStanding::Open(open),
+            (true, true) => JobStanding::Complete,
+            (true, false) => JobStanding::Unmeasured(unmeasured.into_iter().map(|one| one.stem).collect()),
         }
     }
 
@@ -522,23 +537,32 @@ impl Progress {
     /// `generated.json` as far as it is known: no entry for a prompt that was not tried, nor for one
     /// whose distance is not known.
     #[must_use]
-    pub fn outputs(&self) -> Outputs {
-        self.stems.iter().filter_map(|stem| Some((stem.clone(), self.best(stem)?))).collect()
+    pub(crate) fn outputs(&self) -> Outputs {
+        let entry = |stem: &PromptStem| Some((stem.clone(), self.best(stem)?));
+        Outputs::of(self.format, self.stems.iter().filter_map(entry))
     }
 
     /// How many prompts have an entry, and how many there are.
     #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         (self.stems.len() - self.open().len(), self.stems.len())
     }
 }
 
 /// The entry of a prompt for which nothing was made.
 fn nothing() -> Output {
-    Output { glb: None, png: None, generation_time: 0.0, size: 0, attempts: 0, distance: 0.0, extra: Extra::default() }
+    Output {
+        model: None,
+        png: None,
+        generation_time: 0.0,
+        size: 0,
+        attempts: 0,
+        distance: 0.0,
+        extra: Extra::default(),
+    }
 }
 
-impl Prompt {
+impl PromptProgress {
     /// Attempts made, those that were lost on their way aside (but all of them where there is no other).
     fn attempts(&self) -> u32 {
         let count = |counted: bool| self.tries.iter().filter(|attempt| attempt.is_counted() == counted).count();
@@ -550,24 +574,27 @@ impl Prompt {
 
 impl Try {
     fn is_counted(&self) -> bool {
-        !matches!(self.outcome, Outcome::Lost { .. })
+        !matches!(self.outcome, AttemptOutcome::Lost { .. })
     }
 
     /// As an entry of `generated.json`; `None` where there is nothing to show.
     fn output(&self, needs_no_distance: bool) -> Option<Output> {
         match &self.outcome {
-            Outcome::Made { seconds, glb, png, distance } => Some(Output {
-                glb: Some(glb.url.clone()),
+            AttemptOutcome::Made { seconds, model, png, distance } => Some(Output {
+                model: Some(model.url.clone()),
                 png: Some(png.url.clone()),
                 generation_time: *seconds,
-                size: glb.size,
+                size: model.size,
                 distance: distance.or(needs_no_distance.then_some(0.0))?,
                 ..nothing()
             }),
-            Outcome::Refused { seconds, glb, .. } => {
-                Some(Output { glb: Some(glb.url.clone()), generation_time: *seconds, size: glb.size, ..nothing() })
-            }
-            Outcome::Failed { .. } | Outcome::Lost { .. } => None,
+            AttemptOutcome::Refused { seconds, model, .. } => Some(Output {
+                model: Some(model.url.clone()),
+                generation_time: *seconds,
+                size: model.size,
+                ..nothing()
+            }),
+            AttemptOutcome::Failed { .. } | AttemptOutcome::Lost { .. } => None,
         }
     }
 }

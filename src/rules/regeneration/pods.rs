@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Thresholds;
 use super::super::audit::trimmed_median;
-use super::Outcome;
+use super::AttemptOutcome;
 use crate::model::pod_stats::{PodEntry, PodFigures};
 use crate::model::record::Extra;
 
@@ -29,7 +29,7 @@ impl Default for PodRule {
 
 /// The figures of one pod.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct PodTally {
+pub(crate) struct PodTally {
     /// Seconds of each generation that brought a model, in order.
     times: Vec<f64>,
     /// Attempts at which the program failed, or made what cannot be drawn.
@@ -43,7 +43,7 @@ pub struct PodTally {
 /// How a pod ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PodEnd {
+pub(crate) enum PodEnd {
     /// Nothing was left for it to do.
     Completed,
     /// It failed too often, or was too slow.
@@ -59,7 +59,7 @@ pub enum PodEnd {
 impl PodEnd {
     /// The word for it in `pod_stats.json`.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             PodEnd::Completed => "completed",
             PodEnd::MarkedBad => "marked_bad",
@@ -71,21 +71,21 @@ impl PodEnd {
 }
 
 impl PodTally {
-    pub(super) fn count(&mut self, outcome: &Outcome, limits: &Thresholds) {
+    pub(super) fn count(&mut self, outcome: &AttemptOutcome, limits: &Thresholds) {
         match outcome {
-            Outcome::Made { seconds, .. } => {
+            AttemptOutcome::Made { seconds, .. } => {
                 self.times.push(*seconds);
                 self.overtimes += usize::from(*seconds >= limits.generation_seconds);
             }
-            Outcome::Refused { .. } | Outcome::Failed { .. } => self.failures += 1,
+            AttemptOutcome::Refused { .. } | AttemptOutcome::Failed { .. } => self.failures += 1,
             // No fault of the program's.
-            Outcome::Lost { .. } => {}
+            AttemptOutcome::Lost { .. } => {}
         }
     }
 
     /// Should it be given up?
     #[must_use]
-    pub fn is_bad(&self, rule: &PodRule) -> bool {
+    pub(crate) fn is_bad(&self, rule: &PodRule) -> bool {
         if self.times.len() + self.failures < rule.window {
             return false;
         }
@@ -141,13 +141,13 @@ fn mean(times: &[f64]) -> f64 {
 impl super::Progress {
     /// Should this pod be given up?
     #[must_use]
-    pub fn is_bad(&self, pod: &str) -> bool {
+    pub(crate) fn is_bad(&self, pod: &str) -> bool {
         self.pods.get(pod).is_some_and(|tally| tally.is_bad(&self.budget.pods))
     }
 
     /// `pod_stats.json`.
     #[must_use]
-    pub fn pod_stats(&self) -> crate::model::pod_stats::PodStats {
+    pub(crate) fn pod_stats(&self) -> crate::model::pod_stats::PodStats {
         let retries = self.retries();
         let of = |pod: &str| retries.get(pod).map(Vec::as_slice).unwrap_or_default();
         let finisher = self.finisher();
@@ -172,7 +172,7 @@ impl super::Progress {
         for stem in &self.stems {
             let tries = self.prompts.get(stem).into_iter().flat_map(|prompt| &prompt.tries);
             let made = tries.filter_map(|attempt| match attempt.outcome {
-                Outcome::Made { seconds, .. } => Some((attempt.number, attempt.pod.as_str(), seconds)),
+                AttemptOutcome::Made { seconds, .. } => Some((attempt.number, attempt.pod.as_str(), seconds)),
                 _ => None,
             });
             let mut made: Vec<_> = made.collect();
@@ -194,13 +194,13 @@ mod tests {
 
     use super::*;
 
-    fn made(seconds: f64) -> Outcome {
+    fn made(seconds: f64) -> AttemptOutcome {
         let object =
             super::super::StoredObject { url: String::new(), path: String::new(), sha256: String::new(), size: 1 };
-        Outcome::Made { seconds, glb: object.clone(), png: object, distance: None }
+        AttemptOutcome::Made { seconds, model: object.clone(), png: object, distance: None }
     }
 
-    fn tally(outcomes: &[Outcome]) -> PodTally {
+    fn tally(outcomes: &[AttemptOutcome]) -> PodTally {
         let mut tally = PodTally::default();
         outcomes.iter().for_each(|outcome| tally.count(outcome, &Thresholds::default()));
         tally
@@ -215,17 +215,20 @@ mod tests {
         assert!(bad(&[130.0; 8]), "slow");
         assert!(!bad(&[179.0, 178.0, 177.0, 176.0, 125.0, 124.0, 123.0, 122.0]), "slow, but falling");
         assert!(!bad(&[120.0; 8]), "not above the limit");
-        let failed = || Outcome::Failed { seconds: 1.0, reason: String::new() };
+        let failed = || AttemptOutcome::Failed { seconds: 1.0, reason: String::new() };
         assert!(tally(&vec![failed(); 8]).is_bad(&rule));
-        assert!(!tally(&vec![Outcome::Lost { reason: String::new() }; 20]).is_bad(&rule), "not the program's fault");
-        let mixed: Vec<Outcome> = (0..14).map(|n| if n % 2 == 0 { failed() } else { made(10.0) }).collect();
+        assert!(
+            !tally(&vec![AttemptOutcome::Lost { reason: String::new() }; 20]).is_bad(&rule),
+            "not the program's fault"
+        );
+        let mixed: Vec<AttemptOutcome> = (0..14).map(|n| if n % 2 == 0 { failed() } else { made(10.0) }).collect();
         assert!(!tally(&mixed).is_bad(&rule));
     }
 
     #[test]
     fn the_figures_say_what_they_are() {
-        let lost = || Outcome::Lost { reason: String::new() };
-        let failed = Outcome::Failed { seconds: 1.0, reason: String::new() };
+        let lost = || AttemptOutcome::Lost { reason: String::new() };
+        let failed = AttemptOutcome::Failed { seconds: 1.0, reason: String::new() };
         let mut of = tally(&[made(10.0), made(180.0), made(26.0), lost(), failed]);
         of.end = Some(PodEnd::Completed);
         let figures = serde_json::to_value(of.figures("pod-1", of.end, &PodRule::default(), &[2.5, -4.0])).unwrap();

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::super::Plan;
 use super::super::Thresholds;
 use super::super::audit::verdict;
-use super::{Outcome, Progress, Purpose};
+use super::{AttemptOutcome, Progress, Purpose};
 use crate::base::text::cut;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
+use crate::model::format::AuditBy;
 use crate::model::generation_audits::{AuditOutcome, GenerationAudit, GenerationAudits};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::outputs::Outputs;
@@ -21,10 +22,10 @@ use crate::model::sums::Sums;
 const LONGEST_REASON: usize = 2000;
 
 /// Why a miner without an image is rejected, in the words of the deployed services.
-pub const NO_IMAGE: &str = "Failed to build a docker image";
+pub(crate) const NO_IMAGE: &str = "Failed to build a docker image";
 
 /// Why a miner is rejected none of whose pods became ready.
-pub const NO_POD: &str = "Failed to deploy a docker image";
+pub(crate) const NO_POD: &str = "Failed to deploy a docker image";
 
 impl Progress {
     /// `generated.json` with the unknown keys that its entries had.
@@ -49,9 +50,9 @@ impl Progress {
         let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
         for attempt in self.prompts.values().flat_map(|prompt| &prompt.tries) {
             let objects = match &attempt.outcome {
-                Outcome::Made { glb, png, .. } => vec![glb, png],
-                Outcome::Refused { glb, .. } => vec![glb],
-                Outcome::Failed { .. } | Outcome::Lost { .. } => Vec::new(),
+                AttemptOutcome::Made { model, png, .. } => vec![model, png],
+                AttemptOutcome::Refused { model, .. } => vec![model],
+                AttemptOutcome::Failed { .. } | AttemptOutcome::Lost { .. } => Vec::new(),
             };
             sums.extend(objects.into_iter().map(|object| (object.path.clone(), object.sha256.clone())));
         }
@@ -60,7 +61,7 @@ impl Progress {
 
     /// The plan that saves what is known of a player; without writes where there is nothing new.
     #[must_use]
-    pub fn saved(&self, round: RoundNumber, player: &Player, own: Option<&PlayerFiles>) -> Plan {
+    pub(crate) fn saved(&self, round: RoundNumber, player: &Player, own: Option<&PlayerFiles>) -> Plan {
         let outputs = self.outputs_over(own.and_then(|own| own.generated.get()));
         let sums = self.sums_over(own.and_then(|own| own.sums.get()));
         let stats = self.pod_stats();
@@ -78,14 +79,22 @@ impl Progress {
 
     /// The verdict on the outputs as they are recorded.
     #[must_use]
-    pub fn judged(&self, hotkey: &Hotkey, generated: &Outputs, limits: &Thresholds) -> Option<GenerationAudit> {
+    pub(crate) fn judged(&self, hotkey: &Hotkey, generated: &Outputs, limits: &Thresholds) -> Option<GenerationAudit> {
         let Purpose::Audit { critical, submitted } = &self.purpose else { return None };
-        Some(verdict(submitted, generated, critical, limits).of(hotkey.clone()))
+        match generated.format.audit() {
+            AuditBy::Distance => Some(verdict(submitted, generated, critical, limits).of(hotkey.clone())),
+        }
     }
 
     /// The plan that saves what is known of a miner together with the verdict on it.
     #[must_use]
-    pub fn concluded(&self, round: RoundNumber, hotkey: &Hotkey, files: &RoundFiles, limits: &Thresholds) -> Plan {
+    pub(crate) fn concluded(
+        &self,
+        round: RoundNumber,
+        hotkey: &Hotkey,
+        files: &RoundFiles,
+        limits: &Thresholds,
+    ) -> Plan {
         let player = Player::Miner(hotkey.clone());
         let own = files.players.get(&player);
         if !self.was_tried() && !self.stems().is_empty() {
@@ -105,7 +114,7 @@ impl Progress {
 
 /// The plan that rejects a miner of whom nothing can be made.
 #[must_use]
-pub fn rejected(round: RoundNumber, hotkey: &Hotkey, reason: &str, files: &RoundFiles) -> Plan {
+pub(crate) fn rejected(round: RoundNumber, hotkey: &Hotkey, reason: &str, files: &RoundFiles) -> Plan {
     let audit = GenerationAudit {
         hotkey: hotkey.clone(),
         outcome: AuditOutcome::Rejected,

@@ -18,7 +18,7 @@ pub(super) struct Cache {
 
 /// A kept answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct CachedAnswer {
     pub(super) url: String,
     pub(super) etag: String,
     /// Its `Link` header: a 304 need not bring it again.
@@ -47,13 +47,13 @@ impl Cache {
     }
 
     /// The answer of this URL. One that cannot be read is none: it will be asked for again.
-    pub(super) fn load(&self, url: &str) -> Option<Kept> {
-        let kept: Kept = serde_json::from_slice(&files::read_own(&self.path(url), files::OWN).ok()??).ok()?;
+    pub(super) fn load(&self, url: &str) -> Option<CachedAnswer> {
+        let kept: CachedAnswer = serde_json::from_slice(&files::read_own(&self.path(url), files::OWN).ok()??).ok()?;
         (kept.url == url).then_some(kept)
     }
 
     /// Keeps an answer.
-    pub(super) fn save(&self, kept: &Kept) -> Result<()> {
+    pub(super) fn save(&self, kept: &CachedAnswer) -> Result<()> {
         let path = self.path(&kept.url);
         let bytes = serde_json::to_vec(kept).failed(|| format!("{}: cannot write", path.display()))?;
         files::write(&path, &bytes, files::Readers::Own)
@@ -69,7 +69,7 @@ mod tests {
         let own = tempfile::tempdir().unwrap();
         let cache = Cache::open(own.path(), RoundNumber(3)).unwrap();
         let text = |text: &str| text.to_owned();
-        let kept = Kept { url: text("https://x.org/a"), etag: text("\"1\""), link: None, body: text("{}") };
+        let kept = CachedAnswer { url: text("https://x.org/a"), etag: text("\"1\""), link: None, body: text("{}") };
         cache.save(&kept).unwrap();
         assert_eq!(cache.load("https://x.org/a").unwrap().etag, "\"1\"");
         assert!(cache.load("https://x.org/b").is_none());

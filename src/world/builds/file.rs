@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{BuildSource, Wanted};
+use super::{BuildSource, WantedBuilds};
 use crate::base::error::{Error, Result};
 use crate::base::files;
 use crate::model::builds::BuildStatus;
@@ -29,7 +29,7 @@ pub struct FileBuilds {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct BuildEntry {
     status: BuildStatus,
     #[serde(default)]
     image: Option<String>,
@@ -48,11 +48,12 @@ impl BuildSource for FileBuilds {
         self.path.display().to_string()
     }
 
-    fn look(&self, _wanted: &Wanted) -> Result<BuildObservation> {
+    fn look(&self, _wanted: &WantedBuilds) -> Result<BuildObservation> {
         let bytes = files::need(&self.path, files::SMALL)?;
-        let entries: Entries<Hotkey, Entry> = parse_json(&bytes).map_err(|why| Error::file(&self.path, why))?;
-        let said =
-            |(hotkey, entry): (Hotkey, Entry)| (hotkey, DeclaredBuild { status: entry.status, image: entry.image });
+        let entries: Entries<Hotkey, BuildEntry> = parse_json(&bytes).map_err(|why| Error::file(&self.path, why))?;
+        let said = |(hotkey, entry): (Hotkey, BuildEntry)| {
+            (hotkey, DeclaredBuild { status: entry.status, image: entry.image })
+        };
         Ok(BuildObservation::Declared(entries.0.into_iter().map(said).collect()))
     }
 }

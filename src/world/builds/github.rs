@@ -6,15 +6,15 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::cache::{Cache, Kept};
+use super::cache::{Cache, CachedAnswer};
 use super::registry::Registry;
-use super::web::{Ask, Credentials, Web};
-use super::{BuildSource, Pushed, Wanted};
+use super::web::{Credentials, ReadRequest, Web};
+use super::{BuildSource, Pushed, WantedBuilds};
 use crate::base::error::{Error, Result};
 use crate::base::text::cut;
 use crate::base::url::HttpUrl;
 use crate::model::ids::{Hotkey, RepoName, RoundNumber};
-use crate::model::observation::{BuildObservation, Job, Run};
+use crate::model::observation::{BuildObservation, CiJob, CiRun};
 use crate::world::http::{Method, Response, shown_text, shown_url};
 
 /// A list of jobs, or of runs, is not followed further than this.
@@ -89,7 +89,7 @@ impl BuildSource for GitHub {
         format!("{} for {} of {}", shown_url(&self.api), self.workflow, self.repo)
     }
 
-    fn look(&self, wanted: &Wanted) -> Result<BuildObservation> {
+    fn look(&self, wanted: &WantedBuilds) -> Result<BuildObservation> {
         let cache = Cache::open(&self.own, wanted.round)?;
         let run = self.find(wanted, &cache)?.map(|run| self.with_jobs(&run, &cache)).transpose()?;
         let mut images = std::collections::BTreeMap::new();
@@ -106,7 +106,7 @@ impl BuildSource for GitHub {
 impl GitHub {
     /// The run of these submissions: the one named, the newest of the commit, or else the newest
     /// whose commit says so (several commits pushed at once have one run, of the last of them).
-    fn find(&self, wanted: &Wanted, cache: &Cache) -> Result<Option<RunAnswer>> {
+    fn find(&self, wanted: &WantedBuilds, cache: &Cache) -> Result<Option<RunAnswer>> {
         let actions = format!("{}/repos/{}/actions", self.api, self.repo);
         if let Some(id) = self.run {
             return self.get(cache, &format!("{actions}/runs/{id}")).map(|(run, _)| Some(run));
@@ -124,7 +124,7 @@ impl GitHub {
         self.by_message(wanted, cache, format!("{runs}{}", since.map(created).unwrap_or_default()))
     }
 
-    fn by_message(&self, wanted: &Wanted, cache: &Cache, first: String) -> Result<Option<RunAnswer>> {
+    fn by_message(&self, wanted: &WantedBuilds, cache: &Cache, first: String) -> Result<Option<RunAnswer>> {
         let mut next = Some(first);
         for _ in 0..MOST_PAGES {
             let Some(url) = next else { break };
@@ -141,14 +141,14 @@ impl GitHub {
 
     /// The run with the newest job of each miner, over all attempts: those that a second attempt
     /// left alone are jobs of the first.
-    fn with_jobs(&self, answer: &RunAnswer, cache: &Cache) -> Result<Run> {
-        let mut run = Run {
+    fn with_jobs(&self, answer: &RunAnswer, cache: &Cache) -> Result<CiRun> {
+        let mut run = CiRun {
             // Where it is no URL, there is nothing to look at.
             url: answer.html_url.clone().filter(|url| HttpUrl::parse(url).is_ok()).unwrap_or_default(),
             attempt: answer.run_attempt.unwrap_or(1),
             started: answer.run_started_at.or(answer.created_at),
             over: answer.status.as_deref() == Some("completed"),
-            ..Run::default()
+            ..CiRun::default()
         };
         let mut jobs = Vec::new();
         let repo = format!("{}/repos/{}", self.api, self.repo);
@@ -165,7 +165,7 @@ impl GitHub {
         jobs.sort_by_key(|job| (job.run_attempt.unwrap_or(1), job.id));
         for answer in jobs {
             let name = answer.name.clone().unwrap_or_default();
-            let job = Job {
+            let job = CiJob {
                 attempt: answer.run_attempt.unwrap_or(1),
                 status: cut(&answer.status.unwrap_or_default(), LONGEST_WORD),
                 conclusion: answer.conclusion.map(|conclusion| cut(&conclusion, LONGEST_WORD)),
@@ -193,7 +193,7 @@ impl GitHub {
             ("x-github-api-version", "2022-11-28".to_owned()),
         ];
         headers.extend(kept.as_ref().map(|(_, kept)| ("if-none-match", kept.etag.clone())));
-        let ask = Ask { method: Method::GET, url, headers, credentials: self.credentials.as_ref() };
+        let ask = ReadRequest { method: Method::GET, url, headers, credentials: self.credentials.as_ref() };
         let response = self.web.send(&ask)?;
         match (response.status, kept) {
             (304, Some((value, kept))) => return Ok((value, kept.link.as_deref().and_then(next_page))),
@@ -206,7 +206,7 @@ impl GitHub {
         let link = response.header("link").map(str::to_owned);
         let next = link.as_deref().and_then(next_page);
         if let Some(etag) = response.header("etag") {
-            cache.save(&Kept {
+            cache.save(&CachedAnswer {
                 url: url.to_owned(),
                 etag: etag.to_owned(),
                 link,
@@ -219,10 +219,10 @@ impl GitHub {
     /// An answer that is none.
     fn refused(&self, url: &str, response: &Response) -> Error {
         #[derive(Deserialize)]
-        struct Told {
+        struct ApiMessage {
             message: String,
         }
-        let told = response.json::<Told>().map(|told| shown_text(&told.message, 200));
+        let told = response.json::<ApiMessage>().map(|told| shown_text(&told.message, 200));
         let told = told.unwrap_or_else(|_| response.shown_body());
         let error = Error::outside(format!("GET {}: status {}: {told}", shown_url(url), response.status));
         match (response.status, &self.credentials) {

@@ -18,7 +18,7 @@ use crate::model::observation::BuildObservation;
 
 /// What is asked about.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct WantedBuilds {
     /// The round.
     pub round: RoundNumber,
     /// The commit that wrote its submissions, where there is a history.
@@ -45,5 +45,5 @@ pub trait BuildSource: Send + Sync {
     ///
     /// # Errors
     /// It could not be asked, or does not answer as it should.
-    fn look(&self, wanted: &Wanted) -> Result<BuildObservation>;
+    fn look(&self, wanted: &WantedBuilds) -> Result<BuildObservation>;
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use serde::Deserialize;
 
-use super::web::{Ask, Credentials, Web};
-use super::{BuildSource, Wanted};
+use super::web::{Credentials, ReadRequest, Web};
+use super::{BuildSource, WantedBuilds};
 use crate::base::error::{Error, Result};
 use crate::model::observation::{BuildObservation, Presence};
 use crate::world::http::{Method, Response, Secret, shown_url};
@@ -33,7 +33,7 @@ impl BuildSource for Registry {
         "the registry of the images".to_owned()
     }
 
-    fn look(&self, wanted: &Wanted) -> Result<BuildObservation> {
+    fn look(&self, wanted: &WantedBuilds) -> Result<BuildObservation> {
         let mut images = BTreeMap::new();
         for (hotkey, image) in &wanted.unbuilt {
             let presence = self.presence(image)?;
@@ -77,7 +77,7 @@ impl Registry {
 
     fn head(&self, url: &str, credentials: Option<&Credentials>) -> Result<Response> {
         let headers = vec![("accept", MANIFESTS.to_owned())];
-        self.web.send(&Ask { method: Method::HEAD, url, headers, credentials })
+        self.web.send(&ReadRequest { method: Method::HEAD, url, headers, credentials })
     }
 
     fn manifest_url(&self, image: &str) -> Result<String> {
@@ -118,7 +118,7 @@ impl Registry {
     /// A token of the realm; `None` where it has none for us.
     fn fetch_token(&self, realm: &str, challenge: &Challenge) -> Result<Option<Secret>> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct TokenAnswer {
             token: Option<String>,
             access_token: Option<String>,
         }
@@ -133,14 +133,15 @@ impl Registry {
             }
         }
         let credentials = self.basic().map(|basic| Credentials::new(&url, basic.expose())).transpose()?;
-        let ask = Ask { method: Method::GET, url: &url, headers: Vec::new(), credentials: credentials.as_ref() };
+        let ask =
+            ReadRequest { method: Method::GET, url: &url, headers: Vec::new(), credentials: credentials.as_ref() };
         let response = self.web.send(&ask)?;
         if matches!(response.status, 401 | 403) {
             return Ok(None);
         }
         let response = response.success()?;
         let unexpected = || Error::outside(format!("GET {}: an answer without a token", shown_url(&url)));
-        let answer: Answer = response.granted().ok_or_else(unexpected)?;
+        let answer: TokenAnswer = response.granted().ok_or_else(unexpected)?;
         let token = answer.token.or(answer.access_token).filter(|token| !token.trim().is_empty());
         token.map(|token| Some(Secret::new(&token))).ok_or_else(unexpected)
     }

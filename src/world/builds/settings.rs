@@ -19,7 +19,7 @@ use crate::world::stop::Stop;
 /// The drivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Driver {
+pub enum BuildsDriver {
     /// GitHub Actions.
     Github,
     /// The registry that the images are pushed to.
@@ -33,7 +33,7 @@ pub enum Driver {
 #[serde(default, deny_unknown_fields)]
 pub struct BuildSettings {
     /// Which driver; where not given, the one that the other settings speak of.
-    pub driver: Option<Driver>,
+    pub driver: Option<BuildsDriver>,
     /// The repository whose pushes start the builds.
     pub repo: Option<String>,
     /// The file name of the workflow.
@@ -99,19 +99,19 @@ impl BuildSettings {
         let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
         let repo = env("GITHUB_REPO").or_else(|| self.repo.clone());
         let spoken_of = match (&self.file, &repo) {
-            (Some(_), _) => Some(Driver::File),
-            (None, Some(_)) => Some(Driver::Github),
+            (Some(_), _) => Some(BuildsDriver::File),
+            (None, Some(_)) => Some(BuildsDriver::Github),
             (None, None) => None,
         };
         match self.driver.or(spoken_of) {
-            Some(Driver::File) => {
+            Some(BuildsDriver::File) => {
                 let path = self.file.as_ref().ok_or_else(|| {
                     Error::usage("no builds file is named").hint("give --file FILE, or [builds] file in gen404.toml")
                 })?;
                 Ok(Box::new(FileBuilds::new(path)))
             }
-            Some(Driver::Registry) => Ok(Box::new(self.registry(env, stop)?)),
-            Some(Driver::Github) => Ok(Box::new(self.github(env, repo, own, run, stop)?)),
+            Some(BuildsDriver::Registry) => Ok(Box::new(self.registry(env, stop)?)),
+            Some(BuildsDriver::Github) => Ok(Box::new(self.github(env, repo, own, run, stop)?)),
             None => {
                 let unknown = Error::usage("nobody is named who knows of builds");
                 Err(unknown.hint("give GITHUB_REPO=owner/name, --file FILE, or [builds] in gen404.toml"))
@@ -171,14 +171,14 @@ impl BuildSettings {
 
 /// A token never travels in the open, but on this machine.
 fn check_api(api: &str, with_token: bool) -> Result<()> {
-    let wrong = |why: String| Error::usage(format!("[builds] api_url {}: {why}", shown_url(api)));
-    let url = HttpUrl::parse(api).map_err(wrong)?;
+    let wrong = |why: &dyn std::fmt::Display| Error::usage(format!("[builds] api_url {}: {why}", shown_url(api)));
+    let url = HttpUrl::parse(api).map_err(|why| wrong(&why))?;
     let here = match url.host {
         Host::Ip(ip) => ip.is_loopback(),
         Host::Name(name) => name == "localhost",
     };
     if with_token && !url.https && !here {
-        return Err(wrong("GITHUB_TOKEN is sent over https only".to_owned()));
+        return Err(wrong(&"GITHUB_TOKEN is sent over https only"));
     }
     Ok(())
 }

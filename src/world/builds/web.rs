@@ -7,7 +7,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::base::error::{Error, Result};
 use crate::base::url::{HttpUrl, resolve};
-use crate::world::http::{Client, Limits, Method, Request, Response, Retry, Secret, refusal, retry_after, shown_url};
+use crate::world::http::{
+    Client, HttpLimits, Method, Request, Response, Retry, Secret, ServerKind, retry_after, shown_url,
+};
 use crate::world::stop::Stop;
 
 /// More redirects than this lead in a circle.
@@ -49,7 +51,7 @@ impl Credentials {
 
 /// A request.
 #[derive(Debug, Clone)]
-pub(super) struct Ask<'a> {
+pub(super) struct ReadRequest<'a> {
     pub(super) method: Method,
     pub(super) url: &'a str,
     pub(super) headers: Vec<(&'static str, String)>,
@@ -59,7 +61,7 @@ pub(super) struct Ask<'a> {
 impl Web {
     /// Waits for limits that end within `longest_pause`, in all, or until `stop` is wanted.
     pub(super) fn new(attempts: u32, longest_pause: Duration, stop: Stop) -> Self {
-        let limits = Limits { whole: Duration::from_secs(30), ..Limits::default() };
+        let limits = HttpLimits { whole: Duration::from_secs(30), ..HttpLimits::default() };
         let client = Client::direct(limits).heeding(&stop);
         Web { client, retry: Retry { attempts: attempts.max(1), ..Retry::default() }, longest_pause, stop }
     }
@@ -68,7 +70,7 @@ impl Web {
     ///
     /// # Errors
     /// There is none, or a limit lasts too long.
-    pub(super) fn send(&self, ask: &Ask<'_>) -> Result<Response> {
+    pub(super) fn send(&self, ask: &ReadRequest<'_>) -> Result<Response> {
         let mut url = ask.url.to_owned();
         for _ in 0..=MOST_REDIRECTS {
             let response = self.patiently(ask, &url)?;
@@ -80,13 +82,14 @@ impl Web {
         Err(Error::outside(format!("{} {}: more than {MOST_REDIRECTS} redirects", ask.method, shown_url(ask.url))))
     }
 
-    fn patiently(&self, ask: &Ask<'_>, url: &str) -> Result<Response> {
+    fn patiently(&self, ask: &ReadRequest<'_>, url: &str) -> Result<Response> {
         let request = request(ask, url)?;
         let (mut paused, mut count) = (Duration::ZERO, 0);
         loop {
             let response = self.retry.attempts(&self.stop, &request.shown(), true, || {
                 let response = self.client.send_once(&request, None)?;
-                if response.status >= 500 { Err(refusal(response.status, &response.headers)) } else { Ok(response) }
+                let passes = ServerKind::Ci.passes(response.status);
+                if passes { Err(response.failure(ServerKind::Ci)) } else { Ok(response) }
             })?;
             let Some(pause) = limit(&response, count, SystemTime::now()) else { return Ok(response) };
             count += 1;
@@ -102,7 +105,7 @@ impl Web {
 
 /// The request for this URL: with the credentials where it is on their host. Elsewhere nothing shows
 /// them either: the address is what their host answered, and may hold them.
-fn request<'a>(ask: &'a Ask<'_>, url: &'a str) -> Result<Request<'a>> {
+fn request<'a>(ask: &'a ReadRequest<'_>, url: &'a str) -> Result<Request<'a>> {
     let mut request = Request::new(ask.method.clone(), url);
     for (name, value) in &ask.headers {
         request = request.header(name, value);
@@ -149,13 +152,14 @@ fn redirect(from: &str, response: &Response) -> Result<Option<String>> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let refused = |why: String| {
-        let why = response.hide(&why);
+    let refused = |why: &dyn std::fmt::Display| {
+        let why = response.hide(&why.to_string());
         Error::outside(format!("{}: status {}: {why}", shown_url(from), response.status))
     };
-    let to = response.headers.get("location").ok_or_else(|| refused("it does not say where to".to_owned()))?;
+    let to =
+        response.headers.get("location").ok_or_else(|| refused(&"no Location header: it does not say where to"))?;
     let next = resolve(from, to.as_bytes()).map_err(|why| {
-        refused(format!("to {}: {why}", shown_url(&response.hide(&String::from_utf8_lossy(to.as_bytes())))))
+        refused(&format!("to {}: {why}", shown_url(&response.hide(&String::from_utf8_lossy(to.as_bytes())))))
     })?;
     Ok(Some(next))
 }

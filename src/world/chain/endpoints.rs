@@ -45,9 +45,9 @@ const SHORTEST_KEY: usize = 6;
 
 /// One node's URL.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Endpoint(String);
+pub struct NodeUrl(String);
 
-impl Endpoint {
+impl NodeUrl {
     /// The URL to post to.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -73,13 +73,13 @@ impl Endpoint {
             _ => text.to_owned(),
         };
         match HttpUrl::parse(&url) {
-            Ok(_) => Ok(Endpoint(url)),
+            Ok(_) => Ok(NodeUrl(url)),
             Err(why) => Err(Error::usage(format!("chain endpoint {}: {why}", crate::world::http::shown_url(text)))),
         }
     }
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for NodeUrl {
     /// Scheme and host only: gateways have their users' keys in the path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host_at = self.0.find("://").map_or(0, |at| at + 3);
@@ -89,7 +89,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-impl fmt::Debug for Endpoint {
+impl fmt::Debug for NodeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -99,9 +99,9 @@ impl fmt::Debug for Endpoint {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endpoints {
     /// Nodes for everything recent.
-    pub nodes: Vec<Endpoint>,
+    pub nodes: Vec<NodeUrl>,
     /// Nodes that keep all state, for what the others have discarded.
-    pub archives: Vec<Endpoint>,
+    pub archives: Vec<NodeUrl>,
     /// The hash of block 0, where the network is a known one.
     pub genesis: Option<BlockHash>,
 }
@@ -139,9 +139,9 @@ impl Endpoints {
     }
 }
 
-fn push_all(endpoints: &mut Vec<Endpoint>, urls: &[&str]) -> Result<()> {
+fn push_all(endpoints: &mut Vec<NodeUrl>, urls: &[&str]) -> Result<()> {
     for url in urls {
-        let endpoint = Endpoint::parse(url).map_err(|error| {
+        let endpoint = NodeUrl::parse(url).map_err(|error| {
             let names = NETWORKS.map(|named| named.name).join(", ");
             error.hint(format!("a network is {names}, or a URL such as https://host:9944"))
         })?;
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn keys_in_paths_are_not_shown() {
-        let endpoint = Endpoint::parse("wss://gate.example:443/v1/hunter2?k=hunter3").unwrap();
+        let endpoint = NodeUrl::parse("wss://gate.example:443/v1/hunter2?k=hunter3").unwrap();
         assert_eq!(endpoint.to_string(), "https://gate.example:443");
         assert_eq!(endpoint.secrets(), [Secret::new("hunter2"), Secret::new("hunter3")]);
     }

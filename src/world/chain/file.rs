@@ -40,7 +40,7 @@ const BLOCK_SECONDS: u64 = 12;
 
 /// A chain that a JSON file describes.
 #[derive(Debug, Clone)]
-pub struct FileChain {
+pub(crate) struct FileChain {
     path: PathBuf,
     document: Document,
 }
@@ -86,7 +86,7 @@ impl FileChain {
     ///
     /// # Errors
     /// The file is missing, or not of the documented form.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let bytes = files::need(path, files::SMALL)?;
         Self::parse(path, &bytes)
     }

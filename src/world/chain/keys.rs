@@ -49,20 +49,36 @@ pub fn commitments_key(netuid: u16, account: &[u8; 32]) -> Vec<u8> {
     key
 }
 
+/// Why a storage key is none of a subnet's commitments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum KeyFault {
+    #[error("a key of {0} bytes where {needed} are needed", needed = COMMITMENT_KEY_LEN)]
+    Length(usize),
+    #[error("a key outside the prefix of netuid {0}")]
+    Prefix(u16),
+    #[error("a key without its hash")]
+    NoHash,
+    #[error("a key without its account")]
+    NoAccount,
+    #[error("a key whose hash is not that of its account")]
+    Hash,
+}
+
 /// The hotkey of a key below [`commitments_prefix`].
 ///
 /// # Errors
 /// The key has another length, prefix or hash.
-pub fn hotkey_of(netuid: u16, key: &[u8]) -> Result<Hotkey, String> {
+pub fn hotkey_of(netuid: u16, key: &[u8]) -> Result<Hotkey, KeyFault> {
     if key.len() != COMMITMENT_KEY_LEN {
-        return Err(format!("a key of {} bytes where {COMMITMENT_KEY_LEN} are needed", key.len()));
+        return Err(KeyFault::Length(key.len()));
     }
     let rest = key.strip_prefix(commitments_prefix(netuid).as_slice());
-    let rest = rest.ok_or_else(|| format!("a key outside the prefix of netuid {netuid}"))?;
-    let (hash, account) = rest.split_first_chunk::<8>().ok_or("a key without its hash")?;
-    let account: &[u8; 32] = account.try_into().map_err(|_| "a key without its account")?;
+    let rest = rest.ok_or(KeyFault::Prefix(netuid))?;
+    let (hash, account) = rest.split_first_chunk::<8>().ok_or(KeyFault::NoHash)?;
+    let account: &[u8; 32] = account.try_into().map_err(|_| KeyFault::NoAccount)?;
     if twox64(account) != *hash {
-        return Err("a key whose hash is not that of its account".to_owned());
+        return Err(KeyFault::Hash);
     }
     Ok(Hotkey::from_account(account))
 }

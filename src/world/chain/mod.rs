@@ -8,11 +8,11 @@ use crate::model::ids::Block;
 pub use crate::model::reveal::{Reveal, Reveals};
 
 pub mod endpoints;
-pub mod file;
+pub(crate) mod file;
 pub mod keys;
 mod rpc;
 pub mod scale;
-pub mod settings;
+pub(crate) mod settings;
 pub mod stand_in;
 pub mod subtensor;
 

@@ -6,13 +6,10 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::endpoints::Endpoint;
+use super::endpoints::NodeUrl;
 use crate::base::error::Error;
-use crate::world::http::{Client, Failure, Request, Response, refusal, shown_text};
+use crate::world::http::{Client, Failure, Request, Response, ServerKind, rpc_passes, shown_text};
 use crate::world::stop::Stop;
-
-/// Codes that ask for patience: busy, and the rate limits of public gateways.
-const COME_AGAIN: [i64; 4] = [-32009, -32005, -32004, -32603];
 
 /// Why a call to one endpoint gave nothing that can be used.
 #[derive(Debug)]
@@ -25,7 +22,7 @@ pub(super) enum Fault {
 
 impl Fault {
     /// An answer that makes no sense, of an endpoint that should not be asked again for this.
-    pub(super) fn nonsense(method: &str, endpoint: &Endpoint, why: impl std::fmt::Display) -> Self {
+    pub(super) fn nonsense(method: &str, endpoint: &NodeUrl, why: impl std::fmt::Display) -> Self {
         Fault::Other(Error::outside(format!("{method} at {endpoint}: {why}")))
     }
 
@@ -37,7 +34,7 @@ impl Fault {
 }
 
 /// What one call was answered.
-enum Answer {
+enum RpcAnswer {
     Result(Value),
     Error { code: i64, message: String },
 }
@@ -63,7 +60,7 @@ impl Rpc {
     /// Calls `method`; gives its result as `T`.
     pub(super) fn call<T: DeserializeOwned>(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &NodeUrl,
         method: &str,
         params: &Value,
     ) -> Result<T, Fault> {
@@ -75,10 +72,10 @@ impl Rpc {
         // Gateways have their users' keys in the path.
         let request = endpoint.secrets().iter().fold(request, Request::secret);
         match self.client.send_checked(&request, |response| read_answer(&response, id)) {
-            Ok(Answer::Result(value)) => serde_json::from_value(value)
+            Ok(RpcAnswer::Result(value)) => serde_json::from_value(value)
                 .map_err(|e| shown_text(&e.to_string(), 200))
                 .map_err(|why| Fault::nonsense(method, endpoint, format!("a result of another form: {why}"))),
-            Ok(Answer::Error { code, message }) => {
+            Ok(RpcAnswer::Error { code, message }) => {
                 let error = Error::outside(format!("{method} at {endpoint}: error {code}: {message}"));
                 Err(if is_discarded(&message) { Fault::Discarded(error) } else { Fault::Other(error) })
             }
@@ -87,7 +84,7 @@ impl Rpc {
     }
 }
 
-fn read_answer(response: &Response, id: u64) -> Result<Answer, Failure> {
+fn read_answer(response: &Response, id: u64) -> Result<RpcAnswer, Failure> {
     let parsed = response.json::<Map<String, Value>>();
     let refused = !(200..300).contains(&response.status);
     let mut answer = match parsed {
@@ -104,30 +101,23 @@ fn read_answer(response: &Response, id: u64) -> Result<Answer, Failure> {
     }
     match error.map(read_error) {
         // What only this status says is to be tried again.
-        Some(Ok(Answer::Error { message, .. })) if is_busy(response) && !is_discarded(&message) => {
+        Some(Ok(RpcAnswer::Error { message, .. }))
+            if ServerKind::Any.passes(response.status) && !is_discarded(&message) =>
+        {
             Err(no_answer(response))
         }
         Some(error) => error,
         None if refused => Err(no_answer(response)),
         None => {
             let result = answer.remove("result");
-            result.map(Answer::Result).ok_or_else(|| Failure::transient("an answer with neither result nor error"))
+            result.map(RpcAnswer::Result).ok_or_else(|| Failure::transient("an answer with neither result nor error"))
         }
     }
 }
 
-/// Statuses that ask for patience.
-fn is_busy(response: &Response) -> bool {
-    response.status == 429 || response.status >= 500
-}
-
 /// A status that is the answer.
 fn no_answer(response: &Response) -> Failure {
-    let reason = response.shown();
-    match refusal(response.status, &response.headers) {
-        Failure::Transient { after, unsent, .. } if is_busy(response) => Failure::Transient { reason, after, unsent },
-        _ => Failure::Permanent(reason),
-    }
+    response.failure(ServerKind::Any)
 }
 
 /// Does a node say, in whatever words, that it no longer keeps the state of a block?
@@ -138,18 +128,18 @@ fn is_discarded(message: &str) -> bool {
 
 /// An error object: one that asks for patience is tried again, after as long as it asks for. State that is gone stays
 /// gone, under whatever code.
-fn read_error(error: &Value) -> Result<Answer, Failure> {
+fn read_error(error: &Value) -> Result<RpcAnswer, Failure> {
     let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
     let message = error.get("message").or(Some(error)).and_then(Value::as_str);
     // Gateways have words of their own, and the node's beside them.
     let data = error.get("data").and_then(Value::as_str).filter(|data| Some(*data) != message);
     let told: Vec<&str> = message.into_iter().chain(data).collect();
     let message = shown_text(&told.join(": "), 300);
-    if COME_AGAIN.contains(&code) && !is_discarded(&message) {
+    if rpc_passes(code) && !is_discarded(&message) {
         let after = error.get("data").and_then(asked_pause);
         return Err(Failure::Transient { reason: format!("error {code}: {message}"), after, unsent: true });
     }
-    Ok(Answer::Error { code, message })
+    Ok(RpcAnswer::Error { code, message })
 }
 
 /// The pause that a gateway asks for, in a member that begins with `retry_after`: seconds, or

@@ -7,14 +7,28 @@ use super::Reveal;
 use crate::model::beacon::Pulse;
 use crate::model::ids::Block;
 
+/// Why stored bytes are not what they should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum ScaleError {
+    #[error("not a list of revealed commitments: {0}")]
+    Reveals(parity_scale_codec::Error),
+    #[error("not a time: {0}")]
+    Time(parity_scale_codec::Error),
+    #[error("not a drand pulse: {0}")]
+    Pulse(parity_scale_codec::Error),
+    #[error("the pulse of drand round {stored} where {round} was asked for")]
+    OtherRound { stored: u64, round: u64 },
+}
+
 /// Reads a value of `Commitments.RevealedCommitments`: a list of (bytes, block).
 ///
 /// # Errors
 /// The bytes are not exactly one such list. Announced lengths are not trusted: nothing is allocated
 /// beyond the bytes at hand.
-pub fn decode_reveals(value: &[u8]) -> Result<Vec<Reveal>, String> {
+pub fn decode_reveals(value: &[u8]) -> Result<Vec<Reveal>, ScaleError> {
     let entries = Vec::<(Vec<u8>, u64)>::decode_all(&mut &*value);
-    let entries = entries.map_err(|e| format!("not a list of revealed commitments: {e}"))?;
+    let entries = entries.map_err(ScaleError::Reveals)?;
     Ok(entries.into_iter().map(|(raw, block)| Reveal { block: Block(block), raw }).collect())
 }
 
@@ -28,8 +42,8 @@ pub fn encode_reveals(reveals: &[Reveal]) -> Vec<u8> {
 ///
 /// # Errors
 /// The bytes are not one u64.
-pub fn decode_seconds(value: &[u8]) -> Result<u64, String> {
-    let milliseconds = u64::decode_all(&mut &*value).map_err(|e| format!("not a time: {e}"))?;
+pub fn decode_seconds(value: &[u8]) -> Result<u64, ScaleError> {
+    let milliseconds = u64::decode_all(&mut &*value).map_err(ScaleError::Time)?;
     Ok(milliseconds / 1000)
 }
 
@@ -44,11 +58,11 @@ pub fn encode_seconds(seconds: u64) -> Vec<u8> {
 ///
 /// # Errors
 /// The bytes are no pulse, or one of another round.
-pub fn decode_pulse(value: &[u8], round: u64) -> Result<Pulse, String> {
+pub fn decode_pulse(value: &[u8], round: u64) -> Result<Pulse, ScaleError> {
     let pulse = <(u64, Vec<u8>, Vec<u8>)>::decode_all(&mut &*value);
-    let (stored, _, signature) = pulse.map_err(|e| format!("not a drand pulse: {e}"))?;
+    let (stored, _, signature) = pulse.map_err(ScaleError::Pulse)?;
     if stored != round {
-        return Err(format!("the pulse of drand round {stored} where {round} was asked for"));
+        return Err(ScaleError::OtherRound { stored, round });
     }
     Ok(Pulse { round, signature })
 }

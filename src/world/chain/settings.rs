@@ -11,7 +11,7 @@ use super::file::FileChain;
 use super::subtensor::Subtensor;
 use crate::base::error::{Error, Result};
 use crate::model::reveal::Compat;
-use crate::world::http::{Client, Limits, Retry};
+use crate::world::http::{Client, HttpLimits, Retry};
 
 /// The subnet of 404-GEN.
 const NETUID: u16 = 17;
@@ -82,7 +82,7 @@ impl Default for ChainSettings {
             compat: Compat::Strict,
             clock: Clock::System,
             attempts: Retry::default().attempts,
-            timeout_seconds: Limits::default().whole.as_secs(),
+            timeout_seconds: HttpLimits::default().whole.as_secs(),
             keys_a_page: 1000,
         }
     }
@@ -92,9 +92,9 @@ impl ChainSettings {
     /// The HTTP client for nodes and drand endpoints.
     #[must_use]
     pub fn client(&self) -> Client {
-        let limits = Limits::default();
+        let limits = HttpLimits::default();
         let whole = Duration::from_secs(self.timeout_seconds.max(1));
-        let limits = Limits { whole, connect: limits.connect.min(whole), idle: limits.idle.min(whole), ..limits };
+        let limits = HttpLimits { whole, connect: limits.connect.min(whole), idle: limits.idle.min(whole), ..limits };
         Client::new(limits, Retry { attempts: self.attempts.max(1), ..Retry::default() })
     }
 

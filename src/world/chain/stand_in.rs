@@ -1,7 +1,7 @@
 //! A stand-in for a subtensor node: the part of its JSON-RPC that the driver asks for, on a real
 //! socket. The sandbox plays on it, and tests do.
 //!
-//! Blocks come every 12 seconds of the chain's own time, which stands still until [`Node`] is told
+//! Blocks come every 12 seconds of the chain's own time, which stands still until [`StandInNode`] is told
 //! to move. A hash names its block in its last four bytes, so that every block has one at once.
 
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ const MOST_KEYS_A_PAGE: u64 = 1000;
 
 /// What the node knows.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub struct StandInNode {
     /// The subnet whose commitments it has.
     pub netuid: u16,
     /// The newest block.
@@ -66,13 +66,13 @@ impl RpcError {
 
 type Answer = std::result::Result<Value, RpcError>;
 
-impl Node {
+impl StandInNode {
     /// A node of subnet `netuid` at block `best`, all of it finalized, where nobody revealed
     /// anything yet.
     #[must_use]
     pub fn new(netuid: u16, genesis_time: u64, best: Block) -> Self {
         let (reveals, pulses) = (Reveals::new(), Vec::new());
-        Node { netuid, best, finalized: best, genesis_time, reveals, pulses, keeps_from: Block(0) }
+        StandInNode { netuid, best, finalized: best, genesis_time, reveals, pulses, keeps_from: Block(0) }
     }
 
     /// A miner reveals a text in `block`, as an SDK writes it: with its length before it.
@@ -262,7 +262,7 @@ fn failed(id: &Value, error: &RpcError) -> Value {
 /// A node that answers on a loopback port until it is dropped.
 #[derive(Debug)]
 pub struct Server {
-    node: Arc<Mutex<Node>>,
+    node: Arc<Mutex<StandInNode>>,
     address: SocketAddr,
     listener: Arc<ListenerHandle>,
     thread: Option<JoinHandle<()>>,
@@ -282,7 +282,7 @@ impl Server {
     ///
     /// # Errors
     /// No port can be opened.
-    pub fn start(node: Node) -> Result<Self> {
+    pub fn start(node: StandInNode) -> Result<Self> {
         let open = tiny_http::Server::http("127.0.0.1:0").map_err(|e| anyhow::anyhow!("{e}"));
         let server = open.failed(|| "chain stand-in: cannot listen on 127.0.0.1".to_owned())?;
         let address = server.server_addr().to_ip();
@@ -300,7 +300,7 @@ impl Server {
     }
 
     /// Changes what the node knows: time passes, miners reveal.
-    pub fn change(&self, change: impl FnOnce(&mut Node)) {
+    pub fn change(&self, change: impl FnOnce(&mut StandInNode)) {
         change(&mut self.node.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -314,7 +314,7 @@ impl Drop for Server {
     }
 }
 
-fn serve(listener: &tiny_http::Server, node: &Mutex<Node>) {
+fn serve(listener: &tiny_http::Server, node: &Mutex<StandInNode>) {
     for mut request in listener.incoming_requests() {
         let mut body = Vec::new();
         if request.as_reader().read_to_end(&mut body).is_err() {

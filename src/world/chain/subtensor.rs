@@ -7,11 +7,12 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::endpoints::{Endpoint, Endpoints};
+use super::endpoints::{Endpoints, NodeUrl};
 use super::rpc::{Fault, Rpc};
 use super::{Chain, Reveals, keys, scale};
 use crate::base::error::{Error, Result};
@@ -29,8 +30,13 @@ const VALUES_AT_ONCE: usize = 100;
 /// More hotkeys than this never revealed anything on one subnet.
 const MOST_HOTKEYS: usize = 100_000;
 
-/// A gateway may give smaller pages than are asked for; so many more of them are read.
-const MORE_PAGES: usize = 1000;
+/// All values of a subnet together: far more than miners ever revealed.
+const MOST_BYTES: usize = 16 << 20;
+
+/// A gateway may give smaller pages than are asked for, down to one key each: no more of them are read, and not for
+/// longer, however few keys they hold.
+const MOST_PAGES: usize = 1000;
+const LONGEST_LISTING: Duration = Duration::from_secs(600);
 
 /// A subtensor network, seen through its nodes.
 #[derive(Debug)]
@@ -39,6 +45,7 @@ pub struct Subtensor {
     endpoints: Endpoints,
     netuid: u16,
     keys_a_page: usize,
+    listing: Duration,
     pin: OnceLock<Pin>,
     /// The node that answered last: asked first.
     preferred: AtomicUsize,
@@ -75,6 +82,7 @@ impl Subtensor {
             endpoints,
             netuid,
             keys_a_page: MOST_KEYS_A_PAGE,
+            listing: LONGEST_LISTING,
             pin: OnceLock::new(),
             preferred: AtomicUsize::new(0),
             compared: Mutex::new(HashSet::new()),
@@ -88,12 +96,19 @@ impl Subtensor {
         self
     }
 
+    /// Gives up pages of keys that are not all there after this time (10 minutes at first).
+    #[must_use]
+    pub fn listing_within(mut self, time: Duration) -> Self {
+        self.listing = time;
+        self
+    }
+
     /// Asks one endpoint after the other: the node that answered last, the other nodes, the archives.
-    fn on_endpoints<T>(&self, ask: impl Fn(&Endpoint) -> std::result::Result<T, Fault>) -> Result<T> {
+    fn on_endpoints<T>(&self, ask: impl Fn(&NodeUrl) -> std::result::Result<T, Fault>) -> Result<T> {
         let nodes = &self.endpoints.nodes;
         let first = self.preferred.load(Ordering::Relaxed) % nodes.len().max(1);
         let order = (first..nodes.len()).chain(0..first);
-        let (mut errors, mut discarded) = (Vec::new(), false);
+        let (mut errors, mut discarded, mut archives) = (Vec::new(), false, Vec::new());
         for (index, endpoint) in order.filter_map(|at| Some((Some(at), nodes.get(at)?))).chain(self.archives()) {
             match self.compare_genesis(endpoint).and_then(|()| ask(endpoint)) {
                 Ok(value) => {
@@ -104,20 +119,23 @@ impl Subtensor {
                 }
                 Err(fault) => {
                     self.rpc.stop().check()?;
-                    discarded |= matches!(fault, Fault::Discarded(_));
+                    let gone = matches!(fault, Fault::Discarded(_));
+                    discarded |= gone;
+                    archives.extend(index.is_none().then(|| (endpoint, gone)));
                     errors.push(fault.into_error());
                 }
             }
         }
-        Err(no_answer(&errors, discarded))
+        let error = no_answer(&errors);
+        Err(if discarded { error.hint(archive_hint(&archives)) } else { error })
     }
 
-    fn archives(&self) -> impl Iterator<Item = (Option<usize>, &Endpoint)> {
+    fn archives(&self) -> impl Iterator<Item = (Option<usize>, &NodeUrl)> {
         self.endpoints.archives.iter().map(|endpoint| (None, endpoint))
     }
 
     /// Where the network is a known one, an endpoint of another one is no endpoint.
-    fn compare_genesis(&self, endpoint: &Endpoint) -> std::result::Result<(), Fault> {
+    fn compare_genesis(&self, endpoint: &NodeUrl) -> std::result::Result<(), Fault> {
         let Some(genesis) = self.endpoints.genesis else { return Ok(()) };
         let known = |compared: &HashSet<String>| compared.contains(endpoint.url());
         if self.compared.lock().is_ok_and(|compared| known(&compared)) {
@@ -146,7 +164,7 @@ impl Subtensor {
     }
 
     /// The number in a header.
-    fn header(&self, endpoint: &Endpoint, params: &Value) -> std::result::Result<Block, Fault> {
+    fn header(&self, endpoint: &NodeUrl, params: &Value) -> std::result::Result<Block, Fault> {
         const METHOD: &str = "chain_getHeader";
         let header: Option<Header> = self.rpc.call(endpoint, METHOD, params)?;
         let header = header.ok_or_else(|| Fault::nonsense(METHOD, endpoint, "it does not know this block"))?;
@@ -156,7 +174,7 @@ impl Subtensor {
     }
 
     /// The hash of a finalized block, from one endpoint.
-    fn hash_at(&self, endpoint: &Endpoint, block: Block) -> std::result::Result<BlockHash, Fault> {
+    fn hash_at(&self, endpoint: &NodeUrl, block: Block) -> std::result::Result<BlockHash, Fault> {
         const METHOD: &str = "chain_getBlockHash";
         let hash: Option<BlockHash> = self.rpc.call(endpoint, METHOD, &json!([block.0]))?;
         let hash = hash.ok_or_else(|| Fault::nonsense(METHOD, endpoint, format!("it has no block {block}")))?;
@@ -180,7 +198,7 @@ impl Subtensor {
     }
 
     /// One stored value.
-    fn storage(&self, endpoint: &Endpoint, key: &[u8], at: BlockHash) -> std::result::Result<Option<Vec<u8>>, Fault> {
+    fn storage(&self, endpoint: &NodeUrl, key: &[u8], at: BlockHash) -> std::result::Result<Option<Vec<u8>>, Fault> {
         const METHOD: &str = "state_getStorage";
         let params = json!([hex::encode_0x(key), at.to_string()]);
         let value: Option<String> = self.rpc.call(endpoint, METHOD, &params)?;
@@ -190,12 +208,21 @@ impl Subtensor {
 
     /// All keys of the subnet's revealed commitments, in order, page by page until one is empty: a short page is no
     /// end, because gateways have bounds of their own.
-    fn commitment_keys(&self, endpoint: &Endpoint, at: BlockHash) -> std::result::Result<Vec<String>, Fault> {
+    fn commitment_keys(&self, endpoint: &NodeUrl, at: BlockHash) -> std::result::Result<Vec<String>, Fault> {
         const METHOD: &str = "state_getKeysPaged";
-        let nonsense = |why: String| Fault::nonsense(METHOD, endpoint, why);
+        let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense(METHOD, endpoint, why);
         let prefix = hex::encode_0x(&keys::commitments_prefix(self.netuid));
         let mut found: Vec<String> = Vec::new();
-        for _ in 0..MOST_HOTKEYS / self.keys_a_page + MORE_PAGES {
+        let (begun, mut pages) = (Instant::now(), 0);
+        loop {
+            if pages == MOST_PAGES || begun.elapsed() > self.listing {
+                let (count, seconds) = (found.len(), begun.elapsed().as_secs());
+                return Err(nonsense(&format!(
+                    "{pages} pages of keys in {seconds} s, {count} keys in all, and no end: ask for more a page ([chain] \
+                     keys_a_page), or another node"
+                )));
+            }
+            pages += 1;
             let start = found.last().unwrap_or(&prefix);
             let params = json!([prefix, self.keys_a_page, start, at.to_string()]);
             let page: Vec<String> = self.rpc.call(endpoint, METHOD, &params)?;
@@ -204,65 +231,78 @@ impl Subtensor {
                 return Ok(found);
             }
             if count > self.keys_a_page {
-                return Err(nonsense(format!("{count} keys where {} were asked for", self.keys_a_page)));
+                return Err(nonsense(&format!("{count} keys where {} were asked for", self.keys_a_page)));
             }
             for key in page {
                 let key = key.to_ascii_lowercase();
-                hex::decode(&key).and_then(|bytes| keys::hotkey_of(self.netuid, &bytes)).map_err(nonsense)?;
+                let bytes = hex::decode(&key).map_err(|why| nonsense(&why))?;
+                keys::hotkey_of(self.netuid, &bytes).map_err(|why| nonsense(&why))?;
                 if found.last().is_some_and(|last| *last >= key) {
-                    return Err(nonsense("keys repeated or out of order".to_owned()));
+                    return Err(nonsense(&"keys repeated or out of order"));
                 }
                 found.push(key);
             }
             if found.len() > MOST_HOTKEYS {
-                return Err(nonsense(format!("more than {MOST_HOTKEYS} keys")));
+                return Err(nonsense(&format!("more than {MOST_HOTKEYS} keys")));
             }
         }
-        Err(nonsense("its pages do not end".to_owned()))
     }
 
-    /// Reads the values of some keys into `reveals`.
+    /// Reads the values of some keys into `reveals`; gives their bytes.
     fn read_values(
         &self,
-        endpoint: &Endpoint,
+        endpoint: &NodeUrl,
         asked: &[String],
         at: BlockHash,
         reveals: &mut Reveals,
-    ) -> std::result::Result<(), Fault> {
+    ) -> std::result::Result<usize, Fault> {
         const METHOD: &str = "state_queryStorageAt";
-        let nonsense = |why: String| Fault::nonsense(METHOD, endpoint, why);
+        let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense(METHOD, endpoint, why);
         let sets: Vec<Changes> = self.rpc.call(endpoint, METHOD, &json!([asked, at.to_string()]))?;
-        let [set] = sets.as_slice() else { return Err(nonsense(format!("{} sets of values, not one", sets.len()))) };
+        let [set] = sets.as_slice() else { return Err(nonsense(&format!("{} sets of values, not one", sets.len()))) };
         if set.block != at {
-            return Err(nonsense(format!("values of block {} where {at} was asked for", set.block)));
+            return Err(nonsense(&format!("values of block {} where {at} was asked for", set.block)));
         }
+        let mut size = 0;
         let mut missing: HashSet<&str> = asked.iter().map(String::as_str).collect();
         for (key, value) in &set.changes {
             let key = key.to_ascii_lowercase();
             if !missing.remove(key.as_str()) {
-                return Err(nonsense("a key that was not asked for, or twice".to_owned()));
+                return Err(nonsense(&"a key that was not asked for, or twice"));
             }
-            let bytes = hex::decode(&key).map_err(nonsense)?;
-            let hotkey = keys::hotkey_of(self.netuid, &bytes).map_err(nonsense)?;
+            let bytes = hex::decode(&key).map_err(|why| nonsense(&why))?;
+            let hotkey = keys::hotkey_of(self.netuid, &bytes).map_err(|why| nonsense(&why))?;
             let Some(value) = value else { continue };
-            let decoded = hex::decode(value).and_then(|value| scale::decode_reveals(&value));
-            let decoded = decoded.map_err(|why| nonsense(format!("{hotkey}: {why}")))?;
+            size += value.len() / 2;
+            let of_whom = |why: &dyn std::fmt::Display| nonsense(&format!("{hotkey}: {why}"));
+            let value = hex::decode(value).map_err(|why| of_whom(&why))?;
+            let decoded = scale::decode_reveals(&value).map_err(|why| of_whom(&why))?;
             reveals.insert(hotkey, decoded);
         }
-        if missing.is_empty() { Ok(()) } else { Err(nonsense(format!("{} values are missing", missing.len()))) }
+        if missing.is_empty() { Ok(size) } else { Err(nonsense(&format!("{} values are missing", missing.len()))) }
     }
 }
 
 /// One error of several endpoints' errors.
-fn no_answer(errors: &[Error], discarded: bool) -> Error {
+fn no_answer(errors: &[Error]) -> Error {
     let one = errors.len() == 1;
     let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    let text = if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) };
-    let error = Error::outside(text);
-    if discarded {
-        return error.hint("the block is older than the node's state: name an archive node with --archive URL, or [chain] archive in gen404.toml");
+    Error::outside(if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) })
+}
+
+/// What to do where a block is older than a node's state, by the archives that were asked, and whether theirs is gone,
+/// too.
+fn archive_hint(archives: &[(&NodeUrl, bool)]) -> String {
+    let old = "the block is older than the node's state";
+    let name = "--archive URL, or [chain] archive in gen404.toml";
+    if archives.is_empty() {
+        return format!("{old}: name an archive node with {name}");
     }
-    error
+    let told = archives.iter().map(|(endpoint, gone)| match gone {
+        true => format!("{endpoint} is no archive node: its state is gone as well"),
+        false => format!("the archive node {endpoint} failed"),
+    });
+    format!("{old}, and {}; name another with {name}", told.collect::<Vec<_>>().join(", "))
 }
 
 impl Chain for Subtensor {
@@ -304,10 +344,10 @@ impl Chain for Subtensor {
     fn block_time(&self, block: Block) -> Result<u64> {
         let hash = self.hash_of(block)?;
         self.on_endpoints(|endpoint| {
-            let nonsense = |why: String| Fault::nonsense("state_getStorage", endpoint, why);
+            let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense("state_getStorage", endpoint, why);
             let value = self.storage(endpoint, &keys::timestamp(), hash)?;
-            let value = value.ok_or_else(|| nonsense(format!("block {block} has no time")))?;
-            scale::decode_seconds(&value).map_err(nonsense)
+            let value = value.ok_or_else(|| nonsense(&format!("block {block} has no time")))?;
+            scale::decode_seconds(&value).map_err(|why| nonsense(&why))
         })
     }
 
@@ -315,9 +355,13 @@ impl Chain for Subtensor {
         let hash = self.hash_of(at)?;
         self.on_endpoints(|endpoint| {
             let keys = self.commitment_keys(endpoint, hash)?;
-            let mut reveals = Reveals::new();
+            let (mut reveals, mut size) = (Reveals::new(), 0);
             for chunk in keys.chunks(VALUES_AT_ONCE) {
-                self.read_values(endpoint, chunk, hash, &mut reveals)?;
+                size += self.read_values(endpoint, chunk, hash, &mut reveals)?;
+                if size > MOST_BYTES {
+                    let why = format!("values of more than {MOST_BYTES} bytes in all");
+                    return Err(Fault::nonsense("state_queryStorageAt", endpoint, why));
+                }
             }
             Ok(reveals)
         })

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Distance, Picture};
+use super::{Distance, NotMeasured, Picture};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
-use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, refusal, shown_text, shown_url};
+use crate::world::http::{Client, Failure, HttpLimits, Request, Response, Retry, ServerKind, shown_text, shown_url};
 
 /// After so many pairs in a row without any answer the service is not asked again in the same call.
 const SILENT: usize = 8;
@@ -19,7 +19,7 @@ const SLACK: f64 = 1e-5;
 
 /// A client of the service.
 #[derive(Debug)]
-pub struct Service {
+pub struct DistanceService {
     client: Client,
     retry: Retry,
     url: String,
@@ -28,12 +28,12 @@ pub struct Service {
 
 /// What the service says.
 #[derive(Debug, Deserialize)]
-struct Answer {
+struct DistanceAnswer {
     distance: Option<f64>,
     error: Option<String>,
 }
 
-impl Service {
+impl DistanceService {
     /// The service at this base URL, asked over up to `connections` connections.
     ///
     /// # Errors
@@ -42,16 +42,17 @@ impl Service {
         let url = url.trim().trim_end_matches('/');
         check_service_url(url)
             .map_err(|why| Error::usage(format!("the distance service's URL {}: {why}", shown_url(url))))?;
-        let limits = Limits { idle: timeout, whole: timeout, body: 1 << 20, ..Limits::default() };
+        let limits = HttpLimits { idle: timeout, whole: timeout, body: 1 << 20, ..HttpLimits::default() };
         let client = Client::new(limits, Retry::ONCE);
-        Ok(Service { client, retry, url: format!("{url}/distance"), connections: connections.max(1) })
+        Ok(DistanceService { client, retry, url: format!("{url}/distance"), connections: connections.max(1) })
     }
 
     /// Asks about one pair. A service that gives no number because it could not fetch a picture may
     /// manage in a moment.
-    fn ask(&self, a: &str, b: &str, silent: &AtomicUsize) -> std::result::Result<f64, String> {
+    fn ask(&self, a: &str, b: &str, silent: &AtomicUsize) -> std::result::Result<f64, NotMeasured> {
         if silent.load(Ordering::SeqCst) >= SILENT {
-            return Err(format!("not asked: {} did not answer {SILENT} times in a row", shown_url(&self.url)));
+            let url = shown_url(&self.url);
+            return Err(NotMeasured(format!("not asked: {url} did not answer {SILENT} times in a row")));
         }
         let body = json!({ "url_a": a, "url_b": b }).to_string().into_bytes();
         let request = Request::post_json(self.url.as_str(), body).repeatable();
@@ -66,16 +67,16 @@ impl Service {
         } else {
             silent.fetch_add(1, Ordering::SeqCst);
         }
-        measured.map_err(|e| e.to_string())
+        measured.map_err(|e| NotMeasured(e.to_string()))
     }
 }
 
-impl Distance for Service {
+impl Distance for DistanceService {
     fn name(&self) -> &'static str {
         "http"
     }
 
-    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<std::result::Result<f64, String>> {
+    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<std::result::Result<f64, NotMeasured>> {
         let (next, silent) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let worker = || {
             let mut done = Vec::new();
@@ -85,7 +86,7 @@ impl Distance for Service {
                 done.push((at, self.ask(a.url, b.url, &silent)));
             }
         };
-        let mut all: Vec<_> = pairs.iter().map(|_| Err("not asked".to_owned())).collect();
+        let mut all: Vec<_> = pairs.iter().map(|_| Err(NotMeasured("not asked".to_owned()))).collect();
         let done: Vec<_> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..self.connections.min(pairs.len())).map(|_| scope.spawn(worker)).collect();
             // A worker that died leaves its pairs as not asked.
@@ -104,10 +105,10 @@ impl Distance for Service {
 fn distance(response: &Response) -> std::result::Result<f64, Failure> {
     match response.status {
         200 => {}
-        status if status == 429 || status >= 500 => return Err(refusal(status, &response.headers)),
+        status if ServerKind::Any.passes(status) => return Err(response.failure(ServerKind::Any)),
         status => return Err(Failure::Permanent(format!("status {status}: {}", response.shown_body()))),
     }
-    let answer: Answer = response
+    let answer: DistanceAnswer = response
         .json()
         .map_err(|_| Failure::transient(format!("status 200, but no distance: {}", response.shown_body())))?;
     match (answer.error, answer.distance) {

@@ -3,7 +3,7 @@
 #[cfg(feature = "dinov3")]
 pub mod dinov3;
 pub mod http;
-pub mod pixels;
+pub(crate) mod pixels;
 pub mod rgb;
 pub mod settings;
 
@@ -22,10 +22,15 @@ pub struct Picture<'a> {
 
 impl Picture<'_> {
     /// Why this picture could not be looked at.
-    fn fault(&self, why: impl fmt::Display) -> String {
-        format!("{}: {why}", shown_url(self.url))
+    fn fault(&self, why: impl fmt::Display) -> NotMeasured {
+        NotMeasured(format!("{}: {why}", shown_url(self.url)))
     }
 }
+
+/// Why a pair could not be measured, which is neither a match nor a mismatch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotMeasured(pub String);
 
 /// Something that measures distances.
 pub trait Distance: fmt::Debug + Send + Sync {
@@ -34,5 +39,5 @@ pub trait Distance: fmt::Debug + Send + Sync {
 
     /// The distance of each pair, in their order; `Err` says why one could not be measured, which is
     /// neither a match nor a mismatch.
-    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<Result<f64, String>>;
+    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<Result<f64, NotMeasured>>;
 }

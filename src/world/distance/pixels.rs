@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::rgb::{Rgb, decode};
-use super::{Distance, Picture};
+use super::rgb::{PictureError, Rgb, decode};
+use super::{Distance, NotMeasured, Picture};
 
 /// Cells a side that a picture is averaged to: coarse enough that noise is gone.
 const CELLS: usize = 32;
@@ -17,15 +17,15 @@ const FLOOR: f64 = (2.0 / 255.0) * (2.0 / 255.0);
 /// these values, `2 sum (a - b)^2 / sum (a^2 + b^2)`. Equal pictures are at 0; two that have no dark
 /// cell in common at 2.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Pixels;
+pub(crate) struct Pixels;
 
 impl Distance for Pixels {
     fn name(&self) -> &'static str {
         "pixels"
     }
 
-    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<Result<f64, String>> {
-        let mut known: HashMap<&[u8], Result<Vec<f64>, String>> = HashMap::new();
+    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<Result<f64, NotMeasured>> {
+        let mut known: HashMap<&[u8], Result<Vec<f64>, PictureError>> = HashMap::new();
         for picture in pairs.iter().flat_map(|(a, b)| [a, b]) {
             known.entry(picture.png).or_insert_with(|| decode(picture.png).map(|rgb| ink(&rgb)));
         }
@@ -96,7 +96,7 @@ mod tests {
         if (x - 0.5).hypot(y - 0.5) < 0.3 { [180, 60, 40] } else { [255; 3] }
     }
 
-    fn measured(a: &[u8], b: &[u8]) -> Result<f64, String> {
+    fn measured(a: &[u8], b: &[u8]) -> Result<f64, NotMeasured> {
         let of = |png| Picture { url: "x", png };
         Pixels.measure(&[(of(a), of(b))]).remove(0)
     }
@@ -132,7 +132,7 @@ mod tests {
         let of = |url, png| Picture { url, png };
         let good = of("good", one.as_slice());
         let all = Pixels.measure(&[(good, of("http://x/bad.png", b"GIF89a")), (good, good)]);
-        assert!(all[0].as_ref().unwrap_err().starts_with("http://x/bad.png: no PNG"), "{all:?}");
+        assert!(all[0].as_ref().unwrap_err().0.starts_with("http://x/bad.png: no PNG"), "{all:?}");
         assert_eq!(all[1], Ok(0.0));
         assert_eq!(Pixels.measure(&[]), []);
     }

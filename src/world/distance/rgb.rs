@@ -25,22 +25,34 @@ pub struct Rgb {
     pub bytes: Vec<u8>,
 }
 
+/// Why a picture cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum PictureError {
+    #[error("no PNG that can be read: {0}")]
+    Broken(String),
+    #[error("{width} x {height} pixels, more than {most}", most = MOST_PIXELS)]
+    TooManyPixels { width: u32, height: u32 },
+    #[error("too large")]
+    TooLarge,
+}
+
 /// Decodes a PNG.
 ///
 /// # Errors
 /// It is no PNG, broken, or too large: why, in a sentence.
-pub fn decode(png: &[u8]) -> Result<Rgb, String> {
-    let broken = |e: png::DecodingError| format!("no PNG that can be read: {e}");
+pub fn decode(png: &[u8]) -> Result<Rgb, PictureError> {
+    let broken = |e: png::DecodingError| PictureError::Broken(e.to_string());
     let mut decoder = Decoder::new(Cursor::new(png));
     decoder.set_limits(png::Limits { bytes: MOST_BYTES });
     decoder.set_transformations(Transformations::IDENTITY);
     let header = decoder.read_header_info().map_err(broken)?;
     let (width, height) = (header.width, header.height);
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(format!("{width} x {height} pixels, more than {MOST_PIXELS}"));
+        return Err(PictureError::TooManyPixels { width, height });
     }
     let mut reader = decoder.read_info().map_err(broken)?;
-    let size = reader.output_buffer_size().ok_or_else(|| "too large".to_owned())?;
+    let size = reader.output_buffer_size().ok_or(PictureError::TooLarge)?;
     let mut raw = vec![0; size];
     let frame = reader.next_frame(&mut raw).map_err(broken)?;
     let (width, height) = (width as usize, height as usize);
@@ -74,7 +86,7 @@ pub fn decode(png: &[u8]) -> Result<Rgb, String> {
         (ColorType::Rgba, _) => colours::<4>(&raw, |p| [p[0], p[1], p[2]]),
     };
     if bytes.len() != 3 * width * height {
-        return Err("no PNG that can be read: pixels are missing".to_owned());
+        return Err(PictureError::Broken("pixels are missing".to_owned()));
     }
     Ok(Rgb { width, height, bytes })
 }
@@ -158,6 +170,6 @@ mod tests {
         huge[16..24].copy_from_slice(&[0, 0, 255, 255, 0, 0, 255, 255]);
         let sum = crc32fast::hash(&huge[12..29]).to_be_bytes();
         huge[29..33].copy_from_slice(&sum);
-        assert!(decode(&huge).unwrap_err().contains("65535 x 65535 pixels"));
+        assert!(decode(&huge).unwrap_err().to_string().contains("65535 x 65535 pixels"));
     }
 }

@@ -7,15 +7,16 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Distance;
-use super::http::Service;
+use super::http::DistanceService;
 use super::pixels::Pixels;
 use crate::base::error::{Error, Result};
+use crate::base::setting::{SettingError, check_counts, check_range};
 use crate::world::http::Retry;
 
 /// Who measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Driver {
+pub enum DistanceDriver {
     /// The embedding model, in this process.
     Dinov3,
     /// A service.
@@ -24,14 +25,14 @@ pub enum Driver {
     Pixels,
 }
 
-impl FromStr for Driver {
+impl FromStr for DistanceDriver {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         match text {
-            "dinov3" => Ok(Driver::Dinov3),
-            "http" => Ok(Driver::Http),
-            "pixels" => Ok(Driver::Pixels),
+            "dinov3" => Ok(DistanceDriver::Dinov3),
+            "http" => Ok(DistanceDriver::Http),
+            "pixels" => Ok(DistanceDriver::Pixels),
             _ => Err(format!("{text:?} measures no distances (dinov3, http, pixels)")),
         }
     }
@@ -42,7 +43,7 @@ impl FromStr for Driver {
 #[serde(default, deny_unknown_fields)]
 pub struct DistanceSettings {
     /// Who measures; where not said, the service at `url`, else the model in `weights`.
-    pub driver: Option<Driver>,
+    pub driver: Option<DistanceDriver>,
     /// The service.
     pub url: Option<String>,
     /// Attempts at the service for each pair.
@@ -92,9 +93,9 @@ impl DistanceSettings {
 
     /// Who measures by these settings; never plain pixels unless named.
     #[must_use]
-    pub fn chosen(&self) -> Option<Driver> {
-        let service = self.url.as_ref().map(|_| Driver::Http);
-        self.driver.or(service).or(self.weights.as_ref().map(|_| Driver::Dinov3))
+    pub fn chosen(&self) -> Option<DistanceDriver> {
+        let service = self.url.as_ref().map(|_| DistanceDriver::Http);
+        self.driver.or(service).or(self.weights.as_ref().map(|_| DistanceDriver::Dinov3))
     }
 
     /// Opens what measures, with what the environment says; `None` where nothing is named.
@@ -106,9 +107,9 @@ impl DistanceSettings {
         settings.check().map_err(Error::usage)?;
         Ok(match settings.chosen() {
             None => None,
-            Some(Driver::Pixels) => Some(Box::new(Pixels)),
-            Some(Driver::Http) => Some(Box::new(settings.service()?)),
-            Some(Driver::Dinov3) => Some(settings.model()?),
+            Some(DistanceDriver::Pixels) => Some(Box::new(Pixels)),
+            Some(DistanceDriver::Http) => Some(Box::new(settings.service()?)),
+            Some(DistanceDriver::Dinov3) => Some(settings.model()?),
         })
     }
 
@@ -116,36 +117,26 @@ impl DistanceSettings {
     ///
     /// # Errors
     /// The first such setting.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        for (name, value, most) in [
-            ("connections", self.connections, 256),
-            ("batch", self.batch, 1024),
-            ("attempts", self.attempts as usize, 100),
-        ] {
-            if !(1..=most).contains(&value) {
-                return Err(format!("distance.{name} is {value}: a number from 1 to {most} is needed"));
-            }
-        }
-        if !(1..=3600).contains(&self.timeout_seconds) {
-            return Err(format!("distance.timeout_seconds is {}: 1 to 3600 are possible", self.timeout_seconds));
-        }
-        if self.threads > 1024 {
-            return Err(format!("distance.threads is {}: 0 to 1024 are possible", self.threads));
-        }
+    pub fn check(&self) -> std::result::Result<(), SettingError> {
+        check_counts("distance", 1..=256, &[("connections", self.connections as u64)])?;
+        check_counts("distance", 1..=1024, &[("batch", self.batch as u64)])?;
+        check_counts("distance", 1..=100, &[("attempts", self.attempts.into())])?;
+        check_range("distance.timeout_seconds", 1..=3600, self.timeout_seconds)?;
+        check_range("distance.threads", 0..=1024, self.threads as u64)?;
         let hex = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !self.weights_sha256.as_ref().is_none_or(hex) {
-            return Err("distance.weights_sha256 is no SHA-256 in hex".to_owned());
+            return Err(SettingError::Other("distance.weights_sha256 is no SHA-256 in hex".to_owned()));
         }
         Ok(())
     }
 
-    fn service(&self) -> Result<Service> {
+    fn service(&self) -> Result<DistanceService> {
         let url = self.url.as_deref().ok_or_else(|| {
             let unknown = Error::usage("no distance service is named");
             unknown.hint("give IMAGE_DISTANCE_SERVICE_URL, --distance-url, or [distance] url in gen404.toml")
         })?;
         let retry = Retry { attempts: self.attempts, first_pause: Duration::from_secs(1), ..Retry::default() };
-        Service::new(url, Duration::from_secs(self.timeout_seconds), retry, self.connections)
+        DistanceService::new(url, Duration::from_secs(self.timeout_seconds), retry, self.connections)
     }
 
     #[cfg(feature = "dinov3")]
@@ -177,7 +168,7 @@ mod tests {
         assert_eq!(of("").open(env).unwrap().unwrap().name(), "http");
         assert_eq!(of("url = 'http://there'").with_env(env).url.unwrap(), "http://here:8001/");
         assert_eq!(of("driver = 'pixels'").open(env).unwrap().unwrap().name(), "pixels");
-        assert_eq!(of("weights = 'w'").chosen(), Some(Driver::Dinov3));
+        assert_eq!(of("weights = 'w'").chosen(), Some(DistanceDriver::Dinov3));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use gix::ObjectId;
 
 use super::walk::{Differing, Walker};
-use super::{Git, Read, Reader, blob_of};
+use super::{Git, GitReader, Read, blob_of};
 use crate::base::error::{Context as _, Result};
 use crate::model::file::FileKind;
 use crate::model::history::{BlobId, Change, Commit, PathChange, PathCommit};
@@ -34,17 +34,17 @@ pub struct Log {
 }
 
 /// What is needed of a commit to order and compare it.
-struct Node {
+struct LogNode {
     id: ObjectId,
     parents: Vec<ObjectId>,
     tree: ObjectId,
     summary: String,
 }
 
-impl Node {
-    fn of(id: ObjectId, commit: Read) -> Node {
+impl LogNode {
+    fn of(id: ObjectId, commit: Read) -> LogNode {
         let summary = commit.message.lines().next().unwrap_or_default().chars().take(SUMMARY).collect();
-        Node { id, parents: commit.parents, tree: commit.tree, summary }
+        LogNode { id, parents: commit.parents, tree: commit.tree, summary }
     }
 }
 
@@ -111,7 +111,7 @@ impl Git {
     }
 
     /// Every commit that `head` rests on, each after its parents; and whether some are missing.
-    fn parents_first(&self, reader: &Reader, head: ObjectId) -> Result<(Vec<Node>, bool)> {
+    fn parents_first(&self, reader: &GitReader, head: ObjectId) -> Result<(Vec<LogNode>, bool)> {
         let cut: HashSet<ObjectId> = match self.local().shallow_commits().failed(|| self.cannot("read the history"))? {
             Some(commits) => commits.iter().copied().collect(),
             None => HashSet::new(),
@@ -122,7 +122,7 @@ impl Git {
             if let Some(node) = ready {
                 order.push(node);
             } else if seen.insert(id) {
-                let mut node = Node::of(id, reader.commit(id)?);
+                let mut node = LogNode::of(id, reader.commit(id)?);
                 if cut.contains(&id) {
                     (shallow, node.parents) = (true, Vec::new());
                 }

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gix::ObjectId;
-use gix::objs::Kind;
 
 use super::guard::{self, Places};
 use super::packs::{Packs, Weight};
-use crate::base::error::{Context as _, Error, Kind as ErrorKind, Result};
+use crate::base::error::{Context as _, Error, Kind, Result};
 
 /// The largest commit: the largest of the real ones has 2 kB, a signature a few more.
 pub(super) const LARGEST_COMMIT: u64 = 1 << 20;
@@ -87,7 +86,13 @@ impl Objects {
     }
 
     /// Reads an object of at most `most` bytes.
-    pub(super) fn read(&self, repo: &gix::Repository, id: ObjectId, kind: Kind, most: u64) -> Result<Vec<u8>> {
+    pub(super) fn read(
+        &self,
+        repo: &gix::Repository,
+        id: ObjectId,
+        kind: gix::objs::Kind,
+        most: u64,
+    ) -> Result<Vec<u8>> {
         let place = || format!("{}: {kind} {id}", self.root.display());
         let weight = self.weigh(repo, id, most).failed(|| format!("{} cannot be read", place()))?;
         let weight = weight.ok_or_else(|| self.missing(&place()))?;
@@ -100,7 +105,7 @@ impl Objects {
         }
         self.spend(weight.work.saturating_add(PER_OBJECT))?;
         let found = self.find(repo, id, weight.memory);
-        let object = found.context(ErrorKind::Damaged, || format!("{} cannot be read", place()))?;
+        let object = found.context(Kind::Damaged, || format!("{} cannot be read", place()))?;
         if object.kind != kind {
             return Err(Error::failed(format!("{} is a {}", place(), object.kind)));
         }
@@ -114,7 +119,7 @@ impl Objects {
     /// whoever trusts this repository's configuration, which names programs that git would run.
     fn missing(&self, object: &str) -> Error {
         if !self.places.partial {
-            let missing = Error::new(ErrorKind::Damaged, format!("{object} cannot be read: it is not there"));
+            let missing = Error::new(Kind::Damaged, format!("{object} cannot be read: it is not there"));
             return missing.hint("`git fsck` says what else is damaged; a new clone has it all");
         }
         let partial = Error::outside(format!("{object} is not here: this is a partial clone (git clone --filter)"));

@@ -27,7 +27,6 @@ const SURPLUS: u64 = 64 << 10;
 /// What reading an object costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Weight {
-    /// Its size.
     pub(super) size: u64,
     /// The bytes that are made on the way to it, itself included.
     pub(super) work: u64,

@@ -25,7 +25,7 @@ const SILENCE: &str = "http.lowSpeedTime=60";
 
 /// The remote branch that the checked-out one follows.
 #[derive(Debug)]
-pub struct Remote<'a> {
+pub(crate) struct Remote<'a> {
     git: &'a Git,
     /// The remote's name; its URL may hold a secret and is never shown.
     name: String,
@@ -38,11 +38,11 @@ pub struct Remote<'a> {
 }
 
 /// Of the paths that we wrote and those that others changed: one by which both cannot stand beside each other.
-pub type Collision = fn(written: &[String], changed: &[String]) -> Option<String>;
+pub(crate) type Collision = fn(written: &[String], changed: &[String]) -> Option<String>;
 
 /// How the two branches came to stand at the same commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settled {
+pub(crate) struct Settled {
     /// Commits that were pushed.
     pub pushed: usize,
     /// Others' commits have been taken over.
@@ -56,7 +56,7 @@ impl<'a> Remote<'a> {
     ///
     /// # Errors
     /// git refuses to work here, there is no branch, or it follows none.
-    pub fn of(git: &'a Git, collision: Collision) -> Result<Remote<'a>> {
+    pub(crate) fn of(git: &'a Git, collision: Collision) -> Result<Remote<'a>> {
         let (name, branch, blanks) = (String::new(), String::new(), Blanks::default());
         let mut remote = Remote { git, name, branch, blanks, collision };
         let works = remote.run(&["rev-parse", "--git-dir"])?;
@@ -108,7 +108,7 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// The remote cannot be reached or refuses; commits of others than ours are here and not there
     /// while others came before; files that nobody committed are in the way. Nothing is lost.
-    pub fn settle(&self) -> Result<Settled> {
+    pub(crate) fn settle(&self) -> Result<Settled> {
         let mut settled = Settled::default();
         let mut refused: Option<(Option<ObjectId>, String)> = None;
         for _ in 0..MOST_TRIES {
@@ -128,12 +128,12 @@ impl<'a> Remote<'a> {
                     return Err(foreign.hint("`git push` publishes it; `git log @{u}..` lists all that is only here"));
                 }
                 match self.push(here)? {
-                    Ok(()) => {
+                    None => {
                         self.git.keep_notes(&[])?;
                         settled.pushed += ours.len();
                         return Ok(settled);
                     }
-                    Err(why) => refused = Some((there, why)),
+                    Some(why) => refused = Some((there, why)),
                 }
                 continue;
             }
@@ -303,10 +303,10 @@ impl<'a> Remote<'a> {
     }
 
     /// Pushes; what git said where it was refused.
-    fn push(&self, tip: Option<ObjectId>) -> Result<std::result::Result<(), String>> {
-        let Some(tip) = tip else { return Ok(Ok(())) };
+    fn push(&self, tip: Option<ObjectId>) -> Result<Option<String>> {
+        let Some(tip) = tip else { return Ok(None) };
         let run = self.run(&["push", "--quiet", "--no-follow-tags", &self.name, &format!("{tip}:{}", self.branch)])?;
-        Ok(if run.status.success() { Ok(()) } else { Err(self.said(&run)) })
+        Ok(if run.status.success() { None } else { Some(self.said(&run)) })
     }
 
     fn outside(&self, what: &str, why: &str) -> Error {

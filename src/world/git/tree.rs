@@ -7,7 +7,7 @@ use gix::ObjectId;
 use gix::objs::{Kind, TreeRefIter};
 
 use super::walk::Walker;
-use super::{Git, Reader, blob_of, objects};
+use super::{Git, GitReader, blob_of, objects};
 use crate::base::error::{Context as _, Result};
 use crate::model::file::FileKind;
 use crate::model::history::BlobId;
@@ -86,7 +86,7 @@ impl TreeFiles {
 }
 
 /// The file, or else the folder, of this name in a tree.
-fn entry(reader: &Reader, tree: ObjectId, name: &str, file: bool) -> Result<Option<ObjectId>> {
+fn entry(reader: &GitReader, tree: ObjectId, name: &str, file: bool) -> Result<Option<ObjectId>> {
     let bytes = reader.object(tree, Kind::Tree, objects::LARGEST_TREE)?;
     for entry in TreeRefIter::from_bytes(&bytes, reader.hash()) {
         let entry = entry.failed(|| reader.cannot("read a tree"))?;

@@ -10,7 +10,7 @@ use gix::ObjectId;
 use gix::objs::tree::name_order;
 use gix::objs::{Kind, TreeRefIter};
 
-use super::Reader;
+use super::GitReader;
 use super::objects::LARGEST_TREE;
 use crate::base::error::{Context as _, Error, Result};
 use crate::model::file::FileKind;
@@ -33,31 +33,31 @@ const KEPT: usize = 16 << 20;
 
 /// A folder that a competition has.
 #[derive(Debug, Clone)]
-enum Folder {
+enum FolderKind {
     Top,
     Rounds,
     Round(RoundNumber),
     Player(RoundNumber, Player),
 }
 
-impl Folder {
+impl FolderKind {
     /// Its path, which ends in a slash.
     fn path(&self) -> String {
         match self {
-            Folder::Top => String::new(),
-            Folder::Rounds => "rounds/".to_owned(),
-            Folder::Round(round) => format!("rounds/{round}/"),
-            Folder::Player(round, player) => format!("rounds/{round}/{player}/"),
+            FolderKind::Top => String::new(),
+            FolderKind::Rounds => "rounds/".to_owned(),
+            FolderKind::Round(round) => format!("rounds/{round}/"),
+            FolderKind::Player(round, player) => format!("rounds/{round}/{player}/"),
         }
     }
 
     /// The file of this name in this folder, where a competition has one.
     fn file(&self, name: &str) -> Option<FileKind> {
         match self {
-            Folder::Top => FileKind::of_path(name),
-            Folder::Rounds => None,
-            Folder::Round(round) => FileKind::in_round(*round, name),
-            Folder::Player(round, player) => FileKind::of_player(*round, player, name),
+            FolderKind::Top => FileKind::of_path(name),
+            FolderKind::Rounds => None,
+            FolderKind::Round(round) => FileKind::in_round(*round, name),
+            FolderKind::Player(round, player) => FileKind::of_player(*round, player, name),
         }
     }
 }
@@ -74,7 +74,7 @@ pub(super) struct Differing {
 
 /// One entry of a tree that may be a file or a folder of a competition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry<'a> {
+struct TreeEntry<'a> {
     name: &'a [u8],
     folder: bool,
     id: ObjectId,
@@ -82,7 +82,7 @@ struct Entry<'a> {
 
 /// Walks trees, and counts.
 pub(super) struct Walker<'a> {
-    reader: &'a Reader,
+    reader: &'a GitReader,
     kept: HashMap<ObjectId, Arc<Vec<u8>>>,
     kept_bytes: usize,
     /// Players met lately, by the names of their folders.
@@ -94,7 +94,7 @@ pub(super) struct Walker<'a> {
 
 impl<'a> Walker<'a> {
     /// Walks the trees of so many commits.
-    pub(super) fn new(reader: &'a Reader, commits: usize) -> Self {
+    pub(super) fn new(reader: &'a GitReader, commits: usize) -> Self {
         let left = ENTRIES.saturating_add((commits as u64).saturating_mul(ENTRIES_PER_COMMIT));
         Walker { reader, kept: HashMap::new(), kept_bytes: 0, players: HashMap::new(), left, others: None }
     }
@@ -108,7 +108,7 @@ impl<'a> Walker<'a> {
     /// The files in which two trees differ, by path.
     pub(super) fn diff(&mut self, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Vec<Differing>> {
         let mut found = Vec::new();
-        self.compare(&Folder::Top, (old, new), &mut |_| true, &mut found)?;
+        self.compare(&FolderKind::Top, (old, new), &mut |_| true, &mut found)?;
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
@@ -120,7 +120,7 @@ impl<'a> Walker<'a> {
         mut enters: impl FnMut(&str) -> bool,
     ) -> Result<BTreeMap<String, ObjectId>> {
         let mut found = Vec::new();
-        self.compare(&Folder::Top, (None, Some(tree)), &mut enters, &mut found)?;
+        self.compare(&FolderKind::Top, (None, Some(tree)), &mut enters, &mut found)?;
         Ok(found.into_iter().filter_map(|file| Some((file.path, file.after?))).collect())
     }
 
@@ -137,7 +137,7 @@ impl<'a> Walker<'a> {
 
     fn compare(
         &mut self,
-        at: &Folder,
+        at: &FolderKind,
         (old, new): (Option<ObjectId>, Option<ObjectId>),
         enters: &mut dyn FnMut(&str) -> bool,
         found: &mut Vec<Differing>,
@@ -170,23 +170,23 @@ impl<'a> Walker<'a> {
     }
 
     /// The folder of this name in this one, where a competition has one.
-    fn folder(&mut self, at: &Folder, name: &str) -> Option<Folder> {
+    fn folder(&mut self, at: &FolderKind, name: &str) -> Option<FolderKind> {
         match at {
-            Folder::Top => (name == "rounds").then_some(Folder::Rounds),
-            Folder::Rounds => name.parse().ok().map(Folder::Round),
-            Folder::Round(round) => {
+            FolderKind::Top => (name == "rounds").then_some(FolderKind::Rounds),
+            FolderKind::Rounds => name.parse().ok().map(FolderKind::Round),
+            FolderKind::Round(round) => {
                 // The checksum in a miner's name takes its time.
                 if let Some(player) = self.players.get(name) {
-                    return Some(Folder::Player(*round, player.clone()));
+                    return Some(FolderKind::Player(*round, player.clone()));
                 }
                 let player: Player = name.parse().ok()?;
                 if self.players.len() >= MOST_PLAYERS {
                     self.players.clear();
                 }
                 self.players.insert(name.to_owned(), player.clone());
-                Some(Folder::Player(*round, player))
+                Some(FolderKind::Player(*round, player))
             }
-            Folder::Player(..) => None,
+            FolderKind::Player(..) => None,
         }
     }
 
@@ -209,9 +209,9 @@ impl<'a> Walker<'a> {
     }
 
     /// The plain files and folders of a tree, in git's order, each name once.
-    fn entries<'t>(&mut self, tree: &'t [u8]) -> Result<Vec<Entry<'t>>> {
+    fn entries<'t>(&mut self, tree: &'t [u8]) -> Result<Vec<TreeEntry<'t>>> {
         let what = || self.reader.cannot("read a tree");
-        let mut entries: Vec<Entry<'t>> = Vec::new();
+        let mut entries: Vec<TreeEntry<'t>> = Vec::new();
         let mut last: Option<(&[u8], bool)> = None;
         let mut count = 0;
         for entry in TreeRefIter::from_bytes(tree, self.reader.hash()) {
@@ -222,7 +222,7 @@ impl<'a> Walker<'a> {
             }
             last = Some((name, folder));
             if folder || entry.mode.is_blob() {
-                entries.push(Entry { name, folder, id: entry.oid.to_owned() });
+                entries.push(TreeEntry { name, folder, id: entry.oid.to_owned() });
             }
             count += 1;
         }
@@ -244,7 +244,7 @@ impl<'a> Walker<'a> {
 }
 
 /// The entries of two sorted lists that are not in both.
-fn differing<'a>(old: &[Entry<'a>], new: &[Entry<'a>]) -> Vec<(Option<Entry<'a>>, Option<Entry<'a>>)> {
+fn differing<'a>(old: &[TreeEntry<'a>], new: &[TreeEntry<'a>]) -> Vec<(Option<TreeEntry<'a>>, Option<TreeEntry<'a>>)> {
     let (mut old, mut new) = (old.iter().copied().peekable(), new.iter().copied().peekable());
     let mut found = Vec::new();
     loop {

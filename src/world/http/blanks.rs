@@ -1,12 +1,15 @@
 //! Texts of answers without the secrets of their requests: servers send back what they were sent.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::Secret;
+use super::secret::shown_text;
+use super::spelt::{Reader, is_mark};
 
 /// What stands in a secret's place.
 const BLANK: &str = "***";
@@ -17,12 +20,19 @@ const SHORTEST: usize = 4;
 /// So much of a secret's beginning is a secret of its own: a server may cut it off.
 const BEGINNING: usize = 8;
 
+/// Of a text that is only shown, so many bytes are looked at: far more than are shown.
+pub(super) const SHOWN_BYTES: usize = 4096;
+
 /// What must not be shown, in every spelling that a server may give it.
 #[derive(Debug, Clone, Default)]
 pub struct Blanks {
+    /// In the order of their first bytes.
     needles: Vec<Needle>,
+    /// Which first bytes there are, in lower case: a bit each.
+    firsts: [u64; 4],
 }
 
+/// What is sought: in either case, and each of its characters in any spelling.
 #[derive(Clone, PartialEq, Eq)]
 struct Needle {
     text: String,
@@ -67,9 +77,26 @@ impl Blanks {
         for (length, text) in spelt.filter(|(_, text)| text.len() >= SHORTEST) {
             let needle = Needle { beginning: if beginning { length } else { 0 }, text };
             if !self.needles.contains(&needle) {
+                let (word, bit) = place_of(needle.first());
+                if let Some(bits) = self.firsts.get_mut(word) {
+                    *bits |= bit;
+                }
                 self.needles.push(needle);
             }
         }
+        self.needles.sort_by_key(Needle::first);
+    }
+
+    /// The needles that begin with this byte, in either case.
+    fn beginning_with(&self, byte: u8) -> &[Needle] {
+        let first = byte.to_ascii_lowercase();
+        let (word, bit) = place_of(first);
+        if self.firsts.get(word).is_none_or(|bits| bits & bit == 0) {
+            return &[];
+        }
+        let from = self.needles.partition_point(|needle| needle.first() < first);
+        let to = self.needles.partition_point(|needle| needle.first() <= first);
+        self.needles.get(from..to).unwrap_or_default()
     }
 
     /// Is there nothing to blank?
@@ -81,14 +108,13 @@ impl Blanks {
     /// A text without them.
     #[must_use]
     pub fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut found: Vec<Range<usize>> = self.needles.iter().flat_map(|needle| needle.places(text)).collect();
+        let found = self.places(text);
         if found.is_empty() {
             return Cow::Borrowed(text);
         }
-        // One spelling may end where another one goes on.
-        found.sort_by_key(|place| (place.start, place.end));
         let (mut hidden, mut shown_to) = (String::with_capacity(text.len()), 0);
         for place in found {
+            // One spelling may end where another one goes on.
             if place.start >= shown_to {
                 hidden.push_str(text.get(shown_to..place.start).unwrap_or_default());
                 hidden.push_str(BLANK);
@@ -97,6 +123,46 @@ impl Blanks {
         }
         hidden.push_str(text.get(shown_to..).unwrap_or_default());
         Cow::Owned(hidden)
+    }
+
+    /// A server's or a program's bytes as messages show their beginning: one line, at most `longest` characters.
+    #[must_use]
+    pub fn shown(&self, bytes: &[u8], longest: usize) -> String {
+        let text = String::from_utf8_lossy(bytes.get(..SHOWN_BYTES).unwrap_or(bytes));
+        // First blanked and then cut: a cut would leave the beginning of a secret.
+        shown_text(&self.hide(&text), longest)
+    }
+
+    /// Where something is to be blanked, in order. A text that takes far more work than others is blanked from there
+    /// to its end.
+    fn places(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        if self.needles.is_empty() {
+            return found;
+        }
+        let mut reader = Reader::new(text);
+        for (at, byte) in text.bytes().enumerate() {
+            let mut longest = None;
+            if is_mark(byte) {
+                for reading in reader.readings(at) {
+                    let Some(first) = reading.bytes().first() else { continue };
+                    for needle in self.beginning_with(*first) {
+                        longest = longest.max(needle.end(&mut reader, at));
+                    }
+                }
+            } else {
+                for needle in self.beginning_with(byte) {
+                    longest = longest.max(needle.end(&mut reader, at));
+                }
+            }
+            if reader.is_spent() {
+                found.push(at..text.len());
+                return found;
+            }
+            let boundary = |end: &usize| text.is_char_boundary(*end);
+            found.extend(longest.and_then(|end| (end..=text.len()).find(boundary)).map(|end| at..end));
+        }
+        found
     }
 
     /// The same in every text of a JSON value.
@@ -122,46 +188,61 @@ impl Blanks {
 }
 
 impl Needle {
-    /// Where this stands in a text, or as much of its beginning as is there.
-    fn places(&self, text: &str) -> Vec<Range<usize>> {
-        let sought = if self.beginning > 0 { self.beginning() } else { &self.text };
-        let place = |(start, _)| {
-            let after = text.get(start..).unwrap_or_default();
-            let same = after.chars().zip(self.text.chars()).take_while(|(a, b)| a == b);
-            start..start + same.map(|(c, _)| c.len_utf8()).sum::<usize>()
-        };
-        text.match_indices(sought).map(place).collect()
+    fn first(&self) -> u8 {
+        self.text.bytes().next().unwrap_or_default().to_ascii_lowercase()
     }
 
-    fn beginning(&self) -> &str {
-        let end = (self.beginning..=self.text.len()).find(|end| self.text.is_char_boundary(*end));
-        self.text.get(..end.unwrap_or(self.text.len())).unwrap_or(&self.text)
+    /// Where this ends in a text if it begins there: as a whole, or as much of its beginning as is there.
+    fn end(&self, reader: &mut Reader<'_>, at: usize) -> Option<usize> {
+        let sought = self.text.as_bytes();
+        // Most places are left at once.
+        let plain = |place: usize| reader.at(at + place).filter(|byte| !is_mark(*byte));
+        let second = plain(0).and_then(|_| plain(1)).zip(sought.get(1));
+        if second.is_some_and(|(byte, wanted)| !byte.eq_ignore_ascii_case(wanted)) {
+            return None;
+        }
+        let (mut most, mut marks) = ((0, at), HashSet::new());
+        let mut ways = vec![(0, at)];
+        while let Some((mut count, mut at)) = ways.pop() {
+            while let Some((wanted, byte)) = sought.get(count).zip(reader.at(at)) {
+                if is_mark(byte) {
+                    let new = marks.insert((count, at));
+                    let fits = |bytes: &[u8]| {
+                        let wanted = sought.get(count..).and_then(|rest| rest.get(..bytes.len()));
+                        wanted.is_some_and(|wanted| wanted.eq_ignore_ascii_case(bytes))
+                    };
+                    let read = if new { reader.readings(at) } else { Vec::new() };
+                    let read = read.into_iter().filter(|read| fits(read.bytes()));
+                    ways.extend(read.map(|read| (count + read.bytes().len(), read.end)));
+                    break;
+                }
+                if !byte.eq_ignore_ascii_case(wanted) {
+                    break;
+                }
+                (count, at) = (count + 1, at + 1);
+            }
+            most = most.max((count, at));
+        }
+        let (count, end) = most;
+        (count == sought.len() || (self.beginning > 0 && count >= self.beginning)).then_some(end)
     }
 }
 
-/// A secret as it is, in the other case or backwards, escaped as JSON, HTML, URLs or programs escape it (what needs
-/// it, or every byte), in base64, in hex and as numbers.
+/// The word and the bit of a byte in a set of them.
+fn place_of(byte: u8) -> (usize, u64) {
+    (usize::from(byte / 64), 1 << (byte % 64))
+}
+
+/// A secret as it is or backwards, in base64 and in hex: each is sought in either case, and with every character in any
+/// spelling of its own.
 fn spellings(secret: &str) -> Vec<String> {
-    let json = serde_json::to_string(secret).unwrap_or_default().trim_matches('"').to_owned();
-    let percent = |format: fn(u8) -> String| -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        secret.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format(byte) }).collect()
-    };
-    let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let mut all = vec![
         secret.to_owned(),
-        json.replace('/', "\\/"),
-        json,
-        percent(|byte| format!("%{byte:02X}")),
-        percent(|byte| format!("%{byte:02x}")),
-        html.replace('"', "&quot;").replace('\'', "&#39;"),
+        secret.chars().rev().collect(),
         crate::base::hex::encode(secret.as_bytes()),
-        crate::base::hex::encode(secret.as_bytes()).to_ascii_uppercase(),
         STANDARD.encode(secret),
         URL_SAFE.encode(secret),
     ];
-    all.extend([secret.to_ascii_lowercase(), secret.to_ascii_uppercase(), secret.chars().rev().collect()]);
-    all.extend([percent(|byte| format!("%25{byte:02X}")), percent(|byte| format!("%25{byte:02x}"))]);
     for offset in 0..3 {
         let bytes = padded(secret, offset);
         let both = [STANDARD.encode(&bytes), URL_SAFE.encode(&bytes)];
@@ -170,31 +251,20 @@ fn spellings(secret: &str) -> Vec<String> {
     all
 }
 
-/// Spellings in which every byte of a secret is a number.
+/// Lists in which every byte of a secret is a number.
 fn byte_by_byte(secret: &str) -> impl Iterator<Item = String> {
     type Spell = fn(u8) -> String;
-    const SPELLINGS: [(&str, Spell); 18] = [
-        ("", |byte| format!("%{byte:02X}")),
-        ("", |byte| format!("%{byte:02x}")),
-        ("", |byte| format!("%25{byte:02x}")),
-        ("", |byte| format!("\\x{byte:02x}")),
-        ("", |byte| format!("\\x{byte:02X}")),
-        ("", |byte| format!("\\u{byte:04x}")),
-        ("", |byte| format!("\\u{byte:04X}")),
-        ("", |byte| format!("\\{byte:03o}")),
-        ("", |byte| format!("={byte:02X}")),
-        ("", |byte| format!("&#{byte};")),
-        ("", |byte| format!("&#x{byte:x};")),
-        ("", |byte| format!("&#x{byte:X};")),
+    const LISTS: [(&str, Spell); 7] = [
         (" ", |byte| format!("{byte:02x}")),
-        (" ", |byte| format!("{byte:02X}")),
         (":", |byte| format!("{byte:02x}")),
-        (":", |byte| format!("{byte:02X}")),
+        (" ", |byte| format!("0x{byte:02x}")),
+        (", ", |byte| format!("0x{byte:02x}")),
         (", ", |byte| byte.to_string()),
         (",", |byte| byte.to_string()),
+        (" ", |byte| byte.to_string()),
     ];
     let spell = move |(between, spell): (&str, Spell)| secret.bytes().map(spell).collect::<Vec<_>>().join(between);
-    SPELLINGS.into_iter().map(spell)
+    LISTS.into_iter().map(spell)
 }
 
 /// The secret with `offset` bytes before it: base64 has three spellings of a text inside another one.
@@ -251,6 +321,68 @@ mod tests {
                 assert!(!shown.contains(&part), "{text}: {shown}");
             }
         }
+    }
+
+    /// Each character of the key in a spelling of its own, by a rule that never ends alike.
+    fn mixed(mut lot: u64) -> String {
+        let mut spell = |c: char| {
+            lot = lot.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (code, bytes) = (u32::from(c), c.to_string().into_bytes());
+            let each = |format: fn(u8) -> String| bytes.iter().copied().map(format).collect::<String>();
+            let spelt = match (lot >> 33) % 13 {
+                0 => each(|b| format!("%{b:02X}")),
+                1 => each(|b| format!("%{b:02x}")),
+                2 => format!("\\u{code:04x}"),
+                3 => format!("\\u{code:04X}"),
+                4 => format!("&#{code};"),
+                5 => format!("&#x{code:x};"),
+                6 => each(|b| format!("\\x{b:02x}")),
+                7 => c.to_ascii_uppercase().to_string(),
+                8 => c.to_ascii_lowercase().to_string(),
+                9 => each(|b| format!("\\{b:03o}")),
+                10 => each(|b| format!("={b:02X}")),
+                11 => format!("\\{c}"),
+                _ => c.to_string(),
+            };
+            // Some inside another one.
+            match (lot >> 50) % 6 {
+                0 => spelt.replace('%', "%25"),
+                1 => spelt.replace('\\', "\\\\"),
+                2 => spelt.replace('&', "&amp;"),
+                3 => spelt.replace('\\', "%5C"),
+                _ => spelt,
+            }
+        };
+        KEY.chars().map(&mut spell).collect()
+    }
+
+    #[test]
+    fn a_secret_is_blanked_in_any_mixture_of_spellings() {
+        for lot in 0..500 {
+            let text = mixed(lot);
+            // A mark before it may be read with it.
+            let shown = blanks().hide(&format!("4b&{text}; <{text}> =%{text}\\")).into_owned();
+            assert!(
+                shown.matches(BLANK).count() == 3 && shown.len() < 22 && shown.starts_with("4b"),
+                "{text}: {shown}"
+            );
+            let half: String = text.chars().take(text.chars().count() * 2 / 3).collect();
+            let shown = blanks().hide(&half).into_owned();
+            assert!(shown.starts_with(BLANK) && shown.len() < 12, "{half}: {shown}");
+        }
+        let base64 = STANDARD.encode(format!("me:{KEY}")).replace('=', "%3D").replace('/', "\\/").replace('+', "&#43;");
+        assert!(!blanks().hide(&base64).contains(base64.get(8..30).unwrap()), "{base64}");
+    }
+
+    #[test]
+    fn what_was_made_to_take_long_is_blanked_and_does_not() {
+        let begun = std::time::Instant::now();
+        for piece in ["%", "%25", "\\", "\\\\u005c", "&amp;", "&#38;", "=3d", "%\\&=+", "sk-proj", "s%6b-proj/"] {
+            let text = piece.repeat((1 << 18) / piece.len());
+            let shown = blanks().hide(&text).into_owned();
+            assert!(shown == text || shown.contains(BLANK), "{piece}");
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
     }
 
     #[test]

@@ -6,11 +6,11 @@ const BOUNDARY: &str = "gen404-7d1f0c2a9b3e4856a1c0d2e3f4b5a697";
 
 /// A form's parts, in the order given.
 #[derive(Debug, Clone, Default)]
-pub struct Form {
+pub struct MultipartForm {
     body: Vec<u8>,
 }
 
-impl Form {
+impl MultipartForm {
     /// The `Content-Type` of the request that carries a form.
     pub const CONTENT_TYPE: &str = "multipart/form-data; boundary=gen404-7d1f0c2a9b3e4856a1c0d2e3f4b5a697";
 
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn parts_stand_between_boundaries() {
-        let form = Form::default().file("f", "a.bin", "x/y", b"\0\r\n").text("seed", "4232303603").finish();
+        let form = MultipartForm::default().file("f", "a.bin", "x/y", b"\0\r\n").text("seed", "4232303603").finish();
         let text = String::from_utf8(form).unwrap();
         assert_eq!(
             text,
@@ -60,6 +60,6 @@ mod tests {
                  Content-Disposition: form-data; name=\"seed\"\r\n\r\n4232303603\r\n--{BOUNDARY}--\r\n"
             )
         );
-        assert!(Form::CONTENT_TYPE.ends_with(BOUNDARY));
+        assert!(MultipartForm::CONTENT_TYPE.ends_with(BOUNDARY));
     }
 }

@@ -13,7 +13,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use super::heed::{Heed, System};
-use crate::base::url::{Host, HttpUrl, is_public};
+use crate::base::url::{Host, HttpUrl, UrlError, is_public};
 
 /// As many addresses of a name as ureq keeps.
 const MOST_ADDRESSES: usize = 16;
@@ -63,16 +63,13 @@ impl PublicResolver {
 }
 
 /// A URL or address that the rule refuses.
-#[derive(Debug)]
-pub(super) struct Refused(String);
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "refused: {}", self.0)
-    }
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("refused: {0}")]
+    Url(UrlError),
+    #[error("refused: {host} resolves to {ip}, which is not a public address")]
+    Address { host: String, ip: IpAddr },
 }
-
-impl std::error::Error for Refused {}
 
 impl From<Refused> for ureq::Error {
     fn from(refused: Refused) -> Self {
@@ -83,18 +80,18 @@ impl From<Refused> for ureq::Error {
 impl Resolver for PublicResolver {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let text = uri.to_string();
-        let url = HttpUrl::parse(&text).map_err(Refused)?;
-        url.check_port().map_err(Refused)?;
+        let url = HttpUrl::parse(&text).map_err(Refused::Url)?;
+        url.check_port().map_err(Refused::Url)?;
         if !self.allow_private {
-            url.check_public().map_err(Refused)?;
+            url.check_public().map_err(Refused::Url)?;
         }
         let found = self.look_up(&url, uri, config, timeout)?;
         // One private address among public ones is no accident: the whole name is refused.
         let private = found.iter().map(std::net::SocketAddr::ip).find(|ip| !is_public(*ip));
         match private {
             Some(ip) if !self.allow_private => {
-                let host = uri.host().unwrap_or_default();
-                Err(Refused(format!("{host} resolves to {ip}, which is not a public address")).into())
+                let host = uri.host().unwrap_or_default().to_owned();
+                Err(Refused::Address { host, ip }.into())
             }
             _ => Ok(found),
         }

@@ -5,14 +5,14 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{RecvTimeoutError, unbounded};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::time::Duration as Wait;
+use ureq::unversioned::transport::time;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, Either, NextTimeout, TcpConnector, Transport};
 
 use crate::world::stop::{Cut, STOPPED, Stop};
@@ -53,7 +53,7 @@ impl std::error::Error for Stopped {}
 
 /// The connections of a client, which a stop closes. Clones share them.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct Connections {
     stop: Stop,
     heed: Heed,
     cut: Arc<AtomicBool>,
@@ -61,13 +61,13 @@ pub(super) struct Line {
     _end: Arc<Cut>,
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Line").field("stop", &self.stop).field("cut", &self.cut).finish_non_exhaustive()
     }
 }
 
-impl Line {
+impl Connections {
     /// The connections of this agent, whose resolver and connector go by `heed`.
     pub(super) fn new(agent: &ureq::Agent, heed: Heed, stop: &Stop) -> Self {
         let (cut, agent) = (Arc::new(AtomicBool::new(false)), agent.clone());
@@ -78,12 +78,12 @@ impl Line {
         });
         stop.when_over(&end);
         heed.set(stop);
-        Line { stop: stop.clone(), heed, cut, _end: end }
+        Connections { stop: stop.clone(), heed, cut, _end: end }
     }
 
     /// The same connections, closed by another stop.
     pub(super) fn heeding(&self, agent: &ureq::Agent, stop: &Stop) -> Self {
-        Line::new(agent, self.heed.clone(), stop)
+        Connections::new(agent, self.heed.clone(), stop)
     }
 
     pub(super) fn stop(&self) -> &Stop {
@@ -142,7 +142,7 @@ fn part<'a>(details: &ConnectionDetails<'a>, wait: Duration) -> ConnectionDetail
         request_level: details.request_level,
         resolver: details.resolver,
         now: (details.current_time)(),
-        timeout: NextTimeout { after: Wait::Exact(wait), ..details.timeout },
+        timeout: NextTimeout { after: time::Duration::Exact(wait), ..details.timeout },
         current_time: details.current_time.clone(),
         run_connector: details.run_connector.clone(),
         register_shutdown: details.register_shutdown.clone(),
@@ -163,11 +163,11 @@ impl System {
 
 impl Resolver for System {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let (tell, heard) = channel();
+        let (tell, heard) = unbounded();
         let (asked, how) = (uri.clone(), config.clone());
         // In a thread that is left behind where the answer does not come: nothing else ends a look-up.
         let look_up = move || {
-            let unhurried = NextTimeout { after: Wait::NotHappening, ..timeout };
+            let unhurried = NextTimeout { after: time::Duration::NotHappening, ..timeout };
             // Nobody hears it where it comes too late.
             let _ = tell.send(DefaultResolver::default().resolve(&asked, &how, unhurried));
         };

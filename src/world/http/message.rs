@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use ureq::http::{self, HeaderMap, Method};
 
-use super::blanks::Blanks;
+use super::blanks::{Blanks, SHOWN_BYTES};
+use super::passing::ServerKind;
 use super::retry::Failure;
 use super::secret::{Secret, shown_text, shown_url};
 use crate::base::error::{Error, Result};
@@ -222,6 +223,11 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// A body that is not the JSON that was expected: why, fit to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoJson(String);
+
 /// A final answer: 2xx, 3xx that is not followed, or a 4xx other than 429.
 ///
 /// What it says is read by [`Response::json`] and [`Response::text`], or shown by
@@ -264,7 +270,7 @@ impl Response {
     ///
     /// # Errors
     /// What is wrong with it, fit to be shown.
-    pub fn json<T: DeserializeOwned>(&self) -> std::result::Result<T, String> {
+    pub fn json<T: DeserializeOwned>(&self) -> std::result::Result<T, NoJson> {
         let read = if self.blanks.is_empty() {
             serde_json::from_slice(&self.body)
         } else {
@@ -273,7 +279,7 @@ impl Response {
                 serde_json::from_value(value)
             })
         };
-        read.map_err(|e| shown_text(&e.to_string(), 200))
+        read.map_err(|e| NoJson(shown_text(&e.to_string(), 200)))
     }
 
     /// The body as JSON that holds new secrets, and may hold those of its request: a token that is
@@ -330,19 +336,19 @@ impl Response {
         if (200..300).contains(&self.status) { Ok(self) } else { Err(self.refused()) }
     }
 
+    /// This refusal as a failed attempt, with what the server says.
+    pub(in crate::world) fn failure(&self, server: ServerKind) -> Failure {
+        server.failure(self.status, &self.headers, self.shown())
+    }
+
     fn refused(&self) -> Error {
         Error::outside(format!("{}: {}", self.what, self.shown()))
     }
 }
 
-/// Of a body that is only shown, so many bytes are looked at: far more than are shown.
-pub(super) const SHOWN_BYTES: usize = 4096;
-
 /// The beginning of a body as messages show it.
 pub(super) fn shown_beginning(body: &[u8], blanks: &Blanks) -> String {
-    let text = String::from_utf8_lossy(body.get(..SHOWN_BYTES).unwrap_or(body));
-    // First blanked and then cut: a cut would leave the beginning of a secret.
-    shown_text(&blanks.hide(&text), 200)
+    blanks.shown(body, 200)
 }
 
 #[cfg(test)]

@@ -14,9 +14,11 @@ mod form;
 mod guard;
 mod heed;
 mod message;
+mod passing;
 mod redirect;
 mod retry;
 mod secret;
+mod spelt;
 mod stream;
 
 use std::fs::File;
@@ -28,15 +30,15 @@ use ureq::unversioned::resolver::Resolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector};
 
 pub use self::blanks::Blanks;
-pub use self::form::Form;
+pub use self::form::MultipartForm;
 pub use self::guard::Lookup;
-use self::heed::{Heed, Line};
-pub use self::message::{Request, Response};
-pub(in crate::world) use self::retry::refusal;
+use self::heed::{Connections, Heed};
+pub use self::message::{NoJson, Request, Response};
+pub(in crate::world) use self::passing::{ServerKind, asked, rpc_passes, s3_passes};
 pub use self::retry::{Failure, Retry, retry_after};
 use self::retry::{failure, io_failure};
 pub use self::secret::{Secret, shown_text, shown_url};
-pub use self::stream::{Broken, Incoming, Phases};
+pub use self::stream::{Broken, Incoming, PhaseLimits};
 use crate::base::error::Result;
 use crate::world::stop::Stop;
 
@@ -63,7 +65,7 @@ const MINER_IDLE_AGE: Duration = Duration::from_secs(10);
 
 /// The bounds of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct HttpLimits {
     /// For the connection, TLS included.
     pub connect: Duration,
     /// For each wait on bytes of the answer.
@@ -78,17 +80,17 @@ pub struct Limits {
     pub rate_grace: Duration,
 }
 
-impl Default for Limits {
+impl Default for HttpLimits {
     /// For the services that an operator chose: a minute, 32 MiB.
     fn default() -> Self {
         let (connect, idle, whole) = (Duration::from_secs(10), Duration::from_secs(30), Duration::from_secs(60));
-        Limits { connect, idle, whole, body: 32 << 20, min_rate: 0, rate_grace: Duration::ZERO }
+        HttpLimits { connect, idle, whole, body: 32 << 20, min_rate: 0, rate_grace: Duration::ZERO }
     }
 }
 
-impl Limits {
+impl HttpLimits {
     /// For miners' files (DESIGN 4.7): 200 MiB, five minutes, at least 64 KiB a second.
-    pub const MINER: Limits = Limits {
+    pub const MINER: HttpLimits = HttpLimits {
         connect: Duration::from_secs(10),
         idle: Duration::from_secs(30),
         whole: Duration::from_secs(300),
@@ -103,20 +105,20 @@ impl Limits {
 #[derive(Debug, Clone)]
 pub struct Client {
     agent: ureq::Agent,
-    limits: Limits,
+    limits: HttpLimits,
     retry: Retry,
     miners: bool,
     /// How many redirects in a row are followed; with 0, they are answers.
     redirects: u32,
     /// Are 429 and 5xx answers, too?
     hears_all: bool,
-    line: Line,
+    line: Connections,
 }
 
 impl Client {
     /// A client for services that the operator chose. Proxies of the environment are used.
     #[must_use]
-    pub fn new(limits: Limits, retry: Retry) -> Self {
+    pub fn new(limits: HttpLimits, retry: Retry) -> Self {
         let config =
             config(&limits).max_idle_connections(SERVICE_IDLE).max_idle_connections_per_host(SERVICE_IDLE).build();
         Client::with(config, limits, retry)
@@ -127,7 +129,7 @@ impl Client {
     /// which may then have been carried out or not, and that an answer sent in two parts waits 40 ms
     /// for our acknowledgement of the first.
     #[must_use]
-    pub fn unkept(limits: Limits, retry: Retry) -> Self {
+    pub fn unkept(limits: HttpLimits, retry: Retry) -> Self {
         let config = config(&limits).max_idle_connections(0).max_idle_connections_per_host(0).build();
         Client::with(config, limits, retry)
     }
@@ -135,7 +137,7 @@ impl Client {
     /// A client that follows no redirect, and tries nothing again: for [`Client::send_once`] and callers
     /// that send credentials to one host only.
     #[must_use]
-    pub fn direct(limits: Limits) -> Self {
+    pub fn direct(limits: HttpLimits) -> Self {
         let config = config(&limits).build();
         Client::with(config, limits, Retry::ONCE).unredirected()
     }
@@ -156,7 +158,7 @@ impl Client {
     /// A client for miners' URLs, under the rule of DESIGN 4.7; `allow_private` lifts the part of it
     /// that is about addresses.
     #[must_use]
-    pub fn for_miners(limits: Limits, retry: Retry, allow_private: bool) -> Self {
+    pub fn for_miners(limits: HttpLimits, retry: Retry, allow_private: bool) -> Self {
         let heed = Heed::default();
         Client::behind(guard::PublicResolver::new(&heed, allow_private), heed, limits, retry)
     }
@@ -164,11 +166,11 @@ impl Client {
     /// As [`Client::for_miners`], with names looked up by `lookup` in place of the system: the rule is
     /// applied to what it answers.
     #[must_use]
-    pub fn for_miners_by(lookup: impl Lookup, limits: Limits, retry: Retry, allow_private: bool) -> Self {
+    pub fn for_miners_by(lookup: impl Lookup, limits: HttpLimits, retry: Retry, allow_private: bool) -> Self {
         Client::behind(guard::PublicResolver::by(lookup, allow_private), Heed::default(), limits, retry)
     }
 
-    fn behind(resolver: guard::PublicResolver, heed: Heed, limits: Limits, retry: Retry) -> Self {
+    fn behind(resolver: guard::PublicResolver, heed: Heed, limits: HttpLimits, retry: Retry) -> Self {
         let config = config(&limits)
             // It would look names up a second time, where nobody checks the answer.
             .proxy(None)
@@ -180,17 +182,23 @@ impl Client {
         Client { miners: true, redirects: MINER_REDIRECTS, ..Client::over(config, resolver, heed, limits, retry) }
     }
 
-    fn with(config: ureq::config::Config, limits: Limits, retry: Retry) -> Self {
+    fn with(config: ureq::config::Config, limits: HttpLimits, retry: Retry) -> Self {
         let heed = Heed::default();
         Client::over(config, heed::System::new(&heed), heed, limits, retry)
     }
 
     /// A client that heeds the process's signals, as all do that are given no other stop.
-    fn over(config: ureq::config::Config, resolver: impl Resolver, heed: Heed, limits: Limits, retry: Retry) -> Self {
+    fn over(
+        config: ureq::config::Config,
+        resolver: impl Resolver,
+        heed: Heed,
+        limits: HttpLimits,
+        retry: Retry,
+    ) -> Self {
         // As ureq's own connections, but for how long they are waited for.
         let connector = ().chain(ConnectProxyConnector::default()).chain(heed::Tcp::new(&heed));
         let agent = ureq::Agent::with_parts(config, connector.chain(RustlsConnector::default()), resolver);
-        let line = Line::new(&agent, heed, &Stop::of_process());
+        let line = Connections::new(&agent, heed, &Stop::of_process());
         Client { agent, limits, retry, miners: false, redirects: SERVICE_REDIRECTS, hears_all: false, line }
     }
 
@@ -234,7 +242,7 @@ impl Client {
         if most >= self.limits.body {
             return self.send(request).map(Some);
         }
-        let client = Client { limits: Limits { body: most, ..self.limits }, ..self.clone() };
+        let client = Client { limits: HttpLimits { body: most, ..self.limits }, ..self.clone() };
         let too_long = client.too_long();
         self.attempts(request, || match client.attempt(request, Ok) {
             Err(failure) if failure == too_long => Ok(None),
@@ -317,6 +325,7 @@ impl Client {
             };
             let mut response = sent?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            check_coding(status, &headers)?;
             let mut body = Vec::new();
             self.copy_answer(&mut response, &mut body)?;
             Ok(Response { status, headers, body, blanks: request.blanks(), what: request.shown() })
@@ -352,11 +361,12 @@ impl Client {
         response: ureq::http::Response<ureq::Body>,
     ) -> std::result::Result<ureq::http::Response<ureq::Body>, Failure> {
         let status = response.status().as_u16();
-        if (status == 429 || status >= 500) && !self.hears_all {
-            return Err(refusal(status, response.headers()));
+        if ServerKind::Any.passes(status) && !self.hears_all {
+            return Err(ServerKind::Any.failure(status, response.headers(), format!("status {status}")));
         }
+        check_coding(status, response.headers())?;
         if self.miners {
-            self.check_headers(status, response.headers())?;
+            self.check_length(response.headers())?;
         }
         Ok(response)
     }
@@ -371,17 +381,8 @@ impl Client {
         })
     }
 
-    /// What a miner's server says about the body is believed where it is against it.
-    fn check_headers(&self, status: u16, headers: &HeaderMap) -> std::result::Result<(), Failure> {
-        let codings =
-            headers.get_all("content-encoding").into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
-        let codings = codings.map(|coding| String::from_utf8_lossy(coding.trim_ascii()).to_ascii_lowercase());
-        let coded: Vec<String> = codings.filter(|coding| !PLAIN_CODINGS.contains(&coding.as_str())).collect();
-        // Other answers are told by their status alone.
-        if status == 200 && !coded.is_empty() {
-            let coded = shown_text(&coded.join(", "), 40);
-            return Err(Failure::Permanent(format!("the body is encoded ({coded}), which is not accepted")));
-        }
+    /// What a miner's server says about the body's length is believed where it is against it.
+    fn check_length(&self, headers: &HeaderMap) -> std::result::Result<(), Failure> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let length = text("content-length").and_then(|length| length.parse::<u64>().ok());
         if length.is_some_and(|length| length > self.limits.body) {
@@ -427,7 +428,21 @@ impl Client {
     }
 }
 
-fn config(limits: &Limits) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
+/// Refuses a body that is coded: nobody was asked for that, and nothing decodes it. Other answers are told by their
+/// status.
+fn check_coding(status: u16, headers: &HeaderMap) -> std::result::Result<(), Failure> {
+    let codings =
+        headers.get_all("content-encoding").into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    let codings = codings.map(|coding| String::from_utf8_lossy(coding.trim_ascii()).to_ascii_lowercase());
+    let coded: Vec<String> = codings.filter(|coding| !PLAIN_CODINGS.contains(&coding.as_str())).collect();
+    if status == 200 && !coded.is_empty() {
+        let coded = shown_text(&coded.join(", "), 40);
+        return Err(Failure::Permanent(format!("the body is encoded ({coded}), which is not accepted")));
+    }
+    Ok(())
+}
+
+fn config(limits: &HttpLimits) -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)

@@ -6,7 +6,7 @@
 use std::io::Read as _;
 use std::time::Instant;
 
-use ureq::http::{Method, Request as Raw, Response as Answer, header};
+use ureq::http::{self, Method, header};
 
 use super::message::OPEN_HEADERS;
 use super::retry::{Failure, failure};
@@ -19,7 +19,7 @@ const BODY: u64 = 16 << 10;
 
 impl Client {
     /// Sends a request, and again where its answers lead; gives the first answer that is no redirect.
-    pub(super) fn follow(&self, request: &Request<'_>) -> Result<Answer<ureq::Body>, Failure> {
+    pub(super) fn follow(&self, request: &Request<'_>) -> Result<http::Response<ureq::Body>, Failure> {
         let begun = Instant::now();
         let mut next = request.build()?;
         let mut hops = 0;
@@ -47,8 +47,8 @@ impl Client {
     fn leads_to(
         &self,
         request: &Request<'_>,
-        sent: &Raw<&[u8]>,
-        answer: &Answer<ureq::Body>,
+        sent: &http::Request<&[u8]>,
+        answer: &http::Response<ureq::Body>,
     ) -> Result<Option<String>, Failure> {
         let status = answer.status().as_u16();
         if self.redirects == 0 || !matches!(status, 301 | 302 | 303 | 307 | 308) {
@@ -56,7 +56,11 @@ impl Client {
         }
         // The last one counts, as everywhere.
         let location = answer.headers().get_all(header::LOCATION).into_iter().next_back();
-        let Some(location) = location else { return Ok(None) };
+        let Some(location) = location else {
+            return Err(Failure::Permanent(format!(
+                "status {status} without a Location header: it does not say where to"
+            )));
+        };
         let shown = || {
             let text = String::from_utf8_lossy(location.as_bytes());
             shown_url(&request.blanks().hide(&text))
@@ -74,8 +78,8 @@ impl Client {
 }
 
 /// The same request for another address, without anything that may be a key.
-fn further<'b>(sent: &Raw<&'b [u8]>, to: String) -> Result<Raw<&'b [u8]>, Failure> {
-    let mut next = Raw::builder().method(sent.method()).uri(to);
+fn further<'b>(sent: &http::Request<&'b [u8]>, to: String) -> Result<http::Request<&'b [u8]>, Failure> {
+    let mut next = http::Request::builder().method(sent.method()).uri(to);
     for (name, value) in sent.headers().iter().filter(|(name, _)| OPEN_HEADERS.contains(&name.as_str())) {
         next = next.header(name, value);
     }

@@ -1,10 +1,10 @@
 //! Which failures are tried again, when, and how often.
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, SystemTime};
 
 use ureq::Timeout;
-use ureq::http::HeaderMap;
 
 use super::heed::Stopped;
 use super::secret::shown_text;
@@ -32,8 +32,8 @@ pub enum Failure {
 
 impl Failure {
     /// A failure that goes away by itself, or does not.
-    pub fn transient(reason: impl Into<String>) -> Self {
-        Failure::Transient { reason: reason.into(), after: None, unsent: false }
+    pub fn transient(reason: impl fmt::Display) -> Self {
+        Failure::Transient { reason: reason.to_string(), after: None, unsent: false }
     }
 
     /// The reason.
@@ -151,29 +151,44 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(SystemTime::from(date).duration_since(now).unwrap_or_default())
 }
 
-/// What a 429 or 5xx means for the next attempt.
-pub(in crate::world) fn refusal(status: u16, headers: &HeaderMap) -> Failure {
-    let asked = headers.get("retry-after").and_then(|value| value.to_str().ok());
-    let after = asked.and_then(|value| retry_after(value, SystemTime::now()));
-    Failure::Transient { reason: format!("status {status}"), after, unsent: status == 429 }
-}
-
 /// An error of ureq as a failure: which are worth another attempt, and which came before the
 /// request was on its way.
 pub(super) fn failure(error: &ureq::Error) -> Failure {
-    use ureq::Error as E;
     let unsent = |reason: String| Failure::Transient { reason, after: None, unsent: true };
     match error {
-        E::Io(error) => io_failure(error),
-        E::HostNotFound => unsent("no such host".to_owned()),
-        E::ConnectionFailed => unsent("cannot connect".to_owned()),
-        E::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => unsent(format!("no connection in time ({when})")),
-        E::Timeout(when) => Failure::transient(format!("no answer in time ({when})")),
-        E::Protocol(error) => Failure::transient(format!("not HTTP as it should be: {error}")),
-        E::BodyStalled => Failure::transient("the body stopped"),
-        E::Other(other) if other.is::<Stopped>() => Failure::Stopped,
-        other => Failure::Permanent(shown_text(&other.to_string(), 200)),
+        ureq::Error::Io(error) => io_failure(error),
+        ureq::Error::HostNotFound => unsent("no such host".to_owned()),
+        ureq::Error::ConnectionFailed => unsent("cannot connect".to_owned()),
+        ureq::Error::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => {
+            unsent(format!("no connection in time ({when})"))
+        }
+        ureq::Error::Timeout(when) => Failure::transient(format!("no answer in time ({when})")),
+        ureq::Error::Protocol(error) if is_header(error) => Failure::Permanent(not_http(error)),
+        ureq::Error::Protocol(error) => Failure::transient(not_http(error)),
+        ureq::Error::BodyStalled => Failure::transient("the body stopped"),
+        ureq::Error::Other(other) if other.is::<Stopped>() => Failure::Stopped,
+        other => Failure::Permanent(other_reason(other)),
     }
+}
+
+/// Is it a header that is wrong? The server says the same the next time; what else is odd may be due to the connection:
+/// a first line that is none may be left of what came before.
+fn is_header(error: &impl fmt::Display) -> bool {
+    error.to_string().contains("header")
+}
+
+/// How an answer is no HTTP.
+pub(super) fn not_http(error: &impl fmt::Display) -> String {
+    format!("not HTTP as it should be: {}", shown_text(&error.to_string(), 200))
+}
+
+/// Any other error of ureq: those of our own parts are said as they are.
+pub(super) fn other_reason(error: &ureq::Error) -> String {
+    let said = match error {
+        ureq::Error::Other(own) => own.to_string(),
+        other => other.to_string(),
+    };
+    shown_text(&said, 200)
 }
 
 /// An input or output error; errors of ureq itself arrive wrapped in one while a body is read.

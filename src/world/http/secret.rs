@@ -75,13 +75,14 @@ pub fn shown_url(url: &str) -> String {
     shown_text(&format!("{scheme}{host}{path}"), LONGEST)
 }
 
-/// A server's text as messages show it: one line, printable, at most `longest` characters.
+/// A server's text as messages show it: one line, printable, at most `longest` characters. What has been shown so
+/// already stays as it is.
 #[must_use]
 pub fn shown_text(text: &str, longest: usize) -> String {
     let mut shown = String::new();
     for c in text.chars().take(longest) {
-        // Quotes are no danger to a terminal.
-        if matches!(c, '\'' | '"') { shown.push(c) } else { shown.extend(c.escape_debug()) }
+        // Quotes and backslashes are no danger to a terminal, and those of an escape are not escaped again.
+        if matches!(c, '\'' | '"' | '\\') { shown.push(c) } else { shown.extend(c.escape_debug()) }
     }
     if text.chars().nth(longest).is_some() {
         shown.push('…');
@@ -106,5 +107,7 @@ mod tests {
         assert_eq!(shown_url("/a//b@c"), "/a//b@c");
         assert!(shown_url(&format!("https://x.org/{}", "a".repeat(999))).chars().count() <= 201);
         assert_eq!(shown_text("a\nb\u{1b}[31m", 3), "a\\nb…");
+        let once = shown_text("\u{1b}[31m\u{202e}\n\\ \"'", 99);
+        assert_eq!((once.as_str(), shown_text(&once, 99)), ("\\u{1b}[31m\\u{202e}\\n\\ \"'", once.clone()));
     }
 }

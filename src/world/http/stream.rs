@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use ureq::Timeout;
 
-use super::blanks::Blanks;
-use super::message::{SHOWN_BYTES, shown_beginning};
-use super::{COPY_BYTES, Client, HeaderMap, Limits, Request, Retry, config, shown_text};
+use super::blanks::{Blanks, SHOWN_BYTES};
+use super::message::shown_beginning;
+use super::retry::{not_http, other_reason};
+use super::{COPY_BYTES, Client, HeaderMap, HttpLimits, Request, Retry, config, shown_text};
 use crate::world::stop::STOPPED;
 
 /// The bounds of such an exchange, one for each of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Phases {
+pub struct PhaseLimits {
     /// For the connection, TLS included.
     pub connect: Duration,
     /// For sending the request.
@@ -52,9 +53,10 @@ impl Client {
     /// A client with a connection of its own for each request, that follows no redirect and makes
     /// single attempts.
     #[must_use]
-    pub fn in_phases(phases: &Phases) -> Self {
+    pub fn in_phases(phases: &PhaseLimits) -> Self {
         let whole = phases.connect + phases.send + phases.headers + phases.body;
-        let limits = Limits { connect: phases.connect, idle: whole, whole, body: phases.bytes, ..Limits::default() };
+        let limits =
+            HttpLimits { connect: phases.connect, idle: whole, whole, body: phases.bytes, ..HttpLimits::default() };
         let config = config(&limits)
             .timeout_send_body(Some(phases.send))
             .timeout_recv_response(Some(phases.headers))
@@ -138,18 +140,17 @@ impl Incoming {
 }
 
 fn broken(error: &ureq::Error) -> Broken {
-    use ureq::Error as E;
     match error {
-        E::Io(error) => broken_io(error),
-        E::HostNotFound => Broken::Lost("no such host".to_owned()),
-        E::ConnectionFailed => Broken::Lost("cannot connect".to_owned()),
-        E::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => {
+        ureq::Error::Io(error) => broken_io(error),
+        ureq::Error::HostNotFound => Broken::Lost("no such host".to_owned()),
+        ureq::Error::ConnectionFailed => Broken::Lost("cannot connect".to_owned()),
+        ureq::Error::Timeout(when @ (Timeout::Resolve | Timeout::Connect)) => {
             Broken::Lost(format!("no connection in time ({when})"))
         }
-        E::Timeout(when) => Broken::Late(format!("no answer in time ({when})")),
-        E::BodyStalled => Broken::Late("the body stopped".to_owned()),
-        E::Protocol(error) => Broken::Refused(format!("not HTTP as it should be: {error}")),
-        other => Broken::Lost(shown_text(&other.to_string(), 200)),
+        ureq::Error::Timeout(when) => Broken::Late(format!("no answer in time ({when})")),
+        ureq::Error::BodyStalled => Broken::Late("the body stopped".to_owned()),
+        ureq::Error::Protocol(error) => Broken::Refused(not_http(error)),
+        other => Broken::Lost(other_reason(other)),
     }
 }
 

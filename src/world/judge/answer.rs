@@ -10,13 +10,13 @@ use super::Answer;
 
 use crate::base::text;
 use crate::model::penalties::Penalties;
-use crate::world::http::shown_text;
+use crate::world::http::{NoJson, shown_text};
 
 /// The worst penalty.
 const WORST: u8 = 10;
 
 /// So many characters of what a judge says of the issues are kept: it goes into git, with every duel.
-pub const LONGEST_ISSUES: usize = 2000;
+pub(crate) const LONGEST_ISSUES: usize = 2000;
 
 /// A longer text is kept without its white space.
 const LONGEST_RAW: usize = 16 << 10;
@@ -41,14 +41,68 @@ struct Message {
     reasoning_content: Option<Value>,
 }
 
-/// Why there is no answer, where that has advice of its own.
-pub(super) const CUT_OFF: &str = "the answer was cut off (finish_reason length)";
-pub(super) const ONLY_REASONING: &str = "the answer has no content, but reasoning beside it";
+/// Why a completion is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub(crate) enum AnswerError {
+    #[error("the answer is no JSON: {why}: {body}")]
+    NoJson { why: NoJson, body: String },
+    #[error("the answer is an error: {0}")]
+    Error(String),
+    #[error("the answer is no chat completion: {0}")]
+    NoCompletion(String),
+    #[error("the answer has no choices")]
+    NoChoices,
+    #[error("the judge refuses to answer: {0}")]
+    Refused(String),
+    #[error("the answer was cut off (finish_reason length)")]
+    CutOff,
+    #[error("the server withheld the answer (finish_reason content_filter)")]
+    Filtered,
+    #[error("the judge called a tool in place of an answer (finish_reason {0})")]
+    CallsTools(String),
+    #[error("the answer did not come to its end (finish_reason {0})")]
+    Unfinished(String),
+    #[error("the answer has no content, but reasoning beside it")]
+    OnlyReasoning,
+    #[error("the answer has no content")]
+    NoContent,
+    #[error("the answer's content is no text")]
+    NoText,
+    #[error("the answer is not the JSON asked for: {0}")]
+    OtherJson(String),
+    #[error("the penalty {0} is not in 0 to {worst}", worst = WORST)]
+    Penalty(u8),
+}
+
+impl AnswerError {
+    /// What to do about it.
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        match self {
+            AnswerError::CutOff => {
+                Some("[judge] max_tokens in gen404.toml is the most tokens of an answer, reasoning included: raise it")
+            }
+            AnswerError::Filtered => Some(
+                "the server's content filter stops such pictures: switch it off there, or name another judge ([judge] \
+                 base_url and model in gen404.toml)",
+            ),
+            AnswerError::CallsTools(_) => Some(
+                "no tools are offered to the judge: start vLLM without --enable-auto-tool-choice and --tool-call-parser, \
+                 or name another model",
+            ),
+            AnswerError::OnlyReasoning => Some(
+                "the server's reasoning parser takes the answer for reasoning: start vLLM without --reasoning-parser, \
+                 or raise [judge] max_tokens",
+            ),
+            _ => None,
+        }
+    }
+}
 
 /// The answer itself.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct PenaltyForm {
     penalty_1: u8,
     penalty_2: u8,
     issues: String,
@@ -58,35 +112,64 @@ struct Form {
 ///
 /// # Errors
 /// Why there is none.
-pub fn content(completion: &Value) -> Result<String, String> {
+pub(crate) fn content(completion: &Value) -> Result<String, AnswerError> {
     if let Some(error) = error(completion) {
-        return Err(format!("the answer is an error: {}", shown_text(&error, 200)));
+        return Err(AnswerError::Error(shown_text(&error, 200)));
     }
-    let completion = Completion::deserialize(completion)
-        .map_err(|e| format!("the answer is no chat completion: {}", shown_text(&e.to_string(), 200)))?;
-    let Choice { message, finish_reason } = completion.choices.into_iter().next().ok_or("the answer has no choices")?;
+    let completion =
+        Completion::deserialize(completion).map_err(|e| AnswerError::NoCompletion(shown_text(&e.to_string(), 200)))?;
+    let Choice { message, finish_reason } = completion.choices.into_iter().next().ok_or(AnswerError::NoChoices)?;
     let refusal = message.refusal.as_ref().and_then(Value::as_str).map(str::to_owned);
     let refusal = refusal.or_else(|| parts(message.content.as_ref(), "refusal"));
     if let Some(refusal) = refusal.filter(|refusal| !refusal.is_empty()) {
-        return Err(format!("the judge refuses to answer: {}", shown_text(&refusal, 200)));
+        return Err(AnswerError::Refused(shown_text(&refusal, 200)));
     }
     match finish_reason.as_deref() {
         None | Some("stop") => {}
-        Some("length") => return Err(CUT_OFF.to_owned()),
+        Some("length") => return Err(AnswerError::CutOff),
+        Some("content_filter") => return Err(AnswerError::Filtered),
+        Some(calls @ ("tool_calls" | "function_call")) => return Err(AnswerError::CallsTools(calls.to_owned())),
         Some(other) => {
-            return Err(format!("the answer did not come to its end (finish_reason {})", shown_text(other, 40)));
+            return Err(AnswerError::Unfinished(shown_text(other, 40)));
         }
     }
     let beside = [message.reasoning, message.reasoning_content].into_iter().flatten();
     let reasons = beside.into_iter().any(|reasoning| reasoning.as_str().is_some_and(|text| !text.is_empty()));
-    let missing = if reasons { ONLY_REASONING } else { "the answer has no content" };
+    let missing = if reasons { AnswerError::OnlyReasoning } else { AnswerError::NoContent };
     let text = match message.content {
         None => None,
         Some(Value::String(text)) => Some(text),
         content @ Some(Value::Array(_)) => parts(content.as_ref(), "text"),
-        Some(_) => return Err("the answer's content is no text".to_owned()),
+        Some(_) => return Err(AnswerError::NoText),
     };
-    text.filter(|text| !text.is_empty()).ok_or_else(|| missing.to_owned())
+    text.filter(|text| !text.is_empty()).ok_or(missing)
+}
+
+/// Codes and types under which servers say that nothing is paid for, now and the next time.
+const NO_MONEY: [&str; 7] = [
+    "insufficient_quota",
+    "insufficient_funds",
+    "insufficient_balance",
+    "insufficient_credits",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "payment_required",
+];
+
+/// Does an error, under whatever status, say that the account has no money or quota left? A limit of requests is none.
+pub(super) fn wants_money(body: &Value) -> bool {
+    let first = body.get("choices").and_then(|choices| choices.get(0));
+    let named = [Some(body), body.get("error"), body.get("detail"), first.and_then(|choice| choice.get("error"))];
+    let says = |error: &Value| {
+        let member = |name: &str| error.get(name);
+        let words = ["code", "type", "error", "status"].into_iter().filter_map(member);
+        words.into_iter().any(|word| match word {
+            Value::Number(code) => code.as_u64() == Some(402),
+            Value::String(word) => NO_MONEY.contains(&word.to_ascii_lowercase().as_str()) || word == "402",
+            _ => false,
+        })
+    };
+    named.into_iter().flatten().any(says)
 }
 
 /// An error where an answer should be, in the shapes that servers give it under status 200: its code and words.
@@ -111,17 +194,20 @@ fn parts(content: Option<&Value>, kind: &str) -> Option<String> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn penalties(said: &str) -> Result<Penalties, String> {
+pub(crate) fn penalties(said: &str) -> Result<Penalties, AnswerError> {
     // serde would take a list of the three values, too.
     if !said.trim_start().starts_with('{') {
-        return Err("the answer is not the JSON asked for: no object".to_owned());
+        return Err(AnswerError::OtherJson("no object".to_owned()));
     }
-    let form: Form = serde_json::from_str(said)
-        .map_err(|e| format!("the answer is not the JSON asked for: {}", shown_text(&e.to_string(), 200)))?;
+    let form = form(said)?;
     if let Some(wrong) = [form.penalty_1, form.penalty_2].into_iter().find(|penalty| *penalty > WORST) {
-        return Err(format!("the penalty {wrong} is not in 0 to {WORST}"));
+        return Err(AnswerError::Penalty(wrong));
     }
     Ok(Penalties { first: form.penalty_1, second: form.penalty_2, issues: text::cut(&form.issues, LONGEST_ISSUES) })
+}
+
+fn form(said: &str) -> Result<PenaltyForm, AnswerError> {
+    serde_json::from_str(said).map_err(|e| AnswerError::OtherJson(shown_text(&e.to_string(), 200)))
 }
 
 /// The answer that the judge's text is. `hide` takes out of the issues what must not be kept. The text
@@ -129,9 +215,9 @@ pub fn penalties(said: &str) -> Result<Penalties, String> {
 ///
 /// # Errors
 /// As [`penalties`].
-pub fn read(raw: String, hide: impl Fn(&str) -> String) -> Result<Answer, String> {
+pub(crate) fn read(raw: String, hide: impl Fn(&str) -> String) -> Result<Answer, AnswerError> {
     let said = penalties(&raw)?;
-    let form: Form = serde_json::from_str(&raw).map_err(|e| e.to_string())?;
+    let form = form(&raw)?;
     let penalties = Penalties { issues: text::cut(&hide(&form.issues), LONGEST_ISSUES), ..said };
     if penalties.issues == form.issues && raw.len() <= LONGEST_RAW {
         return Ok(Answer { raw, penalties });
@@ -158,8 +244,31 @@ mod tests {
             (of(json!({"content": []})), "no content"),
             (of(json!({"content": 7})), "no text"),
         ] {
-            let why = content(&completion).unwrap_err();
+            let why = content(&completion).unwrap_err().to_string();
             assert!(why.contains(said), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_want_of_money_is_known_in_every_shape() {
+        for body in [
+            json!({"error": {"message": "You exceeded your current quota", "type": "insufficient_quota", "code": null}}),
+            json!({"error": {"code": "insufficient_quota"}}),
+            json!({"error": {"code": 402, "message": "Insufficient credits"}}),
+            json!({"code": "402"}),
+            json!({"detail": {"error": "payment_required"}}),
+            json!({"choices": [{"error": {"code": 402}}]}),
+        ] {
+            assert!(wants_money(&body), "{body}");
+        }
+        for body in [
+            json!({"error": {"code": "rate_limit_exceeded", "type": "requests"}}),
+            json!({"error": "insufficient_quota_of_patience"}),
+            json!({"choices": [{"message": {"content": "insufficient_quota"}}]}),
+            json!([402]),
+            json!(null),
+        ] {
+            assert!(!wants_money(&body), "{body}");
         }
     }
 

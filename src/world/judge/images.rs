@@ -15,7 +15,7 @@ use crate::world::http::{Client, Request, shown_url};
 
 /// An image of a duel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Image {
+pub struct DuelImage {
     /// Where it is: an http(s) or file URL.
     pub url: String,
     /// The SHA-256 of its bytes, in hex, where that is on record.
@@ -24,7 +24,7 @@ pub struct Image {
 
 /// An image with its bytes.
 #[derive(Debug)]
-pub struct Fetched {
+pub struct LoadedImage {
     /// As a data URL.
     pub data_url: String,
     /// The SHA-256 of its bytes, in hex.
@@ -41,12 +41,12 @@ const KEPT: usize = 256 << 20;
 #[derive(Debug)]
 pub struct Images {
     client: Client,
-    kept: Mutex<Kept>,
+    kept: Mutex<ImageCache>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    images: HashMap<String, Arc<Fetched>>,
+struct ImageCache {
+    images: HashMap<String, Arc<LoadedImage>>,
     oldest: VecDeque<String>,
     bytes: usize,
 }
@@ -62,7 +62,7 @@ impl Images {
     ///
     /// # Errors
     /// It cannot be fetched, is no image, or is not the one on record.
-    pub fn fetch(&self, image: &Image) -> Result<Arc<Fetched>> {
+    pub fn fetch(&self, image: &DuelImage) -> Result<Arc<LoadedImage>> {
         if let Some(kept) = self.lock().images.get(&image.url) {
             return Ok(kept.clone());
         }
@@ -78,12 +78,12 @@ impl Images {
             return Err(Error::outside(changed).hint("the store holds another file than the one that was recorded"));
         }
         let data_url = format!("data:image/{kind};base64,{}", STANDARD.encode(&bytes));
-        let fetched = Arc::new(Fetched { data_url, sha256 });
+        let fetched = Arc::new(LoadedImage { data_url, sha256 });
         self.keep(&image.url, &fetched);
         Ok(fetched)
     }
 
-    fn keep(&self, url: &str, fetched: &Arc<Fetched>) {
+    fn keep(&self, url: &str, fetched: &Arc<LoadedImage>) {
         let mut kept = self.lock();
         if kept.images.insert(url.to_owned(), fetched.clone()).is_some() {
             return;
@@ -98,7 +98,7 @@ impl Images {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, ImageCache> {
         // A cache has no state that a panic elsewhere could leave half done.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +124,7 @@ fn kind_of(bytes: &[u8]) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::http::{Limits, Retry};
+    use crate::world::http::{HttpLimits, Retry};
 
     #[test]
     fn only_images_are_read_and_only_those_on_record() {
@@ -132,17 +132,17 @@ mod tests {
         let put = |name: &str, bytes: &[u8]| {
             let path = folder.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            Image { url: format!("file://{}", path.display()), sha256: None }
+            DuelImage { url: format!("file://{}", path.display()), sha256: None }
         };
-        let images = Images::new(Client::new(Limits::default(), Retry::ONCE));
+        let images = Images::new(Client::new(HttpLimits::default(), Retry::ONCE));
         let png = put("a.png", b"\x89PNG\r\n\x1a\nrest");
         let fetched = images.fetch(&png).unwrap();
         assert!(fetched.data_url.starts_with("data:image/png;base64,iVBORw0KGgpyZXN0"));
-        let known = Image { sha256: Some("0".repeat(64)), ..put("b.png", b"\x89PNG\r\n\x1a\nrest") };
+        let known = DuelImage { sha256: Some("0".repeat(64)), ..put("b.png", b"\x89PNG\r\n\x1a\nrest") };
         assert!(images.fetch(&known).unwrap_err().to_string().contains("SHA256SUMS"));
         let secret = put("passwd.png", b"root:x:0:0");
         assert!(images.fetch(&secret).unwrap_err().to_string().contains("no PNG"));
-        let missing = Image { url: "file:///nowhere.png".to_owned(), sha256: None };
+        let missing = DuelImage { url: "file:///nowhere.png".to_owned(), sha256: None };
         assert_eq!(images.fetch(&missing).unwrap_err().kind(), Kind::Outside);
     }
 }

@@ -20,39 +20,39 @@ use crate::world::jsonl::each_line;
 /// What an answer is kept under: SHA-256 over all that the judge is told and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Key(pub String);
+pub struct QuestionKey(pub String);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Line {
-    key: Key,
+struct JournalLine {
+    key: QuestionKey,
     answer: String,
 }
 
 /// The journal of a competition.
 #[derive(Debug)]
-pub struct Journal {
+pub struct AnswerJournal {
     path: PathBuf,
     file: Mutex<File>,
-    table: Mutex<HashMap<Key, Entry>>,
+    table: Mutex<HashMap<QuestionKey, JournalEntry>>,
     changed: Condvar,
     written: AtomicU64,
     synced: Mutex<u64>,
 }
 
 #[derive(Debug)]
-enum Entry {
+enum JournalEntry {
     /// Somebody asks.
     Asked,
     /// The judge's text.
     Answered(String),
 }
 
-impl Journal {
+impl AnswerJournal {
     /// The journal in the operator's own folder; made where there is none.
     ///
     /// # Errors
     /// It cannot be read or written.
-    pub fn open(folder: &Path) -> Result<Journal> {
+    pub fn open(folder: &Path) -> Result<AnswerJournal> {
         files::make_folder(folder)?;
         let path = files::below(folder, Path::new("judge-journal.jsonl"))?;
         let cannot = || format!("{}: cannot open the judge's journal", path.display());
@@ -63,14 +63,21 @@ impl Journal {
         file.sync_all().failed(cannot)?;
         files::sync_folder(folder).failed(cannot)?;
         let (file, table) = (Mutex::new(file), Mutex::new(table));
-        Ok(Journal { path, file, table, changed: Condvar::new(), written: AtomicU64::new(0), synced: Mutex::new(0) })
+        Ok(AnswerJournal {
+            path,
+            file,
+            table,
+            changed: Condvar::new(),
+            written: AtomicU64::new(0),
+            synced: Mutex::new(0),
+        })
     }
 
     /// How many answers it holds.
     #[must_use]
     pub fn len(&self) -> usize {
         let table = lock(&self.table);
-        table.values().filter(|entry| matches!(entry, Entry::Answered(_))).count()
+        table.values().filter(|entry| matches!(entry, JournalEntry::Answered(_))).count()
     }
 
     /// Is it empty?
@@ -81,25 +88,25 @@ impl Journal {
 
     /// Is this call answered?
     #[must_use]
-    pub fn has(&self, key: &Key) -> bool {
-        matches!(lock(&self.table).get(key), Some(Entry::Answered(_)))
+    pub fn has(&self, key: &QuestionKey) -> bool {
+        matches!(lock(&self.table).get(key), Some(JournalEntry::Answered(_)))
     }
 
     /// The answer under `key`, or else that of `ask`, which is written down first. Two that want the
     /// same at the same time ask once: the second waits for the first.
     ///
-    /// The answer counts after the next [`Journal::sync`].
+    /// The answer counts after the next [`AnswerJournal::sync`].
     ///
     /// # Errors
     /// `ask` fails, or the answer cannot be written down.
-    pub fn answer(&self, key: &Key, ask: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
+    pub fn answer(&self, key: &QuestionKey, ask: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
         if let Some(known) = self.claim(key) {
             return Ok(known);
         }
         let outcome = ask().and_then(|answer| self.write(key, &answer).map(|()| answer));
         let mut table = lock(&self.table);
         match &outcome {
-            Ok(answer) => table.insert(key.clone(), Entry::Answered(answer.raw.clone())),
+            Ok(answer) => table.insert(key.clone(), JournalEntry::Answered(answer.raw.clone())),
             Err(_) => table.remove(key),
         };
         self.changed.notify_all();
@@ -107,26 +114,26 @@ impl Journal {
     }
 
     /// The known answer, or `None` once the key is ours to ask for.
-    fn claim(&self, key: &Key) -> Option<Answer> {
+    fn claim(&self, key: &QuestionKey) -> Option<Answer> {
         let mut table = lock(&self.table);
         loop {
             match table.get(key) {
-                Some(Entry::Answered(raw)) => {
+                Some(JournalEntry::Answered(raw)) => {
                     // Only what could be read was taken in.
                     let penalties = answer::penalties(raw).ok()?;
                     return Some(Answer { raw: raw.clone(), penalties });
                 }
-                Some(Entry::Asked) => table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner),
+                Some(JournalEntry::Asked) => table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner),
                 None => {
-                    table.insert(key.clone(), Entry::Asked);
+                    table.insert(key.clone(), JournalEntry::Asked);
                     return None;
                 }
             }
         }
     }
 
-    fn write(&self, key: &Key, answer: &Answer) -> Result<()> {
-        let line = Line { key: key.clone(), answer: answer.raw.clone() };
+    fn write(&self, key: &QuestionKey, answer: &Answer) -> Result<()> {
+        let line = JournalLine { key: key.clone(), answer: answer.raw.clone() };
         let mut text = serde_json::to_vec(&line).failed(|| self.cannot("write"))?;
         text.push(b'\n');
         let mut file = lock(&self.file);
@@ -158,13 +165,13 @@ impl Journal {
 
 /// The answers of a journal, and the length of its part that is whole. A broken line inside is
 /// skipped: its call is made again.
-fn parse(path: &Path, file: &File) -> Result<(HashMap<Key, Entry>, u64)> {
+fn parse(path: &Path, file: &File) -> Result<(HashMap<QuestionKey, JournalEntry>, u64)> {
     let mut table = HashMap::new();
     let whole = each_line(path, file, |_, line| {
-        if let Ok(line) = serde_json::from_slice::<Line>(line)
+        if let Ok(line) = serde_json::from_slice::<JournalLine>(line)
             && answer::penalties(&line.answer).is_ok()
         {
-            table.insert(line.key, Entry::Answered(line.answer));
+            table.insert(line.key, JournalEntry::Answered(line.answer));
         }
         Ok(())
     })?;
@@ -187,8 +194,8 @@ mod tests {
         Answer { raw, penalties: Penalties { first, second: 2, issues: "é\n".to_owned() } }
     }
 
-    fn key(name: &str) -> Key {
-        Key(name.to_owned())
+    fn key(name: &str) -> QuestionKey {
+        QuestionKey(name.to_owned())
     }
 
     fn never() -> Result<Answer> {
@@ -198,13 +205,13 @@ mod tests {
     #[test]
     fn an_answer_is_asked_for_once_and_found_by_the_next_run() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path()).unwrap();
+        let journal = AnswerJournal::open(folder.path()).unwrap();
         assert_eq!(journal.answer(&key("a"), || Ok(answer(3))).unwrap(), answer(3));
         assert!(journal.answer(&key("b"), || Err(Error::outside("down"))).is_err());
         assert_eq!(journal.answer(&key("b"), || Ok(answer(4))).unwrap(), answer(4));
         journal.sync().unwrap();
         drop(journal);
-        let journal = Journal::open(folder.path()).unwrap();
+        let journal = AnswerJournal::open(folder.path()).unwrap();
         assert_eq!(journal.answer(&key("a"), never).unwrap(), answer(3));
         assert_eq!(journal.answer(&key("b"), never).unwrap(), answer(4));
         assert_eq!(journal.len(), 2);
@@ -213,7 +220,7 @@ mod tests {
     #[test]
     fn a_cut_at_any_byte_loses_only_the_last_answer() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path()).unwrap();
+        let journal = AnswerJournal::open(folder.path()).unwrap();
         for (at, name) in ["a", "b", "c"].into_iter().enumerate() {
             journal.answer(&key(name), || Ok(answer(u8::try_from(at).unwrap()))).unwrap();
         }
@@ -223,11 +230,11 @@ mod tests {
         let ends: Vec<usize> = (1..=whole.len()).filter(|end| whole[end - 1] == b'\n').collect();
         for cut in 0..=whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            let journal = Journal::open(folder.path()).unwrap();
+            let journal = AnswerJournal::open(folder.path()).unwrap();
             assert_eq!(journal.len(), ends.iter().filter(|end| **end <= cut).count(), "cut at {cut}");
             journal.answer(&key("d"), || Ok(answer(9))).unwrap();
             drop(journal);
-            assert!(Journal::open(folder.path()).unwrap().has(&key("d")), "cut at {cut}");
+            assert!(AnswerJournal::open(folder.path()).unwrap().has(&key("d")), "cut at {cut}");
         }
     }
 
@@ -237,16 +244,16 @@ mod tests {
         let path = folder.path().join("judge-journal.jsonl");
         let bad = b"{\"key\": \"x\", \"answer\": \"{\\\"penalty_1\\\": 99}\"}\n\0\0\0\n\xff\n{}\n";
         std::fs::write(&path, bad).unwrap();
-        let journal = Journal::open(folder.path()).unwrap();
+        let journal = AnswerJournal::open(folder.path()).unwrap();
         assert!(journal.is_empty());
         journal.answer(&key("x"), || Ok(answer(1))).unwrap();
-        assert!(Journal::open(folder.path()).unwrap().has(&key("x")));
+        assert!(AnswerJournal::open(folder.path()).unwrap().has(&key("x")));
     }
 
     #[test]
     fn those_who_want_the_same_at_once_ask_once() {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path()).unwrap();
+        let journal = AnswerJournal::open(folder.path()).unwrap();
         let asked = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for _ in 0..8 {

@@ -3,19 +3,19 @@
 //! [`openai`] asks it, [`answer`] reads what it says, [`question`] holds the words, [`journal`] keeps
 //! every answer, [`images`] fetches what is to be shown. [`Bench`] joins them.
 
-pub mod answer;
-pub mod images;
-pub mod journal;
-pub mod openai;
-pub mod question;
+pub(crate) mod answer;
+pub(crate) mod images;
+pub(crate) mod journal;
+pub(crate) mod openai;
+pub(crate) mod question;
 pub mod settings;
 
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use self::images::{Image, Images};
-use self::journal::{Journal, Key};
+use self::images::{DuelImage, Images};
+use self::journal::{AnswerJournal, QuestionKey};
 use crate::base::error::Result;
 use crate::base::hex;
 use crate::model::ids::Seed;
@@ -54,7 +54,7 @@ pub struct Bench {
     /// The judge.
     pub judge: Box<dyn Judge>,
     /// Its answers so far.
-    pub journal: Journal,
+    pub journal: AnswerJournal,
     /// Fetches what has to be sent along.
     pub images: Images,
     /// Send images themselves instead of their URLs.
@@ -66,7 +66,7 @@ impl Bench {
     ///
     /// # Errors
     /// The judge fails for good, an image cannot be fetched, or the journal cannot be written.
-    pub fn answer(&self, seed: Seed, images: &[Image; 3]) -> Result<Answer> {
+    pub fn answer(&self, seed: Seed, images: &[DuelImage; 3]) -> Result<Answer> {
         let key = self.key(seed, images)?;
         self.journal.answer(&key, || {
             let [prompt, first, second] = images;
@@ -81,7 +81,7 @@ impl Bench {
     ///
     /// # Errors
     /// An image has to be fetched, and cannot be.
-    pub fn key(&self, seed: Seed, images: &[Image; 3]) -> Result<Key> {
+    pub fn key(&self, seed: Seed, images: &[DuelImage; 3]) -> Result<QuestionKey> {
         let mut hasher = Sha256::new();
         let mut add = |text: &str| {
             hasher.update((text.len() as u64).to_be_bytes());
@@ -93,10 +93,10 @@ impl Bench {
         for image in images {
             add(&self.identity(image)?);
         }
-        Ok(Key(hex::encode(&hasher.finalize())))
+        Ok(QuestionKey(hex::encode(&hasher.finalize())))
     }
 
-    fn identity(&self, image: &Image) -> Result<String> {
+    fn identity(&self, image: &DuelImage) -> Result<String> {
         Ok(match &image.sha256 {
             Some(sum) => format!("sha256:{sum}"),
             None if self.sends(image) => format!("sha256:{}", self.images.fetch(image)?.sha256),
@@ -105,12 +105,12 @@ impl Bench {
     }
 
     /// The image as the judge gets it.
-    fn shown(&self, image: &Image) -> Result<String> {
+    fn shown(&self, image: &DuelImage) -> Result<String> {
         if self.sends(image) { Ok(self.images.fetch(image)?.data_url.clone()) } else { Ok(image.url.clone()) }
     }
 
     /// Is this image sent along? A file of a folder store always is: no judge could fetch it.
-    fn sends(&self, image: &Image) -> bool {
+    fn sends(&self, image: &DuelImage) -> bool {
         self.inline || image.url.starts_with("file://")
     }
 }

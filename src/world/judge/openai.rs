@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::answer;
+use super::answer::{self, AnswerError};
 use super::question::Question;
 use super::{Answer, Judge};
 use crate::base::error::{Error, Result};
 use crate::model::ids::Seed;
-use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, refusal, shown_text, shown_url};
+use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, ServerKind, shown_text, shown_url};
 use crate::world::stop::stopped;
 
 /// The driver.
@@ -22,13 +22,13 @@ pub struct OpenAi {
     key: Option<Secret>,
     model: String,
     question: Question,
-    manner: Manner,
+    style: RequestStyle,
     faults: Arc<AtomicU64>,
 }
 
 /// What not every server wants alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct RequestStyle {
     /// The bound on an answer's tokens.
     pub tokens: Tokens,
     /// Send the temperature, 0.
@@ -48,7 +48,14 @@ impl OpenAi {
     /// A judge behind `base_url` (up to and with `/v1`). `client` makes single attempts; `retry` says
     /// how often and when.
     #[must_use]
-    pub fn new(client: Client, retry: Retry, base_url: &str, model: &str, question: Question, manner: Manner) -> Self {
+    pub fn new(
+        client: Client,
+        retry: Retry,
+        base_url: &str,
+        model: &str,
+        question: Question,
+        style: RequestStyle,
+    ) -> Self {
         OpenAi {
             client: client.hearing_all(),
             retry,
@@ -56,7 +63,7 @@ impl OpenAi {
             key: None,
             model: model.to_owned(),
             question,
-            manner,
+            style,
             faults: Arc::default(),
         }
     }
@@ -73,7 +80,7 @@ impl OpenAi {
         let question = &self.question;
         let text = |text: &str| json!({"type": "text", "text": text});
         let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
-        let (bound, tokens) = match self.manner.tokens {
+        let (bound, tokens) = match self.style.tokens {
             Tokens::Answer(tokens) => ("max_tokens", tokens),
             Tokens::Completion(tokens) => ("max_completion_tokens", tokens),
         };
@@ -93,26 +100,42 @@ impl OpenAi {
             ],
             "response_format": {"type": "json_schema", "json_schema": {"name": "penalties", "schema": schema()}},
         });
-        if let Some(body) = body.as_object_mut().filter(|_| !self.manner.temperature) {
+        if let Some(body) = body.as_object_mut().filter(|_| !self.style.temperature) {
             body.shift_remove("temperature");
         }
         body.to_string().into_bytes()
     }
 
-    fn attempt(&self, request: &Request<'_>) -> std::result::Result<Answer, Failure> {
-        self.client.attempt(request, |response| {
-            if response.status != 200 {
-                return Err(refused(&response));
-            }
-            // The same question may well be answered properly the next time.
-            let completion =
-                response.json().map_err(|why| format!("the answer is no JSON: {why}: {}", response.shown_body()));
-            let raw = completion.and_then(|completion| answer::content(&completion)).map_err(Failure::transient)?;
-            let shown = shown_text(&response.hide(&raw), 100);
-            let read = answer::read(raw, |issues| response.hide(issues));
-            read.map_err(|why| Failure::transient(format!("{}: {shown}", response.hide(&why))))
-        })
+    fn attempt(&self, request: &Request<'_>) -> std::result::Result<Answer, Rejected> {
+        let unanswered = |failure| Rejected { failure, hint: None };
+        self.client.attempt(request, |response| Ok(read(&response))).map_err(unanswered)?
     }
+}
+
+/// An attempt without an answer, and what to do about it.
+struct Rejected {
+    failure: Failure,
+    hint: Option<&'static str>,
+}
+
+fn read(response: &Response) -> std::result::Result<Answer, Rejected> {
+    if response.status != 200 {
+        return Err(refused(response));
+    }
+    // The same question may well be answered properly the next time; money does not come by itself.
+    let again = |why: AnswerError| Rejected { hint: why.hint(), failure: Failure::transient(why) };
+    let completion: Value =
+        response.json().map_err(|why| again(AnswerError::NoJson { why, body: response.shown_body() }))?;
+    let raw = answer::content(&completion).map_err(|why| match answer::wants_money(&completion) {
+        true => without_money(&why),
+        false => again(why),
+    })?;
+    let shown = shown_text(&response.hide(&raw), 100);
+    let read = answer::read(raw, |issues| response.hide(issues));
+    read.map_err(|why| {
+        let reason = format!("{}: {shown}", response.hide(&why.to_string()));
+        Rejected { failure: Failure::transient(reason), hint: None }
+    })
 }
 
 impl Judge for OpenAi {
@@ -124,7 +147,7 @@ impl Judge for OpenAi {
         let mut terms = vec![self.model.as_str()];
         terms.extend(self.question.parts());
         // Another way of asking: the server's own temperature.
-        terms.extend((!self.manner.temperature).then_some("no temperature"));
+        terms.extend((!self.style.temperature).then_some("no temperature"));
         terms
     }
 
@@ -136,12 +159,12 @@ impl Judge for OpenAi {
         let what = request.shown();
         let mut attempts = 1;
         loop {
-            let failure = match self.attempt(&request) {
+            let rejected = match self.attempt(&request) {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
+                Err(rejected) => rejected,
             };
             self.faults.fetch_add(1, Ordering::Relaxed);
-            match failure {
+            match rejected.failure {
                 Failure::Stopped => return Err(stopped()),
                 Failure::Transient { after, .. } if attempts < self.retry.attempts.max(1) => {
                     // The three images make each call's pause its own.
@@ -150,7 +173,7 @@ impl Judge for OpenAi {
                     stop.check()?;
                     attempts += 1;
                 }
-                failure => return Err(given_up(&what, &failure, attempts)),
+                failure => return Err(given_up(&what, &failure, rejected.hint, attempts)),
             }
         }
     }
@@ -171,24 +194,27 @@ fn schema() -> Value {
     })
 }
 
-/// A status other than 200: timeouts, conflicts, limits and breakdowns pass, the rest is an answer.
-fn refused(response: &Response) -> Failure {
-    let reason = response.shown();
-    match (response.status, refusal(response.status, &response.headers)) {
-        (408 | 409 | 425 | 429 | 500.., Failure::Transient { after, unsent, .. }) => {
-            Failure::Transient { reason, after, unsent }
-        }
-        _ => Failure::Permanent(reason),
-    }
+/// The account has nothing left.
+fn without_money(why: &dyn std::fmt::Display) -> Rejected {
+    let failure = Failure::Permanent(format!("the account is out of credit: {why}"));
+    Rejected { failure, hint: Some("top up the judge's account, or raise its limit; it is not asked again") }
 }
 
-fn given_up(what: &str, failure: &Failure, attempts: u32) -> Error {
+/// A status other than 200: timeouts, conflicts, limits and breakdowns pass, the rest is an answer.
+fn refused(response: &Response) -> Rejected {
+    if response.status == 402 || response.json().is_ok_and(|body| answer::wants_money(&body)) {
+        return without_money(&response.shown());
+    }
+    Rejected { hint: hint(response.status, &response.shown()), failure: response.failure(ServerKind::Judge) }
+}
+
+fn given_up(what: &str, failure: &Failure, hint: Option<&'static str>, attempts: u32) -> Error {
     let reason = failure.reason();
     let error = Error::outside(match attempts {
         1 => format!("{what}: {reason}"),
         _ => format!("{what}: {reason} ({attempts} attempts)"),
     });
-    hints(reason).into_iter().fold(error, Error::hint)
+    hint.into_iter().fold(error, Error::hint)
 }
 
 /// Does a refusal speak of a parameter that is not taken at all?
@@ -197,26 +223,18 @@ fn refuses(reason: &str) -> bool {
     ["unsupported", "not supported", "unknown", "unexpected", "not permitted"].iter().any(|word| reason.contains(word))
 }
 
-/// What to do about a failure.
-fn hints(reason: &str) -> Option<&'static str> {
-    let status = reason.strip_prefix("status ").and_then(|rest| rest.get(..3)).unwrap_or_default();
+/// What to do about a status, and what the server says with it.
+fn hint(status: u16, reason: &str) -> Option<&'static str> {
     match status {
-        "401" | "403" => Some("the key is read from OPENAI_API_KEY, or from the file that OPENAI_API_KEY_FILE names"),
-        "404" => Some("the base URL ends in /v1, and --model has to be served there"),
-        "400" | "422" if reason.contains("max_tokens") && refuses(reason) => {
+        401 | 403 => Some("the key is read from OPENAI_API_KEY, or from the file that OPENAI_API_KEY_FILE names"),
+        404 => Some("the base URL ends in /v1, and --model has to be served there"),
+        400 | 422 if reason.contains("max_tokens") && refuses(reason) => {
             Some("[judge] max_completion_tokens in gen404.toml is sent in place of max_tokens")
         }
-        "400" | "422" if reason.contains("temperature") => {
+        400 | 422 if reason.contains("temperature") => {
             Some("[judge] send_temperature = false in gen404.toml leaves the temperature to the server")
         }
-        "500" => Some("vLLM answers so when it cannot fetch an image; --inline-images sends the images themselves"),
-        "" if reason.starts_with(answer::CUT_OFF) => {
-            Some("[judge] max_tokens in gen404.toml is the most tokens of an answer, reasoning included: raise it")
-        }
-        "" if reason.starts_with(answer::ONLY_REASONING) => Some(
-            "the server's reasoning parser takes the answer for reasoning: start vLLM without --reasoning-parser, or raise \
-             [judge] max_tokens",
-        ),
+        500 => Some("vLLM answers so when it cannot fetch an image; --inline-images sends the images themselves"),
         _ => None,
     }
 }

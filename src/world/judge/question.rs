@@ -28,6 +28,11 @@ const OWN: &str = include_str!("question.toml");
 /// A question longer than this is no question.
 const LONGEST: u64 = 1 << 20;
 
+/// A text that is no question: what TOML says, on one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct QuestionError(String);
+
 impl Question {
     /// Reads the question from a file, or gives our own.
     ///
@@ -45,8 +50,8 @@ impl Question {
         })
     }
 
-    fn parse(text: &str) -> std::result::Result<Question, String> {
-        toml::from_str(text).map_err(|e| e.message().replace('\n', " "))
+    fn parse(text: &str) -> std::result::Result<Question, QuestionError> {
+        toml::from_str(text).map_err(|e| QuestionError(e.message().replace('\n', " ")))
     }
 
     /// Its parts, in order.
@@ -71,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_question_without_a_part_is_refused() {
-        assert!(Question::parse("system = 'a'").unwrap_err().contains("prompt"));
-        assert!(Question::parse(&format!("{OWN}\nsystems = 1")).unwrap_err().contains("systems"));
+        assert!(Question::parse("system = 'a'").unwrap_err().0.contains("prompt"));
+        assert!(Question::parse(&format!("{OWN}\nsystems = 1")).unwrap_err().0.contains("systems"));
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::images::Images;
-use super::openai::{Manner, OpenAi, Tokens};
+use super::openai::{OpenAi, RequestStyle, Tokens};
 use super::question::Question;
 use crate::base::error::{Error, Result};
-use crate::base::url::HttpUrl;
-use crate::world::http::{Client, Limits, Retry, Secret, shown_url};
+use crate::base::url::{HttpUrl, UrlError};
+use crate::world::http::{Client, HttpLimits, Retry, Secret, shown_url};
 
 /// The settings of the judge.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -71,16 +71,16 @@ impl JudgeSettings {
             let unknown = Error::usage("no judge is named");
             unknown.hint("give OPENAI_BASE_URL=https://host/v1, --judge-url, or [judge] base_url in gen404.toml")
         })?;
-        let wrong = |why: String| Error::usage(format!("the judge's URL {}: {why}", shown_url(base)));
+        let wrong = |why: UrlError| Error::usage(format!("the judge's URL {}: {why}", shown_url(base)));
         self.check_concurrency()?;
         let question = Question::load(self.question.as_deref())?;
         let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
         // A handshake of TLS is worth keeping the connection; one of TCP alone is not.
         let client = if HttpUrl::parse(base).map_err(wrong)?.https { Client::new } else { Client::unkept };
-        let client = client(Limits { body: LONGEST_ANSWER, ..self.limits() }, Retry::ONCE);
+        let client = client(HttpLimits { body: LONGEST_ANSWER, ..self.limits() }, Retry::ONCE);
         let tokens = self.max_completion_tokens.map_or(Tokens::Answer(self.max_tokens), Tokens::Completion);
-        let manner = Manner { tokens, temperature: self.send_temperature };
-        let judge = OpenAi::new(client, retry, base, &self.model, question, manner);
+        let style = RequestStyle { tokens, temperature: self.send_temperature };
+        let judge = OpenAi::new(client, retry, base, &self.model, question, style);
         Ok(judge.with_key(key))
     }
 
@@ -97,11 +97,11 @@ impl JudgeSettings {
         Err(Error::usage(format!("{} judge calls in flight: 1 to {MOST_CONCURRENT} are possible", self.concurrency)))
     }
 
-    fn limits(&self) -> Limits {
-        let limits = Limits::default();
+    fn limits(&self) -> HttpLimits {
+        let limits = HttpLimits::default();
         let whole = Duration::from_secs(self.timeout_seconds.max(1));
         // An answer comes at once after a long silence: only the whole counts.
-        Limits { whole, connect: limits.connect.min(whole), idle: whole, ..limits }
+        HttpLimits { whole, connect: limits.connect.min(whole), idle: whole, ..limits }
     }
 }
 

@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::{Listed, PodId};
 use crate::base::error::{Error, Result};
 use crate::base::url::HttpUrl;
-use crate::world::http::{Client, Failure, Limits, Request, Response, Retry, Secret, refusal, shown_text, shown_url};
+use crate::world::http::{
+    Client, Failure, HttpLimits, Request, Response, Retry, Secret, ServerKind, shown_text, shown_url,
+};
 use crate::world::stop::{STOPPED, Stop, stopped};
 
 /// Pages of a list: more are no list.
@@ -33,7 +35,7 @@ const WANT: [&str; 8] =
 
 /// How calls to a provider are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manner {
+pub struct ApiPolicy {
     /// Attempts for each call that may be repeated.
     pub attempts: u32,
     /// For each attempt.
@@ -44,10 +46,10 @@ pub struct Manner {
     pub patience: Duration,
 }
 
-impl Default for Manner {
+impl Default for ApiPolicy {
     fn default() -> Self {
         let (timeout, pause) = (Duration::from_secs(60), Duration::from_secs(2));
-        Manner { attempts: 5, timeout, pause, patience: Duration::from_secs(300) }
+        ApiPolicy { attempts: 5, timeout, pause, patience: Duration::from_secs(300) }
     }
 }
 
@@ -58,7 +60,7 @@ pub(super) struct Api {
     /// For what is still to be done once somebody asked to stop: a pod that is left is paid for.
     last: Client,
     retry: Retry,
-    pub(super) manner: Manner,
+    pub(super) policy: ApiPolicy,
     pub(super) base: String,
     /// The environment variables that hold the key, for hints.
     keys: &'static str,
@@ -80,20 +82,25 @@ pub(super) enum Created {
 
 impl Api {
     /// The API at this base URL; `secrets` never appear in a message, `keys` is where they come from.
-    pub(super) fn new(base: &str, manner: Manner, keys: &'static str, secrets: Vec<Secret>) -> Result<Self> {
+    pub(super) fn new(base: &str, policy: ApiPolicy, keys: &'static str, secrets: Vec<Secret>) -> Result<Self> {
         HttpUrl::parse(base).map_err(|why| Error::usage(format!("the provider's URL {}: {why}", shown_url(base))))?;
-        let whole = manner.timeout;
-        let limits = Limits { connect: Limits::default().connect.min(whole), idle: whole, whole, ..Limits::default() };
-        let retry = Retry { attempts: manner.attempts.max(1), first_pause: manner.pause, ..Retry::default() };
+        let whole = policy.timeout;
+        let limits = HttpLimits {
+            connect: HttpLimits::default().connect.min(whole),
+            idle: whole,
+            whole,
+            ..HttpLimits::default()
+        };
+        let retry = Retry { attempts: policy.attempts.max(1), first_pause: policy.pause, ..Retry::default() };
         // Unkept: a kept connection may close at the moment of a request that must not run twice.
         let client = Client::unkept(limits, Retry::ONCE);
-        let hurried = Limits { idle: whole.min(HURRY), whole: whole.min(HURRY), ..limits };
+        let hurried = HttpLimits { idle: whole.min(HURRY), whole: whole.min(HURRY), ..limits };
         let last = Client::unkept(hurried, Retry::ONCE).heeding(&Stop::default());
         Ok(Api {
             client,
             last,
             retry,
-            manner,
+            policy,
             base: base.trim_end_matches('/').to_owned(),
             keys,
             secrets: Mutex::new(secrets),
@@ -120,10 +127,11 @@ impl Api {
         let outcome = self.retry.attempts_pausing(pause, &request.shown(), true, || {
             last = None;
             let response = self.send(request)?;
-            if response.status != 429 && response.status < 500 {
+            let status = response.status;
+            if !ServerKind::Any.passes(status) {
                 return Ok(response);
             }
-            let failure = refusal(response.status, &response.headers);
+            let failure = ServerKind::Any.failure(status, &response.headers, format!("status {status}"));
             last = Some(response);
             Err(failure)
         });
@@ -236,7 +244,7 @@ impl Api {
     ) -> Result<Option<PodId>> {
         for look in 0..LOOKS {
             if look > 0 {
-                self.client.stop().sleep(self.manner.pause);
+                self.client.stop().sleep(self.policy.pause);
             }
             let mut found = named()?.into_iter();
             if let Some(first) = found.next() {
@@ -252,7 +260,7 @@ impl Api {
         let text = format!("{what}: {}", self.says(response));
         match response.status {
             401 | 403 => Error::failed(text).hint(format!("the key is read from {}", self.keys)),
-            429 | 500.. => Error::outside(text),
+            status if ServerKind::Any.passes(status) => Error::outside(text),
             _ => Error::failed(text),
         }
     }
@@ -283,15 +291,15 @@ impl Api {
     /// Waits between two looks at something that takes a while; not long once somebody asked to stop.
     pub(super) fn wait(&self) {
         let stop = self.client.stop();
-        stop.sleep(self.manner.pause);
+        stop.sleep(self.policy.pause);
         if stop.is_wanted() {
-            std::thread::sleep(HURRIED_PAUSE.min(self.manner.pause));
+            std::thread::sleep(HURRIED_PAUSE.min(self.policy.pause));
         }
     }
 
     /// How long something that takes a while is waited for.
     pub(super) fn patience(&self) -> Duration {
-        if self.client.stop().is_wanted() { HURRY.min(self.manner.patience) } else { self.manner.patience }
+        if self.client.stop().is_wanted() { HURRY.min(self.policy.patience) } else { self.policy.patience }
     }
 }
 

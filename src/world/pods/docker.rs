@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 
 use super::api::is_a_name;
-use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
+use super::{Deployed, Endpoint, Listed, PORT, PodId, PodOrder, PodState, Provider};
 use crate::base::error::{Error, Result};
 use crate::world::child;
-use crate::world::http::{Blanks, Secret, shown_text};
+use crate::world::http::{Blanks, Secret};
 use crate::world::stop::{Stop, stopped};
 
 /// `[pods.docker]` of `gen404.toml`.
@@ -51,13 +51,13 @@ pub struct Docker {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Container {
-    state: State,
+    state: ContainerState,
     network_settings: Network,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct State {
+struct ContainerState {
     status: String,
     #[serde(default)]
     exit_code: i64,
@@ -116,16 +116,15 @@ impl Docker {
     }
 
     fn says(&self, output: &Output) -> String {
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        shown_text(self.hide(&text).trim(), 300)
+        self.shown(output.stderr.trim_ascii(), 300)
     }
 
-    /// A text of docker's without the token that it was given.
-    fn hide(&self, text: &str) -> String {
-        Blanks::of(&self.hf_token).hide(text).into_owned()
+    /// A text of docker's as messages show it, without the token that it was given.
+    fn shown(&self, text: &[u8], longest: usize) -> String {
+        Blanks::of(&self.hf_token).shown(text, longest)
     }
 
-    fn run(&self, order: &Order) -> Result<Output> {
+    fn run(&self, order: &PodOrder) -> Result<Output> {
         let (name, port) = (order.name.as_str(), format!("127.0.0.1::{PORT}"));
         let label = format!("{LABEL}={name}");
         let mut args = vec!["run", "--detach", "--name", name, "--label", &label, "--publish", &port];
@@ -145,16 +144,17 @@ impl Docker {
     fn last_words(&self, pod: &PodId) -> String {
         let lines = LAST_LINES.to_string();
         let output = match self.call(&["logs", "--tail", &lines, &pod.0]) {
-            Ok(output) if output.status.success() => output,
+            // One that is too long is ended in the middle.
+            Ok(output) if output.status.success() || output.status.code().is_none() => output,
             Ok(output) => return format!("; its log cannot be read: {}", self.says(&output)),
             Err(error) => return format!("; its log cannot be read: {error}"),
         };
         // The program's own two streams; what is wrong goes to the second, which is told last.
-        let said = [output.stdout, output.stderr].map(|bytes| self.hide(&String::from_utf8_lossy(&bytes)));
-        let said: Vec<&str> =
-            said.iter().flat_map(|text| text.lines()).map(str::trim).filter(|line| !line.is_empty()).collect();
+        // What draws a bar of progress ends its lines with returns.
+        let lines = [&output.stdout, &output.stderr].into_iter().flat_map(|bytes| bytes.split(|b| b"\r\n".contains(b)));
+        let said: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
         let last = said.get(said.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
-        let last: Vec<String> = last.iter().map(|line| shown_text(line, LONGEST_LINE)).collect();
+        let last: Vec<String> = last.iter().map(|line| self.shown(line, LONGEST_LINE)).collect();
         if last.is_empty() { String::new() } else { format!("; it said last: {}", last.join(" | ")) }
     }
 
@@ -168,7 +168,7 @@ impl Provider for Docker {
         "docker"
     }
 
-    fn deploy(&self, order: &Order) -> Result<Deployed> {
+    fn deploy(&self, order: &PodOrder) -> Result<Deployed> {
         let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         let running = self.list("")?.len();
         if running >= self.settings.at_once.max(1) {
@@ -196,15 +196,18 @@ impl Provider for Docker {
             }
             return Ok(PodState::Failed("the container is gone".to_owned()));
         }
-        let found: Vec<Container> = serde_json::from_slice(&output.stdout)
-            .map_err(|e| Error::outside(format!("{} inspect: {}", self.settings.program, self.hide(&e.to_string()))))?;
+        let found: Vec<Container> = serde_json::from_slice(&output.stdout).map_err(|e| {
+            Error::outside(format!("{} inspect: {}", self.settings.program, self.shown(e.to_string().as_bytes(), 200)))
+        })?;
         let Some(container) = found.into_iter().next() else {
             return Ok(PodState::Failed("the container is gone".to_owned()));
         };
-        let State { status, exit_code, error } = container.state;
+        let ContainerState { status, exit_code, error } = container.state;
         if matches!(&*status, "exited" | "dead" | "removing") {
-            let why =
-                format!("the container is {status} with code {exit_code} {}", shown_text(&self.hide(&error), 200));
+            let why = format!(
+                "the container is {status} with code {exit_code} {}",
+                self.shown(error.as_bytes(), LONGEST_LINE)
+            );
             return Ok(PodState::Failed(format!("{}{}", why.trim_end(), self.last_words(pod))));
         }
         let ports = container.network_settings.ports.unwrap_or_default();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
-use super::{Deployed, Endpoint, Listed, Order, PodId, PodState, Provider};
+use super::{Deployed, Endpoint, Listed, PodId, PodOrder, PodState, Provider};
 use crate::base::error::{Error, Result};
 use crate::base::url::HttpUrl;
 use crate::world::http::shown_url;
@@ -29,7 +29,7 @@ impl Default for EndpointSettings {
 
 /// The driver.
 #[derive(Debug)]
-pub struct EndpointProvider {
+pub(crate) struct EndpointProvider {
     template: String,
     at_once: usize,
     /// The URLs of the pods in use, by name.
@@ -41,7 +41,7 @@ impl EndpointProvider {
     ///
     /// # Errors
     /// There is no template, or it makes no URL.
-    pub fn new(settings: &EndpointSettings) -> Result<Self> {
+    pub(crate) fn new(settings: &EndpointSettings) -> Result<Self> {
         let Some(template) = &settings.url else {
             let missing = Error::usage("[pods.endpoint] url is not given");
             return Err(missing.hint("a running program's URL: http://host:10006, or http://host/{player}"));
@@ -53,7 +53,7 @@ impl EndpointProvider {
         Ok(EndpointProvider { template: template.clone(), at_once: settings.at_once.max(1), book })
     }
 
-    fn url(&self, order: &Order) -> String {
+    fn url(&self, order: &PodOrder) -> String {
         let number = order.name.as_str().rsplit('-').next().unwrap_or_default();
         let url = self.template.replace("{player}", order.player.as_str()).replace("{number}", number);
         let url = url.replace("{tag}", &in_path(tag(&order.image))).replace("{image}", &in_path(&order.image));
@@ -70,7 +70,7 @@ impl Provider for EndpointProvider {
         "endpoint"
     }
 
-    fn deploy(&self, order: &Order) -> Result<Deployed> {
+    fn deploy(&self, order: &PodOrder) -> Result<Deployed> {
         let (url, name) = (self.url(order), order.name.as_str());
         let mut book = self.book();
         if book.iter().filter(|(other, used)| *other != name && **used == url).count() >= self.at_once {
@@ -125,9 +125,9 @@ mod tests {
     use crate::model::ids::{Player, RoundNumber};
     use crate::world::pods::PodName;
 
-    fn order(number: usize) -> Order {
+    fn order(number: usize) -> PodOrder {
         let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", number);
-        Order { name, player: Player::Leader, image: "ghcr.io:443/a/b:0a1b2c3-mesh-3".to_owned() }
+        PodOrder { name, player: Player::Leader, image: "ghcr.io:443/a/b:0a1b2c3-mesh-3".to_owned() }
     }
 
     fn provider(url: &str) -> Result<EndpointProvider> {

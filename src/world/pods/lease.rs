@@ -7,7 +7,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{Deployed, Order, PodId, PodName, PodState, Provider};
+use super::{Deployed, PodId, PodName, PodOrder, PodState, Provider};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::ids::{Player, RoundNumber};
@@ -53,7 +53,7 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// The provider refuses or cannot be reached; whatever it started all the same is released, as
     /// far as it lets us.
-    pub fn rent(&'a self, order: &Order) -> Result<Rented<'a>> {
+    pub fn rent(&'a self, order: &PodOrder) -> Result<Rented<'a>> {
         self.note(&order.name)?;
         match self.provider.deploy(order) {
             Ok(Deployed::Pod(id)) => {
@@ -227,9 +227,9 @@ mod tests {
 
     const ROUND: RoundNumber = RoundNumber(3);
 
-    fn order(number: usize) -> Order {
+    fn order(number: usize) -> PodOrder {
         let name = PodName::new(ROUND, &Player::Leader, "ab12", number);
-        Order { name, player: Player::Leader, image: "a/b:c".to_owned() }
+        PodOrder { name, player: Player::Leader, image: "a/b:c".to_owned() }
     }
 
     fn provider() -> EndpointProvider {

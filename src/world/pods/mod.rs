@@ -6,11 +6,11 @@
 
 mod api;
 pub mod docker;
-pub mod endpoint;
+pub(crate) mod endpoint;
 pub mod lease;
 pub mod program;
 pub mod runpod;
-pub mod settings;
+pub(crate) mod settings;
 pub mod targon;
 pub mod verda;
 
@@ -20,7 +20,7 @@ use crate::base::error::Result;
 use crate::model::ids::{Player, RoundNumber};
 use crate::world::http::Secret;
 
-pub use self::api::Manner;
+pub use self::api::ApiPolicy;
 
 /// The port on which every miner's program listens.
 pub const PORT: u16 = 10006;
@@ -62,7 +62,7 @@ pub struct PodId(pub String);
 
 /// A pod to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct PodOrder {
     /// What it will be called.
     pub name: PodName,
     /// Whose program it runs.
@@ -119,7 +119,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The provider refuses (a wrong key, a wrong image), or cannot be reached after all retries.
-    fn deploy(&self, order: &Order) -> Result<Deployed>;
+    fn deploy(&self, order: &PodOrder) -> Result<Deployed>;
 
     /// Looks at a pod.
     ///

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::Endpoint;
 use crate::base::error::Result;
+use crate::model::format::{Format, ModelFormat};
 use crate::model::ids::Seed;
-use crate::model::objects::check_glb;
-use crate::world::fetch::{Fetched, FileSink};
-use crate::world::http::{Broken, Client, Form, HeaderMap, Incoming, Method, Phases, Request};
+use crate::world::fetch::{FetchedFile, FileSink};
+use crate::world::http::{Broken, Client, HeaderMap, Incoming, Method, MultipartForm, PhaseLimits, Request};
 
 /// The header from which `[pods] reported_times` takes the seconds.
 const REPORTED: &str = "x-generation-seconds";
@@ -31,6 +31,8 @@ pub struct ProgramLimits {
     pub bytes: u64,
     /// For each look at `/health`.
     pub health: Duration,
+    /// What the body has to be.
+    pub format: ModelFormat,
     /// Take the seconds from the answer's header `x-generation-seconds`, where it has one.
     pub reported_times: bool,
 }
@@ -44,6 +46,7 @@ impl Default for ProgramLimits {
             body: Duration::from_secs(300),
             bytes: 200 << 20,
             health: Duration::from_secs(30),
+            format: Format::default().model(),
             reported_times: false,
         }
     }
@@ -66,12 +69,12 @@ pub struct Generation {
     /// Seconds from the begin of the request to the answer's headers, or to the failure.
     pub seconds: f64,
     /// What came of it.
-    pub outcome: std::result::Result<Fetched, Trouble>,
+    pub outcome: std::result::Result<FetchedFile, ProgramTrouble>,
 }
 
 /// Why there is no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ProgramTrouble {
     /// The program answered, and not with a model, or not in time: the miner's fault.
     Program(String),
     /// The program was not reached, or was lost on the way: the prompt is for another pod.
@@ -93,8 +96,8 @@ impl Program {
     pub fn new(endpoint: Endpoint, limits: ProgramLimits) -> Self {
         let ProgramLimits { connect, send, headers, body, bytes, health, .. } = limits;
         // A connection of its own for each request: its making is part of the measured time.
-        let prompts = Client::in_phases(&Phases { connect, send, headers, body, bytes });
-        let probe = Phases { connect: health, send: health, headers: health, body: health, bytes: 64 << 10 };
+        let prompts = Client::in_phases(&PhaseLimits { connect, send, headers, body, bytes });
+        let probe = PhaseLimits { connect: health, send: health, headers: health, body: health, bytes: 64 << 10 };
         Program { endpoint, limits, prompts, probes: Client::in_phases(&probe) }
     }
 
@@ -118,9 +121,10 @@ impl Program {
     /// The file cannot be written. Whatever is wrong out there is an outcome.
     pub fn generate(&self, prompt: &[u8], seed: Seed, into: &Path, answered: &mut dyn FnMut()) -> Result<Generation> {
         // As the reference does it: this name and this type, whatever the prompt really is.
-        let form = Form::default().file("prompt_image_file", "prompt.jpg", "image/jpeg", prompt);
+        let form = MultipartForm::default().file("prompt_image_file", "prompt.jpg", "image/jpeg", prompt);
         let form = form.text("seed", &seed.to_string()).finish();
-        let request = Request::new(Method::POST, self.url("generate")).header("content-type", Form::CONTENT_TYPE);
+        let request =
+            Request::new(Method::POST, self.url("generate")).header("content-type", MultipartForm::CONTENT_TYPE);
         let request = self.with_key(request.body(form));
         let begun = Instant::now();
         let incoming = self.prompts.begin_once(&request);
@@ -136,7 +140,7 @@ impl Program {
         }
         let mut sink = FileSink::create(into, None)?;
         let received = incoming.receive(&mut sink);
-        let outcome = sink.finish(received.map_err(Trouble::from))?.and_then(checked);
+        let outcome = sink.finish(received.map_err(ProgramTrouble::from))?.and_then(|fetched| self.checked(fetched));
         Ok(Generation { seconds, outcome })
     }
 
@@ -157,32 +161,32 @@ impl Program {
         (0.0..=LONGEST_REPORTED).contains(&seconds).then_some(seconds)
     }
 
+    fn checked(&self, fetched: FetchedFile) -> std::result::Result<FetchedFile, ProgramTrouble> {
+        match self.limits.format.check(&fetched.head, fetched.size) {
+            Ok(()) => Ok(fetched),
+            Err(why) => Err(ProgramTrouble::Program(why)),
+        }
+    }
+
     /// Whose fault a status is: the gate's before the program, or the program's.
-    fn refusal(&self, incoming: Incoming) -> Trouble {
+    fn refusal(&self, incoming: Incoming) -> ProgramTrouble {
         let status = incoming.status;
         // A gate that takes a key is no part of the program; 520 to 530 are those of its network.
         let gate = matches!(status, 401 | 403) && self.endpoint.key.is_some();
         let reason = format!("status {status}: {}", incoming.shown_beginning());
         match status {
-            502..=504 | 520..=530 => Trouble::Infrastructure(reason),
-            _ if gate => Trouble::Infrastructure(reason),
-            _ => Trouble::Program(reason),
+            502..=504 | 520..=530 => ProgramTrouble::Infrastructure(reason),
+            _ if gate => ProgramTrouble::Infrastructure(reason),
+            _ => ProgramTrouble::Program(reason),
         }
     }
 }
 
-impl From<Broken> for Trouble {
+impl From<Broken> for ProgramTrouble {
     fn from(broken: Broken) -> Self {
         match broken {
-            Broken::Lost(reason) | Broken::Unwritten(reason) => Trouble::Infrastructure(reason),
-            Broken::Late(reason) | Broken::Refused(reason) => Trouble::Program(reason),
+            Broken::Lost(reason) | Broken::Unwritten(reason) => ProgramTrouble::Infrastructure(reason),
+            Broken::Late(reason) | Broken::Refused(reason) => ProgramTrouble::Program(reason),
         }
-    }
-}
-
-fn checked(fetched: Fetched) -> std::result::Result<Fetched, Trouble> {
-    match check_glb(&fetched.head, fetched.size) {
-        Ok(()) => Ok(fetched),
-        Err(why) => Err(Trouble::Program(why)),
     }
 }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, Created, Manner, ids_of, is_a_name, segment};
-use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
+use super::api::{Api, ApiPolicy, Created, ids_of, is_a_name, segment};
+use super::{Deployed, Endpoint, Listed, PORT, PodId, PodOrder, PodState, Provider};
 use crate::base::error::Result;
 use crate::world::http::{Method, Request, Secret};
 
@@ -72,7 +72,7 @@ pub struct Runpod {
 }
 
 #[derive(Debug, Deserialize)]
-struct Pod {
+struct RunpodPod {
     id: String,
     #[serde(default)]
     name: String,
@@ -84,11 +84,11 @@ struct Pod {
 #[derive(Debug, Deserialize)]
 struct Runtime {
     #[serde(default)]
-    ports: Vec<Port>,
+    ports: Vec<PortMapping>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Port {
+struct PortMapping {
     private: u16,
     public: Option<u16>,
     #[serde(rename = "type", default)]
@@ -98,7 +98,7 @@ struct Port {
 
 #[derive(Debug, Deserialize)]
 struct Pods {
-    pods: Vec<Pod>,
+    pods: Vec<RunpodPod>,
 }
 
 impl Runpod {
@@ -106,9 +106,9 @@ impl Runpod {
     ///
     /// # Errors
     /// The URL makes no sense.
-    pub fn new(settings: &RunpodSettings, manner: Manner, key: Secret, hf_token: Option<Secret>) -> Result<Self> {
+    pub fn new(settings: &RunpodSettings, policy: ApiPolicy, key: Secret, hf_token: Option<Secret>) -> Result<Self> {
         let secrets = [key.clone()].into_iter().chain(hf_token.clone()).collect();
-        let api = Api::new(&settings.url, manner, "RUNPOD_API_KEY", secrets)?;
+        let api = Api::new(&settings.url, policy, "RUNPOD_API_KEY", secrets)?;
         Ok(Runpod { api, settings: settings.clone(), key, hf_token })
     }
 
@@ -117,7 +117,7 @@ impl Runpod {
     }
 
     /// Only what the API knows: it refuses unknown fields.
-    fn body(&self, order: &Order) -> Value {
+    fn body(&self, order: &PodOrder) -> Value {
         let kind = match self.settings.port {
             PortKind::Tcp => "tcp",
             PortKind::Http => "http",
@@ -142,7 +142,7 @@ impl Runpod {
     }
 
     /// Where a running pod's program is; not yet where its port has no address.
-    fn url(&self, id: &str, pod: &Pod) -> Option<String> {
+    fn url(&self, id: &str, pod: &RunpodPod) -> Option<String> {
         if self.settings.port == PortKind::Http {
             return Some(format!("https://{id}-{PORT}.proxy.runpod.net"));
         }
@@ -159,7 +159,7 @@ impl Provider for Runpod {
         "runpod"
     }
 
-    fn deploy(&self, order: &Order) -> Result<Deployed> {
+    fn deploy(&self, order: &PodOrder) -> Result<Deployed> {
         let name = order.name.as_str();
         let request = self.request(Method::POST, "").header("content-type", "application/json");
         let request = request.body(self.body(order).to_string().into_bytes());
@@ -167,7 +167,7 @@ impl Provider for Runpod {
             Created::Adopted(pod) => Deployed::Pod(pod),
             Created::NoCapacity(why) => Deployed::NoCapacity(why),
             Created::Unauthorized(response) => return Err(self.api.refused(&request.shown(), &response)),
-            Created::Answer(response) => match self.api.parse::<Pod>(&request.shown(), &response) {
+            Created::Answer(response) => match self.api.parse::<RunpodPod>(&request.shown(), &response) {
                 Ok(pod) => Deployed::Pod(PodId(pod.id)),
                 // It was made all the same.
                 Err(unread) => {
@@ -181,7 +181,7 @@ impl Provider for Runpod {
     fn look(&self, pod: &PodId) -> Result<PodState> {
         let id = segment(pod)?;
         let request = self.request(Method::GET, &format!("/{id}"));
-        let Some(found) = self.api.find::<Pod>(&request)? else {
+        let Some(found) = self.api.find::<RunpodPod>(&request)? else {
             return Ok(PodState::Failed("the pod is gone".to_owned()));
         };
         Ok(match found.status.as_str() {

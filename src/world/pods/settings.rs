@@ -10,8 +10,9 @@ use super::program::ProgramLimits;
 use super::runpod::{Runpod, RunpodSettings};
 use super::targon::{Targon, TargonSettings};
 use super::verda::{Verda, VerdaKeys, VerdaSettings};
-use super::{Manner, Provider};
+use super::{ApiPolicy, Provider};
 use crate::base::error::{Error, Result};
+use crate::base::setting::{SettingError, check_counts, check_seconds};
 use crate::world::http::Secret;
 
 /// Who may rent out pods.
@@ -71,7 +72,7 @@ pub struct PodSettings {
 
 impl Default for PodSettings {
     fn default() -> Self {
-        let (limits, manner) = (ProgramLimits::default(), Manner::default());
+        let (limits, policy) = (ProgramLimits::default(), ApiPolicy::default());
         PodSettings {
             provider: None,
             reported_times: false,
@@ -80,10 +81,10 @@ impl Default for PodSettings {
             body_seconds: limits.body.as_secs_f64(),
             file_mib: limits.bytes >> 20,
             health_seconds: limits.health.as_secs_f64(),
-            attempts: manner.attempts,
-            timeout_seconds: manner.timeout.as_secs_f64(),
-            pause_seconds: manner.pause.as_secs_f64(),
-            delete_seconds: manner.patience.as_secs_f64(),
+            attempts: policy.attempts,
+            timeout_seconds: policy.timeout.as_secs_f64(),
+            pause_seconds: policy.pause.as_secs_f64(),
+            delete_seconds: policy.patience.as_secs_f64(),
             endpoint: EndpointSettings::default(),
             docker: DockerSettings::default(),
             targon: TargonSettings::default(),
@@ -98,8 +99,8 @@ impl PodSettings {
     ///
     /// # Errors
     /// The first such setting.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        for (name, value) in [
+    pub fn check(&self) -> std::result::Result<(), SettingError> {
+        let seconds = [
             ("connect_seconds", self.connect_seconds),
             ("answer_seconds", self.answer_seconds),
             ("body_seconds", self.body_seconds),
@@ -107,16 +108,12 @@ impl PodSettings {
             ("timeout_seconds", self.timeout_seconds),
             ("pause_seconds", self.pause_seconds),
             ("delete_seconds", self.delete_seconds),
-        ] {
-            if !(0.001..=86_400.0).contains(&value) {
-                return Err(format!("pods.{name} is {value}: seconds up to a day are needed"));
-            }
-        }
-        if !(1..=4095).contains(&self.file_mib) {
-            return Err(format!("pods.file_mib is {}: a number from 1 to 4095 is needed", self.file_mib));
-        }
+        ];
+        check_seconds("pods", 0.001, &seconds)?;
+        check_counts("pods", 1..=4095, &[("file_mib", self.file_mib)])?;
         if self.reported_times && self.provider != Some(ProviderName::Endpoint) {
-            return Err("pods.reported_times is for provider = \"endpoint\" alone: rented pods are timed".to_owned());
+            let why = "pods.reported_times is for provider = \"endpoint\" alone: rented pods are timed";
+            return Err(SettingError::Other(why.to_owned()));
         }
         Ok(())
     }
@@ -151,22 +148,22 @@ impl PodSettings {
             Secret::from_env(&env, name)?.ok_or_else(missing)
         };
         let hf_token = Secret::from_env(&env, "HF_TOKEN")?;
-        let manner = self.manner();
+        let policy = self.policy();
         Ok(Some(match provider {
             ProviderName::Endpoint => Box::new(EndpointProvider::new(&self.endpoint)?),
             ProviderName::Docker => Box::new(Docker::new(&self.docker, hf_token)),
-            ProviderName::Targon => Box::new(Targon::new(&self.targon, manner, need("TARGON_API_KEY")?, hf_token)?),
+            ProviderName::Targon => Box::new(Targon::new(&self.targon, policy, need("TARGON_API_KEY")?, hf_token)?),
             ProviderName::Verda => {
                 let (client_id, client_secret) = (need("VERDA_CLIENT_ID")?, need("VERDA_CLIENT_SECRET")?);
                 let keys = VerdaKeys { client_id, client_secret, inference: need("VERDA_INFERENCE_KEY")? };
-                Box::new(Verda::new(&self.verda, manner, keys, hf_token)?)
+                Box::new(Verda::new(&self.verda, policy, keys, hf_token)?)
             }
-            ProviderName::Runpod => Box::new(Runpod::new(&self.runpod, manner, need("RUNPOD_API_KEY")?, hf_token)?),
+            ProviderName::Runpod => Box::new(Runpod::new(&self.runpod, policy, need("RUNPOD_API_KEY")?, hf_token)?),
         }))
     }
 
-    fn manner(&self) -> Manner {
-        Manner {
+    fn policy(&self) -> ApiPolicy {
+        ApiPolicy {
             attempts: self.attempts.max(1),
             timeout: Duration::from_secs_f64(self.timeout_seconds),
             pause: Duration::from_secs_f64(self.pause_seconds),

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, Created, LONGEST_CURSOR, MOST_PAGES, Manner, ids_of, is_a_name, segment};
+use super::api::{Api, ApiPolicy, Created, LONGEST_CURSOR, MOST_PAGES, ids_of, is_a_name, segment};
 use super::endpoint::in_path;
-use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
+use super::{Deployed, Endpoint, Listed, PORT, PodId, PodOrder, PodState, Provider};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::url::HttpUrl;
 use crate::world::http::{Method, Request, Response, Secret, shown_text};
@@ -54,12 +54,12 @@ struct Workload {
     uid: String,
     #[serde(default)]
     name: String,
-    state: Option<State>,
+    state: Option<WorkloadState>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct State {
+struct WorkloadState {
     status: String,
     message: Option<String>,
     urls: Option<Vec<PortUrl>>,
@@ -83,9 +83,9 @@ impl Targon {
     ///
     /// # Errors
     /// The URL makes no sense.
-    pub fn new(settings: &TargonSettings, manner: Manner, key: Secret, hf_token: Option<Secret>) -> Result<Self> {
+    pub fn new(settings: &TargonSettings, policy: ApiPolicy, key: Secret, hf_token: Option<Secret>) -> Result<Self> {
         let secrets = [key.clone()].into_iter().chain(hf_token.clone()).collect();
-        let api = Api::new(&settings.url, manner, "TARGON_API_KEY", secrets)?;
+        let api = Api::new(&settings.url, policy, "TARGON_API_KEY", secrets)?;
         Ok(Targon { api, kind: settings.kind, resource: settings.resource.clone(), key, hf_token })
     }
 
@@ -94,7 +94,7 @@ impl Targon {
         request.header("accept", "application/json").bearer(&self.key)
     }
 
-    fn body(&self, order: &Order) -> Value {
+    fn body(&self, order: &PodOrder) -> Value {
         let mut body = json!({
             "type": match self.kind { WorkloadKind::Serverless => "SERVERLESS", WorkloadKind::Rental => "RENTAL" },
             "name": order.name.as_str(),
@@ -153,7 +153,7 @@ impl Provider for Targon {
         "targon"
     }
 
-    fn deploy(&self, order: &Order) -> Result<Deployed> {
+    fn deploy(&self, order: &PodOrder) -> Result<Deployed> {
         let name = order.name.as_str();
         let request = self.request(Method::POST, "").header("content-type", "application/json");
         let request = request.body(self.body(order).to_string().into_bytes());
@@ -184,7 +184,7 @@ impl Provider for Targon {
 
     fn look(&self, pod: &PodId) -> Result<PodState> {
         let request = self.request(Method::GET, &format!("/{}/state", segment(pod)?));
-        let Some(state) = self.api.find::<State>(&request)? else {
+        let Some(state) = self.api.find::<WorkloadState>(&request)? else {
             return Ok(PodState::Failed("the workload is gone".to_owned()));
         };
         let status = state.status.to_ascii_lowercase();

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, Created, Manner, is_a_name, segment};
-use super::{Deployed, Endpoint, Listed, Order, PORT, PodId, PodState, Provider};
+use super::api::{Api, ApiPolicy, Created, is_a_name, segment};
+use super::{Deployed, Endpoint, Listed, PORT, PodId, PodOrder, PodState, Provider};
 use crate::base::error::{Error, Result};
 use crate::base::url::HttpUrl;
 use crate::world::http::{Method, Request, Response, Secret, shown_text};
@@ -80,7 +80,7 @@ struct Deployment {
 }
 
 #[derive(Debug, Deserialize)]
-struct Status {
+struct InstanceStatus {
     status: String,
 }
 
@@ -98,10 +98,10 @@ impl Verda {
     ///
     /// # Errors
     /// The URL makes no sense.
-    pub fn new(settings: &VerdaSettings, manner: Manner, keys: VerdaKeys, hf_token: Option<Secret>) -> Result<Self> {
+    pub fn new(settings: &VerdaSettings, policy: ApiPolicy, keys: VerdaKeys, hf_token: Option<Secret>) -> Result<Self> {
         let secrets = [&keys.client_id, &keys.client_secret, &keys.inference].map(Clone::clone);
         let secrets = secrets.into_iter().chain(hf_token.clone()).collect();
-        let api = Api::new(&settings.url, manner, "VERDA_CLIENT_ID and VERDA_CLIENT_SECRET", secrets)?;
+        let api = Api::new(&settings.url, policy, "VERDA_CLIENT_ID and VERDA_CLIENT_SECRET", secrets)?;
         Ok(Verda { api, settings: settings.clone(), keys, hf_token, token: Mutex::new(None) })
     }
 
@@ -195,7 +195,7 @@ impl Verda {
         }
     }
 
-    fn body(&self, order: &Order) -> Value {
+    fn body(&self, order: &PodOrder) -> Value {
         let mut container = json!({
             "image": order.image,
             "exposed_port": PORT,
@@ -248,7 +248,7 @@ impl Provider for Verda {
         "verda"
     }
 
-    fn deploy(&self, order: &Order) -> Result<Deployed> {
+    fn deploy(&self, order: &PodOrder) -> Result<Deployed> {
         let name = order.name.as_str();
         let (url, body) = (self.api.url("/container-deployments"), self.body(order).to_string().into_bytes());
         self.with_token(|token| {
@@ -268,7 +268,7 @@ impl Provider for Verda {
         let path = format!("/{}", segment(pod)?);
         let gone = || Ok(PodState::Failed("the deployment is gone".to_owned()));
         let Some(deployment) = self.find::<Deployment>(&path)? else { return gone() };
-        let Some(Status { status }) = self.find(&format!("{path}/status"))? else { return gone() };
+        let Some(InstanceStatus { status }) = self.find(&format!("{path}/status"))? else { return gone() };
         let Some(url) = deployment.endpoint_base_url.filter(|url| !url.is_empty()) else {
             return Ok(PodState::Starting);
         };

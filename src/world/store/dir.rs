@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Bytes, Object, ObjectStore, Put, key_below, sha256_of};
+use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::objects::ObjectKey;
@@ -14,7 +14,7 @@ const LARGEST_OBJECT: u64 = files::MODEL;
 
 /// A folder of objects, each at the path that is its key.
 #[derive(Debug, Clone)]
-pub struct DirStore {
+pub(crate) struct DirStore {
     root: PathBuf,
     base: String,
 }
@@ -25,7 +25,7 @@ impl DirStore {
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn open(root: &Path, base: Option<&str>) -> Result<Self> {
+    pub(crate) fn open(root: &Path, base: Option<&str>) -> Result<Self> {
         let cannot = || format!("{}: cannot be the object store", root.display());
         files::make_folder(root)?;
         Ok(DirStore::at(fs::canonicalize(root).failed(cannot)?, base))
@@ -35,7 +35,7 @@ impl DirStore {
     ///
     /// # Errors
     /// The current folder is gone.
-    pub fn unmade(root: &Path, base: Option<&str>) -> Result<Self> {
+    pub(crate) fn unmade(root: &Path, base: Option<&str>) -> Result<Self> {
         let root = fs::canonicalize(root).or_else(|_| std::path::absolute(root));
         let root = root.failed(|| "the current folder cannot be read".to_owned())?;
         Ok(DirStore::at(root, base))
@@ -50,7 +50,7 @@ impl DirStore {
     }
 
     /// Puts the bytes at `path` unless something is there, whole or not at all.
-    fn create(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
+    fn create(folder: &Path, path: &Path, object: &NewObject<'_>) -> io::Result<()> {
         let linked = match object.bytes {
             Bytes::File(file) => DirStore::link(file, path, object.size),
             Bytes::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
@@ -74,7 +74,7 @@ impl DirStore {
 
     /// Copies under another name first, then links, so that no reader ever sees a part. That name follows
     /// from key and bytes: what a killed run left is written over by the next.
-    fn copy(folder: &Path, path: &Path, object: &Object<'_>) -> io::Result<()> {
+    fn copy(folder: &Path, path: &Path, object: &NewObject<'_>) -> io::Result<()> {
         let name = sha256_of(format!("{} {}", path.display(), object.sha256).as_bytes())?;
         let temporary = folder.join(format!("{}{name}", files::TEMPORARY));
         let stored = DirStore::fill(&temporary, object).and_then(|()| fs::hard_link(&temporary, path));
@@ -82,7 +82,7 @@ impl DirStore {
         stored.and(found(removed))
     }
 
-    fn fill(path: &Path, object: &Object<'_>) -> io::Result<()> {
+    fn fill(path: &Path, object: &NewObject<'_>) -> io::Result<()> {
         let mut file = found(files::create_new(path))?;
         has_size(io::copy(&mut object.bytes.open()?, &mut file)?, object.size)?;
         public(&file)?;
@@ -120,7 +120,7 @@ impl ObjectStore for DirStore {
         key_below(&self.base, url)
     }
 
-    fn put(&self, key: &ObjectKey, object: &Object<'_>) -> Result<Put> {
+    fn put(&self, key: &ObjectKey, object: &NewObject<'_>) -> Result<Put> {
         let relative = Path::new(key.as_str());
         let path = files::below(&self.root, relative)?;
         let cannot = || format!("{}: cannot store", path.display());
@@ -146,23 +146,23 @@ mod tests {
     use super::*;
     use crate::model::objects::ObjectKind;
 
+    const KIND: ObjectKind = ObjectKind::Preview;
+
     #[test]
     fn an_object_once_stored_never_changes() {
         let folder = tempfile::tempdir().unwrap();
         let store = DirStore::open(&folder.path().join("objects"), Some("https://cdn.example/")).unwrap();
-        let key = ObjectKey::parse("rounds/0/leader/submitted/a.glb").unwrap();
+        let key = ObjectKey::parse("rounds/0/leader/submitted/a.bin").unwrap();
         let put = |bytes: &[u8]| {
             let sha256 = sha256_of(bytes).unwrap();
             let size = bytes.len() as u64;
-            store
-                .put(&key, &Object { kind: ObjectKind::Glb, bytes: Bytes::Memory(bytes), size, sha256: &sha256 })
-                .unwrap()
+            store.put(&key, &NewObject { kind: KIND, bytes: Bytes::Memory(bytes), size, sha256: &sha256 }).unwrap()
         };
         assert_eq!(store.get(&key).unwrap(), None);
         assert_eq!([put(b"one"), put(b"one"), put(b"two")], [Put::Stored, Put::Same, Put::Taken]);
         assert_eq!(store.get(&key).unwrap().unwrap(), b"one");
         let url = store.url_of(&key);
-        assert_eq!(url, "https://cdn.example/rounds/0/leader/submitted/a.glb");
+        assert_eq!(url, "https://cdn.example/rounds/0/leader/submitted/a.bin");
         assert_eq!(store.key_of(&url), Some(key));
         assert_eq!(store.key_of("https://cdn.example.evil/rounds/0/x"), None);
         assert_eq!(store.key_of("https://cdn.example/rounds/0/../../etc/passwd"), None);
@@ -177,13 +177,13 @@ mod tests {
         let below = folder.path().join("rounds/0/leader/submitted");
         fs::create_dir_all(&below).unwrap();
         let put = |name: &str| {
-            let key = ObjectKey::parse(&format!("rounds/0/leader/{name}.glb")).unwrap();
-            let sha256 = sha256_of(&b"glTF"[..]).unwrap();
-            let object = Object { kind: ObjectKind::Glb, bytes: Bytes::Memory(b"glTF"), size: 4, sha256: &sha256 };
+            let key = ObjectKey::parse(&format!("rounds/0/leader/{name}.bin")).unwrap();
+            let sha256 = sha256_of(&b"data"[..]).unwrap();
+            let object = NewObject { kind: KIND, bytes: Bytes::Memory(b"data"), size: 4, sha256: &sha256 };
             (store.get(&key), store.put(&key, &object))
         };
-        assert!(std::process::Command::new("mkfifo").arg(below.join("fifo.glb")).status().unwrap().success());
-        std::os::unix::fs::symlink(outside.path().join("x"), below.join("link.glb")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(below.join("fifo.bin")).status().unwrap().success());
+        std::os::unix::fs::symlink(outside.path().join("x"), below.join("link.bin")).unwrap();
         std::os::unix::fs::symlink(outside.path(), folder.path().join("rounds/0/leader/generated")).unwrap();
         for name in ["submitted/fifo", "submitted/link", "generated/new"] {
             let (got, stored) = put(name);
@@ -197,18 +197,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = DirStore::open(&folder.path().join("objects"), None).unwrap();
         let put = |file: &Path, name: &str| {
-            let key = ObjectKey::parse(&format!("rounds/0/leader/submitted/{name}.glb")).unwrap();
-            let sha256 = sha256_of(&b"glTF"[..]).unwrap();
-            let object = Object { kind: ObjectKind::Glb, bytes: Bytes::File(file), size: 4, sha256: &sha256 };
+            let key = ObjectKey::parse(&format!("rounds/0/leader/submitted/{name}.bin")).unwrap();
+            let sha256 = sha256_of(&b"data"[..]).unwrap();
+            let object = NewObject { kind: KIND, bytes: Bytes::File(file), size: 4, sha256: &sha256 };
             store.put(&key, &object).map(|put| (put, store.get(&key).unwrap().unwrap()))
         };
         // /dev/shm is another file system than the folder for temporary files, or else this is the same case twice.
         for (place, name) in [(folder.path(), "a"), (Path::new("/dev/shm"), "b")] {
             let Ok(file) = tempfile::NamedTempFile::new_in(place) else { continue };
-            fs::write(file.path(), "glTF").unwrap();
-            assert_eq!(put(file.path(), name).unwrap(), (Put::Stored, b"glTF".to_vec()));
-            assert_eq!(put(file.path(), name).unwrap(), (Put::Same, b"glTF".to_vec()));
-            fs::write(file.path(), "glTF and more").unwrap();
+            fs::write(file.path(), "data").unwrap();
+            assert_eq!(put(file.path(), name).unwrap(), (Put::Stored, b"data".to_vec()));
+            assert_eq!(put(file.path(), name).unwrap(), (Put::Same, b"data".to_vec()));
+            fs::write(file.path(), "data and more").unwrap();
             assert!(put(file.path(), "c").unwrap_err().causes().concat().contains("13 bytes"));
         }
         assert_eq!(fs::read_dir(folder.path().join("objects/rounds/0/leader/submitted")).unwrap().count(), 2);

@@ -13,30 +13,30 @@ use rusoto_core::credential::AwsCredentials;
 use rusoto_core::request::{DispatchSignedRequest, DispatchSignedRequestFuture, HttpDispatchError, HttpResponse};
 use rusoto_core::signature::{SignedRequest, SignedRequestPayload};
 
-use super::refusals::{Refusal, is_error};
-use crate::world::http::{Client, Failure, Method, Request, Response, Secret, refusal};
+use super::refusals::{StoreRefusal, is_error};
+use crate::world::http::{Client, Failure, Method, Request, Response, Secret, asked};
 
 /// What the server said, beyond what rusoto passes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum DispatchError {
     /// No answer.
     Failed(Failure),
     /// An answer that is no success, and how long it asks to be left alone.
-    Refused(Refusal, Option<Duration>),
+    Refused(StoreRefusal, Option<Duration>),
 }
 
-impl Heard {
+impl DispatchError {
     fn reason(&self) -> String {
         match self {
-            Heard::Failed(failure) => failure.reason().to_owned(),
-            Heard::Refused(refusal, _) => refusal.reason(),
+            DispatchError::Failed(failure) => failure.reason().to_owned(),
+            DispatchError::Refused(refusal, _) => refusal.reason(),
         }
     }
 }
 
-impl From<Failure> for Heard {
+impl From<Failure> for DispatchError {
     fn from(failure: Failure) -> Self {
-        Heard::Failed(failure)
+        DispatchError::Failed(failure)
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Dispatcher {
     credentials: AwsCredentials,
     /// Refuse to replace an object.
     create_only: bool,
-    heard: Arc<Mutex<Option<Heard>>>,
+    heard: Arc<Mutex<Option<DispatchError>>>,
 }
 
 impl Dispatcher {
@@ -57,15 +57,15 @@ impl Dispatcher {
     }
 
     /// What the server said, where it was no success.
-    pub(super) fn heard(&self) -> Option<Heard> {
+    pub(super) fn heard(&self) -> Option<DispatchError> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn hear(&self, heard: Heard) {
+    fn hear(&self, heard: DispatchError) {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
     }
 
-    fn send(&self, mut signed: SignedRequest) -> Result<HttpResponse, Heard> {
+    fn send(&self, mut signed: SignedRequest) -> Result<HttpResponse, DispatchError> {
         if self.create_only {
             // rusoto does not know this header: it is added, and signed with the others.
             signed.add_header("if-none-match", "*");
@@ -104,7 +104,7 @@ impl Dispatcher {
 }
 
 /// Is this a success?
-fn judge(answer: &Response) -> Result<(), Heard> {
+fn judge(answer: &Response) -> Result<(), DispatchError> {
     // A part of an object is not the object.
     if answer.status == 206 {
         return Err(Failure::Permanent("status 206: a part, where the whole was asked for".to_owned()).into());
@@ -114,11 +114,9 @@ fn judge(answer: &Response) -> Result<(), Heard> {
     if (200..300).contains(&answer.status) && !is_error(&body) {
         return Ok(());
     }
-    let after = match refusal(answer.status, &answer.headers) {
-        Failure::Transient { after, .. } => after,
-        _ => None,
-    };
-    Err(Heard::Refused(Refusal::read(answer.status, &answer.headers, &body), after))
+    let region = answer.header("x-amz-bucket-region").map(|region| answer.hide(region));
+    let refusal = StoreRefusal::read(answer.status, region, &body);
+    Err(DispatchError::Refused(refusal, asked(&answer.headers)))
 }
 
 /// Does an answer to a PUT look like one of a store's? A proxy's or a portal's page says nothing of the object.

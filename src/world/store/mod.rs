@@ -3,11 +3,11 @@
 //! An object once stored never changes: a put of other bytes under a key that is taken is refused
 //! by every driver, whoever wins the race.
 
-pub mod dir;
+pub(crate) mod dir;
 mod dispatch;
 pub mod r2;
 mod refusals;
-pub mod settings;
+pub(crate) mod settings;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,7 +22,7 @@ use crate::model::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject};
 
 /// What is to be stored.
 #[derive(Debug, Clone, Copy)]
-pub struct Object<'a> {
+pub struct NewObject<'a> {
     /// What it is: its content type follows.
     pub kind: ObjectKind,
     /// Where its bytes are now.
@@ -87,7 +87,7 @@ pub trait ObjectStore: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The store cannot be reached, or refuses; the message names the key.
-    fn put(&self, key: &ObjectKey, object: &Object<'_>) -> Result<Put>;
+    fn put(&self, key: &ObjectKey, object: &NewObject<'_>) -> Result<Put>;
 
     /// The bytes of an object; `None` where there is none.
     ///
@@ -100,7 +100,11 @@ pub trait ObjectStore: std::fmt::Debug + Send + Sync {
 ///
 /// # Errors
 /// The store fails, or has a thousand versions already.
-pub fn put_new(store: &dyn ObjectStore, key: impl Fn(u32) -> ObjectKey, object: &Object<'_>) -> Result<StoredObject> {
+pub fn put_new(
+    store: &dyn ObjectStore,
+    key: impl Fn(u32) -> ObjectKey,
+    object: &NewObject<'_>,
+) -> Result<StoredObject> {
     for version in 1..=MOST_VERSIONS {
         let key = key(version);
         if store.put(&key, object)? != Put::Taken {

@@ -16,11 +16,11 @@ use rusoto_core::credential::{AwsCredentials, StaticProvider};
 use rusoto_core::{ByteStream, Region};
 use rusoto_s3::{GetObjectRequest, HeadObjectRequest, PutObjectRequest, S3, S3Client};
 
-use super::dispatch::{Dispatcher, Heard, pieces};
-use super::{Bytes, Object, ObjectStore, Put, key_below, sha256_of};
+use super::dispatch::{DispatchError, Dispatcher, pieces};
+use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of};
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::model::objects::ObjectKey;
-use crate::world::http::{Client, Failure, Limits, Retry, Secret, shown_url};
+use crate::world::http::{Client, Failure, HttpLimits, Retry, Secret, shown_text, shown_url};
 
 /// The metadata key under which an object's SHA-256 is kept.
 const SHA256: &str = "sha256";
@@ -56,7 +56,7 @@ impl fmt::Debug for R2Store {
 impl R2Store {
     /// A bucket under these keys.
     #[must_use]
-    pub fn new(bucket: Bucket, key_id: &Secret, key: &Secret, limits: Limits, retry: Retry) -> Self {
+    pub fn new(bucket: Bucket, key_id: &Secret, key: &Secret, limits: HttpLimits, retry: Retry) -> Self {
         let endpoint = bucket.endpoint.trim_end_matches('/').to_owned();
         let region = Region::Custom { name: bucket.region.clone(), endpoint };
         let credentials = AwsCredentials::new(key_id.expose(), key.expose(), None, None);
@@ -73,8 +73,8 @@ impl R2Store {
         &self,
         method: &str,
         key: &ObjectKey,
-        mut operation: impl FnMut(&S3Client) -> std::result::Result<T, String>,
-    ) -> Result<Answer<T>> {
+        mut operation: impl FnMut(&S3Client) -> std::result::Result<T, OperationError>,
+    ) -> Result<OperationAnswer<T>> {
         let what = self.what(method, key);
         let mut hint = None;
         let outcome = self.retry.attempts(self.client.stop(), &what, true, || {
@@ -82,11 +82,11 @@ impl R2Store {
             let keys = StaticProvider::from(self.credentials.clone());
             let result = operation(&S3Client::new_with(dispatcher.clone(), keys, self.region.clone()));
             match (result, dispatcher.heard()) {
-                (Ok(value), None) => Ok(Answer::Done(value)),
-                (_, Some(Heard::Failed(failure))) => Err(failure),
-                (_, Some(Heard::Refused(refusal, after))) => match (method, refusal.status) {
-                    ("GET" | "HEAD", 404) if refusal.code != "NoSuchBucket" => Ok(Answer::Missing),
-                    ("PUT", 412) => Ok(Answer::Taken),
+                (Ok(value), None) => Ok(OperationAnswer::Done(value)),
+                (_, Some(DispatchError::Failed(failure))) => Err(failure),
+                (_, Some(DispatchError::Refused(refusal, after))) => match (method, refusal.status) {
+                    ("GET" | "HEAD", 404) if refusal.code != "NoSuchBucket" => Ok(OperationAnswer::Missing),
+                    ("PUT", 412) => Ok(OperationAnswer::Taken),
                     _ => {
                         hint = refusal.hint();
                         let reason = refusal.reason();
@@ -96,7 +96,7 @@ impl R2Store {
                         })
                     }
                 },
-                (Err(other), None) => Err(Failure::Permanent(other)),
+                (Err(OperationError(why)), None) => Err(Failure::Permanent(why)),
             }
         });
         outcome.map_err(|error| hint.into_iter().fold(error, Error::hint))
@@ -110,7 +110,7 @@ impl R2Store {
             ..HeadObjectRequest::default()
         };
         let answer = self.run("HEAD", key, |client| block_on(client.head_object(request())))?;
-        let Answer::Done(head) = answer else { return Ok(None) };
+        let OperationAnswer::Done(head) = answer else { return Ok(None) };
         if let Some(sum) = head.metadata.and_then(|mut metadata| metadata.remove(SHA256)) {
             return Ok(Some(sum));
         }
@@ -119,8 +119,12 @@ impl R2Store {
     }
 }
 
+/// What rusoto says of an operation that came to nothing.
+#[derive(Debug)]
+struct OperationError(String);
+
 /// How a server takes an operation.
-enum Answer<T> {
+enum OperationAnswer<T> {
     Done(T),
     /// There is no such object.
     Missing,
@@ -130,8 +134,8 @@ enum Answer<T> {
 
 fn block_on<T, E: fmt::Display>(
     operation: impl Future<Output = std::result::Result<T, E>>,
-) -> std::result::Result<T, String> {
-    futures_executor::block_on(operation).map_err(|e| crate::world::http::shown_text(&e.to_string(), 200))
+) -> std::result::Result<T, OperationError> {
+    futures_executor::block_on(operation).map_err(|e| OperationError(shown_text(&e.to_string(), 200)))
 }
 
 impl ObjectStore for R2Store {
@@ -147,14 +151,17 @@ impl ObjectStore for R2Store {
         key_below(self.bucket.cdn.trim_end_matches('/'), url)
     }
 
-    fn put(&self, key: &ObjectKey, object: &Object<'_>) -> Result<Put> {
+    fn put(&self, key: &ObjectKey, object: &NewObject<'_>) -> Result<Put> {
         let unreadable = || format!("{key}: cannot read what is to be stored");
         let md5 = object.bytes.open().and_then(md5_of).failed(unreadable)?;
         let size = usize::try_from(object.size).failed(unreadable)?;
         let answer = self.run("PUT", key, |client| {
             let reader: Box<dyn Read + Send> = match object.bytes {
                 Bytes::Memory(bytes) => Box::new(io::Cursor::new(bytes.to_vec())),
-                Bytes::File(path) => Box::new(super::opened(path).map_err(|e| format!("{}: {e}", path.display()))?),
+                Bytes::File(path) => {
+                    let unread = |e| OperationError(format!("{}: {e}", path.display()));
+                    Box::new(super::opened(path).map_err(unread)?)
+                }
             };
             block_on(client.put_object(PutObjectRequest {
                 bucket: self.bucket.name.clone(),
@@ -168,7 +175,7 @@ impl ObjectStore for R2Store {
             }))
         })?;
         match answer {
-            Answer::Done(_) => Ok(Put::Stored),
+            OperationAnswer::Done(_) => Ok(Put::Stored),
             _ => match self.sum_of(key)? {
                 Some(found) if found == object.sha256 => Ok(Put::Same),
                 Some(_) => Ok(Put::Taken),
@@ -190,12 +197,12 @@ impl ObjectStore for R2Store {
             let mut body = block_on(client.get_object(request()))?.body.unwrap_or_else(|| Vec::new().into());
             let mut bytes = Vec::new();
             while let Some(piece) = futures_executor::block_on(futures_util::StreamExt::next(&mut body)) {
-                bytes.extend_from_slice(&piece.map_err(|e| e.to_string())?);
+                bytes.extend_from_slice(&piece.map_err(|e| OperationError(e.to_string()))?);
             }
             Ok(bytes)
         })?;
         Ok(match answer {
-            Answer::Done(bytes) => Some(bytes),
+            OperationAnswer::Done(bytes) => Some(bytes),
             _ => None,
         })
     }
@@ -230,7 +237,8 @@ mod tests {
             region: "auto".to_owned(),
             cdn: "https://cdn.example".to_owned(),
         };
-        let store = R2Store::new(bucket, &Secret::new("id"), &Secret::new("hunter2"), Limits::default(), Retry::ONCE);
+        let store =
+            R2Store::new(bucket, &Secret::new("id"), &Secret::new("hunter2"), HttpLimits::default(), Retry::ONCE);
         assert!(!format!("{store:?} {}", store.name()).contains("hunter2"));
     }
 }

@@ -1,30 +1,6 @@
 //! What the servers that speak S3 say when they refuse: AWS, R2, MinIO, Ceph and Google each in words of their own.
 
-use crate::world::http::{HeaderMap, shown_text};
-
-/// Refusals that the next attempt may well not meet, whatever their status: a body that was damaged or delayed on its
-/// way, two writers at once, a server that is busy or still starts.
-const PASSING: [&str; 19] = [
-    "BadDigest",
-    "ConditionalRequestConflict",
-    "ContentSHA256Mismatch",
-    "IncompleteBody",
-    "InternalError",
-    "OperationAborted",
-    "OperationTimedOut",
-    "PriorRequestNotComplete",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "ServiceUnavailable",
-    "SlowDown",
-    "SlowDownRead",
-    "SlowDownWrite",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequests",
-    "XAmzContentSHA256Mismatch",
-    "XMinioServerNotInitialized",
-];
+use crate::world::http::{ServerKind, s3_passes, shown_text};
 
 /// Words in codes that are about this machine's clock, a limit of the account, and where a bucket is.
 const CLOCK: [&str; 4] = ["RequestTimeTooSkewed", "ExpiredRequest", "RequestExpired", "RequestNotYetValid"];
@@ -41,8 +17,7 @@ const PLACE: [&str; 7] = [
 
 /// A server's refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    /// The status.
+pub(super) struct StoreRefusal {
     pub(super) status: u16,
     /// The code in its XML; empty where there is none, as in answers to HEAD.
     pub(super) code: String,
@@ -52,19 +27,18 @@ pub(super) struct Refusal {
     place: Option<String>,
 }
 
-impl Refusal {
-    /// Reads a refusal from an answer's status, headers, and the beginning of its body.
-    pub(super) fn read(status: u16, headers: &HeaderMap, body: &str) -> Self {
-        let header = headers.get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
-        let place = header.map(str::to_owned).or_else(|| element(body, "Region")).or_else(|| element(body, "Endpoint"));
+impl StoreRefusal {
+    /// Reads a refusal from an answer's status, the region in its headers, and the beginning of its body.
+    pub(super) fn read(status: u16, region: Option<String>, body: &str) -> Self {
+        let place = region.or_else(|| element(body, "Region")).or_else(|| element(body, "Endpoint"));
         let text = |name, longest| element(body, name).map(|text| shown_text(text.trim(), longest)).unwrap_or_default();
         let (code, message) = (text("Code", 60), text("Message", 200));
-        Refusal { status, code, message, place: place.map(|place| shown_text(place.trim(), 100)) }
+        StoreRefusal { status, code, message, place: place.map(|place| shown_text(place.trim(), 100)) }
     }
 
     /// As messages have it.
     pub(super) fn reason(&self) -> String {
-        let Refusal { status, code, message, .. } = self;
+        let StoreRefusal { status, code, message, .. } = self;
         let code = if code.is_empty() { String::new() } else { format!(" ({code})") };
         let message = if message.is_empty() { String::new() } else { format!(": {message}") };
         format!("status {status}{code}{message}")
@@ -72,16 +46,13 @@ impl Refusal {
 
     /// May the same request be taken the next time?
     pub(super) fn passes(&self) -> bool {
-        let known = PASSING.contains(&self.code.as_str());
+        let known = s3_passes(&self.code);
         match self.status {
-            // An error that came too late for its status.
-            200..300 => known || self.code.is_empty(),
-            408 | 425 | 429 => true,
-            // Two writers at once; with a code it may be something else.
-            409 => known || self.code.is_empty(),
-            501 | 505 | 507 => known,
-            500.. => !self.is_of(&QUOTA),
-            _ => known,
+            // An error that came too late for its status; or two writers at once, which with a code may be something
+            // else.
+            200..300 | 409 => known || self.code.is_empty(),
+            500.. if ServerKind::Store.passes(self.status) => !self.is_of(&QUOTA),
+            status => known || ServerKind::Store.passes(status),
         }
     }
 
@@ -140,17 +111,17 @@ fn element(body: &str, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn refusal(status: u16, code: &str) -> Refusal {
-        Refusal::read(status, &HeaderMap::new(), &format!("<Error><Code>{code}</Code></Error>"))
+    fn refusal(status: u16, code: &str) -> StoreRefusal {
+        StoreRefusal::read(status, None, &format!("<Error><Code>{code}</Code></Error>"))
     }
 
     #[test]
     fn codes_and_words_are_found() {
         let body =
             "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>no &amp; \u{202e}no</Message></Error>";
-        assert_eq!(Refusal::read(403, &HeaderMap::new(), body).reason(), "status 403 (AccessDenied): no & \\u{202e}no");
+        assert_eq!(StoreRefusal::read(403, None, body).reason(), "status 403 (AccessDenied): no & \\u{202e}no");
         for other in ["", "<Code>", "</Code><Code>", "busy"] {
-            assert_eq!(Refusal::read(403, &HeaderMap::new(), other).reason(), "status 403");
+            assert_eq!(StoreRefusal::read(403, None, other).reason(), "status 403");
         }
     }
 
@@ -196,7 +167,7 @@ mod tests {
             assert!(is_error(error), "{error}");
         }
         for other in
-            ["", "glTF<Error>", "<Errors>", "<Error", "<ListBucketResult><Error>", "<?xml <Error>", "<!-- <Error>"]
+            ["", "x<Error>", "<Errors>", "<Error", "<ListBucketResult><Error>", "<?xml <Error>", "<!-- <Error>"]
         {
             assert!(!is_error(other), "{other}");
         }

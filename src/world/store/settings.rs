@@ -10,7 +10,7 @@ use super::dir::DirStore;
 use super::r2::{Bucket, R2Store};
 use crate::base::error::{Error, Result};
 use crate::base::url::HttpUrl;
-use crate::world::http::{Limits, Retry, Secret, shown_url};
+use crate::world::http::{HttpLimits, Retry, Secret, shown_url};
 
 /// The bucket and the domain of the deployed competition.
 const BUCKET: &str = "404-gen";
@@ -94,7 +94,7 @@ impl StoreSettings {
             HttpUrl::parse(url).map_err(|why| Error::usage(format!("{name}: {}: {why}", shown_url(url))))?;
         }
         let whole = Duration::from_secs(self.timeout_seconds.max(1));
-        let limits = Limits { idle: whole, whole, body: LARGEST_OBJECT, ..Limits::default() };
+        let limits = HttpLimits { idle: whole, whole, body: LARGEST_OBJECT, ..HttpLimits::default() };
         let retry = Retry { attempts: self.attempts, ..Retry::default() };
         let (id, key) = (secret("R2_ACCESS_KEY_ID")?, secret("R2_SECRET_ACCESS_KEY")?);
         Ok(Some(Box::new(R2Store::new(bucket, &id, &key, limits, retry))))

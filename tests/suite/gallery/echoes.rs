@@ -208,6 +208,74 @@ fn services_that_answer_with_the_key() {
     }
 }
 
+/// Of a key in a mixture of spellings nothing is left, not even its tail.
+#[track_caller]
+fn no_tail(what: &str, spelt: &str, said: &str) {
+    let characters: Vec<char> = spelt.chars().collect();
+    let told = characters.windows(14).map(|part| part.iter().collect::<String>()).find(|part| said.contains(part));
+    check(told.is_none(), || format!("{what}: {told:?} of {spelt} is told: {said:.2000}"));
+}
+
+#[test]
+fn a_key_in_a_mixture_of_spellings() {
+    for lot in 0..11 {
+        let spelt = crate::echoes::mixed(SECRET, lot);
+        let json = json!({"error": {"message": spelt}, "message": spelt}).to_string();
+        for (status, body) in
+            [("401 No", &spelt), ("500 Oops", &spelt), ("400 Bad", &json), ("503 Oops", &json), ("200 OK", &spelt)]
+        {
+            let answer = response(status, "", format!("you sent {body}, did you?").as_bytes());
+            let echo = Echo::start(move |_| answer.clone());
+            let url = echo.url();
+            let world = at_duels();
+            let settings = world.settings(&format!(
+                "[judge]\nattempts = 1\n[chain]\nattempts = 1\n[builds]\ndriver = \"github\"\nrepo = \"a/b\"\napi_url = \"{url}\"\nattempts = 1\n"
+            ));
+            let (judge, node) = (format!("{url}/v1"), format!("{url}/{SECRET}"));
+            for args in [
+                &["judge", "http://x.org/a", "http://x.org/b", "http://x.org/c", "--judge-url", &judge][..],
+                &["builds"],
+                &["status", "--network", &node],
+            ] {
+                let what = format!("{} with the key in mixture {lot} under {status}", args[0]);
+                let outcome = world.attack(&what, &[args, &["--config", &settings]].concat()).with_keys().run();
+                no_tail(&what, &spelt, &outcome.said());
+                check(args[0] != "judge" || outcome.said().contains("***"), || format!("{what}: {}", outcome.said()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_that_was_made_to_be_read_for_long() {
+    for piece in ["%25", "\\\\u005c", "&amp;", "%\\&=+", "\\u0025", "sk-hunte"] {
+        let text = piece.repeat((3 << 20) / piece.len());
+        for body in [json!({"error": {"message": text}}).to_string(), text] {
+            let answer = response("400 Bad", "", body.as_bytes());
+            let echo = Echo::start(move |_| answer.clone());
+            let world = at_duels();
+            let settings = world.settings("[judge]\nattempts = 1\n");
+            let url = format!("{}/v1", echo.url());
+            let args = [
+                "judge",
+                "http://x.org/a",
+                "http://x.org/b",
+                "http://x.org/c",
+                "--judge-url",
+                &url,
+                "--config",
+                &settings,
+            ];
+            world
+                .attack(&format!("a refusal of 3 MB of {piece}"), &args)
+                .with_keys()
+                .run()
+                .ends(&[4])
+                .says(&["status 400"]);
+        }
+    }
+}
+
 #[test]
 fn keys_in_addresses() {
     // A key in the query or the user part of an address that the operator gave.

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::support::{example, skipped};
+use crate::support::{example, installed, skipped};
 
 /// Seconds that a run may take on a machine of its own.
 pub const SECONDS: f64 = 10.0;
@@ -189,7 +189,7 @@ fn outside(top: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// The program to try: `GEN404_BIN`, or the one built with this test.
-fn program() -> OsString {
+pub fn program() -> OsString {
     std::env::var_os("GEN404_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_gen404").into())
 }
 
@@ -201,7 +201,9 @@ fn optimised() -> bool {
 /// Is the program too slow for this test? Then it is skipped, and says so.
 pub fn too_slow(what: &str) -> bool {
     if !optimised() {
-        skipped(&format!("{what}: minutes in an unoptimised build; scripts/hostile tries an optimised one"));
+        skipped(&format!(
+            "{what}: minutes in a build for development; `.ci/run full` and scripts/hostile try an optimised one"
+        ));
     }
     !optimised()
 }
@@ -212,18 +214,16 @@ fn number(name: &str) -> Option<f64> {
 
 /// The program under the memory limit, where `prlimit` can set one.
 fn limited() -> Command {
-    static THERE: OnceLock<bool> = OnceLock::new();
-    let there = *THERE.get_or_init(|| {
-        let there = Command::new("prlimit").arg("--version").stdout(Stdio::null()).status().is_ok();
-        if !there {
+    static PRLIMIT: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let prlimit = PRLIMIT.get_or_init(|| {
+        let found = installed("prlimit");
+        if found.is_none() {
             skipped("no prlimit on this machine: hostile inputs run WITHOUT A MEMORY LIMIT");
         }
-        there
+        found
     });
-    if !there {
-        return Command::new(program());
-    }
-    let mut command = Command::new("prlimit");
+    let Some(prlimit) = prlimit else { return Command::new(program()) };
+    let mut command = Command::new(prlimit);
     let most = number("GEN404_HOSTILE_MIB").map_or_else(|| MEMORY.to_string(), |mib| format!("{:.0}", mib * 1048576.0));
     command.arg(format!("--as={most}")).arg("--core=0").arg("--").arg(program());
     command

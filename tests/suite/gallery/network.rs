@@ -68,6 +68,189 @@ fn a_part_that_nobody_asked_for_is_no_file() {
 }
 
 #[test]
+fn bodies_that_are_said_to_be_coded() {
+    let plain =
+        ["aws-chunked", "identity", "", " Identity , AWS-Chunked,", "aws-chunked\r\nContent-Encoding: identity"];
+    let coded = [
+        "gzip",
+        "aws-chunked, gzip",
+        "identity,br",
+        "x\u{202e}\u{9b}31m",
+        "deflate\r\nContent-Encoding: identity",
+        "aws-chunked;q=1",
+    ];
+    let all: Vec<&str> = plain.into_iter().chain(coded).collect();
+    let served: Vec<String> = all.iter().map(|coding| (*coding).to_owned()).collect();
+    let cdn = Cdn::start(move |path, _| {
+        let (glb, case) = (triangle_glb("a"), path.split('/').nth(1).unwrap().parse::<usize>().unwrap());
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Encoding: {}\r\nContent-Length: {}\r\n\r\n", served[case], glb.len());
+        Serve::Raw([head.into_bytes(), glb].concat())
+    });
+    let cdns: Vec<String> = (0..all.len()).map(|case| format!("{}/{case}", cdn.url())).collect();
+    let (world, said) = downloaded("bodies that are said to be coded", &cdns, 1, true);
+    for (case, coding) in all.iter().enumerate() {
+        let miner = u8::try_from(case).unwrap();
+        let taken = submitted(&world.repo(), miner)[stem(0)]["glb"].is_string();
+        let reasons = said["miners"][hotkey(miner)]["reasons"].to_string();
+        check(taken == (case < plain.len()) && (taken || reasons.contains("encoded")), || {
+            format!("{coding:?}: {reasons}")
+        });
+    }
+}
+
+/// The commands that ask each service of the operator, all at this address; and their settings.
+fn asking(url: &str) -> (String, Vec<Vec<String>>) {
+    let settings = format!(
+        "[builds]\ndriver = \"github\"\nrepo = \"a/b\"\napi_url = \"{url}\"\nattempts = 1\nlongest_pause_seconds = 1\n\
+         [distance]\ndriver = \"http\"\nurl = \"{url}\"\nattempts = 1\n[chain]\nattempts = 1\n[judge]\nattempts = 1\n"
+    );
+    let judge = format!("{url}/v1");
+    let commands = [
+        &["builds"][..],
+        &["distance", "https://x.org/a.png", "https://x.org/b.png"],
+        &["render", "a.glb", "--service", url],
+        &["status", "--network", url],
+        &["judge", "https://x.org/a.png", "https://x.org/b.png", "https://x.org/c.png", "--judge-url", &judge],
+    ];
+    (settings, commands.iter().map(|args| args.iter().map(|arg| (*arg).to_owned()).collect()).collect())
+}
+
+/// Runs them all against a server that answers so; gives the command and what it said.
+fn asked(what: &str, answer: Vec<u8>) -> Vec<(String, String)> {
+    let server = super::Echo::start(move |_| answer.clone());
+    let (settings, commands) = asking(&server.url());
+    let world = super::echoes::at_duels();
+    world.put("a.glb", triangle_glb("a"));
+    let file = world.settings(&settings);
+    let run = |args: Vec<String>| {
+        let all: Vec<&str> = args.iter().map(String::as_str).chain(["--config", file.as_str()]).collect();
+        let what = format!("{} where {what}", args[0]);
+        let said = world.attack(&what, &all).with_keys().run().said();
+        // The others are sent no key: what they say is none of ours.
+        let ours = ["builds", "judge"].contains(&args[0].as_str());
+        check(!(ours && said.contains(super::harness::SECRET)) && said.len() < 4000, || {
+            format!("{what}: {said:.2000}")
+        });
+        (what, said)
+    };
+    commands.into_iter().map(run).collect()
+}
+
+#[test]
+fn services_that_code_their_answers() {
+    for coding in ["gzip", "aws-chunked, br", "x\u{9b}"] {
+        let answer = super::echoes::response("200 OK", &format!("Content-Encoding: {coding}\r\n"), b"\x1f\x8b\x08");
+        for (what, said) in asked(&format!("the service answers in {coding:?}"), answer) {
+            check(said.contains("the body is encoded ("), || format!("{what}: {said}"));
+        }
+    }
+}
+
+#[test]
+fn services_that_move_to_nowhere() {
+    for (headers, why) in [
+        ("", "does not say where to"),
+        ("Location: \r\n", "it is empty"),
+        ("Location: ftp://x.org/\u{202e}\r\n", "scheme \"ftp\""),
+        ("Location: https://ex\u{e4}mple.org/\r\n", "xn--exmple-cua.org"),
+        ("Location: /a\u{1}\r\n", "invalid header value"),
+    ] {
+        let answer = super::echoes::response("302 Found", headers, b"moved");
+        for (what, said) in asked(&format!("the service moved: {headers:?}"), answer) {
+            // What is posted is not sent on, wherever.
+            let posted = said.contains("is not sent on by a redirect");
+            check((posted || said.contains(why)) && !said.contains("other:"), || format!("{what}: {said}"));
+        }
+    }
+}
+
+#[test]
+fn redirects_however_they_are_spelt() {
+    let good =
+        ["/there/a b.glb", "/there/caf\u{e9}.glb", "there/{1}.glb", "./there/x.glb#top", "/there/a%20b.glb?x=\u{e9}"];
+    let bad = [
+        ("", "it is empty"),
+        ("http://", "it names no host"),
+        ("https://ex\u{e4}mple.org/a", "xn--exmple-cua.org"),
+        ("//127.0.0.1:22/", "port 22"),
+        ("http://[::1/", "bracket"),
+        ("/a\tb", "control characters"),
+        ("/a\u{1}b", "invalid header value"),
+        ("file:///etc/passwd", "scheme"),
+        ("http://me:pw@127.0.0.1/", "credentials"),
+    ];
+    let all: Vec<&str> = good.into_iter().chain(bad.iter().map(|(to, _)| *to)).collect();
+    let served: Vec<String> = all.iter().map(|to| (*to).to_owned()).collect();
+    let cdn = Cdn::start(move |path, _| match path.split('/').nth(1).unwrap().parse::<usize>() {
+        Ok(case) if !path.contains("/there/") => Serve::Status(302, format!("Location: {}\r\n", served[case])),
+        _ => Serve::File(triangle_glb("a")),
+    });
+    let cdns: Vec<String> = (0..all.len()).map(|case| format!("{}/{case}", cdn.url())).collect();
+    let (world, said) = downloaded("redirects however they are spelt", &cdns, 1, true);
+    for (case, to) in all.iter().enumerate() {
+        let miner = u8::try_from(case).unwrap();
+        let taken = submitted(&world.repo(), miner)[stem(0)]["glb"].is_string();
+        let reasons = said["miners"][hotkey(miner)]["reasons"].clone();
+        let why = case.checked_sub(good.len()).map_or("", |case| bad[case].1);
+        check(taken == (case < good.len()) && reasons.to_string().contains(why), || format!("{to:?}: {reasons}"));
+        // The reason once, as it is: no library's word before it, and no escape escaped.
+        let odd =
+            reasons.as_object().unwrap().keys().find(|reason| reason.contains("other:") || reason.contains("\\\\"));
+        check(odd.is_none(), || format!("{to:?}: {odd:?}"));
+        let asked = cdn.seen().iter().filter(|path| **path == format!("/{case}/{}.glb", stem(0))).count();
+        check(asked == 1, || format!("{to:?}: asked {asked} times"));
+    }
+}
+
+#[test]
+fn addresses_of_another_script() {
+    let world = super::echoes::at_duels();
+    world.put("a.png", super::pictures::png(8, 8, 2).bytes());
+    world.put("a.glb", triangle_glb("a"));
+    let url = "https://ex\u{e4}mple.org";
+    for (what, settings, args) in [
+        ("a judge", String::new(), &["judge", "a.png", "a.png", "a.png", "--judge-url", url][..]),
+        ("a node", String::new(), &["status", "--network", url]),
+        ("an archive", String::new(), &["status", "--network", "http://127.0.0.1:9", "--archive", url]),
+        ("a render service", String::new(), &["render", "a.glb", "--service", url]),
+        (
+            "a distance service",
+            format!("[distance]\ndriver = \"http\"\nurl = \"{url}\"\n"),
+            &["distance", "a.png", "a.png"],
+        ),
+        (
+            "a store",
+            format!("[store]\nendpoint = \"{url}\"\ncdn_url = \"https://store.example.org\"\n"),
+            &["verify", "--objects", "--sample", "1"],
+        ),
+        ("a CI", format!("[builds]\ndriver = \"github\"\nrepo = \"a/b\"\napi_url = \"{url}\"\n"), &["builds"]),
+    ] {
+        let file = world.settings(&settings);
+        let outcome = world
+            .attack(&format!("{what} of another script"), &[args, &["--config", &file]].concat())
+            .with_keys()
+            .run();
+        check(outcome.said().contains("xn--exmple-cua.org"), || format!("{what}: {}", outcome.said()));
+    }
+}
+
+#[test]
+fn services_that_break_down_with_words() {
+    for (what, body) in super::servers::hostile_bodies() {
+        for status in ["429 Slow", "500 Oops", "503 No"] {
+            let answer =
+                super::echoes::response(status, "Retry-After: 0\r\n", &[b"we broke down: ".as_slice(), &body].concat());
+            for (what, said) in asked(&format!("the service breaks down with {what} under {status}"), answer) {
+                // A limit of the CI's is said with the time of its end.
+                let limited = what.starts_with("builds") && status.starts_with("429");
+                check(limited || said.contains("we broke down: "), || format!("{what}: {said}"));
+            }
+        }
+    }
+}
+
+#[test]
 fn ports_of_other_services() {
     let ports = [22_u16, 25, 1, 21, 23, 53, 110, 143, 445, 465, 587, 993, 1023];
     let cdns: Vec<String> = ports.iter().map(|port| format!("http://8.8.8.8:{port}/x")).collect();

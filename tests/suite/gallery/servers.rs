@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::echoes::{Echo, at_duels, response};
 use super::harness::{SECRET, World, check};
+use crate::chain_support::{Fake, Reply};
 use crate::judge_server::{JudgeServer, Manners};
 use crate::support::tree;
 
@@ -32,8 +33,21 @@ fn failures() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ("500 without end", response("500 No", "", &vec![b'x'; 3 << 20]), &["status 500: xxx"]),
         ("429 with words", error("429 Slow", "you have no credits"), &["status 429", "no credits"]),
         ("cut off", chat(&content, &json!("length")), &["finish_reason length", "max_tokens"]),
-        ("filtered", chat(&content, &json!("content_filter")), &["finish_reason content_filter"]),
-        ("tools", chat(&content, &json!("tool_calls")), &["finish_reason tool_calls"]),
+        (
+            "filtered",
+            chat(&content, &json!("content_filter")),
+            &["finish_reason content_filter", "content filter stops such pictures"],
+        ),
+        (
+            "tools",
+            chat(&content, &json!("tool_calls")),
+            &["finish_reason tool_calls", "without --enable-auto-tool-choice"],
+        ),
+        (
+            "a function",
+            chat(&content, &json!("function_call")),
+            &["finish_reason function_call", "no tools are offered"],
+        ),
         ("an odd end", chat(&content, &json!("\u{202e}x".repeat(90))), &["finish_reason \\u{202e}x"]),
         ("reasoning", chat(&null("reasoning"), &json!("stop")), &["no content, but reasoning", "--reasoning-parser"]),
         ("old reasoning", chat(&null("reasoning_content"), &json!("stop")), &["reasoning parser"]),
@@ -86,6 +100,122 @@ fn judges_that_fail_with_the_key() {
         let outcome =
             world.attack("a judge that fails with the key", &args).with_keys().run().ends(&[4]).says(&["***"]);
         check(!outcome.said().contains(SECRET), || outcome.said());
+    }
+}
+
+/// An error without credit, in the shapes of several servers.
+fn without_credit() -> Vec<(&'static str, Value)> {
+    let quota = json!({"message": "You exceeded your current quota", "type": "insufficient_quota", "param": null,
+        "code": "insufficient_quota"});
+    vec![
+        ("402 Payment Required", json!({"error": {"message": "Insufficient Balance"}})),
+        ("402 Payment Required", json!("pay")),
+        ("429 Too Many Requests", json!({ "error": quota })),
+        ("403 Forbidden", json!({"error": {"type": "billing_not_active", "message": "no card"}})),
+        ("500 Oops", json!({"detail": {"error": "insufficient_credits"}})),
+        ("200 OK", json!({"error": {"code": 402, "message": "Insufficient credits"}})),
+        ("200 OK", json!({"choices": [{"error": {"code": "insufficient_quota", "message": "over"}}]})),
+    ]
+}
+
+#[test]
+fn judges_without_credit_are_asked_once() {
+    for (status, body) in without_credit() {
+        let answer = response(status, "Retry-After: 0\r\n", body.to_string().as_bytes());
+        let echo = Echo::start(move |_| answer.clone());
+        let world = at_duels();
+        let settings = world.settings("[judge]\nattempts = 3\ntimeout_seconds = 3\n");
+        let (url, png) = (format!("{}/v1", echo.url()), pictures(&world));
+        let args = ["judge", &png, &png, &png, "--judge-url", &url, "--config", &settings];
+        let what = format!("a judge without credit: {status} {body}");
+        world.attack(&what, &args).with_keys().run().ends(&[4]).says(&["out of credit", "top up the judge's account"]);
+        check(echo.count() == 1, || format!("{what}: asked {} times", echo.count()));
+    }
+    // A limit of requests is none.
+    let body =
+        json!({"error": {"code": "rate_limit_exceeded", "type": "requests", "message": "slow down"}}).to_string();
+    let answer = response("429 Slow", "Retry-After: 0\r\n", body.as_bytes());
+    let echo = Echo::start(move |_| answer.clone());
+    let world = at_duels();
+    let settings = world.settings("[judge]\nattempts = 3\n");
+    let (url, png) = (format!("{}/v1", echo.url()), pictures(&world));
+    let args = ["judge", &png, &png, &png, "--judge-url", &url, "--config", &settings];
+    let outcome = world.attack("a judge with a limit", &args).run().ends(&[4]).says(&["slow down", "(3 attempts)"]);
+    check(echo.count() == 3 && !outcome.said().contains("top up"), || outcome.said());
+}
+
+/// Answers that are there to harm who reads them.
+pub fn hostile_bodies() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("3 MB", vec![b'x'; 3 << 20]),
+        ("3 MB of escapes", b"%25\\u0025&amp;".repeat(200_000)),
+        ("bytes", (0..=255).cycle().take(9000).collect()),
+        ("orders to a terminal", "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\r\0".repeat(50).into_bytes()),
+        ("the key", format!("you sent {SECRET}").into_bytes()),
+        ("the key in a mixture", format!("you sent {}", crate::echoes::mixed(SECRET, 3)).into_bytes()),
+        ("nothing", Vec::new()),
+    ]
+}
+
+/// What is sent is this to the letter, whatever is answered.
+#[test]
+fn questions_are_sent_as_the_settings_say() {
+    let urls = ["https://x.org/prompt.png", "https://x.org/a.png", "https://x.org/b.png"];
+    let question = "system = 'S'\nprompt = 'P'\nfirst = 'F'\nsecond = 'D'\ntask = 'T'\n";
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let image = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+    let penalty = json!({"type": "integer", "minimum": 0, "maximum": 10});
+    let schema = json!({
+        "type": "object",
+        "properties": {"penalty_1": penalty, "penalty_2": penalty, "issues": {"type": "string"}},
+        "required": ["penalty_1", "penalty_2", "issues"],
+        "additionalProperties": false,
+    });
+    let expected = |bound: &str, temperature: bool, [one, two, three]: [&str; 3]| {
+        let mut body = json!({"model": "m"});
+        if temperature {
+            body["temperature"] = json!(0.0);
+        }
+        body[bound] = json!(77);
+        body["seed"] = json!(5);
+        body["messages"] = json!([
+            {"role": "system", "content": "S"},
+            {"role": "user", "content":
+                [text("P"), image(one), text("F"), image(two), text("D"), image(three), text("T")]},
+        ]);
+        body["response_format"] =
+            json!({"type": "json_schema", "json_schema": {"name": "penalties", "schema": schema}});
+        body.to_string()
+    };
+    let [prompt, left, right] = urls;
+    for (settings, bound, temperature) in [
+        ("max_tokens = 77", "max_tokens", true),
+        ("max_completion_tokens = 77", "max_completion_tokens", true),
+        ("max_tokens = 77\nsend_temperature = false", "max_tokens", false),
+        ("max_completion_tokens = 77\nsend_temperature = false", "max_completion_tokens", false),
+    ] {
+        let good = json!({"choices": [{"message": {"content": ANSWER}, "finish_reason": "stop"}]}).to_string();
+        let mut answers = vec![("an answer", 200, good.into_bytes(), 0)];
+        for (what, body) in hostile_bodies() {
+            answers.extend([(what, 200, body.clone(), 4), (what, 400, body.clone(), 4), (what, 500, body, 4)]);
+        }
+        for (what, status, answer, code) in answers {
+            let fake = Fake::start(move |_, _, _| Reply::Status(status, "", answer.clone()));
+            let world = at_duels();
+            let file = world.settings(&format!("[judge]\nattempts = 1\nmodel = \"m\"\n{settings}\n"));
+            let words = world.put("question.toml", question);
+            let url = format!("{}/v1", fake.url());
+            let args =
+                ["judge", prompt, left, right, "--judge-url", &url, "--config", &file, "--seed", "5", "--question"];
+            let args = [&args[..], &[words.to_str().unwrap()]].concat();
+            let what = format!("{settings:?} and {what} under {status}");
+            let outcome = world.attack(&what, &args).with_keys().run().ends(&[code]);
+            check(!outcome.said().contains(SECRET) && outcome.said().len() < 3000, || outcome.said());
+            let sent: Vec<String> =
+                fake.seen.lock().unwrap().iter().map(|(_, body)| String::from_utf8_lossy(body).into_owned()).collect();
+            let both = [[prompt, left, right], [prompt, right, left]].map(|order| expected(bound, temperature, order));
+            assert_eq!(sent, both.get(..if code == 0 { 2 } else { 1 }).unwrap(), "{what}");
+        }
     }
 }
 

@@ -351,7 +351,7 @@ mod tests {
 
     use super::*;
     use crate::model::ids::Hotkey;
-    use crate::rules::checks::{Finding, Status};
+    use crate::rules::checks::{CheckStatus, Finding};
 
     /// Commits of whole files, one after the other; the blobs' ids are their places.
     fn run(format: FormatName, commits: &[&[(&str, &str)]]) -> Vec<Finding> {
@@ -381,7 +381,7 @@ mod tests {
 
     fn told(format: FormatName, commits: &[&[(&str, &str)]]) -> Vec<String> {
         let findings = run(format, commits);
-        let open = findings.iter().filter(|found| found.status != Status::Pass);
+        let open = findings.iter().filter(|found| found.status != CheckStatus::Pass);
         open.map(|found| format!("{} {}: {}", found.id, found.subject.trim_start_matches('0'), found.detail)).collect()
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Round<'a> {
 impl Round<'_> {
     /// The settings; `None` where config.json cannot be read.
     pub(super) fn settings(&self) -> Option<&Settings> {
-        self.config.map(|config| &config.file.settings)
+        self.config.map(|config| &config.settings)
     }
 
     /// Is the round past the stage in which matches are judged?
@@ -253,7 +253,7 @@ fn leaders(snapshot: &ThreejsSnapshot, sink: &mut Sink) {
         .map(|(round, from, files)| Over { round, from, winner: files.winner.get().map(shared_winner) })
         .collect();
     let entries: Vec<_> = leaders.iter().map(shared).collect();
-    let weights = Weights { settings: &config.file.settings, next: transition, decay_unknown: true };
+    let weights = Weights { settings: &config.settings, next: transition, decay_unknown: true };
     common::leaders(&entries, latest(RoundNumber(0)), &over, weights, sink);
     for Over { round, from, .. } in &over {
         hardware(snapshot, *round, *from, sink);

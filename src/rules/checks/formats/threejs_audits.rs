@@ -33,7 +33,7 @@ pub(super) fn chain<'a>(round: &Round<'a>) -> Option<Chain<'a>> {
     let order = order(files.submissions.get()?);
     let facts = ChainFacts {
         order: &order,
-        win_margin: config.file.settings.win_margin,
+        win_margin: config.settings.win_margin,
         repeats: repeats_of(files, config.audit_repeats),
         matrix: files.matrix.get()?,
         audits: files.audit_matrix.get().unwrap_or(&no_audits),

@@ -4,7 +4,7 @@
 //! no core waits for another. Each picture of a call is embedded once.
 
 pub mod model;
-pub mod weights;
+pub(crate) mod weights;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,11 +15,11 @@ use tch::{Device, Tensor};
 use self::model::Model;
 use super::rgb::decode;
 use super::settings::DistanceSettings;
-use super::{Distance, Picture};
+use super::{Distance, NotMeasured, Picture};
 use crate::base::error::{Context as _, Error, Result};
 
 /// An embedding, or why there is none.
-pub type Embedded = std::result::Result<Vec<f32>, String>;
+pub type Embedded = std::result::Result<Vec<f32>, NotMeasured>;
 
 /// The model, ready on each of its threads.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Distance for Dinov3 {
         "dinov3"
     }
 
-    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<std::result::Result<f64, String>> {
+    fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<std::result::Result<f64, NotMeasured>> {
         let mut places: HashMap<&[u8], usize> = HashMap::new();
         let mut once: Vec<Picture<'_>> = Vec::new();
         for picture in pairs.iter().flat_map(|(a, b)| [a, b]) {
@@ -116,15 +116,19 @@ impl Distance for Dinov3 {
 }
 
 /// One less the cosine: exactly 0 for equal embeddings.
-fn apart(a: &[f32], b: &[f32]) -> std::result::Result<f64, String> {
+fn apart(a: &[f32], b: &[f32]) -> std::result::Result<f64, NotMeasured> {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     let distance = 1.0 - dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
-    if distance.is_finite() { Ok(distance.clamp(0.0, 2.0)) } else { Err("the embeddings have no angle".to_owned()) }
+    if distance.is_finite() {
+        Ok(distance.clamp(0.0, 2.0))
+    } else {
+        Err(NotMeasured("the embeddings have no angle".to_owned()))
+    }
 }
 
 /// Embeds pictures together; one that cannot be read leaves the others alone.
 fn embed_batch(model: &Model, batch: &[Picture<'_>]) -> Vec<Embedded> {
-    let prepared: Vec<std::result::Result<Tensor, String>> = batch
+    let prepared: Vec<std::result::Result<Tensor, NotMeasured>> = batch
         .iter()
         .map(|picture| {
             let rgb = decode(picture.png).map_err(|why| picture.fault(why))?;
@@ -145,7 +149,7 @@ fn embed_batch(model: &Model, batch: &[Picture<'_>]) -> Vec<Embedded> {
 }
 
 /// The embedding of each prepared picture.
-fn forward(model: &Model, pixels: &[&Tensor]) -> std::result::Result<Vec<Vec<f32>>, String> {
+fn forward(model: &Model, pixels: &[&Tensor]) -> std::result::Result<Vec<Vec<f32>>, NotMeasured> {
     if pixels.is_empty() {
         return Ok(Vec::new());
     }
@@ -153,7 +157,7 @@ fn forward(model: &Model, pixels: &[&Tensor]) -> std::result::Result<Vec<Vec<f32
         let pooled = model.embed(&Tensor::f_cat(pixels, 0)?)?.f_to_device(Device::Cpu)?;
         (0..).zip(pixels).map(|(row, _)| Vec::<f32>::try_from(pooled.f_get(row)?)).collect()
     };
-    computed().map_err(|e| format!("the model failed: {}", first_line(&e)))
+    computed().map_err(|e| NotMeasured(format!("the model failed: {}", first_line(&e))))
 }
 
 /// The first line of libtorch's message: a stack of its own functions follows.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::weights::{Shape, Weights};
+use super::weights::{TensorShape, Weights};
 use crate::base::error::{Context as _, Error, Result};
 use crate::world::distance::rgb::Rgb;
 
@@ -211,7 +211,7 @@ impl Model {
     /// The file cannot be read, or a tensor is missing, wrong or one too many: the message names it.
     pub fn load(path: &Path, sha256: Option<&str>) -> Result<Model> {
         let _guard = tch::no_grad_guard();
-        let shape = Shape::beside(path)?;
+        let shape = TensorShape::beside(path)?;
         let mut weights = Weights::read(path, sha256)?;
         let [hidden, _, edge, _] = weights.shape::<4>("embeddings.patch_embeddings.weight")?;
         let [_, registers, _] = weights.shape::<3>("embeddings.register_tokens")?;

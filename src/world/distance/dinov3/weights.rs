@@ -95,7 +95,7 @@ impl Weights {
 /// What shapes do not tell: `config.json` beside the weights.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
-pub struct Shape {
+pub struct TensorShape {
     model_type: String,
     hidden_act: String,
     use_gated_mlp: bool,
@@ -112,9 +112,9 @@ pub struct Shape {
 /// Numbers in each head of every published model.
 const HEAD: i64 = 64;
 
-impl Default for Shape {
+impl Default for TensorShape {
     fn default() -> Self {
-        Shape {
+        TensorShape {
             model_type: "dinov3_vit".to_owned(),
             hidden_act: "gelu".to_owned(),
             use_gated_mlp: false,
@@ -128,15 +128,16 @@ impl Default for Shape {
     }
 }
 
-impl Shape {
+impl TensorShape {
     /// Reads the file beside the weights; where there is none, the published models' values hold.
     ///
     /// # Errors
     /// It cannot be read, or describes a model that is not computed here.
-    pub fn beside(weights: &Path) -> Result<Shape> {
+    pub fn beside(weights: &Path) -> Result<TensorShape> {
         let path = weights.with_file_name("config.json");
-        let Some(text) = files::read(&path, files::SMALL)? else { return Ok(Shape::default()) };
-        let shape: Shape = serde_json::from_slice(&text).failed(|| format!("{}: does not parse", path.display()))?;
+        let Some(text) = files::read(&path, files::SMALL)? else { return Ok(TensorShape::default()) };
+        let shape: TensorShape =
+            serde_json::from_slice(&text).failed(|| format!("{}: does not parse", path.display()))?;
         let known = (shape.model_type.as_str(), shape.hidden_act.as_str(), shape.use_gated_mlp, shape.image_size);
         if known != ("dinov3_vit", "gelu", false, super::model::EDGE) {
             let (model, act, gated, size) = known;

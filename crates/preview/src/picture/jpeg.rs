@@ -1,0 +1,249 @@
+//! JPEG pictures: grey, colour, and four-channel ones, whose K ends up as alpha.
+
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use super::super::cost;
+use super::scan::{self, Parts};
+use super::scans;
+use super::watched::Watched;
+use super::{BodyFault, Header, Kind, Picture, Pixels, Watch};
+
+/// The frame header and what the segments around it say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    components: u8,
+    precision: u8,
+    /// The start-of-frame marker: which coding process.
+    process: u8,
+    adobe: bool,
+    /// Coefficients of all components.
+    coefficients: u64,
+    /// The first scan has them all, and each part of the picture is done at once.
+    one_pass: bool,
+}
+
+impl Frame {
+    fn is_progressive(&self) -> bool {
+        self.process == 0xc2
+    }
+}
+
+pub(super) fn open(bytes: &[u8]) -> Option<Header> {
+    let (frame, scan) = walk(bytes)?;
+    let depth = u64::from(frame.components);
+    let all = if frame.one_pass && !frame.is_progressive() { 0 } else { 2 * frame.coefficients };
+    let (scans, tables) = repeats(bytes, scan);
+    let scans = if frame.is_progressive() { scans.min(MOST_SCANS) } else { 1 };
+    let pixels = u64::from(frame.width) * u64::from(frame.height);
+    // Of a progressive one, each scan is followed before it is decoded.
+    let followed = if frame.is_progressive() { 2 } else { 1 };
+    let work = cost::JPEG * pixels * depth
+        + followed * cost::JPEG_SCAN * scans * frame.coefficients / 64
+        + cost::JPEG_TABLE * tables
+        + followed * cost::JPEG_PACKED * bytes.len() as u64;
+    // Beside all coefficients, rows of some, and copies of what the segments hold.
+    let all = all + if frame.is_progressive() { 0 } else { FILLED * frame.coefficients / 64 + bytes.len() as u64 };
+    let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64;
+    Some(Header {
+        width: frame.width,
+        height: frame.height,
+        depth,
+        alpha: frame.components == 4,
+        working,
+        work,
+        fault: None,
+    })
+}
+
+/// Most bytes of a block without coefficients, in a scan that is filled up.
+const FILLED: u64 = 5;
+
+/// Scans that the decoder follows.
+const MOST_SCANS: u64 = 100;
+
+/// How many scans follow the headers, and the bytes of all Huffman tables: both cost far more than they take.
+fn repeats(bytes: &[u8], scan: usize) -> (u64, u64) {
+    let (mut at, mut tables) = (2, 0);
+    while at < scan
+        && let Some((marker, data, end)) = segment(bytes, at)
+    {
+        tables += if marker == 0xc4 { data.len() as u64 } else { 0 };
+        at = end;
+    }
+    let mut scans = 1;
+    for (i, pair) in bytes.windows(2).enumerate().skip(scan) {
+        match pair {
+            [0xff, 0xda] => scans += 1,
+            [0xff, 0xc4] => tables += segment(bytes, i).map_or(0, |(_, data, _)| data.len() as u64),
+            _ => {}
+        }
+    }
+    (scans, tables)
+}
+
+pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
+    let (frame, scan) = walk(bytes).ok_or(BodyFault::Coding("no frame header"))?;
+    if !matches!(frame.process, 0xc0..=0xc2) || frame.precision != 8 {
+        return Err(BodyFault::Coding("neither baseline nor progressive 8-bit JPEG"));
+    }
+    if !has_end(bytes, scan) {
+        return Err(BodyFault::Damaged("JPEG without its end".to_owned()));
+    }
+    let (space, channels) = match frame.components {
+        1 => (ColorSpace::Luma, 1),
+        3 => (ColorSpace::RGB, 3),
+        4 => (ColorSpace::CMYK, 4),
+        _ => return Err(BodyFault::Coding("JPEG of an odd count of components")),
+    };
+    if frame.is_progressive() && !scans::are_whole(bytes, &frame, watch) {
+        return Err(BodyFault::Coding("progressive JPEG whose scans are incomplete"));
+    }
+    let parts = if frame.is_progressive() { None } else { scan::parts(bytes, &frame, scan, watch) };
+    if parts.as_ref().is_some_and(|parts| parts.torn) {
+        return Err(BodyFault::Coding("JPEG that ends within a block"));
+    }
+    let bytes = parts.as_ref().and_then(|parts| parts.filled.as_deref()).unwrap_or(bytes);
+    let options = DecoderOptions::default()
+        .set_strict_mode(false)
+        .set_use_unsafe(false)
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
+        .jpeg_set_max_scans(MOST_SCANS as usize)
+        .jpeg_set_out_colorspace(space);
+    let damaged = |e: DecodeErrors| BodyFault::Damaged(format!("{e:?}"));
+    let mut decoder = JpegDecoder::new_with_options(Watched::new(bytes, watch), options);
+    // The decoder finds its way to the headers by rules of its own; memory was counted for ours.
+    decoder.decode_headers().map_err(damaged)?;
+    let expected = frame.width as usize * frame.height as usize * channels;
+    // The decoder has no public name for this.
+    let progressive = decoder.info().is_some_and(|info| format!("{:?}", info.sof).starts_with("Progressive"));
+    if decoder.output_buffer_size() != Some(expected) || progressive != frame.is_progressive() {
+        return Err(BodyFault::Coding("JPEG of an unexpected layout"));
+    }
+    let mut pixels = decoder.decode().map_err(damaged)?;
+    if pixels.len() != expected {
+        return Err(BodyFault::Coding("JPEG of an unexpected layout"));
+    }
+    if let Some(parts) = parts.filter(|parts| parts.filled.is_none()) {
+        blank(&mut pixels, channels, &frame, parts);
+    }
+    if channels == 4 && frame.adobe {
+        // Adobe writes ink where others write its absence.
+        pixels.iter_mut().for_each(|v| *v = 255 - *v);
+    }
+    let kind = if channels == 4 { Kind::Inks } else { Kind::Plain };
+    Ok(Picture { kind, ..Picture::plain(frame.width, frame.height, Pixels::Channels(channels, pixels)) })
+}
+
+/// Makes grey what the scan does not hold, where it could not be written so; the decoder makes something else of each
+/// such part.
+fn blank(pixels: &mut [u8], channels: usize, frame: &Frame, parts: Parts) {
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    for part in parts.missing.into_iter().flatten() {
+        let (left, top) = (part % parts.across * parts.size[0], part / parts.across * parts.size[1]);
+        for y in top..height.min(top + parts.size[1]) {
+            let (start, end) = (y * width + left, y * width + width.min(left + parts.size[0]));
+            pixels.get_mut(start * channels..end * channels).unwrap_or_default().fill(128);
+        }
+    }
+}
+
+/// Follows the segments up to the first scan: the frame, and where the scan's data begins.
+fn walk(bytes: &[u8]) -> Option<(Frame, usize)> {
+    let mut at = 2;
+    let (mut frame, mut adobe) = (None, false);
+    loop {
+        let (marker, data, end) = segment(bytes, at)?;
+        match marker {
+            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => frame = Some(read_frame(marker, data)?),
+            0xee => adobe |= data.starts_with(b"Adobe"),
+            0xda => {
+                let one_pass = |f: &Frame| data.first() == Some(&f.components);
+                return frame.map(|f: Frame| (Frame { adobe, one_pass: one_pass(&f), ..f }, end));
+            }
+            0xd9 => return None,
+            _ => {}
+        }
+        at = end;
+    }
+}
+
+fn read_frame(process: u8, data: &[u8]) -> Option<Frame> {
+    let (&[precision, h0, h1, w0, w1, components], rest) = data.split_first_chunk::<6>()?;
+    let (width, height) = (u16::from_be_bytes([w0, w1]), u16::from_be_bytes([h0, h1]));
+    let (width, height) = (u32::from(width), u32::from(height));
+    // Of each component, how many of its blocks lie side by side and on top of each other in a unit.
+    let samplings =
+        rest.chunks_exact(3).take(usize::from(components)).map(|c| (u64::from(c[1] >> 4), u64::from(c[1] & 15)));
+    let most = samplings.clone().fold((1, 1), |most, s| (most.0.max(s.0), most.1.max(s.1)));
+    let units = u64::from(width).div_ceil(8 * most.0) * u64::from(height).div_ceil(8 * most.1);
+    let coefficients = 64 * units * samplings.map(|(across, down)| across * down).sum::<u64>();
+    Some(Frame { width, height, components, precision, process, adobe: false, coefficients, one_pass: true })
+}
+
+/// The marker at or after `at`, its data, and where the next segment begins.
+pub(super) fn segment(bytes: &[u8], mut at: usize) -> Option<(u8, &[u8], usize)> {
+    while *bytes.get(at)? != 0xff {
+        at += 1;
+    }
+    while *bytes.get(at)? == 0xff {
+        at += 1;
+    }
+    let marker = *bytes.get(at)?;
+    if matches!(marker, 0x00 | 0x01 | 0xd0..=0xd9) {
+        return Some((marker, &[], at + 1));
+    }
+    let length = usize::from(u16::from_be_bytes(*bytes.get(at + 1..at + 3)?.first_chunk()?));
+    let end = at + 1 + length.max(2);
+    Some((marker, bytes.get(at + 3..end)?, end))
+}
+
+/// Whether the end-of-image marker follows the scan data; without it the picture counts as cut.
+fn has_end(bytes: &[u8], scan: usize) -> bool {
+    let data = bytes.get(scan..).unwrap_or_default();
+    data.windows(2).any(|pair| pair == [0xff, 0xd9])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use super::super::super::models;
+
+    #[test]
+    fn both_processes_are_decoded_and_counted() {
+        for scans in [None, Some(7)] {
+            let bytes = models::jpeg(100, 70, scans);
+            let blocks = 3 * 13 * 9;
+            let beside = if scans.is_some() { 2 * 64 * blocks } else { FILLED * blocks + bytes.len() as u64 };
+            let header = open(&bytes).unwrap();
+            assert_eq!((header.width, header.height, header.depth), (100, 70, 3));
+            assert_eq!(header.working - 512 * 100 - 2 * bytes.len() as u64, beside);
+            let picture = read(&bytes, Watch::NONE).unwrap();
+            assert_eq!(picture.pixels, Pixels::Channels(3, vec![128; 3 * 100 * 70]));
+        }
+        let few = open(&models::jpeg(512, 512, Some(5))).unwrap().work;
+        assert!(open(&models::jpeg(512, 512, Some(90))).unwrap().work > 5 * few, "each scan has its price");
+        let once = open(&models::jpeg(8, 8, None)).unwrap().work;
+        assert!(open(&models::jpeg_tables(2000)).unwrap().work > 100 * once, "each table has its price");
+    }
+
+    #[test]
+    fn segments_are_followed_to_the_frame() {
+        let head: &[u8] = &[
+            0xff, 0xd8, 0xff, 0xee, 0, 7, b'A', b'd', b'o', b'b', b'e', // Adobe
+            0xff, 0xc0, 0, 8, 8, 0, 5, 0, 9, 3, // 9 x 5, three components
+            0xff, 0xda, 0, 2, 1, 2, 3, 0xff, 0xd9,
+        ];
+        let (frame, scan) = walk(head).unwrap();
+        assert_eq!((frame.width, frame.height, frame.components), (9, 5, 3));
+        assert!(frame.adobe && has_end(head, scan));
+        assert!(!has_end(&head[..head.len() - 1], scan));
+        assert!(walk(&head[..20]).is_none());
+    }
+}

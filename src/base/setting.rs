@@ -1,0 +1,96 @@
+//! Settings that make no sense: one wording for each kind.
+
+use std::ops::RangeInclusive;
+
+/// A setting that is refused: its name, what it is, what is possible.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SettingError {
+    /// A duration out of its bounds.
+    #[error("{name} is {value}: seconds up to a day are needed")]
+    Seconds {
+        /// The key, after its table.
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+    /// A count out of its bounds.
+    #[error("{name} is {value}: a number from {least} to {most} is needed")]
+    Count {
+        /// The key, after its table.
+        name: String,
+        /// Its value.
+        value: u64,
+        /// The least that is possible.
+        least: u64,
+        /// The most that is possible.
+        most: u64,
+    },
+    /// As [`SettingError::Count`], of those that may be 0 or are no plain count.
+    #[error("{name} is {value}: {least} to {most} are possible")]
+    Range {
+        /// The key, after its table.
+        name: String,
+        /// Its value.
+        value: u64,
+        /// The least that is possible.
+        least: u64,
+        /// The most that is possible.
+        most: u64,
+    },
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Refuses durations that are shorter than `least` seconds or longer than a day.
+///
+/// # Errors
+/// The first of them.
+pub(crate) fn check_seconds(table: &str, least: f64, given: &[(&str, f64)]) -> Result<(), SettingError> {
+    let odd = given.iter().find(|(_, value)| !(least..=86_400.0).contains(value));
+    odd.map_or(Ok(()), |(name, value)| Err(SettingError::Seconds { name: format!("{table}.{name}"), value: *value }))
+}
+
+/// Refuses counts outside of these bounds.
+///
+/// # Errors
+/// The first of them.
+pub(crate) fn check_counts(
+    table: &str,
+    bounds: RangeInclusive<u64>,
+    given: &[(&str, u64)],
+) -> Result<(), SettingError> {
+    let (least, most) = (*bounds.start(), *bounds.end());
+    let odd = given.iter().find(|(_, value)| !bounds.contains(value));
+    odd.map_or(Ok(()), |(name, value)| {
+        Err(SettingError::Count { name: format!("{table}.{name}"), value: *value, least, most })
+    })
+}
+
+/// Refuses a number outside of these bounds.
+///
+/// # Errors
+/// It is.
+pub(crate) fn check_range(name: &str, bounds: RangeInclusive<u64>, value: u64) -> Result<(), SettingError> {
+    let (least, most) = (*bounds.start(), *bounds.end());
+    if bounds.contains(&value) {
+        return Ok(());
+    }
+    Err(SettingError::Range { name: name.to_owned(), value, least, most })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_setting_out_of_bounds_is_named_with_its_bounds() {
+        let text = |checked: Result<(), SettingError>| checked.unwrap_err().to_string();
+        let seconds = [("pause", 1.0), ("idle", f64::NAN), ("whole", -1.0)];
+        assert_eq!(text(check_seconds("pods", 0.0, &seconds)), "pods.idle is NaN: seconds up to a day are needed");
+        let counts = [("bodies", 4), ("miners", 0)];
+        assert_eq!(text(check_counts("audit", 1..=9, &counts)), "audit.miners is 0: a number from 1 to 9 is needed");
+        assert_eq!(text(check_range("a.b", 0..=9, 10)), "a.b is 10: 0 to 9 are possible");
+        assert!(check_seconds("pods", 0.0, &seconds[..1]).is_ok() && check_range("a.b", 0..=9, 9).is_ok());
+    }
+}

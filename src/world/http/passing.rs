@@ -1,0 +1,127 @@
+//! The one table of refusals that the next attempt may not meet: by status, and by a server's own codes.
+//!
+//! | server | passing statuses | beside them |
+//! |---|---|---|
+//! | any | 429, 5xx | |
+//! | node of a chain | 429, 5xx | codes of JSON-RPC |
+//! | judge | 408, 409, 425, 429, 5xx | |
+//! | CI, registry | 5xx | limits (403, 429) are waited for in `builds/web.rs` |
+//! | object store | 408, 425, 429, 5xx but 501, 505 and 507 | codes of S3, which decide about the rest |
+
+use std::time::SystemTime;
+
+use ureq::http::HeaderMap;
+
+use super::retry::{Failure, retry_after};
+
+/// Codes of S3 that pass, whatever their status: a body that was damaged or delayed on its way, two writers at once,
+/// a server that is busy or still starts.
+const S3_CODES: [&str; 19] = [
+    "BadDigest",
+    "ConditionalRequestConflict",
+    "ContentSHA256Mismatch",
+    "IncompleteBody",
+    "InternalError",
+    "OperationAborted",
+    "OperationTimedOut",
+    "PriorRequestNotComplete",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SlowDown",
+    "SlowDownRead",
+    "SlowDownWrite",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "XAmzContentSHA256Mismatch",
+    "XMinioServerNotInitialized",
+];
+
+/// Codes of JSON-RPC that pass: busy, and the rate limits of public gateways.
+const RPC_CODES: [i64; 4] = [-32009, -32005, -32004, -32603];
+
+/// What is asked: the same status means one thing of one server and another of the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::world) enum ServerKind {
+    /// Services, providers' APIs, the gateways of nodes.
+    Any,
+    /// A model server, or the gateway before it.
+    Judge,
+    /// A CI or a registry.
+    Ci,
+    /// An object store that speaks S3.
+    Store,
+}
+
+impl ServerKind {
+    /// May the same request be taken the next time, by the status alone?
+    pub(in crate::world) fn passes(self, status: u16) -> bool {
+        match (self, status) {
+            (ServerKind::Ci, 429) => false,
+            (_, 429) => true,
+            (ServerKind::Judge | ServerKind::Store, 408 | 425) => true,
+            // In a store, two writers at once or a name that is taken: its code tells.
+            (ServerKind::Judge, 409) => true,
+            (ServerKind::Store, 501 | 505 | 507) => false,
+            (_, 500..) => true,
+            _ => false,
+        }
+    }
+
+    /// A refusal as a failed attempt.
+    pub(in crate::world) fn failure(self, status: u16, headers: &HeaderMap, reason: String) -> Failure {
+        if !self.passes(status) {
+            return Failure::Permanent(reason);
+        }
+        // Nothing was done with what came too soon.
+        Failure::Transient { reason, after: asked(headers), unsent: status == 429 }
+    }
+}
+
+/// Does this code of S3 pass?
+pub(in crate::world) fn s3_passes(code: &str) -> bool {
+    S3_CODES.contains(&code)
+}
+
+/// Does this code of JSON-RPC pass?
+pub(in crate::world) fn rpc_passes(code: i64) -> bool {
+    RPC_CODES.contains(&code)
+}
+
+/// How long an answer asks to be left alone.
+pub(in crate::world) fn asked(headers: &HeaderMap) -> Option<std::time::Duration> {
+    let asked = headers.get("retry-after").and_then(|value| value.to_str().ok());
+    asked.and_then(|value| retry_after(value, SystemTime::now()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_means_what_its_server_means_by_it() {
+        use ServerKind::{Any, Ci, Judge, Store};
+        for (status, passing) in [
+            (200, &[][..]),
+            (400, &[]),
+            (404, &[]),
+            (408, &[Judge, Store]),
+            (409, &[Judge]),
+            (425, &[Judge, Store]),
+            (429, &[Any, Judge, Store]),
+            (500, &[Any, Judge, Ci, Store]),
+            (501, &[Any, Judge, Ci]),
+            (503, &[Any, Judge, Ci, Store]),
+            (507, &[Any, Judge, Ci]),
+        ] {
+            for server in [Any, Judge, Ci, Store] {
+                assert_eq!(server.passes(status), passing.contains(&server), "{server:?} {status}");
+            }
+        }
+        let failure = |status| Any.failure(status, &HeaderMap::new(), "why".to_owned());
+        let transient = |unsent| Failure::Transient { reason: "why".to_owned(), after: None, unsent };
+        assert_eq!(failure(404), Failure::Permanent("why".to_owned()));
+        assert_eq!((failure(429), failure(503)), (transient(true), transient(false)));
+    }
+}
