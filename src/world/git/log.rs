@@ -85,7 +85,7 @@ impl Git {
     fn walk_log<T>(
         &self,
         others: Option<fn(&str) -> bool>,
-        make: impl Fn(&Node, Option<usize>, Vec<Differing>) -> T,
+        make: impl Fn(&LogNode, Option<usize>, Vec<Differing>) -> T,
     ) -> Result<(Vec<T>, bool)> {
         let reader = self.reader();
         let (order, shallow) = match self.head()? {
