@@ -1,6 +1,6 @@
 //! `gen404 verify`: recompute every claim from the files and the history.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, VerifyArgs};
@@ -8,14 +8,26 @@ use crate::engine::common::is_here;
 use crate::engine::context::Context;
 use crate::engine::verification::commits;
 use crate::engine::verification::facts;
+use crate::engine::verification::formats;
 use crate::engine::verification::objects;
+use crate::model::detect::Detected;
 use crate::model::file::FileKind;
 use crate::model::snapshot::Snapshot;
-use crate::rules::checks::{self, CheckStatus, Finding, VerifySummary, history, summary};
+use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
 use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
+    let detected = formats::recognise(&context.store)?;
+    if let Some(mut sink) = formats::check(&context.store, &detected, &asked(args))? {
+        match (&context.git, args.history) {
+            (Some(git), true) => formats::check_history(git, &detected, &mut sink)?,
+            (None, true) => return Err(no_history(&context)),
+            (_, false) => {}
+        }
+        other_format(global, ui, args, &detected, sink, report);
+        return Ok(());
+    }
     // The history is read by one thread; the files' own threads have room beside it.
     let store = &context.store;
     // Of other rounds, a round's claims go by the files of the whole round alone: not by those of single players.
@@ -48,10 +60,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
                 history.check(args.round, &mut sink)?;
             }
         }
-        (None, true) => {
-            let here = context.store.root().display();
-            return Err(Error::usage(format!("{here}: no git checkout, so there is no history to check")));
-        }
+        (None, true) => return Err(no_history(&context)),
         (None, false) => {}
     }
     if args.objects {
@@ -73,16 +82,50 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     }
     let counts = summary(&findings);
     say(global.quiet, &findings, counts, report);
+    report.say(format!("format: {detected}"));
     rules.lines().into_iter().for_each(|line| report.say(line));
     // As JSON, a million findings take their time: only where they are wanted.
     if ui.json() {
         let (now, past) = rules.json();
-        report.detail(json!({ "checks": findings, "summary": counts, "rules": now, "rules_past": past }));
+        let format = format_json(&detected);
+        report.detail(
+            json!({ "format": format, "checks": findings, "summary": counts, "rules": now, "rules_past": past }),
+        );
     }
     if counts.fail > 0 {
         report.fails(Kind::Failed);
     }
     Ok(())
+}
+
+fn no_history(context: &Context<'_>) -> Error {
+    let here = context.store.root().display();
+    Error::usage(format!("{here}: no git checkout, so there is no history to check"))
+}
+
+/// What is asked for beyond the files, and cannot be answered for every format.
+fn asked(args: &VerifyArgs) -> Vec<&'static str> {
+    let all = [("--chain", args.chain), ("--objects", args.objects)];
+    all.into_iter().filter(|(_, asked)| *asked).map(|(flag, _)| flag).collect()
+}
+
+/// Tells what was found in a competition that is not of meshes.
+fn other_format(global: &Global, ui: &Ui, args: &VerifyArgs, detected: &Detected, sink: Sink, report: &mut Report) {
+    let mut findings = sink.finish();
+    findings.retain(|finding| args.round.is_none_or(|round| finding.round.is_none_or(|of| of == round)));
+    let counts = summary(&findings);
+    say(global.quiet, &findings, counts, report);
+    report.say(format!("format: {detected}"));
+    if ui.json() {
+        report.detail(json!({ "format": format_json(detected), "checks": findings, "summary": counts }));
+    }
+    if counts.fail > 0 {
+        report.fails(Kind::Failed);
+    }
+}
+
+fn format_json(detected: &Detected) -> Value {
+    json!({ "name": detected.format.as_str(), "sign": detected.sign })
 }
 
 /// One line a finding that is no pass, and the counts. What matters most comes last, where a terminal shows it;

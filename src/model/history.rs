@@ -38,3 +38,27 @@ pub struct Change {
     /// Its contents in the commit.
     pub after: Option<BlobId>,
 }
+
+/// A commit, with the files that it changed by their paths: for formats whose files are not all in [`FileKind`].
+#[derive(Debug, Clone)]
+pub struct PathCommit {
+    /// Its id in hex.
+    pub id: String,
+    /// The first line of its message.
+    pub summary: String,
+    /// Its first parent's place in the list; every parent stands before its children.
+    pub parent: Option<usize>,
+    /// The files that differ from every parent.
+    pub changes: Vec<PathChange>,
+}
+
+/// A file that a commit added, changed or removed, by its path.
+#[derive(Debug, Clone)]
+pub struct PathChange {
+    /// Its path.
+    pub path: String,
+    /// Its contents in the first parent.
+    pub before: Option<BlobId>,
+    /// Its contents in the commit.
+    pub after: Option<BlobId>,
+}

@@ -51,7 +51,7 @@ impl FileKind {
     }
 }
 
-fn few_lines(bytes: &[u8], most: usize) -> Result<(), ParseError> {
+pub(crate) fn few_lines(bytes: &[u8], most: usize) -> Result<(), ParseError> {
     match bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(most) {
         Some(_) => Err(ParseError::line(most + 1, format!("more than {most} lines, the most that such a file holds"))),
         None => Ok(()),
@@ -59,7 +59,7 @@ fn few_lines(bytes: &[u8], most: usize) -> Result<(), ParseError> {
 }
 
 /// Counts the values of a JSON text without taking it apart: what is no JSON is left to the parser.
-fn few_values(bytes: &[u8], most: usize) -> Result<(), ParseError> {
+pub(crate) fn few_values(bytes: &[u8], most: usize) -> Result<(), ParseError> {
     // Each value takes a byte, and one more to end it.
     if bytes.len() / 2 < most {
         return Ok(());

@@ -5,8 +5,10 @@
 //! and [`snapshot`] reads a whole competition at once.
 
 pub mod beacon;
+pub(crate) mod bounds;
 pub mod builds;
 pub mod config;
+pub mod detect;
 pub mod file;
 pub mod format;
 pub mod generation_audits;
@@ -18,6 +20,7 @@ pub mod leader;
 pub(crate) mod limits;
 pub mod lock;
 pub mod matrix;
+pub mod neutral;
 pub mod objects;
 pub(crate) mod observation;
 pub mod outputs;
@@ -32,9 +35,12 @@ pub mod schedule;
 pub(crate) mod seed;
 pub mod snapshot;
 pub(crate) mod source_audit;
+pub mod splat;
 pub mod stage;
 pub mod store;
 pub mod submissions;
 pub(crate) mod sums;
+pub mod threejs;
 pub(crate) mod thresholds;
+pub(crate) mod tree;
 pub mod winner;

@@ -22,11 +22,13 @@ pub(crate) mod regeneration;
 pub(crate) mod results;
 pub mod seed;
 pub(crate) mod shard;
+pub mod splat;
 pub(crate) mod ssim;
 pub mod stage_table;
 pub(crate) mod stages;
 pub mod submissions;
 pub mod succession;
+pub mod threejs;
 pub mod tournament;
 pub(crate) mod waits;
 

@@ -36,6 +36,7 @@ mod examples;
 mod files;
 mod finalize;
 mod floors;
+mod formats;
 mod gallery;
 mod hostile;
 mod hostile_cdns;

@@ -2,6 +2,7 @@
 
 pub(crate) mod commits;
 pub(crate) mod facts;
+pub(crate) mod formats;
 pub(crate) mod in_force;
 pub(crate) mod objects;
 mod played;

@@ -26,7 +26,7 @@ pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     rounds(facts, sink);
 }
 
-fn report(problem: &Problem, sink: &mut Sink) {
+pub(super) fn report(problem: &Problem, sink: &mut Sink) {
     let id = if matches!(problem.what, Trouble::Layout { .. }) { "file.bytes" } else { "file.parse" };
     sink.claim(id, problem.round, problem.path.clone(), |claim| match &problem.what {
         Trouble::Parse(error) => claim.fail(error.to_string()),

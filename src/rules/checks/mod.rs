@@ -6,6 +6,7 @@
 mod audits;
 mod builds;
 mod files;
+pub mod formats;
 pub mod history;
 pub(crate) mod in_force;
 mod leader;
@@ -64,7 +65,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in a few words.
-pub const IDS: [(&str, &str); 26] = [
+pub const IDS: [(&str, &str); 31] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -82,6 +83,11 @@ pub const IDS: [(&str, &str); 26] = [
     ("match.rules", "duels that need no judge came out by the rule"),
     ("audit.request", "whoever is on require_audit.json belongs there, and nobody is missing"),
     ("audit.critical", "critical prompts follow from the match"),
+    ("audit.matrix", "rows of the audit matrix and audit reports agree"),
+    ("audit.report", "a generation report follows from its runs"),
+    ("audit.source", "sources that were read are those of miners of the round"),
+    ("judge.detail", "decision and winner follow from the judge's recorded stages"),
+    ("judge.progress", "the walk by the reports gives the holders and the leader at the end"),
     ("audit.verdict", "a verdict follows from the regenerated outputs"),
     ("winner.replay", "the tournament gives this winner"),
     ("winner.source", "the winner's repo, commit and image are its build's or the leader's"),

@@ -9,7 +9,7 @@ use super::walk::{Differing, Walker};
 use super::{Git, GitReader, Read, blob_of};
 use crate::base::error::{Context as _, Result};
 use crate::model::file::FileKind;
-use crate::model::history::{Change, Commit};
+use crate::model::history::{BlobId, Change, Commit, PathChange, PathCommit};
 use crate::world::builds::Pushed;
 
 /// So many commits are read: a competition makes a few hundred a round.
@@ -54,6 +54,39 @@ impl Git {
     /// # Errors
     /// An object is missing or broken, or the history is larger than any competition's.
     pub fn log(&self) -> Result<Log> {
+        let of_meshes = |Differing { file, before, after, .. }| {
+            Some(Change { file: file?, before: blob(before), after: blob(after) })
+        };
+        let (commits, shallow) = self.walk_log(None, |node, parent, differing| Commit {
+            id: node.id.to_string(),
+            summary: node.summary.clone(),
+            parent,
+            changes: differing.into_iter().filter_map(of_meshes).collect(),
+        })?;
+        Ok(Log { commits, shallow })
+    }
+
+    /// As [`Git::log`], with the files by their paths, those of another format (that `knows` tells) among them; and
+    /// whether commits are missing at the beginning.
+    ///
+    /// # Errors
+    /// As [`Git::log`].
+    pub fn path_log(&self, knows: fn(&str) -> bool) -> Result<(Vec<PathCommit>, bool)> {
+        let of_any =
+            |Differing { path, before, after, .. }| PathChange { path, before: blob(before), after: blob(after) };
+        self.walk_log(Some(knows), |node, parent, differing| PathCommit {
+            id: node.id.to_string(),
+            summary: node.summary.clone(),
+            parent,
+            changes: differing.into_iter().map(of_any).collect(),
+        })
+    }
+
+    fn walk_log<T>(
+        &self,
+        others: Option<fn(&str) -> bool>,
+        make: impl Fn(&LogNode, Option<usize>, Vec<Differing>) -> T,
+    ) -> Result<(Vec<T>, bool)> {
         let reader = self.reader();
         let (order, shallow) = match self.head()? {
             Some(head) => self.parents_first(&reader, head)?,
@@ -61,7 +94,7 @@ impl Git {
         };
         self.objects.allow(order.len());
         let places: HashMap<ObjectId, usize> = order.iter().enumerate().map(|(at, node)| (node.id, at)).collect();
-        let mut walker = Walker::new(&reader, order.len());
+        let mut walker = Walker::new(&reader, order.len()).telling(others);
         let (mut commits, mut count) = (Vec::with_capacity(order.len()), 0_usize);
         for node in &order {
             let trees = node.parents.iter().filter_map(|parent| Some(order.get(*places.get(parent)?)?.tree));
@@ -71,14 +104,10 @@ impl Git {
                 let why = format!("it changes files more than {MOST_CHANGES} times");
                 return Err(super::too_much(&self.root, &why));
             }
-            commits.push(Commit {
-                id: node.id.to_string(),
-                summary: node.summary.clone(),
-                parent: node.parents.first().and_then(|parent| places.get(parent).copied()),
-                changes,
-            });
+            let parent = node.parents.first().and_then(|parent| places.get(parent).copied());
+            commits.push(make(node, parent, changes));
         }
-        Ok(Log { commits, shallow })
+        Ok((commits, shallow))
     }
 
     /// Every commit that `head` rests on, each after its parents; and whether some are missing.
@@ -130,7 +159,7 @@ impl Git {
 }
 
 /// The competition's files in which a tree differs from all of its parents' trees.
-fn changes(walker: &mut Walker<'_>, parents: &[ObjectId], tree: ObjectId) -> Result<Vec<Change>> {
+fn changes(walker: &mut Walker<'_>, parents: &[ObjectId], tree: ObjectId) -> Result<Vec<Differing>> {
     let mut diff = walker.diff(parents.first().copied(), Some(tree))?;
     for parent in parents.iter().skip(1) {
         if diff.is_empty() {
@@ -140,7 +169,9 @@ fn changes(walker: &mut Walker<'_>, parents: &[ObjectId], tree: ObjectId) -> Res
             walker.diff(Some(*parent), Some(tree))?.into_iter().map(|differing| differing.path).collect();
         diff.retain(|differing| other.contains(&differing.path));
     }
-    let blob = |id: Option<ObjectId>| id.map(|id| blob_of(&id));
-    let change = |Differing { file, before, after, .. }| Change { file, before: blob(before), after: blob(after) };
-    Ok(diff.into_iter().map(change).collect())
+    Ok(diff)
+}
+
+fn blob(id: Option<ObjectId>) -> Option<BlobId> {
+    id.map(|id| blob_of(&id))
 }

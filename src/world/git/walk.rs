@@ -66,7 +66,8 @@ impl FolderKind {
 #[derive(Debug, Clone)]
 pub(super) struct Differing {
     pub(super) path: String,
-    pub(super) file: FileKind,
+    /// Which file of a competition of meshes it is, if any.
+    pub(super) file: Option<FileKind>,
     pub(super) before: Option<ObjectId>,
     pub(super) after: Option<ObjectId>,
 }
@@ -87,13 +88,21 @@ pub(super) struct Walker<'a> {
     /// Players met lately, by the names of their folders.
     players: HashMap<String, Player>,
     left: u64,
+    /// Files of other formats that are told as well, by their paths.
+    others: Option<fn(&str) -> bool>,
 }
 
 impl<'a> Walker<'a> {
     /// Walks the trees of so many commits.
     pub(super) fn new(reader: &'a GitReader, commits: usize) -> Self {
         let left = ENTRIES.saturating_add((commits as u64).saturating_mul(ENTRIES_PER_COMMIT));
-        Walker { reader, kept: HashMap::new(), kept_bytes: 0, players: HashMap::new(), left }
+        Walker { reader, kept: HashMap::new(), kept_bytes: 0, players: HashMap::new(), left, others: None }
+    }
+
+    /// Tells files of other formats as well.
+    pub(super) fn telling(mut self, others: Option<fn(&str) -> bool>) -> Self {
+        self.others = others;
+        self
     }
 
     /// The files in which two trees differ, by path.
@@ -144,7 +153,8 @@ impl<'a> Walker<'a> {
             let (was, is) = (was.map(|entry| entry.id), is.map(|entry| entry.id));
             let Ok(name) = std::str::from_utf8(entry.name) else { continue };
             if !entry.folder {
-                if let Some(file) = at.file(name) {
+                let file = at.file(name);
+                if file.is_some() || self.others.is_some_and(|knows| knows(&format!("{path}{name}"))) {
                     found.push(Differing { path: format!("{path}{name}"), file, before: was, after: is });
                 }
             } else if let Some(folder) = self.folder(at, name) {

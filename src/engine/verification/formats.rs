@@ -1,0 +1,66 @@
+//! `verify` on competitions that are not of meshes.
+
+use crate::base::error::Result;
+use crate::model::detect::{Detected, FormatName, detect};
+use crate::model::snapshot::Source;
+use crate::model::splat::file::SplatFile;
+use crate::model::splat::snapshot::SplatSnapshot;
+use crate::model::threejs::file::ThreejsFile;
+use crate::model::threejs::snapshot::ThreejsSnapshot;
+use crate::rules::checks::Sink;
+use crate::rules::checks::formats::{history, run_splat, run_threejs};
+use crate::world::git::Git;
+
+/// Checks the history of a competition of another format.
+///
+/// # Errors
+/// An object is missing or broken, or the history is larger than any competition's.
+pub(crate) fn check_history(git: &Git, detected: &Detected, sink: &mut Sink) -> Result<()> {
+    let knows: fn(&str) -> bool = match detected.format {
+        FormatName::Splat => |path| SplatFile::of_path(path).is_some(),
+        _ => |path| ThreejsFile::of_path(path).is_some(),
+    };
+    let (commits, shallow) = git.path_log(knows)?;
+    let reader = git.reader();
+    history::check(detected.format, &commits, &mut |blob| reader.blob(blob), sink)?;
+    if shallow {
+        sink.claim("history.append_only", None, "the beginning", |claim| {
+            claim.skip(format!("shallow clone: {} commits; git fetch --unshallow", commits.len()));
+        });
+    }
+    Ok(())
+}
+
+/// Which format the files of a folder or commit have. What cannot be read is no sign: the checks on the files say so.
+///
+/// # Errors
+/// The source cannot be listed.
+pub(crate) fn recognise(source: &dyn Source) -> Result<Detected> {
+    let paths = source.list()?;
+    Ok(detect(paths.iter().map(String::as_str), |path| source.read(path).ok().flatten()))
+}
+
+/// Checks the files of a competition of another format; `None` for one of meshes. What is `asked` for beside them
+/// cannot be told of these formats yet.
+///
+/// # Errors
+/// The source cannot be listed or lies elsewhere, or its files are too large together.
+pub(crate) fn check(source: &dyn Source, detected: &Detected, asked: &[&str]) -> Result<Option<Sink>> {
+    let mut sink = match detected.format {
+        FormatName::Mesh => return Ok(None),
+        FormatName::Splat => run_splat(&SplatSnapshot::load_some(source, |_| true)?),
+        FormatName::Threejs => run_threejs(&ThreejsSnapshot::load_some(source, |_| true)?),
+    };
+    if let Some(mistake) = &detected.mistake {
+        sink.claim("file.parse", None, "config.json", |claim| claim.fail(mistake.clone()));
+    }
+    for flag in asked {
+        sink.claim("state.files", None, *flag, |claim| {
+            claim.skip(format!(
+                "not told of a {} competition yet: only its files and its history are checked",
+                detected.format
+            ));
+        });
+    }
+    Ok(Some(sink))
+}

@@ -1,0 +1,284 @@
+//! Which file of a competition of splats a path names.
+
+use super::config::SplatConfig;
+use super::duels::SplatMatch;
+use super::generations::Generations;
+use super::leader::SplatLeaders;
+use super::progress::JudgeProgress;
+use super::schedule::SplatSchedule;
+use super::state::SplatState;
+use super::submissions::SplatSubmissions;
+use crate::model::bounds::{self, Bounds};
+use crate::model::builds::Builds;
+use crate::model::file::{Layout, read};
+use crate::model::format::Format;
+use crate::model::ids::{Player, RoundNumber};
+use crate::model::prompts::PromptList;
+use crate::model::record::ParseError;
+use crate::model::seed::SeedFile;
+
+/// A file of a competition of splats.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SplatFile {
+    /// `config.json`
+    Config,
+    /// `state.json`
+    State,
+    /// `leader.json`
+    Leader,
+    /// `prompts.txt`: the pool
+    Pool,
+    /// A file of a round's folder
+    Round(RoundNumber, SplatRoundFile),
+    /// `generations.json` of a player
+    Generations(RoundNumber, Player),
+    /// `duels.json` of a miner
+    Duels(RoundNumber, Player),
+}
+
+/// The files of a round's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SplatRoundFile {
+    /// `schedule.json`
+    Schedule,
+    /// `submissions.json`
+    Submissions,
+    /// `seed.json`
+    Seed,
+    /// `prompts.txt`
+    Prompts,
+    /// `builds.json`
+    Builds,
+    /// `judge_progress.json`
+    Progress,
+}
+
+impl SplatRoundFile {
+    /// Every file of a round's folder.
+    pub const ALL: [SplatRoundFile; 6] = [
+        SplatRoundFile::Schedule,
+        SplatRoundFile::Submissions,
+        SplatRoundFile::Seed,
+        SplatRoundFile::Prompts,
+        SplatRoundFile::Builds,
+        SplatRoundFile::Progress,
+    ];
+
+    /// The file's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            SplatRoundFile::Schedule => "schedule.json",
+            SplatRoundFile::Submissions => "submissions.json",
+            SplatRoundFile::Seed => "seed.json",
+            SplatRoundFile::Prompts => "prompts.txt",
+            SplatRoundFile::Builds => "builds.json",
+            SplatRoundFile::Progress => "judge_progress.json",
+        }
+    }
+}
+
+impl SplatFile {
+    /// The file at `path` (from the competition's folder, with `/`); `None` for files that are no part of one.
+    #[must_use]
+    pub fn of_path(path: &str) -> Option<SplatFile> {
+        let parts: Vec<&str> = path.split('/').collect();
+        match parts.as_slice() {
+            ["config.json"] => Some(SplatFile::Config),
+            ["state.json"] => Some(SplatFile::State),
+            ["leader.json"] => Some(SplatFile::Leader),
+            ["prompts.txt"] => Some(SplatFile::Pool),
+            ["rounds", round, name] => {
+                let file = SplatRoundFile::ALL.into_iter().find(|file| file.name() == *name)?;
+                Some(SplatFile::Round(round.parse().ok()?, file))
+            }
+            ["rounds", round, player, name] => {
+                let (round, player) = (round.parse().ok()?, player.parse().ok()?);
+                match *name {
+                    "generations.json" => Some(SplatFile::Generations(round, player)),
+                    "duels.json" => Some(SplatFile::Duels(round, player)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The path of this file, from the competition's folder.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            SplatFile::Config => "config.json".to_owned(),
+            SplatFile::State => "state.json".to_owned(),
+            SplatFile::Leader => "leader.json".to_owned(),
+            SplatFile::Pool => "prompts.txt".to_owned(),
+            SplatFile::Round(round, file) => format!("rounds/{round}/{}", file.name()),
+            SplatFile::Generations(round, player) => format!("rounds/{round}/{player}/generations.json"),
+            SplatFile::Duels(round, player) => format!("rounds/{round}/{player}/duels.json"),
+        }
+    }
+
+    /// The round whose folder the file lies in.
+    #[must_use]
+    pub fn round(&self) -> Option<RoundNumber> {
+        match self {
+            SplatFile::Round(round, _) | SplatFile::Generations(round, _) | SplatFile::Duels(round, _) => Some(*round),
+            _ => None,
+        }
+    }
+
+    /// Files that people write: they keep the layout that they have.
+    #[must_use]
+    pub fn by_hand(&self) -> bool {
+        matches!(self, SplatFile::Config | SplatFile::Pool)
+    }
+
+    /// What a file of this kind may have at most.
+    fn bounds(&self) -> Bounds {
+        match self {
+            SplatFile::Config => bounds::BY_HAND,
+            SplatFile::State => bounds::ONE_OBJECT,
+            SplatFile::Leader => bounds::LEADERS,
+            SplatFile::Pool => bounds::POOL,
+            SplatFile::Round(_, file) => match file {
+                SplatRoundFile::Schedule | SplatRoundFile::Seed => bounds::ONE_OBJECT,
+                SplatRoundFile::Submissions | SplatRoundFile::Builds | SplatRoundFile::Progress => {
+                    bounds::MINER_ENTRIES
+                }
+                SplatRoundFile::Prompts => bounds::PROMPT_LINES,
+            },
+            SplatFile::Generations(..) => bounds::OUTPUTS,
+            SplatFile::Duels(..) => bounds::DUELS,
+        }
+    }
+}
+
+/// The records here have one layout each, whatever is said beside them.
+const UNUSED: Format = Format::Mesh;
+
+/// A file's contents, parsed by its kind.
+#[derive(Debug, Clone)]
+pub enum SplatContent {
+    /// `config.json`
+    Config(SplatConfig),
+    /// `state.json`
+    State(SplatState),
+    /// `leader.json`
+    Leader(SplatLeaders),
+    /// `prompts.txt`, the pool's or a round's
+    Prompts(PromptList),
+    /// `schedule.json`
+    Schedule(SplatSchedule),
+    /// `submissions.json`
+    Submissions(SplatSubmissions),
+    /// `seed.json`
+    Seed(SeedFile),
+    /// `builds.json`
+    Builds(Builds),
+    /// `judge_progress.json`
+    Progress(JudgeProgress),
+    /// `generations.json`
+    Generations(Generations),
+    /// `duels.json`
+    Duels(SplatMatch),
+}
+
+impl SplatContent {
+    /// Parses the bytes of a file of `kind`, and says how they compare with writing it again.
+    ///
+    /// # Errors
+    /// The file does not parse, or holds more than such a file can.
+    pub fn parse(kind: &SplatFile, bytes: &[u8]) -> Result<(SplatContent, Layout), ParseError> {
+        fn by<T: crate::model::file::RepoFile>(
+            bytes: &[u8],
+            wrap: fn(T) -> SplatContent,
+        ) -> Result<(SplatContent, Layout), ParseError> {
+            read::<T>(UNUSED, bytes).map(|(value, layout)| (wrap(value), layout))
+        }
+        kind.bounds().check(bytes)?;
+        match kind {
+            SplatFile::Config => by(bytes, SplatContent::Config),
+            SplatFile::State => by(bytes, SplatContent::State),
+            SplatFile::Leader => by(bytes, SplatContent::Leader),
+            SplatFile::Pool | SplatFile::Round(_, SplatRoundFile::Prompts) => by(bytes, SplatContent::Prompts),
+            SplatFile::Round(_, SplatRoundFile::Schedule) => by(bytes, SplatContent::Schedule),
+            SplatFile::Round(_, SplatRoundFile::Submissions) => by(bytes, SplatContent::Submissions),
+            SplatFile::Round(_, SplatRoundFile::Seed) => by(bytes, SplatContent::Seed),
+            SplatFile::Round(_, SplatRoundFile::Builds) => by(bytes, SplatContent::Builds),
+            SplatFile::Round(_, SplatRoundFile::Progress) => by(bytes, SplatContent::Progress),
+            SplatFile::Generations(..) => by(bytes, SplatContent::Generations),
+            SplatFile::Duels(..) => by(bytes, SplatContent::Duels),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_and_its_file_lead_to_each_other() {
+        let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+        let player =
+            ["leader/generations.json", &format!("{hotkey}/duels.json")].map(|path| format!("rounds/3/{path}"));
+        let round = SplatRoundFile::ALL.map(|file| format!("rounds/3/{}", file.name()));
+        let own = ["config.json", "state.json", "leader.json", "prompts.txt"].map(str::to_owned);
+        for path in player.into_iter().chain(round).chain(own) {
+            assert_eq!(SplatFile::of_path(&path).map(|file| file.path()), Some(path));
+        }
+        for other in ["rounds/3/winner.json", "rounds/03/seed.json", "rounds/3/x/duels.json"] {
+            assert_eq!(SplatFile::of_path(other), None, "{other}");
+        }
+    }
+
+    const HOTKEY: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+
+    #[test]
+    fn each_record_is_written_back_byte_for_byte() {
+        let program = format!("\"repo\": \"a/b\",\n    \"commit\": \"{}\"", "0a".repeat(20));
+        let duel = r#"{"name":"car","prompt":"u","leader_ply":"u","leader_png":null,"miner_ply":"u","miner_png":"u","winner":"miner","issues":""}"#;
+        let report = format!(
+            r#"{{"leader":"leader","hotkey":"{HOTKEY}","score":1,"margin":1.0,"outcome":"challenger_wins","duels":[{duel}]}}"#
+        );
+        let entry = format!(
+            r#"{{"hotkey":"{HOTKEY}","repo":"a/b","commit":"{}","docker":"x:y","weight":0.6000000000000001,"effective_block":7}}"#,
+            "0a".repeat(20)
+        );
+        for (path, text) in [
+            ("state.json", r#"{"current_round":-1,"stage":"collecting"}"#.to_owned()),
+            ("rounds/0/schedule.json", r#"{"earliest_reveal_block":0,"latest_reveal_block":7}"#.to_owned()),
+            (
+                "rounds/0/leader/generations.json",
+                r#"{"car":{"ply":null,"png":null,"generation_time":0.0,"size":0}}"#.to_owned(),
+            ),
+            ("rounds/0/judge_progress.json", format!(r#"{{"leader":"leader","completed_hotkeys":["{HOTKEY}"]}}"#)),
+            ("leader.json", format!("[{entry}]")),
+            ("leader.json", format!(r#"{{"transitions":[{entry}]}}"#)),
+            (&format!("rounds/0/{HOTKEY}/duels.json"), report),
+        ] {
+            let pretty = format!("{:#}", serde_json::from_str::<serde_json::Value>(&text).unwrap());
+            let file = SplatFile::of_path(path).unwrap();
+            assert_eq!(SplatContent::parse(&file, pretty.as_bytes()).unwrap().1, Layout::Exact, "{path}");
+            let other = pretty.replacen('"', "\"x", 1);
+            assert!(
+                SplatContent::parse(&file, other.as_bytes()).is_err() || path.ends_with("generations.json"),
+                "{path}"
+            );
+        }
+        let text = format!(
+            "{{\n  \"{HOTKEY}\": {{\n    {program},\n    \"round\": \"c-0\",\n    \"revealed_at_block\": 5\n  }}\n}}"
+        );
+        let file = SplatFile::of_path("rounds/0/submissions.json").unwrap();
+        assert_eq!(SplatContent::parse(&file, text.as_bytes()).unwrap().1, Layout::Exact);
+    }
+
+    #[test]
+    fn a_config_has_no_minutes_for_miners_and_starts_at_noon() {
+        let text = r#"{"name": "c", "description": "", "first_evaluation_date": "2025-12-10", "last_competition_date": "2026-12-10", "finalization_buffer_hours": 1, "win_margin": 0.05, "weight_decay": 0.2, "weight_floor": 0.2, "prompts_per_round": 8, "carryover_prompts": 4}"#;
+        let parse = |text: &str| SplatContent::parse(&SplatFile::Config, text.as_bytes());
+        let Ok((SplatContent::Config(config), _)) = parse(text) else { panic!("no config") };
+        assert_eq!(config.settings.shared().start_time().to_string(), "12:00:00");
+        assert!(parse(&text.replace("0.05", "5")).is_err());
+        assert!(parse(&text.replace("\"win_margin\": 0.05, ", "")).is_err());
+    }
+}

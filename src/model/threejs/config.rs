@@ -1,0 +1,61 @@
+//! `config.json`: as for meshes, with one key more.
+
+use serde_json::Value;
+
+use crate::model::config::Settings;
+use crate::model::file::RepoFile;
+use crate::model::format::Format;
+use crate::model::record::{ParseError, parse_json, record};
+
+/// How often a winner's program is run again where config.json does not say.
+pub const AUDIT_REPEATS: u32 = 3;
+
+record! {
+    /// What config.json says beyond the settings of a competition of meshes.
+    pub struct More {
+        /// How often a winner's program is run again: 3 when not given.
+        pub audit_repeats [optional]: Option<u32>,
+    }
+}
+
+/// `config.json` as it stands: its settings, and its own layout (`1` for a float, key order).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreejsConfig {
+    /// The settings that all formats share.
+    pub settings: Settings,
+    /// How often a winner's program is run again.
+    pub audit_repeats: u32,
+    document: Value,
+}
+
+impl RepoFile for ThreejsConfig {
+    fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
+        let document: Value = parse_json(bytes)?;
+        let settings: Settings = match document.get("format") {
+            None => parse_json(bytes)?,
+            Some(named) if named == "threejs" => {
+                let mut plain = document.clone();
+                if let Some(object) = plain.as_object_mut() {
+                    object.shift_remove("format");
+                }
+                serde_json::from_value(plain).map_err(|error| ParseError::whole(error.to_string()))?
+            }
+            Some(_) => return Err(ParseError::whole("\"format\" is another one than its files have")),
+        };
+        let mistakes = settings.mistakes();
+        if !mistakes.is_empty() {
+            return Err(ParseError::whole(mistakes.join("; ")));
+        }
+        let audit_repeats = parse_json::<More>(bytes)?.audit_repeats.unwrap_or(AUDIT_REPEATS);
+        if !(1..=1000).contains(&audit_repeats) {
+            return Err(ParseError::whole(format!(
+                "audit_repeats is {audit_repeats}: a number from 1 to 1000 is needed"
+            )));
+        }
+        Ok(ThreejsConfig { settings, audit_repeats, document })
+    }
+
+    fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
+        Ok(serde_json::to_writer_pretty(out, &self.document)?)
+    }
+}

@@ -1,0 +1,200 @@
+//! A whole competition of three.js modules in memory.
+
+use std::collections::BTreeMap;
+
+use super::audit_matrix::AuditMatrix;
+use super::audits::{DuelAuditRequests, DuelAuditVerdicts, VerificationAudits};
+use super::config::ThreejsConfig;
+use super::duels::StagedMatch;
+use super::file::{ThreejsContent, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
+use super::outputs::Modules;
+use super::pod_stats::PodRuns;
+use super::programs::{ThreejsBuilds, ThreejsLeaders, ThreejsSubmissions, ThreejsWinner};
+use super::reports::GenerationReports;
+use crate::base::error::Result;
+use crate::model::detect::FormatName;
+use crate::model::file::Layout;
+use crate::model::ids::{Player, RoundNumber};
+use crate::model::limits::Budget;
+use crate::model::matrix::Matrix;
+use crate::model::prompts::PromptList;
+use crate::model::record::ParseError;
+use crate::model::schedule::Schedule;
+use crate::model::seed::SeedFile;
+use crate::model::snapshot::{Problem, Slot, Source};
+use crate::model::source_audit::SourceAudits;
+use crate::model::stage::CompetitionState;
+use crate::model::tree::{FileSet, load};
+
+/// The files of a competition of three.js modules.
+pub(crate) struct ThreejsFiles;
+
+impl FileSet for ThreejsFiles {
+    const FORMAT: FormatName = FormatName::Threejs;
+    type File = ThreejsFile;
+    type Content = ThreejsContent;
+
+    fn of_path(path: &str) -> Option<ThreejsFile> {
+        ThreejsFile::of_path(path)
+    }
+    fn parse(file: &ThreejsFile, bytes: &[u8]) -> std::result::Result<(ThreejsContent, Layout), ParseError> {
+        ThreejsContent::parse(file, bytes)
+    }
+    fn by_hand(file: &ThreejsFile) -> bool {
+        file.by_hand()
+    }
+    fn may_end_in_newline(file: &ThreejsFile) -> bool {
+        file.by_hand()
+    }
+    fn round(file: &ThreejsFile) -> Option<RoundNumber> {
+        file.round()
+    }
+}
+
+/// What a player's folder holds.
+#[derive(Debug, Clone, Default)]
+pub struct ThreejsPlayer {
+    /// `submitted.json`
+    pub submitted: Slot<Modules>,
+    /// `generated_R.json` by run; `generated.json` of the first rounds counts as run 1.
+    pub generated: BTreeMap<u32, Slot<Modules>>,
+    /// `pod_stats.json`
+    pub pod_stats: Slot<PodRuns>,
+    /// `duels_*.json` by file name
+    pub duels: BTreeMap<String, Slot<StagedMatch>>,
+    /// `audit_*.json` by file name
+    pub audits: BTreeMap<String, Slot<StagedMatch>>,
+}
+
+/// What a round's folder holds.
+#[derive(Debug, Clone, Default)]
+pub struct ThreejsRound {
+    /// `schedule.json`
+    pub schedule: Slot<Schedule>,
+    /// `submissions.json`
+    pub submissions: Slot<ThreejsSubmissions>,
+    /// `seed.json`
+    pub seed: Slot<SeedFile>,
+    /// `prompts.txt`
+    pub prompts: Slot<PromptList>,
+    /// `builds.json`
+    pub builds: Slot<ThreejsBuilds>,
+    /// `matches_matrix.csv`
+    pub matrix: Slot<Matrix>,
+    /// `audit_matrix.csv`
+    pub audit_matrix: Slot<AuditMatrix>,
+    /// `require_audit.json`
+    pub require_audit: Slot<DuelAuditRequests>,
+    /// `generation_reports.json`
+    pub generation_reports: Slot<GenerationReports>,
+    /// `generation_audits.json`
+    pub generation_audits: Slot<DuelAuditVerdicts>,
+    /// `verification_audits.json`
+    pub verification_audits: Slot<VerificationAudits>,
+    /// `source_audit.json`
+    pub source_audit: Slot<SourceAudits>,
+    /// `winner.json`
+    pub winner: Slot<ThreejsWinner>,
+    /// The players' folders.
+    pub players: BTreeMap<Player, ThreejsPlayer>,
+}
+
+/// A whole competition.
+#[derive(Debug, Clone, Default)]
+pub struct ThreejsSnapshot {
+    /// `config.json`
+    pub config: Slot<ThreejsConfig>,
+    /// `state.json`
+    pub state: Slot<CompetitionState>,
+    /// `leader.json`
+    pub leaders: Slot<ThreejsLeaders>,
+    /// `prompts.txt`: the pool
+    pub pool: Slot<PromptList>,
+    /// The rounds' folders.
+    pub rounds: BTreeMap<RoundNumber, ThreejsRound>,
+    /// What is wrong with files as files, by path.
+    pub problems: Vec<Problem>,
+    /// How many files were read.
+    pub files: usize,
+}
+
+/// Puts a file's contents in their slot; `None` marks it as broken.
+macro_rules! put {
+    ($slot:expr, $content:expr, $Variant:ident) => {
+        $slot = match $content {
+            Some(ThreejsContent::$Variant(value)) => Slot::Ok(value),
+            _ => Slot::Broken,
+        }
+    };
+}
+
+impl ThreejsSnapshot {
+    /// Reads every file of the competition that `wanted` lets through.
+    ///
+    /// # Errors
+    /// The source cannot be listed or lies elsewhere, or its files are too large together.
+    pub fn load_some(source: &dyn Source, wanted: impl Fn(&ThreejsFile) -> bool + Sync) -> Result<ThreejsSnapshot> {
+        let loaded = load::<ThreejsFiles>(source, wanted, &Budget::of_files())?;
+        let files = loaded.files.len();
+        let mut snapshot = ThreejsSnapshot { problems: loaded.problems, files, ..ThreejsSnapshot::default() };
+        loaded.files.into_iter().for_each(|(file, content)| snapshot.place(file, content));
+        Ok(snapshot)
+    }
+
+    fn place(&mut self, file: ThreejsFile, content: Option<ThreejsContent>) {
+        match file {
+            ThreejsFile::Config => put!(self.config, content, Config),
+            ThreejsFile::State => put!(self.state, content, State),
+            ThreejsFile::Leader => put!(self.leaders, content, Leader),
+            ThreejsFile::Pool => put!(self.pool, content, Prompts),
+            ThreejsFile::Round(round, file) => self.rounds.entry(round).or_default().place(file, content),
+            ThreejsFile::Player(round, player, file) => {
+                self.rounds.entry(round).or_default().players.entry(player).or_default().place(file, content);
+            }
+        }
+    }
+}
+
+impl ThreejsRound {
+    fn place(&mut self, file: ThreejsRoundFile, content: Option<ThreejsContent>) {
+        match file {
+            ThreejsRoundFile::Schedule => put!(self.schedule, content, Schedule),
+            ThreejsRoundFile::Submissions => put!(self.submissions, content, Submissions),
+            ThreejsRoundFile::Seed => put!(self.seed, content, Seed),
+            ThreejsRoundFile::Prompts => put!(self.prompts, content, Prompts),
+            ThreejsRoundFile::Builds => put!(self.builds, content, Builds),
+            ThreejsRoundFile::Matrix => put!(self.matrix, content, Matrix),
+            ThreejsRoundFile::AuditMatrix => put!(self.audit_matrix, content, AuditMatrix),
+            ThreejsRoundFile::RequireAudit => put!(self.require_audit, content, RequireAudit),
+            ThreejsRoundFile::GenerationReports => put!(self.generation_reports, content, GenerationReports),
+            ThreejsRoundFile::GenerationAudits => put!(self.generation_audits, content, GenerationAudits),
+            ThreejsRoundFile::VerificationAudits => put!(self.verification_audits, content, VerificationAudits),
+            ThreejsRoundFile::SourceAudit => put!(self.source_audit, content, SourceAudit),
+            ThreejsRoundFile::Winner => put!(self.winner, content, Winner),
+        }
+    }
+}
+
+impl ThreejsPlayer {
+    fn place(&mut self, file: ThreejsPlayerFile, content: Option<ThreejsContent>) {
+        match file {
+            ThreejsPlayerFile::Submitted => put!(self.submitted, content, Modules),
+            ThreejsPlayerFile::PodStats => put!(self.pod_stats, content, PodStats),
+            ThreejsPlayerFile::Generated(repeat) => {
+                let slot;
+                put!(slot, content, Modules);
+                self.generated.insert(repeat.unwrap_or(1), slot);
+            }
+            ThreejsPlayerFile::Duels(name) => {
+                let slot;
+                put!(slot, content, Duels);
+                self.duels.insert(name, slot);
+            }
+            ThreejsPlayerFile::Audit(name) => {
+                let slot;
+                put!(slot, content, Duels);
+                self.audits.insert(name, slot);
+            }
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! `history.*` of competitions of splats and of three.js modules: what each commit did to the files.
+//!
+//! A repository may have been reset: what lies before the last commit that added `rounds/0/seed.json` is an earlier
+//! competition, and told in one line.
+
+use std::collections::HashSet;
+
+use super::super::{Claim, Sink};
+use crate::base::error::Result;
+use crate::model::detect::FormatName;
+use crate::model::history::{BlobId, PathChange, PathCommit};
+use crate::model::ids::RoundNumber;
+use crate::model::record::ParseError;
+use crate::model::splat::file::{SplatContent, SplatFile};
+use crate::model::threejs::file::{ThreejsContent, ThreejsFile};
+
+/// Reads the contents of a blob.
+pub type ReadBlob<'a> = dyn FnMut(&BlobId) -> Result<Vec<u8>> + 'a;
+
+/// Where the competition stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stand {
+    round: i64,
+    stage: &'static str,
+}
+
+/// What a file holds, as far as a later commit must not take it away.
+#[derive(Debug, Clone, PartialEq)]
+enum Kept {
+    /// A list that only grows: its entries.
+    List(Vec<String>),
+    /// Entries that may be replaced, but not removed: their keys.
+    Keys(Vec<String>),
+    /// It stays as it is.
+    Fixed,
+    /// It may change.
+    Free,
+    /// It does not parse.
+    Broken(ParseError),
+}
+
+/// Checks every commit since the last reset.
+///
+/// # Errors
+/// Contents cannot be read.
+pub fn check(format: FormatName, commits: &[PathCommit], read: &mut ReadBlob<'_>, sink: &mut Sink) -> Result<()> {
+    let start = commits.iter().rposition(begins).unwrap_or(0);
+    let mut stands: Vec<Option<Stand>> = Vec::with_capacity(commits.len());
+    for (at, commit) in commits.iter().enumerate() {
+        let before = commit.parent.and_then(|parent| stands.get(parent).cloned().flatten());
+        let after = stand_after(format, commit, before.clone(), read)?;
+        if at > start {
+            let judged = Judged { format, commit, before: before.as_ref(), after: after.as_ref() };
+            for change in &commit.changes {
+                judged.change(change, read, sink)?;
+            }
+        }
+        stands.push(after);
+    }
+    let own = commits.len() - start;
+    for id in ["history.append_only", "history.stage", "history.writer"] {
+        sink.claim_unless_objected(id, &format!("{own} commits"));
+    }
+    if start > 0 {
+        sink.claim("history.stage", None, "the beginning", |claim| {
+            claim.skip(format!(
+                "{start} commits of an earlier competition, before the last that added rounds/0/seed.json"
+            ));
+        });
+    }
+    Ok(())
+}
+
+/// Does a competition begin with this commit?
+fn begins(commit: &PathCommit) -> bool {
+    let seed = |change: &PathChange| change.path == "rounds/0/seed.json" && change.before.is_none();
+    commit.changes.iter().any(seed)
+}
+
+fn stand_after(
+    format: FormatName,
+    commit: &PathCommit,
+    before: Option<Stand>,
+    read: &mut ReadBlob<'_>,
+) -> Result<Option<Stand>> {
+    let Some(change) = commit.changes.iter().find(|change| change.path == "state.json") else { return Ok(before) };
+    let Some(blob) = &change.after else { return Ok(None) };
+    let bytes = read(blob)?;
+    let stand = match format {
+        FormatName::Splat => match SplatContent::parse(&SplatFile::State, &bytes) {
+            Ok((SplatContent::State(state), _)) => {
+                Some(Stand { round: state.current_round, stage: state.stage.as_str() })
+            }
+            _ => None,
+        },
+        _ => match ThreejsContent::parse(&ThreejsFile::State, &bytes) {
+            Ok((ThreejsContent::State(state), _)) => {
+                Some(Stand { round: i64::from(state.current_round.0), stage: state.stage.as_str() })
+            }
+            _ => None,
+        },
+    };
+    // A broken state is told as such; later stages are judged by the last good one.
+    Ok(stand.or(before))
+}
+
+/// One commit with what held before and after it.
+struct Judged<'a> {
+    format: FormatName,
+    commit: &'a PathCommit,
+    before: Option<&'a Stand>,
+    after: Option<&'a Stand>,
+}
+
+impl Judged<'_> {
+    fn change(&self, change: &PathChange, read: &mut ReadBlob<'_>, sink: &mut Sink) -> Result<()> {
+        let round = round_of(&change.path);
+        let place = self.commit.id.get(..10).unwrap_or(&self.commit.id);
+        let said = format!(" ({:?})", self.commit.summary.chars().take(80).collect::<String>());
+        let subject = format!("{place} {}", change.path);
+        let mut object = |id, objections: Vec<String>| {
+            if !objections.is_empty() {
+                sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
+                    objections.into_iter().for_each(|objection| claim.fail(objection + &said));
+                });
+            }
+        };
+        let before = change.before.as_ref().map(|blob| read(blob)).transpose()?;
+        let after = change.after.as_ref().map(|blob| read(blob)).transpose()?;
+        let kept = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| kept(self.format, &change.path, bytes));
+        let (before, after) = (kept(&before), kept(&after));
+        object("history.append_only", self.lost(&change.path, before.as_ref(), after.as_ref()));
+        if change.path == "state.json" {
+            object("history.stage", self.stage(change).into_iter().collect());
+        }
+        object("history.writer", self.writer(change).into_iter().collect());
+        if let Some(Kept::Broken(error)) = &after {
+            let detail = format!("broken in this commit: {error}{said}");
+            sink.claim("file.parse", round, subject.clone(), |claim| claim.warn(detail));
+        }
+        Ok(())
+    }
+
+    /// What the commit changed or removed that only ever grows or stays.
+    fn lost(&self, path: &str, before: Option<&Kept>, after: Option<&Kept>) -> Vec<String> {
+        let at_work =
+            path.ends_with("/generations.json") && self.before.is_some_and(|stand| stand.stage == "generating");
+        match (before, after) {
+            (_, Some(Kept::Broken(_))) | (None, _) => Vec::new(),
+            (Some(Kept::List(old)), after) => {
+                let new = if let Some(Kept::List(new)) = after { new.as_slice() } else { &[] };
+                let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+                match (old.get(same), new.get(same)) {
+                    (None, _) => Vec::new(),
+                    (Some(was), None) => {
+                        vec![format!("{} of {} entries were removed, first {was}", old.len() - same, old.len())]
+                    }
+                    (Some(was), Some(is)) => vec![format!("entry {} was {was}, and is now {is}", same + 1)],
+                }
+            }
+            // The program that makes them removes what it makes again.
+            (Some(Kept::Keys(_)), _) if at_work => Vec::new(),
+            (Some(Kept::Keys(old)), after) => {
+                let new = if let Some(Kept::Keys(new)) = after { new.as_slice() } else { &[] };
+                let new: HashSet<&String> = new.iter().collect();
+                let gone: Vec<&String> = old.iter().filter(|key| !new.contains(key)).collect();
+                let of = old.len();
+                gone.first()
+                    .map(|first| format!("{} of {of} entries were removed, first {first}", gone.len()))
+                    .into_iter()
+                    .collect()
+            }
+            (Some(Kept::Fixed), None) => vec!["removed once it was there".to_owned()],
+            (Some(Kept::Fixed), Some(_)) => vec!["changed once it was there".to_owned()],
+            (Some(Kept::Free | Kept::Broken(_)), _) => Vec::new(),
+        }
+    }
+
+    fn stage(&self, change: &PathChange) -> Option<String> {
+        let before = self.before?;
+        if change.after.is_none() {
+            return Some("state.json was removed".to_owned());
+        }
+        let after = self.after?;
+        if is_arrow(self.format, before, after) {
+            return None;
+        }
+        let name = |stand: &Stand| format!("{} of round {}", stand.stage, stand.round);
+        Some(format!("from {} to {} is no arrow of the stage machine", name(before), name(after)))
+    }
+
+    /// Was the file changed in a stage whose service writes it? A service's commit that moves the stage holds both, so
+    /// the stage before and the stage after count.
+    fn writer(&self, change: &PathChange) -> Option<String> {
+        let before = self.before?;
+        let stages = writing_stages(self.format, &change.path)?;
+        let opens = change.path.ends_with("/schedule.json");
+        let round = round_of(&change.path).map(|round| i64::from(round.0));
+        let fits = |stand: &Stand| {
+            let due = if opens { stand.round + 1 } else { stand.round };
+            stages.contains(&stand.stage) && round.is_none_or(|round| round == due)
+        };
+        if fits(before) || self.after.is_some_and(fits) {
+            return None;
+        }
+        let verb = if change.after.is_none() { "removed" } else { "changed" };
+        let when = if stages.is_empty() {
+            "only before the start".to_owned()
+        } else {
+            format!("only in {} of its own round", stages.join(", "))
+        };
+        Some(format!("{verb} in {} of round {}; it is written {when}", before.stage, before.round))
+    }
+}
+
+fn round_of(path: &str) -> Option<RoundNumber> {
+    path.strip_prefix("rounds/")?.split('/').next()?.parse().ok()
+}
+
+/// Is this change of the stage one that the services make, or one that is made by hand by way of a pause?
+fn is_arrow(format: FormatName, before: &Stand, after: &Stand) -> bool {
+    let (open, arrows): (&str, &[(&str, &str)]) = match format {
+        FormatName::Splat => (
+            "collecting",
+            &[
+                ("collecting", "generating"),
+                ("collecting", "finalizing"),
+                ("generating", "duels"),
+                ("duels", "finalizing"),
+                ("finalizing", "finished"),
+            ],
+        ),
+        _ => (
+            "open",
+            &[
+                ("open", "miner_generation"),
+                ("open", "finalizing"),
+                ("miner_generation", "downloading"),
+                ("downloading", "duels"),
+                ("duels", "finalizing"),
+                ("finalizing", "finished"),
+            ],
+        ),
+    };
+    let (same, next) = (before.round == after.round, before.round + 1 == after.round);
+    match (before.stage, after.stage) {
+        (from, to) if from == to => same,
+        ("finalizing", to) if to == open => next,
+        ("finalizing", "paused") => same || next,
+        ("paused", to) if to == open => same || next,
+        ("paused", _) | (_, "paused") => same,
+        pair => same && arrows.contains(&pair),
+    }
+}
+
+/// The stages whose services write a file; `None` for files that may change at any time.
+fn writing_stages(format: FormatName, path: &str) -> Option<&'static [&'static str]> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let in_round = path.starts_with("rounds/");
+    match (name, in_round, format) {
+        ("state.json", ..) | ("prompts.txt", false, _) => None,
+        ("config.json", ..) => Some(&[]),
+        ("leader.json", ..) | ("schedule.json", ..) => Some(&["finalizing"]),
+        ("submissions.json", _, FormatName::Splat) => Some(&["collecting"]),
+        ("seed.json" | "prompts.txt" | "builds.json" | "generations.json", _, FormatName::Splat) => {
+            Some(&["generating"])
+        }
+        ("duels.json" | "judge_progress.json", _, FormatName::Splat) => Some(&["duels"]),
+        ("source_audit.json", ..) => None,
+        ("submissions.json" | "seed.json" | "prompts.txt", ..) => Some(&["open"]),
+        ("builds.json", ..) => Some(&["miner_generation", "downloading", "duels"]),
+        ("submitted.json", ..) => Some(&["downloading"]),
+        // The service that runs programs stops on the change of the stage, and may write once more.
+        ("pod_stats.json", ..) => None,
+        ("winner.json", ..) => Some(&["duels", "open"]),
+        (name, ..) if name.starts_with("generated") => {
+            Some(&["miner_generation", "downloading", "duels", "finalizing"])
+        }
+        _ => Some(&["duels"]),
+    }
+}
+
+fn kept(format: FormatName, path: &str, bytes: &[u8]) -> Kept {
+    let kept = match format {
+        FormatName::Splat => {
+            SplatFile::of_path(path).map(|file| SplatContent::parse(&file, bytes).map(|(c, _)| of_splat(&c)))
+        }
+        _ => ThreejsFile::of_path(path)
+            .map(|file| ThreejsContent::parse(&file, bytes).map(|(c, _)| of_threejs(&c, path))),
+    };
+    match kept {
+        None => Kept::Free,
+        Some(Ok(kept)) => kept,
+        Some(Err(error)) => Kept::Broken(error),
+    }
+}
+
+fn keys<K: ToString, V>(entries: &indexmap::IndexMap<K, V>) -> Kept {
+    Kept::Keys(entries.keys().map(ToString::to_string).collect())
+}
+
+fn list<T: serde::Serialize>(entries: &[T]) -> Kept {
+    Kept::List(entries.iter().map(|entry| serde_json::to_string(entry).unwrap_or_default()).collect())
+}
+
+fn of_splat(content: &SplatContent) -> Kept {
+    match content {
+        SplatContent::Leader(leaders) => list(leaders.entries()),
+        SplatContent::Generations(generations) => keys(generations),
+        SplatContent::Builds(builds) => keys(builds),
+        SplatContent::Submissions(_) | SplatContent::Seed(_) | SplatContent::Schedule(_) | SplatContent::Duels(_) => {
+            Kept::Fixed
+        }
+        SplatContent::Config(_) | SplatContent::State(_) | SplatContent::Prompts(_) | SplatContent::Progress(_) => {
+            Kept::Free
+        }
+    }
+}
+
+fn of_threejs(content: &ThreejsContent, path: &str) -> Kept {
+    match content {
+        // What the program runs on was filled in later.
+        ThreejsContent::Leader(leaders) => {
+            list(&leaders.iter().map(crate::rules::threejs::leader::shared).collect::<Vec<_>>())
+        }
+        ThreejsContent::RequireAudit(requests) => {
+            Kept::Keys(requests.iter().map(|request| request.hotkey.to_string()).collect())
+        }
+        ThreejsContent::Matrix(matrix) => {
+            Kept::Keys(matrix.0.iter().map(|((left, right), margin)| format!("{left},{right},{margin}")).collect())
+        }
+        ThreejsContent::AuditMatrix(matrix) => {
+            Kept::Keys(matrix.0.iter().map(|((left, right), margin)| format!("{left},{right},{margin}")).collect())
+        }
+        ThreejsContent::Builds(builds) => keys(builds),
+        ThreejsContent::Modules(modules) => keys(modules),
+        ThreejsContent::GenerationReports(reports) => keys(reports),
+        ThreejsContent::Prompts(_) if path.starts_with("rounds/") => Kept::Fixed,
+        ThreejsContent::Submissions(_)
+        | ThreejsContent::Seed(_)
+        | ThreejsContent::Schedule(_)
+        | ThreejsContent::Winner(_)
+        | ThreejsContent::Duels(_) => Kept::Fixed,
+        _ => Kept::Free,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::model::ids::Hotkey;
+    use crate::rules::checks::{CheckStatus, Finding};
+
+    /// Commits of whole files, one after the other; the blobs' ids are their places.
+    fn run(format: FormatName, commits: &[&[(&str, &str)]]) -> Vec<Finding> {
+        let (mut blobs, mut known, mut list) = (Vec::<Vec<u8>>::new(), HashMap::new(), Vec::new());
+        for (at, files) in commits.iter().enumerate() {
+            let mut changes = Vec::new();
+            for (path, text) in *files {
+                let mut id = [0; 20];
+                id[0] = u8::try_from(blobs.len()).unwrap();
+                blobs.push(text.as_bytes().to_vec());
+                let after = (*text != "gone").then_some(BlobId(id));
+                let before = known.get(path).copied().flatten();
+                known.insert(*path, after);
+                changes.push(PathChange { path: (*path).to_owned(), before, after });
+            }
+            list.push(PathCommit {
+                id: format!("{at:040}"),
+                summary: String::new(),
+                parent: at.checked_sub(1),
+                changes,
+            });
+        }
+        let mut sink = Sink::default();
+        check(format, &list, &mut |blob| Ok(blobs[usize::from(blob.0[0])].clone()), &mut sink).unwrap();
+        sink.finish()
+    }
+
+    fn told(format: FormatName, commits: &[&[(&str, &str)]]) -> Vec<String> {
+        let findings = run(format, commits);
+        let open = findings.iter().filter(|found| found.status != CheckStatus::Pass);
+        open.map(|found| format!("{} {}: {}", found.id, found.subject.trim_start_matches('0'), found.detail)).collect()
+    }
+
+    const COLLECTING: (&str, &str) = ("state.json", r#"{"current_round": 0, "stage": "collecting"}"#);
+    const GENERATING: (&str, &str) = ("state.json", r#"{"current_round": 0, "stage": "generating"}"#);
+    const PAUSED: (&str, &str) = ("state.json", r#"{"current_round": 0, "stage": "paused"}"#);
+    const DUELS: (&str, &str) = ("state.json", r#"{"current_round": 0, "stage": "duels"}"#);
+    const SEED: (&str, &str) = ("rounds/0/seed.json", r#"{"seed": 1}"#);
+    const MADE: &str = "rounds/0/leader/generations.json";
+    const ONE: &str = r#"{"a": {"ply": null, "png": null, "generation_time": 0.0, "size": 0}}"#;
+
+    #[test]
+    fn entries_may_be_made_again_while_generating_and_not_later() {
+        let start: [&[(&str, &str)]; 4] = [&[COLLECTING], &[GENERATING], &[SEED], &[(MADE, ONE)]];
+        let told = |rest: &[&[(&str, &str)]]| {
+            let earlier = "history.stage the beginning";
+            let mut told = told(FormatName::Splat, &[&start[..], rest].concat());
+            told.retain(|line| !line.starts_with(earlier));
+            told
+        };
+        assert_eq!(told(&[&[(MADE, "{}")], &[(MADE, ONE), DUELS]]), [""; 0]);
+        let by_hand = told(&[&[PAUSED], &[(MADE, "{}")]]);
+        assert_eq!(by_hand.len(), 2, "{by_hand:#?}");
+        assert!(by_hand[0].contains("1 of 1 entries were removed, first a"), "{by_hand:#?}");
+        assert!(by_hand[1].contains("changed in paused of round 0; it is written only in generating"), "{by_hand:#?}");
+        assert_eq!(told(&[&[SEED]])[0].split(": ").nth(1), Some("changed once it was there (\"\")"));
+        assert!(told(&[&[DUELS], &[COLLECTING]])[0].contains("from duels of round 0 to collecting of round 0"));
+        assert!(told(&[&[("config.json", "{}")]]).iter().any(|line| line.contains("only before the start")));
+        assert!(told(&[&[("leader.json", "{")]]).iter().any(|line| line.starts_with("file.parse")));
+    }
+
+    #[test]
+    fn what_lies_before_the_last_reset_is_one_line() {
+        let gone = ("rounds/0/seed.json", "gone");
+        let told = told(FormatName::Splat, &[&[GENERATING], &[SEED], &[gone], &[("config.json", "{}")], &[SEED]]);
+        assert_eq!(
+            told,
+            [
+                "history.stage the beginning: 4 commits of an earlier competition, before the last that added rounds/0/seed.json"
+            ]
+        );
+    }
+
+    #[test]
+    fn requests_and_reports_of_threejs_may_be_brought_up_to_date() {
+        let state = |stage: &str| format!(r#"{{"current_round": 0, "stage": "{stage}", "next_stage_eta": null}}"#);
+        let (open, duels) = (state("open"), state("duels"));
+        let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+        let request = |defender: &str| format!(r#"[{{"hotkey": "{hotkey}", "latest_defender": "{defender}"}}]"#);
+        let (first, second) = (request("leader"), request(Hotkey::from_account(&[2; 32]).as_str()));
+        let path = "rounds/0/require_audit.json";
+        let start: [&[(&str, &str)]; 3] =
+            [&[("state.json", &open), SEED], &[("state.json", &duels)], &[(path, &first)]];
+        let told = |text: &str| told(FormatName::Threejs, &[&start[..], &[&[(path, text)]]].concat());
+        assert!(told(&first).iter().all(|line| !line.contains("append_only")), "{:?}", told(&first));
+        assert!(told(&second).iter().all(|line| !line.contains("append_only")));
+        assert!(told("[]").iter().any(|line| line.contains("1 of 1 entries were removed")));
+    }
+}

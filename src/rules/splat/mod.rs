@@ -1,0 +1,4 @@
+//! What competitions of splats do otherwise: a walk of challengers instead of a tournament, and no audits.
+
+pub mod duel;
+pub mod walk;

@@ -1,0 +1,438 @@
+//! Competitions of splats and of three.js modules, read by the library: the real files, where they are at hand.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gen404::base::error::Result;
+use gen404::model::detect::{FormatName, detect};
+use gen404::model::file::Layout;
+use gen404::model::ids::{Block, Player, RoundNumber};
+use gen404::model::prompts::Prompt;
+use gen404::model::snapshot::Source;
+use gen404::model::splat::file::{SplatContent, SplatFile};
+use gen404::model::splat::snapshot::SplatSnapshot;
+use gen404::model::threejs::file::{ThreejsContent, ThreejsFile, ThreejsRoundFile};
+use gen404::model::threejs::programs::{ThreejsLeaders, ThreejsWinner};
+use gen404::model::threejs::reports::GenerationReport;
+use gen404::model::threejs::snapshot::ThreejsSnapshot;
+use gen404::rules::checks::formats::{run_splat, run_threejs};
+use gen404::rules::checks::{CheckStatus, Finding};
+use gen404::rules::prompts::select;
+use gen404::rules::splat::walk::of_round;
+use gen404::rules::threejs::chain::{ChainFacts, Fate, by_miner, derive, order};
+use gen404::rules::threejs::leader::next_leader;
+use gen404::rules::threejs::prompts::select_disjoint;
+
+use crate::support::{shared, skipped};
+
+#[path = "../../examples/make_threejs.rs"]
+#[allow(dead_code, reason = "its main is for cargo run")]
+mod make_threejs;
+
+/// Files in memory, by path.
+struct Files(BTreeMap<String, Vec<u8>>);
+
+impl Source for Files {
+    fn list(&self) -> Result<Vec<String>> {
+        Ok(self.0.keys().cloned().collect())
+    }
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.0.get(path).cloned())
+    }
+}
+
+impl Files {
+    fn of_folder(root: &Path) -> Files {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                let path: PathBuf = entry.path();
+                if entry.file_name() == ".git" {
+                } else if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                    files.insert(name, std::fs::read(&path).unwrap());
+                }
+            }
+        }
+        Files(files)
+    }
+}
+
+/// A clone of the real competition of splats, where bundle and git are there.
+fn splat_clone() -> Option<tempfile::TempDir> {
+    let bundle = shared("formats/splat-rounds-0-1.bundle")?;
+    let folder = tempfile::tempdir().unwrap();
+    let cloned = Command::new("git").args(["clone", "-q", "-b", "main"]).arg(&bundle).arg(folder.path()).output();
+    match cloned {
+        Ok(cloned) if cloned.status.success() => Some(folder),
+        Ok(failed) => panic!("{}", String::from_utf8_lossy(&failed.stderr)),
+        Err(_) => {
+            skipped("no git program");
+            None
+        }
+    }
+}
+
+fn git(folder: &Path, args: &[&str]) -> Vec<u8> {
+    let output = Command::new("git").arg("-C").arg(folder).args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+#[test]
+fn every_splat_file_is_written_back_byte_for_byte() {
+    let Some(folder) = splat_clone() else { return };
+    let (mut exact, mut newline) = (0, Vec::new());
+    for (path, bytes) in Files::of_folder(folder.path()).0 {
+        let Some(file) = SplatFile::of_path(&path) else { panic!("{path}: no file of a competition of splats") };
+        match SplatContent::parse(&file, &bytes).map(|(_, layout)| layout) {
+            Ok(Layout::Exact) => exact += 1,
+            Ok(Layout::FinalNewline) => newline.push(path),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+    assert_eq!((exact, newline), (119, vec!["config.json".to_owned()]));
+}
+
+/// From the start of the competition on, every version of every file; what does not parse was broken by hand.
+#[test]
+fn every_version_of_the_splat_files_parses_but_for_one_edit() {
+    let Some(folder) = splat_clone() else { return };
+    let text = |args: &[&str]| String::from_utf8(git(folder.path(), args)).unwrap();
+    let raw = text(&["log", "--raw", "--no-abbrev", "--no-renames", "--format=%h", "04b1f0a..HEAD"]);
+    let mut versions = BTreeMap::new();
+    for line in raw.lines().filter(|line| line.starts_with(':')) {
+        let (meta, path) = line.split_once('\t').unwrap();
+        let blob = meta.split(' ').nth(3).unwrap();
+        if let Some(file) = SplatFile::of_path(path).filter(|_| blob.bytes().any(|byte| byte != b'0')) {
+            versions.insert((path.to_owned(), blob.to_owned()), file);
+        }
+    }
+    let (mut exact, mut newline, mut broken) = (0, 0, Vec::new());
+    for ((path, blob), file) in versions {
+        match SplatContent::parse(&file, &git(folder.path(), &["cat-file", "blob", &blob])).map(|(_, layout)| layout) {
+            Ok(Layout::Exact) => exact += 1,
+            Ok(Layout::FinalNewline) => newline += 1,
+            other => broken.push(format!("{path}: {other:?}")),
+        }
+    }
+    println!("{exact} versions byte for byte, {newline} but for a newline, {} others: {broken:#?}", broken.len());
+    assert!(exact > 400, "{exact}");
+    assert!(broken.iter().any(|line| line.starts_with("leader.json")), "{broken:#?}");
+}
+
+#[test]
+fn every_threejs_file_is_written_back_byte_for_byte() {
+    let Some(folder) = shared("formats/threejs") else { return };
+    let (mut exact, mut newline) = (0, Vec::new());
+    for (path, bytes) in Files::of_folder(&folder).0 {
+        // Copies under other names: as the file they are copies of.
+        let plain = path.replace(".truncated", "").replace("-deploy-failed", "").replace("-earlier", "");
+        let plain = plain.replace("-round35", "").replace("config-of-the-mesh-competition", "config");
+        let Some(file) = ThreejsFile::of_path(&plain) else { panic!("{path}") };
+        match ThreejsContent::parse(&file, &bytes).map(|(_, layout)| layout) {
+            Ok(Layout::Exact) => exact += 1,
+            Ok(Layout::FinalNewline) => newline.push(path),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+    println!("{exact} byte for byte, {newline:?} but for a newline");
+    assert_eq!(exact + newline.len(), 47);
+    assert!(newline.iter().all(|path| path.contains("config") || path.contains("_audit")), "{newline:?}");
+}
+
+#[test]
+fn each_format_is_recognised() {
+    if let Some(folder) = splat_clone() {
+        let files = Files::of_folder(folder.path());
+        let found = detect(files.0.keys().map(String::as_str), |path| files.0.get(path).cloned());
+        assert_eq!(found.format, FormatName::Splat);
+        assert!(found.sign.contains("which only splat writes"), "{found}");
+    }
+    let Some(folder) = shared("formats/threejs") else { return };
+    let files = Files::of_folder(&folder);
+    let found = detect(files.0.keys().map(String::as_str), |path| files.0.get(path).cloned());
+    assert_eq!(found.to_string(), "threejs: rounds/34/audit_matrix.csv, which only threejs writes");
+}
+
+#[test]
+fn the_splat_walk_gives_the_recorded_winners() {
+    let Some(folder) = splat_clone() else { return };
+    let snapshot = SplatSnapshot::load_some(&Files::of_folder(folder.path()), |_| true).unwrap();
+    let winner = |round: u32| {
+        let walk = of_round(&snapshot.rounds[&RoundNumber(round)], 0.05).unwrap();
+        assert_eq!(walk.missing, None);
+        (walk.steps.len(), walk.holder)
+    };
+    let hotkey = "5EqNLQBYYWMcHdid25TEDGUdgT67ZGLB49QvczcKs5rH58Hh";
+    assert_eq!(winner(0), (18, hotkey.parse().unwrap()));
+    assert_eq!(winner(1), (41, Player::Leader));
+}
+
+fn objections(findings: &[Finding]) -> Vec<String> {
+    let bad = |finding: &&Finding| !matches!(finding.status, CheckStatus::Pass | CheckStatus::Skip);
+    let line =
+        |finding: &Finding| format!("{:?} {} {}: {}", finding.status, finding.id, finding.subject, finding.detail);
+    findings.iter().filter(bad).map(line).collect()
+}
+
+#[test]
+fn the_checks_on_the_splat_files_find_the_known_truths() {
+    let Some(folder) = splat_clone() else { return };
+    let mut files = Files::of_folder(folder.path());
+    let check = |files: &Files| run_splat(&SplatSnapshot::load_some(files, |_| true).unwrap()).finish();
+    let findings = check(&files);
+    let passed = |id: &str| findings.iter().filter(|found| found.id == id && found.status == CheckStatus::Pass).count();
+    assert_eq!((passed("match.score"), passed("match.urls"), passed("match.rules")), (59, 59, 59));
+    assert_eq!((passed("prompts.carryover"), passed("builds.rules"), passed("judge.progress")), (2, 2, 2));
+    let objections = objections(&findings);
+    let shared = objections.iter().filter(|line| line.starts_with("Warn submissions.rules")).count();
+    let newline = "Warn file.bytes config.json: a newline at the end, which its writer does not write";
+    assert!(objections.iter().any(|line| line == newline), "{objections:#?}");
+    assert_eq!((objections.len(), shared), (8, 7), "{objections:#?}");
+    // Each lie is found by the claim that it breaks.
+    let report = "rounds/0/5EqNLQBYYWMcHdid25TEDGUdgT67ZGLB49QvczcKs5rH58Hh/duels.json";
+    for (path, old, new, id) in [
+        ("leader.json", "\"weight\": 0.8", "\"weight\": 0.99", "leader.transition"),
+        ("rounds/0/judge_progress.json", "\"leader\": \"5Eq", "\"leader\": \"5Gq", "file.parse"),
+        ("rounds/1/seed.json", "2947269238", "2947269239", "prompts.carryover"),
+        (report, "\"score\": 19", "\"score\": 18", "match.score"),
+        (report, "challenger_wins", "leader_defends", "match.score"),
+        ("rounds/0/builds.json", "97f5a7e-contest-0", "97f5a7d-contest-0", "builds.rules"),
+        ("rounds/1/schedule.json", "7067518", "7067519", "schedule.blocks"),
+        ("rounds/0/leader/generations.json", "rounds/0/leader", "rounds/1/leader", "outputs.rules"),
+    ] {
+        let was = files.0[path].clone();
+        let text = String::from_utf8(was.clone()).unwrap();
+        assert!(text.contains(old), "{path}: {old}");
+        files.0.insert(path.to_owned(), text.replacen(old, new, 1).into_bytes());
+        let found = check(&files);
+        assert!(
+            found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail),
+            "{path}: {old} -> {new}"
+        );
+        files.0.insert(path.to_owned(), was);
+    }
+}
+
+fn threejs() -> Option<(Files, ThreejsSnapshot)> {
+    let files = Files::of_folder(&shared("formats/threejs")?);
+    let snapshot = ThreejsSnapshot::load_some(&files, |_| true).unwrap();
+    Some((files, snapshot))
+}
+
+#[test]
+fn round_34_replays() {
+    let Some((_, snapshot)) = threejs() else { return };
+    let round = &snapshot.rounds[&RoundNumber(34)];
+    let order = order(round.submissions.get().unwrap());
+    let facts = ChainFacts {
+        order: &order,
+        win_margin: 0.07,
+        repeats: 3,
+        matrix: round.matrix.get().unwrap(),
+        audits: round.audit_matrix.get().unwrap(),
+        reports: round.generation_reports.get().unwrap(),
+        sources: &by_miner(round.source_audit.get().unwrap()),
+    };
+    let chain = derive(&facts);
+    let links: Vec<_> = chain.links.iter().map(|link| (link.hotkey.short(), &link.fate)).collect();
+    let rejected = Fate::Rejected("submitted vs generated #3: -12.50%".to_owned());
+    let won = Fate::Won { margin: 0.101_562_5, verified: true };
+    assert_eq!(links, [("5GrhGhLKJe", &rejected), ("5HJvp6ZSTt", &won)]);
+    assert!(chain.finalized && chain.unplayed.is_empty());
+    assert_eq!(chain.holder.as_str(), round.winner.get().unwrap().winner_hotkey.as_str());
+}
+
+#[test]
+fn prompts_are_carried_over_in_place() {
+    let Some((_, snapshot)) = threejs() else { return };
+    let prompts = |round| &snapshot.rounds[&RoundNumber(round)].prompts.get().unwrap().0;
+    let settings = &snapshot.config.get().unwrap().settings;
+    let seed = snapshot.rounds[&RoundNumber(34)].seed.get().unwrap().seed;
+    let carried = select(settings, seed, prompts(33), &[]).carried;
+    assert_eq!((carried.len(), &prompts(34)[..32]), (32, carried.as_slice()));
+    // A pool that holds a carried prompt as well gives it once.
+    let drawn = select_disjoint(settings, seed, prompts(33), prompts(33));
+    let fresh: Vec<&Prompt> = drawn.fresh.iter().collect();
+    assert_eq!(fresh.len(), 96);
+    assert!(fresh.iter().all(|prompt| !drawn.carried.contains(prompt)));
+}
+
+/// Until round 28, entries that follow each other by a decay have ten digits.
+#[test]
+fn decay_entries_have_ten_digits() {
+    let Some((_, snapshot)) = threejs() else { return };
+    let leaders: &ThreejsLeaders = snapshot.leaders.get().unwrap();
+    let settings = &snapshot.config.get().unwrap().settings;
+    let mut decays = 0;
+    for pair in leaders.windows(2) {
+        let [before, after] = pair else { continue };
+        if after.hotkey == before.hotkey && after.commit == before.commit {
+            let winner = ThreejsWinner {
+                winner_hotkey: Player::Leader,
+                repo: before.repo.clone(),
+                commit: before.commit.clone(),
+                docker_image: before.docker.clone(),
+                hardware: None,
+                extra: gen404::model::record::Extra::default(),
+            };
+            let expected = next_leader(settings, before, &winner, after.effective_block).unwrap();
+            assert_eq!(expected.weight.to_bits(), after.weight.to_bits(), "{}", after.effective_block);
+            decays += 1;
+        }
+    }
+    println!("{decays} decay entries");
+    assert!(decays > 3, "{decays}");
+    let last = leaders.last().unwrap();
+    assert_eq!(last.effective_block, Block(9_114_609));
+}
+
+#[test]
+fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
+    let Some((mut files, snapshot)) = threejs() else { return };
+    let findings = run_threejs(&snapshot).finish();
+    let objections = objections(&findings);
+    let others: Vec<_> = objections.iter().filter(|line| !line.starts_with("Fail state.files")).collect();
+    let newline =
+        "Warn file.bytes rounds/1/verification_audits.json: a newline at the end, which its writer does not write";
+    assert_eq!(others, [newline], "{others:#?}");
+    let passed = |id: &str, subject: &str| {
+        let of = |found: &&Finding| found.id == id && found.subject.starts_with(subject);
+        assert!(findings.iter().filter(of).all(|found| found.status == CheckStatus::Pass), "{id} {subject}");
+        assert!(findings.iter().any(|found| of(&found)), "{id} {subject}");
+    };
+    for id in ["audit.request", "audit.report", "audit.verdict", "audit.source", "winner.replay", "winner.source"] {
+        passed(id, "rounds/34/");
+    }
+    passed("prompts.carryover", "rounds/34/");
+    for (path, old, new, id) in [
+        ("rounds/34/generation_audits.json", "-12.50%", "-12.51%", "audit.verdict"),
+        ("rounds/34/winner.json", "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq", "leader", "winner.replay"),
+        ("rounds/34/audit_matrix.csv", "-0.125", "-0.06", "audit.verdict"),
+        (
+            "rounds/34/require_audit.json",
+            "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq",
+            "5DU5HVPK5z7JuzydA5sjeYKD9BkaGJeJZsNZD3ri6MPzwxmo",
+            "audit.request",
+        ),
+        ("rounds/34/generation_reports.json", "5976.276082416065", "5976.376082416065", "audit.report"),
+        ("rounds/34/generation_reports.json", "completed", "pending", "audit.report"),
+        ("rounds/34/source_audit.json", "passed", "failed", "winner.replay"),
+        ("rounds/34/schedule.json", "8835478", "8835479", "schedule.blocks"),
+    ] {
+        let was = files.0[path].clone();
+        let text = String::from_utf8(was.clone()).unwrap();
+        assert!(text.contains(old), "{path}: {old}");
+        files.0.insert(path.to_owned(), text.replacen(old, new, 1).into_bytes());
+        let found = run_threejs(&ThreejsSnapshot::load_some(&files, |_| true).unwrap()).finish();
+        let fails = found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail);
+        assert!(fails, "{path}: {old} -> {new}");
+        files.0.insert(path.to_owned(), was);
+    }
+}
+
+/// The recorded duels' winners and decisions follow from their stages.
+#[test]
+fn real_details_follow() {
+    use gen404::model::threejs::detail::Told;
+    use gen404::model::threejs::duels::StagedMatch;
+    use gen404::rules::threejs::stages::objections;
+    let Some(folder) = shared("formats/threejs/rounds/34") else { return };
+    let mut judged = 0;
+    for (path, bytes) in Files::of_folder(&folder).0 {
+        if !(path.contains("duels_") || path.contains("audit_submitted")) {
+            continue;
+        }
+        let (report, _) =
+            gen404::model::file::read::<StagedMatch>(gen404::model::format::Format::Mesh, &bytes).unwrap();
+        for duel in &report.duels {
+            if let Some(Told::Judged(stages)) = duel.detail.as_ref().map(|detail| detail.told()) {
+                assert_eq!(objections(&stages, duel.winner), [""; 0], "{path} {}", duel.name);
+                judged += 1;
+            }
+        }
+    }
+    assert_eq!(judged, 3);
+}
+
+#[test]
+fn reports_of_both_layouts_are_told_apart() {
+    let Some((_, snapshot)) = threejs() else { return };
+    let of = |round: u32| snapshot.rounds[&RoundNumber(round)].generation_reports.get().unwrap();
+    assert!(of(1).values().chain(of(3).values()).all(|report| matches!(report, GenerationReport::Flat(_))));
+    assert!(of(5).values().chain(of(34).values()).all(|report| matches!(report, GenerationReport::Repeated(_))));
+    let matrix = ThreejsFile::Round(RoundNumber(3), ThreejsRoundFile::AuditMatrix);
+    assert_eq!(matrix.path(), "rounds/3/audit_matrix.csv");
+}
+
+/// The generated competition holds; and each of many small lies about it is found by the claim that it breaks.
+#[test]
+fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
+    let mut files = Files(make_threejs::files());
+    let check = |files: &Files| run_threejs(&ThreejsSnapshot::load_some(files, |_| true).unwrap()).finish();
+    let found = objections(&check(&files));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("Warn judge.detail") && found[0].contains("skipped"), "{found:#?}");
+    let folder = |round: u32, miner: u8, name: &str| format!("rounds/{round}/{}/{name}", make_threejs::hotkey(miner));
+    let (duels, audit) = (folder(0, 1, "duels_leader.json"), folder(1, 8, "audit_submitted_2.json"));
+    let (first, second, ten) = (make_threejs::hotkey(1), make_threejs::hotkey(2), make_threejs::hotkey(10));
+    let defended = format!("\"latest_defender\": \"{ten}\"");
+    let lies: Vec<(String, String, String, &str)> = [
+        ("rounds/1/schedule.json", "15600", "15601", "schedule.blocks"),
+        ("rounds/1/schedule.json", "7201", "7202", "schedule.blocks"),
+        ("rounds/0/submissions.json", "js-cup-0", "js-cup-1", "submissions.rules"),
+        ("rounds/0/submissions.json", "6200", "7300", "submissions.rules"),
+        ("rounds/1/seed.json", "1001", "1002", "prompts.carryover"),
+        ("rounds/0/builds.json", "4xH200", "4xRTX6000Pro", "builds.rules"),
+        ("rounds/0/builds.json", "\"status\": \"success\"", "\"status\": \"failure\"", "builds.rules"),
+        ("rounds/0/leader/generated_1.json", "rounds/0/leader", "rounds/1/leader", "outputs.rules"),
+        ("rounds/0/leader/generated_1.json", "\"size\": 1000", "\"size\": 0", "outputs.rules"),
+        (duels.as_str(), "\"score\": 6", "\"score\": 7", "match.score"),
+        (duels.as_str(), "\"margin\": 0.375", "\"margin\": 0.4375", "match.score"),
+        (duels.as_str(), "\"winner\": \"right\"", "\"winner\": \"left\"", "match.score"),
+        (duels.as_str(), "no preview from right", "no preview from left", "match.rules"),
+        (duels.as_str(), "\"pen_b\": 4.5", "\"pen_b\": 6.5", "judge.detail"),
+        (duels.as_str(), "\"decided_by\": \"S2 consensus\"", "\"decided_by\": \"S1\"", "judge.detail"),
+        (duels.as_str(), "\"source\": \"consensus_3\"", "\"source\": \"strong_voter\"", "judge.detail"),
+        (duels.as_str(), "leader/generated_1/0", "leader/generated_2/0", "match.urls"),
+        (audit.as_str(), "\"score\": -2", "\"score\": -1", "match.score"),
+        ("rounds/0/matches_matrix.csv", ",-1.0", ",-0.5", "match.matrix"),
+        ("rounds/0/matches_matrix.csv", ",0.375", ",0.3125", "match.matrix"),
+        ("rounds/0/audit_matrix.csv", ",0.25", ",0.3125", "audit.matrix"),
+        ("rounds/0/require_audit.json", first.as_str(), second.as_str(), "audit.request"),
+        ("rounds/2/require_audit.json", defended.as_str(), "\"latest_defender\": \"leader\"", "audit.request"),
+        ("rounds/0/generation_reports.json", "5000.5", "4999.5", "audit.report"),
+        ("rounds/0/generation_reports.json", "\"failed_prompts\": 0", "\"failed_prompts\": 1", "audit.report"),
+        ("rounds/1/generation_reports.json", "7301.5s", "7301.4s", "audit.report"),
+        ("rounds/1/generation_reports.json", "\"completed\"", "\"pending\"", "audit.report"),
+        ("rounds/1/generation_audits.json", "+6.25%", "+6.26%", "audit.verdict"),
+        ("rounds/0/generation_audits.json", "\"passed\"", "\"failed\"", "audit.verdict"),
+        ("rounds/1/source_audit.json", "\"failed\"", "\"passed\"", "audit.verdict"),
+        ("rounds/0/winner.json", first.as_str(), "leader", "winner.replay"),
+        ("rounds/1/winner.json", "-js-cup-0", "-js-cup-1", "winner.source"),
+        ("leader.json", "\"weight\": 0.8", "\"weight\": 0.7", "leader.transition"),
+    ]
+    .map(|(path, old, new, id)| (path.to_owned(), old.to_owned(), new.to_owned(), id))
+    .into();
+    for (path, old, new, id) in lies {
+        let was = files.0[&path].clone();
+        let text = String::from_utf8(was.clone()).unwrap();
+        assert!(text.contains(&old), "{path}: {old}");
+        files.0.insert(path.clone(), text.replacen(&old, &new, 1).into_bytes());
+        let found = check(&files);
+        let hit = found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail);
+        assert!(hit, "{path}: {old} -> {new}: {:#?}", objections(&found));
+        files.0.insert(path, was);
+    }
+    // A file of another format is one finding that names both.
+    files.0.insert("rounds/0/judge_progress.json".to_owned(), b"{}".to_vec());
+    let found = objections(&check(&files));
+    let expected = "does not belong here: a file of a splat competition, but this one is threejs";
+    assert!(found.iter().any(|line| line.ends_with(expected)), "{found:#?}");
+}
