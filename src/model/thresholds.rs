@@ -207,9 +207,7 @@ mod tests {
         let mistakes = |limits: Thresholds| limits.mistakes().join("; ");
         assert_eq!(mistakes(Thresholds::default()), "");
         let bad = Thresholds { distance: -0.1, trim: usize::MAX, ..Thresholds::default() };
-        assert!(
-            mistakes(bad).starts_with("rules.distance is -0.1: expected a number from 0 to 2; rules.trim is 1844")
-        );
+        assert!(mistakes(bad).starts_with("rules.distance is -0.1: expected a number from 0 to 2; rules.trim is 1844"));
         assert!(mistakes(Thresholds { median_seconds: f64::NAN, ..Thresholds::default() }).contains("median_seconds"));
     }
 }

@@ -81,8 +81,9 @@ fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>)
         if let Some(url) = url.as_deref().filter(|url| !is_stored_at(url, stem, extension, place)) {
             let kind = if place.submitted { "submitted" } else { "generated" };
             let (round, player) = (place.round, place.player);
-            claim
-                .fail(format!("{stem}: {key} is {url:?}, not a URL of rounds/{round}/{player}/{kind}/{stem}.{extension}"));
+            claim.fail(format!(
+                "{stem}: {key} is {url:?}, not a URL of rounds/{round}/{player}/{kind}/{stem}.{extension}"
+            ));
         }
     }
     if place.submitted {
