@@ -348,8 +348,8 @@ pub(crate) fn differs(bytes: &[u8], write: impl Fn(&mut dyn Write) -> std::io::R
     if write(&mut rest).is_ok() && rest.rest.is_empty() {
         return None;
     }
+    // Only a file that differs is written in full, to find the line. Writing to memory cannot fail.
     let mut written = Vec::new();
-    // Writing to memory cannot fail.
     let _ = write(&mut written);
     Some(first_difference(bytes, &written))
 }

@@ -139,6 +139,7 @@ impl Budget {
 
     /// Takes this many bytes from the budget.
     pub fn take(&self, bytes: u64) {
+        // Nothing else is ordered by this counter, and a file too many while others are read is harmless.
         self.used.fetch_add(bytes, Ordering::Relaxed);
     }
 

@@ -378,6 +378,7 @@ type Loaded = std::result::Result<(Content, Layout), Trouble>;
 /// Reads a file. A problem with the file itself is part of the result; it is an error if the source fails, as a
 /// partial or damaged clone does.
 fn load(source: &dyn Source, format: Format, kind: &FileKind, budget: &Budget) -> Result<Loaded> {
+    // Files are read in parallel: once one exceeds the budget, the others stop early.
     if budget.check().is_err() {
         return Ok(Err(Trouble::Unreadable("not read: the memory limit is reached".to_owned())));
     }

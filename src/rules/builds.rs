@@ -264,6 +264,7 @@ impl BuildTerms<'_> {
             BuildObservation::Ci { run: Some(run), .. } => run.started,
             _ => None,
         };
+        // The later of the two, so that a restarted run gets its full time again.
         let Some(since) = started.max(self.pushed) else { return verdict };
         let limit = i64::try_from(self.limit_seconds).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
         if is_final(verdict.status) || self.limit_seconds == 0 || self.now - since < limit {

@@ -313,8 +313,9 @@ pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &Know
     }
     if left == 0 && round.state.stage == Stage::Downloading {
         writes.push(FileWrite::new(FileKind::State, &round.state.moved(Stage::Duels, None)));
+        // First, so that it is the commit's subject line.
         lines.insert(0, format!("Round {number}: duels"));
-        says.push(format!("round {number} is in duels"));
+        says.push(format!("round {number} moves to duels"));
     } else if left > 0 {
         says.push(format!("the files of {left} miner(s) of round {number} are not complete yet"));
     }

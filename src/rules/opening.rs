@@ -30,7 +30,7 @@ pub(crate) fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &
     let mut says = vec![summary(round, intake)];
     if changed {
         says.push(format!(
-            "pushing {} starts the image builds of all {} submissions if a workflow builds on it, as the deployed one \
+            "pushing {} starts the image builds of all {} submission(s) if a workflow builds on it, as the deployed one \
              does; the push after reveal-seed starts them again",
             file.path(),
             submissions.len()

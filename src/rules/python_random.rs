@@ -53,6 +53,7 @@ impl PythonRandom {
     fn indices(&mut self, n: usize, k: usize) -> Vec<usize> {
         let mut drawn = Vec::with_capacity(k);
         if n <= set_size(k) {
+            // `swap_remove` moves the last item into the gap, as CPython's pool does: the order is part of the draw.
             let mut pool: Vec<usize> = (0..n).collect();
             for left in ((n - k + 1)..=n).rev() {
                 drawn.push(pool.swap_remove(self.below(left)));

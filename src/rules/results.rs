@@ -75,6 +75,7 @@ pub(crate) fn record(
     let mut matrix = files.matrix.get().cloned().unwrap_or_default();
     for (pair, played) in matches {
         if asked.len() > known {
+            // `verify` judges a request by the files of the commit that added it: later matches wait for the next.
             break;
         }
         taken += 1;
@@ -198,6 +199,7 @@ pub(crate) fn declare_winner(
     let mut writes = Vec::new();
     match &files.winner {
         Slot::Missing => writes.push(FileWrite::new(file, &found)),
+        // A run was cut short after this write: only the stage is left to move.
         Slot::Ok(there) if there.player() == winner => {}
         Slot::Ok(there) => {
             let (there, winner) = (there.player().clone(), winner.clone());

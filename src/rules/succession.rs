@@ -76,6 +76,7 @@ pub fn next_start(settings: &Settings, previous: Option<&Schedule>, moment: Mome
 /// The first time that is `start` or whole days later, and at least `hours` after `now`.
 #[allow(clippy::cast_possible_truncation, reason = "settings bound the hours to a year")]
 fn after_buffer(start: DateTime<Utc>, now: DateTime<Utc>, hours: f64) -> Option<DateTime<Utc>> {
+    // Rounded up, so that at least `hours` remain.
     let buffer = Duration::try_milliseconds((hours * 3_600_000.0).ceil() as i64)?;
     let short = (now.checked_add_signed(buffer)? - start).num_milliseconds().max(0);
     let day = 86_400_000;

@@ -322,6 +322,7 @@ impl Progress {
             RegenerationMark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().end = Some(PodEnd::NotReady),
             RegenerationMark::PodEnded { pod, end } => self.pods.entry(pod).or_default().end = Some(end),
             RegenerationMark::Arrived(arrival) => {
+                // Numbers are never reused, even if a killed run only journaled the arrival.
                 self.next_number = self.next_number.max(arrival.number.saturating_add(1));
                 self.arrived.insert(arrival.number, arrival);
             }
@@ -338,6 +339,7 @@ impl Progress {
 
     fn begin(&mut self, image: String, seed: Seed) {
         let begun = Some((image, seed));
+        // What another image or seed made says nothing about this one.
         if self.begun.is_some() && self.begun != begun {
             self.prompts.clear();
             self.pods.clear();

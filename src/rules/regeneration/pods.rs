@@ -94,6 +94,7 @@ impl PodTally {
 
     /// Is the median of its latest times too high, and not falling?
     fn is_slow(&self, rule: &PodRule) -> bool {
+        // Two halves are compared, so at least two times are needed.
         let from = self.times.len().checked_sub(rule.window.max(2));
         let Some(last) = from.and_then(|from| self.times.get(from..)) else { return false };
         let (early, late) = last.split_at(last.len() / 2);

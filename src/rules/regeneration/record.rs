@@ -97,6 +97,7 @@ impl Progress {
     ) -> Plan {
         let player = Player::Miner(hotkey.clone());
         let own = files.players.get(&player);
+        // No pod ever ran the program, so there are no mismatches to count.
         if !self.was_tried() && !self.stems().is_empty() {
             let plan = rejected(round, hotkey, NO_POD, files);
             let stats = self.saved(round, &player, own).writes.into_iter();
