@@ -24,7 +24,7 @@ impl Default for ImageName {
 impl ImageName {
     /// A template that settings cannot have.
     #[cfg(test)]
-    pub(crate) fn of_anybody(text: &str) -> Self {
+    pub(crate) fn unchecked(text: &str) -> Self {
         ImageName(text.to_owned())
     }
 

@@ -24,7 +24,6 @@ const LONGEST_IMAGE: usize = 512;
 /// What is known before a driver is asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BuildTerms<'a> {
-    /// The round.
     pub round: RoundNumber,
     /// Its `submissions.json`.
     pub submissions: &'a Submissions,
@@ -36,14 +35,12 @@ pub(crate) struct BuildTerms<'a> {
     pub limit_seconds: u64,
     /// When the submissions were committed, if known.
     pub pushed: Option<DateTime<Utc>>,
-    /// The current time.
     pub now: DateTime<Utc>,
 }
 
 /// The settled builds.
 #[derive(Debug, Clone)]
 pub(crate) struct BuildsOutcome {
-    /// `builds.json`
     pub builds: Builds,
     /// What to write, if anything changed.
     pub plan: Option<Plan>,
@@ -385,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_job_is_pending_until_it_can_come_no_more() {
+    fn a_missing_job_is_pending_until_it_can_no_longer_appear() {
         use BuildStatus::{NotFound, Pending, Success, TimedOut};
         let green = job("completed", Some("success"));
         let begun = CiRun { attempt: 1, ..CiRun::default() };
@@ -401,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_start_gives_more_time() {
+    fn a_restart_extends_the_time_limit() {
         let started = DateTime::from_timestamp(1_800_000_090, 0);
         let run = CiRun { attempt: 2, started, ..CiRun::default() };
         assert_eq!(statuses(1, &run, None, 189), [BuildStatus::Pending]);
@@ -409,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_stays_and_same_names_are_told() {
+    fn a_success_stays_and_shared_names_are_reported() {
         let (submissions, image) = (submissions(2), "x/y{hotkey10}:{tag}".parse::<ImageName>().unwrap());
         let green = |n| (hotkey(n), job("completed", Some("success")));
         let run = CiRun { attempt: 1, jobs: [green(0), green(1)].into(), ..CiRun::default() };
@@ -432,7 +429,7 @@ mod tests {
         let later = settle(&BuildTerms { recorded: Some(&first.builds), ..terms }, &observation(None)).unwrap();
         assert!(later.plan.is_none() && later.builds == first.builds, "nothing is written again");
         // Hotkeys with a common prefix are hard to find: a template without hotkeys has the same effect.
-        let one = ImageName::of_anybody("x/y:{tag}");
+        let one = ImageName::unchecked("x/y:{tag}");
         let shared = shared_names(&BuildTerms { image: &one, ..terms });
         assert!(shared[0].starts_with("image name x/y is shared by 5"), "{shared:?}");
     }

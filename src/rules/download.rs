@@ -26,7 +26,6 @@ use crate::model::sums::Sums;
 pub(crate) enum FetchOutcome {
     /// Fetched, rendered and stored.
     Stored {
-        /// The model.
         #[serde(flatten, with = "noted")]
         model: StoredObject,
         /// Its preview.
@@ -35,17 +34,13 @@ pub(crate) enum FetchOutcome {
     /// Fetched, but it cannot be rendered. It is stored if it is at least a file of the competition's
     /// format.
     Refused {
-        /// The model.
         #[serde(flatten, with = "noted")]
         model: Option<StoredObject>,
         /// Why it cannot be rendered.
         reason: String,
     },
     /// It could not be fetched.
-    Failed {
-        /// Why.
-        reason: String,
-    },
+    Failed { reason: String },
 }
 
 impl FetchOutcome {
@@ -55,7 +50,6 @@ impl FetchOutcome {
         matches!(self, FetchOutcome::Stored { .. })
     }
 
-    /// The stored model.
     #[must_use]
     pub(crate) fn model(&self) -> Option<&StoredObject> {
         match self {
@@ -104,7 +98,6 @@ pub(crate) struct DownloadMark {
     pub hotkey: Hotkey,
     /// For which prompt.
     pub stem: PromptStem,
-    /// Its outcome.
     #[serde(flatten)]
     pub outcome: FetchOutcome,
 }
@@ -140,22 +133,16 @@ pub(crate) struct WantedMiners {
 /// A round whose files are fetched.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DownloadRound<'a> {
-    /// `state.json`
     pub state: &'a CompetitionState,
-    /// The round's files.
     pub files: &'a RoundFiles,
-    /// Its submissions.
     pub submissions: &'a Submissions,
-    /// Its prompts.
     pub prompts: &'a PromptList,
-    /// Its seed.
     pub seed: Seed,
 }
 
 /// A miner's files to fetch, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MinerFiles {
-    /// The miner.
     pub hotkey: Hotkey,
     /// Prompt stem and URL of each file.
     pub files: Vec<(PromptStem, String)>,

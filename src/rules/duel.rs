@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_penalty_apart_by_one_is_a_draw() {
+    fn penalties_that_differ_by_one_are_a_draw() {
         assert_eq!(by_penalties(3.0, 4.0), DuelWinner::Draw);
         assert_eq!(by_penalties(3.0, 4.5), DuelWinner::Left);
         assert_eq!(by_penalties(9.5, 0.0), DuelWinner::Right);

@@ -12,7 +12,6 @@ pub(crate) struct Lead<'a> {
     pub block: Option<Block>,
     /// The leader at that block; `None` if the block is unknown.
     pub leader: Option<&'a LeaderEntry>,
-    /// The newest entry.
     pub newest_entry: Option<&'a LeaderEntry>,
     /// The entry before it.
     pub entry_before: Option<&'a LeaderEntry>,

@@ -41,7 +41,6 @@ pub(crate) struct Inquiry {
 /// A match that is complete.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Played {
-    /// Its margin.
     pub margin: f64,
     /// Its report; `None` for a walkover.
     pub report: Option<MatchReport>,

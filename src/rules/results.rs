@@ -19,9 +19,7 @@ use crate::model::winner::Winner;
 /// What stays constant during a round's tournament.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecordTerms<'a> {
-    /// The round.
     pub round: RoundNumber,
-    /// Its seed.
     pub seed: Seed,
     /// The margin that a win needs.
     pub win_margin: f64,

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_pulse_proves_and_any_flipped_bit_does_not() {
+    fn a_public_pulse_verifies_and_any_flipped_bit_does_not() {
         let randomness = pulse().verify().unwrap();
         assert_eq!(randomness, <[u8; 32]>::from(Sha256::digest(&pulse().signature)));
         assert!(Pulse { round: 124, ..pulse() }.verify().is_err());
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drand_seed_file_proves_and_every_change_of_it_fails() {
+    fn a_drand_seed_file_is_proved_and_every_change_to_it_fails() {
         let (name, round, latest) = ("mesh", RoundNumber(3), Block(7_519_264));
         let file = from_drand(name, round, &pulse()).unwrap();
         let prove = |file: &SeedFile| prove(file, name, round, latest);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_seed_names_the_block_that_it_must_come_from() {
+    fn a_block_seed_must_come_from_latest_reveal_block() {
         let (name, round, latest) = ("mesh", RoundNumber(0), Block(100));
         let file = from_block(name, round, latest, BlockHash([7; 32]));
         assert_eq!(prove(&file, name, round, latest), Ok(Proof::Block { block: latest, hash: BlockHash([7; 32]) }));

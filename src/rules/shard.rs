@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_hold_each_miner_once() {
+    fn each_miner_is_in_exactly_one_shard() {
         let parts: Vec<Shard> = (0..4).map(|index| format!("{index}/4").parse().unwrap()).collect();
         for place in 0..50 {
             assert_eq!(parts.iter().filter(|part| part.holds(place)).count(), 1);

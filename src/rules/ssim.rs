@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_pictures_are_alike_and_others_less() {
+    fn equal_pictures_score_one_and_others_less() {
         let a: Vec<u8> = (0..64 * 64u32).map(|n| (n * 7 % 251) as u8).collect();
         let shifted: Vec<u8> = a.iter().map(|value| value.saturating_add(9)).collect();
         let noise: Vec<u8> = (0..64 * 64u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();

@@ -34,28 +34,24 @@ pub(crate) fn is_arrow(before: &CompetitionState, after: &CompetitionState) -> b
 pub(crate) enum Due {
     /// This command is due now.
     Now {
-        /// The command's name.
         command: &'static str,
         /// What it will do.
         what: String,
     },
     /// This command may be run, and does as much as is possible so far.
     Possible {
-        /// The command's name.
         command: &'static str,
         /// What it will do.
         what: String,
     },
     /// This command can only wait.
     Waits {
-        /// The command's name.
         command: &'static str,
         /// What it waits for.
         what: String,
     },
     /// This command is due from this block on.
     From {
-        /// The command's name.
         command: &'static str,
         /// The first block at which it is due.
         block: Block,
@@ -67,7 +63,6 @@ pub(crate) enum Due {
 /// The facts that decide what is due.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts<'a> {
-    /// `state.json`
     pub state: &'a CompetitionState,
     /// The current round's files.
     pub files: &'a RoundFiles,
@@ -316,7 +311,7 @@ mod tests {
         let (mut attempts, mut order) = (Attempts::default(), Vec::new());
         while let Some((command, _)) = next(facts, &attempts) {
             order.push(command);
-            assert!(order.len() < 20, "it does not end: {order:?}");
+            assert!(order.len() < 20, "endless: {order:?}");
             attempts.add(command, changes == command, fails == command);
         }
         order
@@ -351,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_the_files_gives_the_others_another_try_and_a_failure_holds_up_nobody() {
+    fn a_change_gives_the_other_commands_another_try_and_a_failure_blocks_none() {
         let (files, duels) = (files(), state(Stage::Duels));
         assert_eq!(order(&facts(&duels, &files, 0), "duel", ""), ["builds", "baseline", "duel", "builds", "baseline"]);
         assert_eq!(order(&facts(&duels, &files, 0), "", "builds"), ["builds", "baseline", "duel"]);
@@ -359,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_has_just_the_arrows_of_its_drawing() {
+    fn the_machine_has_exactly_the_documented_arrows() {
         let state = |round, stage| CompetitionState::new(RoundNumber(round), stage, None);
         let mut arrows = Vec::new();
         for from in Stage::ALL {

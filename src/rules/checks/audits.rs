@@ -72,7 +72,7 @@ fn requests(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
             }
         });
     }
-    sink.claim("audit.request", round, file, |claim| nobody_missing(claim, facts, round, files));
+    sink.claim("audit.request", round, file, |claim| all_requested(claim, facts, round, files));
 }
 
 /// The current files, for want of the commit.
@@ -124,7 +124,7 @@ fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Opti
 }
 
 /// Checks that once a round is over, everyone on its timeline who had to be audited is on the list.
-fn nobody_missing(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles) {
+fn all_requested(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles) {
     if !facts.is_over(round) {
         return;
     }

@@ -53,7 +53,7 @@ fn one(
         });
     }
     match (&build.docker_image, build.status) {
-        (Some(image), BuildStatus::Success) => image_is(claim, names, hotkey, build, image),
+        (Some(image), BuildStatus::Success) => check_image(claim, names, hotkey, build, image),
         (None, BuildStatus::Success) => claim.fail(format!("{hotkey}: built, but docker_image is null")),
         (Some(image), status) => {
             let status = word(status);
@@ -64,7 +64,7 @@ fn one(
 }
 
 /// Checks that an image has the build's tag and is not named after another miner.
-fn image_is(claim: &mut Claim, names: &Names, hotkey: &Hotkey, build: &Build, image: &str) {
+fn check_image(claim: &mut Claim, names: &Names, hotkey: &Hotkey, build: &Build, image: &str) {
     let (path, tag) = image.rsplit_once(':').unwrap_or((image, ""));
     // Image names are lower-cased, tag included.
     if tag != build.tag.to_lowercase() {

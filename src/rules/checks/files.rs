@@ -90,7 +90,7 @@ fn rounds(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     });
 }
 
-/// How many ranges of rounds a message names.
+/// The most ranges of rounds that a message names.
 const SHOWN: usize = 6;
 
 /// Sorted numbers as ranges: `0 to 3, 5`.
@@ -133,8 +133,8 @@ fn missing(files: &RoundFiles, stage: Stage) -> Vec<String> {
     let rows = reached(stage);
     let always = rows.iter().flat_map(|row| row.requires).map(|file| Required::Round(*file));
     let with_miners = rows.iter().flat_map(|row| row.requires_with_miners).copied();
-    let nobody = files.submissions.get().is_some_and(|submissions| submissions.is_empty());
-    let required = always.chain(with_miners.filter(|_| !nobody));
+    let no_miners = files.submissions.get().is_some_and(|submissions| submissions.is_empty());
+    let required = always.chain(with_miners.filter(|_| !no_miners));
     required.flat_map(|required| absent(files, required)).collect()
 }
 

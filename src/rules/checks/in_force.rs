@@ -22,7 +22,7 @@ pub(crate) type Claimed = (FileKind, Option<String>);
 /// The settings by which each claim is judged.
 #[derive(Debug, Clone, Default)]
 pub struct InForce {
-    /// The rules of config.json as it is now.
+    /// The rules of the current config.json.
     pub now: Thresholds,
     /// All of its settings; `None` if it cannot be read.
     pub settings: Option<Arc<Settings>>,

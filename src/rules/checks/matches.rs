@@ -249,7 +249,7 @@ fn check_matrix(
         };
         for ((left, right), found) in &matrix.0 {
             row(claim, round, files, left, right, *found);
-            asked_for(claim, facts, round, (files, table), left, right);
+            check_qualified(claim, facts, round, (files, table), left, right);
         }
         if facts.is_over(round) {
             for report in files.players.values().flat_map(|own| own.reports.values()).filter_map(|slot| slot.get()) {
@@ -279,7 +279,7 @@ fn row(claim: &mut Claim, round: RoundNumber, files: &RoundFiles, left: &Player,
 }
 
 /// A match between two miners is played only if both qualified; the earlier submission defends.
-fn asked_for(
+fn check_qualified(
     claim: &mut Claim,
     facts: &VerifyFacts<'_>,
     round: RoundNumber,

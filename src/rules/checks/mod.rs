@@ -69,7 +69,7 @@ pub const IDS: [(&str, &str); 26] = [
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
     ("schedule.blocks", "earliest, deadline and effective blocks follow the rule"),
-    ("submissions.rules", "submissions lie in the window, in order, well formed"),
+    ("submissions.rules", "submissions are in the window, in order and well formed"),
     ("seed.derived", "the seed follows from the source beside it"),
     ("prompts.carryover", "the first prompts are drawn from the round before"),
     ("prompts.new", "the other prompts are drawn from the pool"),

@@ -7,7 +7,6 @@ use crate::model::sums::Sums;
 /// The stored objects of one player, as found.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored<'a> {
-    /// The round.
     pub round: RoundNumber,
     /// Their owner.
     pub player: &'a Player,
@@ -37,7 +36,6 @@ pub(crate) struct StoredFile {
 pub(crate) enum Found {
     /// Bytes with this SHA-256, in lower-case hex.
     Bytes(String),
-    /// Nothing.
     Nothing,
     /// Unknown, and why.
     Unknown(String),

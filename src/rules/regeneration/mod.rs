@@ -106,7 +106,6 @@ pub(crate) enum AttemptOutcome {
     Made {
         /// Seconds from the request to the headers of the answer.
         seconds: f64,
-        /// The model.
         #[serde(flatten, with = "noted")]
         model: StoredObject,
         /// Its preview.
@@ -118,7 +117,6 @@ pub(crate) enum AttemptOutcome {
     Refused {
         /// Seconds from the request to the headers of the answer.
         seconds: f64,
-        /// The model.
         #[serde(flatten, with = "noted")]
         model: StoredObject,
         /// Why it cannot be rendered.
@@ -128,14 +126,10 @@ pub(crate) enum AttemptOutcome {
     Failed {
         /// Seconds from the request to the failure.
         seconds: f64,
-        /// How.
         reason: String,
     },
     /// The request or the answer was lost in transit: not the program's fault.
-    Lost {
-        /// How.
-        reason: String,
-    },
+    Lost { reason: String },
 }
 
 /// A line of the operator's journal.
@@ -143,17 +137,10 @@ pub(crate) enum AttemptOutcome {
 #[serde(tag = "mark", rename_all = "snake_case")]
 pub(crate) enum RegenerationMark {
     /// Work begins with this image and seed; outputs made with others do not count.
-    Begun {
-        /// The image.
-        image: String,
-        /// The seed.
-        seed: Seed,
-    },
+    Begun { image: String, seed: Seed },
     /// An entry of `generated.json` that this journal does not explain.
     Recorded {
-        /// The prompt.
         stem: PromptStem,
-        /// The entry.
         #[serde(with = "noted::output")]
         output: Output,
     },
@@ -163,30 +150,16 @@ pub(crate) enum RegenerationMark {
         pod: String,
     },
     /// A pod never became ready.
-    NeverReady {
-        /// Which.
-        pod: String,
-        /// Why.
-        reason: String,
-    },
+    NeverReady { pod: String, reason: String },
     /// A pod ended.
-    PodEnded {
-        /// Which.
-        pod: String,
-        /// How.
-        end: PodEnd,
-    },
+    PodEnded { pod: String, end: PodEnd },
     /// An answer has arrived in full, and is to be rendered and stored.
     Arrived(Arrival),
     /// An attempt has ended.
     Tried {
-        /// Its number.
         number: u32,
-        /// The prompt.
         stem: PromptStem,
-        /// The pod.
         pod: String,
-        /// Its outcome.
         #[serde(flatten)]
         outcome: AttemptOutcome,
     },
@@ -194,9 +167,7 @@ pub(crate) enum RegenerationMark {
     Measured {
         /// The attempt.
         number: u32,
-        /// The prompt.
         stem: PromptStem,
-        /// The distance.
         distance: f64,
     },
     /// Prompts without a complete output get a fresh retry budget.
@@ -208,9 +179,7 @@ pub(crate) enum RegenerationMark {
 pub(crate) struct Arrival {
     /// The attempt.
     pub number: u32,
-    /// The prompt.
     pub stem: PromptStem,
-    /// The pod.
     pub pod: String,
     /// Seconds from the request to the headers of the answer.
     pub seconds: f64,
@@ -243,9 +212,7 @@ struct PromptProgress {
 pub(crate) struct Unmeasured {
     /// The attempt.
     pub number: u32,
-    /// The prompt.
     pub stem: PromptStem,
-    /// The preview.
     pub png: StoredObject,
 }
 
