@@ -119,7 +119,7 @@ impl Timestamp {
 }
 
 impl From<DateTime<Utc>> for Timestamp {
-    /// Whole seconds, or six digits after the point where there is a fraction.
+    /// Whole seconds, or six decimals if there is a fraction.
     fn from(at: DateTime<Utc>) -> Self {
         let form = if at.nanosecond() / 1000 == 0 { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%.6fZ" };
         Timestamp { text: at.format(form).to_string(), at }

@@ -77,6 +77,7 @@ impl MatchInProgress {
             };
             let late = (late(left), late(right));
             rows.extend(prompts.iter().map(|prompt| row(prompt, left, right, &late)));
+            // Reports have their duels sorted by name (DESIGN section 2).
             rows.sort_by(|a, b| a.duel.name.cmp(&b.duel.name));
         }
         MatchInProgress { format: files.format, pair: pair.clone(), walkover, rows }

@@ -149,6 +149,7 @@ fn timeline(field: &Field) -> Replay {
         outcome: TournamentOutcome::Winner(Player::Leader),
     };
     if !missing.is_empty() {
+        // The first qualified may be certain already: its audit need not wait for the other matches.
         replay.candidates.extend(first_qualified(field));
         let needed = missing.into_iter().map(|miner| (Player::Leader, Player::Miner(miner)));
         replay.outcome = TournamentOutcome::Matches(needed.collect());

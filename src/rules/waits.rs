@@ -1,4 +1,4 @@
-//! Whether the work beside the stages is finished, and what the commands of the duels stage wait for: a command
+//! Whether the work that runs beside the stages is finished, and what the duels stage's commands wait for: a command
 //! that can only wait is not shown as due.
 
 use super::Thresholds;

@@ -84,7 +84,7 @@ const WINDOW: usize = 512;
 /// The most bytes of contents kept from one window for the next; beyond that they are read again.
 const MOST_KEPT: usize = 64 << 20;
 
-/// The most rounds copied where the history branches: no real competition branches that often.
+/// The most rounds copied at branches of the history: no real competition branches that often.
 const MOST_COPIED: usize = 20_000_000;
 
 /// What is known at a commit and later commits are judged by. Branches share it, copy-on-write.

@@ -346,9 +346,9 @@ pub struct VerifyFacts<'a> {
     pub matches: BTreeMap<Reported, Then<MatchView>>,
     /// Files replaced after matches were played on them, with the last commit that did so.
     pub replaced: BTreeMap<FileKind, String>,
-    /// For each round, the pool in the commit that wrote its seed; `None` where there was none.
+    /// For each round, the pool in the commit that wrote its seed; `None` if it had none.
     pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
-    /// What the chain says about each round's latest_reveal_block, where asked.
+    /// What the chain says about each round's latest_reveal_block, if asked.
     pub blocks: BTreeMap<RoundNumber, OnChain>,
     /// Accept a `cdn_url` on a host that is not public (sandbox, tests).
     pub allow_private_cdn: bool,
