@@ -1,7 +1,7 @@
-//! Randomness that nobody in the competition chooses: rounds of drand's quicknet, and hashes of blocks.
+//! Randomness that no one in the competition chooses: rounds of drand's quicknet, and block hashes.
 //!
-//! A drand round's BLS signature is checked here: that is arithmetic on bytes, so anyone can do it later without
-//! trusting a server.
+//! A drand round's BLS signature is checked here, from its bytes alone, so anyone can do it later without trusting
+//! a server.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,16 +17,16 @@ pub const QUICKNET_GENESIS: u64 = 1_692_803_367;
 /// Seconds from one quicknet round to the next.
 pub const QUICKNET_PERIOD: u64 = 3;
 
-/// Quicknet's chain hash, which names it at drand's HTTP endpoints.
+/// Quicknet's chain hash, which identifies it at drand's HTTP endpoints.
 pub const QUICKNET_CHAIN: &str = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
 
-/// Why a text is no block hash.
+/// Why a text is not a block hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum BlockHashError {
     #[error("a block hash begins with 0x")]
     NoPrefix,
-    #[error("no block hash: {0}")]
+    #[error("not a block hash: {0}")]
     Hex(HexError),
 }
 
@@ -34,7 +34,7 @@ pub enum BlockHashError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum PulseError {
-    #[error("a signature of {0} bytes where {needed} are needed", needed = SIGNATURE_LEN)]
+    #[error("the signature has {0} bytes, expected {needed}", needed = SIGNATURE_LEN)]
     Length(usize),
     #[error(transparent)]
     Hex(#[from] HexError),
@@ -42,7 +42,7 @@ pub enum PulseError {
     Key(String),
     #[error("the signature is not drand's for round {0}")]
     Forged(u64),
-    #[error("the signature of drand round {round} is no point of its curve: {why}")]
+    #[error("the signature of drand round {round} is not a point on its curve: {why}")]
     NoPoint { round: u64, why: String },
 }
 
@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for BlockHash {
 pub struct Pulse {
     /// The round.
     pub round: u64,
-    /// Its signature: 48 bytes where it is genuine.
+    /// Its signature: 48 bytes if genuine.
     pub signature: Vec<u8>,
 }
 
@@ -104,7 +104,7 @@ const QUICKNET_KEY: &str = "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb900
 const SIGNATURE_LEN: usize = 48;
 
 impl Pulse {
-    /// Checks the signature against quicknet's public key; gives the round's randomness.
+    /// Checks the signature against quicknet's public key, and returns the round's randomness.
     ///
     /// # Errors
     /// The signature is not drand's for this round.

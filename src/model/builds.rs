@@ -6,7 +6,7 @@ use super::file::json_file;
 use super::ids::{Block, CommitSha, Hotkey, RepoName};
 use super::record::{Entries, record};
 
-/// How far a build has come.
+/// The status of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuildStatus {
@@ -14,11 +14,11 @@ pub enum BuildStatus {
     Pending,
     /// Running.
     InProgress,
-    /// Done: there is an image.
+    /// Done, with an image.
     Success,
     /// Failed.
     Failure,
-    /// Not done within its time.
+    /// Not done within the time limit.
     TimedOut,
     /// No such build was ever started.
     NotFound,
@@ -27,15 +27,15 @@ pub enum BuildStatus {
 record! {
     /// One miner's build.
     pub struct Build {
-        /// As submitted.
+        /// The program's repository, as submitted.
         pub repo: RepoName,
-        /// As submitted.
+        /// The program's commit, as submitted.
         pub commit: CommitSha,
-        /// As submitted.
+        /// The block that revealed the commit, as submitted.
         pub revealed_at_block: Block,
         /// `<first seven digits of commit>-<round name>`
         pub tag: String,
-        /// How far it has come.
+        /// Its status.
         pub status: BuildStatus,
         /// The image, on success.
         pub docker_image: Option<String>,

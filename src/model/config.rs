@@ -11,7 +11,7 @@ use super::thresholds::{Rules, Thresholds};
 record! {
     /// The settings of a competition.
     pub struct Settings {
-        /// The limits of the rules, where they are not the usual ones.
+        /// The rules' limits, if not the defaults.
         pub rules [optional]: Option<Rules>,
         /// The competition's name; a round is called `<name>-<number>`.
         pub name: String,
@@ -21,44 +21,44 @@ record! {
         pub first_evaluation_date: NaiveDate,
         /// No round starts after this day (UTC).
         pub last_competition_date: NaiveDate,
-        /// When on its day a round starts (UTC): `08:00:00` when not given.
+        /// The time of day at which a round starts (UTC); default `08:00:00`.
         pub round_start_time [optional]: Option<TimeOfDay>,
-        /// Minutes that miners have to generate and upload after the seed is known.
+        /// Minutes for miners to generate and upload after the seed is known.
         pub generation_stage_minutes: u32,
-        /// Hours that must be left before a round's start when it is opened: 1 when not given.
+        /// Hours that must remain before a round's start when it is opened; default 1.
         pub finalization_buffer_hours [optional]: Option<f64>,
-        /// A challenger needs at least this margin (a fraction of the duels) to win.
+        /// The least margin (a fraction of the duels) that a challenger needs to win.
         pub win_margin: f64,
-        /// How much weight a leader loses in a round that it holds.
+        /// The weight that a leader loses in a round that it holds.
         pub weight_decay: f64,
         /// A leader's weight does not decay below this.
         pub weight_floor: f64,
         /// Prompts in a round.
         pub prompts_per_round: usize,
-        /// How many of them come from the round before.
+        /// How many of them are carried over from the previous round.
         pub carryover_prompts: usize,
-        /// Days from one round's start to the next: 1 when not given.
+        /// Days from one round's start to the next; default 1.
         pub round_duration_days [optional]: Option<u32>,
-        /// What the competition is about: mesh when not given.
+        /// The competition's format; default mesh.
         pub format [optional]: Option<Format>,
     }
 }
 
 impl Settings {
-    /// The limits of the rules.
+    /// The rules' limits.
     #[must_use]
     pub fn limits(&self) -> Thresholds {
         self.rules.as_ref().map(|rules| rules.limits).unwrap_or_default()
     }
 
-    /// When on its day a round starts (UTC).
+    /// The time of day at which a round starts (UTC).
     #[must_use]
     pub fn start_time(&self) -> NaiveTime {
         let eight = NaiveTime::from_hms_opt(8, 0, 0).unwrap_or_default();
         self.round_start_time.map_or(eight, |time| time.0)
     }
 
-    /// Hours that must be left before a round's start when it is opened.
+    /// Hours that must remain before a round's start when it is opened.
     #[must_use]
     pub fn buffer_hours(&self) -> f64 {
         self.finalization_buffer_hours.unwrap_or(1.0)
@@ -70,7 +70,7 @@ impl Settings {
         self.round_duration_days.unwrap_or(1).max(1)
     }
 
-    /// What is wrong with the values, all at once; empty when they make sense.
+    /// All mistakes in the values; empty if they make sense.
     #[must_use]
     pub fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
@@ -110,7 +110,7 @@ impl Settings {
     }
 }
 
-/// A time of day as `HH:MM:SS`, with both digits everywhere.
+/// A time of day as `HH:MM:SS`, always with two digits each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeOfDay(pub NaiveTime);
 
@@ -124,11 +124,11 @@ impl<'de> Deserialize<'de> for TimeOfDay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let time = NaiveTime::parse_from_str(&text, "%H:%M:%S").ok().filter(|_| text.len() == 8);
-        time.map(TimeOfDay).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no time HH:MM:SS")))
+        time.map(TimeOfDay).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a time HH:MM:SS")))
     }
 }
 
-/// `config.json` as it stands: its settings, and its own layout (`1` for a float, key order).
+/// `config.json`: its settings, and the document with its own layout (`1` for a float, key order).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigFile {
     /// The settings.
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(file.settings.limits(), limits);
         let senseless = text.replace("\"mismatches\": 5,", "\"distance\": 2.5,");
         let wrong = read::<ConfigFile>(Format::Mesh, senseless.as_bytes()).unwrap_err();
-        assert_eq!(wrong.to_string(), "rules.distance is 2.5: a number from 0 to 2 is needed");
+        assert_eq!(wrong.to_string(), "rules.distance is 2.5: expected a number from 0 to 2");
         let named = |format: &str| text.replace("\"newer\": []", &format!("\"format\": \"{format}\""));
         let (file, layout) = read::<ConfigFile>(Format::Mesh, named("mesh").as_bytes()).unwrap();
         assert_eq!((file.settings.format, layout), (Some(Format::Mesh), Layout::Exact));

@@ -1,4 +1,4 @@
-//! What every file type can do, and which file a path of the competition names.
+//! Reading and writing of every file type, and the mapping between paths and files of the competition.
 
 use std::io::Write;
 
@@ -10,18 +10,18 @@ use super::ids::{Player, RoundNumber};
 use super::record::{ParseError, parse_json};
 use super::*;
 
-/// A file of the competition: parsed strictly, written in the one layout that its format has.
+/// A file of the competition: parsed strictly, written in the one layout of its format.
 pub trait RepoFile: Sized {
-    /// Reads the file's bytes (without a final newline: see [`split_newline`]).
+    /// Parses the file's bytes (without a final newline: see [`split_newline`]).
     ///
     /// # Errors
-    /// What is wrong, and where.
+    /// The bytes are invalid; the error says what is wrong, and where.
     fn parse(format: Format, bytes: &[u8]) -> Result<Self, ParseError>;
 
-    /// As [`RepoFile::parse`], with the first line (from 1) in which writing it again gives other bytes.
+    /// As [`RepoFile::parse`]; also returns the first line (from 1) that rewriting would change.
     ///
     /// # Errors
-    /// What is wrong, and where.
+    /// As [`RepoFile::parse`].
     fn read(format: Format, bytes: &[u8]) -> Result<(Self, Option<usize>), ParseError> {
         let value = Self::parse(format, bytes)?;
         let differs = differs(bytes, |out| value.write(out));
@@ -37,7 +37,7 @@ pub trait RepoFile: Sized {
     /// The file's bytes, with no newline at the end.
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        // Writing to memory has no way to fail, and our types serialise whatever they hold.
+        // Writing to memory cannot fail, and our types serialise any value they hold.
         let _ = self.write(&mut bytes);
         bytes
     }
@@ -61,8 +61,8 @@ macro_rules! json_file {
 }
 pub(crate) use json_file;
 
-/// Splits off one final newline. Editors add one to files that are edited by hand; it carries no
-/// meaning, and is kept when the file is written again.
+/// Splits off one final newline. Editors add one to files edited by hand; it has no meaning, and is kept
+/// when the file is rewritten.
 #[must_use]
 pub fn split_newline(bytes: &[u8]) -> (&[u8], bool) {
     match bytes {
@@ -71,21 +71,21 @@ pub fn split_newline(bytes: &[u8]) -> (&[u8], bool) {
     }
 }
 
-/// How a file's bytes compare with what writing it again gives.
+/// How a file's bytes compare with those that rewriting it gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// The same bytes.
     Exact,
-    /// The same but for a newline at the end.
+    /// The same except for a final newline.
     FinalNewline,
-    /// Other bytes from this line (from 1) on.
+    /// Different bytes from this line on.
     Differs {
-        /// The first line that differs.
+        /// The first line that differs, from 1.
         line: usize,
     },
 }
 
-/// Which file of a competition a path names.
+/// A file of a competition.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FileKind {
     /// `config.json`
@@ -165,7 +165,7 @@ pub enum PlayerFile {
 }
 
 impl PlayerFile {
-    /// Those that have one name in every folder.
+    /// The files that have the same name in every folder.
     pub const NAMED: [PlayerFile; 4] =
         [PlayerFile::Submitted, PlayerFile::Generated, PlayerFile::PodStats, PlayerFile::Sums];
 
@@ -189,8 +189,8 @@ impl FileKind {
     /// The files of the competition's own folder.
     pub const TOP: [FileKind; 4] = [FileKind::Config, FileKind::State, FileKind::Leader, FileKind::Pool];
 
-    /// The kind of the file at `path` (from the competition's folder, with `/`); `None` for files
-    /// that are no part of a competition.
+    /// The file at `path` (relative to the competition's folder, with `/`); `None` if it is not part of a
+    /// competition.
     #[must_use]
     pub fn of_path(path: &str) -> Option<FileKind> {
         let parts: Vec<&str> = path.split('/').collect();
@@ -202,20 +202,20 @@ impl FileKind {
         }
     }
 
-    /// The file of this name in a round's folder; `None` where a competition has none.
+    /// The file of this name in a round's folder; `None` if a competition has no such file.
     #[must_use]
     pub fn in_round(round: RoundNumber, name: &str) -> Option<FileKind> {
         let file = RoundFile::ALL.into_iter().find(|file| file.name() == name)?;
         Some(FileKind::Round(round, file))
     }
 
-    /// The file of this name in a player's folder; `None` where a competition has none.
+    /// The file of this name in a player's folder; `None` if a competition has no such file.
     #[must_use]
     pub fn of_player(round: RoundNumber, player: &Player, name: &str) -> Option<FileKind> {
         Some(FileKind::Player(round, player.clone(), PlayerFile::of_name(name)?))
     }
 
-    /// The path of this file, from the competition's folder.
+    /// The path of this file, relative to the competition's folder.
     #[must_use]
     pub fn path(&self) -> String {
         match self {
@@ -225,7 +225,7 @@ impl FileKind {
         }
     }
 
-    /// The round whose folder the file lies in.
+    /// The round whose folder contains the file.
     #[must_use]
     pub fn round(&self) -> Option<RoundNumber> {
         match self {
@@ -275,10 +275,10 @@ pub enum Content {
 }
 
 impl Content {
-    /// Parses the bytes of a file of `kind`, and says how they compare with writing it again.
+    /// Parses the bytes of a file of `kind`, and compares them with rewriting it.
     ///
     /// # Errors
-    /// The file does not parse, or holds more than such a file can.
+    /// The file does not parse, or exceeds the limits of its kind.
     pub fn parse(format: Format, kind: &FileKind, bytes: &[u8]) -> Result<(Content, Layout), ParseError> {
         type Read = Result<(Content, Layout), ParseError>;
         fn by<T: RepoFile>((format, bytes): (Format, &[u8]), wrap: fn(T) -> Content) -> Read {
@@ -311,13 +311,13 @@ impl Content {
 /// As [`read`], for a file of this kind.
 ///
 /// # Errors
-/// The file does not parse, or holds more than such a file can.
+/// The file does not parse, or exceeds the limits of its kind.
 pub fn read_as<T: RepoFile>(format: Format, kind: &FileKind, bytes: &[u8]) -> Result<(T, Layout), ParseError> {
     kind.check(bytes)?;
     read(format, bytes)
 }
 
-/// Parses a file, and says how its bytes compare with writing it again.
+/// Parses a file, and compares its bytes with rewriting it.
 ///
 /// # Errors
 /// The file does not parse.
@@ -332,7 +332,7 @@ pub fn read<T: RepoFile>(format: Format, bytes: &[u8]) -> Result<(T, Layout), Pa
     Ok((value, layout))
 }
 
-/// [`RepoFile::read`] by a record that is two-space JSON; `make` makes of it what the rules see.
+/// [`RepoFile::read`] through a record that is two-space JSON; `make` turns it into the type that the rules use.
 pub(crate) fn read_record<R, T>(bytes: &[u8], make: impl Fn(R) -> T) -> Result<(T, Option<usize>), ParseError>
 where
     R: Serialize + DeserializeOwned,
@@ -342,20 +342,20 @@ where
     Ok((make(record), differs))
 }
 
-/// The first line, from 1, in which what is written differs from these bytes.
+/// The first line, from 1, in which the written bytes differ from these.
 pub(crate) fn differs(bytes: &[u8], write: impl Fn(&mut dyn Write) -> std::io::Result<()>) -> Option<usize> {
     let mut rest = Expected { rest: bytes };
     if write(&mut rest).is_ok() && rest.rest.is_empty() {
         return None;
     }
+    // Only a file that differs is written in full, to find the line. Writing to memory cannot fail.
     let mut written = Vec::new();
-    // Writing to memory has no way to fail.
     let _ = write(&mut written);
     Some(first_difference(bytes, &written))
 }
 
-/// A writer that fails at the first byte that is not the expected one: a file is compared with
-/// itself written again without keeping the second copy.
+/// A writer that fails at the first unexpected byte: compares a file with its rewritten form without
+/// keeping a second copy.
 struct Expected<'a> {
     rest: &'a [u8],
 }

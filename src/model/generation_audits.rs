@@ -6,7 +6,7 @@ use super::file::json_file;
 use super::ids::Hotkey;
 use super::record::{Entries, record};
 
-/// What an audit came to.
+/// The outcome of an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuditOutcome {
@@ -14,7 +14,7 @@ pub enum AuditOutcome {
     Pending,
     /// The program makes what the miner submitted.
     Passed,
-    /// It does not, or too slowly.
+    /// The program does not, or does so too slowly.
     Rejected,
 }
 
@@ -35,13 +35,13 @@ record! {
     pub struct GenerationAudit {
         /// The miner: the same as the key.
         pub hotkey: Hotkey,
-        /// What it came to.
+        /// The outcome.
         pub outcome: AuditOutcome,
-        /// Prompts looked at.
+        /// Prompts that were checked.
         pub checked_prompts: usize,
-        /// Mismatches among those that are not critical.
+        /// Mismatches among the non-critical prompts.
         pub failed_prompts: usize,
-        /// Mismatches among the critical ones.
+        /// Mismatches among the critical prompts.
         pub failed_critical: usize,
         /// Trimmed median of the generation times in seconds, or `null`.
         pub generation_time: Option<f64>,

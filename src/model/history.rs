@@ -1,4 +1,4 @@
-//! The commits of a competition and the files that each of them changed.
+//! The commits of a competition, and the files that each one changed.
 
 use super::file::FileKind;
 
@@ -12,17 +12,17 @@ impl std::fmt::Display for BlobId {
     }
 }
 
-/// The id that stands for files as they are on disk.
+/// The commit id that stands for the files on disk.
 pub(crate) const WORKING_TREE: &str = "working tree";
 
-/// A commit, or the working tree where it differs from the last one.
+/// A commit, or the working tree if it differs from the last one.
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// Its id in hex, or [`WORKING_TREE`].
     pub id: String,
     /// The first line of its message.
     pub summary: String,
-    /// Its first parent's place in the list; every parent stands before its children.
+    /// The index of its first parent; parents come before their children.
     pub parent: Option<usize>,
     /// The competition's files that differ from every parent.
     pub changes: Vec<Change>,

@@ -1,4 +1,4 @@
-//! A type per identifier, parsed once at the edge and never raw text after that.
+//! A type per identifier, parsed once at the edge.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use blake2::{Blake2b512, Digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Why a text is not the identifier it should be.
+/// Why a text is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdError {
     what: &'static str,
@@ -22,7 +22,7 @@ impl IdError {
 
 impl fmt::Display for IdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no {}: {}", self.text, self.what, self.why)
+        write!(f, "{:?} is not a valid {}: {}", self.text, self.what, self.why)
     }
 }
 
@@ -69,7 +69,7 @@ macro_rules! text_id {
     };
 }
 
-/// An SS58 address of the Substrate prefix 42: a miner's key, and the name of its folder.
+/// An SS58 address with Substrate prefix 42: a miner's hotkey, and the name of its folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hotkey(String);
 
@@ -87,14 +87,14 @@ impl Hotkey {
         Hotkey(bs58::encode(bytes).into_string())
     }
 
-    /// The first ten characters: what file names and commit messages use.
+    /// The first ten characters, as used in file names and commit messages.
     #[must_use]
     pub fn short(&self) -> &str {
         self.0.get(..10).unwrap_or(&self.0)
     }
 }
 
-/// The two checksum bytes of an SS58 address over prefix and account.
+/// The two checksum bytes of an SS58 address: BLAKE2b-512 over `SS58PRE`, prefix and account.
 fn ss58_checksum(payload: &[u8]) -> [u8; 2] {
     let mut hasher = Blake2b512::new();
     hasher.update(b"SS58PRE");
@@ -106,7 +106,7 @@ fn ss58_checksum(payload: &[u8]) -> [u8; 2] {
 impl FromStr for Hotkey {
     type Err = IdError;
 
-    /// Accepts exactly: base58 of 35 bytes, prefix 42, right checksum; no white space.
+    /// Accepts only base58 of 35 bytes with prefix 42 and the right checksum, without whitespace.
     fn from_str(text: &str) -> Result<Self, IdError> {
         let bad = |why: &str| IdError::new("SS58 hotkey", text, why);
         if text.len() > 64 {
@@ -115,10 +115,10 @@ impl FromStr for Hotkey {
         let bytes = bs58::decode(text).into_vec().map_err(|e| bad(&format!("not base58 ({e})")))?;
         let [prefix, .., _, _] = bytes.as_slice() else { return Err(bad("too short")) };
         if bytes.len() != 35 {
-            return Err(bad(&format!("{} bytes where 35 are needed", bytes.len())));
+            return Err(bad(&format!("{} bytes, expected 35", bytes.len())));
         }
         if *prefix != SS58_PREFIX {
-            return Err(bad(&format!("address prefix {prefix} where {SS58_PREFIX} is needed")));
+            return Err(bad(&format!("address prefix {prefix}, expected {SS58_PREFIX}")));
         }
         let (payload, checksum) = bytes.split_at(33);
         if ss58_checksum(payload) != checksum {
@@ -130,10 +130,10 @@ impl FromStr for Hotkey {
 
 text_id!(Hotkey, "an SS58 hotkey");
 
-/// Who plays: the competition's base leader, or a miner.
+/// A player: the round's base leader, or a miner.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Player {
-    /// The leader that the round began with; its outputs are the baseline.
+    /// The leader with which the round began; its outputs are the baseline.
     Leader,
     /// A miner of this round.
     Miner(Hotkey),
@@ -158,7 +158,7 @@ impl Player {
         }
     }
 
-    /// The first ten characters: what report file names and commit messages use.
+    /// `leader`, or the first ten characters of the hotkey, as used in report file names and commit messages.
     #[must_use]
     pub fn short(&self) -> &str {
         match self {
@@ -210,7 +210,7 @@ impl<'de> Deserialize<'de> for Player {
     }
 }
 
-/// A git commit id: 40 lower-case or upper-case hex digits, kept as written.
+/// A git commit id: 40 hex digits, their case kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommitSha(String);
 
@@ -227,7 +227,7 @@ impl FromStr for CommitSha {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         if text.len() != 40 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(IdError::new("commit id", text, "40 hex digits are needed"));
+            return Err(IdError::new("commit id", text, "expected 40 hex digits"));
         }
         Ok(CommitSha(text.to_owned()))
     }
@@ -242,20 +242,20 @@ pub struct RepoName(String);
 impl FromStr for RepoName {
     type Err = IdError;
 
-    /// Letters, digits, `_`, `-` and `.` on both sides of one slash; neither side `.` or `..`.
+    /// Letters, digits, `_`, `-` and `.` on both sides of one slash; neither side only dots.
     fn from_str(text: &str) -> Result<Self, IdError> {
         let bad = |why| IdError::new("repository name", text, why);
         if text.len() > 200 {
             return Err(bad("too long"));
         }
-        let Some((owner, name)) = text.split_once('/') else { return Err(bad("owner/name is needed")) };
+        let Some((owner, name)) = text.split_once('/') else { return Err(bad("expected owner/name")) };
         for part in [owner, name] {
             let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
             if part.is_empty() || !part.bytes().all(plain) {
                 return Err(bad("only letters, digits, _ - . on both sides of one slash"));
             }
             if part.bytes().all(|b| b == b'.') {
-                return Err(bad("a side of only dots names no repository"));
+                return Err(bad("neither side may consist of dots only"));
             }
         }
         Ok(RepoName(text.to_owned()))
@@ -264,16 +264,16 @@ impl FromStr for RepoName {
 
 text_id!(RepoName, "a repository as owner/name");
 
-/// A prompt's name: the last path segment of its URL without the extension.
+/// A prompt stem: the last path segment of the prompt's URL, without the extension.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PromptStem(String);
 
 impl PromptStem {
-    /// The stem of a prompt's URL (query and fragment left aside), as Python's `Path(url).stem`
-    /// gives it: `https://cdn.example/a/car.v2.png` is `car.v2`.
+    /// The stem of a prompt's URL without query and fragment, as by Python's `Path(url).stem`:
+    /// `https://cdn.example/a/car.v2.png` has the stem `car.v2`.
     ///
     /// # Errors
-    /// The URL has no last segment, or one that cannot name a file.
+    /// The URL's last segment is missing or cannot name a file.
     pub fn of_url(url: &str) -> Result<Self, IdError> {
         let path = url.split(['?', '#']).next().unwrap_or(url);
         let path = path.split_once("://").map_or(path, |(_, rest)| rest);
@@ -292,23 +292,24 @@ impl PromptStem {
 impl FromStr for PromptStem {
     type Err = IdError;
 
-    /// Anything that is one harmless file name: no separators, no control characters, not `.`/`..`.
+    /// Accepts one harmless file name: no separators, whitespace or control characters, not `.` or `..`, no
+    /// leading `-`.
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let bad = |why| IdError::new("name of a prompt", text, why);
+        let bad = |why| IdError::new("prompt name", text, why);
         if text.is_empty() || text.len() > 200 {
-            return Err(bad("1 to 200 bytes are needed"));
+            return Err(bad("expected 1 to 200 bytes"));
         }
         if text == "." || text == ".." || text.starts_with('-') {
             return Err(bad("it cannot name a file"));
         }
         if text.chars().any(|c| matches!(c, '/' | '\\' | ':') || c.is_control() || c.is_whitespace()) {
-            return Err(bad("separators, white space and control characters are refused"));
+            return Err(bad("separators, whitespace and control characters are not allowed"));
         }
         Ok(PromptStem(text.to_owned()))
     }
 }
 
-text_id!(PromptStem, "a prompt's name");
+text_id!(PromptStem, "a prompt name");
 
 /// A round's number, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -322,7 +323,7 @@ impl RoundNumber {
         self.0.checked_sub(1).map(RoundNumber)
     }
 
-    /// The round after (stays at the largest number there is).
+    /// The round after; saturates at the largest number.
     #[must_use]
     pub fn next(self) -> RoundNumber {
         RoundNumber(self.0.saturating_add(1))
@@ -338,10 +339,10 @@ impl fmt::Display for RoundNumber {
 impl FromStr for RoundNumber {
     type Err = IdError;
 
-    /// Decimal, as folder names have it: no sign, no leading zero.
+    /// Decimal, as in folder names: no sign, no leading zeros.
     fn from_str(text: &str) -> Result<Self, IdError> {
         let bad = |why| IdError::new("round number", text, why);
-        let number: u32 = text.parse().map_err(|_| bad("a whole number is needed"))?;
+        let number: u32 = text.parse().map_err(|_| bad("expected a whole number"))?;
         if number.to_string() != text {
             return Err(bad("no sign and no leading zero"));
         }

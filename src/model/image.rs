@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::model::ids::Hotkey;
 
-/// The template of images: `{hotkey10}` or `{hotkey}` in the name, `:{tag}` at its end. What comes out
-/// of it is lower-cased as a whole, as registries want it.
+/// The template of image names: `{hotkey10}` or `{hotkey}` in the name, `:{tag}` at the end. The result is
+/// lower-cased as a whole, as registries require.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ImageName(String);
@@ -22,9 +22,9 @@ impl Default for ImageName {
 }
 
 impl ImageName {
-    /// A template that no settings can have.
+    /// A template that settings cannot have.
     #[cfg(test)]
-    pub(crate) fn of_anybody(text: &str) -> Self {
+    pub(crate) fn unchecked(text: &str) -> Self {
         ImageName(text.to_owned())
     }
 
@@ -43,11 +43,11 @@ impl FromStr for ImageName {
         let (name, tag) = text.rsplit_once(':').unwrap_or((text, ""));
         let rest = name.replace("{hotkey10}", "").replace("{hotkey}", "");
         if tag != "{tag}" {
-            return Err(format!("image {text:?}: it has to end in :{{tag}}"));
+            return Err(format!("image {text:?}: it must end in :{{tag}}"));
         }
         if rest == name || rest.contains(['{', '}']) || rest.contains(char::is_whitespace) {
             return Err(format!(
-                "image {text:?}: {{hotkey10}} or {{hotkey}} has to be in its name, and nothing else in braces"
+                "image {text:?}: its name must contain {{hotkey10}} or {{hotkey}}, and nothing else in braces"
             ));
         }
         Ok(ImageName(text.to_owned()))

@@ -1,9 +1,9 @@
-//! The table of file kinds: one row for each, with its name, its form, who writes it, what of it has to stay, and how
-//! much it can hold. Limits, the checks of the history and `docs/design.md` (2.7) read it.
+//! The table of file kinds: one row each, with name, syntax, writers, append-only rule and limits. The limits, the
+//! history checks and `docs/design.md` (2.7) follow it.
 //!
-//! A competition has at most 1,024 miners a round and 4,096 prompts. Sizes come from there, with room for long
-//! values (the largest real ones: 1.2 KiB a duel, 0.5 KiB an output, 0.4 KiB a miner's entry), and counts with
-//! room for a newer writer's keys: 32 values an entry, where no entry of ours has more than 9.
+//! The limits assume at most 1,024 miners and 4,096 prompts a round. Sizes leave room for long values (the largest
+//! real ones: 1.2 KiB a duel, 0.5 KiB an output, 0.4 KiB a miner's entry), and counts leave room for a newer
+//! writer's keys: 32 values an entry, while no entry of ours has more than 9.
 
 use super::file::{FileKind, PlayerFile, RoundFile};
 use super::ids::{Player, RoundNumber};
@@ -12,24 +12,24 @@ use super::limits::{Limits, PROMPTS};
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// The most miners of a round.
+/// The most miners in a round.
 const MINERS: usize = 1024;
 
-/// Values of one entry, unknown keys included.
+/// The most values in one entry, unknown keys included.
 const VALUES: usize = 32;
 
-/// The form of a file.
+/// The syntax of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
-    /// JSON, its values counted.
+    /// JSON; the limit counts values.
     Json,
-    /// Comma-separated values, its lines counted.
+    /// Comma-separated values; the limit counts lines.
     Csv,
-    /// One entry a line, its lines counted.
+    /// One entry a line; the limit counts lines.
     Lines,
 }
 
-/// Who writes a file, and with that when.
+/// Who writes a file, and thereby when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writers {
     /// These commands, each in its own stages; `init` before the first seed.
@@ -42,20 +42,20 @@ pub enum Writers {
     People,
 }
 
-/// What of a file has to stay as it is in later commits.
+/// Which part of a file must stay unchanged in later commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeps {
-    /// Nothing: it may change and go.
+    /// Nothing: the file may be changed and removed.
     Nothing,
-    /// All of it, once it is there.
+    /// All of it, once it exists.
     All,
-    /// All of it, once the round's seed is there.
+    /// All of it, once the round's seed exists.
     AllOnceSeeded,
-    /// All of it, once its row stands in the matrix.
+    /// All of it, once its row is in the matrix.
     AllOnceInMatrix,
-    /// A list only grows: each entry keeps its value and place.
+    /// The list only grows: each entry keeps its value and place.
     Entries,
-    /// Keys are not removed; what is under them may be replaced.
+    /// Keys are not removed; their values may be replaced.
     Keys,
     /// Rows are neither changed nor removed.
     Rows,
@@ -66,21 +66,21 @@ pub enum Keeps {
 pub struct KindRow {
     /// The file's name.
     pub name: &'static str,
-    /// Its form.
+    /// Its syntax.
     pub syntax: Syntax,
-    /// The type that it is read into.
+    /// The type that it is parsed into.
     pub record: &'static str,
     /// Who writes it.
     pub writers: Writers,
-    /// What of it has to stay.
+    /// Which part of it must stay unchanged.
     pub keeps: Keeps,
     /// How much it can hold.
     pub limits: Limits,
-    /// What that is enough for.
+    /// What the limits are enough for.
     pub room: &'static str,
 }
 
-/// How much, and what for.
+/// Bytes, entries, and what they are enough for.
 type Room = (u64, usize, &'static str);
 
 const fn row(
@@ -133,7 +133,7 @@ impl RoundFile {
                 row("generation_audits.json", Json, "GenerationAudits", Commands(&["audit"]), Keys, OF_REASONS)
             }
             RoundFile::SourceAudit => row("source_audit.json", Json, "SourceAudits", People, Nothing, OF_REASONS),
-            // With no valid submission, `reveal-seed` writes the winner.
+            // Without a valid submission, `reveal-seed` writes the winner.
             RoundFile::Winner => {
                 row("winner.json", Json, "Winner", Commands(&["duel", "reveal-seed"]), All, ONE_OBJECT)
             }
@@ -165,7 +165,7 @@ impl PlayerFile {
 }
 
 impl FileKind {
-    /// The row of this file. Files of the leader's folder are all `baseline`'s.
+    /// The row of this file. All files in the leader's folder are written by `baseline`.
     #[must_use]
     pub const fn row(&self) -> KindRow {
         match self {
@@ -195,7 +195,7 @@ impl FileKind {
         }
     }
 
-    /// Is this a file that is there before the first round starts, by hand or by `init`?
+    /// Is this a file that exists before the first round starts, made by hand or by `init`?
     #[must_use]
     pub fn is_prepared(&self) -> bool {
         let prepared = match self.row().writers {
@@ -206,13 +206,13 @@ impl FileKind {
         prepared && self.round().is_none_or(|round| round == RoundNumber(0))
     }
 
-    /// Files that people write: they keep the layout that they have.
+    /// Is this a file that people write? Such files keep their layout.
     #[must_use]
     pub fn by_hand(&self) -> bool {
         matches!(self.row().writers, Writers::People | Writers::PeopleAtFirst)
     }
 
-    /// A file of every kind, those of this round and player among them.
+    /// One file of every kind, for this round and player.
     #[must_use]
     pub fn every(round: RoundNumber, player: &Player) -> Vec<FileKind> {
         let of_round = RoundFile::ALL.map(|file| FileKind::Round(round, file));

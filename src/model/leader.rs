@@ -1,11 +1,11 @@
-//! `leader.json`: who led from which block on, with what weight. Append-only.
+//! `leader.json`: the leaders, each with its weight and the block from which it leads. Append-only.
 
 use super::file::json_file;
 use super::ids::{Block, CommitSha, Hotkey, RepoName};
 use super::record::record;
 
 record! {
-    /// A leader from a block on.
+    /// A leader, from a block on.
     pub struct LeaderEntry {
         /// The miner.
         pub hotkey: Hotkey,
@@ -17,7 +17,7 @@ record! {
         pub docker: String,
         /// The weight that validators set for it, 0 to 1.
         pub weight: f64,
-        /// The first block at which this entry holds.
+        /// The first block at which this entry is in force.
         pub effective_block: Block,
     }
 }

@@ -1,9 +1,8 @@
-//! How much a file of a competition can hold: beyond that it is no honest file, and is not read; and how much
-//! memory what was read takes.
-//! How much that is for each kind stands in [`kinds`](super::kinds).
+//! Limits on the size of each file, and on the memory that parsed files take. No honest file exceeds them, and
+//! larger ones are not parsed.
 //!
-//! Known keys nest four deep at most; what is kept under unknown ones is bounded in
-//! [`record`](super::record). [`Budget`] bounds all files of a competition together.
+//! The limits of each kind are in [`kinds`](super::kinds). Known keys nest at most four deep; values under unknown
+//! keys are bounded in [`record`](super::record). [`Budget`] bounds all files of a competition together.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,15 +14,15 @@ use crate::base::error::Error;
 
 const MIB: u64 = 1 << 20;
 
-/// The most prompts of a round.
+/// The most prompts in a round.
 pub(crate) const PROMPTS: usize = 4096;
 
-/// What a file of a kind may have at most.
+/// The limits of a kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Its size.
+    /// The most bytes.
     pub bytes: u64,
-    /// Its JSON values (objects and lists count as well, keys do not), or its lines.
+    /// The most JSON values (objects and lists count, too, keys do not), or lines.
     pub entries: usize,
 }
 
@@ -34,15 +33,15 @@ impl FileKind {
         self.row().limits.bytes
     }
 
-    /// Refuses bytes that are more than a file of this kind can hold, before anything is made of them.
+    /// Refuses bytes that exceed the limits of this kind, before they are parsed.
     ///
     /// # Errors
-    /// What there is too much of.
+    /// There are too many bytes, values or lines.
     pub fn check(&self, bytes: &[u8]) -> Result<(), ParseError> {
         let row = self.row();
         let Limits { bytes: largest, entries } = row.limits;
         if bytes.len() as u64 > largest {
-            return Err(ParseError::whole(format!("larger than {largest} bytes, the most that such a file holds")));
+            return Err(ParseError::whole(format!("larger than {largest} bytes, the limit for such a file")));
         }
         match row.syntax {
             Syntax::Csv | Syntax::Lines => few_lines(bytes, entries),
@@ -53,14 +52,14 @@ impl FileKind {
 
 pub(crate) fn few_lines(bytes: &[u8], most: usize) -> Result<(), ParseError> {
     match bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(most) {
-        Some(_) => Err(ParseError::line(most + 1, format!("more than {most} lines, the most that such a file holds"))),
+        Some(_) => Err(ParseError::line(most + 1, format!("more than {most} lines, the limit for such a file"))),
         None => Ok(()),
     }
 }
 
-/// Counts the values of a JSON text without taking it apart: what is no JSON is left to the parser.
+/// Counts the values of a JSON text without parsing it; invalid JSON is left to the parser.
 pub(crate) fn few_values(bytes: &[u8], most: usize) -> Result<(), ParseError> {
-    // Each value takes a byte, and one more to end it.
+    // Each value takes at least a byte and a separator, so a short text cannot hold too many.
     if bytes.len() / 2 < most {
         return Ok(());
     }
@@ -94,13 +93,13 @@ pub(crate) fn few_values(bytes: &[u8], most: usize) -> Result<(), ParseError> {
         if values > most {
             let under = bytes.get(key).map(String::from_utf8_lossy).filter(|key| !key.is_empty());
             let under = under.map(|key| format!(", under {}", super::record::shortened(&key))).unwrap_or_default();
-            return Err(ParseError::whole(format!("more than {most} values, the most that such a file holds{under}")));
+            return Err(ParseError::whole(format!("more than {most} values, the limit for such a file{under}")));
         }
     }
     Ok(())
 }
 
-/// The place behind the quote that ends a string.
+/// The index after the quote that ends a string.
 fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at) {
         at += 1;
@@ -113,7 +112,7 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// How much memory parsed files may take together.
+/// The memory that parsed files may take together.
 #[derive(Debug)]
 pub struct Budget {
     what: &'static str,
@@ -126,42 +125,43 @@ impl Budget {
         Budget { what, most, used: AtomicU64::new(0) }
     }
 
-    /// For all files of a competition, as they stand: a year of rounds, each of 35 players with 128 prompts.
+    /// For all current files of a competition: enough for a year of rounds with 35 players and 128 prompts each.
     #[must_use]
     pub fn of_files() -> Self {
         Budget::new("the files of the competition", 480 * MIB)
     }
 
-    /// For what is looked up in past commits beside them.
+    /// For files looked up in past commits, in addition.
     #[must_use]
     pub fn of_history() -> Self {
-        Budget::new("the files of past commits that claims go by", 128 * MIB)
+        Budget::new("the files of past commits that claims are judged by", 128 * MIB)
     }
 
-    /// Takes some of it.
+    /// Takes this many bytes from the budget.
     pub fn take(&self, bytes: u64) {
+        // Nothing else is ordered by this counter, and a file too many while others are read is harmless.
         self.used.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Says so where more was taken than there is.
+    /// Checks that the budget is not exceeded.
     ///
     /// # Errors
-    /// More was taken.
+    /// It is exceeded.
     pub fn check(&self) -> Result<(), Error> {
         if self.used.load(Ordering::Relaxed) <= self.most {
             return Ok(());
         }
         let most = self.most >> 20;
-        Err(Error::failed(format!("{} take more than {most} MiB of memory, the most that there may be", self.what))
+        Err(Error::failed(format!("{} take more than {most} MiB of memory, the limit", self.what))
             .hint("`gen404 verify --round N` reads one round of a large competition"))
     }
 }
 
 impl Content {
-    /// About how many bytes of memory this takes, parsed from `bytes` bytes: never much less than it does.
+    /// The approximate memory in bytes of contents parsed from `bytes` bytes: never much too low.
     #[must_use]
     pub fn weight(&self, bytes: usize) -> u64 {
-        // Each entry has its struct (with room to grow in its list) and a block of memory for each of its texts.
+        // An entry takes its struct (with the spare capacity of its list) and an allocation for each of its texts.
         let entries = |count: usize, each: u64| count as u64 * each;
         let rest = match self {
             Content::Report(report) => {
@@ -182,7 +182,7 @@ impl Content {
                 entries(list.capacity(), 200) + entries(critical, 80) + weight(list.iter().map(|entry| &entry.extra))
             }
             Content::PodStats(stats) => stats.values().map(PodEntry::weight).sum(),
-            // One object of a small file: at most its values' worth.
+            // One small object: at most as much as its values.
             Content::Config(_) => 4096 * 200,
             Content::State(_) | Content::Schedule(_) | Content::Seed(_) | Content::Winner(_) => 1024,
         };
@@ -203,11 +203,11 @@ mod tests {
         let count = |text: &str, most: usize| few_values(text.as_bytes(), most).map_err(|e| e.to_string());
         let text = r#"{"a": 1, "b": {"c": [true, "x\"]", null]}}"#;
         assert_eq!(count(text, 7), Ok(()));
-        assert_eq!(count(text, 6).unwrap_err(), "more than 6 values, the most that such a file holds, under \"b\"");
-        assert!(count("[[[[", 3).is_ok(), "what could not be so many is not counted");
+        assert_eq!(count(text, 6).unwrap_err(), "more than 6 values, the limit for such a file, under \"b\"");
+        assert!(count("[[[[", 3).is_ok(), "a text too short to hold too many is not counted");
         let zeros = format!("{{\"future\": [{}]}}", vec!["0"; 5000].join(","));
         assert!(FileKind::Config.check(zeros.as_bytes()).unwrap_err().to_string().ends_with("under \"future\""));
-        assert_eq!(count("\"\\", 0).unwrap_err(), "more than 0 values, the most that such a file holds");
+        assert_eq!(count("\"\\", 0).unwrap_err(), "more than 0 values, the limit for such a file");
     }
 
     #[test]
@@ -215,8 +215,8 @@ mod tests {
         let kind = FileKind::of_path("rounds/0/prompts.txt").unwrap();
         assert_eq!(kind.check("x\n".repeat(PROMPTS).as_bytes()), Ok(()));
         let error = kind.check("x\n".repeat(PROMPTS + 1).as_bytes()).unwrap_err().to_string();
-        assert_eq!(error, "line 4097 column 1: more than 4096 lines, the most that such a file holds");
+        assert_eq!(error, "line 4097 column 1: more than 4096 lines, the limit for such a file");
         let error = FileKind::State.check(&vec![b' '; 65_537]).unwrap_err().to_string();
-        assert_eq!(error, "larger than 65536 bytes, the most that such a file holds");
+        assert_eq!(error, "larger than 65536 bytes, the limit for such a file");
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::error::{Context, Error, Kind, Result};
 use crate::base::files;
 
-/// The lock, held until dropped. The system releases it when the process ends, however it ends.
+/// The lock, held until dropped. The operating system releases it when the process ends, even by a kill.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -23,8 +23,8 @@ pub enum Contended {
 }
 
 impl Lock {
-    /// Takes the lock in `own`, the operator's own folder of the repository, for `command`.
-    /// `waiting` is told the holder at each look while there is one to wait for: it makes the pauses.
+    /// Takes the lock in `own`, the operator's own folder of the repository, for `command`. While another
+    /// process holds it, `waiting` is called with the holder before each new try; it should pause.
     ///
     /// # Errors
     /// Another process holds it (with [`Contended::Fail`]), the folder cannot be written, or a pause
@@ -66,7 +66,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The note is only for readers of a held lock; a failure here changes nothing.
+        // The note is only read while the lock is held, so a failure does no harm.
         let _ = self.file.set_len(0);
     }
 }
@@ -103,7 +103,7 @@ mod tests {
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| {
                 Lock::take(own.path(), "open", Contended::Wait, |holder| {
-                    // Nobody hears it any more once the lock is free.
+                    // The receiver is gone once the lock is free.
                     let _ = told.send(holder.to_owned());
                     std::thread::sleep(std::time::Duration::from_millis(1));
                     Ok(())

@@ -7,12 +7,12 @@ use super::format::Format;
 use super::ids::{IdError, Player};
 use super::record::{ParseError, plain_text, write_lines};
 
-/// Margins by (left, right), in the order in which the rows stand. Left defends, right challenges;
-/// a positive margin means that right won.
+/// Margins by (left, right), in row order. Left defends, right challenges; a positive margin means that
+/// right won.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Matrix(pub IndexMap<(Player, Player), f64>);
 
-/// A key to look up without a copy: hashed as the pair is.
+/// A borrowed key for lookups; its hash equals that of the owned pair.
 #[derive(Hash)]
 struct Pair<'a>(&'a Player, &'a Player);
 
@@ -26,7 +26,7 @@ impl Equivalent<(Player, Player)> for Pair<'_> {
 const HEADER: [&str; 3] = ["left", "right", "margin"];
 
 impl Matrix {
-    /// The margin of right against left, where that match was played.
+    /// The margin of right against left, if that match was played.
     #[must_use]
     pub fn margin(&self, left: &Player, right: &Player) -> Option<f64> {
         self.0.get(&Pair(left, right)).copied()
@@ -48,7 +48,7 @@ impl RepoFile for Matrix {
             }
             let (pair, margin) = row(&record).map_err(|why| ParseError::line(at + 1, why))?;
             if rows.insert(pair, margin).is_some() {
-                return Err(ParseError::line(at + 1, "this match has a row already"));
+                return Err(ParseError::line(at + 1, "this match already has a row"));
             }
         }
         if rows.is_empty() && bytes.is_empty() {
@@ -63,23 +63,23 @@ impl RepoFile for Matrix {
     }
 }
 
-/// A float as all files of the competition write it: shortest form that reads back the same.
+/// A float as all files of the competition have it: the shortest form that reads back the same.
 fn float(value: f64) -> String {
     serde_json::Number::from_f64(value).map_or_else(|| value.to_string(), |number| number.to_string())
 }
 
-/// What is wrong with a row.
+/// Why a row is invalid.
 #[derive(Debug, thiserror::Error)]
 enum RowError {
-    #[error("left,right,margin are needed")]
+    #[error("expected left,right,margin")]
     Columns,
     #[error("left: {0}")]
     Left(IdError),
     #[error("right: {0}")]
     Right(IdError),
-    #[error("{0} against {1} is no match: right is a miner, left somebody else")]
+    #[error("{0} against {1} is not a match: right must be a miner, and left another player")]
     NoMatch(Player, Player),
-    #[error("the margin {0:?} is no number")]
+    #[error("the margin {0:?} is not a number")]
     NoNumber(String),
     #[error("the margin {0} is not finite")]
     NotFinite(String),

@@ -1,8 +1,8 @@
-//! Ground floor: what lies in the competition's repository. Disk only: no network, no clock.
+//! Ground floor: the contents of the competition's repository. Disk only: no network, no clock.
 //!
-//! [`mod@file`] lists every file and its path; there is one module a file type, all made with
-//! [`record`]; [`mod@format`] holds those that depend on the competition's format. [`ids`] holds a type per identifier. [`store`] writes, [`lock`] keeps others out,
-//! and [`snapshot`] reads a whole competition at once.
+//! [`mod@file`] lists every file and its path. Each file type has a module, made with [`record`];
+//! [`mod@format`] holds those that depend on the competition's format. [`ids`] has a type per identifier.
+//! [`store`] writes files, [`lock`] keeps other processes out, and [`snapshot`] reads a whole competition.
 
 pub mod beacon;
 pub(crate) mod bounds;

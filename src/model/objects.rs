@@ -1,4 +1,4 @@
-//! Where a round's files lie in the object store: keys, kinds, sums.
+//! A round's files in the object store: keys, kinds, sums.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
 
-/// The key of an object: `rounds/{round}/{player}/submitted/{stem}.{extension}`. It never changes, and never holds
-/// other bytes: a second attempt that brings other bytes has another key.
+/// The key of an object: `rounds/{round}/{player}/submitted/{stem}.{extension}`. The bytes under a key never change:
+/// a later attempt that gives different bytes gets another key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(String);
 
-/// A store takes keys up to this many bytes.
+/// The most bytes in a key, as in S3.
 const LONGEST_KEY: usize = 1024;
 
-/// How often a key may be taken by other bytes before something is wrong with the store.
+/// The most versions of a key; more means that something is wrong with the store.
 pub const MOST_VERSIONS: u32 = 1000;
 
 impl ObjectKey {
@@ -25,7 +25,7 @@ impl ObjectKey {
         ObjectKey::below(round, player, "submitted", stem, kind, version)
     }
 
-    /// As [`ObjectKey::submitted`], for a file that was made again: `.../generated/{stem}.{extension}`.
+    /// As [`ObjectKey::submitted`], for a regenerated file: `.../generated/{stem}.{extension}`.
     #[must_use]
     pub fn generated(round: RoundNumber, player: &Player, stem: &PromptStem, kind: ObjectKind, version: u32) -> Self {
         ObjectKey::below(round, player, "generated", stem, kind, version)
@@ -43,10 +43,10 @@ impl ObjectKey {
         ObjectKey(format!("rounds/{round}/{player}/{folder}/{stem}{mark}.{}", kind.extension()))
     }
 
-    /// A key from a URL or a file: only what is as harmless as the keys made here.
+    /// A key from a URL or a file; only keys as harmless as those made here are accepted.
     ///
     /// # Errors
-    /// Why the text is refused.
+    /// The text is not such a key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let plain = |part: &str| {
             !part.is_empty() && !part.bytes().all(|b| b == b'.') && part.bytes().all(|b| is_plain(char::from(b)))
@@ -76,28 +76,28 @@ impl fmt::Display for ObjectKey {
     }
 }
 
-/// Characters that mean the same in a URL, a key and a file name.
+/// Is this a character that means the same in a URL, a key and a file name?
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~')
 }
 
-/// A text that is no key of an object store.
+/// A text that is not a key of an object store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no key of this store")]
+#[error("{0:?} is not a key of this store")]
 pub struct KeyError(String);
 
-/// A prompt's name that means one thing in a URL and another in a key.
+/// A prompt name with a character that means one thing in a URL and another in a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the prompt's name {name:?} holds {character:?}, which no object's URL can hold as it is")]
+#[error("the prompt name {name:?} contains {character:?}, which an object URL cannot hold unescaped")]
 pub struct StemError {
     name: String,
     character: char,
 }
 
-/// Can files of this name be stored and linked to, without one spelling here and another there?
+/// Checks that files of this name have the same spelling in keys and in URLs.
 ///
 /// # Errors
-/// What is in the way.
+/// The first character that would need escaping.
 pub fn check_stem(stem: &PromptStem) -> Result<(), StemError> {
     match stem.as_str().chars().find(|c| !is_plain(*c)) {
         Some(character) => Err(StemError { name: stem.as_str().to_owned(), character }),
@@ -105,7 +105,7 @@ pub fn check_stem(stem: &PromptStem) -> Result<(), StemError> {
     }
 }
 
-/// What an object is.
+/// The kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ObjectKind {
     /// A model of this format.
@@ -124,7 +124,7 @@ impl ObjectKind {
         }
     }
 
-    /// The content type that it is stored with.
+    /// The content type with which it is stored.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
@@ -134,7 +134,7 @@ impl ObjectKind {
     }
 }
 
-/// A stored object: all that is recorded of it.
+/// All that is recorded about a stored object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredObject {
     /// Its public URL.
@@ -143,7 +143,7 @@ pub struct StoredObject {
     pub path: String,
     /// SHA-256 of its bytes, in lower-case hex.
     pub sha256: String,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: u64,
 }
 

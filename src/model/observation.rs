@@ -1,4 +1,4 @@
-//! What CIs, registries and files say of builds.
+//! What CIs, registries and files say about builds.
 
 use std::collections::BTreeMap;
 
@@ -7,34 +7,34 @@ use chrono::{DateTime, Utc};
 use crate::model::builds::BuildStatus;
 use crate::model::ids::Hotkey;
 
-/// What a driver saw.
+/// What a driver observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuildObservation {
-    /// On a CI: its run, where there is one, and what the registry says of images that it was asked for.
+    /// From a CI: its run, if any, and what the registry says about the images it was asked for.
     Ci {
         /// The run of the submissions.
         run: Option<CiRun>,
         /// By miner.
         images: BTreeMap<Hotkey, Presence>,
     },
-    /// In a registry alone, by miner.
+    /// From a registry alone, by miner.
     Registry(BTreeMap<Hotkey, Presence>),
-    /// In a file.
+    /// From a file, by miner.
     Declared(BTreeMap<Hotkey, DeclaredBuild>),
 }
 
 /// A run of the CI.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CiRun {
-    /// Where people can look at it.
+    /// Its web page.
     pub url: String,
-    /// How often it was started.
+    /// How often it has been started.
     pub attempt: u64,
-    /// When it was started last.
+    /// When it was last started.
     pub started: Option<DateTime<Utc>>,
-    /// Will it start no more jobs?
+    /// Is it over, so that it starts no more jobs?
     pub over: bool,
-    /// The job that works out which others there will be, where it is there.
+    /// The job that determines the others, once it has appeared.
     pub setup: Option<CiJob>,
     /// The newest job of each miner.
     pub jobs: BTreeMap<Hotkey, CiJob>,
@@ -43,44 +43,44 @@ pub struct CiRun {
 /// A job of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CiJob {
-    /// In which attempt of the run.
+    /// The attempt of the run that it belongs to.
     pub attempt: u64,
     /// `queued`, `in_progress`, `completed`, ...
     pub status: String,
-    /// `success`, `failure`, ...; nothing before it is completed.
+    /// `success`, `failure`, ...; `None` until it is completed.
     pub conclusion: Option<String>,
 }
 
 impl CiJob {
-    /// Did it end well?
+    /// Did it succeed?
     #[must_use]
     pub fn is_green(&self) -> bool {
         self.status == "completed" && self.conclusion.as_deref() == Some("success")
     }
 
-    /// Did it end?
+    /// Has it ended?
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.status == "completed"
     }
 }
 
-/// What a registry says of an image.
+/// What a registry says about an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It is there.
+    /// It exists.
     There,
-    /// It is not.
+    /// It does not exist.
     Absent,
-    /// The registry does not tell us.
+    /// The registry does not answer.
     Unknown,
 }
 
-/// What a file says of a build.
+/// What a file says about a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredBuild {
-    /// How far it is.
+    /// Its status.
     pub status: BuildStatus,
-    /// The image, where it is not named as all others are.
+    /// The image, if it is not named by the template.
     pub image: Option<String>,
 }

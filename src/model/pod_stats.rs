@@ -1,4 +1,4 @@
-//! `pod_stats.json` of a player: counts and times of the GPU pods that regenerated its outputs.
+//! A player's `pod_stats.json`: counts and times of the GPU pods that regenerated its outputs.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,31 +12,31 @@ record! {
     pub struct PodFigures {
         /// The pod: the same as the key.
         pub pod_id: String,
-        /// Attempts that came to an end on it, the next two together: what was lost on its way is none.
+        /// Attempts that ended on it, `successful` and `hard_failed` together; lost attempts do not count.
         pub processed: u64,
-        /// Models that it made, those over time included.
+        /// Models that it made, including those over time.
         pub successful: u64,
-        /// Attempts at which its program failed, or made what cannot be drawn.
+        /// Attempts in which the program failed, or made a model that cannot be rendered.
         pub hard_failed: u64,
-        /// Of the models, those that took as long as the limit or longer.
+        /// Models that took as long as the limit or longer.
         pub hard_overtime: u64,
-        /// Seconds of the fastest model; this and the next three are 0 where it made none.
+        /// Seconds of the fastest model; this and the next three are 0 if it made none.
         pub time_min: f64,
         /// Seconds of the slowest model.
         pub time_max: f64,
-        /// Seconds of a model on average.
+        /// Seconds of a model, on average.
         pub time_avg: f64,
         /// The median of the models' seconds.
         pub time_median: f64,
-        /// It failed too often, or was too slow, and was given up.
+        /// It was given up for failing too often or being too slow.
         pub marked_bad: bool,
-        /// Of prompts that had taken too long before and were made again on it: by how many seconds it was
-        /// slower than the time before (faster: below 0), in all.
+        /// Over all prompts that had taken too long before and were retried on it: the seconds by which it was
+        /// slower than the attempt before (negative if faster).
         pub retry_cumulative_delta: f64,
-        /// How often that was.
+        /// The number of such retries.
         pub retry_delta_count: u64,
-        /// How it ended: `completed`, `marked_bad`, `unreachable`, `not_ready`, `stopped`; empty where nobody
-        /// knows (at work still, or its run was killed).
+        /// How it ended: `completed`, `marked_bad`, `unreachable`, `not_ready`, `stopped`; empty if unknown (still
+        /// at work, or its run was killed).
         pub termination_reason: String,
     }
 }
@@ -44,14 +44,14 @@ record! {
 /// A pod's entry.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PodEntry {
-    /// In the layout that is written.
+    /// In our own layout.
     Figures(PodFigures),
-    /// In another one (of an older writer, or of another kind of competition), kept as it is.
+    /// In another layout (of an older writer or another kind of competition), kept unchanged.
     Other(Map<String, Value>),
 }
 
 impl PodEntry {
-    /// About how much memory it takes.
+    /// Its approximate memory in bytes.
     pub(super) fn weight(&self) -> u64 {
         match self {
             PodEntry::Figures(figures) => 400 + figures.extra.weight(),
@@ -61,7 +61,7 @@ impl PodEntry {
 }
 
 impl<'de> Deserialize<'de> for PodEntry {
-    /// Whoever counts what was `processed` has the layout that is written.
+    /// An entry with the key `processed` is in our own layout.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entry = Map::deserialize(deserializer)?;
         if !entry.contains_key("processed") {

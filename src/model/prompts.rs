@@ -1,4 +1,4 @@
-//! `prompts.txt`, the pool, and `rounds/N/prompts.txt`: prompt image URLs, one a line.
+//! `prompts.txt` (the pool) and `rounds/N/prompts.txt`: prompt image URLs, one per line.
 
 use std::collections::HashSet;
 
@@ -7,20 +7,20 @@ use super::format::Format;
 use super::ids::{IdError, PromptStem};
 use super::record::{ParseError, plain_text, shortened, write_lines};
 
-/// Longer URLs work nowhere.
+/// In bytes; common servers refuse longer URLs.
 const LONGEST_URL: usize = 8192;
 
-/// Why a line is no prompt.
+/// Why a line is not a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum PromptError {
     #[error("an empty line")]
     Empty,
-    #[error("a URL of {0} bytes: at most {most} are possible", most = LONGEST_URL)]
+    #[error("a URL of {0} bytes: at most {most} are allowed", most = LONGEST_URL)]
     TooLong(usize),
-    #[error("{0:?} is no http(s) URL")]
+    #[error("{0:?} is not an http(s) URL")]
     NotHttp(String),
-    #[error("{0:?} holds white space or control characters")]
+    #[error("{0:?} contains whitespace or control characters")]
     Characters(String),
     #[error(transparent)]
     Stem(#[from] IdError),
@@ -34,10 +34,10 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// Takes a URL apart.
+    /// Parses a prompt image's URL.
     ///
     /// # Errors
-    /// It is not http(s), holds white space or control characters, or names no file.
+    /// It is too long, not http(s), contains whitespace or control characters, or does not name a file.
     pub fn new(url: &str) -> Result<Self, PromptError> {
         if url.is_empty() {
             return Err(PromptError::Empty);
@@ -61,20 +61,20 @@ impl Prompt {
         &self.url
     }
 
-    /// Its name in every other file.
+    /// The prompt's name in every other file.
     #[must_use]
     pub fn stem(&self) -> &PromptStem {
         &self.stem
     }
 }
 
-/// Takes a list's text apart: each line's prompt, or what is wrong with it.
+/// Parses a list line by line: each line's prompt, or why it is not one.
 ///
 /// # Errors
-/// The bytes are no plain text.
+/// The bytes are not plain text.
 pub fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Prompt, PromptError>>, ParseError> {
     let text = plain_text(bytes)?;
-    // A text without any line is an empty list.
+    // Empty text is an empty list, not one empty line.
     Ok(text.split('\n').filter(move |_| !text.is_empty()).map(Prompt::new))
 }
 
@@ -83,15 +83,15 @@ pub fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Prompt, PromptE
 pub struct PromptList(pub Vec<Prompt>);
 
 impl PromptList {
-    /// About how many bytes of memory the list takes.
+    /// The approximate size of the list in memory, in bytes.
     #[must_use]
     pub fn weight(&self) -> u64 {
         let texts: usize = self.0.iter().map(|prompt| prompt.url.len() + prompt.stem.as_str().len()).sum();
         (texts + self.0.capacity() * (size_of::<Prompt>() + 32)) as u64
     }
 
-    /// The stems, in order, each once: a round may draw from the pool what it has carried over, and every file
-    /// of that prompt is still one file.
+    /// The stems in order, each once: a round may draw a carried prompt again from the pool, but that prompt
+    /// still has one file per player.
     pub fn stems(&self) -> impl Iterator<Item = &PromptStem> {
         let mut seen = HashSet::new();
         self.0.iter().map(Prompt::stem).filter(move |stem| seen.insert(*stem))

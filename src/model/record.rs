@@ -1,8 +1,8 @@
-//! JSON as the competition's files hold it: strict in, the same bytes out.
+//! The JSON of the competition's files: parsed strictly, written back as the same bytes.
 //!
-//! Every object type of the repository is made by [`record!`](crate::model::record): its known keys are typed and required,
-//! a key given twice is an error, and keys of a newer writer are kept where they stood. [`Entries`]
-//! is the same for objects whose keys are data (hotkey to submission, stem to output).
+//! [`record!`](crate::model::record) declares every object type: its known keys are typed and required, duplicate
+//! keys are errors, and keys of a newer writer are kept in place. [`Entries`] does the same for objects whose keys
+//! are data (hotkey to submission, stem to output).
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,20 +18,20 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// Keys that this version does not know, with the position that each had among all keys.
+/// Keys that this version does not know, each with its position among all keys.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Extra(Vec<(usize, String, Value)>);
 
-/// More unknown keys than this in one object are no newer writer, but an attack or an accident.
+/// The most unknown keys in one object: more are not a newer writer's, but an attack or an accident.
 const MOST_EXTRA: usize = 64;
 
-/// More values than this under one unknown key are none either.
+/// The most values under one unknown key, for the same reason.
 const MOST_KEPT: usize = 8192;
 
-/// Nor are values that nest deeper than this.
+/// The deepest nesting under an unknown key.
 const DEEPEST: usize = 32;
 
-/// Memory that a kept value takes at most: its own, and the room that its list has to grow.
+/// The most memory in bytes that a kept value takes: its own, and the spare capacity of its list.
 const WEIGHT: u64 = 2 * size_of::<Value>() as u64;
 
 /// Why an unknown key is not kept.
@@ -47,7 +47,7 @@ impl Extra {
     /// Keeps an unknown key.
     ///
     /// # Errors
-    /// The key was there before, or there are far too many.
+    /// The key is a duplicate, or there are too many.
     pub(crate) fn keep(&mut self, position: usize, key: &str, value: Value) -> Result<(), ExtraError> {
         if self.0.iter().any(|(_, known, _)| known == key) {
             return Err(ExtraError::Twice(shortened(key)));
@@ -59,18 +59,18 @@ impl Extra {
         Ok(())
     }
 
-    /// About how much memory the kept keys take.
+    /// The approximate memory of the kept keys, in bytes.
     pub(crate) fn weight(&self) -> u64 {
         self.0.iter().map(|(_, key, value)| 2 * size_of::<(usize, String)>() as u64 + weight(key, value)).sum()
     }
 
-    /// Goes through the kept keys while an object is written.
+    /// A cursor over the kept keys, for writing an object.
     pub(crate) fn cursor(&self) -> Cursor<'_> {
         Cursor { rest: &self.0, position: 0 }
     }
 }
 
-/// About how much memory a key and its value take.
+/// The approximate memory of a key and its value, in bytes.
 fn weight(key: &str, value: &Value) -> u64 {
     let below = match value {
         Value::String(text) => text.len() as u64 + 16,
@@ -81,19 +81,19 @@ fn weight(key: &str, value: &Value) -> u64 {
     WEIGHT + key.len() as u64 + below
 }
 
-/// About how much memory kept keys and values take.
+/// The approximate memory of a map's keys and values, in bytes.
 pub(crate) fn weight_of_map(map: &serde_json::Map<String, Value>) -> u64 {
     map.iter().map(|(key, value)| weight(key, value) + 100).sum()
 }
 
-/// Reads the value of an unknown key: as [`Value`] does, but not more than an honest one.
+/// Reads the value of an unknown key like [`Value`], but with limits on count and depth: it is hostile input.
 pub(crate) struct Keep<'a> {
     key: &'a str,
     left: &'a Cell<usize>,
     depth: usize,
 }
 
-/// How many values an unknown key may still have.
+/// A fresh allowance of values for an unknown key.
 pub(crate) fn room() -> Cell<usize> {
     Cell::new(MOST_KEPT)
 }
@@ -171,7 +171,7 @@ impl<'de> Visitor<'de> for Keep<'_> {
     }
 }
 
-/// Where in an object the writing stands.
+/// The position in an object that is being written.
 #[derive(Debug)]
 pub(crate) struct Cursor<'a> {
     rest: &'a [(usize, String, Value)],
@@ -179,7 +179,7 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
-    /// Writes the unknown keys that stood here; then one known key follows.
+    /// Writes the unknown keys that belong here; the caller then writes one known key.
     pub(crate) fn before_known<M: SerializeMap>(&mut self, map: &mut M) -> Result<(), M::Error> {
         while let [(at, key, value), rest @ ..] = self.rest {
             if *at > self.position {
@@ -192,13 +192,13 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes the remaining unknown keys.
     pub(crate) fn finish<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         self.rest.iter().try_for_each(|(_, key, value)| map.serialize_entry(key, value))
     }
 }
 
-/// An object key, borrowed from the input where it has no escapes.
+/// An object key, borrowed from the input if it has no escapes.
 #[derive(Debug)]
 pub(crate) struct Key<'de>(std::borrow::Cow<'de, str>);
 
@@ -227,8 +227,8 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-/// Declares a JSON object type: keys in the order given, all required but those marked
-/// `[optional]` (which must be `Option`s and are left out when `None`).
+/// Declares a JSON object type: keys in the given order, all required except those marked `[optional]`
+/// (which must be `Option`s and are omitted when `None`).
 macro_rules! record {
     (
         $(#[$meta:meta])*
@@ -305,7 +305,7 @@ macro_rules! record {
 
 pub(crate) use record;
 
-/// A JSON object whose keys are data: order kept, a key given twice is an error.
+/// A JSON object whose keys are data: the order is kept, and duplicate keys are errors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entries<K: Hash + Eq, V>(pub IndexMap<K, V>);
 
@@ -376,16 +376,16 @@ where
     }
 }
 
-/// Why the bytes of a file are not what they should be, and where in the file.
+/// Why the bytes of a file are invalid, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
-    /// Line and column, both from 1, where known.
+    /// Line and column, both from 1, if known.
     pub place: Option<(usize, usize)>,
     /// What is wrong there.
     pub reason: String,
 }
 
-/// A reason may quote what it found, which may have any length.
+/// Cuts a reason: it may quote input of any length.
 fn bounded(mut reason: String) -> String {
     const LONGEST: usize = 500;
     if let Some((at, _)) = reason.char_indices().nth(LONGEST) {
@@ -395,7 +395,7 @@ fn bounded(mut reason: String) -> String {
     reason
 }
 
-/// The beginning of a key or name, which may have any length, for a message.
+/// The beginning of a key or name of any length, for a message.
 pub(crate) fn shortened(text: &str) -> String {
     const SHOWN: usize = 80;
     match text.char_indices().nth(SHOWN) {
@@ -405,12 +405,12 @@ pub(crate) fn shortened(text: &str) -> String {
 }
 
 impl ParseError {
-    /// Wrong in a way that has no single place.
+    /// An error without a single place.
     pub fn whole(reason: impl fmt::Display) -> Self {
         ParseError { place: None, reason: bounded(reason.to_string()) }
     }
 
-    /// Wrong on a line (from 1).
+    /// An error on a line (from 1).
     pub fn line(line: usize, reason: impl fmt::Display) -> Self {
         ParseError { place: Some((line, 1)), reason: bounded(reason.to_string()) }
     }
@@ -427,10 +427,10 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// Refuses what no file of a competition holds: a byte order mark, CR line ends, other than UTF-8.
+/// Refuses what no file of a competition may contain: a byte order mark, carriage returns, invalid UTF-8.
 ///
 /// # Errors
-/// The text is one of those; the place of the first offence is given.
+/// The bytes contain one of those; the error has the place of the first.
 pub fn plain_text(bytes: &[u8]) -> Result<&str, ParseError> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(ParseError::line(1, "the file begins with a byte order mark (BOM)"));
@@ -454,7 +454,7 @@ fn line_of(before: &[u8]) -> usize {
 /// Parses a JSON file strictly.
 ///
 /// # Errors
-/// Bytes that are not plain text, not JSON, or not of this type; with line and column.
+/// The bytes are not plain text, not JSON, or not of this type; the error has line and column.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> {
     let text = plain_text(bytes)?;
     serde_json::from_str(text).map_err(|e| {
@@ -465,10 +465,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ParseError> {
     })
 }
 
-/// A value as the competition's files hold it: two-space indent, no newline at the end.
+/// A value as the competition's files have it: two-space indent, no newline at the end.
 #[must_use]
 pub fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
-    // Serialising our own types into memory has no way to fail: keys are strings, no I/O.
+    // Serialising our own types into memory cannot fail: keys are strings, and there is no I/O.
     serde_json::to_vec_pretty(value).unwrap_or_default()
 }
 

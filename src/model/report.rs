@@ -1,5 +1,5 @@
-//! `rounds/N/{right}/duels_{left}.json`: one match, duel by duel. How a file says it depends on the competition's
-//! format; rules see what is here.
+//! `rounds/N/{right}/duels_{left}.json`: one match, duel by duel. The file layout depends on the competition's
+//! format; rules use the neutral types here.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,7 @@ pub struct Duel {
     pub right_png: Option<String>,
     /// Who won.
     pub winner: DuelWinner,
-    /// What the judge found wrong, or why no judge was asked.
+    /// The faults that the judge found, or why no judge was asked.
     pub issues: String,
     /// Keys of a newer writer, kept in place.
     pub extra: Extra,
@@ -70,13 +70,13 @@ pub struct Duel {
 /// A match: right challenges left.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MatchReport {
-    /// The format that the file has.
+    /// The format of the file.
     pub format: Format,
     /// The defender.
     pub left: Player,
     /// The challenger.
     pub right: Player,
-    /// Duels won by right less duels won by left.
+    /// Duels won by right minus duels won by left.
     pub score: i64,
     /// `score` divided by the number of duels.
     pub margin: f64,

@@ -1,15 +1,15 @@
-//! `rounds/N/require_audit.json`: who has to be audited before a win counts. Append-only.
+//! `rounds/N/require_audit.json`: the miners to audit before a win counts. Append-only.
 
 use super::file::json_file;
 use super::ids::{Hotkey, PromptStem};
 use super::record::record;
 
 record! {
-    /// A call for an audit.
+    /// A request for an audit.
     pub struct AuditRequest {
         /// The miner to audit.
         pub hotkey: Hotkey,
-        /// The prompts on which its lead rests, with the stricter tolerance.
+        /// The prompts on which its lead rests; they have the stricter tolerance.
         pub critical_prompts: Vec<PromptStem>,
     }
 }

@@ -1,4 +1,4 @@
-//! What miners revealed on chain, as it is stored there.
+//! What miners revealed on chain, as stored there.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +11,23 @@ use crate::model::ids::{Block, Hotkey};
 pub struct Reveal {
     /// The block in which it was revealed.
     pub block: Block,
-    /// The bytes as stored on chain: text that an SDK wrote carries a length before it.
+    /// The bytes as stored on chain: text written by an SDK has a SCALE length before it.
     pub raw: Vec<u8>,
 }
 
-/// What each hotkey revealed, in the order of the chain.
+/// What each hotkey revealed, in chain order.
 pub type Reveals = BTreeMap<Hotkey, Vec<Reveal>>;
 
-/// Which rule turns stored bytes into text.
+/// How stored bytes are decoded into text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compat {
-    /// The length is taken off where the bytes are exactly one SCALE byte vector; the text must be
-    /// UTF-8. Text without a length, and JSON foremost, is read as it stands.
+    /// The length is stripped if the bytes are exactly one SCALE byte vector; the text must be UTF-8. Text
+    /// without a length (such as plain JSON) is read unchanged.
     #[default]
     Strict,
-    /// As the deployed validator (bittensor SDK 10): 1, 2 or 4 bytes are dropped by the first
-    /// byte's lowest bits, without a look at the length, and so is whatever is not UTF-8.
+    /// As in the deployed validator (bittensor SDK 10): 1, 2 or 4 bytes are dropped according to the
+    /// first byte's lowest two bits, without checking the length; invalid UTF-8 is dropped, too.
     Sdk10,
 }
 
@@ -38,7 +38,7 @@ impl std::str::FromStr for Compat {
         match text {
             "strict" => Ok(Compat::Strict),
             "sdk10" => Ok(Compat::Sdk10),
-            _ => Err(format!("{text:?} is no rule (strict, sdk10)")),
+            _ => Err(format!("{text:?} is not a decoding rule (strict, sdk10)")),
         }
     }
 }

@@ -9,9 +9,9 @@ record! {
     pub struct Schedule {
         /// First block whose reveals count.
         pub earliest_reveal_block: Block,
-        /// Last block whose reveals count; after it the seed is drawn.
+        /// Last block whose reveals count; the seed is drawn after it.
         pub latest_reveal_block: Block,
-        /// Block by which the miners' files must be up.
+        /// Block by which the miners' files must be uploaded.
         pub generation_deadline_block: Block,
     }
 }

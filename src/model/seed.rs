@@ -1,4 +1,4 @@
-//! `rounds/N/seed.json`: the round's seed, and where a derived one came from. One line.
+//! `rounds/N/seed.json`: the round's seed, and the source of a derived one. One line.
 
 use super::file::RepoFile;
 use super::format::Format;
@@ -6,7 +6,7 @@ use super::ids::{Block, Seed};
 use super::record::{ParseError, parse_json, record, write_json_line};
 
 record! {
-    /// The seed, with the source that it was derived from (DESIGN 4.2); at most one source.
+    /// The seed, with the source from which it was derived, if any (DESIGN 4.2).
     pub struct SeedFile {
         /// 32 random bits.
         pub seed: Seed,
@@ -14,7 +14,7 @@ record! {
         pub drand_round [optional]: Option<u64>,
         /// That round's BLS signature, in hex.
         pub signature [optional]: Option<String>,
-        /// The block whose hash was taken.
+        /// The block whose hash was used.
         pub block [optional]: Option<Block>,
         /// That block's hash: `0x` and 64 hex digits.
         pub block_hash [optional]: Option<String>,

@@ -1,4 +1,4 @@
-//! A whole competition in memory, as it stands in a folder or in a commit.
+//! A whole competition in memory, read from a folder or a commit.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,35 +12,35 @@ use super::record::ParseError;
 use super::*;
 use crate::base::error::{Kind, Result};
 
-/// Where files are read from: a folder, or the tree of a commit.
+/// A place to read files from: a folder, or the tree of a commit.
 pub trait Source: Sync {
-    /// The paths of all files, from the competition's folder, with `/`, sorted.
+    /// The sorted paths of all files, relative to the competition's folder, with `/`.
     ///
     /// # Errors
     /// The source cannot be read.
     fn list(&self) -> Result<Vec<String>>;
 
-    /// The bytes of one file; `None` where there is no such file.
+    /// The bytes of one file; `None` if there is no such file.
     ///
     /// # Errors
-    /// The source cannot be read, or the path is no plain file.
+    /// The source cannot be read, or the path is not a plain file.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>>;
 }
 
-/// A file that may be missing, or there but broken.
+/// A file that may be missing or broken.
 #[derive(Debug, Clone, Default)]
 pub enum Slot<T> {
-    /// Not there.
+    /// It does not exist.
     #[default]
     Missing,
-    /// There, but it does not parse: a [`Problem`] says why.
+    /// It exists but does not parse: a [`Problem`] says why.
     Broken,
-    /// There.
+    /// Its contents.
     Ok(T),
 }
 
 impl<T> Slot<T> {
-    /// The contents, where they could be read.
+    /// The contents, if they could be read.
     pub fn get(&self) -> Option<&T> {
         match self {
             Slot::Ok(value) => Some(value),
@@ -48,42 +48,42 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Is there no such file?
+    /// Is the file missing?
     pub fn is_missing(&self) -> bool {
         matches!(self, Slot::Missing)
     }
 }
 
-/// Something wrong with a file as a file.
+/// A problem with a file itself, apart from what its contents claim.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// The file's path from the competition's folder.
+    /// The file's path, relative to the competition's folder.
     pub path: String,
-    /// The round whose folder it lies in.
+    /// The round whose folder contains it.
     pub round: Option<RoundNumber>,
-    /// What is wrong.
+    /// The problem.
     pub what: Trouble,
 }
 
-/// What can be wrong with a file as a file.
+/// The kinds of problems with a file itself.
 #[derive(Debug, Clone)]
 pub enum Trouble {
     /// It does not parse.
     Parse(ParseError),
     /// It cannot be read (a link, a folder in its place, no permission).
     Unreadable(String),
-    /// Writing it again gives other bytes; `by_hand` files may have a layout of their own.
+    /// Rewriting it gives different bytes; `by_hand` files may have a layout of their own.
     Layout {
         /// How the bytes differ.
         layout: Layout,
-        /// A file that people write.
+        /// People write this file.
         by_hand: bool,
     },
-    /// It lies in a round's folder, but is no file of a round.
+    /// It is below `rounds/`, but in a folder that is not a round's or a player's.
     Stray(String),
 }
 
-/// What a player's folder holds.
+/// The files in a player's folder.
 #[derive(Debug, Clone, Default)]
 pub struct PlayerFiles {
     /// `submitted.json`
@@ -98,16 +98,16 @@ pub struct PlayerFiles {
     pub reports: Reports,
 }
 
-/// Match reports by file name, to be read as a map; found by the left inside as well.
+/// Match reports by file name, with a lookup by the left side named inside; dereferences to the map.
 #[derive(Debug, Clone, Default)]
 pub struct Reports {
     by_name: BTreeMap<String, Slot<report::MatchReport>>,
-    /// Of each left, the first name.
+    /// The first file name for each left side.
     by_left: HashMap<Player, String>,
 }
 
 impl Reports {
-    /// Puts a report in its place.
+    /// Adds a report.
     pub fn insert(&mut self, name: String, report: Slot<report::MatchReport>) {
         if let Some(report) = report.get() {
             let first = self.by_left.entry(report.left.clone()).or_insert_with(|| name.clone());
@@ -122,7 +122,7 @@ impl Reports {
     #[must_use]
     pub fn against(&self, left: &Player) -> Option<(&str, &report::MatchReport)> {
         let (name, slot) = self.by_name.get_key_value(self.by_left.get(left)?)?;
-        // A report may have been replaced by another's.
+        // The file may since have been replaced by a report against another player.
         Some((name.as_str(), slot.get().filter(|report| report.left == *left)?))
     }
 }
@@ -135,14 +135,14 @@ impl std::ops::Deref for Reports {
 }
 
 impl PlayerFiles {
-    /// The report of the match against `left`, with its file name: found by the left inside.
+    /// The report of the match against `left`, with its file name: see [`Reports::against`].
     #[must_use]
     pub fn report_against(&self, left: &Player) -> Option<(&str, &report::MatchReport)> {
         self.reports.against(left)
     }
 }
 
-/// What a round's folder holds.
+/// The files in a round's folder.
 #[derive(Debug, Clone, Default)]
 pub struct RoundFiles {
     /// The competition's format.
@@ -172,13 +172,13 @@ pub struct RoundFiles {
 }
 
 impl RoundFiles {
-    /// A round of a competition of this format, without files yet.
+    /// A round without files, in a competition of this format.
     #[must_use]
     pub fn of(format: Format) -> Self {
         RoundFiles { format, ..RoundFiles::default() }
     }
 
-    /// Is there no such file of the round?
+    /// Is this file of the round missing?
     #[must_use]
     pub fn is_missing(&self, file: RoundFile) -> bool {
         match file {
@@ -195,8 +195,8 @@ impl RoundFiles {
         }
     }
 
-    /// The files by which a round is decided that are there, but do not parse: the one list of what must be intact.
-    /// Nothing goes by `pod_stats.json`.
+    /// The broken files among those that decide a round: the single list of what must be intact. `pod_stats.json`
+    /// is not on it, because nothing depends on it.
     #[must_use]
     pub fn broken(&self, round: RoundNumber) -> Vec<FileKind> {
         fn broken<T>(slot: &Slot<T>) -> bool {
@@ -239,7 +239,7 @@ impl RoundFiles {
 /// A whole competition.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// What [`Format::of_tree`] says of it.
+    /// The format, by [`Format::of_tree`].
     pub format: Format,
     /// `config.json`
     pub config: Slot<config::ConfigFile>,
@@ -251,26 +251,26 @@ pub struct Snapshot {
     pub pool: Slot<prompts::PromptList>,
     /// The rounds' folders.
     pub rounds: BTreeMap<RoundNumber, RoundFiles>,
-    /// What is wrong with files as files, by path.
+    /// Problems with the files themselves, by path.
     pub problems: Vec<Problem>,
     /// How many files were read.
     pub files: usize,
 }
 
 impl Snapshot {
-    /// Reads every file of the competition that `wanted` lets through.
+    /// Reads every file of the competition that `wanted` accepts.
     ///
     /// # Errors
-    /// The source cannot be listed or lies elsewhere, or its files are too large together. What is wrong with
-    /// single files is in [`Snapshot::problems`].
+    /// The source cannot be listed or lacks a file, or its files together are too large. Problems with single
+    /// files are in [`Snapshot::problems`].
     pub fn load_some(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool) -> Result<Snapshot> {
         Snapshot::load_within(source, wanted, &Budget::of_files())
     }
 
-    /// As [`Snapshot::load_some`], in what is left of a budget.
+    /// As [`Snapshot::load_some`], within what is left of `budget`.
     ///
     /// # Errors
-    /// As [`Snapshot::load_some`], or the files take more memory than there may be.
+    /// As [`Snapshot::load_some`].
     pub fn load_within(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool, budget: &Budget) -> Result<Snapshot> {
         let format = Format::of_tree(source);
         let mut snapshot = Snapshot { format, ..Snapshot::default() };
@@ -295,7 +295,7 @@ impl Snapshot {
     /// Reads every file of the competition.
     ///
     /// # Errors
-    /// The source cannot be listed.
+    /// As [`Snapshot::load_some`].
     pub fn load(source: &dyn Source) -> Result<Snapshot> {
         Snapshot::load_some(source, |_| true)
     }
@@ -324,7 +324,7 @@ impl Snapshot {
         }
     }
 
-    /// Puts a file's contents where they belong; `None` marks the place as broken.
+    /// Stores a file's contents in its slot; `None` marks the slot as broken.
     fn place(&mut self, kind: &FileKind, content: Option<Content>) {
         macro_rules! put {
             ($slot:expr, $Variant:ident) => {
@@ -375,16 +375,17 @@ impl Snapshot {
 
 type Loaded = std::result::Result<(Content, Layout), Trouble>;
 
-/// Reads a file. What is wrong with the file is reported as such; it is an error if the source lacks it, as a partial
-/// or damaged clone may.
+/// Reads a file. A problem with the file itself is part of the result; it is an error if the source fails, as a
+/// partial or damaged clone does.
 fn load(source: &dyn Source, format: Format, kind: &FileKind, budget: &Budget) -> Result<Loaded> {
+    // Files are read in parallel: once one exceeds the budget, the others stop early.
     if budget.check().is_err() {
-        return Ok(Err(Trouble::Unreadable("not read any more".to_owned())));
+        return Ok(Err(Trouble::Unreadable("not read: the memory limit is reached".to_owned())));
     }
     let bytes = match source.read(&kind.path()) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return Ok(Err(Trouble::Unreadable("it vanished while being read".to_owned()))),
-        // Not the file's fault.
+        Ok(None) => return Ok(Err(Trouble::Unreadable("it disappeared while being read".to_owned()))),
+        // The source failed, not the file: no verdict on the competition.
         Err(error) if matches!(error.kind(), Kind::Outside | Kind::Damaged) => return Err(error),
         Err(error) => return Ok(Err(Trouble::Unreadable(error.to_string()))),
     };
@@ -395,8 +396,8 @@ fn load(source: &dyn Source, format: Format, kind: &FileKind, budget: &Budget) -
     Ok(parsed)
 }
 
-/// Files in `rounds/` whose folder is none of a round or a player: most likely a hotkey gone wrong.
-/// Files of other names in good folders are somebody else's, and left alone.
+/// A file below `rounds/` in a folder that is not a round's or a player's: most likely a mistyped hotkey.
+/// Unknown files in valid folders belong to others, and are ignored.
 fn stray(path: &str) -> Option<Problem> {
     let parts: Vec<&str> = path.split('/').collect();
     let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };

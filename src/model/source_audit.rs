@@ -1,4 +1,4 @@
-//! `rounds/N/source_audit.json`: a person's reading of the miners' sources. Written by hand.
+//! `rounds/N/source_audit.json`: source audits, made by a person reading the miners' sources. Written by hand.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,29 +6,29 @@ use super::file::json_file;
 use super::ids::Hotkey;
 use super::record::record;
 
-/// What the reading came to.
+/// The verdict of a source audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceVerdict {
-    /// Nothing against it.
+    /// No objection.
     Passed,
     /// The miner is disqualified.
     Failed,
 }
 
 record! {
-    /// One miner's source, as read.
+    /// One miner's source audit.
     pub struct SourceAudit {
         /// The miner.
         pub hotkey: Hotkey,
-        /// What the reading came to.
+        /// The verdict.
         pub verdict: SourceVerdict,
-        /// Why.
+        /// The reason.
         pub reason: String,
     }
 }
 
-/// The readings, in the order written.
+/// The source audits, in the order written.
 pub(crate) type SourceAudits = Vec<SourceAudit>;
 
 json_file!(SourceAudits);

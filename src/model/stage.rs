@@ -1,4 +1,4 @@
-//! `state.json`: the round that runs, its stage, and when the next one is expected.
+//! `state.json`: the current round, its stage, and when the next stage is expected.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use super::record::record;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Miners reveal their submissions on chain.
+    /// Miners are revealing their submissions on chain.
     Open,
     /// The seed is known; miners generate and upload.
     MinerGeneration,
@@ -26,7 +26,7 @@ pub enum Stage {
     Finalizing,
     /// No further round.
     Finished,
-    /// Held by hand.
+    /// Paused by hand.
     Paused,
 }
 
@@ -69,7 +69,7 @@ impl FromStr for Stage {
     fn from_str(text: &str) -> Result<Self, String> {
         Stage::ALL.into_iter().find(|stage| stage.as_str() == text).ok_or_else(|| {
             let all: Vec<_> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
-            format!("{text:?} is no stage ({})", all.join(", "))
+            format!("{text:?} is not a stage ({})", all.join(", "))
         })
     }
 }
@@ -77,11 +77,11 @@ impl FromStr for Stage {
 record! {
     /// Where the competition stands.
     pub struct CompetitionState {
-        /// The round that runs.
+        /// The current round.
         pub current_round: RoundNumber,
         /// Its stage.
         pub stage: Stage,
-        /// When the next stage is expected; nobody decides by it.
+        /// When the next stage is expected; informative only.
         pub next_stage_eta: Option<Timestamp>,
     }
 }
@@ -89,14 +89,14 @@ record! {
 json_file!(CompetitionState);
 
 impl CompetitionState {
-    /// A state of these values.
+    /// A state with these values.
     #[must_use]
     pub fn new(current_round: RoundNumber, stage: Stage, next_stage_eta: Option<DateTime<Utc>>) -> Self {
         let next_stage_eta = next_stage_eta.map(Timestamp::from);
         CompetitionState { current_round, stage, next_stage_eta, extra: super::record::Extra::default() }
     }
 
-    /// The same round in another stage, unknown keys kept.
+    /// The same round in another stage; unknown keys are kept.
     #[must_use]
     pub fn moved(&self, stage: Stage, eta: Option<DateTime<Utc>>) -> Self {
         CompetitionState { stage, next_stage_eta: eta.map(Timestamp::from), ..self.clone() }
@@ -119,7 +119,7 @@ impl Timestamp {
 }
 
 impl From<DateTime<Utc>> for Timestamp {
-    /// Whole seconds, or six digits after the point where there is a fraction.
+    /// Whole seconds, or six decimals if there is a fraction.
     fn from(at: DateTime<Utc>) -> Self {
         let form = if at.nanosecond() / 1000 == 0 { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%.6fZ" };
         Timestamp { text: at.format(form).to_string(), at }
@@ -137,7 +137,7 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let at = DateTime::parse_from_rfc3339(text).ok().filter(|_| text.ends_with('Z') && text.len() <= 40);
-        let at = at.ok_or_else(|| format!("{text:?} is no UTC time such as 2026-02-08T08:00:00Z"))?;
+        let at = at.ok_or_else(|| format!("{text:?} is not a UTC time such as 2026-02-08T08:00:00Z"))?;
         Ok(Timestamp { text: text.to_owned(), at: at.to_utc() })
     }
 }

@@ -1,4 +1,5 @@
-//! The competition's folder on disk: reading, and writing so that a kill leaves old or new, never half.
+//! The competition's folder on disk: reading, and atomic writing: after a kill each file is old or new, never
+//! half-written.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,18 +32,18 @@ impl FileWrite {
     }
 }
 
-/// A point of [`Store::apply`] at which a kill is imagined by tests.
+/// A fault-injection point in [`Store::apply`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteStep {
-    /// The temporary file is about to be made.
+    /// The temporary file is about to be created.
     BeforeTemporary,
-    /// The temporary file is complete; the rename comes next.
+    /// The temporary file is complete; the rename is next.
     BeforeRename,
     /// The file has its new contents.
     AfterRename,
 }
 
-/// More files than this make no competition: 1,000 rounds of 64 players with three files each.
+/// The most files in a competition: about 1,000 rounds of 64 players with three files each.
 const MOST_FILES: usize = 200_000;
 
 impl Store {
@@ -69,12 +70,12 @@ impl Store {
     /// The bytes of one file, or `None`.
     ///
     /// # Errors
-    /// It cannot be read, is no plain file, or a link lies on the way.
+    /// It cannot be read, is not a plain file, or its path contains a link.
     pub fn read_file(&self, file: &FileKind) -> Result<Option<Vec<u8>>> {
         self.read(&file.path())
     }
 
-    /// Parses one file, or `None` where it is not there.
+    /// Parses one file; `None` if it does not exist.
     ///
     /// # Errors
     /// It cannot be read or parsed; the message names the file and the place.
@@ -84,7 +85,7 @@ impl Store {
         parsed.map(|(value, _)| Some(value)).failed(|| format!("{}: does not parse", file.path()))
     }
 
-    /// Parses one file that has to be there.
+    /// Parses one required file.
     ///
     /// # Errors
     /// As [`Store::load`], or the file is missing.
@@ -95,12 +96,13 @@ impl Store {
         })
     }
 
-    /// Writes files that are not yet as they should be, `state.json` last of all: each one by a
-    /// temporary file beside it, synced, renamed over it, and the folder synced. Returns the paths
-    /// that changed. `seen` is told each step (tests stop there; others pass `&mut |_, _| Ok(())`).
+    /// Writes the files that differ: each to a temporary file beside it that is synced and renamed over it, then
+    /// the folder is synced. `state.json` comes last, so that a stage moves only once its files are complete.
+    /// Returns the files that changed. `seen` is called at each step: a fault-injection point for tests; others
+    /// pass `&mut |_, _| Ok(())`.
     ///
     /// # Errors
-    /// A file cannot be written; those before it are.
+    /// A file cannot be written; those before it have been.
     pub fn apply(
         &self,
         writes: &[FileWrite],
@@ -114,7 +116,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// Those files that are not yet as they should be, in the order in which [`Store::apply`] writes them.
+    /// The files that differ from those on disk, in the order in which [`Store::apply`] writes them.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -132,7 +134,7 @@ impl Store {
     fn replace(&self, write: &FileWrite, seen: &mut dyn FnMut(&FileKind, WriteStep) -> Result<()>) -> Result<()> {
         let path = self.checked(&write.file.path())?;
         let folder = path.parent().unwrap_or(&self.root);
-        // Those of killed runs: whoever writes here holds the lock.
+        // Leftovers of killed runs: the caller holds the lock, so no live run owns them.
         files::remove_temporaries(folder)?;
         seen(&write.file, WriteStep::BeforeTemporary)?;
         let prepared = files::prepare(&path, &write.bytes, Readers::All)?;
@@ -141,7 +143,7 @@ impl Store {
         seen(&write.file, WriteStep::AfterRename)
     }
 
-    /// The full path of a file, after making sure that nothing on the way leads out of the folder.
+    /// The full path of a file, checked not to lead out of the folder.
     fn checked(&self, path: &str) -> Result<PathBuf> {
         let leaves = |part: &str| part.is_empty() || part == "." || part == ".." || part.contains(['\\', '\0']);
         if path.split('/').any(leaves) {
@@ -182,7 +184,7 @@ impl Source for Store {
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        // What is no file of a competition is read for nothing but its bytes, if at all.
+        // Other files are only read as bytes, if at all: a small limit is enough.
         let largest = FileKind::of_path(path).map_or(files::SMALL, |kind| kind.largest());
         files::read_own(&self.checked(path)?, largest)
     }

@@ -6,14 +6,14 @@ use super::ids::{Block, CommitSha, Hotkey, PromptStem, RepoName};
 use super::record::{Entries, record};
 
 record! {
-    /// One miner's program and where its files will lie.
+    /// One miner's program, and where its files will be.
     pub struct Submission {
         /// The program's repository.
         pub repo: RepoName,
         /// The program's commit.
         pub commit: CommitSha,
-        /// Where the miner uploads: see [`Submission::file_url`]. Written without a slash at the end; the deployed
-        /// services leave one behind a bare host.
+        /// The base URL of the miner's files: see [`Submission::file_url`]. Written without a trailing slash; the
+        /// deployed services leave one after a bare host.
         pub cdn_url: String,
         /// The block that revealed `commit`.
         pub revealed_at_block: Block,

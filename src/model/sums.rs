@@ -1,4 +1,4 @@
-//! `SHA256SUMS` of a player: what the bytes behind the stored URLs were, in `sha256sum -c` form.
+//! A player's `SHA256SUMS`: the sums of the bytes behind the stored URLs, in `sha256sum -c` form.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ impl RepoFile for Sums {
         let text = plain_text(bytes)?;
         for (at, line) in text.split('\n').enumerate().filter(|_| !text.is_empty()) {
             let wrong = |why: &str| ParseError::line(at + 1, why);
-            let (sum, path) = line.split_once("  ").ok_or_else(|| wrong("`<sha256>  <path>` is needed"))?;
+            let (sum, path) = line.split_once("  ").ok_or_else(|| wrong("expected `<sha256>  <path>`"))?;
             let hex = sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
             if !hex {
                 return Err(wrong("the sum is not 64 lower-case hex digits"));

@@ -1,5 +1,5 @@
-//! `rules` of `config.json`: the limits of the rules (DESIGN 4.4 to 4.7), which are public like the rest of
-//! the competition. Absent keys have the defaults; keys of a newer writer are kept.
+//! `rules` in `config.json`: the limits of the rules (DESIGN 4.4 to 4.7), public like the rest of the
+//! competition. Absent keys have their defaults; keys of a newer writer are kept.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::record::{Extra, Key};
 
-/// Declares the limits: each with its default and the largest value that makes sense.
+/// Declares the limits, each with its default and the largest value that makes sense.
 macro_rules! thresholds {
     ($( $(#[$meta:meta])* $name:ident: $Type:ty = $default:expr, up to $most:expr; )*) => {
         /// The limits of the rules.
@@ -29,18 +29,18 @@ macro_rules! thresholds {
             /// The names of all limits.
             pub const NAMES: &[&str] = &[$( stringify!($name) ),*];
 
-            /// What is wrong with the values, all at once; empty when they make sense.
+            /// All mistakes in the values; empty if they make sense.
             #[must_use]
             pub fn mistakes(&self) -> Vec<String> {
                 let mut mistakes = Vec::new();
                 $( if !self.$name.makes_sense($most) {
                     let (name, value) = (stringify!($name), self.$name);
-                    mistakes.push(format!("rules.{name} is {value}: a number from 0 to {} is needed", $most));
+                    mistakes.push(format!("rules.{name} is {value}: expected a number from 0 to {}", $most));
                 } )*
                 mistakes
             }
 
-            /// Every limit that is not the default.
+            /// Every non-default limit.
             #[must_use]
             pub fn unusual(&self) -> Vec<Unusual> {
                 let usual = Thresholds::default();
@@ -49,7 +49,7 @@ macro_rules! thresholds {
                 unusual.map(|(name, value, default)| Unusual { name, value, default }).collect()
             }
 
-            /// Takes the value of the key that the map stands at; `false` where no limit has this name.
+            /// Takes the map's next value if a limit has this name; else returns `false`.
             fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
                 match key {
                     $( stringify!($name) => self.$name = map.next_value().map_err(|why| {
@@ -64,13 +64,13 @@ macro_rules! thresholds {
 }
 
 thresholds! {
-    /// Seconds; a generation that took longer is over time.
+    /// Seconds; a longer generation is over time.
     generation_seconds: f64 = 180.0, up to 1e6;
-    /// The part of a round's prompts on which being over time is forgiven in matches.
+    /// The fraction of a round's prompts on which being over time is forgiven in matches.
     overtime_tolerance: f64 = 0.05, up to 1.0;
-    /// The margin beyond `win_margin` from which an audit has no critical prompts.
+    /// How far a margin must exceed `win_margin` for an audit without critical prompts.
     mismatch_margin: f64 = 0.05, up to 1.0;
-    /// The largest distance between a regenerated and a submitted preview that is a match.
+    /// The largest distance between a regenerated and a submitted preview that still matches.
     distance: f64 = 0.1, up to 2.0;
     /// Mismatches tolerated among prompts that are not critical.
     mismatches: usize = 6, up to 1_000_000;
@@ -78,15 +78,15 @@ thresholds! {
     critical_mismatches: usize = 1, up to 1_000_000;
     /// Seconds; the largest trimmed median of the generation times.
     median_seconds: f64 = 90.0, up to 1e6;
-    /// Times cut from each end before the median.
+    /// Times cut from each end before the median is taken.
     trim: usize = 6, up to 1_000_000;
     /// Does a win also need a source audit that passed?
     require_source_audit: bool = false, up to 1;
-    /// May miners name hosts that are not public? (Sandboxes; nobody fetches from there by this alone.)
+    /// May miners name hosts that are not public? (For sandboxes; by itself this does not permit fetching from them.)
     allow_private_cdn: bool = false, up to 1;
 }
 
-/// A value that a limit may have.
+/// The type of a limit.
 trait Limit {
     fn makes_sense(self, most: impl Into<f64>) -> bool;
 }
@@ -109,14 +109,14 @@ impl Limit for bool {
     }
 }
 
-/// A limit that is not the default.
+/// A limit with a non-default value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unusual {
     /// Its name.
     pub name: &'static str,
-    /// What it is.
+    /// Its value.
     pub value: Value,
-    /// What it usually is.
+    /// Its default.
     pub default: Value,
 }
 
@@ -126,7 +126,7 @@ impl fmt::Display for Unusual {
     }
 }
 
-/// `rules` as it stands: the limits that follow from it, and the keys of a newer writer.
+/// `rules`: the limits that follow from it, and the keys of a newer writer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rules {
     /// All limits, defaults included.
@@ -154,7 +154,7 @@ impl<'de> Deserialize<'de> for Rules {
                         seen.push(name);
                     }
                     if !rules.limits.take(key, &mut map)? {
-                        // Where it stood is kept by the file's own layout.
+                        // `ConfigFile` keeps the file's layout, so the position does not matter.
                         rules.extra.keep(usize::MAX, key, map.next_value()?).map_err(A::Error::custom)?;
                     }
                 }
@@ -207,9 +207,7 @@ mod tests {
         let mistakes = |limits: Thresholds| limits.mistakes().join("; ");
         assert_eq!(mistakes(Thresholds::default()), "");
         let bad = Thresholds { distance: -0.1, trim: usize::MAX, ..Thresholds::default() };
-        assert!(
-            mistakes(bad).starts_with("rules.distance is -0.1: a number from 0 to 2 is needed; rules.trim is 1844")
-        );
+        assert!(mistakes(bad).starts_with("rules.distance is -0.1: expected a number from 0 to 2; rules.trim is 1844"));
         assert!(mistakes(Thresholds { median_seconds: f64::NAN, ..Thresholds::default() }).contains("median_seconds"));
     }
 }

@@ -1,4 +1,4 @@
-//! DESIGN 4.6: an audit's verdict from what was submitted and what was regenerated.
+//! DESIGN 4.6: an audit's verdict, from the submitted and the regenerated outputs.
 
 use std::collections::HashSet;
 
@@ -8,25 +8,25 @@ use crate::model::ids::{Hotkey, PromptStem};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::record::Extra;
 
-/// What an audit comes to, apart from the miner's name.
+/// An audit's result, without the miner's name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// Passed or rejected.
     pub outcome: AuditOutcome,
-    /// Prompts that were submitted completely, and so looked at.
+    /// Prompts that were submitted completely, and therefore checked.
     pub checked: usize,
     /// Mismatches among those that are not critical.
     pub failed: usize,
     /// Mismatches among the critical ones.
     pub failed_critical: usize,
-    /// Trimmed median of the generation times in seconds; `None` where nothing was generated.
+    /// Trimmed median of the generation times in seconds; `None` if nothing was generated.
     pub median: Option<f64>,
     /// Why it was rejected; empty when it passed.
     pub reason: String,
 }
 
 impl Verdict {
-    /// The verdict on this miner, as `generation_audits.json` has it.
+    /// The verdict as this miner's entry in `generation_audits.json`.
     #[must_use]
     pub fn of(self, hotkey: Hotkey) -> GenerationAudit {
         GenerationAudit {
@@ -42,7 +42,7 @@ impl Verdict {
     }
 }
 
-/// Does the regenerated output differ from the submitted one, or come too late?
+/// Is the regenerated output missing, incomplete, over time, or too far from the submitted one?
 #[must_use]
 pub fn mismatched(regenerated: Option<&Output>, limits: &Thresholds) -> bool {
     regenerated.is_none_or(|output| {
@@ -50,7 +50,7 @@ pub fn mismatched(regenerated: Option<&Output>, limits: &Thresholds) -> bool {
     })
 }
 
-/// The verdict over the stems that were submitted completely.
+/// The verdict over the prompt stems that were submitted completely.
 #[must_use]
 pub fn verdict(submitted: &Outputs, regenerated: &Outputs, critical: &[PromptStem], limits: &Thresholds) -> Verdict {
     let mut verdict = Verdict {
@@ -100,8 +100,8 @@ fn reasons(verdict: &Verdict, limits: &Thresholds) -> Vec<String> {
     reasons
 }
 
-/// The median of the times after `trim` were cut from each end (only where there are more than
-/// twice as many); the mean of the middle two where their number is even.
+/// The trimmed median: `trim` times are cut from each end if there are more than twice as many; an even
+/// number of times gives the mean of the middle two. `None` without times.
 #[must_use]
 pub fn trimmed_median(mut times: Vec<f64>, trim: usize) -> Option<f64> {
     times.sort_by(f64::total_cmp);

@@ -1,7 +1,7 @@
-//! What `builds` records: from what a CI, a registry or a file says, each miner's status and image.
+//! What `builds` records: each miner's build status and image, from a CI, a registry or a file.
 //!
-//! The jobs of a CI come into being one by one, after the run has begun: a job that is not there yet
-//! is pending, and not found only once the run can start no more.
+//! CI jobs appear one by one after the run has begun: a missing job is pending, and counts as not
+//! found only once the run can start no more jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,48 +18,45 @@ use crate::model::record::Extra;
 use crate::model::store::FileWrite;
 use crate::model::submissions::{Submission, Submissions};
 
-/// Registries take names of up to 255 characters, after their host and before the tag.
+/// In bytes. Registries accept names of up to 255 characters between host and tag.
 const LONGEST_IMAGE: usize = 512;
 
-/// What is known before anybody is asked.
+/// What is known before a driver is asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BuildTerms<'a> {
-    /// The round.
     pub round: RoundNumber,
     /// Its `submissions.json`.
     pub submissions: &'a Submissions,
-    /// `builds.json` as it stands.
+    /// The current `builds.json`.
     pub recorded: Option<&'a Builds>,
     /// How images are named.
     pub image: &'a ImageName,
-    /// What a build may take, from its push or the last start of its run on; 0: any time.
+    /// Seconds that a build may take from the push or the last start of its run; 0: no limit.
     pub limit_seconds: u64,
-    /// When the submissions were committed, where known.
+    /// When the submissions were committed, if known.
     pub pushed: Option<DateTime<Utc>>,
-    /// The time.
     pub now: DateTime<Utc>,
 }
 
-/// What became of the builds.
+/// The settled builds.
 #[derive(Debug, Clone)]
 pub(crate) struct BuildsOutcome {
-    /// `builds.json`
     pub builds: Builds,
-    /// What to write, where anything changed.
+    /// What to write, if anything changed.
     pub plan: Option<Plan>,
-    /// Why each build that is no success is what it is.
+    /// The reason for each status other than success.
     pub reasons: BTreeMap<Hotkey, String>,
-    /// What is odd.
+    /// Warnings.
     pub oddities: Vec<String>,
 }
 
-/// Will this status stay as it is, if nobody starts the build again?
+/// Is this status final, unless the build is started again?
 #[must_use]
 pub(crate) fn is_final(status: BuildStatus) -> bool {
     !matches!(status, BuildStatus::Pending | BuildStatus::InProgress)
 }
 
-/// Has every submission the build of its own commit, with its image?
+/// Does every submission have a successful build of its own commit?
 #[must_use]
 pub(crate) fn all_built(submissions: &Submissions, recorded: Option<&Builds>) -> bool {
     let built = |(hotkey, submission): (&Hotkey, &Submission)| {
@@ -69,7 +66,7 @@ pub(crate) fn all_built(submissions: &Submissions, recorded: Option<&Builds>) ->
     submissions.iter().all(built)
 }
 
-/// How many builds have each status, in words.
+/// The number of builds in each status, in words.
 #[must_use]
 pub(crate) fn tally(builds: &Builds) -> String {
     let statuses = [
@@ -105,11 +102,11 @@ pub(crate) fn tag(submission: &Submission) -> String {
     format!("{}-{}", submission.commit.short(), submission.round)
 }
 
-/// Why an image that a file names cannot be that of a build.
+/// Why an image named in a file cannot be a build's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub(crate) enum ImageError {
-    #[error("{hotkey}: image {shown:?} is no name of at most {most} characters", most = LONGEST_IMAGE)]
+    #[error("{hotkey}: image {shown:?} is not an image name of at most {most} characters", most = LONGEST_IMAGE)]
     NoName { hotkey: Hotkey, shown: String },
     #[error("{hotkey}: image {image:?} does not end in its tag, :{tag}")]
     OtherTag { hotkey: Hotkey, image: String, tag: String },
@@ -117,8 +114,8 @@ pub(crate) enum ImageError {
     OtherMiner { hotkey: Hotkey, image: String, other: Hotkey },
 }
 
-/// Settles every build by what was seen. A success once recorded stays: its image is there, whatever
-/// became of later runs. Everything else is judged anew, so a build that was started again counts.
+/// Settles every build from an observation. A recorded success stays, since its image exists whatever
+/// later runs do. Every other status is determined anew, so a restarted build counts.
 ///
 /// # Errors
 /// A file names an image that cannot be this build's.
@@ -163,7 +160,7 @@ fn is_of(build: &Build, submission: &Submission) -> bool {
     same && build.revealed_at_block == submission.revealed_at_block && build.tag == tag(submission)
 }
 
-/// Entries of nobody who submitted are `verify`'s business: they are never removed.
+/// Keeps entries of hotkeys that did not submit: they are never removed, and `verify` reports them.
 fn keep_others(terms: &BuildTerms<'_>, outcome: &mut BuildsOutcome) {
     let others = terms.recorded.into_iter().flat_map(|builds| builds.iter());
     for (hotkey, build) in others.filter(|(hotkey, _)| !terms.submissions.contains_key(*hotkey)) {
@@ -182,7 +179,7 @@ fn plan(terms: &BuildTerms<'_>, builds: &Builds, says: Vec<String>) -> Option<Pl
     Some(Plan { writes: vec![write], message: format!("Update build statuses for round {round}"), says })
 }
 
-/// Miners whose images have the same name: ten lower-cased characters of a hotkey are not unique.
+/// Miners whose images share a name: ten lower-cased characters of a hotkey need not be unique.
 fn shared_names(terms: &BuildTerms<'_>) -> Vec<String> {
     let mut by_name: BTreeMap<String, BTreeSet<&Hotkey>> = BTreeMap::new();
     for (hotkey, submission) in terms.submissions.iter() {
@@ -195,7 +192,7 @@ fn shared_names(terms: &BuildTerms<'_>) -> Vec<String> {
     shared.map(|(name, hotkeys)| format!("image name {name} is shared by {}", list(hotkeys))).collect()
 }
 
-/// What one build comes to.
+/// The result for one build.
 struct BuildVerdict {
     status: BuildStatus,
     image: Option<String>,
@@ -233,10 +230,10 @@ impl BuildTerms<'_> {
             BuildObservation::Registry(images) => match images.get(hotkey) {
                 Some(Presence::There) => BuildVerdict::built(image()),
                 Some(Presence::Absent) => BuildVerdict::is(BuildStatus::Pending, "the registry has no such image yet"),
-                _ => BuildVerdict::is(BuildStatus::Pending, "the registry has not told"),
+                _ => BuildVerdict::is(BuildStatus::Pending, "the registry has not answered"),
             },
             BuildObservation::Ci { run: None, .. } => {
-                BuildVerdict::is(BuildStatus::Pending, "its run is not there yet")
+                BuildVerdict::is(BuildStatus::Pending, "its run has not appeared yet")
             }
             BuildObservation::Ci { run: Some(run), images } => match run.jobs.get(hotkey) {
                 Some(job) => of_job(run, job, images.get(hotkey), image),
@@ -246,24 +243,25 @@ impl BuildTerms<'_> {
         Ok(self.within_time(verdict, observation))
     }
 
-    /// A miner without a job: it comes, or it never will.
+    /// The status of a miner without a job: pending while the run may still start one.
     fn without_job(&self, run: &CiRun) -> BuildVerdict {
         let setup_done = run.setup.as_ref().is_some_and(|setup| setup.attempt >= run.attempt && setup.is_green());
         if run.over {
-            return BuildVerdict::is(BuildStatus::NotFound, "its run is over, and had no job for it");
+            return BuildVerdict::is(BuildStatus::NotFound, "its run is over and had no job for it");
         }
         if setup_done && run.jobs.len() >= self.submissions.len() {
-            return BuildVerdict::is(BuildStatus::NotFound, "all jobs of its run are there, but none for it");
+            return BuildVerdict::is(BuildStatus::NotFound, "its run has all its jobs, but none for it");
         }
-        BuildVerdict::is(BuildStatus::Pending, "its job is not there yet")
+        BuildVerdict::is(BuildStatus::Pending, "its job has not appeared yet")
     }
 
-    /// What is still open when the time is over, has timed out.
+    /// A build that is still open when its time is up has timed out.
     fn within_time(&self, verdict: BuildVerdict, observation: &BuildObservation) -> BuildVerdict {
         let started = match observation {
             BuildObservation::Ci { run: Some(run), .. } => run.started,
             _ => None,
         };
+        // The later of the two, so that a restarted run gets its full time again.
         let Some(since) = started.max(self.pushed) else { return verdict };
         let limit = i64::try_from(self.limit_seconds).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
         if is_final(verdict.status) || self.limit_seconds == 0 || self.now - since < limit {
@@ -281,7 +279,7 @@ impl BuildTerms<'_> {
     ) -> Result<BuildVerdict, ImageError> {
         let tag = tag(submission);
         Ok(match said {
-            None => BuildVerdict::is(BuildStatus::Pending, "the file does not name it yet"),
+            None => BuildVerdict::is(BuildStatus::Pending, "the file does not list it yet"),
             Some(DeclaredBuild { status: BuildStatus::Success, image }) => {
                 let image = image.clone().unwrap_or_else(|| self.image.of(hotkey, &tag));
                 self.check_image(hotkey, &image, &tag)?;
@@ -291,7 +289,7 @@ impl BuildTerms<'_> {
         })
     }
 
-    /// `verify` fails on an image with another tag, or of another miner's name: it is never written.
+    /// Refuses an image with the wrong tag or another miner's name: `verify` would fail on it.
     fn check_image(&self, hotkey: &Hotkey, image: &str, tag: &str) -> Result<(), ImageError> {
         if image.len() > LONGEST_IMAGE || !image.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(ImageError::NoName { hotkey: hotkey.clone(), shown: cut(image, 80) });
@@ -314,9 +312,9 @@ impl BuildTerms<'_> {
     }
 }
 
-/// What a job comes to. A green one has its image unless the registry denies it: then it may be on
-/// its way while the run lasts. A red one stays red also where the registry has an image: nobody
-/// knows whether it is whole.
+/// The result of a job. A green one has its image unless the registry denies it; then the image may
+/// still arrive while the run lasts. A red one stays red even if the registry has an image, which may
+/// be incomplete.
 fn of_job(run: &CiRun, job: &CiJob, image: Option<&Presence>, name: impl Fn() -> String) -> BuildVerdict {
     let superseded = job.attempt < run.attempt && !run.over;
     let conclusion = job.conclusion.as_deref().unwrap_or("nothing");
@@ -331,12 +329,12 @@ fn of_job(run: &CiRun, job: &CiJob, image: Option<&Presence>, name: impl Fn() ->
     }
     if !job.is_done() {
         return match job.status.as_str() {
-            "in_progress" => BuildVerdict::is(BuildStatus::InProgress, "its job runs"),
+            "in_progress" => BuildVerdict::is(BuildStatus::InProgress, "its job is running"),
             status => BuildVerdict::is(BuildStatus::Pending, format!("its job is {status}")),
         };
     }
     if superseded {
-        return BuildVerdict::is(BuildStatus::Pending, format!("attempt {} of its run is on its way", run.attempt));
+        return BuildVerdict::is(BuildStatus::Pending, format!("attempt {} of its run is in progress", run.attempt));
     }
     let failed = ["failure", "cancelled", "skipped", "timed_out", "action_required", "startup_failure"];
     if !failed.contains(&conclusion) && !run.over {
@@ -384,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_job_is_pending_until_it_can_come_no_more() {
+    fn a_missing_job_is_pending_until_it_can_no_longer_appear() {
         use BuildStatus::{NotFound, Pending, Success, TimedOut};
         let green = job("completed", Some("success"));
         let begun = CiRun { attempt: 1, ..CiRun::default() };
@@ -400,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_start_gives_more_time() {
+    fn a_restart_extends_the_time_limit() {
         let started = DateTime::from_timestamp(1_800_000_090, 0);
         let run = CiRun { attempt: 2, started, ..CiRun::default() };
         assert_eq!(statuses(1, &run, None, 189), [BuildStatus::Pending]);
@@ -408,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_stays_and_same_names_are_told() {
+    fn a_success_stays_and_shared_names_are_reported() {
         let (submissions, image) = (submissions(2), "x/y{hotkey10}:{tag}".parse::<ImageName>().unwrap());
         let green = |n| (hotkey(n), job("completed", Some("success")));
         let run = CiRun { attempt: 1, jobs: [green(0), green(1)].into(), ..CiRun::default() };
@@ -430,8 +428,8 @@ mod tests {
         assert!(all_built(&submissions, Some(&first.builds)) && first.oddities.is_empty());
         let later = settle(&BuildTerms { recorded: Some(&first.builds), ..terms }, &observation(None)).unwrap();
         assert!(later.plan.is_none() && later.builds == first.builds, "nothing is written again");
-        // Hotkeys that begin alike are hard to come by: a template without them has the same effect.
-        let one = ImageName::of_anybody("x/y:{tag}");
+        // Hotkeys with a common prefix are hard to find: a template without hotkeys has the same effect.
+        let one = ImageName::unchecked("x/y:{tag}");
         let shared = shared_names(&BuildTerms { image: &one, ..terms });
         assert!(shared[0].starts_with("image name x/y is shared by 5"), "{shared:?}");
     }

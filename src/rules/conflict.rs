@@ -1,16 +1,15 @@
-//! Other writers share the branch: may our commits be made again on top of theirs as they are?
+//! Other writers share the branch: can our commits be rebased onto theirs unchanged?
 
 use std::collections::BTreeSet;
 
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::RoundNumber;
 
-/// The path by which what we wrote collides with what others changed meanwhile; `None` where both
-/// stand beside each other.
+/// The path on which our writes collide with what others changed meanwhile; `None` if they do not.
 ///
-/// What we read is not known file by file: whatever steers a round, its own files and those of the
-/// round before count as read. Files of other players are read by those who decide something, and
-/// not by those who only record a player's own.
+/// Reads are not tracked file by file: the top-level files, the round's own files and those of the
+/// previous round count as read. Other players' files count as read only by commands that decide
+/// something, not by those that only record a player's own files.
 #[must_use]
 pub(crate) fn collision(written: &[String], changed: &[String]) -> Option<String> {
     let ours: Vec<FileKind> = written.iter().filter_map(|path| FileKind::of_path(path)).collect();

@@ -1,4 +1,4 @@
-//! DESIGN 3, 4.7: which files of which miners are to be fetched, and what is recorded of them.
+//! DESIGN 3, 4.7: which miners' files to fetch, and what is recorded about them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,32 +20,27 @@ use crate::model::store::FileWrite;
 use crate::model::submissions::Submissions;
 use crate::model::sums::Sums;
 
-/// What came of one file of one miner.
+/// The outcome for one file of one miner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum FetchOutcome {
-    /// Fetched, drawn and stored.
+    /// Fetched, rendered and stored.
     Stored {
-        /// The model.
         #[serde(flatten, with = "noted")]
         model: StoredObject,
         /// Its preview.
         png: StoredObject,
     },
-    /// Fetched, but it is no model that can be drawn. Stored where it is at least a file of the
-    /// competition's format.
+    /// Fetched, but it cannot be rendered. It is stored if it is at least a file of the competition's
+    /// format.
     Refused {
-        /// The model.
         #[serde(flatten, with = "noted")]
         model: Option<StoredObject>,
-        /// What is wrong with it.
+        /// Why it cannot be rendered.
         reason: String,
     },
     /// It could not be fetched.
-    Failed {
-        /// Why.
-        reason: String,
-    },
+    Failed { reason: String },
 }
 
 impl FetchOutcome {
@@ -55,7 +50,6 @@ impl FetchOutcome {
         matches!(self, FetchOutcome::Stored { .. })
     }
 
-    /// The model as it is stored.
     #[must_use]
     pub(crate) fn model(&self) -> Option<&StoredObject> {
         match self {
@@ -65,7 +59,7 @@ impl FetchOutcome {
         }
     }
 
-    /// The preview as it is stored.
+    /// The stored preview.
     #[must_use]
     pub(crate) fn png(&self) -> Option<&StoredObject> {
         match self {
@@ -97,29 +91,28 @@ impl FetchOutcome {
     }
 }
 
-/// A line of the operator's journal: what came of a file, noted as soon as it is known.
+/// A line of the operator's journal: a file's outcome, noted as soon as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DownloadMark {
     /// Whose file.
     pub hotkey: Hotkey,
     /// For which prompt.
     pub stem: PromptStem,
-    /// What came of it.
     #[serde(flatten)]
     pub outcome: FetchOutcome,
 }
 
-/// What is known of a round's files, the newest mark of each.
+/// The newest known outcome of each of a round's files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownFiles(HashMap<(Hotkey, PromptStem), FetchOutcome>);
 
 impl KnownFiles {
-    /// Takes a mark in, over an older one of the same file.
+    /// Adds a mark; it replaces an older one of the same file.
     pub(crate) fn add(&mut self, mark: DownloadMark) {
         self.0.insert((mark.hotkey, mark.stem), mark.outcome);
     }
 
-    /// What came of a file.
+    /// A file's outcome.
     #[must_use]
     pub(crate) fn get(&self, hotkey: &Hotkey, stem: &PromptStem) -> Option<&FetchOutcome> {
         self.0.get(&(hotkey.clone(), stem.clone()))
@@ -131,33 +124,27 @@ impl KnownFiles {
 pub(crate) struct WantedMiners {
     /// This miner only.
     pub only: Option<Hotkey>,
-    /// This part of the miners.
+    /// This shard of the miners.
     pub shard: Shard,
-    /// Also what failed or was refused before.
+    /// Fetch again what failed or was refused before.
     pub retry_failed: bool,
 }
 
 /// A round whose files are fetched.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DownloadRound<'a> {
-    /// `state.json`
     pub state: &'a CompetitionState,
-    /// The round's files.
     pub files: &'a RoundFiles,
-    /// Its submissions.
     pub submissions: &'a Submissions,
-    /// Its prompts.
     pub prompts: &'a PromptList,
-    /// Its seed.
     pub seed: Seed,
 }
 
-/// A miner's files that are to be fetched, in the order in which they will be.
+/// A miner's files to fetch, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MinerFiles {
-    /// The miner.
     pub hotkey: Hotkey,
-    /// Stem and URL of each file.
+    /// Prompt stem and URL of each file.
     pub files: Vec<(PromptStem, String)>,
 }
 
@@ -165,7 +152,7 @@ pub(crate) struct MinerFiles {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub(crate) enum DownloadError {
-    #[error("rounds/{round}/{name}: missing, or it does not parse")]
+    #[error("rounds/{round}/{name}: missing or does not parse")]
     NoFile { round: RoundNumber, name: &'static str },
     #[error("rounds/{round}/prompts.txt: {why}")]
     Prompts { round: RoundNumber, why: StemError },
@@ -174,10 +161,10 @@ pub(crate) enum DownloadError {
 }
 
 impl<'a> DownloadRound<'a> {
-    /// The facts of a round, where they are all there.
+    /// Gathers the facts of the current round.
     ///
     /// # Errors
-    /// Which file is missing or broken, or which prompt has an impossible name.
+    /// A file is missing or broken, or a prompt name cannot name a file.
     pub(crate) fn new(state: &'a CompetitionState, files: &'a RoundFiles) -> Result<Self, DownloadError> {
         let round = state.current_round;
         let lacks = |name| DownloadError::NoFile { round, name };
@@ -197,10 +184,10 @@ impl<'a> DownloadRound<'a> {
         self.files.players.get(&Player::Miner(hotkey.clone()))?.submitted.get()
     }
 
-    /// The miners that this run is about, in order of submission.
+    /// The miners of this run, in order of submission.
     ///
     /// # Errors
-    /// The one miner asked for did not submit.
+    /// The requested miner did not submit.
     pub(crate) fn miners(&self, wanted: &WantedMiners) -> Result<Vec<&'a Hotkey>, DownloadError> {
         if let Some(only) = wanted.only.as_ref().filter(|only| !self.submissions.contains_key(*only)) {
             return Err(DownloadError::NotSubmitted { hotkey: only.clone(), round: self.number() });
@@ -223,7 +210,7 @@ impl<'a> DownloadRound<'a> {
         }
     }
 
-    /// What is to be fetched. The order is drawn by the seed, so that no miner is always first.
+    /// What to fetch, in an order drawn from the seed so that no miner is always first.
     ///
     /// # Errors
     /// As [`DownloadRound::miners`].
@@ -244,7 +231,7 @@ impl<'a> DownloadRound<'a> {
         Ok(lanes)
     }
 
-    /// `submitted.json` of a miner as it is known now; `None` while the outcome of a prompt is not.
+    /// `submitted.json` of a miner; `None` until the outcome of every prompt is known.
     #[must_use]
     pub(crate) fn outputs(&self, hotkey: &Hotkey, known: &KnownFiles) -> Option<Outputs> {
         let recorded = self.recorded(hotkey);
@@ -258,7 +245,7 @@ impl<'a> DownloadRound<'a> {
         Some(Outputs::of(self.files.format, entries?))
     }
 
-    /// `SHA256SUMS` of a miner: what is stored now, beside the lines of files of other kinds.
+    /// `SHA256SUMS` of a miner: the recorded lines, updated with what is stored now.
     #[must_use]
     pub(crate) fn sums(&self, hotkey: &Hotkey, known: &KnownFiles) -> Sums {
         let recorded = self.files.players.get(&Player::Miner(hotkey.clone())).and_then(|own| own.sums.get());
@@ -272,19 +259,19 @@ impl<'a> DownloadRound<'a> {
     }
 }
 
-/// The plan that begins a download: the stage.
+/// The plan that begins a download: it only moves the stage.
 #[must_use]
 pub(crate) fn begin(state: &CompetitionState) -> Plan {
     let round = state.current_round;
     Plan {
         writes: vec![FileWrite::new(FileKind::State, &state.moved(Stage::Downloading, None))],
         message: format!("Round {round}: downloading"),
-        says: vec![format!("round {round} is in downloading")],
+        says: vec![format!("round {round} moves to downloading")],
     }
 }
 
-/// The plan that records every miner of `miners` whose files are all settled; once no miner of the
-/// round is left, also the next stage. `None` where there is nothing to record.
+/// The plan that records every miner of `miners` whose files are all settled and, once no miner of
+/// the round is left, moves to the next stage. `None` if there is nothing to record.
 #[must_use]
 pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &KnownFiles) -> Option<Plan> {
     let number = round.number();
@@ -313,15 +300,16 @@ pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &Know
     }
     if left == 0 && round.state.stage == Stage::Downloading {
         writes.push(FileWrite::new(FileKind::State, &round.state.moved(Stage::Duels, None)));
+        // First, so that it is the commit's subject line.
         lines.insert(0, format!("Round {number}: duels"));
-        says.push(format!("round {number} is in duels"));
+        says.push(format!("round {number} moves to duels"));
     } else if left > 0 {
         says.push(format!("the files of {left} miner(s) of round {number} are not complete yet"));
     }
     (!writes.is_empty()).then(|| Plan { writes, message: lines.join("\n"), says })
 }
 
-/// The files written by a run that fetches these lanes completely: by then the outcome of every file is known.
+/// The files that a run will write if it fetches these lanes completely.
 #[must_use]
 pub(crate) fn foreseen(
     round: &DownloadRound<'_>,
@@ -344,7 +332,7 @@ pub(crate) fn foreseen(
     files
 }
 
-/// Has a miner an entry for every prompt in `submitted.json`?
+/// Does a miner's `submitted.json` have an entry for every prompt?
 fn is_recorded(round: &DownloadRound<'_>, hotkey: &Hotkey) -> bool {
     let own = round.files.players.get(&Player::Miner(hotkey.clone()));
     let Some(Slot::Ok(outputs)) = own.map(|own| &own.submitted) else { return false };
@@ -357,22 +345,22 @@ pub(crate) fn all_recorded(round: &DownloadRound<'_>) -> bool {
     round.submissions.keys().all(|hotkey| is_recorded(round, hotkey))
 }
 
-/// What came of a miner's files, counted.
+/// Counts of a miner's files by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Tally {
-    /// Models that are stored, with or without a preview.
+    /// Stored models, with or without a preview.
     pub fetched: usize,
-    /// Files that are no model, or none that can be drawn.
+    /// Files that are not a model, or cannot be rendered.
     pub refused: usize,
     /// Files that could not be fetched.
     pub failed: usize,
-    /// Bytes of the models stored.
+    /// Total size of the stored models, in bytes.
     pub bytes: u64,
     /// How often each reason was given.
     pub reasons: BTreeMap<String, usize>,
 }
 
-/// Counts what came of a miner's files.
+/// Counts a miner's files by outcome.
 #[must_use]
 pub(crate) fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &KnownFiles) -> Tally {
     let mut tally = Tally::default();

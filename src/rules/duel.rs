@@ -1,4 +1,4 @@
-//! DESIGN 4.4: what a duel comes to, and what a match adds up to.
+//! DESIGN 4.4: the outcome of a duel, and the score and margin of a match.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,11 +10,11 @@ use crate::model::prompts::Prompt;
 use crate::model::report::{Duel, DuelWinner};
 use crate::model::snapshot::{RoundFiles, Slot};
 
-/// Penalties apart by at most this are a draw.
+/// Mean penalties that differ by at most this are a draw.
 pub const DRAW_WITHIN: f64 = 1.0;
 
-/// The outcome by two answers, the second with the sides swapped: a side's penalty is the mean of
-/// its two, the words are those of the first answer.
+/// The outcome from two answers, the second with the sides swapped: a side's penalty is the mean of its
+/// two; the `issues` text is the first answer's.
 #[must_use]
 pub fn by_answers(left_first: &Penalties, right_first: &Penalties) -> (DuelWinner, String) {
     let mean = |a: u8, b: u8| f64::from(u16::from(a) + u16::from(b)) / 2.0;
@@ -23,7 +23,7 @@ pub fn by_answers(left_first: &Penalties, right_first: &Penalties) -> (DuelWinne
     (by_penalties(left, right), left_first.issues.clone())
 }
 
-/// A player's outputs as matches see them: the leader's are those of its baseline.
+/// The outputs that a player's matches use: the leader's baseline, or what a miner submitted.
 #[must_use]
 pub fn outputs_of<'a>(files: &'a RoundFiles, player: &Player) -> &'a Slot<Outputs> {
     match (files.players.get(player), player) {
@@ -51,17 +51,17 @@ pub fn over_time(prompts: &[Prompt], outputs: &Outputs, limits: &Thresholds) -> 
     Lateness::of(prompts).over_time(outputs, limits)
 }
 
-/// A round's prompts, to look up who is late on which: those slower than the limit, after the first
-/// floor(tolerance x prompts) of them in the order of the round's prompts.
+/// A round's prompts, to find those on which a player is late: slower than the limit, after the first
+/// floor(tolerance x prompts) such prompts, in the round's order, are forgiven.
 #[derive(Debug)]
 pub struct Lateness<'a> {
-    /// Where each stem stands; more than once where the list has it more than once.
+    /// The positions of each stem in the list: several if it is listed more than once.
     places: HashMap<&'a PromptStem, Vec<usize>>,
     prompts: usize,
 }
 
 impl<'a> Lateness<'a> {
-    /// Of these prompts.
+    /// Indexes these prompts.
     #[must_use]
     pub fn of(prompts: &'a [Prompt]) -> Self {
         let mut places: HashMap<_, Vec<usize>> = HashMap::with_capacity(prompts.len());
@@ -84,14 +84,14 @@ impl<'a> Lateness<'a> {
     }
 }
 
-/// floor(count x ratio), as a count.
+/// floor(count x ratio).
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "small counts")]
 fn floor_of(count: usize, ratio: f64) -> usize {
     (count as f64 * ratio).max(0.0) as usize
 }
 
-/// The outcome of a duel that needs no judge, with its `issues` text: a preview is missing, or a
-/// side is over time. `None` where a judge has to decide.
+/// The outcome of a duel that needs no judge (a preview is missing, or a side is over time), with its
+/// `issues` text. `None` if a judge has to decide.
 #[must_use]
 pub fn without_judge(
     stem: &PromptStem,
@@ -122,16 +122,16 @@ pub fn claims_no_judge(issues: &str) -> bool {
         || issues.starts_with("Generation time exceeded for ")
 }
 
-/// The text that past services wrote where the judge had failed for good.
+/// The text that past services wrote when the judge had failed for good.
 pub const INTERNAL_ERROR: &str = "Internal error";
 
-/// A match's score: duels won by right less duels won by left.
+/// A match's score: duels won by right minus duels won by left.
 #[must_use]
 pub fn score(duels: &[Duel]) -> i64 {
     duels.iter().map(|duel| duel.winner.points()).sum()
 }
 
-/// A match's margin: its score over its duels; 0.0 without duels.
+/// A match's margin: its score divided by the number of duels; 0.0 without duels.
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "duels are far fewer than 2^52")]
 pub fn margin(score: i64, duels: usize) -> f64 {
@@ -139,7 +139,7 @@ pub fn margin(score: i64, duels: usize) -> f64 {
 }
 
 /// The margin of a match in which a side has no generations at all; such a match has no report.
-/// `None` where both have some.
+/// `None` if both sides have some.
 #[must_use]
 pub fn walkover(left_has: bool, right_has: bool) -> Option<f64> {
     match (left_has, right_has) {
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_penalty_apart_by_one_is_a_draw() {
+    fn penalties_that_differ_by_one_are_a_draw() {
         assert_eq!(by_penalties(3.0, 4.0), DuelWinner::Draw);
         assert_eq!(by_penalties(3.0, 4.5), DuelWinner::Left);
         assert_eq!(by_penalties(9.5, 0.0), DuelWinner::Right);

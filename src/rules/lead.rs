@@ -1,26 +1,24 @@
-//! Who leads, as far as the block tells: the newest entry of `leader.json` often holds only from a block on that
-//! is still to come.
+//! Who leads at a block: the newest entry of `leader.json` often takes effect only at a later block.
 
 use serde::Serialize;
 
 use crate::model::ids::Block;
 use crate::model::leader::{LeaderEntry, leader_at};
 
-/// Who leads, and who comes next.
+/// The current leader and the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Lead<'a> {
-    /// The chain's block, where it is known.
+    /// The chain's block, if known.
     pub block: Option<Block>,
-    /// Who leads at that block; nobody where it is not known.
+    /// The leader at that block; `None` if the block is unknown.
     pub leader: Option<&'a LeaderEntry>,
-    /// The newest entry.
     pub newest_entry: Option<&'a LeaderEntry>,
     /// The entry before it.
     pub entry_before: Option<&'a LeaderEntry>,
 }
 
 impl<'a> Lead<'a> {
-    /// Who leads at this block.
+    /// The lead at this block.
     #[must_use]
     pub(crate) fn of(leaders: &'a [LeaderEntry], block: Option<Block>) -> Self {
         let (newest_entry, rest) = leaders.split_last().map_or((None, leaders), |(last, rest)| (Some(last), rest));
@@ -28,14 +26,14 @@ impl<'a> Lead<'a> {
         Lead { block, leader, newest_entry, entry_before: rest.last() }
     }
 
-    /// The newest entry, where it is known to be in force later only.
+    /// The newest entry, if it is known not to be in force yet.
     #[must_use]
     pub(crate) fn next(&self) -> Option<&'a LeaderEntry> {
         let block = self.block?;
         self.newest_entry.filter(|entry| entry.effective_block > block)
     }
 
-    /// A line on each entry that matters: what it is, then the entry.
+    /// The entries to show, each with its label.
     #[must_use]
     pub(crate) fn lines(&self) -> Vec<(&'static str, &'a LeaderEntry)> {
         let lines = match self.block {
@@ -46,13 +44,13 @@ impl<'a> Lead<'a> {
     }
 }
 
-/// From which block on an entry leads, in words.
+/// The block from which an entry leads, in words.
 #[must_use]
 pub(crate) fn in_force(entry: &LeaderEntry) -> String {
     format!("in force from block {} on", entry.effective_block)
 }
 
-/// A weight for people: without the dust of binary fractions.
+/// A weight for people, rounded to nine digits to hide binary fractions.
 #[must_use]
 pub(crate) fn shown(weight: f64) -> f64 {
     (weight * 1e9).round() / 1e9

@@ -1,4 +1,4 @@
-//! A match while it is played: what has to be asked of the judge, and what the answers come to.
+//! A match in progress: the judge calls that it needs, and the result of the answers.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::model::record::Extra;
 use crate::model::report::{Duel, DuelWinner, MatchReport};
 use crate::model::snapshot::RoundFiles;
 
-/// In which order the judge sees the two models of a duel.
+/// The order in which the judge sees the two models of a duel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum ViewingOrder {
     /// The defender's first.
@@ -26,24 +26,23 @@ pub(crate) enum ViewingOrder {
 /// A judge call that a match needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Inquiry {
-    /// The duel's place in the report.
+    /// The duel's index in the report.
     pub duel: usize,
-    /// Which model comes first.
+    /// Which side is shown first.
     pub order: ViewingOrder,
-    /// The prompt's image.
+    /// The prompt image's URL.
     pub prompt: String,
-    /// Whose preview comes first, and its URL.
+    /// The player whose preview is shown first, and its URL.
     pub first: (Player, String),
-    /// Whose preview comes second, and its URL.
+    /// The player whose preview is shown second, and its URL.
     pub second: (Player, String),
 }
 
 /// A match that is complete.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Played {
-    /// Its margin.
     pub margin: f64,
-    /// Its report; none where a side has no generations at all.
+    /// Its report; `None` for a walkover.
     pub report: Option<MatchReport>,
 }
 
@@ -56,7 +55,7 @@ pub(crate) struct MatchInProgress {
     rows: Vec<DuelInProgress>,
 }
 
-/// A duel, and the answers so far where a judge decides it.
+/// A duel with the judge's answers so far.
 #[derive(Debug, Clone)]
 struct DuelInProgress {
     duel: Duel,
@@ -65,7 +64,7 @@ struct DuelInProgress {
 }
 
 impl MatchInProgress {
-    /// Sets up a match over these prompts: the duels that need no judge are decided at once.
+    /// Sets up a match over these prompts; duels that need no judge are decided at once.
     #[must_use]
     pub(crate) fn new(files: &RoundFiles, prompts: &[Prompt], limits: &Thresholds, pair: &Pair) -> Self {
         let (left, right) = (outputs_of(files, &pair.0).get(), outputs_of(files, &pair.1).get());
@@ -78,18 +77,19 @@ impl MatchInProgress {
             };
             let late = (late(left), late(right));
             rows.extend(prompts.iter().map(|prompt| row(prompt, left, right, &late)));
+            // Reports have their duels sorted by name (DESIGN section 2).
             rows.sort_by(|a, b| a.duel.name.cmp(&b.duel.name));
         }
         MatchInProgress { format: files.format, pair: pair.clone(), walkover, rows }
     }
 
-    /// How many duels it has.
+    /// The number of duels.
     #[must_use]
     pub(crate) fn duels(&self) -> usize {
         self.rows.len()
     }
 
-    /// The judge calls that it needs, duel by duel.
+    /// The judge calls still needed, duel by duel.
     #[must_use]
     pub(crate) fn inquiries(&self) -> Vec<Inquiry> {
         let open = self.rows.iter().enumerate().filter(|(_, row)| !row.decided);
@@ -106,7 +106,7 @@ impl MatchInProgress {
         ]
     }
 
-    /// Takes the answer to one of its inquiries; the duel is decided by the second.
+    /// Takes the answer to one inquiry; the second answer decides the duel.
     pub(crate) fn answer(&mut self, duel: usize, order: ViewingOrder, penalties: Penalties) {
         let Some(row) = self.rows.get_mut(duel).filter(|row| !row.decided) else { return };
         let [left_first, right_first] = &mut row.answers;
@@ -120,7 +120,7 @@ impl MatchInProgress {
         }
     }
 
-    /// The match, once every duel is decided.
+    /// The completed match; `None` until every duel is decided.
     #[must_use]
     pub(crate) fn played(&self) -> Option<Played> {
         if let Some(margin) = self.walkover {

@@ -1,8 +1,8 @@
 //! First floor: the rules. Pure functions of the files: no disk, network, clock or randomness.
 //!
-//! A command gathers facts, calls a rule here, and applies the plan that comes back; `verify` calls
-//! the same rules on what was recorded. [`stages`] is the stage machine; the others are named after
-//! what they decide; [`checks`] are the claims that `verify` tests.
+//! A command gathers facts, calls a rule here and applies the returned plan; `verify` calls the same
+//! rules on what was recorded. [`stages`] is the stage machine, [`checks`] holds the claims that
+//! `verify` tests, and the other modules are named after what they decide.
 
 pub mod audit;
 pub(crate) mod builds;
@@ -38,10 +38,10 @@ pub use crate::model::thresholds::Thresholds;
 /// What a command will do to the files: returned by a rule, applied in one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// The files to write; `state.json` is written last whatever its place here.
+    /// The files to write, in any order: `state.json` is always written last.
     pub writes: Vec<FileWrite>,
     /// The message of the commit that records them.
     pub message: String,
-    /// What happens, for the reader.
+    /// What happens: one line each, for people.
     pub says: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The stage open: what `open` records while it lasts, and what `reveal-seed` fixes at its end.
+//! The open stage: what `open` records while it lasts, and what `reveal-seed` fixes at its end.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -19,8 +19,8 @@ use crate::model::store::FileWrite;
 use crate::model::submissions::Submissions;
 use crate::model::winner::Winner;
 
-/// Records the submissions so far. `recorded` is the file as it stands; it is not written where
-/// nothing changed, or where there is nothing to say yet.
+/// Records the submissions so far. `recorded` is the current file; it is left alone if nothing
+/// changed, and not created while there are no submissions.
 #[must_use]
 pub(crate) fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &Intake) -> Plan {
     let submissions = keeping_extra(&intake.accepted, recorded);
@@ -30,8 +30,8 @@ pub(crate) fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &
     let mut says = vec![summary(round, intake)];
     if changed {
         says.push(format!(
-            "a push of {} starts the image builds of all {} where a workflow builds on it, as the deployed one does; \
-             reveal-seed's push starts them again",
+            "pushing {} starts the image builds of all {} submission(s) if a workflow builds on it, as the deployed one \
+             does; the push after reveal-seed starts them again",
             file.path(),
             submissions.len()
         ));
@@ -39,28 +39,28 @@ pub(crate) fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &
     Plan { writes, message: format!("Update submissions for round {round}"), says }
 }
 
-/// What `reveal-seed` goes by.
+/// The facts that `reveal-seed` needs.
 #[derive(Debug, Clone)]
 pub(crate) struct RevealFacts<'a> {
     /// `config.json`
     pub settings: &'a Settings,
-    /// `state.json`, in the stage open.
+    /// `state.json`, in the open stage.
     pub state: &'a CompetitionState,
     /// The round's `schedule.json`.
     pub schedule: &'a Schedule,
     /// `leader.json`
     pub leaders: &'a Leaders,
-    /// The round's `submissions.json` as `open` left it, where there is one.
+    /// The round's `submissions.json` as `open` left it, if any.
     pub recorded: Option<&'a Submissions>,
     /// The submissions as of latest_reveal_block.
     pub intake: &'a Intake,
-    /// The seed: the recorded one where a run before this one was cut short.
+    /// The seed: the recorded one if an earlier run was cut short.
     pub seed: &'a SeedFile,
-    /// The prompts of the round before (none in round 0).
+    /// The previous round's prompts (none in round 0).
     pub previous: &'a [Prompt],
     /// The pool.
     pub pool: &'a [Prompt],
-    /// The time of latest_reveal_block, where the chain tells it.
+    /// The time of latest_reveal_block, if the chain gives it.
     pub block_time: Option<DateTime<Utc>>,
 }
 
@@ -68,19 +68,19 @@ pub(crate) struct RevealFacts<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub(crate) enum OpeningError {
-    #[error("prompts.txt: the pool is empty: there is nothing to draw prompts from")]
+    #[error("prompts.txt: the pool is empty: no prompts to draw")]
     EmptyPool,
     #[error("{0}: add more")]
     TooFewPrompts(#[from] TooFewPrompts),
-    #[error("leader.json: nobody leads at block {0}")]
+    #[error("leader.json: no leader at block {0}")]
     NoLeader(Block),
 }
 
-/// Fixes the submissions, the seed and the prompts, and moves the stage on. The same facts give the
-/// same bytes, however often a run before was cut short: nothing here depends on the moment.
+/// Fixes the submissions, the seed and the prompts, and moves to the next stage. The same facts give
+/// the same bytes, so a run that was cut short can be repeated.
 ///
 /// # Errors
-/// There are no prompts, or no submission and nobody who leads.
+/// There are too few prompts, or neither a submission nor a leader.
 pub(crate) fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, OpeningError> {
     let (round, seed) = (facts.state.current_round, facts.seed.seed);
     let Selection { carried, fresh } = select(facts.settings, seed, facts.previous, facts.pool);
@@ -88,7 +88,7 @@ pub(crate) fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, OpeningError> {
         summary(round, facts.intake),
         format!("seed {seed}{}", source(facts.seed)),
         format!(
-            "{} prompts: {} of the round before, {} of the pool",
+            "{} prompts: {} carried over, {} from the pool",
             carried.len() + fresh.len(),
             carried.len(),
             fresh.len()
@@ -125,14 +125,14 @@ fn leader_wins(facts: &RevealFacts<'_>) -> Result<Winner, OpeningError> {
     Ok(Winner::new(Player::Leader, leader.repo.clone(), leader.commit.clone(), leader.docker.clone()))
 }
 
-/// When the generation deadline is expected, by the time of latest_reveal_block and the block time.
+/// The expected time of the generation deadline, from the time of latest_reveal_block and the block time.
 fn deadline(facts: &RevealFacts<'_>) -> Option<DateTime<Utc>> {
     let Schedule { latest_reveal_block: Block(from), generation_deadline_block: Block(to), .. } = facts.schedule;
     let blocks = i64::try_from(to.saturating_sub(*from)).ok()?;
     facts.block_time?.checked_add_signed(Duration::try_seconds(blocks.checked_mul(BLOCK_SECONDS)?)?)
 }
 
-/// Keys that a newer writer added to a miner's entry stay.
+/// The accepted submissions, with the unknown keys of the recorded entries kept.
 fn keeping_extra(accepted: &Submissions, recorded: Option<&Submissions>) -> Submissions {
     let mut submissions = accepted.clone();
     for (hotkey, submission) in submissions.iter_mut() {
@@ -151,7 +151,7 @@ fn summary(round: RoundNumber, intake: &Intake) -> String {
     )
 }
 
-/// Where a seed comes from, for the reader.
+/// A seed's source, for people.
 fn source(file: &SeedFile) -> String {
     match (file.drand_round, file.block) {
         (Some(drand_round), _) => format!(

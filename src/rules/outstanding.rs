@@ -1,4 +1,4 @@
-//! What is still outstanding in a round in its stage beside what is due, in words: for `status` and `report`.
+//! What a round still lacks in its stage, beside the commands that are due: lines for `status` and `report`.
 
 use super::Thresholds;
 use super::tournament::{Field, TournamentOutcome, replay};
@@ -6,7 +6,7 @@ use crate::model::ids::Player;
 use crate::model::snapshot::RoundFiles;
 use crate::model::stage::Stage;
 
-/// What is open in a round that stands in `stage`; empty where nothing is.
+/// What is outstanding in a round in this stage, one line each.
 #[must_use]
 pub(crate) fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, limits: &Thresholds) -> Vec<String> {
     let mut open = Vec::new();
@@ -16,17 +16,17 @@ pub(crate) fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, lim
                 if submitted { own.submitted.get().is_some() } else { own.generated.get().is_some() }
             })
         };
-        // In duels it is what `duel` waits for.
+        // In the duels stage `duel` reports it as what it waits for.
         if !there(&Player::Leader, false) && stage != Stage::Duels {
             open.push("the leader's baseline is missing".to_owned());
         }
         let miners = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
         let outstanding = miners.filter(|hotkey| !there(&Player::Miner((*hotkey).clone()), true)).count();
         if outstanding > 0 && stage != Stage::MinerGeneration {
-            open.push(format!("the files of {outstanding} miner(s) are not fetched yet"));
+            open.push(format!("the files of {outstanding} miner(s) have not been fetched yet"));
         }
     }
-    // Audits are what `audit` answers and `duel` waits for: they are told there.
+    // Open audits are not listed here: `audit` and `duel` report them.
     if stage == Stage::Duels
         && let Some(TournamentOutcome::Matches(missing)) =
             Field::of(files, win_margin, limits).map(|field| replay(&field).outcome)

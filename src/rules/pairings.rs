@@ -1,7 +1,7 @@
-//! DESIGN 4.5: which matches are played next, and where their rows stand in the matrix.
+//! DESIGN 4.5: which matches are played next, and where their rows go in the matrix.
 //!
-//! The order in which answers arrive is chance; nothing here depends on it. A match is played ahead
-//! of its turn only where it is certain that the tournament will come to need it.
+//! Nothing here depends on the order in which answers arrive. A match is played ahead of its turn
+//! only if it is certain that the tournament will need it.
 
 use std::collections::HashSet;
 
@@ -12,16 +12,16 @@ use crate::model::matrix::Matrix;
 /// The matches to play now, each list in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Pairings {
-    /// Without these nothing more can be said: the rest of the qualification, or the next of the timeline.
+    /// Matches that everything else waits for: the rest of the qualification, or the next of the timeline.
     pub required: Vec<Pair>,
-    /// Exploratory matches that will be needed whatever `required` brings.
+    /// Exploratory matches that will be needed whatever the results of `required`.
     pub exploratory: Vec<Pair>,
 }
 
 /// What can be played, by the margins known so far.
 ///
-/// Exploratory matches are played while audits are awaited. That audits will be awaited is certain
-/// as soon as somebody who is sure to hold the lead at some time has not passed one.
+/// Exploratory matches are played while audits are pending. It is certain that there will be a pending
+/// audit as soon as a candidate (the first qualified, or a taker of the lead) has not passed its own.
 #[must_use]
 pub(crate) fn pairings(field: &Field) -> Pairings {
     let replay = replay(field);
@@ -47,8 +47,7 @@ pub(crate) fn recordable(field: &Field) -> Vec<Pair> {
     }
 }
 
-/// All matches of a tournament in its order: qualification in order of submission, the timeline, the
-/// exploratory ones.
+/// All matches in tournament order: qualification in order of submission, timeline, exploratory.
 #[must_use]
 pub(crate) fn sequence(field: &Field) -> Vec<Pair> {
     let replay = replay(field);
@@ -68,8 +67,8 @@ pub(crate) fn sequence(field: &Field) -> Vec<Pair> {
     sequence
 }
 
-/// Puts a row into the matrix: ahead of the first row that comes later in the tournament's order, and
-/// else at the end. Rows that are there keep their order.
+/// Inserts a row into the matrix before the first row that comes later in tournament order, else at the
+/// end, so that the file does not depend on which match finished first. Existing rows keep their order.
 pub(crate) fn place(matrix: &mut Matrix, sequence: &[Pair], pair: &Pair, margin: f64) {
     let later = sequence.iter().skip_while(|other| *other != pair).skip(1);
     let at = later.filter_map(|other| matrix.0.get_index_of(other)).min().unwrap_or(matrix.0.len());

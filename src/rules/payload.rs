@@ -1,13 +1,13 @@
-//! The bytes of a revealed commitment as the text that a miner wrote.
+//! Decodes the bytes of a revealed commitment into the text that the miner wrote.
 //!
-//! An SDK writes the text with its SCALE length before it; other writers store plain text. The chain
-//! does not tell which, so one of two rules has to.
+//! SDKs put the SCALE length before the text, other writers store plain text. The chain does not say
+//! which, so a rule ([`Compat`]) decides.
 
 use parity_scale_codec::{Compact, Decode as _};
 
 use crate::model::reveal::Compat;
 
-/// Why a commitment's bytes are no submission.
+/// Why a commitment's bytes are not a submission.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum PayloadError {
@@ -15,16 +15,16 @@ pub enum PayloadError {
     NotUtf8(usize),
     #[error("no bytes")]
     Empty,
-    #[error("no JSON ({0})")]
+    #[error("not JSON ({0})")]
     NoJson(String),
-    #[error("JSON, but no object")]
+    #[error("JSON, but not an object")]
     NoObject,
 }
 
 /// The text of a commitment's bytes.
 ///
 /// # Errors
-/// Why the bytes are no text under this rule.
+/// The bytes are not text under this rule.
 pub fn text(raw: &[u8], compat: Compat) -> Result<String, PayloadError> {
     match compat {
         Compat::Strict => {
@@ -44,8 +44,8 @@ pub fn text(raw: &[u8], compat: Compat) -> Result<String, PayloadError> {
     }
 }
 
-/// Takes a SCALE length off bytes that are exactly one SCALE byte vector: its length is in the
-/// shortest form and counts every byte after it. Other bytes are given back whole.
+/// Strips the SCALE length from bytes that are exactly one SCALE byte vector: the length is in its
+/// shortest form and counts every byte after it. Other bytes are returned unchanged.
 #[must_use]
 pub fn strip_length(raw: &[u8]) -> &[u8] {
     let mut rest = raw;
@@ -68,7 +68,7 @@ mod tests {
             (b"{\"a\":1}", b"{\"a\":1}"),
             (b"\0", b""),
             (b"", b""),
-            // Five in two bytes: not the shortest form, so no length.
+            // Five in two bytes: not the shortest form, so not a length.
             (b"\x15\0hello", b"\x15\0hello"),
             (b"\xff\xff\xff\xff\xff", b"\xff\xff\xff\xff\xff"),
         ] {

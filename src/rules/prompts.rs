@@ -1,4 +1,4 @@
-//! DESIGN 4.3: a round's prompts, from the round before and from the pool.
+//! DESIGN 4.3: a round's prompts, drawn from the previous round and from the pool.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use crate::model::objects::{StemError, check_stem};
 use crate::model::prompts::{Prompt, PromptError, PromptList, lines};
 use crate::model::record::ParseError;
 
-/// A round's prompts by where they came from.
+/// A round's prompts by origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
-    /// Prompts of the round before, which come first.
+    /// Prompts carried over from the previous round; they come first.
     pub carried: Vec<Prompt>,
-    /// Prompts of the pool. The pool may hold a carried prompt too, as with the deployed collector.
+    /// Prompts from the pool. A carried prompt may be drawn again, as in the deployed collector.
     pub fresh: Vec<Prompt>,
 }
 
@@ -29,9 +29,9 @@ pub fn select(settings: &Settings, seed: Seed, previous: &[Prompt], pool: &[Prom
     Selection { carried, fresh }
 }
 
-/// A round needs more prompts than the pool and the round before give.
+/// A round needs more prompts than the pool and the previous round provide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("prompts.txt: a round needs {needed} prompts, and the pool gives {pool}, with {carried} carried over")]
+#[error("prompts.txt: a round needs {needed} prompts, but the pool has {pool}, with {carried} carried over")]
 pub struct TooFewPrompts {
     needed: usize,
     pool: usize,
@@ -55,14 +55,14 @@ enum LineError {
     Prompt(#[from] PromptError),
     #[error(transparent)]
     Stem(#[from] StemError),
-    #[error("the prompt's name {name:?} is that of line {first}")]
+    #[error("the prompt name {name:?} is already on line {first}")]
     Twice { name: String, first: usize },
 }
 
-/// Does the pool give a round all the prompts it needs, of which so many can be carried over?
+/// Checks that the pool and the `previous` round's prompts are enough for a round.
 ///
 /// # Errors
-/// How many are needed, and how many there are.
+/// Too few; the counts are in the error.
 pub fn enough(settings: &Settings, previous: usize, pool: usize) -> Result<(), TooFewPrompts> {
     let (carried, needed) = (previous.min(settings.carryover_prompts), settings.prompts_per_round);
     let given = carried.saturating_add(pool);
@@ -72,10 +72,11 @@ pub fn enough(settings: &Settings, previous: usize, pool: usize) -> Result<(), T
     Err(TooFewPrompts { needed, pool, carried })
 }
 
-/// Reads the pool, whole: what a round cannot use is found before any seed is drawn, not in the round that draws it.
+/// Reads and checks the whole pool, so that a bad line is found before any seed is drawn, not in the round
+/// that draws it.
 ///
 /// # Errors
-/// How many lines cannot be used, and the first few of them with what is wrong.
+/// Some lines cannot be used: their count, and the first few with the reason.
 pub fn pool(bytes: &[u8]) -> Result<PromptList, PoolError> {
     const SHOWN: usize = 3;
     FileKind::Pool.check(bytes)?;
@@ -84,7 +85,7 @@ pub fn pool(bytes: &[u8]) -> Result<PromptList, PoolError> {
         let usable = line.map_err(LineError::from).and_then(|prompt| {
             check_stem(prompt.stem())?;
             match seen.insert(prompt.stem().clone(), at + 1) {
-                // Drawn twice, both would be one file's name.
+                // If both were drawn, they would share a file name.
                 Some(first) => Err(LineError::Twice { name: prompt.stem().as_str().to_owned(), first }),
                 None => Ok(prompt),
             }
@@ -118,15 +119,15 @@ mod tests {
         let twice = format!("{good}https://p.example/other/a.png");
         assert_eq!(
             pool(twice.as_bytes()).unwrap_err().to_string(),
-            "1 of 3 lines cannot be used: line 3: the prompt's name \"a\" is that of line 1"
+            "1 of 3 lines cannot be used: line 3: the prompt name \"a\" is already on line 1"
         );
         let odd = good.replace("b.png", "b%20c.png") + "\nhttps://p.example/\u{e9}.png\nftp://p.example/d.png";
         let why = pool(odd.as_bytes()).unwrap_err().to_string();
         assert_eq!(
             why,
-            "4 of 5 lines cannot be used: line 2: the prompt's name \"b%20c\" holds '%', which no object's URL can \
-             hold as it is; line 3: an empty line; line 4: the prompt's name \"\u{e9}\" holds '\u{e9}', which no \
-             object's URL can hold as it is; and 1 more"
+            "4 of 5 lines cannot be used: line 2: the prompt name \"b%20c\" contains '%', which an object URL \
+             cannot hold unescaped; line 3: an empty line; line 4: the prompt name \"\u{e9}\" contains '\u{e9}', \
+             which an object URL cannot hold unescaped; and 1 more"
         );
         assert!(pool(b"https://p.example/a.png\r\n").unwrap_err().to_string().contains("carriage return"));
         let long = format!("https://p.example/{}", "x".repeat(1 << 20));

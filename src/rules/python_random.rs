@@ -1,7 +1,7 @@
-//! CPython's `random.Random(seed).sample`, to the bit.
+//! CPython's `random.Random(seed).sample` and `shuffle`, bit for bit.
 //!
-//! The deployed services draw prompts and critical prompts with it, so every draw of a past round
-//! can be checked, and every draw of ours could have been theirs.
+//! The deployed services draw prompts and critical prompts with it: past draws can be checked, and
+//! ours are the same as theirs.
 
 use rand_mt::Mt;
 
@@ -18,7 +18,7 @@ impl PythonRandom {
         PythonRandom(Mt::new_with_key(used.iter().copied()))
     }
 
-    /// `_randbelow(n)`: as many bits as `n` has, drawn again while they are not below `n`.
+    /// `_randbelow(n)`: draws as many bits as `n` has, again until the value is below `n`.
     fn below(&mut self, n: usize) -> usize {
         let Ok(n) = u32::try_from(n) else { return 0 };
         let bits = u32::BITS - n.leading_zeros();
@@ -33,7 +33,7 @@ impl PythonRandom {
         }
     }
 
-    /// `sample(population, k)` for `k <= len`; for more, everything in order (and nothing drawn).
+    /// `sample(population, k)` for `k < len`; else the whole population in order, without drawing.
     pub fn sample<T: Clone>(&mut self, population: &[T], k: usize) -> Vec<T> {
         if k >= population.len() {
             return population.to_vec();
@@ -41,7 +41,7 @@ impl PythonRandom {
         self.indices(population.len(), k).into_iter().filter_map(|i| population.get(i).cloned()).collect()
     }
 
-    /// `shuffle(list)`: Fisher and Yates, from the end.
+    /// `shuffle(list)`: Fisher-Yates, from the end.
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for at in (1..list.len()).rev() {
             let other = self.below(at + 1);
@@ -53,6 +53,7 @@ impl PythonRandom {
     fn indices(&mut self, n: usize, k: usize) -> Vec<usize> {
         let mut drawn = Vec::with_capacity(k);
         if n <= set_size(k) {
+            // `swap_remove` moves the last item into the gap, as CPython's pool does: the order is part of the draw.
             let mut pool: Vec<usize> = (0..n).collect();
             for left in ((n - k + 1)..=n).rev() {
                 drawn.push(pool.swap_remove(self.below(left)));

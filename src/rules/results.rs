@@ -1,5 +1,4 @@
-//! DESIGN 4.5: what is written as a tournament goes on: match reports, rows, audit requests, the
-//! winner.
+//! DESIGN 4.5: what a tournament writes: match reports, matrix rows, audit requests, the winner.
 
 use std::collections::HashSet;
 
@@ -17,21 +16,19 @@ use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
 use crate::model::winner::Winner;
 
-/// What does not change while a round's tournament runs.
+/// What stays constant during a round's tournament.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecordTerms<'a> {
-    /// The round.
     pub round: RoundNumber,
-    /// Its seed.
     pub seed: Seed,
     /// The margin that a win needs.
     pub win_margin: f64,
-    /// The limits of the rules.
+    /// The rules' limits.
     pub limits: &'a Thresholds,
 }
 
 impl RecordTerms<'_> {
-    /// The field of these files; `None` where the submissions cannot be read.
+    /// The field of these files; `None` if the submissions cannot be read.
     #[must_use]
     pub(crate) fn field(&self, files: &RoundFiles) -> Option<Field> {
         Field::of(files, self.win_margin, self.limits)
@@ -46,9 +43,9 @@ pub(crate) enum ResultError {
     NoReport { round: RoundNumber, right: Player, left: Player },
     #[error("rounds/{0}/schedule.json cannot be read")]
     NoSchedule(RoundNumber),
-    #[error("leader.json: nobody leads at block {0}")]
+    #[error("leader.json: no leader at block {0}")]
     NoLeader(Block),
-    #[error("{file} names {there}, but by matches and audits {winner} won")]
+    #[error("{file} names {there}, but by the matches and audits {winner} won")]
     OtherWinner { file: String, there: Player, winner: Player },
     #[error("{0} does not parse")]
     Broken(String),
@@ -58,12 +55,12 @@ pub(crate) enum ResultError {
     NoImage { path: String, hotkey: Hotkey },
 }
 
-/// Records matches, up to the first one that calls for an audit: in `files` (as they will stand), and
-/// as a plan, with how many were taken. Reports come before the matrix that names them, and audit
-/// requests that follow from them last.
+/// Records matches, up to and including the first one that calls for an audit, in `files` and as a plan;
+/// also returns how many were recorded. Crash order: reports are written before the matrix that names
+/// them, and the audit requests that follow from them last.
 ///
 /// # Errors
-/// An audit rests on a match whose report is not there.
+/// An audit rests on a match whose report is missing.
 pub(crate) fn record(
     terms: &RecordTerms<'_>,
     files: &mut RoundFiles,
@@ -76,6 +73,7 @@ pub(crate) fn record(
     let mut matrix = files.matrix.get().cloned().unwrap_or_default();
     for (pair, played) in matches {
         if asked.len() > known {
+            // `verify` judges a request by the files of the commit that added it: later matches wait for the next.
             break;
         }
         taken += 1;
@@ -88,7 +86,7 @@ pub(crate) fn record(
             }
             lines.push(match_line(pair));
         }
-        // Where a row stands may depend on the one before it.
+        // A row's position may depend on the rows before it.
         let order = terms.field(files).map(|field| sequence(&field)).unwrap_or_default();
         place(&mut matrix, &order, pair, played.margin);
         files.matrix = Slot::Ok(matrix.clone());
@@ -108,25 +106,25 @@ pub(crate) fn record(
     Ok((plan, taken))
 }
 
-/// What commits say of a match's report.
+/// The commit message line for a match report.
 #[must_use]
 pub(crate) fn match_line(pair: &Pair) -> String {
     format!("Match report: {} vs {}", pair.0.short(), pair.1.short())
 }
 
-/// What commits say of new rows.
+/// The commit message line for new matrix rows.
 #[must_use]
 pub(crate) fn matrix_line(round: RoundNumber) -> String {
     format!("Update matches matrix for round {round}")
 }
 
-/// What commits say of new audit requests.
+/// The commit message line for new audit requests.
 #[must_use]
 pub(crate) fn requests_line(round: RoundNumber) -> String {
     format!("Update audit requests for round {round}")
 }
 
-/// The file of a match's report.
+/// The file of a match report.
 #[must_use]
 pub(crate) fn report_file(round: RoundNumber, files: &RoundFiles, pair: &Pair) -> FileKind {
     let none = PlayerFiles::default();
@@ -134,8 +132,8 @@ pub(crate) fn report_file(round: RoundNumber, files: &RoundFiles, pair: &Pair) -
     FileKind::Player(round, pair.1.clone(), PlayerFile::Report(name))
 }
 
-/// The file name of a report against `left`: the one that there is, or the shortest, from ten
-/// characters of `left` on, that is no other's.
+/// The file name of a report against `left`: the existing one, else the shortest free name with at
+/// least ten characters of `left`.
 fn report_name(own: &PlayerFiles, left: &Player) -> String {
     if let Some((name, _)) = own.report_against(left) {
         return name.to_owned();
@@ -146,8 +144,8 @@ fn report_name(own: &PlayerFiles, left: &Player) -> String {
     (left.short().len()..=text.len()).map(name).find(|name| !others(name)).unwrap_or_else(|| name(text.len()))
 }
 
-/// `require_audit.json` as it should be: the entries that are there, and those that the tournament
-/// calls for by now.
+/// `require_audit.json` as it should be now: the recorded entries, then those that the tournament
+/// calls for.
 fn requests(terms: &RecordTerms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequest>, ResultError> {
     let mut requests = files.require_audit.get().cloned().unwrap_or_default();
     let Some(field) = terms.field(files) else { return Ok(requests) };
@@ -160,7 +158,7 @@ fn requests(terms: &RecordTerms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequ
         let margin = field.matrix.margin(&candidate.beaten, &right).unwrap_or_default();
         let critical_prompts = match files.report(terms.round, &candidate.beaten, &right) {
             Some((_, report)) => critical_prompts(report, terms.win_margin, terms.seed, terms.limits),
-            // A walkover has no report, and no prompts that could be critical.
+            // A walkover has no report, hence no critical prompts.
             None if margin >= terms.win_margin + terms.limits.mismatch_margin => Vec::new(),
             None => {
                 return Err(ResultError::NoReport { round: terms.round, right, left: candidate.beaten });
@@ -171,10 +169,11 @@ fn requests(terms: &RecordTerms<'_>, files: &RoundFiles) -> Result<Vec<AuditRequ
     Ok(requests)
 }
 
-/// Crowns the winner and ends the stage. The program is the build's, or that of the leader in force.
+/// Records the winner and ends the stage. The winning program is the miner's build, or that of the leader in
+/// force.
 ///
 /// # Errors
-/// There is no such build, image or leader, or another winner is on record.
+/// The build, image or leader is missing, or another winner is recorded.
 pub(crate) fn declare_winner(
     terms: &RecordTerms<'_>,
     state: &CompetitionState,
@@ -198,6 +197,7 @@ pub(crate) fn declare_winner(
     let mut writes = Vec::new();
     match &files.winner {
         Slot::Missing => writes.push(FileWrite::new(file, &found)),
+        // A run was cut short after this write: only the stage is left to move.
         Slot::Ok(there) if there.player() == winner => {}
         Slot::Ok(there) => {
             let (there, winner) = (there.player().clone(), winner.clone());

@@ -1,7 +1,7 @@
-//! The seed of a round (DESIGN 4.2): which randomness it comes from, and the proof of it.
+//! The seed of a round (DESIGN 4.2): which randomness it comes from, and its proof.
 //!
-//! The BLS signature of a drand round is checked here too: that is arithmetic on the bytes of
-//! `seed.json`, so anyone can do it later without trusting a server.
+//! The proof includes the BLS signature of a drand round: it is checked on the bytes of `seed.json`
+//! alone, so anyone can do it later without trusting a server.
 
 use std::str::FromStr;
 
@@ -13,22 +13,22 @@ use crate::model::beacon::{BlockHash, BlockHashError, Pulse, PulseError, QUICKNE
 use crate::model::ids::{Block, RoundNumber, Seed};
 use crate::model::seed::SeedFile;
 
-/// How many rounds after the block's time the seed's round lies: 30 s, more than a block author's
-/// clock may be off.
+/// Rounds (of 3 s) from the block's time to the seed's round: 30 s, more than a block author's clock
+/// may be off.
 const ROUNDS_AFTER: u64 = 10;
 
-/// What the hash of the seed begins with, so that no other use of the same randomness collides.
+/// Domain separator of the seed's hash.
 const DOMAIN: &[u8] = b"gen404-seed-v1\0";
 
 /// Where a seed comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SeedSource {
-    /// A drand round after the window's last block: nobody can choose it, anyone can check it.
+    /// A drand round after the window's last block: no one can choose it, anyone can check it.
     Drand,
-    /// That block's hash: its author may bias it.
+    /// The hash of the window's last block: its author can bias it.
     Block,
-    /// The operating system: nobody can check it.
+    /// The operating system's generator: the seed cannot be checked.
     Random,
 }
 
@@ -40,7 +40,7 @@ impl FromStr for SeedSource {
             "drand" => Ok(SeedSource::Drand),
             "block" => Ok(SeedSource::Block),
             "random" => Ok(SeedSource::Random),
-            _ => Err(format!("{text:?} is no source of seeds (drand, block, random)")),
+            _ => Err(format!("{text:?} is not a seed source (drand, block, random)")),
         }
     }
 }
@@ -49,7 +49,7 @@ impl FromStr for SeedSource {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum SeedError {
-    #[error("block time {0} lies before drand quicknet's first round")]
+    #[error("block time {0} is before drand quicknet's first round")]
     BeforeDrand(u64),
     #[error(transparent)]
     Signature(#[from] HexError),
@@ -57,30 +57,30 @@ pub enum SeedError {
     Pulse(#[from] PulseError),
     #[error(transparent)]
     Hash(#[from] BlockHashError),
-    #[error("the hash of block {block} was taken, not that of latest_reveal_block {latest}")]
+    #[error("the hash of block {block} was used, not that of latest_reveal_block {latest}")]
     OtherBlock { block: Block, latest: Block },
     #[error("a seed has either drand_round and signature, or block and block_hash, or neither")]
     MixedSources,
-    #[error("drand round {round} was taken where latest_reveal_block's time gives {due}")]
+    #[error("drand round {round} was used, but the time of latest_reveal_block gives {due}")]
     OtherRound { round: u64, due: u64 },
-    #[error("block {block} is said to have the hash {hash} where the chain has {chain}")]
+    #[error("block {block} is recorded with hash {hash}, but the chain has {chain}")]
     OtherHash { block: Block, hash: BlockHash, chain: BlockHash },
-    #[error("seed {recorded} is recorded where its source gives {derived}")]
+    #[error("seed {recorded} is recorded, but its source gives {derived}")]
     OtherSeed { recorded: Seed, derived: Seed },
 }
 
-/// The quicknet round that decides the seed when block `latest_reveal_block` has this time (unix,
-/// seconds): the first one published at least 30 s after it.
+/// The quicknet round that decides the seed if block `latest_reveal_block` has this Unix time in
+/// seconds: the first one published at least 30 s later (DESIGN 4.2).
 ///
 /// # Errors
-/// The time lies before quicknet's first round.
+/// The time is before quicknet's first round.
 pub fn drand_round(block_time: u64) -> Result<u64, SeedError> {
     let since = block_time.checked_sub(QUICKNET_GENESIS).ok_or(SeedError::BeforeDrand(block_time))?;
     Ok(since / QUICKNET_PERIOD + 1 + ROUNDS_AFTER)
 }
 
-/// The seed that follows from 32 bytes of randomness: the first four bytes, big-endian, of SHA-256
-/// over `gen404-seed-v1\0<competition name>\0<round>\0<randomness>`.
+/// Derives the seed from 32 bytes of randomness: the first four bytes, big-endian, of SHA-256 over
+/// `gen404-seed-v1\0<competition name>\0<round>\0<randomness>`.
 #[must_use]
 pub fn derive(competition: &str, round: RoundNumber, randomness: &[u8; 32]) -> Seed {
     let mut hasher = Sha256::new();
@@ -98,7 +98,7 @@ pub fn derive(competition: &str, round: RoundNumber, randomness: &[u8; 32]) -> S
 /// The `seed.json` of a seed from drand.
 ///
 /// # Errors
-/// The pulse's signature does not hold.
+/// The pulse's signature is invalid.
 pub fn from_drand(competition: &str, round: RoundNumber, pulse: &Pulse) -> Result<SeedFile, SeedError> {
     let randomness = pulse.verify()?;
     let mut file = SeedFile::plain(derive(competition, round, &randomness));
@@ -116,31 +116,31 @@ pub fn from_block(competition: &str, round: RoundNumber, block: Block, hash: Blo
     file
 }
 
-/// What the source beside a seed says about it.
+/// What the recorded source proves about a seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// Seed and signature are drand's; that the round is the one of `latest_reveal_block` is for a
-    /// chain to say: see [`check_on_chain`].
+    /// Seed and signature are drand's. Only the chain can say whether the round is that of
+    /// `latest_reveal_block`: see [`check_on_chain`].
     Drand {
         /// The drand round.
         round: u64,
     },
-    /// The seed follows from the hash; that it is this block's is for a chain to say.
+    /// The seed follows from the hash. Only the chain can say whether the hash is this block's.
     Block {
         /// The block.
         block: Block,
-        /// The hash that it is said to have.
+        /// The hash recorded for it.
         hash: BlockHash,
     },
     /// The file names no source: the seed cannot be proved.
     NoSource,
 }
 
-/// Checks, from the file alone, that the seed follows from the source beside it; `latest` is the
-/// round's latest_reveal_block, the one block whose hash may be taken.
+/// Checks from the file alone that the seed follows from its recorded source; `latest` is the round's
+/// latest_reveal_block, the only block whose hash may be used.
 ///
 /// # Errors
-/// What does not hold.
+/// The seed or the source is wrong.
 pub fn prove(file: &SeedFile, competition: &str, round: RoundNumber, latest: Block) -> Result<Proof, SeedError> {
     match (&file.drand_round, &file.signature, &file.block, &file.block_hash) {
         (None, None, None, None) => Ok(Proof::NoSource),
@@ -161,20 +161,20 @@ pub fn prove(file: &SeedFile, competition: &str, round: RoundNumber, latest: Blo
     }
 }
 
-/// What a chain says of a round's latest_reveal_block.
+/// What the chain says about a round's latest_reveal_block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnChain {
-    /// Its time: unix, in seconds.
+    /// Its Unix time in seconds.
     pub time: u64,
     /// Its hash.
     pub hash: BlockHash,
 }
 
-/// Checks the part of a proof that is for a chain to say: that the drand round is the one of
-/// latest_reveal_block's time, or the hash that block's.
+/// Checks the part of a proof that needs the chain: that the drand round follows from the time of
+/// latest_reveal_block, or that the hash is that block's.
 ///
 /// # Errors
-/// It is not; both values are named.
+/// It does not match; both values are named.
 pub fn check_on_chain(proof: &Proof, on_chain: &OnChain) -> Result<(), SeedError> {
     match proof {
         Proof::Drand { round } => {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_pulse_proves_and_any_flipped_bit_does_not() {
+    fn a_public_pulse_verifies_and_any_flipped_bit_does_not() {
         let randomness = pulse().verify().unwrap();
         assert_eq!(randomness, <[u8; 32]>::from(Sha256::digest(&pulse().signature)));
         assert!(Pulse { round: 124, ..pulse() }.verify().is_err());
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drand_seed_file_proves_and_every_change_of_it_fails() {
+    fn a_drand_seed_file_is_proved_and_every_change_to_it_fails() {
         let (name, round, latest) = ("mesh", RoundNumber(3), Block(7_519_264));
         let file = from_drand(name, round, &pulse()).unwrap();
         let prove = |file: &SeedFile| prove(file, name, round, latest);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_seed_names_the_block_that_it_must_come_from() {
+    fn a_block_seed_must_come_from_latest_reveal_block() {
         let (name, round, latest) = ("mesh", RoundNumber(0), Block(100));
         let file = from_block(name, round, latest, BlockHash([7; 32]));
         assert_eq!(prove(&file, name, round, latest), Ok(Proof::Block { block: latest, hash: BlockHash([7; 32]) }));

@@ -1,4 +1,4 @@
-//! One machine's part of the miners, where several share a stage's work.
+//! Shards: one machine's part of the miners when several machines share a stage's work.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::model::ids::Hotkey;
 use crate::model::submissions::Submissions;
 
-/// Part `index` (from 0, as Kubernetes numbers the pods of an indexed job) of `count`.
+/// Shard `index` (from 0, as Kubernetes numbers the pods of an indexed job) of `count`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     index: usize,
@@ -17,13 +17,13 @@ impl Shard {
     /// All of the work.
     pub const WHOLE: Shard = Shard { index: 0, count: 1 };
 
-    /// Is the miner at this place of `submissions.json` (from 0) in this part?
+    /// Does this shard hold the miner at this index (from 0) of `submissions.json`?
     #[must_use]
     pub fn holds(self, place: usize) -> bool {
         place.checked_rem(self.count) == Some(self.index)
     }
 
-    /// Is this miner in this part? One that is not on `submissions.json` is the first part's.
+    /// Does this shard hold this miner? One that is not in `submissions.json` belongs to the first shard.
     #[must_use]
     pub fn has(self, hotkey: &Hotkey, submissions: Option<&Submissions>) -> bool {
         self.holds(submissions.and_then(|submissions| submissions.get_index_of(hotkey)).unwrap_or_default())
@@ -49,7 +49,7 @@ impl FromStr for Shard {
         let parts = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match parts {
             Some((index, count)) if index < count => Ok(Shard { index, count }),
-            _ => Err(format!("{text:?} is no part such as 0/4 (from 0/4 to 3/4)")),
+            _ => Err(format!("{text:?} is not a shard such as 0/4 (0/4 to 3/4)")),
         }
     }
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_hold_each_miner_once() {
+    fn each_miner_is_in_exactly_one_shard() {
         let parts: Vec<Shard> = (0..4).map(|index| format!("{index}/4").parse().unwrap()).collect();
         for place in 0..50 {
             assert_eq!(parts.iter().filter(|part| part.holds(place)).count(), 1);
@@ -67,7 +67,7 @@ mod tests {
         }
         let stranger = Hotkey::from_account(&[7; 32]);
         for submissions in [None, Some(&Submissions::default())] {
-            assert_eq!(parts.iter().filter(|part| part.has(&stranger, submissions)).count(), 1, "nobody is left out");
+            assert_eq!(parts.iter().filter(|part| part.has(&stranger, submissions)).count(), 1, "no miner is left out");
         }
         for odd in ["", "4/4", "0/0", "-1/2", "1", "1/2/3", "a/b"] {
             assert!(odd.parse::<Shard>().is_err(), "{odd:?}");

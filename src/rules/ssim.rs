@@ -1,14 +1,14 @@
-//! How alike two pictures are: the structural similarity (SSIM) of Wang and others, 2004.
+//! Structural similarity of two pictures (SSIM; Wang et al., 2004).
 
 /// The side of a window, in pixels.
 const WINDOW: usize = 8;
 
-/// SSIM's constants for 8-bit values.
+/// SSIM's constants for 8-bit values: (0.01 x 255)^2 and (0.03 x 255)^2.
 const C1: f64 = 6.5025;
 const C2: f64 = 58.5225;
 
-/// The mean SSIM of two grey pictures of the same `width`, over windows that do not overlap; 1.0 for
-/// equal ones. `None` where the sizes differ, or there is no whole window.
+/// The mean SSIM of two grey pictures of the same `width` in pixels, over windows that do not overlap;
+/// 1.0 for equal pictures. `None` if the sizes differ or no window fits.
 #[must_use]
 pub(crate) fn ssim(a: &[u8], b: &[u8], width: usize) -> Option<f64> {
     if a.len() != b.len() || width < WINDOW {
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_pictures_are_alike_and_others_less() {
+    fn equal_pictures_score_one_and_others_less() {
         let a: Vec<u8> = (0..64 * 64u32).map(|n| (n * 7 % 251) as u8).collect();
         let shifted: Vec<u8> = a.iter().map(|value| value.saturating_add(9)).collect();
         let noise: Vec<u8> = (0..64 * 64u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();

@@ -1,5 +1,5 @@
-//! The table of stages: one row for each, with its arrows, its commands, and the files that have to be there. Together
-//! with the table of file kinds it says in which stages a file is written.
+//! The table of stages: one row each, with its arrows, commands and required files. Together with the table of
+//! file kinds it says in which stages a file is written.
 
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Block;
@@ -7,7 +7,7 @@ use crate::model::kinds::Writers;
 use crate::model::schedule::Schedule;
 use crate::model::stage::Stage;
 
-/// What a stage ends by.
+/// What ends a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The last block whose reveals count.
@@ -16,14 +16,14 @@ pub enum End {
     Deadline,
     /// Its work is done.
     Work,
-    /// People go on.
+    /// A person ends it.
     Hand,
     /// It does not end.
     Never,
 }
 
 impl End {
-    /// The block of the schedule from which on the stage can end.
+    /// The block of the schedule from which the stage can end.
     #[must_use]
     pub fn block(self, schedule: &Schedule) -> Option<Block> {
         match self {
@@ -34,7 +34,7 @@ impl End {
     }
 }
 
-/// A file that has to be there.
+/// A required file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Required {
     /// A file of the round.
@@ -52,20 +52,20 @@ pub struct StageRow {
     pub label: &'static str,
     /// The stages that follow it; `paused` may follow any.
     pub arrows: &'static [Stage],
-    /// What it ends by.
+    /// What ends it.
     pub end: End,
-    /// The commands that may be due in it, and write their files in it.
+    /// The commands that may be due in it and write their files in it.
     pub commands: &'static [&'static str],
-    /// A command that is due at its end, and moves it on before it writes anything else.
+    /// The command that is due at its end, and moves to the next stage before it writes anything else.
     pub leaves_by: Option<&'static str>,
-    /// Files of the round that have to be there once the stage is reached.
+    /// Files of the round that must exist once the stage is reached.
     pub requires: &'static [RoundFile],
-    /// As well, where there is a submission.
+    /// Files that must exist, too, if there is a submission.
     pub requires_with_miners: &'static [Required],
 }
 
 impl StageRow {
-    /// Is it one of a round's, in the order of which rounds go through them?
+    /// Is it one of the stages that every round goes through, in order?
     #[must_use]
     pub fn is_of_a_round(&self) -> bool {
         matches!(self.end, End::Reveals | End::Deadline | End::Work)
@@ -130,7 +130,7 @@ pub const fn row(stage: Stage) -> StageRow {
     }
 }
 
-/// The commands of the stages, in the order of a round.
+/// The stage commands, in the order of a round.
 #[must_use]
 pub fn commands() -> Vec<&'static str> {
     let mut all: Vec<&'static str> = Vec::new();
@@ -149,7 +149,7 @@ pub fn is_for(command: &str, stage: Stage) -> bool {
     row.commands.contains(&command) || row.leaves_by == Some(command)
 }
 
-/// The stages that a round in this one has reached. A round that is held shows only that it was opened.
+/// The stages that a round in this one has reached. A paused round counts as opened only.
 #[must_use]
 pub fn reached(stage: Stage) -> Vec<StageRow> {
     let last = if stage == Stage::Paused { Stage::Open } else { stage };
@@ -157,7 +157,7 @@ pub fn reached(stage: Stage) -> Vec<StageRow> {
     Stage::ALL.into_iter().take(place + 1).map(row).collect()
 }
 
-/// The stages in which a file is written; `None` where it may change at any time.
+/// The stages in which a file is written; `None` if it may change at any time.
 #[must_use]
 pub fn writing_stages(file: &FileKind) -> Option<Vec<Stage>> {
     let commands = match file.row().writers {

@@ -1,4 +1,4 @@
-//! DESIGN section 3: the stage machine on one screen, what is due, and what a round's files show.
+//! DESIGN section 3: the stage machine, what is due, and the stage that a round's files show.
 //!
 //! ```text
 //! FINALIZING -> OPEN -> MINER_GENERATION -> DOWNLOADING -> DUELS -> FINALIZING
@@ -13,8 +13,8 @@ use crate::model::snapshot::{RoundFiles, Slot};
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
 
-/// Is this change of `state.json` an arrow of the machine? The round goes up by one exactly when
-/// the next one is opened (also by way of a pause), and never else.
+/// Is this change of `state.json` an arrow of the stage machine? The round goes up by one exactly when
+/// the next one is opened (a pause may lie between), and never otherwise.
 #[must_use]
 pub(crate) fn is_arrow(before: &CompetitionState, after: &CompetitionState) -> bool {
     let (from, to) = (before.stage, after.stage);
@@ -34,48 +34,43 @@ pub(crate) fn is_arrow(before: &CompetitionState, after: &CompetitionState) -> b
 pub(crate) enum Due {
     /// This command is due now.
     Now {
-        /// The command's name.
         command: &'static str,
         /// What it will do.
         what: String,
     },
-    /// This command may be run, and does what can be done so far.
+    /// This command may be run, and does as much as is possible so far.
     Possible {
-        /// The command's name.
         command: &'static str,
         /// What it will do.
         what: String,
     },
     /// This command can only wait.
     Waits {
-        /// The command's name.
         command: &'static str,
-        /// For what.
+        /// What it waits for.
         what: String,
     },
     /// This command is due from this block on.
     From {
-        /// The command's name.
         command: &'static str,
         /// The first block at which it is due.
         block: Block,
     },
-    /// Nothing will be due: the competition is over, or held by hand.
+    /// Nothing will be due: the competition is over, paused, or lacks its schedule.
     Never(String),
 }
 
 /// The facts that decide what is due.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts<'a> {
-    /// `state.json`
     pub state: &'a CompetitionState,
     /// The current round's files.
     pub files: &'a RoundFiles,
-    /// The chain's block, where known.
+    /// The chain's block, if known.
     pub block: Option<Block>,
     /// The margin that a win needs.
     pub win_margin: f64,
-    /// The limits of the rules.
+    /// The rules' limits.
     pub limits: Thresholds,
 }
 
@@ -118,7 +113,7 @@ pub(crate) fn due(facts: &Facts<'_>) -> Vec<Due> {
         }
         Stage::Finalizing => vec![now("finalize", "record the leader and open the next round")],
         Stage::Finished => vec![Due::Never("the competition is over".to_owned())],
-        Stage::Paused => vec![Due::Never("held by hand; `gen404 resume` goes on".to_owned())],
+        Stage::Paused => vec![Due::Never("paused by hand; `gen404 resume` continues".to_owned())],
     }
 }
 
@@ -130,7 +125,7 @@ fn possible(command: &'static str, what: &str) -> Due {
     Due::Possible { command, what: what.to_owned() }
 }
 
-/// What is to be done about audit requests, where some are open.
+/// What `audit` can do, if any request is open.
 fn audit(files: &RoundFiles) -> Option<Due> {
     let (ready, awaited) = waits::audits(files);
     let names: Vec<&str> = ready.iter().map(Hotkey::as_str).collect();
@@ -140,14 +135,14 @@ fn audit(files: &RoundFiles) -> Option<Due> {
     (!awaited.is_empty()).then(|| Due::Waits { command: "audit", what: awaited.join("; ") })
 }
 
-/// What goes on beside the stages and is not at its end.
+/// The work that runs beside the stages and is not finished.
 fn unfinished(files: &RoundFiles) -> Vec<Due> {
     let builds = (!waits::all_built(files)).then(|| possible("builds", "follow the miners' image builds"));
     let baseline = (!waits::has_baseline(files)).then(|| possible("baseline", "make the leader's outputs"));
     builds.into_iter().chain(baseline).collect()
 }
 
-/// What `advance` has tried since it began, and what came of it.
+/// The commands that `advance` has tried in this run, with their outcomes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attempts(Vec<CommandTry>);
 
@@ -160,7 +155,7 @@ struct CommandTry {
 }
 
 impl Attempts {
-    /// Notes what came of a command.
+    /// Records the outcome of a command.
     pub(crate) fn add(&mut self, command: &'static str, changed: bool, failed: bool) {
         self.0.retain(|attempt| attempt.command != command);
         if changed {
@@ -169,28 +164,29 @@ impl Attempts {
         self.0.push(CommandTry { command, failed, renewed: false });
     }
 
-    /// Leaves a command alone for the whole run.
+    /// Excludes a command for the whole run.
     pub(crate) fn skip(&mut self, command: &str) {
         if let Some(command) = commands().into_iter().find(|known| *known == command) {
             self.add(command, false, true);
         }
     }
 
-    /// May it get further than the last time? A command that failed is left to the next run.
+    /// May another try get further? Only if other commands have changed files since; a failed command is left
+    /// to the next run.
     fn allow(&self, command: &str) -> bool {
         let before = self.0.iter().find(|attempt| attempt.command == command);
         before.is_none_or(|before| before.renewed && !before.failed)
     }
 }
 
-/// What `advance` does next, and why: the first command that is due, or that may be run and has
-/// something left to do; `None` where all of them have been tried, or nothing is due.
+/// What `advance` does next, and why: the first command that is due or possible and worth another try;
+/// `None` if nothing is left to try.
 ///
-/// A command that fails or waits holds up none but those that need what it makes.
+/// A command that fails or waits holds up only those that need its output.
 #[must_use]
 pub(crate) fn next(facts: &Facts<'_>, attempts: &Attempts) -> Option<(&'static str, String)> {
     let wanted = |due: Due| match due {
-        // One that can only wait says for what.
+        // A command that can only wait is run, too: it reports what it waits for.
         Due::Now { command, what } | Due::Possible { command, what } | Due::Waits { command, what } => {
             Some((command, what))
         }
@@ -211,7 +207,7 @@ pub(crate) fn unanswered(files: &RoundFiles) -> Vec<Hotkey> {
     requests.map(|request| request.hotkey.clone()).filter(|hotkey| !answered(hotkey)).collect()
 }
 
-/// The stage that a round's files show: where `resume` goes.
+/// The stage that a round's files show: where `resume` continues.
 #[must_use]
 pub(crate) fn shown_by(files: &RoundFiles) -> Option<Stage> {
     let there = |player: &crate::model::snapshot::PlayerFiles| !player.submitted.is_missing();
@@ -233,11 +229,11 @@ pub(crate) fn shown_by(files: &RoundFiles) -> Option<Stage> {
     }
 }
 
-/// Why a competition cannot be held, or cannot go on.
+/// Why a competition cannot be paused or resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub(crate) enum HoldError {
-    #[error("the competition is paused already")]
+    #[error("the competition is already paused")]
     PausedAlready,
     #[error("the competition is over")]
     Over,
@@ -247,36 +243,36 @@ pub(crate) enum HoldError {
     NoStage,
 }
 
-/// Holds the competition.
+/// Pauses the competition.
 ///
 /// # Errors
-/// It is held or over already.
+/// It is already paused, or over.
 pub(crate) fn pause(state: &CompetitionState) -> Result<Plan, HoldError> {
     match state.stage {
         Stage::Paused => Err(HoldError::PausedAlready),
         Stage::Finished => Err(HoldError::Over),
-        // What was expected of the stage is kept for the way back.
+        // The expected end of the stage is kept for `resume`.
         stage => {
             let held = CompetitionState { stage: Stage::Paused, ..state.clone() };
-            Ok(to(&held, vec![format!("round {} is held in {stage}", state.current_round)]))
+            Ok(to(&held, vec![format!("round {} is paused in {stage}", state.current_round)]))
         }
     }
 }
 
-/// Goes on where the round's files show that it was held, or where the operator says.
+/// Resumes in the named stage, else in the one that the round's files show.
 ///
 /// # Errors
-/// It is not held, or the files show no stage.
+/// It is not paused, or the files show no stage.
 pub(crate) fn resume(state: &CompetitionState, files: &RoundFiles, named: Option<Stage>) -> Result<Plan, HoldError> {
     if state.stage != Stage::Paused {
         return Err(HoldError::NotPaused(state.stage));
     }
     let (named, shown) = (named.filter(|stage| *stage != Stage::Paused), shown_by(files));
     let stage = named.or(shown).ok_or(HoldError::NoStage)?;
-    let mut says = vec![format!("round {} goes on in {stage}", state.current_round)];
+    let mut says = vec![format!("round {} continues in {stage}", state.current_round)];
     let mut next = CompetitionState { stage, ..state.clone() };
     if let Some(shown) = shown.filter(|shown| *shown != stage) {
-        says.push(format!("its files show {shown}, not {stage}: `gen404 status` says what is missing"));
+        says.push(format!("its files show {shown}, not {stage}: `gen404 status` shows what is missing"));
         next.next_stage_eta = None;
     }
     Ok(to(&next, says))
@@ -310,12 +306,12 @@ mod tests {
         RoundFiles { schedule: Slot::Ok(schedule), ..RoundFiles::default() }
     }
 
-    /// What is done in this order where nothing changes anything and nothing fails.
+    /// The order of commands where only `changes` changes files and only `fails` fails.
     fn order(facts: &Facts<'_>, changes: &str, fails: &str) -> Vec<&'static str> {
         let (mut attempts, mut order) = (Attempts::default(), Vec::new());
         while let Some((command, _)) = next(facts, &attempts) {
             order.push(command);
-            assert!(order.len() < 20, "it does not end: {order:?}");
+            assert!(order.len() < 20, "endless: {order:?}");
             attempts.add(command, changes == command, fails == command);
         }
         order
@@ -350,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_the_files_gives_the_others_another_try_and_a_failure_holds_up_nobody() {
+    fn a_change_gives_the_other_commands_another_try_and_a_failure_blocks_none() {
         let (files, duels) = (files(), state(Stage::Duels));
         assert_eq!(order(&facts(&duels, &files, 0), "duel", ""), ["builds", "baseline", "duel", "builds", "baseline"]);
         assert_eq!(order(&facts(&duels, &files, 0), "", "builds"), ["builds", "baseline", "duel"]);
@@ -358,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_has_just_the_arrows_of_its_drawing() {
+    fn the_machine_has_exactly_the_documented_arrows() {
         let state = |round, stage| CompetitionState::new(RoundNumber(round), stage, None);
         let mut arrows = Vec::new();
         for from in Stage::ALL {

@@ -1,4 +1,4 @@
-//! Intake (DESIGN 4.1): from what miners revealed on chain to a round's submissions.
+//! Intake (DESIGN 4.1): turns what miners revealed on chain into a round's submissions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::model::schedule::Schedule;
 use crate::model::submissions::{Submission, Submissions};
 use crate::python_json::{self, Map, Text, Value};
 
-/// What intake goes by.
+/// What decides whether a reveal counts.
 #[derive(Debug, Clone)]
 pub struct SubmissionTerms<'a> {
     /// The competition's name.
@@ -23,14 +23,14 @@ pub struct SubmissionTerms<'a> {
     pub earliest: Block,
     /// The last block whose reveals count.
     pub latest: Block,
-    /// How stored bytes are read.
+    /// How stored bytes are decoded.
     pub compat: Compat,
-    /// Take a `cdn_url` on a host that is not public (sandbox, tests).
+    /// Accept a `cdn_url` on a host that is not public (sandbox, tests).
     pub allow_private_cdn: bool,
 }
 
 impl<'a> SubmissionTerms<'a> {
-    /// The terms of a round with this schedule, read strictly.
+    /// The terms of a round with this schedule, decoded strictly.
     #[must_use]
     pub fn new(competition: &'a str, round: RoundNumber, schedule: &Schedule) -> Self {
         let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
@@ -38,25 +38,25 @@ impl<'a> SubmissionTerms<'a> {
     }
 }
 
-/// Who is in, who is not, and why.
+/// The accepted and the refused submissions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Intake {
     /// The submissions, by block of the commit, then hotkey.
     pub accepted: Submissions,
-    /// Hotkeys that revealed something within the window and are not in.
+    /// Hotkeys that revealed something within the window but were refused.
     pub refused: BTreeMap<Hotkey, SubmissionRefusal>,
-    /// Payloads of accepted hotkeys that were left aside: a line each.
+    /// Ignored payloads of accepted hotkeys, one line each.
     pub notes: BTreeMap<Hotkey, Vec<String>>,
     /// How many hotkeys revealed nothing within the window.
     pub outside: usize,
 }
 
-/// Why a hotkey is not in.
+/// Why a hotkey was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmissionRefusal {
-    /// The reason.
+    /// What its values lack, or which one is invalid.
     pub reason: String,
-    /// Payloads of it that were left aside: a line each.
+    /// Its ignored payloads, one line each.
     pub notes: Vec<String>,
 }
 
@@ -101,7 +101,7 @@ pub fn intake(reveals: &Reveals, terms: &SubmissionTerms<'_>) -> Intake {
     intake
 }
 
-/// The latest value of each field over a hotkey's payloads, and what is wrong with the others.
+/// The latest value of each field over a hotkey's payloads, and a note on each payload or field ignored.
 fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
     let mut latest = Latest::default();
     let mut notes = Vec::new();
@@ -117,7 +117,7 @@ fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
         let fields = [("repo", &mut latest.repo), ("commit", &mut latest.commit), ("cdn_url", &mut latest.cdn_url)];
         for (name, field) in fields {
             match object.get(name.as_bytes()) {
-                // A later empty value is none, as in the deployed collector.
+                // A later empty value does not clear an earlier one, as in the deployed collector.
                 None | Some(Value::Null) => {}
                 Some(Value::String(text)) if text.is_empty() => {}
                 Some(Value::String(text)) => {
@@ -127,14 +127,14 @@ fn gather(reveals: &[&Reveal], compat: Compat) -> (Latest, Vec<String>) {
                         *field = dated;
                     }
                 }
-                Some(_) => note(&format!("{name} is no text")),
+                Some(_) => note(&format!("{name} is not a string")),
             }
         }
     }
     (latest, notes)
 }
 
-/// Why a hotkey's values make no submission.
+/// Why a hotkey's values do not make a submission.
 #[derive(Debug, thiserror::Error)]
 enum SubmissionError {
     #[error("no {fields} within blocks {earliest} to {latest}")]
@@ -158,7 +158,7 @@ fn submission(latest: Latest, terms: &SubmissionTerms<'_>) -> Result<Submission,
         let fields = missing.join(", ");
         return Err(SubmissionError::Missing { fields, earliest: terms.earliest, latest: terms.latest });
     };
-    // Half a surrogate pair is shown as U+FFFD, which none of the three takes.
+    // A lone surrogate is shown as U+FFFD, which none of the three parsers accepts.
     let repo: RepoName = repo.shown().parse().map_err(SubmissionError::Repo)?;
     let commit: CommitSha = commit.shown().parse().map_err(SubmissionError::Commit)?;
     let cdn_url = check_cdn_url(&cdn_url.shown(), terms.allow_private_cdn).map_err(SubmissionError::CdnUrl)?;
@@ -166,9 +166,9 @@ fn submission(latest: Latest, terms: &SubmissionTerms<'_>) -> Result<Submission,
     Ok(Submission { repo, commit, cdn_url, revealed_at_block: block, round, extra: Extra::default() })
 }
 
-/// A payload's JSON object. Text with single quotes in place of double ones (as Python prints a
-/// dict) is taken too: the deployed collector replaces them before it parses anything, here only
-/// what is not JSON as it stands is read so.
+/// A payload's JSON object. Single quotes in place of double ones (as Python prints a dict) are
+/// accepted too: the deployed collector replaces them before it parses anything, this reader only
+/// in text that is not valid JSON.
 fn parse_object(text: &str, compat: Compat) -> Result<Map, PayloadError> {
     let quoted = || text.replace('\'', "\"");
     let value = match compat {
@@ -296,15 +296,15 @@ mod tests {
         let deep = "[".repeat(5000);
         let wide = format!("{{\"repo\": \"{}\"}}", "x".repeat(100_000));
         for (payload, why) in [
-            ("", "no JSON"),
-            ("\u{feff}{}", "no JSON"),
-            ("{", "no JSON"),
-            ("[]", "no object"),
-            ("\"repo\"", "no object"),
-            ("NaN", "no object"),
-            ("{\"repo\": 01}", "no JSON"),
-            ("{\"repo\": \"a\0b\"}", "no JSON"),
-            (&deep, "no JSON"),
+            ("", "not JSON"),
+            ("\u{feff}{}", "not JSON"),
+            ("{", "not JSON"),
+            ("[]", "not an object"),
+            ("\"repo\"", "not an object"),
+            ("NaN", "not an object"),
+            ("{\"repo\": 01}", "not JSON"),
+            ("{\"repo\": \"a\0b\"}", "not JSON"),
+            (&deep, "not JSON"),
         ] {
             let intake = one(&[(150, payload)]);
             assert_eq!(intake.refused[&hotkey(1)].reason, "no repo, commit, cdn_url within blocks 100 to 200");
@@ -329,12 +329,12 @@ mod tests {
         let intake = one(&[(140, &all(REPO, COMMIT, URL)), (150, "{broken"), (160, r#"{"repo": 7}"#)]);
         assert_eq!(intake.accepted.len(), 1);
         let notes = &intake.notes[&hotkey(1)];
-        assert!(notes[0].starts_with("block 150: no JSON"), "{notes:?}");
-        assert_eq!(notes[1], "block 160: repo is no text");
-        // A key given twice: the last one, as Python reads it.
+        assert!(notes[0].starts_with("block 150: not JSON"), "{notes:?}");
+        assert_eq!(notes[1], "block 160: repo is not a string");
+        // A duplicate key: the last one wins, as in Python.
         let twice = format!(r#"{{"repo": "x/y", "repo": "{REPO}", "commit": "{COMMIT}", "cdn_url": "{URL}"}}"#);
         assert_eq!(one(&[(150, &twice)]).accepted[&hotkey(1)].repo.as_str(), REPO);
-        // What only Python takes for JSON stands in the way of nothing.
+        // Values that only Python accepts as JSON do no harm elsewhere in the payload.
         let fields = &twice[1..];
         for odd in ["NaN", "-Infinity", "1e400", &"9".repeat(400), r#""\ud800""#, &("[".repeat(900) + &"]".repeat(900))]
         {

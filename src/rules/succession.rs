@@ -1,4 +1,4 @@
-//! DESIGN 4.8: the next round's blocks, and who leads it with what weight.
+//! DESIGN 4.8: the next round's blocks, its leader and the leader's weight.
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 
@@ -17,7 +17,7 @@ use crate::model::winner::Winner;
 /// Seconds from one block to the next.
 pub const BLOCK_SECONDS: i64 = 12;
 
-/// A point in time as chain and clock see it.
+/// A point in time, by chain and clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// The chain's block.
@@ -30,7 +30,7 @@ impl Moment {
     /// The block expected at `time` (rounded towards now).
     #[must_use]
     pub fn block_at(&self, time: DateTime<Utc>) -> Block {
-        // Whole seconds would do for the block; Python's int(seconds / 12) cuts towards zero as well.
+        // Truncates towards zero, like Python's int(seconds / 12) in the deployed services.
         let blocks = (time - self.now).num_milliseconds() / (BLOCK_SECONDS * 1000);
         Block(self.block.0.saturating_add_signed(blocks))
     }
@@ -51,12 +51,12 @@ pub struct NextStart {
     pub at: DateTime<Utc>,
     /// The block expected then: the round's `latest_reveal_block`.
     pub block: Block,
-    /// It lies after `last_competition_date`: there is no such round.
+    /// It is after `last_competition_date`: there is no such round.
     pub past_end: bool,
 }
 
-/// When the round after the one with this `previous` schedule starts (the first one: `None`).
-/// `None` where the dates leave the calendar.
+/// When the round after the one with this `previous` schedule (`None` for the first round) starts.
+/// `None` if the dates leave the calendar.
 #[must_use]
 pub fn next_start(settings: &Settings, previous: Option<&Schedule>, moment: Moment) -> Option<NextStart> {
     let start_of = |day: NaiveDate| day.and_time(settings.start_time()).and_utc();
@@ -73,9 +73,10 @@ pub fn next_start(settings: &Settings, previous: Option<&Schedule>, moment: Mome
     Some(NextStart { at, block: moment.block_at(at), past_end })
 }
 
-/// The first time that is `start` or whole days later, and at least `hours` away from `now`.
+/// The first time that is `start` or whole days later, and at least `hours` after `now`.
 #[allow(clippy::cast_possible_truncation, reason = "settings bound the hours to a year")]
 fn after_buffer(start: DateTime<Utc>, now: DateTime<Utc>, hours: f64) -> Option<DateTime<Utc>> {
+    // Rounded up, so that at least `hours` remain.
     let buffer = Duration::try_milliseconds((hours * 3_600_000.0).ceil() as i64)?;
     let short = (now.checked_add_signed(buffer)? - start).num_milliseconds().max(0);
     let day = 86_400_000;
@@ -83,7 +84,7 @@ fn after_buffer(start: DateTime<Utc>, now: DateTime<Utc>, hours: f64) -> Option<
     start.checked_add_signed(Duration::try_days(days)?)
 }
 
-/// The blocks of the round that starts then.
+/// The schedule of the round that starts at `start`.
 #[must_use]
 pub fn next_schedule(settings: &Settings, previous: Option<&Schedule>, start: &NextStart) -> Schedule {
     let earliest = previous.map_or(0, |schedule| schedule.latest_reveal_block.0.saturating_add(1));
@@ -95,21 +96,21 @@ pub fn next_schedule(settings: &Settings, previous: Option<&Schedule>, start: &N
     }
 }
 
-/// The block by which files must be up, for a round whose seed is drawn after `latest`.
+/// The generation deadline of a round whose seed is drawn after `latest`.
 #[must_use]
 pub fn deadline(settings: &Settings, latest: Block) -> Block {
     let seconds = u64::from(settings.generation_stage_minutes) * 60;
     Block(latest.0.saturating_add(seconds / BLOCK_SECONDS.unsigned_abs()))
 }
 
-/// The entry that a finished round adds to `leader.json`, if any: a new leader with weight 1.0, or
-/// the current one again with less weight while that is above the floor. Weights have ten digits.
+/// The entry that a finished round adds to `leader.json`, if any: a new leader with weight 1.0, or the
+/// current one with its weight decayed, unless it is already at the floor. Weights have ten digits.
 #[must_use]
 pub fn transition(settings: &Settings, current: &LeaderEntry, winner: &Winner, from: Block) -> Option<LeaderEntry> {
     next_entry(settings, current, winner, from, ten_digits)
 }
 
-/// As [`transition`], with the weight as it comes out: the deployed services wrote it like this until March 2026.
+/// As [`transition`], with the weight not rounded, as the deployed services wrote it until March 2026.
 #[must_use]
 pub fn raw_transition(settings: &Settings, current: &LeaderEntry, winner: &Winner, from: Block) -> Option<LeaderEntry> {
     next_entry(settings, current, winner, from, |weight| weight)
@@ -143,20 +144,20 @@ fn next_entry(
     Some(LeaderEntry { weight, effective_block: from, ..current.clone() })
 }
 
-/// A number with ten digits after the point, as Python's `round(x, 10)` gives it: the nearest decimal, by the
-/// number's exact value, and of that the nearest number.
+/// Rounds to ten decimal digits as Python's `round(x, 10)` does: to the nearest decimal of the exact value,
+/// then to the nearest float. Multiplying by 1e10 would round twice.
 fn ten_digits(number: f64) -> f64 {
     format!("{number:.10}").parse().unwrap_or(number)
 }
 
-/// What a finalization goes by.
+/// The facts that `finalize` needs.
 #[derive(Debug, Clone)]
 pub struct Finished<'a> {
     /// `config.json`
     pub settings: &'a Settings,
-    /// `state.json`, in the stage finalizing.
+    /// `state.json`, in the finalizing stage.
     pub state: &'a CompetitionState,
-    /// The finished round's `schedule.json`, where there is one.
+    /// The finished round's `schedule.json`, if any.
     pub schedule: Option<&'a Schedule>,
     /// `leader.json`
     pub leaders: &'a Leaders,
@@ -170,14 +171,14 @@ pub struct Finished<'a> {
 pub enum FinalizeError {
     #[error("the next round's date leaves the calendar")]
     Calendar,
-    #[error("leader.json is empty: somebody has to lead")]
+    #[error("leader.json is empty: a leader is needed")]
     NoLeader,
 }
 
-/// Closes a round: the leader's entry, and the next round's schedule or the end.
+/// Closes a round: adds the leader's entry, then opens the next round or ends the competition.
 ///
 /// # Errors
-/// Nobody leads, or the dates leave the calendar.
+/// There is no leader, or the dates leave the calendar.
 pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, FinalizeError> {
     let Finished { settings, state, schedule, leaders, winner } = finished;
     let start = next_start(settings, *schedule, moment).ok_or(FinalizeError::Calendar)?;
@@ -185,7 +186,7 @@ pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, Finaliz
     let current = leaders.last().ok_or(FinalizeError::NoLeader)?;
     let now = Lead::of(&leaders, Some(moment.block)).leader;
     let until_then = now.map_or_else(
-        || "until then nobody leads".to_owned(),
+        || "until then there is no leader".to_owned(),
         |leader| format!("until then {} leads with weight {}", leader.hotkey, shown(leader.weight)),
     );
     let added = transition(settings, current, winner, start.block);
@@ -211,15 +212,15 @@ pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, Finaliz
         writes.push(FileWrite::new(FileKind::Leader, &leaders));
         parts.push("leader".to_owned());
     } else {
-        says.push(format!("{} leads on with weight {}", current.hotkey, shown(current.weight)));
+        says.push(format!("{} keeps the lead with weight {}", current.hotkey, shown(current.weight)));
     }
     let state = CompetitionState { current_round: round, ..state.moved(stage, (!start.past_end).then_some(start.at)) };
     writes.push(FileWrite::new(FileKind::State, &state));
     Ok(Plan { writes, message: format!("Update {} for round {round}", parts.join(", ")), says })
 }
 
-/// The leaders without an entry that a finalization added before it was cut short: one more than
-/// led in the finished round, and just what that finalization adds.
+/// The leaders without the entry of a finalization that was cut short. Such an entry follows the one that led
+/// in the finished round, and is exactly what finalizing adds; without this a rerun would decay the weight twice.
 fn before_finalizing(settings: &Settings, leaders: &Leaders, schedule: Option<&Schedule>, winner: &Winner) -> Leaders {
     let mut leaders = leaders.clone();
     let adds = |current: &LeaderEntry, last: &LeaderEntry| {
@@ -248,7 +249,7 @@ mod tests {
             (1.0 - 0.123_456_789_012, 0.876_543_211),
             (0.300_000_000_04, 0.3),
             (0.300_000_000_06, 0.300_000_000_1),
-            // Halves that are exact go to the even digit.
+            // Exact halves round to the even digit.
             (0.000_488_281_25, 0.000_488_281_2),
             (0.001_464_843_75, 0.001_464_843_8),
             (0.0, 0.0),

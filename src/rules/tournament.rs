@@ -1,4 +1,4 @@
-//! DESIGN 4.5: the tournament, replayed from the margins and audits that are known.
+//! DESIGN 4.5: the tournament, replayed from the known margins and audits.
 
 use std::collections::BTreeSet;
 
@@ -16,17 +16,17 @@ use crate::model::submissions::Submissions;
 /// A match: left defends, right challenges.
 pub type Pair = (Player, Player);
 
-/// Who may win and who may not, by the audits so far.
+/// Which miners may win, by the audits so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditStanding {
-    /// Rejected by an audit, or disqualified by the reading of the source.
+    /// Rejected by an audit, or disqualified by a source audit.
     pub rejected: BTreeSet<Hotkey>,
-    /// Passed all that a win needs.
+    /// Passed every audit that a win needs.
     pub passed: BTreeSet<Hotkey>,
 }
 
 impl AuditStanding {
-    /// The standing that these audits give.
+    /// The standing after these audits.
     #[must_use]
     pub fn of(audits: Option<&GenerationAudits>, sources: Option<&[SourceAudit]>, limits: &Thresholds) -> Self {
         let with = |outcome| {
@@ -47,23 +47,23 @@ impl AuditStanding {
     }
 }
 
-/// What a replay works on.
+/// The input of a replay.
 #[derive(Debug, Clone)]
 pub struct Field {
     /// How its matches decide.
     pub course: Course,
-    /// The miners, in order of `revealed_at_block`.
+    /// The miners in playing order: see [`order`].
     pub order: Vec<Hotkey>,
     /// The margin that a win needs.
     pub win_margin: f64,
-    /// The margins that are known.
+    /// The known margins.
     pub matrix: Matrix,
-    /// The audits that are known.
+    /// The known audits.
     pub standing: AuditStanding,
 }
 
 impl Field {
-    /// The field of a round; `None` where its submissions cannot be read.
+    /// The field of a round; `None` if its submissions cannot be read.
     #[must_use]
     pub fn of(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<Field> {
         let sources = files.source_audit.get().map(Vec::as_slice);
@@ -77,7 +77,7 @@ impl Field {
     }
 }
 
-/// The miners in the order in which they play: by `revealed_at_block`, then as the file has them.
+/// The miners in playing order: by `revealed_at_block`, then by position in the file.
 #[must_use]
 pub fn order(submissions: &Submissions) -> Vec<Hotkey> {
     let mut miners: Vec<_> = submissions.iter().collect();
@@ -98,12 +98,12 @@ pub struct TimelineMatch {
     pub taken: bool,
 }
 
-/// A miner that has to be audited, because of this match.
+/// A miner to be audited because of a match it won.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// The miner.
     pub hotkey: Hotkey,
-    /// Whom it beat to get there.
+    /// The player it beat in that match.
     pub beaten: Player,
 }
 
@@ -112,27 +112,27 @@ pub struct Candidate {
 pub enum TournamentOutcome {
     /// Decided.
     Winner(Player),
-    /// These matches (left, right) are needed before anything else can be said.
+    /// These matches (left, right) have to be played first.
     Matches(Vec<Pair>),
-    /// The timeline is finished, but these holders' audits are not answered.
+    /// The timeline is finished, but these holders have not passed their audits yet.
     Audits(Vec<Hotkey>),
 }
 
-/// A tournament replayed as far as it goes.
+/// A tournament replayed as far as the known margins allow.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
-    /// Those who beat `leader` by the margin, in order.
+    /// The miners that beat `leader` by the margin, in order.
     pub qualified: Vec<Hotkey>,
     /// The timeline's matches, in order.
     pub timeline: Vec<TimelineMatch>,
-    /// Who has to be audited, in the order in which it became known.
+    /// The miners to audit, in the order in which this became known.
     pub candidates: Vec<Candidate>,
     /// Where it stands.
     pub outcome: TournamentOutcome,
 }
 
-/// Replays a tournament: qualification, timeline, audits. A rejected miner takes part in nothing,
-/// which is the timeline restarted without it.
+/// Replays a tournament: qualification, timeline, audits. Rejected miners are left out from the
+/// start, which amounts to restarting the timeline without them.
 #[must_use]
 pub fn replay(field: &Field) -> Replay {
     match field.course {
@@ -149,6 +149,7 @@ fn timeline(field: &Field) -> Replay {
         outcome: TournamentOutcome::Winner(Player::Leader),
     };
     if !missing.is_empty() {
+        // The first qualified may be certain already: its audit need not wait for the other matches.
         replay.candidates.extend(first_qualified(field));
         let needed = missing.into_iter().map(|miner| (Player::Leader, Player::Miner(miner)));
         replay.outcome = TournamentOutcome::Matches(needed.collect());
@@ -188,7 +189,7 @@ fn qualify(field: &Field) -> (Vec<Hotkey>, Vec<Hotkey>) {
     (qualified, missing)
 }
 
-/// The first qualified miner, where everybody before it is known not to be.
+/// The first qualified miner, if every miner before it is known not to have qualified.
 fn first_qualified(field: &Field) -> Option<Candidate> {
     for miner in field.order.iter().filter(|miner| !field.standing.rejected.contains(*miner)) {
         let margin = field.matrix.margin(&Player::Leader, &Player::Miner(miner.clone()))?;
@@ -199,8 +200,8 @@ fn first_qualified(field: &Field) -> Option<Candidate> {
     None
 }
 
-/// The matches among the qualified that are not known yet, in order: each against all later ones.
-/// They are played while audits are awaited, so that a restart waits for nothing.
+/// The missing matches among the qualified, in order: each miner against all later ones. They are
+/// played while audits are pending, so that a restarted timeline need not wait.
 #[must_use]
 pub fn exploratory(field: &Field, qualified: &[Hotkey]) -> Vec<Pair> {
     let mut missing = Vec::new();
@@ -215,9 +216,9 @@ pub fn exploratory(field: &Field, qualified: &[Hotkey]) -> Vec<Pair> {
     missing
 }
 
-/// The critical prompts of an audit that rests on this match: none when the margin is so large that
-/// the tolerated mismatches cannot turn it; else all prompts that right won, or a draw of
-/// max(1, ceil(duels x `win_margin`)) of them where there are more.
+/// The critical prompts of an audit that rests on this match (DESIGN 4.5): none if the margin is so
+/// large that the tolerated mismatches cannot overturn it; else all prompts that right won, or
+/// max(1, ceil(duels x `win_margin`)) of them drawn from the seed if there are more.
 #[must_use]
 pub fn critical_prompts(report: &MatchReport, win_margin: f64, seed: Seed, limits: &Thresholds) -> Vec<PromptStem> {
     if report.margin >= win_margin + limits.mismatch_margin {

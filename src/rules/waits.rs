@@ -1,5 +1,5 @@
-//! What goes on beside the stages and is at its end or not, and what the commands of the stage duels can only wait
-//! for, by the files: a command that has nothing to do is not offered as due.
+//! Whether the work that runs beside the stages is finished, and what the duels stage's commands wait for: a command
+//! that can only wait is not shown as due.
 
 use super::Thresholds;
 use super::builds::is_final;
@@ -11,7 +11,7 @@ use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player};
 use crate::model::snapshot::RoundFiles;
 
-/// What `duel` waits for, where nothing is left for it to do until then.
+/// What `duel` waits for; `None` if it has work to do.
 #[must_use]
 pub(crate) fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<String> {
     if !has_baseline(files) {
@@ -29,7 +29,7 @@ pub(crate) fn duel(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> 
     Some(format!("for {}", audits.join(", ")))
 }
 
-/// Which of a holder's audits is open.
+/// The open audit of a holder, in words.
 #[must_use]
 pub(crate) fn audit_of(files: &RoundFiles, hotkey: &Hotkey) -> String {
     let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey));
@@ -39,7 +39,7 @@ pub(crate) fn audit_of(files: &RoundFiles, hotkey: &Hotkey) -> String {
     }
 }
 
-/// The audit requests that can be answered now, and what the others wait for.
+/// The miners whose audit can run now, and what the other requests wait for.
 #[must_use]
 pub(crate) fn audits(files: &RoundFiles) -> (Vec<Hotkey>, Vec<String>) {
     let (mut ready, mut awaited) = (Vec::new(), Vec::new());
@@ -52,7 +52,7 @@ pub(crate) fn audits(files: &RoundFiles) -> (Vec<Hotkey>, Vec<String>) {
     (ready, awaited)
 }
 
-/// Has each submission a build that will not change any more?
+/// Does each submission have a build whose status is final?
 pub(super) fn all_built(files: &RoundFiles) -> bool {
     let (Some(submissions), builds) = (files.submissions.get(), files.builds.get()) else { return false };
     submissions
@@ -60,7 +60,7 @@ pub(super) fn all_built(files: &RoundFiles) -> bool {
         .all(|hotkey| builds.and_then(|builds| builds.get(hotkey)).is_some_and(|build| is_final(build.status)))
 }
 
-/// Are the leader's own outputs there, for every prompt?
+/// Does the leader's baseline cover every prompt?
 pub(super) fn has_baseline(files: &RoundFiles) -> bool {
     let there = files.players.get(&Player::Leader).is_some_and(|leader| !leader.generated.is_missing());
     there && files.prompts.get().is_none_or(|prompts| baseline_outstanding(files, prompts).is_empty())

@@ -209,7 +209,7 @@ fn jobs_come_into_being_one_by_one() {
     server.now(ci(run("in_progress", 1), jobs(&[job("setup", 1, "in_progress", None)])));
     let still = asked(folder.path(), &[]).ends(0);
     assert_eq!(statuses(folder.path()), ["pending"; 3]);
-    assert!(still.err.contains("its job is not there yet"), "{}", still.err);
+    assert!(still.err.contains("its job has not appeared yet"), "{}", still.err);
     let setup = job("setup", 1, "completed", Some("success"));
     let some = [setup.clone(), job(&hotkey(1), 1, "in_progress", None), job(&hotkey(2), 1, "queued", None)];
     server.now(ci(run("in_progress", 1), jobs(&some)));

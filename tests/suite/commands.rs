@@ -96,7 +96,7 @@ fn init_begins_the_operators_settings_and_has_git_ignore_them() {
         ("mismatches", "KEY=VALUE is needed"),
         ("median_seconds=many", "neither a number nor true or false"),
         ("median_seconds=true", "rules.median_seconds: invalid type"),
-        ("distance=3", "rules.distance is 3: a number from 0 to 2 is needed"),
+        ("distance=3", "rules.distance is 3: expected a number from 0 to 2"),
         ("trim=7", "given twice"),
     ] {
         let args: Vec<&str> = args.iter().map(|arg| if *arg == "new" { "other" } else { arg }).collect();
@@ -162,12 +162,12 @@ fn pause_and_resume_come_back_to_the_same_bytes() {
     let before = tree(folder.path());
     gen404(folder.path(), &["pause", "--commit"]).ends(0);
     let paused = gen404(folder.path(), &["status"]).ends(0);
-    assert!(paused.out.contains("held by hand"), "{}", paused.out);
+    assert!(paused.out.contains("paused by hand"), "{}", paused.out);
     let waits = gen404(folder.path(), &["finalize", "--block", "1", "--now", "2026-03-04T08:00:00Z"]).ends(3);
-    assert!(waits.out.contains("held by hand; `gen404 resume` goes on"), "{}", waits.out);
+    assert!(waits.out.contains("paused by hand; `gen404 resume` continues"), "{}", waits.out);
     gen404(folder.path(), &["pause"]).ends(0);
     let run = gen404(folder.path(), &["resume", "--commit"]).ends(0);
-    assert!(run.out.contains("round 2 goes on in open"), "{}", run.out);
+    assert!(run.out.contains("round 2 continues in open"), "{}", run.out);
     gen404(folder.path(), &["resume"]).ends(0);
     assert!(tree(folder.path()) == before, "other bytes than before");
     assert_eq!(findings(folder.path(), &["--history"]), [], "pause and resume are legal arrows");
@@ -195,7 +195,7 @@ fn every_stage_is_resumed_from_its_files() {
             }
         }
         let run = gen404(folder.path(), &["resume", "--dry-run"]).ends(0);
-        assert!(run.out.contains(&format!("round 1 goes on in {stage}")), "{stage}: {}", run.out);
+        assert!(run.out.contains(&format!("round 1 continues in {stage}")), "{stage}: {}", run.out);
     }
 }
 

@@ -26,7 +26,7 @@ fn a_round_is_fetched_drawn_stored_and_recorded() {
     let dry = download(folder.path(), &["--dry-run"]).ends(0);
     assert!(dry.out.contains("would fetch 3 file(s) of 1 miner(s)") && cdn.seen().is_empty(), "{}", dry.out);
     let run = download(folder.path(), &["-v"]).ends(0);
-    assert!(run.out.contains("round 0 is in duels"), "{}", run.out);
+    assert!(run.out.contains("round 0 moves to duels"), "{}", run.out);
     assert_eq!(stage(folder.path()), "duels");
     let entries = submitted(folder.path(), 0);
     let base = format!("https://cdn.example/rounds/0/{}/submitted", hotkey(0));

@@ -104,7 +104,7 @@ fn without_the_commit_that_wrote_it_a_report_is_only_warned_of() {
     git(folder, &["clone", "-q", "--depth=2", &format!("file://{}", folder.display()), shallow.to_str().unwrap()]);
     std::fs::remove_dir_all(folder.join(".git")).unwrap();
     for (folder, why) in [
-        (folder, "those of then are unknown without history"),
+        (folder, "without history the earlier ones are unknown"),
         (&shallow, "shallow clone: 2 commits; git fetch --unshallow"),
     ] {
         let all = of_claims(folder, &[]);
@@ -147,7 +147,7 @@ fn settings_that_change_later_judge_nothing_of_before() {
     commit(folder, "as if it had always been so");
     let all = findings(folder, &[]);
     let wrong = all.iter().find(|found| found.id == "leader.transition" && found.status == "fail").expect("a fail");
-    assert!(wrong.detail.contains("weight is 0.8, by the rule it is 0.95 (by the rules of commit "), "{wrong:?}");
+    assert!(wrong.detail.contains("weight is 0.8, expected 0.95 (by the rules of commit "), "{wrong:?}");
 }
 
 #[test]

@@ -294,7 +294,7 @@ fn a_drand_seed_waits_for_its_round_and_proves_until_a_bit_is_flipped() {
     assert_eq!(competition.read("rounds/0/seed.json"), wanted);
     assert_eq!(seed_check(&competition).0, "pass");
     let asked = ["--chain", "--network", &url];
-    assert_eq!(seed_check_with(&competition, &asked), ("pass".to_owned(), "the chain bears it out".to_owned()));
+    assert_eq!(seed_check_with(&competition, &asked), ("pass".to_owned(), "the chain confirms it".to_owned()));
     server.change(|node| node.genesis_time += 3);
     let (status, detail) = seed_check_with(&competition, &asked);
     assert_eq!(status, "fail");
@@ -343,7 +343,7 @@ fn a_pool_that_is_too_small_draws_no_seed() {
     competition.write("prompts.txt", "https://prompts.example/1.png\nhttps://prompts.example/2.png\n");
     let before = competition.files();
     let short = competition.expect(1, &["reveal-seed", "--chain-file", "chain.json"]);
-    let few = "prompts.txt: a round needs 8 prompts, and the pool gives 2, with 0 carried over: add more";
+    let few = "prompts.txt: a round needs 8 prompts, but the pool has 2, with 0 carried over: add more";
     assert!(short.err.contains(few), "{}", short.err);
     // Before that, who looks is told.
     let status = competition.expect(0, &["status", "--block", "150"]);
@@ -351,7 +351,7 @@ fn a_pool_that_is_too_small_draws_no_seed() {
     let lines: Vec<String> = (1..=9).map(|n| format!("https://prompts.example/{}.png", n.min(8))).collect();
     competition.write("prompts.txt", &lines.join("\n"));
     let twice = competition.expect(1, &["reveal-seed", "--chain-file", "chain.json"]);
-    assert!(twice.err.contains("line 9: the prompt's name \"8\" is that of line 8"), "{}", twice.err);
+    assert!(twice.err.contains("line 9: the prompt name \"8\" is already on line 8"), "{}", twice.err);
     let status = competition.expect(0, &["status", "--block", "150"]);
     assert!(status.out.contains("open: prompts.txt: 1 of 9 lines cannot be used"), "{}", status.out);
     competition.write("prompts.txt", "https://prompts.example/1.png\nhttps://prompts.example/2.png\n");

@@ -15,7 +15,7 @@ fn verify_finds_the_known_truths_and_nothing_else() {
     let [verdict] = fails.as_slice() else { panic!("{fails:#?}") };
     assert_eq!((verdict.id.as_str(), verdict.round), ("audit.verdict", Some(0)));
     assert!(verdict.subject.ends_with("5FP3qpaSyRrmpEcFstA3NbCDFvRB6GErTrwTX93zNPJvwXfr"), "{}", verdict.subject);
-    for part in ["checked_prompts is 102, by the rule it is 128", "failed_prompts is 9, by the rule it is 36"] {
+    for part in ["checked_prompts is 102, expected 128", "failed_prompts is 9, expected 36"] {
         assert!(verdict.detail.contains(part), "{}", verdict.detail);
     }
 

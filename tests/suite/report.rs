@@ -248,7 +248,7 @@ fn a_lie_is_told_where_it_is_found() {
     let pages = report(folder.path(), &[]);
     for page in ["index.html", "round-0.html"] {
         let seen = text(&pages[Path::new(page)]);
-        assert!(seen.contains("match.score") && seen.contains("by the rule it is"), "{page}: {seen}");
+        assert!(seen.contains("match.score") && seen.contains(", expected "), "{page}: {seen}");
     }
 }
 
@@ -358,7 +358,7 @@ fn real_rounds_are_shown() {
         assert!(round.contains(part), "no {part:?} in {round}");
     }
     let index = text(&pages[Path::new("index.html")]);
-    for part in ["Round 3: open", "audit.verdict", "checked_prompts is 102, by the rule it is 128"] {
+    for part in ["Round 3: open", "audit.verdict", "checked_prompts is 102, expected 128"] {
         assert!(index.contains(part), "no {part:?} in {index}");
     }
 }

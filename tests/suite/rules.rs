@@ -42,7 +42,7 @@ fn one_forged(folder: &Path) -> String {
     let failed = fails(folder, &[], "audit.verdict");
     assert_eq!(failed.len(), 1, "{failed:#?}");
     assert!(failed[0].subject.contains(hotkey("mirage").as_str()), "{failed:#?}");
-    assert!(failed[0].detail.contains("outcome is \"passed\", by the rule it is \"rejected\""), "{failed:#?}");
+    assert!(failed[0].detail.contains("outcome is \"passed\", expected \"rejected\""), "{failed:#?}");
     failed[0].detail.clone()
 }
 
@@ -79,7 +79,7 @@ fn a_verdict_is_not_forged_by_rules_that_came_after_it() {
     assert_eq!(named(folder.path()), json!({"mismatches": {"value": 100, "default": 6}}));
     let told = gen404(folder.path(), &["verify"]).ends(1).out;
     assert!(told.contains("\nrules that are not the default: mismatches 100 (default 6)\n"), "{told}");
-    assert!(told.contains("\nclaims made under other rules, and judged by those: "), "{told}");
+    assert!(told.contains("\nclaims made under other rules, and judged by them: "), "{told}");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn senseless_rules_are_named_and_unknown_ones_kept() {
     for (rules, says) in [
         (json!({"mismatches": "6"}), "rules.mismatches: invalid type"),
         (json!({"trim": -1}), "rules.trim: invalid value"),
-        (json!({"distance": 7.0}), "rules.distance is 7: a number from 0 to 2 is needed"),
+        (json!({"distance": 7.0}), "rules.distance is 7: expected a number from 0 to 2"),
         (json!([]), "invalid type: sequence, expected an object (rules)"),
     ] {
         set_rules(folder.path(), rules);

@@ -1,9 +1,9 @@
-//! The format of a competition, as a value: which records its files have, what its models are, how the tournament
-//! runs and how outputs are audited.
+//! The format of a competition, as a value: the records of its files, its models, how the tournament runs and how
+//! outputs are audited.
 //!
-//! [`Format::of_tree`] is the one place that decides it; from there on it is handed down. What a format says of the
-//! models themselves is a [`ModelFormat`]. A format has a folder here with its records (`mesh/`), a variant of each
-//! of the two enums, and an arm in `records.rs`: docs/architecture.md has the list.
+//! [`Format::of_tree`] is the only place that determines it; from there it is passed on. What concerns the models
+//! alone is in [`ModelFormat`]. A format has a folder here with its records (`mesh/`), a variant in each of the two
+//! enums, and an arm in `records.rs`: docs/architecture.md has the full list.
 
 pub mod mesh;
 mod model_format;
@@ -16,7 +16,7 @@ pub use self::model_format::{DuelKeys, ModelFormat, Previewed};
 use super::file::FileKind;
 use super::snapshot::Source;
 
-/// What a competition is about.
+/// The kind of models that a competition is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -25,14 +25,14 @@ pub enum Format {
     Mesh,
 }
 
-/// How the matches of a round decide who leads.
+/// How the matches of a round determine the leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
-    /// Qualification against the leader, then a timeline of challengers; a rejection starts it anew.
+    /// Qualification against the leader, then a timeline of challengers; a rejection restarts it.
     Timeline,
 }
 
-/// How it is checked that a miner's program makes what the miner submitted.
+/// How an audit checks that a miner's program makes what the miner submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditBy {
     /// By the distance of each regenerated preview to the submitted one.
@@ -43,11 +43,11 @@ impl Format {
     /// Every format.
     pub const ALL: [Format; 1] = [Format::Mesh];
 
-    /// The format of a competition: what `"format"` in `config.json` says, else mesh. A value that no format has is
-    /// an error of that file, and reported where it is parsed.
+    /// The format of a competition: `"format"` in `config.json`, else mesh. An unknown value is an error in that
+    /// file, and reported when it is parsed.
     #[must_use]
     pub fn of_tree(source: &dyn Source) -> Format {
-        /// The part of `config.json` that is looked at here.
+        /// The part of `config.json` that is needed here.
         #[derive(Deserialize)]
         struct Named {
             format: Option<Format>,
@@ -65,7 +65,7 @@ impl Format {
         }
     }
 
-    /// What its models are.
+    /// The format of its models.
     #[must_use]
     pub fn model(self) -> ModelFormat {
         match self {
@@ -73,7 +73,7 @@ impl Format {
         }
     }
 
-    /// How the matches of a round decide who leads.
+    /// How the matches of a round determine the leader.
     #[must_use]
     pub fn course(self) -> Course {
         match self {

@@ -1,4 +1,4 @@
-//! What a format says of its models: everything that differs between one kind of model file and another.
+//! Kinds of model files, and everything that differs between them.
 
 use super::mesh;
 
@@ -9,11 +9,11 @@ pub enum ModelFormat {
     Glb,
 }
 
-/// What there is to know of a kind of model file.
+/// The facts about a kind of model file; the methods of [`ModelFormat`] return them.
 pub(super) struct Facts {
-    /// What messages call it.
+    /// Its name in messages.
     pub(super) name: &'static str,
-    /// Of its files and objects.
+    /// The extension of its files and objects.
     pub(super) extension: &'static str,
     /// Its content type in stores and answers.
     pub(super) media_type: &'static str,
@@ -21,7 +21,7 @@ pub(super) struct Facts {
     pub(super) key: &'static str,
     /// The keys of its URLs in a match report.
     pub(super) duel_keys: DuelKeys,
-    /// Most bytes of a file.
+    /// The most bytes in a file.
     pub(super) largest: u64,
     /// Checks the head of a file, up to [`ModelFormat::HEAD`] bytes, and the size of the whole.
     pub(super) check: fn(&[u8], u64) -> Result<(), String>,
@@ -38,20 +38,20 @@ pub struct DuelKeys {
     pub right: &'static str,
 }
 
-/// How previews are made; `world/render.rs` opens the renderer.
+/// How previews are rendered; `world/render.rs` opens the renderer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Previewed {
-    /// Four views in one picture, by the renderer in `preview/`; a render service takes the model as a file of a form.
+    /// Four views in one picture, by the `preview` renderer; a render service takes the model as a form upload.
     FourViews {
         /// The service's path.
         path: &'static str,
-        /// What the file is called in the form.
+        /// The file's name in the form.
         file: &'static str,
     },
 }
 
 impl ModelFormat {
-    /// So many bytes of a file's head are looked at, at most, to know what it is.
+    /// How many bytes of a file's head are enough to identify it.
     pub const HEAD: usize = mesh::model::HEADER;
 
     fn facts(self) -> &'static Facts {
@@ -60,7 +60,7 @@ impl ModelFormat {
         }
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.facts().name
@@ -90,7 +90,7 @@ impl ModelFormat {
         self.facts().duel_keys
     }
 
-    /// Most bytes of a file.
+    /// The most bytes in a file.
     #[must_use]
     pub fn largest(self) -> u64 {
         self.facts().largest
@@ -102,11 +102,11 @@ impl ModelFormat {
         self.facts().previewed
     }
 
-    /// Is this the head of such a file of `size` bytes? The cheap half of the check, made before anything is stored:
-    /// an error page, or a body that was cut off, ends here.
+    /// Checks that this is the head of such a file of `size` bytes. A cheap check before anything is stored: it
+    /// catches error pages and truncated bodies.
     ///
     /// # Errors
-    /// What it is instead.
+    /// It is not; the message says what was found.
     pub fn check(self, head: &[u8], size: u64) -> Result<(), String> {
         (self.facts().check)(head, size)
     }

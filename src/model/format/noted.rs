@@ -1,7 +1,7 @@
-//! How journals note models: under keys that do not depend on the format, and as older versions did.
+//! How journals record models: under a key that does not depend on the format. Older versions used `glb`, which is
+//! still read.
 //!
-//! For `#[serde(flatten, with = "noted")]` on the field that holds a stored model: the operator's journals of
-//! before have it under `glb`.
+//! For `#[serde(flatten, with = "noted")]` on the field that holds a stored model.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -16,7 +16,7 @@ struct Read<T> {
     model: T,
 }
 
-/// Writes it under `model`.
+/// Writes the model under `model`.
 ///
 /// # Errors
 /// The serialiser's.
@@ -24,16 +24,15 @@ pub fn serialize<T: Serialize, S: Serializer>(model: &T, serializer: S) -> Resul
     Written { model }.serialize(serializer)
 }
 
-/// Reads it from `model`, or from the key of older versions.
+/// Reads the model from `model`, or from the key of older versions.
 ///
 /// # Errors
-/// It is under neither.
+/// It is under neither key, or invalid.
 pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     Read::deserialize(deserializer).map(|read| read.model)
 }
 
-/// For `#[serde(with = "noted::output")]`: an entry of `generated.json`, in the layout that it has always had in
-/// journals.
+/// For `#[serde(with = "noted::output")]`: an entry of `generated.json`, in its unchanged journal layout.
 pub mod output {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
@@ -51,7 +50,7 @@ pub mod output {
     /// Reads the entry.
     ///
     /// # Errors
-    /// It is none.
+    /// It is not such an entry.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Output, D::Error> {
         Record::deserialize(deserializer).map(Output::from)
     }

@@ -1,4 +1,4 @@
-//! Which record a file has in which format: the neutral types that rules see are read from it and written by it.
+//! The record of each file in each format: the neutral types that rules use are read from and written to it.
 
 use std::io::Write;
 

@@ -35,7 +35,7 @@ fn requests(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
     let file = format!("rounds/{round}/require_audit.json");
     let settings = facts.rules.settings.as_deref();
     let own = std::cell::LazyCell::new(|| settings.map(|settings| here(settings.clone(), files)));
-    // Whom each had beaten: one that stands twice is looked up once.
+    // The player that each miner had beaten; a miner listed twice is looked up once.
     let mut known: HashMap<&Hotkey, Option<Player>> = HashMap::new();
     for request in files.require_audit.get().into_iter().flatten() {
         let subject = format!("{file} {}", request.hotkey);
@@ -56,7 +56,7 @@ fn requests(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
         };
         let beaten = known.entry(&request.hotkey).or_insert_with(|| reason(view, &request.hotkey)).clone();
         let object = |claim: &mut Claim, detail: String| {
-            if strict { claim.fail(detail + &place) } else { claim.warn(detail + ", on the files as they are") }
+            if strict { claim.fail(detail + &place) } else { claim.warn(detail + ", judged by the current files") }
         };
         sink.claim("audit.request", round, subject.clone(), |claim| {
             if beaten.is_none() {
@@ -64,7 +64,7 @@ fn requests(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
             }
         });
         sink.claim("audit.critical", round, subject, |claim| match beaten {
-            None => claim.skip("no match that this request rests on"),
+            None => claim.skip("no match supports this request"),
             Some(beaten) => {
                 if let Some(objection) = critical(view, request, &beaten) {
                     object(claim, objection);
@@ -72,16 +72,16 @@ fn requests(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sin
             }
         });
     }
-    sink.claim("audit.request", round, file, |claim| nobody_missing(claim, facts, round, files));
+    sink.claim("audit.request", round, file, |claim| all_requested(claim, facts, round, files));
 }
 
-/// The files as they are, for want of the commit.
+/// The current files, for want of the commit.
 fn here(settings: crate::model::config::Settings, files: &RoundFiles) -> RequestView {
     RequestView { settings, files: std::sync::Arc::new(files.clone()), earlier: Vec::new() }
 }
 
-/// Whom the miner had beaten when it came on the list: by the audits of that commit, or of one
-/// before, which is what the writer may have gone by.
+/// The player that the miner had beaten when it was put on the list, by the audits of that commit or of
+/// an earlier one: the writer may not have seen the newest audits.
 fn reason(view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
     let limits = view.settings.limits();
     let mut field = Field::of(&view.files, view.settings.win_margin, &limits)?;
@@ -90,7 +90,7 @@ fn reason(view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
         AuditStanding::of(files.generation_audits.get(), sources, &limits)
     };
     std::iter::once(&view.files).chain(&view.earlier).map(|files| standing(files)).find_map(|mut standing| {
-        // A miner's own verdict came after its request.
+        // A miner's own verdict came after its request, so it does not count here.
         standing.rejected.remove(hotkey);
         field.standing = standing;
         let candidates = replay(&field).candidates;
@@ -99,7 +99,7 @@ fn reason(view: &RequestView, hotkey: &Hotkey) -> Option<Player> {
     })
 }
 
-/// What speaks against the prompts that a request calls critical.
+/// The objection to a request's critical prompts, if any.
 fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Option<String> {
     let right = Player::Miner(request.hotkey.clone());
     let report = view.files.players.get(&right).and_then(|own| own.report_against(beaten));
@@ -116,15 +116,15 @@ fn critical(view: &RequestView, request: &AuditRequest, beaten: &Player) -> Opti
         format!("{} [{}]", stems.len(), stems.join(", "))
     };
     Some(format!(
-        "critical_prompts are {}, by the match against {beaten} (margin {}) they are {}",
+        "critical_prompts are {}, but the match against {beaten} (margin {}) gives {}",
         list(&request.critical_prompts),
         report.margin,
         list(&expected)
     ))
 }
 
-/// Once a round is over, its winner's whole timeline was called to an audit.
-fn nobody_missing(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles) {
+/// Checks that once a round is over, everyone on its timeline who had to be audited is on the list.
+fn all_requested(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles) {
     if !facts.is_over(round) {
         return;
     }
@@ -164,7 +164,7 @@ fn check_verdict(
         None => without_outputs(claim, files, hotkey, audit),
         Some(generated) => {
             let expected = verdict(submitted, generated, &request.critical_prompts, &terms.limits);
-            // Which prompts are looked at hangs on no rule: where even that is wrong, it is by any of them.
+            // The number of checked prompts depends on no rule: if even that is wrong, unknown rules are no excuse.
             let counted = audit.checked_prompts == expected.checked;
             claim.part(None, |claim| {
                 claim.same("outcome", &audit.outcome.as_str(), &expected.outcome.as_str());
@@ -181,7 +181,7 @@ fn check_verdict(
     }
 }
 
-/// Nothing was regenerated: rejected for want of an image or a healthy pod, and saying so.
+/// Nothing was regenerated: the miner must be rejected for want of an image or a healthy pod, with a reason.
 fn without_outputs(claim: &mut Claim, files: &RoundFiles, hotkey: &Hotkey, audit: &GenerationAudit) {
     claim.same("outcome without generated.json", &audit.outcome.as_str(), &AuditOutcome::Rejected.as_str());
     claim.same("checked_prompts", &audit.checked_prompts, &0);

@@ -11,7 +11,7 @@ use crate::model::snapshot::RoundFiles;
 use crate::model::submissions::Submissions;
 use crate::rules::builds::word;
 
-/// The names that the miners' images have.
+/// The names of the miners' images.
 type Names = HashSet<String>;
 
 pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
@@ -53,7 +53,7 @@ fn one(
         });
     }
     match (&build.docker_image, build.status) {
-        (Some(image), BuildStatus::Success) => image_is(claim, names, hotkey, build, image),
+        (Some(image), BuildStatus::Success) => check_image(claim, names, hotkey, build, image),
         (None, BuildStatus::Success) => claim.fail(format!("{hotkey}: built, but docker_image is null")),
         (Some(image), status) => {
             let status = word(status);
@@ -63,10 +63,10 @@ fn one(
     }
 }
 
-/// An image carries the build's tag, and is not named after somebody else.
-fn image_is(claim: &mut Claim, names: &Names, hotkey: &Hotkey, build: &Build, image: &str) {
+/// Checks that an image has the build's tag and is not named after another miner.
+fn check_image(claim: &mut Claim, names: &Names, hotkey: &Hotkey, build: &Build, image: &str) {
     let (path, tag) = image.rsplit_once(':').unwrap_or((image, ""));
-    // Images are lower-cased as a whole.
+    // Image names are lower-cased, tag included.
     if tag != build.tag.to_lowercase() {
         claim.same(&format!("{hotkey}: the tag of docker_image"), &tag, &build.tag.as_str());
     }

@@ -33,10 +33,10 @@ pub(super) fn report(problem: &Problem, sink: &mut Sink) {
         Trouble::Unreadable(why) => claim.fail(why.clone()),
         Trouble::Stray(why) => claim.fail(format!("does not belong here: {why}")),
         Trouble::Layout { layout: Layout::FinalNewline, .. } => {
-            claim.warn("a newline at the end, which its writer does not write");
+            claim.warn("a final newline, which its writer does not write");
         }
         Trouble::Layout { layout: Layout::Differs { line }, by_hand } => {
-            let detail = format!("writing it again gives other bytes from line {line} on");
+            let detail = format!("rewriting it gives different bytes from line {line} on");
             if *by_hand { claim.warn(detail) } else { claim.fail(detail) }
         }
         Trouble::Layout { layout: Layout::Exact, .. } => {}
@@ -59,8 +59,8 @@ fn top_files(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     }
 }
 
-/// The rounds' folders go from 0 to the current round, and none is missing. Numbers are only compared: any
-/// file may name any.
+/// Checks that the rounds' folders go from 0 to the current round without gaps. Round numbers are hostile
+/// input, so gaps are kept as ranges and never counted through.
 fn rounds(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let there: Vec<u32> = facts.snapshot.rounds.keys().map(|round| round.0).collect();
     let current = facts.snapshot.state.get().map_or(0, |state| state.current_round.0);
@@ -85,15 +85,15 @@ fn rounds(facts: &VerifyFacts<'_>, sink: &mut Sink) {
             let there = if there.is_empty() { "none".to_owned() } else { spans(&there) };
             let more = gaps.iter().map(|(first, last)| span(*first, *last)).take(SHOWN).collect::<Vec<_>>().join(", ");
             let and = if gaps.len() > SHOWN { format!(" and {} more", gaps.len() - SHOWN) } else { String::new() };
-            claim.fail(format!("the folders of rounds {more}{and} are missing; there: {there}"));
+            claim.fail(format!("the folders of rounds {more}{and} are missing; present: {there}"));
         }
     });
 }
 
-/// So many spans of rounds are named.
+/// The most ranges of rounds that a message names.
 const SHOWN: usize = 6;
 
-/// Sorted numbers in few words: `0 to 3, 5`.
+/// Sorted numbers as ranges: `0 to 3, 5`.
 fn spans(numbers: &[u32]) -> String {
     let runs: Vec<&[u32]> = numbers.chunk_by(|a, b| a.checked_add(1) == Some(*b)).collect();
     let name = |run: &&[u32]| Some(span(*run.first()?, *run.last()?));
@@ -128,17 +128,17 @@ fn round_files(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, 
     });
 }
 
-/// The files that a round has to have once it is in this stage.
+/// The required files that a round in this stage lacks.
 fn missing(files: &RoundFiles, stage: Stage) -> Vec<String> {
     let rows = reached(stage);
     let always = rows.iter().flat_map(|row| row.requires).map(|file| Required::Round(*file));
     let with_miners = rows.iter().flat_map(|row| row.requires_with_miners).copied();
-    let nobody = files.submissions.get().is_some_and(|submissions| submissions.is_empty());
-    let required = always.chain(with_miners.filter(|_| !nobody));
+    let no_miners = files.submissions.get().is_some_and(|submissions| submissions.is_empty());
+    let required = always.chain(with_miners.filter(|_| !no_miners));
     required.flat_map(|required| absent(files, required)).collect()
 }
 
-/// What is not there of it.
+/// The missing files of one requirement.
 fn absent(files: &RoundFiles, required: Required) -> Vec<String> {
     let file = match required {
         Required::Round(file) => return files.is_missing(file).then(|| file.name().to_owned()).into_iter().collect(),

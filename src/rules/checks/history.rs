@@ -15,18 +15,18 @@ use crate::model::stage::{CompetitionState, Stage};
 use crate::rules::stage_table::writing_stages;
 use crate::rules::stages::is_arrow;
 
-/// What these checks need to know of a file's contents.
+/// The part of a file's contents that these checks need.
 #[derive(Debug, Clone)]
 pub enum Trace {
     /// `state.json`
     State(CompetitionState),
-    /// A file whose entries may be replaced, but not removed: their keys.
+    /// The keys of a file whose entries may be replaced, but not removed.
     Keys(Vec<String>),
-    /// A list that only grows: its entries.
+    /// The entries of a list that only grows.
     List(Vec<String>),
     /// `matches_matrix.csv`
     Rows(Matrix),
-    /// A match report: its left.
+    /// The left side of a match report.
     Report(Player),
     /// Any other file that parses.
     Other,
@@ -35,7 +35,7 @@ pub enum Trace {
 }
 
 impl Trace {
-    /// About how many bytes it takes in memory.
+    /// Its approximate size in memory, in bytes.
     #[must_use]
     pub fn weight(&self) -> usize {
         const EACH: usize = 64;
@@ -47,7 +47,7 @@ impl Trace {
         }
     }
 
-    /// What these checks need of parsed contents.
+    /// The trace of parsed contents.
     #[must_use]
     pub fn of(parsed: std::result::Result<Content, ParseError>) -> Trace {
         fn keys<K: ToString, V>(entries: &indexmap::IndexMap<K, V>) -> Trace {
@@ -75,35 +75,35 @@ impl Trace {
 /// Contents by file and blob.
 pub type Traces = HashMap<(FileKind, BlobId), Trace>;
 
-/// Reads the contents that are asked for.
+/// Reads the requested contents.
 pub type Load<'a> = dyn FnMut(&[(FileKind, BlobId)]) -> Result<Traces> + 'a;
 
-/// The contents of so many changes are in memory at once.
+/// The number of changes whose contents are in memory at once.
 const WINDOW: usize = 512;
 
-/// Contents of so many bytes are kept from one window for the next: more of them are read again.
+/// The most bytes of contents kept from one window for the next; beyond that they are read again.
 const MOST_KEPT: usize = 64 << 20;
 
-/// So many rounds are copied where the history branches: no competition has that many branches.
+/// The most rounds copied at branches of the history: no real competition branches that often.
 const MOST_COPIED: usize = 20_000_000;
 
-/// What holds at a commit, as far as later commits are judged by it. Branches share it until they change it.
+/// What is known at a commit and later commits are judged by. Branches share it, copy-on-write.
 #[derive(Debug, Clone, Default)]
 struct KnownAtCommit {
     state: Option<Rc<CompetitionState>>,
-    /// Rounds whose seed is there.
+    /// Rounds that have a seed.
     seeds: Rc<BTreeSet<RoundNumber>>,
     /// The matrix of each round, by its blob.
     matrices: Rc<BTreeMap<RoundNumber, BlobId>>,
 }
 
 impl KnownAtCommit {
-    /// The competition has started: nothing is prepared by hand any longer.
+    /// The competition has started: from now on nothing is prepared by hand.
     fn started(&self) -> bool {
         self.seeds.contains(&RoundNumber(0))
     }
 
-    /// Takes over what a commit did to the files.
+    /// Applies a commit's changes.
     fn take_over(&mut self, commit: &Commit, copied: &mut usize) {
         for change in &commit.changes {
             match (&change.file, &change.after) {
@@ -124,7 +124,7 @@ impl KnownAtCommit {
     }
 }
 
-/// What is about to be changed, as a copy of its own where others share it; copies are counted.
+/// A mutable reference to shared data, copied first if others share it; copied items are counted.
 fn own<'a, T: Clone>(shared: &'a mut Rc<T>, size: fn(&T) -> usize, copied: &mut usize) -> &'a mut T {
     if Rc::strong_count(shared) > 1 {
         *copied = copied.saturating_add(size(shared));
@@ -132,10 +132,10 @@ fn own<'a, T: Clone>(shared: &'a mut Rc<T>, size: fn(&T) -> usize, copied: &mut 
     Rc::make_mut(shared)
 }
 
-/// What is known at each commit that others still have to be judged by.
+/// What is known at each commit whose children are not checked yet.
 struct PendingCommits {
     known: HashMap<usize, KnownAtCommit>,
-    /// How many commits go on from each one.
+    /// How many unchecked children each commit has.
     waiting: HashMap<usize, usize>,
     copied: usize,
 }
@@ -149,7 +149,8 @@ impl PendingCommits {
         PendingCommits { known: HashMap::new(), waiting, copied: 0 }
     }
 
-    /// What holds before a commit: the last that goes on from its parent takes it along.
+    /// What is known before a commit. The last child of a parent takes it without a copy, so a linear history
+    /// never copies.
     fn before(&mut self, commit: &Commit) -> KnownAtCommit {
         let Some(parent) = commit.parent else { return KnownAtCommit::default() };
         let waiting = self.waiting.entry(parent).or_default();
@@ -164,7 +165,7 @@ impl PendingCommits {
         }
     }
 
-    /// The contents by which these commits are judged: those they name, and the matrices that stood before.
+    /// The contents needed to judge these commits: those they name, and the matrices before them.
     fn wanted(&self, commits: &[Commit]) -> Vec<(FileKind, BlobId)> {
         let changes = || commits.iter().flat_map(|commit| &commit.changes);
         let mut wanted: Vec<_> = changes()
@@ -172,7 +173,7 @@ impl PendingCommits {
                 [change.before, change.after].into_iter().flatten().map(|blob| (change.file.clone(), blob))
             })
             .collect();
-        // A report that is changed is judged by its row.
+        // A changed report is judged by its row in the matrix.
         let judged: BTreeSet<RoundNumber> = changes()
             .filter(|change| matches!(change.file, FileKind::Player(_, _, PlayerFile::Report(_))))
             .filter_map(|change| change.before.and(change.file.round()))
@@ -187,11 +188,11 @@ impl PendingCommits {
     }
 }
 
-/// Checks every commit; `only` limits the findings to one round's files. Contents are asked for as they are
-/// needed, so that a long history takes no more memory than a short one.
+/// Checks every commit; `only` limits the findings to one round's files. Contents are loaded window by window,
+/// so that a long history takes no more memory than a short one.
 ///
 /// # Errors
-/// Contents cannot be read, or the history branches as no competition's does.
+/// Contents cannot be read, or the history branches too often.
 pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>, sink: &mut Sink) -> Result<()> {
     let (mut line, mut traces, mut from) = (PendingCommits::of(commits), Traces::new(), 0);
     while let Some(window) = commits.get(from..).map(window).filter(|window| !window.is_empty()) {
@@ -212,7 +213,7 @@ pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>,
             known.state = after;
             known.take_over(commit, &mut line.copied);
             if line.copied > MOST_COPIED {
-                return Err(Error::failed("the history is not checked to its end: it branches too often"));
+                return Err(Error::failed("the history was not checked to its end: it branches too often"));
             }
             line.keep(at, known);
         }
@@ -221,7 +222,7 @@ pub fn check(commits: &[Commit], load: &mut Load<'_>, only: Option<RoundNumber>,
     Ok(())
 }
 
-/// Of what was read for one window, the next one often wants a part: what stands before and after.
+/// Keeps the contents that the next window needs again: one commit's `after` is often the next one's `before`.
 fn keep(traces: &mut Traces, wanted: &[(FileKind, BlobId)]) {
     traces.retain(|read, _| wanted.binary_search(read).is_ok());
     if traces.values().map(Trace::weight).fold(0, usize::saturating_add) > MOST_KEPT {
@@ -229,7 +230,7 @@ fn keep(traces: &mut Traces, wanted: &[(FileKind, BlobId)]) {
     }
 }
 
-/// The first of these commits, up to so many changes.
+/// The first of these commits, up to [`WINDOW`] changes, but at least one commit.
 fn window(commits: &[Commit]) -> &[Commit] {
     let mut changes = 0;
     let many = |commit: &&Commit| {
@@ -241,8 +242,8 @@ fn window(commits: &[Commit]) -> &[Commit] {
     commits.get(..length).unwrap_or(commits)
 }
 
-/// Lets the claims on the whole history pass where no commit spoke against them; where a part of it is
-/// `missing_history`, they are left open.
+/// Concludes the claims on the whole history: each passes unless a commit objected to it; with
+/// `missing_history` (what is missing), they are skipped.
 pub fn conclude(commits: &[Commit], missing_history: Option<&str>, sink: &mut Sink) {
     let subject = format!("{} commits", commits.len());
     for id in ["history.append_only", "history.stage", "history.writer"] {
@@ -259,7 +260,7 @@ fn state_after(traces: &Traces, before: &KnownAtCommit, commit: &Commit) -> Opti
     for change in commit.changes.iter().filter(|change| change.file == FileKind::State) {
         state = match trace(traces, &change.file, change.after.as_ref()) {
             Some(Trace::State(state)) => Some(Rc::new(state.clone())),
-            // A broken state is reported as such; later stages are judged by the last good one.
+            // A broken state is reported elsewhere; later stages are judged by the last good one.
             Some(_) => state,
             None => None,
         };
@@ -271,7 +272,7 @@ fn trace<'a>(traces: &'a Traces, file: &FileKind, blob: Option<&BlobId>) -> Opti
     traces.get(&(file.clone(), *blob?))
 }
 
-/// One commit with what held before and after it.
+/// One commit, with what is known before it and the state after it.
 struct Judged<'a> {
     traces: &'a Traces,
     commit: &'a Commit,
@@ -311,7 +312,7 @@ impl Judged<'_> {
         }
     }
 
-    /// What the commit changed or removed that only ever grows or stays.
+    /// Objections to a change that alters or removes append-only content.
     fn lost(&self, change: &Change) -> Vec<String> {
         let Some(before) = self.trace(&change.file, change.before.as_ref()) else { return Vec::new() };
         let after = self.trace(&change.file, change.after.as_ref());
@@ -335,7 +336,7 @@ impl Judged<'_> {
                 rows_lost(old, if let Some(Trace::Rows(new)) = after { new } else { &empty })
             }
             (Keeps::AllOnceInMatrix, Trace::Report(left)) if self.had_row(&change.file, left) => {
-                vec![format!("the report was {}, though its row stood in the matrix", verb(gone))]
+                vec![format!("the report was {}, though its row was in the matrix", verb(gone))]
             }
             (Keeps::AllOnceSeeded, _) if self.is_seeded(&change.file) => {
                 vec![format!("{} after the seed was revealed", verb(gone))]
@@ -365,13 +366,13 @@ impl Judged<'_> {
             return None;
         }
         let name = |state: &CompetitionState| format!("{} of round {}", state.stage, state.current_round);
-        Some(format!("from {} to {} is no arrow of the stage machine", name(before), name(after)))
+        Some(format!("from {} to {} is not an arrow of the stage machine", name(before), name(after)))
     }
 
-    /// Was the file changed in a stage whose command writes it? The commit of a command that moves
-    /// the stage holds both, so the stage before and the stage after count.
+    /// Objects if no command of the stage writes the file. A command that moves the stage commits both
+    /// changes together, so the stage before and the stage after count.
     fn writer(&self, change: &Change) -> Option<String> {
-        // The first commit brings whatever there was.
+        // The first commit may add any file.
         let before = self.before.state.as_deref().filter(|_| self.commit.parent.is_some())?;
         let stages = writing_stages(&change.file)?;
         if !self.before.started() && change.file.is_prepared() {
@@ -393,7 +394,7 @@ impl Judged<'_> {
             let names: Vec<_> = stages.iter().map(|stage| stage.as_str()).collect();
             format!("only in {} of its own round", names.join(", "))
         };
-        Some(format!("{} in {stage} of round {round}; it is written {when}", verb(change.after.is_none())))
+        Some(format!("{} in {stage} of round {round}; it may be written {when}", verb(change.after.is_none())))
     }
 }
 
@@ -401,7 +402,7 @@ fn verb(gone: bool) -> &'static str {
     if gone { "removed" } else { "changed" }
 }
 
-/// A list that only grows must begin with what it was.
+/// Objects unless the new list begins with the old one.
 fn shortened(old: &[String], new: &[String]) -> Vec<String> {
     let kept = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     match (old.get(kept), new.get(kept)) {

@@ -1,4 +1,4 @@
-//! What was in force: a claim is judged by the settings and files of the commit that made it, whatever was
+//! The commit in force: a claim is judged by the settings and files of the commit that made it, whatever
 //! changed later.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,65 +16,65 @@ use crate::model::snapshot::Snapshot;
 use crate::model::thresholds::Rules;
 use crate::rules::Thresholds;
 
-/// A file, and the key of an entry in it where each entry is a claim of its own.
+/// A file, with the key of an entry if each entry is a claim of its own.
 pub(crate) type Claimed = (FileKind, Option<String>);
 
 /// The settings by which each claim is judged.
 #[derive(Debug, Clone, Default)]
 pub struct InForce {
-    /// The rules of config.json as it is now.
+    /// The rules of the current config.json.
     pub now: Thresholds,
-    /// All of its settings; `None` where it cannot be read.
+    /// All of its settings; `None` if it cannot be read.
     pub settings: Option<Arc<Settings>>,
-    /// Claims that were made under other ones: the commit that made each, and its settings.
+    /// Claims made under other settings: the commit that made each, and its settings.
     pub then: BTreeMap<Claimed, (String, Arc<Settings>)>,
-    /// Claims from before the beginning of a shallow clone: what was in force then cannot be known here.
+    /// Claims from before the start of a shallow clone: what was in force cannot be known here.
     pub unknown: BTreeSet<Claimed>,
     /// How many commits a shallow clone has.
     pub shallow: Option<usize>,
-    /// There is no history: config.json may have said something else when a claim was made, and files may have
-    /// been others. Where there is one, what is not told of in it is as it was.
+    /// There is no history: config.json and other files may have been different when a claim was made. With a
+    /// history, whatever it does not mention was as it is now.
     pub no_history: bool,
 }
 
-/// What one claim is judged by.
+/// The terms by which one claim is judged.
 #[derive(Debug, Clone)]
 pub struct ClaimTerms<'a> {
-    /// The settings; `None` where config.json cannot be read.
+    /// The settings; `None` if config.json cannot be read.
     pub settings: Option<&'a Settings>,
-    /// The limits of their rules.
+    /// Their rules' limits.
     pub limits: Thresholds,
-    /// The commit whose settings these are, where they are not those of now.
+    /// The commit whose settings these are, if they differ from the current ones.
     commit: Option<&'a str>,
-    /// Why it is not known whether these were in force.
+    /// Why it is unknown whether these settings were in force.
     unknown: Option<String>,
-    /// There is no history to tell.
+    /// There is no history.
     no_history: bool,
 }
 
 impl ClaimTerms<'_> {
-    /// Says of each objection what it goes by; what does not hold by settings that may not have been in force
-    /// is left open.
+    /// Appends to each objection what it is judged by. A failure by settings that may not have been in force
+    /// becomes a skip.
     pub(super) fn judge(&self, claim: &mut Claim) {
         if self.no_history {
-            claim.by(" (by config.json as it is: without history it is unknown what was in force)");
+            claim.by(" (by the current config.json: without history it is unknown what was in force)");
         }
         if let Some(commit) = self.commit {
             claim.by(&format!(" (by the rules of commit {commit})"));
         }
         if let Some(why) = &self.unknown {
-            claim.instead(CheckStatus::Skip, &format!(" (by the settings that are known here; {why})"));
+            claim.instead(CheckStatus::Skip, &format!(" (by the settings known here; {why})"));
         }
     }
 }
 
-/// The entry of `leader.json` that is in force from this block on.
+/// The claim of the `leader.json` entry that is in force from this block.
 #[must_use]
 pub(crate) fn leader_entry(from: Block) -> Claimed {
     (FileKind::Leader, Some(from.to_string()))
 }
 
-/// What claims are judged by in settings: not the words, nor the dates of rounds still to come.
+/// The part of the settings by which claims are judged: without the description and the dates of future rounds.
 #[must_use]
 pub(crate) fn what_counts(settings: &Settings) -> Settings {
     let rules = Some(Rules { limits: settings.limits(), extra: Extra::default() });
@@ -93,7 +93,7 @@ pub(crate) fn what_counts(settings: &Settings) -> Settings {
 }
 
 impl InForce {
-    /// What config.json says now, for all claims.
+    /// The current config.json for all claims.
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
         let settings = snapshot.config.get().map(|config| Arc::new(config.settings.clone()));
@@ -101,7 +101,7 @@ impl InForce {
         InForce { now, settings, no_history: true, ..InForce::default() }
     }
 
-    /// What a claim is judged by.
+    /// The terms of a claim.
     #[must_use]
     pub fn terms(&self, file: FileKind, entry: Option<String>) -> ClaimTerms<'_> {
         self.of_claim(&(file, entry))
@@ -119,13 +119,13 @@ impl InForce {
         ClaimTerms { settings, limits, commit, unknown, no_history: self.no_history }
     }
 
-    /// What a shallow clone lacks, and how to get it; `None` where the whole history is here, or none.
+    /// What a shallow clone lacks, and how to get it; `None` if the whole history is here, or none at all.
     #[must_use]
     pub fn missing_history(&self) -> Option<String> {
         self.shallow.map(|commits| format!("shallow clone: {commits} commits; git fetch --unshallow"))
     }
 
-    /// Rules that were in force for claims of the past, and are no longer; and for how many.
+    /// Rules that were in force for past claims but no longer are, with the number of claims.
     fn past(&self) -> Vec<(Thresholds, usize)> {
         let mut past: Vec<(Thresholds, usize)> = Vec::new();
         let limits = self.then.values().map(|(_, settings)| settings.limits());
@@ -138,7 +138,7 @@ impl InForce {
         past
     }
 
-    /// For people: every rule that is not the default, and those of the past.
+    /// For people: every non-default rule, and past rules.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let told = |limits: &Thresholds| {
@@ -149,12 +149,12 @@ impl InForce {
             (!self.now.unusual().is_empty()).then(|| format!("rules that are not the default: {}", told(&self.now)));
         let past = self.past();
         let past = past.iter().map(|(limits, claims)| {
-            format!("claims made under other rules, and judged by those: {claims} ({})", told(limits))
+            format!("claims made under other rules, and judged by them: {claims} ({})", told(limits))
         });
         now.into_iter().chain(past).collect()
     }
 
-    /// For programs: as [`InForce::lines`]: what is in force now, and what was.
+    /// For programs, as [`InForce::lines`]: the rules in force now, and those of the past.
     #[must_use]
     pub fn json(&self) -> (Value, Value) {
         let past = self.past();
@@ -163,7 +163,7 @@ impl InForce {
     }
 }
 
-/// Every limit that is not the default, with both values, by name.
+/// Every non-default limit by name, with both values.
 fn unusual(limits: &Thresholds) -> Value {
     let each = limits.unusual().into_iter();
     let each: Map<_, _> =

@@ -9,20 +9,20 @@ use crate::rules::succession::{raw_transition, transition};
 
 pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let Some(leaders) = facts.snapshot.leaders.get().filter(|_| facts.rules.settings.is_some()) else { return };
-    // Entries from before the first round were made by hand.
+    // Entries up to the first round's latest_reveal_block were made by hand.
     let first = facts.snapshot.rounds.get(&RoundNumber(0)).and_then(|files| files.schedule.get());
     let by_hand = |entry: &&LeaderEntry| first.is_some_and(|first| entry.effective_block <= first.latest_reveal_block);
     let initial = leaders.iter().take_while(by_hand).count().max(1).min(leaders.len());
     sink.claim("leader.transition", None, "leader.json", |claim| {
         if leaders.is_empty() {
-            claim.fail("nobody leads: the list is empty");
+            claim.fail("no leader: the list is empty");
         }
         for pair in leaders.windows(2) {
             if let [before, after] = pair
                 && after.effective_block < before.effective_block
             {
                 let (block, last) = (after.effective_block, before.effective_block);
-                claim.fail(format!("effective_block {block} stands after {last}"));
+                claim.fail(format!("effective_block {block} comes after {last}"));
             }
         }
     });
@@ -49,8 +49,8 @@ pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     }
 }
 
-/// The rounds that were finalized, with the block from which their result holds (`None` where the
-/// competition ended with them and no schedule tells it).
+/// The finalized rounds, with the block from which their result is in force (`None` if the competition
+/// ended with the round, so that no schedule has it).
 fn finished(facts: &VerifyFacts<'_>) -> Vec<(RoundNumber, Option<Block>)> {
     let schedule = |round: RoundNumber| facts.snapshot.rounds.get(&round).and_then(|files| files.schedule.get());
     let ended = facts.snapshot.state.get().filter(|state| state.stage == crate::model::stage::Stage::Finished);
@@ -63,7 +63,8 @@ fn finished(facts: &VerifyFacts<'_>) -> Vec<(RoundNumber, Option<Block>)> {
         .collect()
 }
 
-/// A round is finalized by the commit that adds the leader's entry, or else opens the next round.
+/// The terms of a round's finalization: those of the commit that added the leader's entry, else of the one
+/// that opened the next round.
 fn terms<'a>(
     facts: &'a VerifyFacts<'_>,
     round: RoundNumber,
@@ -93,18 +94,18 @@ fn step<'a>(
     let peek = entries.clone().next();
     let from = from.or(peek.map(|entry| entry.effective_block)).unwrap_or(before.effective_block);
     let own = peek.filter(|entry| entry.effective_block == from);
-    // Older entries have the weight as it came out. Where that is above the floor by its last digit only, there
-    // is an entry of it, and none of the rounded one.
+    // Older entries have raw weights. If a raw weight is above the floor by its last digit only, the deployed
+    // services added one more entry, which rounded weights do not call for.
     let raw = raw_transition(settings, before, winner, from);
     let rounded = transition(settings, before, winner, from);
     let Some(expected) = rounded.or_else(|| raw.clone().filter(|_| own.is_some())) else {
         let own = own?;
-        claim.fail(format!("an entry of {} with weight {}, by the rule there is none", own.hotkey, own.weight));
+        claim.fail(format!("an entry of {} with weight {}, expected none", own.hotkey, own.weight));
         return entries.next();
     };
     let Some(found) = entries.next() else {
         let (hotkey, weight) = (&expected.hotkey, expected.weight);
-        claim.fail(format!("no entry, by the rule {hotkey} leads from block {from} with weight {weight}"));
+        claim.fail(format!("no entry, expected {hotkey} from block {from} on with weight {weight}"));
         return None;
     };
     claim.same("hotkey", &found.hotkey.as_str(), &expected.hotkey.as_str());
@@ -140,7 +141,7 @@ mod tests {
         }
     }
 
-    /// The findings on rounds that the leader defended, given the weight of the entry that each one added, if any.
+    /// The findings on rounds that the leader held, given the weight of the entry that each one added, if any.
     fn held(weights: &[Option<f64>]) -> Vec<Finding> {
         let (repo, commit, hotkey) = ("a/b", "0a".repeat(20), "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY");
         let entry = |round: usize, weight: f64| {
@@ -186,9 +187,9 @@ mod tests {
         sink.finish().into_iter().filter(|finding| finding.status != CheckStatus::Pass).collect()
     }
 
-    /// 1.0, 0.65, 0.3: raw, the last one is 0.30000000000000004, above the floor by its dust.
+    /// 1.0, 0.65, 0.3: the last raw weight is 0.30000000000000004, above the floor by its last digit.
     #[test]
-    fn both_forms_of_a_weight_are_taken_at_the_floor() {
+    fn both_forms_of_a_weight_are_accepted_at_the_floor() {
         let raw: f64 = 1.0 - 0.35 - 0.35;
         assert_eq!(raw.to_bits(), f64::to_bits(0.300_000_000_000_000_04));
         assert_eq!(held(&[Some(0.65), Some(0.3), None]), []);

@@ -46,14 +46,14 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
     check_matrix(facts, round, (files, &table), sink);
 }
 
-/// What every report and row of a round is held against, made once.
+/// What every report and row of a round is checked against, computed once.
 struct Table<'a> {
-    /// The prompts, and who is late on which; `None` where they cannot be read.
+    /// The prompts; `None` if they cannot be read.
     prompts: Option<Sorted<'a>>,
-    /// The rules that most reports go by, and the prompts on which each player is late by them.
+    /// The current rules, and the prompts on which each player is late by them: what most reports are judged by.
     usual: Thresholds,
     late: BTreeMap<&'a Player, BTreeSet<PromptStem>>,
-    /// Each miner's place in the order in which they play.
+    /// Each miner's place in playing order.
     places: HashMap<Hotkey, usize>,
 }
 
@@ -71,16 +71,16 @@ impl<'a> Sorted<'a> {
     }
 }
 
-/// What one match was played on.
+/// The files on which one match was played.
 struct PlayedOn<'a> {
     prompts: Option<Cow<'a, [&'a Prompt]>>,
     left: Option<&'a Outputs>,
     right: Option<&'a Outputs>,
     late_left: Cow<'a, BTreeSet<PromptStem>>,
     late_right: Cow<'a, BTreeSet<PromptStem>>,
-    /// Why what differs may have been right at the time.
+    /// Why a difference may have been right at the time.
     odd: Option<String>,
-    /// The commit whose files these are, where they are not those of now.
+    /// The commit whose files these are, if not the current ones, in words.
     place: String,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// What a match was played on: the files as they are, or as they were.
+    /// The files on which a match was played: the current ones, or those of its commit.
     fn played<'b>(
         &'b self,
         facts: &VerifyFacts<'_>,
@@ -115,8 +115,9 @@ impl<'a> Table<'a> {
             _ => (None, String::new()),
         };
         let unknown = facts.rules.no_history || matches!(then, Some(Then::Unknown));
-        let why =
-            || facts.rules.missing_history().unwrap_or_else(|| "those of then are unknown without history".to_owned());
+        let why = || {
+            facts.rules.missing_history().unwrap_or_else(|| "without history the earlier ones are unknown".to_owned())
+        };
         let other = view.and_then(|view| view.prompts.other()).map(|prompts| prompts.map(Sorted::of));
         let prompts = other.as_ref().map_or(self.prompts.as_ref(), Option::as_ref);
         let side = |player: &Player, was: Option<&'b Was<Outputs>>| {
@@ -133,7 +134,7 @@ impl<'a> Table<'a> {
         };
         let (left, late_left) = side(&report.left, view.map(|view| &view.left));
         let (right, late_right) = side(&report.right, view.map(|view| &view.right));
-        let odd = unknown.then(|| format!(" (by the files as they are; {})", why()));
+        let odd = unknown.then(|| format!(" (by the current files; {})", why()));
         let prompts = match other {
             Some(other) => other.map(|prompts| Cow::Owned(prompts.by_stem)),
             None => self.prompts.as_ref().map(|prompts| Cow::Borrowed(prompts.by_stem.as_slice())),
@@ -215,7 +216,7 @@ fn check_outcomes(claim: &mut Claim, played: &PlayedOn<'_>, report: &MatchReport
     }
 }
 
-/// A duel that a judge decided; 1 if the judge failed.
+/// Checks a duel that a judge decided; returns 1 if the judge failed.
 fn judged(claim: &mut Claim, duel: &Duel) -> usize {
     if claims_no_judge(&duel.issues) {
         claim.fail(format!("{}: issues read {:?}, but both sides are there and in time", duel.name, duel.issues));
@@ -248,7 +249,7 @@ fn check_matrix(
         };
         for ((left, right), found) in &matrix.0 {
             row(claim, round, files, left, right, *found);
-            asked_for(claim, facts, round, (files, table), left, right);
+            check_qualified(claim, facts, round, (files, table), left, right);
         }
         if facts.is_over(round) {
             for report in files.players.values().flat_map(|own| own.reports.values()).filter_map(|slot| slot.get()) {
@@ -277,8 +278,8 @@ fn row(claim: &mut Claim, round: RoundNumber, files: &RoundFiles, left: &Player,
     }
 }
 
-/// A match between two miners is played only if both qualified, and the earlier one defends.
-fn asked_for(
+/// A match between two miners is played only if both qualified; the earlier submission defends.
+fn check_qualified(
     claim: &mut Claim,
     facts: &VerifyFacts<'_>,
     round: RoundNumber,
@@ -301,7 +302,7 @@ fn asked_for(
     }
 }
 
-/// The settings by which a miner qualified: those under which its match against the leader was played.
+/// The settings by which a miner qualified: those of its match against the leader.
 fn settings_of<'a>(
     facts: &'a VerifyFacts<'_>,
     round: RoundNumber,

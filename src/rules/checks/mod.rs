@@ -1,7 +1,7 @@
-//! What `verify` claims (DESIGN section 6): each check is a function from facts to findings.
+//! The claims that `verify` checks (DESIGN section 6): each check is a function from facts to findings.
 //!
-//! A check is one claim about one subject: an id, a round, a file or a name. It passes when nothing
-//! speaks against it; otherwise its objections make one finding, each with both values.
+//! A check tests one claim (an id) about one subject (a round, a file or a name). It passes without
+//! objections; otherwise its objections of each status become one finding, each with both values.
 
 mod audits;
 mod builds;
@@ -35,21 +35,21 @@ use crate::model::prompts::PromptList;
 use crate::model::snapshot::{RoundFiles, Snapshot};
 use crate::model::stage::{CompetitionState, Stage};
 
-/// What a check came to.
+/// The status of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
     /// The claim holds.
     Pass,
-    /// It does not.
+    /// The claim does not hold.
     Fail,
     /// Odd, not wrong.
     Warn,
-    /// It cannot be checked here.
+    /// The claim cannot be checked here.
     Skip,
 }
 
-/// One result: a claim that holds, or what speaks against it.
+/// One result: a claim that holds, or the objections to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The claim, such as `match.score`.
@@ -58,19 +58,19 @@ pub struct Finding {
     pub round: Option<RoundNumber>,
     /// The file, commit or name concerned.
     pub subject: String,
-    /// What it came to.
+    /// The status.
     pub status: CheckStatus,
-    /// What was found and what was expected; empty on a pass.
+    /// What was found and what was expected; on a pass, a note or nothing.
     pub detail: String,
 }
 
-/// Every id that a finding may have, with the claim in a few words.
+/// Every id that a finding may have, with the claim in short.
 pub const IDS: [(&str, &str); 31] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
     ("schedule.blocks", "earliest, deadline and effective blocks follow the rule"),
-    ("submissions.rules", "submissions lie in the window, in order, well formed"),
+    ("submissions.rules", "submissions are in the window, in order and well formed"),
     ("seed.derived", "the seed follows from the source beside it"),
     ("prompts.carryover", "the first prompts are drawn from the round before"),
     ("prompts.new", "the other prompts are drawn from the pool"),
@@ -80,8 +80,8 @@ pub const IDS: [(&str, &str); 31] = [
     ("match.score", "a report's score and margin are those of its duels"),
     ("match.matrix", "matrix rows and reports agree"),
     ("match.urls", "a report's URLs are those of the players' outputs"),
-    ("match.rules", "duels that need no judge came out by the rule"),
-    ("audit.request", "whoever is on require_audit.json belongs there, and nobody is missing"),
+    ("match.rules", "duels that need no judge follow the rule"),
+    ("audit.request", "require_audit.json lists exactly the miners that it should"),
     ("audit.critical", "critical prompts follow from the match"),
     ("audit.matrix", "rows of the audit matrix and audit reports agree"),
     ("audit.report", "a generation report follows from its runs"),
@@ -92,14 +92,14 @@ pub const IDS: [(&str, &str); 31] = [
     ("winner.replay", "the tournament gives this winner"),
     ("winner.source", "the winner's repo, commit and image are its build's or the leader's"),
     ("leader.transition", "each leader entry follows from the round before it"),
-    ("history.append_only", "what once was there is not changed or removed"),
-    ("history.stage", "each change of the stage is an arrow of the machine"),
+    ("history.append_only", "recorded content is not changed or removed"),
+    ("history.stage", "each stage change is an arrow of the stage machine"),
     ("history.writer", "each file changes only in a stage whose command writes it"),
-    ("object.sha256", "stored bytes are those of SHA256SUMS"),
-    ("object.preview", "a stored preview is what the renderer makes of its model"),
+    ("object.sha256", "stored bytes match SHA256SUMS"),
+    ("object.preview", "a stored preview is what the renderer draws of its model"),
 ];
 
-/// How many findings came to what.
+/// Counts of findings by status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct VerifySummary {
     /// Claims that hold.
@@ -128,41 +128,41 @@ pub struct Claim {
     note: String,
 }
 
-/// What speaks against a claim in one way: the first few, and how many there are.
+/// The objections to a claim of one status: the first few, and how many there are.
 #[derive(Debug, Default)]
 struct Objections {
     shown: Vec<String>,
     count: usize,
 }
 
-/// Objections that are told.
+/// How many objections of a status are shown.
 const SHOWN: usize = 6;
 
-/// Of what an objection says, this many characters are told: it quotes what files hold.
+/// An objection is cut to this many characters: it quotes file contents of any length.
 const LONGEST: usize = 1000;
 
 impl Claim {
-    /// What a pass rests on, or leaves open.
+    /// Sets the note on a pass: what it rests on, or leaves open.
     pub fn note(&mut self, note: impl Into<String>) {
         self.note = note.into();
     }
 
-    /// The claim does not hold: what was found, and what was expected.
+    /// Objects that the claim does not hold: what was found, and what was expected.
     pub fn fail(&mut self, detail: impl ToString) {
         self.object(CheckStatus::Fail, 1, [detail.to_string()]);
     }
 
-    /// Something odd that is not wrong.
+    /// Objects to something odd that is not wrong.
     pub fn warn(&mut self, detail: impl ToString) {
         self.object(CheckStatus::Warn, 1, [detail.to_string()]);
     }
 
-    /// It cannot be checked here, and why.
+    /// Notes why the claim cannot be checked here.
     pub fn skip(&mut self, why: impl ToString) {
         self.object(CheckStatus::Skip, 1, [why.to_string()]);
     }
 
-    /// The claim fails `count` times; the details are made only of those that are told.
+    /// The claim fails `count` times; details are made only for the objections shown.
     fn fail_often(&mut self, count: usize, details: impl IntoIterator<Item = String>) {
         if count > 0 {
             self.object(CheckStatus::Fail, count, details);
@@ -176,13 +176,13 @@ impl Claim {
         objections.shown.extend(details.into_iter().take(room).map(shortened));
     }
 
-    /// Adds to each objection what it goes by.
+    /// Appends to each objection what it is judged by.
     fn by(&mut self, what: &str) {
         let shown = self.objections.values_mut().flat_map(|objections| &mut objections.shown);
         shown.for_each(|objection| objection.push_str(what));
     }
 
-    /// What was called wrong is something else, for this reason.
+    /// Downgrades failures to this status, for this reason.
     fn instead(&mut self, status: CheckStatus, why: &str) {
         let Some(Objections { mut shown, count }) = self.objections.remove(&CheckStatus::Fail) else { return };
         if let Some(last) = shown.last_mut() {
@@ -191,7 +191,7 @@ impl Claim {
         self.object(status, count, shown);
     }
 
-    /// Checks a part of the claim that, where there is a reason, is only odd if it does not hold.
+    /// Checks a part of the claim; with a reason in `odd`, its failures are only warnings.
     fn part(&mut self, odd: Option<&str>, check: impl FnOnce(&mut Claim)) {
         let before = std::mem::take(&mut self.objections);
         check(self);
@@ -209,13 +209,13 @@ impl Claim {
     pub fn same<T: PartialEq + Serialize>(&mut self, what: &str, found: &T, expected: &T) {
         if found != expected {
             let text = |value| serde_json::to_string(value).unwrap_or_default();
-            self.fail(format!("{what} is {}, by the rule it is {}", text(found), text(expected)));
+            self.fail(format!("{what} is {}, expected {}", text(found), text(expected)));
         }
     }
 }
 
 impl Sink {
-    /// Checks one claim: `check` makes its objections; none is a pass.
+    /// Checks one claim: `check` raises the objections; without any it passes.
     pub fn claim(
         &mut self,
         id: &'static str,
@@ -238,14 +238,14 @@ impl Sink {
         }
     }
 
-    /// Lets a claim about `subject` pass if no finding of this id speaks against it.
+    /// Adds a pass about `subject` unless this id has a finding.
     fn claim_unless_objected(&mut self, id: &'static str, subject: &str) {
         if !self.findings.iter().any(|finding| finding.id == id) {
             self.claim(id, None, subject, |_| ());
         }
     }
 
-    /// The findings, in the order of the claims in [`IDS`], then by round, as they were made.
+    /// The findings, sorted by claim (as in [`IDS`]), then by round; otherwise in the order made.
     #[must_use]
     pub fn finish(mut self) -> Vec<Finding> {
         let rank = |finding: &Finding| IDS.iter().position(|(id, _)| *id == finding.id);
@@ -254,7 +254,7 @@ impl Sink {
     }
 }
 
-/// The objections to one claim on one line: the first few, and how many more there are.
+/// The objections on one line: the first few, and how many more there are.
 fn joined(objections: &Objections) -> String {
     let shown = objections.shown.join("; ");
     match objections.count.saturating_sub(objections.shown.len()) {
@@ -263,7 +263,7 @@ fn joined(objections: &Objections) -> String {
     }
 }
 
-/// The beginning of what an objection says.
+/// Cuts an objection to [`LONGEST`].
 fn shortened(mut detail: String) -> String {
     if let Some((at, _)) = detail.char_indices().nth(LONGEST) {
         detail.truncate(at);
@@ -287,36 +287,36 @@ pub fn summary(findings: &[Finding]) -> VerifySummary {
 /// Something as it stood in a past commit.
 #[derive(Debug, Clone)]
 pub enum Then<T> {
-    /// It was found, in this commit (short id, or `working tree`).
+    /// Found in this commit (short id, or `working tree`).
     At(String, T),
-    /// There is no history here, or it is cut off before that commit.
+    /// Unknown: there is no history here, or it is cut off before that commit.
     Unknown,
 }
 
-/// What a match was played on, where that has changed since.
+/// The files on which a match was played, if they have changed since.
 #[derive(Debug, Clone, Default)]
 pub struct MatchView {
     /// The round's prompts.
     pub prompts: Was<PromptList>,
-    /// What the left side had made.
+    /// The left side's outputs.
     pub left: Was<Outputs>,
-    /// What the right side had made.
+    /// The right side's outputs.
     pub right: Was<Outputs>,
 }
 
 /// A file as it was.
 #[derive(Debug, Clone, Default)]
 pub enum Was<T> {
-    /// As it is.
+    /// The same as now.
     #[default]
     Same,
-    /// Another one; `None` where it could not be read.
+    /// A different one; `None` if it could not be read.
     Other(Option<Arc<T>>),
 }
 
 impl<T> Was<T> {
-    /// What it was, where that is not what it is; the inner `None` where it could not be read.
-    #[allow(clippy::option_option, reason = "another one that could not be read")]
+    /// The earlier contents, if different; the inner `None` if they could not be read.
+    #[allow(clippy::option_option, reason = "a different one that could not be read")]
     fn other(&self) -> Option<Option<&T>> {
         match self {
             Was::Same => None,
@@ -335,12 +335,11 @@ pub struct RequestView {
     pub settings: Settings,
     /// The round's files (reports: those of the requested miner).
     pub files: Arc<RoundFiles>,
-    /// The audits as they stood after each commit before, newest first: what the writer may still
-    /// have gone by.
+    /// The audits after each earlier commit, newest first: the writer may not have seen the newest.
     pub earlier: Vec<Arc<RoundFiles>>,
 }
 
-/// All facts that the checks on the files go by.
+/// All facts that the checks use.
 #[derive(Debug)]
 pub struct VerifyFacts<'a> {
     /// The files.
@@ -349,15 +348,15 @@ pub struct VerifyFacts<'a> {
     pub rules: InForce,
     /// For each audit request, the round in the commit that added it.
     pub requests: BTreeMap<(RoundNumber, Hotkey), Then<RequestView>>,
-    /// Match reports whose files have changed since, or may have: those files as they were.
+    /// For match reports whose inputs have changed since, or may have: those inputs as they were.
     pub matches: BTreeMap<Reported, Then<MatchView>>,
-    /// Files that were replaced after matches were played on them, and the commit that did so last.
+    /// Files replaced after matches were played on them, with the last commit that did so.
     pub replaced: BTreeMap<FileKind, String>,
-    /// For each round, the pool in the commit that wrote its seed; `None` where there was none.
+    /// For each round, the pool in the commit that wrote its seed; `None` if it had none.
     pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
-    /// What the chain says of each round's latest_reveal_block, where it was asked.
+    /// What the chain says about each round's latest_reveal_block, if asked.
     pub blocks: BTreeMap<RoundNumber, OnChain>,
-    /// Miners may name hosts that are not public here (sandbox, tests).
+    /// Accept a `cdn_url` on a host that is not public (sandbox, tests).
     pub allow_private_cdn: bool,
 }
 
@@ -371,12 +370,12 @@ impl<'a> VerifyFacts<'a> {
         VerifyFacts { snapshot, rules, requests, matches, replaced, pools, blocks, allow_private_cdn }
     }
 
-    /// What the claims of a round's file are judged by.
+    /// The terms for the claims of a round's file.
     fn terms(&self, round: RoundNumber, file: RoundFile) -> ClaimTerms<'_> {
         self.rules.terms(FileKind::Round(round, file), None)
     }
 
-    /// Rounds that are over: before the current one, or the current one once it is finalized.
+    /// Is this round over: before the current one, or the current one from finalizing on?
     fn is_over(&self, round: RoundNumber) -> bool {
         self.is_past(round, &[Stage::Finalizing, Stage::Finished])
     }
@@ -393,7 +392,7 @@ impl<'a> VerifyFacts<'a> {
 /// A check of one round.
 type OfARound = fn(&VerifyFacts<'_>, RoundNumber, &RoundFiles, &mut Sink);
 
-/// The checks of a round, in the order in which their findings are told.
+/// The checks of a round, in the order of their findings.
 const OF_A_ROUND: [OfARound; 9] = [
     schedule::check,
     submissions::check,
@@ -406,7 +405,8 @@ const OF_A_ROUND: [OfARound; 9] = [
     winner::check,
 ];
 
-/// Runs every check on the files: those of the rounds side by side, told in their order.
+/// Runs every check on the files: those of the rounds in parallel. Findings are collected in a fixed order,
+/// so the result is the same at any thread count.
 #[must_use]
 pub fn run(facts: &VerifyFacts<'_>) -> Sink {
     let mut sink = Sink::default();

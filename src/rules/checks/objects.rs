@@ -1,58 +1,56 @@
-//! `object.sha256`, `object.preview`: what lies behind the recorded URLs.
+//! `object.sha256`, `object.preview`: the objects behind the recorded URLs.
 
 use super::{Claim, Sink};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::sums::Sums;
 
-/// The stored objects of one player, as they were found.
+/// The stored objects of one player, as found.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored<'a> {
-    /// The round.
     pub round: RoundNumber,
-    /// Whose they are.
+    /// Their owner.
     pub player: &'a Player,
     /// `submitted.json` or `generated.json`, which names them.
     pub file: &'static str,
-    /// The sums that were recorded.
+    /// The recorded sums.
     pub sums: Option<&'a Sums>,
-    /// What was looked at, and how many there are.
+    /// The objects that were looked at.
     pub objects: Vec<StoredFile>,
-    /// Objects that there are in all.
+    /// The number of objects in all.
     pub total: usize,
 }
 
-/// A stored object, as it was found.
+/// A stored object, as found.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredFile {
     /// Its path below the player's folder.
     pub path: String,
     /// What is there.
     pub found: Found,
-    /// For a preview: how it compares with what the renderer makes of the model.
+    /// For a preview: how it compares with our rendering of the model.
     pub preview: Option<StoredPreview>,
 }
 
-/// What is behind a URL.
+/// What was found behind a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Bytes of this SHA-256, in lower-case hex.
+    /// Bytes with this SHA-256, in lower-case hex.
     Bytes(String),
-    /// Nothing.
     Nothing,
-    /// It could not be found out, and why.
+    /// Unknown, and why.
     Unknown(String),
 }
 
-/// How a stored preview compares.
+/// How a stored preview compares with our rendering.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum StoredPreview {
     /// Byte for byte the same.
     Same,
-    /// The pixels are alike to this degree (SSIM; 1.0: the same).
+    /// Other bytes, with this SSIM of the pixels (1.0: equal).
     Alike(f64),
-    /// It cannot be compared: another size, or no picture.
+    /// It cannot be compared: another size, or not a picture.
     Other(String),
-    /// The renderer draws nothing of this model.
+    /// Our renderer cannot draw this model.
     Undrawable(String),
 }
 
@@ -76,7 +74,7 @@ fn sums(claim: &mut Claim, stored: &Stored<'_>) {
             (Found::Bytes(_), None) => {}
             (Found::Bytes(sum), Some(recorded)) if sum == recorded => {}
             (Found::Bytes(sum), Some(recorded)) => {
-                claim.fail(format!("{path}: SHA-256 is {sum}, recorded is {recorded}"));
+                claim.fail(format!("{path}: SHA-256 is {sum}, but {recorded} is recorded"));
             }
         }
     }
@@ -92,11 +90,11 @@ fn previews(claim: &mut Claim, stored: &Stored<'_>) {
         match preview {
             None | Some(StoredPreview::Same) => {}
             Some(StoredPreview::Alike(ssim)) => {
-                claim.warn(format!("{path}: another renderer's, by its bytes: SSIM {ssim:.4} to ours"));
+                claim.warn(format!("{path}: drawn by another renderer, by its bytes: SSIM {ssim:.4} to ours"));
             }
             Some(StoredPreview::Other(what)) => claim.fail(format!("{path}: {what}")),
             Some(StoredPreview::Undrawable(why)) => {
-                claim.warn(format!("{path}: another renderer's: ours draws nothing of the model: {why}"));
+                claim.warn(format!("{path}: drawn by another renderer: ours cannot draw this model: {why}"));
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::model::stage::Stage;
 
 pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let stems: Option<IndexSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());
-    // While files are still being fetched, a record may lack some.
+    // While files are still being fetched, entries may be missing.
     let fetched = facts.is_past(round, &[Stage::Duels, Stage::Finalizing, Stage::Finished]);
     for (player, own) in &files.players {
         known_player(round, files, player, sink);
@@ -55,9 +55,9 @@ fn known_player(round: RoundNumber, files: &RoundFiles, player: &Player, sink: &
 fn check_stems(claim: &mut Claim, outputs: &Outputs, stems: Option<&IndexSet<&PromptStem>>, place: &Place<'_>) {
     let Some(stems) = stems else { return };
     for stem in outputs.keys().filter(|stem| !stems.contains(*stem)) {
-        claim.fail(format!("{stem}: no prompt of this round"));
+        claim.fail(format!("{stem}: not a prompt of this round"));
     }
-    // What was submitted is recorded for every prompt, failures included.
+    // submitted.json has an entry for every prompt, failures included.
     if place.submitted && place.fetched {
         let there = outputs.keys().filter(|stem| stems.contains(*stem)).count();
         let missing = stems.iter().filter(|stem| !outputs.contains_key(**stem));
@@ -81,8 +81,9 @@ fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>)
         if let Some(url) = url.as_deref().filter(|url| !is_stored_at(url, stem, extension, place)) {
             let kind = if place.submitted { "submitted" } else { "generated" };
             let (round, player) = (place.round, place.player);
-            claim
-                .fail(format!("{stem}: {key} is {url:?}, no URL of rounds/{round}/{player}/{kind}/{stem}.{extension}"));
+            claim.fail(format!(
+                "{stem}: {key} is {url:?}, not a URL of rounds/{round}/{player}/{kind}/{stem}.{extension}"
+            ));
         }
     }
     if place.submitted {
@@ -96,7 +97,7 @@ fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>)
     }
 }
 
-/// Is this the URL of the object that belongs here? A later attempt's key has a mark after the stem.
+/// Is this the URL of the object that belongs here? The key of a later attempt has a mark after the stem.
 fn is_stored_at(url: &str, stem: &PromptStem, extension: &str, place: &Place<'_>) -> bool {
     let kind = if place.submitted { "submitted" } else { "generated" };
     let folder = format!("rounds/{}/{}/{kind}/", place.round, place.player);
@@ -108,8 +109,8 @@ fn is_stored_at(url: &str, stem: &PromptStem, extension: &str, place: &Place<'_>
     base.ends_with('/') && mark.strip_suffix('.').is_some_and(|mark| mark.is_empty() || marked(mark))
 }
 
-/// Every stored object has its sum, where sums of its kind were kept at all: who fetched what was submitted
-/// and who made it again may be different programs.
+/// Checks that every stored object has its sum. A kind without any sums is skipped: submitted and generated
+/// objects may have been stored by different programs, of which one keeps no sums.
 fn sums(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink) {
     let Some(sums) = own.sums.get() else { return };
     sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/SHA256SUMS"), |claim| {
@@ -129,7 +130,7 @@ fn sums(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink)
     });
 }
 
-/// The pods' figures do not contradict each other; entries in other layouts say nothing here.
+/// Checks that the pods' figures do not contradict each other; entries in other layouts are skipped.
 fn pods(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink) {
     let known = own.pod_stats.get().into_iter().flat_map(|stats| stats.iter());
     let known: Vec<_> = known
@@ -146,8 +147,8 @@ fn pods(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink)
     });
 }
 
-/// Counts are parts of what was processed, and times stand in their order. No more is asked: the deployed
-/// services write this file too, and how they count in detail is not known.
+/// Checks that no count exceeds `processed`, and that the times are in order. Nothing more: the deployed services
+/// write this file, too, and how they count in detail is unknown.
 fn figures_of(claim: &mut Claim, pod: &str, figures: &PodFigures) {
     claim.same(&format!("{pod}: pod_id"), &figures.pod_id.as_str(), &pod);
     let PodFigures { processed, successful, hard_failed, hard_overtime, .. } = figures;
@@ -162,7 +163,7 @@ fn figures_of(claim: &mut Claim, pod: &str, figures: &PodFigures) {
     let near = 1e-6 * time_max.abs();
     for (name, time) in [("time_avg", time_avg), ("time_median", time_median), ("time_max", time_max)] {
         if *time < time_min - near || *time > time_max + near {
-            claim.fail(format!("{pod}: {name} is {time}, and times go from {time_min} to {time_max}"));
+            claim.fail(format!("{pod}: {name} is {time}, but times range from {time_min} to {time_max}"));
         }
     }
     if *time_min < 0.0 {

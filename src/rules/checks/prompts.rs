@@ -17,7 +17,7 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
     sink.claim("prompts.count", round, subject, |claim| count(claim, facts, round, prompts));
 }
 
-/// The prompts of the round before; none before round 0.
+/// The previous round's prompts; none for round 0.
 fn previous<'a>(facts: &'a VerifyFacts<'_>, round: RoundNumber) -> Option<&'a [Prompt]> {
     match round.previous() {
         None => Some(&[]),
@@ -34,7 +34,7 @@ fn carryover(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, fil
         return claim.skip("config.json or seed.json cannot be read");
     };
     let Some(previous) = previous(facts, round) else {
-        return claim.skip("the prompts of the round before cannot be read");
+        return claim.skip("the previous round's prompts cannot be read");
     };
     let expected = select(settings, seed.seed, previous, &[]).carried;
     compare(claim, 0, prompts.0.get(..expected.len().min(prompts.0.len())).unwrap_or_default(), &expected);
@@ -47,7 +47,7 @@ fn fresh(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: 
         return claim.skip("config.json or seed.json cannot be read");
     };
     let Some(previous) = previous(facts, round) else {
-        return claim.skip("the prompts of the round before cannot be read");
+        return claim.skip("the previous round's prompts cannot be read");
     };
     let pool = match facts.pools.get(&round) {
         Some(Then::At(_, Some(pool))) => pool,
@@ -70,17 +70,17 @@ fn fresh(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: 
     terms.judge(claim);
 }
 
-/// Without history the pool may have changed since: a difference is odd, not wrong.
+/// Without history the pool may have changed since, so a difference is only a warning.
 fn without_history(claim: &mut Claim, expected: &[Prompt], prompts: &PromptList) {
     let at = prompts.0.len().saturating_sub(expected.len());
     if prompts.0.get(at..) != Some(expected) {
-        claim.warn("they are not what the pool of today gives; without history the pool of then is unknown");
+        claim.warn("they differ from what the current pool gives; without history the earlier pool is unknown");
     }
 }
 
 fn compare(claim: &mut Claim, from: usize, found: &[Prompt], expected: &[Prompt]) {
     if found.len() != expected.len() {
-        claim.fail(format!("{} prompts from line {} on, by the rule {}", found.len(), from + 1, expected.len()));
+        claim.fail(format!("{} prompts from line {} on, expected {}", found.len(), from + 1, expected.len()));
     }
     let wrong = found.iter().zip(expected).enumerate().filter(|(_, (found, expected))| found != expected);
     let mut wrong = wrong.peekable();
@@ -88,7 +88,7 @@ fn compare(claim: &mut Claim, from: usize, found: &[Prompt], expected: &[Prompt]
         let (line, found, expected) = (from + at + 1, found.url().to_owned(), expected.url().to_owned());
         let more = wrong.count() - 1;
         let more = if more == 0 { String::new() } else { format!(" ({more} more differ)") };
-        claim.fail(format!("line {line} is {found}, by the rule it is {expected}{more}"));
+        claim.fail(format!("line {line} is {found}, expected {expected}{more}"));
     }
 }
 
@@ -104,16 +104,16 @@ fn count(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, prompts
     };
     let mut expected = settings.prompts_per_round;
     if let (Some(pool), Some(previous)) = (pool, previous(facts, round)) {
-        // A small pool gives fewer.
+        // A small pool provides fewer.
         expected = expected.min(previous.len().min(settings.carryover_prompts) + pool.0.len());
     }
-    let odd = odd.then_some(" (by the pool of today; without history the pool of then is unknown)");
+    let odd = odd.then_some(" (by the current pool; without history the earlier pool is unknown)");
     claim.part(odd.filter(|_| prompts.0.len() < settings.prompts_per_round), |claim| {
         claim.same("the number of prompts", &prompts.0.len(), &expected);
         terms.judge(claim);
     });
     let mut seen = HashSet::new();
     for prompt in prompts.0.iter().filter(|prompt| !seen.insert(prompt.stem())) {
-        claim.warn(format!("the stem {} stands twice", prompt.stem()));
+        claim.warn(format!("the stem {} appears twice", prompt.stem()));
     }
 }

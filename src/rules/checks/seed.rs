@@ -31,7 +31,7 @@ fn derived(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files
     };
     match facts.blocks.get(&round) {
         Some(on_chain) => match check_on_chain(&proof, on_chain) {
-            Ok(()) => claim.note("the chain bears it out"),
+            Ok(()) => claim.note("the chain confirms it"),
             Err(why) => claim.fail(why),
         },
         None => claim.note("the chain was not asked for latest_reveal_block's time and hash (--chain)"),

@@ -18,7 +18,7 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
         for (hotkey, submission) in submissions.iter() {
             let block = submission.revealed_at_block;
             if last.is_some_and(|last| block < last) {
-                claim.fail(format!("{hotkey}: revealed_at_block {block} stands after {}", last.unwrap_or(block)));
+                claim.fail(format!("{hotkey}: revealed_at_block {block} comes after {}", last.unwrap_or(block)));
             }
             last = Some(block);
             window(claim, files, hotkey, submission);
@@ -59,12 +59,12 @@ fn one(
     }
 }
 
-/// A host with nothing behind it but a slash: so the deployed services write it.
+/// A host followed by nothing but a slash, as the deployed services write it.
 fn is_bare_host(url: &str) -> bool {
     HttpUrl::parse(url).is_ok_and(|url| url.rest == "/")
 }
 
-/// Programs that more than one miner submitted: allowed, and a matter for the judge.
+/// Warns of programs that more than one miner submitted: allowed, but a matter for the judge.
 fn shared(round: RoundNumber, submissions: &Submissions, sink: &mut Sink) {
     let mut by_program: IndexMap<_, Vec<&Hotkey>> = IndexMap::new();
     for (hotkey, submission) in submissions.iter() {

@@ -57,7 +57,7 @@ fn check_source(claim: &mut Claim, facts: &VerifyFacts<'_>, files: &RoundFiles, 
                 return claim.skip("leader.json or schedule.json cannot be read");
             };
             let Some(leader) = leader_at(leaders, schedule.latest_reveal_block) else {
-                return claim.fail(format!("nobody leads at block {}", schedule.latest_reveal_block));
+                return claim.fail(format!("no leader at block {}", schedule.latest_reveal_block));
             };
             (leader.repo.clone(), leader.commit.clone(), Some(leader.docker.clone()))
         }

@@ -1,8 +1,8 @@
-//! DESIGN 4.6: making a player's outputs again: what is to be made, how often, on which pods, and
-//! what is recorded of it.
+//! DESIGN 4.6: regenerating a player's outputs: which prompts, with how many attempts, on which pods, and
+//! what is recorded.
 //!
-//! [`Progress`] is all that is known of one player. It is built from [`RegenerationMark`]s, which the operator's
-//! journal holds: the same marks give the same files, whoever has read them.
+//! [`Progress`] holds all that is known about one player. It is built from the [`RegenerationMark`]s in the
+//! operator's journal: the same marks always give the same files, so a killed run can be resumed.
 
 pub(crate) mod pods;
 pub(crate) mod record;
@@ -26,18 +26,18 @@ use crate::model::record::Extra;
 use crate::model::schedule::Schedule;
 use crate::model::snapshot::RoundFiles;
 
-/// What a build comes to for an audit.
+/// The image that an audit runs, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ImageToRun {
-    /// This image is to be run.
+    /// Run this image.
     Built(String),
-    /// There is none and never will be.
+    /// There is none, and there never will be.
     Never,
-    /// It is not known yet: what is awaited.
+    /// Not known yet: what is awaited, in words.
     Awaited(String),
 }
 
-/// The image of a miner's program.
+/// The image of a miner's program, by its build.
 #[must_use]
 pub(crate) fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> ImageToRun {
     let Some(build) = builds.and_then(|builds| builds.get(hotkey)) else {
@@ -55,13 +55,13 @@ pub(crate) fn image_of(builds: Option<&Builds>, hotkey: &Hotkey) -> ImageToRun {
     }
 }
 
-/// The leader whose outputs are a round's baseline: the one in force when its reveals end.
+/// The leader whose outputs are a round's baseline: the one in force at latest_reveal_block.
 #[must_use]
 pub(crate) fn baseline_leader<'a>(leaders: &'a [LeaderEntry], schedule: &Schedule) -> Option<&'a LeaderEntry> {
     leader_at(leaders, schedule.latest_reveal_block)
 }
 
-/// The prompts that the leader's baseline has no entry for yet.
+/// The prompts without an entry in the leader's baseline.
 #[must_use]
 pub(crate) fn baseline_outstanding<'a>(files: &'a RoundFiles, prompts: &'a PromptList) -> Vec<&'a PromptStem> {
     let leader = files.players.get(&crate::model::ids::Player::Leader);
@@ -69,12 +69,12 @@ pub(crate) fn baseline_outstanding<'a>(files: &'a RoundFiles, prompts: &'a Promp
     prompts.stems().filter(|stem| made.is_none_or(|made| !made.contains_key(*stem))).collect()
 }
 
-/// How hard regeneration tries.
+/// The retry budget of a regeneration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryBudget {
-    /// Attempts for each prompt, over all pods.
+    /// Attempts per prompt, over all pods.
     pub attempts: u32,
-    /// When a pod is given up.
+    /// When to give up a pod.
     pub pods: PodRule,
 }
 
@@ -84,153 +84,122 @@ impl Default for RetryBudget {
     }
 }
 
-/// Why outputs are made again.
+/// Why outputs are regenerated.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Purpose {
     /// To compare them with what the miner submitted.
     Audit {
-        /// The prompts on which the miner's lead rests.
+        /// The critical prompts: those on which the miner's lead rests.
         critical: Vec<PromptStem>,
-        /// What was submitted.
+        /// The submitted outputs.
         submitted: Outputs,
     },
-    /// To have the leader's for this round.
+    /// To get the leader's outputs for this round.
     Baseline,
 }
 
-/// What one attempt at a prompt came to.
+/// The outcome of one attempt at a prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum AttemptOutcome {
-    /// Made, drawn and stored.
+    /// Generated, rendered and stored.
     Made {
-        /// From the request to the headers of the answer.
+        /// Seconds from the request to the headers of the answer.
         seconds: f64,
-        /// The model.
         #[serde(flatten, with = "noted")]
         model: StoredObject,
         /// Its preview.
         png: StoredObject,
-        /// Between its preview and the submitted one; `None` where it could not be measured.
+        /// Distance of its preview to the submitted one; `None` if it could not be measured.
         distance: Option<f64>,
     },
-    /// A model came that cannot be drawn.
+    /// The program returned a model that cannot be rendered.
     Refused {
-        /// From the request to the headers of the answer.
+        /// Seconds from the request to the headers of the answer.
         seconds: f64,
-        /// The model.
         #[serde(flatten, with = "noted")]
         model: StoredObject,
-        /// What is wrong with it.
+        /// Why it cannot be rendered.
         reason: String,
     },
     /// The program failed.
     Failed {
-        /// From the request to its failure.
+        /// Seconds from the request to the failure.
         seconds: f64,
-        /// How.
         reason: String,
     },
-    /// The request or the answer was lost on its way: no fault of the program's.
-    Lost {
-        /// How.
-        reason: String,
-    },
+    /// The request or the answer was lost in transit: not the program's fault.
+    Lost { reason: String },
 }
 
 /// A line of the operator's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mark", rename_all = "snake_case")]
 pub(crate) enum RegenerationMark {
-    /// Work begins, with this image and seed. What was made with others does not count.
-    Begun {
-        /// The image.
-        image: String,
-        /// The seed.
-        seed: Seed,
-    },
-    /// An entry of `generated.json` that came from elsewhere.
+    /// Work begins with this image and seed; outputs made with others do not count.
+    Begun { image: String, seed: Seed },
+    /// An entry of `generated.json` that this journal does not explain.
     Recorded {
-        /// The prompt.
         stem: PromptStem,
-        /// The entry.
         #[serde(with = "noted::output")]
         output: Output,
     },
     /// A pod was ordered.
     Pod {
-        /// What it is called in the files.
+        /// Its name in the files.
         pod: String,
     },
     /// A pod never became ready.
-    NeverReady {
-        /// Which.
-        pod: String,
-        /// Why.
-        reason: String,
-    },
+    NeverReady { pod: String, reason: String },
     /// A pod ended.
-    PodEnded {
-        /// Which.
-        pod: String,
-        /// How.
-        end: PodEnd,
-    },
-    /// An answer has arrived whole, and waits to be drawn and stored.
+    PodEnded { pod: String, end: PodEnd },
+    /// An answer has arrived in full, and is to be rendered and stored.
     Arrived(Arrival),
-    /// An attempt is over.
+    /// An attempt has ended.
     Tried {
-        /// Its number.
         number: u32,
-        /// The prompt.
         stem: PromptStem,
-        /// The pod.
         pod: String,
-        /// What it came to.
         #[serde(flatten)]
         outcome: AttemptOutcome,
     },
-    /// A distance that could not be measured before.
+    /// A distance that could not be measured earlier.
     Measured {
         /// The attempt.
         number: u32,
-        /// The prompt.
         stem: PromptStem,
-        /// The distance.
         distance: f64,
     },
-    /// Prompts without a complete output get attempts anew.
+    /// Prompts without a complete output get a fresh retry budget.
     Reopened,
 }
 
-/// An answer that has arrived whole.
+/// An answer that has arrived in full.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Arrival {
     /// The attempt.
     pub number: u32,
-    /// The prompt.
     pub stem: PromptStem,
-    /// The pod.
     pub pod: String,
-    /// From the request to the headers of the answer.
+    /// Seconds from the request to the headers of the answer.
     pub seconds: f64,
-    /// Bytes of the model.
+    /// Size of the model in bytes.
     pub size: u64,
-    /// Their SHA-256, in lower-case hex.
+    /// SHA-256 of the model, in lower-case hex.
     pub sha256: String,
 }
 
-/// One attempt that is over.
+/// One finished attempt.
 #[derive(Debug, Clone, PartialEq)]
 struct Try {
     number: u32,
     pod: String,
     outcome: AttemptOutcome,
-    /// Before the last [`RegenerationMark::Reopened`].
+    /// It ended before the last [`RegenerationMark::Reopened`].
     old: bool,
 }
 
-/// All that is known of one prompt.
+/// All that is known about one prompt.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct PromptProgress {
     recorded: Option<Output>,
@@ -238,50 +207,48 @@ struct PromptProgress {
     tries: Vec<Try>,
 }
 
-/// A preview whose distance is not known.
+/// A preview whose distance is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unmeasured {
     /// The attempt.
     pub number: u32,
-    /// The prompt.
     pub stem: PromptStem,
-    /// The preview.
     pub png: StoredObject,
 }
 
-/// Where a player's regeneration stands.
+/// The standing of a player's regeneration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JobStanding {
-    /// All is known that the files need.
+    /// Everything that the files need is known.
     Complete,
-    /// There is more to make.
+    /// This many prompts are still to be made.
     Open(usize),
-    /// Made, but these distances are not known.
+    /// Everything is made, but the distances of these prompts are unknown.
     Unmeasured(Vec<PromptStem>),
 }
 
-/// All that is known of one player's regeneration.
+/// All that is known about one player's regeneration.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
-    /// What the player's files are written in.
+    /// The format of the player's files.
     format: Format,
     purpose: Purpose,
     limits: Thresholds,
     budget: RetryBudget,
-    /// What is to be made, in the order of the round's prompts.
+    /// The prompts to make, in the round's order.
     stems: Vec<PromptStem>,
     prompts: IndexMap<PromptStem, PromptProgress>,
     pods: IndexMap<String, PodTally>,
     arrived: BTreeMap<u32, Arrival>,
     begun: Option<(String, Seed)>,
     next_number: u32,
-    /// No pod is left that could make the rest.
+    /// No pod is left to make the rest.
     exhausted: bool,
 }
 
 impl Progress {
-    /// Nothing is known yet. An audit is about the prompts that were submitted completely, a baseline
-    /// about all.
+    /// Progress with nothing known yet. An audit covers the prompts that were submitted completely, a
+    /// baseline all prompts.
     #[must_use]
     pub(crate) fn new(
         format: Format,
@@ -310,18 +277,19 @@ impl Progress {
         }
     }
 
-    /// Takes a mark in.
+    /// Applies a mark.
     pub(crate) fn take(&mut self, mark: RegenerationMark) {
         match mark {
             RegenerationMark::Begun { image, seed } => self.begin(image, seed),
             RegenerationMark::Recorded { stem, output } => self.prompt(stem).recorded = Some(output),
             RegenerationMark::Pod { pod } => {
-                // One of the same name may have ended before, in another run.
+                // A pod of the same name may have ended in an earlier run.
                 self.pods.entry(pod).or_default().end = None;
             }
             RegenerationMark::NeverReady { pod, .. } => self.pods.entry(pod).or_default().end = Some(PodEnd::NotReady),
             RegenerationMark::PodEnded { pod, end } => self.pods.entry(pod).or_default().end = Some(end),
             RegenerationMark::Arrived(arrival) => {
+                // Numbers are never reused, even if a killed run only journaled the arrival.
                 self.next_number = self.next_number.max(arrival.number.saturating_add(1));
                 self.arrived.insert(arrival.number, arrival);
             }
@@ -338,6 +306,7 @@ impl Progress {
 
     fn begin(&mut self, image: String, seed: Seed) {
         let begun = Some((image, seed));
+        // What another image or seed made says nothing about this one.
         if self.begun.is_some() && self.begun != begun {
             self.prompts.clear();
             self.pods.clear();
@@ -371,7 +340,7 @@ impl Progress {
         self.begun.as_ref().is_some_and(|(begun, with)| begun == image && *with == seed)
     }
 
-    /// Entries of `generated.json` of which nothing else is known: marks for the journal.
+    /// Marks for the journal: the entries of `generated.json` about which it knows nothing.
     #[must_use]
     pub(crate) fn unknown(&self, recorded: &Outputs) -> Vec<RegenerationMark> {
         let unknown = self.stems.iter().filter(|stem| !self.prompts.contains_key(*stem));
@@ -382,27 +351,27 @@ impl Progress {
         unknown.filter_map(mark).collect()
     }
 
-    /// The number of the next attempt; each is given once.
+    /// Takes the number of the next attempt; no number is given twice.
     pub(crate) fn number(&mut self) -> u32 {
         let number = self.next_number;
         self.next_number = number.saturating_add(1);
         number
     }
 
-    /// What the next pod is called in the files: pods are numbered, for their own names change from
-    /// run to run.
+    /// The next pod's name in the files: pods are numbered, because the provider's names change from run
+    /// to run.
     #[must_use]
     pub(crate) fn next_pod(&self, provider: &str) -> String {
         format!("{provider}-{}", self.pods.len() + 1)
     }
 
-    /// Answers that have arrived and were not drawn and stored yet.
+    /// Answers that have arrived but are not rendered and stored yet.
     #[must_use]
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         self.arrived.values().cloned().collect()
     }
 
-    /// What is to be made, in order.
+    /// The prompts to make, in order.
     #[must_use]
     pub(crate) fn stems(&self) -> &[PromptStem] {
         &self.stems
@@ -414,8 +383,8 @@ impl Progress {
         self.stems.iter().filter(|stem| self.is_open(stem)).cloned().collect()
     }
 
-    /// Does a prompt need another attempt? An output that was made in time is final, as in the
-    /// deployed services, also where it is far from the submitted one.
+    /// Does a prompt need another attempt? An output made in time is final, as in the deployed services,
+    /// even if it is far from the submitted one.
     #[must_use]
     pub(crate) fn is_open(&self, stem: &PromptStem) -> bool {
         let Some(prompt) = self.prompts.get(stem) else { return true };
@@ -431,8 +400,8 @@ impl Progress {
         spent < self.budget.attempts as usize && !self.is_given_up(prompt)
     }
 
-    /// A prompt that was lost on as many pods as it has attempts is given up in an audit: one that
-    /// brings every pod down would hold up the competition otherwise.
+    /// In an audit, a prompt lost on as many pods as the budget has attempts is given up: otherwise a
+    /// prompt that brings every pod down would hold up the competition.
     fn is_given_up(&self, prompt: &PromptProgress) -> bool {
         let lost = prompt.tries.iter().filter(|attempt| !attempt.old && !attempt.is_counted());
         let mut pods: Vec<&str> = lost.map(|attempt| attempt.pod.as_str()).collect();
@@ -445,13 +414,13 @@ impl Progress {
         matches!(self.purpose, Purpose::Audit { .. })
     }
 
-    /// What was made for a prompt so far, complete or not.
+    /// The outputs made for a prompt so far, complete or not.
     fn candidates(&self, prompt: &PromptProgress) -> Vec<Output> {
         let made = |attempt: &Try| attempt.output(!self.is_audit());
         prompt.recorded.iter().cloned().chain(prompt.tries.iter().filter_map(made)).collect()
     }
 
-    /// Previews whose distance is not known.
+    /// Previews whose distance is unknown.
     #[must_use]
     pub(crate) fn unmeasured(&self) -> Vec<Unmeasured> {
         let mut unmeasured = Vec::new();
@@ -465,19 +434,19 @@ impl Progress {
         unmeasured
     }
 
-    /// Says that no pod is left that could make the rest.
+    /// Notes that no pod is left to make the rest.
     pub(crate) fn exhaust(&mut self) {
         self.exhausted = true;
     }
 
-    /// Has a pod made anything, or failed at it?
+    /// Was any attempt made?
     #[must_use]
     pub(crate) fn was_tried(&self) -> bool {
         self.prompts.values().any(|prompt| prompt.recorded.is_some() || !prompt.tries.is_empty())
     }
 
-    /// Is the verdict certain, whatever the rest would be? An audit ends early at twice the tolerated
-    /// mismatches, not at the first one too many: so its files show more than the bare minimum.
+    /// Is the verdict certain, whatever the remaining prompts give? An audit ends early at twice the
+    /// tolerated mismatches, not at the first one too many, so that its files show clear evidence.
     #[must_use]
     pub(crate) fn is_decided(&self) -> bool {
         let Purpose::Audit { critical, .. } = &self.purpose else { return false };
@@ -501,7 +470,7 @@ impl Progress {
             && tries.into_iter().any(|attempt| matches!(&attempt.outcome, AttemptOutcome::Made { distance: None, .. }))
     }
 
-    /// Where it stands.
+    /// The current standing.
     #[must_use]
     pub(crate) fn standing(&self) -> JobStanding {
         let unmeasured = self.unmeasured();
@@ -514,8 +483,8 @@ impl Progress {
         }
     }
 
-    /// The best that was made for a prompt: complete beats not; then in time beats over time; then the
-    /// smaller distance; then the faster one; then the earlier one.
+    /// The best output made for a prompt: complete before incomplete, then in time before over time, then
+    /// the smaller distance, then the faster, then the earlier one.
     fn best(&self, stem: &PromptStem) -> Option<Output> {
         let prompt = self.prompts.get(stem)?;
         let late = |output: &Output| output.generation_time > self.limits.generation_seconds;
@@ -534,15 +503,15 @@ impl Progress {
         best.or_else(given_up).map(|output| Output { attempts, ..output })
     }
 
-    /// `generated.json` as far as it is known: no entry for a prompt that was not tried, nor for one
-    /// whose distance is not known.
+    /// `generated.json` so far: without entries for prompts that were not tried or whose distance is
+    /// unknown.
     #[must_use]
     pub(crate) fn outputs(&self) -> Outputs {
         let entry = |stem: &PromptStem| Some((stem.clone(), self.best(stem)?));
         Outputs::of(self.format, self.stems.iter().filter_map(entry))
     }
 
-    /// How many prompts have an entry, and how many there are.
+    /// How many prompts are settled, and how many there are.
     #[must_use]
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.stems.len() - self.open().len(), self.stems.len())
@@ -563,7 +532,7 @@ fn nothing() -> Output {
 }
 
 impl PromptProgress {
-    /// Attempts made, those that were lost on their way aside (but all of them where there is no other).
+    /// Attempts made. Lost ones count only if there are no others.
     fn attempts(&self) -> u32 {
         let count = |counted: bool| self.tries.iter().filter(|attempt| attempt.is_counted() == counted).count();
         let own = if count(true) > 0 { count(true) } else { count(false) };
@@ -577,7 +546,7 @@ impl Try {
         !matches!(self.outcome, AttemptOutcome::Lost { .. })
     }
 
-    /// As an entry of `generated.json`; `None` where there is nothing to show.
+    /// The attempt as an entry of `generated.json`; `None` if it brought nothing.
     fn output(&self, needs_no_distance: bool) -> Option<Output> {
         match &self.outcome {
             AttemptOutcome::Made { seconds, model, png, distance } => Some(Output {

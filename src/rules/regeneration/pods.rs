@@ -1,4 +1,4 @@
-//! When a pod is given up, and what `pod_stats.json` says of it.
+//! When a pod is given up, and its figures in `pod_stats.json`.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use super::AttemptOutcome;
 use crate::model::pod_stats::{PodEntry, PodFigures};
 use crate::model::record::Extra;
 
-/// When a pod is given up for another.
+/// When a pod is given up and replaced.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PodRule {
-    /// Failures and generations over time, together, that are too many.
+    /// Failures and generations over time, together, at which a pod is bad.
     pub failures: usize,
-    /// So many of the last times are looked at, and no pod is judged before it has that many.
+    /// How many of the latest times are considered; no pod is judged before it has that many.
     pub window: usize,
-    /// Seconds; a median of these times above it is too slow, unless they are falling.
+    /// Seconds: a pod whose median time is above this is too slow, unless its times are falling.
     pub median_seconds: f64,
 }
 
@@ -30,13 +30,13 @@ impl Default for PodRule {
 /// The figures of one pod.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct PodTally {
-    /// Seconds of each generation that brought a model, in order.
+    /// Seconds of each generation that gave a model, in order.
     times: Vec<f64>,
-    /// Attempts at which the program failed, or made what cannot be drawn.
+    /// Attempts in which the program failed, or made a model that cannot be rendered.
     failures: usize,
     /// Generations that took as long as the limit, or longer.
     overtimes: usize,
-    /// How it ended, where that is known.
+    /// How it ended, if known.
     pub(super) end: Option<PodEnd>,
 }
 
@@ -44,20 +44,20 @@ pub(crate) struct PodTally {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum PodEnd {
-    /// Nothing was left for it to do.
+    /// It had no work left.
     Completed,
     /// It failed too often, or was too slow.
     MarkedBad,
-    /// Requests to it were lost, and it did not come back.
+    /// Requests to it were lost, and it did not recover.
     Unreachable,
     /// It never became ready.
     NotReady,
-    /// The run was stopped, or something failed that is not the pod's fault.
+    /// The run was stopped, or failed for a reason that is not the pod's fault.
     Stopped,
 }
 
 impl PodEnd {
-    /// The word for it in `pod_stats.json`.
+    /// Its name in `pod_stats.json`.
     #[must_use]
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -78,12 +78,12 @@ impl PodTally {
                 self.overtimes += usize::from(*seconds >= limits.generation_seconds);
             }
             AttemptOutcome::Refused { .. } | AttemptOutcome::Failed { .. } => self.failures += 1,
-            // No fault of the program's.
+            // Not the program's fault.
             AttemptOutcome::Lost { .. } => {}
         }
     }
 
-    /// Should it be given up?
+    /// Should the pod be given up?
     #[must_use]
     pub(crate) fn is_bad(&self, rule: &PodRule) -> bool {
         if self.times.len() + self.failures < rule.window {
@@ -92,8 +92,9 @@ impl PodTally {
         self.failures + self.overtimes >= rule.failures || self.is_slow(rule)
     }
 
-    /// Is the median of its last times too high, and not falling?
+    /// Is the median of its latest times too high, and not falling?
     fn is_slow(&self, rule: &PodRule) -> bool {
+        // Two halves are compared, so at least two times are needed.
         let from = self.times.len().checked_sub(rule.window.max(2));
         let Some(last) = from.and_then(|from| self.times.get(from..)) else { return false };
         let (early, late) = last.split_at(last.len() / 2);
@@ -101,7 +102,7 @@ impl PodTally {
         median(last) > rule.median_seconds && median(late) >= median(early)
     }
 
-    /// Its entry in `pod_stats.json`; `retries` has the seconds by which it was slower than the time before.
+    /// Its entry in `pod_stats.json`; `retries` are the seconds by which it was slower than earlier attempts.
     fn figures(&self, pod: &str, end: Option<PodEnd>, rule: &PodRule, retries: &[f64]) -> PodFigures {
         let of_times = |of: fn(&[f64]) -> f64| if self.times.is_empty() { 0.0 } else { of(&self.times) };
         let termination_reason = match end {
@@ -120,7 +121,7 @@ impl PodTally {
             time_avg: of_times(mean),
             time_median: trimmed_median(self.times.clone(), self.times.len()).unwrap_or_default(),
             marked_bad: self.is_bad(rule),
-            // A sum of none would be -0.0.
+            // `sum()` of an empty list is -0.0.
             retry_cumulative_delta: retries.iter().fold(0.0, |sum, delta| sum + delta),
             retry_delta_count: counted(retries.len()),
             termination_reason: termination_reason.to_owned(),
@@ -152,21 +153,21 @@ impl super::Progress {
         let of = |pod: &str| retries.get(pod).map(Vec::as_slice).unwrap_or_default();
         let finisher = self.finisher();
         let entry = |(pod, tally): (&String, &PodTally)| {
-            // A run that was killed after the last answer did not come to say so.
+            // A run killed right after the last answer had no chance to record the end.
             let end = tally.end.or_else(|| (finisher == Some(pod.as_str())).then_some(PodEnd::Completed));
             (pod.clone(), PodEntry::Figures(tally.figures(pod, end, &self.budget.pods, of(pod))))
         };
         self.pods.iter().map(entry).collect()
     }
 
-    /// The pod that gave the last answer that was needed; `None` while answers are needed.
+    /// The pod that gave the last answer needed; `None` while more are needed.
     fn finisher(&self) -> Option<&str> {
         let tries = self.prompts.values().flat_map(|prompt| &prompt.tries);
         let last = tries.max_by_key(|attempt| attempt.number).map(|attempt| attempt.pod.as_str());
         last.filter(|_| self.is_decided() || self.open().is_empty())
     }
 
-    /// For each pod, by how many seconds it was slower with prompts that had been made before.
+    /// For each pod, the seconds by which it was slower on prompts that had been made before.
     fn retries(&self) -> BTreeMap<&str, Vec<f64>> {
         let mut retries: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for stem in &self.stems {
@@ -176,7 +177,7 @@ impl super::Progress {
                 _ => None,
             });
             let mut made: Vec<_> = made.collect();
-            // The order in which they were counted is chance where pods work side by side.
+            // Pods work concurrently, so attempts may be recorded in any order: compare by number.
             made.sort_by_key(|(number, ..)| *number);
             for pair in made.windows(2) {
                 if let [(_, _, before), (_, pod, seconds)] = pair {

@@ -1,4 +1,4 @@
-//! What is written of a regeneration: the player's files, and the verdict.
+//! What a regeneration writes: the player's files and the verdict.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +18,17 @@ use crate::model::snapshot::{PlayerFiles, RoundFiles};
 use crate::model::store::FileWrite;
 use crate::model::sums::Sums;
 
-/// A reason that is recorded has no more characters.
+/// Recorded reasons are cut to this many characters.
 const LONGEST_REASON: usize = 2000;
 
 /// Why a miner without an image is rejected, in the words of the deployed services.
 pub(crate) const NO_IMAGE: &str = "Failed to build a docker image";
 
-/// Why a miner is rejected none of whose pods became ready.
+/// Why a miner is rejected if none of its pods became ready, in the words of the deployed services.
 pub(crate) const NO_POD: &str = "Failed to deploy a docker image";
 
 impl Progress {
-    /// `generated.json` with the unknown keys that its entries had.
+    /// `generated.json`, with the unknown keys of the recorded entries kept.
     fn outputs_over(&self, recorded: Option<&Outputs>) -> Outputs {
         let mut outputs = self.outputs();
         for (stem, output) in outputs.iter_mut() {
@@ -36,7 +36,7 @@ impl Progress {
                 output.extra = old.extra.clone();
             }
         }
-        // Entries are replaced at most, never removed.
+        // Append-only (`history.append_only`): entries may be replaced, but never removed.
         for (stem, old) in recorded.into_iter().flat_map(|recorded| recorded.iter()) {
             if !outputs.contains_key(stem) {
                 outputs.insert(stem.clone(), old.clone());
@@ -45,7 +45,7 @@ impl Progress {
         outputs
     }
 
-    /// `SHA256SUMS`: what is stored now, beside the lines that it had.
+    /// `SHA256SUMS`: the recorded lines, updated with what is stored now.
     fn sums_over(&self, recorded: Option<&Sums>) -> Sums {
         let mut sums: BTreeMap<String, String> = recorded.map(|sums| sums.0.clone()).unwrap_or_default();
         for attempt in self.prompts.values().flat_map(|prompt| &prompt.tries) {
@@ -59,7 +59,7 @@ impl Progress {
         Sums(sums)
     }
 
-    /// The plan that saves what is known of a player; without writes where there is nothing new.
+    /// The plan that saves a player's outputs, sums and pod figures so far.
     #[must_use]
     pub(crate) fn saved(&self, round: RoundNumber, player: &Player, own: Option<&PlayerFiles>) -> Plan {
         let outputs = self.outputs_over(own.and_then(|own| own.generated.get()));
@@ -77,7 +77,7 @@ impl Progress {
         Plan { writes, message: generated_line(round, player), says: Vec::new() }
     }
 
-    /// The verdict on the outputs as they are recorded.
+    /// The verdict on these generated outputs; `None` for a baseline.
     #[must_use]
     pub(crate) fn judged(&self, hotkey: &Hotkey, generated: &Outputs, limits: &Thresholds) -> Option<GenerationAudit> {
         let Purpose::Audit { critical, submitted } = &self.purpose else { return None };
@@ -86,7 +86,7 @@ impl Progress {
         }
     }
 
-    /// The plan that saves what is known of a miner together with the verdict on it.
+    /// The plan that saves a miner's outputs together with its verdict.
     #[must_use]
     pub(crate) fn concluded(
         &self,
@@ -97,6 +97,7 @@ impl Progress {
     ) -> Plan {
         let player = Player::Miner(hotkey.clone());
         let own = files.players.get(&player);
+        // No pod ever ran the program, so there are no mismatches to count.
         if !self.was_tried() && !self.stems().is_empty() {
             let plan = rejected(round, hotkey, NO_POD, files);
             let stats = self.saved(round, &player, own).writes.into_iter();
@@ -112,7 +113,7 @@ impl Progress {
     }
 }
 
-/// The plan that rejects a miner of whom nothing can be made.
+/// The plan that rejects a miner for which nothing can be regenerated.
 #[must_use]
 pub(crate) fn rejected(round: RoundNumber, hotkey: &Hotkey, reason: &str, files: &RoundFiles) -> Plan {
     let audit = GenerationAudit {
@@ -146,7 +147,7 @@ fn with_audit(round: RoundNumber, files: &RoundFiles, mut audit: GenerationAudit
     FileWrite::new(FileKind::Round(round, RoundFile::GenerationAudits), &audits)
 }
 
-/// A verdict in a line.
+/// A verdict as one line.
 fn says(audit: &GenerationAudit) -> String {
     let GenerationAudit { hotkey, outcome, checked_prompts, failed_prompts, failed_critical, .. } = audit;
     let median = audit.generation_time.map(|seconds| format!(", median {seconds:.2} s")).unwrap_or_default();

@@ -85,7 +85,7 @@ fn the_best_attempt_is_kept() {
 }
 
 #[test]
-fn what_is_lost_on_its_way_is_no_attempt_but_has_an_end() {
+fn lost_attempts_do_not_count_but_are_bounded() {
     let mut progress = audit(2, &[]);
     for _ in 0..5 {
         tried(&mut progress, 0, "a-1", lost());
@@ -116,7 +116,7 @@ fn a_certain_verdict_ends_the_audit_at_twice_the_tolerated_mismatches() {
     assert_eq!(progress.standing(), JobStanding::Complete);
     let hotkey = Hotkey::from_account(&[1; 32]);
     let verdict = progress.judged(&hotkey, &progress.outputs(), &Thresholds::default()).unwrap();
-    // What was not made is missing, as for `verify`.
+    // Outputs that were not made count as missing, as in `verify`.
     assert_eq!((verdict.checked_prompts, verdict.failed_prompts, verdict.failed_critical), (29, 27, 2));
     assert_eq!(verdict.outcome, AuditOutcome::Rejected);
 }
@@ -285,9 +285,9 @@ fn the_pod_of_the_last_answer_has_completed_even_where_its_run_was_killed_right_
     assert_eq!([end(&progress, "a-1"), end(&progress, "a-2")], ["", "completed"]);
 }
 
-/// Operators have journals that older versions wrote: they name the model by the key of its format.
+/// Operators have journals written by older versions, which name the model by the key of its format.
 #[test]
-fn journals_of_before_are_read() {
+fn journals_of_older_versions_are_read() {
     let object = |path: &str| format!(r#"{{"url":"https://c.example/{path}","path":"{path}","sha256":"00","size":7}}"#);
     let (model, png) = (object("submitted/a.glb"), object("submitted/a.png"));
     let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";

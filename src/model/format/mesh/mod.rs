@@ -1,4 +1,4 @@
-//! Mesh: models are GLB files, drawn as four views, regenerated and compared by distance.
+//! Mesh: models are GLB files, previewed in four views, audited by regenerating and comparing distances.
 
 pub(super) mod model;
 pub mod outputs;

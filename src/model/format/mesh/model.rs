@@ -1,4 +1,4 @@
-//! GLB, the model file of mesh competitions.
+//! GLB, the model format of mesh competitions.
 
 use crate::base::files;
 use crate::model::format::model_format::Facts;
@@ -15,26 +15,26 @@ pub(in crate::model::format) const FACTS: Facts = Facts {
     previewed: Previewed::FourViews { path: "render_glb", file: "content.glb" },
 };
 
-/// The header: magic, version, length.
+/// Size of the header in bytes: magic, version, length.
 pub(in crate::model::format) const HEADER: usize = 12;
 
 fn check(head: &[u8], size: u64) -> Result<(), String> {
     let Some((&magic, rest)) = head.split_first_chunk::<4>() else {
-        return Err(format!("no GLB file: {size} bytes"));
+        return Err(format!("not a GLB file: {size} bytes"));
     };
     if magic != *b"glTF" {
-        return Err(format!("no GLB file: it begins with {:?}", String::from_utf8_lossy(&magic)));
+        return Err(format!("not a GLB file: it begins with {:?}", String::from_utf8_lossy(&magic)));
     }
     let word = |at: usize| rest.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
     match (word(0), word(4)) {
         (Some(2), Some(length)) if u64::from(length) == size => Ok(()),
         (Some(2), Some(length)) => Err(format!("a GLB file of {length} bytes by its header, but {size} arrived")),
         (Some(version), Some(_)) => Err(format!("a GLB file of version {version}, not 2")),
-        _ => Err(format!("no GLB file: {size} bytes")),
+        _ => Err(format!("not a GLB file: {size} bytes")),
     }
 }
 
-/// The file of a document and its binary chunk, which is a multiple of four bytes long.
+/// The GLB file of a JSON document and a binary chunk whose length is a multiple of four bytes.
 #[must_use]
 pub fn container(mut document: Vec<u8>, binary: &[u8]) -> Vec<u8> {
     document.resize(document.len().next_multiple_of(4), b' ');

@@ -12,9 +12,9 @@ record! {
         pub glb: Option<String>,
         /// Its preview's URL.
         pub png: Option<String>,
-        /// Seconds from request to answer.
+        /// Seconds from the request to the answer.
         pub generation_time: f64,
-        /// Bytes of the model.
+        /// Size of the model in bytes.
         pub size: u64,
         /// Attempts made.
         pub attempts: u32,
@@ -40,12 +40,12 @@ impl From<outputs::Output> for Output {
     }
 }
 
-/// What the file says.
+/// Converts the file to the neutral type.
 pub(in crate::model::format) fn neutral(file: Outputs) -> outputs::Outputs {
     outputs::Outputs::of(Format::Mesh, file.0.into_iter().map(|(stem, output)| (stem, output.into())))
 }
 
-/// The file that says this.
+/// Converts the neutral type to the file.
 pub(in crate::model::format) fn record(outputs: &outputs::Outputs) -> Outputs {
     outputs.iter().map(|(stem, output)| (stem.clone(), output.clone().into())).collect()
 }

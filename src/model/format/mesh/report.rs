@@ -22,7 +22,7 @@ record! {
         pub right_png: Option<String>,
         /// Who won.
         pub winner: DuelWinner,
-        /// What the judge found wrong, or why no judge was asked.
+        /// The faults that the judge found, or why no judge was asked.
         pub issues: String,
     }
 }
@@ -34,7 +34,7 @@ record! {
         pub left: Player,
         /// The challenger.
         pub right: Player,
-        /// Duels won by right less duels won by left.
+        /// Duels won by right minus duels won by left.
         pub score: i64,
         /// `score` divided by the number of duels.
         pub margin: f64,
@@ -59,14 +59,14 @@ impl From<report::Duel> for Duel {
     }
 }
 
-/// What the file says.
+/// Converts the file to the neutral type.
 pub(in crate::model::format) fn neutral(file: MatchReport) -> report::MatchReport {
     let MatchReport { left, right, score, margin, duels, extra } = file;
     let duels = duels.into_iter().map(report::Duel::from).collect();
     report::MatchReport { format: Format::Mesh, left, right, score, margin, duels, extra }
 }
 
-/// The file that says this.
+/// Converts the neutral type to the file.
 pub(in crate::model::format) fn record(report: &report::MatchReport) -> MatchReport {
     let report::MatchReport { left, right, score, margin, duels, extra, .. } = report.clone();
     let duels = duels.into_iter().map(Duel::from).collect();
