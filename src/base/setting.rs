@@ -1,11 +1,11 @@
-//! Settings that make no sense: one wording for each kind.
+//! Senseless settings: one wording for each kind.
 
 use std::ops::RangeInclusive;
 
-/// A setting that is refused: its name, what it is, what is possible.
+/// A refused setting: its name, its value, and the accepted values.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SettingError {
-    /// A duration out of its bounds.
+    /// A duration out of bounds.
     #[error("{name} is {value}: seconds up to a day are needed")]
     Seconds {
         /// The key, after its table.
@@ -13,28 +13,28 @@ pub enum SettingError {
         /// Its value.
         value: f64,
     },
-    /// A count out of its bounds.
+    /// A count out of bounds.
     #[error("{name} is {value}: a number from {least} to {most} is needed")]
     Count {
         /// The key, after its table.
         name: String,
         /// Its value.
         value: u64,
-        /// The least that is possible.
+        /// The smallest accepted value.
         least: u64,
-        /// The most that is possible.
+        /// The largest accepted value.
         most: u64,
     },
-    /// As [`SettingError::Count`], of those that may be 0 or are no plain count.
+    /// As [`SettingError::Count`], for a value that may be 0 or is not a plain count.
     #[error("{name} is {value}: {least} to {most} are possible")]
     Range {
         /// The key, after its table.
         name: String,
         /// Its value.
         value: u64,
-        /// The least that is possible.
+        /// The smallest accepted value.
         least: u64,
-        /// The most that is possible.
+        /// The largest accepted value.
         most: u64,
     },
     /// Anything else.
@@ -45,16 +45,16 @@ pub enum SettingError {
 /// Refuses durations that are shorter than `least` seconds or longer than a day.
 ///
 /// # Errors
-/// The first of them.
+/// The first of them is named.
 pub(crate) fn check_seconds(table: &str, least: f64, given: &[(&str, f64)]) -> Result<(), SettingError> {
     let odd = given.iter().find(|(_, value)| !(least..=86_400.0).contains(value));
     odd.map_or(Ok(()), |(name, value)| Err(SettingError::Seconds { name: format!("{table}.{name}"), value: *value }))
 }
 
-/// Refuses counts outside of these bounds.
+/// Refuses counts outside these bounds.
 ///
 /// # Errors
-/// The first of them.
+/// The first of them is named.
 pub(crate) fn check_counts(
     table: &str,
     bounds: RangeInclusive<u64>,
@@ -67,10 +67,10 @@ pub(crate) fn check_counts(
     })
 }
 
-/// Refuses a number outside of these bounds.
+/// Refuses a number outside these bounds.
 ///
 /// # Errors
-/// It is.
+/// It is out of bounds.
 pub(crate) fn check_range(name: &str, bounds: RangeInclusive<u64>, value: u64) -> Result<(), SettingError> {
     let (least, most) = (*bounds.start(), *bounds.end());
     if bounds.contains(&value) {
