@@ -1,4 +1,4 @@
-//! Does an image exist? A registry is asked for its manifest, with the token that it wants.
+//! Checks that images exist: asks a registry for their manifest, with the token that it demands.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::base::error::{Error, Result};
 use crate::model::observation::{BuildObservation, Presence};
 use crate::world::http::{Method, Response, Secret, shown_url};
 
-/// Every form of manifest: without them many registries deny an image that they have.
+/// Every manifest format: without this list many registries deny having an image that they have.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
                          application/vnd.docker.distribution.manifest.list.v2+json, \
                          application/vnd.docker.distribution.manifest.v2+json";
 
-/// Asks registries.
+/// A client of registries.
 #[derive(Debug, Clone)]
 pub struct Registry {
     pub(super) web: Web,
     /// http in place of https (tests).
     pub(super) insecure: bool,
-    /// Sent as it is, as a bearer token.
+    /// Sent unchanged as a bearer token.
     pub(super) token: Option<Secret>,
-    /// User and password, for registries that hand out tokens for them.
+    /// User and password, for registries that exchange them for tokens.
     pub(super) login: Option<(String, Secret)>,
 }
 
@@ -48,10 +48,10 @@ impl BuildSource for Registry {
 }
 
 impl Registry {
-    /// Is this image there?
+    /// Does this image exist?
     ///
     /// # Errors
-    /// The registry cannot be asked, or takes what we show for no permission.
+    /// The registry cannot be asked, or denies us access.
     pub(super) fn presence(&self, image: &str) -> Result<Presence> {
         let url = self.manifest_url(image)?;
         let direct = self.token.as_ref().map(|token| Credentials::bearer(&url, token)).transpose()?;
@@ -87,13 +87,13 @@ impl Registry {
         if !(host.contains(['.', ':']) || host == "localhost") || name.is_empty() {
             return Err(wrong().hint("[builds] image names the registry's host first"));
         }
-        // The hub's images are named after one host and served by another.
+        // Docker Hub's images are named after one host and served by another.
         let host = if host == "docker.io" { "registry-1.docker.io" } else { host };
         let scheme = if self.insecure { "http" } else { "https" };
         Ok(format!("{scheme}://{host}/v2/{name}/manifests/{tag}"))
     }
 
-    /// What the registry wants to see, where we can get it.
+    /// The credentials that the registry demands, if we can get them.
     fn answer_challenge(&self, url: &str, response: &Response) -> Result<Option<Credentials>> {
         let headers = response.headers.get_all("www-authenticate").into_iter();
         let challenges: Vec<Challenge> = headers.filter_map(|value| value.to_str().ok()).flat_map(challenges).collect();
@@ -108,14 +108,14 @@ impl Registry {
         }
     }
 
-    /// The value of `Authorization` by user and password.
+    /// The value of `Authorization` for user and password.
     fn basic(&self) -> Option<Secret> {
         let (user, password) = self.login.as_ref()?;
         let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{}", password.expose()));
         Some(Secret::new(&format!("Basic {pair}")))
     }
 
-    /// A token of the realm; `None` where it has none for us.
+    /// A token from the realm; `None` if it gives us none.
     fn fetch_token(&self, realm: &str, challenge: &Challenge) -> Result<Option<Secret>> {
         #[derive(Deserialize)]
         struct TokenAnswer {
@@ -147,15 +147,14 @@ impl Registry {
     }
 }
 
-/// One way in that a server offers.
+/// An authentication scheme that a server offers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Challenge {
     scheme: String,
     params: BTreeMap<String, String>,
 }
 
-/// Reads a `WWW-Authenticate` header: commas part parameters and challenges alike, but not inside
-/// quotes.
+/// Parses a `WWW-Authenticate` header: commas separate parameters and challenges alike, but not inside quotes.
 fn challenges(header: &str) -> Vec<Challenge> {
     let mut found: Vec<Challenge> = Vec::new();
     for part in parts(header) {
@@ -176,7 +175,7 @@ fn challenges(header: &str) -> Vec<Challenge> {
     found
 }
 
-/// The parts between commas, without quotes.
+/// The parts between commas, unquoted.
 fn parts(header: &str) -> Vec<String> {
     let (mut parts, mut part, mut quoted, mut escaped) = (Vec::new(), String::new(), false, false);
     for c in header.chars() {
@@ -195,7 +194,7 @@ fn parts(header: &str) -> Vec<String> {
     parts.into_iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
-/// A value as a query holds it.
+/// A percent-encoded query value.
 fn encoded(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
     value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()

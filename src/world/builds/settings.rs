@@ -1,4 +1,4 @@
-//! Who knows of builds: `[builds]` of `gen404.toml`, and the environment.
+//! Where builds are looked up: `[builds]` of `gen404.toml`, and the environment.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,19 +32,19 @@ pub enum BuildsDriver {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BuildSettings {
-    /// Which driver; where not given, the one that the other settings speak of.
+    /// The driver; by default the one that the other settings imply.
     pub driver: Option<BuildsDriver>,
     /// The repository whose pushes start the builds.
     pub repo: Option<String>,
     /// The file name of the workflow.
     pub workflow: String,
-    /// What the names of miners' jobs begin with; ` (HOTKEY)` follows.
+    /// The prefix of the names of miners' jobs; ` (HOTKEY)` follows.
     pub job: String,
-    /// The name of the job that works out the others.
+    /// The name of the job that sets up the others.
     pub setup_job: String,
-    /// The API of GitHub.
+    /// GitHub's API.
     pub api_url: String,
-    /// Also ask the registry for the images of jobs that are done.
+    /// Also ask the registry for the images of finished jobs.
     pub check_images: bool,
     /// Ask registries over http (tests).
     pub insecure_registry: bool,
@@ -52,13 +52,13 @@ pub struct BuildSettings {
     pub file: Option<PathBuf>,
     /// How images are named.
     pub image: ImageName,
-    /// What a build may take from its push, or the last start of its run, on; 0: any time.
+    /// Seconds that a build may take, counted from its push or the last start of its run; 0 means no limit.
     pub timeout_seconds: u64,
-    /// From one look to the next, with `--wait`.
+    /// Seconds between two looks with `--wait`.
     pub poll_seconds: u64,
-    /// Attempts for each request.
+    /// Attempts per request.
     pub attempts: u32,
-    /// A rate limit is waited for if it ends within this.
+    /// The longest rate limit, in seconds, that is waited for.
     pub longest_pause_seconds: u64,
 }
 
@@ -84,11 +84,11 @@ impl Default for BuildSettings {
 }
 
 impl BuildSettings {
-    /// Opens the driver; nothing is asked yet. `own` is the operator's own folder; `run` names a run
-    /// of the CI in place of the push's.
+    /// Opens the driver without asking anything yet. `own` is the operator's own folder; `run` names a CI run
+    /// to use instead of the push's.
     ///
     /// # Errors
-    /// No driver is named, or what it needs is not.
+    /// No driver is named, or something that it needs is missing.
     pub fn open(
         &self,
         env: impl Fn(&str) -> Option<String>,
@@ -169,7 +169,7 @@ impl BuildSettings {
     }
 }
 
-/// A token never travels in the open, but on this machine.
+/// A token is never sent unencrypted, except to this machine.
 fn check_api(api: &str, with_token: bool) -> Result<()> {
     let wrong = |why: &dyn std::fmt::Display| Error::usage(format!("[builds] api_url {}: {why}", shown_url(api)));
     let url = HttpUrl::parse(api).map_err(|why| wrong(&why))?;
