@@ -103,8 +103,8 @@ impl Web {
     }
 }
 
-/// The request for this URL, with the credentials if it is on their host. Elsewhere the query is not shown
-/// either: the address came from that host and may contain them.
+/// The request for this URL, with the credentials if it is on their host. Elsewhere they are not sent, but
+/// still blanked: their host chose that address and may have put them into it.
 fn request<'a>(ask: &'a ReadRequest<'_>, url: &'a str) -> Result<Request<'a>> {
     let mut request = Request::new(ask.method.clone(), url);
     for (name, value) in &ask.headers {

@@ -56,8 +56,7 @@ impl Git {
         if let Some(commit) = commit {
             self.note(commit)?;
             self.move_branch(&repo, head, commit, message)?;
-            // A run that commits for hours reads the same files again and again: each commit adds to the
-            // allowance.
+            // A run that commits for hours reads the same files again and again: reset its allowance.
             self.objects.allow(0);
         }
         lock.publish()?;

@@ -78,7 +78,7 @@ impl Objects {
         opened.failed(|| format!("{}: cannot open the git repository", root.display()))
     }
 
-    /// Adds the allowance of this many commits.
+    /// Resets the allowance to that of a history of this many commits.
     pub(super) fn allow(&self, commits: usize) {
         let more = (commits as u64).saturating_mul(PER_COMMIT);
         self.left.store(ALLOWANCE.saturating_add(more), Ordering::Relaxed);
