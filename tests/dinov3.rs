@@ -194,7 +194,7 @@ fn what_is_wrong_with_weights_is_named() {
     let heads = Model::load(&path, None).unwrap_err();
     assert!(heads.to_string().contains("heads") && heads.hints()[0].contains("config.json"), "{heads}");
     std::fs::write(&path, b"PK").unwrap();
-    assert!(Model::load(&path, None).unwrap_err().to_string().contains("no safetensors file"));
+    assert!(Model::load(&path, None).unwrap_err().to_string().contains("not a safetensors file"));
     let nowhere = DistanceSettings { device: "cuda:99".into(), ..settings(&path, 1, 1) };
     assert!(Dinov3::open(&nowhere).unwrap_err().to_string().contains("cuda:99 is not there"));
 }

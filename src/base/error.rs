@@ -166,7 +166,7 @@ pub fn plainly(message: &str) -> String {
         ("expected struct ", "expected a group of keys"),
         ("expected tuple struct ", "expected a list"),
         ("expected enum ", "expected one of a few words"),
-        ("data did not match any variant of untagged enum ", "it is nothing that is known here"),
+        ("data did not match any variant of untagged enum ", "not a known form"),
     ];
     let mut text = message.to_owned();
     for (before, words) in NAMED {
@@ -190,7 +190,7 @@ mod tests {
                 "invalid type: integer `3`, expected struct Config at line 1",
                 "invalid type: integer `3`, expected a group of keys at line 1",
             ),
-            ("x: data did not match any variant of untagged enum Networks", "x: it is nothing that is known here"),
+            ("x: data did not match any variant of untagged enum Networks", "x: not a known form"),
             ("expected struct A, expected struct B_2", "expected a group of keys, expected a group of keys"),
             ("expected u32", "expected u32"),
         ] {

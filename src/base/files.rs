@@ -46,7 +46,7 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// As [`read`], or it does not exist.
 pub(crate) fn need(path: &Path, most: u64) -> Result<Vec<u8>> {
-    read(path, most)?.ok_or_else(|| Error::file(path, "cannot read: there is no such file"))
+    read(path, most)?.ok_or_else(|| Error::file(path, "cannot read: no such file"))
 }
 
 /// As [`read`], but the bytes must be UTF-8.
@@ -132,7 +132,7 @@ fn plain(path: &Path, opened: std::io::Result<File>, cannot: &str) -> Result<Fil
         Ok(found) if !found.is_file() => Error::file(path, "not a plain file"),
         _ => Error::file(path, cannot).because(e),
     })?;
-    let found = file.metadata().failed(|| format!("{}: cannot be looked at", path.display()))?;
+    let found = file.metadata().failed(|| format!("{}: cannot be inspected", path.display()))?;
     if found.is_file() { Ok(file) } else { Err(Error::file(path, "not a plain file")) }
 }
 
@@ -143,7 +143,7 @@ fn a_link(path: &Path) -> Error {
 fn read_whole(file: File, path: &Path, most: u64) -> Result<Vec<u8>> {
     let cannot = || format!("{}: cannot read", path.display());
     let size = file.metadata().failed(cannot)?.len();
-    let too_large = || Error::file(path, format!("larger than {most} bytes, the most that is read here"));
+    let too_large = || Error::file(path, format!("larger than {most} bytes, the limit for this file"));
     if size > most {
         return Err(too_large());
     }
@@ -168,7 +168,7 @@ pub(crate) fn below(root: &Path, relative: &Path) -> Result<PathBuf> {
             Ok(found) if found.file_type().is_symlink() => return Err(a_link(&full)),
             Ok(_) => {}
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-            Err(e) => return Err(Error::file(&full, "cannot be looked at").because(e)),
+            Err(e) => return Err(Error::file(&full, "cannot be inspected").because(e)),
         }
     }
     Ok(full)
@@ -180,7 +180,7 @@ pub(crate) fn below(root: &Path, relative: &Path) -> Result<PathBuf> {
 /// As [`below`], or something else has this name, or it cannot be created.
 pub(crate) fn folder_below(root: &Path, relative: &Path) -> Result<PathBuf> {
     let full = below(root, relative)?;
-    fs::create_dir_all(&full).failed(|| format!("{}: cannot make this folder", full.display()))?;
+    fs::create_dir_all(&full).failed(|| format!("{}: cannot create this folder", full.display()))?;
     Ok(full)
 }
 
@@ -189,7 +189,7 @@ pub(crate) fn folder_below(root: &Path, relative: &Path) -> Result<PathBuf> {
 /// # Errors
 /// It cannot be created.
 pub(crate) fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).failed(|| format!("{}: cannot make this folder", path.display()))
+    fs::create_dir_all(path).failed(|| format!("{}: cannot create this folder", path.display()))
 }
 
 /// The entries of a folder; none if it does not exist.
@@ -278,6 +278,7 @@ pub(crate) fn prepare(path: &Path, bytes: &[u8], readers: Readers) -> Result<Pre
     let what = || format!("{}: cannot write", path.display());
     let mut temporary = temporary_in(folder, readers).failed(what)?;
     temporary.write_all(bytes).failed(what)?;
+    // Synced before the rename: otherwise a power cut could leave an empty file under the final name.
     temporary.as_file().sync_all().failed(what)?;
     Ok(Prepared { temporary, path: path.to_owned() })
 }

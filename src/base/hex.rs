@@ -11,7 +11,7 @@ pub enum HexError {
     Odd(usize),
     #[error("something other than hex digits")]
     Other,
-    #[error("{count} bytes where {needed} are needed")]
+    #[error("{count} bytes instead of {needed}")]
     Length { count: usize, needed: usize },
 }
 

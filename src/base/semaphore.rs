@@ -76,6 +76,7 @@ impl Semaphore {
             let waited = self.moved.wait_timeout(line, LOOK_EVERY);
             line = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        // The next request in line may fit as well: it is woken below.
         line.waiting.pop_front();
         line.free -= units;
         drop(line);

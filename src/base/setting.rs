@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SettingError {
     /// A duration out of bounds.
-    #[error("{name} is {value}: seconds up to a day are needed")]
+    #[error("{name} is {value}: it must be in seconds, up to a day")]
     Seconds {
         /// The key, after its table.
         name: String,
@@ -26,7 +26,7 @@ pub enum SettingError {
         most: u64,
     },
     /// As [`SettingError::Count`], for a value that may be 0 or is not a plain count.
-    #[error("{name} is {value}: {least} to {most} are possible")]
+    #[error("{name} is {value}: it must be from {least} to {most}")]
     Range {
         /// The key, after its table.
         name: String,
@@ -87,10 +87,10 @@ mod tests {
     fn the_first_setting_out_of_bounds_is_named_with_its_bounds() {
         let text = |checked: Result<(), SettingError>| checked.unwrap_err().to_string();
         let seconds = [("pause", 1.0), ("idle", f64::NAN), ("whole", -1.0)];
-        assert_eq!(text(check_seconds("pods", 0.0, &seconds)), "pods.idle is NaN: seconds up to a day are needed");
+        assert_eq!(text(check_seconds("pods", 0.0, &seconds)), "pods.idle is NaN: it must be in seconds, up to a day");
         let counts = [("bodies", 4), ("miners", 0)];
         assert_eq!(text(check_counts("audit", 1..=9, &counts)), "audit.miners is 0: a number from 1 to 9 is needed");
-        assert_eq!(text(check_range("a.b", 0..=9, 10)), "a.b is 10: 0 to 9 are possible");
+        assert_eq!(text(check_range("a.b", 0..=9, 10)), "a.b is 10: it must be from 0 to 9");
         assert!(check_seconds("pods", 0.0, &seconds[..1]).is_ok() && check_range("a.b", 0..=9, 9).is_ok());
     }
 }

@@ -48,13 +48,13 @@ pub enum Host<'a> {
 pub enum UrlError {
     #[error("{length} bytes, more than {most}")]
     TooLong { length: usize, most: usize },
-    #[error("it is no http(s) URL")]
+    #[error("it is not an http(s) URL")]
     NotHttp,
-    #[error("scheme {0} where http or https is needed")]
+    #[error("scheme {0} instead of http or https")]
     Scheme(String),
     #[error("it holds credentials (user@host)")]
     Credentials,
-    #[error("port {0} is none of 80, 443 and those above 1023")]
+    #[error("port {0} is not 80, 443 or above 1023")]
     ReservedPort(u16),
     #[error("{0} is not a public address")]
     PrivateAddress(IpAddr),
@@ -64,7 +64,7 @@ pub enum UrlError {
     ControlCharacters,
     #[error("it is empty")]
     Empty,
-    #[error("its base is no http(s) URL")]
+    #[error("its base is not an http(s) URL")]
     Base,
     #[error("the host {host} is not ASCII: write {name:?}, its name in DNS")]
     NotAscii { host: String, name: String },
@@ -78,15 +78,15 @@ pub enum UrlError {
     AfterBracket,
     #[error("port {0} is not in 1 to 65535")]
     Port(String),
-    #[error("{0} is no IPv6 address")]
+    #[error("{0} is not an IPv6 address")]
     Ipv6(String),
     #[error("it names no host")]
     NoHost,
     #[error("a host name of {0} bytes, more than {max}", max = MAX_NAME_LEN)]
     LongName(usize),
-    #[error("{0:?} is a number in place of a host")]
+    #[error("{0:?} is a number instead of a host")]
     NumericHost(String),
-    #[error("{0} is no part of a host name")]
+    #[error("{0} is not a valid host name label")]
     Label(String),
 }
 
@@ -649,7 +649,7 @@ mod tests {
         }
         for port in [1, 21, 22, 25, 79, 81, 110, 442, 444, 465, 1023] {
             let why = check_cdn_url(&url(port), false).unwrap_err().to_string();
-            assert_eq!(why, format!("port {port} is none of 80, 443 and those above 1023"));
+            assert_eq!(why, format!("port {port} is not 80, 443 or above 1023"));
             assert!(
                 check_cdn_url(&format!("http://127.0.0.1:{port}"), true).is_err()
                     && check_public_url(&url(port)).is_err()

@@ -105,9 +105,9 @@ impl SettingsSource {
         }
         let why = match git.map(|git| git.tracks(FILE_NAME)) {
             Some(Ok(false)) => return SettingsSource::Own(root.to_owned()),
-            Some(Ok(true)) => "git tracks it, so it may be anybody's".to_owned(),
-            Some(Err(error)) => format!("whether git tracks it cannot be told ({error})"),
-            None => "without git nobody can tell whose it is".to_owned(),
+            Some(Ok(true)) => "git tracks it, so it may be someone else's".to_owned(),
+            Some(Err(error)) => format!("cannot tell whether git tracks it ({error})"),
+            None => "without git its origin is unknown".to_owned(),
         };
         let here = std::env::current_dir().and_then(|here| here.canonicalize()).is_ok_and(|here| here == root);
         let file = if here { PathBuf::from(FILE_NAME) } else { root.join(FILE_NAME) };
@@ -134,7 +134,7 @@ impl SettingsSource {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum ConfigError {
-    #[error("{place}[rules] is no setting: the rules of a competition stand in its config.json")]
+    #[error("{place}[rules] is not a setting: the rules of a competition are in its config.json")]
     Rules { place: String },
     #[error("{place}{why}")]
     Toml { place: String, why: String },
@@ -155,7 +155,7 @@ impl Config {
             SettingsSource::Named(path) => (path.clone(), files::read(path, files::SMALL).map_err(usage)?),
             SettingsSource::Own(root) => {
                 let read = files::read_below(root, Path::new(FILE_NAME), files::SMALL);
-                let hinted = |error| usage(error).hint(format!("--config {FILE_NAME} follows it all the same"));
+                let hinted = |error| usage(error).hint(format!("to follow it anyway: --config {FILE_NAME}"));
                 (root.join(FILE_NAME), read.map_err(hinted)?)
             }
         };
@@ -236,7 +236,7 @@ mod tests {
         assert!(wrong("[judge]\nmodle = 'x'\n").starts_with("line 2: unknown field `modle`"));
         assert!(wrong("[download]\nconnect_seconds = nan\n").contains("connect_seconds"));
         assert!(wrong("chain = 3").starts_with("line 1:"));
-        assert!(wrong("\n[rules]\ntrim = 3\n").starts_with("line 2: [rules] is no setting"));
+        assert!(wrong("\n[rules]\ntrim = 3\n").starts_with("line 2: [rules] is not a setting"));
         assert!(wrong("[judge]\nrules = 3\n").contains("unknown field `rules`, expected"));
     }
 

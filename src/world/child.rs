@@ -25,6 +25,7 @@ pub(in crate::world) fn output(command: &mut Command, stop: &Stop) -> io::Result
     // Files instead of pipes: a child that outlives a killed program would keep pipes open.
     let (out, err) = (files::scratch()?, files::scratch()?);
     command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(err.try_clone()?);
+    // A cleanup that starts after the stop request gets its own time limit.
     let late = stop.is_wanted();
     let mut child = command.spawn()?;
     let mut until = late.then(|| Instant::now() + LAST);

@@ -42,10 +42,10 @@ pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse
         let answer: Value = response.json().map_err(|why| nonsense(&why))?;
         let answer = RoundAnswer::deserialize(answer).map_err(|e| nonsense(&e))?;
         if answer.round != round {
-            return Err(nonsense(&format!("round {} where {round} was asked for", answer.round)));
+            return Err(nonsense(&format!("round {} instead of {round}", answer.round)));
         }
         if answer.signature.len() > LONGEST_SIGNATURE {
-            return Err(nonsense(&"a signature that is none"));
+            return Err(nonsense(&"a malformed signature"));
         }
         let signature = hex::decode(&answer.signature).map_err(|why| nonsense(&why))?;
         Ok(Some(Pulse { round, signature }))

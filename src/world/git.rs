@@ -56,7 +56,7 @@ impl Git {
     /// git's files cannot be written.
     pub fn init(root: &Path) -> Result<Git> {
         gix::init(root).failed(|| format!("{}: cannot make a git repository", root.display()))?;
-        Git::open(root)?.ok_or_else(|| Error::file(root, "no git repository after making one"))
+        Git::open(root)?.ok_or_else(|| Error::file(root, "still no git repository after init"))
     }
 
     /// The checkout's top folder.
@@ -226,5 +226,5 @@ fn blob_of(id: &ObjectId) -> BlobId {
 /// The error for a history larger than any competition's: it is not read further, and never counts as clean.
 fn too_much(root: &Path, why: &str) -> Error {
     let refused = Error::failed(format!("{}: the history is not read to its end: {why}", root.display()));
-    refused.hint("no competition comes near these bounds: clone it anew from where it is kept")
+    refused.hint("no real competition comes near these limits: clone it again from its origin")
 }

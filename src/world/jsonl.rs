@@ -43,6 +43,7 @@ impl JsonlJournal {
         files::folder_below(own, relative.parent().unwrap_or(Path::new("")))?;
         let file = files::append(&path)?;
         let (entries, whole) = parse(&path, &file, hint)?;
+        // Cuts off an incomplete last line, or the next entry would be appended to it.
         file.set_len(whole).failed(|| format!("{}: cannot write", path.display()))?;
         Ok((JsonlJournal { path, file }, entries))
     }

@@ -60,13 +60,14 @@ impl Memory {
             return Ok(Some(refused));
         }
         for share in self.shares(size, stopped) {
+            // Read anew in each share, so that no thread holds a model while it waits for memory.
             match share.draw(renderer, &read()?, stopped)? {
                 Drawn::Done(rendering) => return Ok(Some(rendering)),
                 Drawn::Stopped => return Ok(None),
                 Drawn::NoRoom => {}
             }
         }
-        if stopped() { Ok(None) } else { Err(Error::failed("no room to draw a model")) }
+        if stopped() { Ok(None) } else { Err(Error::failed("not enough memory to draw a model")) }
     }
 
     /// The shares in which to try a file of `size` bytes, one after the other; the caller stops at the first

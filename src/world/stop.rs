@@ -85,6 +85,7 @@ impl Stop {
 
     /// Interrupts what is still in progress.
     pub fn cut(&self) {
+        // Cloned, so that the lock is not held while a cut runs.
         let cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         cuts.iter().filter_map(Weak::upgrade).for_each(|cut| cut());
     }

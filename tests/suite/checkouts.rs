@@ -197,7 +197,7 @@ fn a_git_folder_that_cannot_be_written_is_noticed_first() {
     if err.contains("setpriv: failed to execute") {
         return skipped("the program cannot be run by another user here");
     }
-    assert!(run.status.code() == Some(1) && err.contains(".git/gen404: cannot make this folder"), "{err}");
+    assert!(run.status.code() == Some(1) && err.contains(".git/gen404: cannot create this folder"), "{err}");
     assert_eq!(stage(root), "miner_generation");
 }
 

@@ -202,7 +202,7 @@ impl GitHub {
         }
         let value = response
             .json()
-            .map_err(|why| Error::outside(format!("GET {}: not what is expected: {why}", shown_url(url))))?;
+            .map_err(|why| Error::outside(format!("GET {}: unexpected answer: {why}", shown_url(url))))?;
         let link = response.header("link").map(str::to_owned);
         let next = link.as_deref().and_then(next_page);
         if let Some(etag) = response.header("etag") {
@@ -226,13 +226,13 @@ impl GitHub {
         let told = told.unwrap_or_else(|_| response.shown_body());
         let error = Error::outside(format!("GET {}: status {}: {told}", shown_url(url), response.status));
         match (response.status, &self.credentials) {
-            (401, _) => error.hint("GITHUB_TOKEN is not, or no longer, good"),
+            (401, _) => error.hint("GITHUB_TOKEN is invalid or has expired"),
             (403 | 404, None) => error.hint(format!(
-                "is {} with its workflow {} there? A private one needs GITHUB_TOKEN, with the permission to read Actions",
+                "does {} exist, with its workflow {}? A private repository needs GITHUB_TOKEN with permission to read Actions",
                 self.repo, self.workflow
             )),
             (403 | 404, Some(_)) => error.hint(format!(
-                "is {} with its workflow {} there, and may GITHUB_TOKEN read its Actions?",
+                "does {} exist, with its workflow {}, and may GITHUB_TOKEN read its Actions?",
                 self.repo, self.workflow
             )),
             _ => error,

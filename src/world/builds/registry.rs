@@ -38,7 +38,7 @@ impl BuildSource for Registry {
         for (hotkey, image) in &wanted.unbuilt {
             let presence = self.presence(image)?;
             if presence == Presence::Unknown {
-                let refused = Error::outside(format!("{image}: the registry does not tell strangers of it"));
+                let refused = Error::outside(format!("{image}: the registry requires credentials"));
                 return Err(refused.hint("set REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD"));
             }
             images.insert(hotkey.clone(), presence);
@@ -69,7 +69,7 @@ impl Registry {
             401 | 403 if self.token.is_none() && self.login.is_none() => Ok(Presence::Unknown),
             status @ (401 | 403) => {
                 let refused = Error::outside(format!("HEAD {shown}: status {status}"));
-                Err(refused.hint("REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD, give no access"))
+                Err(refused.hint("REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD, do not give access"))
             }
             status => Err(Error::outside(format!("HEAD {shown}: status {status}"))),
         }
@@ -81,7 +81,7 @@ impl Registry {
     }
 
     fn manifest_url(&self, image: &str) -> Result<String> {
-        let wrong = || Error::usage(format!("{image:?}: no image of the form HOST/NAME:TAG"));
+        let wrong = || Error::usage(format!("{image:?}: not an image of the form HOST/NAME:TAG"));
         let (path, tag) = image.rsplit_once(':').ok_or_else(wrong)?;
         let (host, name) = path.split_once('/').ok_or_else(wrong)?;
         if !(host.contains(['.', ':']) || host == "localhost") || name.is_empty() {
@@ -123,7 +123,7 @@ impl Registry {
             access_token: Option<String>,
         }
         if !self.insecure && !realm.starts_with("https://") {
-            return Err(Error::outside(format!("{}: a registry's realm that is no https URL", shown_url(realm))));
+            return Err(Error::outside(format!("{}: the registry's realm is not an https URL", shown_url(realm))));
         }
         let mut url = realm.to_owned();
         for name in ["service", "scope"] {
@@ -140,7 +140,7 @@ impl Registry {
             return Ok(None);
         }
         let response = response.success()?;
-        let unexpected = || Error::outside(format!("GET {}: an answer without a token", shown_url(&url)));
+        let unexpected = || Error::outside(format!("GET {}: the answer has no token", shown_url(&url)));
         let answer: TokenAnswer = response.granted().ok_or_else(unexpected)?;
         let token = answer.token.or(answer.access_token).filter(|token| !token.trim().is_empty());
         token.map(|token| Some(Secret::new(&token))).ok_or_else(unexpected)

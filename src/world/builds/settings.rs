@@ -113,7 +113,7 @@ impl BuildSettings {
             Some(BuildsDriver::Registry) => Ok(Box::new(self.registry(env, stop)?)),
             Some(BuildsDriver::Github) => Ok(Box::new(self.github(env, repo, own, run, stop)?)),
             None => {
-                let unknown = Error::usage("nobody is named who knows of builds");
+                let unknown = Error::usage("no source of builds is named");
                 Err(unknown.hint("give GITHUB_REPO=owner/name, --file FILE, or [builds] in gen404.toml"))
             }
         }
@@ -142,13 +142,13 @@ impl BuildSettings {
         stop: &Stop,
     ) -> Result<GitHub> {
         let repo = repo.ok_or_else(|| {
-            Error::usage("no repository is named whose builds to follow")
+            Error::usage("the repository with the builds is not named")
                 .hint("give GITHUB_REPO=owner/name, or [builds] repo in gen404.toml")
         })?;
         let repo: RepoName = repo.trim().parse().map_err(|why| Error::usage(format!("GITHUB_REPO: {why}")))?;
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if self.workflow.is_empty() || !self.workflow.chars().all(plain) {
-            let wrong = format!("[builds] workflow = {:?}: no file name of a workflow", self.workflow);
+            let wrong = format!("[builds] workflow = {:?}: not the file name of a workflow", self.workflow);
             return Err(Error::usage(wrong));
         }
         let api = self.api_url.trim_end_matches('/').to_owned();

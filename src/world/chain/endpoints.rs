@@ -121,7 +121,7 @@ impl Endpoints {
             let Some(named) = named else { continue };
             push_all(&mut found.archives, named.archives)?;
             if main.is_some_and(|main| main != named.main) {
-                return Err(Error::usage(format!("{} is another chain than the networks before it", named.name)));
+                return Err(Error::usage(format!("{} is a different chain from the networks before it", named.name)));
             }
             main = Some(named.main);
         }

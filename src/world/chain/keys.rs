@@ -52,7 +52,7 @@ pub fn commitments_key(netuid: u16, account: &[u8; 32]) -> Vec<u8> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum KeyFault {
-    #[error("a key of {0} bytes where {needed} are needed", needed = COMMITMENT_KEY_LEN)]
+    #[error("a key of {0} bytes instead of {needed}", needed = COMMITMENT_KEY_LEN)]
     Length(usize),
     #[error("a key outside the prefix of netuid {0}")]
     Prefix(u16),

@@ -74,7 +74,7 @@ impl Rpc {
         match self.client.send_checked(&request, |response| read_answer(&response, id)) {
             Ok(RpcAnswer::Result(value)) => serde_json::from_value(value)
                 .map_err(|e| shown_text(&e.to_string(), 200))
-                .map_err(|why| Fault::nonsense(method, endpoint, format!("a result of another form: {why}"))),
+                .map_err(|why| Fault::nonsense(method, endpoint, format!("an unexpected result: {why}"))),
             Ok(RpcAnswer::Error { code, message }) => {
                 let error = Error::outside(format!("{method} at {endpoint}: error {code}: {message}"));
                 Err(if is_discarded(&message) { Fault::Discarded(error) } else { Fault::Other(error) })

@@ -17,7 +17,7 @@ pub enum ScaleError {
     Time(parity_scale_codec::Error),
     #[error("not a drand pulse: {0}")]
     Pulse(parity_scale_codec::Error),
-    #[error("the pulse of drand round {stored} where {round} was asked for")]
+    #[error("the pulse of drand round {stored} instead of {round}")]
     OtherRound { stored: u64, round: u64 },
 }
 

@@ -108,7 +108,7 @@ impl ChainSettings {
         }
         let Some(network) = &self.network else { return Ok(None) };
         if !(1..=1000).contains(&self.keys_a_page) {
-            return Err(Error::usage(format!("[chain] keys_a_page = {}: 1 to 1000 are possible", self.keys_a_page)));
+            return Err(Error::usage(format!("[chain] keys_a_page = {}: it must be from 1 to 1000", self.keys_a_page)));
         }
         let archives = self.archive.as_ref().map(Networks::list).unwrap_or_default();
         let endpoints = Endpoints::of(&network.list(), &archives)?;

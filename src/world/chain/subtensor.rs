@@ -160,6 +160,7 @@ impl Subtensor {
             let hash: BlockHash = self.rpc.call(endpoint, "chain_getFinalizedHead", &json!([]))?;
             Ok(Pin { hash, number: self.header(endpoint, &json!([hash.to_string()]))? })
         })?;
+        // If two threads get here at once, both use the first pin.
         Ok(*self.pin.get_or_init(|| pin))
     }
 
@@ -170,7 +171,7 @@ impl Subtensor {
         let header = header.ok_or_else(|| Fault::nonsense(METHOD, endpoint, "it does not know this block"))?;
         let digits = header.number.strip_prefix("0x").filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
         let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        number.map(Block).ok_or_else(|| Fault::nonsense(METHOD, endpoint, "a block number that is no hex text"))
+        number.map(Block).ok_or_else(|| Fault::nonsense(METHOD, endpoint, "a block number that is not hex"))
     }
 
     /// The hash of a finalized block, from one endpoint.
@@ -178,6 +179,7 @@ impl Subtensor {
         const METHOD: &str = "chain_getBlockHash";
         let hash: Option<BlockHash> = self.rpc.call(endpoint, METHOD, &json!([block.0]))?;
         let hash = hash.ok_or_else(|| Fault::nonsense(METHOD, endpoint, format!("it has no block {block}")))?;
+        // Checked against the header: a gateway might return another block's hash.
         let number = self.header(endpoint, &json!([hash.to_string()]))?;
         if number != block {
             return Err(Fault::nonsense(METHOD, endpoint, format!("asked for block {block}, it named block {number}")));
@@ -231,7 +233,7 @@ impl Subtensor {
                 return Ok(found);
             }
             if count > self.keys_a_page {
-                return Err(nonsense(&format!("{count} keys where {} were asked for", self.keys_a_page)));
+                return Err(nonsense(&format!("{count} keys instead of the {} requested", self.keys_a_page)));
             }
             for key in page {
                 let key = key.to_ascii_lowercase();
@@ -261,7 +263,7 @@ impl Subtensor {
         let sets: Vec<Changes> = self.rpc.call(endpoint, METHOD, &json!([asked, at.to_string()]))?;
         let [set] = sets.as_slice() else { return Err(nonsense(&format!("{} sets of values, not one", sets.len()))) };
         if set.block != at {
-            return Err(nonsense(&format!("values of block {} where {at} was asked for", set.block)));
+            return Err(nonsense(&format!("values of block {} instead of {at}", set.block)));
         }
         let mut size = 0;
         let mut missing: HashSet<&str> = asked.iter().map(String::as_str).collect();
@@ -299,7 +301,7 @@ fn archive_hint(archives: &[(&NodeUrl, bool)]) -> String {
         return format!("{old}: name an archive node with {name}");
     }
     let told = archives.iter().map(|(endpoint, gone)| match gone {
-        true => format!("{endpoint} is no archive node: its state is gone as well"),
+        true => format!("{endpoint} is not an archive node: it has discarded the state, too"),
         false => format!("the archive node {endpoint} failed"),
     });
     format!("{old}, and {}; name another with {name}", told.collect::<Vec<_>>().join(", "))

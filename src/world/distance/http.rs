@@ -114,6 +114,6 @@ fn distance(response: &Response) -> std::result::Result<f64, Failure> {
         (Some(error), _) => Err(Failure::transient(format!("not measured: {}", shown_text(&error, 200)))),
         (None, None) => Err(Failure::transient("not measured, and no reason given")),
         (None, Some(distance)) if (-SLACK..=2.0 + SLACK).contains(&distance) => Ok(distance),
-        (None, Some(distance)) => Err(Failure::Permanent(format!("{distance} is no distance from 0 to 2"))),
+        (None, Some(distance)) => Err(Failure::Permanent(format!("{distance} is not a distance from 0 to 2"))),
     }
 }

@@ -29,7 +29,7 @@ pub struct Rgb {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum PictureError {
-    #[error("no PNG that can be read: {0}")]
+    #[error("not a readable PNG: {0}")]
     Broken(String),
     #[error("{width} x {height} pixels, more than {most}", most = MOST_PIXELS)]
     TooManyPixels { width: u32, height: u32 },

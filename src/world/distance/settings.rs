@@ -33,7 +33,7 @@ impl FromStr for DistanceDriver {
             "dinov3" => Ok(DistanceDriver::Dinov3),
             "http" => Ok(DistanceDriver::Http),
             "pixels" => Ok(DistanceDriver::Pixels),
-            _ => Err(format!("{text:?} measures no distances (dinov3, http, pixels)")),
+            _ => Err(format!("{text:?} is not a distance driver (dinov3, http, pixels)")),
         }
     }
 }
@@ -125,7 +125,7 @@ impl DistanceSettings {
         check_range("distance.threads", 0..=1024, self.threads as u64)?;
         let hex = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !self.weights_sha256.as_ref().is_none_or(hex) {
-            return Err(SettingError::Other("distance.weights_sha256 is no SHA-256 in hex".to_owned()));
+            return Err(SettingError::Other("distance.weights_sha256 is not a SHA-256 in hex".to_owned()));
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ mod tests {
     fn settings_that_make_no_sense_are_refused() {
         let refused = |text: &str| of(text).open(|_| None).unwrap_err().to_string();
         assert!(refused("driver = 'http'").contains("no distance service is named"));
-        assert!(refused("url = 'here:8001'").contains("no http(s) URL"));
+        assert!(refused("url = 'here:8001'").contains("not an http(s) URL"));
         assert!(refused("driver = 'pixels'\nbatch = 0").contains("distance.batch"));
         assert!(refused("weights_sha256 = 'abc'").contains("weights_sha256"));
         assert!(refused("driver = 'dinov3'").contains("dinov3"));

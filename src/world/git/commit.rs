@@ -53,6 +53,7 @@ impl Git {
         lock.write(&index)?;
         // Even if nothing differs, go on: a killed run may have committed without updating the index.
         let commit = if tree == base { None } else { Some(self.object(&repo, message, tree, head)?) };
+        // The note comes first: a commit that is not noted would count as someone else's and never be pushed.
         if let Some(commit) = commit {
             self.note(commit)?;
             self.move_branch(&repo, head, commit, message)?;
@@ -77,6 +78,7 @@ impl Git {
     /// Moves the checked-out branch to a commit, if it has not moved since.
     fn move_branch(&self, repo: &gix::Repository, from: Option<ObjectId>, to: ObjectId, message: &str) -> Result<()> {
         let what = || self.cannot(&format!("move the branch to commit {to}"));
+        // Compare and swap: this fails if someone else has moved the branch since it was read.
         let expected = from.map(|from| PreviousValue::MustExistAndMatch(Target::Object(from)));
         let log = gix::reference::log::message("commit", message.into(), from.iter().len());
         let name = "HEAD".try_into().failed(what)?;
@@ -84,7 +86,7 @@ impl Git {
         let moved = repo.edit_reference(edit).failed(what);
         match moved {
             Err(_) if self.head()? != from => {
-                let between = Error::failed(self.cannot("commit: somebody else's commit came in between"));
+                let between = Error::failed(self.cannot("commit: someone else committed in between"));
                 Err(between.hint("run it again"))
             }
             moved => moved.map(|_| ()),

@@ -66,7 +66,7 @@ pub(super) fn look(root: &Path) -> Result<Option<Places>> {
     let Some(found) = metadata(&dot)? else { return Ok(None) };
     let (own, common) = if found.is_dir() {
         if metadata(&dot.join("commondir"))?.is_some() {
-            return Err(refused(&dot.join("commondir"), "this belongs into a linked worktree's folder only"));
+            return Err(refused(&dot.join("commondir"), "this belongs only in a linked worktree's folder"));
         }
         (dot.clone(), dot)
     } else if found.is_file() {
@@ -88,11 +88,11 @@ pub(super) fn look(root: &Path) -> Result<Option<Places>> {
 /// checkout, or anyone's file could name the folder of another repository.
 fn linked(root: &Path, dot: &Path) -> Result<(PathBuf, PathBuf)> {
     let text = line(dot)?.unwrap_or_default();
-    let Some(path) = text.strip_prefix("gitdir: ") else { return Err(refused(dot, "no file of git")) };
+    let Some(path) = text.strip_prefix("gitdir: ") else { return Err(refused(dot, "not a file made by git")) };
     let cannot = |path: &Path| format!("{}: names {}, which cannot be found", dot.display(), path.display());
     let real = |path: PathBuf| path.canonicalize().failed(|| cannot(&path));
     let own = real(root.join(path))?;
-    let elsewhere = || refused(dot, format!("names {}, which knows nothing of this checkout", own.display()));
+    let elsewhere = || refused(dot, format!("names {}, which does not belong to this checkout", own.display()));
     let Some(common) = line(&own.join("commondir"))? else {
         // A submodule: its git folder's configuration names the checkout.
         let config = files::read_below(&own, Path::new("config"), 1 << 20)?.unwrap_or_default();
@@ -122,7 +122,7 @@ fn all_plain(folder: &Path) -> Result<()> {
     for name in FOLDERS {
         let path = folder.join(name);
         if metadata(&path)?.is_some_and(|found| !found.is_dir()) {
-            return Err(refused(&path, "no folder"));
+            return Err(refused(&path, "not a folder"));
         }
     }
     for (name, most) in FILES {
@@ -145,7 +145,7 @@ fn leads_to_a_commit(own: &Path, common: &Path) -> Result<()> {
         let Some(name) = text.strip_prefix("ref: ") else { return Ok(()) };
         let name = name.trim();
         if !name.starts_with("refs/") {
-            return Err(refused(&at, format!("names {name:?}, which is no branch")));
+            return Err(refused(&at, format!("names {name:?}, which is not a branch")));
         }
         // A linked worktree's own branch takes precedence over the shared one.
         let mine = files::below(own, Path::new(name))?;
@@ -164,15 +164,15 @@ fn stores(objects: &Path) -> Result<(Vec<PathBuf>, bool)> {
     let (mut found, mut next): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), vec![objects.to_owned()]);
     let mut partial = false;
     while let Some(store) = next.pop() {
-        let store = store.canonicalize().failed(|| format!("{}: no such folder of objects", store.display()))?;
+        let store = store.canonicalize().failed(|| format!("{}: no such object folder", store.display()))?;
         if found.contains(&store) {
             continue;
         }
         if !store.is_dir() {
-            return Err(refused(&store, "no folder of objects"));
+            return Err(refused(&store, "not an object folder"));
         }
         if found.len() >= MOST_STORES {
-            return Err(refused(objects, format!("more than {MOST_STORES} folders of objects stand behind it")));
+            return Err(refused(objects, format!("more than {MOST_STORES} object folders are chained behind it")));
         }
         let packs = store.join("pack");
         if metadata(&packs)?.is_some() {
@@ -218,7 +218,7 @@ pub(super) fn plain(path: &Path, most: u64) -> Result<Option<u64>> {
         return Err(refused(path, "not a plain file"));
     }
     if found.len() > most {
-        return Err(refused(path, format!("larger than {most} bytes, the most that is read here")));
+        return Err(refused(path, format!("larger than {most} bytes, the limit for this file")));
     }
     Ok(Some(found.len()))
 }
@@ -227,7 +227,7 @@ fn metadata(path: &Path) -> Result<Option<fs::Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(e) => Err(Error::file(path, "cannot be looked at").because(e)),
+        Err(e) => Err(Error::file(path, "cannot be inspected").because(e)),
     }
 }
 

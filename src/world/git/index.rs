@@ -59,6 +59,7 @@ impl IndexLock {
             }
         };
         let taken = IndexLock { file, own, lock, index, held: true };
+        // The lock becomes the index, so it takes over its permissions.
         if let Ok(old) = fs::metadata(&taken.index) {
             let same = taken.file.set_permissions(old.permissions());
             same.failed(|| format!("{}: cannot be made", taken.lock.display()))?;
@@ -96,6 +97,7 @@ impl Drop for IndexLock {
 
 /// Creates the lock, if there is none. On a disk without hard links it is not recognizable as ours.
 fn claim(own: &Path, lock: &Path) -> std::io::Result<File> {
+    // Like git's own exclusive creation, a hard link fails if the name is taken.
     match fs::hard_link(own, lock) {
         Ok(()) => File::options().write(true).open(lock),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Err(e),
@@ -116,7 +118,7 @@ fn lock_of(path: &Path) -> PathBuf {
 
 fn held(lock: &Path) -> Error {
     let held = Error::file(lock, "another git program is at work here, or was killed");
-    held.hint(format!("run it again when that one is done; where no git runs any more: rm {}", lock.display()))
+    held.hint(format!("run it again once that one is done; if no git is running any more: rm {}", lock.display()))
 }
 
 /// Is the lock released within this time?
@@ -183,7 +185,7 @@ impl Git {
     pub(super) fn look_at_index(&self, index: &gix::index::File) -> Result<()> {
         if let Some(entry) = index.entries().iter().find(|entry| entry.stage() != Stage::Unconflicted) {
             let path = entry.path(index).to_str_lossy();
-            let unmerged = Error::failed(self.cannot(&format!("commit: {path} has conflicts that nobody resolved")));
+            let unmerged = Error::failed(self.cannot(&format!("commit: {path} has unresolved conflicts")));
             return Err(unmerged.hint("`git status` says how"));
         }
         let left_out = |entry: &&gix::index::Entry| {
@@ -201,7 +203,7 @@ impl Git {
     /// Sets these files' entries in the index to those of the commit; all others stay.
     pub(super) fn bring_in_line(&self, index: &mut gix::index::File, blobs: &[(String, ObjectId)]) -> Result<()> {
         for (path, blob) in blobs {
-            let what = || format!("{}: cannot be looked at", self.root.join(path).display());
+            let what = || format!("{}: cannot be inspected", self.root.join(path).display());
             let found = gix::index::fs::Metadata::from_path_no_follow(&self.root.join(path)).failed(what)?;
             let stat = Stat::from_fs(&found).failed(what)?;
             let name = path.as_bytes().as_bstr();
@@ -223,7 +225,7 @@ impl Git {
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => {
-            Err(Error::file(path, "cannot remove what a killed run has left").because(e))
+            Err(Error::file(path, "cannot remove what a killed run left").because(e))
         }
         _ => Ok(()),
     }

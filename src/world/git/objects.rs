@@ -99,7 +99,7 @@ impl Objects {
             return Err(Error::failed(format!("{} has {} bytes; at most {most} are read", place(), weight.size)));
         }
         if weight.memory > AT_ONCE {
-            let unfolds = format!("{} unfolds to {} bytes on the way; {AT_ONCE} is the most", place(), weight.memory);
+            let unfolds = format!("{} unfolds to {} bytes in memory; the limit is {AT_ONCE}", place(), weight.memory);
             return Err(Error::failed(unfolds));
         }
         self.spend(weight.work.saturating_add(PER_OBJECT))?;
@@ -108,6 +108,7 @@ impl Objects {
         if object.kind != kind {
             return Err(Error::failed(format!("{} is a {}", place(), object.kind)));
         }
+        // It was not weighed beforehand: charge for its size now.
         if weight.work == 0 {
             self.spend(object.data.len() as u64)?;
         }
@@ -119,8 +120,8 @@ impl Objects {
     /// git would run.
     fn missing(&self, object: &str) -> Error {
         if !self.places.partial {
-            let missing = Error::new(Kind::Damaged, format!("{object} cannot be read: it is not there"));
-            return missing.hint("`git fsck` says what else is damaged; a new clone has it all");
+            let missing = Error::new(Kind::Damaged, format!("{object} cannot be read: it is missing"));
+            return missing.hint("`git fsck` lists what else is damaged; a new clone is complete");
         }
         let partial = Error::outside(format!("{object} is not here: this is a partial clone (git clone --filter)"));
         let root = self.root.display();
@@ -131,6 +132,7 @@ impl Objects {
         if memory <= BESIDE_OTHERS {
             return Ok(repo.find_object(id)?.detach());
         }
+        // The lock bounds the memory: one large object at a time.
         let mut roomy = self.roomy.lock().unwrap_or_else(PoisonError::into_inner);
         let repo = match roomy.take() {
             Some(repo) => repo,

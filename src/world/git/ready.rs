@@ -23,7 +23,7 @@ impl Git {
             return Err(dubious.hint(safe));
         }
         let Some(files) = repo.workdir() else {
-            return Err(Error::failed(self.cannot("commit: the repository is a bare one")));
+            return Err(Error::failed(self.cannot("commit: the repository is bare")));
         };
         if files.canonicalize().ok().as_ref() != Some(&root) {
             let elsewhere = format!("commit: core.worktree says that its files are in {}", files.display());
@@ -83,7 +83,7 @@ impl Git {
         for (role, who) in [("author", repo.author()), ("committer", repo.committer())] {
             let who = who.transpose().failed(|| self.cannot("read who commits"))?;
             if who.is_none_or(|who| who.name.trim_ascii().is_empty() || who.email.trim_ascii().is_empty()) {
-                let nobody = Error::failed(self.cannot(&format!("commit: nobody is configured as {role}")));
+                let nobody = Error::failed(self.cannot(&format!("commit: no {role} is configured")));
                 return Err(nobody.hint("git config user.name NAME && git config user.email ADDRESS"));
             }
         }

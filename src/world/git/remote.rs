@@ -69,7 +69,7 @@ impl<'a> Remote<'a> {
         let name = remote.config(&["config", "--get", &format!("branch.{here}.remote")])?;
         let branch = remote.config(&["config", "--get", &format!("branch.{here}.merge")])?;
         let (Some(name), Some(branch)) = (name.filter(|name| name != "."), branch) else {
-            let nowhere = Error::usage(git.cannot(&format!("--push: branch {here} follows no branch of a remote")));
+            let nowhere = Error::usage(git.cannot(&format!("--push: branch {here} does not track a remote branch")));
             return Err(nowhere.hint(format!("git push -u origin {here}")));
         };
         remote.blanks = remote.secrets(&name)?;
@@ -120,6 +120,7 @@ impl<'a> Remote<'a> {
             let base = self.base(here, there)?;
             if base == there {
                 // Ours continues theirs: push.
+                // Refused although the remote has not moved: this is not a race, and a retry would not help.
                 if let Some((_, why)) = refused.as_ref().filter(|(then, _)| *then == there) {
                     return Err(self.outside("push", why).hint("the commit is kept: the next run pushes it"));
                 }
@@ -274,7 +275,7 @@ impl<'a> Remote<'a> {
         let run = self.run(&["merge-base", &here.to_string(), &there.to_string()])?;
         match run.status.code() {
             Some(0) => self.id(&run).map(Some),
-            Some(1) => Err(Error::failed(format!("{}: its history is another one altogether", self.shown()))),
+            Some(1) => Err(Error::failed(format!("{}: it has an unrelated history", self.shown()))),
             _ => Err(Error::failed(self.git.cannot(&format!("compare with {}: {}", self.shown(), self.said(&run))))),
         }
     }

@@ -63,7 +63,7 @@ impl Git {
             return ObjectId::from_hex(run.stdout.trim_ascii()).failed(what);
         }
         let refused = Error::failed(format!("{}: {}", what(), said(&run)));
-        Err(refused.hint("mend user.signingkey, gpg.format or the agent; or `git config commit.gpgsign false`"))
+        Err(refused.hint("fix user.signingkey, gpg.format or the agent; or `git config commit.gpgsign false`"))
     }
 
     /// The git program, run on this checkout.

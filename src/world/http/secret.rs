@@ -27,7 +27,7 @@ impl Secret {
         let one_line = |value: &str, source: &str| match value.trim() {
             "" => Err(Error::usage(format!("{source}: the file is empty"))),
             value if value.chars().any(char::is_control) => {
-                Err(Error::usage(format!("{source}: more than one line, or characters that no key has")))
+                Err(Error::usage(format!("{source}: more than one line, or characters that a key cannot contain")))
             }
             value => Ok(Some(Secret::new(value))),
         };

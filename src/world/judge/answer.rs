@@ -45,11 +45,11 @@ struct Message {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub(crate) enum AnswerError {
-    #[error("the answer is no JSON: {why}: {body}")]
+    #[error("the answer is not JSON: {why}: {body}")]
     NoJson { why: NoJson, body: String },
     #[error("the answer is an error: {0}")]
     Error(String),
-    #[error("the answer is no chat completion: {0}")]
+    #[error("the answer is not a chat completion: {0}")]
     NoCompletion(String),
     #[error("the answer has no choices")]
     NoChoices,
@@ -59,15 +59,15 @@ pub(crate) enum AnswerError {
     CutOff,
     #[error("the server withheld the answer (finish_reason content_filter)")]
     Filtered,
-    #[error("the judge called a tool in place of an answer (finish_reason {0})")]
+    #[error("the judge called a tool instead of answering (finish_reason {0})")]
     CallsTools(String),
-    #[error("the answer did not come to its end (finish_reason {0})")]
+    #[error("the answer did not finish (finish_reason {0})")]
     Unfinished(String),
-    #[error("the answer has no content, but reasoning beside it")]
+    #[error("the answer has reasoning, but no content")]
     OnlyReasoning,
     #[error("the answer has no content")]
     NoContent,
-    #[error("the answer's content is no text")]
+    #[error("the answer's content is not text")]
     NoText,
     #[error("the answer is not the JSON asked for: {0}")]
     OtherJson(String),
@@ -198,7 +198,7 @@ fn parts(content: Option<&Value>, kind: &str) -> Option<String> {
 pub(crate) fn penalties(said: &str) -> Result<Penalties, AnswerError> {
     // serde would also accept a list of the three values.
     if !said.trim_start().starts_with('{') {
-        return Err(AnswerError::OtherJson("no object".to_owned()));
+        return Err(AnswerError::OtherJson("not an object".to_owned()));
     }
     let form = form(said)?;
     if let Some(wrong) = [form.penalty_1, form.penalty_2].into_iter().find(|penalty| *penalty > WORST) {
@@ -243,7 +243,7 @@ mod tests {
             (json!({"choices": [{"error": {"message": "provider down"}}]}), "an error: provider down"),
             (of(json!({"content": [{"type": "refusal", "refusal": "I cannot"}]})), "refuses to answer: I cannot"),
             (of(json!({"content": []})), "no content"),
-            (of(json!({"content": 7})), "no text"),
+            (of(json!({"content": 7})), "not text"),
         ] {
             let why = content(&completion).unwrap_err().to_string();
             assert!(why.contains(said), "{why}");

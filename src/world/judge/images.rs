@@ -71,7 +71,7 @@ impl Images {
             Some(path) => read(Path::new(path))?,
             None => self.client.send(&Request::get(image.url.as_str()))?.file()?,
         };
-        let kind = kind_of(&bytes).ok_or_else(|| Error::outside(format!("{shown}: no PNG, JPEG or WebP image")))?;
+        let kind = kind_of(&bytes).ok_or_else(|| Error::outside(format!("{shown}: not a PNG, JPEG or WebP image")))?;
         let sha256 = hex::encode(&Sha256::digest(&bytes));
         if let Some(recorded) = image.sha256.as_ref().filter(|recorded| **recorded != sha256) {
             let changed = format!("{shown}: its SHA-256 is {sha256}, but SHA256SUMS has {recorded}");
@@ -141,7 +141,7 @@ mod tests {
         let known = DuelImage { sha256: Some("0".repeat(64)), ..put("b.png", b"\x89PNG\r\n\x1a\nrest") };
         assert!(images.fetch(&known).unwrap_err().to_string().contains("SHA256SUMS"));
         let secret = put("passwd.png", b"root:x:0:0");
-        assert!(images.fetch(&secret).unwrap_err().to_string().contains("no PNG"));
+        assert!(images.fetch(&secret).unwrap_err().to_string().contains("not a PNG"));
         let missing = DuelImage { url: "file:///nowhere.png".to_owned(), sha256: None };
         assert_eq!(images.fetch(&missing).unwrap_err().kind(), Kind::Outside);
     }

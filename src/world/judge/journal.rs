@@ -58,6 +58,7 @@ impl AnswerJournal {
         let cannot = || format!("{}: cannot open the judge's journal", path.display());
         let file = files::append(&path)?;
         let (table, whole) = parse(&path, &file)?;
+        // Cuts off an incomplete last line, or the next answer would be appended to it.
         file.set_len(whole).failed(cannot)?;
         // What an earlier run wrote but did not sync counts from here on.
         file.sync_all().failed(cannot)?;
@@ -107,6 +108,7 @@ impl AnswerJournal {
         let mut table = lock(&self.table);
         match &outcome {
             Ok(answer) => table.insert(key.clone(), JournalEntry::Answered(answer.raw.clone())),
+            // Withdraws the claim: a waiting thread asks in turn.
             Err(_) => table.remove(key),
         };
         self.changed.notify_all();
@@ -147,11 +149,13 @@ impl AnswerJournal {
     /// # Errors
     /// The disk fails.
     pub fn sync(&self) -> Result<()> {
+        // Read before the sync: answers written meanwhile may have missed it, and are not counted.
         let written = self.written.load(Ordering::Acquire);
         let mut synced = lock(&self.synced);
         if *synced >= written {
             return Ok(());
         }
+        // A clone, so that writers need not wait for the disk.
         let file = lock(&self.file).try_clone().failed(|| self.cannot("sync"))?;
         file.sync_data().failed(|| self.cannot("sync"))?;
         *synced = written;

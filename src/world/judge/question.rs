@@ -43,7 +43,7 @@ impl Question {
         let shown = path.display();
         let text = files::read_text(path, LONGEST);
         let text = text.context(Kind::Usage, || format!("{shown}: cannot be read as a question"))?;
-        let text = text.ok_or_else(|| Error::usage(format!("{shown}: there is no such question")))?;
+        let text = text.ok_or_else(|| Error::usage(format!("{shown}: no such file")))?;
         Question::parse(&text).map_err(|why| {
             let wrong = Error::usage(format!("{shown}: {why}"));
             wrong.hint("a question has the keys system, prompt, first, second and task")

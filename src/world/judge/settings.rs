@@ -94,7 +94,7 @@ impl JudgeSettings {
         if (1..=MOST_CONCURRENT).contains(&self.concurrency) {
             return Ok(());
         }
-        Err(Error::usage(format!("{} judge calls in flight: 1 to {MOST_CONCURRENT} are possible", self.concurrency)))
+        Err(Error::usage(format!("{} judge calls in flight: it must be from 1 to {MOST_CONCURRENT}", self.concurrency)))
     }
 
     fn limits(&self) -> HttpLimits {

@@ -188,7 +188,7 @@ impl Api {
     }
 
     pub(super) fn parse<T: DeserializeOwned>(&self, what: &str, response: &Response) -> Result<T> {
-        response.json().map_err(|e| Error::outside(format!("{what}: the answer is not what it should be: {e}")))
+        response.json().map_err(|e| Error::outside(format!("{what}: unexpected answer: {e}")))
     }
 
     /// One attempt at creating a pod. If it is unclear whether one was created, `named` lists the pods of its
@@ -213,6 +213,7 @@ impl Api {
             200..=299 => Ok(Created::Answer(response)),
             401 => Ok(Created::Unauthorized(response)),
             402 | 429 => Ok(Created::NoCapacity(says)),
+            // After these, a pod may have been created all the same.
             408 | 409 | 500.. => match self.adopt(named, release)? {
                 Some(pod) => Ok(Created::Adopted(pod)),
                 None if wanting => Ok(Created::NoCapacity(says)),
@@ -231,6 +232,7 @@ impl Api {
         release: &dyn Fn(&PodId) -> Result<()>,
     ) -> Result<Created> {
         let lost = || Error::outside(format!("{what}: {}", failure.reason()));
+        // The server did nothing with the request: there is no pod to look for.
         if matches!(failure, Failure::Transient { unsent: true, .. }) {
             return Err(lost());
         }
@@ -245,6 +247,7 @@ impl Api {
     ) -> Result<Option<PodId>> {
         for look in 0..LOOKS {
             if look > 0 {
+                // A new pod may appear in the list with a delay.
                 self.client.stop().sleep(self.policy.pause);
             }
             let mut found = named()?.into_iter();
@@ -317,7 +320,7 @@ fn words(body: &Value) -> Option<String> {
 pub(super) fn segment(pod: &PodId) -> Result<&str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     if pod.0.is_empty() || pod.0.len() > LONGEST_ID || pod.0.bytes().all(|b| b == b'.') || !pod.0.bytes().all(plain) {
-        return Err(Error::outside(format!("{:?} is no pod's id", shown_text(&pod.0, 100))));
+        return Err(Error::outside(format!("{:?} is not a pod id", shown_text(&pod.0, 100))));
     }
     Ok(&pod.0)
 }

@@ -54,6 +54,7 @@ impl<'a> Keeper<'a> {
     /// The provider refuses or cannot be reached; whatever it started nevertheless is released, as far as it
     /// lets us.
     pub fn rent(&'a self, order: &PodOrder) -> Result<Rented<'a>> {
+        // Noted before the order: a kill in between leaves a name to look for.
         self.note(&order.name)?;
         match self.provider.deploy(order) {
             Ok(Deployed::Pod(id)) => {
@@ -64,6 +65,7 @@ impl<'a> Keeper<'a> {
                 Ok(Rented::NoCapacity(why))
             }
             Err(error) => {
+                // A failed order may have started a pod nevertheless.
                 if let Err(left) = self.release_named(order.name.as_str()) {
                     (self.report)(&left);
                 }
@@ -80,6 +82,7 @@ impl<'a> Keeper<'a> {
     pub fn sweep(&self, round: RoundNumber, player: &Player) -> Result<Vec<String>> {
         let prefix = PodName::prefix(round, player);
         let found = self.release_listed(|name| name.starts_with(&prefix), &prefix)?;
+        // Only after every release has succeeded: until then the notes are needed.
         for name in self.notes()?.iter().filter(|name| name.starts_with(&prefix)) {
             self.forget(name)?;
         }
@@ -139,7 +142,7 @@ impl<'a> Keeper<'a> {
             let provider = String::from_utf8(provider).failed(|| format!("{}: cannot read", path.display()))?;
             // A truncated note was never followed by an order.
             if !provider.is_empty() && provider != self.provider.name() {
-                let other = Error::failed(format!("pod {name} was ordered from {provider}, and may still run"));
+                let other = Error::failed(format!("pod {name} was ordered from {provider}, and may still be running"));
                 let advice = format!(
                     "run once more with [pods] provider = {provider:?}, or release it by hand and remove {}",
                     path.display()
@@ -192,6 +195,7 @@ impl Lease<'_> {
     }
 
     fn end(&mut self) -> Result<()> {
+        // Set first, so that a failure here is not repeated on drop.
         self.released = true;
         self.keeper.provider.release(&self.id).map_err(|e| left(self.name.as_str(), e))?;
         self.keeper.forget(self.name.as_str())
@@ -211,7 +215,7 @@ impl Drop for Lease<'_> {
 
 fn left(name: &str, error: Error) -> Error {
     let kind = error.kind();
-    let still = Error::new(kind, format!("pod {name} could not be released, and may still run")).because(error);
+    let still = Error::new(kind, format!("pod {name} could not be released, and may still be running")).because(error);
     still.hint("the next run of the same command tries again; the provider's console shows it")
 }
 

@@ -112,7 +112,7 @@ impl PodSettings {
         check_seconds("pods", 0.001, &seconds)?;
         check_counts("pods", 1..=4095, &[("file_mib", self.file_mib)])?;
         if self.reported_times && self.provider != Some(ProviderName::Endpoint) {
-            let why = "pods.reported_times is for provider = \"endpoint\" alone: rented pods are timed";
+            let why = "pods.reported_times is only for provider = \"endpoint\": rented pods are timed";
             return Err(SettingError::Other(why.to_owned()));
         }
         Ok(())

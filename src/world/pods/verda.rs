@@ -135,7 +135,7 @@ impl Verda {
             "client_secret": self.keys.client_secret.expose(),
         });
         self.granted(&body)?.ok_or_else(|| {
-            let refused = Error::failed(format!("{}: no token is given for these keys", self.api.base));
+            let refused = Error::failed(format!("{}: no token was granted for these keys", self.api.base));
             refused.hint("the keys are read from VERDA_CLIENT_ID and VERDA_CLIENT_SECRET")
         })
     }
@@ -298,8 +298,8 @@ impl Provider for Verda {
         let begun = Instant::now();
         while self.find::<Deployment>(&path)?.is_some() {
             if begun.elapsed() > self.api.patience() {
-                let still = Error::outside(format!("deployment {} was deleted, and is still there", pod.0));
-                return Err(still.hint("it is billed until it has gone"));
+                let still = Error::outside(format!("deployment {} was deleted, but is still there", pod.0));
+                return Err(still.hint("it is billed until it is gone"));
             }
             self.api.wait();
         }

@@ -67,6 +67,7 @@ impl DirStore {
         let whole = found(files::open(file, false))?.ok_or(io::ErrorKind::NotFound)?;
         has_size(whole.metadata()?.len(), size)?;
         public(&whole)?;
+        // Synced before it gets its name: after a power cut, the object is whole or missing.
         whole.sync_all()?;
         fs::hard_link(file, path)
     }
@@ -95,7 +96,7 @@ fn found<T>(outcome: Result<T>) -> io::Result<T> {
 }
 
 fn has_size(found: u64, expected: u64) -> io::Result<()> {
-    let wrong = || io::Error::other(format!("{found} bytes to store where {expected} are expected"));
+    let wrong = || io::Error::other(format!("{found} bytes to store instead of {expected}"));
     (found == expected).then_some(()).ok_or_else(wrong)
 }
 

@@ -97,7 +97,11 @@ impl Dispatcher {
         judge(&answer)?;
         if request.is_put() && !is_of_a_store(&answer) {
             let said = answer.shown_body();
-            return Err(Failure::Permanent(format!("status {}, but no store's answer: {said}", answer.status)).into());
+            return Err(Failure::Permanent(format!(
+                "status {}, but not an object store's answer: {said}",
+                answer.status
+            ))
+            .into());
         }
         Ok(into_rusoto(answer)?)
     }
@@ -107,7 +111,7 @@ impl Dispatcher {
 fn judge(answer: &Response) -> Result<(), DispatchError> {
     // A part of an object is not the object.
     if answer.status == 206 {
-        return Err(Failure::Permanent("status 206: a part, where the whole was asked for".to_owned()).into());
+        return Err(Failure::Permanent("status 206: only a part of the object".to_owned()).into());
     }
     let body = answer.beginning();
     // Some servers notice an error only after they began to answer; no object of ours begins like one.

@@ -113,7 +113,7 @@ pub fn put_new(
             return Ok(StoredObject { url, path, sha256: object.sha256.to_owned(), size: object.size });
         }
     }
-    Err(Error::failed(format!("{}: {MOST_VERSIONS} versions of {} are there already", store.name(), key(1))))
+    Err(Error::failed(format!("{}: {MOST_VERSIONS} versions of {} already exist", store.name(), key(1))))
 }
 
 /// The key of a URL below a base URL.

@@ -180,7 +180,7 @@ impl ObjectStore for R2Store {
                 Some(_) => Ok(Put::Taken),
                 None => Err(Error::new(
                     Kind::Outside,
-                    format!("{}: it is said to exist, and then not to", self.what("PUT", key)),
+                    format!("{}: it was reported as existing, but then not found", self.what("PUT", key)),
                 )),
             },
         }

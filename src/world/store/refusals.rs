@@ -62,7 +62,7 @@ impl StoreRefusal {
 
     /// What to do about it.
     pub(super) fn hint(&self) -> Option<String> {
-        let keys = "do R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY belong to this bucket, with leave to write?";
+        let keys = "do R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY belong to this bucket, with write access?";
         if self.is_of(&CLOCK) {
             return Some("this machine's clock is wrong: the time is signed with every request".to_owned());
         }

@@ -171,11 +171,11 @@ fn device(name: &str) -> Result<Device> {
     let device = match (name, number.map(str::parse::<usize>)) {
         ("cpu", _) => return Ok(Device::Cpu),
         (_, Some(Ok(number))) => number,
-        _ => return Err(Error::usage(format!("{name:?} is no device (cpu, cuda, cuda:N)"))),
+        _ => return Err(Error::usage(format!("{name:?} is not a device (cpu, cuda, cuda:N)"))),
     };
     let there = tch::Cuda::device_count();
     if !tch::Cuda::is_available() || i64::try_from(device).unwrap_or(i64::MAX) >= there {
-        return Err(Error::usage(format!("device {name} is not there ({there} CUDA devices)")));
+        return Err(Error::usage(format!("device {name} does not exist ({there} CUDA devices)")));
     }
     Ok(Device::Cuda(device))
 }

@@ -127,7 +127,7 @@ impl Layer {
     fn attention(&self, y: &Tensor, rope: &Rope, heads: i64, asked: Asked) -> Computed<Tensor> {
         let size = y.size();
         let [batch, _, hidden] = <[i64; 3]>::try_from(size.as_slice())
-            .map_err(|_| TchError::Shape(format!("{size:?} is no batch of tokens")))?;
+            .map_err(|_| TchError::Shape(format!("{size:?} is not a batch of tokens")))?;
         let head = hidden / heads;
         let split = |z: Tensor| z.f_view([batch, -1, heads, head])?.f_transpose(1, 2);
         let query = split(self.query.forward(&asked.of(y)?)?)?;
@@ -169,8 +169,10 @@ impl Rope {
     fn new(grid: i64, head: i64, theta: f64, others: i64) -> Computed<Rope> {
         let on = (Kind::Float, Device::Cpu);
         let steps = Tensor::f_arange_start_step(0.0, 1.0, 4.0 / head as f64, on)?;
+        // In single precision like the reference: double precision would change the last bits.
         let base = Tensor::from_slice(&[theta]).f_to_kind(Kind::Float)?;
         let frequencies = base.f_pow(&steps)?.f_reciprocal()?;
+        // Patch centres, scaled to -1..1 below.
         let places = Tensor::f_arange_start(0.5, grid as f64, on)?.f_div_scalar(grid as f64)?;
         let both = Tensor::f_meshgrid_indexing(&[&places, &places], "ij")?;
         let places = Tensor::f_stack(&both, -1)?.f_flatten(0, 1)?.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?;

@@ -34,7 +34,7 @@ impl Weights {
                 return Err(Error::file(path, format!("its SHA-256 is {found}, not {wanted}")));
             }
         }
-        let read = Tensor::read_safetensors(path).failed(|| format!("{}: no safetensors file", path.display()))?;
+        let read = Tensor::read_safetensors(path).failed(|| format!("{}: not a safetensors file", path.display()))?;
         let bare = |name: String| name.strip_prefix(PREFIX).map(str::to_owned).unwrap_or(name);
         let tensors = read.into_iter().map(|(name, tensor)| (bare(name), tensor)).collect();
         Ok(Weights { path: path.to_owned(), tensors })
@@ -81,9 +81,7 @@ impl Weights {
         left.sort();
         match left.first() {
             None => Ok(()),
-            Some(name) => {
-                Err(Error::file(&self.path, format!("tensor {name} belongs to no DINOv3 ViT that is known here")))
-            }
+            Some(name) => Err(Error::file(&self.path, format!("tensor {name} is not part of any known DINOv3 ViT"))),
         }
     }
 
@@ -142,7 +140,7 @@ impl TensorShape {
         if known != ("dinov3_vit", "gelu", false, super::model::EDGE) {
             let (model, act, gated, size) = known;
             let other = format!("model_type {model}, hidden_act {act}, use_gated_mlp {gated}, image_size {size}");
-            return Err(Error::file(&path, format!("{other}: not computed here")));
+            return Err(Error::file(&path, format!("{other}: not supported")));
         }
         Ok(shape)
     }
