@@ -190,7 +190,7 @@ impl Renderer for RenderService {
 fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
     match response.status {
         200 if response.begins_with(PNG_SIGNATURE) => Ok(Rendering::Png(response.into_bytes())),
-        200 => Err(Failure::transient("status 200, but the body is no PNG")),
+        200 => Err(Failure::transient("status 200, but the body is not a PNG")),
         400 | 413 => {
             let message = detail(&response).unwrap_or_else(|| format!("status {}", response.status));
             Ok(Rendering::Refused { code: None, place: None, message })

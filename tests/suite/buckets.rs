@@ -455,7 +455,7 @@ fn a_page_that_is_no_stores_answer_stores_nothing() {
     });
     let (_cdn, folder) = one_miner(1);
     let run = download(folder.path(), &faulty.endpoint, SECRET).ends(4);
-    assert!(run.err.contains("no store's answer: <html>Please log in"), "{}", run.err);
+    assert!(run.err.contains("not an object store's answer: <html>Please log in"), "{}", run.err);
     assert!(!tree(folder.path()).keys().any(|path| path.ends_with("submitted.json")));
 }
 

@@ -196,7 +196,7 @@ mod tests {
             let source = toml::from_str::<BuildSettings>(text).unwrap().open(env, own, None, &Stop::default());
             source.map(|source| source.name()).map_err(|error| error.to_string())
         };
-        assert!(open("", None).unwrap_err().contains("nobody"));
+        assert!(open("", None).unwrap_err().contains("no source of builds"));
         assert!(open("repo = 'a/b'", None).unwrap().contains("build-and-push.yml of a/b"));
         assert!(open("repo = 'a/b'", Some("c/d")).unwrap().contains("of c/d"));
         assert_eq!(open("file = 'x.json'", Some("c/d")).unwrap(), "x.json");

@@ -94,7 +94,7 @@ impl FileChain {
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let document: Document = parse_json(bytes).map_err(|why| Error::file(path, why))?;
         if document.finalized_block.is_some_and(|finalized| finalized > document.current_block) {
-            return Err(Error::file(path, "finalized_block lies after current_block"));
+            return Err(Error::file(path, "finalized_block is after current_block"));
         }
         let one_form = |reveal: &Commitment| reveal.text.is_some() != reveal.hex.is_some();
         for (hotkey, reveals) in document.commitments.iter() {

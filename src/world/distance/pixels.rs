@@ -132,7 +132,7 @@ mod tests {
         let of = |url, png| Picture { url, png };
         let good = of("good", one.as_slice());
         let all = Pixels.measure(&[(good, of("http://x/bad.png", b"GIF89a")), (good, good)]);
-        assert!(all[0].as_ref().unwrap_err().0.starts_with("http://x/bad.png: no PNG"), "{all:?}");
+        assert!(all[0].as_ref().unwrap_err().0.starts_with("http://x/bad.png: not a readable PNG"), "{all:?}");
         assert_eq!(all[1], Ok(0.0));
         assert_eq!(Pixels.measure(&[]), []);
     }

@@ -161,7 +161,7 @@ impl Pack {
                 }
             };
             steps.push((at, entry));
-            at = base.ok_or_else(|| anyhow::anyhow!("what it is a difference from is not in this pack"))?;
+            at = base.ok_or_else(|| anyhow::anyhow!("the base of a delta is not in this pack"))?;
         };
         let mut inflate = gix::zlib::Inflate::default();
         for (at, entry) in steps.into_iter().rev() {
@@ -179,6 +179,6 @@ impl Pack {
 }
 
 fn not_deeper(depth: usize) -> anyhow::Result<()> {
-    anyhow::ensure!(depth <= DEEPEST, "more than {DEEPEST} differences stand on one another");
+    anyhow::ensure!(depth <= DEEPEST, "more than {DEEPEST} deltas in one chain");
     Ok(())
 }

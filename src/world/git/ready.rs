@@ -83,8 +83,8 @@ impl Git {
         for (role, who) in [("author", repo.author()), ("committer", repo.committer())] {
             let who = who.transpose().failed(|| self.cannot("read who commits"))?;
             if who.is_none_or(|who| who.name.trim_ascii().is_empty() || who.email.trim_ascii().is_empty()) {
-                let nobody = Error::failed(self.cannot(&format!("commit: no {role} is configured")));
-                return Err(nobody.hint("git config user.name NAME && git config user.email ADDRESS"));
+                let unset = Error::failed(self.cannot(&format!("commit: no {role} is configured")));
+                return Err(unset.hint("git config user.name NAME && git config user.email ADDRESS"));
             }
         }
         Ok(())

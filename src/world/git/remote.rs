@@ -163,10 +163,7 @@ impl<'a> Remote<'a> {
             let given: Vec<&str> = ours.iter().map(|commit| short(commit)).collect();
             let (given, theirs) = (given.join(", "), there.map(|id| id.to_string()).unwrap_or_default());
             let theirs = short(&theirs);
-            return Ok(Some(format!(
-                "commit {given} gives way to {}'s {theirs}, by which {path} changed",
-                self.shown()
-            )));
+            return Ok(Some(format!("commit {given} gives way to {}'s {theirs}, which changed {path}", self.shown())));
         }
         let Some(mut top) = there else { return Ok(None) };
         let mut again = Vec::new();

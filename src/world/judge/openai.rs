@@ -229,7 +229,7 @@ fn hint(status: u16, reason: &str) -> Option<&'static str> {
         401 | 403 => Some("the key is read from OPENAI_API_KEY, or from the file that OPENAI_API_KEY_FILE names"),
         404 => Some("the base URL ends in /v1, and --model has to be served there"),
         400 | 422 if reason.contains("max_tokens") && refuses(reason) => {
-            Some("[judge] max_completion_tokens in gen404.toml is sent in place of max_tokens")
+            Some("[judge] max_completion_tokens in gen404.toml is sent instead of max_tokens")
         }
         400 | 422 if reason.contains("temperature") => {
             Some("[judge] send_temperature = false in gen404.toml leaves the temperature to the server")

@@ -129,7 +129,7 @@ impl Targon {
         let refused = error.kind() == Kind::Failed || error.to_string().to_ascii_lowercase().contains("serverless");
         if self.kind == WorkloadKind::Serverless && refused {
             return error.hint(
-                "[pods.targon] kind = \"rental\" in gen404.toml rents the machine in place of a serverless workload",
+                "[pods.targon] kind = \"rental\" in gen404.toml rents the machine instead of running a serverless workload",
             );
         }
         error

@@ -190,7 +190,7 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Read for StreamReader<S> {
             match self.stream.next().now_or_never() {
                 Some(Some(piece)) => self.piece = piece?,
                 Some(None) => return Ok(0),
-                None => return Err(io::Error::other("a body that has to be waited for")),
+                None => return Err(io::Error::other("the body is not ready")),
             }
         }
         let count = self.piece.len().min(into.len());
