@@ -1,4 +1,4 @@
-//! Senseless settings: one wording for each kind.
+//! Errors of invalid settings, with one wording per kind.
 
 use std::ops::RangeInclusive;
 

@@ -21,7 +21,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// A senseless answer: the endpoint should not be asked again for this.
+    /// A nonsensical answer: the endpoint should not be asked again for this.
     pub(super) fn nonsense(method: &str, endpoint: &NodeUrl, why: impl std::fmt::Display) -> Self {
         Fault::Other(Error::outside(format!("{method} at {endpoint}: {why}")))
     }

@@ -2,7 +2,7 @@
 //! sandbox and the tests use it.
 //!
 //! Blocks come every 12 seconds of the chain's own time, which only moves when [`StandInNode`] is told to. A
-//! hash contains its block number in its last four bytes, so that every block has one at once.
+//! hash contains its block number in its last four bytes, so that every block has one, even a future one.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -425,7 +425,7 @@ impl Client {
     }
 }
 
-/// Refuses an encoded body: none was asked for, and none is decoded. Answers other than 200 are judged by their
+/// Refuses an encoded body: no coding was requested, and none is decoded. Answers other than 200 are judged by their
 /// status.
 fn check_coding(status: u16, headers: &HeaderMap) -> std::result::Result<(), Failure> {
     let codings =

@@ -71,7 +71,7 @@ impl Retry {
 
     /// The pause after failed attempt `attempt` (from 1): what the server asks for, or the doubled pause plus
     /// up to a quarter. The jitter is derived from `what`: the same in each run, but different between
-    /// requests, so that many of them do not come back at once.
+    /// requests, so that they are not all repeated at the same moment.
     #[must_use]
     pub fn pause(&self, attempt: u32, after: Option<Duration>, what: &str) -> Duration {
         let doubled = self.first_pause.saturating_mul(1u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
