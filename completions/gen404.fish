@@ -80,10 +80,10 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-commit -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-docker -d 'The first leader\'s image' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-weight -d 'The first leader\'s weight' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l earliest-reveal-block -d 'First block whose reveals count in round 0' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l block -d 'Use this as the chain\'s block (to reproduce a past run)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l now -d 'Use this as the time at that block [default: now, or the chain file\'s time]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
@@ -99,10 +99,10 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -s v -l verbose -d '
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l block -d 'Use this as the chain\'s block (to reproduce a past run)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l now -d 'Use this as the time at that block [default: now, or the chain file\'s time]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
@@ -117,11 +117,11 @@ complete -c gen404 -n "__fish_gen404_using_subcommand status" -s v -l verbose -d
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l chain-file -d 'Read the chain from this JSON file' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -l compat -d 'How stored commitments become text: strict, or sdk10 as the deployed validator does it' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l compat -d 'How stored commitments are decoded: strict, or sdk10 as the deployed validator does it' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l allow-private-cdn -d 'Take miners\' URLs on hosts that are not public (sandbox, tests)'
@@ -135,11 +135,11 @@ complete -c gen404 -n "__fish_gen404_using_subcommand open" -s v -l verbose -d '
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l chain-file -d 'Read the chain from this JSON file' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l compat -d 'How stored commitments become text: strict, or sdk10 as the deployed validator does it' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l compat -d 'How stored commitments are decoded: strict, or sdk10 as the deployed validator does it' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l seed-source -d 'Where the seed comes from: drand, block (its hash), or random [default: drand, or block where the chain is a file]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l seed -d 'Take this seed (tests, reproductions): nobody can prove it later' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l drand-url -d 'A drand HTTP endpoint, asked for a round that the chain does not have' -r
@@ -171,9 +171,9 @@ complete -c gen404 -n "__fish_gen404_using_subcommand builds" -s v -l verbose -d
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and including /v1 [env: OPENAI_BASE_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l model -d 'The judge\'s model' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l question -d 'Ask with the words in this file: TOML with system, prompt, first, second and task' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l judge-concurrency -d 'Judge calls in flight [default: 16]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l shard -d 'Play only the matches of this part of the miners, by challenger: 0/4 to 3/4' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l poll -d 'Seconds between two looks at the audits' -r
@@ -192,9 +192,9 @@ complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l no-progress -d 'N
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l seed -d 'The seed that goes with the question' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and including /v1 [env: OPENAI_BASE_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l model -d 'The judge\'s model' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l question -d 'Ask with the words in this file: TOML with system, prompt, first, second and task' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
@@ -211,12 +211,12 @@ complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s V -l version -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l only -d 'Fetch the files of this miner only' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l shard -d 'Fetch a part of the miners: I from 0 to N-1. The last part to be recorded moves the stage' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l store-dir -d 'Store objects in this folder in place of a bucket' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l cdn-url -d 'What the public URLs of objects begin with [env: CDN_URL]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l block -d 'Use this as the chain\'s block (to reproduce a past run)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l now -d 'Use this as the time at that block [default: now, or the chain file\'s time]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
@@ -235,8 +235,8 @@ complete -c gen404 -n "__fish_gen404_using_subcommand download" -l no-progress -
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l store-dir -d 'Store objects in this folder in place of a bucket' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l cdn-url -d 'What the public URLs of objects begin with [env: CDN_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l retry -d 'Try again the prompts for which nothing could be made before'
@@ -253,8 +253,8 @@ complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -s V -l version 
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l only -d 'Audit this miner only' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l shard -d 'Audit a part of the miners, by their place among the submissions: I from 0 to N-1. One that did not submit is the first part\'s' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l store-dir -d 'Store objects in this folder in place of a bucket' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l cdn-url -d 'What the public URLs of objects begin with [env: CDN_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l retry -d 'Try again the prompts for which nothing could be made before; with --only also those of a miner that was rejected'
@@ -268,10 +268,10 @@ complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s v -l verbose -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l block -d 'Take this as the chain\'s block (to reproduce a past run)' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l now -d 'Take this as the time at that block [default: now, or what the chain file says]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l block -d 'Use this as the chain\'s block (to reproduce a past run)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l now -d 'Use this as the time at that block [default: now, or the chain file\'s time]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
@@ -335,8 +335,8 @@ complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l no-progress -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l block -d 'The block to look at [default: the chain\'s, where the settings or these flags name a chain]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
@@ -352,13 +352,13 @@ complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l no-progress -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l round -d 'Only this round' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l sample -d 'Of each player\'s objects, fetch this many models with their previews' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'Store objects in this folder in place of a bucket' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'What the public URLs of objects begin with [env: CDN_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and the working tree against the last one'
@@ -375,7 +375,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s v -l verbose -d
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l distance -d 'What measures: dinov3 (the model, in this process), http (a service), or pixels (plain pixels, no model: for sandboxes only)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l distance -d 'What measures distances: dinov3 (the model, in this process), http (a service), or pixels (plain pixels, no model: for sandboxes only)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l distance-url -d 'The distance service [env: IMAGE_DISTANCE_SERVICE_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l weights -d 'The model\'s weights, a safetensors file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l device -d 'Where the model runs: cpu, cuda or cuda:N [default: cpu]' -r

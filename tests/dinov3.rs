@@ -166,7 +166,10 @@ fn equal_pictures_are_at_0_whatever_the_batch_and_a_broken_one_spoils_its_own_pa
     let measured = model.measure(&[(all[0], all[0]), (all[0], all[3]), (of(b"<html>"), all[0]), (all[3], all[0])]);
     assert_eq!(measured[0], Ok(0.0));
     assert!(*measured[1].as_ref().unwrap() > 1e-3 && measured[1] == measured[3], "{measured:?}");
-    assert!(measured[2].as_ref().unwrap_err().0.starts_with("http://x/picture.png: no PNG"), "{measured:?}");
+    assert!(
+        measured[2].as_ref().unwrap_err().0.starts_with("http://x/picture.png: not a readable PNG"),
+        "{measured:?}"
+    );
     assert_eq!((model.measure(&[]), model.name()), (vec![], "dinov3"));
 }
 
@@ -194,7 +197,7 @@ fn what_is_wrong_with_weights_is_named() {
     let heads = Model::load(&path, None).unwrap_err();
     assert!(heads.to_string().contains("heads") && heads.hints()[0].contains("config.json"), "{heads}");
     std::fs::write(&path, b"PK").unwrap();
-    assert!(Model::load(&path, None).unwrap_err().to_string().contains("no safetensors file"));
+    assert!(Model::load(&path, None).unwrap_err().to_string().contains("not a safetensors file"));
     let nowhere = DistanceSettings { device: "cuda:99".into(), ..settings(&path, 1, 1) };
     assert!(Dinov3::open(&nowhere).unwrap_err().to_string().contains("cuda:99 is not there"));
 }

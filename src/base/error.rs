@@ -1,37 +1,37 @@
-//! One error type for the whole program: what kind it is, what failed, why, and what to do about it.
+//! The program's one error type: what kind of failure it is, what failed, why, and what to do about it.
 //!
-//! The kind decides the exit code (the table stands in the README and in `gen404 --help`), so a
-//! script can tell "wait" from "broken" from "the network was down" without reading text.
+//! The kind decides the exit code (see the table in the README and in `gen404 --help`), so that a script can
+//! tell "wait" from "broken" from "the network was down" without parsing text.
 
 use std::fmt;
 use std::path::Path;
 
 use crate::base::text::cut;
 
-/// The longest message of a cause, in characters.
+/// The longest message kept of a cause, in characters.
 const LONGEST_CAUSE: usize = 2000;
 
-/// What sort of failure this is: it decides the exit code.
+/// The kind of a failure, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The command could not do what it was asked: a broken file, a lock held, a refused input.
+    /// The command could not do what it was asked to do: a broken file, a held lock, a refused input.
     Failed,
     /// The command line or `gen404.toml` asks for something that makes no sense.
     Usage,
-    /// A stage command that is not due yet, or that waits for somebody else's work.
+    /// A stage command is not due yet, or waits for someone else's work.
     NotDue,
-    /// A server outside failed after all retries. Nothing is half done; running again is safe.
+    /// An external server failed after all retries. Nothing is left half done; running again is safe.
     Outside,
-    /// The repository is damaged: objects are not there, or cannot be read. That says nothing of the claims.
+    /// The repository is damaged: objects are missing or unreadable. That says nothing about the claims in it.
     Damaged,
-    /// Another gen404 is at work on the repository.
+    /// Another gen404 is working on the repository.
     Busy,
-    /// Another writer's commit came before ours: the command has to look again.
+    /// Another writer committed first: the command has to look again.
     Conflict,
 }
 
 impl Kind {
-    /// The process exit code of this kind.
+    /// The process exit code for this kind.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
@@ -43,7 +43,7 @@ impl Kind {
     }
 }
 
-/// A failure: one line of what went wrong and on what, its causes, and hints for the reader.
+/// A failure: one line saying what went wrong and where, its causes, and hints for the reader.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
@@ -81,12 +81,12 @@ impl Error {
         Error::new(Kind::Outside, message)
     }
 
-    /// [`Kind::Failed`] on a file: the path first, then what was wrong with it.
+    /// [`Kind::Failed`] on a file: the path, then what is wrong.
     pub fn file(path: &Path, what: impl fmt::Display) -> Self {
         Error::failed(format!("{}: {what}", path.display()))
     }
 
-    /// Adds the error underneath; it and its own causes are printed as a chain.
+    /// Adds the underlying error; it is printed with its own causes, as a chain.
     #[must_use]
     pub fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
         self.cause = Some(cause.into());
@@ -100,19 +100,20 @@ impl Error {
         self
     }
 
-    /// What sort of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The advice lines, in the order given.
+    /// The lines of advice, in the order they were added.
     #[must_use]
     pub fn hints(&self) -> &[String] {
         &self.hints
     }
 
-    /// The messages of the causes, outermost first. A library may quote a whole line of a hostile file.
+    /// The messages of the causes, outermost first. They are cut, since a library may quote a whole line of a
+    /// hostile file.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
         let causes = self.cause.iter().flat_map(anyhow::Error::chain);
@@ -132,7 +133,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// Gives a failed `Result` the line of what was being done.
+/// Adds to a failed `Result` what was being done.
 pub trait Context<T> {
     /// Turns the error into an [`Error`] of `kind` with `message()` on top.
     ///
@@ -158,14 +159,14 @@ impl<T, E: Into<anyhow::Error>> Context<T> for std::result::Result<T, E> {
     }
 }
 
-/// What parsers say without the names of our own types, which say nothing to a reader.
+/// A parser's message without the names of our own types, which mean nothing to a reader.
 #[must_use]
 pub fn plainly(message: &str) -> String {
     const NAMED: [(&str, &str); 4] = [
         ("expected struct ", "expected a group of keys"),
         ("expected tuple struct ", "expected a list"),
         ("expected enum ", "expected one of a few words"),
-        ("data did not match any variant of untagged enum ", "it is nothing that is known here"),
+        ("data did not match any variant of untagged enum ", "not a known form"),
     ];
     let mut text = message.to_owned();
     for (before, words) in NAMED {
@@ -189,7 +190,7 @@ mod tests {
                 "invalid type: integer `3`, expected struct Config at line 1",
                 "invalid type: integer `3`, expected a group of keys at line 1",
             ),
-            ("x: data did not match any variant of untagged enum Networks", "x: it is nothing that is known here"),
+            ("x: data did not match any variant of untagged enum Networks", "x: not a known form"),
             ("expected struct A, expected struct B_2", "expected a group of keys, expected a group of keys"),
             ("expected u32", "expected u32"),
         ] {

@@ -1,12 +1,12 @@
-//! Every file that the program opens or makes by itself, guarded: what lies in a competition's folder may
-//! have been put there by anybody.
+//! Guarded access to every file that the program opens or makes itself: anyone may have put what lies in a
+//! competition's folder.
 //!
-//! Reading takes plain files only (a FIFO would hang, a device never end), up to a size that fits the kind
-//! of file. Writing goes through a temporary file beside the target and a rename, so that a kill leaves old
-//! or new, and a link at the target is replaced, never followed. Below a folder whose contents are not ours,
-//! links are refused on the whole way: either with each call ([`read_below`], [`write_below`]), or once for a
-//! folder that is worked in ([`folder_below`]), in which files are then taken without a link at their end
-//! ([`read_own`], [`append`], [`create_new`], [`update`]).
+//! Only plain files are read (a FIFO would hang, a device would never end), up to a size limit for each kind of
+//! file. Writes go to a temporary file beside the target, followed by a rename: after a kill, either the old or
+//! the new contents are there. A link at the target is replaced, never followed. Below a folder whose contents
+//! are not ours, no component of a path may be a link. That is checked either in each call ([`read_below`],
+//! [`write_below`]), or once for a working folder ([`folder_below`]), whose files may then not be links
+//! themselves ([`read_own`], [`append`], [`create_new`], [`update`]).
 
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -14,60 +14,60 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::base::error::{Context as _, Error, Result};
 
-/// The largest settings, question, secret or chain file that is read.
+/// Size limit of settings, question, secret and chain files.
 pub(crate) const SMALL: u64 = 8 << 20;
 
-/// The largest file of our own that is read whole (journals are read line by line).
+/// Size limit of our own files that are read whole (journals are read line by line).
 pub(crate) const OWN: u64 = 256 << 20;
 
-/// The largest model that is read: what a miner's file may have, with room for an operator who allows more.
+/// Size limit of models: the limit of a miner's file, with room for an operator who raises it.
 pub(crate) const MODEL: u64 = 256 << 20;
 
-/// The largest secret in a file of its own.
+/// Size limit of a file that holds one secret.
 pub(crate) const SECRET: u64 = 64 << 10;
 
-/// More files in one folder than this are not listed.
+/// The most files that are listed in one folder.
 const MOST_LISTED: usize = 200_000;
 
-/// Temporary files beside their targets have this prefix.
+/// The prefix of temporary files beside their targets.
 pub(crate) const TEMPORARY: &str = ".gen404-tmp-";
 
-/// Reads a file that the operator named; `None` where there is none. Links are followed, since
-/// the operator may have made them (mounted settings are links).
+/// Reads a file that the operator named; `None` if it does not exist. Links are followed, since the operator
+/// may have made them (mounted settings are links).
 ///
 /// # Errors
-/// It is no plain file, larger than `most` bytes, or cannot be read.
+/// It is not a plain file, is larger than `most` bytes, or cannot be read.
 pub(crate) fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     open(path, true)?.map(|file| read_whole(file, path, most)).transpose()
 }
 
-/// As [`read`], of a file that has to be there.
+/// As [`read`], but the file must exist.
 ///
 /// # Errors
-/// As [`read`], or there is no such file.
+/// As [`read`], or it does not exist.
 pub(crate) fn need(path: &Path, most: u64) -> Result<Vec<u8>> {
-    read(path, most)?.ok_or_else(|| Error::file(path, "cannot read: there is no such file"))
+    read(path, most)?.ok_or_else(|| Error::file(path, "cannot read: no such file"))
 }
 
-/// As [`read`], and the bytes have to be UTF-8.
+/// As [`read`], but the bytes must be UTF-8.
 ///
 /// # Errors
-/// As [`read`], or the file is no text.
+/// As [`read`], or the file is not text.
 pub(crate) fn read_text(path: &Path, most: u64) -> Result<Option<String>> {
     let Some(bytes) = read(path, most)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).map_err(|_| Error::file(path, "not UTF-8"))
 }
 
-/// Reads the file at `relative` below `root`; `None` where there is none. No link is followed below `root`.
+/// Reads the file at `relative` below `root`; `None` if it does not exist. No link is followed below `root`.
 ///
 /// # Errors
-/// As [`read`], or a link lies on the way, or `relative` leads out of `root`.
+/// As [`read`], or the path contains a link, or `relative` leads out of `root`.
 pub(crate) fn read_below(root: &Path, relative: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     let path = below(root, relative)?;
     open(&path, false)?.map(|file| read_whole(file, &path, most)).transpose()
 }
 
-/// Reads a file in a folder of [`folder_below`]; `None` where there is none. A link at its end is refused.
+/// Reads a file in a folder from [`folder_below`]; `None` if it does not exist. A link is refused.
 ///
 /// # Errors
 /// As [`read`], or it is a link.
@@ -75,10 +75,10 @@ pub(crate) fn read_own(path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
     open(path, false)?.map(|file| read_whole(file, path, most)).transpose()
 }
 
-/// Opens a plain file for reading; `None` where there is none. With `follow`, a link at the end is followed.
+/// Opens a plain file for reading; `None` if it does not exist. With `follow`, it may be a link.
 ///
 /// # Errors
-/// It is no plain file, or cannot be opened.
+/// It is not a plain file, or cannot be opened.
 pub(crate) fn open(path: &Path, follow: bool) -> Result<Option<File>> {
     match opened(path, File::options().read(true), follow) {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
@@ -86,15 +86,15 @@ pub(crate) fn open(path: &Path, follow: bool) -> Result<Option<File>> {
     }
 }
 
-/// Opens a file of our own to read it and to write at its end; made where there is none, for the user alone.
+/// Opens a file of our own to read it and append to it; it is created if missing, readable by the user only.
 ///
 /// # Errors
-/// It is a link or no plain file, or cannot be opened.
+/// It is a link or not a plain file, or cannot be opened.
 pub(crate) fn append(path: &Path) -> Result<File> {
     plain(path, opened(path, File::options().read(true).append(true).create(true), false), "cannot write")
 }
 
-/// Opens a file of our own to read and write it; made where there is none, for the user alone.
+/// Opens a file of our own to read and write it; it is created if missing, readable by the user only.
 ///
 /// # Errors
 /// As [`append`].
@@ -104,11 +104,11 @@ pub(crate) fn update(path: &Path) -> Result<File> {
     plain(path, opened(path, &mut options, false), "cannot write")
 }
 
-/// Makes a file of our own to write into, for the user alone. What was there goes, and is not written over:
-/// it may have a second name elsewhere.
+/// Creates a file of our own to write to, readable by the user only. An old file is removed, not overwritten:
+/// it may be hard-linked from elsewhere.
 ///
 /// # Errors
-/// It cannot be made.
+/// It cannot be created.
 pub(crate) fn create_new(path: &Path) -> Result<File> {
     remove(path)?;
     plain(path, opened(path, File::options().write(true).create_new(true), false), "cannot write")
@@ -118,21 +118,21 @@ fn opened(path: &Path, options: &mut OpenOptions, follow: bool) -> std::io::Resu
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        // Opening a FIFO would wait for somebody at its other end.
+        // Without O_NONBLOCK, opening a FIFO would wait for a process at its other end.
         options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | if follow { 0 } else { libc::O_NOFOLLOW });
         options.mode(0o600);
     }
     options.open(path)
 }
 
-/// The file, if it is a plain one.
+/// The file, if it is a plain one. Checked on the open file, so that it cannot be swapped after the check.
 fn plain(path: &Path, opened: std::io::Result<File>, cannot: &str) -> Result<File> {
     let file = opened.map_err(|e| match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_symlink() => a_link(path),
         Ok(found) if !found.is_file() => Error::file(path, "not a plain file"),
         _ => Error::file(path, cannot).because(e),
     })?;
-    let found = file.metadata().failed(|| format!("{}: cannot be looked at", path.display()))?;
+    let found = file.metadata().failed(|| format!("{}: cannot be inspected", path.display()))?;
     if found.is_file() { Ok(file) } else { Err(Error::file(path, "not a plain file")) }
 }
 
@@ -143,20 +143,20 @@ fn a_link(path: &Path) -> Error {
 fn read_whole(file: File, path: &Path, most: u64) -> Result<Vec<u8>> {
     let cannot = || format!("{}: cannot read", path.display());
     let size = file.metadata().failed(cannot)?.len();
-    let too_large = || Error::file(path, format!("larger than {most} bytes, the most that is read here"));
+    let too_large = || Error::file(path, format!("larger than {most} bytes, the limit for this file"));
     if size > most {
         return Err(too_large());
     }
-    // The size is what the file had a moment ago: it may have grown.
+    // The size was read a moment ago: the file may have grown since.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).failed(cannot)?;
     if bytes.len() as u64 > most { Err(too_large()) } else { Ok(bytes) }
 }
 
-/// The full path of `relative` below `root`, after making sure that no link lies on the way below `root`.
+/// The full path of `relative` below `root`, after checking that it contains no link below `root`.
 ///
 /// # Errors
-/// A link lies on the way, or `relative` leads out of `root`.
+/// The path contains a link, or `relative` leads out of `root`.
 pub(crate) fn below(root: &Path, relative: &Path) -> Result<PathBuf> {
     let mut full = root.to_owned();
     for part in relative.components() {
@@ -168,34 +168,34 @@ pub(crate) fn below(root: &Path, relative: &Path) -> Result<PathBuf> {
             Ok(found) if found.file_type().is_symlink() => return Err(a_link(&full)),
             Ok(_) => {}
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-            Err(e) => return Err(Error::file(&full, "cannot be looked at").because(e)),
+            Err(e) => return Err(Error::file(&full, "cannot be inspected").because(e)),
         }
     }
     Ok(full)
 }
 
-/// The folder at `relative` below `root`, made where it is missing: no link is followed below `root`.
+/// The folder at `relative` below `root`, created if missing; no link is followed below `root`.
 ///
 /// # Errors
-/// As [`below`], or something else is in its place, or it cannot be made.
+/// As [`below`], or something else has this name, or it cannot be created.
 pub(crate) fn folder_below(root: &Path, relative: &Path) -> Result<PathBuf> {
     let full = below(root, relative)?;
-    fs::create_dir_all(&full).failed(|| format!("{}: cannot make this folder", full.display()))?;
+    fs::create_dir_all(&full).failed(|| format!("{}: cannot create this folder", full.display()))?;
     Ok(full)
 }
 
-/// Makes a folder that the operator named, where it is missing.
+/// Creates a folder that the operator named, if it is missing.
 ///
 /// # Errors
-/// It cannot be made.
+/// It cannot be created.
 pub(crate) fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).failed(|| format!("{}: cannot make this folder", path.display()))
+    fs::create_dir_all(path).failed(|| format!("{}: cannot create this folder", path.display()))
 }
 
-/// What lies in a folder; nothing where there is none.
+/// The entries of a folder; none if it does not exist.
 ///
 /// # Errors
-/// It cannot be listed, or holds far too much.
+/// It cannot be listed, or holds too many files.
 pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>> {
     let cannot = || format!("{}: cannot list", folder.display());
     let entries = match fs::read_dir(folder) {
@@ -210,7 +210,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>> {
     Ok(listed)
 }
 
-/// Removes a file (or a link, not what it leads to), where there is one.
+/// Removes a file if it exists; of a link, the link itself.
 ///
 /// # Errors
 /// It cannot be removed.
@@ -221,25 +221,25 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Who may read a file that we make.
+/// Who may read a file that we create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Readers {
-    /// Everybody: what is public.
+    /// Everyone: public data.
     All,
-    /// The user alone: journals, notes, settings.
+    /// The user only: journals, notes, settings.
     Own,
 }
 
-/// Writes a file whole: temporary file beside it, sync, rename over it, sync of the folder. Missing folders
-/// are made. A link at the target is replaced by the file.
+/// Writes a whole file: a temporary file beside it, sync, rename, sync of the folder. Missing folders are
+/// created. A link at the target is replaced by the file.
 ///
 /// # Errors
-/// It cannot be written; the target is then as it was.
+/// It cannot be written; the target is unchanged.
 pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<()> {
     prepare(path, bytes, readers)?.publish()
 }
 
-/// As [`write()`], at `relative` below `root`: no link is followed below `root`, the target's included.
+/// As [`write()`], at `relative` below `root`; no link is followed below `root`, not even at the target.
 ///
 /// # Errors
 /// As [`write()`], or as [`below`].
@@ -247,8 +247,8 @@ pub(crate) fn write_below(root: &Path, relative: &Path, bytes: &[u8], readers: R
     write(&below(root, relative)?, bytes, readers)
 }
 
-/// Writes a page of a report, or another file that can be made again: as [`write_below`], old or new at any
-/// moment, but not synced one by one. [`sync_folder`] ends a row of them.
+/// Writes a page of a report, or another file that can be made again: as [`write_below`], atomic, but without a
+/// sync of each file. Call [`sync_folder`] after a batch.
 ///
 /// # Errors
 /// As [`write_below`].
@@ -261,14 +261,14 @@ pub(crate) fn replace_below(root: &Path, relative: &Path, bytes: &[u8], readers:
     temporary.persist(&path).map(drop).failed(what)
 }
 
-/// A file that is written and synced, but does not have its name yet. Dropped, it is gone.
+/// A file that is written and synced, but not renamed to its target yet. Dropping it removes it.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     temporary: tempfile::NamedTempFile,
     path: PathBuf,
 }
 
-/// The first half of [`write()`]: all but the rename.
+/// The first half of [`write()`]: everything but the rename.
 ///
 /// # Errors
 /// As [`write()`].
@@ -278,15 +278,16 @@ pub(crate) fn prepare(path: &Path, bytes: &[u8], readers: Readers) -> Result<Pre
     let what = || format!("{}: cannot write", path.display());
     let mut temporary = temporary_in(folder, readers).failed(what)?;
     temporary.write_all(bytes).failed(what)?;
+    // Synced before the rename: otherwise a power cut could leave an empty file under the final name.
     temporary.as_file().sync_all().failed(what)?;
     Ok(Prepared { temporary, path: path.to_owned() })
 }
 
 impl Prepared {
-    /// Gives the file its name, in place of what had it, and makes that last.
+    /// Renames the file to its target, replacing what is there, and syncs the folder.
     ///
     /// # Errors
-    /// It cannot be renamed, or the folder not synced.
+    /// It cannot be renamed, or the folder cannot be synced.
     pub(crate) fn publish(self) -> Result<()> {
         let what = || format!("{}: cannot write", self.path.display());
         self.temporary.persist(&self.path).failed(what)?;
@@ -298,42 +299,42 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Removes the temporary files that killed runs left in a folder. For those who know that nobody else is
-/// writing there.
+/// Removes the temporary files that killed runs left in a folder. Only for a caller that knows that no other
+/// process is writing there.
 ///
 /// # Errors
-/// The folder cannot be listed, or one cannot be removed.
+/// The folder cannot be listed, or a file cannot be removed.
 pub(crate) fn remove_temporaries(folder: &Path) -> Result<()> {
     let ours = |entry: &DirEntry| entry.file_name().to_string_lossy().starts_with(TEMPORARY);
     list(folder)?.iter().filter(|entry| ours(entry)).try_for_each(|entry| remove(&entry.path()))
 }
 
-/// A temporary file in this folder, removed when it is dropped without being kept.
+/// A temporary file in this folder, removed on drop unless it is kept.
 ///
 /// # Errors
-/// It cannot be made.
+/// It cannot be created.
 pub(crate) fn temporary_in(folder: &Path, readers: Readers) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // What the user's umask leaves of it: with the usual one, 0644.
+        // The umask takes its part: with the usual one, 0644.
         let mode = if readers == Readers::All { 0o666 } else { 0o600 };
         builder.permissions(fs::Permissions::from_mode(mode));
     }
     builder.tempfile_in(folder)
 }
 
-/// A file without a name, gone when it is closed.
+/// A file without a name, removed when it is closed.
 ///
 /// # Errors
-/// It cannot be made.
+/// It cannot be created.
 pub(crate) fn scratch() -> std::io::Result<File> {
     tempfile::tempfile()
 }
 
-/// Makes sure that what was renamed into a folder stays there after a power cut.
+/// Makes sure that a rename into a folder survives a power cut.
 ///
 /// # Errors
 /// The folder cannot be synced.

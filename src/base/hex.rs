@@ -1,9 +1,9 @@
-//! Hexadecimal text of bytes, as chains, drand and checksums write it.
+//! Hexadecimal text, as chains, drand and checksums write it.
 
 use ::hex::FromHexError;
 pub use ::hex::encode;
 
-/// Why a text is not the hex digits that are needed.
+/// Why a text is not the hex that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum HexError {
@@ -11,20 +11,20 @@ pub enum HexError {
     Odd(usize),
     #[error("something other than hex digits")]
     Other,
-    #[error("{count} bytes where {needed} are needed")]
+    #[error("{count} bytes instead of {needed}")]
     Length { count: usize, needed: usize },
 }
 
-/// Lower-case hex digits after `0x`.
+/// Lower-case hex digits with the prefix `0x`.
 #[must_use]
 pub fn encode_0x(bytes: &[u8]) -> String {
     format!("0x{}", encode(bytes))
 }
 
-/// The bytes of hex digits of either case, with or without `0x` before them.
+/// Decodes hex digits of either case, with or without `0x`.
 ///
 /// # Errors
-/// An odd number of digits, or something that is no hex digit.
+/// An odd number of digits, or a character that is not a hex digit.
 pub fn decode(text: &str) -> Result<Vec<u8>, HexError> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     ::hex::decode(digits).map_err(|error| match error {
@@ -33,7 +33,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, HexError> {
     })
 }
 
-/// Exactly `N` bytes of hex digits: see [`decode`].
+/// Decodes exactly `N` bytes: see [`decode`].
 ///
 /// # Errors
 /// As [`decode`], or another number of bytes.

@@ -1,20 +1,20 @@
-//! A weighted semaphore: bytes of memory, or seats for jobs.
+//! A weighted semaphore, for bytes of memory or for job slots.
 //!
-//! Requests are served in the order in which they came, so that a large one is not kept waiting by small ones.
-//! Whoever waits looks now and then whether to stop. No thread may ask while it holds a permit of the same
-//! semaphore: two that do could wait for each other forever.
+//! Requests are served in order of arrival, so that small ones cannot starve a large one. A waiting thread
+//! checks regularly whether it should stop. No thread may ask while it holds a permit of the same semaphore:
+//! two that do could deadlock.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How often a waiting thread looks whether to stop.
+/// How often a waiting thread checks whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Says whether to stop; once it said yes, it stays with that.
+/// Says whether to stop. Once it has returned true, it always does.
 pub(crate) type Stopped<'a> = &'a (dyn Fn() -> bool + Sync);
 
-/// So many units, shared among threads.
+/// A number of units, shared among threads.
 #[derive(Debug)]
 pub(crate) struct Semaphore {
     units: u64,
@@ -25,12 +25,12 @@ pub(crate) struct Semaphore {
 #[derive(Debug)]
 struct Line {
     free: u64,
-    /// Tickets of those who wait, the oldest first.
+    /// Tickets of the waiting requests, oldest first.
     waiting: VecDeque<u64>,
     next: u64,
 }
 
-/// Units that were taken, given back when dropped.
+/// Acquired units, returned on drop.
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     semaphore: &'a Semaphore,
@@ -38,27 +38,27 @@ pub(crate) struct Permit<'a> {
 }
 
 impl Semaphore {
-    /// One of so many units.
+    /// A semaphore with this many units.
     #[must_use]
     pub(crate) fn new(units: u64) -> Self {
         let line = Line { free: units, waiting: VecDeque::new(), next: 0 };
         Semaphore { units, line: Mutex::new(line), moved: Condvar::new() }
     }
 
-    /// All units, free or not.
+    /// All units, whether free or not.
     #[must_use]
     pub(crate) fn units(&self) -> u64 {
         self.units
     }
 
-    /// The units that nobody holds.
+    /// The units that are free.
     #[cfg(test)]
     pub(crate) fn free(&self) -> u64 {
         self.lock().free
     }
 
-    /// Takes so many units (all of them, where more are asked for) once they are free and everybody who asked
-    /// before has been served; `None` where it was stopped first.
+    /// Acquires this many units (or all of them, if more are asked for) once they are free and every earlier
+    /// request has been served; `None` if it was stopped first.
     pub(crate) fn acquire(&self, units: u64, stopped: Stopped<'_>) -> Option<Permit<'_>> {
         let units = units.min(self.units);
         let mut line = self.lock();
@@ -69,13 +69,14 @@ impl Semaphore {
             if stopped() {
                 line.waiting.retain(|waiting| *waiting != ticket);
                 drop(line);
-                // It may have stood before one that there is room for.
+                // It may have been ahead of a request that fits: wake the others.
                 self.moved.notify_all();
                 return None;
             }
             let waited = self.moved.wait_timeout(line, LOOK_EVERY);
             line = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        // The next request in line may fit as well: it is woken below.
         line.waiting.pop_front();
         line.free -= units;
         drop(line);
@@ -89,7 +90,7 @@ impl Semaphore {
 }
 
 impl Permit<'_> {
-    /// How many units it holds.
+    /// The number of units it holds.
     #[must_use]
     pub(crate) fn units(&self) -> u64 {
         self.units

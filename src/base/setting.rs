@@ -1,40 +1,40 @@
-//! Settings that make no sense: one wording for each kind.
+//! Errors of invalid settings, with one wording per kind.
 
 use std::ops::RangeInclusive;
 
-/// A setting that is refused: its name, what it is, what is possible.
+/// A refused setting: its name, its value, and the accepted values.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SettingError {
-    /// A duration out of its bounds.
-    #[error("{name} is {value}: seconds up to a day are needed")]
+    /// A duration out of bounds.
+    #[error("{name} is {value}: it must be in seconds, up to a day")]
     Seconds {
         /// The key, after its table.
         name: String,
         /// Its value.
         value: f64,
     },
-    /// A count out of its bounds.
+    /// A count out of bounds.
     #[error("{name} is {value}: a number from {least} to {most} is needed")]
     Count {
         /// The key, after its table.
         name: String,
         /// Its value.
         value: u64,
-        /// The least that is possible.
+        /// The smallest accepted value.
         least: u64,
-        /// The most that is possible.
+        /// The largest accepted value.
         most: u64,
     },
-    /// As [`SettingError::Count`], of those that may be 0 or are no plain count.
-    #[error("{name} is {value}: {least} to {most} are possible")]
+    /// As [`SettingError::Count`], for a value that may be 0 or is not a plain count.
+    #[error("{name} is {value}: it must be from {least} to {most}")]
     Range {
         /// The key, after its table.
         name: String,
         /// Its value.
         value: u64,
-        /// The least that is possible.
+        /// The smallest accepted value.
         least: u64,
-        /// The most that is possible.
+        /// The largest accepted value.
         most: u64,
     },
     /// Anything else.
@@ -45,16 +45,16 @@ pub enum SettingError {
 /// Refuses durations that are shorter than `least` seconds or longer than a day.
 ///
 /// # Errors
-/// The first of them.
+/// The first of them is named.
 pub(crate) fn check_seconds(table: &str, least: f64, given: &[(&str, f64)]) -> Result<(), SettingError> {
     let odd = given.iter().find(|(_, value)| !(least..=86_400.0).contains(value));
     odd.map_or(Ok(()), |(name, value)| Err(SettingError::Seconds { name: format!("{table}.{name}"), value: *value }))
 }
 
-/// Refuses counts outside of these bounds.
+/// Refuses counts outside these bounds.
 ///
 /// # Errors
-/// The first of them.
+/// The first of them is named.
 pub(crate) fn check_counts(
     table: &str,
     bounds: RangeInclusive<u64>,
@@ -67,10 +67,10 @@ pub(crate) fn check_counts(
     })
 }
 
-/// Refuses a number outside of these bounds.
+/// Refuses a number outside these bounds.
 ///
 /// # Errors
-/// It is.
+/// It is out of bounds.
 pub(crate) fn check_range(name: &str, bounds: RangeInclusive<u64>, value: u64) -> Result<(), SettingError> {
     let (least, most) = (*bounds.start(), *bounds.end());
     if bounds.contains(&value) {
@@ -87,10 +87,10 @@ mod tests {
     fn the_first_setting_out_of_bounds_is_named_with_its_bounds() {
         let text = |checked: Result<(), SettingError>| checked.unwrap_err().to_string();
         let seconds = [("pause", 1.0), ("idle", f64::NAN), ("whole", -1.0)];
-        assert_eq!(text(check_seconds("pods", 0.0, &seconds)), "pods.idle is NaN: seconds up to a day are needed");
+        assert_eq!(text(check_seconds("pods", 0.0, &seconds)), "pods.idle is NaN: it must be in seconds, up to a day");
         let counts = [("bodies", 4), ("miners", 0)];
         assert_eq!(text(check_counts("audit", 1..=9, &counts)), "audit.miners is 0: a number from 1 to 9 is needed");
-        assert_eq!(text(check_range("a.b", 0..=9, 10)), "a.b is 10: 0 to 9 are possible");
+        assert_eq!(text(check_range("a.b", 0..=9, 10)), "a.b is 10: it must be from 0 to 9");
         assert!(check_seconds("pods", 0.0, &seconds[..1]).is_ok() && check_range("a.b", 0..=9, 9).is_ok());
     }
 }

@@ -1,8 +1,8 @@
-//! Texts from outside: cut to a length, and made safe for a terminal.
+//! Text from outside: cut to a length, and made safe for a terminal.
 
 use std::borrow::Cow;
 
-/// A text of at most `longest` characters: a longer one ends in an ellipsis.
+/// The text cut to at most `longest` characters; a cut text ends in an ellipsis.
 #[must_use]
 pub(crate) fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
@@ -11,14 +11,14 @@ pub(crate) fn cut(text: &str, longest: usize) -> String {
     }
 }
 
-/// A text whose every character is seen: what moves the cursor, turns the writing's direction or
-/// takes no room is written as its number, `\u{202e}`. Line breaks stay.
+/// The text with every character visible: control characters, bidirectional controls and zero-width characters
+/// are escaped, as in `\u{202e}`. Line breaks stay.
 #[must_use]
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     visible_but(text, |c| c == '\n')
 }
 
-/// As [`visible`], for pages: there, line breaks and spaces of any width do no harm.
+/// As [`visible`], for pages, where line breaks and spaces of any width do no harm.
 #[must_use]
 pub(crate) fn visible_on_page(text: &str) -> Cow<'_, str> {
     visible_but(text, char::is_whitespace)
@@ -47,7 +47,7 @@ pub(crate) fn line(text: &str) -> String {
     visible(text).replace('\n', " ")
 }
 
-/// JSON text with the same values, in which such characters are escaped.
+/// The same JSON with such characters escaped inside its strings.
 #[must_use]
 pub(crate) fn visible_json(json: &str) -> Cow<'_, str> {
     if !json.chars().any(|c| c != '\n' && is_unseen(c)) {
@@ -66,18 +66,18 @@ pub(crate) fn visible_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Control and format characters, separators other than the space, what Unicode has no character for,
-/// and letters and marks without a shape.
+/// Control and format characters, separators other than the space, unassigned code points, and letters and
+/// marks without a glyph.
 fn is_unseen(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
-    // The standard library's table, with which it prints strings for programmers.
+    // The standard library's own table of printable characters, as `escape_debug` uses it.
     let printed = matches!(format!("a{c}").escape_debug().nth(1), Some('\\'));
     printed || is_shapeless(u32::from(c))
 }
 
-/// What that table takes for printable: fillers, joiners, selectors of variants.
+/// Characters that this table takes for printable: fillers, joiners, variation selectors.
 fn is_shapeless(code: u32) -> bool {
     matches!(
         code,
@@ -100,7 +100,7 @@ fn is_shapeless(code: u32) -> bool {
 mod tests {
     use super::*;
 
-    /// Of each kind one, and all that turn the direction.
+    /// One of each kind, and all bidirectional controls.
     const UNSEEN: &str = "\0\u{7}\u{8}\t\r\u{1b}\u{7f}\u{80}\u{85}\u{9b}\u{9f}\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\
         \u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2060}\
         \u{2066}\u{2067}\u{2068}\u{2069}\u{206f}\u{2800}\u{3164}\u{e000}\u{fdd0}\u{fe0f}\u{feff}\u{ffa0}\u{fff9}\

@@ -1,33 +1,33 @@
-//! What a miner's URL may be (DESIGN 4.7), as far as its text and the addresses behind it say.
+//! Which URLs a miner may give (DESIGN 4.7), judged by their text and the addresses behind them.
 //!
-//! The text is judged here, and so is each address that a name resolves to; resolving and connecting
-//! are the HTTP module's business. A host is taken only in the one form that every library reads
-//! alike: what some read as a number (`2130706433`, `0x7f.1`, `0177.0.0.1`) is refused.
+//! This module judges the text, and each address that a name resolves to; the HTTP module resolves and
+//! connects. A host is accepted only in the one form that every library reads alike: what some read as a number
+//! (`2130706433`, `0x7f.1`, `0177.0.0.1`) is refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Longer URLs are refused; the longest cdn_url that fits a commitment is under 800 bytes.
+/// Longer URLs are refused; the longest `cdn_url` that fits in a commitment is under 800 bytes.
 const MAX_URL_LEN: usize = 2048;
 
-/// Where a server sends us may be longer: signed URLs of stores are.
+/// The limit of a `Location`, which may be longer: object stores sign their URLs.
 const MAX_LOCATION_LEN: usize = 8192;
 
 /// The longest DNS name, and the longest label of one (RFC 1035).
 const MAX_NAME_LEN: usize = 253;
 const MAX_LABEL_LEN: usize = 63;
 
-/// Names that never mean a host of the public internet, with everything below them.
+/// Names that never belong to a host on the public internet, nor does any name below them.
 const PRIVATE_NAMES: [&str; 8] =
     ["localhost", "local", "internal", "intranet", "lan", "home.arpa", "localdomain", "corp"];
 
-/// An http(s) URL, taken apart.
+/// A parsed http(s) URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpUrl<'a> {
     /// Is the scheme https?
     pub https: bool,
     /// The host.
     pub host: Host<'a>,
-    /// The port: the one given, or the scheme's.
+    /// The port: the given one, or the scheme's default.
     pub port: u16,
     /// Everything after the authority, as given; may be empty.
     pub rest: &'a str,
@@ -42,19 +42,19 @@ pub enum Host<'a> {
     Ip(IpAddr),
 }
 
-/// Why a text is not taken for a URL. A server's or a miner's text is quoted, and cut.
+/// Why a text is not accepted as a URL. Text of a server or a miner is quoted and cut.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum UrlError {
     #[error("{length} bytes, more than {most}")]
     TooLong { length: usize, most: usize },
-    #[error("it is no http(s) URL")]
+    #[error("it is not an http(s) URL")]
     NotHttp,
-    #[error("scheme {0} where http or https is needed")]
+    #[error("scheme {0} instead of http or https")]
     Scheme(String),
     #[error("it holds credentials (user@host)")]
     Credentials,
-    #[error("port {0} is none of 80, 443 and those above 1023")]
+    #[error("port {0} is not 80, 443 or above 1023")]
     ReservedPort(u16),
     #[error("{0} is not a public address")]
     PrivateAddress(IpAddr),
@@ -64,7 +64,7 @@ pub enum UrlError {
     ControlCharacters,
     #[error("it is empty")]
     Empty,
-    #[error("its base is no http(s) URL")]
+    #[error("its base is not an http(s) URL")]
     Base,
     #[error("the host {host} is not ASCII: write {name:?}, its name in DNS")]
     NotAscii { host: String, name: String },
@@ -78,21 +78,21 @@ pub enum UrlError {
     AfterBracket,
     #[error("port {0} is not in 1 to 65535")]
     Port(String),
-    #[error("{0} is no IPv6 address")]
+    #[error("{0} is not an IPv6 address")]
     Ipv6(String),
     #[error("it names no host")]
     NoHost,
     #[error("a host name of {0} bytes, more than {max}", max = MAX_NAME_LEN)]
     LongName(usize),
-    #[error("{0:?} is a number in place of a host")]
+    #[error("{0:?} is a number instead of a host")]
     NumericHost(String),
-    #[error("{0} is no part of a host name")]
+    #[error("{0} is not a valid host name label")]
     Label(String),
 }
 
 impl<'a> HttpUrl<'a> {
-    /// Takes a URL apart, strictly: ASCII without white space, http or https, no credentials, no fragment, one
-    /// spelling of a host.
+    /// Parses a URL strictly: ASCII without white space, http or https, no credentials, no fragment, one
+    /// spelling of each host.
     ///
     /// # Errors
     /// Why the text is not such a URL.
@@ -124,10 +124,10 @@ impl<'a> HttpUrl<'a> {
         Ok(HttpUrl { https, host: parse_host(host)?, port, rest })
     }
 
-    /// Refuses ports that no web server of a miner needs: a request there is one to another service.
+    /// Refuses ports that no miner's web server needs: a request to one would reach another service.
     ///
     /// # Errors
-    /// Which port.
+    /// The port is named.
     pub fn check_port(&self) -> Result<(), UrlError> {
         match self.port {
             80 | 443 | 1024.. => Ok(()),
@@ -135,10 +135,10 @@ impl<'a> HttpUrl<'a> {
         }
     }
 
-    /// Refuses hosts that are known, without a look-up, not to be public.
+    /// Refuses hosts that are known not to be public without a look-up.
     ///
     /// # Errors
-    /// Which host, and why.
+    /// The host is named, with the reason.
     pub fn check_public(&self) -> Result<(), UrlError> {
         match self.host {
             Host::Ip(ip) if is_public(ip) => Ok(()),
@@ -148,9 +148,9 @@ impl<'a> HttpUrl<'a> {
     }
 }
 
-/// Checks a miner's `cdn_url` and gives it without slashes at the end.
+/// Checks a miner's `cdn_url` and returns it without trailing slashes.
 ///
-/// With `allow_private` (sandbox, tests) hosts that are not public pass too; the ports are the same.
+/// With `allow_private` (sandbox, tests), hosts that are not public pass too; the rule for ports stays.
 ///
 /// # Errors
 /// Why the URL is refused.
@@ -163,10 +163,11 @@ pub fn check_cdn_url(text: &str, allow_private: bool) -> Result<String, UrlError
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// Checks that a page may have its readers' browsers ask for this: as for a miner's URL, by its text.
+/// Checks, by its text, that a page may let its readers' browsers load this URL: the rule is that of miners'
+/// URLs.
 ///
 /// # Errors
-/// Why not.
+/// Why it may not.
 pub fn check_public_url(text: &str) -> Result<HttpUrl<'_>, UrlError> {
     let url = HttpUrl::parse(text)?;
     url.check_port()?;
@@ -174,8 +175,8 @@ pub fn check_public_url(text: &str) -> Result<HttpUrl<'_>, UrlError> {
     Ok(url)
 }
 
-/// Is this an address of the public internet? By the IANA special-purpose registries, and without
-/// the cloud metadata services that lie outside of them.
+/// Is this a public internet address? By the IANA special-purpose registries, plus the cloud metadata services
+/// that they do not list.
 #[must_use]
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
@@ -195,7 +196,7 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
         // Benchmarks.
         [198, 18 | 19, ..] => true,
         [198, 51, 100, _] | [203, 0, 113, _] => true,
-        // Azure's wire server answers to virtual machines at this otherwise public address.
+        // Azure's wire server answers virtual machines at this otherwise public address.
         [168, 63, 129, 16] => true,
         // Multicast, reserved, broadcast.
         [224..=255, ..] => true,
@@ -206,7 +207,7 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 
 fn is_public_v6(ip: Ipv6Addr) -> bool {
     match ip.segments() {
-        // NAT64: where a network has only IPv6, this is how public IPv4 hosts resolve.
+        // NAT64: how public IPv4 hosts resolve in an IPv6-only network.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
             is_public_v4(Ipv4Addr::new(a, b, c, d))
@@ -214,16 +215,16 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         // Protocol assignments (Teredo, ORCHID, benchmarks), documentation, 6to4.
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] => false,
         [0x3fff, 0..=0x0fff, ..] => false,
-        // Only 2000::/3 is global unicast: this leaves out loopback, link-local, unique local,
-        // multicast and every form that wraps an IPv4 address.
+        // Only 2000::/3 is global unicast: this excludes loopback, link-local, unique local, multicast and
+        // every other form that wraps an IPv4 address.
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }
 
-/// Checks the URL of a service that the operator chose, which may hold its credentials.
+/// Checks the URL of a service that the operator chose, which may contain credentials.
 ///
 /// # Errors
-/// It is no http(s) URL, or its host is not ASCII.
+/// It is not an http(s) URL, or its host is not ASCII.
 pub fn check_service_url(text: &str) -> Result<(), UrlError> {
     let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
@@ -232,11 +233,12 @@ pub fn check_service_url(text: &str) -> Result<(), UrlError> {
     check_ascii_host(text)
 }
 
-/// Where a server's `Location` leads from `base`, by RFC 3986: what is raw in its path and query is percent-encoded,
-/// what is encoded stays, and a fragment is dropped. The host is taken as strictly as anywhere.
+/// Resolves a server's `Location` against `base` (RFC 3986): raw characters in its path and query are
+/// percent-encoded, existing escapes stay, and a fragment is dropped. The host is judged as strictly as in any
+/// other URL.
 ///
 /// # Errors
-/// Why that is no http(s) URL.
+/// Why the result is not an http(s) URL.
 pub fn resolve(base: &str, location: &[u8]) -> Result<String, UrlError> {
     let location = location.trim_ascii();
     if location.len() > MAX_LOCATION_LEN {
@@ -267,7 +269,7 @@ pub fn resolve(base: &str, location: &[u8]) -> Result<String, UrlError> {
     Ok(url)
 }
 
-/// The scheme of a reference, where it has one, and what follows.
+/// Splits a reference into its scheme, if any, and the rest.
 fn split_scheme(reference: &[u8]) -> (Option<&str>, &[u8]) {
     let colon = reference.iter().position(|byte| matches!(byte, b':' | b'/' | b'?'));
     let (Some((scheme, [b':', after @ ..])), true) =
@@ -282,7 +284,7 @@ fn split_scheme(reference: &[u8]) -> (Option<&str>, &[u8]) {
     }
 }
 
-/// A path and query with all that may not stand there raw as %XX.
+/// A path and query, percent-encoded where needed.
 fn encoded(raw: &[u8]) -> String {
     use std::fmt::Write as _;
     raw.iter().fold(String::with_capacity(raw.len()), |mut text, byte| {
@@ -296,7 +298,7 @@ fn encoded(raw: &[u8]) -> String {
     })
 }
 
-/// A reference without scheme and host, seen from a path.
+/// Resolves a reference without scheme and host against a path.
 fn below(base_path: &str, reference: &str) -> String {
     if reference.starts_with('/') {
         return reference.to_owned();
@@ -308,7 +310,7 @@ fn below(base_path: &str, reference: &str) -> String {
     format!("{folder}/{reference}")
 }
 
-/// A path without its segments `.` and `..`.
+/// Removes the segments `.` and `..` from a path.
 fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
@@ -329,8 +331,7 @@ fn without_dots(path: &str) -> String {
     kept.iter().fold(String::with_capacity(path.len()), |path, segment| path + "/" + segment)
 }
 
-/// A host that is spelt in another script is refused by the name that DNS knows it by: two names that look the same
-/// differ there.
+/// Refuses a host in another script and names its DNS form: two names that look alike differ there.
 fn check_ascii_host(text: &str) -> Result<(), UrlError> {
     let Some((_, after)) = text.split_once("://") else { return Ok(()) };
     let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
@@ -340,11 +341,11 @@ fn check_ascii_host(text: &str) -> Result<(), UrlError> {
     }
     let name = idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::URL);
     let name = name.ok().filter(|name| parse_host(name).is_ok());
-    // What is no name in any script is refused for its characters.
+    // A host that is not a valid name in any script is refused for its characters.
     name.map_or(Ok(()), |name| Err(UrlError::NotAscii { host: quoted(host), name: name.into_owned() }))
 }
 
-/// May this stand raw in a URL?
+/// May this character be raw in a URL?
 fn may_stand(c: char) -> bool {
     c.is_ascii_graphic() && !matches!(c, '\\' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}')
 }
@@ -392,7 +393,7 @@ fn parse_host(host: &str) -> Result<Host<'_>, UrlError> {
     }
     let last = name.rsplit('.').next().unwrap_or(name);
     if looks_numeric(last) {
-        // `Ipv4Addr` takes four plain decimal numbers only.
+        // `Ipv4Addr` accepts only four plain decimal numbers.
         let ip: Ipv4Addr = name.parse().map_err(|_| UrlError::NumericHost(name.to_owned()))?;
         return Ok(Host::Ip(ip.into()));
     }
@@ -402,7 +403,7 @@ fn parse_host(host: &str) -> Result<Host<'_>, UrlError> {
     Ok(Host::Name(host))
 }
 
-/// By the rule of browsers: a host whose last label is a number, also in hex, is an IPv4 address.
+/// The rule of browsers (WHATWG URL): a host whose last label is a number, decimal or hex, is an IPv4 address.
 fn looks_numeric(label: &str) -> bool {
     let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
     hex.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -417,7 +418,7 @@ fn check_label(label: &str) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// The beginning of a hostile text, as messages show it.
+/// The beginning of a hostile text, for messages.
 fn quoted(text: &str) -> String {
     const SHOWN: usize = 40;
     let end = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
@@ -648,7 +649,7 @@ mod tests {
         }
         for port in [1, 21, 22, 25, 79, 81, 110, 442, 444, 465, 1023] {
             let why = check_cdn_url(&url(port), false).unwrap_err().to_string();
-            assert_eq!(why, format!("port {port} is none of 80, 443 and those above 1023"));
+            assert_eq!(why, format!("port {port} is not 80, 443 or above 1023"));
             assert!(
                 check_cdn_url(&format!("http://127.0.0.1:{port}"), true).is_err()
                     && check_public_url(&url(port)).is_err()

@@ -186,7 +186,7 @@ impl<'a> Context<'a> {
 /// The operator's settings for the competition in this folder.
 fn settings(options: &Options, ui: &Ui, root: &Path, git: Option<&Git>, report: &mut Report) -> Result<Config> {
     let source = SettingsSource::of(options.config.as_deref(), root, git);
-    if let SettingsSource::Nobody(Some(why)) = &source {
+    if let SettingsSource::Defaults(Some(why)) = &source {
         ui.warn_once(why);
     }
     load(&source, report)

@@ -316,7 +316,7 @@ mod tests {
         assert!(reason(&[(150, &all(REPO, "HEAD", URL))]).starts_with("commit: "));
         assert!(reason(&[(150, &all(REPO, COMMIT, "http://10.0.0.1/"))]).starts_with("cdn_url: "));
         let port = reason(&[(150, &all(REPO, COMMIT, "https://cdn.example.com:22/a"))]);
-        assert_eq!(port, "cdn_url: port 22 is none of 80, 443 and those above 1023");
+        assert_eq!(port, "cdn_url: port 22 is not 80, 443 or above 1023");
         assert!(reason(&[(150, r#"{"repo": null, "commit": 7, "cdn_url": []}"#)]).starts_with("no repo"));
         let half = |text: &str| text.replace('!', "\\ud800");
         assert!(reason(&[(150, &half(&all("a/b!", COMMIT, URL)))]).starts_with("repo: "));

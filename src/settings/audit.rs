@@ -8,41 +8,41 @@ use crate::base::setting::{SettingError, check_counts, check_range, check_second
 use crate::rules::regeneration::RetryBudget;
 use crate::rules::regeneration::pods::PodRule;
 
-/// `[audit]` of `gen404.toml`: how outputs are made again.
+/// `[audit]` of `gen404.toml`: how outputs are regenerated.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditSettings {
-    /// Miners at the same time.
+    /// Miners that are regenerated at the same time.
     pub miners: usize,
-    /// Pods at the same time, for each of them.
+    /// Pods at the same time, per miner.
     pub pods: usize,
-    /// Of these, before one of them has become ready.
+    /// Pods at the same time until the first one is ready.
     pub first_pods: usize,
-    /// Pods for each miner in all, in one run.
+    /// Pods in total per miner, in one run.
     pub most_pods: usize,
     /// Seconds between the orders of two pods.
     pub order_seconds: f64,
-    /// Seconds until a pod can be reached.
+    /// Seconds until a pod must be reachable.
     pub start_seconds: f64,
-    /// Seconds from then until its program is ready.
+    /// Seconds from then until its program must be ready.
     pub ready_seconds: f64,
-    /// Seconds between two looks at a pod that is not ready.
+    /// Seconds between two polls of a pod that is not ready.
     pub poll_seconds: f64,
-    /// Seconds that a program which was lost has to come back.
+    /// Seconds that a lost program has to come back.
     pub recover_seconds: f64,
-    /// Seconds for a provider without capacity to get some.
+    /// Seconds that a provider without capacity has to find some.
     pub capacity_seconds: f64,
-    /// Attempts for each prompt, over all pods.
+    /// Attempts per prompt, over all pods.
     pub attempts: u32,
-    /// Answers of one pod that are on their way or in work at the same time.
+    /// Answers of one pod that are being received or processed at the same time.
     pub bodies: usize,
-    /// Threads that draw previews; 0: one a core.
+    /// Threads that draw previews; 0 means one per core.
     pub workers: usize,
-    /// Failures and generations over time that end a pod.
+    /// Failures and overlong generations that end a pod.
     pub pod_failures: usize,
-    /// Prompts before a pod is judged, and times that are looked at.
+    /// Prompts before a pod is judged, and the number of times that are considered.
     pub pod_window: usize,
-    /// Seconds: the median of these times from which on a pod is too slow.
+    /// The median of these times, in seconds, from which on a pod is too slow.
     pub pod_median_seconds: f64,
     /// Prompts between two writes of the files.
     pub save_every: usize,
@@ -77,7 +77,7 @@ impl AuditSettings {
     /// Refuses settings that make no sense.
     ///
     /// # Errors
-    /// The first such setting.
+    /// The first such setting is named.
     pub fn check(&self) -> Result<(), SettingError> {
         let seconds = [
             ("order_seconds", self.order_seconds),
@@ -104,14 +104,14 @@ impl AuditSettings {
         check_range("audit.workers", 0..=256, self.workers as u64)
     }
 
-    /// What the rules need of them.
+    /// The part of the settings that the rules use.
     #[must_use]
     pub fn retry_budget(&self) -> RetryBudget {
         let (failures, window, median_seconds) = (self.pod_failures, self.pod_window, self.pod_median_seconds);
         RetryBudget { attempts: self.attempts, pods: PodRule { failures, window, median_seconds } }
     }
 
-    /// Threads that draw previews.
+    /// The number of threads that draw previews.
     #[must_use]
     pub fn drawers(&self) -> usize {
         match self.workers {
@@ -120,7 +120,7 @@ impl AuditSettings {
         }
     }
 
-    /// A time of these settings.
+    /// A duration in these settings.
     #[must_use]
     pub fn time(seconds: f64) -> Duration {
         Duration::try_from_secs_f64(seconds).unwrap_or_default()

@@ -12,13 +12,13 @@ use crate::world::distance::settings::{DistanceDriver, DistanceSettings};
 use crate::world::http::Secret;
 use crate::world::judge::settings::JudgeSettings;
 
-/// The chain's block and time, given instead of asked for.
+/// The chain's block and time, instead of asking for them.
 #[derive(Debug, Clone, Default, Args)]
 pub struct MomentArgs {
-    /// Take this as the chain's block (to reproduce a past run)
+    /// Use this as the chain's block (to reproduce a past run)
     #[arg(long, value_name = "BLOCK")]
     pub block: Option<u64>,
-    /// Take this as the time at that block [default: now, or what the chain file says]
+    /// Use this as the time at that block [default: now, or the chain file's time]
     #[arg(long, value_name = "RFC3339", requires = "block")]
     pub now: Option<String>,
     /// The chain to ask
@@ -29,11 +29,11 @@ pub struct MomentArgs {
 /// Which chain to ask.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ChainArgs {
-    /// The chain's network: finney, archive, latent-lite, test, devnet, local, or nodes' URLs, in order of preference
-    /// with commas between [env: SUBTENSOR_NETWORK]
+    /// The chain's network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of
+    /// node URLs in order of preference [env: SUBTENSOR_NETWORK]
     #[arg(long, value_name = "NAME|URL", conflicts_with = "chain_file")]
     pub network: Option<String>,
-    /// Archive nodes' URLs, asked for state that the others have discarded
+    /// URLs of archive nodes, asked for state that the others have discarded
     #[arg(long, value_name = "URL", conflicts_with = "chain_file")]
     pub archive: Option<String>,
     /// The subnet [env: NETUID] [default: 17]
@@ -41,11 +41,10 @@ pub struct ChainArgs {
     pub netuid: Option<u16>,
     /// Read the chain from this JSON file
     ///
-    /// Its keys: current_block; finalized_block (the current one where not given); block_times, block
-    /// number to unix seconds (others follow from the nearest, at 12 s a block); block_hashes, block
-    /// number to 0x and 64 hex digits; drand_pulses, quicknet round to signature in hex; commitments,
-    /// hotkey to a list of {"block": N, "text": TEXT} or {"block": N, "hex": BYTES}. Only
-    /// current_block is needed.
+    /// Its keys: current_block; finalized_block (default: the current block); block_times, block number to Unix
+    /// seconds (others are derived from the nearest, at 12 s per block); block_hashes, block number to 0x and
+    /// 64 hex digits; drand_pulses, quicknet round to signature in hex; commitments, hotkey to a list of
+    /// {"block": N, "text": TEXT} or {"block": N, "hex": BYTES}. Only current_block is required.
     #[arg(long, value_name = "FILE")]
     pub chain_file: Option<PathBuf>,
 }
@@ -53,7 +52,7 @@ pub struct ChainArgs {
 /// How miners' reveals are read.
 #[derive(Debug, Clone, Default, Args)]
 pub struct IntakeArgs {
-    /// How stored commitments become text: strict, or sdk10 as the deployed validator does it
+    /// How stored commitments are decoded: strict, or sdk10 as the deployed validator does it
     #[arg(long, value_name = "RULE")]
     pub compat: Option<Compat>,
     /// Take miners' URLs on hosts that are not public (sandbox, tests)
@@ -64,10 +63,10 @@ pub struct IntakeArgs {
 /// Where objects are stored.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StoreArgs {
-    /// Store objects in this folder in place of a bucket
+    /// Store objects in this folder instead of a bucket
     #[arg(long, value_name = "DIR")]
     pub store_dir: Option<PathBuf>,
-    /// What the public URLs of objects begin with [env: CDN_URL]
+    /// The base of the objects' public URLs [env: CDN_URL]
     #[arg(long, value_name = "URL")]
     pub cdn_url: Option<String>,
 }
@@ -75,13 +74,13 @@ pub struct StoreArgs {
 /// Which judge to ask, and how.
 #[derive(Debug, Clone, Default, Args)]
 pub struct JudgeArgs {
-    /// The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]
+    /// The judge: an OpenAI-compatible endpoint, up to and including /v1 [env: OPENAI_BASE_URL]
     #[arg(long, value_name = "URL")]
     pub judge_url: Option<String>,
     /// The judge's model
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// Ask with the words in this file: TOML with system, prompt, first, second and task
+    /// Ask the question in this file: TOML with system, prompt, first, second and task
     #[arg(long, value_name = "FILE")]
     pub question: Option<PathBuf>,
     /// Send the images themselves to the judge, instead of their URLs
@@ -89,10 +88,10 @@ pub struct JudgeArgs {
     pub inline_images: bool,
 }
 
-/// What measures how far apart two previews are.
+/// What measures the distance between two previews.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DistanceArgs {
-    /// What measures: dinov3 (the model, in this process), http (a service), or pixels (plain pixels,
+    /// What measures distances: dinov3 (the model, in this process), http (a service), or pixels (plain pixels,
     /// no model: for sandboxes only)
     #[arg(long = "distance", value_name = "DRIVER")]
     pub driver: Option<DistanceDriver>,
@@ -107,19 +106,19 @@ pub struct DistanceArgs {
     pub device: Option<String>,
 }
 
-/// A variable of this process's environment.
+/// A variable of the environment.
 #[must_use]
 pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// As [`env()`], where it holds more than white space.
+/// As [`env()`], if it is not blank.
 #[must_use]
 pub(crate) fn given_in_env(name: &str) -> Option<String> {
     env(name).filter(|value| !value.trim().is_empty())
 }
 
-/// The judge that flags, environment or settings name, in this order.
+/// The judge that flags, the environment or the settings name, in this order.
 #[must_use]
 pub(crate) fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettings {
     let mut settings = settings.clone();
@@ -131,16 +130,16 @@ pub(crate) fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> Judg
     settings
 }
 
-/// The judge's key: from `OPENAI_API_KEY`, or the file that `OPENAI_API_KEY_FILE` names.
+/// The judge's key: from `OPENAI_API_KEY`, or from the file that `OPENAI_API_KEY_FILE` names.
 ///
 /// # Errors
-/// The file that is named cannot be read.
+/// That file cannot be read.
 pub(crate) fn judge_key() -> Result<Option<Secret>> {
     Secret::from_env(env, "OPENAI_API_KEY")
 }
 
-/// What measures distances: what flags, environment or settings name, in this order. Open it with an
-/// empty environment.
+/// What measures distances, from flags, the environment or the settings, in this order. The environment is
+/// applied here: open the result with an empty one.
 #[must_use]
 pub(crate) fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
     let mut settings = settings.clone().with_env(env);

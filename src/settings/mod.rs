@@ -1,7 +1,8 @@
-//! `gen404.toml`: which drivers to use. Settings are the operator's own: what a repository brings along is
-//! never followed. The rules of a competition are public, and stand in its `config.json`.
+//! `gen404.toml`: which drivers to use. Settings are the operator's own: those that a repository brings along
+//! are never followed. The rules of a competition are public, and are in its `config.json`.
 //!
-//! Flags beat the environment, which beats this file. Relative paths in it start at its own folder.
+//! Flags override the environment, which overrides this file. Relative paths in it start at the file's own
+//! folder.
 
 pub(crate) mod audit;
 pub(crate) mod flags;
@@ -24,31 +25,31 @@ use crate::world::judge::settings::JudgeSettings;
 use crate::world::pods::settings::PodSettings;
 use crate::world::store::settings::StoreSettings;
 
-/// Everything that `gen404.toml` may say.
+/// The contents of `gen404.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the chain is.
     pub chain: ChainSettings,
-    /// What is recorded while reveals still count.
+    /// What is recorded while reveals are still accepted.
     pub open: OpenConfig,
     /// Where seeds come from.
     pub seed: SeedConfig,
     /// What miners may name.
     pub miners: MinersConfig,
-    /// Who judges.
+    /// The judge.
     pub judge: JudgeSettings,
     /// How miners' files are fetched.
     pub download: DownloadSettings,
     /// Where objects are stored.
     pub store: StoreSettings,
-    /// How outputs are made again.
+    /// How outputs are regenerated.
     pub audit: AuditSettings,
-    /// How far apart previews are measured to be.
+    /// How distances between previews are measured.
     pub distance: DistanceSettings,
     /// Where miners' programs run.
     pub pods: PodSettings,
-    /// Who knows of miners' image builds.
+    /// Where the state of miners' image builds is known.
     pub builds: BuildSettings,
 }
 
@@ -56,7 +57,7 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MinersConfig {
-    /// Take URLs on hosts that are not public (sandbox, tests).
+    /// Accept URLs on hosts that are not public (sandbox, tests).
     pub allow_private_cdn: bool,
 }
 
@@ -64,7 +65,7 @@ pub struct MinersConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenConfig {
-    /// `advance` records submissions before the window's end, too.
+    /// `advance` also records submissions before the window ends.
     pub early: bool,
 }
 
@@ -72,13 +73,13 @@ pub struct OpenConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SeedConfig {
-    /// Where seeds come from: `drand` where the chain is real, else `block`, where not given.
+    /// Where seeds come from; by default `drand` with a real chain, else `block`.
     pub source: Option<SeedSource>,
-    /// A drand HTTP endpoint, asked for a round that the chain does not have.
+    /// A drand HTTP endpoint, asked for rounds that are not on the chain.
     pub drand_url: Option<String>,
 }
 
-/// The name that the settings have where no other is given.
+/// The default name of the settings file.
 pub const FILE_NAME: &str = "gen404.toml";
 
 /// Which settings are followed.
@@ -88,8 +89,8 @@ pub enum SettingsSource {
     Named(PathBuf),
     /// The one in the competition's folder, which is the operator's own: git does not track it.
     Own(PathBuf),
-    /// None: there is none, or, as this line says, it may be somebody else's.
-    Nobody(Option<String>),
+    /// No file: there is none, or it may be someone else's, as this line says.
+    Defaults(Option<String>),
 }
 
 impl SettingsSource {
@@ -100,17 +101,17 @@ impl SettingsSource {
             return SettingsSource::Named(named.to_owned());
         }
         if root.join(FILE_NAME).symlink_metadata().is_err() {
-            return SettingsSource::Nobody(None);
+            return SettingsSource::Defaults(None);
         }
         let why = match git.map(|git| git.tracks(FILE_NAME)) {
             Some(Ok(false)) => return SettingsSource::Own(root.to_owned()),
-            Some(Ok(true)) => "git tracks it, so it may be anybody's".to_owned(),
-            Some(Err(error)) => format!("whether git tracks it cannot be told ({error})"),
-            None => "without git nobody can tell whose it is".to_owned(),
+            Some(Ok(true)) => "git tracks it, so it may be someone else's".to_owned(),
+            Some(Err(error)) => format!("cannot tell whether git tracks it ({error})"),
+            None => "without git its origin is unknown".to_owned(),
         };
         let here = std::env::current_dir().and_then(|here| here.canonicalize()).is_ok_and(|here| here == root);
         let file = if here { PathBuf::from(FILE_NAME) } else { root.join(FILE_NAME) };
-        SettingsSource::Nobody(Some(format!(
+        SettingsSource::Defaults(Some(format!(
             "{FILE_NAME} is not followed: {why}; to follow it on purpose: --config {}",
             file.display()
         )))
@@ -118,22 +119,22 @@ impl SettingsSource {
 }
 
 impl SettingsSource {
-    /// The file that is followed; `None` where none is.
+    /// The file that is followed, if any.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
         match self {
             SettingsSource::Named(path) => Some(path.clone()),
             SettingsSource::Own(root) => Some(root.join(FILE_NAME)),
-            SettingsSource::Nobody(_) => None,
+            SettingsSource::Defaults(_) => None,
         }
     }
 }
 
-/// Why a text is no settings.
+/// Why a text is not valid settings.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum ConfigError {
-    #[error("{place}[rules] is no setting: the rules of a competition stand in its config.json")]
+    #[error("{place}[rules] is not a setting: the rules of a competition are in its config.json")]
     Rules { place: String },
     #[error("{place}{why}")]
     Toml { place: String, why: String },
@@ -142,19 +143,19 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads the settings; those of nobody are the defaults.
+    /// Reads the settings; without a file, they are the defaults.
     ///
     /// # Errors
-    /// The file is missing although it was named, cannot be read, or says something that nobody knows.
+    /// A named file is missing, the file cannot be read, or it contains an unknown key or a bad value.
     pub fn load(source: &SettingsSource) -> Result<Config> {
         let usage = |error: Error| Error::usage(error.to_string());
         let (path, bytes) = match source {
-            SettingsSource::Nobody(_) => return Ok(Config::default()),
-            // A file that the operator names may be a link: mounted settings are.
+            SettingsSource::Defaults(_) => return Ok(Config::default()),
+            // A named file may be a link: mounted settings are.
             SettingsSource::Named(path) => (path.clone(), files::read(path, files::SMALL).map_err(usage)?),
             SettingsSource::Own(root) => {
                 let read = files::read_below(root, Path::new(FILE_NAME), files::SMALL);
-                let hinted = |error| usage(error).hint(format!("--config {FILE_NAME} follows it all the same"));
+                let hinted = |error| usage(error).hint(format!("to follow it anyway: --config {FILE_NAME}"));
                 (root.join(FILE_NAME), read.map_err(hinted)?)
             }
         };
@@ -169,7 +170,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Relative paths start at this folder.
+    /// Makes relative paths start at this folder.
     fn start_at(&mut self, folder: &Path) {
         let paths = [
             &mut self.chain.file,
@@ -186,7 +187,7 @@ impl Config {
     /// Parses the text of a settings file.
     ///
     /// # Errors
-    /// What is wrong, and where, on one line.
+    /// What is wrong and where, on one line.
     pub fn parse(text: &str) -> std::result::Result<Config, ConfigError> {
         let config: Config = toml::from_str(text).map_err(|e| {
             let line = e.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
@@ -204,7 +205,8 @@ impl Config {
     }
 }
 
-/// Settings to begin with: every key with its meaning, and nothing said but the chain, where it is known.
+/// A settings file to start from: every key with its meaning, all commented out but the chain's network, if it
+/// is known.
 #[must_use]
 pub fn beginning(network: Option<&str>) -> String {
     let network = network.map(|network| format!("network = {}", toml::Value::from(network)));
@@ -217,7 +219,7 @@ pub fn beginning(network: Option<&str>) -> String {
     include_str!("../../examples/gen404.toml").lines().map(|text| line(text) + "\n").collect()
 }
 
-/// Does it have the rules of a competition, as it once could?
+/// Does the file contain the rules of a competition, as older settings could?
 fn has_rules(text: &str) -> bool {
     toml::from_str::<toml::Table>(text).is_ok_and(|settings| settings.contains_key("rules"))
 }
@@ -234,7 +236,7 @@ mod tests {
         assert!(wrong("[judge]\nmodle = 'x'\n").starts_with("line 2: unknown field `modle`"));
         assert!(wrong("[download]\nconnect_seconds = nan\n").contains("connect_seconds"));
         assert!(wrong("chain = 3").starts_with("line 1:"));
-        assert!(wrong("\n[rules]\ntrim = 3\n").starts_with("line 2: [rules] is no setting"));
+        assert!(wrong("\n[rules]\ntrim = 3\n").starts_with("line 2: [rules] is not a setting"));
         assert!(wrong("[judge]\nrules = 3\n").contains("unknown field `rules`, expected"));
     }
 
@@ -256,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_examples_commented_lines_are_the_defaults() {
-        // `#key = value` is a setting, `# text` is none.
+        // `#key = value` is a setting, `# text` is a comment.
         let setting =
             |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with([' ', '#'])).unwrap_or(line);
         let lines: Vec<&str> = include_str!("../../examples/gen404.toml").lines().map(setting).collect();

@@ -1,5 +1,4 @@
-//! Other programs, run to their end: not longer once somebody asked to stop, and with an output that
-//! has a bound.
+//! Runs other programs to their end, with bounded output, and ends them when a stop is requested.
 
 use crate::base::files;
 use std::fs::File;
@@ -9,23 +8,24 @@ use std::time::{Duration, Instant};
 
 use super::stop::{GRACE, STOPPED, Stop};
 
-/// How often it is looked whether a program has ended.
+/// How often a running program is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// A program that is begun after somebody asked to stop, to leave things in order, has so long.
+/// Time limit of a program that is started after a stop request, to clean up.
 const LAST: Duration = Duration::from_secs(5);
 
-/// Bytes of an output that are read; a program that writes more is ended.
+/// Output limit in bytes; a program that writes more is ended.
 const LONGEST_OUTPUT: u64 = 64 << 20;
 
-/// Runs a program without input; its output, whatever it ended with.
+/// Runs a program without input and returns its output, whatever its exit code.
 ///
 /// # Errors
-/// It cannot be run, or did not end by itself after somebody asked to stop.
+/// It cannot be run, or had to be ended after a stop request.
 pub(in crate::world) fn output(command: &mut Command, stop: &Stop) -> io::Result<Output> {
-    // Files, and no pipes: what a killed program leaves running would keep those open.
+    // Files instead of pipes: a child that outlives a killed program would keep pipes open.
     let (out, err) = (files::scratch()?, files::scratch()?);
     command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(err.try_clone()?);
+    // A cleanup that starts after the stop request gets its own time limit.
     let late = stop.is_wanted();
     let mut child = command.spawn()?;
     let mut until = late.then(|| Instant::now() + LAST);

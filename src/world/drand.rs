@@ -1,4 +1,4 @@
-//! A drand HTTP endpoint, for rounds that the chain does not have.
+//! A drand HTTP endpoint, for rounds that are not on the chain.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,28 +8,28 @@ use crate::base::hex;
 use crate::model::beacon::{Pulse, QUICKNET_CHAIN};
 use crate::world::http::{Client, Failure, Request, shown_url};
 
-/// The part of an answer that is read.
+/// The part of an answer that is used.
 #[derive(Debug, Deserialize)]
 struct RoundAnswer {
     round: u64,
     signature: String,
 }
 
-/// Hex digits of a signature: quicknet's have 96.
+/// The most hex digits of a signature: quicknet's have 96.
 const LONGEST_SIGNATURE: usize = 256;
 
-/// Fetches a quicknet round from a drand endpoint such as `https://api.drand.sh`; `None` where the
-/// endpoint does not have it yet. The signature is not verified here.
+/// Fetches a quicknet round from a drand endpoint such as `https://api.drand.sh`; `None` if the endpoint does
+/// not have it yet. The signature is not verified here.
 ///
 /// # Errors
-/// The endpoint cannot be read, or answers something else.
+/// The endpoint cannot be read, or its answer makes no sense.
 pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse>> {
     let base = endpoint.trim_end_matches('/');
-    // An endpoint may be given with the chain in it already.
+    // The endpoint's URL may already contain the chain.
     let base = if base.ends_with(QUICKNET_CHAIN) { base.to_owned() } else { format!("{base}/{QUICKNET_CHAIN}") };
     let request = Request::get(format!("{base}/public/{round}")).header("accept", "application/json");
     client.send_checked(&request, |response| {
-        // 404 and 425: the round lies ahead.
+        // 404 and 425: the round is in the future.
         if matches!(response.status, 404 | 425) {
             return Ok(None);
         }
@@ -42,20 +42,20 @@ pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse
         let answer: Value = response.json().map_err(|why| nonsense(&why))?;
         let answer = RoundAnswer::deserialize(answer).map_err(|e| nonsense(&e))?;
         if answer.round != round {
-            return Err(nonsense(&format!("round {} where {round} was asked for", answer.round)));
+            return Err(nonsense(&format!("round {} instead of {round}", answer.round)));
         }
         if answer.signature.len() > LONGEST_SIGNATURE {
-            return Err(nonsense(&"a signature that is none"));
+            return Err(nonsense(&"a malformed signature"));
         }
         let signature = hex::decode(&answer.signature).map_err(|why| nonsense(&why))?;
         Ok(Some(Pulse { round, signature }))
     })
 }
 
-/// Is this a URL that a drand endpoint may have?
+/// Checks the URL of a drand endpoint.
 ///
 /// # Errors
-/// It is not.
+/// It is not a valid http(s) URL.
 pub fn check_url(endpoint: &str) -> Result<()> {
     let parsed = crate::base::url::HttpUrl::parse(endpoint);
     parsed.map(|_| ()).map_err(|why| Error::usage(format!("drand endpoint {}: {why}", shown_url(endpoint))))

@@ -1,4 +1,4 @@
-//! Miners' files, fetched to disk under the limits of DESIGN 4.7.
+//! Downloads miners' files to disk within the limits of DESIGN 4.7.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -20,29 +20,29 @@ use crate::world::http::{Client, Failure, HttpLimits, Request, Retry};
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DownloadSettings {
-    /// Files fetched at the same time, in all.
+    /// Files fetched at the same time in total.
     pub connections: usize,
-    /// Of these, from one miner.
+    /// Files fetched at the same time from one miner.
     pub per_miner: usize,
-    /// Of these, from one host.
+    /// Files fetched at the same time from one host.
     pub per_host: usize,
-    /// Threads that draw previews; 0: one a core.
+    /// Threads that draw previews; 0 means one per core.
     pub workers: usize,
-    /// MiB that the models being drawn may take together; a larger one is drawn alone.
+    /// MiB that all models being drawn may take together; a larger one is drawn alone.
     pub memory_mib: u64,
-    /// Attempts for each file.
+    /// Attempts per file.
     pub attempts: u32,
     /// Seconds between them.
     pub pause_seconds: f64,
-    /// Seconds for a connection.
+    /// Time limit in seconds for a connection.
     pub connect_seconds: f64,
-    /// Seconds of silence.
+    /// Time limit in seconds without a byte.
     pub idle_seconds: f64,
-    /// Seconds for a whole file.
+    /// Time limit in seconds for a whole file.
     pub file_seconds: f64,
-    /// MiB of the largest file.
+    /// Size limit of a file in MiB.
     pub file_mib: u64,
-    /// KiB a second that a server has to deliver.
+    /// The minimum rate of a server in KiB per second.
     pub rate_kib: u64,
     /// Seconds before a transfer is judged by its rate.
     pub grace_seconds: f64,
@@ -76,7 +76,7 @@ impl DownloadSettings {
     /// Refuses settings that make no sense.
     ///
     /// # Errors
-    /// The first such setting.
+    /// The first such setting is named.
     pub fn check(&self) -> std::result::Result<(), SettingError> {
         let seconds = [
             ("pause_seconds", self.pause_seconds),
@@ -93,7 +93,7 @@ impl DownloadSettings {
         check_counts("download", 1..=4095, &[("file_mib", self.file_mib)])
     }
 
-    /// The bounds of one attempt.
+    /// The limits of one attempt.
     #[must_use]
     pub fn limits(&self) -> HttpLimits {
         HttpLimits {
@@ -106,14 +106,14 @@ impl DownloadSettings {
         }
     }
 
-    /// How often a file is tried, and how long apart.
+    /// How often a file is attempted, and with what pauses.
     #[must_use]
     pub fn retry(&self) -> Retry {
         let first_pause = Duration::from_secs_f64(self.pause_seconds);
         Retry { attempts: self.attempts.max(1), first_pause, ..Retry::default() }
     }
 
-    /// Threads that draw previews.
+    /// The number of threads that draw previews.
     #[must_use]
     pub fn workers(&self) -> usize {
         match self.workers {
@@ -123,14 +123,14 @@ impl DownloadSettings {
     }
 }
 
-/// What arrived.
+/// A received file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchedFile {
     /// Bytes.
     pub size: u64,
     /// Their SHA-256, in lower-case hex.
     pub sha256: String,
-    /// The first few.
+    /// The first few bytes.
     pub head: Vec<u8>,
 }
 
@@ -148,7 +148,7 @@ impl Fetcher {
         Fetcher { client, stop: AtomicBool::new(false) }
     }
 
-    /// Ends running transfers, and lets no other begin.
+    /// Ends running transfers and lets no other one start.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
     }
@@ -156,7 +156,7 @@ impl Fetcher {
     /// One attempt at a file, into a new file at `path`.
     ///
     /// # Errors
-    /// The inner result: the miner's server failed. The outer one: this machine did.
+    /// The inner result: a failure of the miner's server. The outer one: a failure of this machine.
     pub fn fetch(&self, url: &str, path: &Path) -> Result<std::result::Result<FetchedFile, Failure>> {
         let mut sink = FileSink::create(path, Some(&self.stop))?;
         let fetched = self.client.fetch_once(&Request::get(url), &mut sink);
@@ -164,7 +164,7 @@ impl Fetcher {
     }
 }
 
-/// Where a body goes: to a new file, and through the digest.
+/// The sink of a body: a new file and a digest.
 #[derive(Debug)]
 pub(in crate::world) struct FileSink<'a> {
     path: &'a Path,
@@ -176,13 +176,13 @@ pub(in crate::world) struct FileSink<'a> {
 }
 
 impl<'a> FileSink<'a> {
-    /// Makes the file; `stop` ends the transfer.
+    /// Creates the file; `stop` ends the transfer.
     pub(in crate::world) fn create(path: &'a Path, stop: Option<&'a AtomicBool>) -> Result<Self> {
         let file = files::create_new(path)?;
         Ok(FileSink { path, file, hasher: Sha256::new(), head: Vec::new(), stop, trouble: None })
     }
 
-    /// What arrived, if the transfer gave its size; fails where this machine did.
+    /// What was received, if the transfer returned its size; fails if this machine did.
     pub(in crate::world) fn finish<E>(
         self,
         size: std::result::Result<u64, E>,

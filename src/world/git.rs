@@ -1,8 +1,8 @@
-//! The checkout: its history, any file at any commit, and commits of just the files we wrote.
+//! The checkout: its history, any file at any commit, and commits of exactly the files we wrote.
 //!
-//! Whoever reads a competition did not make it, so nothing in its repository is believed: git's own files are
-//! looked at before they are opened (`guard`), objects before they are inflated (`objects`, `packs`),
-//! and trees are followed by the known paths alone (`walk`).
+//! Whoever reads a competition did not make it, so nothing in its repository is trusted: git's own files are
+//! checked before they are opened (`guard`), objects before they are inflated (`objects`, `packs`), and trees
+//! are walked along the known paths only (`walk`).
 
 mod commit;
 mod guard;
@@ -39,7 +39,7 @@ pub struct Git {
 }
 
 impl Git {
-    /// The checkout whose top folder is `root`; `None` where `root` is no such folder.
+    /// The checkout whose top folder is `root`; `None` if `root` is not one.
     ///
     /// # Errors
     /// There is a `.git`, but it cannot be opened, or is not as git makes it.
@@ -50,13 +50,13 @@ impl Git {
         Ok(Some(Git { repo, objects: Arc::new(objects::Objects::new(&root, places)), root }))
     }
 
-    /// Makes a git repository of a folder.
+    /// Makes a folder a git repository.
     ///
     /// # Errors
     /// git's files cannot be written.
     pub fn init(root: &Path) -> Result<Git> {
         gix::init(root).failed(|| format!("{}: cannot make a git repository", root.display()))?;
-        Git::open(root)?.ok_or_else(|| Error::file(root, "no git repository after making one"))
+        Git::open(root)?.ok_or_else(|| Error::file(root, "still no git repository after init"))
     }
 
     /// The checkout's top folder.
@@ -75,7 +75,7 @@ impl Git {
         self.repo.to_thread_local()
     }
 
-    /// The repository as git opens it, with the user's own settings: for what we write.
+    /// The repository with the user's own settings, for what we write.
     fn writer(&self) -> Result<gix::Repository> {
         let opened = objects::for_writing().open(&self.root).map(|repo| repo.to_thread_local());
         opened.failed(|| self.cannot("open the git repository"))
@@ -119,7 +119,7 @@ impl Git {
         GitReader { repo: self.local(), root: self.root.clone(), objects: self.objects.clone() }
     }
 
-    /// The id that these bytes have, or would have, as a blob.
+    /// The id of these bytes as a blob, whether or not it exists.
     ///
     /// # Errors
     /// Hashing failed.
@@ -128,8 +128,8 @@ impl Git {
         hash.map(|id| blob_of(&id)).failed(|| self.cannot("hash a file"))
     }
 
-    /// The files that the index knows to be as they are on disk, by size and times, with their blobs.
-    /// A file that may have changed since the index was written is left out, as git itself does.
+    /// The files that, by size and times, are on disk as the index has them, with their blobs. As in git
+    /// itself, a file that may have changed since the index was written is left out.
     ///
     /// # Errors
     /// The index cannot be read.
@@ -160,7 +160,7 @@ pub struct GitReader {
     objects: Arc<objects::Objects>,
 }
 
-/// What is needed of a commit.
+/// The parts of a commit that are used.
 #[derive(Debug)]
 struct Read {
     tree: ObjectId,
@@ -179,13 +179,13 @@ impl GitReader {
         self.object(ObjectId::from_bytes_or_panic(&id.0), gix::objs::Kind::Blob, objects::LARGEST_BLOB)
     }
 
-    /// The contents of a file of the competition: as large as its kind may be.
+    /// The contents of a file of the competition, up to the size limit of its kind.
     ///
     /// # Errors
     /// As [`GitReader::blob`].
     pub fn file(&self, file: &FileKind, id: &BlobId) -> Result<Vec<u8>> {
         match self.object(ObjectId::from_bytes_or_panic(&id.0), gix::objs::Kind::Blob, file.largest()) {
-            // A partial clone lacks it, or a damaged one: the hint says how to come by it.
+            // A partial or damaged clone lacks it: the hint says how to get it.
             Err(missing) if matches!(missing.kind(), Kind::Outside | Kind::Damaged) => Err(missing),
             bytes => bytes.failed(|| format!("{}: cannot read {} of the history", self.root.display(), file.path())),
         }
@@ -223,8 +223,8 @@ fn blob_of(id: &ObjectId) -> BlobId {
     BlobId(bytes)
 }
 
-/// The history is larger than that of any competition: it is not read on, and never taken for clean.
+/// The error for a history larger than any competition's: it is not read further, and never counts as clean.
 fn too_much(root: &Path, why: &str) -> Error {
     let refused = Error::failed(format!("{}: the history is not read to its end: {why}", root.display()));
-    refused.hint("no competition comes near these bounds: clone it anew from where it is kept")
+    refused.hint("no real competition comes near these limits: clone it again from its origin")
 }

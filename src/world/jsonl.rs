@@ -1,5 +1,5 @@
-//! A journal in the operator's own folder: one JSON line an entry, appended and synced, so that a run
-//! that was killed is taken up where it broke off.
+//! A journal in the operator's own folder: one JSON line per entry, appended and synced, so that a killed run
+//! is resumed where it stopped.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 
-/// A longer line is none of ours.
+/// A longer line is not one of ours.
 const LONGEST_LINE: u64 = 4 << 20;
 
-/// A journal that is open to append to.
+/// A journal that is open for appending.
 #[derive(Debug)]
 pub(crate) struct JsonlJournal {
     path: PathBuf,
@@ -22,8 +22,7 @@ pub(crate) struct JsonlJournal {
 }
 
 impl JsonlJournal {
-    /// The entries so far, oldest first; none where there is no journal. A last line that was cut off
-    /// is left out.
+    /// The entries so far, oldest first; none if there is no journal. A truncated last line is left out.
     ///
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken: `hint` says what to do then.
@@ -35,7 +34,7 @@ impl JsonlJournal {
         }
     }
 
-    /// Opens the journal to append to it, its folder made where it is missing; gives the entries so far.
+    /// Opens the journal for appending, creating its folder if missing; returns the entries so far.
     ///
     /// # Errors
     /// As [`JsonlJournal::read`], or it cannot be written.
@@ -44,11 +43,12 @@ impl JsonlJournal {
         files::folder_below(own, relative.parent().unwrap_or(Path::new("")))?;
         let file = files::append(&path)?;
         let (entries, whole) = parse(&path, &file, hint)?;
+        // Cuts off an incomplete last line, or the next entry would be appended to it.
         file.set_len(whole).failed(|| format!("{}: cannot write", path.display()))?;
         Ok((JsonlJournal { path, file }, entries))
     }
 
-    /// Notes an entry, for good.
+    /// Appends an entry and syncs it.
     ///
     /// # Errors
     /// It cannot be written.
@@ -60,7 +60,7 @@ impl JsonlJournal {
     }
 }
 
-/// The entries of a journal, and the length of its part that is whole.
+/// The entries of a journal, and the length of its complete part.
 fn parse<T: DeserializeOwned>(path: &Path, file: &File, hint: &str) -> Result<(Vec<T>, u64)> {
     let mut entries = Vec::new();
     let whole = each_line(path, file, |at, line| {
@@ -73,8 +73,8 @@ fn parse<T: DeserializeOwned>(path: &Path, file: &File, hint: &str) -> Result<(V
     Ok((entries, whole))
 }
 
-/// Reads a file of our own line by line, and gives the length of its part that is whole: all but a line at the
-/// end that has no line break yet. `take` gets each whole line with its number, from 1.
+/// Reads a file of our own line by line and returns the length of its complete part: everything but a last line
+/// without a line break. `take` gets each complete line and its number, from 1.
 ///
 /// # Errors
 /// It cannot be read, `take` fails, or a line is longer than any of ours.
@@ -103,7 +103,7 @@ mod tests {
     fn a_line_without_end_is_an_error_and_not_a_full_memory() {
         let own = tempfile::tempdir().unwrap();
         let path = own.path().join("journal");
-        // A file with a hole: nothing on disk, a terabyte to read.
+        // A sparse file: nothing on disk, a terabyte to read.
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
         let error = JsonlJournal::read::<u32>(own.path(), Path::new("journal"), "start over").unwrap_err();
         assert!(error.to_string().contains("line 1 is longer than"), "{error}");

@@ -1,9 +1,9 @@
-//! Memory shared among the threads that draw: models are many sizes, and what is in one shows late.
+//! Memory shared among the threads that draw: models vary in size, and their cost shows late.
 //!
-//! A thread takes a share before it reads a model, and waits where none is left; whoever asked first is
-//! served first, so that a large model is not kept waiting by small ones. What a model takes is only known
-//! once its file is looked into: it is drawn in a small share first, then in a larger one, and at last with all
-//! the memory there is, and so alone. No thread asks for a share while it holds one.
+//! A thread takes a share before it reads a model, and waits if none is free. Requests are served in order, so
+//! that small models cannot starve a large one. What a model needs is known only once its file has been read:
+//! it is drawn in a small share first, then in a larger one, and finally with all the memory, and so alone. No
+//! thread asks for a share while it holds one.
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use crate::base::error::{Error, Result};
 use crate::base::semaphore::{Permit, Semaphore, Stopped};
 use crate::preview::limits::MAX_MEMORY;
 
-/// Bytes beside the file that are tried in turn: decoded data, lists of triangles, pictures.
+/// Bytes besides the file, tried in turn: decoded data, lists of triangles, pictures.
 const BESIDE: [u64; 3] = [40 << 20, 120 << 20, MAX_MEMORY];
 
 /// The memory for drawing.
@@ -23,7 +23,7 @@ pub(crate) struct Memory {
     cores: NonZeroUsize,
 }
 
-/// A part of it, given back when dropped.
+/// A part of the memory, returned on drop.
 #[derive(Debug)]
 pub(crate) struct Share<'a> {
     memory: &'a Memory,
@@ -32,23 +32,23 @@ pub(crate) struct Share<'a> {
 }
 
 impl Memory {
-    /// So many bytes, on a machine with so many cores.
+    /// This many bytes, on a machine with this many cores.
     #[must_use]
     pub(crate) fn new(bytes: u64, cores: NonZeroUsize) -> Self {
         Memory { bytes: Semaphore::new(bytes), cores }
     }
 
-    /// So many MiB, on this machine.
+    /// This many MiB, on this machine.
     #[must_use]
     pub(crate) fn of_mib(mib: u64) -> Self {
         Memory::new(mib << 20, std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 
-    /// Draws a model of `size` bytes, which `read` reads, once there is room for it; `None` where it was
-    /// stopped, which says nothing of the model.
+    /// Draws a model of `size` bytes, loaded by `read`, once there is room for it; `None` if it was stopped,
+    /// which says nothing about the model.
     ///
     /// # Errors
-    /// It cannot be read, or the renderer failed for a reason that is not the model's.
+    /// It cannot be read, or the renderer failed for a reason that is not the model's fault.
     pub(crate) fn draw(
         &self,
         renderer: &dyn Renderer,
@@ -60,17 +60,18 @@ impl Memory {
             return Ok(Some(refused));
         }
         for share in self.shares(size, stopped) {
+            // Read anew in each share, so that no thread holds a model while it waits for memory.
             match share.draw(renderer, &read()?, stopped)? {
                 Drawn::Done(rendering) => return Ok(Some(rendering)),
                 Drawn::Stopped => return Ok(None),
                 Drawn::NoRoom => {}
             }
         }
-        if stopped() { Ok(None) } else { Err(Error::failed("no room to draw a model")) }
+        if stopped() { Ok(None) } else { Err(Error::failed("not enough memory to draw a model")) }
     }
 
-    /// The shares in which a file of `size` bytes is to be drawn, one after the other: the first in which
-    /// there is room for it is the last. Each is waited for, until somebody asks to stop.
+    /// The shares in which to try a file of `size` bytes, one after the other; the caller stops at the first
+    /// that is large enough. Each is waited for until a stop is requested.
     pub(crate) fn shares<'a>(&'a self, size: u64, stopped: Stopped<'a>) -> impl Iterator<Item = Share<'a>> {
         BESIDE.into_iter().map_while(move |beside| self.take(size.saturating_add(beside).min(MAX_MEMORY), stopped))
     }
@@ -80,7 +81,7 @@ impl Memory {
         Some(Share { memory: self, permit, room })
     }
 
-    /// The cores are shared as the memory is: a model that is drawn alone has them all.
+    /// Cores are shared in proportion to memory: a model that is drawn alone gets them all.
     fn threads(&self, bytes: u64) -> NonZeroUsize {
         let part = u128::from(bytes) * self.cores.get() as u128 / u128::from(self.bytes.units().max(1));
         usize::try_from(part).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN).min(self.cores)
@@ -88,10 +89,10 @@ impl Memory {
 }
 
 impl Share<'_> {
-    /// Draws a model in this share. A renderer that gives up on a model ends this model, and nothing else.
+    /// Draws a model in this share. A panic in the renderer refuses this model and affects no other.
     ///
     /// # Errors
-    /// The renderer failed for a reason that is not the model's.
+    /// The renderer failed for a reason that is not the model's fault.
     pub(crate) fn draw(&self, renderer: &dyn Renderer, model: &[u8], stopped: Stopped<'_>) -> Result<Drawn> {
         let room = Room { bytes: self.room, threads: self.memory.threads(self.permit.units()), stopped };
         let drawn = catch_unwind(AssertUnwindSafe(|| renderer.render_in(model, room)));
@@ -125,7 +126,7 @@ mod tests {
         assert_eq!(memory.bytes.free(), 320 * MIB);
     }
 
-    /// What a renderer says that takes what it needs, or has no room.
+    /// A renderer that needs this many bytes, or has no room.
     struct Needs(u64);
 
     impl Renderer for Needs {

@@ -1,4 +1,4 @@
-//! Second floor: clients of the outside (DESIGN section 7). Each is a small trait with its drivers.
+//! Clients of the outside world (DESIGN section 7). Each is a small trait with its drivers.
 
 pub mod builds;
 pub mod chain;

@@ -1,4 +1,4 @@
-//! Previews: from the bytes of a model to the bytes of a picture.
+//! Previews: from a model's bytes to a picture's.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -10,34 +10,34 @@ use crate::model::format::{ModelFormat, Previewed};
 use crate::preview::limits::MAX_FILE_BYTES;
 use crate::preview::{self, Cut, Options, Refusal};
 
-/// What came of a model.
+/// The result of rendering a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rendering {
     /// The preview, as PNG.
     Png(Vec<u8>),
-    /// The model cannot be drawn, and never will: no retry helps.
+    /// The model can never be drawn: no retry helps.
     Refused {
-        /// A stable reason, where the renderer gives one.
+        /// A stable reason code, if the renderer gives one.
         code: Option<String>,
-        /// Where in the file, where the renderer says.
+        /// The place in the file, if the renderer gives one.
         place: Option<String>,
         /// What is wrong, in a sentence.
         message: String,
     },
 }
 
-/// Something that draws previews.
+/// A renderer of previews.
 pub trait Renderer: Send + Sync {
-    /// The driver's name, as settings and reports spell it.
+    /// The driver's name in settings and reports.
     fn name(&self) -> &'static str;
 
     /// Draws the preview of a model.
     ///
     /// # Errors
-    /// The renderer could not be asked, or failed for a reason that is not the model's.
+    /// The renderer could not be asked, or failed for a reason that is not the model's fault.
     fn render(&self, model: &[u8]) -> Result<Rendering>;
 
-    /// As [`Renderer::render`], within bounds.
+    /// As [`Renderer::render`], within the limits of a room.
     ///
     /// # Errors
     /// As for [`Renderer::render`].
@@ -45,14 +45,14 @@ pub trait Renderer: Send + Sync {
         self.render(model).map(Drawn::Done)
     }
 
-    /// The refusal of a model of so many bytes, where its size alone decides.
+    /// The refusal of a model of this many bytes, if its size alone decides.
     fn refuses(&self, _bytes: u64) -> Option<Rendering> {
         None
     }
 }
 
-/// The renderer of this format's models: a render service where one is named, else the embedded one, with views of
-/// `size` pixels a side.
+/// The renderer for models of this format: a render service if one is named, else the embedded renderer with
+/// views of `size` pixels per side.
 ///
 /// # Errors
 /// The service's URL is not http(s).
@@ -63,36 +63,36 @@ pub fn open(format: ModelFormat, service: Option<&str>, size: u32, threads: NonZ
     })
 }
 
-/// What came of drawing within bounds.
+/// The result of drawing within limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Drawn {
     /// A verdict on the model.
     Done(Rendering),
     /// It needs more memory.
     NoRoom,
-    /// Somebody asked to stop.
+    /// A stop was requested.
     Stopped,
 }
 
-/// What drawing a model may take of this machine.
+/// The resources that drawing a model may use.
 #[derive(Clone, Copy)]
 pub struct Room<'a> {
     /// Bytes of file, decoded data and pictures.
     pub bytes: u64,
     /// Threads.
     pub threads: NonZeroUsize,
-    /// Says whether to stop; once it said yes, it stays with that.
+    /// Says whether to stop. Once it has returned true, it always does.
     pub stopped: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// The embedded renderer: on this machine's processor, the same bytes everywhere.
+/// The embedded renderer: on the CPU, with the same bytes on every machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Builtin {
     options: Options,
 }
 
 impl Builtin {
-    /// Views of `size` pixels a side, drawn by up to `threads` threads a model.
+    /// Views of `size` pixels per side, drawn by up to `threads` threads per model.
     #[must_use]
     pub fn new(size: u32, threads: NonZeroUsize) -> Self {
         Builtin { options: Options { size, threads } }
@@ -135,20 +135,20 @@ impl From<std::result::Result<preview::Preview, Refusal>> for Rendering {
     }
 }
 
-/// The deployed render service: `POST <url>/<path of the format>`, a form with one file, answered by a PNG.
+/// The deployed render service: `POST <url>/<path of the format>` with a form of one file, answered with a PNG.
 #[derive(Debug, Clone)]
 pub struct RenderService {
     client: Client,
     url: String,
-    /// What the file is called in the form.
+    /// The name of the file in the form.
     file: &'static str,
 }
 
-/// What a PNG begins with.
+/// The first bytes of a PNG.
 const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 impl RenderService {
-    /// The service at this base URL; it gets three attempts a model, two minutes each.
+    /// The service at this base URL; it gets three attempts per model, of two minutes each.
     ///
     /// # Errors
     /// The URL is not http(s).
@@ -160,7 +160,7 @@ impl RenderService {
         RenderService::with_client(url, format, client)
     }
 
-    /// As [`RenderService::new`], over a client with other limits.
+    /// As [`RenderService::new`], with a given client.
     ///
     /// # Errors
     /// The URL is not http(s).
@@ -186,11 +186,11 @@ impl Renderer for RenderService {
     }
 }
 
-/// 400 and 413 are verdicts on the model; anything else but a picture is a fault of the service.
+/// 400 and 413 are verdicts on the model; anything else but a picture is the service's fault.
 fn rendering(response: Response) -> std::result::Result<Rendering, Failure> {
     match response.status {
         200 if response.begins_with(PNG_SIGNATURE) => Ok(Rendering::Png(response.into_bytes())),
-        200 => Err(Failure::transient("status 200, but the body is no PNG")),
+        200 => Err(Failure::transient("status 200, but the body is not a PNG")),
         400 | 413 => {
             let message = detail(&response).unwrap_or_else(|| format!("status {}", response.status));
             Ok(Rendering::Refused { code: None, place: None, message })

@@ -1,4 +1,4 @@
-//! A wish to stop, from SIGINT or SIGTERM: looked at between two steps of work.
+//! A request to stop, by SIGINT or SIGTERM, checked between steps of work.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,19 +9,19 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::base::error::{Context as _, Error, Result};
 
-/// How often a sleeper looks whether it is to stop.
+/// How often a sleeping thread checks whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// What is under way when somebody asks to stop has so long to come to its end by itself.
+/// How long work in progress may take to finish once a stop was requested.
 pub const GRACE: Duration = Duration::from_secs(1);
 
-/// What is said of a stop.
+/// The message of a stop.
 pub const STOPPED: &str = "stopped by a signal";
 
-/// What ends something that is under way: a request, say, by closing its connection.
+/// Interrupts work in progress: a request, for example, by closing its connection.
 pub type Cut = dyn Fn() + Send + Sync;
 
-/// Told once, seen by all clones.
+/// A flag that is set once and seen by all clones.
 #[derive(Clone, Default)]
 pub struct Stop {
     wanted: Arc<AtomicBool>,
@@ -35,20 +35,20 @@ impl fmt::Debug for Stop {
 }
 
 impl Stop {
-    /// The process's one: SIGINT and SIGTERM set it once a command listens for them. Whatever waits
-    /// does so on this one, where it is given no other: so no wait is forgotten.
+    /// The process's own stop: SIGINT and SIGTERM set it once a command listens for them. Whatever waits uses
+    /// this one unless it was given another, so that no wait is overlooked.
     #[must_use]
     pub fn of_process() -> Stop {
         static OF_PROCESS: OnceLock<Stop> = OnceLock::new();
         OF_PROCESS.get_or_init(Stop::default).clone()
     }
 
-    /// The process's one, listening from now on; a second signal ends the process at once.
+    /// The process's own stop, listening from now on; a second signal ends the process at once.
     ///
     /// # Errors
-    /// The system takes no handler.
+    /// A signal handler cannot be installed.
     pub fn on_signals() -> Result<Stop> {
-        // A command that is a step of another one sees a signal that came before it began.
+        // A command that runs as a step of another one must see a signal that arrived before it began.
         static LISTENS: OnceLock<()> = OnceLock::new();
         let stop = Stop::of_process();
         if LISTENS.get().is_some() {
@@ -56,7 +56,8 @@ impl Stop {
         }
         let cannot = || "cannot listen for SIGINT and SIGTERM".to_owned();
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal finds the flag unset, and only sets it.
+            // The order matters: at the first signal the flag is still unset, so the shutdown is skipped and
+            // the flag set.
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.wanted.clone())
                 .failed(cannot)?;
             signal_hook::flag::register(signal, stop.wanted.clone()).failed(cannot)?;
@@ -74,32 +75,33 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Has `cut` called when a grace period has passed since somebody asked to stop, for as long as the
-    /// caller keeps it.
+    /// Registers `cut`, which is called when the grace period after a stop request has passed, for as long as
+    /// the caller keeps it.
     pub fn when_over(&self, cut: &Arc<Cut>) {
         let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
         cuts.retain(|cut| cut.strong_count() > 0);
         cuts.push(Arc::downgrade(cut));
     }
 
-    /// Ends what is still under way.
+    /// Interrupts what is still in progress.
     pub fn cut(&self) {
+        // Cloned, so that the lock is not held while a cut runs.
         let cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         cuts.iter().filter_map(Weak::upgrade).for_each(|cut| cut());
     }
 
-    /// Has somebody asked to stop?
+    /// Was a stop requested?
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.wanted.load(Ordering::SeqCst)
     }
 
-    /// Asks to stop.
+    /// Requests a stop.
     pub fn ask(&self) {
         self.wanted.store(true, Ordering::SeqCst);
     }
 
-    /// Waits so long, or until somebody asks to stop.
+    /// Sleeps this long, or until a stop is requested.
     pub fn sleep(&self, time: Duration) {
         let until = Instant::now() + time;
         while !self.is_wanted() {
@@ -111,16 +113,16 @@ impl Stop {
         }
     }
 
-    /// Goes on, unless somebody asked to stop.
+    /// Succeeds unless a stop was requested.
     ///
     /// # Errors
-    /// Somebody did.
+    /// A stop was requested.
     pub fn check(&self) -> Result<()> {
         if self.is_wanted() { Err(stopped()) } else { Ok(()) }
     }
 }
 
-/// What a command ends with that somebody asked to stop.
+/// The error with which a stopped command ends.
 #[must_use]
 pub fn stopped() -> Error {
     Error::outside(STOPPED).hint("run it again to go on")

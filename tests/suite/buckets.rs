@@ -115,7 +115,9 @@ fn the_keys_may_lie_in_files() {
     let (code, missing) = dry("nowhere");
     assert_eq!((code, &missing["error"]), (Some(2), &"R2_SECRET_ACCESS_KEY_FILE=nowhere: no such file".into()));
     assert_eq!(dry("").1["error"], "R2_SECRET_ACCESS_KEY is not set");
-    for (text, wrong) in [("", "the file is empty"), ("a\nb\n", "more than one line, or characters that no key has")] {
+    for (text, wrong) in
+        [("", "the file is empty"), ("a\nb\n", "more than one line, or characters that a key cannot contain")]
+    {
         std::fs::write(folder.path().join("key"), text).unwrap();
         let (code, odd) = dry("key");
         assert_eq!((code, &odd["error"]), (Some(2), &format!("R2_SECRET_ACCESS_KEY_FILE=key: {wrong}").into()));
@@ -453,7 +455,7 @@ fn a_page_that_is_no_stores_answer_stores_nothing() {
     });
     let (_cdn, folder) = one_miner(1);
     let run = download(folder.path(), &faulty.endpoint, SECRET).ends(4);
-    assert!(run.err.contains("no store's answer: <html>Please log in"), "{}", run.err);
+    assert!(run.err.contains("not an object store's answer: <html>Please log in"), "{}", run.err);
     assert!(!tree(folder.path()).keys().any(|path| path.ends_with("submitted.json")));
 }
 

@@ -345,12 +345,12 @@ fn faults_of_the_ci_are_waited_for_or_told() {
     let lasting = [
         (Answer::status(403).with("X-RateLimit-Remaining", "0").with("X-RateLimit-Reset", in_seconds(900)), "until 2"),
         (Answer::status(429).with("Retry-After", "900"), "until 2"),
-        (Answer::status(401), "GITHUB_TOKEN is not"),
-        (Answer::status(404), "acme/competition with its workflow build-and-push.yml"),
+        (Answer::status(401), "GITHUB_TOKEN is invalid"),
+        (Answer::status(404), "acme/competition exist, with its workflow build-and-push.yml"),
         (Answer::status(403), "may GITHUB_TOKEN read"),
         (Answer::status(502), "status 502: {\"message\": \"said 502\"} (2 attempts)"),
-        (Answer(200, Vec::new(), "<html>".to_owned()), "not what is expected"),
-        (Answer::json(&json!({"workflow_runs": null})), "not what is expected"),
+        (Answer(200, Vec::new(), "<html>".to_owned()), "unexpected answer"),
+        (Answer::json(&json!({"workflow_runs": null})), "unexpected answer"),
     ];
     for (answer, says) in lasting {
         let status = answer.0;

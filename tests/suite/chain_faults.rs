@@ -310,7 +310,10 @@ fn an_archive_that_fails_is_named() {
     }
     let other = pruned();
     let said = reveal_seed(&["--archive", &other.url()]);
-    assert!(said.contains(&format!("{} is no archive node: its state is gone as well", other.url())), "{said}");
+    assert!(
+        said.contains(&format!("{} is not an archive node: it has discarded the state, too", other.url())),
+        "{said}"
+    );
 }
 
 #[test]
@@ -366,9 +369,9 @@ fn hostile_gateways_are_not_believed() {
             keys[0] = json!(text);
         }),
         ("hex", |keys| keys[0] = json!("0xzz")),
-        ("another form", |keys| *keys = json!({"a": 1})),
-        ("another form", |keys| keys[0] = json!(7)),
-        ("were asked for", |keys| {
+        ("unexpected result", |keys| *keys = json!({"a": 1})),
+        ("unexpected result", |keys| keys[0] = json!(7)),
+        ("requested", |keys| {
             let key = keys[0].clone();
             *keys = Value::Array(vec![key; 1001]);
         }),
@@ -385,10 +388,10 @@ fn hostile_gateways_are_not_believed() {
         ("not that was asked", |sets| sets[0]["block"] = json!(format!("0x{}", "11".repeat(32)))),
         ("revealed commitments", |sets| sets[0]["changes"][0][1] = json!("0xfeffffff")),
         ("odd number", |sets| sets[0]["changes"][0][1] = json!("0x0")),
-        ("another form", |sets| *sets = json!("0x")),
+        ("unexpected result", |sets| *sets = json!("0x")),
     ];
     let heads: &[(&str, Lie)] =
-        &[("another form", |head| *head = json!("0x12")), ("another form", |head| *head = json!(null))];
+        &[("unexpected result", |head| *head = json!("0x12")), ("unexpected result", |head| *head = json!(null))];
     let cases = [("state_getKeysPaged", keys), ("state_queryStorageAt", values), ("chain_getFinalizedHead", heads)];
     for (method, lies) in cases {
         for (at, (_, lie)) in lies.iter().enumerate() {
@@ -400,7 +403,10 @@ fn hostile_gateways_are_not_believed() {
         }
     }
     let gateway = lying("chain_getHeader", |header| header["number"] = json!(50));
-    outside(&subtensor(&[gateway.url()], &[]).finalized_block().unwrap_err(), &["chain_getHeader", "another form"]);
+    outside(
+        &subtensor(&[gateway.url()], &[]).finalized_block().unwrap_err(),
+        &["chain_getHeader", "unexpected result"],
+    );
     let gateway = lying("chain_getHeader", |header| header["number"] = json!("0x5"));
     let chain = subtensor(&[gateway.url()], &[]);
     outside(&chain.block_hash(Block(3)).unwrap_err(), &["asked for block 3, it named block 5"]);

@@ -97,9 +97,9 @@ fn without_an_author_nothing_is_begun() {
     let root = folder.path();
     for lacking in ["user.email", "user.name"] {
         git(root, &["config", "--unset", lacking]);
-        refused(root, 1, &["nobody is configured as author", "hint: git config user.name"]);
+        refused(root, 1, &["no author is configured", "hint: git config user.name"]);
         git(root, &["config", lacking, " "]);
-        refused(root, 1, &["nobody is configured as author"]);
+        refused(root, 1, &["no author is configured"]);
         git(root, &["config", lacking, "A"]);
     }
     commits(root);
@@ -108,7 +108,7 @@ fn without_an_author_nothing_is_begun() {
     std::fs::write(outside.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
     let args = [init_args("pool.txt"), vec!["--commit".to_owned()]].concat();
     let init = ended(command(outside.path()).args(&args)).ends(1);
-    assert!(init.err.contains("nobody is configured as author"), "{init:?}");
+    assert!(init.err.contains("no author is configured"), "{init:?}");
     assert!(!outside.path().join("new/config.json").exists());
     std::fs::write(outside.path().join(".gitconfig"), "[user]\nname = A\nemail = a@b.c\n").unwrap();
     ended(command(outside.path()).args(&args)).ends(0);
@@ -197,7 +197,7 @@ fn a_git_folder_that_cannot_be_written_is_noticed_first() {
     if err.contains("setpriv: failed to execute") {
         return skipped("the program cannot be run by another user here");
     }
-    assert!(run.status.code() == Some(1) && err.contains(".git/gen404: cannot make this folder"), "{err}");
+    assert!(run.status.code() == Some(1) && err.contains(".git/gen404: cannot create this folder"), "{err}");
     assert_eq!(stage(root), "miner_generation");
 }
 

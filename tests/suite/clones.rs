@@ -116,7 +116,7 @@ fn a_damaged_clone_is_no_partial_one() {
     assert_ne!(object, last);
     std::fs::remove_file(served.path().join(".git/objects").join(&object[..2]).join(&object[2..])).unwrap();
     let damaged = gen404(served.path(), &["verify", "--history"]).ends(1);
-    assert!(damaged.err.contains("it is not there"), "{damaged:?}");
+    assert!(damaged.err.contains("it is missing"), "{damaged:?}");
     assert!(!damaged.err.contains("partial"), "{damaged:?}");
 }
 
@@ -136,7 +136,7 @@ fn what_a_damaged_clone_lacks_is_never_a_broken_claim() {
         let run = gen404(root, &["verify"]);
         if run.code != 0 {
             told += 1;
-            assert!(run.code == 1 && run.err.contains("it is not there") && !run.out.contains("fail "), "{run:?}");
+            assert!(run.code == 1 && run.err.contains("it is missing") && !run.out.contains("fail "), "{run:?}");
         }
         std::fs::write(&file, bytes).unwrap();
     }

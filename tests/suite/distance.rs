@@ -42,7 +42,7 @@ fn plain_pixels_are_compared_where_asked_for_and_said_to_be() {
     assert!(none.out.is_empty() && none.err.contains("--distance dinov3, http or pixels"), "{none:?}");
     std::fs::write(here.join("b.png"), b"<html>").unwrap();
     let broken = gen404(here, &["distance", "a.png", "b.png", "--distance", "pixels"]).ends(1);
-    assert!(broken.err.contains("b.png: no PNG"), "{}", broken.err);
+    assert!(broken.err.contains("b.png: not a readable PNG"), "{}", broken.err);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn what_is_no_number_is_unmeasured_with_the_reason() {
         (200, "{\"distance\": null}", "no reason given", 3),
         (200, "{\"distance\": 0.0, \"error\": \"request_error\"}", "request_error", 3),
         (200, "<html>", "no distance: <html>", 3),
-        (200, "{\"distance\": 7.5}", "7.5 is no distance", 1),
+        (200, "{\"distance\": 7.5}", "7.5 is not a distance", 1),
         (422, "{\"detail\": []}", "status 422", 1),
         (500, "{\"detail\": \"Internal server error\"}", "Internal server error\"} (3 attempts)", 3),
     ] {

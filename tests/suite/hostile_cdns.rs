@@ -34,7 +34,7 @@ const BAD: [(&str, &str); 27] = [
     ("to-another-script", "xn--exmple-cua.org"),
     ("to-control-characters", "control characters"),
     ("to-nowhere", "it is empty"),
-    ("to-a-script", "it is no http(s) URL"),
+    ("to-a-script", "it is not an http(s) URL"),
     ("moved-without-location", "status 301 without a Location header"),
     ("html", "not a GLB file"),
     ("large", "longer than 8388608 bytes"),
@@ -146,16 +146,16 @@ fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
 #[test]
 fn refusals_are_said_once_in_plain_words_and_not_asked_for_again() {
     let cases: [(&str, &str); 10] = [
-        ("Location: http://127.0.0.1:22/x\r\n", "refused: port 22 is none of 80, 443 and those above 1023"),
+        ("Location: http://127.0.0.1:22/x\r\n", "refused: port 22 is not 80, 443 or above 1023"),
         (
             "Location: http://2130706433/\r\n",
-            "redirected to http://2130706433/: \"2130706433\" is a number in place of a host",
+            "redirected to http://2130706433/: \"2130706433\" is a number instead of a host",
         ),
         (
             "Location: http://a\u{202e}b.org/\r\n",
             "redirected to http://a\\u{202e}b.org/: the character '\\u{202e}' must be percent-encoded",
         ),
-        ("Location: ftp://x.org/a\r\n", "redirected to ftp://x.org/a: scheme \"ftp\" where http or https is needed"),
+        ("Location: ftp://x.org/a\r\n", "redirected to ftp://x.org/a: scheme \"ftp\" instead of http or https"),
         ("Location: a\tb\r\n", "redirected to a\\tb: it holds control characters"),
         ("Location: \r\n", "redirected to : it is empty"),
         ("Location: a\x1b[31mb\r\n", "not HTTP as it should be: http parse fail: invalid header value"),

@@ -314,7 +314,7 @@ fn what_an_object_unfolds_from_counts() {
         assert_eq!(git(folder.path(), &["cat-file", "-s", &blob.to_string()]), of.to_string());
         plant(folder.path(), &[(FILE, "leader.json", blob)]);
         let run = run(folder.path(), &["verify", "--history"]).ends(1);
-        assert!(run.err.contains("unfolds") || run.err.contains("stand on one another"), "{steps}: {run:?}");
+        assert!(run.err.contains("unfolds") || run.err.contains("deltas in one chain"), "{steps}: {run:?}");
     }
 }
 
@@ -373,14 +373,14 @@ fn a_git_folder_leads_nowhere_else() {
         symlink(elsewhere.join("objects"), folder.join(name)).unwrap();
     };
     refused(&|folder| replace(folder, ".git"), ".git: a link");
-    refused(&|folder| replace(folder, ".git/objects"), "objects: no folder");
-    refused(&|folder| replace(folder, ".git/refs"), "refs: no folder");
-    refused(&|folder| replace(folder, ".git/gen404"), "gen404: no folder");
+    refused(&|folder| replace(folder, ".git/objects"), "objects: not a folder");
+    refused(&|folder| replace(folder, ".git/refs"), "refs: not a folder");
+    refused(&|folder| replace(folder, ".git/gen404"), "gen404: not a folder");
     let pointing = |folder: &Path| {
         std::fs::remove_dir_all(folder.join(".git")).unwrap();
         std::fs::write(folder.join(".git"), format!("gitdir: {}\n", elsewhere.display())).unwrap();
     };
-    refused(&pointing, "knows nothing of this checkout");
+    refused(&pointing, "does not belong to this checkout");
     let common = |folder: &Path| std::fs::write(folder.join(".git/commondir"), elsewhere.to_str().unwrap()).unwrap();
     refused(&common, "commondir");
     let looping = |folder: &Path| {
@@ -390,13 +390,13 @@ fn a_git_folder_leads_nowhere_else() {
     };
     refused(&looping, "leads in a circle");
     let out = |folder: &Path| std::fs::write(folder.join(".git/HEAD"), "ref: ../../../etc/passwd\n").unwrap();
-    refused(&out, "is no branch");
+    refused(&out, "is not a branch");
     let fifo = |folder: &Path| {
         assert!(Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap().success());
         std::fs::create_dir_all(folder.join(".git/objects/info")).unwrap();
         std::fs::write(folder.join(".git/objects/info/alternates"), "../../pipe\n").unwrap();
     };
-    refused(&fifo, "no folder of objects");
+    refused(&fifo, "not an object folder");
 }
 
 /// What git makes itself is followed: a linked worktree, and objects that are borrowed.

@@ -78,7 +78,7 @@ fn a_url_at_the_port_of_another_service() {
     let url = text.split("\"cdn_url\": \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let host = url.split('/').nth(2).unwrap();
     let at = url.replacen(host, &format!("{host}:25"), 1);
-    lie(path, &url, &at, &expect("submissions.rules", 0, path, &["port 25 is none of 80, 443"]));
+    lie(path, &url, &at, &expect("submissions.rules", 0, path, &["port 25 is not 80, 443"]));
 }
 
 #[test]

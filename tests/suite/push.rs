@@ -284,7 +284,7 @@ fn without_a_remote_or_a_commit_there_is_nothing_to_push() {
     git(&shared.ours(), &["checkout", "-qb", "other"]);
     let run = ours(&shared, &["pause"]).ends(2);
     assert!(
-        run.err.contains("branch other follows no branch") && run.err.contains("git push -u origin other"),
+        run.err.contains("branch other does not track a remote branch") && run.err.contains("git push -u origin other"),
         "{run:?}"
     );
     git(&shared.ours(), &["checkout", "-q", "--detach"]);

@@ -65,7 +65,7 @@ fn where_git_cannot_sign_nothing_is_begun() {
     let Some(folder) = signing() else { return };
     let root = folder.path();
     std::fs::remove_file(root.join(".git/key")).unwrap();
-    let hint = "hint: mend user.signingkey";
+    let hint = "hint: fix user.signingkey";
     refused(root, 1, &["cannot sign a commit, as commit.gpgsign asks for: ", "git config commit.gpgsign false", hint]);
     git(root, &["config", "commit.gpgsign", "perhaps"]);
     refused(root, 1, &["commit.gpgsign"]);
@@ -84,7 +84,7 @@ fn a_branch_that_moves_while_a_commit_is_made_is_never_moved_back() {
         &format!("{NOT_AT_FIRST}\n[ -e .git/moved ] || git update-ref refs/heads/main {theirs}; touch .git/moved"),
     );
     let run_on = run(root, &["pause", "--commit"]).ends(1);
-    assert!(run_on.err.contains("somebody else's commit came in between"), "{run_on:?}");
+    assert!(run_on.err.contains("someone else committed in between"), "{run_on:?}");
     assert!(run_on.err.contains("the next run with --commit does it"), "{run_on:?}");
     assert_eq!((git(root, &["rev-parse", "HEAD"]), stage(root)), (theirs, "paused".to_owned()));
     assert!(!root.join(".git/index.lock").exists());

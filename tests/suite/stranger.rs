@@ -100,7 +100,7 @@ fn clone(server: &Listening, settings: &str) -> tempfile::TempDir {
     top
 }
 
-const WARNING: &str = "warning: gen404.toml is not followed: git tracks it, so it may be anybody's; \
+const WARNING: &str = "warning: gen404.toml is not followed: git tracks it, so it may be someone else's; \
                        to follow it on purpose: --config gen404.toml\n";
 
 #[test]
@@ -272,10 +272,10 @@ fn where_it_cannot_be_told_whose_settings_they_are_they_are_not_followed() {
     here.follows(true, &mut here.status());
     std::fs::write(here.path(".git/index"), "broken").unwrap();
     let broken = here.follows(false, &mut here.status());
-    assert!(broken.err.contains("whether git tracks it cannot be told"), "{}", broken.err);
+    assert!(broken.err.contains("cannot tell whether git tracks it"), "{}", broken.err);
     std::fs::remove_dir_all(here.path(".git")).unwrap();
     let without = here.follows(false, &mut here.status());
-    assert!(without.err.contains("without git nobody can tell whose it is"), "{}", without.err);
+    assert!(without.err.contains("without git its origin is unknown"), "{}", without.err);
 }
 
 #[test]
@@ -350,6 +350,6 @@ fn rules_in_the_settings_are_refused_and_it_is_said_where_they_belong() {
     let folder = example(false);
     std::fs::write(folder.path().join("mine.toml"), "\n[rules]\nmismatches = 100\n").unwrap();
     let refused = run(folder.path(), &["--config", "mine.toml", "verify"]).ends(2);
-    assert!(refused.err.contains("mine.toml: line 2: [rules] is no setting"), "{}", refused.err);
+    assert!(refused.err.contains("mine.toml: line 2: [rules] is not a setting"), "{}", refused.err);
     assert!(refused.err.contains("hint: rules are public: move them to \"rules\" in config.json"), "{}", refused.err);
 }

@@ -1,4 +1,4 @@
-//! Answers kept with their ETag, so that what has not changed costs nothing to ask for again.
+//! Answers kept with their ETag, so that asking again costs nothing if nothing has changed.
 
 use std::path::{Path, PathBuf};
 
@@ -21,13 +21,13 @@ pub(super) struct Cache {
 pub(super) struct CachedAnswer {
     pub(super) url: String,
     pub(super) etag: String,
-    /// Its `Link` header: a 304 need not bring it again.
+    /// Its `Link` header, which a 304 need not repeat.
     pub(super) link: Option<String>,
     pub(super) body: String,
 }
 
 impl Cache {
-    /// The round's answers; those of other rounds are removed.
+    /// Opens the round's answers and removes those of other rounds.
     pub(super) fn open(own: &Path, round: RoundNumber) -> Result<Self> {
         let (all, name) = (own.join("builds"), round.to_string());
         let what = || format!("{}: cannot use this folder", all.display());
@@ -46,7 +46,7 @@ impl Cache {
         self.folder.join(format!("{}.json", sum.get(..32).unwrap_or(&sum)))
     }
 
-    /// The answer of this URL. One that cannot be read is none: it will be asked for again.
+    /// The kept answer for this URL. An unreadable one counts as missing: the URL is asked again.
     pub(super) fn load(&self, url: &str) -> Option<CachedAnswer> {
         let kept: CachedAnswer = serde_json::from_slice(&files::read_own(&self.path(url), files::OWN).ok()??).ok()?;
         (kept.url == url).then_some(kept)

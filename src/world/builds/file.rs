@@ -7,7 +7,7 @@
 //! }
 //! ```
 //!
-//! A status is one of those of `builds.json`; an image that is not given is named as all others are.
+//! A status is one of those in `builds.json`; an image that is not given gets the usual name.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ use crate::model::ids::Hotkey;
 use crate::model::observation::{BuildObservation, DeclaredBuild};
 use crate::model::record::{Entries, parse_json};
 
-/// Builds as a file tells them: read at each look, so that it may be written meanwhile.
+/// Builds listed in a file, which is read at each look so that it may change meanwhile.
 #[derive(Debug, Clone)]
 pub struct FileBuilds {
     path: PathBuf,
@@ -36,7 +36,7 @@ struct BuildEntry {
 }
 
 impl FileBuilds {
-    /// The builds in this file.
+    /// The builds listed in this file.
     #[must_use]
     pub fn new(path: &Path) -> Self {
         FileBuilds { path: path.to_owned() }

@@ -1,4 +1,4 @@
-//! Builds by GitHub Actions: the run that a push of submissions started, and its jobs, one a miner.
+//! Builds by GitHub Actions: the run that a push of submissions started, and its jobs, one per miner.
 
 use std::path::PathBuf;
 
@@ -17,10 +17,10 @@ use crate::model::ids::{Hotkey, RepoName, RoundNumber};
 use crate::model::observation::{BuildObservation, CiJob, CiRun};
 use crate::world::http::{Method, Response, shown_text, shown_url};
 
-/// A list of jobs, or of runs, is not followed further than this.
+/// Lists of jobs and runs are followed no further than this.
 const MOST_PAGES: usize = 20;
 
-/// A run that a push started was made later than its commit, by clocks that differ by so much.
+/// Tolerated clock skew: a run that a push started was created after its commit.
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(60);
 
 /// Where a repository's runs are looked up.
@@ -31,20 +31,20 @@ pub struct GitHub {
     pub(super) api: String,
     pub(super) repo: RepoName,
     pub(super) workflow: String,
-    /// What the names of miners' jobs begin with; ` (HOTKEY)` follows.
+    /// The prefix of the names of miners' jobs; ` (HOTKEY)` follows.
     pub(super) job: String,
-    /// The name of the job that works out the others.
+    /// The name of the job that sets up the others.
     pub(super) setup_job: String,
     pub(super) credentials: Option<Credentials>,
-    /// This run, whatever the push.
+    /// Use this run, whatever was pushed.
     pub(super) run: Option<u64>,
-    /// Asked for the images of jobs that are done.
+    /// Asked for the images of finished jobs.
     pub(super) registry: Option<Registry>,
     /// The operator's own folder.
     pub(super) own: PathBuf,
 }
 
-/// A job's status and conclusion are a word each.
+/// A job's status and conclusion are one word each.
 const LONGEST_WORD: usize = 60;
 
 #[derive(Debug, Deserialize)]
@@ -104,8 +104,8 @@ impl BuildSource for GitHub {
 }
 
 impl GitHub {
-    /// The run of these submissions: the one named, the newest of the commit, or else the newest
-    /// whose commit says so (several commits pushed at once have one run, of the last of them).
+    /// The run for these submissions: the one named, else the newest of the commit, else the newest whose
+    /// commit message names the round (several commits pushed together have one run, for the last of them).
     fn find(&self, wanted: &WantedBuilds, cache: &Cache) -> Result<Option<RunAnswer>> {
         let actions = format!("{}/repos/{}/actions", self.api, self.repo);
         if let Some(id) = self.run {
@@ -130,7 +130,7 @@ impl GitHub {
             let Some(url) = next else { break };
             let (page, link): (Runs, _) = self.get(cache, &url)?;
             let ours = page.workflow_runs.into_iter().filter(|run| is_of(run, wanted.round, wanted.pushed.as_ref()));
-            // Newest runs come first: no later page has a newer one.
+            // Newest runs come first: later pages only have older ones.
             if let Some(run) = ours.max_by_key(|run| run.run_number) {
                 return Ok(Some(run));
             }
@@ -139,11 +139,11 @@ impl GitHub {
         Ok(None)
     }
 
-    /// The run with the newest job of each miner, over all attempts: those that a second attempt
-    /// left alone are jobs of the first.
+    /// The run with each miner's newest job over all attempts: jobs that a second attempt did not repeat belong
+    /// to the first.
     fn with_jobs(&self, answer: &RunAnswer, cache: &Cache) -> Result<CiRun> {
         let mut run = CiRun {
-            // Where it is no URL, there is nothing to look at.
+            // Without a valid URL there is nothing to link to.
             url: answer.html_url.clone().filter(|url| HttpUrl::parse(url).is_ok()).unwrap_or_default(),
             attempt: answer.run_attempt.unwrap_or(1),
             started: answer.run_started_at.or(answer.created_at),
@@ -184,8 +184,8 @@ impl GitHub {
         name.strip_prefix(&self.job)?.strip_prefix(" (")?.strip_suffix(')')?.parse().ok()
     }
 
-    /// What a GET of this URL says, and the page after it. What has not changed since the last time
-    /// is not sent again.
+    /// The answer to a GET of this URL, and the URL of the next page. An unchanged answer is not sent again
+    /// (ETag).
     fn get<T: DeserializeOwned>(&self, cache: &Cache, url: &str) -> Result<(T, Option<String>)> {
         let kept = cache.load(url).and_then(|kept| Some((serde_json::from_str::<T>(&kept.body).ok()?, kept)));
         let mut headers = vec![
@@ -202,7 +202,7 @@ impl GitHub {
         }
         let value = response
             .json()
-            .map_err(|why| Error::outside(format!("GET {}: not what is expected: {why}", shown_url(url))))?;
+            .map_err(|why| Error::outside(format!("GET {}: unexpected answer: {why}", shown_url(url))))?;
         let link = response.header("link").map(str::to_owned);
         let next = link.as_deref().and_then(next_page);
         if let Some(etag) = response.header("etag") {
@@ -216,7 +216,7 @@ impl GitHub {
         Ok((value, next))
     }
 
-    /// An answer that is none.
+    /// The error for an answer that is not a 200.
     fn refused(&self, url: &str, response: &Response) -> Error {
         #[derive(Deserialize)]
         struct ApiMessage {
@@ -226,13 +226,13 @@ impl GitHub {
         let told = told.unwrap_or_else(|_| response.shown_body());
         let error = Error::outside(format!("GET {}: status {}: {told}", shown_url(url), response.status));
         match (response.status, &self.credentials) {
-            (401, _) => error.hint("GITHUB_TOKEN is not, or no longer, good"),
+            (401, _) => error.hint("GITHUB_TOKEN is invalid or has expired"),
             (403 | 404, None) => error.hint(format!(
-                "is {} with its workflow {} there? A private one needs GITHUB_TOKEN, with the permission to read Actions",
+                "does {} exist, with its workflow {}? A private repository needs GITHUB_TOKEN with permission to read Actions",
                 self.repo, self.workflow
             )),
             (403 | 404, Some(_)) => error.hint(format!(
-                "is {} with its workflow {} there, and may GITHUB_TOKEN read its Actions?",
+                "does {} exist, with its workflow {}, and may GITHUB_TOKEN read its Actions?",
                 self.repo, self.workflow
             )),
             _ => error,
@@ -240,8 +240,8 @@ impl GitHub {
     }
 }
 
-/// Was this run started by the push of the round's submissions? An older one may be that of an
-/// earlier state of them.
+/// Was this run started by the push of the round's submissions? An older run may belong to an earlier version
+/// of them.
 fn is_of(run: &RunAnswer, round: RoundNumber, pushed: Option<&Pushed>) -> bool {
     let ending = format!("submissions for round {round}");
     let message = run.head_commit.as_ref().and_then(|commit| commit.message.as_deref()).unwrap_or_default();

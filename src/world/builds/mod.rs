@@ -1,4 +1,4 @@
-//! Where the state of miners' image builds is known: a CI, a registry, a file.
+//! Sources of the state of miners' image builds: a CI, a registry, a file.
 
 mod cache;
 mod file;
@@ -16,34 +16,34 @@ use crate::base::error::Result;
 use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::observation::BuildObservation;
 
-/// What is asked about.
+/// What to look for.
 #[derive(Debug, Clone)]
 pub struct WantedBuilds {
     /// The round.
     pub round: RoundNumber,
-    /// The commit that wrote its submissions, where there is a history.
+    /// The commit that wrote its submissions, if there is a history.
     pub pushed: Option<Pushed>,
-    /// The miners that have no image on record, each with the name that its image will have.
+    /// The miners without a recorded image, each with the name that the image will have.
     pub unbuilt: Vec<(Hotkey, String)>,
 }
 
-/// A commit, and when it was made.
+/// A commit and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
     /// Its id in hex.
     pub commit: String,
-    /// When it was made.
+    /// The time of the commit.
     pub at: DateTime<Utc>,
 }
 
-/// Something that knows of builds.
+/// A source of build states.
 pub trait BuildSource: Send + Sync {
-    /// What messages call it.
+    /// Its name in messages.
     fn name(&self) -> String;
 
     /// Looks once.
     ///
     /// # Errors
-    /// It could not be asked, or does not answer as it should.
+    /// It could not be asked, or its answer makes no sense.
     fn look(&self, wanted: &WantedBuilds) -> Result<BuildObservation>;
 }

@@ -1,4 +1,4 @@
-//! Does an image exist? A registry is asked for its manifest, with the token that it wants.
+//! Checks that images exist: asks a registry for their manifest, with the token that it demands.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::base::error::{Error, Result};
 use crate::model::observation::{BuildObservation, Presence};
 use crate::world::http::{Method, Response, Secret, shown_url};
 
-/// Every form of manifest: without them many registries deny an image that they have.
+/// Every manifest format: without this list many registries deny having an image that they have.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
                          application/vnd.docker.distribution.manifest.list.v2+json, \
                          application/vnd.docker.distribution.manifest.v2+json";
 
-/// Asks registries.
+/// A client of registries.
 #[derive(Debug, Clone)]
 pub struct Registry {
     pub(super) web: Web,
     /// http in place of https (tests).
     pub(super) insecure: bool,
-    /// Sent as it is, as a bearer token.
+    /// Sent unchanged as a bearer token.
     pub(super) token: Option<Secret>,
-    /// User and password, for registries that hand out tokens for them.
+    /// User and password, for registries that exchange them for tokens.
     pub(super) login: Option<(String, Secret)>,
 }
 
@@ -38,7 +38,7 @@ impl BuildSource for Registry {
         for (hotkey, image) in &wanted.unbuilt {
             let presence = self.presence(image)?;
             if presence == Presence::Unknown {
-                let refused = Error::outside(format!("{image}: the registry does not tell strangers of it"));
+                let refused = Error::outside(format!("{image}: the registry requires credentials"));
                 return Err(refused.hint("set REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD"));
             }
             images.insert(hotkey.clone(), presence);
@@ -48,10 +48,10 @@ impl BuildSource for Registry {
 }
 
 impl Registry {
-    /// Is this image there?
+    /// Does this image exist?
     ///
     /// # Errors
-    /// The registry cannot be asked, or takes what we show for no permission.
+    /// The registry cannot be asked, or denies us access.
     pub(super) fn presence(&self, image: &str) -> Result<Presence> {
         let url = self.manifest_url(image)?;
         let direct = self.token.as_ref().map(|token| Credentials::bearer(&url, token)).transpose()?;
@@ -69,7 +69,7 @@ impl Registry {
             401 | 403 if self.token.is_none() && self.login.is_none() => Ok(Presence::Unknown),
             status @ (401 | 403) => {
                 let refused = Error::outside(format!("HEAD {shown}: status {status}"));
-                Err(refused.hint("REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD, give no access"))
+                Err(refused.hint("REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD, do not give access"))
             }
             status => Err(Error::outside(format!("HEAD {shown}: status {status}"))),
         }
@@ -81,19 +81,19 @@ impl Registry {
     }
 
     fn manifest_url(&self, image: &str) -> Result<String> {
-        let wrong = || Error::usage(format!("{image:?}: no image of the form HOST/NAME:TAG"));
+        let wrong = || Error::usage(format!("{image:?}: not an image of the form HOST/NAME:TAG"));
         let (path, tag) = image.rsplit_once(':').ok_or_else(wrong)?;
         let (host, name) = path.split_once('/').ok_or_else(wrong)?;
         if !(host.contains(['.', ':']) || host == "localhost") || name.is_empty() {
             return Err(wrong().hint("[builds] image names the registry's host first"));
         }
-        // The hub's images are named after one host and served by another.
+        // Docker Hub's images are named after one host and served by another.
         let host = if host == "docker.io" { "registry-1.docker.io" } else { host };
         let scheme = if self.insecure { "http" } else { "https" };
         Ok(format!("{scheme}://{host}/v2/{name}/manifests/{tag}"))
     }
 
-    /// What the registry wants to see, where we can get it.
+    /// The credentials that the registry demands, if we can get them.
     fn answer_challenge(&self, url: &str, response: &Response) -> Result<Option<Credentials>> {
         let headers = response.headers.get_all("www-authenticate").into_iter();
         let challenges: Vec<Challenge> = headers.filter_map(|value| value.to_str().ok()).flat_map(challenges).collect();
@@ -108,14 +108,14 @@ impl Registry {
         }
     }
 
-    /// The value of `Authorization` by user and password.
+    /// The value of `Authorization` for user and password.
     fn basic(&self) -> Option<Secret> {
         let (user, password) = self.login.as_ref()?;
         let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{}", password.expose()));
         Some(Secret::new(&format!("Basic {pair}")))
     }
 
-    /// A token of the realm; `None` where it has none for us.
+    /// A token from the realm; `None` if it gives us none.
     fn fetch_token(&self, realm: &str, challenge: &Challenge) -> Result<Option<Secret>> {
         #[derive(Deserialize)]
         struct TokenAnswer {
@@ -123,7 +123,7 @@ impl Registry {
             access_token: Option<String>,
         }
         if !self.insecure && !realm.starts_with("https://") {
-            return Err(Error::outside(format!("{}: a registry's realm that is no https URL", shown_url(realm))));
+            return Err(Error::outside(format!("{}: the registry's realm is not an https URL", shown_url(realm))));
         }
         let mut url = realm.to_owned();
         for name in ["service", "scope"] {
@@ -140,22 +140,21 @@ impl Registry {
             return Ok(None);
         }
         let response = response.success()?;
-        let unexpected = || Error::outside(format!("GET {}: an answer without a token", shown_url(&url)));
+        let unexpected = || Error::outside(format!("GET {}: the answer has no token", shown_url(&url)));
         let answer: TokenAnswer = response.granted().ok_or_else(unexpected)?;
         let token = answer.token.or(answer.access_token).filter(|token| !token.trim().is_empty());
         token.map(|token| Some(Secret::new(&token))).ok_or_else(unexpected)
     }
 }
 
-/// One way in that a server offers.
+/// An authentication scheme that a server offers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Challenge {
     scheme: String,
     params: BTreeMap<String, String>,
 }
 
-/// Reads a `WWW-Authenticate` header: commas part parameters and challenges alike, but not inside
-/// quotes.
+/// Parses a `WWW-Authenticate` header: commas separate parameters and challenges alike, but not inside quotes.
 fn challenges(header: &str) -> Vec<Challenge> {
     let mut found: Vec<Challenge> = Vec::new();
     for part in parts(header) {
@@ -176,7 +175,7 @@ fn challenges(header: &str) -> Vec<Challenge> {
     found
 }
 
-/// The parts between commas, without quotes.
+/// The parts between commas, unquoted.
 fn parts(header: &str) -> Vec<String> {
     let (mut parts, mut part, mut quoted, mut escaped) = (Vec::new(), String::new(), false, false);
     for c in header.chars() {
@@ -195,7 +194,7 @@ fn parts(header: &str) -> Vec<String> {
     parts.into_iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
-/// A value as a query holds it.
+/// A percent-encoded query value.
 fn encoded(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
     value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()

@@ -1,4 +1,4 @@
-//! Who knows of builds: `[builds]` of `gen404.toml`, and the environment.
+//! Where builds are looked up: `[builds]` of `gen404.toml`, and the environment.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,19 +32,19 @@ pub enum BuildsDriver {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BuildSettings {
-    /// Which driver; where not given, the one that the other settings speak of.
+    /// The driver; by default the one that the other settings imply.
     pub driver: Option<BuildsDriver>,
     /// The repository whose pushes start the builds.
     pub repo: Option<String>,
     /// The file name of the workflow.
     pub workflow: String,
-    /// What the names of miners' jobs begin with; ` (HOTKEY)` follows.
+    /// The prefix of the names of miners' jobs; ` (HOTKEY)` follows.
     pub job: String,
-    /// The name of the job that works out the others.
+    /// The name of the job that sets up the others.
     pub setup_job: String,
-    /// The API of GitHub.
+    /// GitHub's API.
     pub api_url: String,
-    /// Also ask the registry for the images of jobs that are done.
+    /// Also ask the registry for the images of finished jobs.
     pub check_images: bool,
     /// Ask registries over http (tests).
     pub insecure_registry: bool,
@@ -52,13 +52,13 @@ pub struct BuildSettings {
     pub file: Option<PathBuf>,
     /// How images are named.
     pub image: ImageName,
-    /// What a build may take from its push, or the last start of its run, on; 0: any time.
+    /// Seconds that a build may take, counted from its push or the last start of its run; 0 means no limit.
     pub timeout_seconds: u64,
-    /// From one look to the next, with `--wait`.
+    /// Seconds between two looks with `--wait`.
     pub poll_seconds: u64,
-    /// Attempts for each request.
+    /// Attempts per request.
     pub attempts: u32,
-    /// A rate limit is waited for if it ends within this.
+    /// The longest rate limit, in seconds, that is waited for.
     pub longest_pause_seconds: u64,
 }
 
@@ -84,11 +84,11 @@ impl Default for BuildSettings {
 }
 
 impl BuildSettings {
-    /// Opens the driver; nothing is asked yet. `own` is the operator's own folder; `run` names a run
-    /// of the CI in place of the push's.
+    /// Opens the driver without asking anything yet. `own` is the operator's own folder; `run` names a CI run
+    /// to use instead of the push's.
     ///
     /// # Errors
-    /// No driver is named, or what it needs is not.
+    /// No driver is named, or something that it needs is missing.
     pub fn open(
         &self,
         env: impl Fn(&str) -> Option<String>,
@@ -113,7 +113,7 @@ impl BuildSettings {
             Some(BuildsDriver::Registry) => Ok(Box::new(self.registry(env, stop)?)),
             Some(BuildsDriver::Github) => Ok(Box::new(self.github(env, repo, own, run, stop)?)),
             None => {
-                let unknown = Error::usage("nobody is named who knows of builds");
+                let unknown = Error::usage("no source of builds is named");
                 Err(unknown.hint("give GITHUB_REPO=owner/name, --file FILE, or [builds] in gen404.toml"))
             }
         }
@@ -142,13 +142,13 @@ impl BuildSettings {
         stop: &Stop,
     ) -> Result<GitHub> {
         let repo = repo.ok_or_else(|| {
-            Error::usage("no repository is named whose builds to follow")
+            Error::usage("the repository with the builds is not named")
                 .hint("give GITHUB_REPO=owner/name, or [builds] repo in gen404.toml")
         })?;
         let repo: RepoName = repo.trim().parse().map_err(|why| Error::usage(format!("GITHUB_REPO: {why}")))?;
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if self.workflow.is_empty() || !self.workflow.chars().all(plain) {
-            let wrong = format!("[builds] workflow = {:?}: no file name of a workflow", self.workflow);
+            let wrong = format!("[builds] workflow = {:?}: not the file name of a workflow", self.workflow);
             return Err(Error::usage(wrong));
         }
         let api = self.api_url.trim_end_matches('/').to_owned();
@@ -169,7 +169,7 @@ impl BuildSettings {
     }
 }
 
-/// A token never travels in the open, but on this machine.
+/// A token is never sent unencrypted, except to this machine.
 fn check_api(api: &str, with_token: bool) -> Result<()> {
     let wrong = |why: &dyn std::fmt::Display| Error::usage(format!("[builds] api_url {}: {why}", shown_url(api)));
     let url = HttpUrl::parse(api).map_err(|why| wrong(&why))?;
@@ -196,7 +196,7 @@ mod tests {
             let source = toml::from_str::<BuildSettings>(text).unwrap().open(env, own, None, &Stop::default());
             source.map(|source| source.name()).map_err(|error| error.to_string())
         };
-        assert!(open("", None).unwrap_err().contains("nobody"));
+        assert!(open("", None).unwrap_err().contains("no source of builds"));
         assert!(open("repo = 'a/b'", None).unwrap().contains("build-and-push.yml of a/b"));
         assert!(open("repo = 'a/b'", Some("c/d")).unwrap().contains("of c/d"));
         assert_eq!(open("file = 'x.json'", Some("c/d")).unwrap(), "x.json");

@@ -1,5 +1,5 @@
-//! How a CI and registries are asked: redirects are followed by hand, so that credentials reach the
-//! host that they are for and no other; rate limits are waited for where they end soon.
+//! Requests to a CI and to registries: redirects are followed here, so that credentials reach only the host
+//! that they are meant for; rate limits that end soon are waited for.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,13 +12,13 @@ use crate::world::http::{
 };
 use crate::world::stop::Stop;
 
-/// More redirects than this lead in a circle.
+/// More redirects than this are taken for a loop.
 const MOST_REDIRECTS: usize = 5;
 
-/// After so many pauses for a limit, the server does not mean what it says.
+/// After this many pauses for a limit, the server is not believed any more.
 const MOST_PAUSES: u32 = 4;
 
-/// How long a limit lasts of which nothing else is said; it doubles.
+/// The assumed length of a limit that the server does not state; it doubles each time.
 const UNTOLD_PAUSE: Duration = Duration::from_secs(60);
 
 /// Sends requests that only read.
@@ -30,7 +30,7 @@ pub(super) struct Web {
     stop: Stop,
 }
 
-/// The value of `Authorization`, and where it may go.
+/// The value of `Authorization`, and the origin that it may be sent to.
 #[derive(Debug, Clone)]
 pub(super) struct Credentials {
     origin: String,
@@ -59,17 +59,17 @@ pub(super) struct ReadRequest<'a> {
 }
 
 impl Web {
-    /// Waits for limits that end within `longest_pause`, in all, or until `stop` is wanted.
+    /// Waits for limits that end within `longest_pause` in total, or until `stop` is wanted.
     pub(super) fn new(attempts: u32, longest_pause: Duration, stop: Stop) -> Self {
         let limits = HttpLimits { whole: Duration::from_secs(30), ..HttpLimits::default() };
         let client = Client::direct(limits).heeding(&stop);
         Web { client, retry: Retry { attempts: attempts.max(1), ..Retry::default() }, longest_pause, stop }
     }
 
-    /// The answer at the end of all redirects, of any status below 500 that is no limit.
+    /// The answer after all redirects: any status below 500 that is not a rate limit.
     ///
     /// # Errors
-    /// There is none, or a limit lasts too long.
+    /// There is no answer, or a limit lasts too long.
     pub(super) fn send(&self, ask: &ReadRequest<'_>) -> Result<Response> {
         let mut url = ask.url.to_owned();
         for _ in 0..=MOST_REDIRECTS {
@@ -103,8 +103,8 @@ impl Web {
     }
 }
 
-/// The request for this URL: with the credentials where it is on their host. Elsewhere nothing shows
-/// them either: the address is what their host answered, and may hold them.
+/// The request for this URL, with the credentials if it is on their host. Elsewhere they are not sent, but
+/// still blanked: their host chose that address and may have put them into it.
 fn request<'a>(ask: &'a ReadRequest<'_>, url: &'a str) -> Result<Request<'a>> {
     let mut request = Request::new(ask.method.clone(), url);
     for (name, value) in &ask.headers {
@@ -119,8 +119,8 @@ fn request<'a>(ask: &'a ReadRequest<'_>, url: &'a str) -> Result<Request<'a>> {
     }
 }
 
-/// How long a server that says so wants to be left alone. GitHub's 403 is a limit only with the
-/// headers of one, or the words.
+/// How long a server with a rate limit asks to be left alone. A 403 of GitHub is a limit only if it has a
+/// limit's headers or wording.
 fn limit(response: &Response, pauses: u32, now: SystemTime) -> Option<Duration> {
     if !matches!(response.status, 403 | 429) {
         return None;
@@ -131,7 +131,7 @@ fn limit(response: &Response, pauses: u32, now: SystemTime) -> Option<Duration> 
     let reset = response.header("x-ratelimit-reset").and_then(|value| value.trim().parse::<u64>().ok());
     if let Some(reset) = reset.filter(|_| response.header("x-ratelimit-remaining").map(str::trim) == Some("0")) {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        // A second more: both clocks are cut to whole ones.
+        // One second more, since both clocks are rounded down.
         return Some(Duration::from_secs(reset.saturating_sub(now).saturating_add(1)));
     }
     let told = response.status == 429 || response.text().to_lowercase().contains("rate limit");
@@ -147,7 +147,7 @@ fn limited(what: &str, pause: Duration) -> Error {
     limited.hint("run it again then; requests with a token have a limit of their own")
 }
 
-/// Where an answer redirects to.
+/// The target of a redirect.
 fn redirect(from: &str, response: &Response) -> Result<Option<String>> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Where a network's nodes answer: names of networks, or URLs.
+//! The nodes of a network: by its name, or by their URLs.
 
 use std::fmt;
 
@@ -7,11 +7,10 @@ use crate::base::url::HttpUrl;
 use crate::model::beacon::BlockHash;
 use crate::world::http::Secret;
 
-/// The first block of the main network, by which it is known.
+/// The genesis hash of the main network, by which it is recognized.
 const FINNEY_GENESIS: &str = "0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03";
 
-/// A named network: its nodes that keep recent state, and those that keep all of it, in order of
-/// preference.
+/// A named network: nodes with recent state and archive nodes, in order of preference.
 struct Named {
     name: &'static str,
     nodes: &'static [&'static str],
@@ -21,7 +20,7 @@ struct Named {
 
 const ARCHIVES: &[&str] = &["https://archive.chain.opentensor.ai", "https://archive.sub.latent.to"];
 
-/// The names that Bittensor's SDK knows (https where it says wss: a node serves both on one port).
+/// The names that Bittensor's SDK knows (with https instead of wss: a node serves both on one port).
 const NETWORKS: [Named; 6] = [
     Named {
         name: "finney",
@@ -40,7 +39,7 @@ const NETWORKS: [Named; 6] = [
     Named { name: "local", nodes: &["http://127.0.0.1:9944"], archives: &[], main: false },
 ];
 
-/// Shorter parts of a path are no keys.
+/// Shorter path segments are not treated as keys.
 const SHORTEST_KEY: usize = 6;
 
 /// One node's URL.
@@ -62,10 +61,10 @@ impl NodeUrl {
         parts.filter(|part| part.len() >= SHORTEST_KEY).map(Secret::new).collect()
     }
 
-    /// Reads an `http`, `https`, `ws` or `wss` URL; the WebSocket forms mean the same node's HTTP.
+    /// Parses an `http`, `https`, `ws` or `wss` URL; a WebSocket URL means the same node's HTTP.
     ///
     /// # Errors
-    /// The text is no such URL.
+    /// The text is not such a URL.
     pub fn parse(text: &str) -> Result<Self> {
         let url = match text.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("wss") => format!("https://{rest}"),
@@ -80,7 +79,7 @@ impl NodeUrl {
 }
 
 impl fmt::Display for NodeUrl {
-    /// Scheme and host only: gateways have their users' keys in the path.
+    /// Scheme and host only: gateways put their users' keys in the path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host_at = self.0.find("://").map_or(0, |at| at + 3);
         let rest = self.0.get(host_at..).unwrap_or_default();
@@ -100,19 +99,18 @@ impl fmt::Debug for NodeUrl {
 pub struct Endpoints {
     /// Nodes for everything recent.
     pub nodes: Vec<NodeUrl>,
-    /// Nodes that keep all state, for what the others have discarded.
+    /// Archive nodes, for state that the others have discarded.
     pub archives: Vec<NodeUrl>,
-    /// The hash of block 0, where the network is a known one.
+    /// The genesis hash, if the network is a known one.
     pub genesis: Option<BlockHash>,
 }
 
 impl Endpoints {
-    /// Reads the networks to ask, each a name or a URL, in order of preference, and archive nodes
-    /// beyond those that the names bring.
+    /// Parses the networks to ask, each a name or a URL, in order of preference, and further archive nodes
+    /// besides those of the named networks.
     ///
     /// # Errors
-    /// A text is neither a known name nor a URL, there is none at all, or the names are of different
-    /// chains.
+    /// A text is neither a known name nor a URL, none is given, or the names belong to different chains.
     pub fn of(networks: &[String], archives: &[String]) -> Result<Self> {
         let mut found = Endpoints::default();
         let mut main = None;
@@ -123,7 +121,7 @@ impl Endpoints {
             let Some(named) = named else { continue };
             push_all(&mut found.archives, named.archives)?;
             if main.is_some_and(|main| main != named.main) {
-                return Err(Error::usage(format!("{} is another chain than the networks before it", named.name)));
+                return Err(Error::usage(format!("{} is a different chain from the networks before it", named.name)));
             }
             main = Some(named.main);
         }

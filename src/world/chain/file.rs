@@ -16,10 +16,10 @@
 //! }
 //! ```
 //!
-//! Only `current_block` is needed. `finalized_block` is the current one where not given. The time
-//! of a block that is not listed follows from the nearest listed one, at 12 s a block; a hash has to
-//! be listed. A pulse is the signature of that quicknet round, in hex. A commitment is either the
-//! text that a miner revealed with an SDK, or the stored bytes in hex, in the order of the chain.
+//! Only `current_block` is required. `finalized_block` defaults to the current one. The time of a block that is
+//! not listed is derived from the nearest listed one, at 12 s per block; a hash must be listed. A pulse is the
+//! signature of that quicknet round, in hex. A commitment is either the text that a miner revealed with an SDK,
+//! or the stored bytes in hex, in the chain's order.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ use crate::model::record::{Entries, parse_json};
 /// Seconds from one block to the next.
 const BLOCK_SECONDS: u64 = 12;
 
-/// A chain that a JSON file describes.
+/// A chain described by a JSON file.
 #[derive(Debug, Clone)]
 pub(crate) struct FileChain {
     path: PathBuf,
@@ -82,10 +82,10 @@ impl<'de> Deserialize<'de> for HexBytes {
 }
 
 impl FileChain {
-    /// Reads the file, once: the chain stands still while a command runs.
+    /// Reads the file once: the chain stands still while a command runs.
     ///
     /// # Errors
-    /// The file is missing, or not of the documented form.
+    /// The file is missing or does not have the documented form.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let bytes = files::need(path, files::SMALL)?;
         Self::parse(path, &bytes)
@@ -94,7 +94,7 @@ impl FileChain {
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let document: Document = parse_json(bytes).map_err(|why| Error::file(path, why))?;
         if document.finalized_block.is_some_and(|finalized| finalized > document.current_block) {
-            return Err(Error::file(path, "finalized_block lies after current_block"));
+            return Err(Error::file(path, "finalized_block is after current_block"));
         }
         let one_form = |reveal: &Commitment| reveal.text.is_some() != reveal.hex.is_some();
         for (hotkey, reveals) in document.commitments.iter() {
@@ -115,7 +115,7 @@ impl FileChain {
 }
 
 impl Commitment {
-    /// The bytes as a chain would store them: an SDK writes text with its length before it.
+    /// The bytes as a chain stores them: an SDK prefixes text with its SCALE length.
     fn reveal(&self) -> Reveal {
         let raw = match (&self.text, &self.hex) {
             (Some(text), _) => text.encode(),

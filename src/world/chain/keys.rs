@@ -6,10 +6,10 @@ use twox_hash::XxHash64;
 
 use crate::model::ids::Hotkey;
 
-/// A key under a netuid's prefix: prefix, twox64 of the account, account.
+/// Length of a key under a netuid's prefix: prefix, twox64 of the account, account.
 const COMMITMENT_KEY_LEN: usize = 34 + 8 + 32;
 
-/// XXH64 with seeds 0 and 1, both little-endian, one after the other: pallet and item names.
+/// XXH64 with seeds 0 and 1, both little-endian, concatenated: the hash of pallet and item names.
 #[must_use]
 pub fn twox128(data: &[u8]) -> [u8; 16] {
     let mut hash = [0; 16];
@@ -25,14 +25,13 @@ pub fn twox64(data: &[u8]) -> [u8; 8] {
     XxHash64::oneshot(0, data).to_le_bytes()
 }
 
-/// The key of a pallet's item that is one value, and what the keys of a map begin with.
+/// The key of a pallet's plain item, or the prefix of the keys of a map.
 #[must_use]
 pub fn item(pallet: &str, item: &str) -> Vec<u8> {
     [twox128(pallet.as_bytes()), twox128(item.as_bytes())].concat()
 }
 
-/// What the keys of a subnet's `Commitments.RevealedCommitments` begin with; the netuid is not
-/// hashed (Identity).
+/// The prefix of the keys of a subnet's `Commitments.RevealedCommitments`; the netuid is not hashed (Identity).
 #[must_use]
 pub fn commitments_prefix(netuid: u16) -> Vec<u8> {
     let mut key = item("Commitments", "RevealedCommitments");
@@ -49,11 +48,11 @@ pub fn commitments_key(netuid: u16, account: &[u8; 32]) -> Vec<u8> {
     key
 }
 
-/// Why a storage key is none of a subnet's commitments.
+/// Why a storage key does not belong to a subnet's commitments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum KeyFault {
-    #[error("a key of {0} bytes where {needed} are needed", needed = COMMITMENT_KEY_LEN)]
+    #[error("a key of {0} bytes instead of {needed}", needed = COMMITMENT_KEY_LEN)]
     Length(usize),
     #[error("a key outside the prefix of netuid {0}")]
     Prefix(u16),
@@ -68,7 +67,7 @@ pub enum KeyFault {
 /// The hotkey of a key below [`commitments_prefix`].
 ///
 /// # Errors
-/// The key has another length, prefix or hash.
+/// The key has the wrong length, prefix or hash.
 pub fn hotkey_of(netuid: u16, key: &[u8]) -> Result<Hotkey, KeyFault> {
     if key.len() != COMMITMENT_KEY_LEN {
         return Err(KeyFault::Length(key.len()));

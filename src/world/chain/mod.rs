@@ -1,4 +1,4 @@
-//! The chain, as a competition needs it: where it stands, what miners revealed, and randomness.
+//! The chain as a competition needs it: its current block, what miners revealed, and randomness.
 //!
 //! [`subtensor`] asks a network's nodes, [`mod@file`] reads a JSON file (sandboxes, reproductions, tests).
 
@@ -18,17 +18,15 @@ pub mod subtensor;
 
 /// A chain that revealed commitments are read from.
 ///
-/// Blocks are whatever the driver pinned when it was first asked: every read of a run sees the
-/// same chain.
+/// The driver pins its blocks when it is first asked, so that all reads of a run see the same chain.
 pub trait Chain: std::fmt::Debug + Send + Sync {
     /// The chain's name or endpoint, for messages.
     fn name(&self) -> String;
 
-    /// Is this a real chain, with drand's pulses and blocks that nobody here made up?
+    /// Is this a real chain, with drand's pulses and blocks that were not made up locally?
     fn is_real(&self) -> bool;
 
-    /// The newest block. It may still be replaced by another one: decide nothing by it that cannot
-    /// be taken back.
+    /// The newest block. It may still be replaced in a fork: base no irreversible decision on it.
     ///
     /// # Errors
     /// The chain cannot be read.
@@ -43,24 +41,23 @@ pub trait Chain: std::fmt::Debug + Send + Sync {
     /// The hash of a finalized block.
     ///
     /// # Errors
-    /// The chain cannot be read, or has no such block yet.
+    /// The chain cannot be read, or does not have the block yet.
     fn block_hash(&self, block: Block) -> Result<BlockHash>;
 
-    /// The time of a finalized block: unix, in seconds, rounded down.
+    /// The time of a finalized block: Unix seconds, rounded down.
     ///
     /// # Errors
     /// The chain cannot be read, or no longer knows the state of that block.
     fn block_time(&self, block: Block) -> Result<u64>;
 
-    /// Everything that stood revealed at the end of a finalized block. A chain keeps the last ten
-    /// reveals of a hotkey, so a window is read at its last block.
+    /// Everything revealed by the end of a finalized block. A chain keeps only the last ten reveals of a
+    /// hotkey, so a window has to be read at its last block.
     ///
     /// # Errors
     /// The chain cannot be read, or no longer knows the state of that block.
     fn reveals(&self, at: Block) -> Result<Reveals>;
 
-    /// A drand quicknet round, not verified; `None` where the chain does not have it (yet, or any
-    /// longer).
+    /// A drand quicknet round, not verified; `None` if the chain does not have it (yet, or any more).
     ///
     /// # Errors
     /// The chain cannot be read.

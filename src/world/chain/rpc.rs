@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0 over HTTP POST: one call, one answer, nothing of the answer believed unseen.
+//! JSON-RPC 2.0 over HTTP POST: one call, one answer, and nothing in it is trusted unchecked.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,17 +11,17 @@ use crate::base::error::Error;
 use crate::world::http::{Client, Failure, Request, Response, ServerKind, rpc_passes, shown_text};
 use crate::world::stop::Stop;
 
-/// Why a call to one endpoint gave nothing that can be used.
+/// Why a call to one endpoint gave no usable result.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The node no longer keeps that block's state: an archive node may.
+    /// The node has discarded that block's state; an archive node may still have it.
     Discarded(Error),
     /// Anything else.
     Other(Error),
 }
 
 impl Fault {
-    /// An answer that makes no sense, of an endpoint that should not be asked again for this.
+    /// A nonsensical answer: the endpoint should not be asked again for this.
     pub(super) fn nonsense(method: &str, endpoint: &NodeUrl, why: impl std::fmt::Display) -> Self {
         Fault::Other(Error::outside(format!("{method} at {endpoint}: {why}")))
     }
@@ -33,13 +33,13 @@ impl Fault {
     }
 }
 
-/// What one call was answered.
+/// The answer to one call.
 enum RpcAnswer {
     Result(Value),
     Error { code: i64, message: String },
 }
 
-/// Makes calls, each with an id of its own.
+/// Makes calls, each with its own id.
 #[derive(Debug)]
 pub(super) struct Rpc {
     client: Client,
@@ -48,7 +48,7 @@ pub(super) struct Rpc {
 
 impl Rpc {
     pub(super) fn new(client: Client) -> Self {
-        // Gateways give a node's answers with statuses of their own.
+        // Gateways send a node's answers with various statuses.
         Rpc { client: client.hearing_all(), next_id: AtomicU64::new(1) }
     }
 
@@ -57,7 +57,7 @@ impl Rpc {
         self.client.stop()
     }
 
-    /// Calls `method`; gives its result as `T`.
+    /// Calls `method` and returns its result as `T`.
     pub(super) fn call<T: DeserializeOwned>(
         &self,
         endpoint: &NodeUrl,
@@ -66,15 +66,15 @@ impl Rpc {
     ) -> Result<T, Fault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let body = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string();
-        // Nothing that is called here changes anything at the node: it may be sent again.
+        // None of the calls made here changes anything at the node, so they may be repeated.
         let request = Request::post_json(endpoint.url(), body.into_bytes());
         let request = request.named(format!("{method} at {endpoint}")).repeatable();
-        // Gateways have their users' keys in the path.
+        // Gateways put their users' keys in the path.
         let request = endpoint.secrets().iter().fold(request, Request::secret);
         match self.client.send_checked(&request, |response| read_answer(&response, id)) {
             Ok(RpcAnswer::Result(value)) => serde_json::from_value(value)
                 .map_err(|e| shown_text(&e.to_string(), 200))
-                .map_err(|why| Fault::nonsense(method, endpoint, format!("a result of another form: {why}"))),
+                .map_err(|why| Fault::nonsense(method, endpoint, format!("an unexpected result: {why}"))),
             Ok(RpcAnswer::Error { code, message }) => {
                 let error = Error::outside(format!("{method} at {endpoint}: error {code}: {message}"));
                 Err(if is_discarded(&message) { Fault::Discarded(error) } else { Fault::Other(error) })
@@ -94,13 +94,13 @@ fn read_answer(response: &Response, id: u64) -> Result<RpcAnswer, Failure> {
         Err(e) => return Err(Failure::transient(format!("no JSON-RPC answer ({e}): {}", response.shown_body()))),
     };
     let error = answer.get("error").filter(|error| !error.is_null());
-    // A node that could not read the request answers without an id.
+    // A node that could not parse the request answers without an id.
     let no_id = error.is_some() && answer.get("id").is_none_or(Value::is_null);
     if !no_id && answer.get("id") != Some(&json!(id)) {
         return Err(Failure::transient("the answer to another request (its id differs)"));
     }
     match error.map(read_error) {
-        // What only this status says is to be tried again.
+        // An error that is transient by its status alone.
         Some(Ok(RpcAnswer::Error { message, .. }))
             if ServerKind::Any.passes(response.status) && !is_discarded(&message) =>
         {
@@ -115,23 +115,23 @@ fn read_answer(response: &Response, id: u64) -> Result<RpcAnswer, Failure> {
     }
 }
 
-/// A status that is the answer.
+/// The failure for a status without a JSON-RPC answer.
 fn no_answer(response: &Response) -> Failure {
     response.failure(ServerKind::Any)
 }
 
-/// Does a node say, in whatever words, that it no longer keeps the state of a block?
+/// Does a node say, in whatever words, that it has discarded a block's state?
 fn is_discarded(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("state") && ["discarded", "pruned"].iter().any(|word| message.contains(word))
 }
 
-/// An error object: one that asks for patience is tried again, after as long as it asks for. State that is gone stays
-/// gone, under whatever code.
+/// An error object. One that asks for patience is retried after the pause it asks for. Discarded state stays
+/// discarded, whatever the code.
 fn read_error(error: &Value) -> Result<RpcAnswer, Failure> {
     let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
     let message = error.get("message").or(Some(error)).and_then(Value::as_str);
-    // Gateways have words of their own, and the node's beside them.
+    // Gateways add words of their own to the node's.
     let data = error.get("data").and_then(Value::as_str).filter(|data| Some(*data) != message);
     let told: Vec<&str> = message.into_iter().chain(data).collect();
     let message = shown_text(&told.join(": "), 300);
@@ -142,8 +142,8 @@ fn read_error(error: &Value) -> Result<RpcAnswer, Failure> {
     Ok(RpcAnswer::Error { code, message })
 }
 
-/// The pause that a gateway asks for, in a member that begins with `retry_after`: seconds, or
-/// milliseconds where its name says so.
+/// The pause that a gateway asks for, in a member whose name begins with `retry_after`: in seconds, or in
+/// milliseconds if the name says so.
 fn asked_pause(data: &Value) -> Option<Duration> {
     let (name, value) = data.as_object()?.iter().find(|(name, _)| name.starts_with("retry_after"))?;
     let amount = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;

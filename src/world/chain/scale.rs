@@ -1,5 +1,5 @@
-//! Values as the chain stores them (SCALE), both ways: the driver reads them, a stand-in node
-//! writes them.
+//! Values as the chain stores them (SCALE), in both directions: the driver decodes them, a stand-in node
+//! encodes them.
 
 use parity_scale_codec::{DecodeAll as _, Encode as _};
 
@@ -7,7 +7,7 @@ use super::Reveal;
 use crate::model::beacon::Pulse;
 use crate::model::ids::Block;
 
-/// Why stored bytes are not what they should be.
+/// Why stored bytes are not the expected value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum ScaleError {
@@ -17,28 +17,28 @@ pub enum ScaleError {
     Time(parity_scale_codec::Error),
     #[error("not a drand pulse: {0}")]
     Pulse(parity_scale_codec::Error),
-    #[error("the pulse of drand round {stored} where {round} was asked for")]
+    #[error("the pulse of drand round {stored} instead of {round}")]
     OtherRound { stored: u64, round: u64 },
 }
 
-/// Reads a value of `Commitments.RevealedCommitments`: a list of (bytes, block).
+/// Decodes a value of `Commitments.RevealedCommitments`: a list of (bytes, block).
 ///
 /// # Errors
-/// The bytes are not exactly one such list. Announced lengths are not trusted: nothing is allocated
-/// beyond the bytes at hand.
+/// The bytes are not exactly one such list. Announced lengths are not trusted: nothing is allocated beyond the
+/// bytes at hand.
 pub fn decode_reveals(value: &[u8]) -> Result<Vec<Reveal>, ScaleError> {
     let entries = Vec::<(Vec<u8>, u64)>::decode_all(&mut &*value);
     let entries = entries.map_err(ScaleError::Reveals)?;
     Ok(entries.into_iter().map(|(raw, block)| Reveal { block: Block(block), raw }).collect())
 }
 
-/// Writes a value of `Commitments.RevealedCommitments`.
+/// Encodes a value of `Commitments.RevealedCommitments`.
 #[must_use]
 pub fn encode_reveals(reveals: &[Reveal]) -> Vec<u8> {
     reveals.iter().map(|reveal| (&reveal.raw, reveal.block.0)).collect::<Vec<_>>().encode()
 }
 
-/// Reads a value of `Timestamp.Now`; gives whole seconds.
+/// Decodes a value of `Timestamp.Now` to whole seconds.
 ///
 /// # Errors
 /// The bytes are not one u64.
@@ -47,17 +47,17 @@ pub fn decode_seconds(value: &[u8]) -> Result<u64, ScaleError> {
     Ok(milliseconds / 1000)
 }
 
-/// Writes a value of `Timestamp.Now`.
+/// Encodes a value of `Timestamp.Now`.
 #[must_use]
 pub fn encode_seconds(seconds: u64) -> Vec<u8> {
     seconds.saturating_mul(1000).encode()
 }
 
-/// Reads a value of `Drand.Pulses`: (round, randomness, signature). The randomness is the
-/// signature's hash and not needed.
+/// Decodes a value of `Drand.Pulses`: (round, randomness, signature). The randomness is not used, as it is the
+/// signature's hash.
 ///
 /// # Errors
-/// The bytes are no pulse, or one of another round.
+/// The bytes are not a pulse, or one of another round.
 pub fn decode_pulse(value: &[u8], round: u64) -> Result<Pulse, ScaleError> {
     let pulse = <(u64, Vec<u8>, Vec<u8>)>::decode_all(&mut &*value);
     let (stored, _, signature) = pulse.map_err(ScaleError::Pulse)?;
@@ -67,7 +67,7 @@ pub fn decode_pulse(value: &[u8], round: u64) -> Result<Pulse, ScaleError> {
     Ok(Pulse { round, signature })
 }
 
-/// Writes a value of `Drand.Pulses`.
+/// Encodes a value of `Drand.Pulses`.
 #[must_use]
 pub fn encode_pulse(pulse: &Pulse, randomness: &[u8]) -> Vec<u8> {
     (pulse.round, randomness, &pulse.signature).encode()

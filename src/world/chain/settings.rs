@@ -20,7 +20,7 @@ const NETUID: u16 = 17;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Networks {
-    /// A name or URL, or several with commas between.
+    /// A name or URL, or a comma-separated list.
     One(String),
     /// Names or URLs, in order of preference.
     Several(Vec<String>),
@@ -37,7 +37,7 @@ impl Networks {
     }
 }
 
-/// What tells the time.
+/// The source of the current time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
@@ -52,23 +52,23 @@ pub enum Clock {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChainSettings {
-    /// A JSON file to read in place of a real chain.
+    /// A JSON file to read instead of a real chain.
     pub file: Option<PathBuf>,
-    /// `finney`, `test`, `local`, `archive`, or nodes' URLs. Beaten by `file`.
+    /// `finney`, `test`, `local`, `archive`, or nodes' URLs. `file` overrides it.
     pub network: Option<Networks>,
-    /// Archive nodes' URLs, asked for state that the others have discarded.
+    /// URLs of archive nodes, asked for state that the others have discarded.
     pub archive: Option<Networks>,
     /// The subnet.
     pub netuid: u16,
-    /// How stored commitments are read: `strict`, or `sdk10` as the deployed validator does.
+    /// How stored commitments are decoded: `strict`, or `sdk10` as the deployed validator does it.
     pub compat: Compat,
-    /// What time it is: the `system`'s clock says, or the newest `block`'s own time.
+    /// The source of the current time: the `system` clock, or the newest `block`'s own time.
     pub clock: Clock,
-    /// Attempts for each call to each endpoint.
+    /// Attempts per call at each endpoint.
     pub attempts: u32,
-    /// Seconds for each attempt.
+    /// Seconds per attempt.
     pub timeout_seconds: u64,
-    /// Keys of one page, up to 1000.
+    /// Keys per page, up to 1000.
     pub keys_a_page: usize,
 }
 
@@ -98,7 +98,7 @@ impl ChainSettings {
         Client::new(limits, Retry { attempts: self.attempts.max(1), ..Retry::default() })
     }
 
-    /// Opens the chain; `None` where none is named. No node is asked yet.
+    /// Opens the chain; `None` if none is named. No node is asked yet.
     ///
     /// # Errors
     /// The settings make no sense, or the chain file cannot be read.
@@ -108,7 +108,7 @@ impl ChainSettings {
         }
         let Some(network) = &self.network else { return Ok(None) };
         if !(1..=1000).contains(&self.keys_a_page) {
-            return Err(Error::usage(format!("[chain] keys_a_page = {}: 1 to 1000 are possible", self.keys_a_page)));
+            return Err(Error::usage(format!("[chain] keys_a_page = {}: it must be from 1 to 1000", self.keys_a_page)));
         }
         let archives = self.archive.as_ref().map(Networks::list).unwrap_or_default();
         let endpoints = Endpoints::of(&network.list(), &archives)?;

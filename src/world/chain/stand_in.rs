@@ -1,8 +1,8 @@
-//! A stand-in for a subtensor node: the part of its JSON-RPC that the driver asks for, on a real
-//! socket. The sandbox plays on it, and tests do.
+//! A stand-in for a subtensor node: the part of its JSON-RPC that the driver uses, on a real socket. The
+//! sandbox and the tests use it.
 //!
-//! Blocks come every 12 seconds of the chain's own time, which stands still until [`StandInNode`] is told
-//! to move. A hash names its block in its last four bytes, so that every block has one at once.
+//! Blocks come every 12 seconds of the chain's own time, which only moves when [`StandInNode`] is told to. A
+//! hash contains its block number in its last four bytes, so that every block has one, even a future one.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,13 +22,13 @@ use crate::model::ids::{Block, Hotkey};
 /// Seconds from one block to the next.
 const BLOCK_SECONDS: u64 = 12;
 
-/// The chain keeps this many reveals of a hotkey.
+/// The chain keeps this many reveals per hotkey.
 const MOST_REVEALS: usize = 10;
 
-/// A node gives at most this many keys a page.
+/// A node returns at most this many keys per page.
 const MOST_KEYS_A_PAGE: u64 = 1000;
 
-/// What the node knows.
+/// The node's state.
 #[derive(Debug, Clone)]
 pub struct StandInNode {
     /// The subnet whose commitments it has.
@@ -37,9 +37,9 @@ pub struct StandInNode {
     pub best: Block,
     /// The newest finalized block.
     pub finalized: Block,
-    /// The time of block 0: unix, in seconds.
+    /// The time of block 0 in Unix seconds.
     pub genesis_time: u64,
-    /// What was revealed, also in blocks to come: a block's state shows what was revealed by then.
+    /// All reveals, including those in future blocks: a block's state shows what was revealed by then.
     pub reveals: Reveals,
     /// Drand rounds, each on chain from the first block after its publication.
     pub pulses: Vec<Pulse>,
@@ -67,21 +67,20 @@ impl RpcError {
 type Answer = std::result::Result<Value, RpcError>;
 
 impl StandInNode {
-    /// A node of subnet `netuid` at block `best`, all of it finalized, where nobody revealed
-    /// anything yet.
+    /// A node of subnet `netuid` at block `best`, finalized up to there, without any reveals.
     #[must_use]
     pub fn new(netuid: u16, genesis_time: u64, best: Block) -> Self {
         let (reveals, pulses) = (Reveals::new(), Vec::new());
         StandInNode { netuid, best, finalized: best, genesis_time, reveals, pulses, keeps_from: Block(0) }
     }
 
-    /// A miner reveals a text in `block`, as an SDK writes it: with its length before it.
+    /// A miner reveals a text in `block`, as an SDK encodes it: prefixed with its length.
     pub fn reveal(&mut self, hotkey: Hotkey, block: Block, text: &str) {
         let reveal = Reveal { block, raw: text.encode() };
         self.reveals.entry(hotkey).or_default().push(reveal);
     }
 
-    /// Time passes until `block`, which is finalized at once.
+    /// Lets time pass until `block`, which is finalized at once.
     pub fn advance(&mut self, block: Block) {
         (self.best, self.finalized) = (block, block);
     }
@@ -101,13 +100,13 @@ impl StandInNode {
         BlockHash(hash)
     }
 
-    /// The time of a block: unix, in seconds.
+    /// The time of a block in Unix seconds.
     #[must_use]
     pub fn time(&self, block: Block) -> u64 {
         self.genesis_time.saturating_add(block.0.saturating_mul(BLOCK_SECONDS))
     }
 
-    /// Answers a request's body, single or batch.
+    /// Answers the body of a request, single or batch.
     #[must_use]
     pub fn answer(&self, body: &[u8]) -> Vec<u8> {
         let answer = match serde_json::from_slice::<Value>(body) {
@@ -163,21 +162,21 @@ impl StandInNode {
         })
     }
 
-    /// The hash of a number, given as such or as hex text; `null` where there is no such block.
+    /// The hash of a block number, given as a number or in hex; `null` if there is no such block.
     fn hash_of(&self, number: &Value) -> Value {
         let text = number.as_str().and_then(|text| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok());
         let block = number.as_u64().or(text).map(Block).filter(|block| *block <= self.best);
         block.map_or(Value::Null, |block| json!(self.hash(block).to_string()))
     }
 
-    /// The block of a hash.
+    /// The block with this hash.
     fn number_of(&self, hash: &str) -> Option<Block> {
         let hash: BlockHash = hash.parse().ok()?;
         let block = Block(u32::from_be_bytes(*hash.0.last_chunk::<4>()?).into());
         (block <= self.best && self.hash(block) == hash).then_some(block)
     }
 
-    /// The block whose state a call asks for: the one of the hash, or the best.
+    /// The block whose state a call asks for: the one with the hash, or the best.
     fn state_at(&self, at: &[Value]) -> std::result::Result<Block, RpcError> {
         let Some(hash) = at.first().and_then(Value::as_str) else { return Ok(self.best) };
         let block = self.number_of(hash);
@@ -299,7 +298,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Changes what the node knows: time passes, miners reveal.
+    /// Changes the node's state: time passes, miners reveal.
     pub fn change(&self, change: impl FnOnce(&mut StandInNode)) {
         change(&mut self.node.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -325,7 +324,7 @@ fn serve(listener: &tiny_http::Server, node: &Mutex<StandInNode>) {
         if let Ok(json) = tiny_http::Header::from_bytes("Content-Type", "application/json") {
             response.add_header(json);
         }
-        // A client that has gone away is no matter of ours.
+        // A client that has disconnected does not matter.
         let _ = request.respond(response);
     }
 }

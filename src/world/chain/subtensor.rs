@@ -1,8 +1,8 @@
-//! A subtensor node, by JSON-RPC over HTTP.
+//! A subtensor node, over JSON-RPC and HTTP.
 //!
-//! One finalized block is pinned when a run first asks, and every read names its block by hash: pages
-//! never mix blocks, and another endpoint continues on the same chain or not at all. What nodes
-//! answer is checked as if a hostile gateway stood between.
+//! A finalized block is pinned when a run first asks, and every read names its block by hash: pages never mix
+//! blocks, and another endpoint continues on the same chain or not at all. Nodes' answers are checked as if
+//! there were a hostile gateway in between.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,20 +21,20 @@ use crate::model::beacon::{BlockHash, Pulse};
 use crate::model::ids::Block;
 use crate::world::http::Client;
 
-/// A node gives at most this many keys a page.
+/// A node returns at most this many keys per page.
 const MOST_KEYS_A_PAGE: usize = 1000;
 
-/// How many values are asked for at once: 100 of the largest are 1.6 MB of hex.
+/// How many values are requested at once: 100 of the largest are 1.6 MB of hex.
 const VALUES_AT_ONCE: usize = 100;
 
-/// More hotkeys than this never revealed anything on one subnet.
+/// The most hotkeys accepted: far more than ever revealed anything on one subnet.
 const MOST_HOTKEYS: usize = 100_000;
 
-/// All values of a subnet together: far more than miners ever revealed.
+/// The most bytes of all values of a subnet together: far more than miners ever revealed.
 const MOST_BYTES: usize = 16 << 20;
 
-/// A gateway may give smaller pages than are asked for, down to one key each: no more of them are read, and not for
-/// longer, however few keys they hold.
+/// The most pages that are read. A gateway may return smaller pages than requested, down to one key each; the
+/// time limit holds as well.
 const MOST_PAGES: usize = 1000;
 const LONGEST_LISTING: Duration = Duration::from_secs(600);
 
@@ -47,26 +47,26 @@ pub struct Subtensor {
     keys_a_page: usize,
     listing: Duration,
     pin: OnceLock<Pin>,
-    /// The node that answered last: asked first.
+    /// The node that answered last, which is asked first.
     preferred: AtomicUsize,
     /// Endpoints whose genesis block has been compared.
     compared: Mutex<HashSet<String>>,
 }
 
-/// The finalized block of this run.
+/// The pinned finalized block of this run.
 #[derive(Debug, Clone, Copy)]
 struct Pin {
     hash: BlockHash,
     number: Block,
 }
 
-/// The part of a header that is read.
+/// The part of a header that is used.
 #[derive(Debug, Deserialize)]
 struct Header {
     number: String,
 }
 
-/// One element of what `state_queryStorageAt` gives.
+/// One element of the result of `state_queryStorageAt`.
 #[derive(Debug, Deserialize)]
 struct Changes {
     block: BlockHash,
@@ -89,21 +89,21 @@ impl Subtensor {
         }
     }
 
-    /// Asks for this many keys a page, 1 to 1000 (1000 at first).
+    /// Requests this many keys per page, 1 to 1000 (default 1000).
     #[must_use]
     pub fn keys_a_page(mut self, count: usize) -> Self {
         self.keys_a_page = count.clamp(1, MOST_KEYS_A_PAGE);
         self
     }
 
-    /// Gives up pages of keys that are not all there after this time (10 minutes at first).
+    /// Gives up listing keys after this time (default 10 minutes).
     #[must_use]
     pub fn listing_within(mut self, time: Duration) -> Self {
         self.listing = time;
         self
     }
 
-    /// Asks one endpoint after the other: the node that answered last, the other nodes, the archives.
+    /// Asks one endpoint after another: the node that answered last, the other nodes, the archives.
     fn on_endpoints<T>(&self, ask: impl Fn(&NodeUrl) -> std::result::Result<T, Fault>) -> Result<T> {
         let nodes = &self.endpoints.nodes;
         let first = self.preferred.load(Ordering::Relaxed) % nodes.len().max(1);
@@ -134,7 +134,7 @@ impl Subtensor {
         self.endpoints.archives.iter().map(|endpoint| (None, endpoint))
     }
 
-    /// Where the network is a known one, an endpoint of another one is no endpoint.
+    /// Refuses an endpoint of another chain, if the network is a known one.
     fn compare_genesis(&self, endpoint: &NodeUrl) -> std::result::Result<(), Fault> {
         let Some(genesis) = self.endpoints.genesis else { return Ok(()) };
         let known = |compared: &HashSet<String>| compared.contains(endpoint.url());
@@ -160,6 +160,7 @@ impl Subtensor {
             let hash: BlockHash = self.rpc.call(endpoint, "chain_getFinalizedHead", &json!([]))?;
             Ok(Pin { hash, number: self.header(endpoint, &json!([hash.to_string()]))? })
         })?;
+        // If two threads get here at once, both use the first pin.
         Ok(*self.pin.get_or_init(|| pin))
     }
 
@@ -170,7 +171,7 @@ impl Subtensor {
         let header = header.ok_or_else(|| Fault::nonsense(METHOD, endpoint, "it does not know this block"))?;
         let digits = header.number.strip_prefix("0x").filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
         let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        number.map(Block).ok_or_else(|| Fault::nonsense(METHOD, endpoint, "a block number that is no hex text"))
+        number.map(Block).ok_or_else(|| Fault::nonsense(METHOD, endpoint, "a block number that is not hex"))
     }
 
     /// The hash of a finalized block, from one endpoint.
@@ -178,6 +179,7 @@ impl Subtensor {
         const METHOD: &str = "chain_getBlockHash";
         let hash: Option<BlockHash> = self.rpc.call(endpoint, METHOD, &json!([block.0]))?;
         let hash = hash.ok_or_else(|| Fault::nonsense(METHOD, endpoint, format!("it has no block {block}")))?;
+        // Checked against the header: a gateway might return another block's hash.
         let number = self.header(endpoint, &json!([hash.to_string()]))?;
         if number != block {
             return Err(Fault::nonsense(METHOD, endpoint, format!("asked for block {block}, it named block {number}")));
@@ -206,8 +208,8 @@ impl Subtensor {
         bytes.map_err(|why| Fault::nonsense(METHOD, endpoint, why))
     }
 
-    /// All keys of the subnet's revealed commitments, in order, page by page until one is empty: a short page is no
-    /// end, because gateways have bounds of their own.
+    /// All keys of the subnet's revealed commitments, in order, page by page until one is empty: a short page
+    /// is not the last one, because gateways have limits of their own.
     fn commitment_keys(&self, endpoint: &NodeUrl, at: BlockHash) -> std::result::Result<Vec<String>, Fault> {
         const METHOD: &str = "state_getKeysPaged";
         let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense(METHOD, endpoint, why);
@@ -231,7 +233,7 @@ impl Subtensor {
                 return Ok(found);
             }
             if count > self.keys_a_page {
-                return Err(nonsense(&format!("{count} keys where {} were asked for", self.keys_a_page)));
+                return Err(nonsense(&format!("{count} keys instead of the {} requested", self.keys_a_page)));
             }
             for key in page {
                 let key = key.to_ascii_lowercase();
@@ -248,7 +250,7 @@ impl Subtensor {
         }
     }
 
-    /// Reads the values of some keys into `reveals`; gives their bytes.
+    /// Reads the values of some keys into `reveals`; returns their size in bytes.
     fn read_values(
         &self,
         endpoint: &NodeUrl,
@@ -261,7 +263,7 @@ impl Subtensor {
         let sets: Vec<Changes> = self.rpc.call(endpoint, METHOD, &json!([asked, at.to_string()]))?;
         let [set] = sets.as_slice() else { return Err(nonsense(&format!("{} sets of values, not one", sets.len()))) };
         if set.block != at {
-            return Err(nonsense(&format!("values of block {} where {at} was asked for", set.block)));
+            return Err(nonsense(&format!("values of block {} instead of {at}", set.block)));
         }
         let mut size = 0;
         let mut missing: HashSet<&str> = asked.iter().map(String::as_str).collect();
@@ -283,15 +285,15 @@ impl Subtensor {
     }
 }
 
-/// One error of several endpoints' errors.
+/// Joins the errors of several endpoints.
 fn no_answer(errors: &[Error]) -> Error {
     let one = errors.len() == 1;
     let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
     Error::outside(if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) })
 }
 
-/// What to do where a block is older than a node's state, by the archives that were asked, and whether theirs is gone,
-/// too.
+/// The hint for a block older than a node's state, given the archives that were asked and whether they have
+/// discarded it, too.
 fn archive_hint(archives: &[(&NodeUrl, bool)]) -> String {
     let old = "the block is older than the node's state";
     let name = "--archive URL, or [chain] archive in gen404.toml";
@@ -299,7 +301,7 @@ fn archive_hint(archives: &[(&NodeUrl, bool)]) -> String {
         return format!("{old}: name an archive node with {name}");
     }
     let told = archives.iter().map(|(endpoint, gone)| match gone {
-        true => format!("{endpoint} is no archive node: its state is gone as well"),
+        true => format!("{endpoint} is not an archive node: it has discarded the state, too"),
         false => format!("the archive node {endpoint} failed"),
     });
     format!("{old}, and {}; name another with {name}", told.collect::<Vec<_>>().join(", "))
@@ -325,7 +327,7 @@ impl Chain for Subtensor {
 
     fn block_hash(&self, block: Block) -> Result<BlockHash> {
         let hash = self.hash_of(block)?;
-        // A second opinion, where there is one to be had: a seed may hang on this.
+        // Ask a second endpoint if there is one: a seed may depend on this hash.
         let first = self.preferred.load(Ordering::Relaxed);
         let others = self.endpoints.nodes.iter().enumerate().filter(|(at, _)| *at != first);
         for (_, endpoint) in others {

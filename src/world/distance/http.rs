@@ -11,10 +11,10 @@ use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::world::http::{Client, Failure, HttpLimits, Request, Response, Retry, ServerKind, shown_text, shown_url};
 
-/// After so many pairs in a row without any answer the service is not asked again in the same call.
+/// After this many pairs in a row without any answer, the service is not asked again in the same call.
 const SILENT: usize = 8;
 
-/// What rounding may add to 0 and 2.
+/// Rounding may leave the range 0 to 2 by this much.
 const SLACK: f64 = 1e-5;
 
 /// A client of the service.
@@ -26,7 +26,7 @@ pub struct DistanceService {
     connections: usize,
 }
 
-/// What the service says.
+/// The service's answer.
 #[derive(Debug, Deserialize)]
 struct DistanceAnswer {
     distance: Option<f64>,
@@ -34,7 +34,7 @@ struct DistanceAnswer {
 }
 
 impl DistanceService {
-    /// The service at this base URL, asked over up to `connections` connections.
+    /// The service at this base URL, with up to `connections` concurrent requests.
     ///
     /// # Errors
     /// The URL is not http(s).
@@ -47,8 +47,7 @@ impl DistanceService {
         Ok(DistanceService { client, retry, url: format!("{url}/distance"), connections: connections.max(1) })
     }
 
-    /// Asks about one pair. A service that gives no number because it could not fetch a picture may
-    /// manage in a moment.
+    /// Asks about one pair. A service that could not fetch a picture may succeed a moment later.
     fn ask(&self, a: &str, b: &str, silent: &AtomicUsize) -> std::result::Result<f64, NotMeasured> {
         if silent.load(Ordering::SeqCst) >= SILENT {
             let url = shown_url(&self.url);
@@ -115,6 +114,6 @@ fn distance(response: &Response) -> std::result::Result<f64, Failure> {
         (Some(error), _) => Err(Failure::transient(format!("not measured: {}", shown_text(&error, 200)))),
         (None, None) => Err(Failure::transient("not measured, and no reason given")),
         (None, Some(distance)) if (-SLACK..=2.0 + SLACK).contains(&distance) => Ok(distance),
-        (None, Some(distance)) => Err(Failure::Permanent(format!("{distance} is no distance from 0 to 2"))),
+        (None, Some(distance)) => Err(Failure::Permanent(format!("{distance} is not a distance from 0 to 2"))),
     }
 }

@@ -1,4 +1,4 @@
-//! How far apart two previews are: 0 for the same picture, up to 2.
+//! The distance between two previews: 0 for the same picture, up to 2.
 
 #[cfg(feature = "dinov3")]
 pub mod dinov3;
@@ -11,7 +11,7 @@ use std::fmt;
 
 use crate::world::http::shown_url;
 
-/// A preview to compare: some drivers look at the bytes, others have a service fetch the URL.
+/// A preview to compare: some drivers use its bytes, others have a service fetch its URL.
 #[derive(Debug, Clone, Copy)]
 pub struct Picture<'a> {
     /// Its public URL.
@@ -21,23 +21,23 @@ pub struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    /// Why this picture could not be looked at.
+    /// An error about this picture.
     fn fault(&self, why: impl fmt::Display) -> NotMeasured {
         NotMeasured(format!("{}: {why}", shown_url(self.url)))
     }
 }
 
-/// Why a pair could not be measured, which is neither a match nor a mismatch.
+/// Why a pair could not be measured, which counts neither as a match nor as a mismatch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotMeasured(pub String);
 
-/// Something that measures distances.
+/// A measure of distances.
 pub trait Distance: fmt::Debug + Send + Sync {
-    /// The driver's name, as settings and messages spell it.
+    /// The driver's name in settings and messages.
     fn name(&self) -> &'static str;
 
-    /// The distance of each pair, in their order; `Err` says why one could not be measured, which is
-    /// neither a match nor a mismatch.
+    /// The distance of each pair, in the given order; `Err` says why one could not be measured, which counts
+    /// neither as a match nor as a mismatch.
     fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<Result<f64, NotMeasured>>;
 }

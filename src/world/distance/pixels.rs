@@ -1,21 +1,21 @@
-//! A distance of plain pixels, for sandboxes and tests: no model looks at the pictures, and a turned
-//! or shifted object is far from itself. Never used unless settings or flags name it.
+//! A distance of plain pixels, for sandboxes and tests. It involves no model: a rotated or shifted object is
+//! far from itself. Used only if settings or flags name it.
 
 use std::collections::HashMap;
 
 use super::rgb::{PictureError, Rgb, decode};
 use super::{Distance, NotMeasured, Picture};
 
-/// Cells a side that a picture is averaged to: coarse enough that noise is gone.
+/// Cells per side that a picture is averaged to: coarse enough to remove noise.
 const CELLS: usize = 32;
 
-/// Added below the line, so that noise on two blank pictures is not all there is to compare: the
-/// square of two steps of 8-bit colour.
+/// Added to the denominator, so that two blank pictures are not compared by their noise alone: the square of
+/// two steps of 8-bit colour.
 const FLOOR: f64 = (2.0 / 255.0) * (2.0 / 255.0);
 
-/// Compares pictures averaged to 32 x 32 cells, by how far each cell is from white: with `a` and `b`
-/// these values, `2 sum (a - b)^2 / sum (a^2 + b^2)`. Equal pictures are at 0; two that have no dark
-/// cell in common at 2.
+/// Compares pictures averaged to 32 x 32 cells by how far each cell is from white: with these values as `a` and
+/// `b`, `2 sum (a - b)^2 / sum (a^2 + b^2)`. It is 0 for equal pictures and 2 for pictures that share no dark
+/// cell.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pixels;
 
@@ -38,7 +38,7 @@ impl Distance for Pixels {
     }
 }
 
-/// How far each cell and colour is from white, 0 to 1.
+/// How far each cell and channel is from white, 0 to 1.
 fn ink(rgb: &Rgb) -> Vec<f64> {
     let mut ink = Vec::with_capacity(3 * CELLS * CELLS);
     for row in 0..CELLS {
@@ -80,7 +80,7 @@ fn apart(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// A picture of 200 x 200: what `paint` says at each place, from 0 to 1.
+    /// A picture of 200 x 200: the colour that `paint` gives at each place, from 0 to 1.
     fn picture(paint: impl Fn(f64, f64) -> [u8; 3]) -> Vec<u8> {
         let mut out = Vec::new();
         let mut encoder = png::Encoder::new(&mut out, 200, 200);
@@ -132,7 +132,7 @@ mod tests {
         let of = |url, png| Picture { url, png };
         let good = of("good", one.as_slice());
         let all = Pixels.measure(&[(good, of("http://x/bad.png", b"GIF89a")), (good, good)]);
-        assert!(all[0].as_ref().unwrap_err().0.starts_with("http://x/bad.png: no PNG"), "{all:?}");
+        assert!(all[0].as_ref().unwrap_err().0.starts_with("http://x/bad.png: not a readable PNG"), "{all:?}");
         assert_eq!(all[1], Ok(0.0));
         assert_eq!(Pixels.measure(&[]), []);
     }

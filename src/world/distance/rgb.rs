@@ -1,23 +1,23 @@
-//! PNG pictures as 8-bit RGB, as the deployed distance service sees them.
+//! PNG pictures as 8-bit RGB, as the deployed distance service decodes them.
 //!
-//! Its library drops alpha and transparent colours without compositing, takes the high byte of
-//! 16-bit colours, but lets plain 16-bit grey saturate at 255. A picture comes from a stranger: what
-//! is too large or broken is an error, never a crash.
+//! Its library drops alpha and transparent colours without compositing and takes the high byte of 16-bit
+//! colours, but saturates plain 16-bit grey at 255. Pictures are untrusted: one that is too large or broken is
+//! an error, never a crash.
 
 use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Decoder, Transformations};
 
-/// No picture has more pixels: a preview has one million.
+/// Limit of a picture's pixels; a preview has one million.
 pub const MOST_PIXELS: u64 = 1 << 24;
 
-/// The decoder's own limit on what it allocates beside the pixels, in bytes.
+/// The decoder's own allocation limit, besides the pixels, in bytes.
 const MOST_BYTES: usize = 64 << 20;
 
-/// A decoded picture, rows from the top, three bytes a pixel.
+/// A decoded picture: rows from the top, three bytes per pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rgb {
-    /// Pixels a row.
+    /// Pixels per row.
     pub width: usize,
     /// Rows.
     pub height: usize,
@@ -29,7 +29,7 @@ pub struct Rgb {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum PictureError {
-    #[error("no PNG that can be read: {0}")]
+    #[error("not a readable PNG: {0}")]
     Broken(String),
     #[error("{width} x {height} pixels, more than {most}", most = MOST_PIXELS)]
     TooManyPixels { width: u32, height: u32 },
@@ -40,7 +40,7 @@ pub enum PictureError {
 /// Decodes a PNG.
 ///
 /// # Errors
-/// It is no PNG, broken, or too large: why, in a sentence.
+/// It is not a PNG, broken, or too large.
 pub fn decode(png: &[u8]) -> Result<Rgb, PictureError> {
     let broken = |e: png::DecodingError| PictureError::Broken(e.to_string());
     let mut decoder = Decoder::new(Cursor::new(png));
@@ -91,7 +91,7 @@ pub fn decode(png: &[u8]) -> Result<Rgb, PictureError> {
     Ok(Rgb { width, height, bytes })
 }
 
-/// Pixels of `N` bytes as RGB.
+/// Converts pixels of `N` bytes to RGB.
 fn colours<const N: usize>(raw: &[u8], rgb: fn(&[u8; N]) -> [u8; 3]) -> Vec<u8> {
     raw.as_chunks::<N>().0.iter().flat_map(rgb).collect()
 }
@@ -103,7 +103,7 @@ fn samples(row: &[u8], bits: BitDepth) -> impl Iterator<Item = u8> {
     row.iter().flat_map(move |byte| (1..=8 / bits).map(move |i| (byte >> (8 - i * bits)) & mask))
 }
 
-/// Colours beyond the given ones are a ramp of grey.
+/// Entries missing from the palette are a ramp of grey.
 fn palette(given: &[u8]) -> Vec<[u8; 3]> {
     let mut palette: Vec<[u8; 3]> = (0..=u8::MAX).map(|grey| [grey; 3]).collect();
     for (entry, colour) in palette.iter_mut().zip(given.as_chunks::<3>().0) {
@@ -163,7 +163,7 @@ mod tests {
         for at in 0..sound.len() {
             let mut bent = sound.clone();
             bent[at] ^= 0x55;
-            // Whatever comes of it, it comes back.
+            // Any result will do, as long as it returns.
             let _ = decode(&bent);
         }
         let mut huge = sound;

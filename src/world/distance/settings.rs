@@ -13,7 +13,7 @@ use crate::base::error::{Error, Result};
 use crate::base::setting::{SettingError, check_counts, check_range};
 use crate::world::http::Retry;
 
-/// Who measures.
+/// What measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DistanceDriver {
@@ -33,7 +33,7 @@ impl FromStr for DistanceDriver {
             "dinov3" => Ok(DistanceDriver::Dinov3),
             "http" => Ok(DistanceDriver::Http),
             "pixels" => Ok(DistanceDriver::Pixels),
-            _ => Err(format!("{text:?} measures no distances (dinov3, http, pixels)")),
+            _ => Err(format!("{text:?} is not a distance driver (dinov3, http, pixels)")),
         }
     }
 }
@@ -42,25 +42,25 @@ impl FromStr for DistanceDriver {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DistanceSettings {
-    /// Who measures; where not said, the service at `url`, else the model in `weights`.
+    /// The driver; by default the service at `url`, else the model in `weights`.
     pub driver: Option<DistanceDriver>,
     /// The service.
     pub url: Option<String>,
-    /// Attempts at the service for each pair.
+    /// Attempts per pair at the service.
     pub attempts: u32,
-    /// Seconds for each attempt.
+    /// Seconds per attempt.
     pub timeout_seconds: u64,
     /// Requests to the service in flight.
     pub connections: usize,
     /// The model's weights.
     pub weights: Option<PathBuf>,
-    /// The SHA-256 that they have to have, in hex.
+    /// Their required SHA-256, in hex.
     pub weights_sha256: Option<String>,
     /// Where the model runs: `cpu`, `cuda` or `cuda:N`.
     pub device: String,
-    /// Pictures that the model looks at together.
+    /// Pictures per batch of the model.
     pub batch: usize,
-    /// Threads of the model; 0: one a core.
+    /// Threads of the model; 0 means one per core.
     pub threads: usize,
 }
 
@@ -82,7 +82,7 @@ impl Default for DistanceSettings {
 }
 
 impl DistanceSettings {
-    /// Reads what the environment says over these settings: `IMAGE_DISTANCE_SERVICE_URL`.
+    /// Applies the environment over these settings: `IMAGE_DISTANCE_SERVICE_URL`.
     #[must_use]
     pub fn with_env(mut self, env: impl Fn(&str) -> Option<String>) -> Self {
         if let Some(url) = env("IMAGE_DISTANCE_SERVICE_URL").filter(|value| !value.trim().is_empty()) {
@@ -91,14 +91,14 @@ impl DistanceSettings {
         self
     }
 
-    /// Who measures by these settings; never plain pixels unless named.
+    /// The driver that these settings choose; never plain pixels unless named.
     #[must_use]
     pub fn chosen(&self) -> Option<DistanceDriver> {
         let service = self.url.as_ref().map(|_| DistanceDriver::Http);
         self.driver.or(service).or(self.weights.as_ref().map(|_| DistanceDriver::Dinov3))
     }
 
-    /// Opens what measures, with what the environment says; `None` where nothing is named.
+    /// Opens the driver, with the environment applied; `None` if none is named.
     ///
     /// # Errors
     /// The settings make no sense, or the model cannot be loaded.
@@ -116,7 +116,7 @@ impl DistanceSettings {
     /// Refuses settings that make no sense.
     ///
     /// # Errors
-    /// The first such setting.
+    /// The first such setting is named.
     pub fn check(&self) -> std::result::Result<(), SettingError> {
         check_counts("distance", 1..=256, &[("connections", self.connections as u64)])?;
         check_counts("distance", 1..=1024, &[("batch", self.batch as u64)])?;
@@ -125,7 +125,7 @@ impl DistanceSettings {
         check_range("distance.threads", 0..=1024, self.threads as u64)?;
         let hex = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !self.weights_sha256.as_ref().is_none_or(hex) {
-            return Err(SettingError::Other("distance.weights_sha256 is no SHA-256 in hex".to_owned()));
+            return Err(SettingError::Other("distance.weights_sha256 is not a SHA-256 in hex".to_owned()));
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ mod tests {
     fn settings_that_make_no_sense_are_refused() {
         let refused = |text: &str| of(text).open(|_| None).unwrap_err().to_string();
         assert!(refused("driver = 'http'").contains("no distance service is named"));
-        assert!(refused("url = 'here:8001'").contains("no http(s) URL"));
+        assert!(refused("url = 'here:8001'").contains("not an http(s) URL"));
         assert!(refused("driver = 'pixels'\nbatch = 0").contains("distance.batch"));
         assert!(refused("weights_sha256 = 'abc'").contains("weights_sha256"));
         assert!(refused("driver = 'dinov3'").contains("dinov3"));

@@ -1,4 +1,4 @@
-//! Commits of just the files we wrote.
+//! Commits of exactly the files we wrote.
 
 use std::path::{Path, PathBuf};
 
@@ -15,14 +15,14 @@ use crate::base::files;
 use crate::model::file::FileKind;
 
 impl Git {
-    /// Commits just these files, as they are on disk, on top of what is checked out, and brings
-    /// the index in line for them. Returns the new commit's id; `None` where nothing differs.
+    /// Commits exactly these files, as they are on disk, on top of what is checked out, and updates their
+    /// entries in the index. Returns the new commit's id; `None` if nothing differs.
     ///
     /// The commit is noted as ours before the branch moves to it.
     ///
     /// # Errors
-    /// The checkout is in no state to commit in, somebody else's commit came in between, or git's files
-    /// cannot be written.
+    /// The checkout is in no state to commit in, someone else committed in between, or git's files cannot be
+    /// written.
     pub fn commit(&self, files: &[FileKind], message: &str) -> Result<Option<String>> {
         let what = || self.cannot("commit");
         if files.is_empty() {
@@ -51,19 +51,20 @@ impl Git {
         self.look_at_index(&index)?;
         self.bring_in_line(&mut index, &blobs)?;
         lock.write(&index)?;
-        // Where nothing differs, a run that was killed may have committed, and left the index as it was.
+        // Even if nothing differs, go on: a killed run may have committed without updating the index.
         let commit = if tree == base { None } else { Some(self.object(&repo, message, tree, head)?) };
+        // The note comes first: a commit that is not noted would count as someone else's and never be pushed.
         if let Some(commit) = commit {
             self.note(commit)?;
             self.move_branch(&repo, head, commit, message)?;
-            // A run that commits for hours reads the same files again and again.
+            // A run that commits for hours reads the same files again and again: reset its allowance.
             self.objects.allow(0);
         }
         lock.publish()?;
         Ok(commit.map(|commit| commit.to_string()))
     }
 
-    /// The index as it is; where there is none, that of a tree.
+    /// The index; if there is none, one made from a tree.
     fn index_for(&self, repo: &gix::Repository, tree: ObjectId) -> Result<gix::index::File> {
         let index = if repo.index_path().exists() {
             repo.open_index().map_err(anyhow::Error::from)
@@ -74,9 +75,10 @@ impl Git {
         index.failed(|| self.cannot("read the index"))
     }
 
-    /// Moves the checked-out branch to a commit, if it still stands where it stood.
+    /// Moves the checked-out branch to a commit, if it has not moved since.
     fn move_branch(&self, repo: &gix::Repository, from: Option<ObjectId>, to: ObjectId, message: &str) -> Result<()> {
         let what = || self.cannot(&format!("move the branch to commit {to}"));
+        // Compare and swap: this fails if someone else has moved the branch since it was read.
         let expected = from.map(|from| PreviousValue::MustExistAndMatch(Target::Object(from)));
         let log = gix::reference::log::message("commit", message.into(), from.iter().len());
         let name = "HEAD".try_into().failed(what)?;
@@ -84,7 +86,7 @@ impl Git {
         let moved = repo.edit_reference(edit).failed(what);
         match moved {
             Err(_) if self.head()? != from => {
-                let between = Error::failed(self.cannot("commit: somebody else's commit came in between"));
+                let between = Error::failed(self.cannot("commit: someone else committed in between"));
                 Err(between.hint("run it again"))
             }
             moved => moved.map(|_| ()),
@@ -109,7 +111,7 @@ impl Git {
         self.keep_notes(&noted)
     }
 
-    /// Keeps these notes, and no others.
+    /// Replaces the notes with these.
     pub(super) fn keep_notes(&self, commits: &[String]) -> Result<()> {
         let path = self.notes();
         if commits.is_empty() {

@@ -1,8 +1,8 @@
-//! What has to hold of git's own files before anything in them is believed.
+//! Checks of git's own files, made before anything in them is trusted.
 //!
-//! A `.git` may come out of an archive that somebody else packed. Opening it reads files by name, so each of
-//! these has to be a plain file of a size that fits it (a FIFO would hang, a device never end), and none may
-//! be reached through a link.
+//! A `.git` may come from someone else's archive. Opening it reads files by name, so each of these must be a
+//! plain file within a size limit (a FIFO would hang, a device would never end), and none may be reached
+//! through a link.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 
-/// The largest file that holds one name or one path.
+/// Size limit of a file that holds one name or one path.
 const LINE: u64 = 64 << 10;
 
-/// The largest configuration, list of excludes, or list of shallow commits.
+/// Size limit of a configuration, a list of excludes, or a list of shallow commits.
 const TEXT: u64 = 16 << 20;
 
-/// The largest index or list of packed refs: a hundred times those of a large competition.
+/// Size limit of an index or a list of packed refs: a hundred times those of a large competition.
 const TABLE: u64 = 64 << 20;
 
-/// git's files that are read by name, and how large each may be.
+/// The files of git that are read by name, with their size limits.
 const FILES: [(&str, u64); 11] = [
     ("HEAD", LINE),
     ("commondir", LINE),
@@ -36,37 +36,37 @@ const FILES: [(&str, u64); 11] = [
     ("objects/info/alternates", LINE),
 ];
 
-/// git's folders that are looked into.
+/// The folders of git that are checked.
 const FOLDERS: [&str; 6] = ["info", "refs", "objects", "objects/info", "objects/pack", OWN];
 
 /// The operator's own folder.
 pub(super) const OWN: &str = "gen404";
 
-/// So many folders of objects may stand behind one another.
+/// The most object folders that may be chained by alternates.
 const MOST_STORES: usize = 16;
 
-/// So many files may lie in a folder of packs: `git gc` packs again from 50 on.
+/// The most files in a folder of packs: `git gc` repacks from 50 packs on.
 const MOST_PACK_FILES: usize = 20_000;
 
-/// `HEAD` leads to a commit by at most so many names, as in git.
+/// The most symbolic refs from `HEAD` to a commit, as in git.
 const MOST_NAMES: usize = 5;
 
-/// Where a repository's own things lie, after they were looked at.
+/// Where a repository's parts are, after they were checked.
 #[derive(Debug, Clone)]
 pub(super) struct Places {
-    /// The folders of objects: its own first.
+    /// The object folders, its own first.
     pub(super) objects: Vec<PathBuf>,
-    /// The clone is a partial one: what it lacks lies at its remote.
+    /// Is this a partial clone? What it lacks is at its remote.
     pub(super) partial: bool,
 }
 
-/// Looks at the git folder of the checkout at `root`; `None` where there is none.
+/// Checks the git folder of the checkout at `root`; `None` if there is none.
 pub(super) fn look(root: &Path) -> Result<Option<Places>> {
     let dot = root.join(".git");
     let Some(found) = metadata(&dot)? else { return Ok(None) };
     let (own, common) = if found.is_dir() {
         if metadata(&dot.join("commondir"))?.is_some() {
-            return Err(refused(&dot.join("commondir"), "this belongs into a linked worktree's folder only"));
+            return Err(refused(&dot.join("commondir"), "this belongs only in a linked worktree's folder"));
         }
         (dot.clone(), dot)
     } else if found.is_file() {
@@ -84,17 +84,17 @@ pub(super) fn look(root: &Path) -> Result<Option<Places>> {
     Ok(Some(Places { objects, partial }))
 }
 
-/// The git folder that a `.git` file names, and the one that it shares: both have to know of this checkout,
-/// or anybody's file could name the folder of another repository.
+/// The git folder that a `.git` file names, and the common one behind it. Both must point back to this
+/// checkout, or anyone's file could name the folder of another repository.
 fn linked(root: &Path, dot: &Path) -> Result<(PathBuf, PathBuf)> {
     let text = line(dot)?.unwrap_or_default();
-    let Some(path) = text.strip_prefix("gitdir: ") else { return Err(refused(dot, "no file of git")) };
+    let Some(path) = text.strip_prefix("gitdir: ") else { return Err(refused(dot, "not a file made by git")) };
     let cannot = |path: &Path| format!("{}: names {}, which cannot be found", dot.display(), path.display());
     let real = |path: PathBuf| path.canonicalize().failed(|| cannot(&path));
     let own = real(root.join(path))?;
-    let elsewhere = || refused(dot, format!("names {}, which knows nothing of this checkout", own.display()));
+    let elsewhere = || refused(dot, format!("names {}, which does not belong to this checkout", own.display()));
     let Some(common) = line(&own.join("commondir"))? else {
-        // A submodule: the folder's configuration names its checkout.
+        // A submodule: its git folder's configuration names the checkout.
         let config = files::read_below(&own, Path::new("config"), 1 << 20)?.unwrap_or_default();
         let config = gix::config::File::try_from(String::from_utf8_lossy(&config).as_ref()).ok();
         let back = config.and_then(|config| config.string("core.worktree").map(|path| path.to_string()));
@@ -110,7 +110,7 @@ fn linked(root: &Path, dot: &Path) -> Result<(PathBuf, PathBuf)> {
     Ok((own, common))
 }
 
-/// The one line of a small file; `None` where there is none.
+/// The single line of a small file; `None` if it does not exist.
 fn line(path: &Path) -> Result<Option<String>> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
     let Some(bytes) = files::read_below(folder, Path::new(name), LINE)? else { return Ok(None) };
@@ -122,13 +122,13 @@ fn all_plain(folder: &Path) -> Result<()> {
     for name in FOLDERS {
         let path = folder.join(name);
         if metadata(&path)?.is_some_and(|found| !found.is_dir()) {
-            return Err(refused(&path, "no folder"));
+            return Err(refused(&path, "not a folder"));
         }
     }
     for (name, most) in FILES {
         plain(&folder.join(name), most)?;
     }
-    // Parts of an index that is split.
+    // The parts of a split index.
     each(folder, usize::MAX, &mut |path, name| {
         if name.starts_with("sharedindex.") {
             plain(path, TABLE)?;
@@ -137,7 +137,7 @@ fn all_plain(folder: &Path) -> Result<()> {
     })
 }
 
-/// Follows `HEAD` as git does: each name on the way is a plain file of this repository, and there is an end.
+/// Follows `HEAD` as git does: each ref must be a plain file of this repository, and the chain must end.
 fn leads_to_a_commit(own: &Path, common: &Path) -> Result<()> {
     let mut at = own.join("HEAD");
     for _ in 0..MOST_NAMES {
@@ -145,9 +145,9 @@ fn leads_to_a_commit(own: &Path, common: &Path) -> Result<()> {
         let Some(name) = text.strip_prefix("ref: ") else { return Ok(()) };
         let name = name.trim();
         if !name.starts_with("refs/") {
-            return Err(refused(&at, format!("names {name:?}, which is no branch")));
+            return Err(refused(&at, format!("names {name:?}, which is not a branch")));
         }
-        // A branch of a linked worktree's own comes before the one that all share.
+        // A linked worktree's own branch takes precedence over the shared one.
         let mine = files::below(own, Path::new(name))?;
         at = if metadata(&mine)?.is_some() { mine } else { files::below(common, Path::new(name))? };
         if metadata(&at)?.is_some_and(|found| found.is_dir()) {
@@ -158,21 +158,21 @@ fn leads_to_a_commit(own: &Path, common: &Path) -> Result<()> {
     Err(refused(&own.join("HEAD"), "leads in a circle"))
 }
 
-/// The folders of objects: this one, and those that its lists of alternates name; and whether any holds packs
-/// of which git knows that they lack something.
+/// The object folders: this one and those named by its lists of alternates; and whether any of them holds packs
+/// that git marks as incomplete (promisor packs).
 fn stores(objects: &Path) -> Result<(Vec<PathBuf>, bool)> {
     let (mut found, mut next): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), vec![objects.to_owned()]);
     let mut partial = false;
     while let Some(store) = next.pop() {
-        let store = store.canonicalize().failed(|| format!("{}: no such folder of objects", store.display()))?;
+        let store = store.canonicalize().failed(|| format!("{}: no such object folder", store.display()))?;
         if found.contains(&store) {
             continue;
         }
         if !store.is_dir() {
-            return Err(refused(&store, "no folder of objects"));
+            return Err(refused(&store, "not an object folder"));
         }
         if found.len() >= MOST_STORES {
-            return Err(refused(objects, format!("more than {MOST_STORES} folders of objects stand behind it")));
+            return Err(refused(objects, format!("more than {MOST_STORES} object folders are chained behind it")));
         }
         let packs = store.join("pack");
         if metadata(&packs)?.is_some() {
@@ -185,7 +185,7 @@ fn stores(objects: &Path) -> Result<(Vec<PathBuf>, bool)> {
         plain(&list, LINE)?;
         if let Some(bytes) = files::read(&list, LINE)? {
             let named = gix::odb::alternate::parse(&bytes).failed(|| format!("{}: cannot read", list.display()))?;
-            // As gix does: relative to the first of them.
+            // As in gix: relative to the first of them.
             next.extend(named.into_iter().map(|named| objects.join(named)));
         }
         found.push(store);
@@ -193,7 +193,7 @@ fn stores(objects: &Path) -> Result<(Vec<PathBuf>, bool)> {
     Ok((found, partial))
 }
 
-/// Looks at each entry of a folder that is no folder itself.
+/// Checks each entry of a folder that is not a folder itself.
 fn each(folder: &Path, most: usize, look: &mut dyn FnMut(&Path, &str) -> Result<()>) -> Result<()> {
     let cannot = || format!("{}: cannot list", folder.display());
     for (count, entry) in fs::read_dir(folder).failed(cannot)?.enumerate() {
@@ -208,7 +208,7 @@ fn each(folder: &Path, most: usize, look: &mut dyn FnMut(&Path, &str) -> Result<
     Ok(())
 }
 
-/// A file that may be missing, and else is a plain one of at most `most` bytes.
+/// The size of a plain file of at most `most` bytes; `None` if it does not exist.
 pub(super) fn plain(path: &Path, most: u64) -> Result<Option<u64>> {
     let Some(found) = metadata(path)? else { return Ok(None) };
     if found.is_symlink() {
@@ -218,7 +218,7 @@ pub(super) fn plain(path: &Path, most: u64) -> Result<Option<u64>> {
         return Err(refused(path, "not a plain file"));
     }
     if found.len() > most {
-        return Err(refused(path, format!("larger than {most} bytes, the most that is read here")));
+        return Err(refused(path, format!("larger than {most} bytes, the limit for this file")));
     }
     Ok(Some(found.len()))
 }
@@ -227,7 +227,7 @@ fn metadata(path: &Path) -> Result<Option<fs::Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(e) => Err(Error::file(path, "cannot be looked at").because(e)),
+        Err(e) => Err(Error::file(path, "cannot be inspected").because(e)),
     }
 }
 

@@ -1,9 +1,9 @@
-//! git's index, and the lock that goes with it.
+//! git's index and its lock.
 //!
-//! As in git itself, the lock is taken before anything is read for a commit and kept until branch and index
-//! say the same. A lock of git's does not say whose it is. Ours is a second name (a hard link) of a file in
-//! the operator's own folder: a lock that is that very file was left by a killed run of ours, and any other
-//! one is somebody else's, who may live, and stays.
+//! As in git itself, the lock is taken before anything is read for a commit, and kept until branch and index
+//! agree. A lock of git does not say whose it is. Ours is a hard link of a file in the operator's own folder: a
+//! lock that is this very file was left by a killed run of ours; any other one belongs to someone else, who may
+//! still be running, and stays.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, ErrorKind, Write as _};
@@ -19,20 +19,20 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, Readers};
 use crate::model::file::FileKind;
 
-/// So long somebody else's lock is waited for. Most git commands hold it for less.
+/// How long someone else's lock is waited for. Most git commands hold it for less.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A git that moves a branch is done with its lock before that.
+/// A git that moves a branch releases its lock sooner than this.
 const A_MOMENT: Duration = Duration::from_secs(2);
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// The largest lock of a branch: a commit's id.
+/// Size limit of a branch's lock: a commit's id.
 const LARGEST_ID: u64 = 100;
 
-/// The index's lock, released when dropped.
+/// The index's lock, released on drop.
 pub(super) struct IndexLock {
-    /// What becomes the index.
+    /// The new index.
     file: File,
     own: PathBuf,
     lock: PathBuf,
@@ -41,11 +41,11 @@ pub(super) struct IndexLock {
 }
 
 impl IndexLock {
-    /// Takes the lock; waits a while for whoever holds it.
+    /// Takes the lock; waits a while if someone holds it.
     pub(super) fn take(repo: &gix::Repository, own_folder: &Path) -> Result<IndexLock> {
         let (own, index) = (own_file(own_folder), repo.index_path());
         let lock = lock_of(&index);
-        // A new file in any case: the old one may have become the index.
+        // Always a new file: the old one may have become the index.
         files::write(&own, &[], Readers::All)?;
         let begun = Instant::now();
         let file = loop {
@@ -59,6 +59,7 @@ impl IndexLock {
             }
         };
         let taken = IndexLock { file, own, lock, index, held: true };
+        // The lock becomes the index, so it takes over its permissions.
         if let Ok(old) = fs::metadata(&taken.index) {
             let same = taken.file.set_permissions(old.permissions());
             same.failed(|| format!("{}: cannot be made", taken.lock.display()))?;
@@ -66,7 +67,7 @@ impl IndexLock {
         Ok(taken)
     }
 
-    /// Writes what the index is to be.
+    /// Writes the new index.
     pub(super) fn write(&self, index: &gix::index::File) -> Result<()> {
         let what = || format!("{}: cannot write", self.lock.display());
         let mut out = BufWriter::new(&self.file);
@@ -76,7 +77,7 @@ impl IndexLock {
         self.file.sync_all().failed(what)
     }
 
-    /// Puts in place what was written.
+    /// Replaces the index with what was written.
     pub(super) fn publish(mut self) -> Result<()> {
         fs::rename(&self.lock, &self.index).failed(|| format!("{}: cannot be replaced", self.index.display()))?;
         self.held = false;
@@ -86,7 +87,7 @@ impl IndexLock {
 
 impl Drop for IndexLock {
     fn drop(&mut self) {
-        // What stays is taken away by the next run.
+        // A lock that cannot be removed now is removed by the next run.
         if self.held {
             let _ = fs::remove_file(&self.lock);
         }
@@ -94,8 +95,9 @@ impl Drop for IndexLock {
     }
 }
 
-/// Makes the lock, if there is none. Where the disk knows no hard links it bears no sign of being ours.
+/// Creates the lock, if there is none. On a disk without hard links it is not recognizable as ours.
 fn claim(own: &Path, lock: &Path) -> std::io::Result<File> {
+    // Like git's own exclusive creation, a hard link fails if the name is taken.
     match fs::hard_link(own, lock) {
         Ok(()) => File::options().write(true).open(lock),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Err(e),
@@ -107,7 +109,7 @@ fn own_file(own_folder: &Path) -> PathBuf {
     own_folder.join("index")
 }
 
-/// git adds `.lock` to the name.
+/// git's lock of a file: its name with `.lock` appended.
 fn lock_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -116,10 +118,10 @@ fn lock_of(path: &Path) -> PathBuf {
 
 fn held(lock: &Path) -> Error {
     let held = Error::file(lock, "another git program is at work here, or was killed");
-    held.hint(format!("run it again when that one is done; where no git runs any more: rm {}", lock.display()))
+    held.hint(format!("run it again once that one is done; if no git is running any more: rm {}", lock.display()))
 }
 
-/// Is the lock gone before so long?
+/// Is the lock released within this time?
 fn goes(lock: &Path, within: Duration) -> bool {
     let begun = Instant::now();
     while lock.exists() && begun.elapsed() < within {
@@ -141,14 +143,14 @@ fn same_file(_one: &Path, _other: &Path) -> bool {
 }
 
 impl Git {
-    /// Waits until nobody holds the index's lock.
+    /// Waits until no process holds the index's lock.
     pub(super) fn wait_for_index(&self) -> Result<()> {
         let lock = lock_of(&self.local().index_path());
         if goes(&lock, PATIENCE) { Ok(()) } else { Err(held(&lock)) }
     }
 
-    /// Takes away the locks that a killed run of ours has left, and no others: for callers who hold the
-    /// competition's own lock.
+    /// Removes the locks that a killed run of ours left, and no others: for callers who hold the competition's
+    /// own lock.
     pub(super) fn clear_own_locks(&self) -> Result<()> {
         let repo = self.local();
         let (own, lock) = (own_file(&self.own_folder()), lock_of(&repo.index_path()));
@@ -156,21 +158,21 @@ impl Git {
             self.clear_ref_locks(&repo)?;
             remove(&lock)?;
         }
-        // Beside somebody else's lock it stays: it is all that tells the two apart.
+        // With someone else's lock present, our file stays: it is what tells the two apart.
         if lock.exists() { Ok(()) } else { remove(&own) }
     }
 
-    /// Of a run that is known to have been killed in the middle of a commit: the locks of its branch and of
-    /// `HEAD`. The branch's says what the branch was to become.
+    /// For a run that is known to have been killed in the middle of a commit: removes the locks of its branch
+    /// and of `HEAD`. The branch's lock says which commit it was to move to.
     fn clear_ref_locks(&self, repo: &gix::Repository) -> Result<()> {
         let branch = repo.head_name().failed(|| self.cannot("read HEAD"))?;
-        // A branch whose name is no path cannot be locked here.
+        // A branch whose name is not a valid path cannot be locked here.
         let branch = branch.and_then(|name| Some(repo.common_dir().join(name.as_bstr().to_str().ok()?)));
         let noted = self.noted()?;
         for lock in branch.into_iter().chain([repo.git_dir().join("HEAD")]).map(|path| lock_of(&path)) {
             let Some(text) = files::read_text(&lock, LARGEST_ID)? else { continue };
             match text.trim() {
-                // It may be another git's, just made.
+                // It may have just been made by another git.
                 "" if goes(&lock, A_MOMENT) => {}
                 id if id.is_empty() || noted.iter().any(|commit| commit == id) => remove(&lock)?,
                 _ => return Err(held(&lock)),
@@ -179,11 +181,11 @@ impl Git {
         Ok(())
     }
 
-    /// Is the index one that a commit can be made with, and are the competition's files all checked out?
+    /// Can a commit be made with this index, and are all files of the competition checked out?
     pub(super) fn look_at_index(&self, index: &gix::index::File) -> Result<()> {
         if let Some(entry) = index.entries().iter().find(|entry| entry.stage() != Stage::Unconflicted) {
             let path = entry.path(index).to_str_lossy();
-            let unmerged = Error::failed(self.cannot(&format!("commit: {path} has conflicts that nobody resolved")));
+            let unmerged = Error::failed(self.cannot(&format!("commit: {path} has unresolved conflicts")));
             return Err(unmerged.hint("`git status` says how"));
         }
         let left_out = |entry: &&gix::index::Entry| {
@@ -198,23 +200,23 @@ impl Git {
         Ok(())
     }
 
-    /// Has the index say of these files what the commit says; everything else in it stays.
+    /// Sets these files' entries in the index to those of the commit; all others stay.
     pub(super) fn bring_in_line(&self, index: &mut gix::index::File, blobs: &[(String, ObjectId)]) -> Result<()> {
         for (path, blob) in blobs {
-            let what = || format!("{}: cannot be looked at", self.root.join(path).display());
+            let what = || format!("{}: cannot be inspected", self.root.join(path).display());
             let found = gix::index::fs::Metadata::from_path_no_follow(&self.root.join(path)).failed(what)?;
             let stat = Stat::from_fs(&found).failed(what)?;
             let name = path.as_bytes().as_bstr();
             if let Some(entry) = index.entry_mut_by_path_and_stage(name, Stage::Unconflicted) {
                 (entry.id, entry.stat, entry.mode) = (*blob, stat, Mode::FILE);
-                // It is here now, with all it says.
+                // The file is on disk now, in full.
                 entry.flags.remove(Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD);
             } else {
                 index.dangerously_push_entry(stat, *blob, Flags::empty(), Mode::FILE, name);
                 index.sort_entries();
             }
         }
-        // The cached trees are those of before.
+        // The cached trees are outdated.
         index.remove_tree();
         Ok(())
     }
@@ -223,7 +225,7 @@ impl Git {
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => {
-            Err(Error::file(path, "cannot remove what a killed run has left").because(e))
+            Err(Error::file(path, "cannot remove what a killed run left").because(e))
         }
         _ => Ok(()),
     }

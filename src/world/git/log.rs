@@ -1,4 +1,4 @@
-//! The history of what is checked out.
+//! The history of the checked-out branch.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,16 +12,16 @@ use crate::model::file::FileKind;
 use crate::model::history::{BlobId, Change, Commit, PathChange, PathCommit};
 use crate::world::builds::Pushed;
 
-/// So many commits are read: a competition makes a few hundred a round.
+/// The most commits that are read: a competition makes a few hundred per round.
 const MOST_COMMITS: usize = 500_000;
 
-/// So many parents all commits together may have.
+/// The most parents of all commits together.
 const MOST_PARENTS: usize = 2_000_000;
 
-/// So many changes of files are kept, each of some 200 bytes: the real competitions make three a commit.
+/// The most changes of files that are kept, at some 200 bytes each: real competitions make three per commit.
 const MOST_CHANGES: usize = 300_000;
 
-/// So much of a commit's first line is kept, in characters: no more of it is shown.
+/// How many characters of a commit's first line are kept: no more are shown.
 const SUMMARY: usize = 100;
 
 /// The commits of the checked-out branch, parents first.
@@ -29,11 +29,11 @@ const SUMMARY: usize = 100;
 pub struct Log {
     /// The commits.
     pub commits: Vec<Commit>,
-    /// Commits are missing at the beginning: the clone is shallow.
+    /// Is the clone shallow, so that the first commits are missing?
     pub shallow: bool,
 }
 
-/// What is needed of a commit to order and compare it.
+/// What is needed to order and compare a commit.
 struct LogNode {
     id: ObjectId,
     parents: Vec<ObjectId>,
@@ -49,10 +49,10 @@ impl LogNode {
 }
 
 impl Git {
-    /// The history of what is checked out: each commit with the competition's files it changed.
+    /// The history of what is checked out: each commit with the files of the competition that it changed.
     ///
     /// # Errors
-    /// An object is missing or broken, or the history is larger than any competition's.
+    /// An object is missing or broken, or the history exceeds the limits.
     pub fn log(&self) -> Result<Log> {
         let of_meshes = |Differing { file, before, after, .. }| {
             Some(Change { file: file?, before: blob(before), after: blob(after) })
@@ -110,7 +110,7 @@ impl Git {
         Ok((commits, shallow))
     }
 
-    /// Every commit that `head` rests on, each after its parents; and whether some are missing.
+    /// All ancestors of `head`, parents first, and whether some are missing.
     fn parents_first(&self, reader: &GitReader, head: ObjectId) -> Result<(Vec<LogNode>, bool)> {
         let cut: HashSet<ObjectId> = match self.local().shallow_commits().failed(|| self.cannot("read the history"))? {
             Some(commits) => commits.iter().copied().collect(),
@@ -139,8 +139,8 @@ impl Git {
         Ok((order, shallow))
     }
 
-    /// The newest commit of the history that changed a file, and its time; `None` where there is none, or
-    /// the clone is too shallow to tell.
+    /// The newest commit in the history that changed a file, and its time; `None` if there is none, or the
+    /// clone is too shallow to tell.
     ///
     /// # Errors
     /// As [`Git::log`].
@@ -158,7 +158,7 @@ impl Git {
     }
 }
 
-/// The competition's files in which a tree differs from all of its parents' trees.
+/// The files of the competition in which a tree differs from all of its parents' trees.
 fn changes(walker: &mut Walker<'_>, parents: &[ObjectId], tree: ObjectId) -> Result<Vec<Differing>> {
     let mut diff = walker.diff(parents.first().copied(), Some(tree))?;
     for parent in parents.iter().skip(1) {

@@ -1,5 +1,5 @@
-//! Objects are read whole, so what they cost is looked at first: their size, what they unfold from, and what
-//! all of them come to.
+//! Objects are read whole, so their cost is checked first: their size, the delta chain behind them, and the
+//! total of all of them.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,36 +11,35 @@ use super::guard::{self, Places};
 use super::packs::{Packs, Weight};
 use crate::base::error::{Context as _, Error, Kind, Result};
 
-/// The largest commit: the largest of the real ones has 2 kB, a signature a few more.
+/// Size limit of a commit: the largest real one has 2 kB, and a signature adds a few.
 pub(super) const LARGEST_COMMIT: u64 = 1 << 20;
 
-/// The largest tree: 100,000 files in one folder.
+/// Size limit of a tree: 100,000 files in one folder.
 pub(super) const LARGEST_TREE: u64 = 8 << 20;
 
-/// The largest file of any kind.
+/// Size limit of a file of any kind.
 pub(super) const LARGEST_BLOB: u64 = 64 << 20;
 
-/// What needs more memory than this is read by one thread at a time.
+/// Objects that need more memory than this are read by one thread at a time.
 const BESIDE_OTHERS: u64 = 24 << 20;
 
-/// The most memory that one object may need while it is read: two of the largest, and the differences.
+/// The most memory that one object may need while it is read: two of the largest, and the deltas.
 const AT_ONCE: u64 = 2 * LARGEST_BLOB + (32 << 20);
 
-/// What the objects of a repository may unfold to, in bytes made on the way: a second or two.
+/// The work allowed on a repository's objects, in bytes produced on the way: a second or two.
 const ALLOWANCE: u64 = 8 << 30;
 
-/// What each commit adds to it. One of the real ones costs 2 MB, mostly for the differences that a matrix
-/// with a new row stands on.
+/// What each commit adds to it. A real one costs 2 MB, mostly for the delta chain of a matrix with a new row.
 const PER_COMMIT: u64 = 4 << 20;
 
-/// What finding an object costs, in bytes.
+/// The cost of finding an object, in bytes.
 const PER_OBJECT: u64 = 16 << 10;
 
-/// zlib makes no more than so many bytes of one.
+/// zlib's largest ratio of output to input.
 const LARGEST_RATIO: u64 = 1032;
 
-/// How git is opened for reading: nothing that the repository's own configuration says chooses paths or
-/// limits, it includes no other file, and no object stands in for another one.
+/// Options for reading: nothing in the repository's own configuration chooses paths or limits, no other file is
+/// included, and no object replaces another one.
 pub(super) fn for_reading(limit: u64) -> gix::open::Options {
     gix::open::Options::isolated().with(gix::sec::Trust::Reduced).cli_overrides([
         format!("gitoxide.objects.allocLimit={limit}"),
@@ -50,21 +49,21 @@ pub(super) fn for_reading(limit: u64) -> gix::open::Options {
     ])
 }
 
-/// How git is opened for writing: as the user has set it up, who commits included.
+/// Options for writing: the user's own settings, including the committer.
 pub(super) fn for_writing() -> gix::open::Options {
     gix::open::Options::default()
         .cli_overrides([format!("gitoxide.objects.allocLimit={AT_ONCE}"), "core.useReplaceRefs=false".to_owned()])
 }
 
-/// What is known of a repository's objects, for all of its readers together.
+/// What is known about a repository's objects, shared by all of its readers.
 #[derive(Debug)]
 pub(super) struct Objects {
     root: PathBuf,
     places: Places,
     packs: OnceLock<Packs>,
-    /// What may still be spent.
+    /// The allowance that is left.
     left: AtomicU64,
-    /// The repository as it is opened for objects that need much memory.
+    /// The repository opened for objects that need much memory.
     roomy: Mutex<Option<gix::Repository>>,
 }
 
@@ -79,7 +78,7 @@ impl Objects {
         opened.failed(|| format!("{}: cannot open the git repository", root.display()))
     }
 
-    /// A history of so many commits may cost so much more.
+    /// Resets the allowance to that of a history of this many commits.
     pub(super) fn allow(&self, commits: usize) {
         let more = (commits as u64).saturating_mul(PER_COMMIT);
         self.left.store(ALLOWANCE.saturating_add(more), Ordering::Relaxed);
@@ -100,7 +99,7 @@ impl Objects {
             return Err(Error::failed(format!("{} has {} bytes; at most {most} are read", place(), weight.size)));
         }
         if weight.memory > AT_ONCE {
-            let unfolds = format!("{} unfolds to {} bytes on the way; {AT_ONCE} is the most", place(), weight.memory);
+            let unfolds = format!("{} unfolds to {} bytes in memory; the limit is {AT_ONCE}", place(), weight.memory);
             return Err(Error::failed(unfolds));
         }
         self.spend(weight.work.saturating_add(PER_OBJECT))?;
@@ -109,18 +108,20 @@ impl Objects {
         if object.kind != kind {
             return Err(Error::failed(format!("{} is a {}", place(), object.kind)));
         }
+        // It was not weighed beforehand: charge for its size now.
         if weight.work == 0 {
             self.spend(object.data.len() as u64)?;
         }
         Ok(object.data)
     }
 
-    /// An object is not here. Of a partial clone that says nothing of the competition: it is fetched first, by
-    /// whoever trusts this repository's configuration, which names programs that git would run.
+    /// The error for a missing object. In a partial clone that says nothing about the competition: the object
+    /// must be fetched first, by someone who trusts this repository's configuration, which names programs that
+    /// git would run.
     fn missing(&self, object: &str) -> Error {
         if !self.places.partial {
-            let missing = Error::new(Kind::Damaged, format!("{object} cannot be read: it is not there"));
-            return missing.hint("`git fsck` says what else is damaged; a new clone has it all");
+            let missing = Error::new(Kind::Damaged, format!("{object} cannot be read: it is missing"));
+            return missing.hint("`git fsck` lists what else is damaged; a new clone is complete");
         }
         let partial = Error::outside(format!("{object} is not here: this is a partial clone (git clone --filter)"));
         let root = self.root.display();
@@ -131,6 +132,7 @@ impl Objects {
         if memory <= BESIDE_OTHERS {
             return Ok(repo.find_object(id)?.detach());
         }
+        // The lock bounds the memory: one large object at a time.
         let mut roomy = self.roomy.lock().unwrap_or_else(PoisonError::into_inner);
         let repo = match roomy.take() {
             Some(repo) => repo,
@@ -146,8 +148,8 @@ impl Objects {
         spent.map(|_| ()).map_err(|_| super::too_much(&self.root, "its objects unfold to too much"))
     }
 
-    /// What an object costs; nothing is told of a file so small that whatever it holds is within `most`. `None`
-    /// where there is no such object.
+    /// The cost of an object; a file whose packed form is so small that any contents are within `most` is not
+    /// looked into. `None` if there is no such object.
     fn weigh(&self, repo: &gix::Repository, id: ObjectId, most: u64) -> anyhow::Result<Option<Weight>> {
         let packs = match self.packs.get() {
             Some(packs) => packs,
@@ -169,7 +171,7 @@ impl Objects {
             }
             packed = packed.max(found.unwrap_or_default());
         }
-        // Also an object that another program has packed meanwhile.
+        // The object may have been packed by another program in the meantime.
         repo.try_find_header(id)?.map(|header| Weight::whole(header.size(), packed)).transpose()
     }
 }

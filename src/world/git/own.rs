@@ -1,4 +1,4 @@
-//! Which files beside the competition are the user's own: what git does not track.
+//! Which files next to the competition are the user's own: those that git does not track.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use super::{Git, objects};
 use crate::base::error::{Context as _, Result};
 use crate::base::files::{self, Readers};
 
-/// Where git's own folder lists what is ignored in this checkout alone.
+/// git's list of what is ignored in this checkout only.
 const EXCLUDE: &str = "info/exclude";
 
 impl Git {
-    /// Does git track a file of this name in the top folder: in the index, or in the commit that is checked
-    /// out? Letter case makes no difference: it makes none on some disks.
+    /// Does git track a file of this name in the top folder, in the index or in the checked-out commit? Letter
+    /// case is ignored, as some disks ignore it.
     ///
     /// # Errors
-    /// It cannot be told.
+    /// The index or the commit cannot be read.
     pub fn tracks(&self, name: &str) -> Result<bool> {
         Ok(self.index_has(name)? || self.head_has(name)?)
     }
@@ -43,8 +43,7 @@ impl Git {
         Ok(false)
     }
 
-    /// Has git ignore these files in this checkout (`/name`, from the top folder); what is listed already
-    /// stays as it is.
+    /// Makes git ignore these files in this checkout (`/name`, from the top folder); existing lines stay.
     ///
     /// # Errors
     /// The list cannot be read or written, or is a link.

@@ -1,8 +1,8 @@
-//! What an object in a pack costs to read, before anything is inflated.
+//! The cost of reading a packed object, computed before anything is inflated.
 //!
-//! In a pack an object may be written as a difference from another one, and that from a third: a few bytes may
-//! stand on gigabytes, or on thousands of steps. Each step's size stands at its beginning, so the whole chain
-//! is known from its headers.
+//! A pack may store an object as a delta against another one, and that against a third: a few bytes may rest on
+//! gigabytes, or on thousands of steps. Each entry begins with its size, so the cost of the whole chain is
+//! known from the headers.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,31 +15,31 @@ use gix::odb::pack::{data, index};
 
 use crate::base::error::{Context as _, Result};
 
-/// git itself makes no longer chains of differences.
+/// The longest delta chain that git itself makes.
 const DEEPEST: usize = 4095;
 
-/// What inflating a byte costs where it holds nothing: zlib lets it describe a code that is not used.
+/// Cost factor of inflating a packed byte that yields nothing: zlib may describe a code that is never used.
 const PACKED: u64 = 64;
 
-/// No honest object takes so many bytes more packed than whole.
+/// No honest object takes this many more bytes packed than whole.
 const SURPLUS: u64 = 64 << 10;
 
-/// What reading an object costs.
+/// The cost of reading an object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Weight {
     pub(super) size: u64,
-    /// The bytes that are made on the way to it, itself included.
+    /// The bytes produced on the way to it, itself included.
     pub(super) work: u64,
-    /// The memory that is needed at once.
+    /// The peak memory needed.
     pub(super) memory: u64,
-    /// The largest object of its chain, and the bytes of all differences.
+    /// The largest object of its chain, and the bytes of all deltas.
     largest: u64,
     differences: u64,
     depth: usize,
 }
 
 impl Weight {
-    /// An object of `size` bytes, packed in so many, that is no difference from another one.
+    /// An object of `size` bytes, packed in `packed` bytes, that is not a delta.
     ///
     /// # Errors
     /// It takes far more bytes packed than whole.
@@ -48,18 +48,18 @@ impl Weight {
         Ok(Weight { size, work, memory: size, largest: size, differences: 0, depth: 0 })
     }
 
-    /// An object of `size` bytes that is made from this one by a difference of `length` bytes, packed in so many.
+    /// An object of `size` bytes made from this one by a delta of `length` bytes, packed in `packed` bytes.
     fn then(self, size: u64, length: u64, packed: u64) -> anyhow::Result<Weight> {
         let largest = self.largest.max(size);
         let differences = self.differences.saturating_add(length);
-        // Two of the largest are held: what is read from, and what is made of it.
+        // Two of the largest are held: the base and the result.
         let memory = largest.saturating_mul(2).saturating_add(differences);
         let work = self.work.saturating_add(size).saturating_add(inflating(length, packed)?);
         Ok(Weight { size, work, memory, largest, differences, depth: self.depth + 1 })
     }
 }
 
-/// What it costs to inflate `packed` bytes to `size`.
+/// The cost of inflating `packed` bytes to `size`.
 fn inflating(size: u64, packed: u64) -> anyhow::Result<u64> {
     let sound = packed <= size.saturating_add(size / 8).saturating_add(SURPLUS);
     anyhow::ensure!(sound, "{size} bytes take {packed} when packed");
@@ -72,9 +72,9 @@ pub(super) struct Packs(Vec<Pack>);
 struct Pack {
     index: index::File,
     data: data::File,
-    /// Where its objects begin, in order, and where the last one ends.
+    /// Offsets of its objects, sorted, and the end of the last one.
     offsets: Vec<u64>,
-    /// What is known by now, by the place in the pack.
+    /// The weights known so far, by offset.
     known: Mutex<HashMap<u64, Weight>>,
 }
 
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Packs {
 }
 
 impl Packs {
-    /// The packs in these folders of objects.
+    /// The packs in these object folders.
     pub(super) fn of(stores: &[PathBuf]) -> Result<Packs> {
         let mut packs = Vec::new();
         for store in stores {
@@ -102,7 +102,7 @@ impl Packs {
         Ok(Packs(packs))
     }
 
-    /// What an object costs, by the dearest of the packs that have it; `None` where none has.
+    /// The cost of an object, in the most expensive pack that has it; `None` if none has.
     pub(super) fn weigh(&self, id: &ObjectId) -> Result<Option<Weight>> {
         let mut dearest: Option<Weight> = None;
         for pack in &self.0 {
@@ -126,7 +126,7 @@ impl Pack {
         Ok(Pack { index, data, offsets, known: Mutex::default() })
     }
 
-    /// How many bytes the object at this place takes.
+    /// How many bytes the object at this offset takes.
     fn packed(&self, at: u64) -> u64 {
         let next = self.offsets.partition_point(|offset| *offset <= at);
         self.offsets.get(next).map_or(0, |next| next - at)
@@ -161,7 +161,7 @@ impl Pack {
                 }
             };
             steps.push((at, entry));
-            at = base.ok_or_else(|| anyhow::anyhow!("what it is a difference from is not in this pack"))?;
+            at = base.ok_or_else(|| anyhow::anyhow!("the base of a delta is not in this pack"))?;
         };
         let mut inflate = gix::zlib::Inflate::default();
         for (at, entry) in steps.into_iter().rev() {
@@ -179,6 +179,6 @@ impl Pack {
 }
 
 fn not_deeper(depth: usize) -> anyhow::Result<()> {
-    anyhow::ensure!(depth <= DEEPEST, "more than {DEEPEST} differences stand on one another");
+    anyhow::ensure!(depth <= DEEPEST, "more than {DEEPEST} deltas in one chain");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What has to be so for a commit. It is looked at before the work, which may take hours, as well as after.
+//! The conditions for a commit. They are checked before the work, which may take hours, and again after it.
 
 use gix::state::InProgress;
 
@@ -9,10 +9,11 @@ use crate::base::error::{Context as _, Error, Result};
 const HOOKS: [&str; 5] = ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction"];
 
 impl Git {
-    /// Is this a checkout of the user's, whose settings git follows, and are its files those in its folder?
+    /// Checks that this checkout is the user's own, so that git follows its settings, and that its files are in
+    /// its folder.
     ///
     /// # Errors
-    /// It is not.
+    /// It is not, or they are not.
     pub fn is_the_users(&self) -> Result<()> {
         let repo = self.writer()?;
         let root = self.root.canonicalize().failed(|| self.cannot("find this folder"))?;
@@ -22,7 +23,7 @@ impl Git {
             return Err(dubious.hint(safe));
         }
         let Some(files) = repo.workdir() else {
-            return Err(Error::failed(self.cannot("commit: the repository is a bare one")));
+            return Err(Error::failed(self.cannot("commit: the repository is bare")));
         };
         if files.canonicalize().ok().as_ref() != Some(&root) {
             let elsewhere = format!("commit: core.worktree says that its files are in {}", files.display());
@@ -31,21 +32,21 @@ impl Git {
         Ok(())
     }
 
-    /// Takes away what a killed run of ours has left in the way, and makes sure that commits can be made. For
-    /// callers who hold the competition's own lock.
+    /// Removes what a killed run of ours left in the way, and checks that commits can be made. For callers who
+    /// hold the competition's own lock.
     ///
     /// # Errors
-    /// They cannot be made, and why.
+    /// Why no commit can be made.
     pub fn make_ready(&self) -> Result<()> {
         self.clear_own_locks()?;
         self.could_commit()?;
         self.wait_for_index()
     }
 
-    /// Could commits be made, but for locks that others hold just now? Looks, and changes nothing.
+    /// Checks that commits could be made, apart from locks that others hold right now. Changes nothing.
     ///
     /// # Errors
-    /// They could not, and why.
+    /// Why no commit could be made.
     pub fn could_commit(&self) -> Result<()> {
         let repo = self.writer()?;
         self.on_a_branch(&repo)?;
@@ -56,10 +57,10 @@ impl Git {
         self.can_sign(&repo)
     }
 
-    /// Is a branch checked out, with nothing half done on it?
+    /// Checks that a branch is checked out and no operation is half done.
     pub(super) fn on_a_branch(&self, repo: &gix::Repository) -> Result<()> {
         let going_on = match repo.state() {
-            // A bisection that has begun leaves no branch.
+            // A bisection leaves no branch checked out: that is reported below.
             None | Some(InProgress::Bisect) => None,
             Some(InProgress::Merge) => Some("merge"),
             Some(InProgress::CherryPick | InProgress::CherryPickSequence) => Some("cherry-pick"),
@@ -82,17 +83,17 @@ impl Git {
         for (role, who) in [("author", repo.author()), ("committer", repo.committer())] {
             let who = who.transpose().failed(|| self.cannot("read who commits"))?;
             if who.is_none_or(|who| who.name.trim_ascii().is_empty() || who.email.trim_ascii().is_empty()) {
-                let nobody = Error::failed(self.cannot(&format!("commit: nobody is configured as {role}")));
-                return Err(nobody.hint("git config user.name NAME && git config user.email ADDRESS"));
+                let unset = Error::failed(self.cannot(&format!("commit: no {role} is configured")));
+                return Err(unset.hint("git config user.name NAME && git config user.email ADDRESS"));
             }
         }
         Ok(())
     }
 
-    /// The hooks that git would run around a commit, and we do not.
+    /// The hooks that git would run around a commit, but we do not.
     ///
     /// # Errors
-    /// The settings name no folder of hooks that can be.
+    /// The configured hooks folder is not valid.
     pub fn hooks(&self) -> Result<Vec<&'static str>> {
         let repo = self.writer()?;
         let set = repo.config_snapshot().trusted_path("core.hooksPath");
@@ -104,7 +105,7 @@ impl Git {
     }
 }
 
-/// Would git run this?
+/// Would git run this file?
 fn runs(hook: &std::path::Path) -> bool {
     let Ok(found) = std::fs::metadata(hook) else { return false };
     #[cfg(unix)]

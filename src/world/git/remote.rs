@@ -1,8 +1,8 @@
 //! The branch's remote: followed and pushed to by the git program, which knows every transport.
 //!
-//! Nothing is ever forced. Commits of ours that another writer's came before are made again on top
-//! of theirs where the two have nothing to do with each other; else ours give way, and the command
-//! that made them looks again. Files that nobody committed stay as they are in all cases.
+//! Nothing is ever forced. If another writer pushed first, our commits are made again on top of theirs,
+//! provided that the two do not conflict; otherwise ours are dropped, and the command that made them decides
+//! again. Uncommitted files are never touched.
 
 use std::collections::HashSet;
 use std::process::Output;
@@ -17,37 +17,37 @@ use crate::world::child;
 use crate::world::http::{Blanks, shown_text, shown_url};
 use crate::world::stop::{STOPPED, Stop};
 
-/// Retries after a lost push race, before it is left to the next run.
+/// How often a lost push race is retried before it is left to the next run.
 const MOST_TRIES: usize = 10;
 
-/// A remote that sends nothing for so many seconds is given up.
+/// Gives up on a remote that sends nothing for this many seconds.
 const SILENCE: &str = "http.lowSpeedTime=60";
 
-/// The remote branch that the checked-out one follows.
+/// The remote branch that the checked-out one tracks.
 #[derive(Debug)]
 pub(crate) struct Remote<'a> {
     git: &'a Git,
-    /// The remote's name; its URL may hold a secret and is never shown.
+    /// The remote's name; its URL may contain a secret and is never shown.
     name: String,
-    /// What git says is shown without these.
+    /// What is blanked in git's output.
     blanks: Blanks,
-    /// The branch's full name there.
+    /// The full name of the remote branch.
     branch: String,
-    /// By which path what we wrote conflicts with what others changed.
+    /// Finds the path by which our files conflict with others' changes.
     collision: Collision,
 }
 
-/// Of the paths that we wrote and those that others changed: one by which both cannot stand beside each other.
+/// Given the paths that we wrote and those that others changed: one that conflicts, if any.
 pub(crate) type Collision = fn(written: &[String], changed: &[String]) -> Option<String>;
 
-/// How the two branches came to stand at the same commit.
+/// How the two branches were brought to the same commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Settled {
-    /// Commits that were pushed.
+    /// The number of commits pushed.
     pub pushed: usize,
-    /// Others' commits have been taken over.
+    /// Were others' commits taken over?
     pub moved: bool,
-    /// Commits of ours gave way, and why: what they said is to be decided again.
+    /// Commits of ours were dropped, and why: what they decided has to be decided again.
     pub conflict: Option<String>,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Remote<'a> {
     /// The remote of the checked-out branch.
     ///
     /// # Errors
-    /// git refuses to work here, there is no branch, or it follows none.
+    /// git refuses to work here, no branch is checked out, or it tracks none.
     pub(crate) fn of(git: &'a Git, collision: Collision) -> Result<Remote<'a>> {
         let (name, branch, blanks) = (String::new(), String::new(), Blanks::default());
         let mut remote = Remote { git, name, branch, blanks, collision };
@@ -69,7 +69,7 @@ impl<'a> Remote<'a> {
         let name = remote.config(&["config", "--get", &format!("branch.{here}.remote")])?;
         let branch = remote.config(&["config", "--get", &format!("branch.{here}.merge")])?;
         let (Some(name), Some(branch)) = (name.filter(|name| name != "."), branch) else {
-            let nowhere = Error::usage(git.cannot(&format!("--push: branch {here} follows no branch of a remote")));
+            let nowhere = Error::usage(git.cannot(&format!("--push: branch {here} does not track a remote branch")));
             return Err(nowhere.hint(format!("git push -u origin {here}")));
         };
         remote.blanks = remote.secrets(&name)?;
@@ -77,7 +77,7 @@ impl<'a> Remote<'a> {
         Ok(remote)
     }
 
-    /// What must not be shown of how the remote is reached: what its URLs and headers hold.
+    /// What to blank: the credentials in the remote's URLs and headers.
     fn secrets(&self, name: &str) -> Result<Blanks> {
         let mut blanks = Blanks::default();
         let urls = [
@@ -93,21 +93,21 @@ impl<'a> Remote<'a> {
         Ok(blanks)
     }
 
-    /// What messages call the remote.
+    /// The remote's name in messages.
     fn shown(&self) -> String {
         if self.name.contains("://") { shown_url(&self.name) } else { self.blanks.hide(&self.name).into_owned() }
     }
 
-    /// What git said, without what must not be shown.
+    /// git's output without secrets.
     fn said(&self, run: &Output) -> String {
         said_without(run, &self.blanks)
     }
 
-    /// Brings this branch and the remote's together, whichever is behind.
+    /// Brings this branch and the remote one together, whichever is behind.
     ///
     /// # Errors
-    /// The remote cannot be reached or refuses; commits of others than ours are here and not there
-    /// while others came before; files that nobody committed are in the way. Nothing is lost.
+    /// The remote cannot be reached or refuses; there are local commits that are not ours while others pushed
+    /// first; or uncommitted files are in the way. Nothing is lost.
     pub(crate) fn settle(&self) -> Result<Settled> {
         let mut settled = Settled::default();
         let mut refused: Option<(Option<ObjectId>, String)> = None;
@@ -119,7 +119,8 @@ impl<'a> Remote<'a> {
             }
             let base = self.base(here, there)?;
             if base == there {
-                // Ours goes on from theirs.
+                // Ours continues theirs: push.
+                // Refused although the remote has not moved: this is not a race, and a retry would not help.
                 if let Some((_, why)) = refused.as_ref().filter(|(then, _)| *then == there) {
                     return Err(self.outside("push", why).hint("the commit is kept: the next run pushes it"));
                 }
@@ -150,7 +151,7 @@ impl<'a> Remote<'a> {
         Err(Error::outside(busy).hint("the commit is kept: the next run pushes it"))
     }
 
-    /// Both have commits that the other has not: ours are made again on theirs, or give way.
+    /// Both sides have new commits: ours are made again on top of theirs, or are dropped.
     fn join(&self, base: Option<ObjectId>, here: Option<ObjectId>, there: Option<ObjectId>) -> Result<Option<String>> {
         let ours = self.between(base, here)?;
         if let Some(foreign) = self.foreign(&ours)? {
@@ -162,10 +163,7 @@ impl<'a> Remote<'a> {
             let given: Vec<&str> = ours.iter().map(|commit| short(commit)).collect();
             let (given, theirs) = (given.join(", "), there.map(|id| id.to_string()).unwrap_or_default());
             let theirs = short(&theirs);
-            return Ok(Some(format!(
-                "commit {given} gives way to {}'s {theirs}, by which {path} changed",
-                self.shown()
-            )));
+            return Ok(Some(format!("commit {given} gives way to {}'s {theirs}, which changed {path}", self.shown())));
         }
         let Some(mut top) = there else { return Ok(None) };
         let mut again = Vec::new();
@@ -173,20 +171,21 @@ impl<'a> Remote<'a> {
             top = self.again(commit, top)?;
             again.push(top.to_string());
         }
-        // First the note: a run that is killed in between finds either one there.
+        // The note comes first: a run that is killed in between finds both commits noted.
         self.git.keep_notes(&[ours, again].concat())?;
         self.go_to(Some(top))?;
         Ok(None)
     }
 
-    /// Only what we made ourselves is pushed, moved or given up: the error of the first commit that we did not.
+    /// Only commits that we made are pushed, moved or dropped: returns the error for the first one that is not
+    /// ours.
     fn foreign(&self, commits: &[String]) -> Result<Option<Error>> {
         let noted: HashSet<String> = self.git.noted()?.into_iter().collect();
         let mut unknown = commits.iter().filter(|commit| !noted.contains(*commit)).peekable();
         if unknown.peek().is_none() {
             return Ok(None);
         }
-        // One of ours that a person has rebased has another name, and is still what we made.
+        // A commit of ours that a person rebased has another id, but the same substance.
         let made = noted.iter().map(|commit| self.substance(commit)).collect::<Result<HashSet<_>>>()?;
         let mut foreign = None;
         for commit in unknown {
@@ -204,8 +203,8 @@ impl<'a> Remote<'a> {
         Ok(Some(Error::failed(unpushed)))
     }
 
-    /// What a commit is apart from its place: who wrote it and when, its message, and each file that it changed
-    /// with what it was and became. `None` where git does not tell, as of one that is gone.
+    /// A commit apart from its position: author, time, message, and each file that it changed with its old and
+    /// new blob. `None` if git cannot tell, as for a commit that is gone.
     fn substance(&self, commit: &str) -> Result<Option<Vec<u8>>> {
         let run = self.run(&[
             "show",
@@ -219,7 +218,7 @@ impl<'a> Remote<'a> {
         Ok(run.status.success().then_some(run.stdout))
     }
 
-    /// Makes a commit again on top of another one: same files, same message.
+    /// Makes a commit again on top of another one, with the same files and message.
     fn again(&self, commit: &str, top: ObjectId) -> Result<ObjectId> {
         let what = || self.git.cannot(&format!("make commit {} again", short(commit)));
         let (repo, reader) = (self.git.writer()?, self.git.reader());
@@ -237,7 +236,7 @@ impl<'a> Remote<'a> {
         self.git.object(&repo, &old.message, tree, Some(top))
     }
 
-    /// The competition's files in which two commits differ.
+    /// The files of the competition in which two commits differ.
     fn paths(&self, from: Option<ObjectId>, to: Option<ObjectId>) -> Result<Vec<String>> {
         let reader = self.git.reader();
         let tree = |id: Option<ObjectId>| -> Result<Option<ObjectId>> {
@@ -247,12 +246,12 @@ impl<'a> Remote<'a> {
         Ok(Walker::new(&reader, 1).diff(from, Some(to))?.into_iter().map(|differing| differing.path).collect())
     }
 
-    /// Moves branch, index and files to a commit; refuses where files that nobody committed are in the way.
+    /// Moves branch, index and files to a commit; refuses if uncommitted files are in the way.
     fn go_to(&self, to: Option<ObjectId>) -> Result<()> {
         let Some(to) = to else { return Ok(()) };
         let to = to.to_string();
         self.git.wait_for_index()?;
-        // From nothing to something is no reset.
+        // Without a first commit there is nothing to reset.
         let command = if self.git.head()?.is_some() {
             ["reset", "--quiet", "--keep", &to]
         } else {
@@ -267,13 +266,13 @@ impl<'a> Remote<'a> {
         Err(blocked.hint("files that are not committed are in the way: commit them, or move them aside"))
     }
 
-    /// The newest commit that both have.
+    /// The newest common ancestor.
     fn base(&self, here: Option<ObjectId>, there: Option<ObjectId>) -> Result<Option<ObjectId>> {
         let (Some(here), Some(there)) = (here, there) else { return Ok(None) };
         let run = self.run(&["merge-base", &here.to_string(), &there.to_string()])?;
         match run.status.code() {
             Some(0) => self.id(&run).map(Some),
-            Some(1) => Err(Error::failed(format!("{}: its history is another one altogether", self.shown()))),
+            Some(1) => Err(Error::failed(format!("{}: it has an unrelated history", self.shown()))),
             _ => Err(Error::failed(self.git.cannot(&format!("compare with {}: {}", self.shown(), self.said(&run))))),
         }
     }
@@ -289,20 +288,20 @@ impl<'a> Remote<'a> {
         Ok(String::from_utf8_lossy(&run.stdout).lines().map(str::to_owned).collect())
     }
 
-    /// Where the remote's branch stands; `None` where it has no such branch yet.
+    /// The tip of the remote branch; `None` if it does not exist yet.
     fn fetch(&self) -> Result<Option<ObjectId>> {
         let run = self.run(&["fetch", "--quiet", "--no-tags", &self.name, &self.branch])?;
         if run.status.success() {
             return self.id(&self.run(&["rev-parse", "--verify", "FETCH_HEAD"])?).map(Some);
         }
-        // 2: the remote answers, and has no such branch.
+        // Exit code 2: the remote answers, but has no such branch.
         match self.run(&["ls-remote", "--quiet", "--exit-code", &self.name, &self.branch])?.status.code() {
             Some(2) => Ok(None),
             _ => Err(self.outside("fetch", &self.said(&run))),
         }
     }
 
-    /// Pushes; what git said where it was refused.
+    /// Pushes; returns git's message if the push was refused.
     fn push(&self, tip: Option<ObjectId>) -> Result<Option<String>> {
         let Some(tip) = tip else { return Ok(None) };
         let run = self.run(&["push", "--quiet", "--no-follow-tags", &self.name, &format!("{tip}:{}", self.branch)])?;
@@ -341,7 +340,7 @@ fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)
 }
 
-/// What git said, on one line, without what a URL holds before its host.
+/// git's output on one line, without credentials in URLs.
 pub(super) fn said(run: &Output) -> String {
     said_without(run, &Blanks::default())
 }

@@ -1,5 +1,5 @@
-//! Commits as objects. Where the user's settings ask for signatures, the git program makes them: it knows
-//! every kind of key.
+//! Commit objects. If the user's settings ask for signatures, the git program makes them: it supports every
+//! kind of key.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::remote::said;
 use crate::base::error::{Context as _, Error, Result};
 
 impl Git {
-    /// Makes a commit and moves no branch to it.
+    /// Makes a commit object without moving a branch.
     pub(super) fn object(
         &self,
         repo: &gix::Repository,
@@ -33,7 +33,7 @@ impl Git {
         Ok(asked.failed(|| self.cannot("read commit.gpgsign"))?.unwrap_or(false))
     }
 
-    /// Where commits are to be signed: can they be? A commit is made for it that is kept nowhere.
+    /// Checks that commits can be signed, if they are to be: signs a trial commit that is not kept.
     pub(super) fn can_sign(&self, repo: &gix::Repository) -> Result<()> {
         if !self.signs(repo)? {
             return Ok(());
@@ -63,14 +63,14 @@ impl Git {
             return ObjectId::from_hex(run.stdout.trim_ascii()).failed(what);
         }
         let refused = Error::failed(format!("{}: {}", what(), said(&run)));
-        Err(refused.hint("mend user.signingkey, gpg.format or the agent; or `git config commit.gpgsign false`"))
+        Err(refused.hint("fix user.signingkey, gpg.format or the agent; or `git config commit.gpgsign false`"))
     }
 
-    /// The git program, about this checkout.
+    /// The git program, run on this checkout.
     pub(super) fn program(&self) -> Command {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.root);
-        // Of this checkout, whatever a hook that runs us is about; and nobody is there to be asked.
+        // Applies to this checkout even when we run inside a hook of another one, and never prompts.
         for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
             command.env_remove(name);
         }
@@ -81,7 +81,7 @@ impl Git {
 
 fn with_input(command: &mut Command, input: &[u8]) -> std::io::Result<Output> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    // A program that ends without reading says why; the pipe is closed behind what is written.
+    // A program that ends without reading its input says why in its output. Dropping stdin closes the pipe.
     let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(input));
     let run = child.wait_with_output()?;
     if run.status.success() { written.map(|()| run) } else { Ok(run) }

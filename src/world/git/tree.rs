@@ -13,13 +13,13 @@ use crate::model::file::FileKind;
 use crate::model::history::BlobId;
 use crate::model::snapshot::Source;
 
-/// The files of a commit, as far as a competition knows them.
+/// The files of a commit that a competition knows.
 #[derive(Debug)]
 pub struct TreeFiles {
     git: Git,
     commit: String,
     tree: ObjectId,
-    /// The folders that are looked into; all where there are none.
+    /// The folders to list; `None` means all.
     folders: Option<Vec<String>>,
     listed: OnceLock<BTreeMap<String, BlobId>>,
 }
@@ -29,7 +29,7 @@ impl TreeFiles {
         TreeFiles { git, commit: commit.to_owned(), tree, folders: None, listed: OnceLock::new() }
     }
 
-    /// The same, but only the files at the top and in these folders are listed, such as `rounds/3`.
+    /// The same commit, but listing only the files at the top and in these folders, such as `rounds/3`.
     #[must_use]
     pub fn within(mut self, folders: impl IntoIterator<Item = String>) -> Self {
         self.folders = Some(folders.into_iter().collect());
@@ -46,7 +46,7 @@ impl TreeFiles {
     /// The competition's files with their blobs, by path.
     ///
     /// # Errors
-    /// A tree cannot be read, or there are more files than any competition has.
+    /// A tree cannot be read, or there are too many files.
     pub fn files(&self) -> Result<&BTreeMap<String, BlobId>> {
         if let Some(listed) = self.listed.get() {
             return Ok(listed);
@@ -54,7 +54,7 @@ impl TreeFiles {
         let reader = self.git.reader();
         let enters = |folder: &str| match &self.folders {
             None => true,
-            // On the way to one of them, or one of them.
+            // A parent of a wanted folder, or one itself.
             Some(wanted) => wanted.iter().any(|wanted| format!("{wanted}/").starts_with(folder)),
         };
         let files = Walker::new(&reader, 1).files(self.tree, enters)?;
@@ -62,10 +62,10 @@ impl TreeFiles {
         Ok(self.listed.get_or_init(|| files))
     }
 
-    /// The blob of the file at any path.
+    /// The blob of the file at this path.
     ///
     /// # Errors
-    /// A tree on the way cannot be read.
+    /// A tree along the path cannot be read.
     pub fn blob_id(&self, path: &str) -> Result<Option<BlobId>> {
         if let Some(listed) = self.listed.get().filter(|_| self.folders.is_none() && FileKind::of_path(path).is_some())
         {
@@ -85,7 +85,7 @@ impl TreeFiles {
     }
 }
 
-/// The file, or else the folder, of this name in a tree.
+/// The file or the folder of this name in a tree.
 fn entry(reader: &GitReader, tree: ObjectId, name: &str, file: bool) -> Result<Option<ObjectId>> {
     let bytes = reader.object(tree, Kind::Tree, objects::LARGEST_TREE)?;
     for entry in TreeRefIter::from_bytes(&bytes, reader.hash()) {

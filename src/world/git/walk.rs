@@ -1,7 +1,7 @@
-//! Trees, followed by the known paths alone: the files at the top, `rounds/`, rounds, and players' folders.
+//! Trees, walked along the known paths only: the files at the top, `rounds/`, rounds, and players' folders.
 //!
-//! A tree may hold itself many times over, and a few objects unfold to more paths than there is time for: a
-//! folder that no competition has is never entered, and what is entered is counted.
+//! A tree may contain itself many times over, so that a few objects unfold to more paths than could ever be
+//! visited: a folder that no competition has is never entered, and all entries are counted.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::model::file::FileKind;
 use crate::model::ids::{Player, RoundNumber};
 
-/// So many files one commit may have: a hundred rounds of a thousand miners have fewer.
+/// The most files of one commit: a hundred rounds of a thousand miners have fewer.
 const MOST_FILES: usize = 200_000;
 
-/// So many entries of trees may be looked at: a second or two.
+/// The most tree entries that are visited: a second or two.
 const ENTRIES: u64 = 10_000_000;
 
-/// What each commit adds: a round of a thousand miners is looked at whole.
+/// What each commit adds to it: enough for a round of a thousand miners.
 const ENTRIES_PER_COMMIT: u64 = 4_000;
 
-/// So many players are kept, by name.
+/// The most players that are cached by name.
 const MOST_PLAYERS: usize = 10_000;
 
-/// Trees that were read lately are kept up to so many bytes: a commit shares most of its parent's.
+/// The size in bytes of the cache of recent trees: a commit shares most of its parent's.
 const KEPT: usize = 16 << 20;
 
 /// A folder that a competition has.
@@ -51,7 +51,7 @@ impl FolderKind {
         }
     }
 
-    /// The file of this name in this folder, where a competition has one.
+    /// The file of this name in this folder, if a competition has one.
     fn file(&self, name: &str) -> Option<FileKind> {
         match self {
             FolderKind::Top => FileKind::of_path(name),
@@ -72,7 +72,7 @@ pub(super) struct Differing {
     pub(super) after: Option<ObjectId>,
 }
 
-/// One entry of a tree that may be a file or a folder of a competition.
+/// A tree entry that may be a file or a folder of a competition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct TreeEntry<'a> {
     name: &'a [u8],
@@ -80,12 +80,12 @@ struct TreeEntry<'a> {
     id: ObjectId,
 }
 
-/// Walks trees, and counts.
+/// Walks trees within the limits.
 pub(super) struct Walker<'a> {
     reader: &'a GitReader,
     kept: HashMap<ObjectId, Arc<Vec<u8>>>,
     kept_bytes: usize,
-    /// Players met lately, by the names of their folders.
+    /// Recently parsed players, by the names of their folders.
     players: HashMap<String, Player>,
     left: u64,
     /// Files of other formats that are told as well, by their paths.
@@ -93,7 +93,7 @@ pub(super) struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    /// Walks the trees of so many commits.
+    /// Walks the trees of this many commits.
     pub(super) fn new(reader: &'a GitReader, commits: usize) -> Self {
         let left = ENTRIES.saturating_add((commits as u64).saturating_mul(ENTRIES_PER_COMMIT));
         Walker { reader, kept: HashMap::new(), kept_bytes: 0, players: HashMap::new(), left, others: None }
@@ -113,7 +113,7 @@ impl<'a> Walker<'a> {
         Ok(found)
     }
 
-    /// The files of a tree in the folders that `enters` lets through (their paths end in a slash).
+    /// The files of a tree in the folders that `enters` accepts (their paths end in a slash).
     pub(super) fn files(
         &mut self,
         tree: ObjectId,
@@ -124,7 +124,7 @@ impl<'a> Walker<'a> {
         Ok(found.into_iter().filter_map(|file| Some((file.path, file.after?))).collect())
     }
 
-    /// Makes sure that a tree can be unfolded whole, unknown folders included.
+    /// Checks that a whole tree can be walked within the limits, unknown folders included.
     pub(super) fn unfolds(&mut self, tree: ObjectId) -> Result<()> {
         let mut next = vec![tree];
         while let Some(tree) = next.pop() {
@@ -160,7 +160,7 @@ impl<'a> Walker<'a> {
             } else if let Some(folder) = self.folder(at, name) {
                 self.compare(&folder, (was, is), enters, found)?;
             }
-            // Comparing names and reading them as keys costs more than passing by.
+            // Comparing names and parsing keys costs more than passing an entry.
             self.count(16)?;
             if found.len() > MOST_FILES {
                 return Err(self.too_much(&format!("a commit has or changes more than {MOST_FILES} files")));
@@ -169,13 +169,13 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// The folder of this name in this one, where a competition has one.
+    /// The folder of this name in this one, if a competition has one.
     fn folder(&mut self, at: &FolderKind, name: &str) -> Option<FolderKind> {
         match at {
             FolderKind::Top => (name == "rounds").then_some(FolderKind::Rounds),
             FolderKind::Rounds => name.parse().ok().map(FolderKind::Round),
             FolderKind::Round(round) => {
-                // The checksum in a miner's name takes its time.
+                // The checksum in an SS58 hotkey is expensive: hence the cache.
                 if let Some(player) = self.players.get(name) {
                     return Some(FolderKind::Player(*round, player.clone()));
                 }
@@ -190,7 +190,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The bytes of a tree; none where there is none.
+    /// The bytes of a tree; empty if there is none.
     fn tree(&mut self, id: Option<ObjectId>) -> Result<Arc<Vec<u8>>> {
         let Some(id) = id else { return Ok(Arc::default()) };
         if let Some(kept) = self.kept.get(&id) {
@@ -243,7 +243,7 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// The entries of two sorted lists that are not in both.
+/// The entries that are not the same in both sorted lists.
 fn differing<'a>(old: &[TreeEntry<'a>], new: &[TreeEntry<'a>]) -> Vec<(Option<TreeEntry<'a>>, Option<TreeEntry<'a>>)> {
     let (mut old, mut new) = (old.iter().copied().peekable(), new.iter().copied().peekable());
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Texts of answers without the secrets of their requests: servers send back what they were sent.
+//! Blanks the secrets of requests out of the texts of answers: servers echo what they were sent.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -11,32 +11,32 @@ use super::Secret;
 use super::secret::shown_text;
 use super::spelt::{Reader, is_mark};
 
-/// What stands in a secret's place.
+/// What replaces a secret.
 const BLANK: &str = "***";
 
-/// Shorter texts are no secrets: they stand in every other word.
+/// Shorter texts are not treated as secrets: they occur in every other word.
 const SHORTEST: usize = 4;
 
-/// So much of a secret's beginning is a secret of its own: a server may cut it off.
+/// This many leading bytes of a secret are secret by themselves: a server may truncate it.
 const BEGINNING: usize = 8;
 
-/// Of a text that is only shown, so many bytes are looked at: far more than are shown.
+/// How many bytes of a text that is only shown are scanned: far more than are shown.
 pub(super) const SHOWN_BYTES: usize = 4096;
 
-/// What must not be shown, in every spelling that a server may give it.
+/// What must not be shown, in every spelling that a server may use.
 #[derive(Debug, Clone, Default)]
 pub struct Blanks {
-    /// In the order of their first bytes.
+    /// Sorted by their first bytes.
     needles: Vec<Needle>,
-    /// Which first bytes there are, in lower case: a bit each.
+    /// The set of first bytes, in lower case, as a bit map.
     firsts: [u64; 4],
 }
 
-/// What is sought: in either case, and each of its characters in any spelling.
+/// A text to find, in either case and with each character in any spelling.
 #[derive(Clone, PartialEq, Eq)]
 struct Needle {
     text: String,
-    /// So many bytes of its beginning are blanked alone, too; none where it is 0.
+    /// How many leading bytes are blanked by themselves; 0: none.
     beginning: usize,
 }
 
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Needle {
 }
 
 impl Blanks {
-    /// Blanks these.
+    /// Blanks these secrets.
     #[must_use]
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut blanks = Blanks::default();
@@ -55,12 +55,12 @@ impl Blanks {
         blanks
     }
 
-    /// One more secret, and what it looks like when a server has worked on it.
+    /// Adds a secret, and the forms it takes when a server has encoded it.
     pub fn add(&mut self, secret: &str) {
         self.add_needles(secret, secret.len() >= BEGINNING);
     }
 
-    /// One more text that may be a secret: blanked where it stands as a whole.
+    /// Adds a text that may be a secret: it is blanked only as a whole.
     pub(super) fn add_whole(&mut self, text: &str) {
         self.add_needles(text, false);
     }
@@ -71,7 +71,7 @@ impl Blanks {
         }
         let short = |text: &String| if text.len() >= BEGINNING { BEGINNING } else { 0 };
         let spelt = spellings(secret).into_iter().map(|text| (short(&text), text));
-        // As much of the secret in each.
+        // The same part of the secret in each encoding.
         let spread = |text: &String| text.len() * BEGINNING / secret.len();
         let spelt = spelt.chain(byte_by_byte(secret).map(|text| (spread(&text), text)));
         for (length, text) in spelt.filter(|(_, text)| text.len() >= SHORTEST) {
@@ -105,7 +105,7 @@ impl Blanks {
         self.needles.is_empty()
     }
 
-    /// A text without them.
+    /// The text with all secrets blanked.
     #[must_use]
     pub fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let found = self.places(text);
@@ -114,7 +114,7 @@ impl Blanks {
         }
         let (mut hidden, mut shown_to) = (String::with_capacity(text.len()), 0);
         for place in found {
-            // One spelling may end where another one goes on.
+            // One match may end where another one goes on.
             if place.start >= shown_to {
                 hidden.push_str(text.get(shown_to..place.start).unwrap_or_default());
                 hidden.push_str(BLANK);
@@ -125,16 +125,16 @@ impl Blanks {
         Cow::Owned(hidden)
     }
 
-    /// A server's or a program's bytes as messages show their beginning: one line, at most `longest` characters.
+    /// The beginning of a server's or a program's output for messages: one line, at most `longest` characters.
     #[must_use]
     pub fn shown(&self, bytes: &[u8], longest: usize) -> String {
         let text = String::from_utf8_lossy(bytes.get(..SHOWN_BYTES).unwrap_or(bytes));
-        // First blanked and then cut: a cut would leave the beginning of a secret.
+        // Blank first, then cut: a cut would leave the beginning of a secret.
         shown_text(&self.hide(&text), longest)
     }
 
-    /// Where something is to be blanked, in order. A text that takes far more work than others is blanked from there
-    /// to its end.
+    /// The ranges to blank, in order. A text that costs far too much work is blanked from that point to its
+    /// end.
     fn places(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         if self.needles.is_empty() {
@@ -165,7 +165,7 @@ impl Blanks {
         found
     }
 
-    /// The same in every text of a JSON value.
+    /// Blanks every text in a JSON value.
     pub(super) fn hide_in(&self, value: &mut serde_json::Value) {
         use serde_json::Value;
         match value {
@@ -192,10 +192,10 @@ impl Needle {
         self.text.bytes().next().unwrap_or_default().to_ascii_lowercase()
     }
 
-    /// Where this ends in a text if it begins there: as a whole, or as much of its beginning as is there.
+    /// Where a match that begins here ends: the whole text, or as much of its beginning as is there.
     fn end(&self, reader: &mut Reader<'_>, at: usize) -> Option<usize> {
         let sought = self.text.as_bytes();
-        // Most places are left at once.
+        // A cheap test first: it rejects most places.
         let plain = |place: usize| reader.at(at + place).filter(|byte| !is_mark(*byte));
         let second = plain(0).and_then(|_| plain(1)).zip(sought.get(1));
         if second.is_some_and(|(byte, wanted)| !byte.eq_ignore_ascii_case(wanted)) {
@@ -228,13 +228,13 @@ impl Needle {
     }
 }
 
-/// The word and the bit of a byte in a set of them.
+/// The word and the bit of a byte in a bit map.
 fn place_of(byte: u8) -> (usize, u64) {
     (usize::from(byte / 64), 1 << (byte % 64))
 }
 
-/// A secret as it is or backwards, in base64 and in hex: each is sought in either case, and with every character in any
-/// spelling of its own.
+/// A secret forwards and backwards, in plain text, base64 and hex. Each is matched in either case, and with
+/// every character in any spelling of its own.
 fn spellings(secret: &str) -> Vec<String> {
     let mut all = vec![
         secret.to_owned(),
@@ -251,7 +251,7 @@ fn spellings(secret: &str) -> Vec<String> {
     all
 }
 
-/// Lists in which every byte of a secret is a number.
+/// Lists of a secret's bytes as numbers.
 fn byte_by_byte(secret: &str) -> impl Iterator<Item = String> {
     type Spell = fn(u8) -> String;
     const LISTS: [(&str, Spell); 7] = [
@@ -267,12 +267,12 @@ fn byte_by_byte(secret: &str) -> impl Iterator<Item = String> {
     LISTS.into_iter().map(spell)
 }
 
-/// The secret with `offset` bytes before it: base64 has three spellings of a text inside another one.
+/// The secret after `offset` other bytes: base64 spells a text inside another one in three ways.
 fn padded(secret: &str, offset: usize) -> Vec<u8> {
     [&vec![0; offset], secret.as_bytes()].concat()
 }
 
-/// The characters of base64 that stand for the secret alone, and not for its neighbours.
+/// The base64 characters that encode the secret alone, without its neighbours' bits.
 fn inner(encoded: &str, length: usize, offset: usize) -> String {
     let (from, to) = ((offset * 8).div_ceil(6), (offset + length) * 8 / 6);
     encoded.get(from..to).unwrap_or_default().to_owned()
@@ -323,7 +323,7 @@ mod tests {
         }
     }
 
-    /// Each character of the key in a spelling of its own, by a rule that never ends alike.
+    /// The key with each character in a different spelling, by a fixed pseudo-random rule.
     fn mixed(mut lot: u64) -> String {
         let mut spell = |c: char| {
             lot = lot.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -344,7 +344,7 @@ mod tests {
                 11 => format!("\\{c}"),
                 _ => c.to_string(),
             };
-            // Some inside another one.
+            // Some nested in another one.
             match (lot >> 50) % 6 {
                 0 => spelt.replace('%', "%25"),
                 1 => spelt.replace('\\', "\\\\"),
@@ -360,7 +360,7 @@ mod tests {
     fn a_secret_is_blanked_in_any_mixture_of_spellings() {
         for lot in 0..500 {
             let text = mixed(lot);
-            // A mark before it may be read with it.
+            // A mark before it may be read as a part of it.
             let shown = blanks().hide(&format!("4b&{text}; <{text}> =%{text}\\")).into_owned();
             assert!(
                 shown.matches(BLANK).count() == 3 && shown.len() < 22 && shown.starts_with("4b"),

@@ -1,7 +1,7 @@
 //! Forms with files: `multipart/form-data`.
 
-/// Separates the parts. Files are binary: the chance that one holds these bytes is nil, and a file
-/// made to hold them only spoils its own upload.
+/// Separates the parts. The chance that a binary file contains it is nil, and a file made to contain it only
+/// spoils its own upload.
 const BOUNDARY: &str = "gen404-7d1f0c2a9b3e4856a1c0d2e3f4b5a697";
 
 /// A form's parts, in the order given.

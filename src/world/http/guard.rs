@@ -1,8 +1,8 @@
-//! The rule for miners' URLs at the level of connections (DESIGN 4.7).
+//! The rule for miners' URLs at connection level (DESIGN 4.7).
 //!
-//! ureq asks this resolver for the addresses of every URL that it is about to connect to, redirects
-//! included, and connects to exactly what it answers: a name is looked up once, so it cannot be
-//! public when it is checked and private when it is used.
+//! ureq asks this resolver for the addresses of every URL before it connects, redirects included, and connects
+//! to exactly these: a name is looked up once, so it cannot be public when checked and private when used (DNS
+//! rebinding).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,16 +15,16 @@ use ureq::unversioned::transport::NextTimeout;
 use super::heed::{Heed, System};
 use crate::base::url::{Host, HttpUrl, UrlError, is_public};
 
-/// As many addresses of a name as ureq keeps.
+/// As many addresses per name as ureq keeps.
 const MOST_ADDRESSES: usize = 16;
 
-/// Something that looks names up: the system, or a table where tests need one.
+/// A name look-up: the system's, or a table in tests.
 pub trait Lookup: fmt::Debug + Send + Sync + 'static {
-    /// The addresses of a host name; empty where there is no such host.
+    /// The addresses of a host name; empty if there is no such host.
     fn addresses(&self, name: &str) -> Vec<IpAddr>;
 }
 
-/// Resolves only what may be connected to on behalf of a miner.
+/// Resolves only addresses that may be connected to on behalf of a miner.
 #[derive(Debug, Default)]
 pub(super) struct PublicResolver {
     system: System,
@@ -49,7 +49,7 @@ impl PublicResolver {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let addresses = match (&url.host, &self.lookup) {
-            // The system's resolver runs in a thread of its own, which an address can do without.
+            // The system's resolver runs in a thread of its own, which an IP address does not need.
             (Host::Ip(ip), _) => vec![*ip],
             (Host::Name(name), Some(lookup)) => lookup.addresses(name),
             (Host::Name(_), None) => return self.system.resolve(uri, config, timeout),
@@ -86,7 +86,7 @@ impl Resolver for PublicResolver {
             url.check_public().map_err(Refused::Url)?;
         }
         let found = self.look_up(&url, uri, config, timeout)?;
-        // One private address among public ones is no accident: the whole name is refused.
+        // One private address among public ones is no accident, so the whole name is refused.
         let private = found.iter().map(std::net::SocketAddr::ip).find(|ip| !is_public(*ip));
         match private {
             Some(ip) if !self.allow_private => {

@@ -1,7 +1,7 @@
-//! Connections that are not waited for once somebody asked to stop.
+//! Connections whose waits end when a stop is requested.
 //!
-//! ureq closes what is connected when it is told to ([`ureq::Agent::shutdown`]); the ways there, a
-//! name's look-up and the making of a connection, are ours to cut short.
+//! ureq closes open connections on request ([`ureq::Agent::shutdown`]); what comes before, looking up a name
+//! and connecting, has to be interrupted here.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +17,14 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, Either, NextTim
 
 use crate::world::stop::{Cut, STOPPED, Stop};
 
-/// So long is a connection waited for before it is begun again, as the system does with what was lost
-/// on the way: in between it is looked whether somebody wants to stop.
+/// A connection attempt is restarted after this time, as TCP retransmits a lost SYN; in between the stop is
+/// checked.
 const SLICE: Duration = Duration::from_millis(1500);
 
-/// How often a look-up is looked after.
+/// How often a pending look-up is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The stop that a client's connections heed: it may be given later than they are made.
+/// The stop that a client's connections heed; it may be set after they are made.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heed(Arc<Mutex<Stop>>);
 
@@ -39,7 +39,7 @@ impl Heed {
     }
 }
 
-/// Somebody asked to stop.
+/// A stop was requested.
 #[derive(Debug)]
 pub(super) struct Stopped;
 
@@ -57,7 +57,7 @@ pub(super) struct Connections {
     stop: Stop,
     heed: Heed,
     cut: Arc<AtomicBool>,
-    /// Kept for as long as the client is: the stop has no hold of its own on it.
+    /// Kept as long as the client: the stop only has a weak reference to it.
     _end: Arc<Cut>,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Debug for Connections {
 }
 
 impl Connections {
-    /// The connections of this agent, whose resolver and connector go by `heed`.
+    /// The connections of this agent, whose resolver and connector use `heed`.
     pub(super) fn new(agent: &ureq::Agent, heed: Heed, stop: &Stop) -> Self {
         let (cut, agent) = (Arc::new(AtomicBool::new(false)), agent.clone());
         let told = cut.clone();
@@ -90,7 +90,7 @@ impl Connections {
         &self.stop
     }
 
-    /// Have the connections been closed, because somebody asked to stop?
+    /// Were the connections closed because a stop was requested?
     pub(super) fn is_cut(&self) -> bool {
         self.cut.load(Ordering::SeqCst)
     }
@@ -129,7 +129,7 @@ impl<In: Transport> Connector<In> for Tcp {
     }
 }
 
-/// The same connection, waited for no longer than this.
+/// The same connection with a shorter timeout.
 fn part<'a>(details: &ConnectionDetails<'a>, wait: Duration) -> ConnectionDetails<'a> {
     let mut addrs = details.resolver.empty();
     for address in &details.addrs {
@@ -149,7 +149,7 @@ fn part<'a>(details: &ConnectionDetails<'a>, wait: Duration) -> ConnectionDetail
     }
 }
 
-/// Looks names up by the system.
+/// The system's name look-up.
 #[derive(Debug, Default)]
 pub(super) struct System {
     heed: Heed,
@@ -165,10 +165,10 @@ impl Resolver for System {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let (tell, heard) = unbounded();
         let (asked, how) = (uri.clone(), config.clone());
-        // In a thread that is left behind where the answer does not come: nothing else ends a look-up.
+        // In a thread that is abandoned if no answer comes: a look-up cannot be interrupted.
         let look_up = move || {
             let unhurried = NextTimeout { after: time::Duration::NotHappening, ..timeout };
-            // Nobody hears it where it comes too late.
+            // The receiver is gone if the answer comes too late.
             let _ = tell.send(DefaultResolver::default().resolve(&asked, &how, unhurried));
         };
         std::thread::Builder::new().name("resolve".to_owned()).spawn(look_up)?;

@@ -1,4 +1,4 @@
-//! A request to send and the answer to it.
+//! Requests and answers.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -14,7 +14,7 @@ use super::retry::Failure;
 use super::secret::{Secret, shown_text, shown_url};
 use crate::base::error::{Error, Result};
 
-/// A request, with what may be said about it.
+/// A request, with what may be shown of it.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     method: Method,
@@ -22,12 +22,12 @@ pub struct Request<'a> {
     headers: Vec<(&'a str, Secret)>,
     body: Cow<'a, [u8]>,
     name: Option<String>,
-    /// Secrets that stand elsewhere than in a header or the URL's query.
+    /// Secrets elsewhere than in headers or the URL's query.
     secrets: Vec<Secret>,
     pub(super) repeatable: bool,
 }
 
-/// Headers whose values tell nothing that the server may not say again.
+/// Headers whose values are not secret.
 pub(super) const OPEN_HEADERS: [&str; 8] = [
     "accept",
     "content-length",
@@ -39,16 +39,15 @@ pub(super) const OPEN_HEADERS: [&str; 8] = [
     "x-github-api-version",
 ];
 
-/// What a signature is made of, besides what is secret.
+/// The public words of a signature.
 const OPEN_WORDS: [&str; 3] = ["AWS4-HMAC-SHA256", "SignedHeaders", "aws4_request"];
 
-/// Parts of a query's names that speak of secrets.
+/// Parts of query names that suggest a secret.
 const SECRET_NAMES: [&str; 7] = ["token", "key", "secret", "sig", "pass", "auth", "credential"];
 
 impl<'a> Request<'a> {
-    /// A request of this method. GET, HEAD, PUT and DELETE may be sent again after any transient
-    /// failure; others only where the server certainly did nothing yet, unless
-    /// [`Request::repeatable`] says more.
+    /// A request with this method. GET, HEAD, PUT and DELETE may be sent again after any transient failure;
+    /// others only if the server certainly did nothing yet, unless [`Request::repeatable`] allows more.
     pub fn new(method: Method, url: impl Into<Cow<'a, str>>) -> Self {
         let repeatable = method.is_idempotent();
         let (headers, secrets) = (Vec::new(), Vec::new());
@@ -85,35 +84,35 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Sets what messages call this request, where method and URL do not tell, or tell too much.
+    /// Sets what messages call this request, if method and URL say too little or too much.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Names a secret that body or address may hold, or a header's value with one: nothing is shown with
-    /// it. Those of headers and of the URL's query are known.
+    /// Names a secret that the body, the address or part of a header's value may contain: it is blanked in
+    /// everything shown. Secrets in headers and in the URL's query are known anyway.
     #[must_use]
     pub fn secret(mut self, secret: &Secret) -> Self {
         self.secrets.push(secret.clone());
         self
     }
 
-    /// Says that running twice does no harm.
+    /// Declares that running the request twice does no harm.
     #[must_use]
     pub fn repeatable(mut self) -> Self {
         self.repeatable = true;
         self
     }
 
-    /// Does it put something at its address?
+    /// Is it a PUT?
     #[must_use]
     pub fn is_put(&self) -> bool {
         self.method == Method::PUT
     }
 
-    /// What messages call this request: the name given to it, or method and URL without tokens.
+    /// What messages call this request: its name, or method and URL without tokens.
     #[must_use]
     pub fn shown(&self) -> String {
         let shown = || format!("{} {}", self.method, self.named_blanks().hide(&shown_url(&self.url)));
@@ -126,7 +125,7 @@ impl<'a> Request<'a> {
         blanks
     }
 
-    /// What an answer to this request is not shown with.
+    /// What is blanked in an answer to this request.
     pub(super) fn blanks(&self) -> Blanks {
         let mut blanks = self.named_blanks();
         for (name, value) in &self.headers {
@@ -145,7 +144,7 @@ impl<'a> Request<'a> {
         self.head()?.body(self.body.as_ref()).map_err(|e| Failure::Permanent(e.to_string()))
     }
 
-    /// The request with a body of `length` bytes that is read while it is sent.
+    /// The request with a body of `length` bytes that is streamed.
     pub(super) fn build_streamed<'r>(
         &self,
         body: &'r mut dyn Read,
@@ -174,7 +173,7 @@ impl Blanks {
         blank_header(self, value);
     }
 
-    /// Blanks what a URL holds before its host and after its path.
+    /// Blanks what a URL has before its host and after its path.
     pub fn add_url(&mut self, url: &str) {
         blank_url(self, url);
     }
@@ -188,7 +187,7 @@ fn blank_header(blanks: &mut Blanks, value: &str) {
         blanks.add(&pair);
         blanks.add(pair.split_once(':').map_or("", |(_, password)| password));
     }
-    // A signature's key id, and the signature.
+    // A signature's key id, and the signature itself.
     let parts = rest.split([' ', ',', '=', '/']).filter(|part| part.len() >= 10 && !OPEN_WORDS.contains(part));
     parts.for_each(|part| blanks.add_whole(part));
 }
@@ -210,7 +209,7 @@ fn blank_url(blanks: &mut Blanks, url: &str) {
     }
 }
 
-/// A text with its %XX taken back.
+/// The text with %XX decoded.
 fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -223,21 +222,20 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A body that is not the JSON that was expected: why, fit to be shown.
+/// Why a body is not the expected JSON, fit to be shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NoJson(String);
 
-/// A final answer: 2xx, 3xx that is not followed, or a 4xx other than 429.
+/// A final answer: 2xx, a 3xx that is not followed, or a 4xx other than 429.
 ///
-/// What it says is read by [`Response::json`] and [`Response::text`], or shown by
-/// [`Response::shown_body`], all without the secrets of its request, which servers like to send
-/// back. The bytes themselves are for files.
+/// Its text is read by [`Response::json`] and [`Response::text`] or shown by [`Response::shown_body`], always
+/// without the secrets of its request, which servers like to echo. The raw bytes are for files.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The headers, as they came: what is shown of them goes through [`Response::hide`].
+    /// The headers as received: show them only through [`Response::hide`].
     pub headers: HeaderMap,
     pub(super) body: Vec<u8>,
     pub(super) blanks: Blanks,
@@ -245,7 +243,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A header's value, where it is there and text, as it came.
+    /// A header's value as received, if it is present and text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -282,14 +280,14 @@ impl Response {
         read.map_err(|e| NoJson(shown_text(&e.to_string(), 200)))
     }
 
-    /// The body as JSON that holds new secrets, and may hold those of its request: a token that is
-    /// granted. `None` where it is something else; why is not said.
+    /// The body as JSON that contains new secrets and may contain those of its request, such as a granted
+    /// token. `None` if it is anything else; the reason is not given, as it might quote a secret.
     #[must_use]
     pub fn granted<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The body as it came, for what is a file: never for a message.
+    /// The body as received, for files: never for a message.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.body
@@ -307,20 +305,20 @@ impl Response {
         self.hide(&String::from_utf8_lossy(self.body.get(..SHOWN_BYTES).unwrap_or(&self.body)))
     }
 
-    /// Status and beginning of the body, as messages show them.
+    /// Status and beginning of the body, for messages.
     #[must_use]
     pub fn shown(&self) -> String {
         let said = self.shown_body();
         if said.is_empty() { format!("status {}", self.status) } else { format!("status {}: {said}", self.status) }
     }
 
-    /// The beginning of the body as messages show it.
+    /// The beginning of the body, for messages.
     #[must_use]
     pub fn shown_body(&self) -> String {
         shown_beginning(&self.body, &self.blanks)
     }
 
-    /// The file that was asked for. Only status 200 is one: 206 is a part, and 204 nothing.
+    /// The requested file. Only status 200 is one: 206 is a part, and 204 is nothing.
     ///
     /// # Errors
     /// Any other status, with the beginning of what the server says.
@@ -336,7 +334,7 @@ impl Response {
         if (200..300).contains(&self.status) { Ok(self) } else { Err(self.refused()) }
     }
 
-    /// This refusal as a failed attempt, with what the server says.
+    /// This refusal as a failed attempt, with the server's text.
     pub(in crate::world) fn failure(&self, server: ServerKind) -> Failure {
         server.failure(self.status, &self.headers, self.shown())
     }
@@ -346,7 +344,7 @@ impl Response {
     }
 }
 
-/// The beginning of a body as messages show it.
+/// The beginning of a body, for messages.
 pub(super) fn shown_beginning(body: &[u8], blanks: &Blanks) -> String {
     blanks.shown(body, 200)
 }

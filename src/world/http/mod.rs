@@ -1,13 +1,13 @@
-//! The one HTTP module: every request of the program goes through a [`Client`].
+//! The only HTTP module: every request of the program goes through a [`Client`].
 //!
-//! A client has timeouts, a limit on the body counted on the bytes received, and a policy of what is
-//! tried again: failed connections, 429 and 5xx, with growing pauses or those that the server asks
-//! for; never another 4xx, which is an answer. Messages name method and URL, without tokens; and what
-//! an answer says is blanked of its request's secrets before anybody sees it ([`Response`]).
-//! Redirects are followed here, hop by hop, each under the rules of the first URL (`redirect`).
+//! A client has timeouts, a limit on the bytes received of a body, and a retry policy: failed connections, 429
+//! and 5xx are retried, after growing pauses or those that the server asks for; any other 4xx is an answer and
+//! never retried. Messages name method and URL without tokens, and an answer is shown only after the secrets of
+//! its request are blanked out ([`Response`]). Redirects are followed here, hop by hop, each under the rules of
+//! the first URL (`redirect`).
 //!
-//! Every wait ends when somebody asks to stop: pauses at once, what is in flight after a moment's
-//! grace ([`Stop`]).
+//! Every wait ends when a stop is requested: pauses at once, requests in flight after a short grace period
+//! ([`Stop`]).
 
 mod blanks;
 mod form;
@@ -42,46 +42,46 @@ pub use self::stream::{Broken, Incoming, PhaseLimits};
 use crate::base::error::Result;
 use crate::world::stop::Stop;
 
-/// So much of an error's body is read.
+/// How much of an error's body is read.
 const ERROR_BODY: u64 = 1 << 20;
-/// Bytes of a body that are read at once.
+/// Read size of bodies.
 const COPY_BYTES: usize = 128 << 10;
 
 const USER_AGENT: &str = concat!("gen404/", env!("CARGO_PKG_VERSION"));
 
-/// Connections to a service that are kept for further requests: as many as may be in flight.
+/// Idle connections kept to a service: as many as may be in flight.
 const SERVICE_IDLE: usize = 64;
 
-/// A miner's server may redirect so often, and a service.
+/// How many redirects a miner's server may send, and a service.
 const MINER_REDIRECTS: u32 = 3;
 const SERVICE_REDIRECTS: u32 = 10;
 
-/// Content codings that change no byte: stores give back what an upload called its body.
+/// Content codings that change no byte: stores give back the coding that an upload named.
 const PLAIN_CODINGS: [&str; 3] = ["", "identity", "aws-chunked"];
 
-/// Connections to one miner's host kept for its next file, and how long.
+/// Idle connections kept to one miner's host for its next file, and how long.
 const MINER_IDLE: usize = 8;
 const MINER_IDLE_AGE: Duration = Duration::from_secs(10);
 
-/// The bounds of one attempt.
+/// The limits of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// For the connection, TLS included.
+    /// For the connection, including TLS.
     pub connect: Duration,
-    /// For each wait on bytes of the answer.
+    /// For each wait for bytes of the answer.
     pub idle: Duration,
     /// For the whole attempt.
     pub whole: Duration,
     /// Bytes of the answer's body.
     pub body: u64,
-    /// Bytes a second of the body; 0: any.
+    /// Bytes per second of the body; 0 means no minimum.
     pub min_rate: u64,
-    /// A transfer is not judged by its rate before it ran this long.
+    /// A transfer is not judged by its rate before this time.
     pub rate_grace: Duration,
 }
 
 impl Default for HttpLimits {
-    /// For the services that an operator chose: a minute, 32 MiB.
+    /// For services that the operator chose: one minute, 32 MiB.
     fn default() -> Self {
         let (connect, idle, whole) = (Duration::from_secs(10), Duration::from_secs(30), Duration::from_secs(60));
         HttpLimits { connect, idle, whole, body: 32 << 20, min_rate: 0, rate_grace: Duration::ZERO }
@@ -100,23 +100,22 @@ impl HttpLimits {
     };
 }
 
-/// Sends requests under limits, and again where that may help. Cheap to clone; clones share
-/// connections.
+/// Sends requests within limits, and retries where that may help. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     agent: ureq::Agent,
     limits: HttpLimits,
     retry: Retry,
     miners: bool,
-    /// How many redirects in a row are followed; with 0, they are answers.
+    /// How many redirects in a row are followed; with 0 they are returned as answers.
     redirects: u32,
-    /// Are 429 and 5xx answers, too?
+    /// Are 429 and 5xx returned as answers, too?
     hears_all: bool,
     line: Connections,
 }
 
 impl Client {
-    /// A client for services that the operator chose. Proxies of the environment are used.
+    /// A client for services that the operator chose. It uses the proxies of the environment.
     #[must_use]
     pub fn new(limits: HttpLimits, retry: Retry) -> Self {
         let config =
@@ -124,47 +123,44 @@ impl Client {
         Client::with(config, limits, retry)
     }
 
-    /// As [`Client::new`], with a connection of its own for every request. It costs a round trip, and
-    /// spares two dangers of a kept one: that the server closes it at the moment of the next request,
-    /// which may then have been carried out or not, and that an answer sent in two parts waits 40 ms
-    /// for our acknowledgement of the first.
+    /// As [`Client::new`], with a new connection for every request. It costs a round trip, and avoids two
+    /// dangers of reuse: the server may close the connection just as the next request arrives, which may or may
+    /// not have been carried out; and an answer in two segments waits 40 ms for our delayed ACK of the first.
     #[must_use]
     pub fn unkept(limits: HttpLimits, retry: Retry) -> Self {
         let config = config(&limits).max_idle_connections(0).max_idle_connections_per_host(0).build();
         Client::with(config, limits, retry)
     }
 
-    /// A client that follows no redirect, and tries nothing again: for [`Client::send_once`] and callers
-    /// that send credentials to one host only.
+    /// A client that follows no redirects and does not retry: for [`Client::send_once`], and for callers that
+    /// send credentials to a single host.
     #[must_use]
     pub fn direct(limits: HttpLimits) -> Self {
         let config = config(&limits).build();
         Client::with(config, limits, Retry::ONCE).unredirected()
     }
 
-    /// The same, to which a redirect is an answer.
+    /// The same client, which returns redirects as answers.
     #[must_use]
     pub fn unredirected(self) -> Self {
         Client { redirects: 0, ..self }
     }
 
-    /// The same, which gives 429 and 5xx to the checks of [`Client::send_checked`] and [`Client::attempt`], too: what
-    /// such an answer says is told there.
+    /// The same client, which also passes 429 and 5xx to the checks of [`Client::send_checked`] and
+    /// [`Client::attempt`], since such an answer's body matters there.
     #[must_use]
     pub fn hearing_all(self) -> Self {
         Client { hears_all: true, ..self }
     }
 
-    /// A client for miners' URLs, under the rule of DESIGN 4.7; `allow_private` lifts the part of it
-    /// that is about addresses.
+    /// A client for miners' URLs, under the rule of DESIGN 4.7; `allow_private` lifts the part about addresses.
     #[must_use]
     pub fn for_miners(limits: HttpLimits, retry: Retry, allow_private: bool) -> Self {
         let heed = Heed::default();
         Client::behind(guard::PublicResolver::new(&heed, allow_private), heed, limits, retry)
     }
 
-    /// As [`Client::for_miners`], with names looked up by `lookup` in place of the system: the rule is
-    /// applied to what it answers.
+    /// As [`Client::for_miners`], but names are looked up by `lookup`; the rule applies to its answers.
     #[must_use]
     pub fn for_miners_by(lookup: impl Lookup, limits: HttpLimits, retry: Retry, allow_private: bool) -> Self {
         Client::behind(guard::PublicResolver::by(lookup, allow_private), Heed::default(), limits, retry)
@@ -172,9 +168,9 @@ impl Client {
 
     fn behind(resolver: guard::PublicResolver, heed: Heed, limits: HttpLimits, retry: Retry) -> Self {
         let config = config(&limits)
-            // It would look names up a second time, where nobody checks the answer.
+            // A proxy would look names up again, where the answer is not checked.
             .proxy(None)
-            // Headers that drip in a byte at a time never reach the limit of a single wait.
+            // Headers that drip in byte by byte never exceed the limit of a single wait.
             .timeout_recv_response(Some(limits.idle))
             .max_idle_connections_per_host(MINER_IDLE)
             .max_idle_age(MINER_IDLE_AGE)
@@ -187,7 +183,7 @@ impl Client {
         Client::over(config, heed::System::new(&heed), heed, limits, retry)
     }
 
-    /// A client that heeds the process's signals, as all do that are given no other stop.
+    /// A client that heeds the process's stop, until it is given another one.
     fn over(
         config: ureq::config::Config,
         resolver: impl Resolver,
@@ -195,14 +191,14 @@ impl Client {
         limits: HttpLimits,
         retry: Retry,
     ) -> Self {
-        // As ureq's own connections, but for how long they are waited for.
+        // ureq's own connectors, except that waiting for TCP can be interrupted.
         let connector = ().chain(ConnectProxyConnector::default()).chain(heed::Tcp::new(&heed));
         let agent = ureq::Agent::with_parts(config, connector.chain(RustlsConnector::default()), resolver);
         let line = Connections::new(&agent, heed, &Stop::of_process());
         Client { agent, limits, retry, miners: false, redirects: SERVICE_REDIRECTS, hears_all: false, line }
     }
 
-    /// The same, stopped by this in place of the process's signals.
+    /// The same client, stopped by this instead of the process's stop.
     #[must_use]
     pub fn heeding(mut self, stop: &Stop) -> Self {
         self.line = self.line.heeding(&self.agent, stop);
@@ -215,7 +211,7 @@ impl Client {
         self.line.stop()
     }
 
-    /// What went wrong with a request, without its secrets; nothing did where we ended it.
+    /// The failure of a request, without its secrets; `Stopped` if we ended it ourselves.
     fn failed(&self, failure: Failure, request: &Request<'_>) -> Failure {
         let hide = |reason: String| request.blanks().hide(&reason).into_owned();
         match failure {
@@ -226,7 +222,7 @@ impl Client {
         }
     }
 
-    /// Sends a request; gives the final answer, of whatever status.
+    /// Sends a request and returns the final answer, whatever its status.
     ///
     /// # Errors
     /// No final answer after all attempts.
@@ -234,7 +230,7 @@ impl Client {
         self.send_checked(request, Ok)
     }
 
-    /// As [`Client::send`]; `None` where the body is longer than `most` bytes, though not beyond the limit.
+    /// As [`Client::send`]; `None` if the body is longer than `most` bytes but within the limit.
     ///
     /// # Errors
     /// As for [`Client::send`].
@@ -250,11 +246,11 @@ impl Client {
         })
     }
 
-    /// Sends a request until `check` takes the answer: a check that fails transiently has the request
-    /// sent again.
+    /// Sends a request until `check` accepts the answer: after a transient failure of the check it is sent
+    /// again.
     ///
     /// # Errors
-    /// No answer that `check` takes after all attempts.
+    /// No answer that `check` accepts after all attempts.
     pub fn send_checked<T>(
         &self,
         request: &Request<'_>,
@@ -263,10 +259,10 @@ impl Client {
         self.attempts(request, || self.attempt(request, &check))
     }
 
-    /// One attempt at a request, for callers that plan their attempts themselves.
+    /// One attempt at a request, for callers that schedule their attempts themselves.
     ///
     /// # Errors
-    /// No answer that `check` takes; 429 and 5xx do not get that far, unless [`Client::hearing_all`].
+    /// No answer that `check` accepts; 429 and 5xx reach it only with [`Client::hearing_all`].
     pub fn attempt<T>(
         &self,
         request: &Request<'_>,
@@ -277,11 +273,11 @@ impl Client {
         check(Response { status, headers, body, blanks: request.blanks(), what: request.shown() })
     }
 
-    /// Sends a request whose answer's body goes into a file, from its beginning on; gives the bytes
-    /// written. Any status but 200 is an error: 206 is a part, and 204 nothing.
+    /// Downloads the body of an answer into a file, from its start, and returns the bytes written. Any status
+    /// but 200 is an error: 206 is a part, and 204 is nothing.
     ///
     /// # Errors
-    /// No such answer after all attempts; the file then holds nothing of use.
+    /// No such answer after all attempts; the file's contents are then useless.
     pub fn download(&self, request: &Request<'_>, file: &mut File) -> Result<u64> {
         self.attempts(request, || {
             let local = |e: std::io::Error| Failure::Permanent(format!("cannot write what was received: {e}"));
@@ -290,11 +286,11 @@ impl Client {
         })
     }
 
-    /// One attempt at a file, for callers that plan their attempts themselves: the body of a 200
-    /// goes to `sink`; gives its bytes.
+    /// One attempt at a file, for callers that schedule their attempts themselves: the body of a 200 goes to
+    /// `sink`; returns its length.
     ///
     /// # Errors
-    /// Any other status, a broken limit or connection; `sink` then holds a part of the body.
+    /// Any other status, an exceeded limit or a lost connection; `sink` then holds a part of the body.
     pub fn fetch_once(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
         let fetch = || {
             let mut response = self.begin(self.follow(request)?)?;
@@ -306,8 +302,8 @@ impl Client {
         self.unless_stopped(request, fetch)
     }
 
-    /// One attempt at sending `length` bytes of `body` with the request. 429 and 5xx are answers here, and so is a
-    /// redirect of a request with such a body.
+    /// One attempt at sending the request with `length` bytes of `body`. 429 and 5xx are returned as answers,
+    /// and so is a redirect of such a request.
     ///
     /// # Errors
     /// No answer.
@@ -333,7 +329,7 @@ impl Client {
         self.unless_stopped(request, send)
     }
 
-    /// One attempt, which none is begun for once somebody asked to stop.
+    /// One attempt, not started once a stop was requested.
     fn unless_stopped<T>(
         &self,
         request: &Request<'_>,
@@ -343,7 +339,8 @@ impl Client {
             return Err(Failure::Stopped);
         }
         let done = attempt().map_err(|failure| self.failed(failure, request))?;
-        // A body of unknown length ends where its connection does, also where we closed it.
+        // A body of unknown length ends with its connection, even if we closed it: do not take that for
+        // success.
         if self.line.is_cut() { Err(Failure::Stopped) } else { Ok(done) }
     }
 
@@ -381,7 +378,7 @@ impl Client {
         })
     }
 
-    /// What a miner's server says about the body's length is believed where it is against it.
+    /// A miner's server is believed about the body's length only if that counts against it.
     fn check_length(&self, headers: &HeaderMap) -> std::result::Result<(), Failure> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let length = text("content-length").and_then(|length| length.parse::<u64>().ok());
@@ -391,7 +388,7 @@ impl Client {
         Ok(())
     }
 
-    /// Copies an answer's body within the limits. Of an error's, however long it is, the beginning says enough.
+    /// Copies an answer's body within the limits. Of an error's, the beginning is enough.
     fn copy_answer(
         &self,
         response: &mut ureq::http::Response<ureq::Body>,
@@ -401,7 +398,7 @@ impl Client {
         self.copy_body(&mut response.body_mut().as_reader().take(most), sink)
     }
 
-    /// Copies a body within the limits; gives its bytes.
+    /// Copies a body within the limits; returns its length.
     fn copy_body(&self, body: &mut dyn Read, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
         let begun = Instant::now();
         let mut received: u64 = 0;
@@ -428,7 +425,7 @@ impl Client {
     }
 }
 
-/// Refuses a body that is coded: nobody was asked for that, and nothing decodes it. Other answers are told by their
+/// Refuses an encoded body: no coding was requested, and none is decoded. Answers other than 200 are judged by their
 /// status.
 fn check_coding(status: u16, headers: &HeaderMap) -> std::result::Result<(), Failure> {
     let codings =

@@ -1,12 +1,12 @@
-//! The one table of refusals that the next attempt may not meet: by status, and by a server's own codes.
+//! The one table of transient refusals: by status, and by a server's own codes.
 //!
-//! | server | passing statuses | beside them |
+//! | server | transient statuses | further rules |
 //! |---|---|---|
 //! | any | 429, 5xx | |
-//! | node of a chain | 429, 5xx | codes of JSON-RPC |
+//! | node of a chain | 429, 5xx | JSON-RPC codes |
 //! | judge | 408, 409, 425, 429, 5xx | |
-//! | CI, registry | 5xx | limits (403, 429) are waited for in `builds/web.rs` |
-//! | object store | 408, 425, 429, 5xx but 501, 505 and 507 | codes of S3, which decide about the rest |
+//! | CI, registry | 5xx | rate limits (403, 429) are waited for in `builds/web.rs` |
+//! | object store | 408, 425, 429, 5xx except 501, 505 and 507 | S3 codes, which decide the rest |
 
 use std::time::SystemTime;
 
@@ -14,8 +14,8 @@ use ureq::http::HeaderMap;
 
 use super::retry::{Failure, retry_after};
 
-/// Codes of S3 that pass, whatever their status: a body that was damaged or delayed on its way, two writers at once,
-/// a server that is busy or still starts.
+/// Transient S3 codes, whatever their status: a body damaged or delayed in transit, two writers at once, a
+/// server that is busy or still starting.
 const S3_CODES: [&str; 19] = [
     "BadDigest",
     "ConditionalRequestConflict",
@@ -38,10 +38,10 @@ const S3_CODES: [&str; 19] = [
     "XMinioServerNotInitialized",
 ];
 
-/// Codes of JSON-RPC that pass: busy, and the rate limits of public gateways.
+/// Transient JSON-RPC codes: busy, and the rate limits of public gateways.
 const RPC_CODES: [i64; 4] = [-32009, -32005, -32004, -32603];
 
-/// What is asked: the same status means one thing of one server and another of the next.
+/// What kind of server is asked: the same status means different things for different servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::world) enum ServerKind {
     /// Services, providers' APIs, the gateways of nodes.
@@ -55,13 +55,13 @@ pub(in crate::world) enum ServerKind {
 }
 
 impl ServerKind {
-    /// May the same request be taken the next time, by the status alone?
+    /// May the same request succeed later, judged by the status alone?
     pub(in crate::world) fn passes(self, status: u16) -> bool {
         match (self, status) {
             (ServerKind::Ci, 429) => false,
             (_, 429) => true,
             (ServerKind::Judge | ServerKind::Store, 408 | 425) => true,
-            // In a store, two writers at once or a name that is taken: its code tells.
+            // In a store: two writers at once, or a name that is taken. The S3 code tells which.
             (ServerKind::Judge, 409) => true,
             (ServerKind::Store, 501 | 505 | 507) => false,
             (_, 500..) => true,
@@ -74,17 +74,17 @@ impl ServerKind {
         if !self.passes(status) {
             return Failure::Permanent(reason);
         }
-        // Nothing was done with what came too soon.
+        // With 429, nothing was done with the request.
         Failure::Transient { reason, after: asked(headers), unsent: status == 429 }
     }
 }
 
-/// Does this code of S3 pass?
+/// Is this S3 code transient?
 pub(in crate::world) fn s3_passes(code: &str) -> bool {
     S3_CODES.contains(&code)
 }
 
-/// Does this code of JSON-RPC pass?
+/// Is this JSON-RPC code transient?
 pub(in crate::world) fn rpc_passes(code: i64) -> bool {
     RPC_CODES.contains(&code)
 }

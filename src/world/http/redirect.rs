@@ -1,7 +1,8 @@
 //! Redirects, followed hop by hop.
 //!
-//! Only what asks and changes nothing is sent on: a POST that arrived elsewhere as a GET would be another request. Where
-//! it leads is read as browsers do ([`resolve`]), and each hop passes the same rules as the first URL.
+//! Only requests that change nothing are redirected: a POST that arrived elsewhere as a GET would be another
+//! request. The target is resolved as browsers do ([`resolve`]), and each hop must pass the same rules as the
+//! first URL.
 
 use std::io::Read as _;
 use std::time::Instant;
@@ -14,11 +15,11 @@ use super::secret::shown_url;
 use super::{Client, Request};
 use crate::base::url::resolve;
 
-/// So much of a redirect's own body is read, for the sake of its connection.
+/// How much of a redirect's own body is read, so that its connection can be reused.
 const BODY: u64 = 16 << 10;
 
 impl Client {
-    /// Sends a request, and again where its answers lead; gives the first answer that is no redirect.
+    /// Sends a request and follows redirects; returns the first answer that is not one.
     pub(super) fn follow(&self, request: &Request<'_>) -> Result<http::Response<ureq::Body>, Failure> {
         let begun = Instant::now();
         let mut next = request.build()?;
@@ -36,14 +37,14 @@ impl Client {
             if hops == self.redirects {
                 return Err(Failure::Permanent("too many redirects".to_owned()));
             }
-            // What is longer, or does not come, costs the connection only.
+            // A longer or missing body only costs the connection.
             let _ = answer.body_mut().as_reader().take(BODY).read_to_end(&mut Vec::new());
             next = further(&next, to)?;
             hops += 1;
         }
     }
 
-    /// Where an answer sends us, if we are to go there.
+    /// Where an answer redirects to, if that is to be followed.
     fn leads_to(
         &self,
         request: &Request<'_>,

@@ -1,4 +1,4 @@
-//! Which failures are tried again, when, and how often.
+//! Which failures are retried, when, and how often.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -14,24 +14,24 @@ use crate::world::stop::{STOPPED, Stop, stopped};
 /// A failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Trying again cannot help: the reason.
+    /// A retry cannot help: the reason.
     Permanent(String),
-    /// Trying again may help.
+    /// A retry may help.
     Transient {
         /// The reason.
         reason: String,
         /// How long the server asks to be left alone.
         after: Option<Duration>,
-        /// Was the request refused before anything was done with it? Then even a request that must
-        /// not run twice may be sent again.
+        /// Was the request refused before anything was done with it? Then even a request that must not run
+        /// twice may be sent again.
         unsent: bool,
     },
-    /// Somebody asked to stop: nothing was wrong.
+    /// A stop was requested: nothing was wrong.
     Stopped,
 }
 
 impl Failure {
-    /// A failure that goes away by itself, or does not.
+    /// A failure that may go away by itself.
     pub fn transient(reason: impl fmt::Display) -> Self {
         Failure::Transient { reason: reason.to_string(), after: None, unsent: false }
     }
@@ -46,12 +46,12 @@ impl Failure {
     }
 }
 
-/// How often and how patiently something is tried.
+/// How often and how patiently to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// Attempts in all, at least 1.
     pub attempts: u32,
-    /// The pause after the first failure; it doubles with each further one.
+    /// The pause after the first failure; it doubles each time.
     pub first_pause: Duration,
     /// No pause is longer, whatever a server asks for.
     pub longest_pause: Duration,
@@ -66,12 +66,12 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// One attempt and no other.
+    /// A single attempt.
     pub const ONCE: Retry = Retry { attempts: 1, first_pause: Duration::ZERO, longest_pause: Duration::ZERO };
 
-    /// The pause after failed attempt `attempt` (from 1): what the server asks for, or the doubled
-    /// pause and up to a quarter more. The extra follows from `what`: the same on each run, but
-    /// different among requests, so that many of them do not come back at the same moment.
+    /// The pause after failed attempt `attempt` (from 1): what the server asks for, or the doubled pause plus
+    /// up to a quarter. The jitter is derived from `what`: the same in each run, but different between
+    /// requests, so that they are not all repeated at the same moment.
     #[must_use]
     pub fn pause(&self, attempt: u32, after: Option<Duration>, what: &str) -> Duration {
         let doubled = self.first_pause.saturating_mul(1u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX));
@@ -82,11 +82,11 @@ impl Retry {
         after.unwrap_or(pause).min(self.longest_pause)
     }
 
-    /// Runs attempts at `what` until one succeeds or none is left, or somebody asks to stop; those that
-    /// may have been carried out are repeated only where that is harmless (`repeatable`).
+    /// Attempts `what` until it succeeds, no attempt is left, or a stop is requested. An attempt that may have
+    /// been carried out is repeated only if that is harmless (`repeatable`).
     ///
     /// # Errors
-    /// The last failure, with the count of attempts.
+    /// The last failure, with the number of attempts.
     pub fn attempts<T>(
         &self,
         stop: &Stop,
@@ -101,11 +101,11 @@ impl Retry {
         self.attempts_pausing(pause, what, repeatable, attempt)
     }
 
-    /// As [`Retry::attempts`], for callers that make the pauses themselves: `pause` says whether there
-    /// may be a further attempt.
+    /// As [`Retry::attempts`], for callers that pause themselves: `pause` says whether there may be another
+    /// attempt.
     ///
     /// # Errors
-    /// The last failure, with the count of attempts.
+    /// The last failure, with the number of attempts.
     pub fn attempts_pausing<T>(
         &self,
         mut pause: impl FnMut(Duration) -> bool,
@@ -137,7 +137,7 @@ impl Retry {
     }
 }
 
-/// Reads a `Retry-After` header: seconds, or an HTTP date.
+/// Parses a `Retry-After` header: seconds, or an HTTP date.
 #[must_use]
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
@@ -151,8 +151,7 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(SystemTime::from(date).duration_since(now).unwrap_or_default())
 }
 
-/// An error of ureq as a failure: which are worth another attempt, and which came before the
-/// request was on its way.
+/// Classifies an error of ureq: is it worth a retry, and did it happen before the request was sent?
 pub(super) fn failure(error: &ureq::Error) -> Failure {
     let unsent = |reason: String| Failure::Transient { reason, after: None, unsent: true };
     match error {
@@ -171,18 +170,18 @@ pub(super) fn failure(error: &ureq::Error) -> Failure {
     }
 }
 
-/// Is it a header that is wrong? The server says the same the next time; what else is odd may be due to the connection:
-/// a first line that is none may be left of what came before.
+/// Is a header malformed? The server would send the same again. Other nonsense may be due to the connection: an
+/// invalid status line may be left over from the previous answer.
 fn is_header(error: &impl fmt::Display) -> bool {
     error.to_string().contains("header")
 }
 
-/// How an answer is no HTTP.
+/// In what way an answer is not HTTP.
 pub(super) fn not_http(error: &impl fmt::Display) -> String {
     format!("not HTTP as it should be: {}", shown_text(&error.to_string(), 200))
 }
 
-/// Any other error of ureq: those of our own parts are said as they are.
+/// Any other error of ureq; errors of our own parts keep their text.
 pub(super) fn other_reason(error: &ureq::Error) -> String {
     let said = match error {
         ureq::Error::Other(own) => own.to_string(),
@@ -191,7 +190,7 @@ pub(super) fn other_reason(error: &ureq::Error) -> String {
     shown_text(&said, 200)
 }
 
-/// An input or output error; errors of ureq itself arrive wrapped in one while a body is read.
+/// An I/O error; ureq's own errors arrive wrapped in one while a body is read.
 pub(super) fn io_failure(error: &std::io::Error) -> Failure {
     if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
         return failure(inner);
@@ -199,7 +198,7 @@ pub(super) fn io_failure(error: &std::io::Error) -> Failure {
     let reason = shown_text(&error.to_string(), 200);
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused => Failure::Transient { reason, after: None, unsent: true },
-        // Certificates that do not hold, and the like.
+        // Invalid certificates and the like.
         std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => Failure::Permanent(reason),
         _ => Failure::transient(reason),
     }

@@ -1,4 +1,4 @@
-//! Keeping secrets out of whatever is printed.
+//! Keeps secrets out of everything that is printed.
 
 use std::fmt;
 use std::path::Path;
@@ -11,23 +11,23 @@ use crate::base::files;
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a secret in; white space around it (a key file's final newline) is dropped.
+    /// Takes a secret; surrounding white space (a key file's final newline) is dropped.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Secret(text.trim().to_owned())
     }
 
-    /// The secret of this name in the environment, or in the file that the variable with `_FILE` after its
-    /// name names.
+    /// The secret in the environment variable `name`, or in the file that the variable `name` with the suffix
+    /// `_FILE` names.
     ///
     /// # Errors
-    /// The file is not there, no plain file, empty, or far larger than any secret; or the secret is no one line.
+    /// The file is missing, not a plain file, empty, or too large; or the secret is not a single line.
     pub fn from_env(env: impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<Secret>> {
         let given = |name: &str| env(name).filter(|value| !value.trim().is_empty());
         let one_line = |value: &str, source: &str| match value.trim() {
             "" => Err(Error::usage(format!("{source}: the file is empty"))),
             value if value.chars().any(char::is_control) => {
-                Err(Error::usage(format!("{source}: more than one line, or characters that no key has")))
+                Err(Error::usage(format!("{source}: more than one line, or characters that a key cannot contain")))
             }
             value => Ok(Some(Secret::new(value))),
         };
@@ -60,13 +60,13 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A URL as messages show it: without credentials, query and fragment, where tokens hide, and not
-/// longer than a line.
+/// A URL for messages: without credentials, query and fragment, which may hold tokens, and no longer than a
+/// line.
 #[must_use]
 pub fn shown_url(url: &str) -> String {
     const LONGEST: usize = 200;
     let plain = url.split(['?', '#']).next().unwrap_or_default();
-    // A redirect may leave the scheme out.
+    // A redirect may omit the scheme.
     let begin = plain.split_once("//").filter(|(scheme, _)| scheme.is_empty() || scheme.ends_with(':'));
     let (scheme, rest) =
         begin.map_or(("", plain), |(scheme, rest)| (plain.get(..scheme.len() + 2).unwrap_or_default(), rest));
@@ -75,13 +75,12 @@ pub fn shown_url(url: &str) -> String {
     shown_text(&format!("{scheme}{host}{path}"), LONGEST)
 }
 
-/// A server's text as messages show it: one line, printable, at most `longest` characters. What has been shown so
-/// already stays as it is.
+/// A server's text for messages: one line, printable, at most `longest` characters. Idempotent.
 #[must_use]
 pub fn shown_text(text: &str, longest: usize) -> String {
     let mut shown = String::new();
     for c in text.chars().take(longest) {
-        // Quotes and backslashes are no danger to a terminal, and those of an escape are not escaped again.
+        // Quotes and backslashes cannot harm a terminal, and those of an escape must not be escaped again.
         if matches!(c, '\'' | '"' | '\\') { shown.push(c) } else { shown.extend(c.escape_debug()) }
     }
     if text.chars().nth(longest).is_some() {

@@ -1,20 +1,20 @@
-//! What a text may be read as, place by place: servers give back what they were sent as JSON, URLs, HTML, mail or
-//! programs spell it, one inside the other, and each character in a spelling of its own.
+//! All readings of a text, place by place: servers echo what they were sent in the spelling of JSON, URLs,
+//! HTML, mail or programming languages, nested, and with each character in a spelling of its own.
 
 use std::collections::HashMap;
 
-/// So many spellings may lie one inside the other: JSON in JSON in a URL.
+/// How deep spellings may be nested: JSON in JSON in a URL.
 const DEPTH: u8 = 4;
 
-/// Work that a text may cause for each of its bytes, in readings of a place, and that any text may cause. What is
-/// dearer was made to be.
+/// The work allowed per byte of a text, in readings of a place, and the work allowed for any text. A text that
+/// costs more was made to.
 const WORK_A_BYTE: usize = 64;
 const WORK: usize = 1 << 18;
 
-/// So many places are remembered with their readings: the next ones need them.
+/// How many places' readings are cached for the places that follow.
 const KNOWN: usize = 1 << 12;
 
-/// Names that HTML has for what may stand in a secret.
+/// HTML's names of characters that may be in a secret.
 const ENTITIES: [(&str, u8); 33] = [
     ("amp", b'&'),
     ("apos", b'\''),
@@ -51,7 +51,7 @@ const ENTITIES: [(&str, u8); 33] = [
     ("sol", b'/'),
 ];
 
-/// One way to read a place: as these bytes, which end there. None at all where a line was only broken.
+/// One way to read a place: the bytes it stands for, and where it ends. No bytes at all for a soft line break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reading {
     bytes: [u8; 4],
@@ -79,7 +79,7 @@ impl Reading {
     }
 }
 
-/// Reads a text, for as long as its size allows.
+/// Reads a text within its work limit.
 pub(super) struct Reader<'t> {
     text: &'t [u8],
     left: usize,
@@ -87,7 +87,7 @@ pub(super) struct Reader<'t> {
     known: HashMap<(usize, u8), Vec<Reading>>,
 }
 
-/// Does a spelling begin with this?
+/// Does a spelling begin with this byte?
 pub(super) fn is_mark(byte: u8) -> bool {
     matches!(byte, b'%' | b'\\' | b'&' | b'=' | b'+')
 }
@@ -98,7 +98,7 @@ impl<'t> Reader<'t> {
         Reader { text: text.as_bytes(), left, known: HashMap::new() }
     }
 
-    /// Has the text caused more work than it may? What is left of it cannot be read.
+    /// Is the work limit used up? The rest of the text is then not read.
     pub(super) fn is_spent(&self) -> bool {
         self.left == 0
     }
@@ -107,7 +107,7 @@ impl<'t> Reader<'t> {
         self.text.get(at).copied()
     }
 
-    /// Every way to read a place, the byte itself first.
+    /// Every way to read a place, starting with the plain byte.
     pub(super) fn readings(&mut self, at: usize) -> Vec<Reading> {
         self.within(at, DEPTH)
     }
@@ -174,7 +174,7 @@ impl<'t> Reader<'t> {
                     found.extend(self.braced(next.end, depth));
                 }
                 b'x' | b'X' => {
-                    // A byte to some, a character to others.
+                    // A byte in some languages, a character in others.
                     if let Some(byte) = self.hex_byte(next.end, depth) {
                         found.extend(byte.one().map(|code| Reading::char(char::from(code), byte.end)));
                         found.push(byte);
@@ -214,7 +214,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The number of a character in HTML, with or without its semicolon.
+    /// An HTML character number, with or without its semicolon.
     fn numbered(&mut self, at: usize, depth: u8) -> Option<Reading> {
         let (code, end) = match self.letter(at, b'x', depth) {
             Some(at) => self.number(at, 16, 1..=8, depth),
@@ -223,7 +223,7 @@ impl<'t> Reader<'t> {
         character(code, self.letter(end, b';', depth).unwrap_or(end))
     }
 
-    /// `=4B`, and a line that was broken for its length alone.
+    /// `=4B`, and soft line breaks.
     fn quoted_printable(&mut self, at: usize, depth: u8, found: &mut Vec<Reading>) {
         found.extend(self.hex_byte(at, depth));
         let rest = self.text.get(at..).unwrap_or_default();
@@ -236,7 +236,7 @@ impl<'t> Reader<'t> {
         Some(Reading::byte(u8::try_from(byte).ok()?, end))
     }
 
-    /// Four digits, or with those of a second half behind them where they are a half.
+    /// A UTF-16 code unit of four digits, joined with the one that follows if they are a surrogate pair.
     fn code_unit(&mut self, at: usize, depth: u8) -> Option<Reading> {
         let (high, end) = self.number(at, 16, 4..=4, depth)?;
         if !(0xd800..0xdc00).contains(&high) {
@@ -249,7 +249,7 @@ impl<'t> Reader<'t> {
         character(0x10000 + ((high - 0xd800) << 10) + low, end)
     }
 
-    /// So many digits, the most that there are, leading zeros aside.
+    /// As many digits as there are, up to this number, not counting leading zeros.
     fn number(
         &mut self,
         at: usize,
@@ -267,7 +267,7 @@ impl<'t> Reader<'t> {
         digits.contains(&count).then_some((value, end))
     }
 
-    /// Where this letter ends, in either case, if it is there.
+    /// Where this letter ends, in either case, if it is here.
     fn letter(&mut self, at: usize, letter: u8, depth: u8) -> Option<usize> {
         self.find(at, depth, |byte| byte.eq_ignore_ascii_case(&letter).then_some(())).map(|((), end)| end)
     }

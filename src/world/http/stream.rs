@@ -1,4 +1,4 @@
-//! Exchanges in which it counts when the answer's headers came, and what broke off where.
+//! Exchanges that report when the answer's headers arrived, and in which phase they failed.
 
 use std::io::{Read as _, Write};
 use std::time::Duration;
@@ -11,29 +11,29 @@ use super::retry::{not_http, other_reason};
 use super::{COPY_BYTES, Client, HeaderMap, HttpLimits, Request, Retry, config, shown_text};
 use crate::world::stop::STOPPED;
 
-/// The bounds of such an exchange, one for each of its parts.
+/// The limits of each phase of such an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PhaseLimits {
-    /// For the connection, TLS included.
+    /// For the connection, including TLS.
     pub connect: Duration,
     /// For sending the request.
     pub send: Duration,
-    /// From then until the answer's headers are there.
+    /// From then until the answer's headers arrive.
     pub headers: Duration,
-    /// From then until its body is there.
+    /// From then until its body is complete.
     pub body: Duration,
     /// Bytes of the body.
     pub bytes: u64,
 }
 
-/// How an exchange broke off.
+/// How an exchange failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Broken {
-    /// Nobody was reached, or the connection was lost.
+    /// There was no connection, or it was lost.
     Lost(String),
-    /// The other side is connected, and does not answer or go on in time.
+    /// The other side is connected, but does not answer or continue in time.
     Late(String),
-    /// The other side speaks no HTTP, or more bytes than are accepted.
+    /// The other side does not speak HTTP, or sends more bytes than are accepted.
     Refused(String),
     /// What was received could not be written.
     Unwritten(String),
@@ -50,8 +50,7 @@ impl Broken {
 }
 
 impl Client {
-    /// A client with a connection of its own for each request, that follows no redirect and makes
-    /// single attempts.
+    /// A client with a new connection for each request, without redirects and without retries.
     #[must_use]
     pub fn in_phases(phases: &PhaseLimits) -> Self {
         let whole = phases.connect + phases.send + phases.headers + phases.body;
@@ -67,10 +66,10 @@ impl Client {
         Client::with(config, limits, Retry::ONCE)
     }
 
-    /// One attempt at a request, up to the answer's headers, of whatever status.
+    /// One attempt at a request, up to the answer's headers, whatever its status.
     ///
     /// # Errors
-    /// How it broke off.
+    /// How it failed.
     pub fn begin_once(&self, request: &Request<'_>) -> Result<Incoming, Broken> {
         let blanks = request.blanks();
         let request = request.build().map_err(|failure| Broken::Lost(failure.reason().to_owned()))?;
@@ -80,7 +79,7 @@ impl Client {
         Ok(Incoming { status: head.status.as_u16(), headers: head.headers, body, most, client, blanks })
     }
 
-    /// How an exchange broke off, where it was not we who ended it.
+    /// How an exchange failed, unless we ended it ourselves.
     fn broken(&self, broken: Broken, blanks: &Blanks) -> Broken {
         let hide = |reason: String| blanks.hide(&reason).into_owned();
         match broken {
@@ -93,7 +92,7 @@ impl Client {
     }
 }
 
-/// An answer whose body is still to come.
+/// An answer whose body is still to be received.
 #[derive(Debug)]
 pub struct Incoming {
     /// The status code.
@@ -107,10 +106,10 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Receives the body; gives its bytes.
+    /// Receives the body; returns its length.
     ///
     /// # Errors
-    /// How it broke off.
+    /// How it failed.
     pub fn receive(mut self, sink: &mut dyn Write) -> Result<u64, Broken> {
         let mut body = self.body.as_reader();
         let mut received: u64 = 0;
@@ -118,7 +117,8 @@ impl Incoming {
         loop {
             let count = body.read(&mut buffer).map_err(|e| self.client.broken(broken_io(&e), &self.blanks))?;
             let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
-                // A body of unknown length ends where its connection does, also where we closed it.
+                // A body of unknown length ends with its connection, even if we closed it: do not take that for
+                // success.
                 return if self.client.line.is_cut() { Err(Broken::Lost(STOPPED.to_owned())) } else { Ok(received) };
             };
             received = received.saturating_add(bytes.len() as u64);
@@ -129,11 +129,11 @@ impl Incoming {
         }
     }
 
-    /// The beginning of the body as messages show it; what breaks off is left out.
+    /// The beginning of the body, for messages; a failure leaves out the rest.
     #[must_use]
     pub fn shown_beginning(mut self) -> String {
         let mut bytes = Vec::new();
-        // What arrived before the end is the text that there is.
+        // Whatever arrived before a failure is the text.
         let _ = self.body.as_reader().take(SHOWN_BYTES as u64).read_to_end(&mut bytes);
         shown_beginning(&bytes, &self.blanks)
     }
@@ -154,7 +154,7 @@ fn broken(error: &ureq::Error) -> Broken {
     }
 }
 
-/// An input or output error; errors of ureq itself arrive wrapped in one while a body is read.
+/// An I/O error; ureq's own errors arrive wrapped in one while a body is read.
 fn broken_io(error: &std::io::Error) -> Broken {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
         Some(inner) => broken(inner),

@@ -1,7 +1,7 @@
-//! A chat completion, read strictly: an answer that is not just what was asked for is no answer.
+//! Reads a chat completion strictly: anything but what was asked for counts as no answer.
 //!
-//! Nothing is fished out of surrounding text, reasoning fields or cut-off JSON: what looks like a
-//! penalty there may be a draft, and a wrong penalty decides who is paid.
+//! Nothing is extracted from surrounding text, reasoning fields or truncated JSON: what looks like a penalty
+//! there may be a draft, and a wrong penalty decides who is paid.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,13 +15,13 @@ use crate::world::http::{NoJson, shown_text};
 /// The worst penalty.
 const WORST: u8 = 10;
 
-/// So many characters of what a judge says of the issues are kept: it goes into git, with every duel.
+/// How many characters of a judge's issues are kept: they are committed to git with every duel.
 pub(crate) const LONGEST_ISSUES: usize = 2000;
 
-/// A longer text is kept without its white space.
+/// A longer text is kept only in compact form.
 const LONGEST_RAW: usize = 16 << 10;
 
-/// The part of a chat completion that is read.
+/// The part of a chat completion that is used.
 #[derive(Debug, Deserialize)]
 struct Completion {
     choices: Vec<Choice>,
@@ -41,15 +41,15 @@ struct Message {
     reasoning_content: Option<Value>,
 }
 
-/// Why a completion is no answer.
+/// Why a completion is not a valid answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub(crate) enum AnswerError {
-    #[error("the answer is no JSON: {why}: {body}")]
+    #[error("the answer is not JSON: {why}: {body}")]
     NoJson { why: NoJson, body: String },
     #[error("the answer is an error: {0}")]
     Error(String),
-    #[error("the answer is no chat completion: {0}")]
+    #[error("the answer is not a chat completion: {0}")]
     NoCompletion(String),
     #[error("the answer has no choices")]
     NoChoices,
@@ -59,15 +59,15 @@ pub(crate) enum AnswerError {
     CutOff,
     #[error("the server withheld the answer (finish_reason content_filter)")]
     Filtered,
-    #[error("the judge called a tool in place of an answer (finish_reason {0})")]
+    #[error("the judge called a tool instead of answering (finish_reason {0})")]
     CallsTools(String),
-    #[error("the answer did not come to its end (finish_reason {0})")]
+    #[error("the answer did not finish (finish_reason {0})")]
     Unfinished(String),
-    #[error("the answer has no content, but reasoning beside it")]
+    #[error("the answer has reasoning, but no content")]
     OnlyReasoning,
     #[error("the answer has no content")]
     NoContent,
-    #[error("the answer's content is no text")]
+    #[error("the answer's content is not text")]
     NoText,
     #[error("the answer is not the JSON asked for: {0}")]
     OtherJson(String),
@@ -108,7 +108,7 @@ struct PenaltyForm {
     issues: String,
 }
 
-/// Takes the judge's text out of a chat completion.
+/// Extracts the judge's text from a chat completion.
 ///
 /// # Errors
 /// Why there is none.
@@ -145,7 +145,7 @@ pub(crate) fn content(completion: &Value) -> Result<String, AnswerError> {
     text.filter(|text| !text.is_empty()).ok_or(missing)
 }
 
-/// Codes and types under which servers say that nothing is paid for, now and the next time.
+/// Codes and types with which servers say that the account is out of money, which no retry changes.
 const NO_MONEY: [&str; 7] = [
     "insufficient_quota",
     "insufficient_funds",
@@ -156,7 +156,8 @@ const NO_MONEY: [&str; 7] = [
     "payment_required",
 ];
 
-/// Does an error, under whatever status, say that the account has no money or quota left? A limit of requests is none.
+/// Does an error, whatever its status, say that the account is out of money or quota? A rate limit does not
+/// count.
 pub(super) fn wants_money(body: &Value) -> bool {
     let first = body.get("choices").and_then(|choices| choices.get(0));
     let named = [Some(body), body.get("error"), body.get("detail"), first.and_then(|choice| choice.get("error"))];
@@ -172,7 +173,7 @@ pub(super) fn wants_money(body: &Value) -> bool {
     named.into_iter().flatten().any(says)
 }
 
-/// An error where an answer should be, in the shapes that servers give it under status 200: its code and words.
+/// An error instead of an answer, in the shapes that servers use under status 200: its code and message.
 fn error(completion: &Value) -> Option<String> {
     let first = completion.get("choices").and_then(|choices| choices.get(0));
     let named = [completion.get("error"), first.and_then(|choice| choice.get("error"))];
@@ -183,21 +184,21 @@ fn error(completion: &Value) -> Option<String> {
     Some(code.map_or_else(|| words.clone(), |code| format!("{words} (code {code})")))
 }
 
-/// The texts of a content's parts of one type, one after the other; `None` where it has none.
+/// The texts of a content's parts of one type, joined; `None` if it has none.
 fn parts(content: Option<&Value>, kind: &str) -> Option<String> {
     let parts = content?.as_array()?.iter();
     let texts: Vec<&str> = parts.filter_map(|part| part.get(kind).and_then(Value::as_str)).collect();
     (!texts.is_empty()).then(|| texts.concat())
 }
 
-/// Reads the judge's text: a JSON object of two penalties and the issues, and nothing else.
+/// Parses the judge's text: a JSON object with two penalties and the issues, and nothing else.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn penalties(said: &str) -> Result<Penalties, AnswerError> {
-    // serde would take a list of the three values, too.
+    // serde would also accept a list of the three values.
     if !said.trim_start().starts_with('{') {
-        return Err(AnswerError::OtherJson("no object".to_owned()));
+        return Err(AnswerError::OtherJson("not an object".to_owned()));
     }
     let form = form(said)?;
     if let Some(wrong) = [form.penalty_1, form.penalty_2].into_iter().find(|penalty| *penalty > WORST) {
@@ -210,8 +211,8 @@ fn form(said: &str) -> Result<PenaltyForm, AnswerError> {
     serde_json::from_str(said).map_err(|e| AnswerError::OtherJson(shown_text(&e.to_string(), 200)))
 }
 
-/// The answer that the judge's text is. `hide` takes out of the issues what must not be kept. The text
-/// is kept as it came, unless it is longer than what it says.
+/// Parses the judge's text into an answer. `hide` removes from the issues what must not be kept. The text is
+/// kept as received, unless it is much longer than its contents.
 ///
 /// # Errors
 /// As [`penalties`].
@@ -242,7 +243,7 @@ mod tests {
             (json!({"choices": [{"error": {"message": "provider down"}}]}), "an error: provider down"),
             (of(json!({"content": [{"type": "refusal", "refusal": "I cannot"}]})), "refuses to answer: I cannot"),
             (of(json!({"content": []})), "no content"),
-            (of(json!({"content": 7})), "no text"),
+            (of(json!({"content": 7})), "not text"),
         ] {
             let why = content(&completion).unwrap_err().to_string();
             assert!(why.contains(said), "{why}");

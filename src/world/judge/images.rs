@@ -1,4 +1,4 @@
-//! The images of a duel: named by URL, or fetched and sent along.
+//! The images of a duel: passed by URL, or fetched and sent inline.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -16,9 +16,9 @@ use crate::world::http::{Client, Request, shown_url};
 /// An image of a duel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DuelImage {
-    /// Where it is: an http(s) or file URL.
+    /// Its location: an http(s) or file URL.
     pub url: String,
-    /// The SHA-256 of its bytes, in hex, where that is on record.
+    /// The SHA-256 of its bytes, in hex, if it is on record.
     pub sha256: Option<String>,
 }
 
@@ -34,10 +34,10 @@ pub struct LoadedImage {
 /// Images larger than this are not sent to a judge.
 const LARGEST: u64 = 32 << 20;
 
-/// So many bytes of data URLs are kept for further duels.
+/// How many bytes of data URLs are cached for further duels.
 const KEPT: usize = 256 << 20;
 
-/// Fetches images, and keeps those fetched last.
+/// Fetches images and caches the latest ones.
 #[derive(Debug)]
 pub struct Images {
     client: Client,
@@ -58,10 +58,10 @@ impl Images {
         Images { client, kept: Mutex::default() }
     }
 
-    /// The image itself.
+    /// Fetches an image, or takes it from the cache.
     ///
     /// # Errors
-    /// It cannot be fetched, is no image, or is not the one on record.
+    /// It cannot be fetched, is not an image, or is not the one on record.
     pub fn fetch(&self, image: &DuelImage) -> Result<Arc<LoadedImage>> {
         if let Some(kept) = self.lock().images.get(&image.url) {
             return Ok(kept.clone());
@@ -71,7 +71,7 @@ impl Images {
             Some(path) => read(Path::new(path))?,
             None => self.client.send(&Request::get(image.url.as_str()))?.file()?,
         };
-        let kind = kind_of(&bytes).ok_or_else(|| Error::outside(format!("{shown}: no PNG, JPEG or WebP image")))?;
+        let kind = kind_of(&bytes).ok_or_else(|| Error::outside(format!("{shown}: not a PNG, JPEG or WebP image")))?;
         let sha256 = hex::encode(&Sha256::digest(&bytes));
         if let Some(recorded) = image.sha256.as_ref().filter(|recorded| **recorded != sha256) {
             let changed = format!("{shown}: its SHA-256 is {sha256}, but SHA256SUMS has {recorded}");
@@ -99,7 +99,7 @@ impl Images {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, ImageCache> {
-        // A cache has no state that a panic elsewhere could leave half done.
+        // The cache has no state that a panic elsewhere could leave half updated.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -141,7 +141,7 @@ mod tests {
         let known = DuelImage { sha256: Some("0".repeat(64)), ..put("b.png", b"\x89PNG\r\n\x1a\nrest") };
         assert!(images.fetch(&known).unwrap_err().to_string().contains("SHA256SUMS"));
         let secret = put("passwd.png", b"root:x:0:0");
-        assert!(images.fetch(&secret).unwrap_err().to_string().contains("no PNG"));
+        assert!(images.fetch(&secret).unwrap_err().to_string().contains("not a PNG"));
         let missing = DuelImage { url: "file:///nowhere.png".to_owned(), sha256: None };
         assert_eq!(images.fetch(&missing).unwrap_err().kind(), Kind::Outside);
     }

@@ -1,7 +1,7 @@
-//! Every answer of the judge, kept: no call that was answered is made again.
+//! The journal of the judge's answers: an answered call is never made again.
 //!
-//! A file of JSON lines, `{"key": "<hex>", "answer": "<the judge's text>"}`, appended to. An answer
-//! counts once it is on disk; many share one sync. A line cut off by a kill is dropped by the next run.
+//! It is an append-only file of JSON lines, `{"key": "<hex>", "answer": "<the judge's text>"}`. An answer
+//! counts once it is on disk; many share one sync. The next run drops a line cut off by a kill.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::base::error::{Context as _, Result};
 use crate::base::files;
 use crate::world::jsonl::each_line;
 
-/// What an answer is kept under: SHA-256 over all that the judge is told and shown.
+/// The key of an answer: the SHA-256 of everything that the judge is told and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct QuestionKey(pub String);
@@ -41,14 +41,14 @@ pub struct AnswerJournal {
 
 #[derive(Debug)]
 enum JournalEntry {
-    /// Somebody asks.
+    /// A thread is asking.
     Asked,
     /// The judge's text.
     Answered(String),
 }
 
 impl AnswerJournal {
-    /// The journal in the operator's own folder; made where there is none.
+    /// Opens the journal in the operator's own folder; it is created if missing.
     ///
     /// # Errors
     /// It cannot be read or written.
@@ -58,8 +58,9 @@ impl AnswerJournal {
         let cannot = || format!("{}: cannot open the judge's journal", path.display());
         let file = files::append(&path)?;
         let (table, whole) = parse(&path, &file)?;
+        // Cuts off an incomplete last line, or the next answer would be appended to it.
         file.set_len(whole).failed(cannot)?;
-        // What an earlier run wrote but did not live to sync counts from here on.
+        // What an earlier run wrote but did not sync counts from here on.
         file.sync_all().failed(cannot)?;
         files::sync_folder(folder).failed(cannot)?;
         let (file, table) = (Mutex::new(file), Mutex::new(table));
@@ -73,32 +74,32 @@ impl AnswerJournal {
         })
     }
 
-    /// How many answers it holds.
+    /// The number of answers.
     #[must_use]
     pub fn len(&self) -> usize {
         let table = lock(&self.table);
         table.values().filter(|entry| matches!(entry, JournalEntry::Answered(_))).count()
     }
 
-    /// Is it empty?
+    /// Does it hold no answers?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Is this call answered?
+    /// Is this call already answered?
     #[must_use]
     pub fn has(&self, key: &QuestionKey) -> bool {
         matches!(lock(&self.table).get(key), Some(JournalEntry::Answered(_)))
     }
 
-    /// The answer under `key`, or else that of `ask`, which is written down first. Two that want the
-    /// same at the same time ask once: the second waits for the first.
+    /// The answer under `key`, or else that of `ask`, which is written first. Two threads that want the same
+    /// answer ask once: the second one waits for the first.
     ///
     /// The answer counts after the next [`AnswerJournal::sync`].
     ///
     /// # Errors
-    /// `ask` fails, or the answer cannot be written down.
+    /// `ask` fails, or the answer cannot be written.
     pub fn answer(&self, key: &QuestionKey, ask: impl FnOnce() -> Result<Answer>) -> Result<Answer> {
         if let Some(known) = self.claim(key) {
             return Ok(known);
@@ -107,19 +108,20 @@ impl AnswerJournal {
         let mut table = lock(&self.table);
         match &outcome {
             Ok(answer) => table.insert(key.clone(), JournalEntry::Answered(answer.raw.clone())),
+            // Withdraws the claim: a waiting thread asks in turn.
             Err(_) => table.remove(key),
         };
         self.changed.notify_all();
         outcome
     }
 
-    /// The known answer, or `None` once the key is ours to ask for.
+    /// The known answer, or `None` once this thread has claimed the key.
     fn claim(&self, key: &QuestionKey) -> Option<Answer> {
         let mut table = lock(&self.table);
         loop {
             match table.get(key) {
                 Some(JournalEntry::Answered(raw)) => {
-                    // Only what could be read was taken in.
+                    // Only valid answers were loaded.
                     let penalties = answer::penalties(raw).ok()?;
                     return Some(Answer { raw: raw.clone(), penalties });
                 }
@@ -147,11 +149,13 @@ impl AnswerJournal {
     /// # Errors
     /// The disk fails.
     pub fn sync(&self) -> Result<()> {
+        // Read before the sync: answers written meanwhile may have missed it, and are not counted.
         let written = self.written.load(Ordering::Acquire);
         let mut synced = lock(&self.synced);
         if *synced >= written {
             return Ok(());
         }
+        // A clone, so that writers need not wait for the disk.
         let file = lock(&self.file).try_clone().failed(|| self.cannot("sync"))?;
         file.sync_data().failed(|| self.cannot("sync"))?;
         *synced = written;
@@ -163,8 +167,8 @@ impl AnswerJournal {
     }
 }
 
-/// The answers of a journal, and the length of its part that is whole. A broken line inside is
-/// skipped: its call is made again.
+/// The answers in a journal, and the length of its complete part. A broken line is skipped: its call is made
+/// again.
 fn parse(path: &Path, file: &File) -> Result<(HashMap<QuestionKey, JournalEntry>, u64)> {
     let mut table = HashMap::new();
     let whole = each_line(path, file, |_, line| {
@@ -178,7 +182,7 @@ fn parse(path: &Path, file: &File) -> Result<(HashMap<QuestionKey, JournalEntry>
     Ok((table, whole))
 }
 
-/// The data of these locks is whole at every moment, whatever thread panics.
+/// The locked data is consistent at every moment, whichever thread panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! The judge: a vision model that compares two previews with a prompt (DESIGN 4.4, 7).
 //!
-//! [`openai`] asks it, [`answer`] reads what it says, [`question`] holds the words, [`journal`] keeps
-//! every answer, [`images`] fetches what is to be shown. [`Bench`] joins them.
+//! [`openai`] asks it, [`answer`] parses what it says, [`question`] holds the wording, [`journal`] keeps every
+//! answer, and [`images`] fetches what is to be shown. [`Bench`] combines them.
 
 pub(crate) mod answer;
 pub(crate) mod images;
@@ -21,51 +21,51 @@ use crate::base::hex;
 use crate::model::ids::Seed;
 use crate::model::penalties::Penalties;
 
-/// What a judge said.
+/// A judge's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Its text, as it came.
+    /// Its text as received.
     pub raw: String,
-    /// What the text says.
+    /// The penalties in the text.
     pub penalties: Penalties,
 }
 
-/// Somebody who compares models. Many may ask at the same time.
+/// A judge of models. Many threads may ask at the same time.
 pub trait Judge: fmt::Debug + Send + Sync {
-    /// What messages call it.
+    /// Its name in messages.
     fn name(&self) -> String;
 
-    /// All that an answer depends on besides seed and images: the model, the question's words.
+    /// Everything that an answer depends on besides seed and images: the model, the question's wording.
     fn terms(&self) -> Vec<&str>;
 
     /// Asks about the prompt, the first and the second preview, each an http(s) or data URL.
     ///
     /// # Errors
-    /// No proper answer after all attempts.
+    /// No valid answer after all attempts.
     fn ask(&self, seed: Seed, images: [&str; 3]) -> Result<Answer>;
 
-    /// How many attempts have failed so far.
+    /// The number of failed attempts so far.
     fn faults(&self) -> u64;
 }
 
-/// The judge with its journal: what has been answered is not asked again.
+/// The judge and its journal: an answered question is not asked again.
 #[derive(Debug)]
 pub struct Bench {
     /// The judge.
     pub judge: Box<dyn Judge>,
-    /// Its answers so far.
+    /// The answers so far.
     pub journal: AnswerJournal,
-    /// Fetches what has to be sent along.
+    /// Fetches images that are sent inline.
     pub images: Images,
-    /// Send images themselves instead of their URLs.
+    /// Send the images themselves instead of their URLs.
     pub inline: bool,
 }
 
 impl Bench {
-    /// The answer about the prompt, the first and the second preview: a known one, or the judge's.
+    /// The answer about the prompt, the first and the second preview: a kept one, or the judge's.
     ///
     /// # Errors
-    /// The judge fails for good, an image cannot be fetched, or the journal cannot be written.
+    /// The judge fails permanently, an image cannot be fetched, or the journal cannot be written.
     pub fn answer(&self, seed: Seed, images: &[DuelImage; 3]) -> Result<Answer> {
         let key = self.key(seed, images)?;
         self.journal.answer(&key, || {
@@ -76,11 +76,11 @@ impl Bench {
         })
     }
 
-    /// What the answer is kept under. Images whose content is on record are told apart by it, wherever
-    /// they lie; others by their URL.
+    /// The key of the answer. An image whose checksum is on record is identified by it, wherever it is stored;
+    /// others by their URL.
     ///
     /// # Errors
-    /// An image has to be fetched, and cannot be.
+    /// An image must be fetched and cannot be.
     pub fn key(&self, seed: Seed, images: &[DuelImage; 3]) -> Result<QuestionKey> {
         let mut hasher = Sha256::new();
         let mut add = |text: &str| {
@@ -104,12 +104,12 @@ impl Bench {
         })
     }
 
-    /// The image as the judge gets it.
+    /// The image in the form that the judge gets.
     fn shown(&self, image: &DuelImage) -> Result<String> {
         if self.sends(image) { Ok(self.images.fetch(image)?.data_url.clone()) } else { Ok(image.url.clone()) }
     }
 
-    /// Is this image sent along? A file of a folder store always is: no judge could fetch it.
+    /// Is this image sent inline? A file of a folder store always is: no judge could fetch it.
     fn sends(&self, image: &DuelImage) -> bool {
         self.inline || image.url.starts_with("file://")
     }

@@ -26,7 +26,7 @@ pub struct OpenAi {
     faults: Arc<AtomicU64>,
 }
 
-/// What not every server wants alike.
+/// Request options that differ between servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestStyle {
     /// The bound on an answer's tokens.
@@ -35,18 +35,18 @@ pub struct RequestStyle {
     pub temperature: bool,
 }
 
-/// The bound on an answer's tokens, by the name that it is sent under.
+/// The limit on an answer's tokens, by the name of the parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tokens {
-    /// `max_tokens`: what most servers read.
+    /// `max_tokens`, which most servers read.
     Answer(u32),
-    /// `max_completion_tokens`: reasoning counts too, and some servers read nothing else.
+    /// `max_completion_tokens`, which includes reasoning; some servers read nothing else.
     Completion(u32),
 }
 
 impl OpenAi {
-    /// A judge behind `base_url` (up to and with `/v1`). `client` makes single attempts; `retry` says
-    /// how often and when.
+    /// A judge behind `base_url` (up to and including `/v1`). `client` makes single attempts; `retry` says how
+    /// often and when.
     #[must_use]
     pub fn new(
         client: Client,
@@ -68,7 +68,7 @@ impl OpenAi {
         }
     }
 
-    /// The same, with a key.
+    /// The same judge, asked with a key.
     #[must_use]
     pub fn with_key(mut self, key: Option<Secret>) -> Self {
         self.key = key;
@@ -112,7 +112,7 @@ impl OpenAi {
     }
 }
 
-/// An attempt without an answer, and what to do about it.
+/// A failed attempt, and what to do about it.
 struct Rejected {
     failure: Failure,
     hint: Option<&'static str>,
@@ -122,7 +122,7 @@ fn read(response: &Response) -> std::result::Result<Answer, Rejected> {
     if response.status != 200 {
         return Err(refused(response));
     }
-    // The same question may well be answered properly the next time; money does not come by itself.
+    // The same question may well be answered properly next time; but an account does not top itself up.
     let again = |why: AnswerError| Rejected { hint: why.hint(), failure: Failure::transient(why) };
     let completion: Value =
         response.json().map_err(|why| again(AnswerError::NoJson { why, body: response.shown_body() }))?;
@@ -146,7 +146,7 @@ impl Judge for OpenAi {
     fn terms(&self) -> Vec<&str> {
         let mut terms = vec![self.model.as_str()];
         terms.extend(self.question.parts());
-        // Another way of asking: the server's own temperature.
+        // Part of the answer's key: without it, the server's own temperature is used.
         terms.extend((!self.style.temperature).then_some("no temperature"));
         terms
     }
@@ -167,7 +167,7 @@ impl Judge for OpenAi {
             match rejected.failure {
                 Failure::Stopped => return Err(stopped()),
                 Failure::Transient { after, .. } if attempts < self.retry.attempts.max(1) => {
-                    // The three images make each call's pause its own.
+                    // The request's name differs by its images, and so do the retry pauses of parallel calls.
                     let stop = self.client.stop();
                     stop.sleep(self.retry.pause(attempts, after, &images.concat()));
                     stop.check()?;
@@ -183,7 +183,7 @@ impl Judge for OpenAi {
     }
 }
 
-/// What the server's grammar holds the answer to.
+/// The JSON schema that constrains the answer.
 fn schema() -> Value {
     let penalty = json!({"type": "integer", "minimum": 0, "maximum": 10});
     json!({
@@ -194,13 +194,13 @@ fn schema() -> Value {
     })
 }
 
-/// The account has nothing left.
+/// The account is out of money.
 fn without_money(why: &dyn std::fmt::Display) -> Rejected {
     let failure = Failure::Permanent(format!("the account is out of credit: {why}"));
     Rejected { failure, hint: Some("top up the judge's account, or raise its limit; it is not asked again") }
 }
 
-/// A status other than 200: timeouts, conflicts, limits and breakdowns pass, the rest is an answer.
+/// A status other than 200: timeouts, conflicts, limits and server errors are transient, all others final.
 fn refused(response: &Response) -> Rejected {
     if response.status == 402 || response.json().is_ok_and(|body| answer::wants_money(&body)) {
         return without_money(&response.shown());
@@ -217,19 +217,19 @@ fn given_up(what: &str, failure: &Failure, hint: Option<&'static str>, attempts:
     hint.into_iter().fold(error, Error::hint)
 }
 
-/// Does a refusal speak of a parameter that is not taken at all?
+/// Does a refusal say that a parameter is not supported at all?
 fn refuses(reason: &str) -> bool {
     let reason = reason.to_ascii_lowercase();
     ["unsupported", "not supported", "unknown", "unexpected", "not permitted"].iter().any(|word| reason.contains(word))
 }
 
-/// What to do about a status, and what the server says with it.
+/// What to do about a status and the server's message.
 fn hint(status: u16, reason: &str) -> Option<&'static str> {
     match status {
         401 | 403 => Some("the key is read from OPENAI_API_KEY, or from the file that OPENAI_API_KEY_FILE names"),
         404 => Some("the base URL ends in /v1, and --model has to be served there"),
         400 | 422 if reason.contains("max_tokens") && refuses(reason) => {
-            Some("[judge] max_completion_tokens in gen404.toml is sent in place of max_tokens")
+            Some("[judge] max_completion_tokens in gen404.toml is sent instead of max_tokens")
         }
         400 | 422 if reason.contains("temperature") => {
             Some("[judge] send_temperature = false in gen404.toml leaves the temperature to the server")

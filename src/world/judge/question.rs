@@ -1,4 +1,4 @@
-//! The words that the judge is asked with: data, so that an organiser can bring their own.
+//! The wording of the question to the judge: data, so that an organiser can replace it.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::base::files;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// Who the judge is.
+    /// The system prompt: who the judge is.
     pub system: String,
     /// Before the prompt's image.
     pub prompt: String,
@@ -25,16 +25,16 @@ pub struct Question {
 
 const OWN: &str = include_str!("question.toml");
 
-/// A question longer than this is no question.
+/// Size limit of a question file.
 const LONGEST: u64 = 1 << 20;
 
-/// A text that is no question: what TOML says, on one line.
+/// Why a text is not a valid question: TOML's message, on one line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct QuestionError(String);
 
 impl Question {
-    /// Reads the question from a file, or gives our own.
+    /// Reads the question from a file, or returns the built-in one.
     ///
     /// # Errors
     /// The file cannot be read, or lacks a key.
@@ -43,7 +43,7 @@ impl Question {
         let shown = path.display();
         let text = files::read_text(path, LONGEST);
         let text = text.context(Kind::Usage, || format!("{shown}: cannot be read as a question"))?;
-        let text = text.ok_or_else(|| Error::usage(format!("{shown}: there is no such question")))?;
+        let text = text.ok_or_else(|| Error::usage(format!("{shown}: no such file")))?;
         Question::parse(&text).map_err(|why| {
             let wrong = Error::usage(format!("{shown}: {why}"));
             wrong.hint("a question has the keys system, prompt, first, second and task")
@@ -54,7 +54,7 @@ impl Question {
         toml::from_str(text).map_err(|e| QuestionError(e.message().replace('\n', " ")))
     }
 
-    /// Its parts, in order.
+    /// Its parts in order.
     #[must_use]
     pub fn parts(&self) -> [&str; 5] {
         [&self.system, &self.prompt, &self.first, &self.second, &self.task]

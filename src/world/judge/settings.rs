@@ -16,32 +16,32 @@ use crate::world::http::{Client, HttpLimits, Retry, Secret, shown_url};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JudgeSettings {
-    /// The endpoint, up to and with `/v1`.
+    /// The endpoint, up to and including `/v1`.
     pub base_url: Option<String>,
     /// The model.
     pub model: String,
-    /// A file with the question's words, in place of ours.
+    /// A file with the question's wording, instead of the built-in one.
     pub question: Option<PathBuf>,
     /// Calls in flight.
     pub concurrency: usize,
-    /// Send images themselves instead of their URLs.
+    /// Send the images themselves instead of their URLs.
     pub inline_images: bool,
-    /// Seconds for each attempt.
+    /// Seconds per attempt.
     pub timeout_seconds: u64,
-    /// Attempts for each call.
+    /// Attempts per call.
     pub attempts: u32,
-    /// The most tokens of an answer.
+    /// The limit on an answer's tokens.
     pub max_tokens: u32,
-    /// The same under this name, in place of `max_tokens`.
+    /// The same limit under this name, instead of `max_tokens`.
     pub max_completion_tokens: Option<u32>,
-    /// Send the temperature, 0: some models take none but their own.
+    /// Send a temperature of 0: some models accept only their default.
     pub send_temperature: bool,
 }
 
-/// The most calls in flight: far more than any server works on at once.
+/// The most calls in flight: more than any server works on at once.
 const MOST_CONCURRENT: usize = 1024;
 
-/// Bytes of an answer: far more than its tokens take.
+/// Size limit of an answer in bytes: far more than its tokens take.
 const LONGEST_ANSWER: u64 = 4 << 20;
 
 impl Default for JudgeSettings {
@@ -62,7 +62,7 @@ impl Default for JudgeSettings {
 }
 
 impl JudgeSettings {
-    /// Opens the judge; nothing is asked yet.
+    /// Opens the judge without asking anything yet.
     ///
     /// # Errors
     /// The settings make no sense, or the question cannot be read.
@@ -75,7 +75,7 @@ impl JudgeSettings {
         self.check_concurrency()?;
         let question = Question::load(self.question.as_deref())?;
         let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
-        // A handshake of TLS is worth keeping the connection; one of TCP alone is not.
+        // Keeping a connection pays off for a TLS handshake, but not for a TCP one alone.
         let client = if HttpUrl::parse(base).map_err(wrong)?.https { Client::new } else { Client::unkept };
         let client = client(HttpLimits { body: LONGEST_ANSWER, ..self.limits() }, Retry::ONCE);
         let tokens = self.max_completion_tokens.map_or(Tokens::Answer(self.max_tokens), Tokens::Completion);
@@ -84,7 +84,7 @@ impl JudgeSettings {
         Ok(judge.with_key(key))
     }
 
-    /// Fetches images as this judge is asked.
+    /// Fetches images with this judge's settings.
     #[must_use]
     pub fn images(&self) -> Images {
         Images::new(Client::new(self.limits(), Retry { attempts: self.attempts.max(1), ..Retry::default() }))
@@ -94,13 +94,13 @@ impl JudgeSettings {
         if (1..=MOST_CONCURRENT).contains(&self.concurrency) {
             return Ok(());
         }
-        Err(Error::usage(format!("{} judge calls in flight: 1 to {MOST_CONCURRENT} are possible", self.concurrency)))
+        Err(Error::usage(format!("{} judge calls in flight: it must be from 1 to {MOST_CONCURRENT}", self.concurrency)))
     }
 
     fn limits(&self) -> HttpLimits {
         let limits = HttpLimits::default();
         let whole = Duration::from_secs(self.timeout_seconds.max(1));
-        // An answer comes at once after a long silence: only the whole counts.
+        // An answer arrives at once after a long silence, so only the limit of the whole attempt applies.
         HttpLimits { whole, connect: limits.connect.min(whole), idle: whole, ..limits }
     }
 }

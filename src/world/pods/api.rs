@@ -1,5 +1,5 @@
-//! What the clients of providers' APIs share: calls, errors that hide secrets, and the rule that no
-//! create is repeated blindly.
+//! What the clients of providers' APIs share: calls, errors without secrets, and the rule that a create is
+//! never repeated blindly.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,21 +15,21 @@ use crate::world::http::{
 };
 use crate::world::stop::{STOPPED, Stop, stopped};
 
-/// Pages of a list: more are no list.
+/// The most pages of a list.
 pub(super) const MOST_PAGES: usize = 1000;
 
-/// No id of a pod is longer, and no cursor of a list.
+/// The longest id of a pod, or cursor of a list.
 const LONGEST_ID: usize = 128;
 pub(super) const LONGEST_CURSOR: usize = 2048;
 
-/// For each attempt once somebody asked to stop, and for the pause before the only other one.
+/// Time limit per attempt after a stop request, and of the pause before the single retry.
 const HURRY: Duration = Duration::from_secs(5);
 const HURRIED_PAUSE: Duration = Duration::from_millis(250);
 
-/// Looks for a pod whose creation was not answered.
+/// How often to look for a pod whose creation was not answered.
 const LOOKS: u32 = 3;
 
-/// What refusals for want of machines, or of money for them, speak of.
+/// Words in refusals for lack of machines, or of money for them.
 const WANT: [&str; 8] =
     ["capacity", "quota", "insufficient", "instances", "resources", "out of stock", "availability", "funds"];
 
@@ -38,11 +38,11 @@ const WANT: [&str; 8] =
 pub struct ApiPolicy {
     /// Attempts for each call that may be repeated.
     pub attempts: u32,
-    /// For each attempt.
+    /// Time limit of an attempt.
     pub timeout: Duration,
-    /// After a failed attempt (it doubles), and between two looks at something that takes a while.
+    /// The pause after a failed attempt (doubled each time), and between two polls.
     pub pause: Duration,
-    /// For a pod that was deleted to be gone.
+    /// How long a deleted pod may take to disappear.
     pub patience: Duration,
 }
 
@@ -57,31 +57,31 @@ impl Default for ApiPolicy {
 #[derive(Debug)]
 pub(super) struct Api {
     client: Client,
-    /// For what is still to be done once somebody asked to stop: a pod that is left is paid for.
+    /// For the work left after a stop request: a pod left running would be billed.
     last: Client,
     retry: Retry,
     pub(super) policy: ApiPolicy,
     pub(super) base: String,
-    /// The environment variables that hold the key, for hints.
+    /// The environment variables with the key, for hints.
     keys: &'static str,
     secrets: Mutex<Vec<Secret>>,
 }
 
-/// What came of the request to make a pod.
+/// The result of a request to create a pod.
 #[derive(Debug)]
 pub(super) enum Created {
-    /// It was made: the answer.
+    /// It was created: the answer.
     Answer(Response),
-    /// The answer was lost; this is the pod.
+    /// The answer was lost, but this pod was found.
     Adopted(PodId),
-    /// There is no machine, or none for us.
+    /// There is no machine available, or none for us.
     NoCapacity(String),
-    /// The key is not taken: nothing was made.
+    /// The token was refused: nothing was created.
     Unauthorized(Response),
 }
 
 impl Api {
-    /// The API at this base URL; `secrets` never appear in a message, `keys` is where they come from.
+    /// The API at this base URL. `secrets` never appear in a message; `keys` names their source.
     pub(super) fn new(base: &str, policy: ApiPolicy, keys: &'static str, secrets: Vec<Secret>) -> Result<Self> {
         HttpUrl::parse(base).map_err(|why| Error::usage(format!("the provider's URL {}: {why}", shown_url(base))))?;
         let whole = policy.timeout;
@@ -92,7 +92,7 @@ impl Api {
             ..HttpLimits::default()
         };
         let retry = Retry { attempts: policy.attempts.max(1), first_pause: policy.pause, ..Retry::default() };
-        // Unkept: a kept connection may close at the moment of a request that must not run twice.
+        // No kept connections: one may be closed just as a request that must not run twice is sent.
         let client = Client::unkept(limits, Retry::ONCE);
         let hurried = HttpLimits { idle: whole.min(HURRY), whole: whole.min(HURRY), ..limits };
         let last = Client::unkept(hurried, Retry::ONCE).heeding(&Stop::default());
@@ -111,7 +111,7 @@ impl Api {
         format!("{}{path}", self.base)
     }
 
-    /// The answer to a request that may be repeated: the last one, of whatever status.
+    /// The answer to a request that may be repeated: the last one, whatever its status.
     pub(super) fn ask(&self, request: &Request<'_>) -> Result<Response> {
         let request = &self.veiled(request);
         let (mut last, mut hurried) = (None, 0);
@@ -142,13 +142,14 @@ impl Api {
         }
     }
 
-    /// The request, which knows all secrets of this provider: an answer about a pod may hold any.
+    /// The request with all secrets of this provider to be blanked: an answer about a pod may contain any of
+    /// them.
     fn veiled<'r>(&self, request: &Request<'r>) -> Request<'r> {
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         secrets.iter().fold(request.clone(), Request::secret)
     }
 
-    /// One attempt; what a stop has cut off may be tried once more, in a hurry.
+    /// One attempt; if a stop cut it off, it may be tried once more with a short timeout.
     fn send(&self, request: &Request<'_>) -> std::result::Result<Response, Failure> {
         if self.client.stop().is_wanted() {
             return self.last.send_once(request, None);
@@ -159,7 +160,7 @@ impl Api {
         }
     }
 
-    /// As [`Api::ask`], for an answer of 2xx with JSON; `None` for 404.
+    /// As [`Api::ask`], for a 2xx answer with JSON; `None` for 404.
     pub(super) fn find<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<Option<T>> {
         let response = self.ask(request)?;
         match response.status {
@@ -169,7 +170,7 @@ impl Api {
         }
     }
 
-    /// As [`Api::find`], for what has to be there.
+    /// As [`Api::find`], for something that must exist.
     pub(super) fn get<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T> {
         self.find(request)?.ok_or_else(|| {
             let missing = Error::failed(format!("{}: status 404", request.shown()));
@@ -177,7 +178,7 @@ impl Api {
         })
     }
 
-    /// Deletes: what is gone already is deleted.
+    /// Deletes; a 404 counts as deleted.
     pub(super) fn delete(&self, request: &Request<'_>) -> Result<()> {
         let response = self.ask(request)?;
         match response.status {
@@ -187,11 +188,11 @@ impl Api {
     }
 
     pub(super) fn parse<T: DeserializeOwned>(&self, what: &str, response: &Response) -> Result<T> {
-        response.json().map_err(|e| Error::outside(format!("{what}: the answer is not what it should be: {e}")))
+        response.json().map_err(|e| Error::outside(format!("{what}: unexpected answer: {e}")))
     }
 
-    /// One attempt at making a pod. Where it is not sure whether one was made, `named` is asked
-    /// what there is of its name: the first is taken, others are deleted by `release`.
+    /// One attempt at creating a pod. If it is unclear whether one was created, `named` lists the pods of its
+    /// name: the first is adopted, others are deleted by `release`.
     pub(super) fn create(
         &self,
         request: &Request<'_>,
@@ -212,6 +213,7 @@ impl Api {
             200..=299 => Ok(Created::Answer(response)),
             401 => Ok(Created::Unauthorized(response)),
             402 | 429 => Ok(Created::NoCapacity(says)),
+            // After these, a pod may have been created all the same.
             408 | 409 | 500.. => match self.adopt(named, release)? {
                 Some(pod) => Ok(Created::Adopted(pod)),
                 None if wanting => Ok(Created::NoCapacity(says)),
@@ -230,13 +232,14 @@ impl Api {
         release: &dyn Fn(&PodId) -> Result<()>,
     ) -> Result<Created> {
         let lost = || Error::outside(format!("{what}: {}", failure.reason()));
+        // The server did nothing with the request: there is no pod to look for.
         if matches!(failure, Failure::Transient { unsent: true, .. }) {
             return Err(lost());
         }
         self.adopt(named, release)?.map(Created::Adopted).ok_or_else(lost)
     }
 
-    /// The pod of a name, where there is one, after at most a few looks; there is never a second one.
+    /// The pod of a name, if one shows up within a few looks; duplicates are released.
     pub(super) fn adopt(
         &self,
         named: &dyn Fn() -> Result<Vec<PodId>>,
@@ -244,6 +247,7 @@ impl Api {
     ) -> Result<Option<PodId>> {
         for look in 0..LOOKS {
             if look > 0 {
+                // A new pod may appear in the list with a delay.
                 self.client.stop().sleep(self.policy.pause);
             }
             let mut found = named()?.into_iter();
@@ -255,7 +259,7 @@ impl Api {
         Ok(None)
     }
 
-    /// An answer that is none of those hoped for, as an error.
+    /// The error for an unexpected answer.
     pub(super) fn refused(&self, what: &str, response: &Response) -> Error {
         let text = format!("{what}: {}", self.says(response));
         match response.status {
@@ -265,13 +269,13 @@ impl Api {
         }
     }
 
-    /// Does an answer speak of a want of machines?
+    /// Does an answer speak of a lack of machines?
     pub(super) fn is_wanting(&self, response: &Response) -> bool {
         let says = self.says(response).to_ascii_lowercase();
         matches!(response.status, 402 | 429) || (response.status >= 400 && WANT.iter().any(|word| says.contains(word)))
     }
 
-    /// Status and words of an answer.
+    /// Status and message of an answer.
     pub(super) fn says(&self, response: &Response) -> String {
         let words = response.json::<Value>().ok().and_then(|body| words(&body));
         let text = words.unwrap_or_else(|| response.text().into_owned());
@@ -283,12 +287,12 @@ impl Api {
         }
     }
 
-    /// One more text that never appears in a message.
+    /// Adds a text that must never appear in a message.
     pub(super) fn keep_secret(&self, secret: Secret) {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(secret);
     }
 
-    /// Waits between two looks at something that takes a while; not long once somebody asked to stop.
+    /// Pauses between two polls; only briefly after a stop request.
     pub(super) fn wait(&self) {
         let stop = self.client.stop();
         stop.sleep(self.policy.pause);
@@ -297,14 +301,13 @@ impl Api {
         }
     }
 
-    /// How long something that takes a while is waited for.
+    /// How long to wait for a deleted pod to disappear.
     pub(super) fn patience(&self) -> Duration {
         if self.client.stop().is_wanted() { HURRY.min(self.policy.patience) } else { self.policy.patience }
     }
 }
 
-/// The words in which APIs say what is wrong: `{error, reason}`, `{code, message}`, or a problem of
-/// RFC 9457.
+/// An API's error message: `{error, reason}`, `{code, message}`, or a problem of RFC 9457.
 fn words(body: &Value) -> Option<String> {
     let texts =
         ["code", "error", "title", "message", "reason", "detail"].iter().filter_map(|key| body.get(key)?.as_str());
@@ -313,21 +316,21 @@ fn words(body: &Value) -> Option<String> {
     if all.is_empty() { None } else { Some(all.join(": ")) }
 }
 
-/// Is this safe as a segment of a path? Ids come from servers.
+/// The id as a safe path segment: ids come from servers.
 pub(super) fn segment(pod: &PodId) -> Result<&str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     if pod.0.is_empty() || pod.0.len() > LONGEST_ID || pod.0.bytes().all(|b| b == b'.') || !pod.0.bytes().all(plain) {
-        return Err(Error::outside(format!("{:?} is no pod's id", shown_text(&pod.0, 100))));
+        return Err(Error::outside(format!("{:?} is not a pod id", shown_text(&pod.0, 100))));
     }
     Ok(&pod.0)
 }
 
-/// Is this a name that a pod of ours may have? Others are nobody's business here.
+/// May a pod of ours have this name? Others are not ours to touch.
 pub(super) fn is_a_name(name: &str) -> bool {
     name.len() <= LONGEST_ID && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// The ids of the pods of exactly this name.
+/// The ids of the pods with exactly this name.
 pub(super) fn ids_of(listed: Vec<Listed>, name: &str) -> Vec<PodId> {
     listed.into_iter().filter(|pod| pod.name == name).map(|pod| pod.id).collect()
 }

@@ -1,4 +1,4 @@
-//! This host's docker, by its command line.
+//! This host's docker, through its command line.
 
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +18,7 @@ use crate::world::stop::{Stop, stopped};
 pub struct DockerSettings {
     /// The program.
     pub program: String,
-    /// What `--gpus` says; nothing is said where it is not given.
+    /// The value of `--gpus`, which is left out if this is not given.
     pub gpus: Option<String>,
     /// Containers that may run at the same time.
     pub at_once: usize,
@@ -32,19 +32,19 @@ impl Default for DockerSettings {
     }
 }
 
-/// Of what a container said last, so many lines are told, each no longer than this.
+/// How many of a container's last lines are reported, each no longer than the second limit.
 const LAST_LINES: usize = 10;
 const LONGEST_LINE: usize = 200;
 
-/// On every container of ours.
+/// The label of all our containers.
 const LABEL: &str = "gen404.pod";
 
-/// The driver. A pod's id is its container's name.
+/// The docker driver. A pod's id is its container's name.
 #[derive(Debug)]
 pub struct Docker {
     settings: DockerSettings,
     hf_token: Option<Secret>,
-    /// Held from the count of the containers until one more runs.
+    /// Held while containers are counted and one more is started, so that the limit is kept.
     starting: Mutex<()>,
 }
 
@@ -78,18 +78,18 @@ struct Binding {
 }
 
 impl Docker {
-    /// Containers of this host; programs get `hf_token` as `HF_TOKEN`.
+    /// Containers on this host; programs get `hf_token` as `HF_TOKEN`.
     #[must_use]
     pub fn new(settings: &DockerSettings, hf_token: Option<Secret>) -> Self {
         Docker { settings: settings.clone(), hf_token, starting: Mutex::new(()) }
     }
 
-    /// Runs the program; its output, whatever it ended with.
+    /// Runs docker and returns its output, whatever the exit code.
     fn call(&self, args: &[&str]) -> Result<Output> {
         let mut command = Command::new(&self.settings.program);
         command.args(args);
         if let Some(token) = &self.hf_token {
-            // By the environment: what is on a command line, everybody sees.
+            // In the environment: command lines are visible to every user.
             command.env("HF_TOKEN", token.expose());
         }
         child::output(&mut command, &Stop::of_process()).map_err(|e| {
@@ -101,7 +101,7 @@ impl Docker {
         })
     }
 
-    /// As [`Docker::call`], for what has to succeed: its standard output.
+    /// As [`Docker::call`], for what must succeed: returns its standard output.
     fn succeed(&self, args: &[&str]) -> Result<String> {
         let output = self.call(args)?;
         if !output.status.success() {
@@ -119,7 +119,7 @@ impl Docker {
         self.shown(output.stderr.trim_ascii(), 300)
     }
 
-    /// A text of docker's as messages show it, without the token that it was given.
+    /// docker's output for messages, without the token.
     fn shown(&self, text: &[u8], longest: usize) -> String {
         Blanks::of(&self.hf_token).shown(text, longest)
     }
@@ -135,22 +135,22 @@ impl Docker {
             args.extend(["--env", "HF_TOKEN"]);
         }
         args.extend(self.settings.args.iter().map(String::as_str));
-        // An image's name comes from a file: it is never an option.
+        // An image's name comes from a file: `--` keeps it from being read as an option.
         args.extend(["--", &order.image]);
         self.call(&args)
     }
 
-    /// What a container that has ended said last: it is removed next, and its log with it.
+    /// The last log lines of a container that has ended: the log goes when it is removed.
     fn last_words(&self, pod: &PodId) -> String {
         let lines = LAST_LINES.to_string();
         let output = match self.call(&["logs", "--tail", &lines, &pod.0]) {
-            // One that is too long is ended in the middle.
+            // A log over the output limit is cut off by ending docker.
             Ok(output) if output.status.success() || output.status.code().is_none() => output,
             Ok(output) => return format!("; its log cannot be read: {}", self.says(&output)),
             Err(error) => return format!("; its log cannot be read: {error}"),
         };
-        // The program's own two streams; what is wrong goes to the second, which is told last.
-        // What draws a bar of progress ends its lines with returns.
+        // The program's two streams; errors go to the second, which is therefore shown last. Progress bars end
+        // their lines with carriage returns.
         let lines = [&output.stdout, &output.stderr].into_iter().flat_map(|bytes| bytes.split(|b| b"\r\n".contains(b)));
         let said: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect();
         let last = said.get(said.len().saturating_sub(LAST_LINES)..).unwrap_or_default();
@@ -179,7 +179,7 @@ impl Provider for Docker {
         if output.status.success() {
             return Ok(Deployed::Pod(pod));
         }
-        // A container that could not be started is there nevertheless.
+        // A container that failed to start exists nevertheless.
         let failed = self.failed(&["run"], &output);
         match self.release(&pod) {
             Ok(()) => Err(failed),
@@ -224,7 +224,7 @@ impl Provider for Docker {
     fn release(&self, pod: &PodId) -> Result<()> {
         let args = ["rm", "--force", "--volumes", &pod.0];
         let output = self.call(&args)?;
-        // Versions differ on whether a container that is not there is a failure.
+        // Versions differ on whether removing a missing container is an error.
         if !output.status.success() && self.is_there(&pod.0)? {
             return Err(self.failed(&args, &output));
         }

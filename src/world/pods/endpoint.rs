@@ -1,4 +1,4 @@
-//! A program that runs already, somewhere: pods are only written in a book.
+//! A program that is already running somewhere: "renting" a pod only records its use.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,10 +14,10 @@ use crate::world::http::shown_url;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EndpointSettings {
-    /// Where the program of a pod is: `{player}`, `{image}`, `{tag}` and `{number}` stand for the
-    /// miner's hotkey (or `leader`), the image, its tag, and the pod's number in its run.
+    /// The URL of a pod's program: `{player}`, `{image}`, `{tag}` and `{number}` stand for the miner's hotkey
+    /// (or `leader`), the image, its tag, and the pod's number in its run.
     pub url: Option<String>,
-    /// Pods that may share a URL: what the program behind it takes at the same time.
+    /// Pods that may share a URL: how many prompts the program behind it handles at the same time.
     pub at_once: usize,
 }
 
@@ -32,7 +32,7 @@ impl Default for EndpointSettings {
 pub(crate) struct EndpointProvider {
     template: String,
     at_once: usize,
-    /// The URLs of the pods in use, by name.
+    /// The URLs of the pods in use, by pod name.
     book: Mutex<BTreeMap<String, String>>,
 }
 
@@ -40,7 +40,7 @@ impl EndpointProvider {
     /// Pods at the URLs that the settings' template makes.
     ///
     /// # Errors
-    /// There is no template, or it makes no URL.
+    /// There is no template, or it does not yield a URL.
     pub(crate) fn new(settings: &EndpointSettings) -> Result<Self> {
         let Some(template) = &settings.url else {
             let missing = Error::usage("[pods.endpoint] url is not given");
@@ -99,13 +99,13 @@ impl Provider for EndpointProvider {
     }
 }
 
-/// An image's tag; empty where it names none.
+/// An image's tag; empty if it has none.
 fn tag(image: &str) -> &str {
     let last = image.rsplit('/').next().unwrap_or_default();
     last.split('@').next().and_then(|name| name.split_once(':')).map_or("", |(_, tag)| tag)
 }
 
-/// A text as a segment of a path.
+/// Percent-encodes a text as a path segment.
 pub(super) fn in_path(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut path, byte| {

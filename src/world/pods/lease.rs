@@ -1,8 +1,8 @@
-//! Pods on lease: none is forgotten, whatever happens to the run that asked for it.
+//! Leased pods: none is forgotten, whatever happens to the run that ordered it.
 //!
-//! A pod's name is noted on disk before the pod is asked for, and the note goes when the pod has
-//! gone. A [`Lease`] releases its pod when it is dropped; the pods of a run that was killed are
-//! found by their notes, and by their names in the provider's list, when the next run sweeps.
+//! A pod's name is noted on disk before the pod is ordered, and the note is removed once the pod is gone. A
+//! [`Lease`] releases its pod on drop; the pods of a killed run are found by their notes, and by their names in
+//! the provider's list, when the next run sweeps.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,25 +12,25 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::ids::{Player, RoundNumber};
 
-/// The folder of the notes, below the operator's own one.
+/// The folder of the notes, below the operator's own folder.
 const FOLDER: &str = "pods";
 
-/// A longer note is none of ours.
+/// A longer note is not one of ours.
 const LONGEST_NOTE: u64 = 4 << 10;
 
-/// Rents pods, and sees to it that they are released.
+/// Rents pods and makes sure that they are released.
 pub struct Keeper<'a> {
     provider: &'a dyn Provider,
     own: PathBuf,
     report: &'a (dyn Fn(&Error) + Sync),
 }
 
-/// What came of an order.
+/// The result of an order.
 #[derive(Debug)]
 pub enum Rented<'a> {
     /// A pod, for as long as the lease lives.
     Pod(Lease<'a>),
-    /// The provider has none now.
+    /// The provider has no capacity now.
     NoCapacity(String),
 }
 
@@ -41,8 +41,8 @@ impl fmt::Debug for Keeper<'_> {
 }
 
 impl<'a> Keeper<'a> {
-    /// A keeper with its notes in `<own folder>/pods/`; `report` hears of pods that could not be
-    /// released at a moment when nobody else would.
+    /// A keeper with its notes in `<own folder>/pods/`. `report` is called for pods that could not be released
+    /// on drop, where no error can be returned.
     #[must_use]
     pub fn new(provider: &'a dyn Provider, own_folder: &Path, report: &'a (dyn Fn(&Error) + Sync)) -> Self {
         Keeper { provider, own: own_folder.to_owned(), report }
@@ -51,9 +51,10 @@ impl<'a> Keeper<'a> {
     /// Orders a pod.
     ///
     /// # Errors
-    /// The provider refuses or cannot be reached; whatever it started all the same is released, as
-    /// far as it lets us.
+    /// The provider refuses or cannot be reached; whatever it started nevertheless is released, as far as it
+    /// lets us.
     pub fn rent(&'a self, order: &PodOrder) -> Result<Rented<'a>> {
+        // Noted before the order: a kill in between leaves a name to look for.
         self.note(&order.name)?;
         match self.provider.deploy(order) {
             Ok(Deployed::Pod(id)) => {
@@ -64,6 +65,7 @@ impl<'a> Keeper<'a> {
                 Ok(Rented::NoCapacity(why))
             }
             Err(error) => {
+                // A failed order may have started a pod nevertheless.
                 if let Err(left) = self.release_named(order.name.as_str()) {
                     (self.report)(&left);
                 }
@@ -72,26 +74,26 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Releases what is there of this player's pods of this round: called when none of them is in
-    /// use, before the first is ordered and after the last has gone. Gives the names of the pods
-    /// that were found.
+    /// Releases all of this player's pods of this round: called while none of them is in use, before the first
+    /// order and after the last release. Returns the names of the pods found.
     ///
     /// # Errors
-    /// A pod may still run.
+    /// A pod may still be running.
     pub fn sweep(&self, round: RoundNumber, player: &Player) -> Result<Vec<String>> {
         let prefix = PodName::prefix(round, player);
         let found = self.release_listed(|name| name.starts_with(&prefix), &prefix)?;
+        // Only after every release has succeeded: until then the notes are needed.
         for name in self.notes()?.iter().filter(|name| name.starts_with(&prefix)) {
             self.forget(name)?;
         }
         Ok(found)
     }
 
-    /// Releases the pods that any earlier run noted and did not release, of whatever round and
-    /// player: called when no other run works in this folder. Gives the names of those found.
+    /// Releases the pods that any earlier run noted but did not release, of whatever round and player: called
+    /// when no other run works in this folder. Returns the names of those found.
     ///
     /// # Errors
-    /// A pod may still run.
+    /// A pod may still be running.
     pub fn sweep_notes(&self) -> Result<Vec<String>> {
         let mut found = Vec::new();
         for name in self.notes()? {
@@ -100,7 +102,7 @@ impl<'a> Keeper<'a> {
         Ok(found)
     }
 
-    /// Releases every pod of exactly this name, and drops its note.
+    /// Releases every pod with exactly this name, and removes its note.
     fn release_named(&self, name: &str) -> Result<Vec<String>> {
         let found = self.release_listed(|listed| listed == name, name)?;
         self.forget(name)?;
@@ -125,7 +127,7 @@ impl<'a> Keeper<'a> {
         files::remove(&files::below(&self.own, &Path::new(FOLDER).join(name))?)
     }
 
-    /// The names noted, in order; fails where one is another provider's, which only that one releases.
+    /// The noted names, sorted; fails if one belongs to another provider, which alone can release it.
     fn notes(&self) -> Result<Vec<String>> {
         let folder = files::below(&self.own, Path::new(FOLDER))?;
         let mut names = Vec::new();
@@ -133,14 +135,14 @@ impl<'a> Keeper<'a> {
             let path = entry.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with(files::TEMPORARY) {
-                // A note that another run is just writing, or was killed over: no order followed it.
+                // Another run is just writing this note, or was killed while it did: no order has followed it.
                 continue;
             }
             let provider = files::read_own(&path, LONGEST_NOTE)?.unwrap_or_default();
             let provider = String::from_utf8(provider).failed(|| format!("{}: cannot read", path.display()))?;
-            // A note that was cut off was never followed by an order.
+            // A truncated note was never followed by an order.
             if !provider.is_empty() && provider != self.provider.name() {
-                let other = Error::failed(format!("pod {name} was ordered from {provider}, and may still run"));
+                let other = Error::failed(format!("pod {name} was ordered from {provider}, and may still be running"));
                 let advice = format!(
                     "run once more with [pods] provider = {provider:?}, or release it by hand and remove {}",
                     path.display()
@@ -154,7 +156,7 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// A pod, for as long as this lives.
+/// A pod, held for as long as this lives.
 #[derive(Debug)]
 pub struct Lease<'a> {
     keeper: &'a Keeper<'a>,
@@ -170,13 +172,13 @@ impl Lease<'_> {
         &self.name
     }
 
-    /// The pod, as its provider knows it.
+    /// The provider's id of the pod.
     #[must_use]
     pub fn id(&self) -> &PodId {
         &self.id
     }
 
-    /// Looks at it.
+    /// The pod's current state.
     ///
     /// # Errors
     /// The provider cannot be reached, or refuses.
@@ -187,12 +189,13 @@ impl Lease<'_> {
     /// Releases it now.
     ///
     /// # Errors
-    /// The pod may still run; its note stays for the next run.
+    /// The pod may still be running; its note stays for the next run.
     pub fn release(mut self) -> Result<()> {
         self.end()
     }
 
     fn end(&mut self) -> Result<()> {
+        // Set first, so that a failure here is not repeated on drop.
         self.released = true;
         self.keeper.provider.release(&self.id).map_err(|e| left(self.name.as_str(), e))?;
         self.keeper.forget(self.name.as_str())
@@ -212,7 +215,7 @@ impl Drop for Lease<'_> {
 
 fn left(name: &str, error: Error) -> Error {
     let kind = error.kind();
-    let still = Error::new(kind, format!("pod {name} could not be released, and may still run")).because(error);
+    let still = Error::new(kind, format!("pod {name} could not be released, and may still be running")).because(error);
     still.hint("the next run of the same command tries again; the provider's console shows it")
 }
 

@@ -1,8 +1,7 @@
-//! GPU pods: where miners' programs run when their outputs are made again.
+//! GPU pods: where miners' programs run to regenerate their outputs.
 //!
-//! A [`Provider`] rents pods; a program in a pod speaks the miners' HTTP contract. Every pod that is
-//! asked for has a name that says whose it is, so that one that nobody knows of any more (a reply
-//! that was lost, a run that was killed) is found by its name and released.
+//! A [`Provider`] rents pods; a program in a pod implements the miners' HTTP contract. Each pod has a name that
+//! tells whose it is, so that an orphaned one (a lost reply, a killed run) is found by its name and released.
 
 mod api;
 pub mod docker;
@@ -25,19 +24,19 @@ pub use self::api::ApiPolicy;
 /// The port on which every miner's program listens.
 pub const PORT: u16 = 10006;
 
-/// A pod's name: `g404-{round}-{first ten of the hotkey, lower case}-{run}-{number}`. At most 32
-/// lower-case letters, digits and hyphens: what every provider takes.
+/// A pod's name: `g404-{round}-{first ten of the hotkey, lower case}-{run}-{number}`. At most 32 lower-case
+/// letters, digits and hyphens, which every provider accepts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodName(String);
 
 impl PodName {
-    /// The name of a run's pod; `run` is four lower-case letters and digits of that run's own.
+    /// The name of a run's pod; `run` is four lower-case letters and digits, unique to that run.
     #[must_use]
     pub fn new(round: RoundNumber, player: &Player, run: &str, number: usize) -> Self {
         PodName(format!("{}{run}-{number}", PodName::prefix(round, player)))
     }
 
-    /// What the names of all pods of this player in this round begin with.
+    /// The prefix of the names of all pods of this player in this round.
     #[must_use]
     pub fn prefix(round: RoundNumber, player: &Player) -> String {
         format!("g404-{round}-{}-", player.short().to_ascii_lowercase())
@@ -56,14 +55,14 @@ impl fmt::Display for PodName {
     }
 }
 
-/// A pod, as its provider knows it.
+/// The provider's id of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodId(pub String);
 
 /// A pod to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodOrder {
-    /// What it will be called.
+    /// Its name.
     pub name: PodName,
     /// Whose program it runs.
     pub player: Player,
@@ -71,69 +70,69 @@ pub struct PodOrder {
     pub image: String,
 }
 
-/// What came of an order.
+/// The result of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deployed {
-    /// It is on its way.
+    /// It is starting.
     Pod(PodId),
-    /// The provider has no machine now, or no more for us: worth asking again later.
+    /// The provider has no machine now, or no more for us: worth retrying later.
     NoCapacity(String),
 }
 
-/// Where a pod's program is reached.
+/// The address of a pod's program.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// Its base URL, without a final slash.
+    /// Its base URL, without a trailing slash.
     pub url: String,
-    /// Sent as `Authorization: Bearer` with every request, where the provider's gate wants one.
+    /// Sent as `Authorization: Bearer` with every request, if the provider's gateway wants one.
     pub key: Option<Secret>,
 }
 
-/// How far a pod has come.
+/// The state of a pod.
 #[derive(Debug, Clone)]
 pub enum PodState {
     /// Not reachable yet.
     Starting,
-    /// Reachable; whether its program is ready is for `/health` to say.
+    /// Reachable; `/health` says whether its program is ready.
     Reachable(Endpoint),
     /// It will never come up: why.
     Failed(String),
 }
 
-/// A pod that is there.
+/// A pod that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// As its provider knows it.
+    /// The provider's id.
     pub id: PodId,
     /// Its name.
     pub name: String,
 }
 
-/// Somebody who rents pods.
+/// A provider of pods.
 pub trait Provider: fmt::Debug + Send + Sync {
-    /// The driver's name, as settings spell it.
+    /// The driver's name in settings.
     fn name(&self) -> &'static str;
 
-    /// Starts a pod. Never leaves two: where the answer to a request was lost, the pod of that name
-    /// is looked for, and taken over or released.
+    /// Starts a pod. Never leaves two: if the answer to a request is lost, the pod is looked up by its name,
+    /// and adopted or released.
     ///
     /// # Errors
     /// The provider refuses (a wrong key, a wrong image), or cannot be reached after all retries.
     fn deploy(&self, order: &PodOrder) -> Result<Deployed>;
 
-    /// Looks at a pod.
+    /// The current state of a pod.
     ///
     /// # Errors
     /// The provider cannot be reached, or refuses.
     fn look(&self, pod: &PodId) -> Result<PodState>;
 
-    /// Ends a pod, for good. One that is gone already is no error.
+    /// Ends a pod permanently. It is not an error if it is already gone.
     ///
     /// # Errors
-    /// The provider cannot be reached, or refuses: the pod may still run.
+    /// The provider cannot be reached, or refuses: the pod may still be running.
     fn release(&self, pod: &PodId) -> Result<()>;
 
-    /// The pods whose names begin with `prefix`, on all pages of the provider's list.
+    /// The pods whose names begin with `prefix`, from all pages of the provider's list.
     ///
     /// # Errors
     /// The provider cannot be reached, or refuses.

@@ -10,30 +10,30 @@ use crate::model::ids::Seed;
 use crate::world::fetch::{FetchedFile, FileSink};
 use crate::world::http::{Broken, Client, HeaderMap, Incoming, Method, MultipartForm, PhaseLimits, Request};
 
-/// The header from which `[pods] reported_times` takes the seconds.
+/// The header with the generation time in seconds, for `[pods] reported_times`.
 const REPORTED: &str = "x-generation-seconds";
 
-/// No reported time is longer: a day.
+/// The longest reported time that is accepted: a day.
 const LONGEST_REPORTED: f64 = 86_400.0;
 
-/// The bounds of what is asked of a program.
+/// The limits of requests to a program.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ProgramLimits {
     /// For the connection of a generation.
     pub connect: Duration,
     /// For sending its request.
     pub send: Duration,
-    /// From then until the answer's headers: later ones are not waited for.
+    /// From then until the answer's headers; later ones are not waited for.
     pub headers: Duration,
-    /// From then until the whole body.
+    /// From then until the body is complete.
     pub body: Duration,
     /// Bytes of the body.
     pub bytes: u64,
-    /// For each look at `/health`.
+    /// For each request of `/health`.
     pub health: Duration,
-    /// What the body has to be.
+    /// The required format of the body.
     pub format: ModelFormat,
-    /// Take the seconds from the answer's header `x-generation-seconds`, where it has one.
+    /// Use the time in the answer's header `x-generation-seconds`, if it has one.
     pub reported_times: bool,
 }
 
@@ -52,32 +52,32 @@ impl Default for ProgramLimits {
     }
 }
 
-/// What a look at `/health` says.
+/// The result of a `/health` request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// The program takes prompts.
+    /// The program accepts prompts.
     Ready,
-    /// It does not yet: why.
+    /// It does not accept any yet: why.
     NotYet(String),
-    /// The gate before it refuses us, now and later: waiting does not help.
+    /// The gateway in front of it refuses us permanently: waiting does not help.
     Refused(String),
 }
 
 /// One generation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Generation {
-    /// Seconds from the begin of the request to the answer's headers, or to the failure.
+    /// Seconds from the start of the request to the answer's headers, or to the failure.
     pub seconds: f64,
-    /// What came of it.
+    /// The model, or why there is none.
     pub outcome: std::result::Result<FetchedFile, ProgramTrouble>,
 }
 
 /// Why there is no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProgramTrouble {
-    /// The program answered, and not with a model, or not in time: the miner's fault.
+    /// The program answered without a model, or not in time: the miner's fault.
     Program(String),
-    /// The program was not reached, or was lost on the way: the prompt is for another pod.
+    /// The program was not reached, or the connection was lost: the prompt goes to another pod.
     Infrastructure(String),
 }
 
@@ -91,11 +91,11 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program that is reached there. Nothing is asked yet.
+    /// The program at this endpoint. Nothing is asked yet.
     #[must_use]
     pub fn new(endpoint: Endpoint, limits: ProgramLimits) -> Self {
         let ProgramLimits { connect, send, headers, body, bytes, health, .. } = limits;
-        // A connection of its own for each request: its making is part of the measured time.
+        // A new connection for each request: connecting is part of the measured time.
         let prompts = Client::in_phases(&PhaseLimits { connect, send, headers, body, bytes });
         let probe = PhaseLimits { connect: health, send: health, headers: health, body: health, bytes: 64 << 10 };
         Program { endpoint, limits, prompts, probes: Client::in_phases(&probe) }
@@ -113,14 +113,14 @@ impl Program {
         }
     }
 
-    /// One generation, into a new file at `into`. `answered` is called once: when the answer's
-    /// headers are there, or the request has failed. The program is free for the next prompt from
-    /// then on, while the body still arrives.
+    /// One generation, into a new file at `into`. `answered` is called once: when the answer's headers have
+    /// arrived, or the request has failed. From then on the program is free for the next prompt, while the body
+    /// is still being received.
     ///
     /// # Errors
-    /// The file cannot be written. Whatever is wrong out there is an outcome.
+    /// The file cannot be written. Any failure of the other side is an outcome.
     pub fn generate(&self, prompt: &[u8], seed: Seed, into: &Path, answered: &mut dyn FnMut()) -> Result<Generation> {
-        // As the reference does it: this name and this type, whatever the prompt really is.
+        // As the reference does: this name and type, whatever the prompt's format.
         let form = MultipartForm::default().file("prompt_image_file", "prompt.jpg", "image/jpeg", prompt);
         let form = form.text("seed", &seed.to_string()).finish();
         let request =
@@ -168,10 +168,10 @@ impl Program {
         }
     }
 
-    /// Whose fault a status is: the gate's before the program, or the program's.
+    /// Whose fault a status is: the gateway's or the program's.
     fn refusal(&self, incoming: Incoming) -> ProgramTrouble {
         let status = incoming.status;
-        // A gate that takes a key is no part of the program; 520 to 530 are those of its network.
+        // A gateway that takes a key is not part of the program; 520 to 530 come from its network.
         let gate = matches!(status, 401 | 403) && self.endpoint.key.is_some();
         let reason = format!("status {status}: {}", incoming.shown_beginning());
         match status {

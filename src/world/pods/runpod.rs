@@ -21,21 +21,21 @@ pub struct RunpodSettings {
     pub gpu: String,
     /// How many of them.
     pub gpus: u32,
-    /// Whose machines.
+    /// Whose machines to rent.
     pub cloud: Cloud,
     /// How the program is reached.
     pub port: PortKind,
-    /// GB of disk: the image and what the program downloads have to fit.
+    /// GB of disk, for the image and what the program downloads.
     pub disk_gb: u32,
 }
 
-/// Whose machines.
+/// Whose machines to rent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cloud {
     /// Data centres.
     Secure,
-    /// Anybody's: not all have public addresses.
+    /// Private hosts: not all have public addresses.
     Community,
 }
 
@@ -45,7 +45,7 @@ pub enum Cloud {
 pub enum PortKind {
     /// At a public address and port.
     Tcp,
-    /// Through RunPod's proxy, which cuts off every answer that takes more than 100 seconds.
+    /// Through RunPod's proxy, which cuts off every answer that takes longer than 100 seconds.
     Http,
 }
 
@@ -62,7 +62,7 @@ impl Default for RunpodSettings {
     }
 }
 
-/// The driver.
+/// The RunPod driver.
 #[derive(Debug)]
 pub struct Runpod {
     api: Api,
@@ -102,7 +102,7 @@ struct Pods {
 }
 
 impl Runpod {
-    /// Pods of the account of this key; programs get `hf_token` as `HF_TOKEN`.
+    /// The pods of this key's account; programs get `hf_token` as `HF_TOKEN`.
     ///
     /// # Errors
     /// The URL makes no sense.
@@ -116,7 +116,7 @@ impl Runpod {
         Request::new(method, self.api.url(&format!("/pods{path}"))).bearer(&self.key)
     }
 
-    /// Only what the API knows: it refuses unknown fields.
+    /// Only fields that the API knows: it refuses others.
     fn body(&self, order: &PodOrder) -> Value {
         let kind = match self.settings.port {
             PortKind::Tcp => "tcp",
@@ -141,7 +141,7 @@ impl Runpod {
         Ok(ids_of(self.list(name)?, name))
     }
 
-    /// Where a running pod's program is; not yet where its port has no address.
+    /// The URL of a running pod's program; `None` while its port has no address.
     fn url(&self, id: &str, pod: &RunpodPod) -> Option<String> {
         if self.settings.port == PortKind::Http {
             return Some(format!("https://{id}-{PORT}.proxy.runpod.net"));
@@ -169,7 +169,7 @@ impl Provider for Runpod {
             Created::Unauthorized(response) => return Err(self.api.refused(&request.shown(), &response)),
             Created::Answer(response) => match self.api.parse::<RunpodPod>(&request.shown(), &response) {
                 Ok(pod) => Deployed::Pod(PodId(pod.id)),
-                // It was made all the same.
+                // The pod was created nevertheless: find it by its name.
                 Err(unread) => {
                     let adopted = self.api.adopt(&|| self.named(name), &|other| self.release(other))?;
                     Deployed::Pod(adopted.ok_or(unread)?)

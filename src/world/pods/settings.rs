@@ -1,4 +1,4 @@
-//! Whose pods to use: `[pods]` of `gen404.toml`, and the environment.
+//! Which pods to use: `[pods]` of `gen404.toml`, and the environment.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::base::error::{Error, Result};
 use crate::base::setting::{SettingError, check_counts, check_seconds};
 use crate::world::http::Secret;
 
-/// Who may rent out pods.
+/// The providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderName {
-    /// A program that runs already.
+    /// A program that is already running.
     Endpoint,
     /// This host's docker.
     Docker,
@@ -35,30 +35,30 @@ pub enum ProviderName {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PodSettings {
-    /// Who rents them out.
+    /// The provider.
     pub provider: Option<ProviderName>,
-    /// Take generation times from the answers instead of the clock: for sandboxes, where a run has
-    /// to be reproducible, and only with `endpoint`.
+    /// Take generation times from the answers instead of the clock: for sandboxes, whose runs must be
+    /// reproducible, and only with `endpoint`.
     pub reported_times: bool,
-    /// Seconds for a connection.
+    /// Time limit in seconds for a connection.
     pub connect_seconds: f64,
-    /// Seconds for an answer's headers.
+    /// Time limit in seconds for an answer's headers.
     pub answer_seconds: f64,
-    /// Seconds from then for its body.
+    /// Time limit in seconds from then for its body.
     pub body_seconds: f64,
-    /// MiB of the largest model.
+    /// Size limit of a model in MiB.
     pub file_mib: u64,
-    /// Seconds for each look at `/health`.
+    /// Time limit in seconds of each `/health` request.
     pub health_seconds: f64,
-    /// Attempts for each call to a provider that may be repeated.
+    /// Attempts per call to a provider, if it may be repeated.
     pub attempts: u32,
-    /// Seconds for each attempt.
+    /// Seconds per attempt.
     pub timeout_seconds: f64,
-    /// Seconds after a failed attempt, and between two looks at what takes a while.
+    /// Seconds after a failed attempt, and between two polls.
     pub pause_seconds: f64,
-    /// Seconds for a pod that was deleted to be gone.
+    /// Seconds that a deleted pod may take to disappear.
     pub delete_seconds: f64,
-    /// A program that runs already.
+    /// A program that is already running.
     pub endpoint: EndpointSettings,
     /// This host's docker.
     pub docker: DockerSettings,
@@ -98,7 +98,7 @@ impl PodSettings {
     /// Refuses settings that make no sense.
     ///
     /// # Errors
-    /// The first such setting.
+    /// The first such setting is named.
     pub fn check(&self) -> std::result::Result<(), SettingError> {
         let seconds = [
             ("connect_seconds", self.connect_seconds),
@@ -112,13 +112,13 @@ impl PodSettings {
         check_seconds("pods", 0.001, &seconds)?;
         check_counts("pods", 1..=4095, &[("file_mib", self.file_mib)])?;
         if self.reported_times && self.provider != Some(ProviderName::Endpoint) {
-            let why = "pods.reported_times is for provider = \"endpoint\" alone: rented pods are timed";
+            let why = "pods.reported_times is only for provider = \"endpoint\": rented pods are timed";
             return Err(SettingError::Other(why.to_owned()));
         }
         Ok(())
     }
 
-    /// The bounds of what is asked of a program.
+    /// The limits of requests to a program.
     #[must_use]
     pub fn limits(&self) -> ProgramLimits {
         ProgramLimits {
@@ -132,8 +132,7 @@ impl PodSettings {
         }
     }
 
-    /// Opens the provider; `None` where none is named. Nothing is asked yet. Keys come from the
-    /// environment.
+    /// Opens the provider; `None` if none is named. Nothing is asked yet. Keys come from the environment.
     ///
     /// # Errors
     /// The settings make no sense, or a key is missing.

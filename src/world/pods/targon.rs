@@ -1,4 +1,4 @@
-//! Targon, API v2: a workload is registered, then deployed; its URL comes with its state.
+//! Targon, API v2: a workload is registered, then deployed; its state contains its URL.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,11 +18,11 @@ pub struct TargonSettings {
     pub url: String,
     /// The kind of workload.
     pub kind: WorkloadKind,
-    /// The machine.
+    /// The name of the machine type.
     pub resource: String,
 }
 
-/// What a workload is.
+/// The kinds of workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WorkloadKind {
@@ -39,7 +39,7 @@ impl Default for TargonSettings {
     }
 }
 
-/// The driver.
+/// The Targon driver.
 #[derive(Debug)]
 pub struct Targon {
     api: Api,
@@ -79,7 +79,7 @@ struct Page {
 }
 
 impl Targon {
-    /// Workloads of the account of this key; programs get `hf_token` as `HF_TOKEN`.
+    /// The workloads of this key's account; programs get `hf_token` as `HF_TOKEN`.
     ///
     /// # Errors
     /// The URL makes no sense.
@@ -106,7 +106,7 @@ impl Targon {
             body["envs"] = json!([{"name": "HF_TOKEN", "value": token.expose()}]);
         }
         if self.kind == WorkloadKind::Serverless {
-            // 4 + 1 at the proxy: the next prompt goes up while bodies still come down.
+            // 4 + 1 at the proxy: the next prompt is uploaded while earlier bodies are still being downloaded.
             body["serverless_config"] = json!({
                 "min_replicas": 1, "max_replicas": 1, "container_concurrency": 5, "target_concurrency": 5,
                 "visibility": "external",
@@ -119,23 +119,23 @@ impl Targon {
         Ok(ids_of(self.list(name)?, name))
     }
 
-    /// Starts what is registered. Asking again does no harm.
+    /// Deploys a registered workload. Idempotent.
     fn start(&self, pod: &PodId) -> Result<Response> {
         self.api.ask(&self.request(Method::POST, &format!("/{}/deploy", segment(pod)?)))
     }
 
-    /// A refusal, with what else may be tried: not every account has workloads of both kinds.
+    /// Adds to a refusal what else may be tried: not every account may use both kinds of workload.
     fn advised(&self, error: Error) -> Error {
         let refused = error.kind() == Kind::Failed || error.to_string().to_ascii_lowercase().contains("serverless");
         if self.kind == WorkloadKind::Serverless && refused {
             return error.hint(
-                "[pods.targon] kind = \"rental\" in gen404.toml rents the machine in place of a serverless workload",
+                "[pods.targon] kind = \"rental\" in gen404.toml rents the machine instead of running a serverless workload",
             );
         }
         error
     }
 
-    /// A registration without a deployment is in nobody's way, but stays for ever: it goes too.
+    /// Deletes a registration without a deployment: it does no harm, but would stay forever.
     fn drop_orphan(&self, pod: &PodId, error: Error) -> Error {
         match self.release(pod) {
             Ok(()) => error,
@@ -164,7 +164,7 @@ impl Provider for Targon {
             Created::Unauthorized(response) => return Err(self.api.refused(&request.shown(), &response)),
             Created::Answer(response) => match self.api.parse::<Workload>(&request.shown(), &response) {
                 Ok(workload) => PodId(workload.uid),
-                // It was made all the same.
+                // The workload was registered nevertheless: find it by its name.
                 Err(unread) => self.api.adopt(&|| self.named(name), &|other| self.release(other))?.ok_or(unread)?,
             },
         };

@@ -1,4 +1,4 @@
-//! Verda (once DataCrunch): container deployments, whose names are unique.
+//! Verda (formerly DataCrunch): container deployments, whose names are unique.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,9 +21,9 @@ pub struct VerdaSettings {
     pub url: String,
     /// The GPU.
     pub gpu: String,
-    /// How many of them.
+    /// How many GPUs.
     pub gpus: u32,
-    /// Take machines that may be taken away again.
+    /// Use spot machines, which may be taken away at any time.
     pub spot: bool,
 }
 
@@ -37,18 +37,18 @@ impl Default for VerdaSettings {
 /// The keys of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerdaKeys {
-    /// Of the management API.
+    /// The client id for the management API.
     pub client_id: Secret,
-    /// The same.
+    /// The client secret for the management API.
     pub client_secret: Secret,
-    /// What the gate before the containers wants.
+    /// The key for the gateway in front of the containers.
     pub inference: Secret,
 }
 
-/// A token is renewed so long before its end.
+/// How long before its expiry a token is renewed.
 const EARLY: Duration = Duration::from_secs(60);
 
-/// The driver.
+/// The Verda driver.
 #[derive(Debug)]
 pub struct Verda {
     api: Api,
@@ -84,7 +84,7 @@ struct InstanceStatus {
     status: String,
 }
 
-/// The documented list, and what the reference also takes.
+/// The documented list, or the form that the reference also accepts.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Deployments {
@@ -94,7 +94,7 @@ enum Deployments {
 }
 
 impl Verda {
-    /// Deployments of the account of these keys; programs get `hf_token` as `HF_TOKEN`.
+    /// The deployments of these keys' account; programs get `hf_token` as `HF_TOKEN`.
     ///
     /// # Errors
     /// The URL makes no sense.
@@ -105,7 +105,7 @@ impl Verda {
         Ok(Verda { api, settings: settings.clone(), keys, hf_token, token: Mutex::new(None) })
     }
 
-    /// A token that holds for a while yet; another than `stale`, which was refused.
+    /// A token that is valid for a while; not `stale`, which was refused.
     fn token(&self, stale: Option<&Secret>) -> Result<Secret> {
         let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
         let good = |token: &&Token| Some(&token.access) != stale && token.until > Instant::now();
@@ -135,18 +135,18 @@ impl Verda {
             "client_secret": self.keys.client_secret.expose(),
         });
         self.granted(&body)?.ok_or_else(|| {
-            let refused = Error::failed(format!("{}: no token is given for these keys", self.api.base));
+            let refused = Error::failed(format!("{}: no token was granted for these keys", self.api.base));
             refused.hint("the keys are read from VERDA_CLIENT_ID and VERDA_CLIENT_SECRET")
         })
     }
 
-    /// Asks for a token; `None` where it is refused.
+    /// Requests a token; `None` if it is refused.
     fn granted(&self, body: &Value) -> Result<Option<Token>> {
         let request = Request::post_json(self.api.url("/oauth2/token"), body.to_string().into_bytes());
         let response = self.api.ask(&request)?;
         match response.status {
             200..=299 => {
-                // Its text is not shown, not even where it does not parse.
+                // The answer's text is never shown, not even if it does not parse: it may contain a token.
                 let grant: Grant = response
                     .granted()
                     .ok_or_else(|| Error::outside(format!("{}: the answer holds no token", request.shown())))?;
@@ -161,8 +161,8 @@ impl Verda {
         }
     }
 
-    /// Makes a call with a token, and once more with a new one where it is refused: a refused call
-    /// has done nothing.
+    /// Makes a call with a token, and once more with a new one if that was refused: a refused call has done
+    /// nothing.
     fn with_token<T>(&self, call: impl Fn(&Secret) -> Result<Answered<T>>) -> Result<T> {
         let token = self.token(None)?;
         match call(&token)? {
@@ -211,7 +211,7 @@ impl Verda {
             "container_registry_settings": {"is_private": false, "credentials": null},
             "containers": [container],
             "compute": {"name": self.settings.gpu, "size": self.settings.gpus},
-            // One replica for the whole run.
+            // Exactly one replica for the whole run.
             "scaling": {
                 "min_replica_count": 1,
                 "max_replica_count": 1,
@@ -229,7 +229,7 @@ impl Verda {
         })
     }
 
-    /// A name is unique: there is one pod of it or none.
+    /// Names are unique: there is at most one pod.
     fn named(&self, name: &str) -> Result<Vec<PodId>> {
         let pod = PodId(name.to_owned());
         let found = self.find::<Deployment>(&format!("/{}", segment(&pod)?))?;
@@ -237,7 +237,7 @@ impl Verda {
     }
 }
 
-/// What a call with a token comes to.
+/// The result of a call with a token.
 enum Answered<T> {
     Done(T),
     Unauthorized(Response),
@@ -253,7 +253,7 @@ impl Provider for Verda {
         let (url, body) = (self.api.url("/container-deployments"), self.body(order).to_string().into_bytes());
         self.with_token(|token| {
             let request = Request::post_json(url.as_str(), body.as_slice()).bearer(token);
-            // A second of the same name cannot be.
+            // A second deployment of the same name is not possible.
             let created = self.api.create(&request, &|| self.named(name), &|_| Ok(()))?;
             Ok(match created {
                 Created::Answer(_) => Answered::Done(Deployed::Pod(PodId(name.to_owned()))),
@@ -274,7 +274,7 @@ impl Provider for Verda {
         };
         HttpUrl::parse(&url).map_err(|why| Error::outside(format!("a deployment's URL: {why}")))?;
         Ok(match status.as_str() {
-            // A request now would wait in a queue, its clock running.
+            // A request now would wait in a queue while its clock runs.
             "initializing" | "image_pulling" => PodState::Starting,
             "quota_reached" | "paused" => {
                 PodState::Failed(format!("the deployment's status is {}", shown_text(&status, 60)))
@@ -288,7 +288,7 @@ impl Provider for Verda {
 
     fn release(&self, pod: &PodId) -> Result<()> {
         let path = format!("/{}", segment(pod)?);
-        // Without 0, the answer comes when all is torn down, which may be later than we wait.
+        // Without timeout=0 the answer comes only after the teardown, which may take longer than we wait.
         let response = self.ask(&Method::DELETE, &format!("{path}?timeout=0"))?;
         match response.status {
             404 | 410 => return Ok(()),
@@ -298,8 +298,8 @@ impl Provider for Verda {
         let begun = Instant::now();
         while self.find::<Deployment>(&path)?.is_some() {
             if begun.elapsed() > self.api.patience() {
-                let still = Error::outside(format!("deployment {} was deleted, and is still there", pod.0));
-                return Err(still.hint("it is billed until it has gone"));
+                let still = Error::outside(format!("deployment {} was deleted, but is still there", pod.0));
+                return Err(still.hint("it is billed until it is gone"));
             }
             self.api.wait();
         }

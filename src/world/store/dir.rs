@@ -9,10 +9,10 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::objects::ObjectKey;
 
-/// No object is larger: a miner's file has a limit far below.
+/// Size limit of an object: a miner's file has a far lower one.
 const LARGEST_OBJECT: u64 = files::MODEL;
 
-/// A folder of objects, each at the path that is its key.
+/// A folder of objects; an object's path is its key.
 #[derive(Debug, Clone)]
 pub(crate) struct DirStore {
     root: PathBuf,
@@ -20,21 +20,20 @@ pub(crate) struct DirStore {
 }
 
 impl DirStore {
-    /// The folder at `root`, made where it is missing. Public URLs begin with `base`, or are
-    /// `file://` URLs.
+    /// The folder at `root`, created if missing. Public URLs begin with `base`, or are `file://` URLs.
     ///
     /// # Errors
-    /// The folder cannot be made.
+    /// The folder cannot be created.
     pub(crate) fn open(root: &Path, base: Option<&str>) -> Result<Self> {
         let cannot = || format!("{}: cannot be the object store", root.display());
         files::make_folder(root)?;
         Ok(DirStore::at(fs::canonicalize(root).failed(cannot)?, base))
     }
 
-    /// As [`DirStore::open`], for a dry run: the folder stays unmade.
+    /// As [`DirStore::open`], for a dry run: the folder is not created.
     ///
     /// # Errors
-    /// The current folder is gone.
+    /// The current folder no longer exists.
     pub(crate) fn unmade(root: &Path, base: Option<&str>) -> Result<Self> {
         let root = fs::canonicalize(root).or_else(|_| std::path::absolute(root));
         let root = root.failed(|| "the current folder cannot be read".to_owned())?;
@@ -49,7 +48,7 @@ impl DirStore {
         DirStore { root, base }
     }
 
-    /// Puts the bytes at `path` unless something is there, whole or not at all.
+    /// Creates the object at `path`, whole or not at all; fails if something is there.
     fn create(folder: &Path, path: &Path, object: &NewObject<'_>) -> io::Result<()> {
         let linked = match object.bytes {
             Bytes::File(file) => DirStore::link(file, path, object.size),
@@ -62,18 +61,19 @@ impl DirStore {
         files::sync_folder(folder)
     }
 
-    /// Gives a whole file, which nobody writes to any more, its second name: no byte is copied. It fails
-    /// where the two are not on one file system, or this one knows no links.
+    /// Hard-links a finished file to its key, so that no byte is copied. Fails across file systems, or on one
+    /// without hard links.
     fn link(file: &Path, path: &Path, size: u64) -> io::Result<()> {
         let whole = found(files::open(file, false))?.ok_or(io::ErrorKind::NotFound)?;
         has_size(whole.metadata()?.len(), size)?;
         public(&whole)?;
+        // Synced before it gets its name: after a power cut, the object is whole or missing.
         whole.sync_all()?;
         fs::hard_link(file, path)
     }
 
-    /// Copies under another name first, then links, so that no reader ever sees a part. That name follows
-    /// from key and bytes: what a killed run left is written over by the next.
+    /// Copies to another name first, then links, so that no reader ever sees a partial object. That name is
+    /// derived from key and bytes: the next run overwrites what a killed one left.
     fn copy(folder: &Path, path: &Path, object: &NewObject<'_>) -> io::Result<()> {
         let name = sha256_of(format!("{} {}", path.display(), object.sha256).as_bytes())?;
         let temporary = folder.join(format!("{}{name}", files::TEMPORARY));
@@ -90,17 +90,17 @@ impl DirStore {
     }
 }
 
-/// The trouble underneath, to be told once, with the object's own path.
+/// The underlying error: it is reported once, with the object's own path.
 fn found<T>(outcome: Result<T>) -> io::Result<T> {
     outcome.map_err(io::Error::other)
 }
 
 fn has_size(found: u64, expected: u64) -> io::Result<()> {
-    let wrong = || io::Error::other(format!("{found} bytes to store where {expected} are expected"));
+    let wrong = || io::Error::other(format!("{found} bytes to store instead of {expected}"));
     (found == expected).then_some(()).ok_or_else(wrong)
 }
 
-/// Objects are for everybody to read, whatever the temporary file's mode was.
+/// Objects are readable by everyone, whatever the temporary file's mode was.
 fn public(file: &File) -> io::Result<()> {
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
@@ -202,7 +202,7 @@ mod tests {
             let object = NewObject { kind: KIND, bytes: Bytes::File(file), size: 4, sha256: &sha256 };
             store.put(&key, &object).map(|put| (put, store.get(&key).unwrap().unwrap()))
         };
-        // /dev/shm is another file system than the folder for temporary files, or else this is the same case twice.
+        // /dev/shm is on another file system than the temporary folder; if not, this is the same case twice.
         for (place, name) in [(folder.path(), "a"), (Path::new("/dev/shm"), "b")] {
             let Ok(file) = tempfile::NamedTempFile::new_in(place) else { continue };
             fs::write(file.path(), "data").unwrap();

@@ -1,4 +1,4 @@
-//! Requests that rusoto makes and signs, sent by our one HTTP module.
+//! Sends the requests that rusoto makes and signs through our one HTTP module.
 
 use std::future;
 use std::io::{self, Read};
@@ -16,12 +16,12 @@ use rusoto_core::signature::{SignedRequest, SignedRequestPayload};
 use super::refusals::{StoreRefusal, is_error};
 use crate::world::http::{Client, Failure, Method, Request, Response, Secret, asked};
 
-/// What the server said, beyond what rusoto passes on.
+/// The server's answer, in more detail than rusoto passes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DispatchError {
     /// No answer.
     Failed(Failure),
-    /// An answer that is no success, and how long it asks to be left alone.
+    /// An unsuccessful answer, and how long it asks to be left alone.
     Refused(StoreRefusal, Option<Duration>),
 }
 
@@ -40,7 +40,7 @@ impl From<Failure> for DispatchError {
     }
 }
 
-/// Sends the one request of an operation.
+/// Sends the single request of an operation.
 #[derive(Clone)]
 pub(super) struct Dispatcher {
     client: Client,
@@ -56,7 +56,7 @@ impl Dispatcher {
         Dispatcher { client, credentials, create_only, heard: Arc::default() }
     }
 
-    /// What the server said, where it was no success.
+    /// The server's answer, if it was unsuccessful.
     pub(super) fn heard(&self) -> Option<DispatchError> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -67,7 +67,7 @@ impl Dispatcher {
 
     fn send(&self, mut signed: SignedRequest) -> Result<HttpResponse, DispatchError> {
         if self.create_only {
-            // rusoto does not know this header: it is added, and signed with the others.
+            // rusoto does not know this header: add it here, and sign it with the others.
             signed.add_header("if-none-match", "*");
             signed.sign(&self.credentials);
         }
@@ -80,7 +80,7 @@ impl Dispatcher {
             let request: Request<'_> = request;
             request.header(name, value)
         });
-        // It is never sent, and still a server that is set up with it may say it.
+        // The key is never sent, but a server that is configured with it may echo it.
         let request = request.secret(&Secret::new(self.credentials.aws_secret_access_key()));
         let answer = match signed.payload {
             None => self.client.send_once(&request, None)?,
@@ -97,20 +97,24 @@ impl Dispatcher {
         judge(&answer)?;
         if request.is_put() && !is_of_a_store(&answer) {
             let said = answer.shown_body();
-            return Err(Failure::Permanent(format!("status {}, but no store's answer: {said}", answer.status)).into());
+            return Err(Failure::Permanent(format!(
+                "status {}, but not an object store's answer: {said}",
+                answer.status
+            ))
+            .into());
         }
         Ok(into_rusoto(answer)?)
     }
 }
 
-/// Is this a success?
+/// Is the answer a success?
 fn judge(answer: &Response) -> Result<(), DispatchError> {
     // A part of an object is not the object.
     if answer.status == 206 {
-        return Err(Failure::Permanent("status 206: a part, where the whole was asked for".to_owned()).into());
+        return Err(Failure::Permanent("status 206: only a part of the object".to_owned()).into());
     }
     let body = answer.beginning();
-    // Some servers find out what is wrong after they have begun to answer; no object of ours begins so.
+    // Some servers notice an error only after they began to answer; no object of ours begins like one.
     if (200..300).contains(&answer.status) && !is_error(&body) {
         return Ok(());
     }
@@ -119,7 +123,8 @@ fn judge(answer: &Response) -> Result<(), DispatchError> {
     Err(DispatchError::Refused(refusal, asked(&answer.headers)))
 }
 
-/// Does an answer to a PUT look like one of a store's? A proxy's or a portal's page says nothing of the object.
+/// Does an answer to a PUT look like an object store's? A proxy's or a portal's page says nothing about the
+/// object.
 fn is_of_a_store(answer: &Response) -> bool {
     let body = answer.beginning();
     let xml = body.trim_start_matches('\u{feff}').trim_start();
@@ -127,7 +132,7 @@ fn is_of_a_store(answer: &Response) -> bool {
 }
 
 impl DispatchSignedRequest for Dispatcher {
-    /// Sends at once, on this thread: the future is ready when it is made.
+    /// Sends on this thread, so the future is ready as soon as it is made.
     fn dispatch(&self, request: SignedRequest, _timeout: Option<Duration>) -> DispatchSignedRequestFuture {
         let answer = self.send(request).map_err(|heard| {
             let reason = heard.reason();
@@ -138,7 +143,7 @@ impl DispatchSignedRequest for Dispatcher {
     }
 }
 
-/// The headers to send; those that follow from URL and body are the HTTP module's own.
+/// The headers to send, without those that the HTTP module derives from URL and body.
 fn sent_headers(signed: &SignedRequest) -> Vec<(String, String)> {
     let own = ["host", "content-length", "user-agent"];
     let sent = signed.headers().iter().filter(|(name, _)| !own.contains(&name.to_ascii_lowercase().as_str()));
@@ -165,7 +170,7 @@ fn into_rusoto(answer: Response) -> Result<HttpResponse, Failure> {
     Ok(HttpResponse { status, headers, body: answer.into_bytes().into() })
 }
 
-/// A body that rusoto holds as a stream, read piece by piece.
+/// Reads rusoto's body stream piece by piece.
 struct StreamReader<S> {
     stream: S,
     piece: Bytes,
@@ -180,11 +185,12 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> StreamReader<S> {
 impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Read for StreamReader<S> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
-            // Our streams read files, so they are always ready; and an executor is running already.
+            // Our streams read files, so they are always ready; blocking is not possible, as an executor is
+            // already running.
             match self.stream.next().now_or_never() {
                 Some(Some(piece)) => self.piece = piece?,
                 Some(None) => return Ok(0),
-                None => return Err(io::Error::other("a body that has to be waited for")),
+                None => return Err(io::Error::other("the body is not ready")),
             }
         }
         let count = self.piece.len().min(into.len());
@@ -196,7 +202,7 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Read for StreamReader<S> {
     }
 }
 
-/// The pieces of what a reader gives, as the stream that rusoto takes for a body.
+/// Turns a reader into the stream that rusoto takes as a body.
 pub(super) fn pieces(mut reader: impl Read + Send + 'static) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     const PIECE: usize = 256 << 10;
     let pieces = std::iter::from_fn(move || {

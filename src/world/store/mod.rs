@@ -1,7 +1,7 @@
-//! The object store: where models and previews lie for everybody to read.
+//! The object store, which publishes models and previews.
 //!
-//! An object once stored never changes: a put of other bytes under a key that is taken is refused
-//! by every driver, whoever wins the race.
+//! A stored object never changes: every driver refuses to put other bytes under a taken key, whoever wins the
+//! race.
 
 pub(crate) mod dir;
 mod dispatch;
@@ -20,20 +20,20 @@ use crate::base::files;
 use crate::base::hex;
 use crate::model::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject};
 
-/// What is to be stored.
+/// An object to store.
 #[derive(Debug, Clone, Copy)]
 pub struct NewObject<'a> {
-    /// What it is: its content type follows.
+    /// Its kind, which decides the content type.
     pub kind: ObjectKind,
-    /// Where its bytes are now.
+    /// Its bytes.
     pub bytes: Bytes<'a>,
-    /// How many there are.
+    /// Its size in bytes.
     pub size: u64,
     /// Their SHA-256, in lower-case hex.
     pub sha256: &'a str,
 }
 
-/// Bytes in memory, or in a file that nobody changes.
+/// Bytes in memory, or in a file that does not change.
 #[derive(Debug, Clone, Copy)]
 pub enum Bytes<'a> {
     /// In memory.
@@ -43,7 +43,7 @@ pub enum Bytes<'a> {
 }
 
 impl Bytes<'_> {
-    /// Opens the bytes for reading from their beginning on.
+    /// Opens the bytes for reading from the start.
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -55,16 +55,16 @@ impl Bytes<'_> {
     }
 }
 
-/// A file that is read as it is sent.
+/// Opens a file that is read while it is sent.
 fn opened(path: &Path) -> io::Result<File> {
     let file = files::open(path, false).map_err(io::Error::other)?;
     file.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// What came of a put.
+/// The result of a put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
-    /// The object is there now.
+    /// The object was stored.
     Stored,
     /// It was there already, with the same bytes.
     Same,
@@ -74,7 +74,7 @@ pub enum Put {
 
 /// A place for objects.
 pub trait ObjectStore: std::fmt::Debug + Send + Sync {
-    /// What messages call it.
+    /// Its name in messages.
     fn name(&self) -> String;
 
     /// The public URL of a key.
@@ -89,17 +89,18 @@ pub trait ObjectStore: std::fmt::Debug + Send + Sync {
     /// The store cannot be reached, or refuses; the message names the key.
     fn put(&self, key: &ObjectKey, object: &NewObject<'_>) -> Result<Put>;
 
-    /// The bytes of an object; `None` where there is none.
+    /// The bytes of an object; `None` if it does not exist.
     ///
     /// # Errors
     /// The store cannot be reached, or refuses; the message names the key.
     fn get(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>>;
 }
 
-/// Stores an object under the first of its keys (by version, from 1) that is free, or holds the same bytes.
+/// Stores an object under the first of its keys (by version, from 1) that is free or already holds the same
+/// bytes.
 ///
 /// # Errors
-/// The store fails, or has a thousand versions already.
+/// The store fails, or already has a thousand versions.
 pub fn put_new(
     store: &dyn ObjectStore,
     key: impl Fn(u32) -> ObjectKey,
@@ -112,16 +113,16 @@ pub fn put_new(
             return Ok(StoredObject { url, path, sha256: object.sha256.to_owned(), size: object.size });
         }
     }
-    Err(Error::failed(format!("{}: {MOST_VERSIONS} versions of {} are there already", store.name(), key(1))))
+    Err(Error::failed(format!("{}: {MOST_VERSIONS} versions of {} already exist", store.name(), key(1))))
 }
 
-/// The key below a base URL.
+/// The key of a URL below a base URL.
 fn key_below(base: &str, url: &str) -> Option<ObjectKey> {
     let rest = url.strip_prefix(base)?.strip_prefix('/')?;
     ObjectKey::parse(rest).ok()
 }
 
-/// SHA-256 of all that a reader gives, in lower-case hex.
+/// The SHA-256 of everything a reader yields, in lower-case hex.
 ///
 /// # Errors
 /// It cannot be read.

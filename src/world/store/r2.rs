@@ -1,9 +1,8 @@
-//! Cloudflare R2, and other stores that speak S3: requests and signatures by rusoto, sent by our
-//! HTTP module.
+//! Cloudflare R2 and other S3-compatible stores: requests and signatures by rusoto, sent by our HTTP module.
 //!
-//! Path style, region `auto`, and only headers that R2 takes: no ACL, no tagging, none of the
-//! checksum headers that newer SDKs add. A put says how long it is and what its MD5 is, so a body
-//! that arrives damaged is refused; and that nothing may be there yet, so no object is replaced.
+//! Path style, region `auto`, and only headers that R2 accepts: no ACL, no tagging, none of the checksum
+//! headers of newer SDKs. A put states its length and its MD5, so that a body damaged in transit is refused,
+//! and is conditional on a free key, so that no object is replaced.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,7 +24,7 @@ use crate::world::http::{Client, Failure, HttpLimits, Retry, Secret, shown_text,
 /// The metadata key under which an object's SHA-256 is kept.
 const SHA256: &str = "sha256";
 
-/// Where a bucket is.
+/// The location of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
     /// The account's endpoint, `https://<account>.r2.cloudflarestorage.com`.
@@ -34,7 +33,7 @@ pub struct Bucket {
     pub name: String,
     /// The region; `auto` for R2.
     pub region: String,
-    /// What public URLs begin with.
+    /// The base of public URLs.
     pub cdn: String,
 }
 
@@ -54,7 +53,7 @@ impl fmt::Debug for R2Store {
 }
 
 impl R2Store {
-    /// A bucket under these keys.
+    /// A bucket with these keys.
     #[must_use]
     pub fn new(bucket: Bucket, key_id: &Secret, key: &Secret, limits: HttpLimits, retry: Retry) -> Self {
         let endpoint = bucket.endpoint.trim_end_matches('/').to_owned();
@@ -67,8 +66,8 @@ impl R2Store {
         format!("{method} {key} of bucket {} at {}", self.bucket.name, shown_url(&self.bucket.endpoint))
     }
 
-    /// Runs one operation, again where that may help; `None` where the server answers that there is
-    /// nothing, or (for a put) that there is something.
+    /// Runs one operation, with retries; `None` if the server answers that the object does not exist, or (for a
+    /// put) that it already does.
     fn run<T>(
         &self,
         method: &str,
@@ -102,7 +101,7 @@ impl R2Store {
         outcome.map_err(|error| hint.into_iter().fold(error, Error::hint))
     }
 
-    /// The SHA-256 of an object that is there: what its writer noted, or that of its bytes.
+    /// The SHA-256 of an existing object: the one that its writer recorded, or else that of its bytes.
     fn sum_of(&self, key: &ObjectKey) -> Result<Option<String>> {
         let request = || HeadObjectRequest {
             bucket: self.bucket.name.clone(),
@@ -119,11 +118,11 @@ impl R2Store {
     }
 }
 
-/// What rusoto says of an operation that came to nothing.
+/// rusoto's error of a failed operation.
 #[derive(Debug)]
 struct OperationError(String);
 
-/// How a server takes an operation.
+/// The outcome of an operation.
 enum OperationAnswer<T> {
     Done(T),
     /// There is no such object.
@@ -181,7 +180,7 @@ impl ObjectStore for R2Store {
                 Some(_) => Ok(Put::Taken),
                 None => Err(Error::new(
                     Kind::Outside,
-                    format!("{}: it is said to exist, and then not to", self.what("PUT", key)),
+                    format!("{}: it was reported as existing, but then not found", self.what("PUT", key)),
                 )),
             },
         }

@@ -1,8 +1,8 @@
-//! What the servers that speak S3 say when they refuse: AWS, R2, MinIO, Ceph and Google each in words of their own.
+//! Refusals of S3-compatible servers: AWS, R2, MinIO, Ceph and Google each use codes of their own.
 
 use crate::world::http::{ServerKind, s3_passes, shown_text};
 
-/// Words in codes that are about this machine's clock, a limit of the account, and where a bucket is.
+/// Parts of codes about this machine's clock, the account's quota, and the bucket's region.
 const CLOCK: [&str; 4] = ["RequestTimeTooSkewed", "ExpiredRequest", "RequestExpired", "RequestNotYetValid"];
 const QUOTA: [&str; 4] = ["QuotaExceeded", "StorageFull", "InsufficientStorage", "StorageLimitExceeded"];
 const PLACE: [&str; 7] = [
@@ -19,16 +19,16 @@ const PLACE: [&str; 7] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StoreRefusal {
     pub(super) status: u16,
-    /// The code in its XML; empty where there is none, as in answers to HEAD.
+    /// The code in its XML; empty if there is none, as in answers to HEAD.
     pub(super) code: String,
-    /// The words in its XML.
+    /// The message in its XML.
     message: String,
-    /// Where the bucket is, if it says so.
+    /// The bucket's region or endpoint, if the server names it.
     place: Option<String>,
 }
 
 impl StoreRefusal {
-    /// Reads a refusal from an answer's status, the region in its headers, and the beginning of its body.
+    /// Parses a refusal from an answer's status, the region in its headers, and the beginning of its body.
     pub(super) fn read(status: u16, region: Option<String>, body: &str) -> Self {
         let place = region.or_else(|| element(body, "Region")).or_else(|| element(body, "Endpoint"));
         let text = |name, longest| element(body, name).map(|text| shown_text(text.trim(), longest)).unwrap_or_default();
@@ -36,7 +36,7 @@ impl StoreRefusal {
         StoreRefusal { status, code, message, place: place.map(|place| shown_text(place.trim(), 100)) }
     }
 
-    /// As messages have it.
+    /// The reason, for messages.
     pub(super) fn reason(&self) -> String {
         let StoreRefusal { status, code, message, .. } = self;
         let code = if code.is_empty() { String::new() } else { format!(" ({code})") };
@@ -44,11 +44,11 @@ impl StoreRefusal {
         format!("status {status}{code}{message}")
     }
 
-    /// May the same request be taken the next time?
+    /// May the same request succeed later?
     pub(super) fn passes(&self) -> bool {
         let known = s3_passes(&self.code);
         match self.status {
-            // An error that came too late for its status; or two writers at once, which with a code may be something
+            // An error that came too late for its status; or two writers at once, unless a code says something
             // else.
             200..300 | 409 => known || self.code.is_empty(),
             500.. if ServerKind::Store.passes(self.status) => !self.is_of(&QUOTA),
@@ -62,7 +62,7 @@ impl StoreRefusal {
 
     /// What to do about it.
     pub(super) fn hint(&self) -> Option<String> {
-        let keys = "do R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY belong to this bucket, with leave to write?";
+        let keys = "do R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY belong to this bucket, with write access?";
         if self.is_of(&CLOCK) {
             return Some("this machine's clock is wrong: the time is signed with every request".to_owned());
         }
@@ -79,7 +79,7 @@ impl StoreRefusal {
                 Some("[store] bucket in gen404.toml names the bucket".to_owned())
             }
             (401 | 403, _) => Some(keys.to_owned()),
-            // To HEAD, a wrong region is told by no more than that.
+            // A HEAD says no more than this about a wrong region.
             (400, "") => Some("is [store] region in gen404.toml the bucket's own?".to_owned()),
             _ => None,
         }

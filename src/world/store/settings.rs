@@ -16,28 +16,28 @@ use crate::world::http::{HttpLimits, Retry, Secret, shown_url};
 const BUCKET: &str = "404-gen";
 const CDN: &str = "https://subnet404.xyz";
 
-/// An object that is read back is a miner's file or a preview.
+/// Size limit of an object that is read back, a miner's file or a preview.
 const LARGEST_OBJECT: u64 = 1 << 30;
 
 /// The settings of the object store.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
-    /// A folder in place of a bucket.
+    /// A folder instead of a bucket.
     pub dir: Option<PathBuf>,
     /// The S3 endpoint.
     pub endpoint: Option<String>,
     /// The bucket.
     pub bucket: String,
-    /// The region of signatures.
+    /// The region that requests are signed for.
     pub region: String,
-    /// What public URLs begin with.
+    /// The base of public URLs.
     pub cdn_url: Option<String>,
-    /// Attempts for each request.
+    /// Attempts per request.
     pub attempts: u32,
-    /// Seconds for each attempt.
+    /// Seconds per attempt.
     pub timeout_seconds: u64,
-    /// Nothing is to be stored: a folder that is missing is not made.
+    /// Nothing is to be stored, so a missing folder is not created.
     #[serde(skip)]
     pub dry_run: bool,
 }
@@ -51,7 +51,7 @@ impl Default for StoreSettings {
 }
 
 impl StoreSettings {
-    /// Reads what the environment says over these settings: `R2_ENDPOINT`, `R2_BUCKET`, `CDN_URL`.
+    /// Applies the environment over these settings: `R2_ENDPOINT`, `R2_BUCKET`, `CDN_URL`.
     #[must_use]
     pub fn with_env(mut self, env: impl Fn(&str) -> Option<String>) -> Self {
         let given = |name| env(name).filter(|value| !value.trim().is_empty());
@@ -67,10 +67,10 @@ impl StoreSettings {
         self
     }
 
-    /// Opens the store; `None` where none is named.
+    /// Opens the store; `None` if none is named.
     ///
     /// # Errors
-    /// The folder cannot be made, or the bucket's keys are not in the environment.
+    /// The folder cannot be created, or the bucket's keys are not in the environment.
     pub fn open(&self, env: impl Fn(&str) -> Option<String>) -> Result<Option<Box<dyn ObjectStore>>> {
         if let Some(dir) = &self.dir {
             let open = if self.dry_run { DirStore::unmade } else { DirStore::open };

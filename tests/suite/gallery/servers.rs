@@ -49,7 +49,11 @@ fn failures() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
             &["finish_reason function_call", "no tools are offered"],
         ),
         ("an odd end", chat(&content, &json!("\u{202e}x".repeat(90))), &["finish_reason \\u{202e}x"]),
-        ("reasoning", chat(&null("reasoning"), &json!("stop")), &["no content, but reasoning", "--reasoning-parser"]),
+        (
+            "reasoning",
+            chat(&null("reasoning"), &json!("stop")),
+            &["has reasoning, but no content", "--reasoning-parser"],
+        ),
         ("old reasoning", chat(&null("reasoning_content"), &json!("stop")), &["reasoning parser"]),
         ("nothing", chat(&json!({"content": null}), &json!("stop")), &["the answer has no content"]),
         (

@@ -45,7 +45,7 @@ const HEADLESS: [Refusal; 8] = [
     ("301 Moved", "x-amz-bucket-region: eu-west-1\r\n", "", &["wrong region or endpoint", "eu-west-1"]),
     ("301 Moved", "", "", &["wrong region or endpoint"]),
     ("307 Moved", "Location: http://127.0.0.1:9/\r\n", "", &["wrong region or endpoint"]),
-    ("404 Not Found", "", "", &["said to exist, and then not to"]),
+    ("404 Not Found", "", "", &["reported as existing, but then not found"]),
     ("507 Full", "", "", &["quota is used up, or its disk is full"]),
     ("206 Part", "", "", &["status 206"]),
 ];

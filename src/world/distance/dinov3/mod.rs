@@ -1,7 +1,7 @@
-//! The reference's distance in this process: one less the cosine of two DINOv3 embeddings.
+//! The reference's distance, in this process: one minus the cosine of two DINOv3 embeddings.
 //!
-//! Pictures are spread over threads that each run the whole way, from PNG to embedding, on one core:
-//! no core waits for another. Each picture of a call is embedded once.
+//! Pictures are spread over threads that each do all the work, from PNG to embedding, on one core, so that no
+//! core waits for another. Each picture of a call is embedded once.
 
 pub mod model;
 pub(crate) mod weights;
@@ -21,10 +21,10 @@ use crate::base::error::{Context as _, Error, Result};
 /// An embedding, or why there is none.
 pub type Embedded = std::result::Result<Vec<f32>, NotMeasured>;
 
-/// The model, ready on each of its threads.
+/// The model, loaded once per thread.
 #[derive(Debug)]
 pub struct Dinov3 {
-    /// One a thread, over the same tensors.
+    /// One per thread, sharing the same tensors.
     models: Vec<Mutex<Model>>,
     batch: usize,
 }
@@ -33,15 +33,14 @@ impl Dinov3 {
     /// Loads the model that the settings name.
     ///
     /// # Errors
-    /// No weights are named, they cannot be read or are others than they should be, or the device is
-    /// not there.
+    /// No weights are named, they cannot be read or are not the expected ones, or the device does not exist.
     pub fn open(settings: &DistanceSettings) -> Result<Dinov3> {
         let weights = settings.weights.as_deref().ok_or_else(|| {
             let unknown = Error::usage("distances by dinov3: no weights are named");
             unknown.hint("give --weights model.safetensors, or [distance] weights in gen404.toml")
         })?;
         let device = device(&settings.device)?;
-        // Each picture has a thread of its own: libtorch is not to start more.
+        // Each picture has a thread of its own: libtorch must not start more.
         tch::set_num_threads(1);
         let loaded = Model::load(weights, settings.weights_sha256.as_deref())?;
         let cannot = || format!("{}: the model cannot be put on {}", weights.display(), settings.device);
@@ -58,15 +57,15 @@ impl Dinov3 {
         Ok(Dinov3 { models, batch: settings.batch.max(1) })
     }
 
-    /// The embedding of each picture, in their order.
+    /// The embedding of each picture, in the given order.
     #[must_use]
     pub fn embed(&self, pictures: &[Picture<'_>]) -> Vec<Embedded> {
-        // Few pictures, an audit's pair say, are spread over the threads before they are put together.
+        // A few pictures, such as an audit's pair, are spread over the threads before they are batched.
         let share = pictures.len().div_ceil(self.models.len()).clamp(1, self.batch);
         let batches: Vec<&[Picture<'_>]> = pictures.chunks(share).collect();
         let next = AtomicUsize::new(0);
         let worker = |model: &Mutex<Model>| {
-            // A model is never changed: a panic elsewhere has left it whole.
+            // A model is never changed, so a panic elsewhere cannot have broken it.
             let model = model.lock().unwrap_or_else(PoisonError::into_inner);
             tch::set_num_threads(1);
             let _guard = tch::no_grad_guard();
@@ -115,7 +114,7 @@ impl Distance for Dinov3 {
     }
 }
 
-/// One less the cosine: exactly 0 for equal embeddings.
+/// One minus the cosine: exactly 0 for equal embeddings.
 fn apart(a: &[f32], b: &[f32]) -> std::result::Result<f64, NotMeasured> {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     let distance = 1.0 - dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
@@ -126,7 +125,7 @@ fn apart(a: &[f32], b: &[f32]) -> std::result::Result<f64, NotMeasured> {
     }
 }
 
-/// Embeds pictures together; one that cannot be read leaves the others alone.
+/// Embeds pictures together; an unreadable one does not affect the others.
 fn embed_batch(model: &Model, batch: &[Picture<'_>]) -> Vec<Embedded> {
     let prepared: Vec<std::result::Result<Tensor, NotMeasured>> = batch
         .iter()
@@ -160,23 +159,23 @@ fn forward(model: &Model, pixels: &[&Tensor]) -> std::result::Result<Vec<Vec<f32
     computed().map_err(|e| NotMeasured(format!("the model failed: {}", first_line(&e))))
 }
 
-/// The first line of libtorch's message: a stack of its own functions follows.
+/// The first line of libtorch's message; a stack trace follows.
 fn first_line(error: &tch::TchError) -> String {
     error.to_string().lines().next().unwrap_or("no reason given").to_owned()
 }
 
-/// A device by its name.
+/// The device of this name.
 fn device(name: &str) -> Result<Device> {
     let number =
         name.strip_prefix("cuda").map(|rest| rest.strip_prefix(':').unwrap_or(if rest.is_empty() { "0" } else { "" }));
     let device = match (name, number.map(str::parse::<usize>)) {
         ("cpu", _) => return Ok(Device::Cpu),
         (_, Some(Ok(number))) => number,
-        _ => return Err(Error::usage(format!("{name:?} is no device (cpu, cuda, cuda:N)"))),
+        _ => return Err(Error::usage(format!("{name:?} is not a device (cpu, cuda, cuda:N)"))),
     };
     let there = tch::Cuda::device_count();
     if !tch::Cuda::is_available() || i64::try_from(device).unwrap_or(i64::MAX) >= there {
-        return Err(Error::usage(format!("device {name} is not there ({there} CUDA devices)")));
+        return Err(Error::usage(format!("device {name} does not exist ({there} CUDA devices)")));
     }
     Ok(Device::Cuda(device))
 }

@@ -1,6 +1,6 @@
-//! The embedding model: from pixels to the vector that distances are taken of.
+//! The embedding model: from pixels to the vector that distances are computed from.
 //!
-//! The order of operations is that of the reference, so that results agree to the last bits.
+//! Operations are in the reference's order, so that results agree to the last bits.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::weights::{TensorShape, Weights};
 use crate::base::error::{Context as _, Error, Result};
 use crate::world::distance::rgb::Rgb;
 
-/// Pixels a side that pictures are resized to.
+/// Pixels per side that pictures are resized to.
 pub const EDGE: i64 = 224;
 
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -64,11 +64,11 @@ impl Norm {
     }
 }
 
-/// Which tokens are asked for.
+/// Which tokens are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     All,
-    /// The first, which has no place in the picture and so is never turned.
+    /// The first one, which has no position in the picture and so is never rotated.
     Class,
 }
 
@@ -114,7 +114,7 @@ impl Layer {
         })
     }
 
-    /// The tokens after this layer: all, or the class token alone, which looks at all others.
+    /// The tokens after this layer: all, or only the class token, which attends to all others.
     fn forward(&self, x: &Tensor, rope: &Rope, heads: i64, asked: Asked) -> Computed<Tensor> {
         let [norm1, norm2] = &self.norms;
         let [scale1, scale2] = &self.scales;
@@ -127,7 +127,7 @@ impl Layer {
     fn attention(&self, y: &Tensor, rope: &Rope, heads: i64, asked: Asked) -> Computed<Tensor> {
         let size = y.size();
         let [batch, _, hidden] = <[i64; 3]>::try_from(size.as_slice())
-            .map_err(|_| TchError::Shape(format!("{size:?} is no batch of tokens")))?;
+            .map_err(|_| TchError::Shape(format!("{size:?} is not a batch of tokens")))?;
         let head = hidden / heads;
         let split = |z: Tensor| z.f_view([batch, -1, heads, head])?.f_transpose(1, 2);
         let query = split(self.query.forward(&asked.of(y)?)?)?;
@@ -156,7 +156,8 @@ impl Layer {
     }
 }
 
-/// The rotations of queries and keys by where their patch lies; other tokens are left as they are.
+/// The rotary position embedding: rotations of queries and keys by the position of their patch. Other tokens
+/// stay as they are.
 #[derive(Debug)]
 struct Rope {
     cos: Tensor,
@@ -168,8 +169,10 @@ impl Rope {
     fn new(grid: i64, head: i64, theta: f64, others: i64) -> Computed<Rope> {
         let on = (Kind::Float, Device::Cpu);
         let steps = Tensor::f_arange_start_step(0.0, 1.0, 4.0 / head as f64, on)?;
+        // In single precision like the reference: double precision would change the last bits.
         let base = Tensor::from_slice(&[theta]).f_to_kind(Kind::Float)?;
         let frequencies = base.f_pow(&steps)?.f_reciprocal()?;
+        // Patch centres, scaled to -1..1 below.
         let places = Tensor::f_arange_start(0.5, grid as f64, on)?.f_div_scalar(grid as f64)?;
         let both = Tensor::f_meshgrid_indexing(&[&places, &places], "ij")?;
         let places = Tensor::f_stack(&both, -1)?.f_flatten(0, 1)?.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?;
@@ -189,7 +192,7 @@ impl Rope {
     }
 }
 
-/// The model, on one device. Its tensors may be shared with other ones.
+/// The model, on one device. Its tensors may be shared with other instances.
 #[derive(Debug)]
 pub struct Model {
     device: Device,
@@ -205,10 +208,10 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads the model from a safetensors file, whose SHA-256 has to be the one given.
+    /// Loads the model from a safetensors file with the given SHA-256.
     ///
     /// # Errors
-    /// The file cannot be read, or a tensor is missing, wrong or one too many: the message names it.
+    /// The file cannot be read, or a tensor is missing, wrong or unknown: the message names it.
     pub fn load(path: &Path, sha256: Option<&str>) -> Result<Model> {
         let _guard = tch::no_grad_guard();
         let shape = TensorShape::beside(path)?;
@@ -238,7 +241,7 @@ impl Model {
         Ok(Model { device: Device::Cpu, heads, first, patch, edge, rope, layers, norm, mean, std })
     }
 
-    /// The same model on a device; on the same one, it shares its tensors.
+    /// The same model on a device; on the same device it shares its tensors.
     ///
     /// # Errors
     /// The device has no room, or does not work.
@@ -262,7 +265,7 @@ impl Model {
         })
     }
 
-    /// A picture as the model takes it: `[1, 3, 224, 224]`. It is resized as floats, not as bytes.
+    /// A picture as the model's input: `[1, 3, 224, 224]`. It is resized as floats, not as bytes.
     ///
     /// # Errors
     /// libtorch fails.
@@ -273,7 +276,8 @@ impl Model {
         if size[..2] != [EDGE, EDGE] {
             planes = planes.f_internal_upsample_bilinear2d_aa([EDGE, EDGE], false, None, None)?;
         }
-        // The reference scales first; the small picture is cheaper, and the same but for rounding.
+        // The reference scales before it resizes; scaling the small picture is cheaper, and equal but for
+        // rounding.
         planes.f_mul_scalar(1.0 / 255.0)?.f_sub(&self.mean)?.f_div(&self.std)
     }
 
@@ -317,7 +321,7 @@ impl Model {
         self.norm.forward(tokens)
     }
 
-    /// The cosines and sines of the rotations, `[patches, numbers of a head]` each.
+    /// The cosines and sines of the rotations, `[patches, head size]` each.
     pub fn rotations(&self) -> [&Tensor; 2] {
         [&self.rope.cos, &self.rope.sin]
     }
@@ -329,7 +333,7 @@ impl Model {
     pub fn embed(&self, pixels: &Tensor) -> Computed<Tensor> {
         let mut x = self.tokens(&self.patches(pixels)?)?;
         for (number, layer) in (1..).zip(&self.layers) {
-            // Nobody looks at what the last layer makes of the other tokens.
+            // Only the class token of the last layer is used.
             let asked = if number == self.layers.len() { Asked::Class } else { Asked::All };
             x = layer.forward(&x, &self.rope, self.heads, asked)?;
         }

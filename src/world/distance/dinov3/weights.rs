@@ -1,4 +1,4 @@
-//! The tensors of a weights file: each asked for by name and shape, and none left over.
+//! The tensors of a weights file: each is requested by name and shape, and none may be left over.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::world::store::sha256_of;
 
-/// Some versions of the reference put this before each name.
+/// The prefix that some versions of the reference put before each name.
 const PREFIX: &str = "model.";
 
-/// A safetensors file, read.
+/// A loaded safetensors file.
 #[derive(Debug)]
 pub struct Weights {
     path: PathBuf,
@@ -21,10 +21,10 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Reads a file, whose SHA-256 has to be the one given.
+    /// Reads a file with the given SHA-256.
     ///
     /// # Errors
-    /// It cannot be read, is another file, or no safetensors file.
+    /// It cannot be read, has another SHA-256, or is not a safetensors file.
     pub fn read(path: &Path, sha256: Option<&str>) -> Result<Weights> {
         let cannot = || format!("{}: cannot read the weights", path.display());
         let file = files::open(path, true)?.ok_or_else(|| Error::failed(cannot()))?;
@@ -34,7 +34,7 @@ impl Weights {
                 return Err(Error::file(path, format!("its SHA-256 is {found}, not {wanted}")));
             }
         }
-        let read = Tensor::read_safetensors(path).failed(|| format!("{}: no safetensors file", path.display()))?;
+        let read = Tensor::read_safetensors(path).failed(|| format!("{}: not a safetensors file", path.display()))?;
         let bare = |name: String| name.strip_prefix(PREFIX).map(str::to_owned).unwrap_or(name);
         let tensors = read.into_iter().map(|(name, tensor)| (bare(name), tensor)).collect();
         Ok(Weights { path: path.to_owned(), tensors })
@@ -60,7 +60,7 @@ impl Weights {
     /// Takes a tensor.
     ///
     /// # Errors
-    /// There is none of that name, or it has another shape or type.
+    /// It does not exist, or has another shape or type.
     pub fn take(&mut self, name: &str, shape: &[i64]) -> Result<Tensor> {
         let tensor = self.tensors.remove(name).ok_or_else(|| self.missing(name))?;
         let (size, kind) = (tensor.size(), tensor.f_kind().failed(|| format!("tensor {name} has an unknown type"))?);
@@ -71,7 +71,7 @@ impl Weights {
         Ok(tensor)
     }
 
-    /// Ends the reading: what nobody asked for would change the result.
+    /// Finishes loading: an unused tensor means that the result would differ.
     ///
     /// # Errors
     /// A tensor is left over.
@@ -81,9 +81,7 @@ impl Weights {
         left.sort();
         match left.first() {
             None => Ok(()),
-            Some(name) => {
-                Err(Error::file(&self.path, format!("tensor {name} belongs to no DINOv3 ViT that is known here")))
-            }
+            Some(name) => Err(Error::file(&self.path, format!("tensor {name} is not part of any known DINOv3 ViT"))),
         }
     }
 
@@ -92,7 +90,7 @@ impl Weights {
     }
 }
 
-/// What shapes do not tell: `config.json` beside the weights.
+/// What the shapes do not tell: `config.json` beside the weights.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct TensorShape {
@@ -103,13 +101,13 @@ pub struct TensorShape {
     hidden_size: Option<i64>,
     num_hidden_layers: Option<usize>,
     num_attention_heads: Option<i64>,
-    /// The base of the rotations' frequencies.
+    /// The base of the rotary frequencies.
     pub rope_theta: f64,
     /// Added to variances.
     pub layer_norm_eps: f64,
 }
 
-/// Numbers in each head of every published model.
+/// The head size of every published model.
 const HEAD: i64 = 64;
 
 impl Default for TensorShape {
@@ -129,10 +127,10 @@ impl Default for TensorShape {
 }
 
 impl TensorShape {
-    /// Reads the file beside the weights; where there is none, the published models' values hold.
+    /// Reads the file beside the weights; by default, the published models' values.
     ///
     /// # Errors
-    /// It cannot be read, or describes a model that is not computed here.
+    /// It cannot be read, or describes an unsupported model.
     pub fn beside(weights: &Path) -> Result<TensorShape> {
         let path = weights.with_file_name("config.json");
         let Some(text) = files::read(&path, files::SMALL)? else { return Ok(TensorShape::default()) };
@@ -142,15 +140,15 @@ impl TensorShape {
         if known != ("dinov3_vit", "gelu", false, super::model::EDGE) {
             let (model, act, gated, size) = known;
             let other = format!("model_type {model}, hidden_act {act}, use_gated_mlp {gated}, image_size {size}");
-            return Err(Error::file(&path, format!("{other}: not computed here")));
+            return Err(Error::file(&path, format!("{other}: not supported")));
         }
         Ok(shape)
     }
 
-    /// The count of heads, where `hidden` and `layers` are what the tensors show.
+    /// The number of heads, checked against `hidden` and `layers`, which come from the tensors.
     ///
     /// # Errors
-    /// The file says otherwise, or the heads do not come out even.
+    /// The file says otherwise, or the heads do not divide evenly.
     pub fn heads(&self, weights: &Path, hidden: i64, layers: usize) -> Result<i64> {
         let same = self.hidden_size.is_none_or(|size| size == hidden)
             && self.num_hidden_layers.is_none_or(|count| count == layers);
