@@ -92,12 +92,12 @@ fn session(
     looks.take(context, round, outcome, report)
 }
 
-/// `builds.json` as it stands.
+/// The recorded `builds.json`, if any.
 fn on_record(standing: &Standing) -> Result<Option<&Builds>> {
     match &standing.files.builds {
         Slot::Broken => {
             let path = FileKind::Round(standing.state.current_round, RoundFile::Builds).path();
-            Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` says where; mend or remove it"))
+            Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` shows where; fix or remove it"))
         }
         slot => Ok(slot.get()),
     }
