@@ -28,7 +28,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs, report: &mut Rep
         let broken = run.worst.is_some_and(|kind| kind != Kind::Outside);
         if run.stop.is_wanted() {
             run.worst = run.worst.or(failed_before);
-            run.fail(None, &Error::outside("stopped by a signal").hint("run it again to go on"));
+            run.fail(None, &Error::outside("stopped by a signal").hint("run it again to continue"));
             break;
         }
         if over || broken || !args.wait || global.dry_run {

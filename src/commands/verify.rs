@@ -50,7 +50,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         }
         (None, true) => {
             let here = context.store.root().display();
-            return Err(Error::usage(format!("{here}: no git checkout, so there is no history to check")));
+            return Err(Error::usage(format!("{here}: not a git checkout, so there is no history to check")));
         }
         (None, false) => {}
     }

@@ -47,7 +47,7 @@ pub(crate) fn run(command: Command, what: &str) -> Result<String> {
     let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
     let said: Vec<&str> = err.lines().chain(out.lines()).filter(|line| !line.trim().is_empty()).collect();
     let failed = Error::failed(format!("gen404 {what} ended with {code}")).because(anyhow::anyhow!(said.join(" | ")));
-    Err(failed.hint("run the sandbox again to go on"))
+    Err(failed.hint("run the sandbox again to continue"))
 }
 
 /// A finished command's exit code and output.

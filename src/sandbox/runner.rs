@@ -119,6 +119,6 @@ impl Runner<'_> {
         let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
         let failed = Error::failed(format!("gen404 advance ended with {code}"));
         let said = err.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(" | ");
-        Err(failed.because(anyhow::anyhow!(said)).hint("run the sandbox again to go on"))
+        Err(failed.because(anyhow::anyhow!(said)).hint("run the sandbox again to continue"))
     }
 }

@@ -143,6 +143,7 @@ impl Pipeline<'_> {
 
     fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        // Workers may be blocked in the queue or in a request: both have to be woken.
         self.queue.stop();
         self.fetcher.stop();
     }

@@ -78,6 +78,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Lanes> {
+        // Ignore poisoning: a worker's panic is reported by `guarded`, and the others still have to drain the queue.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -212,6 +212,7 @@ impl<'a> RegenerationRun<'a> {
             for _ in 0..self.settings.miners.min(jobs.len()) {
                 scope.spawn(|| self.work(&jobs, &queues, &next));
             }
+            // `self.steps` keeps a sender alive, so the channel never disconnects: count the jobs that ended instead.
             let (mut left, mut counts) = (jobs.len(), vec![0; jobs.len()]);
             while left > 0 {
                 let step = match heard.recv_timeout(Duration::from_secs(1)) {

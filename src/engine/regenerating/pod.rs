@@ -77,6 +77,7 @@ impl Pod<'_> {
             Err(error) => return PodExit::Trouble(error),
         };
         let end = self.live(&lease, ready);
+        // Release before anything else: a pod costs money until it is gone.
         match (lease.release(), end) {
             (Ok(()), end) => end,
             (Err(error), PodExit::Trouble(first)) => {
@@ -209,6 +210,8 @@ impl Pod<'_> {
                         let (run, program, tell) = (self.run, program.clone(), tell.clone());
                         flight.waiting.push_back((number, stem));
                         scope.spawn(move || attempt.run(run, &program, &tell));
+                        // The program gets one prompt at a time; drawing and storing the answer overlap with the next
+                        // request.
                         flight.until_answered(number);
                     }
                 }

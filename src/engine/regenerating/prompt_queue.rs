@@ -102,6 +102,7 @@ impl PromptQueue {
         let mut state = self.lock();
         state.journal.append(&mark)?;
         state.progress.take(mark);
+        // The mark may have settled prompts that are still queued.
         let open: VecDeque<PromptStem> = std::mem::take(&mut state.fresh);
         state.fresh = open.into_iter().filter(|stem| state.progress.is_open(stem)).collect();
         drop(state);
