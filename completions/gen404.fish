@@ -25,55 +25,55 @@ function __fish_gen404_using_subcommand
 end
 
 complete -c gen404 -n "__fish_gen404_needs_command" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_needs_command" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_needs_command" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_needs_command" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_needs_command" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_needs_command" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_needs_command" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_needs_command" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_needs_command" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_needs_command" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_needs_command" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_needs_command" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_needs_command" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_needs_command" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_needs_command" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_needs_command" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "status" -d 'Say where the competition stands, and what is due'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "init" -d 'Create a new competition: settings, first leader, first round'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "status" -d 'Show where the competition stands and what is due'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "open" -d 'Record the submissions revealed so far'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "builds" -d 'Follow the miners\' image builds'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, declare the winner'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "download" -d 'Fetch the miners\' files, draw and store them, record what was stored'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "baseline" -d 'Make the leader\'s outputs for the round\'s prompts, on rented pods'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "audit" -d 'Make again what the leading miners submitted, compare it, and judge'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "baseline" -d 'Generate the leader\'s outputs for the round\'s prompts, on rented pods'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "audit" -d 'Regenerate what the leading miners submitted, compare, and record a verdict'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "advance" -d 'Do what is due now, step after step'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "pause" -d 'Hold the competition by hand'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "resume" -d 'Go on with a competition that is held'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "leader" -d 'Say who leads, and the weights that follow'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "advance" -d 'Do what is due now, step by step'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "pause" -d 'Pause the competition'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "resume" -d 'Resume a paused competition'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "leader" -d 'Show who leads, and the resulting weights'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "distance" -d 'Say how far apart two pictures are, as audits measure it'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "distance" -d 'Measure the distance between two pictures as audits do'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "render" -d 'Draw the previews of GLB models: four views in one picture'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "report" -d 'Write the competition as pages that people can look at'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "report" -d 'Write the competition as web pages'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "sandbox" -d 'Play a whole competition on this machine: no account, no GPU, no network'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "completions" -d 'Print the completions of a shell'
-complete -c gen404 -n "__fish_gen404_needs_command" -f -a "man" -d 'Write the man pages, one a command'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "completions" -d 'Print shell completions'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "man" -d 'Write the man pages, one per command'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l name -d 'The competition\'s name; rounds are called NAME-0, NAME-1, ...' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l description -d 'What it is about' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l description -d 'A short description' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l first-day -d 'The first day on which a round may start' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l last-day -d 'The last day on which a round may start' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l start-time -d 'When on its day a round starts (UTC)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l start-time -d 'Time of day at which a round starts (UTC)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l generation-minutes -d 'Minutes that miners have to generate and upload' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l buffer-hours -d 'Hours that must be left before a round\'s start when it is opened' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l buffer-hours -d 'Minimum hours between opening a round and its start' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l win-margin -d 'The margin that a challenger needs, as a fraction of the duels' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l weight-decay -d 'Weight that a leader loses in each round that it holds' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l weight-floor -d 'Weight below which a leader does not fall' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l weight-floor -d 'Lowest weight a leader can decay to' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l prompts -d 'Prompts in a round' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l carryover -d 'Prompts that a round takes over from the one before' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l carryover -d 'Prompts carried over from the previous round' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l round-days -d 'Days from one round to the next' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l rule -d 'A limit of the rules that is not the default, such as mismatches=4: a key of `rules` in config.json' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l pool -d 'The pool: a file of prompt image URLs, one a line' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l rule -d 'Override a default limit, such as mismatches=4: a key of `rules` in config.json' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l pool -d 'The pool: a file of prompt image URLs, one per line' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-hotkey -d 'The first leader\'s hotkey' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-repo -d 'The first leader\'s repository' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-commit -d 'The first leader\'s commit' -r
@@ -87,15 +87,15 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l archive -d 'URLs 
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l no-git -d 'Do not make the folder a git repository'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -s V -l version -d 'Print version'
@@ -106,14 +106,14 @@ complete -c gen404 -n "__fish_gen404_using_subcommand status" -l archive -d 'URL
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s V -l version -d 'Print version'
@@ -123,15 +123,15 @@ complete -c gen404 -n "__fish_gen404_using_subcommand open" -l netuid -d 'The su
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l compat -d 'How stored commitments are decoded: strict, or sdk10 as the deployed validator does it' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -l allow-private-cdn -d 'Take miners\' URLs on hosts that are not public (sandbox, tests)'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l allow-private-cdn -d 'Accept miners\' URLs on non-public hosts (sandbox, tests)'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -s V -l version -d 'Print version'
@@ -141,33 +141,33 @@ complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l netuid -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l compat -d 'How stored commitments are decoded: strict, or sdk10 as the deployed validator does it' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l seed-source -d 'Where the seed comes from: drand, block (its hash), or random [default: drand, or block where the chain is a file]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l seed -d 'Take this seed (tests, reproductions): nobody can prove it later' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l seed -d 'Use this seed (tests, reproductions): it cannot be proven later' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l drand-url -d 'A drand HTTP endpoint, asked for a round that the chain does not have' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l allow-private-cdn -d 'Take miners\' URLs on hosts that are not public (sandbox, tests)'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l allow-private-cdn -d 'Accept miners\' URLs on non-public hosts (sandbox, tests)'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l run -d 'Go by this run of the CI, in place of the one that the push of the submissions started' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l file -d 'Take the builds from this JSON file: hotkey to {"status": STATUS, "image": IMAGE}; the image may be left out' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l run -d 'Use this CI run instead of the one started by pushing the submissions' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l file -d 'Read the builds from this JSON file: hotkey to {"status": STATUS, "image": IMAGE}; the image is optional' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l wait -d 'Look again and again until no build is open'
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l wait -d 'Keep polling until no build is open'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand builds" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand builds" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -s V -l version -d 'Print version'
@@ -175,41 +175,41 @@ complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l judge-url -d 'The
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l model -d 'The judge\'s model' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l judge-concurrency -d 'Judge calls in flight [default: 16]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l shard -d 'Play only the matches of this part of the miners, by challenger: 0/4 to 3/4' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l poll -d 'Seconds between two looks at the audits' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l shard -d 'Play only the matches of this shard of the challengers: 0/4 to 3/4' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l poll -d 'Seconds between checks of the audits' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l wait -d 'While audits are awaited, wait for them instead of ending'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l wait -d 'Wait for pending audits instead of exiting'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l seed -d 'The seed that goes with the question' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and including /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l seed -d 'The seed sent with the question' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l model -d 'The judge\'s model' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l only -d 'Fetch the files of this miner only' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l shard -d 'Fetch a part of the miners: I from 0 to N-1. The last part to be recorded moves the stage' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l shard -d 'Fetch one shard of the miners: I from 0 to N-1. The last shard to be recorded moves the stage' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
@@ -220,17 +220,17 @@ complete -c gen404 -n "__fish_gen404_using_subcommand download" -l archive -d 'U
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l retry-failed -d 'Fetch again what failed or was refused before'
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l no-previews -d 'Draw and store no previews (measurements)'
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l allow-private-cdn -d 'Take miners\' URLs on hosts that are not public (sandbox, tests)'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l retry-failed -d 'Retry files that failed or were refused before'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l no-previews -d 'Do not draw or store previews (for measurements)'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l allow-private-cdn -d 'Accept miners\' URLs on non-public hosts (sandbox, tests)'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -s V -l version -d 'Print version'
@@ -238,33 +238,33 @@ complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l render-servic
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l retry -d 'Try again the prompts for which nothing could be made before'
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l retry -d 'Retry prompts for which nothing could be generated before'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l only -d 'Audit this miner only' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l shard -d 'Audit a part of the miners, by their place among the submissions: I from 0 to N-1. One that did not submit is the first part\'s' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l shard -d 'Audit one shard of the miners, by their position in submissions.json: I from 0 to N-1. A miner without a submission is in shard 0' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l retry -d 'Try again the prompts for which nothing could be made before; with --only also those of a miner that was rejected'
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l retry -d 'Retry prompts for which nothing could be generated before; with --only, also those of a rejected miner'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -s V -l version -d 'Print version'
@@ -275,19 +275,19 @@ complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l archive -d 'U
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l until -d 'Stop once this stage is reached, before anything is done in it' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l skip -d 'Leave this command to others: another host, a person, a service (may be given more than once)' -r -f -a "open\t''
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l until -d 'Stop once this stage is reached, before doing anything in it' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l skip -d 'Skip this command: another host, a person or a service runs it (repeatable)' -r -f -a "open\t''
 reveal-seed\t''
 builds\t''
 baseline\t''
@@ -295,59 +295,59 @@ download\t''
 duel\t''
 audit\t''
 finalize\t''"
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l poll -d 'Seconds between two looks at what is due' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l poll -d 'Seconds between checks of what is due' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l wait -d 'Go on, waiting for what will be due, until the competition is finished or paused'
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l wait -d 'Keep going, waiting for what comes due, until the competition is finished or paused'
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l stage -d 'Go on in this stage [default: what the round\'s files show]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l stage -d 'Stage to resume in [default: what the round\'s files show]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l block -d 'The block to look at [default: the chain\'s, where the settings or these flags name a chain]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l block -d 'The block to look at [default: the chain\'s, if the settings or these flags name a chain]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s V -l version -d 'Print version'
@@ -356,22 +356,22 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain-file -d 'Read the chain from this JSON file' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l sample -d 'Of each player\'s objects, fetch this many models with their previews' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l sample -d 'Fetch only this many of each player\'s models, with their previews' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'Store objects in this folder in place of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'What the public URLs of objects begin with [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and the working tree against the last one'
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain -d 'Also ask the chain whether each seed\'s drand round or block hash is the one of its block'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and compare the working tree with the last one'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain -d 'Also check each seed\'s drand round or block hash against the chain'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l objects -d 'Also fetch the stored objects, and compare them with their sums and previews'
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l allow-private-cdn -d 'Fetch objects from hosts that are not public (sandbox, tests)'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l allow-private-cdn -d 'Fetch objects from non-public hosts (sandbox, tests)'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -s V -l version -d 'Print version'
@@ -380,14 +380,14 @@ complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l distance-url 
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l weights -d 'The model\'s weights, a safetensors file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l device -d 'Where the model runs: cpu, cuda or cuda:N [default: cpu]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand distance" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand distance" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand distance" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand distance" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -s V -l version -d 'Print version'
@@ -395,97 +395,97 @@ complete -c gen404 -n "__fish_gen404_using_subcommand render" -s o -l out -d 'Wr
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l size -d 'Edge of each of the four views, in pixels' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l service -d 'Have a render service draw them instead of this machine' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand render" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand render" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand render" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand render" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand render" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand render" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand render" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand render" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand render" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand render" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l out -d 'The folder to write to' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand report" -l block -d 'Say who leads at this block [default: the block is not known: no chain is asked]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -l block -d 'Show who leads at this block [default: unknown; no chain is queried]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l only -d 'Only the pages of this round, and the index' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand report" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand report" -l open -d 'Show the index in the browser'
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -l open -d 'Open the index in the browser'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand report" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand report" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand report" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand report" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l seed -d 'What everything is drawn from: the same seed and port give the same commits [default: 404]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l seed -d 'Seed for everything that is drawn: the same seed and port give the same commits [default: 404]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l rounds -d 'Rounds to play, 1 to 365 [default: 2]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners, 6 to 64: six with a part of their own, the others plain [default: 7]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners, 6 to 64: six with a role of their own, the rest plain [default: 7]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Prompts in a round, 1 to 128 [default: 10]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0: a free one [default: 40404]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0 picks a free one [default: 40404]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l keep-serving -d 'Keep the servers when the play is over, until Ctrl-C'
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l by-hand -d 'Leave every command to you, in another terminal: the servers run, and the chain moves to what is due next, until Ctrl-C'
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l keep-serving -d 'Keep the servers running after the play, until Ctrl-C'
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l by-hand -d 'Leave every command to you, in another terminal: the servers run and the chain advances to what is due next, until Ctrl-C'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand man" -l out -d 'The folder to write them to [default: print the page of gen404 itself]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l out -d 'The folder to write the pages to [default: print gen404\'s own page]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand man" -l config -d 'Settings [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l json -d 'Print the result as JSON'
-complete -c gen404 -n "__fish_gen404_using_subcommand man" -l dry-run -d 'Say what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l commit -d 'Commit the files written, and only those'
-complete -c gen404 -n "__fish_gen404_using_subcommand man" -l push -d 'Take over what others pushed before, and push each commit; with --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
-complete -c gen404 -n "__fish_gen404_using_subcommand man" -s q -l quiet -d 'Say less: errors only; of verify\'s findings what fails'
-complete -c gen404 -n "__fish_gen404_using_subcommand man" -s v -l verbose -d 'Say more'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -s v -l verbose -d 'Print more'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "init" -d 'Make a new competition: settings, first leader, first round'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "status" -d 'Say where the competition stands, and what is due'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "init" -d 'Create a new competition: settings, first leader, first round'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "status" -d 'Show where the competition stands and what is due'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "open" -d 'Record the submissions revealed so far'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "builds" -d 'Follow the miners\' image builds'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, declare the winner'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "download" -d 'Fetch the miners\' files, draw and store them, record what was stored'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "baseline" -d 'Make the leader\'s outputs for the round\'s prompts, on rented pods'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "audit" -d 'Make again what the leading miners submitted, compare it, and judge'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "baseline" -d 'Generate the leader\'s outputs for the round\'s prompts, on rented pods'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "audit" -d 'Regenerate what the leading miners submitted, compare, and record a verdict'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "advance" -d 'Do what is due now, step after step'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "pause" -d 'Hold the competition by hand'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "resume" -d 'Go on with a competition that is held'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "leader" -d 'Say who leads, and the weights that follow'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "advance" -d 'Do what is due now, step by step'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "pause" -d 'Pause the competition'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "resume" -d 'Resume a paused competition'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "leader" -d 'Show who leads, and the resulting weights'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "distance" -d 'Say how far apart two pictures are, as audits measure it'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "distance" -d 'Measure the distance between two pictures as audits do'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "render" -d 'Draw the previews of GLB models: four views in one picture'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "report" -d 'Write the competition as pages that people can look at'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "report" -d 'Write the competition as web pages'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "sandbox" -d 'Play a whole competition on this machine: no account, no GPU, no network'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "man" -d 'Write the man pages, one a command'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "completions" -d 'Print shell completions'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "man" -d 'Write the man pages, one per command'
 complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/chain.json: keys, addresses and values of the chain by an SDK's own encoder.
+"""Writes tests/fixtures/chain.json: the chain's keys, addresses and values as encoded by an SDK.
 
 In a virtual environment: pip install substrate-interface==1.8.1 scalecodec==1.2.12
 Accounts are hashes of made-up words. Two runs give the same file.
@@ -27,7 +27,7 @@ def scale(kind, value):
 
 
 def decodes(kind, data):
-    """Whether the SDK reads the bytes, to their end."""
+    """Whether the SDK decodes the bytes completely."""
     try:
         config.create_scale_object(kind, ScaleBytes(bytearray(data))).decode()
     except Exception:
@@ -75,7 +75,7 @@ def keys():
     return out
 
 
-# What a miner's SDK stores: the text with a length of its own within the bytes.
+# What a miner's SDK stores: within the bytes, the text has a length prefix of its own.
 TEXTS = {
     "one": ["hello"],
     "none": [],
@@ -100,7 +100,7 @@ def values():
         value = scale("Vec<(Bytes, u64)>", [("0x" + r.hex(), block) for r, block in zip(raw, blocks)])
         hash = hashlib.sha256(value).hexdigest()
         entries = [{"block": block, **shown(text)} for block, text in zip(blocks, texts)]
-        # The longest are told by their sum alone.
+        # Of the longest, only the hash is stored.
         out.append({"about": about, "sha256": hash, "entries": entries})
         if len(value) < 4000:
             out[-1]["value"] = value.hex()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What one run of `gen404 duel` has to leave behind, worked out from the rules alone.
+"""The files that one run of `gen404 duel` must leave behind, computed from the rules alone.
 
     duel_oracle.py DIR OUT [--skill SUBSTRING=OFFSET ...]
 
@@ -168,7 +168,7 @@ if awaited:
         for right in qualified[at + 1:]:
             play(left, right)
 
-# What was on record keeps its order; a new row stands before the first one that comes later in the tournament:
+# Recorded rows keep their order; a new row goes before the first one that comes later in the tournament:
 # qualification in order of submission, the timeline, the exploratory matches.
 sequence = [("leader", hotkey) for hotkey in ORDER] + timeline
 sequence += [(left, right) for at, left in enumerate(qualified) for right in qualified[at + 1:]]

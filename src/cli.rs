@@ -21,7 +21,7 @@ use crate::ui::Verbosity;
 #[derive(Debug, Parser)]
 #[command(name = "gen404", version, max_term_width = 100, after_help = EXIT_CODES, propagate_version = true)]
 pub struct Cli {
-    /// What every command takes
+    /// Options of every command
     #[command(flatten)]
     pub global: Global,
     /// What to do
@@ -35,44 +35,43 @@ Exit codes:
   1  failed (verify: a claim does not hold)
   2  the command line or gen404.toml is wrong
   3  not due yet, or waiting: stdout says for what and until when
-  4  a server outside failed after all retries: safe to run again";
+  4  an external server failed after all retries: safe to run again";
 
-/// Flags that every command takes.
+/// Flags that every command accepts.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The competition's folder [default: the checkout that holds the current folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub repo: Option<PathBuf>,
-    /// Settings [default: gen404.toml in the competition's folder, if git does not track it]
+    /// Settings file [default: gen404.toml in the competition's folder, if git does not track it]
     #[arg(long, global = true, value_name = "FILE", env = "GEN404_CONFIG")]
     pub config: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say what would be written, and write nothing
+    /// Show what would be written, and write nothing
     #[arg(long, global = true)]
     pub dry_run: bool,
     /// Commit the files written, and only those
     ///
-    /// By git's author, and signed where commit.gpgsign is on. git's hooks around a commit are not run;
-    /// -v names those that are there.
+    /// Uses git's configured author, and signs the commit if commit.gpgsign is on. Git's commit hooks are not run; -v
+    /// lists those that were skipped.
     #[arg(long, global = true)]
     pub commit: bool,
-    /// Take over what others pushed before, and push each commit; with --commit
+    /// Pull in what others have pushed, and push each commit; needs --commit
     ///
-    /// Nothing is ever forced, and only commits that gen404 made are pushed. Where another writer comes
-    /// first, the commit is made again on top of theirs; where theirs changed what it rests on, the
-    /// command looks again.
+    /// Never forces a push, and pushes only commits that gen404 made. If another writer pushes first, the commit is
+    /// remade on top of theirs; if theirs changed the files it depends on, the command starts over from the new state.
     #[arg(long, global = true)]
     pub push: bool,
     /// Wait for another gen404 on the same repository instead of giving up at once
     #[arg(long, global = true)]
     pub wait_lock: bool,
-    /// Say less: errors only; of verify's findings what fails
+    /// Print less: only errors, and only the failures among verify's findings
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more
+    /// Print more
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// No progress bars and no progress lines
@@ -81,7 +80,7 @@ pub struct Global {
 }
 
 impl Global {
-    /// How much `-q` and `-v` ask to be said.
+    /// The verbosity that `-q` and `-v` ask for.
     #[must_use]
     pub fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
@@ -95,14 +94,14 @@ impl Global {
 /// Every subcommand, in the order of a round.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a new competition: settings, first leader, first round
+    /// Create a new competition: settings, first leader, first round
     Init(Box<InitArgs>),
-    /// Say where the competition stands, and what is due
+    /// Show where the competition stands and what is due
     Status(StatusArgs),
     /// Record the submissions revealed so far
     ///
-    /// A push of the file starts the image builds of all miners where a workflow builds on it, as the deployed one
-    /// does. `advance` leaves this command out unless [open] early in gen404.toml says otherwise.
+    /// Pushing submissions.json starts every miner's image build if a CI workflow runs on it, as the deployed one does.
+    /// `advance` skips this command unless `early` under [open] in gen404.toml is true.
     Open(OpenArgs),
     /// Fix the round's submissions, draw its seed, choose its prompts
     RevealSeed(RevealSeedArgs),
@@ -114,47 +113,47 @@ pub enum Command {
     Judge(JudgeOneArgs),
     /// Fetch the miners' files, draw and store them, record what was stored
     Download(DownloadArgs),
-    /// Make the leader's outputs for the round's prompts, on rented pods
+    /// Generate the leader's outputs for the round's prompts, on rented pods
     Baseline(BaselineArgs),
-    /// Make again what the leading miners submitted, compare it, and judge
+    /// Regenerate what the leading miners submitted, compare, and record a verdict
     Audit(AuditArgs),
     /// Close a round: record the leader, open the next round or end the competition
     Finalize(MomentArgs),
-    /// Do what is due now, step after step
+    /// Do what is due now, step by step
     Advance(AdvanceArgs),
-    /// Hold the competition by hand
+    /// Pause the competition
     Pause,
-    /// Go on with a competition that is held
+    /// Resume a paused competition
     Resume(ResumeArgs),
-    /// Say who leads, and the weights that follow
+    /// Show who leads, and the resulting weights
     ///
-    /// That depends on the chain's block. Without one it says what the newest entry is, from which block on it is in
-    /// force, and what the entry before it is.
+    /// Who leads depends on the chain's block. If it is unknown, shows the newest entry, the block from which it is in
+    /// force, and the entry before it.
     Leader(LeaderArgs),
     /// Re-check every claim of the competition from its files and history
     ///
-    /// What fails is printed last, right above the summary; with -q nothing else is.
+    /// Failures are printed last, right above the summary; with -q nothing else is printed.
     Verify(VerifyArgs),
-    /// Say how far apart two pictures are, as audits measure it
+    /// Measure the distance between two pictures as audits do
     Distance(DistanceOneArgs),
     /// Draw the previews of models: four views in one picture
     #[command(about = format!("Draw the previews of {} models: four views in one picture", Format::default().model().name()))]
     Render(RenderArgs),
-    /// Write the competition as pages that people can look at
+    /// Write the competition as web pages
     Report(ReportArgs),
     /// Play a whole competition on this machine: no account, no GPU, no network
     Sandbox(SandboxArgs),
-    /// Print the completions of a shell
+    /// Print shell completions
     Completions(CompletionsArgs),
-    /// Write the man pages, one a command
+    /// Write the man pages, one per command
     Man(ManArgs),
 }
 
 impl Command {
-    /// The command of this name as it is without flags, for those that `advance` runs.
+    /// The command of this name with default flags; `None` unless `advance` runs it.
     #[must_use]
     pub fn by_default(name: &str) -> Option<Command> {
-        // Where a flag has a variable of the environment, that counts.
+        // clap is not involved here, so read the environment variable that backs a flag.
         let render_service = std::env::var("RENDER_URL").ok();
         Some(match name {
             "open" => Command::Open(OpenArgs::default()),
@@ -170,7 +169,7 @@ impl Command {
     }
 }
 
-/// Flags of `init`. What is not given is asked for on a terminal.
+/// Flags of `init`. Missing required values are asked for on a terminal.
 #[derive(Debug, Args)]
 pub struct InitArgs {
     /// The new competition's folder
@@ -179,7 +178,7 @@ pub struct InitArgs {
     /// The competition's name; rounds are called NAME-0, NAME-1, ...
     #[arg(long)]
     pub name: Option<String>,
-    /// What it is about
+    /// A short description
     #[arg(long)]
     pub description: Option<String>,
     /// The first day on which a round may start
@@ -188,13 +187,13 @@ pub struct InitArgs {
     /// The last day on which a round may start
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub last_day: Option<NaiveDate>,
-    /// When on its day a round starts (UTC)
+    /// Time of day at which a round starts (UTC)
     #[arg(long, value_name = "HH:MM:SS", default_value = "08:00:00")]
     pub start_time: String,
     /// Minutes that miners have to generate and upload
     #[arg(long, value_name = "MINUTES", default_value_t = 120)]
     pub generation_minutes: u32,
-    /// Hours that must be left before a round's start when it is opened
+    /// Minimum hours between opening a round and its start
     #[arg(long, value_name = "HOURS", default_value_t = 1.0)]
     pub buffer_hours: f64,
     /// The margin that a challenger needs, as a fraction of the duels
@@ -203,25 +202,25 @@ pub struct InitArgs {
     /// Weight that a leader loses in each round that it holds
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.05)]
     pub weight_decay: f64,
-    /// Weight below which a leader does not fall
+    /// Lowest weight a leader can decay to
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.1)]
     pub weight_floor: f64,
     /// Prompts in a round
     #[arg(long, value_name = "COUNT", default_value_t = 128)]
     pub prompts: usize,
-    /// Prompts that a round takes over from the one before
+    /// Prompts carried over from the previous round
     #[arg(long, value_name = "COUNT", default_value_t = 32)]
     pub carryover: usize,
     /// Days from one round to the next
     #[arg(long, value_name = "DAYS", default_value_t = 1)]
     pub round_days: u32,
-    /// A limit of the rules that is not the default, such as mismatches=4: a key of `rules` in config.json
+    /// Override a default limit, such as mismatches=4: a key of `rules` in config.json
     ///
     /// The keys are generation_seconds, overtime_tolerance, mismatch_margin, distance, mismatches,
     /// critical_mismatches, median_seconds, trim, require_source_audit and allow_private_cdn.
     #[arg(long = "rule", value_name = "KEY=VALUE")]
     pub rules: Vec<String>,
-    /// The pool: a file of prompt image URLs, one a line
+    /// The pool: a file of prompt image URLs, one per line
     #[arg(long, value_name = "FILE")]
     pub pool: Option<PathBuf>,
     /// The first leader's hotkey
@@ -245,7 +244,7 @@ pub struct InitArgs {
     /// Do not make the folder a git repository
     #[arg(long)]
     pub no_git: bool,
-    /// The chain's block and time, where no chain is asked
+    /// The chain's block and time, if no chain is queried
     #[command(flatten)]
     pub moment: MomentArgs,
 }
@@ -274,7 +273,7 @@ pub struct RevealSeedArgs {
     /// the chain is a file]
     #[arg(long, value_name = "SOURCE")]
     pub seed_source: Option<SeedSource>,
-    /// Take this seed (tests, reproductions): nobody can prove it later
+    /// Use this seed (tests, reproductions): it cannot be proven later
     #[arg(long, value_name = "N", conflicts_with = "seed_source")]
     pub seed: Option<Seed>,
     /// A drand HTTP endpoint, asked for a round that the chain does not have
@@ -285,19 +284,18 @@ pub struct RevealSeedArgs {
 /// Flags of `builds`.
 #[derive(Debug, Default, Args)]
 pub struct BuildsArgs {
-    /// Look again and again until no build is open
+    /// Keep polling until no build is open
     #[arg(long)]
     pub wait: bool,
-    /// Go by this run of the CI, in place of the one that the push of the submissions started
+    /// Use this CI run instead of the one started by pushing the submissions
     #[arg(long, value_name = "ID", conflicts_with = "file")]
     pub run: Option<u64>,
-    /// Take the builds from this JSON file: hotkey to {"status": STATUS, "image": IMAGE}; the image may
-    /// be left out
+    /// Read the builds from this JSON file: hotkey to {"status": STATUS, "image": IMAGE}; the image is optional
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
 
-/// Seconds between two looks at the audits.
+/// Seconds between checks of the audits.
 const AUDITS_POLL: u64 = 30;
 
 /// Flags of `duel`.
@@ -309,13 +307,13 @@ pub struct DuelArgs {
     /// Judge calls in flight [default: 16]
     #[arg(long, value_name = "N")]
     pub judge_concurrency: Option<usize>,
-    /// Play only the matches of this part of the miners, by challenger: 0/4 to 3/4
+    /// Play only the matches of this shard of the challengers: 0/4 to 3/4
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
-    /// While audits are awaited, wait for them instead of ending
+    /// Wait for pending audits instead of exiting
     #[arg(long)]
     pub wait: bool,
-    /// Seconds between two looks at the audits
+    /// Seconds between checks of the audits
     #[arg(long, value_name = "SECONDS", default_value_t = AUDITS_POLL, requires = "wait")]
     pub poll: u64,
 }
@@ -329,7 +327,7 @@ pub struct JudgeOneArgs {
     pub left: String,
     /// The challenger's preview: a URL or a file
     pub right: String,
-    /// The seed that goes with the question
+    /// The seed sent with the question
     #[arg(long, value_name = "N", default_value_t = Seed(0))]
     pub seed: Seed,
     /// Which judge to ask
@@ -340,28 +338,28 @@ pub struct JudgeOneArgs {
 /// Flags of `download`.
 #[derive(Debug, Default, Args)]
 pub struct DownloadArgs {
-    /// Fetch again what failed or was refused before
+    /// Retry files that failed or were refused before
     #[arg(long)]
     pub retry_failed: bool,
     /// Fetch the files of this miner only
     #[arg(long, value_name = "HOTKEY")]
     pub only: Option<Hotkey>,
-    /// Fetch a part of the miners: I from 0 to N-1. The last part to be recorded moves the stage
+    /// Fetch one shard of the miners: I from 0 to N-1. The last shard to be recorded moves the stage
     #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
     pub shard: Shard,
     /// Have a render service draw the previews instead of this machine
     #[arg(long, value_name = "URL", env = "RENDER_URL", conflicts_with = "no_previews")]
     pub render_service: Option<String>,
-    /// Draw and store no previews (measurements)
+    /// Do not draw or store previews (for measurements)
     #[arg(long)]
     pub no_previews: bool,
-    /// Take miners' URLs on hosts that are not public (sandbox, tests)
+    /// Accept miners' URLs on non-public hosts (sandbox, tests)
     #[arg(long)]
     pub allow_private_cdn: bool,
     /// Where objects go
     #[command(flatten)]
     pub store: StoreArgs,
-    /// The chain's block, which tells whether the deadline is over
+    /// The chain's block, which tells whether the deadline has passed
     #[command(flatten)]
     pub moment: MomentArgs,
 }
@@ -369,16 +367,16 @@ pub struct DownloadArgs {
 /// Flags of `advance`.
 #[derive(Debug, Args)]
 pub struct AdvanceArgs {
-    /// Stop once this stage is reached, before anything is done in it
+    /// Stop once this stage is reached, before doing anything in it
     #[arg(long, value_name = "STAGE")]
     pub until: Option<Stage>,
-    /// Leave this command to others: another host, a person, a service (may be given more than once)
+    /// Skip this command: another host, a person or a service runs it (repeatable)
     #[arg(long, value_name = "COMMAND", value_parser = PossibleValuesParser::new(stage_table::commands()))]
     pub skip: Vec<String>,
-    /// Go on, waiting for what will be due, until the competition is finished or paused
+    /// Keep going, waiting for what comes due, until the competition is finished or paused
     #[arg(long)]
     pub wait: bool,
-    /// Seconds between two looks at what is due
+    /// Seconds between checks of what is due
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
     pub poll: u64,
 }
@@ -386,7 +384,7 @@ pub struct AdvanceArgs {
 /// Flags of `baseline`.
 #[derive(Debug, Default, Args)]
 pub struct BaselineArgs {
-    /// Try again the prompts for which nothing could be made before
+    /// Retry prompts for which nothing could be generated before
     #[arg(long)]
     pub retry: bool,
     /// Have a render service draw the previews instead of this machine
@@ -403,12 +401,11 @@ pub struct AuditArgs {
     /// Audit this miner only
     #[arg(long, value_name = "HOTKEY")]
     pub only: Option<Hotkey>,
-    /// Audit a part of the miners, by their place among the submissions: I from 0 to N-1. One that did not submit is
-    /// the first part's
+    /// Audit one shard of the miners, by their position in submissions.json: I from 0 to N-1. A miner without a
+    /// submission is in shard 0
     #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
     pub shard: Shard,
-    /// Try again the prompts for which nothing could be made before; with --only also those of a miner
-    /// that was rejected
+    /// Retry prompts for which nothing could be generated before; with --only, also those of a rejected miner
     #[arg(long)]
     pub retry: bool,
     /// Have a render service draw the previews instead of this machine
@@ -430,7 +427,7 @@ pub struct StatusArgs {
 /// Flags of `resume`.
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
-    /// Go on in this stage [default: what the round's files show]
+    /// Stage to resume in [default: what the round's files show]
     #[arg(long)]
     pub stage: Option<Stage>,
 }
@@ -438,7 +435,7 @@ pub struct ResumeArgs {
 /// Flags of `leader`.
 #[derive(Debug, Args)]
 pub struct LeaderArgs {
-    /// The block to look at [default: the chain's, where the settings or these flags name a chain]
+    /// The block to look at [default: the chain's, if the settings or these flags name a chain]
     #[arg(long, value_name = "BLOCK")]
     pub block: Option<u64>,
     /// The chain to ask
@@ -452,10 +449,10 @@ pub struct VerifyArgs {
     /// Only this round
     #[arg(long, value_name = "N")]
     pub round: Option<RoundNumber>,
-    /// Also check what each commit did, and the working tree against the last one
+    /// Also check what each commit did, and compare the working tree with the last one
     #[arg(long)]
     pub history: bool,
-    /// Also ask the chain whether each seed's drand round or block hash is the one of its block
+    /// Also check each seed's drand round or block hash against the chain
     #[arg(long)]
     pub chain: bool,
     /// Which chain to ask
@@ -464,10 +461,10 @@ pub struct VerifyArgs {
     /// Also fetch the stored objects, and compare them with their sums and previews
     #[arg(long)]
     pub objects: bool,
-    /// Of each player's objects, fetch this many models with their previews
+    /// Fetch only this many of each player's models, with their previews
     #[arg(long, value_name = "K", requires = "objects")]
     pub sample: Option<usize>,
-    /// Fetch objects from hosts that are not public (sandbox, tests)
+    /// Fetch objects from non-public hosts (sandbox, tests)
     #[arg(long)]
     pub allow_private_cdn: bool,
     /// Where objects are
@@ -497,7 +494,7 @@ pub struct RenderArgs {
 pub struct DistanceOneArgs {
     /// A picture: a PNG file or a URL
     pub a: String,
-    /// The other one
+    /// The other picture
     pub b: String,
     /// What measures
     #[command(flatten)]
@@ -509,48 +506,48 @@ pub struct DistanceOneArgs {
 pub struct ReportArgs {
     /// The folder to write to
     ///
-    /// index.html, a page a round, a page a match; with --json also report.json, the numbers that the
-    /// pages show. Pages need no server and ask for nothing but the pictures at their own addresses. Beside
-    /// the competition's folder, as FOLDER-report, where not given; never inside it.
+    /// Writes index.html, a page per round and a page per match; with --json also report.json, the numbers behind the
+    /// pages. The pages need no server and load nothing but pictures, from the pictures' own addresses. The default is
+    /// FOLDER-report beside the competition's folder; a folder inside it is refused.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Say who leads at this block [default: the block is not known: no chain is asked]
+    /// Show who leads at this block [default: unknown; no chain is queried]
     #[arg(long, value_name = "BLOCK")]
     pub block: Option<u64>,
     /// Only the pages of this round, and the index
     #[arg(long, value_name = "ROUND")]
     pub only: Option<RoundNumber>,
-    /// Show the index in the browser
+    /// Open the index in the browser
     #[arg(long)]
     pub open: bool,
 }
 
-/// Flags of `sandbox`. What is not given is as the sandbox in the folder was made.
+/// Flags of `sandbox`. Those not given keep the values that the sandbox in the folder was made with.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// The folder: new, empty, or a sandbox to go on with
+    /// The folder: new, empty, or a sandbox to continue
     #[arg(value_name = "DIR", default_value = "gen404-sandbox")]
     pub dir: PathBuf,
-    /// What everything is drawn from: the same seed and port give the same commits [default: 404]
+    /// Seed for everything that is drawn: the same seed and port give the same commits [default: 404]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Rounds to play, 1 to 365 [default: 2]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=365))]
     pub rounds: Option<u32>,
-    /// Miners, 6 to 64: six with a part of their own, the others plain [default: 7]
+    /// Miners, 6 to 64: six with a role of their own, the rest plain [default: 7]
     #[arg(long, value_name = "COUNT", value_parser = count::<6, 64>)]
     pub miners: Option<usize>,
     /// Prompts in a round, 1 to 128 [default: 10]
     #[arg(long, value_name = "COUNT", value_parser = count::<1, 128>)]
     pub prompts: Option<usize>,
-    /// The port of all servers; 0: a free one [default: 40404]
+    /// The port of all servers; 0 picks a free one [default: 40404]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// Keep the servers when the play is over, until Ctrl-C
+    /// Keep the servers running after the play, until Ctrl-C
     #[arg(long)]
     pub keep_serving: bool,
-    /// Leave every command to you, in another terminal: the servers run, and the chain moves to what is due
-    /// next, until Ctrl-C
+    /// Leave every command to you, in another terminal: the servers run and the chain advances to what is due next,
+    /// until Ctrl-C
     #[arg(long)]
     pub by_hand: bool,
 }
@@ -572,7 +569,7 @@ pub struct CompletionsArgs {
 /// Flags of `man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// The folder to write them to [default: print the page of gen404 itself]
+    /// The folder to write the pages to [default: print gen404's own page]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

@@ -9,17 +9,17 @@
 //! | floor | holds | knows nothing of |
 //! |---|---|---|
 //! | [`base`] | errors, guarded files, URLs, hex, a semaphore, text for terminals | competitions |
-//! | [`model`] | what lies in the repository: a type per file and identifier, the store; values that rules and clients share | network, clock |
-//! | [`preview`] | the picture of a model: its bytes in, PNG bytes out; a crate of its own | disk, network, clock, the rest of us |
+//! | [`model`] | the contents of the repository: a type per file and identifier, the store; values shared by rules and clients | network, clock |
+//! | [`preview`] | a model's preview: model bytes in, PNG bytes out; its own crate | disk, network, clock, the rest of the crate |
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
-//! | [`world`] | the chain, git, and every other client of the outside | rules |
-//! | [`settings`] | `gen404.toml`, and the flags that override it | what is done with them |
+//! | [`world`] | the chain, git, and every other client of the outside world | rules |
+//! | [`settings`] | `gen404.toml`, and the flags that override it | what they are used for |
 //! | `engine` | the long jobs: fetching, judging, regenerating, gathering facts; the one place that applies plans | the command line |
 //! | `report` | the pages of a report | network |
 //! | `sandbox` | a competition played on one machine | |
-//! | [`commands`] | one file a subcommand: gather facts, call a rule or an engine, apply the plan | |
+//! | [`commands`] | one file per subcommand: gather facts, call a rule or an engine, apply the plan | |
 //!
-//! Beside them: [`python_json`] (JSON as Python reads it; a crate of its own), [`ui`] (all that is printed), [`cli`] (flags and help).
+//! Beside them: [`python_json`] (JSON as Python reads it; its own crate), [`ui`] (everything that is printed), [`cli`] (flags and help).
 //!
 //! # A round
 //!
@@ -31,7 +31,7 @@
 //! | stage | command | asks | writes |
 //! |---|---|---|---|
 //! | open | `open` | the chain | `submissions.json` so far |
-//! | open, at its end | `reveal-seed` | the chain, drand | `submissions.json`, `seed.json`, `prompts.txt`; `winner.json` where nobody submitted |
+//! | open, at its end | `reveal-seed` | the chain, drand | `submissions.json`, `seed.json`, `prompts.txt`; `winner.json` if there are no submissions |
 //! | miner_generation to duels | `builds` | GitHub or a registry | `builds.json` |
 //! | miner_generation to duels | `baseline` | pods, the object store | `generated.json`, `pod_stats.json`, `SHA256SUMS` in `leader/` |
 //! | after the deadline | `download` | miners' servers, the object store | `submitted.json` and `SHA256SUMS` of each miner |
@@ -45,7 +45,7 @@
 //! [`rules::stage_table`] is that machine as a table, [`model::kinds`] the table of files; [`rules::stages`] says what is
 //! due. A command reads the files, asks a rule, and gets a
 //! [`rules::Plan`]: files to write and a commit message. One place applies plans, `state.json`
-//! last, so that a kill at any point leaves a state from which the same command completes.
+//! last, so that a run killed at any point leaves a state from which the same command completes.
 
 pub mod base;
 pub mod cli;

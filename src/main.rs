@@ -7,16 +7,15 @@ fn main() -> ExitCode {
     gen404::commands::main(std::env::args_os())
 }
 
-/// Many threads take turns at drawing large models. By default glibc's allocator keeps what each of them
-/// has freed: 730 MiB where 200 are in use. With fixed bounds, larger blocks go back to the system at once.
-/// Of smaller ones, a view's pictures among them, it keeps a few megabytes at hand, not a few pages that go
-/// back and forth: `verify` then has 9 000 page faults less, of 23 000, and `render` of a small model takes
-/// a twentieth less time. Two arenas, where by default each thread has one: an arena takes 64 MiB
-/// of address space, of which a limit (`ulimit -v`) may leave little.
+/// Caps the memory that glibc's allocator holds on to. Many threads take turns drawing large models, and by default
+/// each keeps what it has freed: 730 MiB held where 200 MiB are in use. Fixed thresholds return larger blocks to the
+/// system at once. For smaller ones, such as a view's images, a few megabytes stay at hand instead of a few pages,
+/// which saves `verify` 9 000 of 23 000 page faults and `render` of a small model a twentieth of its time. Two arenas
+/// instead of one per thread: each reserves 64 MiB of address space, which `ulimit -v` may limit.
 fn set_up_the_allocator() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[allow(unsafe_code, reason = "the allocator's settings have no safe interface")]
-    // SAFETY: sets four numbers of the allocator, before there is another thread.
+    // SAFETY: `mallopt` sets four allocator parameters, and no other thread exists yet.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
         libc::mallopt(libc::M_TOP_PAD, 1 << 20);

@@ -1,8 +1,8 @@
-//! What the user sees: results on stdout, everything else on stderr.
+//! Everything the user sees: results on stdout, the rest on stderr.
 //!
-//! Nothing outside this file prints, and whatever is printed here is made visible first: texts from
-//! outside may hold what moves the cursor or turns the writing's direction. On a terminal, long work shows a bar; under cron or in a pipe
-//! it says a line now and then, so that a log stays readable.
+//! No other file prints, and everything printed here is escaped first: untrusted texts may hold escape sequences or
+//! bidirectional controls. On a terminal, long work shows a progress bar; under cron or in a pipe it prints a line now
+//! and then, so that logs stay readable.
 
 mod progress;
 mod report;
@@ -20,7 +20,7 @@ pub use self::report::{Basis, Ended, Failed, Line, Report};
 use crate::base::error::{Error, Kind};
 use crate::base::text::{cut, visible, visible_json};
 
-/// How much is said on stderr.
+/// How much is printed on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
     /// Errors only.
@@ -38,24 +38,24 @@ pub struct Ui {
     json: bool,
     progress: bool,
     colour: bool,
-    /// The command, as the JSON's schema names it.
+    /// The command's name in the JSON's schema.
     command: String,
-    /// A step of a longer command, which tells itself what became of it.
+    /// Is this a step of a longer command, which reports the result itself?
     step: bool,
-    /// The first failure to write to stdout.
+    /// The first error from writing to stdout.
     lost: Arc<Mutex<Option<std::io::Error>>>,
-    /// The JSON has been printed.
+    /// Has the JSON been printed?
     answered: Arc<AtomicBool>,
-    /// Warnings that are given once.
+    /// Warnings that must not be repeated.
     warned: Arc<Mutex<BTreeSet<String>>>,
-    /// The warnings given so far, by whatever thread.
+    /// The warnings given so far, by all threads.
     warnings: Arc<Mutex<IndexSet<String>>>,
 }
 
-/// A run that writes more files than this says only how many, unless `-v` or `--dry-run` asks for their names.
+/// A run that writes more files than this prints only their number, except with `-v` or `--dry-run`.
 const MOST_NAMED: usize = 20;
 
-/// So many warnings are kept for the JSON: a command may wait for days.
+/// Most warnings kept for the JSON: a command may wait for days.
 const MOST_WARNINGS: usize = 1000;
 
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -63,8 +63,8 @@ fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Ui {
-    /// A user interface for these flags; colour only on a terminal, and not where `NO_COLOR` is set
-    /// or `TERM` is `dumb`.
+    /// A user interface for these flags. Colour is used only on a terminal, and not if `NO_COLOR` is set or `TERM` is
+    /// `dumb`.
     #[must_use]
     pub fn new(verbosity: Verbosity, json: bool, no_progress: bool) -> Self {
         let tty = std::io::stderr().is_terminal();
@@ -84,14 +84,14 @@ impl Ui {
         }
     }
 
-    /// The same for this command.
+    /// Sets the command's name.
     #[must_use]
     pub fn of(self, command: &str) -> Self {
         Ui { command: command.to_owned(), ..self }
     }
 
-    /// One for a step of a longer command: that command tells its result, and its status lines are for those who
-    /// asked for more.
+    /// The interface for a step of a longer command: that command reports the result, and the step's status lines need
+    /// `-v`.
     #[must_use]
     pub fn for_step(&self) -> Ui {
         Ui { json: false, step: true, warnings: Arc::default(), ..self.clone() }
@@ -109,13 +109,13 @@ impl Ui {
         self.json
     }
 
-    /// Writes to stdout. A reader that has gone away is no error; any other failure is told at the end.
+    /// Writes a line to stdout. A closed pipe is ignored; any other error is reported at the end.
     fn out(&self, text: &str) {
         let mut out = std::io::stdout().lock();
         self.printed(writeln!(out, "{text}").and_then(|()| out.flush()));
     }
 
-    /// Is told whether something could be written to stdout.
+    /// Takes note of the outcome of a write to stdout.
     pub fn printed(&self, outcome: std::io::Result<()>) {
         if let Err(error) = outcome
             && error.kind() != ErrorKind::BrokenPipe
@@ -124,8 +124,8 @@ impl Ui {
         }
     }
 
-    /// Prints what has not been printed yet of a report that may grow: its lines on stdout, its files and commits on
-    /// stderr. JSON comes at the end.
+    /// Prints the new parts of a report that may still grow: lines on stdout, files and commits on stderr. JSON is
+    /// printed at the end.
     pub fn tell(&self, report: &mut Report) {
         if self.json || self.step {
             return;
@@ -140,7 +140,7 @@ impl Ui {
             files.iter().for_each(|path| self.status(&format!("{verb} {path}")));
         }
         for path in &report.possible {
-            self.status(&format!("may write {path}, which is not known before"));
+            self.status(&format!("may write {path}, depending on results"));
         }
         for (id, message) in report.commits.iter().skip(report.printed.commits) {
             let (id, first) = (id.get(..10).unwrap_or(id), message.lines().next().unwrap_or_default());
@@ -166,7 +166,7 @@ impl Ui {
         report.printed.lines = report.did.len();
     }
 
-    /// The end of a command: prints what is left to print, and gives the exit code.
+    /// Ends a command: prints the rest, and returns the exit code.
     pub fn finish(&self, ended: Ended) -> u8 {
         let (mut report, error) = match ended {
             Ok(report) => (report, None),
@@ -185,7 +185,7 @@ impl Ui {
         self.with_all_printed(exit, done_something)
     }
 
-    /// As [`Ui::tell`], for a report that is complete: also what it waits for.
+    /// As [`Ui::tell`], for a complete report: also prints what it waits for.
     fn tell_all(&self, report: &mut Report) {
         self.lines(report);
         if !self.json && !self.step && !std::mem::replace(&mut report.printed.end, true) {
@@ -195,19 +195,19 @@ impl Ui {
         self.tell(report);
     }
 
-    /// The exit code of a command that would end with `exit`, if all of its result could be written.
+    /// The exit code: `exit`, unless part of the result could not be written.
     fn with_all_printed(&self, exit: u8, done_something: bool) -> u8 {
         let Some(lost) = locked(&self.lost).take() else { return exit };
         let mut lost = Error::failed("stdout: the result cannot be written").because(lost);
         if done_something {
-            lost = lost.hint("what was done is done: `gen404 status` says where the competition stands");
+            lost = lost.hint("the changes themselves were made: `gen404 status` shows where the competition stands");
         }
         self.failure(None, &lost);
-        // That a command waits is a result as well, and nobody has read it.
+        // `NotDue` is a result, too, and it was lost.
         if [0, Kind::NotDue.exit_code()].contains(&exit) { Kind::Failed.exit_code() } else { exit }
     }
 
-    /// Tells the result before the end: what goes on after it adds nothing.
+    /// Prints the result early, if nothing that follows adds to it.
     pub fn answer_early(&self, report: &mut Report) {
         self.tell_all(report);
         if self.json {
@@ -215,7 +215,7 @@ impl Ui {
         }
     }
 
-    /// The result as one JSON object, on stdout, once.
+    /// Prints the result as one JSON object on stdout, at most once.
     pub fn answer(&self, report: Report, error: Option<&Error>) {
         if self.answered.swap(true, Ordering::SeqCst) {
             return;
@@ -229,7 +229,7 @@ impl Ui {
         self.out(&visible_json(&format!("{:#}", Value::Object(answer))));
     }
 
-    /// A status line, on stderr.
+    /// Prints a status line on stderr.
     pub fn status(&self, line: &str) {
         let least = if self.step { Verbosity::Verbose } else { Verbosity::Normal };
         if self.verbosity >= least {
@@ -237,14 +237,14 @@ impl Ui {
         }
     }
 
-    /// A line for those who asked for more, on stderr.
+    /// Prints a line on stderr with `-v`.
     pub fn detail(&self, line: &str) {
         if self.verbosity >= Verbosity::Verbose {
             let _ = writeln!(std::io::stderr(), "{}", harmless(line));
         }
     }
 
-    /// A warning, on stderr.
+    /// Prints a warning on stderr.
     pub fn warn(&self, line: &str) {
         let mut warnings = locked(&self.warnings);
         if warnings.len() < MOST_WARNINGS {
@@ -256,19 +256,19 @@ impl Ui {
         }
     }
 
-    /// A warning, on stderr, for the first time only: steps of a longer command come by the same thing.
+    /// Prints a warning on stderr only once: steps of a longer command may repeat it.
     pub fn warn_once(&self, line: &str) {
         if locked(&self.warned).insert(line.to_owned()) {
             self.warn(line);
         }
     }
 
-    /// One failure among several, on stderr: the rest of the command goes on.
+    /// Prints one of several errors on stderr; the command continues.
     pub fn error_line(&self, line: &str) {
         let _ = writeln!(std::io::stderr(), "{} {}", self.paint("31;1", "error:"), one_line(line));
     }
 
-    /// A failure with its causes and hints, on stderr; of a step, where it is one's.
+    /// Prints an error with its causes and hints on stderr, with the step's name if it is a step's.
     pub fn failure(&self, step: Option<&str>, error: &Error) {
         let mut err = std::io::stderr();
         let step = step.map(|step| format!("{step}: ")).unwrap_or_default();
@@ -281,24 +281,24 @@ impl Ui {
         }
     }
 
-    /// Colours a word of ours where colour is on.
+    /// Colours a word if colour is on.
     fn paint(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 
-/// No line of ours has more characters: a longer one is somebody else's.
+/// Longest line printed, in characters: only untrusted text makes longer ones.
 const LONGEST_LINE: usize = 10_000;
 
-/// Messages of other programs may hold line breaks; an error of ours is one line.
+/// Joins a message into one line: those of other programs may hold line breaks.
 fn one_line(text: &str) -> String {
     let text = cut(text, LONGEST_LINE);
     let parts = text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
     visible(&parts.collect::<Vec<_>>().join(" ")).into_owned()
 }
 
-/// A line as a terminal gets it: every character is seen, and what comes after a line break is no
-/// line of ours.
+/// A line as printed on a terminal: every character is visible, and continuation lines are indented so that they cannot
+/// pass for our own.
 fn harmless(line: &str) -> String {
     visible(&cut(line, LONGEST_LINE)).replace('\n', "\n    ")
 }

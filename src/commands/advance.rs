@@ -1,4 +1,4 @@
-//! `gen404 advance`: what is due now, step after step, by the stages' own commands.
+//! `gen404 advance`: runs what is due now, step by step, through the stages' own commands.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs, report: &mut Rep
         run.blind = false;
         let failed_before = std::mem::take(&mut run.worst);
         let over = run.pass()?;
-        // What a server outside did not do this time is tried again; anything else is for a person.
+        // An external server's failure is retried; anything else needs a person.
         let broken = run.worst.is_some_and(|kind| kind != Kind::Outside);
         if run.stop.is_wanted() {
             run.worst = run.worst.or(failed_before);
-            run.fail(None, &Error::outside("stopped by a signal").hint("run it again to go on"));
+            run.fail(None, &Error::outside("stopped by a signal").hint("run it again to continue"));
             break;
         }
         if over || broken || !args.wait || global.dry_run {
@@ -40,27 +40,27 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs, report: &mut Rep
     Ok(())
 }
 
-/// A run at work.
+/// One run of `advance`.
 struct Run<'a> {
     global: &'a Global,
     ui: &'a Ui,
     args: &'a AdvanceArgs,
     report: &'a mut Report,
     stop: Stop,
-    /// What was done, for `--json`.
+    /// The steps taken, for `--json`.
     steps: Vec<Value>,
-    /// What is waited for.
+    /// What the steps wait for.
     waits: Vec<String>,
     /// The worst failure of this pass.
     worst: Option<Kind>,
-    /// The chain could not be asked in this pass.
+    /// The chain could not be reached in this pass.
     blind: bool,
 }
 
 impl Run<'_> {
-    /// Does everything that is due now; will nothing more be due?
+    /// Does everything that is due now. Returns true once nothing more will come due.
     fn pass(&mut self) -> Result<bool> {
-        // Takes up what a killed run has left, and tells at once whether another one is at work.
+        // Taking the lock finishes what a killed run left behind, and shows at once whether another run is active.
         match Context::open(self.global, self.ui, self.report)?.lock("advance", self.report) {
             Err(error) if error.kind() == Kind::Busy => {
                 self.ui.detail(&error.to_string());
@@ -94,8 +94,8 @@ impl Run<'_> {
         Ok(false)
     }
 
-    /// What the stage open needs: a pool that holds good, so that nobody learns of a bad line only when the seed
-    /// is drawn; and no early record where nobody asked for one, since its push starts everybody's builds.
+    /// Prepares the stage open: checks the pool, so that a bad line shows up before the seed is drawn, and skips `open`
+    /// unless the settings ask for early records, since pushing one starts every miner's build.
     fn before_the_seed(&mut self, context: &Context<'_>, attempts: &mut Attempts) {
         if !context.config.open.early {
             attempts.skip("open");
@@ -107,8 +107,8 @@ impl Run<'_> {
         }
     }
 
-    /// The chain's block, in the stages that end by it. A chain that cannot be reached hides it, and
-    /// holds up nothing else.
+    /// The chain's block, in the stages that end at one. An unreachable chain leaves it unknown and holds up nothing
+    /// else.
     fn block(&mut self, context: &Context<'_>, standing: &Standing, attempts: &mut Attempts) -> Option<Block> {
         if !matches!(standing.state.stage, Stage::Open | Stage::MinerGeneration) {
             return None;
@@ -119,19 +119,19 @@ impl Run<'_> {
         let chain = context.chain(&ChainArgs::default());
         let block = chain.and_then(|chain| chain.map(|chain| chain.best_block()).transpose());
         block.unwrap_or_else(|error| {
-            // A stop is told at the end.
+            // A stop is reported at the end of the run.
             if !self.stop.is_wanted() {
                 self.fail(None, &error);
             }
             self.blind = true;
-            // It is not asked for submissions, either.
+            // `open` needs the same chain: do not try it either.
             attempts.add("open", false, true);
             None
         })
     }
 
-    /// Runs a stage's command as if it had been called by hand; may the run go on? A dry run ends with the first
-    /// command that would write something: what is due after that is known only then.
+    /// Runs a stage's command as if called by hand. Returns whether the run may continue: a dry run ends at the first
+    /// command that would write something, since what follows depends on it.
     fn step(&mut self, name: &'static str, what: &str, attempts: &mut Attempts) -> bool {
         self.ui.detail(&format!("gen404 {name}"));
         let ended = match Command::by_default(name) {
@@ -145,7 +145,7 @@ impl Run<'_> {
         done.did.iter().for_each(|line| self.ui.detail(&line.plain()));
         done.waits.iter().for_each(|line| self.ui.detail(line));
         if let Some(busy) = error.filter(|error| error.kind() == Kind::Busy) {
-            // An operator's own command came in between.
+            // An operator's own command took the lock in between.
             self.ui.detail(&busy.to_string());
             return false;
         }
@@ -162,14 +162,14 @@ impl Run<'_> {
         !(changed && self.global.dry_run)
     }
 
-    /// Takes a step's report into the run's own.
+    /// Merges a step's report into the run's own.
     fn say(&mut self, name: &str, what: &str, ended: &Ended) {
         let (done, error) = match ended {
             Ok(done) => (done, None),
             Err(failed) => (&failed.report, Some(&failed.error)),
         };
         self.report.take_in(done);
-        // Of a real run, they are for those who asked for more.
+        // A real run lists its files only with -v.
         if !self.global.verbose && !self.global.dry_run {
             self.report.keep_files_quiet();
         }
@@ -183,7 +183,7 @@ impl Run<'_> {
         self.ui.tell(self.report);
     }
 
-    /// Says a failure, and counts it.
+    /// Prints a failure, and keeps the worst kind.
     fn fail(&mut self, command: Option<&str>, error: &Error) {
         let worse = |kind: Kind| [Kind::Conflict, Kind::Outside, Kind::Usage].iter().position(|other| *other == kind);
         let rank = |kind: Kind| worse(kind).unwrap_or(usize::MAX);
@@ -196,7 +196,7 @@ impl Run<'_> {
         }
     }
 
-    /// Keeps a step's part of the JSON; without a command, what went wrong between steps.
+    /// Adds a step to the JSON; without a command, an error between steps.
     fn note_step(&mut self, step: Option<(&str, &str)>, done: &Report, error: Option<&Error>) {
         let (command, what) = step.unzip();
         let mut json = serde_json::Map::new();
@@ -206,14 +206,14 @@ impl Run<'_> {
         self.steps.push(json.into());
     }
 
-    /// The end of the run. That a step waits is no reason for another exit code: cron calls this every minute.
+    /// Ends the run. Waiting steps do not change the exit code: cron calls this every minute.
     fn end(self) {
         self.report.detail(json!({"steps": self.steps, "awaited": self.waits}));
         self.report.failed = self.worst;
     }
 }
 
-/// The line of a step's result that says what became of it: plans say it first, longer work last.
+/// The line of a step's result that sums it up: the first for plans, the last for longer work.
 fn headline<'a>(command: &str, done: &'a Report) -> Option<&'a str> {
     let line = match command {
         "open" | "reveal-seed" | "finalize" => done.did.first(),

@@ -1,4 +1,4 @@
-//! `gen404 audit`: make again what those on the list submitted, and judge it.
+//! `gen404 audit`: regenerates what the miners on `require_audit.json` submitted, and records verdicts.
 
 use crate::base::error::Result;
 use crate::cli::{AuditArgs, Global};

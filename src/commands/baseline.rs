@@ -1,4 +1,4 @@
-//! `gen404 baseline`: make the leader's outputs for the round's prompts.
+//! `gen404 baseline`: generates the leader's outputs for the round's prompts.
 
 use crate::base::error::{Error, Result};
 use crate::cli::{BaselineArgs, Global};
@@ -31,7 +31,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
     if lacks == 0 && !(args.retry && missing > 0) {
         let note =
             if missing > 0 { format!(", {missing} without a model (--retry tries them again)") } else { String::new() };
-        report.say(format!("round {round}: the leader's outputs are there already{note}"));
+        report.say(format!("round {round}: the leader's outputs already exist{note}"));
         return Ok(());
     }
     let leaders: Leaders = context.store.need(&FileKind::Leader)?;

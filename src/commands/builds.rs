@@ -1,4 +1,4 @@
-//! `gen404 builds`: follow the miners' image builds.
+//! `gen404 builds`: follows the miners' image builds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,14 +36,14 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs, report: &mut Repo
             return Ok(());
         }
         ui.tell(report);
-        // The lock is free meanwhile: other commands run beside this one.
-        ui.status(&format!("{open} build(s) still open; looking again in {} s", settings.poll_seconds));
+        // Not holding the lock while sleeping lets other commands run.
+        ui.status(&format!("{open} build(s) still open; checking again in {} s", settings.poll_seconds));
         context.stop.sleep(Duration::from_secs(settings.poll_seconds.max(1)));
         context.stop.check()?;
     }
 }
 
-/// The settings with what the flags say over them.
+/// The settings, overridden by the flags.
 fn settings(config: &Config, args: &BuildsArgs) -> BuildSettings {
     let mut settings = config.builds.clone();
     if let Some(file) = &args.file {
@@ -52,7 +52,7 @@ fn settings(config: &Config, args: &BuildsArgs) -> BuildSettings {
     settings
 }
 
-/// Looks once, and records what there is to: how many builds are open still.
+/// Looks once and records the result. Returns the number of builds still open.
 fn session(
     context: &Context<'_>,
     settings: &BuildSettings,
@@ -70,7 +70,7 @@ fn session(
     }
     let submissions = recorded(&standing)?.ok_or_else(|| {
         let path = FileKind::Round(round, RoundFile::Submissions).path();
-        Error::failed(format!("{path}: missing")).hint("`gen404 verify` says what else is")
+        Error::failed(format!("{path}: missing")).hint("`gen404 verify` lists everything that is missing")
     })?;
     if all_built(submissions, builds) {
         return Ok(looks.unchanged(round, builds, report));
@@ -92,18 +92,18 @@ fn session(
     looks.take(context, round, outcome, report)
 }
 
-/// `builds.json` as it stands.
+/// The recorded `builds.json`, if any.
 fn on_record(standing: &Standing) -> Result<Option<&Builds>> {
     match &standing.files.builds {
         Slot::Broken => {
             let path = FileKind::Round(standing.state.current_round, RoundFile::Builds).path();
-            Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` says where; mend or remove it"))
+            Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` shows where; fix or remove it"))
         }
         slot => Ok(slot.get()),
     }
 }
 
-/// A stage that is not for this: no matter right behind it, with all builds settled.
+/// Refuses a stage that is not for this command, unless it comes right after and all builds are settled.
 fn untimely(context: &Context<'_>, standing: &Standing, builds: Option<&Builds>) -> Result<()> {
     let settled = builds.is_some_and(|builds| builds.values().all(|build| is_final(build.status)));
     if settled && standing.state.stage == Stage::Finalizing {
@@ -112,7 +112,7 @@ fn untimely(context: &Context<'_>, standing: &Standing, builds: Option<&Builds>)
     Err(not_due(context, standing, "builds", None))
 }
 
-/// What to ask about.
+/// The builds to ask about.
 fn wanted(
     context: &Context<'_>,
     round: RoundNumber,
@@ -133,7 +133,7 @@ fn wanted(
     })
 }
 
-/// What a run did, over all of its looks.
+/// The result so far, over all looks of a run.
 #[derive(Debug, Default)]
 struct Looks {
     miners: Map<String, Value>,
@@ -141,15 +141,15 @@ struct Looks {
 }
 
 impl Looks {
-    /// There was nothing to ask.
+    /// Reports the recorded builds when there is nothing left to ask.
     fn unchanged(&mut self, round: RoundNumber, builds: Option<&Builds>, report: &mut Report) -> usize {
         let builds = builds.cloned().unwrap_or_default();
-        report.say(format!("round {round}: {}, as recorded already", tally(&builds)));
+        report.say(format!("round {round}: {}, as already recorded", tally(&builds)));
         self.miners = miners(&builds, &BTreeMap::new());
         0
     }
 
-    /// Records what came out of a look, and says so: how many builds are open still.
+    /// Records and reports the outcome of a look. Returns the number of builds still open.
     fn take(
         &mut self,
         context: &Context<'_>,
@@ -173,7 +173,7 @@ impl Looks {
     }
 }
 
-/// What is known of each miner's build.
+/// Each miner's build, as JSON.
 fn miners(builds: &Builds, reasons: &BTreeMap<Hotkey, String>) -> Map<String, Value> {
     let entry = |(hotkey, build): (&Hotkey, &Build)| {
         let known = json!({"status": word(build.status), "image": build.docker_image, "reason": reasons.get(hotkey)});

@@ -1,4 +1,4 @@
-//! `gen404 distance`: how far apart two pictures are. For trying what audits go by.
+//! `gen404 distance`: the distance between two pictures, to try out what audits use.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::world::distance::settings::DistanceDriver;
 use crate::world::distance::{NotMeasured, Picture};
 use crate::world::http::{Client, HttpLimits, Request, Retry};
 
-/// No picture file is larger.
+/// Largest picture, in bytes.
 const LARGEST: u64 = 64 << 20;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs, report: &mut Report) -> Result<()> {
@@ -23,11 +23,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DistanceOneArgs, report: &mut
     let settings = distance_settings(&config.distance, &args.distance);
     let chosen = settings.chosen();
     let distance = settings.open(|_| None)?.ok_or_else(|| {
-        let unknown = Error::usage("nothing is named that measures distances");
+        let unknown = Error::usage("no way to measure distances is named");
         unknown.hint("give --distance dinov3, http or pixels, IMAGE_DISTANCE_SERVICE_URL, or [distance] in gen404.toml")
     })?;
     if chosen == Some(DistanceDriver::Pixels) {
-        ui.status("pixels: plain pixels are compared, for sandboxes; no model looks at the pictures");
+        ui.status("pixels: compares plain pixels, for sandboxes; no vision model is used");
     }
     let bytes = |place: &str| if chosen == Some(DistanceDriver::Http) { url_only(place) } else { fetch(place) };
     let (a, b) = (bytes(&args.a)?, bytes(&args.b)?);
@@ -45,7 +45,7 @@ fn is_url(place: &str) -> bool {
     place.starts_with("http://") || place.starts_with("https://")
 }
 
-/// A service fetches pictures itself: it cannot see files.
+/// Accepts URLs only: a distance service fetches pictures itself and cannot see local files.
 fn url_only(place: &str) -> Result<Vec<u8>> {
     if is_url(place) {
         return Ok(Vec::new());
@@ -53,12 +53,12 @@ fn url_only(place: &str) -> Result<Vec<u8>> {
     Err(Error::usage(format!("{place}: a distance service fetches pictures itself, and takes http(s) URLs only")))
 }
 
-/// The bytes of a file, or of what lies behind a URL.
+/// Reads a file or a URL.
 fn fetch(place: &str) -> Result<Vec<u8>> {
     if is_url(place) {
         let limits = HttpLimits { whole: Duration::from_secs(120), body: LARGEST, ..HttpLimits::default() };
         return Client::new(limits, Retry::default()).send(&Request::get(place))?.file();
     }
     let path = Path::new(place.strip_prefix("file://").unwrap_or(place));
-    files::read(path, LARGEST)?.ok_or_else(|| Error::usage(format!("{}: there is no such file", path.display())))
+    files::read(path, LARGEST)?.ok_or_else(|| Error::usage(format!("{}: no such file", path.display())))
 }

@@ -1,4 +1,4 @@
-//! `gen404 download`: fetch the miners' files, draw and store them, record what was stored.
+//! `gen404 download`: fetches the miners' files, draws and stores them, and records what was stored.
 
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs, report: &mut Re
     let mut standing = context.standing()?;
     let wanted = WantedMiners { only: args.only.clone(), shard: args.shard, retry_failed: args.retry_failed };
     if is_done(&standing) && !args.retry_failed {
-        report.say(format!("round {}: the files of all miners are recorded already", standing.state.current_round));
+        report.say(format!("round {}: all miners' files are already recorded", standing.state.current_round));
         return Ok(());
     }
     wait_for_stage(&context, &standing, args)?;
@@ -48,15 +48,15 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs, report: &mut Re
     let miners = round.miners(&wanted).map_err(Error::failed)?;
     let tallies = miners.iter().map(|hotkey| (*hotkey, tally(round.prompts, hotkey, &download.known))).collect();
     say(ui, tallies, download.says, report);
-    ended.map_err(|error| error.hint("what was stored so far is noted: run it again to go on"))
+    ended.map_err(|error| error.hint("progress so far is saved: run it again to continue"))
 }
 
-/// Is the stage right behind this command, with all files there?
+/// Is the stage the one right after this command, with all files recorded?
 fn is_done(standing: &Standing) -> bool {
     standing.state.stage == Stage::Duels && round(standing).is_ok_and(|round| all_recorded(&round))
 }
 
-/// Refuses to begin before the deadline, or in a stage that is not for this.
+/// Refuses to start before the deadline, or in a stage that is not for this command.
 fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArgs) -> Result<()> {
     let refused = |block: Option<Block>| {
         let error = not_due(context, standing, "download", block);
@@ -80,21 +80,19 @@ fn wait_for_stage(context: &Context<'_>, standing: &Standing, args: &DownloadArg
     }
 }
 
-/// What came of each miner's files, and what was done.
+/// Reports the outcome per miner, and what was done.
 fn say(ui: &Ui, tallies: Vec<(&Hotkey, Tally)>, says: Vec<String>, report: &mut Report) {
     table(&tallies).into_iter().for_each(|line| report.say(line));
     if !ui.json() {
         ui.tell(report);
-        ui.status(
-            "fetched: models stored; refused: of these without a preview, or no model at all; failed: never arrived",
-        );
+        ui.status("fetched: models stored; refused: stored without a preview, or not a model; failed: never arrived");
     }
     says.into_iter().for_each(|line| report.say(line));
     let miners = tallies.into_iter().map(|(hotkey, tally)| (hotkey.to_string(), json!(tally)));
     report.detail(json!({ "miners": miners.collect::<Map<String, Value>>() }));
 }
 
-/// The summary: a line a miner.
+/// The summary: one line per miner.
 fn table(tallies: &[(&Hotkey, Tally)]) -> Vec<String> {
     let head = format!("{:48} {:>7} {:>7} {:>6} {:>13}  reasons", "miner", "fetched", "refused", "failed", "bytes");
     let line = |(hotkey, tally): &(&Hotkey, Tally)| {

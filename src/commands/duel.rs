@@ -1,4 +1,4 @@
-//! `gen404 duel`: play the matches that the tournament needs, call for audits, declare the winner.
+//! `gen404 duel`: plays the matches that the tournament needs, calls for audits, declares the winner.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DuelArgs, report: &mut Report
         if report.waits.is_empty() || !args.wait || global.dry_run {
             return Ok(());
         }
-        // The lock is free meanwhile: the audits come through this folder.
+        // Not holding the lock while sleeping lets `audit` record its verdicts in this folder.
         let waits = report.waits.join("; ");
         report.go_on_waiting();
         ui.tell(report);
-        ui.status(&format!("{waits}; looking again in {} s", args.poll));
+        ui.status(&format!("{waits}; checking again in {} s", args.poll));
         context.stop.sleep(Duration::from_secs(args.poll));
         context.stop.check()?;
     }

@@ -1,4 +1,4 @@
-//! `gen404 finalize`: close the round, record the leader, open the next round.
+//! `gen404 finalize`: closes the round, records the leader, opens the next round.
 
 use crate::base::error::{Error, Result};
 use crate::cli::Global;
@@ -19,7 +19,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &MomentArgs, report: &mut Repo
     let _lock = context.lock("finalize", report)?;
     let standing = context.standing()?;
     if done_already(&context, &standing)? {
-        report.say(format!("round {} was finalized already", last_round(&standing)));
+        report.say(format!("round {} is already finalized", last_round(&standing)));
         return Ok(());
     }
     if !is_for("finalize", standing.state.stage) {
@@ -43,7 +43,7 @@ fn last_round(standing: &Standing) -> crate::model::ids::RoundNumber {
     if standing.state.stage == Stage::Finished { round } else { round.previous().unwrap_or(round) }
 }
 
-/// The stage right behind finalizing, with the finished round's winner there.
+/// Is the stage the one right after finalizing, with the finished round's winner recorded?
 fn done_already(context: &Context<'_>, standing: &Standing) -> Result<bool> {
     let before = match standing.state.stage {
         Stage::Finished => Some(standing.state.current_round),

@@ -1,4 +1,4 @@
-//! `gen404 init`: a new competition's folder.
+//! `gen404 init`: creates a new competition's folder.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
@@ -29,10 +29,10 @@ use crate::world::git::Git;
 pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report) -> Result<()> {
     let taken = args.dir.join("config.json").exists() || args.dir.join("state.json").exists();
     if taken {
-        let taken = Error::failed(format!("{}: there is a competition already", args.dir.display()));
+        let taken = Error::failed(format!("{}: already holds a competition", args.dir.display()));
         return Err(taken.hint("name another folder"));
     }
-    all_given_where_nobody_is_asked(args)?;
+    require_flags_without_terminal(args)?;
     let settings = settings_of(args)?;
     let leader = leader(args)?;
     let pool = pool(args)?;
@@ -76,7 +76,7 @@ fn make(
     Ok(())
 }
 
-/// `--dry-run`: all is checked, and not even the folder is made.
+/// `--dry-run`: checks everything, and does not even create the folder.
 fn say_only(
     global: &Global,
     ui: &Ui,
@@ -105,7 +105,7 @@ fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// The operator's settings to begin with, which git is to ignore: it would give them to everybody.
+/// Writes starter settings for the operator. Git ignores them, so that they never leave this machine.
 fn begin_settings(context: &Context<'_>, args: &InitArgs, report: &mut Report) -> Result<()> {
     let Some(git) = &context.git else { return Ok(()) };
     git.exclude(&[&format!("/{}", settings::FILE_NAME)])?;
@@ -119,8 +119,8 @@ fn begin_settings(context: &Context<'_>, args: &InitArgs, report: &mut Report) -
     Ok(())
 }
 
-/// Without a terminal, names at once all that would be asked for one after the other.
-fn all_given_where_nobody_is_asked(args: &InitArgs) -> Result<()> {
+/// Without a terminal, names all missing flags at once instead of failing on the first.
+fn require_flags_without_terminal(args: &InitArgs) -> Result<()> {
     let needed = [
         ("--name", args.name.is_some()),
         ("--first-day", args.first_day.is_some()),
@@ -135,11 +135,11 @@ fn all_given_where_nobody_is_asked(args: &InitArgs) -> Result<()> {
         return Ok(());
     }
     let error = Error::usage(format!("without a terminal to ask on, these are needed: {}", missing.join(", ")));
-    Err(error.hint("`gen404 init --help` says what they are"))
+    Err(error.hint("`gen404 init --help` explains them"))
 }
 
 fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptList, moment: Moment) -> Result<Plan> {
-    let start = next_start(&settings, None, moment).ok_or_else(|| Error::usage("the dates leave the calendar"))?;
+    let start = next_start(&settings, None, moment).ok_or_else(|| Error::usage("the dates are out of range"))?;
     if start.past_end {
         let (first, last) = (start.at.date_naive(), settings.last_competition_date);
         return Err(Error::usage(format!("the first round could start on {first}, after the last day {last}")));
@@ -147,7 +147,9 @@ fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptL
     let mut schedule = next_schedule(&settings, None, &start);
     let (earliest, latest) = (Block(args.earliest_reveal_block), schedule.latest_reveal_block);
     if earliest > latest {
-        return Err(Error::usage(format!("--earliest-reveal-block {earliest} is after the last one, {latest}")));
+        return Err(Error::usage(format!(
+            "--earliest-reveal-block {earliest} is after the last reveal block, {latest}"
+        )));
     }
     schedule.earliest_reveal_block = earliest;
     let leaders: Leaders = vec![LeaderEntry { effective_block: schedule.latest_reveal_block, ..leader }];
@@ -187,7 +189,7 @@ fn settings_of(args: &InitArgs) -> Result<Settings> {
         }
     };
     let time = chrono::NaiveTime::parse_from_str(&args.start_time, "%H:%M:%S")
-        .map_err(|_| Error::usage(format!("--start-time {:?}: HH:MM:SS is needed", args.start_time)))?;
+        .map_err(|_| Error::usage(format!("--start-time {:?}: must be HH:MM:SS", args.start_time)))?;
     let settings = Settings {
         rules: rules(&args.rules)?,
         name: text(args.name.as_ref(), "--name", "the competition's name", None)?,
@@ -212,16 +214,16 @@ fn settings_of(args: &InitArgs) -> Result<Settings> {
     }
 }
 
-/// The limits that are given; none where all are the usual ones.
+/// The limits given by `--rule`; `None` if all have their default values.
 fn rules(given: &[String]) -> Result<Option<Rules>> {
     let mut keys = serde_json::Map::new();
     for rule in given {
         let wrong = |why: String| Error::usage(format!("--rule {rule}: {why}"));
-        let (key, value) = rule.split_once('=').ok_or_else(|| wrong("KEY=VALUE is needed".to_owned()))?;
+        let (key, value) = rule.split_once('=').ok_or_else(|| wrong("must be KEY=VALUE".to_owned()))?;
         if !Thresholds::NAMES.contains(&key) {
-            return Err(wrong(format!("no such key; there are {}", Thresholds::NAMES.join(", "))));
+            return Err(wrong(format!("unknown key; the keys are {}", Thresholds::NAMES.join(", "))));
         }
-        let value = serde_json::from_str(value).map_err(|_| wrong("neither a number nor true or false".to_owned()))?;
+        let value = serde_json::from_str(value).map_err(|_| wrong("must be a number, true or false".to_owned()))?;
         if keys.insert(key.to_owned(), value).is_some() {
             return Err(wrong("given twice".to_owned()));
         }
@@ -268,7 +270,7 @@ fn text(given: Option<&String>, flag: &str, what: &str, default: Option<&str>) -
     }
 }
 
-/// Asks on the terminal; without one, a value that has no default has to come from its flag.
+/// Asks on the terminal. Without one, fails unless there is a default.
 fn ask(flag: &str, what: &str, default: Option<&str>) -> Result<String> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {

@@ -1,4 +1,4 @@
-//! `gen404 judge`: one duel, with both raw answers. For trying a judge and its question.
+//! `gen404 judge`: one duel, with both raw answers, to try out a judge.
 
 use serde_json::json;
 
@@ -46,7 +46,7 @@ fn say(left_first: &Answer, right_first: &Answer, report: &mut Report) {
     }));
 }
 
-/// A URL as it is, or that of a file on this machine.
+/// An http(s) URL unchanged, or a file's path as a `file://` URL.
 fn url_of(text: &str) -> Result<String> {
     if text.starts_with("http://") || text.starts_with("https://") {
         return Ok(text.to_owned());

@@ -28,7 +28,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs, report: &mut Repo
     }
     match lead.block {
         Some(block) => report.say(format!("block {block}")),
-        None => report.say(format!("block unknown, and with it who leads: {unknown}")),
+        None => report.say(format!("block unknown, so the leader is unknown, too: {unknown}")),
     }
     for (what, entry) in lead.lines() {
         let rest = 1.0 - entry.weight;

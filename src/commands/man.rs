@@ -25,7 +25,7 @@ pub(super) fn run(global: &Global, args: &ManArgs, report: &mut Report) -> Resul
     Ok(())
 }
 
-/// Writes the pages of a command and of all below it.
+/// Writes the pages of a command and of all its subcommands.
 fn write(global: &Global, command: &Command, folder: &Path, report: &mut Report) -> Result<()> {
     let mut below = command.get_subcommands().filter(|below| !below.is_hide_set());
     below.try_for_each(|below| write(global, below, folder, report))?;
@@ -40,6 +40,6 @@ fn write(global: &Global, command: &Command, folder: &Path, report: &mut Report)
 
 fn page(man: &clap_mangen::Man) -> Result<Vec<u8>> {
     let mut page = Vec::new();
-    man.render(&mut page).failed(|| "the man page cannot be made".to_owned())?;
+    man.render(&mut page).failed(|| "cannot render the man page".to_owned())?;
     Ok(page)
 }

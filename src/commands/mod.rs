@@ -1,4 +1,4 @@
-//! Top floor: one file a subcommand. Each gathers facts, calls a rule or an engine, applies the plan, and adds what
+//! Top floor: one file per subcommand. Each gathers facts, calls a rule or an engine, applies the plan, and adds what
 //! it did to its one [`Report`], which [`Ui`] prints as text or JSON.
 
 mod advance;
@@ -60,7 +60,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// Help and version, which are no errors, and command lines that are: with `--json`, these as JSON, too.
+/// Handles help and version, which succeed, and command-line errors; with `--json` the latter are printed as JSON, too.
 fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
     let json = refused.use_stderr() && args.iter().any(|arg| arg == "--json");
     let ui = Ui::new(Verbosity::Normal, json, true).of("error");
@@ -78,10 +78,10 @@ fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
     Kind::Usage.exit_code()
 }
 
-/// Retries after a lost push race.
+/// Most retries after losing a push race.
 const MOST_CONFLICTS: usize = 5;
 
-/// Runs a command; again, from what is there now, where another writer's commit came before its own.
+/// Runs a command, and runs it again from the new state if another writer's commit came first.
 fn run(global: &Global, ui: &Ui, command: &Command) -> Ended {
     let mut report = Report::new(global.dry_run);
     let mut conflicts = 0;
@@ -89,7 +89,7 @@ fn run(global: &Global, ui: &Ui, command: &Command) -> Ended {
         match once(global, ui, command, &mut report) {
             Err(error) if error.kind() == Kind::Conflict && conflicts < MOST_CONFLICTS => {
                 conflicts += 1;
-                ui.status(&format!("{error}; looking again"));
+                ui.status(&format!("{error}; trying again"));
             }
             ended => break ended,
         }
@@ -97,7 +97,7 @@ fn run(global: &Global, ui: &Ui, command: &Command) -> Ended {
     report.warnings.extend(ui.warnings());
     match ended {
         Ok(()) => Ok(report),
-        // A command that is not due is no failure: what is due instead is its result.
+        // A command that is not due has not failed: its result is what is due instead.
         Err(error) if error.kind() == Kind::NotDue => {
             report.waits.push(error.to_string());
             report.hints.extend_from_slice(error.hints());
@@ -107,9 +107,9 @@ fn run(global: &Global, ui: &Ui, command: &Command) -> Ended {
     }
 }
 
-/// What it did goes into the report, also where it fails.
+/// Runs a command once. The report holds what it did, even if it fails.
 fn once(global: &Global, ui: &Ui, command: &Command, report: &mut Report) -> Result<()> {
-    // Not by clap: it misses a global flag on the other side of the command's name.
+    // clap's `requires` misses a global flag on the other side of the subcommand's name.
     if global.push && !global.commit {
         return Err(Error::usage("--push pushes what is committed: it needs --commit"));
     }

@@ -1,4 +1,4 @@
-//! `gen404 open`: record the submissions revealed so far.
+//! `gen404 open`: records the submissions revealed so far.
 
 use crate::base::error::Result;
 use crate::cli::{Global, OpenArgs};

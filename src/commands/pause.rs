@@ -1,4 +1,4 @@
-//! `gen404 pause` and `gen404 resume`: hold the competition, and go on.
+//! `gen404 pause` and `gen404 resume`: pause and resume the competition.
 
 use crate::base::error::{Error, Result};
 use crate::cli::{Global, ResumeArgs};

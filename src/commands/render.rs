@@ -1,4 +1,4 @@
-//! `gen404 render`: the previews of models on disk, several side by side.
+//! `gen404 render`: draws previews of model files, several in parallel.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -21,7 +21,7 @@ struct RenderJob {
     png: PathBuf,
 }
 
-/// What came of a job.
+/// A job's outcome.
 enum RenderOutcome {
     Drawn { bytes: usize },
     Refused { code: String, place: String, message: String },
@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs, report: &mut Repo
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let beside = jobs.len().clamp(1, cores.get());
     let inner = NonZeroUsize::new(cores.get() / beside).unwrap_or(NonZeroUsize::MIN);
-    // Files outside of a competition.
+    // These files belong to no competition, so the default format applies.
     let format = Format::default().model();
     let renderer = render::open(format, args.service.as_deref().filter(|url| !url.is_empty()), args.size, inner)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(beside).build().failed(|| "cannot start threads".into())?;
@@ -103,7 +103,7 @@ fn draw(renderer: &dyn Renderer, job: &RenderJob, dry_run: bool) -> RenderOutcom
     drawn().unwrap_or_else(RenderOutcome::Failed)
 }
 
-/// Says what came of each model.
+/// Reports each model's outcome.
 fn say(ui: &Ui, jobs: &[RenderJob], outcomes: &[RenderOutcome], report: &mut Report) {
     let pairs = || jobs.iter().zip(outcomes);
     let drawn = outcomes.iter().filter(|o| matches!(o, RenderOutcome::Drawn { .. })).count();

@@ -1,4 +1,4 @@
-//! `gen404 report`: the competition as pages that people can look at, without a server.
+//! `gen404 report`: the competition as web pages that need no server.
 //!
 //! See [`crate::report`] for the pages.
 
@@ -70,7 +70,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs, report: &mut Repo
     Ok(())
 }
 
-/// What is about a round, by round.
+/// Groups items by round.
 fn by_round<'a, T>(
     all: impl IntoIterator<Item = &'a T>,
     round: impl Fn(&T) -> Option<RoundNumber>,
@@ -84,7 +84,7 @@ fn by_round<'a, T>(
     sorted
 }
 
-/// What `verify` says, without looking into the commits, and the rules that it goes by.
+/// The findings of `verify` without the checks of commits, and the rules it applied.
 fn findings(context: &Context<'_>, snapshot: &Snapshot) -> Result<(Vec<checks::Finding>, InForce)> {
     let checkout = commits::Checkout::of(context)?;
     let facts = facts::gather(context, snapshot, checkout.as_ref())?;
@@ -95,7 +95,7 @@ fn findings(context: &Context<'_>, snapshot: &Snapshot) -> Result<(Vec<checks::F
     Ok((sink.finish(), facts.rules))
 }
 
-/// The folder of objects that the operator's settings name.
+/// The object folder named in the operator's settings.
 fn own_folder(context: &Context<'_>) -> Option<text::OwnFolder> {
     let settings = &context.config.store;
     let root = settings.dir.as_ref()?.canonicalize().ok()?;
@@ -104,7 +104,7 @@ fn own_folder(context: &Context<'_>) -> Option<text::OwnFolder> {
     Some(text::OwnFolder { root, bases })
 }
 
-/// Shows the report in the user's browser; where there is none, the path was printed.
+/// Opens the report in the user's browser. Without one, the printed path has to do.
 fn open(ui: &Ui, page: &Path) {
     let program = if cfg!(target_os = "macos") {
         "open"

@@ -1,4 +1,4 @@
-//! `gen404 reveal-seed`: fix the round's submissions, draw its seed, choose its prompts.
+//! `gen404 reveal-seed`: fixes the round's submissions, draws its seed, chooses its prompts.
 
 use chrono::{DateTime, Utc};
 
@@ -30,7 +30,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs, report: &mut 
     let standing = context.standing()?;
     let round = standing.state.current_round;
     if let Some(seed) = done_already(&standing) {
-        report.say(format!("round {round} has its seed already: {seed}"));
+        report.say(format!("round {round} already has its seed: {seed}"));
         return Ok(());
     }
     if !is_for("reveal-seed", standing.state.stage) {
@@ -41,8 +41,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs, report: &mut 
     let chain = context.need_chain(&args.chain)?;
     let latest = schedule.latest_reveal_block;
     wait_for(chain.as_ref(), latest)?;
-    // A miner who reveals more after the window would push older reveals out of the chain's ten: the
-    // window is read as it stood at its last block.
+    // Read the state at the window's last block: the chain keeps ten reveals per miner, so later ones would push out
+    // those that count.
     let intake = read_intake(&context, &standing, &schedule, chain.as_ref(), latest, &args.intake)?;
     let seed = seed_file(&context, &standing, chain.as_ref(), &schedule, args)?;
     let facts = RevealFacts {
@@ -62,7 +62,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs, report: &mut 
     context.apply(&plan, report)
 }
 
-/// The seed of a round that stands right behind this command.
+/// The seed, if the round's stage is the one right after this command.
 fn done_already(standing: &Standing) -> Option<Seed> {
     let files = &standing.files;
     let seed = files.seed.get()?.seed;
@@ -75,14 +75,14 @@ fn done_already(standing: &Standing) -> Option<Seed> {
     behind.then_some(seed)
 }
 
-/// Waits for nobody: says how long it will take until the last block is finalized.
+/// Fails with the time left unless the last reveal block is finalized.
 fn wait_for(chain: &dyn Chain, latest: Block) -> Result<()> {
     let finalized = chain.finalized_block()?;
     if finalized >= latest {
         return Ok(());
     }
     if chain.best_block()? >= latest {
-        let text = format!("reveal-seed waits: block {latest} is there, but only block {finalized} is finalized");
+        let text = format!("reveal-seed waits: block {latest} exists, but only block {finalized} is finalized");
         return Err(Error::not_due(text));
     }
     let blocks = latest.0.saturating_sub(finalized.0);
@@ -96,7 +96,7 @@ fn wait_for(chain: &dyn Chain, latest: Block) -> Result<()> {
     )))
 }
 
-/// The seed: the one recorded by a run that was cut short, or a new one.
+/// The seed recorded by an interrupted run, or a new one.
 fn seed_file(
     context: &Context<'_>,
     standing: &Standing,
@@ -117,20 +117,20 @@ fn seed_file(
         SeedSource::Drand => {
             let drand_round = seed::drand_round(chain.block_time(latest)?).map_err(Error::failed)?;
             let pulse = pulse(context, chain, drand_round, args)?;
-            // The pulse has been verified; this does it again, and cannot be left out by a mistake.
+            // `pulse` has verified the signature; `from_drand` verifies it again so that no caller can forget to.
             seed::from_drand(name, round, &pulse).map_err(Error::outside)
         }
         SeedSource::Block => Ok(seed::from_block(name, round, latest, chain.block_hash(latest)?)),
         SeedSource::Random => {
             let drawn = getrandom::u32();
             drawn.map(|seed| SeedFile::plain(Seed(seed))).map_err(|e| {
-                Error::failed("the operating system gives no random numbers").because(anyhow::anyhow!("{e}"))
+                Error::failed("the operating system provides no random numbers").because(anyhow::anyhow!("{e}"))
             })
         }
     }
 }
 
-/// A seed once written never changes; one that its own source does not bear out is not built upon.
+/// The recorded seed. A written seed never changes, and one that its own source does not prove is refused.
 fn recorded_seed(standing: &Standing, latest: Block, args: &RevealSeedArgs) -> Result<Option<SeedFile>> {
     let round = standing.state.current_round;
     let path = FileKind::Round(round, RoundFile::Seed).path();
@@ -140,14 +140,14 @@ fn recorded_seed(standing: &Standing, latest: Block, args: &RevealSeedArgs) -> R
         Slot::Ok(file) => file,
     };
     if args.seed.is_some_and(|seed| seed != file.seed) {
-        return Err(Error::failed(format!("{path}: the seed is {} already, and never changes", file.seed)));
+        return Err(Error::failed(format!("{path}: the seed is already {}, and never changes", file.seed)));
     }
     let proof = seed::prove(file, &standing.config.settings.name, round, latest);
     proof.map_err(|why| Error::failed(format!("{path}: {why}")))?;
     Ok(Some(file.clone()))
 }
 
-/// A drand round whose signature holds: from the chain, or else from the drand endpoint.
+/// A drand round with a valid signature, from the chain or else from the drand endpoint.
 fn pulse(context: &Context<'_>, chain: &dyn Chain, round: u64, args: &RevealSeedArgs) -> Result<Pulse> {
     let endpoint = args.drand_url.as_ref().or(context.config.seed.drand_url.as_ref());
     if let Some(endpoint) = endpoint {
@@ -169,14 +169,14 @@ fn pulse(context: &Context<'_>, chain: &dyn Chain, round: u64, args: &RevealSeed
         }
     }
     match forged {
-        Some(why) => Err(Error::outside(why).hint("another drand endpoint may do: --drand-url https://api.drand.sh")),
+        Some(why) => Err(Error::outside(why).hint("try another drand endpoint: --drand-url https://api.drand.sh")),
         None => Err(no_pulse_yet(round)),
     }
 }
 
 fn no_pulse_yet(round: u64) -> Error {
     let published = i64::try_from(published_at(round)).ok().and_then(|at| DateTime::from_timestamp(at, 0));
-    let Some(published) = published else { return Error::failed(format!("drand round {round} is out of all time")) };
+    let Some(published) = published else { return Error::failed(format!("drand round {round} is out of range")) };
     let left = (published - Utc::now()).num_seconds();
     let when = if left > 0 {
         format!("it is published in {left} s, at {}", published.format("%F %T UTC"))
@@ -187,7 +187,7 @@ fn no_pulse_yet(round: u64) -> Error {
     Error::not_due(format!("reveal-seed waits: drand round {round} is not on the chain yet; {when}"))
 }
 
-/// The time of a block; `None` where a chain file does not tell it.
+/// The time of a block; `None` if a chain file does not have it.
 fn block_time(chain: &dyn Chain, block: Block) -> Result<Option<DateTime<Utc>>> {
     match chain.block_time(block) {
         Ok(seconds) => Ok(i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0))),

@@ -1,6 +1,6 @@
-//! `gen404 sandbox`: a whole competition on this machine, through the commands, drivers and HTTP of
-//! production. What is outside of the program elsewhere (the chain, the miners' servers and pods, the
-//! judge) is on one loopback port here; see [`crate::sandbox::site`].
+//! `gen404 sandbox`: a whole competition on this machine, through the commands, drivers and HTTP of production.
+//! Everything external (the chain, the miners' servers and pods, the judge) is served on one loopback port; see
+//! [`crate::sandbox::site`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::ui::{Report, Ui};
 use crate::world::chain::stand_in::StandInNode;
 use crate::world::stop::Stop;
 
-/// The subnet of the sandbox's chain: that of production.
+/// The subnet of the sandbox's chain, the same as in production.
 const NETUID: u16 = 17;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Report) -> Result<()> {
@@ -35,7 +35,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
     let mut params = wanted(args, known.as_ref())?;
     let finished = known.is_some() && is_finished(&folder)?;
     if finished && !args.keep_serving && !args.by_hand {
-        ui.status("this sandbox is finished: nothing is played");
+        ui.status("this sandbox is finished: nothing left to play");
         return say(&folder, &SandboxSummary::of(&folder, &Participants::new(params))?, report);
     }
     let port = LocalPort::open(params.port)?;
@@ -63,7 +63,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
     Ok(())
 }
 
-/// `--dry-run`: whether this folder can be the sandbox. The names of most files are drawn on the way.
+/// `--dry-run`: checks whether this folder can be the sandbox. It lists folders: most file names are drawn during the
+/// play.
 fn say_only(args: &SandboxArgs, report: &mut Report) -> Result<()> {
     let folder = SandboxFolder::look(&args.dir)?;
     wanted(args, folder.params()?.as_ref())?;
@@ -78,7 +79,7 @@ fn is_finished(folder: &SandboxFolder) -> Result<bool> {
     Ok(state.is_some_and(|state| state.stage == Stage::Finished))
 }
 
-/// Puts the prompts' pictures beside the competition, for those who look at it without the servers.
+/// Writes the prompts' pictures beside the competition, so that they can be viewed without the servers.
 fn pictures(folder: &SandboxFolder, participants: &Participants, site: &SandboxSite) -> Result<()> {
     for stem in &participants.stems {
         let path = Path::new("sandbox/prompts").join(format!("{stem}.png"));
@@ -99,7 +100,7 @@ fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) ->
     Ok(())
 }
 
-/// Keeps the servers until somebody stops it.
+/// Keeps the servers running until a stop signal.
 fn serve(ui: &Ui, folder: &SandboxFolder, base: &str) -> Result<()> {
     let stop = Stop::on_signals()?;
     ui.status(&format!("serving {base} for {} until Ctrl-C", folder.root.display()));
@@ -109,8 +110,7 @@ fn serve(ui: &Ui, folder: &SandboxFolder, base: &str) -> Result<()> {
     Ok(())
 }
 
-/// What is asked for, over what the sandbox was made from.
-/// It is an error where an existing sandbox was made from something else.
+/// The sandbox's parameters: the flags over its recorded ones. Fails if an existing sandbox was made from others.
 fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
     let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT };
     let base = known.unwrap_or(&default);
@@ -129,7 +129,7 @@ fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
                  --prompts {prompts} --port {port}",
                 args.dir.display()
             ));
-            Err(other.hint("leave these flags out to go on with it, or name another folder"))
+            Err(other.hint("leave these flags out to continue it, or name another folder"))
         }
         _ => Ok(params),
     }

@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
         report.say(format!("open: {point}"));
     }
     if lead.block.is_some() && lead.leader.is_none() {
-        report.say("leader: nobody");
+        report.say("leader: none");
     }
     for (what, entry) in lead.lines() {
         report.say(format!("{what}: {} with weight {}, {}", entry.hotkey, shown(entry.weight), in_force(entry)));
@@ -81,7 +81,7 @@ fn until(block: Block, moment: Option<Moment>) -> String {
     format!("{from}, in {blocks} blocks{time}")
 }
 
-/// Miners whose files are not all there, as the download on this machine noted it.
+/// Miners with files missing, according to the download journal on this machine.
 fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
     let noted = context.own_folder().and_then(|own| FetchJournal::read(&own, standing.state.current_round));
     let marks = match noted {

@@ -1,4 +1,4 @@
-//! `gen404 verify`: recompute every claim from the files and the history.
+//! `gen404 verify`: recomputes every claim from the files and the history.
 
 use serde_json::{Value, json};
 
@@ -28,9 +28,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         other_format(global, ui, args, &detected, sink, report);
         return Ok(());
     }
-    // The history is read by one thread; the files' own threads have room beside it.
+    // Reading the history takes one thread, so the files are loaded in parallel with it.
     let store = &context.store;
-    // Of other rounds, a round's claims go by the files of the whole round alone: not by those of single players.
+    // A round's claims depend on other rounds' shared files, but never on other rounds' player files.
     let wanted = |file: &FileKind| match (args.round, file) {
         (Some(wanted), FileKind::Player(round, ..)) => wanted == *round,
         _ => true,
@@ -40,7 +40,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     if let Some(round) = args.round {
         is_here(&snapshot, round)?;
     }
-    // What has been read, whatever is committed meanwhile.
+    // Report the commit that was read, even if others are committed meanwhile.
     if let Some(head) = checkout.as_ref().and_then(commits::Checkout::head) {
         report.basis.commit = Some(head.to_owned());
     }
@@ -75,7 +75,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     }
     let mut findings = sink.finish();
     let rules = facts.rules;
-    // The process ends soon; giving back a million small strings first would take a sixth of its time.
+    // The process is about to exit; freeing a million small strings would take a sixth of its run time.
     std::mem::forget(snapshot);
     if let Some(round) = args.round {
         findings.retain(|finding| finding.round.is_none_or(|of| of == round));
@@ -84,7 +84,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     say(global.quiet, &findings, counts, report);
     report.say(format!("format: {detected}"));
     rules.lines().into_iter().for_each(|line| report.say(line));
-    // As JSON, a million findings take their time: only where they are wanted.
+    // Converting a million findings to JSON is slow, so do it only if asked for.
     if ui.json() {
         let (now, past) = rules.json();
         let format = format_json(&detected);
@@ -100,7 +100,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
 
 fn no_history(context: &Context<'_>) -> Error {
     let here = context.store.root().display();
-    Error::usage(format!("{here}: no git checkout, so there is no history to check"))
+    Error::usage(format!("{here}: not a git checkout, so there is no history to check"))
 }
 
 /// What is asked for beyond the files, and cannot be answered for every format.
@@ -128,8 +128,8 @@ fn format_json(detected: &Detected) -> Value {
     json!({ "name": detected.format.as_str(), "sign": detected.sign })
 }
 
-/// One line a finding that is no pass, and the counts. What matters most comes last, where a terminal shows it;
-/// `-q` leaves the rest out.
+/// Prints one line for each finding that is not a pass, then the counts. Failures come last, where a terminal shows
+/// them; `-q` prints only these.
 fn say(quiet: bool, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
     let marks =
         [(CheckStatus::Skip, "2", "skip"), (CheckStatus::Warn, "33", "warn"), (CheckStatus::Fail, "31;1", "fail")];

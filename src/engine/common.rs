@@ -1,4 +1,4 @@
-//! What several commands share: most of it serves the two of the stage open, and those that ask the judge.
+//! Helpers shared by several commands, mostly by those of the stage open.
 
 use super::context::{Context, Standing};
 use crate::base::error::{Error, Result};
@@ -20,18 +20,18 @@ pub(crate) fn schedule(context: &Context<'_>, standing: &Standing) -> Result<Sch
     context.store.need(&FileKind::Round(standing.state.current_round, RoundFile::Schedule))
 }
 
-/// The pool, where there is one: every line of it has to be of use.
+/// The pool, if there is one. Every line must be a usable prompt.
 pub(crate) fn pool(context: &Context<'_>) -> Result<Option<PromptList>> {
     let Some(bytes) = context.store.read_file(&FileKind::Pool)? else { return Ok(None) };
     let path = FileKind::Pool.path();
     let pool = prompts::pool(&bytes).map_err(|why| {
         let unusable = Error::failed(format!("{path}: {why}"));
-        unusable.hint("mend or remove these lines before the seed is drawn: a round would be stuck with them")
+        unusable.hint("fix or remove these lines before the seed is drawn, or the round will be stuck with them")
     });
     pool.map(Some)
 }
 
-/// As [`pool`], of a round whose seed is still to be drawn: says also where it has too few prompts for that.
+/// As [`pool`]; while the stage is open, also warns if there are too few prompts to draw from.
 pub(crate) fn pool_for_a_seed(context: &Context<'_>, standing: &Standing) -> Result<Option<PromptList>> {
     let pool = pool(context)?;
     if standing.state.stage == Stage::Open {
@@ -44,7 +44,7 @@ pub(crate) fn pool_for_a_seed(context: &Context<'_>, standing: &Standing) -> Res
     Ok(pool)
 }
 
-/// The prompts that this round may take over.
+/// The prompts that this round may carry over.
 pub(crate) fn previous_prompts(context: &Context<'_>, standing: &Standing) -> Result<PromptList> {
     match standing.state.current_round.previous() {
         Some(round) if standing.config.settings.carryover_prompts > 0 => {
@@ -54,30 +54,30 @@ pub(crate) fn previous_prompts(context: &Context<'_>, standing: &Standing) -> Re
     }
 }
 
-/// Makes sure that what a round is decided by can be read: a broken file is no missing one, and would be written
-/// over, matches on record be played again, rejected miners let in.
+/// Fails if a file that decides the round does not parse. Treating it as missing would overwrite it, replay recorded
+/// matches, and let rejected miners back in.
 pub(crate) fn require_intact(round: RoundNumber, files: &RoundFiles) -> Result<()> {
     match files.broken(round).first() {
         None => Ok(()),
         Some(file) => {
             let unreadable = Error::failed(format!("{}: does not parse", file.path()));
-            Err(unreadable.hint("`gen404 verify` says where; mend it first"))
+            Err(unreadable.hint("`gen404 verify` shows where; fix it first"))
         }
     }
 }
 
-/// `submissions.json` as it stands.
+/// The recorded `submissions.json`, if any.
 pub(crate) fn recorded(standing: &Standing) -> Result<Option<&Submissions>> {
     match &standing.files.submissions {
         Slot::Broken => {
             let path = FileKind::Round(standing.state.current_round, RoundFile::Submissions).path();
-            Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` says where; mend or remove it"))
+            Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` shows where; fix or remove it"))
         }
         slot => Ok(slot.get()),
     }
 }
 
-/// What miners revealed by the end of block `at`, judged.
+/// Reads and judges what miners revealed by the end of block `at`.
 pub(crate) fn read_intake(
     context: &Context<'_>,
     standing: &Standing,
@@ -97,8 +97,7 @@ pub(crate) fn read_intake(
     Ok(intake(&chain.reveals(at)?, &terms))
 }
 
-/// A line on each miner: who is in with what, and who is refused and why. What was left aside of a
-/// miner's payloads is for those who want to know more.
+/// One line per miner: the accepted submission, or why it was refused. Notes on ignored payloads are shown with -v.
 pub(crate) fn miners(context: &Context<'_>, intake: &Intake) -> Vec<String> {
     let mut lines = Vec::new();
     for (hotkey, submission) in intake.accepted.iter() {
@@ -117,7 +116,7 @@ pub(crate) fn miners(context: &Context<'_>, intake: &Intake) -> Vec<String> {
     lines
 }
 
-/// A stage command at the wrong time: says what is due instead.
+/// The error for a stage command at the wrong time; it says what is due instead.
 pub(crate) fn not_due(context: &Context<'_>, standing: &Standing, command: &str, block: Option<Block>) -> Error {
     let instead: Vec<String> = due(&context.facts(standing, block))
         .iter()

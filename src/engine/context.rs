@@ -1,4 +1,4 @@
-//! What every command works with: the competition, its checkout, its settings.
+//! What every command works with: the competition, its checkout and its settings.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,15 +21,15 @@ use crate::world::git::Git;
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
-/// How often it is looked whether the lock is free.
+/// How often a waiting run checks whether the lock is free.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// What the flags that every command takes ask for.
+/// The values of the global flags.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// The competition's folder, where it is named.
+    /// The competition's folder, if named.
     pub(crate) repo: Option<PathBuf>,
-    /// The settings' file, where it is named.
+    /// The settings file, if named.
     pub(crate) config: Option<PathBuf>,
     pub(crate) dry_run: bool,
     pub(crate) commit: bool,
@@ -45,11 +45,11 @@ pub(crate) struct Context<'a> {
     pub(crate) store: Store,
     pub(crate) git: Option<Git>,
     pub(crate) config: Config,
-    /// Asked for by signals, where a command listens for them.
+    /// Set by signals, if the command listens for them.
     pub(crate) stop: Stop,
 }
 
-/// What a command that moves the competition looked at first.
+/// The files that a command decides by, as read when it began.
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) config: ConfigFile,
@@ -97,8 +97,8 @@ impl<'a> Context<'a> {
         Ok(head.map(|id| id.to_string()))
     }
 
-    /// The operator's own folder of this competition, never tracked. A link in its place is refused: it may have
-    /// come with the competition.
+    /// The operator's own folder for this competition, never tracked by git. A symbolic link in its place is refused:
+    /// it may have come with the competition.
     pub(crate) fn own_folder(&self) -> Result<PathBuf> {
         let folder = match &self.git {
             Some(git) => git.own_folder(),
@@ -108,7 +108,7 @@ impl<'a> Context<'a> {
         files::below(parent, Path::new(name))
     }
 
-    /// Takes the lock, and finishes a commit that a killed run had begun.
+    /// Takes the lock and finishes a commit that a killed run had begun.
     pub(crate) fn lock(&self, command: &str, report: &mut Report) -> Result<Lock> {
         let contended = if self.options.wait_lock { Contended::Wait } else { Contended::Fail };
         let mut told = false;
@@ -130,7 +130,7 @@ impl<'a> Context<'a> {
         Ok(lock)
     }
 
-    /// What `init` wrote has to be in the history before anything else is: nothing later may bring it in.
+    /// Fails unless there is a first commit: what `init` wrote must not slip into a later command's commit.
     fn has_a_beginning(&self, command: &str) -> Result<()> {
         let Some(git) = self.git.as_ref().filter(|_| command != "init") else { return Ok(()) };
         if git.head()?.is_some() {
@@ -141,13 +141,13 @@ impl<'a> Context<'a> {
             .hint("git add config.json leader.json prompts.txt state.json rounds && git commit -m \"The beginning\""))
     }
 
-    /// What a commit needs is made sure of before the work, which may take hours; a dry run only looks.
+    /// Checks what a commit needs before work that may take hours. A dry run changes nothing.
     fn make_ready(&self) -> Result<()> {
         let Some(git) = &self.git else { return Ok(()) };
         if self.options.dry_run { git.could_commit() } else { git.make_ready() }?;
         match git.hooks()?.join(", ") {
             hooks if hooks.is_empty() => {}
-            hooks => self.ui.detail(&format!("git's hooks around a commit are not run: {hooks}")),
+            hooks => self.ui.detail(&format!("git's commit hooks are not run: {hooks}")),
         }
         Ok(())
     }
@@ -162,14 +162,14 @@ impl<'a> Context<'a> {
         Ok(Standing { config, state, files })
     }
 
-    /// What decides what is due.
+    /// The facts that decide what is due.
     pub(crate) fn facts<'b>(&self, standing: &'b Standing, block: Option<Block>) -> Facts<'b> {
         let Standing { config, state, files } = standing;
         let (win_margin, limits) = (config.settings.win_margin, config.settings.limits());
         Facts { state, files, block, win_margin, limits }
     }
 
-    /// The object store that flags, environment or settings name; `None` where none do.
+    /// The object store that flags, environment or settings name, if any.
     pub(crate) fn object_store(&self, args: &StoreArgs) -> Result<Option<Box<dyn ObjectStore>>> {
         let mut settings = self.config.store.clone().with_env(env);
         settings.dry_run = self.options.dry_run;
@@ -198,22 +198,22 @@ fn load(source: &SettingsSource, report: &mut Report) -> Result<Config> {
     Ok(config)
 }
 
-/// The operator's settings, for commands that can do without a competition.
+/// The operator's settings, for commands that do not need a competition.
 pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut Report) -> Result<Config> {
     let options = options.into();
     let root = options.repo.clone().or_else(|| find_root().ok()).and_then(|root| root.canonicalize().ok());
     match root {
         Some(root) => settings(&options, ui, &root, Git::open(&root)?.as_ref(), report),
-        // There is nowhere to look for others.
+        // Without a folder, only --config can name settings.
         None => load(&SettingsSource::of(options.config.as_deref(), Path::new(""), None), report),
     }
 }
 
-/// The nearest folder upwards that holds a competition, or else the nearest checkout.
+/// The nearest enclosing folder that holds a competition, or else the nearest checkout.
 fn find_root() -> Result<PathBuf> {
     let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
     let upwards = |wanted: fn(&Path) -> bool| here.ancestors().find(|folder| wanted(folder)).map(Path::to_owned);
-    // Two of these make a competition, so that a damaged one is found as well.
+    // Two of these are enough, so that a damaged competition is found as well.
     let competition = |folder: &Path| {
         let known = ["config.json", "state.json", "leader.json", "rounds"];
         known.iter().filter(|name| folder.join(name).exists()).count() >= 2

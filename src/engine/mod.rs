@@ -1,6 +1,6 @@
 //! The long jobs: fetching, judging, regenerating, and gathering what `verify` judges. Each takes facts and settings,
-//! shows its progress by a [`Ui`](crate::ui::Ui), and adds what it did to the command's
-//! [`Report`](crate::ui::Report); commands call them.
+//! shows its progress through a [`Ui`](crate::ui::Ui), and adds what it did to the command's
+//! [`Report`](crate::ui::Report).
 
 pub(crate) mod common;
 pub(crate) mod context;

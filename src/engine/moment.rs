@@ -1,4 +1,4 @@
-//! Which chain, and which moment of it, flags, environment and settings name.
+//! The chain, and the moment on it, that flags, environment and settings name.
 
 use chrono::{DateTime, Utc};
 
@@ -13,19 +13,18 @@ use crate::world::chain::Chain;
 use crate::world::chain::settings::{Clock, Networks};
 
 impl Context<'_> {
-    /// The chain's block and the time, from the flags, a chain file, or the configured chain;
-    /// `None` where no chain is known.
+    /// The chain's block and time, from the flags, a chain file or the configured chain; `None` if no chain is known.
     pub(crate) fn moment(&self, args: &MomentArgs) -> Result<Option<Moment>> {
         moment_of(&self.config, args)
     }
 
-    /// As [`Context::moment`], for commands that only tell what is known: a chain that cannot be reached hides
-    /// the block, and nothing else. Where there is no block, the text says what to do about it.
+    /// As [`Context::moment`], for commands that only show state: if the chain cannot be reached, just the block is
+    /// unknown. Also returns a text for that case, which says what to do.
     pub(crate) fn sighted(&self, args: &MomentArgs) -> Result<(Option<Moment>, &'static str)> {
         match self.moment(args) {
             Err(error) if error.kind() == Kind::Outside => {
                 self.ui.warn(&error.to_string());
-                Ok((None, "the chain did not answer (that of a sandbox is there while `gen404 sandbox` runs)"))
+                Ok((None, "the chain did not answer (a sandbox's chain is up only while `gen404 sandbox` runs)"))
             }
             moment => Ok((
                 moment?,
@@ -34,12 +33,12 @@ impl Context<'_> {
         }
     }
 
-    /// The chain that flags, environment or settings name, in this order; `None` where none do.
+    /// The chain that flags, environment or settings name, in this order, if any.
     pub(crate) fn chain(&self, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
         chain_of(&self.config, args)
     }
 
-    /// As [`Context::chain`], for commands that cannot do without.
+    /// As [`Context::chain`], for commands that need a chain.
     pub(crate) fn need_chain(&self, args: &ChainArgs) -> Result<Box<dyn Chain>> {
         self.chain(args)?.ok_or_else(|| {
             let unknown = Error::usage("no chain is named");
@@ -47,13 +46,13 @@ impl Context<'_> {
         })
     }
 
-    /// As [`Context::moment`], for commands that cannot do without.
+    /// As [`Context::moment`], for commands that need it.
     pub(crate) fn need_moment(&self, args: &MomentArgs) -> Result<Moment> {
         need_moment(&self.config, args)
     }
 }
 
-/// As [`Context::moment`], by these settings.
+/// As [`Context::moment`], with these settings.
 fn moment_of(config: &Config, args: &MomentArgs) -> Result<Option<Moment>> {
     if let Some(block) = args.block {
         let now = args.now.as_deref().map(parse_time).transpose()?.unwrap_or_else(Utc::now);
@@ -64,13 +63,13 @@ fn moment_of(config: &Config, args: &MomentArgs) -> Result<Option<Moment>> {
     let now = match config.chain.clock {
         Clock::Block => time_of(chain.as_ref(), block)?,
         Clock::System if chain.is_real() => Utc::now(),
-        // A file whose blocks have no times is no reason to fail.
+        // A chain file without block times must not fail the command.
         Clock::System => time_of(chain.as_ref(), block).unwrap_or_else(|_| Utc::now()),
     };
     Ok(Some(Moment { block, now }))
 }
 
-/// As [`Context::need_moment`], by these settings.
+/// As [`Context::need_moment`], with these settings.
 pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> {
     moment_of(config, args)?.ok_or_else(|| {
         let unknown = Error::usage("the chain's block is not known");
@@ -78,7 +77,7 @@ pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> 
     })
 }
 
-/// The chain that flags, environment or these settings name, in this order; `None` where none do.
+/// The chain that flags, environment or these settings name, in this order, if any.
 fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
     let mut settings = config.chain.clone();
     let from_env = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
@@ -94,18 +93,18 @@ fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>>
         settings.netuid = netuid;
     } else if let Some(netuid) = from_env("NETUID") {
         let parsed = netuid.trim().parse();
-        settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is no subnet's number")))?;
+        settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is not a subnet number")))?;
     }
     settings.open()
 }
 
-/// The time of a chain's newest block, by that of its finalized one.
+/// The time of a chain's newest block, extrapolated from its finalized one.
 fn time_of(chain: &dyn Chain, best: Block) -> Result<DateTime<Utc>> {
     let finalized = chain.finalized_block()?;
     let seconds = chain.block_time(finalized)?;
     let now = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     let time = now.and_then(|now| Moment { block: finalized, now }.time_of(best));
-    time.ok_or_else(|| Error::failed(format!("{}: block {finalized} at {seconds} s is out of all time", chain.name())))
+    time.ok_or_else(|| Error::failed(format!("{}: block {finalized} at {seconds} s is out of range", chain.name())))
 }
 
 /// A UTC time from the command line.

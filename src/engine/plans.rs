@@ -1,5 +1,5 @@
-//! The one place where a plan becomes files, a commit and a push; and what makes that safe against kills: a note of
-//! each commit that was begun.
+//! The one place where a plan becomes files, a commit and a push. A note of each commit about to be made lets the next
+//! run finish it if this one is killed.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -20,20 +20,22 @@ use crate::ui::Report;
 use crate::world::git::remote::Remote;
 
 impl Context<'_> {
-    /// Does what a plan says: writes the files, commits them where asked to, and says so. With
-    /// `--dry-run` it says what would happen.
+    /// Carries out a plan: writes its files, commits them if asked to, and reports its lines. With `--dry-run`, only
+    /// reports.
     pub(crate) fn apply(&self, plan: &Plan, report: &mut Report) -> Result<()> {
         self.carry_out(plan, &[], report)?;
         plan.says.iter().for_each(|line| report.say(line));
         Ok(())
     }
 
-    /// As [`Context::apply`] for a step of a longer command, which says itself what happened. The commit takes
-    /// along the files `also`, which earlier steps have written.
+    /// As [`Context::apply`], for a step of a longer command that reports by itself. The commit includes the files
+    /// `also`, which earlier steps wrote.
     pub(crate) fn carry_out(&self, plan: &Plan, also: &[FileKind], report: &mut Report) -> Result<()> {
         if self.options.dry_run {
             return self.write(plan, report);
         }
+        // The note is saved before the first write: a run killed at any later point is then either committed by the
+        // next run (all files as noted) or repeated.
         let pending = Pending::of(plan, also, &self.store)?;
         if self.options.commit {
             pending.save(&self.own_folder()?)?;
@@ -58,7 +60,7 @@ impl Context<'_> {
         }
     }
 
-    /// Writes a plan's files, with `--dry-run` only names them, and leaves the commit to a later step.
+    /// Writes a plan's files (with `--dry-run`, only names them) and leaves the commit to a later step.
     pub(crate) fn write(&self, plan: &Plan, report: &mut Report) -> Result<()> {
         let changed = match self.options.dry_run {
             true => self.store.differing(&plan.writes)?.into_iter().map(|write| write.file.clone()).collect(),
@@ -71,8 +73,7 @@ impl Context<'_> {
     fn commit(&self, pending: &Pending, report: &mut Report) -> Result<Option<String>> {
         let Some(git) = self.git.as_ref().filter(|_| self.options.commit) else { return Ok(None) };
         let commit = git.commit(&pending.kinds(), &pending.message);
-        let commit =
-            commit.map_err(|e| e.hint("what is to be committed is written: the next run with --commit does it"))?;
+        let commit = commit.map_err(|e| e.hint("the files are written: the next run with --commit commits them"))?;
         Pending::forget(&self.own_folder()?)?;
         if let Some(commit) = &commit {
             report.note_commit(commit, &pending.message);
@@ -80,8 +81,8 @@ impl Context<'_> {
         Ok(commit)
     }
 
-    /// A run with `--commit` that was killed between its last write and its commit left a note:
-    /// where the files are still just as it wrote them, the commit is made now.
+    /// Makes the commit of a run that was killed between its last write and its commit, if the files are still exactly
+    /// as its note says.
     pub(super) fn finish_commit(&self, report: &mut Report) -> Result<()> {
         let Some(pending) = Pending::load(&self.own_folder()?)? else { return Ok(()) };
         if pending.is_written(&self.store)? {
@@ -90,11 +91,11 @@ impl Context<'_> {
             }
             return Ok(());
         }
-        // It was killed among its writes: the command that is run again writes them all.
+        // It was killed while writing: running the command again writes them all.
         Pending::forget(&self.own_folder()?)
     }
 
-    /// With `--push`: takes over what others pushed, and pushes what an earlier run has left.
+    /// With `--push`: pulls in what others pushed, and pushes what an earlier run left.
     pub(super) fn meet(&self) -> Result<()> {
         let Some(remote) = self.remote()? else { return Ok(()) };
         let settled = remote.settle()?;
@@ -102,7 +103,7 @@ impl Context<'_> {
             self.ui.status(&format!("{conflict}: it was made by an earlier run"));
         }
         if settled.moved {
-            self.ui.detail("took over what others had pushed");
+            self.ui.detail("pulled in what others had pushed");
         }
         if settled.pushed > 0 {
             self.ui.status(&format!("pushed {} commit(s) that an earlier run had left", settled.pushed));
@@ -117,7 +118,7 @@ impl Context<'_> {
     }
 }
 
-/// Commits that were begun: kept beside the lock until they are made.
+/// A commit about to be made; the note is kept beside the lock until it is.
 #[derive(Debug, Serialize, Deserialize)]
 struct Pending {
     message: String,
@@ -147,7 +148,7 @@ impl Pending {
     }
 
     fn load(own: &Path) -> Result<Option<Self>> {
-        // A note that was cut off means that nothing else had been written yet.
+        // A truncated note means that nothing else had been written yet.
         Ok(files::read_own(&Pending::path(own), files::SMALL)?.and_then(|bytes| parse_json(&bytes).ok()))
     }
 

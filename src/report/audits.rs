@@ -1,4 +1,4 @@
-//! Audits: each miner's regenerated outputs against the limits; and the prompts that are hard.
+//! Audits (each miner's regenerated outputs against the limits) and the hardest prompts.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -17,13 +17,13 @@ use crate::rules::audit::{mismatched, trimmed_median};
 /// One miner's audit, or the leader's baseline.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct AuditView {
-    /// Whose.
+    /// The audited player.
     pub(crate) who: Who,
     /// `passed`, `rejected`, `pending`, `awaited`, or `baseline`.
     pub(crate) outcome: &'static str,
     /// Why it was rejected.
     pub(crate) reason: String,
-    /// What was counted.
+    /// The audit's counts.
     pub(crate) facts: Vec<Fact>,
     /// Distances between regenerated and submitted previews.
     pub(crate) distances: Option<Strip>,
@@ -31,7 +31,7 @@ pub(crate) struct AuditView {
     pub(crate) times: Option<Strip>,
 }
 
-/// Every audit that was asked for or made, in the order in which it was, then the leader's baseline.
+/// Every audit that was requested or made, in order of request, then the leader's baseline.
 pub(crate) fn audits(site: &Site<'_>, files: &RoundFiles) -> Vec<AuditView> {
     let none = Vec::new();
     let requests = files.require_audit.get().unwrap_or(&none);
@@ -85,7 +85,7 @@ fn baseline(site: &Site<'_>, generated: &Outputs) -> AuditView {
     }
 }
 
-/// The distances of what was submitted and regenerated; what was not regenerated has none.
+/// The distances between submitted and regenerated outputs; outputs that were not regenerated have none.
 fn distances(site: &Site<'_>, submitted: &Outputs, generated: &Outputs, critical: &[PromptStem]) -> Strip {
     let limit = site.limits().distance;
     let mut missing = 0;
@@ -130,31 +130,31 @@ fn times(site: &Site<'_>, generated: &Outputs) -> Strip {
     strip(&values, &lines, most, " s", alt)
 }
 
-/// A prompt in which miners fail.
+/// A prompt on which miners fail.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct PromptRow {
-    /// The stem, cut short.
+    /// The stem, shortened.
     pub(crate) name: String,
     /// The prompt image's address.
     pub(crate) image: Option<String>,
-    /// What is shown where there is none that a page may load.
+    /// Shown instead if there is no image that a page may load.
     pub(crate) address: String,
-    /// Miners without a preview for it, among those that have any.
+    /// Miners without a preview for it, among those with any.
     pub(crate) missing: usize,
-    /// Duels against the leader lost with a preview there.
+    /// Duels against the leader lost despite having a preview.
     pub(crate) lost: usize,
     /// Duels against the leader won.
     pub(crate) won: usize,
-    /// Miners that have any preview.
+    /// Miners with any preview.
     pub(crate) of: usize,
-    /// Widths of the two bars, of 100.
+    /// Widths of the two bars, out of 100.
     pub(crate) bars: (String, String),
 }
 
-/// Prompts are listed up to this many.
+/// Most prompts listed.
 const HARDEST: usize = 12;
 
-/// The prompts in which miners fail most: without a preview, then by lost duels against the leader.
+/// The prompts on which miners fail most, by missing previews, then by duels lost against the leader.
 pub(crate) fn hardest(files: &RoundFiles, links: &Links<'_>) -> Vec<PromptRow> {
     let Some(prompts) = files.prompts.get() else { return Vec::new() };
     let miners = files.players.iter().filter(|(player, _)| **player != Player::Leader);

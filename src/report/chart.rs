@@ -1,5 +1,5 @@
-//! Where things lie in the drawings: the leaders' weights over blocks, and strips of dots against
-//! a limit. Numbers only; the templates draw.
+//! Layout of the charts: the leaders' weights over blocks, and strips of dots against a limit. Only coordinates; the
+//! templates draw.
 
 use serde::Serialize;
 
@@ -8,63 +8,63 @@ use super::text::number;
 /// A labelled position on an axis.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct ChartMark {
-    /// In the drawing's units.
+    /// The position, in the drawing's units.
     pub(crate) at: String,
-    /// What stands there.
+    /// The label.
     pub(crate) label: String,
 }
 
 /// A dot of a strip.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Dot {
-    /// Across.
+    /// Horizontal position.
     pub(crate) x: String,
-    /// Down.
+    /// Vertical position.
     pub(crate) y: String,
-    /// How it is drawn: `ok`, `bad`, with ` critical` where the prompt is.
+    /// CSS classes: `ok` or `bad`, plus ` critical` for a critical prompt.
     pub(crate) class: String,
-    /// What it stands for.
+    /// Tooltip text.
     pub(crate) title: String,
 }
 
-/// A strip of dots along an axis, stacked where they would cover each other, with limits.
+/// A strip of dots along an axis, stacked instead of overlapping, with limits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Strip {
     pub(crate) dots: Vec<Dot>,
-    /// Limits, and what else is marked by a line.
+    /// Limits and other marked values.
     pub(crate) lines: Vec<ChartMark>,
-    /// The axis.
+    /// Ticks of the axis.
     pub(crate) ticks: Vec<ChartMark>,
-    /// In words, for those who do not see it.
+    /// Alternative text.
     pub(crate) alt: String,
 }
 
 /// A value of a strip.
 #[derive(Debug, Clone)]
 pub(crate) struct ChartValue {
-    /// Where it lies.
+    /// The value.
     pub(crate) value: f64,
-    /// How it is drawn.
+    /// CSS classes.
     pub(crate) class: String,
-    /// What it stands for.
+    /// Tooltip text.
     pub(crate) title: String,
 }
 
-/// A strip is drawn this wide, with a border that dots at the edge need; the templates know both.
+/// Width of a strip, and the border that dots at the edge need. The templates repeat both numbers.
 const WIDTH: f64 = 400.0;
 const BORDER: f64 = 10.0;
-/// Height in which dots are stacked, and where its floor lies.
+/// Height available for stacked dots, and the y of its floor.
 const STACK: f64 = 58.0;
 const FLOOR: f64 = 76.0;
-/// The way from one dot to the next.
+/// Distance between neighbouring dots.
 const STEP: f64 = 5.0;
 
-/// Coordinates with a tenth of a unit: enough for the eye, and short.
+/// Formats a coordinate to a tenth of a unit: precise enough, and short.
 pub(crate) fn place(value: f64) -> String {
     format!("{}", (value * 10.0).round() / 10.0)
 }
 
-/// Lays out a strip for values from 0 to `most`; what lies beyond is drawn at the edge.
+/// Lays out a strip for values from 0 to `most`; values beyond are drawn at the edge.
 pub(crate) fn strip(values: &[ChartValue], lines: &[(f64, String)], most: f64, unit: &str, alt: String) -> Strip {
     let across = |value: f64| BORDER + (value / most).clamp(0.0, 1.0) * (WIDTH - 2.0 * BORDER);
     let mut sorted: Vec<&ChartValue> = values.iter().collect();
@@ -100,7 +100,7 @@ fn ticks(most: f64) -> Vec<f64> {
     let mut ticks = Vec::new();
     let mut count = 0.0;
     while count * size <= most * 1.0001 && ticks.len() < 10 {
-        // Multiples of 0.02 and 0.1 are rounded back to what they read as.
+        // Multiples of 0.02 and 0.1 carry floating-point noise: round it off.
         ticks.push((count * size * 1000.0).round() / 1000.0);
         count += 1.0;
     }
@@ -128,30 +128,30 @@ pub(crate) struct WeightStep {
     pub(crate) x: String,
     /// Upper edge.
     pub(crate) y: String,
-    /// How wide.
+    /// Width.
     pub(crate) width: String,
-    /// How high.
+    /// Height.
     pub(crate) height: String,
-    /// Which of the leaders' colours.
+    /// Index of the leader's colour.
     pub(crate) colour: usize,
-    /// What it stands for.
+    /// Tooltip text.
     pub(crate) title: String,
-    /// The weight, written above it.
+    /// The weight, shown above the rectangle.
     pub(crate) weight: String,
-    /// Where that is written.
+    /// Horizontal position of the weight.
     pub(crate) middle: String,
-    /// The leader's name, where it is another than before and there is room.
+    /// The leader's name, if it differs from the previous one and there is room.
     pub(crate) name: Option<String>,
 }
 
-/// An entry to be drawn.
+/// An entry to draw.
 #[derive(Debug, Clone)]
 pub(crate) struct WeightEntry {
     /// The first block.
     pub(crate) block: u64,
     /// 0 to 1.
     pub(crate) weight: f64,
-    /// Which of the leaders' colours.
+    /// Index of the leader's colour.
     pub(crate) colour: usize,
     /// The leader, as shown.
     pub(crate) name: String,
@@ -192,7 +192,7 @@ pub(crate) fn weights(entries: &[WeightEntry], end: u64) -> Option<WeightsChart>
     let mut last = f64::MIN;
     for entry in entries {
         let at = across(entry.block);
-        // Labels that would run into each other are left out; the table below has them all.
+        // Skip labels that would overlap; the table below lists all blocks.
         if at - last >= 84.0 {
             ticks.push(ChartMark { at: place(at), label: number(entry.block) });
             last = at;
@@ -201,7 +201,7 @@ pub(crate) fn weights(entries: &[WeightEntry], end: u64) -> Option<WeightsChart>
     Some(WeightsChart { steps: entries.iter().zip(ends).map(step).collect(), ticks })
 }
 
-/// A weight with at most two digits behind the point: 0.6000000000000001 reads 0.6.
+/// Formats a weight with at most two decimals: 0.6000000000000001 becomes 0.6.
 pub(crate) fn weight(value: f64) -> String {
     format!("{}", (value * 100.0).round() / 100.0)
 }

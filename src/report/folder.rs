@@ -1,4 +1,5 @@
-//! The folder that a report goes to: never in the competition's own, where links of its makers lie.
+//! The folder that a report is written to. It is never inside the competition's folder, where symbolic links made by
+//! others may lie.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -8,26 +9,26 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::ids::RoundNumber;
 
-/// The folder that the report goes to.
+/// The folder that the report is written to.
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
-    /// The competition's own, into which nothing is written.
+    /// The competition's folder, into which nothing is written.
     competition: PathBuf,
     dry_run: bool,
 }
 
 impl Folder {
-    /// The usual folder. A link there may have come with the competition, from whoever made the archive of both.
+    /// The default folder. A symbolic link there is refused: it may come from the same archive as the competition.
     pub(crate) fn beside(competition: &Path, dry_run: bool) -> Result<Folder> {
         let path = usual_folder(competition)?;
         if path.is_symlink() {
             let link = Error::failed(format!("{}: a link, which is not followed here", path.display()));
-            return Err(link.hint("say by --out DIR where the report goes"));
+            return Err(link.hint("choose the report's folder with --out DIR"));
         }
         Folder::at(&path, competition, dry_run)
     }
 
-    /// A folder that the operator named: anywhere but in the competition's own, where links of its makers lie.
+    /// A folder named by the operator, anywhere but inside the competition's folder.
     pub(crate) fn at(path: &Path, competition: &Path, dry_run: bool) -> Result<Folder> {
         let inside = leads_through(path, competition);
         let path = resolved(path)?;
@@ -46,7 +47,7 @@ impl Folder {
         std::fs::symlink_metadata(self.path.join(name)).is_ok_and(|found| found.is_file())
     }
 
-    /// Makes a folder for pages that are written side by side.
+    /// Creates a subfolder, before pages are written into it in parallel.
     pub(crate) fn make(&self, name: &str) -> Result<()> {
         if !self.dry_run {
             let folder = files::folder_below(&self.path, Path::new(name))?;
@@ -55,7 +56,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Makes the pages' names last.
+    /// Syncs the folders, so that the new names are durable.
     pub(crate) fn sync(&self, rounds: &BTreeSet<RoundNumber>) -> Result<()> {
         let folders = rounds.iter().map(|round| self.path.join(format!("round-{round}")));
         let made = std::iter::once(self.path.clone()).chain(folders).filter(|folder| !self.dry_run && folder.is_dir());
@@ -75,7 +76,7 @@ impl Folder {
     }
 }
 
-/// Does something in the competition's folder lie on this way? It may be a link that leads out again.
+/// Does this path lead through the competition's folder, perhaps out again by a symbolic link?
 fn leads_through(path: &Path, competition: &Path) -> bool {
     let Ok(absolute) = std::path::absolute(path) else { return false };
     absolute
@@ -85,7 +86,7 @@ fn leads_through(path: &Path, competition: &Path) -> bool {
         .any(|folder| folder.canonicalize().is_ok_and(|folder| folder.starts_with(competition)))
 }
 
-/// The folder that a path leads to, also where its last parts are not there yet.
+/// Resolves a path whose last parts may not exist yet.
 fn resolved(path: &Path) -> Result<PathBuf> {
     let cannot = || format!("{}: cannot be made", path.display());
     let absolute = std::path::absolute(path).failed(cannot)?;
@@ -96,5 +97,5 @@ fn resolved(path: &Path) -> Result<PathBuf> {
         }
         break;
     }
-    Err(Error::usage(cannot()).hint("name a folder without `..` behind folders that are not there"))
+    Err(Error::usage(cannot()).hint("name a folder without `..` after folders that do not exist"))
 }

@@ -14,10 +14,10 @@ use crate::model::snapshot::RoundFiles;
 use crate::model::source_audit::SourceVerdict;
 use crate::rules::tournament::{Field, order};
 
-/// The matrix of a round: a row a defender, a column a challenger.
+/// A round's matrix: one row per defender, one column per challenger.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Heat {
-    /// The challengers, in the order in which they revealed.
+    /// The challengers, in order of reveal.
     pub(crate) columns: Vec<Who>,
     /// The defenders.
     pub(crate) rows: Vec<HeatRow>,
@@ -28,28 +28,27 @@ pub(crate) struct Heat {
 pub(crate) struct HeatRow {
     /// The defender.
     pub(crate) who: Who,
-    /// A cell a column; `None` where no match was played.
+    /// One cell per column; `None` if no match was played.
     pub(crate) cells: Vec<Option<HeatCell>>,
 }
 
 /// A match in the heat map.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct HeatCell {
-    /// Whole percents.
+    /// The margin in whole percent.
     pub(crate) text: String,
-    /// In words.
+    /// Tooltip text.
     pub(crate) title: String,
-    /// Its colour: `n4` (the defender by far) to `p3` (the challenger by far), `p0` for a challenger
-    /// short of the margin.
+    /// CSS class of its colour: `n4` (defender far ahead) to `p3` (challenger far ahead); `p0` is short of the margin.
     pub(crate) class: &'static str,
-    /// The match's page, seen from the index.
+    /// The match's page, relative to the index.
     pub(crate) href: Option<String>,
 }
 
-/// A larger map is not drawn: 350 defenders and 1,024 challengers would be more than anybody can look at.
+/// Most cells drawn. A larger map (350 defenders by 1,024 challengers, say) is of no use to a reader.
 const MOST_CELLS: usize = 65_536;
 
-/// The heat map; `None` where nothing was played, or too much to be drawn.
+/// The heat map; `None` if nothing was played, or too much to draw.
 pub(crate) fn heat(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Option<Heat> {
     let matrix = files.matrix.get().filter(|matrix| !matrix.0.is_empty())?;
     let (lefts, rights) = sides(files, matrix);
@@ -76,8 +75,8 @@ pub(crate) fn heat(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> O
     })
 }
 
-/// The defenders and the challengers of the matrix: the leader first, then by their reveals, then
-/// those that submitted nothing (damage) by name.
+/// The matrix's defenders and challengers: the leader first, then by order of reveal, then by name those without a
+/// submission (which only a damaged file has).
 fn sides<'a>(files: &RoundFiles, matrix: &'a Matrix) -> (Vec<&'a Player>, Vec<&'a Player>) {
     let order = files.submissions.get().map(order).unwrap_or_default();
     let places: HashMap<&Hotkey, usize> = order.iter().enumerate().map(|(at, hotkey)| (hotkey, at)).collect();
@@ -93,7 +92,7 @@ fn sides<'a>(files: &RoundFiles, matrix: &'a Matrix) -> (Vec<&'a Player>, Vec<&'
     (sorted(matrix.0.keys().map(|(left, _)| left).collect()), sorted(matrix.0.keys().map(|(_, right)| right).collect()))
 }
 
-/// The colour of a margin.
+/// The CSS class of a margin's colour.
 pub(crate) fn colour(margin: f64, win_margin: f64) -> &'static str {
     match margin {
         m if m < -0.5 => "n4",
@@ -110,35 +109,35 @@ pub(crate) fn colour(margin: f64, win_margin: f64) -> &'static str {
 /// A miner of a round.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct StandingRow {
-    /// From 1; `None` for those who may not win, or have not played.
+    /// Rank from 1; `None` for miners that may not win or have not played.
     pub(crate) rank: Option<usize>,
     /// The miner.
     pub(crate) who: Who,
     /// `winner`, `qualified`, `rejected`, or nothing.
     pub(crate) tag: &'static str,
-    /// Its program's repository.
+    /// The program's repository.
     pub(crate) repo: String,
-    /// Where the program is to be read.
+    /// Link to the program's source.
     pub(crate) source: String,
     /// The commit's first seven digits.
     pub(crate) commit: String,
-    /// The margin against the leader, and its drawing.
+    /// The margin against the leader, and its bar.
     pub(crate) margin: Option<(String, MarginBar)>,
-    /// The match against the leader, seen from the index.
+    /// The match against the leader, relative to the index.
     pub(crate) href: Option<String>,
-    /// Previews present, of how many.
+    /// Number of previews present.
     pub(crate) previews: Option<usize>,
-    /// How its build ended.
+    /// The build's status.
     pub(crate) build: &'static str,
-    /// What its audit came to.
+    /// The audit's outcome.
     pub(crate) audit: &'static str,
-    /// What the reading of its source came to.
+    /// The source audit's verdict.
     pub(crate) source_audit: &'static str,
-    /// The block that revealed it, for sorting and as text.
+    /// The reveal block, for sorting and as text.
     pub(crate) block: (Block, String),
 }
 
-/// The standings: the winner, the qualified, the others by their margin, then those rejected.
+/// The standings: the winner, the qualified, the others by margin, then the rejected.
 pub(crate) fn standings(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Vec<StandingRow> {
     let Some(submissions) = files.submissions.get() else { return Vec::new() };
     let rejected = Field::of(files, site.win_margin(), site.limits()).map(|field| field.standing.rejected);
@@ -206,7 +205,7 @@ fn build(files: &RoundFiles, hotkey: &Hotkey) -> &'static str {
     }
 }
 
-/// The audit's outcome; `awaited` where one is required and not there.
+/// The audit's outcome; `awaited` if one is required but missing.
 fn audit(files: &RoundFiles, asked: &HashSet<&Hotkey>, hotkey: &Hotkey) -> &'static str {
     let required = asked.contains(hotkey);
     match files.generation_audits.get().and_then(|audits| audits.get(hotkey)) {
@@ -216,12 +215,12 @@ fn audit(files: &RoundFiles, asked: &HashSet<&Hotkey>, hotkey: &Hotkey) -> &'sta
     }
 }
 
-/// What the readings of the sources came to.
+/// The source audits' verdicts.
 fn readings(files: &RoundFiles) -> HashMap<&Hotkey, &'static str> {
     let mut read = HashMap::new();
     for source in files.source_audit.get().into_iter().flatten() {
         let said = read.entry(&source.hotkey).or_insert("passed");
-        // A failed one counts whatever else was said.
+        // One failed verdict outweighs any others.
         if source.verdict == SourceVerdict::Failed {
             *said = "failed";
         }

@@ -23,29 +23,29 @@ use crate::rules::tournament::{Field, replay};
 pub(crate) struct Index {
     /// The competition's name.
     name: String,
-    /// What it is about.
+    /// Its description.
     description: String,
-    /// Its rules in a few words.
+    /// A summary of its rules.
     rules: Vec<String>,
-    /// Files that are not what they should be.
+    /// Damaged or missing files.
     damage: Vec<Damage>,
-    /// Where it stands.
+    /// The current stage, and what comes next.
     standing: Option<StandingView>,
-    /// Who leads at the block that was given; nobody where none was.
+    /// The leader at the given block; `None` if no block was given.
     leader: Option<LeaderRow>,
-    /// What is said of that: the leader and who comes next, or the newest entries.
+    /// The leader and its successor, or the newest entries if the block is unknown.
     lead: Vec<LeadRow>,
-    /// The weights over time, drawn.
+    /// Chart of the weights over time.
     weights: Option<WeightsChart>,
     /// The leaders, newest first.
     leaders: Vec<LeaderRow>,
     /// The rounds, newest first.
     rounds: Vec<RoundRow>,
-    /// How many claims of `verify` came to what.
+    /// The counts of `verify`'s findings.
     summary: VerifySummary,
-    /// Each count's part of the whole bar, of 100.
+    /// Each count's width in the bar, out of 100.
     parts: [String; 4],
-    /// The findings that are no pass.
+    /// The findings that are not passes.
     findings: Vec<FindingView>,
 }
 
@@ -54,9 +54,9 @@ pub(crate) struct Index {
 struct StandingView {
     round: RoundNumber,
     stage: &'static str,
-    /// The stages of a round: name, and `done`, `now` or `later`.
+    /// The stages of a round: label, and `done`, `now` or `later`.
     stages: Vec<(&'static str, &'static str)>,
-    /// Held or over: in words.
+    /// A sentence if the competition is paused or over.
     held: Option<&'static str>,
     next: Vec<NextStep>,
     outstanding: Vec<String>,
@@ -80,7 +80,7 @@ struct LeaderRow {
     commit: String,
     weight: String,
     block: String,
-    /// Which colour of the chart.
+    /// Index of the chart's colour.
     colour: usize,
     /// The round whose reveals ended at that block.
     round: Option<RoundNumber>,
@@ -103,7 +103,7 @@ struct RoundRow {
     matches: usize,
     audits: String,
     winner: Option<Who>,
-    /// Where it stands, while there is no winner.
+    /// Its stage, as long as there is no winner.
     stage: Option<&'static str>,
     margin: String,
     /// What the margin is.
@@ -111,7 +111,7 @@ struct RoundRow {
     fails: usize,
 }
 
-/// Looks at a competition.
+/// Builds the index's view of a competition.
 pub(crate) fn index(site: &Site<'_>) -> Index {
     let settings = site.settings();
     let leaders = leaders(site);
@@ -221,7 +221,7 @@ fn leaders(site: &Site<'_>) -> Vec<LeaderRow> {
         .collect()
 }
 
-/// Who leads, as far as the block tells; `rows` are those of leader.json.
+/// Who leads, as far as the block is known; `rows` are the entries of leader.json.
 fn lead(site: &Site<'_>, rows: &[LeaderRow]) -> Vec<LeadRow> {
     let entries = site.snapshot.leaders.get().map(Vec::as_slice).unwrap_or_default();
     let row = |(what, entry): (&'static str, &LeaderEntry)| {
@@ -241,7 +241,7 @@ fn drawn(site: &Site<'_>, rows: &[LeaderRow]) -> Option<WeightsChart> {
     };
     let entries: Vec<_> = leaders.iter().zip(rows).map(entry).collect();
     let (first, last) = (entries.first()?.block, entries.last()?.block);
-    // The newest entry is drawn as long as the others are on average.
+    // Draw the newest entry as long as the others' average.
     let usual = last.saturating_sub(first) / (entries.len() as u64 - 1).max(1);
     weights(&entries, last.saturating_add(usual.max(1)))
 }
@@ -273,7 +273,7 @@ fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRo
     }
 }
 
-/// The winner's margin over the leader; where the leader held, the best that anybody came to.
+/// The winner's margin over the leader; if the leader held, the best challenger's margin.
 fn decisive(files: &RoundFiles, winner: Option<&Player>) -> (String, &'static str) {
     let Some(matrix) = files.matrix.get() else { return ("\u{2013}".to_owned(), "") };
     let against = matrix.0.iter().filter(|((left, _), _)| *left == Player::Leader);
@@ -291,7 +291,7 @@ fn decisive(files: &RoundFiles, winner: Option<&Player>) -> (String, &'static st
 fn parts(summary: VerifySummary) -> [String; 4] {
     let VerifySummary { pass, fail, warn, skip } = summary;
     let all = (pass + fail + warn + skip).max(1) as f64;
-    // What is there is seen, however little of the whole it is.
+    // Give every count that is not zero a visible width.
     let seen = [fail, warn, skip].map(|count| if count > 0 { (100.0 * count as f64 / all).max(1.5) } else { 0.0 });
     let [fail, warn, skip] = seen;
     [100.0 - fail - warn - skip, fail, warn, skip].map(super::chart::place)

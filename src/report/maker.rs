@@ -1,4 +1,4 @@
-//! Makes the pages: the index, a page a round, a page a match.
+//! Makes the pages: the index, one per round, one per match.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::base::error::{Error, Result};
 use crate::model::ids::RoundNumber;
 use crate::model::snapshot::{RoundFiles, Snapshot};
 
-/// 50 rounds of 1,000 matches.
+/// Most pages made at a time: 50 rounds of 1,000 matches.
 const MOST_PAGES: usize = 50_000;
 
-/// A page takes some 30 kB: what would fill the disk is asked for round by round.
+/// Fails if there are too many pages. A page takes about 30 kB, so a hostile competition could fill the disk.
 pub(crate) fn few_pages(snapshot: &Snapshot, wanted: &BTreeSet<RoundNumber>) -> Result<()> {
     let rounds = wanted.iter().filter_map(|round| snapshot.rounds.get(round));
     let matches: usize = rounds.flat_map(|files| files.players.values()).map(|own| own.reports.len()).sum();
@@ -30,17 +30,17 @@ pub(crate) fn few_pages(snapshot: &Snapshot, wanted: &BTreeSet<RoundNumber>) -> 
 
 /// Makes the pages of a report.
 pub(crate) struct Maker<'a> {
-    /// What they show.
+    /// The contents.
     pub(crate) site: &'a site::Site<'a>,
-    /// How they look.
+    /// The templates.
     pub(crate) pages: &'a Pages,
-    /// Where they go.
+    /// The target folder.
     pub(crate) out: &'a Folder,
-    /// The folder of objects on this machine.
+    /// The operator's object folder on this machine.
     pub(crate) own: Option<&'a text::OwnFolder>,
 }
 
-/// All that the pages show.
+/// Everything that the pages show.
 #[derive(Debug, Serialize)]
 pub(crate) struct Shown {
     competition: Index,
@@ -48,8 +48,8 @@ pub(crate) struct Shown {
 }
 
 impl Maker<'_> {
-    /// Writes the index and the pages of the wanted rounds, telling of each by `seen`; gives the files, and what they
-    /// show where `keep` asks for it.
+    /// Writes the index and the pages of the wanted rounds, calling `seen` after each round. Returns the files written,
+    /// and with `keep` also what they show.
     pub(crate) fn all(
         &self,
         wanted: &BTreeSet<RoundNumber>,
@@ -63,14 +63,14 @@ impl Maker<'_> {
         for round in wanted {
             let (view, made) = self.round(*round)?;
             files.extend(made);
-            // The pages are what is kept of the others.
+            // Without `keep`, drop the view to save memory.
             rounds.extend(keep.then_some(view));
             seen();
         }
         Ok((files, Shown { competition, rounds }))
     }
 
-    /// The round's page and those of its matches, written; what the round's page shows, and the files.
+    /// Writes a round's page and those of its matches. Returns the round's view and the files.
     fn round(&self, number: RoundNumber) -> Result<(round::RoundPage, Vec<String>)> {
         let none = RoundFiles::default();
         let files = self.site.snapshot.rounds.get(&number).unwrap_or(&none);

@@ -1,4 +1,4 @@
-//! A match's page: every duel with its pictures, the verdict, and the judge's words.
+//! A match's page: every duel with its pictures, verdict and the judge's explanation.
 
 use serde::Serialize;
 
@@ -9,31 +9,31 @@ use crate::model::ids::{Player, RoundNumber};
 use crate::model::report::{Duel, DuelWinner, MatchReport};
 use crate::rules::duel::{INTERNAL_ERROR, claims_no_judge};
 
-/// What a match's page shows. Addresses are seen from the page's own folder.
+/// What a match's page shows. Links are relative to the page's own folder.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Match {
     name: String,
     round: RoundNumber,
     /// The round's page.
     up: String,
-    /// The match before and the one after, in the round's list.
+    /// The previous and the next match in the round's list.
     previous: Option<String>,
     next: Option<String>,
     left: Who,
     right: Who,
-    /// Who `leader` is here.
+    /// The miner behind `leader`.
     leader: Option<Who>,
-    /// What the report says where it is not the folder's miner.
+    /// The miner that the report names, if it is not the folder's.
     claimed: Option<String>,
     margin: String,
     score: String,
-    /// `right` where the margin wins.
+    /// `right` if the margin is enough to win, else `left`.
     verdict: &'static str,
     win_margin: String,
-    /// Duels won by left, drawn, won by right, and their parts of 100 with where each begins.
+    /// Duels won by left, drawn, and won by right; then each one's start and width in a bar of 100.
     counts: [usize; 3],
     parts: [(String, String); 3],
-    /// What the duels can be filtered by: key, label, count.
+    /// The filters for duels: key, label, count.
     filters: Vec<(&'static str, &'static str, usize)>,
     duels: Vec<DuelView>,
 }
@@ -43,16 +43,16 @@ pub(crate) struct Match {
 struct DuelView {
     name: String,
     prompt: Option<String>,
-    /// What is shown where there is no address to load the prompt from.
+    /// Shown instead if the prompt's image may not be loaded.
     address: String,
     left: SidePreview,
     right: SidePreview,
     winner: &'static str,
-    /// What it can be filtered by.
+    /// The keys of the filters that match, separated by spaces.
     kinds: String,
-    /// The judge's words.
+    /// The report's `issues`.
     issues: String,
-    /// Were they a judge's at all?
+    /// Did a judge write `issues`?
     judged: bool,
 }
 
@@ -61,14 +61,14 @@ struct DuelView {
 struct SidePreview {
     image: Option<String>,
     model: Option<String>,
-    /// What to say where there is no image to show.
+    /// Text shown if there is no image.
     without: String,
 }
 
-/// Which match of its round's list: the list, and the place in it.
+/// A match: the round's list of matches, and an index into it.
 pub(crate) type Place<'a> = (&'a [Pair<'a>], usize);
 
-/// Looks at a match.
+/// Builds the view of a match.
 pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, links: &Links<'_>) -> Option<Match> {
     let (left, right, report) = *pairs.get(at)?;
     let beside = |at: Option<usize>| {
@@ -155,7 +155,7 @@ fn duel_view(duel: &Duel, links: &Links<'_>) -> DuelView {
     }
 }
 
-/// The filters that leave something to see.
+/// The filters that match at least one duel.
 fn filters(duels: &[DuelView]) -> Vec<(&'static str, &'static str, usize)> {
     let all = [
         ("right", "challenger won"),

@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 
 use crate::base::error::{Error, Result};
 
-/// Where a report goes if nobody says otherwise: beside the competition's folder.
+/// The default folder of a report: beside the competition's folder.
 pub(crate) fn usual_folder(competition: &Path) -> Result<PathBuf> {
     let mut name = competition.file_name().map(std::ffi::OsStr::to_owned).ok_or_else(|| {
         let nameless = Error::usage(format!("{}: a folder without a name", competition.display()));
-        nameless.hint("say by --out DIR where the report goes")
+        nameless.hint("choose the report's folder with --out DIR")
     })?;
     name.push("-report");
     Ok(competition.with_file_name(name))

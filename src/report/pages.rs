@@ -1,4 +1,4 @@
-//! Pages from views: the templates, with everything escaped, the style and the script inside.
+//! Renders views into pages by templates that escape everything and embed style and script.
 
 use base64::Engine as _;
 use minijinja::syntax::SyntaxConfig;
@@ -22,16 +22,16 @@ const TEMPLATES: [(&str, &str); 5] = [
     ("match.html", include_str!("templates/match.html")),
 ];
 
-/// Makes pages. Shared by all threads.
+/// Renders pages; shared by all threads.
 #[derive(Debug)]
 pub(crate) struct Pages {
     templates: Environment<'static>,
-    /// What the policy calls style and script.
+    /// The hashes of style and script for the Content-Security-Policy.
     sums: (String, String),
 }
 
 impl Pages {
-    /// Reads the templates.
+    /// Parses the templates.
     pub(crate) fn new() -> Result<Pages> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -39,8 +39,8 @@ impl Pages {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         templates.set_syntax(syntax.map_err(|e| broken("syntax", &e))?);
         templates.set_formatter(|out, state, value| match value.as_str() {
-            // The usual one also escapes slashes, of which pages of addresses are full.
-            // Outside texts may hold what turns the writing's direction: as on a terminal, it is shown as its number.
+            // The default formatter also escapes slashes, of which pages of URLs are full. Untrusted texts may hold
+            // bidirectional controls: show them as code points, as on a terminal.
             Some(text) if !value.is_safe() => {
                 escape(&visible_on_page(text), |part| out.write_str(part)).map_err(Into::into)
             }
@@ -55,11 +55,10 @@ impl Pages {
         Ok(Pages { templates, sums: (sum(STYLE), sum(SCRIPT)) })
     }
 
-    /// A page of this template; `top` leads from it to the index's folder, and its pictures come from
-    /// `sources` alone.
+    /// Renders a page. `top` is the relative path to the index's folder; images may come only from `sources`.
     pub(crate) fn page(&self, name: &str, top: &str, sources: &str, view: &impl Serialize) -> Result<String> {
         let template = self.templates.get_template(name).map_err(|e| broken(name, &e))?;
-        // A page may run and look like nothing but what is written here, whatever gets into it.
+        // Even if something slips through escaping, the page may only run our script and apply our style.
         let policy = format!(
             "default-src 'none'; img-src {sources}; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
             self.sums.0, self.sums.1
@@ -74,12 +73,12 @@ fn broken(name: &str, error: &minijinja::Error) -> Error {
     Error::failed(format!("the report's template {name} is broken: {error:#}"))
 }
 
-/// How a policy names a text that may stand in the page.
+/// A text's hash as a Content-Security-Policy source.
 fn sum(text: &str) -> String {
     format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)))
 }
 
-/// Writes a text so that it is a text wherever it stands, in an attribute as well.
+/// Escapes a text for HTML content and attribute values.
 fn escape<E>(text: &str, mut write: impl FnMut(&str) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
     let mut rest = text;
     while let Some(at) = rest.find(['&', '<', '>', '"', '\'']) {

@@ -20,29 +20,29 @@ pub(crate) struct RoundPage {
     name: String,
     /// The round.
     number: RoundNumber,
-    /// The page of the round before.
+    /// The previous round's page.
     previous: Option<String>,
-    /// The page of the round after.
+    /// The next round's page.
     next: Option<String>,
     /// What happened, in a sentence or two.
     headline: String,
     /// The round's numbers.
     facts: Vec<Fact>,
-    /// Files that are not what they should be.
+    /// Damaged files.
     damage: Vec<Damage>,
-    /// The margin that a win needs, as text.
+    /// The margin needed to win, as text.
     win_margin: String,
-    /// Prompts of the round.
+    /// Number of prompts.
     prompts: usize,
     standings: Vec<StandingRow>,
     heat: Option<Heat>,
     timeline: Option<Timeline>,
     audits: Vec<AuditView>,
-    /// What the audits are held against.
+    /// The limits of audits.
     limits: LimitTexts,
     hardest: Vec<PromptRow>,
     findings: Vec<FindingView>,
-    /// The pages of matches between miners that no table above names, and of all matches.
+    /// Links to the pages of all matches.
     matches: Vec<MatchLink>,
 }
 
@@ -56,7 +56,7 @@ struct LimitTexts {
     critical: usize,
 }
 
-/// A match in the list of all.
+/// A match in the list of all matches.
 #[derive(Debug, Clone, Serialize)]
 struct MatchLink {
     href: String,
@@ -66,7 +66,7 @@ struct MatchLink {
     duels: usize,
 }
 
-/// Looks at a round.
+/// Builds the view of a round.
 pub(crate) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, links: &Links<'_>) -> RoundPage {
     let page = |round: Option<RoundNumber>| round.filter(|round| site.linked.contains(round)).map(round_page);
     let limits = site.limits();
@@ -97,10 +97,11 @@ pub(crate) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, li
     }
 }
 
-/// A match that has a report: left, right, and what was recorded.
+/// A match with a report: left, right, and the report.
 pub(crate) type Pair<'a> = (&'a Player, &'a Player, &'a crate::model::report::MatchReport);
 
-/// Every match that has a report: the first of each left in a folder, in the order of the files.
+/// Every match with a report, the leader's first. If a folder has several reports on the same left, the first file
+/// counts.
 pub(crate) fn pairs(files: &RoundFiles) -> Vec<Pair<'_>> {
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     for (right, own) in &files.players {

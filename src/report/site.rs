@@ -1,4 +1,4 @@
-//! What every page is made from, how pages are called, and findings made readable.
+//! What all pages are made from, the pages' names, and findings in readable form.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,38 +13,38 @@ use crate::rules::Thresholds;
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{CheckStatus, Finding, IDS};
 
-/// Findings are told in this many characters; `gen404 verify` has the rest.
+/// Longest detail of a finding, in characters; `gen404 verify` shows the rest.
 const LONGEST_DETAIL: usize = 700;
 
-/// A page lists this many findings or files; `gen404 verify` has the rest.
+/// Most findings or files listed on a page; `gen404 verify` shows the rest.
 const MOST_LISTED: usize = 1000;
 
-/// A competition with what `verify` says of it.
+/// A competition with the findings of `verify`.
 #[derive(Debug)]
 pub(crate) struct Site<'a> {
     /// The files.
     pub(crate) snapshot: &'a Snapshot,
     /// The rules in force for each claim.
     pub(crate) rules: &'a InForce,
-    /// The chain's block, where somebody told it.
+    /// The chain's block, if given.
     pub(crate) block: Option<Block>,
     /// What `verify` found, passes included.
     pub(crate) findings: &'a [Finding],
-    /// Those of each round that are no pass.
+    /// Each round's findings that are not passes.
     pub(crate) of_round: BTreeMap<RoundNumber, Vec<&'a Finding>>,
-    /// What is wrong with each round's files.
+    /// Each round's broken or misplaced files.
     pub(crate) problems: BTreeMap<RoundNumber, Vec<&'a Problem>>,
-    /// The rounds that have pages; others are named without a link.
+    /// The rounds with pages; others are shown without a link.
     pub(crate) linked: BTreeSet<RoundNumber>,
 }
 
 impl<'a> Site<'a> {
-    /// The limits of the rules, as they are now.
+    /// The current limits of the rules.
     pub(crate) fn limits(&self) -> &'a Thresholds {
         &self.rules.now
     }
 
-    /// The settings, where they can be read.
+    /// The settings, if they can be read.
     pub(crate) fn settings(&self) -> Option<&'a Settings> {
         self.snapshot.config.get().map(|config| &config.settings)
     }
@@ -54,7 +54,7 @@ impl<'a> Site<'a> {
         self.settings().map_or_else(|| "A competition without settings".to_owned(), |settings| clean(&settings.name))
     }
 
-    /// The margin that a win needs; the usual one where config.json cannot be read.
+    /// The margin needed to win; the default if config.json cannot be read.
     pub(crate) fn win_margin(&self) -> f64 {
         self.settings().map_or(0.05, |settings| settings.win_margin)
     }
@@ -69,7 +69,7 @@ impl<'a> Site<'a> {
         leader_at(self.snapshot.leaders.get()?, block)
     }
 
-    /// The findings that are no pass, fails first; of one round where given.
+    /// The findings that are not passes, fails first; only one round's if given.
     pub(crate) fn objections(&self, round: Option<RoundNumber>) -> Vec<FindingView> {
         let mut objections: Vec<&Finding> = match round {
             Some(round) => self.of_round.get(&round).cloned().unwrap_or_default(),
@@ -91,7 +91,7 @@ impl<'a> Site<'a> {
         listed
     }
 
-    /// How many claims of a round fail.
+    /// The number of a round's claims that fail.
     pub(crate) fn fails(&self, round: RoundNumber) -> usize {
         let findings = self.of_round.get(&round).into_iter().flatten();
         findings.filter(|finding| finding.status == CheckStatus::Fail).count()
@@ -111,7 +111,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// What is wrong with files as files: unreadable, broken, misplaced; of one round where given.
+    /// Files that are unreadable, broken, misplaced or missing; only one round's if given.
     pub(crate) fn damage(&self, round: Option<RoundNumber>) -> Vec<Damage> {
         let problems: Vec<&Problem> = match round {
             Some(round) => self.problems.get(&round).cloned().unwrap_or_default(),
@@ -136,7 +136,7 @@ impl<'a> Site<'a> {
         damage
     }
 
-    /// Files without which there is little to show.
+    /// Missing files without which there is little to show.
     fn missing(&self) -> impl Iterator<Item = Damage> {
         fn gone<T>(slot: &Slot<T>) -> bool {
             slot.is_missing()
@@ -164,7 +164,7 @@ pub(crate) struct FindingView {
     pub(crate) claim: &'static str,
     /// The round concerned.
     pub(crate) round: Option<RoundNumber>,
-    /// The round's page, seen from the index.
+    /// The round's page, relative to the index.
     pub(crate) href: Option<String>,
     /// The file or name concerned.
     pub(crate) subject: String,
@@ -172,12 +172,12 @@ pub(crate) struct FindingView {
     pub(crate) detail: String,
 }
 
-/// A file that is not what it should be.
+/// A damaged or missing file.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Damage {
-    /// Which.
+    /// Its path.
     pub(crate) path: String,
-    /// What is wrong with it.
+    /// The problem.
     pub(crate) what: String,
 }
 
@@ -204,17 +204,17 @@ fn status_name(status: CheckStatus) -> &'static str {
     }
 }
 
-/// A round's page, seen from the index.
+/// A round's page, relative to the index.
 pub(crate) fn round_page(round: RoundNumber) -> String {
     format!("round-{round}.html")
 }
 
-/// A match's page, seen from the index. Both names are checked identifiers: letters and digits.
+/// A match's page, relative to the index. Both names are validated identifiers, so they are safe in a path.
 pub(crate) fn match_page(round: RoundNumber, left: &Player, right: &Player) -> String {
     format!("round-{round}/{left}_{right}.html")
 }
 
-/// `3 passed, 1 rejected`, leaving out what there is none of.
+/// `3 passed, 1 rejected`, omitting zero counts.
 pub(crate) fn tally(parts: &[(usize, &str)], none: &str) -> String {
     let there: Vec<_> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| counted(*count, what, what)).collect();

@@ -1,7 +1,7 @@
-//! How values read on a page: percentages, names, and texts from outside made harmless.
+//! Formats values for pages: percentages, names, and untrusted texts.
 //!
-//! Templates escape everything; what is done here is what escaping does not do: characters that no
-//! page may hold, texts without end, and addresses that are no web addresses.
+//! Templates escape everything. This module handles what escaping does not: forbidden characters, endless texts, and
+//! addresses that are not web addresses.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -13,16 +13,16 @@ use crate::base::url::check_public_url;
 use crate::model::ids::{Hotkey, Player};
 use crate::model::objects::ObjectKey;
 
-/// Texts from outside are cut after this many characters.
+/// Longest untrusted text, in characters.
 const LONGEST_TEXT: usize = 2000;
 
-/// An address that is only shown is cut after this many.
+/// Longest address shown as text, in characters.
 pub(crate) const LONGEST_ADDRESS: usize = 120;
 
-/// Who a page speaks of.
+/// A player as a page names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Who {
-    /// What is shown: the first ten characters of a hotkey, or `leader`.
+    /// The first ten characters of a hotkey, or `leader`.
     pub(crate) short: String,
     /// The whole hotkey, or `leader`.
     pub(crate) full: String,
@@ -42,7 +42,7 @@ impl From<&Hotkey> for Who {
     }
 }
 
-/// A margin as a percentage of the duels with its sign; one beyond 1 means that a side had no files.
+/// A margin as a signed percentage of the duels. Beyond 1, it means that a side had no files.
 pub(crate) fn margin(margin: f64) -> String {
     if margin.abs() > 1.0 {
         return if margin > 0.0 { "no files left" } else { "no files" }.to_owned();
@@ -58,7 +58,7 @@ pub(crate) fn margin(margin: f64) -> String {
     format!("{sign}{:.1}%", tenths.abs())
 }
 
-/// A margin in whole percents, for narrow places.
+/// A margin in whole percent, for narrow columns.
 pub(crate) fn short_margin(margin: f64) -> String {
     if margin.abs() > 1.0 {
         return "\u{00d7}".to_owned();
@@ -92,8 +92,8 @@ pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(count as u64), if count == 1 { one } else { many })
 }
 
-/// A text from outside: no control characters, no character that no page may hold, and no end out
-/// of sight. Marks that turn the writing's direction stay; the page keeps them to their own line.
+/// Cleans an untrusted text: replaces control characters and noncharacters, and truncates it. Bidirectional controls
+/// stay; the page isolates them.
 pub(crate) fn clean(text: &str) -> String {
     let allowed = |c: char| if c == '\n' || !is_forbidden(c) { c } else { '\u{fffd}' };
     let mut cleaned: String = text.chars().take(LONGEST_TEXT).map(allowed).collect();
@@ -103,7 +103,7 @@ pub(crate) fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Control characters and the code points that are no characters.
+/// Control characters and Unicode noncharacters.
 fn is_forbidden(c: char) -> bool {
     let code = u32::from(c);
     c.is_control() || (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
@@ -118,17 +118,17 @@ pub(crate) fn shortened(text: &str, length: usize) -> String {
     short
 }
 
-/// The operator's own folder of objects, which pages on the same disk may lead into.
+/// The operator's own object folder, which pages on the same disk may link to.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnFolder {
-    /// The folder, absolute and without links.
+    /// The folder, absolute and with symbolic links resolved.
     pub(crate) root: PathBuf,
-    /// What the URLs of its objects begin with.
+    /// Prefixes of its objects' URLs.
     pub(crate) bases: Vec<String>,
 }
 
 impl OwnFolder {
-    /// The file behind a URL: of a key that stays below the folder.
+    /// The file behind a URL, if it is an object key that stays below the folder.
     fn file_of(&self, url: &str) -> Option<PathBuf> {
         let rest = self.bases.iter().find_map(|base| url.strip_prefix(base.as_str())?.strip_prefix('/'))?;
         let file = self.root.join(ObjectKey::parse(rest).ok()?.as_str());
@@ -137,13 +137,13 @@ impl OwnFolder {
     }
 }
 
-/// Which addresses a page may lead to, and load pictures from; it keeps count of the latter.
+/// Decides which addresses a page may link to and load images from, and collects the latter.
 #[derive(Debug)]
 pub(crate) struct Links<'a> {
-    /// The parts of the page's folder, from the root of the disk.
+    /// The components of the page's folder, from the root.
     folder: Vec<String>,
     own: Option<&'a OwnFolder>,
-    /// What the page's policy has to let through.
+    /// The image sources that the page's policy has to allow.
     sources: Mutex<BTreeSet<String>>,
 }
 
@@ -153,9 +153,9 @@ impl Links<'_> {
         Links { folder: parts(folder), own, sources: Mutex::default() }
     }
 
-    /// The address to put into a page for a stored URL: one on the public web as it is, an object of
-    /// the operator's own folder by a relative link. Anything else (a host inside somebody's network, a
-    /// file of the reader's disk, `javascript:`) not at all: it would be asked for by each reader's browser.
+    /// The link for a stored URL: public URLs unchanged, objects in the operator's own folder as a relative link.
+    /// Anything else (a host in a private network, a file on the reader's disk, `javascript:`) gets no link: each
+    /// reader's browser would open it.
     pub(crate) fn to(&self, url: &str) -> Option<String> {
         if check_public_url(url).is_ok() {
             return Some(url.to_owned());
@@ -163,7 +163,7 @@ impl Links<'_> {
         self.relative(&self.own?.file_of(url)?)
     }
 
-    /// The same for a picture, which the page loads by itself.
+    /// As [`Links::to`], for an image that the page loads by itself.
     pub(crate) fn picture(&self, url: &str) -> Option<String> {
         let address = self.to(url)?;
         let origin = match address.split_once("://") {
@@ -174,13 +174,13 @@ impl Links<'_> {
         Some(address)
     }
 
-    /// Where the page's pictures come from, as its policy says it.
+    /// The page's image sources, in the policy's syntax.
     pub(crate) fn sources(&self) -> String {
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if sources.is_empty() { "'none'".to_owned() } else { sources.iter().cloned().collect::<Vec<_>>().join(" ") }
     }
 
-    /// The way from the page's folder to a file on the same disk.
+    /// The relative path from the page's folder to a file on the same disk.
     fn relative(&self, file: &Path) -> Option<String> {
         let target = parts(file);
         let same = target.iter().zip(&self.folder).take_while(|(part, own)| part == own).count();
@@ -189,7 +189,7 @@ impl Links<'_> {
     }
 }
 
-/// The names on the way to a file, from the root of the disk.
+/// A path's components, from the root.
 fn parts(path: &Path) -> Vec<String> {
     let parts = path.components().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
@@ -198,7 +198,7 @@ fn parts(path: &Path) -> Vec<String> {
     parts.collect()
 }
 
-/// A path's part as an address has it.
+/// A path component, percent-encoded.
 fn encoded(part: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     part.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()

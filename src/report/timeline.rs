@@ -1,5 +1,4 @@
-//! The tournament as it was replayed: who held the lead, who took over, who was rejected, and why
-//! the timeline restarted.
+//! The replayed tournament: who held the lead, who took it, who was rejected, and why the timeline restarted.
 
 use std::collections::BTreeSet;
 
@@ -15,11 +14,11 @@ use crate::rules::tournament::{AuditStanding, Field, Replay, TournamentOutcome, 
 /// The timeline of a round, restart by restart.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Timeline {
-    /// Each run from the leader on; the last one stands.
+    /// Each run, starting from the leader; the last one is final.
     pub(crate) runs: Vec<TimelineRun>,
     /// Rejected or disqualified miners that never held the lead in any run.
     pub(crate) aside: Vec<Fallen>,
-    /// What the last run comes to.
+    /// The last run's outcome, in words.
     pub(crate) ending: String,
 }
 
@@ -28,7 +27,7 @@ pub(crate) struct Timeline {
 pub(crate) struct TimelineRun {
     /// Its matches.
     pub(crate) steps: Vec<TimelineStep>,
-    /// Holders that had to go afterwards; empty for the last run.
+    /// Holders rejected afterwards; empty for the last run.
     pub(crate) fallen: Vec<Fallen>,
 }
 
@@ -45,21 +44,21 @@ pub(crate) struct TimelineStep {
     pub(crate) bar: MarginBar,
     /// Did the challenger take the lead?
     pub(crate) taken: bool,
-    /// What the challenger's audit said where it took the lead.
+    /// The challenger's audit, if it took the lead.
     pub(crate) audit: Option<&'static str>,
-    /// The match's page, seen from the index.
+    /// The match's page, relative to the index.
     pub(crate) href: Option<String>,
 }
 
-/// A margin drawn from a middle line, in units of a drawing 100 wide.
+/// A margin as a bar from the middle line, in a drawing 100 units wide.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct MarginBar {
     /// Left edge.
     pub(crate) x: String,
     pub(crate) width: String,
-    /// `left` where the defender won, `right` where the challenger did, `none` for nothing.
+    /// `left` if the defender won, `right` if the challenger did, `none` for a draw.
     pub(crate) side: &'static str,
-    /// Where the margin that a win needs lies.
+    /// Position of the margin needed to win.
     pub(crate) limit: String,
 }
 
@@ -68,11 +67,11 @@ pub(crate) struct MarginBar {
 pub(crate) struct Fallen {
     /// Which.
     pub(crate) who: Who,
-    /// What was against it.
+    /// The reasons.
     pub(crate) why: String,
 }
 
-/// The bar of a margin: 100 units stand for -0.3 to 0.3.
+/// The bar of a margin; its 100 units cover -0.3 to 0.3.
 pub(crate) fn bar(margin: f64, win_margin: f64) -> MarginBar {
     let across = |value: f64| 50.0 + value.clamp(-0.3, 0.3) / 0.6 * 100.0;
     let (from, to) = (across(margin.min(0.0)), across(margin.max(0.0)));
@@ -85,7 +84,7 @@ pub(crate) fn bar(margin: f64, win_margin: f64) -> MarginBar {
     MarginBar { x: place(from), width: place(to - from), side, limit: place(across(win_margin)) }
 }
 
-/// The timeline of a round; `None` where settings or submissions cannot be read, or nothing was played.
+/// A round's timeline; `None` if settings or submissions cannot be read, or nothing was played.
 pub(crate) fn timeline(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Option<Timeline> {
     let field = Field::of(files, site.settings()?.win_margin, site.limits())?;
     if field.matrix.0.is_empty() {
@@ -106,8 +105,8 @@ pub(crate) fn timeline(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) 
     })
 }
 
-/// Replays the tournament as it went: first with nobody rejected, then again without those holders
-/// whose audits went against them, until none is left. The last run is the tournament's.
+/// Replays the tournament as it went: first without rejections, then repeatedly without the holders whose audits
+/// failed, until none of those is left. The last run is the tournament's.
 fn runs(field: &Field) -> Vec<(Replay, Vec<Hotkey>)> {
     let rejected = &field.standing.rejected;
     let unplayed = |hotkey: &&Hotkey| field.matrix.margin(&Player::Leader, &Player::Miner((*hotkey).clone())).is_none();
@@ -116,7 +115,7 @@ fn runs(field: &Field) -> Vec<(Replay, Vec<Hotkey>)> {
     loop {
         let standing = AuditStanding { rejected: known.clone(), passed: field.standing.passed.clone() };
         let run = replay(&Field { standing, ..field.clone() });
-        // A match that is missing because its challenger was rejected before it could be played.
+        // The match is missing because its challenger was rejected before it could be played.
         if let TournamentOutcome::Matches(missing) = &run.outcome
             && let Some(early) =
                 missing.iter().find_map(|(_, right)| right.hotkey().filter(|right| rejected.contains(*right)))
@@ -127,7 +126,7 @@ fn runs(field: &Field) -> Vec<(Replay, Vec<Hotkey>)> {
         let holders = run.candidates.iter().map(|candidate| &candidate.hotkey);
         let fallen: Vec<Hotkey> = holders.filter(|hotkey| rejected.contains(*hotkey)).cloned().collect();
         if fallen.is_empty() {
-            // Those rejected who never led change nothing by leaving.
+            // Rejected miners that never led do not change the timeline.
             runs.push((replay(field), Vec::new()));
             return runs;
         }
@@ -187,7 +186,7 @@ fn ending(replay: &Replay, round: RoundNumber, site: &Site<'_>) -> String {
     }
 }
 
-/// What was against a miner: its audit, or the reading of its source.
+/// Why a miner may not win: its audit, or its source audit.
 fn why(files: &RoundFiles, hotkey: &Hotkey) -> Fallen {
     let audit = files.generation_audits.get().and_then(|audits| audits.get(hotkey));
     let audited = audit.filter(|audit| audit.outcome.as_str() == "rejected").map(|audit| audit.reason.as_str());

@@ -1,44 +1,44 @@
-//! The commands that the sandbox runs end when it does, by a pipe that they watch. Without its
-//! servers, a command would record that nobody's files can be had.
+//! Commands started by the sandbox watch a pipe and end when the sandbox does. Without its servers, a command would
+//! record every file as failed.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
 use crate::base::error::{Context as _, Error, Result};
 
-/// Tells a command that its standard input is the pipe that it is to watch.
+/// Tells a command that its standard input is the pipe to watch.
 const WATCHES: &str = "GEN404_TIED_TO_STDIN";
 
-/// What a command takes over from this process's environment: nothing that chooses drivers or keys.
+/// The environment variables passed on to commands: none that chooses drivers or holds keys.
 const KEPT: [&str; 9] = ["PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SystemRoot", "NO_COLOR", "TERM", "RUST_BACKTRACE"];
 
 /// This program, to be run as a command that ends with this process.
 pub(crate) fn command() -> Result<Command> {
-    let program = std::env::current_exe().failed(|| "this program cannot find itself".to_owned())?;
+    let program = std::env::current_exe().failed(|| "cannot find the path of this program".to_owned())?;
     let mut command = Command::new(program);
     command.env_clear().envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-    // A pipe that nobody writes to ends when this process does, however it ends.
+    // The kernel closes this pipe when this process ends, even by SIGKILL.
     command.env(WATCHES, "1").stdin(Stdio::piped());
     Ok(command)
 }
 
-/// Where this process was started by a sandbox: ends it as soon as that is gone.
+/// If a sandbox started this process, ends it as soon as the sandbox is gone.
 pub(crate) fn end_with_sandbox() {
     if std::env::var_os(WATCHES).is_none() {
         return;
     }
     std::thread::spawn(|| {
         let mut byte = [0];
-        // Nothing is ever written: whatever comes, the sandbox is gone.
+        // Nothing is ever written, so any result means that the sandbox is gone.
         let _ = std::io::stdin().read(&mut byte);
         std::process::exit(1);
     });
 }
 
-/// Runs a command to its end: what it said on stdout.
+/// Runs a command to its end. Returns its stdout.
 ///
 /// # Errors
-/// It fails; what it said on stderr is among the causes.
+/// It fails; its stderr is among the causes.
 pub(crate) fn run(command: Command, what: &str) -> Result<String> {
     let CapturedOutput { code, out, err } = outcome(command, what)?;
     if code == Some(0) {
@@ -47,13 +47,13 @@ pub(crate) fn run(command: Command, what: &str) -> Result<String> {
     let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
     let said: Vec<&str> = err.lines().chain(out.lines()).filter(|line| !line.trim().is_empty()).collect();
     let failed = Error::failed(format!("gen404 {what} ended with {code}")).because(anyhow::anyhow!(said.join(" | ")));
-    Err(failed.hint("run the sandbox again to go on"))
+    Err(failed.hint("run the sandbox again to continue"))
 }
 
-/// What a command that has ended printed.
+/// A finished command's exit code and output.
 #[derive(Debug)]
 pub(crate) struct CapturedOutput {
-    /// Its exit code; none where a signal ended it.
+    /// Its exit code; `None` if a signal ended it.
     pub(crate) code: Option<i32>,
     /// Its standard output.
     pub(crate) out: String,

@@ -1,4 +1,4 @@
-//! What is on the sandbox's chain, and which block it is: both follow from the competition's files.
+//! The contents and the current block of the sandbox's chain; both follow from the competition's files.
 
 use super::participants::Participants;
 use crate::base::error::Result;
@@ -10,20 +10,20 @@ use crate::model::store::Store;
 use crate::rules::stage_table::{End, row};
 use crate::world::chain::stand_in::StandInNode;
 
-/// So many blocks after the window of a round its seed is drawn: what was revealed late is on chain.
+/// A round's seed is drawn this many blocks after its window, so that late reveals are on chain by then.
 const AFTER_WINDOW: u64 = 25;
 
-/// Where a competition stands.
+/// A competition's current round, stage and block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoundStage {
     pub(crate) round: RoundNumber,
     pub(crate) stage: Stage,
-    /// The block at which what the stage is for can be done; `None` while it is paused.
+    /// The block at which the stage's work can be done; `None` while paused.
     pub(crate) block: Option<Block>,
 }
 
 impl RoundStage {
-    /// As the files say.
+    /// Reads it from the files.
     ///
     /// # Errors
     /// They cannot be read.
@@ -36,7 +36,7 @@ impl RoundStage {
     }
 }
 
-/// A block of a round's window by which some have revealed, and others have not.
+/// A block within a round's window at which only some miners have revealed.
 pub(crate) fn amid_reveals(schedule: &Schedule) -> Block {
     let (first, last) = (schedule.earliest_reveal_block.0, schedule.latest_reveal_block.0);
     Block(first + last.saturating_sub(first) * 3 / 4)
@@ -47,7 +47,7 @@ pub(crate) fn drawing(schedule: &Schedule) -> Block {
     Block(schedule.latest_reveal_block.0 + AFTER_WINDOW)
 }
 
-/// The block at which what a stage is for can be done; `opened` once submissions are on record.
+/// The block at which a stage's work can be done; `opened` once submissions are on record.
 fn time_for(stage: Stage, opened: bool, schedule: &Schedule) -> Option<Block> {
     match row(stage).end {
         End::Reveals if !opened => Some(amid_reveals(schedule)),
@@ -65,7 +65,7 @@ pub(crate) fn schedule(store: &Store, round: RoundNumber) -> Result<Schedule> {
     store.need(&FileKind::Round(round, RoundFile::Schedule))
 }
 
-/// Puts on chain all that miners reveal up to this round.
+/// Puts all reveals up to this round on chain.
 ///
 /// # Errors
 /// A schedule is missing.

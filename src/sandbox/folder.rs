@@ -1,7 +1,7 @@
-//! The sandbox's folder: what lies in it beside the competition, and how it is begun and taken up.
+//! The sandbox's folder: its contents besides the competition, and how it is created and resumed.
 //!
-//! `gen404.toml`, `sandbox/` and `objects/` are git's to ignore: the competition itself is as it would be
-//! anywhere. The report goes beside it.
+//! Git ignores `gen404.toml`, `sandbox/` and `objects/`, so the competition looks like any other. The report goes
+//! beside the folder.
 
 use std::path::{Path, PathBuf};
 
@@ -13,29 +13,29 @@ use crate::model::ids::{Block, RoundNumber};
 use crate::report::usual_folder;
 use crate::world::git::Git;
 
-/// The block at which the competition is made.
+/// The block at which the competition is created.
 pub(crate) const FIRST_BLOCK: Block = Block(1000);
 
-/// When that is: unix, in seconds. Two hours before the first round's seed is drawn.
+/// The unix time of that block, in seconds: two hours before the first round's seed is drawn.
 const FIRST_TIME: u64 = 1_767_592_800;
 
-/// That day, and the time of day of `FIRST_TIME`.
+/// The date and time of day of `FIRST_TIME`.
 const FIRST_DAY: &str = "2026-01-05";
 const FIRST_HOUR: &str = "06:00:00";
 
 /// Seconds from one block to the next.
 const BLOCK_SECONDS: u64 = 12;
 
-/// With fewer prompts, the tolerance for mismatches would let every cheat pass.
+/// With fewer prompts, the default tolerance for mismatches would let every cheat pass.
 const ENOUGH_PROMPTS: usize = 8;
 
-/// What is the sandbox's own lies in this folder.
+/// The folder of the sandbox's own files.
 const OWN: &str = "sandbox";
 
-/// The port where none is asked for.
+/// The default port.
 pub(crate) const PORT: u16 = 40_404;
 
-/// What is not the competition's: git ignores it.
+/// Paths that git ignores because they are not part of the competition.
 const IGNORED: [&str; 3] = ["/gen404.toml", "/sandbox/", "/objects/"];
 
 /// The folder and what it was made from.
@@ -46,16 +46,16 @@ pub(crate) struct SandboxFolder {
 }
 
 impl SandboxFolder {
-    /// The folder; made where it is missing.
+    /// Opens the folder, creating it if missing.
     ///
     /// # Errors
-    /// It holds something else, or cannot be made.
+    /// It holds something else, or cannot be created.
     pub(crate) fn open(root: &Path) -> Result<SandboxFolder> {
         files::make_folder(root)?;
         SandboxFolder::look(root)
     }
 
-    /// The folder as it is, or as it would be made.
+    /// Opens the folder without creating it.
     ///
     /// # Errors
     /// It holds something else.
@@ -65,13 +65,13 @@ impl SandboxFolder {
         let folder = SandboxFolder { root: there.failed(cannot)? };
         let empty = files::list(&folder.root)?.is_empty();
         if !empty && !folder.own("params.json").exists() && !folder.only_begun() {
-            let taken = Error::failed(format!("{}: not empty, and no sandbox", root.display()));
+            let taken = Error::failed(format!("{}: neither empty nor a sandbox", root.display()));
             return Err(taken.hint("name another folder"));
         }
         Ok(folder)
     }
 
-    /// Was it left right after it was made?
+    /// Was it interrupted right after its creation?
     fn only_begun(&self) -> bool {
         let entries = files::list(&self.root).into_iter().flatten();
         entries.map(|entry| entry.file_name()).all(|name| name == "sandbox")
@@ -87,7 +87,7 @@ impl SandboxFolder {
         self.root.join("objects")
     }
 
-    /// What a play writes: all in these folders.
+    /// The folders that a play writes to.
     ///
     /// # Errors
     /// The sandbox's folder has no name.
@@ -95,7 +95,7 @@ impl SandboxFolder {
         Ok([format!("{}/", self.root.display()), format!("{}/", self.report()?.display())])
     }
 
-    /// Where the report goes: where it would go by itself.
+    /// The report's folder, the same as the default of `gen404 report`.
     ///
     /// # Errors
     /// The sandbox's folder has no name.
@@ -103,10 +103,10 @@ impl SandboxFolder {
         usual_folder(&self.root)
     }
 
-    /// What the sandbox was made from; `None` for a new one.
+    /// The parameters that the sandbox was made with; `None` for a new one.
     ///
     /// # Errors
-    /// The note of it cannot be read.
+    /// `params.json` cannot be read.
     pub(crate) fn params(&self) -> Result<Option<Params>> {
         let path = self.own("params.json");
         let Some(bytes) = files::read_below(&self.root, &Path::new(OWN).join("params.json"), files::SMALL)? else {
@@ -114,7 +114,7 @@ impl SandboxFolder {
         };
         serde_json::from_slice(&bytes)
             .map(Some)
-            .map_err(|e| Error::file(&path, "no parameters of a sandbox").because(e))
+            .map_err(|e| Error::file(&path, "not a sandbox's parameters").because(e))
     }
 
     /// Writes a file below the sandbox's folder, whole or not at all.
@@ -125,7 +125,7 @@ impl SandboxFolder {
         files::write_below(&self.root, relative, bytes, files::Readers::All)
     }
 
-    /// Makes the competition where it is not there yet: by `gen404 init`, once, whatever ended it.
+    /// Creates the competition with `gen404 init` unless it exists; an interrupted `init` is started over.
     ///
     /// # Errors
     /// A file cannot be written, or `init` fails.
@@ -146,7 +146,7 @@ impl SandboxFolder {
         git.exclude(&IGNORED)
     }
 
-    /// Removes what an `init` that was cut short has left: nothing of it was committed.
+    /// Removes what an interrupted `init` left. Nothing of it was committed.
     fn clear(&self) -> Result<()> {
         for name in ["config.json", "state.json", "leader.json", "prompts.txt", "rounds", ".git"] {
             let path = self.root.join(name);
@@ -184,10 +184,11 @@ impl SandboxFolder {
         child_guard::run(command, "init").map(drop)
     }
 
-    /// This program, to work here at a block: whatever it commits bears the block's time.
+    /// This program, to run here at a block. Its commits carry the block's time, so that the same seed gives the same
+    /// commits.
     ///
     /// # Errors
-    /// The program cannot find itself.
+    /// The path of this program cannot be found.
     pub(crate) fn command(&self, block: Block) -> Result<std::process::Command> {
         let mut command = child_guard::command()?;
         let date = format!("{} +0000", time_of(block));
@@ -200,7 +201,7 @@ impl SandboxFolder {
         Ok(command)
     }
 
-    /// Names an author to git, for commands that somebody runs here by hand.
+    /// Configures an author in git, for commands run here by hand.
     fn introduce(&self) -> Result<()> {
         let path = Path::new(".git/config");
         let text = self.text(path)?;
@@ -211,19 +212,19 @@ impl SandboxFolder {
         self.write(path, format!("{}\n{user}", text.trim_end()).as_bytes())
     }
 
-    /// A text file of git's; empty where there is none.
+    /// One of git's text files; empty if there is none.
     fn text(&self, relative: &Path) -> Result<String> {
         let bytes = files::read_below(&self.root, relative, files::SMALL)?.unwrap_or_default();
         String::from_utf8(bytes).failed(|| format!("{}: not UTF-8", relative.display()))
     }
 }
 
-/// The time of a block: unix, in seconds.
+/// The unix time of a block, in seconds.
 pub(crate) fn time_of(block: Block) -> u64 {
     genesis_time() + block.0 * BLOCK_SECONDS
 }
 
-/// The time of block 0.
+/// The unix time of block 0, in seconds.
 pub(crate) fn genesis_time() -> u64 {
     FIRST_TIME - FIRST_BLOCK.0 * BLOCK_SECONDS
 }
@@ -235,19 +236,19 @@ fn pool(participants: &Participants) -> String {
     urls.join("\n")
 }
 
-/// What the build service says of the miners' programs, in all rounds.
+/// The build results of the miners' programs, in all rounds.
 fn builds(participants: &Participants) -> String {
-    // Not even the image of the broken one can be built.
+    // The broken miner's image cannot even be built.
     let status = |miner: &Miner| if miner.role == Role::Broken { "failure" } else { "success" };
     let entry = |miner: &Miner| (miner.hotkey.to_string(), serde_json::json!({"status": status(miner)}));
     let all: serde_json::Map<String, serde_json::Value> = participants.miners.iter().map(entry).collect();
     format!("{:#}\n", serde_json::Value::Object(all))
 }
 
-/// The rules of this competition that are not the usual ones, as `init` takes them: whoever clones it has to
-/// know them.
+/// The flags of `init` for this competition's non-default rules. They go into config.json, because anyone who verifies
+/// a clone needs them.
 fn rules(prompts: usize) -> Vec<String> {
-    // All of its miners' servers are on this machine.
+    // All miners' servers are on this machine.
     let mut rules = vec!["--rule".to_owned(), "allow_private_cdn=true".to_owned()];
     if prompts < ENOUGH_PROMPTS {
         rules.extend(["--rule".to_owned(), format!("mismatches={}", prompts.saturating_sub(1) / 2)]);

@@ -1,5 +1,5 @@
-//! The judge of the sandbox: chat completions as a vision model's server speaks them, answered by
-//! comparing pixels. A model's penalty is how far its preview is from the prompt's picture.
+//! The sandbox's judge: a chat-completions endpoint that answers by comparing pixels. A model's penalty is the
+//! difference between its preview and the prompt's picture.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// Pictures are compared in so many fields a side.
+/// Pictures are compared on a grid of this many fields per side.
 const FIELDS: usize = 64;
 
-/// A field whose colour differs by less from that of the picture's corner shows no model.
+/// A field whose colour differs from the corner's by no more than this shows no model.
 const BACKGROUND: f64 = 6.0;
 
 /// The mean difference of the fields that show a model (0 to 255) for a penalty of 1.
@@ -23,7 +23,7 @@ const WORST: f64 = 10.0;
 /// The mean colours of a picture's fields, row by row.
 type Fields = Vec<[f64; 3]>;
 
-/// Compares pictures; remembers those seen before.
+/// Compares pictures, and caches those seen before.
 #[derive(Debug, Default)]
 pub(crate) struct PixelJudge {
     seen: Mutex<HashMap<String, Arc<Fields>>>,
@@ -33,9 +33,9 @@ impl PixelJudge {
     /// Answers a request's body. `fetch` gives the bytes behind a URL of the sandbox.
     ///
     /// # Errors
-    /// What is wrong with the request, or why an image cannot be had.
+    /// The request is malformed, or an image cannot be fetched.
     pub(crate) fn answer(&self, body: &[u8], fetch: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Value, String> {
-        let request: Value = serde_json::from_slice(body).map_err(|e| format!("no JSON: {e}"))?;
+        let request: Value = serde_json::from_slice(body).map_err(|e| format!("not JSON: {e}"))?;
         let urls = image_urls(&request);
         let [prompt, first, second] = urls.as_slice() else {
             return Err(format!("{} images where 3 are compared: a prompt and two previews", urls.len()));
@@ -81,9 +81,9 @@ fn image_urls(request: &Value) -> Vec<String> {
 /// The mean colours of the fields of an 8-bit RGB picture.
 fn fields(bytes: &[u8]) -> Result<Fields, String> {
     let mut reader =
-        png::Decoder::new(std::io::Cursor::new(bytes)).read_info().map_err(|e| format!("no PNG picture: {e}"))?;
+        png::Decoder::new(std::io::Cursor::new(bytes)).read_info().map_err(|e| format!("not a PNG picture: {e}"))?;
     let mut pixels = vec![0; reader.output_buffer_size().ok_or("too large a picture")?];
-    let frame = reader.next_frame(&mut pixels).map_err(|e| format!("no PNG picture: {e}"))?;
+    let frame = reader.next_frame(&mut pixels).map_err(|e| format!("not a PNG picture: {e}"))?;
     if (frame.color_type, frame.bit_depth) != (png::ColorType::Rgb, png::BitDepth::Eight) {
         return Err("only 8-bit RGB pictures are compared".to_owned());
     }

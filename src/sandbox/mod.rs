@@ -1,5 +1,5 @@
-//! A whole competition on this machine, through the commands, drivers and HTTP of production. What is outside of the
-//! program elsewhere (the chain, the miners' servers and pods, the judge) is on one loopback port here: see [`site`].
+//! A whole competition on this machine, through the commands, drivers and HTTP of production. Everything external (the
+//! chain, the miners' servers and pods, the judge) is served on one loopback port: see [`site`].
 
 pub(crate) mod child_guard;
 pub(crate) mod clock;

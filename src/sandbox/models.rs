@@ -1,5 +1,4 @@
-//! The models of the sandbox: one textured shape a prompt, and the same with flaws as a miner's
-//! program makes it.
+//! The sandbox's models: one textured shape per prompt, and flawed versions of it as miners' programs make them.
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "numbers here are small and bounded")]
 
@@ -8,14 +7,14 @@ use serde_json::json;
 use super::rng::Rng;
 use crate::model::format::mesh::container;
 
-/// Rings from pole to pole, and points around.
+/// Rings from pole to pole, and points around each.
 const RINGS: u32 = 18;
 const AROUND: u32 = 36;
 
 /// Edge of a texture, in pixels.
 const TEXELS: u32 = 32;
 
-/// No vertex lies further from the middle in any direction.
+/// Largest half extent of a shape.
 const REACH: f64 = 0.47;
 
 /// A shape with its colours.
@@ -29,12 +28,12 @@ pub(crate) struct Shape {
     waves: (u32, u32, f64),
     /// The pattern's two colours.
     colours: [[f64; 3]; 2],
-    /// The pattern's fields around and from pole to pole, and what they are.
+    /// The pattern: fields around, fields from pole to pole, and its kind.
     fields: (u32, u32, u32),
 }
 
 impl Shape {
-    /// The shape of this name.
+    /// The shape derived from this name.
     pub(crate) fn of(parts: &[&str]) -> Shape {
         let mut rng = Rng::of(parts);
         let extents = std::array::from_fn(|_| rng.within(0.36, REACH));
@@ -45,8 +44,8 @@ impl Shape {
         Shape { extents, roundness, waves, colours, fields }
     }
 
-    /// The shape as a program makes it that is off by `flaw`: 0 is the shape itself, at 1 every
-    /// colour is the opposite one, and the form another.
+    /// The shape as made by a program with this `flaw`: 0 is the shape itself; at 1 every colour is inverted and the
+    /// form differs.
     pub(crate) fn flawed(&self, flaw: f64) -> Shape {
         let blend = |a: f64, b: f64| a + (b - a) * flaw.clamp(0.0, 1.0);
         let mut other = self.clone();
@@ -124,7 +123,7 @@ impl Shape {
         (positions, coordinates, triangles)
     }
 
-    /// The point of the surface at this part of the way around and from pole to pole.
+    /// The surface point at `u` of the way around and `v` of the way from pole to pole.
     fn point(&self, u: f64, v: f64) -> [f64; 3] {
         let (around, polar) = (u * std::f64::consts::TAU, v * std::f64::consts::PI);
         let power = |value: f64, roundness: f64| libm::copysign(libm::pow(value.abs(), roundness), value);
@@ -162,7 +161,7 @@ impl Shape {
     }
 }
 
-/// A channel's value that is far from its opposite.
+/// A channel value far from its inverse.
 fn strong(rng: &mut Rng) -> f64 {
     let dark = rng.within(50.0, 80.0);
     if rng.below(2) == 0 { dark } else { 255.0 - dark }
@@ -179,7 +178,7 @@ fn png(edge: u32, pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
     Ok(out)
 }
 
-/// The least and the greatest coordinates.
+/// The minimum and maximum coordinates.
 fn bounds(positions: &[f32]) -> ([f32; 3], [f32; 3]) {
     let (mut low, mut high) = ([f32::MAX; 3], [f32::MIN; 3]);
     for point in positions.chunks_exact(3) {

@@ -11,19 +11,19 @@ use crate::model::schedule::Schedule;
 /// The competition's name.
 pub(crate) const NAME: &str = "sandbox";
 
-/// So many blocks after the last one of its window comes the reveal of the miner that is late.
+/// The late miner reveals this many blocks after the window's last block.
 const LATE_BY: u64 = 3;
 
-/// What a sandbox is made from: the same of these give the same commits.
+/// A sandbox's parameters: equal parameters give equal commits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Params {
-    /// Everything is drawn from it.
+    /// The seed of everything that is drawn.
     pub(crate) seed: u64,
-    /// Rounds until the competition is over.
+    /// Number of rounds.
     pub(crate) rounds: u32,
     pub(crate) miners: usize,
-    /// Prompts in a round.
+    /// Prompts per round.
     pub(crate) prompts: usize,
     /// The port of all servers.
     pub(crate) port: u16,
@@ -34,15 +34,15 @@ pub(crate) struct Params {
 pub(crate) enum Role {
     /// Better than the first leader.
     Steady,
-    /// Submits models as good as the prompt's own, which its program does not make.
+    /// Submits perfect models that its program does not make.
     Cheat,
-    /// The best of the honest ones.
+    /// The best honest miner.
     Gifted,
-    /// Has files that are missing or no models.
+    /// Has missing files and files that are not models.
     Broken,
     /// Has a server that tries to do harm.
     Hostile,
-    /// Reveals after the first round's last block, and so plays from the second on.
+    /// Reveals after the first round's last block, so it plays from the second round on.
     Late,
     /// Worse than the first leader, or hardly better.
     Plain,
@@ -51,24 +51,24 @@ pub(crate) enum Role {
 /// A miner.
 #[derive(Debug, Clone)]
 pub(crate) struct Miner {
-    /// What it is called here.
+    /// Its name in the sandbox.
     pub(crate) name: String,
-    /// What it is up to.
+    /// Its role.
     pub(crate) role: Role,
-    /// Its key.
+    /// Its hotkey.
     pub(crate) hotkey: Hotkey,
 }
 
-/// A program at a commit: that of a miner, or the first leader's.
+/// A miner's or the first leader's program at a commit.
 #[derive(Debug, Clone)]
 pub(crate) struct MinerProgram {
-    /// Whose it is; none for the first leader's.
+    /// The miner's role; `None` for the first leader.
     pub(crate) role: Option<Role>,
-    /// The round in which it was revealed first.
+    /// The round in which it was first revealed.
     pub(crate) round: RoundNumber,
-    /// Where its source is.
+    /// Its repository.
     pub(crate) repo: RepoName,
-    /// At which commit.
+    /// Its commit.
     pub(crate) commit: CommitSha,
 }
 
@@ -77,24 +77,24 @@ pub(crate) struct MinerProgram {
 pub(crate) enum Trick {
     /// Its program makes something else.
     SomethingElse,
-    /// Its program makes it, but takes longer than is allowed.
+    /// Its program makes the right model, but takes too long.
     TooSlow,
 }
 
-/// All who take part.
+/// All participants.
 #[derive(Debug, Clone)]
 pub(crate) struct Participants {
-    /// What it is made from.
+    /// The sandbox's parameters.
     pub(crate) params: Params,
     pub(crate) miners: Vec<Miner>,
-    /// The first leader's key.
+    /// The first leader's hotkey.
     pub(crate) leader: Hotkey,
     /// The stems of the pool's prompts.
     pub(crate) stems: Vec<String>,
 }
 
 impl Participants {
-    /// The participants that follow from these.
+    /// The participants that follow from these parameters.
     pub(crate) fn new(params: Params) -> Participants {
         let seed = params.seed.to_string();
         let roles = [
@@ -118,7 +118,7 @@ impl Participants {
         Participants { leader: hotkey("leader"), miners, stems, params }
     }
 
-    /// What every URL of the sandbox begins with.
+    /// The prefix of all of the sandbox's URLs.
     pub(crate) fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.params.port)
     }
@@ -126,7 +126,7 @@ impl Participants {
     /// The program that a miner reveals in a round; without a miner, the first leader's.
     ///
     /// # Errors
-    /// None: names made here are names.
+    /// None in practice: all names made here are valid.
     pub(crate) fn program(&self, miner: Option<&Miner>, round: RoundNumber) -> Result<MinerProgram> {
         let name = miner.map_or("leader", |miner| &miner.name);
         let commit = Rng::of(&[&self.params.seed.to_string(), "commit", name, &round.to_string()]).hex();
@@ -139,7 +139,7 @@ impl Participants {
         })
     }
 
-    /// The program whose commit begins a tag.
+    /// The program whose commit starts the image tag.
     pub(crate) fn program_of_tag(&self, tag: &str) -> Option<MinerProgram> {
         let short = tag.split('-').next()?;
         let rounds = || (0..self.params.rounds).map(RoundNumber);
@@ -151,28 +151,28 @@ impl Participants {
     /// The image of the first leader's program.
     ///
     /// # Errors
-    /// None: names made here are names.
+    /// None in practice: all names made here are valid.
     pub(crate) fn leader_image(&self) -> Result<String> {
         Ok(format!("{NAME}.invalid/leader:{}-{NAME}-0", self.program(None, RoundNumber(0))?.commit.short()))
     }
 
-    /// What miners reveal in this round's time: who, in which block, and from which round on it counts.
+    /// The miners that reveal during this round, with their blocks.
     pub(crate) fn reveals(&self, round: RoundNumber, schedule: &Schedule) -> Vec<(&Miner, Block)> {
         let (first, last) = (schedule.earliest_reveal_block.0, schedule.latest_reveal_block.0);
         let window = last.saturating_sub(first);
         let turn = |place: u64| first + window / 10 + window * 8 / 10 * place / self.miners.len().max(1) as u64;
         let reveal = |(place, miner): (u64, &'_ Miner)| match (miner.role, round.0) {
-            // It leads from then on.
+            // It leads from then on and need not reveal again.
             (Role::Gifted, 1..) => None,
             (Role::Late, 0) => Some(Block(last + LATE_BY)),
-            // What it revealed too late counts now.
+            // Its late reveal counts now.
             (Role::Late, 1) => None,
             _ => Some(Block(turn(place))),
         };
         (0..).zip(&self.miners).filter_map(|(place, miner)| Some((miner, reveal((place, miner))?))).collect()
     }
 
-    /// The miners that are to be found in a round's submissions, with their programs' rounds.
+    /// The miners in a round's submissions, with the rounds in which they revealed their programs.
     pub(crate) fn players(&self, round: RoundNumber) -> Vec<(&Miner, RoundNumber)> {
         let from = |miner: &Miner| match (miner.role, round.0) {
             (Role::Gifted, 1..) | (Role::Late, 0) => None,
@@ -185,10 +185,10 @@ impl Participants {
     /// The text that a miner reveals.
     ///
     /// # Errors
-    /// None: names made here are names.
+    /// None in practice: all names made here are valid.
     pub(crate) fn reveal_text(&self, miner: &Miner, round: RoundNumber) -> Result<String> {
         let MinerProgram { repo, commit, .. } = self.program(Some(miner), round)?;
-        // Files of a program revealed late are asked for in the round in which it plays.
+        // A late program's files are requested only in the round in which it plays.
         let at = format!("{}/cdn/{}", self.base(), miner.name);
         Ok(serde_json::json!({"repo": repo, "commit": commit, "cdn_url": at}).to_string())
     }
@@ -198,7 +198,7 @@ impl Participants {
         Shape::of(&[&self.params.seed.to_string(), "shape", stem])
     }
 
-    /// What a program makes of a prompt, before it is asked by an auditor: 0 to 10, how far it is off.
+    /// How flawed a program's submitted models are, from 0 (perfect) to 10.
     fn level(program: &MinerProgram) -> f64 {
         match (program.role, program.round.0) {
             (None, _) => 9.0,
@@ -206,14 +206,14 @@ impl Participants {
             (Some(Role::Gifted), _) => 2.0,
             (Some(Role::Steady), _) => 4.3,
             (Some(Role::Late), 0 | 1) => 4.0,
-            // By the third round it has learnt.
+            // It has improved by the third round.
             (Some(Role::Late), _) => 0.0,
             (Some(Role::Broken | Role::Hostile), _) => 6.0,
             (Some(Role::Plain), _) => 9.5,
         }
     }
 
-    /// The model that a program makes of a prompt with a round's seed, as its miner submits it.
+    /// The model that a program makes for a prompt with a round's seed, as submitted.
     pub(crate) fn model(&self, program: &MinerProgram, stem: &str, seed: Seed) -> Shape {
         let level = Participants::level(program);
         let mut rng = Rng::of(&[program.commit.as_str(), stem, &seed.to_string()]);
@@ -221,7 +221,7 @@ impl Participants {
         self.target(stem).flawed(level / 10.0)
     }
 
-    /// The model that a program makes in a pod, and the seconds that it says it took.
+    /// The model that a program makes in a pod, and the seconds that it reports.
     pub(crate) fn regenerated(&self, program: &MinerProgram, stem: &str, seed: Seed) -> (Shape, f64) {
         let mut rng = Rng::of(&["seconds", program.commit.as_str(), stem, &seed.to_string()]);
         let tenths = |seconds: f64| (seconds * 10.0).round() / 10.0;

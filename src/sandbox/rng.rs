@@ -1,11 +1,11 @@
-//! Numbers that look drawn, and follow from names: the same seed gives the same sandbox on every
-//! machine, whatever is asked for first.
+//! Pseudo-random numbers derived from names: the same seed gives the same sandbox on every machine, in whatever order
+//! they are drawn.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::base::hex;
 
-/// Numbers drawn for one thing.
+/// A generator for one named thing.
 #[derive(Debug, Clone)]
 pub(crate) struct Rng {
     name: [u8; 32],
@@ -13,7 +13,7 @@ pub(crate) struct Rng {
 }
 
 impl Rng {
-    /// The generator of the thing with this name; each part of the name counts, and where it ends.
+    /// The generator for this name. Where the name is split into parts matters.
     pub(crate) fn of(parts: &[&str]) -> Rng {
         let mut hasher = Sha256::new();
         for part in parts {
@@ -37,13 +37,13 @@ impl Rng {
         hex::encode(&self.bytes())
     }
 
-    /// A number from `low` up to, but not, `high`.
+    /// A number in `low..high`.
     pub(crate) fn within(&mut self, low: f64, high: f64) -> f64 {
         let [a, b, c, d, ..] = self.bytes();
         low + (high - low) * f64::from(u32::from_be_bytes([a, b, c, d])) / 4_294_967_296.0
     }
 
-    /// One of the first `count` numbers.
+    /// A number in `0..count`.
     pub(crate) fn below(&mut self, count: u32) -> u32 {
         let [a, b, c, d, ..] = self.bytes();
         u32::from_be_bytes([a, b, c, d]) % count.max(1)

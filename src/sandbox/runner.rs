@@ -1,6 +1,5 @@
-//! The play: the chain moves to what is due next, and `gen404 advance` does it, until the competition
-//! is finished. Where it stands is read from its files each time, so a run that was killed is taken
-//! up where it broke off.
+//! Plays a competition: moves the chain to the next due block and runs `gen404 advance`, until the competition is
+//! finished. Its state is read from its files each time, so a killed run resumes where it stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +18,16 @@ use crate::rules::stage_table::{End, row};
 use crate::ui::Ui;
 use crate::world::stop::Stop;
 
-/// How long it takes to notice what somebody does by hand.
+/// How often the files are checked for changes made by hand.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Plays the competition.
 pub(crate) struct Runner<'a> {
-    /// What is told.
+    /// The terminal.
     pub(crate) ui: &'a Ui,
     /// The competition's folder.
     pub(crate) folder: &'a SandboxFolder,
-    /// Who plays.
+    /// The participants.
     pub(crate) participants: &'a Participants,
     /// The servers.
     pub(crate) site: &'a Arc<SandboxSite>,
@@ -40,7 +39,7 @@ impl Runner<'_> {
     /// Plays until the competition is finished.
     ///
     /// # Errors
-    /// A command fails, or nothing happens where something is due.
+    /// A command fails, or the competition does not move when something is due.
     pub(crate) fn run(&self) -> Result<()> {
         loop {
             let state = self.state()?;
@@ -73,13 +72,13 @@ impl Runner<'_> {
             }
             let now = self.state()?;
             if (now.stage, now.current_round) == (state.stage, round) {
-                let stuck = Error::failed(format!("round {round} stays in {}, though its time has come", state.stage));
+                let stuck = Error::failed(format!("round {round} is stuck in {}, although more is due", state.stage));
                 return Err(stuck.hint("`gen404 status` in the sandbox says what is missing"));
             }
         }
     }
 
-    /// Leaves the commands to somebody else, and says where they have brought it, until `stop` is wanted.
+    /// Leaves the commands to the user and reports each change of stage, until a stop signal.
     ///
     /// # Errors
     /// The competition's files cannot be read.
@@ -103,7 +102,7 @@ impl Runner<'_> {
         self.store.need(&FileKind::State)
     }
 
-    /// Time passes until `block`, and what is due by then is done.
+    /// Moves the chain to `block`, and does what is due by then.
     fn advance(&self, block: Block, more: &[&str]) -> Result<()> {
         self.site.change_chain(|node| node.advance(block));
         self.ui.detail(&format!("block {block}"));
@@ -120,6 +119,6 @@ impl Runner<'_> {
         let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
         let failed = Error::failed(format!("gen404 advance ended with {code}"));
         let said = err.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(" | ");
-        Err(failed.because(anyhow::anyhow!(said)).hint("run the sandbox again to go on"))
+        Err(failed.because(anyhow::anyhow!(said)).hint("run the sandbox again to continue"))
     }
 }

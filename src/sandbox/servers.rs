@@ -6,20 +6,20 @@ use std::sync::Arc;
 use super::site::{Reply, SandboxSite, SiteRequest};
 use crate::base::error::{Context as _, Error, Result};
 
-/// Requests answered at the same time: more than the commands have in flight.
+/// Requests answered concurrently: more than the commands have in flight.
 const THREADS: usize = 32;
 
-/// No request's body is longer: three previews sent inline.
+/// Longest request body, in bytes: three previews sent inline fit.
 const LONGEST: u64 = 64 << 20;
 
-/// An open port that nobody answers on yet.
+/// An open port, not served yet.
 pub(crate) struct LocalPort {
     server: tiny_http::Server,
     number: u16,
 }
 
 impl LocalPort {
-    /// Opens a port of 127.0.0.1; 0: a free one.
+    /// Opens a port on 127.0.0.1; 0 picks a free one.
     ///
     /// # Errors
     /// It is taken, or cannot be opened.
@@ -38,7 +38,7 @@ impl LocalPort {
         self.number
     }
 
-    /// Answers on it until the process ends.
+    /// Serves it until the process ends.
     ///
     /// # Errors
     /// No threads can be started.
@@ -64,7 +64,7 @@ fn work(server: &tiny_http::Server, site: &SandboxSite) {
         let (method, path) = (request.method().to_string(), request.url().to_owned());
         let path = path.split('?').next().unwrap_or_default();
         let reply = site.answer(&SiteRequest { method: &method, path, content_type: &content_type, body: &body });
-        // A client that has gone away is no matter of ours.
+        // Ignore clients that have gone away.
         let _ = send(request, reply);
     }
 }

@@ -1,5 +1,5 @@
-//! What the sandbox's servers answer: the chain, the prompts, the miners' files and programs, the
-//! stored objects and the judge, each below its own path. No sockets here.
+//! The answers of the sandbox's servers: the chain, the prompts, the miners' files and programs, the stored objects and
+//! the judge, each below its own path. Without sockets.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ use crate::model::store::Store;
 use crate::preview::{Options, render};
 use crate::world::chain::stand_in::StandInNode;
 
-/// Edge of a view in a prompt's picture: small ones are drawn in no time.
+/// Edge of a view in a prompt's picture, in pixels: small, so that drawing is quick.
 const PROMPT_VIEW: u32 = 128;
 
-/// The name of a file that leads back to itself.
+/// The name of a file that redirects to itself.
 const ROUND: &str = "round-and-round";
 
 /// A request.
@@ -38,13 +38,13 @@ pub(crate) struct SiteRequest<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// What is answered.
+/// A response.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     /// Header fields.
     pub(crate) fields: Vec<(&'static str, String)>,
-    /// The body; none: one that does not end.
+    /// The body; `None` for an endless one.
     pub(crate) body: Option<Vec<u8>>,
 }
 
@@ -68,30 +68,30 @@ impl Reply {
 #[derive(Debug)]
 pub(crate) struct SandboxSite {
     participants: Participants,
-    /// The competition's folder, which miners watch.
+    /// The competition's folder, which the miners watch.
     repo: PathBuf,
     /// Where objects are stored.
     objects: PathBuf,
     node: Mutex<StandInNode>,
-    /// The chain moves to what is due next whenever it is asked: nobody else moves it.
+    /// Should the chain move to what is due next whenever it is queried? Otherwise the runner moves it.
     by_hand: bool,
     pictures: Mutex<HashMap<String, Arc<Vec<u8>>>>,
     judge: PixelJudge,
 }
 
 impl SandboxSite {
-    /// The site of this participants around a competition's folder.
+    /// The site of these participants for a competition's folder.
     pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> SandboxSite {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
         SandboxSite { participants, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
     }
 
-    /// The same, with a chain that follows what somebody does by hand.
+    /// The same, with a chain that follows commands run by hand.
     pub(crate) fn by_hand(self) -> SandboxSite {
         SandboxSite { by_hand: true, ..self }
     }
 
-    /// Changes what the chain knows.
+    /// Gives access to the chain.
     pub(crate) fn change_chain<T>(&self, change: impl FnOnce(&mut StandInNode) -> T) -> T {
         change(&mut self.node.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -150,7 +150,7 @@ impl SandboxSite {
         Some(Reply::ok("image/png", picture.to_vec()))
     }
 
-    /// The picture of a prompt: its shape, drawn as previews are, but smaller.
+    /// A prompt's picture: its shape, drawn like a preview but smaller.
     pub(crate) fn picture(&self, stem: &str) -> Option<Arc<Vec<u8>>> {
         if !self.participants.stems.iter().any(|known| known == stem) {
             return None;
@@ -172,7 +172,7 @@ impl SandboxSite {
         Some(Reply::ok(kind, bytes))
     }
 
-    /// The round that is played, and its seed once that is drawn.
+    /// The current round and its seed; `None` until the seed is drawn.
     fn round(&self) -> Result<Option<(RoundNumber, Seed)>> {
         let store = Store::open(&self.repo)?;
         let Some(state) = store.load::<CompetitionState>(&FileKind::State)? else { return Ok(None) };
@@ -181,7 +181,7 @@ impl SandboxSite {
         Ok(seed.map(|file| (round, file.seed)))
     }
 
-    /// A miner's file: there once the round's seed is.
+    /// A miner's file; it exists once the round has a seed.
     fn file(&self, name: &str, stem: &str) -> Option<Reply> {
         let (round, seed) = self.round().ok()??;
         let place = self.participants.stems.iter().position(|known| known == stem);
@@ -199,7 +199,7 @@ impl SandboxSite {
         })
     }
 
-    /// What a program in a pod answers.
+    /// Answers for a program in a pod.
     fn generate(&self, program: &MinerProgram, ask: &SiteRequest<'_>) -> Reply {
         let parts = parts(ask);
         let part = |name| parts.iter().find(|(of, _)| of == name).map(|(_, bytes)| *bytes);
@@ -207,18 +207,18 @@ impl SandboxSite {
             return Reply::refused(422, "prompt_image_file and seed are needed");
         };
         let Some(seed) = std::str::from_utf8(seed).ok().and_then(|text| text.parse().ok()).map(Seed) else {
-            return Reply::refused(422, "seed is no number of 32 bits");
+            return Reply::refused(422, "seed is not a 32-bit number");
         };
         let shows = |stem: &&String| self.picture(stem).is_some_and(|picture| picture.as_slice() == prompt);
         let Some(stem) = self.participants.stems.iter().find(shows) else {
-            return Reply::refused(422, "no picture of a prompt");
+            return Reply::refused(422, "not the picture of a prompt");
         };
         let (model, seconds) = self.participants.regenerated(program, stem, seed);
         Reply::ok("application/octet-stream", model.model()).with("X-Generation-Seconds", seconds.to_string())
     }
 }
 
-/// What the sandbox's models are.
+/// The format of the sandbox's models.
 fn format() -> ModelFormat {
     Format::default().model()
 }
@@ -229,37 +229,37 @@ fn stem_of(file: &str) -> &str {
     stem.unwrap_or(file)
 }
 
-/// What comes of a file of the miner whose files are broken.
+/// The broken miner's answer for a file.
 fn broken(place: usize, model: Reply) -> Reply {
     match place % 4 {
         0 => Reply::refused(404, "not found"),
         1 => Reply::ok("text/html", b"<html><body><h1>It works!</h1></body></html>".to_vec()),
         2 => Reply { body: model.body.map(|bytes| bytes.iter().take(bytes.len() / 2).copied().collect()), ..model },
-        // A file of the right form in which there is nothing to draw.
+        // A valid container with nothing to draw.
         _ => Reply::ok(format().media_type(), container(br#"{"asset":{"version":"2.0"}}"#.to_vec(), &[])),
     }
 }
 
-/// What comes of a file of the miner whose server tries to do harm.
+/// The hostile miner's answer for a file.
 fn hostile(place: usize, miner: &Miner, model: Reply) -> Reply {
     match place % 4 {
-        // Fills the disk of whoever does not count.
+        // An endless body, to fill the disk.
         0 => Reply { body: None, ..model },
-        // Fills the memory of whoever unpacks it.
+        // A false Content-Encoding, for clients that decompress.
         1 => model.with("Content-Encoding", "gzip"),
-        // Goes round and round.
+        // A redirect loop.
         2 => round_again(miner),
-        // Reads the files of whoever follows it.
+        // A redirect to a local file.
         _ => Reply::refused(302, "elsewhere").with("Location", "file:///etc/passwd"),
     }
 }
 
-/// A redirect to where one finds the same redirect.
+/// A redirect to itself.
 fn round_again(miner: &Miner) -> Reply {
     Reply::refused(302, "elsewhere").with("Location", format!("/cdn/{}/{ROUND}.{}", miner.name, format().extension()))
 }
 
-/// The parts of a form, by name.
+/// The parts of a multipart form, by name.
 fn parts<'a>(ask: &SiteRequest<'a>) -> Vec<(String, &'a [u8])> {
     let Some((_, boundary)) = ask.content_type.split_once("boundary=") else { return Vec::new() };
     let mark = [b"--", boundary.trim_matches('"').as_bytes()].concat();
@@ -281,7 +281,7 @@ fn parts<'a>(ask: &SiteRequest<'a>) -> Vec<(String, &'a [u8])> {
     found
 }
 
-/// Where a few bytes are among many.
+/// The index of `wanted` in `bytes`.
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len().max(1)).position(|window| window == wanted)
 }

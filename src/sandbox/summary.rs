@@ -1,4 +1,4 @@
-//! The end of the play: how the rounds ended, what was caught, and whether every claim holds.
+//! The summary of a play: how the rounds ended, what was caught, and whether every claim holds.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,22 +20,22 @@ use crate::rules::download::{KnownFiles, Tally, tally};
 use crate::rules::tournament::order;
 use crate::world::git::Git;
 
-/// What is told at the end.
+/// The summary printed at the end.
 #[derive(Debug, Serialize)]
 pub(crate) struct SandboxSummary {
     /// The competition's folder.
     pub(crate) dir: String,
-    /// The last commit: the answer says it itself.
+    /// The last commit; the JSON answer has it elsewhere.
     #[serde(skip)]
     pub(crate) head: Option<String>,
     pub(crate) rounds: Vec<RoundSummary>,
-    /// The leaders, as they followed each other.
+    /// The leaders, in order.
     pub(crate) leaders: Vec<Leader>,
     /// What was caught.
     pub(crate) caught: Vec<Caught>,
-    /// What `verify --history` counted.
+    /// The counts of `verify --history`.
     pub(crate) verify: Value,
-    /// The report's first page.
+    /// The report's index page.
     pub(crate) report: String,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct RoundSummary {
     round: RoundNumber,
     /// Its winner: a miner's name, or `leader`.
     winner: String,
-    /// The miners, in the order in which they revealed.
+    /// The miners, in order of reveal.
     standings: Vec<StandingsRow>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct StandingsRow {
     hotkey: Hotkey,
     /// The margin of its match against the round's leader.
     margin: Option<f64>,
-    /// The audit's outcome, where there was one.
+    /// The audit's outcome, if there was one.
     audit: Option<&'static str>,
 }
 
@@ -74,12 +74,12 @@ pub(crate) struct Caught {
     round: RoundNumber,
     name: String,
     hotkey: Hotkey,
-    /// Why, as it is on record.
+    /// The recorded reason.
     reason: String,
 }
 
 impl SandboxSummary {
-    /// Looks at the finished competition; runs `verify` and `report` on it.
+    /// Summarizes a finished competition, and runs `verify` and `report` on it.
     ///
     /// # Errors
     /// A file cannot be read, a claim does not hold, or the report cannot be made.
@@ -108,7 +108,7 @@ impl SandboxSummary {
         })
     }
 
-    /// The lines for people.
+    /// The summary as text.
     pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for round in &self.rounds {
@@ -141,7 +141,7 @@ impl SandboxSummary {
     }
 }
 
-/// What a player is called here.
+/// A player's name in the sandbox.
 fn name_of(participants: &Participants, player: &Player) -> String {
     let Player::Miner(hotkey) = player else { return "leader".to_owned() };
     let miner = participants.miners.iter().find(|miner| miner.hotkey == *hotkey);
@@ -169,7 +169,7 @@ fn round(participants: &Participants, number: RoundNumber, files: &RoundFiles) -
     RoundSummary { round: number, winner, standings: miners.into_iter().map(row).collect() }
 }
 
-/// What was caught in a round: rejected audits, files that were refused, reveals that came late.
+/// What was caught in a round: rejected audits, refused files, late reveals.
 fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFiles, git: &Git) -> Result<Vec<Caught>> {
     let mut caught = Vec::new();
     let mut add = |name: String, hotkey: &Hotkey, reason: String| {
@@ -213,7 +213,7 @@ fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFile
     Ok(caught)
 }
 
-/// Reasons that differ only in their numbers, counted together under the first of them.
+/// Adds up reasons that differ only in their digits, under the first of them.
 fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
     let mut summed: BTreeMap<String, (String, usize)> = BTreeMap::new();
     for (reason, count) in reasons {
@@ -223,15 +223,15 @@ fn summed(reasons: BTreeMap<String, usize>) -> Vec<(String, usize)> {
     summed.into_values().collect()
 }
 
-/// `gen404 verify --history`: its counts.
+/// Runs `gen404 verify --history`. Returns its counts.
 fn verify(folder: &SandboxFolder) -> Result<Value> {
     let mut command = folder.command(FIRST_BLOCK)?;
     command.args(["--json", "verify", "--history"]);
     let CapturedOutput { code, out, err } = child_guard::outcome(command, "verify")?;
-    let found: Value = serde_json::from_str(&out).failed(|| format!("gen404 verify said no JSON: {err}"))?;
+    let found: Value = serde_json::from_str(&out).failed(|| format!("gen404 verify did not print JSON: {err}"))?;
     if code == Some(0) {
         let counts = found.pointer("/details/summary").filter(|counts| counts.is_object());
-        return counts.cloned().ok_or_else(|| Error::failed("gen404 verify told no counts"));
+        return counts.cloned().ok_or_else(|| Error::failed("gen404 verify printed no counts"));
     }
     let checks = found.pointer("/details/checks").and_then(Value::as_array).into_iter().flatten();
     let text = |check: &Value, key: &str| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -243,20 +243,20 @@ fn verify(folder: &SandboxFolder) -> Result<Value> {
     Err(lie.because(anyhow::anyhow!(said.join(" | "))).hint("gen404 verify --history in the sandbox's folder"))
 }
 
-/// `gen404 report`: its first page. Its pictures are linked to where they lie in the sandbox, so that
-/// they are there without its servers.
+/// Runs `gen404 report`. Returns its index page. Its images are linked to the sandbox's files, so that they show
+/// without the servers.
 fn report(folder: &SandboxFolder, participants: &Participants) -> Result<String> {
     let out = folder.report()?;
     let mut command = folder.command(FIRST_BLOCK)?;
     command.arg("report").arg("--out").arg(&out);
     child_guard::run(command, "report")?;
-    // The folder beside the report's.
+    // The report lies beside the sandbox's folder.
     let name = folder.root.file_name().unwrap_or_default().as_encoded_bytes();
     link_locally(&out, Path::new(""), &format!("../{}", in_a_link(name)), &participants.base())?;
     Ok(out.join("index.html").display().to_string())
 }
 
-/// Links the pages of a folder to the sandbox's files; `up` leads from there to its top folder.
+/// Links a folder's pages to the sandbox's files; `up` is the relative path from the pages to the sandbox's folder.
 fn link_locally(out: &Path, pages: &Path, up: &str, base: &str) -> Result<()> {
     for entry in files::list(&files::below(out, pages)?)? {
         let path = pages.join(entry.file_name());
@@ -268,7 +268,7 @@ fn link_locally(out: &Path, pages: &Path, up: &str, base: &str) -> Result<()> {
             let mut text = String::from_utf8(bytes).failed(cannot)?;
             for (served, lies) in [("objects", "objects"), ("prompts", "sandbox/prompts")] {
                 let (from, to) = (format!("{base}/{served}/"), format!("{up}/{lies}/"));
-                // Templates write slashes of values as references.
+                // Templates may write slashes in values as character references.
                 text = text.replace(&from.replace('/', "&#x2f;"), &to).replace(&from, &to);
             }
             files::replace_below(out, &path, text.as_bytes(), files::Readers::All)?;
@@ -277,7 +277,7 @@ fn link_locally(out: &Path, pages: &Path, up: &str, base: &str) -> Result<()> {
     Ok(())
 }
 
-/// A folder's name as a part of a link, whatever its characters mean there.
+/// A folder's name, percent-encoded for a link.
 fn in_a_link(name: &[u8]) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     let part = |byte: &u8| if plain(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };

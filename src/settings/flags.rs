@@ -55,7 +55,7 @@ pub struct IntakeArgs {
     /// How stored commitments are decoded: strict, or sdk10 as the deployed validator does it
     #[arg(long, value_name = "RULE")]
     pub compat: Option<Compat>,
-    /// Take miners' URLs on hosts that are not public (sandbox, tests)
+    /// Accept miners' URLs on non-public hosts (sandbox, tests)
     #[arg(long)]
     pub allow_private_cdn: bool,
 }

@@ -1,4 +1,4 @@
-//! Long work as it goes on: bars on a terminal, a line now and then elsewhere.
+//! Progress of long work: bars on a terminal, a line now and then elsewhere.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::Ui;
 use crate::base::text::line as one;
 
 impl Ui {
-    /// A progress bar for `length` steps: drawn on a terminal; elsewhere a line every ten seconds.
+    /// A progress bar for `length` steps, drawn on a terminal; elsewhere, a line every ten seconds.
     #[must_use]
     pub fn bar(&self, what: &str, length: u64) -> Bar {
         let target = if self.progress && std::io::stderr().is_terminal() {
@@ -30,7 +30,7 @@ impl Ui {
     }
 }
 
-/// What is shown of one phase of a command whose phases run side by side.
+/// One of a command's parallel phases.
 #[derive(Debug)]
 struct Phase {
     name: String,
@@ -39,7 +39,7 @@ struct Phase {
     bytes: u64,
 }
 
-/// One bar a phase on a terminal; elsewhere one line for all of them every ten seconds.
+/// On a terminal, one bar per phase; elsewhere, one line for all phases every ten seconds.
 #[derive(Debug)]
 pub struct Phases {
     phases: Vec<Phase>,
@@ -49,7 +49,7 @@ pub struct Phases {
 }
 
 impl Ui {
-    /// Bars for phases that run side by side, each of `length` steps.
+    /// Bars for parallel phases of `length` steps each.
     #[must_use]
     pub fn phases(&self, names: &[&str], length: u64) -> Phases {
         let terminal = std::io::stderr().is_terminal();
@@ -73,7 +73,7 @@ impl Ui {
 }
 
 impl Phases {
-    /// Counts a step of this phase (by its place) as done, with the bytes that it moved.
+    /// Counts a step of this phase (by index) as done, with the bytes that it moved.
     pub fn advance(&mut self, phase: usize, bytes: u64) {
         if let Some(phase) = self.phases.get_mut(phase) {
             phase.bytes = phase.bytes.saturating_add(bytes);
@@ -81,7 +81,7 @@ impl Phases {
         }
     }
 
-    /// Counts a step of this phase as failed; those after it will not see it.
+    /// Counts a step of this phase as failed; it does not reach the later phases.
     pub fn fail(&mut self, phase: usize) {
         if let Some(phase) = self.phases.get_mut(phase) {
             phase.failed += 1;
@@ -92,7 +92,7 @@ impl Phases {
         }
     }
 
-    /// Shows what is new, where it is time to. To be called at least once a second.
+    /// Updates the display when it is due. Call it at least once a second.
     pub fn tick(&mut self) {
         let elapsed = self.begun.elapsed().as_secs_f64().max(0.001);
         for phase in &self.phases {
@@ -107,7 +107,7 @@ impl Phases {
 }
 
 impl Phase {
-    /// Failures and bytes, where there are any.
+    /// Failures and bytes, if any.
     fn counts(&self, seconds: f64) -> String {
         #[allow(clippy::cast_precision_loss, reason = "shown with one digit")]
         let mib = self.bytes as f64 / f64::from(1 << 20);
@@ -133,7 +133,7 @@ impl Drop for Phases {
     }
 }
 
-/// How long a log waits between two progress lines.
+/// Time between two progress lines in a log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
@@ -141,7 +141,7 @@ struct LinePace {
     last: std::time::Instant,
 }
 
-/// A running progress display; dropped, it disappears.
+/// A progress display; it disappears when dropped.
 #[derive(Debug)]
 pub struct Bar {
     bar: ProgressBar,
@@ -164,12 +164,12 @@ impl Bar {
         let _ = writeln!(std::io::stderr(), "{}: {done}/{all}, {rate:.1}/s, eta {eta}s", self.bar.message());
     }
 
-    /// Says that there are `steps` more to do.
+    /// Adds `steps` to the total.
     pub fn extend(&self, steps: u64) {
         self.bar.inc_length(steps);
     }
 
-    /// Says that there are `steps` fewer to do.
+    /// Removes `steps` from the total.
     pub fn shorten(&self, steps: u64) {
         self.bar.dec_length(steps);
     }
@@ -179,7 +179,7 @@ impl Bar {
         self.bar.suspend(print);
     }
 
-    /// Says beside the bar what is going on (failures so far, the file in hand).
+    /// Shows a note beside the bar (failures so far, the current file).
     pub fn note(&self, text: &str) {
         self.bar.set_message(one(text));
     }

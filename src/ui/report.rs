@@ -1,5 +1,5 @@
-//! What a command did, as data: `ui` prints it as text or as JSON (`docs/schemas/`), and `advance` reads that of its
-//! steps.
+//! What a command did, as data: `ui` prints it as text or as JSON (`docs/schemas/`), and `advance` reads its steps'
+//! reports.
 
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use crate::base::error::{Error, Kind};
 /// A line of a command's result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Line {
-    /// A word before it, coloured on a terminal, with the colour's code.
+    /// The colour's code and a word before the line, coloured on a terminal.
     pub mark: Option<(&'static str, &'static str)>,
     /// The line.
     pub text: String,
@@ -23,12 +23,12 @@ impl Line {
     }
 }
 
-/// What an answer rests on.
+/// The state that an answer is based on.
 #[derive(Debug, Clone, Default)]
 pub struct Basis {
     /// The commit that is checked out.
     pub commit: Option<String>,
-    /// The settings that are followed.
+    /// The settings file in use.
     pub settings: Option<String>,
 }
 
@@ -37,16 +37,16 @@ pub struct Basis {
 pub struct Report {
     /// The lines of its result.
     pub did: Vec<Line>,
-    /// A whole text of our own that is its result.
+    /// The result, if it is one whole text.
     pub text: Option<String>,
-    /// The files that it wrote: from the competition's folder, or whole paths where they lie elsewhere. A folder ends
-    /// in a slash: all in it is the command's.
+    /// The files that it wrote, relative to the competition's folder, or as full paths if elsewhere. A folder ends in a
+    /// slash, and stands for everything in it.
     pub files: IndexSet<String>,
-    /// With `--dry-run`: the files, as patterns, that it may write besides, by what is known only then.
+    /// With `--dry-run`: patterns of further files that it may write, depending on results.
     pub possible: IndexSet<String>,
     /// The commits that it made, each with its message.
     pub commits: IndexMap<String, String>,
-    /// What it waits for: it is not due yet, or others have to do something first.
+    /// What it waits for, if it is not due yet or depends on others.
     pub waits: Vec<String>,
     /// What to do about that.
     pub hints: Vec<String>,
@@ -54,15 +54,15 @@ pub struct Report {
     pub warnings: IndexSet<String>,
     /// What to run next.
     pub next: Vec<String>,
-    /// Nothing was written.
+    /// Is this a dry run?
     pub dry_run: bool,
-    /// What this command alone tells, by its names in JSON.
+    /// Results specific to this command, by JSON key.
     pub details: Map<String, Value>,
-    /// The worst of the failures that were told one by one.
+    /// The worst of the failures that were reported one by one.
     pub failed: Option<Kind>,
-    /// What it rests on.
+    /// The state that it is based on.
     pub basis: Basis,
-    /// So much of it has been printed.
+    /// How much of it has been printed.
     pub(super) printed: Printed,
 }
 
@@ -72,14 +72,14 @@ pub(super) struct Printed {
     pub(super) lines: usize,
     pub(super) files: usize,
     pub(super) commits: usize,
-    /// What comes after the lines.
+    /// Has everything after the lines been printed?
     pub(super) end: bool,
 }
 
 /// A command that failed, with what it had done by then.
 #[derive(Debug)]
 pub struct Failed {
-    /// Why.
+    /// The error.
     pub error: Error,
     /// What it had done.
     pub report: Report,
@@ -89,7 +89,7 @@ pub struct Failed {
 pub type Ended = Result<Report, Box<Failed>>;
 
 impl Report {
-    /// Nothing has been done yet.
+    /// An empty report.
     #[must_use]
     pub fn new(dry_run: bool) -> Self {
         Report { dry_run, ..Report::default() }
@@ -100,7 +100,7 @@ impl Report {
         self.did.push(Line { mark: None, text: line.into() });
     }
 
-    /// Adds what to run next, also as a line of the result.
+    /// Adds a command to run next, and a line about it.
     pub fn say_next(&mut self, what: String) {
         self.say(format!("next: {what}"));
         self.next.push(what);
@@ -116,17 +116,17 @@ impl Report {
         self.files.extend(files);
     }
 
-    /// Adds files, as patterns, that may be written by what a dry run cannot know.
+    /// Adds patterns of files that may be written, depending on what a dry run cannot know.
     pub fn note_possible(&mut self, files: impl IntoIterator<Item = String>) {
         self.possible.extend(files);
     }
 
-    /// The files so far have been told in the command's own way.
+    /// Marks the files so far as printed: the command has shown them in its own way.
     pub fn has_told_files(&mut self) {
         self.printed.files = self.files.len();
     }
 
-    /// Files and commits so far are told by nobody.
+    /// Marks the files and commits so far as printed, so that they never are.
     pub fn keep_files_quiet(&mut self) {
         self.printed.files = self.files.len();
         self.printed.commits = self.commits.len();
@@ -138,7 +138,7 @@ impl Report {
         self.commits.insert(id.to_owned(), message.to_owned());
     }
 
-    /// Takes note of what became of the last commit when it was pushed: it has another id, or gave way.
+    /// Replaces the last commit's id after a push that remade it; `None` drops the commit.
     pub fn recommitted(&mut self, id: Option<&str>) {
         let last = self.commits.pop();
         if let (Some(id), Some((_, message))) = (id, last) {
@@ -146,21 +146,21 @@ impl Report {
         }
     }
 
-    /// Adds what this command alone tells: the keys of an object.
+    /// Adds results specific to this command: the entries of a JSON object.
     pub fn detail(&mut self, value: Value) {
         if let Value::Object(own) = value {
             self.details.extend(own);
         }
     }
 
-    /// One of several things failed, and has been told.
+    /// Notes that one of several things failed, which has been reported.
     pub fn fails(&mut self, kind: Kind) {
         if self.failed.is_none_or(|worst| kind.exit_code() > worst.exit_code()) {
             self.failed = Some(kind);
         }
     }
 
-    /// What is waited for becomes lines of the result: the command goes on.
+    /// Turns what is waited for into lines of the result: the command continues.
     pub fn go_on_waiting(&mut self) {
         for waits in std::mem::take(&mut self.waits) {
             self.say(waits);
@@ -173,7 +173,7 @@ impl Report {
         !self.files.is_empty() || !self.commits.is_empty()
     }
 
-    /// Takes in what a step wrote and committed.
+    /// Adds what a step wrote and committed.
     pub fn take_in(&mut self, step: &Report) {
         self.files.extend(step.files.iter().cloned());
         self.possible.extend(step.possible.iter().cloned());
@@ -183,14 +183,14 @@ impl Report {
         }
     }
 
-    /// The exit code of a command that ended so: by the error where it failed, 3 where it waits.
+    /// The exit code: by the error if it failed, 3 if it waits.
     #[must_use]
     pub fn exit_code(&self, error: Option<&Error>) -> u8 {
         let waits = (!self.waits.is_empty()).then_some(Kind::NotDue);
         error.map(Error::kind).or(self.failed).or(waits).map_or(0, Kind::exit_code)
     }
 
-    /// It as JSON, in the one shape of all commands and of the steps of `advance`.
+    /// The report as JSON, in the shape shared by all commands and the steps of `advance`.
     #[must_use]
     pub fn into_json(self, error: Option<&Error>) -> Map<String, Value> {
         let list = |texts: &IndexSet<String>| json!(texts.iter().collect::<Vec<_>>());

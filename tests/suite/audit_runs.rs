@@ -194,7 +194,7 @@ fn a_rented_pod_of_a_killed_run_is_given_back_by_the_next() {
         let made = finished(folder.path());
         let before = pods.seen.lock().unwrap().len();
         let ran = run_as(&mut audit_of(folder.path(), &services)).ends(0);
-        assert!(ran.err.contains("which an earlier run had left"), "{kind:?}: {}", ran.err);
+        assert!(ran.err.contains("left by an earlier run"), "{kind:?}: {}", ran.err);
         assert_eq!(cloud.pods(), 0, "{kind:?}");
         let seen = pods.seen.lock().unwrap();
         let again: Vec<String> = seen[before..]

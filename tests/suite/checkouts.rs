@@ -306,7 +306,7 @@ fn a_hook_around_commits_is_not_run_and_v_says_so() {
     assert!(!silent.err.contains("hooks"), "git would not run it either: {silent:?}");
     std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
     let said = run(root, &["resume", "--commit", "-v"]).ends(0);
-    assert!(said.err.contains("git's hooks around a commit are not run: pre-commit"), "{said:?}");
+    assert!(said.err.contains("git's commit hooks are not run: pre-commit"), "{said:?}");
     std::fs::rename(root.join(".git/hooks"), root.join("hooks")).unwrap();
     git(root, &["config", "core.hooksPath", "hooks"]);
     let said = run(root, &["pause", "--commit", "-v"]).ends(0);

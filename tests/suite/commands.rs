@@ -92,9 +92,9 @@ fn init_begins_the_operators_settings_and_has_git_ignore_them() {
     assert_eq!(read("gen404.toml"), "[judge]\nmodel = 'mine'\n");
     assert_eq!(read(".git/info/exclude"), "/gen404.toml\n");
     for (rule, says) in [
-        ("mismatch=4", "no such key; there are generation_seconds"),
-        ("mismatches", "KEY=VALUE is needed"),
-        ("median_seconds=many", "neither a number nor true or false"),
+        ("mismatch=4", "unknown key; the keys are generation_seconds"),
+        ("mismatches", "must be KEY=VALUE"),
+        ("median_seconds=many", "must be a number, true or false"),
         ("median_seconds=true", "rules.median_seconds: invalid type"),
         ("distance=3", "rules.distance is 3: expected a number from 0 to 2"),
         ("trim=7", "given twice"),

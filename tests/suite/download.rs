@@ -46,7 +46,7 @@ fn a_round_is_fetched_drawn_stored_and_recorded() {
     assert!(outputs.is_empty(), "{outputs:?}");
     objects_are_checked(folder.path(), &objects);
     let again = download(folder.path(), &[]).ends(0);
-    assert!(again.out.contains("recorded already") && cdn.seen().len() == 3, "{}", again.out);
+    assert!(again.out.contains("already recorded") && cdn.seen().len() == 3, "{}", again.out);
 }
 
 /// `verify --objects` on a round of one miner, and on one whose objects were tampered with.

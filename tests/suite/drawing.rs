@@ -25,7 +25,7 @@ fn a_model_that_costs_too_much_is_refused_once() {
     assert_eq!([png(0), png(1), png(2)], [false, false, true]);
     let asked = cdn.seen().len();
     let again = download(folder.path(), &[]).ends(0);
-    assert!(again.out.contains("recorded already") && cdn.seen().len() == asked, "{}", again.out);
+    assert!(again.out.contains("already recorded") && cdn.seen().len() == asked, "{}", again.out);
     let flags = ["--objects", "--store-dir", ".gen404/objects", "--cdn-url", "https://cdn.example"];
     let found: Vec<_> = findings(folder.path(), &flags).into_iter().filter(|f| f.id.starts_with("object.")).collect();
     assert!(found.is_empty(), "{found:?}");

@@ -241,7 +241,7 @@ fn a_tournament_goes_to_its_end_through_rejections() {
     let winner = std::fs::read_to_string(folder.path().join("rounds/1/winner.json")).unwrap();
     assert!(!winner.contains(&basalt), "{winner}");
     let again = gen404(folder.path(), &["duel"]).ends(0);
-    assert!(again.out.contains("round 1 is decided already"), "{}", again.out);
+    assert!(again.out.contains("round 1 is already decided"), "{}", again.out);
     let about = ["match.", "audit.request", "audit.critical", "winner."];
     let mut findings = findings(folder.path(), &["--round", "1"]);
     findings.retain(|found| about.iter().any(|id| found.id.starts_with(id)));
@@ -388,7 +388,7 @@ fn at_the_wrong_time_or_without_a_judge_nothing_is_asked() {
     assert!(run.out.contains("baseline is not complete yet, 1 output(s) are open"), "{}", run.out);
     std::fs::remove_file(leader).unwrap();
     let run = gen404(folder.path(), &["duel"]).ends(3);
-    assert!(run.out.contains("the leader's baseline, is not there yet"), "{}", run.out);
+    assert!(run.out.contains("the leader's baseline, does not exist yet"), "{}", run.out);
     std::fs::write(folder.path().join("rounds/1/matches_matrix.csv"), "left,right\n").unwrap();
     let run = gen404(folder.path(), &["duel"]).ends(1);
     assert!(run.err.contains("rounds/1/matches_matrix.csv: does not parse"), "{}", run.err);

@@ -39,7 +39,7 @@ fn the_real_openings_come_out_byte_for_byte() {
         }
         git(&["checkout", "-q", "-f", commit]);
         let again = gen404(folder.path(), &["finalize", "--block", &block, "--now", now]).ends(0);
-        assert!(again.out.contains("was finalized already"), "{}", again.out);
+        assert!(again.out.contains("is already finalized"), "{}", again.out);
     }
 }
 
@@ -101,7 +101,7 @@ fn after_the_last_day_the_competition_is_finished() {
     assert!(!folder.path().join("rounds/2").exists());
     gen404(folder.path(), &["verify"]).ends(0);
     let again = gen404(folder.path(), &AT).ends(0);
-    assert!(again.out.contains("round 1 was finalized already"), "{}", again.out);
+    assert!(again.out.contains("round 1 is already finalized"), "{}", again.out);
 }
 
 #[test]

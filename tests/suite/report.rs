@@ -109,7 +109,7 @@ fn the_pages_say_what_happened() {
     let round = text(&pages[Path::new("round-0.html")]);
     for part in [
         &format!("{} won the round with +25.0% against the leader.", winner.short()),
-        "The timeline starts again without it.",
+        "The timeline restarts without it.",
         &format!("{} audit: Non-critical mismatches (10) exceed tolerance (6)", cheat.short()),
         &format!("{} wins the round.", winner.short()),
         "no preview 1 of",
@@ -229,7 +229,7 @@ fn damaged_competitions_still_give_a_report_that_names_the_damage() {
         wrong.extend(path.starts_with("rounds/0/").then_some("round-0.html"));
         for page in wrong {
             let seen = text(&pages[Path::new(page)]);
-            assert!(seen.contains("is not what it should be"), "{path} broken: {page} says nothing");
+            assert!(seen.contains("is damaged or missing"), "{path} broken: {page} says nothing");
             assert!(seen.contains(path) && seen.contains("does not parse"), "{path} broken: {page}");
         }
         std::fs::remove_file(folder.path().join(path)).unwrap();
@@ -237,7 +237,7 @@ fn damaged_competitions_still_give_a_report_that_names_the_damage() {
     }
     let empty = tempfile::tempdir().unwrap();
     let pages = report(empty.path(), &["--repo", "."]);
-    assert!(text(&pages[Path::new("index.html")]).contains("3 files are not what they should be"));
+    assert!(text(&pages[Path::new("index.html")]).contains("3 files are damaged or missing"));
 }
 
 #[test]

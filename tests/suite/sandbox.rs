@@ -144,7 +144,7 @@ fn folders_and_ports_in_use_are_left_alone() {
     std::fs::create_dir(folder.path().join("full")).unwrap();
     std::fs::write(folder.path().join("full/diary.txt"), "mine").unwrap();
     let full = gen404(folder.path(), &["sandbox", "full"]).ends(1);
-    assert!(full.err.contains("not empty, and no sandbox"), "{}", full.err);
+    assert!(full.err.contains("neither empty nor a sandbox"), "{}", full.err);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let busy = gen404(folder.path(), &["sandbox", "new", "--port", &port]).ends(1);

@@ -85,7 +85,7 @@ fn a_branch_that_moves_while_a_commit_is_made_is_never_moved_back() {
     );
     let run_on = run(root, &["pause", "--commit"]).ends(1);
     assert!(run_on.err.contains("someone else committed in between"), "{run_on:?}");
-    assert!(run_on.err.contains("the next run with --commit does it"), "{run_on:?}");
+    assert!(run_on.err.contains("the next run with --commit commits them"), "{run_on:?}");
     assert_eq!((git(root, &["rev-parse", "HEAD"]), stage(root)), (theirs, "paused".to_owned()));
     assert!(!root.join(".git/index.lock").exists());
     let run_on = run(root, &["pause", "--commit"]).ends(0);

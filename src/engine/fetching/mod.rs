@@ -1,4 +1,5 @@
-//! Fetching miners' files: a queue that is fair to miners, a pipeline that draws and stores, a spool that outlives kills.
+//! Fetching miners' files: a queue that is fair to miners, a pipeline that draws and stores, a spool that survives a
+//! killed run.
 
 pub(crate) mod pipeline;
 pub(crate) mod queue;

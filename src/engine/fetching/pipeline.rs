@@ -1,7 +1,7 @@
 //! Fetch, draw, store: three stages of threads with short queues between them.
 //!
-//! What is in memory at once is bounded by the share that drawing has and the longest queue of previews,
-//! never by the round: models wait on disk. Outcomes come back to one thread, which notes them.
+//! Memory use is bounded by the renderers' share and the queue of previews, whatever the size of the round: models wait
+//! on disk. All outcomes go to one thread, which records them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -25,19 +25,19 @@ use crate::world::render::{Renderer, Rendering};
 use crate::world::stop::Stop;
 use crate::world::store::{Bytes, NewObject, ObjectStore, put_new, sha256_of};
 
-/// Attempts at a file whose server asks for patience and says for how long.
+/// Attempts at a file whose server sends `Retry-After`.
 const MOST_ASKED: u32 = 5;
 
-/// How often it is looked whether to stop, where nothing happens.
+/// How often an idle pipeline checks whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// How many objects are stored at the same time: a bucket is far away.
+/// Concurrent uploads: a bucket's latency is high.
 const STORING: usize = 8;
 
-/// A reason is a line of a log.
+/// Longest reason, in characters: it is one line of a log.
 const LONGEST_REASON: usize = 200;
 
-/// What the stages work with.
+/// The state shared by all stages.
 pub(crate) struct Pipeline<'a> {
     pub(crate) format: ModelFormat,
     pub(crate) round: RoundNumber,
@@ -48,25 +48,25 @@ pub(crate) struct Pipeline<'a> {
     pub(crate) renderer: Option<&'a dyn Renderer>,
     pub(crate) memory: Memory,
     pub(crate) store: &'a dyn ObjectStore,
-    /// Set once something failed that is nobody's file's fault.
+    /// Set once an error occurs that no miner's file caused.
     pub(crate) stopping: AtomicBool,
-    /// The operator's wish to stop.
+    /// Set when the operator asks to stop.
     pub(crate) asked: Stop,
 }
 
-/// What the stages tell.
+/// An event reported by a stage.
 pub(crate) enum FetchEvent {
     /// A file has arrived, or never will.
     Fetched { bytes: u64 },
     /// A file has been drawn, or refused.
     Drawn,
-    /// All is known of a file.
+    /// A file's outcome is final.
     Settled { mark: Box<DownloadMark>, spooled: Option<Spooled> },
-    /// Something failed that is nobody's file's fault: the run ends.
+    /// An error that no miner's file caused: the run ends.
     Broken(Error),
 }
 
-/// A fetched file with its preview, or the reason why there is none.
+/// A fetched file with its preview, or the reason it has none.
 struct DrawnFile {
     job: FetchJob,
     spooled: Spooled,
@@ -78,14 +78,14 @@ enum PreviewResult {
     Png(Vec<u8>, String),
     /// It cannot be drawn.
     Refused(String),
-    /// It is no file of the competition's format at all, and is not stored.
+    /// It is not in the competition's format at all, and is not stored.
     NoModel(String),
-    /// None was asked for.
+    /// No preview was asked for.
     Left,
 }
 
 impl Pipeline<'_> {
-    /// Runs all stages to their end; `seen` is told what happens, on the calling thread.
+    /// Runs all stages to their end. `seen` is called on the calling thread with each event, or `None` when idle.
     pub(crate) fn run(&self, mut seen: impl FnMut(Option<FetchEvent>) -> Result<()>) -> Result<()> {
         let workers = self.settings.workers();
         let (events, heard) = unbounded();
@@ -108,7 +108,8 @@ impl Pipeline<'_> {
                 }
                 Ok(())
             })();
-            // The queues end with their last sender, and take nothing more once their last receiver is gone.
+            // A channel closes with its last sender or receiver, so this thread must drop its own handles: otherwise
+            // the stages would never end.
             drop((to_draw, to_store, events, drawing, storing));
             if let Err(error) = threads {
                 self.stop();
@@ -142,6 +143,7 @@ impl Pipeline<'_> {
 
     fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        // Workers may be blocked in the queue or in a request: both have to be woken.
         self.queue.stop();
         self.fetcher.stop();
     }
@@ -153,7 +155,7 @@ impl Pipeline<'_> {
     fn fetch_all(&self, next: &Sender<(FetchJob, Spooled)>, events: &Sender<FetchEvent>) {
         while let Some(job) = self.queue.take() {
             match guarded(|| self.fetch(&job, events)) {
-                // Nobody takes it only where the run is ending.
+                // A send fails only while the run is ending.
                 Ok(Some(spooled)) => drop(next.send((job, spooled))),
                 Ok(None) => {}
                 Err(error) => tell(events, FetchEvent::Broken(error)),
@@ -161,7 +163,7 @@ impl Pipeline<'_> {
         }
     }
 
-    /// One attempt at a file; `None` where it is not there yet, or never will be.
+    /// Makes one attempt at a file. `None`: it failed, for now or for good.
     fn fetch(&self, job: &FetchJob, events: &Sender<FetchEvent>) -> Result<Option<Spooled>> {
         if let Some(spooled) = self.spool.find(&job.hotkey, &job.stem).inspect_err(|_| self.give_back(job))? {
             self.queue.done(job, Duration::ZERO, FetchEnd::Arrived);
@@ -181,7 +183,7 @@ impl Pipeline<'_> {
             Err(failure) => failure,
         };
         if self.is_stopping() || failure == Failure::Stopped {
-            // What was cut off by our own end says nothing of the miner.
+            // An attempt that we cut off says nothing about the miner, so it must not count as failed.
             self.give_back(job);
             return Ok(None);
         }
@@ -212,7 +214,7 @@ impl Pipeline<'_> {
                 Ok(None) => {}
                 Ok(Some(preview)) => {
                     tell(events, FetchEvent::Drawn);
-                    // Nobody takes it only where the run is ending.
+                    // A send fails only while the run is ending.
                     drop(next.send(DrawnFile { job, spooled, preview }));
                 }
                 Err(error) => tell(events, FetchEvent::Broken(error)),
@@ -220,7 +222,7 @@ impl Pipeline<'_> {
         }
     }
 
-    /// The preview of a file; `None` where the run is ending.
+    /// Draws a file's preview; `None` if the run is ending.
     fn draw(&self, spooled: &Spooled) -> Result<Option<PreviewResult>> {
         let Spooled { path, fetched } = spooled;
         if let Err(why) = self.format.check(&fetched.head, fetched.size) {
@@ -229,7 +231,7 @@ impl Pipeline<'_> {
         let Some(renderer) = self.renderer else { return Ok(Some(PreviewResult::Left)) };
         let read = || files::read_own(path, self.format.largest())?.ok_or_else(|| Error::file(path, "missing"));
         let rendering = self.memory.draw(renderer, fetched.size, &|| self.is_stopping(), read)?;
-        // What was stopped is not noted, and drawn by the next run.
+        // A stopped drawing is not recorded, so the next run draws it.
         rendering.map(|rendering| preview(rendering, path)).transpose()
     }
 
@@ -274,7 +276,7 @@ impl Pipeline<'_> {
         })
     }
 
-    /// Stores an object under the first key of the file that is free, or holds the same bytes.
+    /// Stores an object under its first key that is free or already holds the same bytes.
     fn put(&self, job: &FetchJob, object: &NewObject<'_>) -> Result<StoredObject> {
         let player = Player::Miner(job.hotkey.clone());
         let key = |version| ObjectKey::submitted(self.round, &player, &job.stem, object.kind, version);
@@ -282,7 +284,7 @@ impl Pipeline<'_> {
     }
 }
 
-/// What is noted of a rendering.
+/// The preview, or the recorded reason for refusing it.
 fn preview(rendering: Rendering, path: &Path) -> Result<PreviewResult> {
     Ok(match rendering {
         Rendering::Png(png) => {
@@ -298,7 +300,7 @@ fn preview(rendering: Rendering, path: &Path) -> Result<PreviewResult> {
     })
 }
 
-/// What a failed attempt is followed by.
+/// What follows a failed attempt.
 fn again(retry: &Retry, job: &FetchJob, failure: &Failure) -> FetchEnd {
     let tried = job.tries + 1;
     match failure {
@@ -320,14 +322,14 @@ fn spawn<'scope>(
     thread.spawn_scoped(scope, work).map(|_| ()).failed(|| "cannot start a thread".to_owned())
 }
 
-/// Work on one item. A panic ends the run with an error; a thread that it ended would leave the others
-/// waiting for it.
+/// Runs the work on one item and turns a panic into an error: a dead thread would leave the others waiting for it
+/// forever.
 fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let done = catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err(Error::failed("a worker broke down: this is a bug of gen404")))
+    done.unwrap_or_else(|_| Err(Error::failed("a worker thread panicked: this is a bug in gen404")))
 }
 
-/// The listener outlives every thread that tells it something.
+/// Sends an event. The receiver outlives all senders.
 fn tell(events: &Sender<FetchEvent>, event: FetchEvent) {
     let _ = events.send(event);
 }
@@ -338,7 +340,7 @@ fn fail(events: &Sender<FetchEvent>, job: &FetchJob, reason: String) {
     tell(events, FetchEvent::Settled { mark: Box::new(mark), spooled: None });
 }
 
-/// Where a killed run's leftovers of a file are, nothing more is wanted of them once it is settled.
+/// Removes a settled file from the spool.
 pub(crate) fn clean_up(spooled: Option<&Spooled>) -> Result<()> {
     spooled.map_or(Ok(()), |spooled| remove(Path::new(&spooled.path)))
 }

@@ -1,9 +1,8 @@
-//! Whose file is fetched next: fair among miners, whatever some of their servers do.
+//! Decides whose file is fetched next: fair among miners, whatever some of their servers do.
 //!
-//! A miner begins with one connection and gets more once a file has arrived. Among those that may
-//! have another one, it goes to the miner whose server has taken the least time so far: a server that
-//! drips costs its own files time, and nobody else's. A failed attempt waits for its next one
-//! here, not in a thread. A miner whose failed attempts have cost too much is given up.
+//! A miner starts with one connection and gets more once a file has arrived. Among miners that may open another, the
+//! one whose server has taken the least time so far comes first, so a slow server delays only its own files. A failed
+//! attempt waits for its retry here, not in a thread. A miner whose failed attempts have taken too long is given up.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,18 +24,18 @@ pub(crate) struct FetchJob {
     pub(crate) tries: u32,
 }
 
-/// What came of an attempt.
+/// An attempt's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FetchEnd {
     /// The file is there.
     Arrived,
     /// It will not be tried again.
     Failed,
-    /// It is to be tried again after a pause; one that the server asked for holds all its files.
+    /// It is retried after a pause. If the server asked for the pause, all of the miner's files wait.
     Again { pause: Duration, asked: bool },
 }
 
-/// The files of all miners, shared among the threads that fetch.
+/// The files of all miners, shared by the fetching threads.
 #[derive(Debug)]
 pub(crate) struct Queue {
     lanes: Mutex<Lanes>,
@@ -49,7 +48,7 @@ impl Queue {
         Queue { lanes: Mutex::new(Lanes::new(files, settings)), wake: Condvar::new(), begun: Instant::now() }
     }
 
-    /// The next file to fetch; waits for one where all are in the works. `None` once none is left.
+    /// Takes the next file to fetch, waiting if none is ready. `None` once none is left.
     pub(crate) fn take(&self) -> Option<FetchJob> {
         let mut lanes = self.lock();
         loop {
@@ -65,21 +64,21 @@ impl Queue {
         }
     }
 
-    /// Reports what came of a file that was taken, and how long that took; gives the files of the
-    /// same miner that are given up.
+    /// Reports an attempt's outcome and duration. Returns the miner's files that are given up because of it.
     pub(crate) fn done(&self, job: &FetchJob, took: Duration, end: FetchEnd) -> Vec<FetchJob> {
         let given_up = self.lock().done(job, self.begun.elapsed(), took, end);
         self.wake.notify_all();
         given_up
     }
 
-    /// Lets no further file be taken.
+    /// Stops the queue: no more files are taken.
     pub(crate) fn stop(&self) {
         self.lock().stopped = true;
         self.wake.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, Lanes> {
+        // Ignore poisoning: a worker's panic is reported by `guarded`, and the others still have to drain the queue.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -101,7 +100,7 @@ struct Lane {
     host: String,
     ready: VecDeque<FetchJob>,
     later: Vec<(Duration, FetchJob)>,
-    /// Nothing is taken before.
+    /// No file is taken before this time.
     held: Duration,
     active: usize,
     proven: bool,
@@ -140,6 +139,7 @@ impl Lanes {
         }
         let (hosts, per_miner, per_host) = (&self.hosts, self.per_miner, self.per_host);
         let free = |lane: &Lane| {
+            // An unproven server gets one connection, so a hostile one cannot take up all of them.
             let most = if lane.proven { per_miner } else { 1 };
             lane.active < most && hosts.get(&lane.host).copied().unwrap_or_default() < per_host
         };
@@ -169,7 +169,7 @@ impl Lanes {
             lane.proven = true;
             return Vec::new();
         }
-        // A server that does not answer gets no more than one connection until it does.
+        // A failing server is back to one connection until a file arrives again.
         lane.proven = false;
         lane.wasted = lane.wasted.saturating_add(took);
         if let FetchEnd::Again { pause, asked } = end {
@@ -193,7 +193,7 @@ impl Lane {
         Lane { host: String::new(), ready, later, held, active: 0, proven: false, spent, wasted }
     }
 
-    /// Moves what has waited long enough to those that are ready.
+    /// Moves retries that are due to the ready files.
     fn wake_up(&mut self, now: Duration) {
         let (due, later): (Vec<_>, Vec<_>) = self.later.drain(..).partition(|(at, _)| *at <= now);
         self.later = later;
@@ -208,7 +208,7 @@ impl Lane {
     }
 }
 
-/// The host of a URL, as connections are counted by.
+/// The key by which connections per host are counted: host and port.
 fn host(url: &str) -> String {
     match HttpUrl::parse(url).map(|url| (url.host, url.port)) {
         Ok((Host::Name(name), port)) => format!("{}:{port}", name.to_ascii_lowercase()),

@@ -1,4 +1,4 @@
-//! What `download` does: fetches, draws and stores what is wanted, and records what is complete.
+//! The work of `download`: fetches, draws and stores the wanted files, and records those that are complete.
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -24,38 +24,38 @@ use crate::world::memory::Memory;
 use crate::world::render::{self, Renderer};
 use crate::world::store::ObjectStore;
 
-/// The phases, by their places.
+/// The phases, in order.
 const PHASES: [&str; 3] = ["fetch", "draw", "store"];
 
-/// What to fetch with.
+/// The tools of a download.
 pub(crate) struct FetchTools<'a> {
     /// Where objects go.
     pub(crate) store: &'a dyn ObjectStore,
-    /// What draws the previews; by default this machine.
+    /// The URL of the service that draws the previews; this machine if `None`.
     pub(crate) render_service: Option<&'a str>,
-    /// No previews are drawn.
+    /// Draw no previews.
     pub(crate) no_previews: bool,
-    /// Miners' URLs may be on hosts that are not public.
+    /// Allow miners' URLs on non-public hosts.
     pub(crate) allow_private_cdn: bool,
 }
 
-/// A download at work: what is wanted, and what is known of it.
+/// A running download: the wanted files, and what is known about them.
 pub(crate) struct Download<'a> {
     context: &'a Context<'a>,
     wanted: &'a WantedMiners,
-    /// What this run and earlier ones noted.
+    /// The outcomes noted by this run and earlier ones.
     pub(crate) known: KnownFiles,
-    /// What the plans say, for the end.
+    /// The lines of the plans, printed at the end.
     pub(crate) says: Vec<String>,
 }
 
-/// The round that is downloaded.
+/// The round being downloaded.
 pub(crate) fn round(standing: &Standing) -> Result<DownloadRound<'_>> {
     DownloadRound::new(&standing.state, &standing.files).map_err(Error::failed)
 }
 
 impl<'a> Download<'a> {
-    /// Takes up what earlier runs noted; what they stored elsewhere does not count.
+    /// Reads what earlier runs noted. Files that they put into another store do not count.
     pub(crate) fn open(
         context: &'a Context<'a>,
         standing: &Standing,
@@ -72,12 +72,12 @@ impl<'a> Download<'a> {
         Ok(Download { context, wanted, known, says: Vec::new() })
     }
 
-    /// The files that are still to be fetched.
+    /// The files still to be fetched.
     pub(crate) fn lanes(&self, standing: &Standing) -> Result<Vec<MinerFiles>> {
         round(standing)?.lanes(&self.known, self.wanted).map_err(Error::failed)
     }
 
-    /// `--dry-run`: what would be fetched, and what would be recorded of what is known.
+    /// `--dry-run`: shows what would be fetched and recorded.
     pub(crate) fn foresee(&self, standing: &Standing, lanes: &[MinerFiles], report: &mut Report) -> Result<()> {
         let files: usize = lanes.iter().map(|lane| lane.files.len()).sum();
         let round = round(standing)?;
@@ -98,7 +98,8 @@ impl<'a> Download<'a> {
         Ok(())
     }
 
-    /// Records what is complete. Others may have pushed theirs meanwhile: whoever is last moves the stage.
+    /// Records the miners that are complete. With `--push`, repeats after each push: other shards may have pushed
+    /// theirs, and whichever is last moves the stage.
     pub(crate) fn record_all(&mut self, standing: &mut Standing, report: &mut Report) -> Result<()> {
         loop {
             let now = round(standing)?;
@@ -112,14 +113,14 @@ impl<'a> Download<'a> {
         }
     }
 
-    /// Carries a plan out; what it says is said at the end.
+    /// Carries a plan out; its lines are printed at the end.
     fn carry_out(&mut self, plan: Plan, report: &mut Report) -> Result<()> {
         self.context.carry_out(&plan, &[], report)?;
         self.says.extend(plan.says);
         Ok(())
     }
 
-    /// Fetches, draws and stores; notes every outcome, also where it breaks off.
+    /// Fetches, draws and stores; notes every outcome, even if it stops early.
     pub(crate) fn fetch_all(
         &mut self,
         standing: &Standing,
@@ -164,6 +165,8 @@ impl<'a> Download<'a> {
                 return context.stop.check();
             };
             if let FetchEvent::Settled { mark, spooled } = event {
+                // Journal first, then remove the spooled file: a run killed in between finds the outcome and drops the
+                // leftover.
                 settle(context, &mut phases, &mark, spooled.is_some());
                 journal.append(&mark)?;
                 clean_up(spooled.as_ref())?;
@@ -173,17 +176,17 @@ impl<'a> Download<'a> {
             }
             context.stop.check()
         })?;
-        // What was left out because of it is not done.
+        // A stop in the last moment may have left files out: report it instead of success.
         context.stop.check()
     }
 }
 
-/// What draws the previews.
+/// The renderer of the previews.
 fn renderer(format: ModelFormat, tools: &FetchTools<'_>) -> Result<Box<dyn Renderer>> {
     render::open(format, tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)
 }
 
-/// Counts what is not the end of a file.
+/// Counts the phases that a file passes before it is settled.
 fn count(phases: &mut Phases, event: &FetchEvent) {
     match event {
         FetchEvent::Fetched { bytes } => phases.advance(0, *bytes),
@@ -193,7 +196,7 @@ fn count(phases: &mut Phases, event: &FetchEvent) {
     phases.tick();
 }
 
-/// Counts a settled file, and logs why it is not complete.
+/// Counts a settled file, and logs why it is incomplete.
 fn settle(context: &Context<'_>, phases: &mut Phases, mark: &DownloadMark, arrived: bool) {
     if arrived {
         let bytes = mark.outcome.model().map_or(0, |model| model.size) + mark.outcome.png().map_or(0, |png| png.size);

@@ -1,5 +1,5 @@
-//! What a download keeps in the operator's own folder, so that a killed run goes on where it was:
-//! the journal of outcomes, and files that arrived whole but are not stored yet.
+//! What a download keeps in the operator's own folder so that a killed run can resume: the journal of outcomes, and
+//! files that have arrived but are not stored yet.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,20 +18,20 @@ use crate::world::fetch::FetchedFile;
 use crate::world::jsonl::JsonlJournal;
 use crate::world::store::sha256_of;
 
-/// The folder of a round, below the operator's own one.
+/// A round's folder, below the operator's own.
 fn folder(round: RoundNumber) -> PathBuf {
     Path::new("download").join(format!("round-{round}"))
 }
 
-/// The journal of a round: one line a file.
+/// The journal of a round: one line per file.
 #[derive(Debug)]
 pub(crate) struct FetchJournal(JsonlJournal);
 
-/// What to do about a journal with a broken line.
+/// The hint for a journal with a broken line.
 const START_OVER: &str = "remove the file to fetch everything again";
 
 impl FetchJournal {
-    /// The outcomes noted so far, oldest first. A last line that was cut off is left out.
+    /// Reads the outcomes noted so far, oldest first. A truncated last line is ignored.
     ///
     /// # Errors
     /// The journal cannot be read, or a line before the last is broken.
@@ -39,7 +39,7 @@ impl FetchJournal {
         JsonlJournal::read(own, &FetchJournal::path(round), START_OVER)
     }
 
-    /// Opens the journal to append to it; gives what it says so far.
+    /// Opens the journal for appending; also returns the outcomes noted so far.
     ///
     /// # Errors
     /// As [`FetchJournal::read`], or it cannot be written.
@@ -48,7 +48,7 @@ impl FetchJournal {
         Ok((FetchJournal(lines), marks))
     }
 
-    /// Notes an outcome, for good.
+    /// Appends an outcome durably.
     ///
     /// # Errors
     /// It cannot be written.
@@ -61,25 +61,25 @@ impl FetchJournal {
     }
 }
 
-/// Files that arrived whole and are not stored yet. Such a file's name says whose it is and what
-/// its bytes are, and it gets that name at once: it is complete or not there.
+/// Files that have arrived and are not stored yet. A file's name holds its owner and its SHA-256 and is set by a
+/// rename, so a file with such a name is complete.
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
     left: HashMap<String, PathBuf>,
 }
 
-/// A file on its way or in the spool.
+/// A file in the spool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spooled {
     /// Where it is.
     pub(crate) path: PathBuf,
-    /// What it is.
+    /// Its size, digest and first bytes.
     pub(crate) fetched: FetchedFile,
 }
 
 impl Spool {
-    /// Opens the spool of a round. What a killed run had half fetched is removed.
+    /// Opens a round's spool, and removes files that a killed run left incomplete.
     ///
     /// # Errors
     /// The folder cannot be used.
@@ -105,7 +105,7 @@ impl Spool {
         self.folder.join(format!("{}.part", owner(hotkey, stem)))
     }
 
-    /// Keeps a file that has arrived whole.
+    /// Keeps a file that has arrived completely.
     ///
     /// # Errors
     /// It cannot be renamed.
@@ -115,7 +115,7 @@ impl Spool {
         Ok(Spooled { path, fetched })
     }
 
-    /// A file that a run before this one had fetched whole, if its bytes are still those.
+    /// Finds a file that an earlier run fetched, if its bytes still match its name.
     ///
     /// # Errors
     /// It cannot be read.
@@ -125,7 +125,7 @@ impl Spool {
         let cannot = || format!("{}: cannot read", path.display());
         let sum = sha256_of(&file).failed(cannot)?;
         if !path.to_string_lossy().ends_with(&format!("-{sum}.whole")) {
-            // A machine that lost power may have lost the bytes and kept the name.
+            // After a power failure the name may have survived without the bytes.
             files::remove(path)?;
             return Ok(None);
         }
@@ -135,8 +135,7 @@ impl Spool {
         Ok(Some(Spooled { path: path.clone(), fetched: FetchedFile { size, sha256: sum, head } }))
     }
 
-    /// Removes files of which nothing more is wanted: those whose outcome was noted right before the
-    /// run that fetched them was killed.
+    /// Removes a file that is no longer needed: its outcome was noted just before the run that fetched it was killed.
     ///
     /// # Errors
     /// One cannot be removed.
@@ -145,7 +144,7 @@ impl Spool {
     }
 }
 
-/// A name for a miner's file that any file system takes, however long the stem is.
+/// A short name for a miner's file, valid on any file system however long the stem is.
 fn owner(hotkey: &Hotkey, stem: &PromptStem) -> String {
     let digest = Sha256::digest(format!("{hotkey}/{stem}"));
     hex::encode(digest.get(..16).unwrap_or(&digest))

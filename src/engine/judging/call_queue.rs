@@ -1,4 +1,4 @@
-//! Who asks what next: the judge calls that are open, in order of urgency, taken by the workers.
+//! The open judge calls in order of urgency, taken by worker threads.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,7 @@ pub(crate) struct CallQueue {
 #[derive(Debug, Default)]
 struct CallQueueState {
     calls: HashMap<Pair, VecDeque<Task>>,
-    /// The matches that have open calls, the most urgent first.
+    /// Matches with open calls, the most urgent first.
     order: VecDeque<Pair>,
     in_flight: usize,
     closed: bool,
@@ -41,38 +41,38 @@ impl CallQueue {
         self.more.notify_all();
     }
 
-    /// Puts the matches into this order; those that are not named come last.
+    /// Puts the matches into this order; any others come last.
     pub(crate) fn arrange(&self, order: &[Pair]) {
         let places: HashMap<&Pair, usize> = order.iter().enumerate().map(|(at, pair)| (pair, at)).collect();
         self.lock().order.make_contiguous().sort_by_key(|pair| places.get(pair).copied().unwrap_or(order.len()));
     }
 
-    /// Takes the open calls of a match back: how many there were.
+    /// Withdraws a match's open calls. Returns how many there were.
     pub(crate) fn withdraw(&self, pair: &Pair) -> usize {
         let mut state = self.lock();
         state.order.retain(|other| other != pair);
         state.calls.remove(pair).map_or(0, |calls| calls.len())
     }
 
-    /// Takes all open calls back: how many there were.
+    /// Withdraws all open calls. Returns how many there were.
     pub(crate) fn withdraw_all(&self) -> usize {
         let mut state = self.lock();
         state.order.clear();
         state.calls.drain().map(|(_, calls)| calls.len()).sum()
     }
 
-    /// How many calls are being made.
+    /// The number of calls in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.lock().in_flight
     }
 
-    /// Lets the workers go.
+    /// Closes the queue; the workers end.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.more.notify_all();
     }
 
-    /// The most urgent call; waits for one. `None` once the queue is closed.
+    /// Takes the most urgent call, waiting if there is none. `None` once the queue is closed.
     fn take(&self) -> Option<Task> {
         let mut state = self.lock();
         loop {
@@ -109,7 +109,7 @@ impl CallQueueState {
     }
 }
 
-/// Closes the queue when the one who fills it is gone, however it went.
+/// Closes the queue on drop, even during a panic: workers waiting on an open queue would keep the scope from ending.
 #[derive(Debug)]
 pub(crate) struct Closing<'a>(pub(crate) &'a CallQueue);
 
@@ -119,8 +119,8 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// A worker: makes calls until the queue is closed. The answer is in the journal's file when the next
-/// call begins, so a kill loses only what is in flight; [`sync`] makes it last.
+/// A worker: makes calls until the queue is closed. An answer is written to the journal before the next call begins, so
+/// a killed process loses only the calls in flight; [`sync`] makes answers durable.
 pub(crate) fn work(queue: &CallQueue, bench: &Bench, seed: Seed, returned: &Sender<Returned>) {
     while let Some(task) = queue.take() {
         let outcome = bench.answer(seed, &task.images).map(|answer| answer.penalties);
@@ -131,7 +131,7 @@ pub(crate) fn work(queue: &CallQueue, bench: &Bench, seed: Seed, returned: &Send
     }
 }
 
-/// Passes answers on once they are on disk; those that arrived meanwhile share the next sync.
+/// Passes answers on once they are on disk. Answers that arrive during a sync share the next one.
 pub(crate) fn sync(journal: &AnswerJournal, returned: &Receiver<Returned>, counted: &Sender<Returned>) {
     while let Ok(first) = returned.recv() {
         let batch: Vec<Returned> = std::iter::once(first).chain(returned.try_iter()).collect();

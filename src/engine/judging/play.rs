@@ -1,5 +1,5 @@
-//! The tournament at work: opens matches as they become known to be needed, gives the answers to
-//! them, and records what is complete, in the tournament's order whatever came first.
+//! Plays the tournament: opens matches once they are known to be needed, hands them the judge's answers, and records
+//! complete ones in the tournament's order, whichever finished first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::thread;
@@ -26,14 +26,14 @@ use crate::rules::tournament::{Field, Pair, replay};
 use crate::ui::{Bar, Report};
 use crate::world::judge::Bench;
 
-/// So many failed calls in a row at least, of so many matches, and none answered in between, mean that
-/// the judge is down: a single match fails as a whole where a miner's images cannot be fetched.
+/// The judge counts as down after at least this many failed calls in a row, from this many matches. Several matches are
+/// required because all calls of one match fail if a miner's images cannot be fetched.
 const DOWN: (usize, usize) = (4, 3);
 
-/// How often it is looked whether somebody wants to stop.
+/// How often a waiting run checks for a stop signal.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// A tournament at work.
+/// A tournament in progress.
 pub(crate) struct Play<'a> {
     context: &'a Context<'a>,
     report: &'a mut Report,
@@ -41,15 +41,15 @@ pub(crate) struct Play<'a> {
     queue: CallQueue,
     shard: Shard,
     round: DuelRound,
-    /// The tournament with all that is known, also what is not on record yet.
+    /// The tournament with all known results, including those not recorded yet.
     known: Field,
     matches: HashMap<Pair, MatchInProgress>,
-    /// Complete, but not on record yet: its turn has not come.
+    /// Complete matches whose turn to be recorded has not come.
     complete: HashMap<Pair, Played>,
     failed: BTreeMap<Pair, Error>,
-    /// Calls that have not come back yet.
+    /// Calls that have not returned yet.
     open: usize,
-    /// The matches of the calls that failed since the last answer.
+    /// The matches of the calls that have failed since the last answer.
     failures: Vec<Pair>,
     down: bool,
     stopped: bool,
@@ -81,7 +81,7 @@ impl<'a> Play<'a> {
         })
     }
 
-    /// Plays as far as it goes with `concurrency` calls in flight.
+    /// Plays as far as possible with `concurrency` calls in flight.
     pub(crate) fn run(mut self, concurrency: usize) -> Result<()> {
         let bar = self.context.ui.bar("judging", 0);
         let (bench, seed) = (self.bench, self.round.seed);
@@ -113,7 +113,9 @@ impl<'a> Play<'a> {
             let (task, outcome) = match counts.recv_timeout(LOOK_EVERY) {
                 Ok(returned) => returned,
                 Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return Err(Error::failed("the judge's workers are gone")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::failed("the judge's worker threads are gone"));
+                }
             };
             self.open -= 1;
             bar.advance(1);
@@ -123,21 +125,21 @@ impl<'a> Play<'a> {
             }
             self.note(queue, bar);
         }
-        // The last call may have ended by the stop.
+        // The last call may have failed because of the stop.
         self.stopped |= self.context.stop.is_wanted() && !self.failed.is_empty();
         Ok(())
     }
 
-    /// Begins no further call; what is in flight is paid for, and has a moment to arrive.
+    /// Starts no more calls. Those in flight are already paid for, so they get a moment to return.
     fn stop(&mut self, queue: &CallQueue, bar: &Bar) {
         self.stopped = true;
         let withdrawn = queue.withdraw_all();
         self.open -= withdrawn;
         bar.shorten(withdrawn as u64);
-        self.context.ui.status("stopping: the judge calls in flight have a second to end");
+        self.context.ui.status("stopping: the judge calls in flight have a second to finish");
     }
 
-    /// Opens the matches that are known to be needed by now.
+    /// Opens the matches that are known to be needed so far.
     fn open_matches(&mut self, queue: &CallQueue, bar: &Bar) {
         loop {
             let pairings = pairings(&self.known);
@@ -156,7 +158,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Opens a match; is it decided already, without a judge?
+    /// Opens a match. Returns whether it is decided without the judge.
     fn open_match(&mut self, queue: &CallQueue, bar: &Bar, pair: &Pair) -> bool {
         let playing = MatchInProgress::new(&self.round.files, &self.round.prompts, self.round.limits(), pair);
         let inquiries = playing.inquiries();
@@ -188,7 +190,7 @@ impl<'a> Play<'a> {
         self.complete.insert(pair, played);
     }
 
-    /// Takes a call that has come back; is a match complete, or given up, by it?
+    /// Takes a returned call. Returns whether it completed a match or made it fail.
     fn take(
         &mut self,
         queue: &CallQueue,
@@ -236,7 +238,7 @@ impl<'a> Play<'a> {
         bar.note(&format!("{done}/{all} matches, {in_flight} calls in flight, {faults} faults"));
     }
 
-    /// Records what is complete. `in_turn`: only up to the first match that is not.
+    /// Records complete matches; with `in_turn`, only up to the first incomplete one.
     fn record(&mut self, in_turn: bool, bar: Option<&Bar>) -> Result<()> {
         loop {
             let mut matches = Vec::new();
@@ -253,7 +255,7 @@ impl<'a> Play<'a> {
             let plan = record(&self.round.terms(), &mut files, &matches);
             self.round.files = files;
             let (plan, taken) = plan.map_err(Error::failed)?;
-            // The others' turn comes after the audits are asked for.
+            // The rest wait until the audit requests are recorded.
             self.complete.extend(matches.split_off(taken));
             if plan.writes.is_empty() {
                 return Ok(());
@@ -263,13 +265,13 @@ impl<'a> Play<'a> {
             bar.map_or_else(say, |bar| bar.aside(say));
             let audits = FileKind::Round(self.round.number(), RoundFile::RequireAudit);
             if plan.writes.iter().any(|write| write.file == audits) {
-                // Audits take hours: whoever makes them elsewhere is told at once.
+                // Audits take hours, so commit the requests at once for hosts that audit elsewhere.
                 self.commit(Plan::default())?;
             }
         }
     }
 
-    /// Carries a plan out, and commits it with all that is not committed yet of what was played.
+    /// Carries a plan out, and commits it together with all uncommitted results.
     fn commit(&mut self, mut plan: Plan) -> Result<()> {
         let (files, mut lines) = if self.context.options.commit { self.uncommitted()? } else { Default::default() };
         lines.extend(std::mem::take(&mut plan.message).lines().map(str::to_owned));
@@ -280,8 +282,8 @@ impl<'a> Play<'a> {
         self.context.carry_out(&plan, &files, self.report)
     }
 
-    /// The files of this tournament that the last commit does not have, and what to say of them: by
-    /// the rows that its matrix lacks, so that what a killed run had written is among them.
+    /// This tournament's files that are missing from the last commit, with their lines for the message. Compared by the
+    /// rows of the committed matrix, so that files written by a killed run are included.
     fn uncommitted(&self) -> Result<(Vec<FileKind>, Vec<String>)> {
         let round = self.round.number();
         let of = |file| FileKind::Round(round, file);
@@ -315,7 +317,7 @@ impl<'a> Play<'a> {
         Ok((files, lines))
     }
 
-    /// Nothing more can be played: crowns, waits, or says what failed.
+    /// Ends the run: declares the winner, waits, or reports what failed.
     fn conclude(mut self) -> Result<()> {
         self.record(false, None)?;
         let field = self.round.field()?;
@@ -334,11 +336,11 @@ impl<'a> Play<'a> {
         if failed { Err(self.given_up()) } else { Ok(()) }
     }
 
-    /// The judge failed for good, or somebody stopped.
+    /// The error for a run that was stopped or whose judge failed for good.
     fn given_up(&mut self) -> Error {
         if self.stopped {
             let stopped = Error::outside("stopped by a signal before all matches were played");
-            return stopped.hint("all answers so far are kept: run `gen404 duel` again to go on");
+            return stopped.hint("all answers so far are kept: run `gen404 duel` again to continue");
         }
         let (count, down) = (self.failed.len() + self.matches.len(), self.down);
         let Some((pair, error)) = self.failed.pop_first() else { return Error::outside("the judge failed") };
@@ -349,6 +351,6 @@ impl<'a> Play<'a> {
         for hint in error.hints() {
             given_up = given_up.hint(hint.clone());
         }
-        given_up.because(error).hint("all answers so far are kept: run `gen404 duel` again to go on")
+        given_up.because(error).hint("all answers so far are kept: run `gen404 duel` again to continue")
     }
 }

@@ -1,4 +1,4 @@
-//! What a tournament is played on, read and checked once.
+//! The files that a tournament is played on, read and checked once.
 
 use std::collections::HashMap;
 
@@ -36,7 +36,7 @@ pub(crate) struct DuelRound {
 }
 
 impl DuelRound {
-    /// Takes the round's files over, if nothing among them is broken.
+    /// Takes the round's files, unless one of them is broken.
     pub(crate) fn gather(context: &Context<'_>, standing: Standing) -> Result<DuelRound> {
         let Standing { config, state, files } = standing;
         let round = state.current_round;
@@ -49,15 +49,15 @@ impl DuelRound {
         }
         if outputs_of(&files, &Player::Leader).is_missing() {
             let baseline = FileKind::Player(round, Player::Leader, PlayerFile::Generated).path();
-            let waits = format!("duel waits: {baseline}, the leader's baseline, is not there yet");
+            let waits = format!("duel waits: {baseline}, the leader's baseline, does not exist yet");
             return Err(Error::not_due(waits).hint("`gen404 baseline` makes it"));
         }
-        // What is not made yet would lose to every challenger.
+        // Outputs that are not generated yet would lose to every challenger.
         let outstanding = baseline_outstanding(&files, &prompts).len();
         if outstanding > 0 {
             let waits =
                 format!("duel waits: the leader's baseline is not complete yet, {outstanding} output(s) are open");
-            return Err(Error::not_due(waits).hint("`gen404 baseline` goes on"));
+            return Err(Error::not_due(waits).hint("`gen404 baseline` completes it"));
         }
         let prompts = prompts.0;
         let players = files.players.iter().filter_map(|(player, own)| Some((player, own.sums.get()?)));
@@ -91,13 +91,13 @@ impl DuelRound {
         field.ok_or_else(|| Error::failed(format!("rounds/{}/submissions.json cannot be read", self.number())))
     }
 
-    /// The images of a judge call, with what is on record about them.
+    /// The images of a judge call, with their recorded digests.
     pub(crate) fn images(&self, inquiry: &Inquiry) -> [DuelImage; 3] {
         let preview = |(player, url): &(Player, String)| DuelImage { url: url.clone(), sha256: self.sum(player, url) };
         [DuelImage { url: inquiry.prompt.clone(), sha256: None }, preview(&inquiry.first), preview(&inquiry.second)]
     }
 
-    /// The recorded sum of a player's file: `SHA256SUMS` names it by its path below the player's folder.
+    /// The recorded SHA-256 of a player's file; `SHA256SUMS` lists paths below the player's folder.
     fn sum(&self, player: &Player, url: &str) -> Option<String> {
         let (_, below) = url.rsplit_once(&format!("/{player}/"))?;
         self.sums.get(&(player.clone(), below.to_owned())).cloned()

@@ -1,4 +1,4 @@
-//! One session of `duel`: plays as far as it goes, or says what it would play.
+//! One session of `duel`: plays as far as possible, or shows what it would play.
 
 use serde_json::json;
 
@@ -23,18 +23,18 @@ use crate::ui::Report;
 use crate::world::judge::Bench;
 use crate::world::judge::journal::AnswerJournal;
 
-/// Whom to ask, and about which matches.
+/// Which judge to ask, and about which matches.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Calls<'a> {
     /// The judge.
     pub(crate) judge: &'a JudgeArgs,
-    /// Calls in flight, where not as the settings say.
+    /// Calls in flight, overriding the settings.
     pub(crate) concurrency: Option<usize>,
     /// The part of the miners whose matches are played.
     pub(crate) shard: Shard,
 }
 
-/// Plays as far as it goes; what it waits for goes into the report.
+/// Plays as far as possible; what it waits for goes into the report.
 ///
 /// # Errors
 /// It is not due, or the judge failed for good.
@@ -42,7 +42,7 @@ pub(crate) fn session(context: &Context<'_>, calls: &Calls<'_>, report: &mut Rep
     let _lock = context.lock("duel", report)?;
     let standing = context.standing()?;
     if let Some(winner) = winner_already(&standing) {
-        report.say(format!("round {} is decided already: {winner} wins", standing.state.current_round));
+        report.say(format!("round {} is already decided: {winner} wins", standing.state.current_round));
         report.detail(json!({ "round": standing.state.current_round, "winner": winner }));
         return Ok(());
     }
@@ -64,12 +64,12 @@ pub(crate) fn session(context: &Context<'_>, calls: &Calls<'_>, report: &mut Rep
     Play::new(context, round, &bench, calls.shard, report)?.run(settings.concurrency)
 }
 
-/// The winner, where the stage is right behind this command.
+/// The winner, if the stage is the one right after this command.
 fn winner_already(standing: &Standing) -> Option<&Player> {
     standing.files.winner.get().filter(|_| standing.state.stage == Stage::Finalizing).map(Winner::player)
 }
 
-/// Says what would be played now, and the files of that, or what is waited for; no judge is asked.
+/// Shows what would be played now with its files, or what it waits for. No judge is asked.
 fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut Report) -> Result<()> {
     let (number, field) = (round.number(), round.field()?);
     let (pairings, outcome) = (pairings(&field), replay(&field).outcome);
@@ -81,7 +81,7 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
         let (duels, calls) = (playing.duels(), playing.inquiries().len());
         told.say(format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
         let report = (duels > 0).then(|| report_file(number, &round.files, pair));
-        // The others' shards may hold up the record of what was played ahead of its turn.
+        // Other shards may delay the recording of matches played ahead of their turn.
         match note.is_empty() || shard == Shard::WHOLE {
             true => told.note_files(report.map(|file| file.path())),
             false => told.note_possible(report.map(|file| file.path())),
@@ -92,7 +92,7 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
         told.note_files([FileKind::Round(number, RoundFile::Matrix).path()]);
     }
     if !pairings.required.is_empty() {
-        // What else is played, and what follows, is known with the judge's answers.
+        // Further matches and results depend on the judge's answers.
         let further = [RoundFile::RequireAudit, RoundFile::Winner].map(|file| FileKind::Round(number, file).path());
         let reports = format!("rounds/{number}/*/duels_*.json");
         told.note_possible(further.into_iter().chain([reports, FileKind::State.path()]));

@@ -1,4 +1,4 @@
-//! What is said at the end: who stands where, and what comes next.
+//! The output at the end of a run: the standings, and what comes next.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ pub(super) enum Ending {
     Winner(Player),
     /// These holders' audits are awaited.
     Audits(Vec<Hotkey>),
-    /// These matches are others' to play.
+    /// These matches are for other shards to play.
     Matches(Vec<Pair>),
     /// The judge failed; the error says more.
     Failed,
@@ -32,7 +32,7 @@ impl From<TournamentOutcome> for Ending {
     }
 }
 
-/// Says how the tournament stands, and what is awaited.
+/// Reports the tournament's standings, and what is awaited.
 pub(super) fn show(report: &mut Report, round: &DuelRound, field: &Field, replay: &Replay, ending: &Ending) {
     let number = round.number();
     report.detail(json!({
@@ -71,7 +71,7 @@ fn audit(round: &DuelRound, hotkey: &Hotkey) -> Option<AuditOutcome> {
     round.files.generation_audits.get().and_then(|audits| audits.get(hotkey)).map(|audit| audit.outcome)
 }
 
-/// Whom a miner took the lead from, in the timeline as it stands.
+/// The player that a miner took the lead from in the current timeline, if it did.
 fn beaten<'a>(replay: &'a Replay, hotkey: &Hotkey) -> Option<&'a Player> {
     replay.timeline.iter().find(|step| step.taken && step.challenger == *hotkey).map(|step| &step.holder)
 }

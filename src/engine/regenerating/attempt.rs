@@ -1,4 +1,4 @@
-//! One attempt: the program makes a model, which is drawn, stored and measured.
+//! One attempt: the program generates a model, which is drawn, stored and measured.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -19,25 +19,25 @@ use crate::world::pods::program::{Generation, Program, ProgramTrouble};
 use crate::world::render::Rendering;
 use crate::world::store::{Bytes, NewObject, put_new, sha256_of};
 
-/// A reason is a line of a log.
+/// Longest reason, in characters: it is one line of a log.
 const LONGEST_REASON: usize = 200;
 
-/// How long somebody waits before looking again whether all is to stop.
+/// How often a wait checks whether the run is to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Whatever ends this run together with a program does it within this time.
+/// Whatever takes a program and this run down together does so within this time.
 const A_MOMENT: Duration = Duration::from_millis(300);
 
-/// What an attempt tells its pod.
+/// An event that an attempt sends to its pod.
 #[derive(Debug)]
 pub(crate) enum AttemptEvent {
     /// The program is free for the next prompt.
     Answered(u32),
-    /// The attempt is over; `None` where it was broken off.
+    /// The attempt is over; `None` if it was interrupted.
     Over(u32, Result<Option<AttemptOutcome>>),
 }
 
-/// An attempt to be made.
+/// An attempt to make.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt<'a> {
     pub(crate) job: &'a RegenerationJob,
@@ -48,11 +48,11 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Makes it to its end, and notes what it came to.
+    /// Runs the attempt and reports its outcome.
     pub(crate) fn run(&self, run: &RegenerationRun<'_>, program: &Program, tell: &Sender<AttemptEvent>) {
         let done = catch_unwind(AssertUnwindSafe(|| self.make(run, program, tell)));
-        let done = done.unwrap_or_else(|_| Err(Error::failed("a worker broke down: this is a bug of gen404")));
-        // The pod outlives its attempts.
+        let done = done.unwrap_or_else(|_| Err(Error::failed("a worker thread panicked: this is a bug in gen404")));
+        // Cannot fail: the pod outlives its attempts.
         let _ = tell.send(AttemptEvent::Over(self.number, done));
     }
 
@@ -72,7 +72,8 @@ impl Attempt<'_> {
                 AttemptOutcome::Failed { seconds, reason: shown_text(&reason, LONGEST_REASON) }
             }
             Err(ProgramTrouble::Infrastructure(reason)) => {
-                // What took the program away may be about to end this run too, and is then not held against the pod.
+                // The same signal may be ending the program and this run. Wait a moment, so that it is not held against
+                // the pod.
                 std::thread::sleep(A_MOMENT);
                 if run.is_stopping() {
                     return Ok(None);
@@ -82,6 +83,7 @@ impl Attempt<'_> {
             Ok(fetched) => {
                 let (number, stem, pod) = (self.number, self.stem.clone(), self.pod.to_owned());
                 let arrival = Arrival { number, stem, pod, seconds, size: fetched.size, sha256: fetched.sha256 };
+                // Noted before drawing: after a kill, the next run finishes this answer instead of paying for another.
                 self.queue.note(&RegenerationMark::Arrived(arrival.clone()))?;
                 let Some(outcome) = run.finish(self.job, self.queue, &arrival)? else { return Ok(None) };
                 outcome
@@ -97,8 +99,7 @@ impl Attempt<'_> {
         self.queue.note(&RegenerationMark::Tried { number, stem, pod, outcome: outcome.clone() })
     }
 
-    /// The request runs on a thread of its own that nobody waits for once all is to stop: a pod may be
-    /// silent for minutes.
+    /// Sends the request on a detached thread, which is abandoned when the run stops: a pod may be silent for minutes.
     fn generate(
         &self,
         run: &RegenerationRun<'_>,
@@ -121,7 +122,7 @@ impl Attempt<'_> {
                 Err(RecvTimeoutError::Timeout) if run.is_stopping() => return Ok(None),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Error::failed("a worker broke down: this is a bug of gen404"));
+                    return Err(Error::failed("a worker thread panicked: this is a bug in gen404"));
                 }
             }
         }
@@ -129,7 +130,7 @@ impl Attempt<'_> {
 }
 
 impl RegenerationRun<'_> {
-    /// Draws, stores and measures an answer that has arrived; `None` where the run is ending.
+    /// Draws, stores and measures an answer that has arrived; `None` if the run is ending.
     pub(crate) fn finish(
         &self,
         job: &RegenerationJob,
@@ -170,13 +171,13 @@ impl RegenerationRun<'_> {
         Ok(Some(AttemptOutcome::Made { seconds, model, png: stored, distance }))
     }
 
-    /// Stores an object under the first key of the file that is free, or holds the same bytes.
+    /// Stores an object under its first key that is free or already holds the same bytes.
     fn put(&self, player: &Player, stem: &PromptStem, object: &NewObject<'_>) -> Result<StoredObject> {
         let key = |version| ObjectKey::generated(self.round, player, stem, object.kind, version);
         put_new(self.store.as_ref(), key, object)
     }
 
-    /// The distance of a preview to the submitted one; `None` where it cannot be measured now.
+    /// The distance between a preview and the submitted one; `None` if it cannot be measured now.
     pub(crate) fn distance_to_submitted(
         &self,
         job: &RegenerationJob,
@@ -190,14 +191,14 @@ impl RegenerationRun<'_> {
         let Some(url) = submitted.get(stem).and_then(|output| output.png.as_deref()) else { return Ok(None) };
         let measured = self.submitted_preview(job, url).and_then(|other| {
             let pair = (Picture { url, png: &other }, Picture { url: &made.url, png });
-            // What has arrived is measured also where the run is ending: its record waits for nothing else.
+            // Measure even while the run is ending: nothing else is missing from this output's record.
             let _permit = self.measuring.acquire(1, &|| false);
             let measured = distance.measure(&[pair]);
             measured.into_iter().next().unwrap_or_else(|| Err(NotMeasured("no answer".to_owned())))
         });
         let measured = measured.and_then(|distance| {
             let sane = (0.0..=2.0).contains(&distance);
-            if sane { Ok(distance) } else { Err(NotMeasured(format!("{distance} is no distance"))) }
+            if sane { Ok(distance) } else { Err(NotMeasured(format!("{distance} is not a distance"))) }
         });
         match measured {
             Ok(distance) => Ok(Some(distance)),
@@ -208,7 +209,7 @@ impl RegenerationRun<'_> {
         }
     }
 
-    /// The bytes of the submitted preview, which have to be those that were recorded.
+    /// Fetches the submitted preview, and checks it against its recorded digest.
     fn submitted_preview(&self, job: &RegenerationJob, url: &str) -> std::result::Result<Vec<u8>, NotMeasured> {
         let unmeasured = |e: Error| NotMeasured(e.to_string());
         let bytes = match self.store.key_of(url) {
@@ -225,15 +226,13 @@ impl RegenerationRun<'_> {
         let folder = format!("rounds/{}/{}/", self.round, job.player);
         let recorded = url.rsplit_once(folder.as_str()).and_then(|(_, path)| job.sums.get(path));
         match recorded {
-            Some(recorded) if *recorded != sum => {
-                Err(NotMeasured(format!("{url} is not the file of SHA256SUMS any more")))
-            }
+            Some(recorded) if *recorded != sum => Err(NotMeasured(format!("{url} no longer matches SHA256SUMS"))),
             _ => Ok(bytes),
         }
     }
 }
 
-/// Brings the answers that an earlier run had received to their end, and measures what it could not.
+/// Finishes the answers that an earlier run received, and measures the distances that it could not.
 pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &PromptQueue) -> Result<()> {
     for arrival in queue.arrivals() {
         run.stop.check()?;
@@ -243,7 +242,7 @@ pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: 
             let Some(outcome) = run.finish(job, queue, &arrival)? else { return run.check() };
             outcome
         } else {
-            // A machine that lost power may have lost the bytes and kept the note.
+            // After a power failure the note may have survived without the bytes.
             AttemptOutcome::Lost { reason: "the answer was lost on this machine".to_owned() }
         };
         let Arrival { number, stem, pod, .. } = arrival;
@@ -261,15 +260,15 @@ pub(crate) fn catch_up(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: 
 }
 
 impl RegenerationRun<'_> {
-    /// The bytes of an object that we stored.
+    /// Reads an object that we stored.
     fn stored(&self, object: &StoredObject) -> Result<Vec<u8>> {
-        let gone = || Error::failed(format!("{}: not in {} any more", object.url, self.store.name()));
+        let gone = || Error::failed(format!("{}: no longer in {}", object.url, self.store.name()));
         let key = self.store.key_of(&object.url).ok_or_else(gone)?;
         self.store.get(&key)?.ok_or_else(gone)
     }
 }
 
-/// Fetches the prompts' images that are not here yet.
+/// Fetches the prompts' images that are not cached yet.
 pub(crate) fn fetch_prompts(run: &RegenerationRun<'_>, stems: &[PromptStem]) -> Result<()> {
     for stem in stems {
         run.stop.check()?;

@@ -1,4 +1,4 @@
-//! What `audit` does: sorts out the requests, makes again what can be made, records each verdict.
+//! The work of `audit`: sorts the requests, regenerates what can be regenerated, and records each verdict.
 
 use serde_json::json;
 
@@ -15,25 +15,25 @@ use crate::rules::shard::Shard;
 use crate::rules::stages::unanswered;
 use crate::ui::Report;
 
-/// Which requests a run is about.
+/// Which requests a run handles.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Requested<'a> {
-    /// This miner's only.
+    /// Only this miner's.
     pub(crate) only: Option<&'a Hotkey>,
-    /// This part of the miners.
+    /// Only this shard's.
     pub(crate) shard: Shard,
-    /// Prompts without a complete output get attempts anew.
+    /// Retry prompts without a complete output.
     pub(crate) retry: bool,
 }
 
-/// What is to be done about the requests.
+/// The requests, sorted by what to do about them.
 #[derive(Default)]
 pub(crate) struct Orders {
-    /// Miners without an image, now and for ever.
+    /// Miners that will never have an image.
     hopeless: Vec<Hotkey>,
-    /// What is awaited of the others' builds.
+    /// Builds that are awaited, in words.
     awaited: Vec<String>,
-    /// Requests that nothing can come of.
+    /// Requests that can never be fulfilled.
     groundless: Vec<Error>,
     jobs: Vec<RegenerationJob>,
 }
@@ -43,7 +43,7 @@ impl Orders {
         self.hopeless.is_empty() && self.awaited.is_empty() && self.groundless.is_empty() && self.jobs.is_empty()
     }
 
-    /// Sorts out the requests that this run is about.
+    /// Sorts the requests that this run handles.
     pub(crate) fn of(standing: &Standing, wanted: &Requested<'_>) -> Result<Orders> {
         let files = &standing.files;
         let mut orders = Orders::default();
@@ -69,10 +69,10 @@ impl Orders {
         Ok(orders)
     }
 
-    /// `--dry-run`: what would be done, and the files of that.
+    /// `--dry-run`: shows what would be done, and the files that would be written.
     ///
     /// # Errors
-    /// Nothing can come of a request.
+    /// A request can never be fulfilled.
     pub(crate) fn foresee(self, round: RoundNumber, report: &mut Report) -> Result<()> {
         for hotkey in &self.hopeless {
             report.say(format!("would reject {hotkey}: {NO_IMAGE}"));
@@ -90,10 +90,10 @@ impl Orders {
         failed(self.groundless).map_or(Ok(()), Err)
     }
 
-    /// Answers the requests as far as it goes; what is awaited goes into the report.
+    /// Answers the requests as far as possible; what is awaited goes into the report.
     ///
     /// # Errors
-    /// An audit is left open.
+    /// An audit stays open.
     pub(crate) fn answer(
         self,
         context: &Context<'_>,
@@ -121,7 +121,7 @@ impl Orders {
     }
 }
 
-/// Makes again what was submitted, and records what came of each job.
+/// Regenerates what was submitted, and records each job's outcome.
 fn regenerate(
     context: &Context<'_>,
     standing: &Standing,
@@ -171,27 +171,27 @@ fn why_open(player: &Player, progress: &Progress, stands: &JobStanding, trouble:
     }
 }
 
-/// One error for all audits that are open.
+/// Combines the open audits into one error.
 fn failed(mut open: Vec<Error>) -> Option<Error> {
     if open.len() < 2 {
-        return open.pop().map(|error| error.hint("run `gen404 audit` again to go on: what was made is kept"));
+        return open.pop().map(|error| error.hint("run `gen404 audit` again to continue: what was made is kept"));
     }
     let worst = |kind: Kind| open.iter().any(|error| error.kind() == kind);
     let kind = [Kind::Failed, Kind::Usage].into_iter().find(|kind| worst(*kind)).unwrap_or(Kind::Outside);
     let each = |error: &Error| std::iter::once(error.to_string()).chain(error.causes()).collect::<Vec<_>>().join(": ");
     let lines: Vec<String> = open.iter().map(each).collect();
     let error = Error::new(kind, format!("{} audits are open: {}", open.len(), lines.join("; ")));
-    Some(error.hint("run `gen404 audit` again to go on: what was made is kept"))
+    Some(error.hint("run `gen404 audit` again to continue: what was made is kept"))
 }
 
-/// A request for a miner who is not in the round: no build of it will ever come.
+/// The error for a miner that is not in the round, and so will never have a build.
 fn groundless(round: RoundNumber, hotkey: &Hotkey) -> Error {
     let asked = format!("rounds/{round}/require_audit.json: {hotkey} is not in submissions.json");
-    Error::failed(asked).hint("`gen404 verify` says who belongs on the list; take it off")
+    Error::failed(asked).hint("`gen404 verify` says who belongs on the list; remove this entry")
 }
 
-/// The requests that this run is about: those without a verdict; and one that was rejected, where it is
-/// named and to be tried again.
+/// The requests that this run handles: those without a verdict, and a rejected one if it is named together with
+/// `--retry`.
 fn requests<'a>(standing: &'a Standing, wanted: &Requested<'_>) -> Result<Vec<&'a AuditRequest>> {
     let files = &standing.files;
     let requests: Vec<&AuditRequest> = files.require_audit.get().into_iter().flatten().collect();

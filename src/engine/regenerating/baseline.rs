@@ -1,4 +1,4 @@
-//! What `baseline` does: makes the leader's outputs.
+//! The work of `baseline`: generates the leader's outputs.
 
 use super::{Records, RegenerationEvent, RegenerationJob, RegenerationRun, Tools};
 use crate::base::error::{Error, Result};
@@ -9,10 +9,10 @@ use crate::model::prompts::PromptList;
 use crate::rules::regeneration::{JobStanding, Purpose};
 use crate::ui::Report;
 
-/// Makes the outputs that are missing with the leader's `image`, as far as it goes.
+/// Generates the missing outputs with the leader's `image`, as far as possible.
 ///
 /// # Errors
-/// Some could not be made.
+/// Some could not be generated.
 pub(crate) fn make(
     context: &Context<'_>,
     standing: &Standing,
@@ -46,11 +46,11 @@ pub(crate) fn make(
     ended?;
     match open {
         None => Ok(()),
-        Some(error) => Err(error.hint("run `gen404 baseline` again to go on: what was made is kept")),
+        Some(error) => Err(error.hint("run `gen404 baseline` again to continue: what was made is kept")),
     }
 }
 
-/// How many prompts have an entry without a complete output.
+/// The number of prompts whose entry has no complete output.
 pub(crate) fn missing(standing: &Standing, prompts: &PromptList) -> usize {
     let made = standing.files.players.get(&Player::Leader).and_then(|own| own.generated.get());
     let is_missing = |output: &Output| !output.is_complete();

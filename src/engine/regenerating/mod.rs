@@ -1,4 +1,4 @@
-//! Making players' outputs again on rented pods: what `audit` and `baseline` share.
+//! Regenerating players' outputs on rented pods, shared by `audit` and `baseline`.
 
 mod attempt;
 pub(crate) mod audits;
@@ -44,16 +44,16 @@ use crate::world::render::{self, Renderer};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 
-/// Bytes of a prompt's image, and of a preview that lies elsewhere.
+/// Largest prompt image, and largest preview fetched from outside the store, in bytes.
 const LARGEST_IMAGE: u64 = 64 << 20;
 
-/// Whose outputs are made again, and why.
+/// Whose outputs are regenerated, and why.
 #[derive(Debug)]
 pub(crate) struct RegenerationJob {
     pub(crate) player: Player,
     pub(crate) image: String,
     pub(crate) purpose: Purpose,
-    /// Prompts without a complete output get attempts anew.
+    /// Retry prompts without a complete output.
     pub(crate) retry: bool,
     /// SHA-256 of the player's stored files, by path.
     sums: BTreeMap<String, String>,
@@ -66,11 +66,11 @@ impl RegenerationJob {
     }
 }
 
-/// What all jobs of a run work with.
+/// The state shared by all jobs of a run.
 pub(crate) struct RegenerationRun<'a> {
     ui: &'a Ui,
     stop: Stop,
-    /// Set once something failed here that ends the run.
+    /// Set once an error ends the run.
     broken: AtomicBool,
     own: PathBuf,
     run: String,
@@ -94,7 +94,7 @@ pub(crate) struct RegenerationRun<'a> {
     steps: Mutex<Option<Sender<JobStep>>>,
 }
 
-/// What the jobs tell while they run.
+/// An event reported by a running job.
 enum JobStep {
     /// An attempt is over, in this job.
     Attempt(usize),
@@ -102,19 +102,19 @@ enum JobStep {
     Ended(usize, Result<()>),
 }
 
-/// What is to be done about a job.
+/// What the caller is to do about a job.
 pub(crate) enum RegenerationEvent<'a> {
-    /// It is time to save what is known.
+    /// Save the progress so far.
     Save(&'a RegenerationJob, &'a Progress),
-    /// It has ended; the error says what was in the way.
+    /// It has ended, with the error that stopped it, if any.
     Ended(&'a RegenerationJob, &'a Progress, JobStanding, Option<Error>),
 }
 
-/// What a command names of this.
+/// The tools that a command names.
 pub(crate) struct Tools<'a> {
     pub(crate) store: &'a StoreArgs,
     pub(crate) render_service: Option<&'a str>,
-    /// Distances are needed.
+    /// Are distances needed?
     pub(crate) measures: bool,
 }
 
@@ -173,7 +173,7 @@ impl<'a> RegenerationRun<'a> {
         self.stop.is_wanted() || self.broken.load(Ordering::SeqCst)
     }
 
-    /// Goes on, unless all is to stop.
+    /// Fails if the run is to stop.
     fn check(&self) -> Result<()> {
         self.stop.check()?;
         if self.is_stopping() { Err(Error::failed("the run is ending")) } else { Ok(()) }
@@ -185,12 +185,12 @@ impl<'a> RegenerationRun<'a> {
 
     fn tell(&self, step: JobStep) {
         if let Some(steps) = self.steps.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            // The listener outlives every job.
+            // Cannot fail: the receiver outlives all jobs.
             let _ = steps.send(step);
         }
     }
 
-    /// Runs the jobs, some side by side; `seen` is told what is to be saved, on the calling thread.
+    /// Runs the jobs, several in parallel. `seen` is called on the calling thread with what is to be saved.
     pub(crate) fn run(
         &self,
         standing: &Standing,
@@ -200,7 +200,7 @@ impl<'a> RegenerationRun<'a> {
         let queues = self.queues(standing, &mut jobs)?;
         let report = |error: &Error| self.ui.error_line(&error.to_string());
         for name in Keeper::new(self.provider.as_ref(), &self.own, &report).sweep_notes()? {
-            self.ui.status(&format!("released pod {name}, which an earlier run had left"));
+            self.ui.status(&format!("released pod {name}, left by an earlier run"));
         }
         let open: usize = queues.iter().map(PromptQueue::open_prompts).sum();
         let bar = self.ui.bar("prompts", open as u64);
@@ -212,6 +212,7 @@ impl<'a> RegenerationRun<'a> {
             for _ in 0..self.settings.miners.min(jobs.len()) {
                 scope.spawn(|| self.work(&jobs, &queues, &next));
             }
+            // `self.steps` keeps a sender alive, so the channel never disconnects: count the jobs that ended instead.
             let (mut left, mut counts) = (jobs.len(), vec![0; jobs.len()]);
             while left > 0 {
                 let step = match heard.recv_timeout(Duration::from_secs(1)) {
@@ -239,7 +240,7 @@ impl<'a> RegenerationRun<'a> {
         failed.map_or(Ok(()), Err)
     }
 
-    /// What is known of each job.
+    /// Opens each job's queue with what is known of it.
     fn queues(&self, standing: &Standing, jobs: &mut [RegenerationJob]) -> Result<Vec<PromptQueue>> {
         let mut queues = Vec::new();
         for (place, job) in jobs.iter_mut().enumerate() {
@@ -255,14 +256,14 @@ impl<'a> RegenerationRun<'a> {
         Ok(queues)
     }
 
-    /// Takes one job after the other.
+    /// Works on one job after the other.
     fn work(&self, jobs: &[RegenerationJob], queues: &[PromptQueue], next: &AtomicUsize) {
         loop {
             let place = next.fetch_add(1, Ordering::SeqCst);
             let (Some(job), Some(queue)) = (jobs.get(place), queues.get(place)) else { return };
             let ended = self.check().and_then(|()| {
                 let run = std::panic::AssertUnwindSafe(|| pod_pool::run(self, job, queue));
-                let broke = |_| Err(Error::failed("a worker broke down: this is a bug of gen404"));
+                let broke = |_| Err(Error::failed("a worker thread panicked: this is a bug in gen404"));
                 std::panic::catch_unwind(run).unwrap_or_else(broke)
             });
             self.tell(JobStep::Ended(place, ended));
@@ -305,7 +306,7 @@ impl<'a> RegenerationRun<'a> {
     }
 }
 
-/// Carries out the plans of a run; what they say comes at its end, when no bar is in the way.
+/// Carries out the plans of a run. Their lines are printed at the end, when no progress bar is shown.
 #[derive(Debug)]
 pub(crate) struct Records<'a> {
     context: &'a Context<'a>,
@@ -318,12 +319,12 @@ impl<'a> Records<'a> {
         Records { context, report, says: Vec::new() }
     }
 
-    /// Writes a plan's files; the commit is left to a later one.
+    /// Writes a plan's files; a later plan's commit includes them.
     pub(crate) fn write(&mut self, plan: &Plan) -> Result<()> {
         self.context.write(plan, self.report)
     }
 
-    /// Carries a plan out, with its commit where one is asked for.
+    /// Carries a plan out, with a commit if asked for.
     pub(crate) fn carry_out(&mut self, plan: &Plan) -> Result<()> {
         if plan.writes.is_empty() {
             return Ok(());
@@ -333,22 +334,22 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
-    /// Says what was done.
+    /// Reports what was done.
     pub(crate) fn end(self) {
         self.says.into_iter().for_each(|line| self.report.say(line));
     }
 }
 
-/// The files of a player whose outputs are made again.
+/// The files written for a player whose outputs are regenerated.
 pub(crate) fn files_of(round: RoundNumber, player: &Player) -> [String; 3] {
     let files = [PlayerFile::Generated, PlayerFile::Sums, PlayerFile::PodStats];
     files.map(|file| FileKind::Player(round, player.clone(), file).path())
 }
 
-/// Four letters and digits that tell this run's pods from those of others.
+/// Four letters and digits that distinguish this run's pods from others.
 fn run_id() -> Result<String> {
     let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).failed(|| "the system gives no random bytes".to_owned())?;
+    getrandom::fill(&mut bytes).failed(|| "the operating system provides no random bytes".to_owned())?;
     let letters = b"abcdefghijklmnopqrstuvwxyz234567";
     let letter = |byte: &u8| letters.get(usize::from(byte % 32)).copied().map(char::from);
     Ok(bytes.iter().filter_map(letter).collect())

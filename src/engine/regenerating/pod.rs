@@ -17,10 +17,10 @@ use crate::world::pods::lease::{Keeper, Lease, Rented};
 use crate::world::pods::program::{Health, Program};
 use crate::world::pods::{Endpoint, PodName, PodOrder, PodState};
 
-/// Requests lost one after the other that end a pod.
+/// A pod is given up after this many lost requests in a row.
 const LOST_IN_A_ROW: usize = 3;
 
-/// How long somebody waits before looking again whether all is to stop.
+/// How often a wait checks whether the run is to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How a pod ended.
@@ -30,21 +30,21 @@ pub(crate) enum PodExit {
     Done,
     /// It failed too often, or was too slow.
     Bad,
-    /// It was lost on its way: why.
+    /// It was lost while working, with the reason.
     Lost(String),
-    /// It never became ready: why.
+    /// It never became ready, with the reason.
     NeverReady(String),
-    /// The provider has none now.
+    /// The provider has no capacity now.
     NoCapacity(String),
     /// Something failed that is not the program's fault.
     Trouble(Error),
 }
 
-/// What waiting for a pod's program came to.
+/// The outcome of waiting for a pod's program.
 enum Readiness {
     /// It takes prompts.
     Ready(Program),
-    /// It never will: why.
+    /// It never will, with the reason.
     Never(String),
 }
 
@@ -57,9 +57,9 @@ pub(crate) struct Pod<'a> {
     pub(crate) number: usize,
 }
 
-/// Attempts of a pod whose outcome does not count yet, in the order in which they began. They count
-/// in that order, and each before the one begins that is as many later as a pod may have at once: so
-/// what one pod does depends on the answers alone, and not on which of them was drawn first.
+/// A pod's attempts whose outcomes do not count yet, in the order in which they began. Outcomes count in that order,
+/// and the oldest one before a full pod starts another attempt. So a pod's decisions depend on the answers alone, not
+/// on which was drawn first.
 struct Flight {
     heard: Receiver<AttemptEvent>,
     waiting: VecDeque<(u32, PromptStem)>,
@@ -67,7 +67,7 @@ struct Flight {
 }
 
 impl Pod<'_> {
-    /// Lives to the pod's end; `ready` is told when its program takes prompts.
+    /// Runs the pod to its end, and calls `ready` when its program takes prompts.
     pub(crate) fn run(&self, ready: impl Fn()) -> PodExit {
         let name = PodName::new(self.run.round, &self.job.player, &self.run.run, self.number);
         let order = PodOrder { name, player: self.job.player.clone(), image: self.job.image.clone() };
@@ -77,6 +77,7 @@ impl Pod<'_> {
             Err(error) => return PodExit::Trouble(error),
         };
         let end = self.live(&lease, ready);
+        // Release before anything else: a pod costs money until it is gone.
         match (lease.release(), end) {
             (Ok(()), end) => end,
             (Err(error), PodExit::Trouble(first)) => {
@@ -97,7 +98,7 @@ impl Pod<'_> {
             Ok(Readiness::Ready(program)) => {
                 ready();
                 let end = match self.work(&program, &pod) {
-                    // Why it went is known as long as it is not released.
+                    // The provider knows why it failed only until it is released.
                     PodExit::Lost(reason) => match lease.look() {
                         Ok(PodState::Failed(why)) => PodExit::Lost(format!("{reason}; {why}")),
                         _ => PodExit::Lost(reason),
@@ -117,7 +118,7 @@ impl Pod<'_> {
         }
     }
 
-    /// Notes how the pod ended, for its figures.
+    /// Notes how the pod ended, for `pod_stats.json`.
     fn note(&self, pod: &str, end: PodExit) -> PodExit {
         let how = match &end {
             _ if self.run.is_stopping() => PodEnd::Stopped,
@@ -133,7 +134,7 @@ impl Pod<'_> {
         }
     }
 
-    /// Waits until its program is ready, or it is known that it never will be.
+    /// Waits until the pod's program is ready, or is known never to be.
     fn wait(&self, lease: &Lease<'_>) -> Result<Readiness> {
         let settings = &self.run.settings;
         let begun = Instant::now();
@@ -146,7 +147,7 @@ impl Pod<'_> {
             }
             if begun.elapsed() > AuditSettings::time(settings.start_seconds) || self.nothing_left() {
                 let seconds = begun.elapsed().as_secs_f64();
-                return Ok(Readiness::Never(format!("it cannot be reached after {seconds:.0} s")));
+                return Ok(Readiness::Never(format!("not reachable after {seconds:.0} s")));
             }
             self.pause(settings.poll_seconds);
         };
@@ -159,7 +160,7 @@ impl Pod<'_> {
                 Health::Refused(why) => return refused(&endpoint, why),
                 Health::NotYet(why) => why,
             };
-            // A provider that does not answer says nothing against its pod.
+            // An unreachable provider says nothing about the pod.
             if let Ok(PodState::Failed(why)) = lease.look() {
                 return Ok(Readiness::Never(why));
             }
@@ -171,7 +172,7 @@ impl Pod<'_> {
         }
     }
 
-    /// Have other pods left nothing to do, so that this one need not be waited for?
+    /// Is there nothing left to do, so that waiting for this pod is pointless?
     fn nothing_left(&self) -> bool {
         self.queue.open_prompts() == 0
     }
@@ -209,6 +210,8 @@ impl Pod<'_> {
                         let (run, program, tell) = (self.run, program.clone(), tell.clone());
                         flight.waiting.push_back((number, stem));
                         scope.spawn(move || attempt.run(run, &program, &tell));
+                        // The program gets one prompt at a time; drawing and storing the answer overlap with the next
+                        // request.
                         flight.until_answered(number);
                     }
                 }
@@ -219,7 +222,7 @@ impl Pod<'_> {
         })
     }
 
-    /// The oldest attempt counts from now on; does it end the pod?
+    /// Counts the oldest attempt. Returns how the pod ends, if it does.
     fn count(&self, flight: &mut Flight, program: &Program, pod: &str, lost: &mut usize) -> Option<PodExit> {
         let (stem, outcome) = match self.settle(flight, pod)? {
             Ok(settled) => settled?,
@@ -235,7 +238,7 @@ impl Pod<'_> {
         gone.then_some(PodExit::Lost(reason))
     }
 
-    /// The oldest attempt's outcome, once it is over; `None` where there is no attempt.
+    /// Waits for the oldest attempt's outcome; `None` if there is no attempt.
     fn settle(&self, flight: &mut Flight, pod: &str) -> Option<Result<Option<(PromptStem, AttemptOutcome)>>> {
         let (number, stem, over) = flight.oldest()?;
         Some(match over {
@@ -256,7 +259,7 @@ impl Pod<'_> {
         })
     }
 
-    /// Lets the attempts that are on their way come to their end.
+    /// Waits for the attempts in flight to finish.
     fn wind_up(&self, mut flight: Flight, mut end: PodExit, pod: &str) -> PodExit {
         while let Some(settled) = self.settle(&mut flight, pod) {
             if let (Err(error), false) = (settled, matches!(end, PodExit::Trouble(_))) {
@@ -266,7 +269,7 @@ impl Pod<'_> {
         end
     }
 
-    /// Is the program there again, after a request was lost?
+    /// After a lost request: does the program become ready again in time?
     fn comes_back(&self, program: &Program) -> bool {
         let begun = Instant::now();
         loop {
@@ -318,7 +321,8 @@ impl Flight {
     }
 }
 
-/// A gate with a key that refuses us is the operator's affair; one without is the program's own.
+/// Decides about a refusal: if the endpoint has a key, the operator has to fix it; otherwise the program itself
+/// refuses.
 fn refused(endpoint: &Endpoint, why: String) -> Result<Readiness> {
     if endpoint.key.is_none() {
         return Ok(Readiness::Never(why));

@@ -1,4 +1,4 @@
-//! One player's pods: how many there are, when one more is ordered, when all hope is gone.
+//! One player's pod pool: how many pods there are, when to order another, when to give up.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use crate::rules::regeneration::Progress;
 use crate::settings::audit::AuditSettings;
 use crate::world::pods::lease::Keeper;
 
-/// How long somebody waits before looking again whether all is to stop.
+/// How often the pool checks whether to order another pod or to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What a pod says of itself.
+/// An event reported by a pod.
 enum PodEvent {
     Ready,
     End(PodExit),
@@ -26,20 +26,20 @@ enum PodEvent {
 #[derive(Debug, Default)]
 struct PodPool {
     alive: usize,
-    /// Pods that were ordered and given to us.
+    /// Orders placed, without those refused for lack of capacity.
     had: usize,
     /// The number of the next order.
     number: usize,
-    /// One of them became ready.
+    /// At least one pod became ready.
     ready: bool,
-    /// Not before this is another ordered.
+    /// No pod is ordered before this time.
     next_order: Option<Instant>,
-    /// Since when there is no capacity, and why.
+    /// Since when there has been no capacity, and why.
     without: Option<(Instant, String)>,
     trouble: Option<Error>,
 }
 
-/// Makes a player's outputs as far as it goes; what was in the way, where something was.
+/// Generates a player's outputs as far as possible. Fails with what stopped it.
 pub(crate) fn run(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &PromptQueue) -> Result<()> {
     catch_up(run, job, queue)?;
     if !queue.has_work() {
@@ -49,7 +49,7 @@ pub(crate) fn run(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &Prom
     let report = |error: &Error| run.ui.error_line(&error.to_string());
     let keeper = Keeper::new(run.provider.as_ref(), &run.own, &report);
     for name in keeper.sweep(run.round, &job.player)? {
-        run.ui.status(&format!("released pod {name}, which an earlier run had left"));
+        run.ui.status(&format!("released pod {name}, left by an earlier run"));
     }
     let mut pool = PodPool::default();
     let (say, heard) = unbounded();
@@ -61,7 +61,7 @@ pub(crate) fn run(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &Prom
                 let say: Sender<PodEvent> = say.clone();
                 scope.spawn(move || {
                     let end = pod.run(|| drop(say.send(PodEvent::Ready)));
-                    // The pool outlives its pods.
+                    // Cannot fail: the pool outlives its pods.
                     let _ = say.send(PodEvent::End(end));
                 });
             }
@@ -77,7 +77,7 @@ pub(crate) fn run(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &Prom
 }
 
 impl PodPool {
-    /// May another be ordered, now or later?
+    /// May another pod be ordered, now or later?
     fn will_order(&self, run: &RegenerationRun<'_>, queue: &PromptQueue) -> bool {
         let patience = AuditSettings::time(run.settings.capacity_seconds);
         let waited = self.without.as_ref().is_none_or(|(since, _)| since.elapsed() <= patience);
@@ -86,6 +86,7 @@ impl PodPool {
     }
 
     fn wants_another(&self, run: &RegenerationRun<'_>, queue: &PromptQueue) -> bool {
+        // Until one pod is ready, the image may not run at all: rent only a few to find out.
         let most = if self.ready { run.settings.pods } else { run.settings.first_pods };
         let due = self.next_order.is_none_or(|at| Instant::now() >= at);
         due && self.alive < most.min(queue.open_prompts()) && self.will_order(run, queue)
@@ -107,8 +108,8 @@ impl PodPool {
         let player = &job.player;
         match end {
             PodExit::Done => {}
-            PodExit::Bad => run.ui.status(&format!("{player}: a pod is given up: it fails too often or is too slow")),
-            PodExit::Lost(why) => run.ui.status(&format!("{player}: a pod is lost: {why}")),
+            PodExit::Bad => run.ui.status(&format!("{player}: gave up on a pod: it failed too often or was too slow")),
+            PodExit::Lost(why) => run.ui.status(&format!("{player}: lost a pod: {why}")),
             PodExit::NeverReady(why) => run.ui.status(&format!("{player}: a pod did not become ready: {why}")),
             PodExit::NoCapacity(why) => {
                 self.had = self.had.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! One player's regeneration at work: what is open, what is known, and the journal of both.
+//! One player's regeneration in progress: its open prompts, its results, and the journal of both.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::model::outputs::Outputs;
 use crate::rules::regeneration::{Arrival, AttemptOutcome, Progress, RegenerationMark, Unmeasured};
 use crate::world::jsonl::JsonlJournal;
 
-/// How long somebody waits on others before looking again whether all is to stop.
+/// How often a waiting pod checks whether the run is to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A player's open prompts, taken by the pods.
@@ -29,7 +29,7 @@ struct PromptQueueState {
     journal: JsonlJournal,
     /// Not tried in this run yet, in order.
     fresh: VecDeque<PromptStem>,
-    /// To be tried again, each with the pod that had it last.
+    /// To be retried, each with the pod that tried it last.
     again: VecDeque<(PromptStem, String)>,
     /// Attempts whose outcome does not count yet.
     out: usize,
@@ -43,14 +43,14 @@ struct PromptQueueState {
 pub(crate) enum NextAttempt {
     /// This attempt.
     Attempt(u32, PromptStem),
-    /// Nothing is open, but an attempt of its own may leave something so.
+    /// Nothing is open, but the pod's own attempts may still fail and reopen a prompt.
     Own,
     /// Nothing more will come.
     Over,
 }
 
 impl PromptQueue {
-    /// Reads what is known of a player, from the journal and from what is recorded.
+    /// Opens a player's queue from the journal and the recorded outputs.
     pub(crate) fn open(
         workdir: AuditWorkdir,
         job: &RegenerationJob,
@@ -82,17 +82,17 @@ impl PromptQueue {
         Ok(PromptQueue { workdir, state: Mutex::new(state), changed: Condvar::new() })
     }
 
-    /// Looks at what is known.
+    /// Reads from the progress.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Progress) -> T) -> T {
         look(&self.lock().progress)
     }
 
-    /// Answers that a run before this one had received, and not stored yet.
+    /// Answers that an earlier run received but did not store.
     pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         self.look(Progress::arrivals)
     }
 
-    /// Previews whose distance is not known.
+    /// Previews whose distance is unknown.
     pub(crate) fn unmeasured(&self) -> Vec<Unmeasured> {
         self.look(Progress::unmeasured)
     }
@@ -102,6 +102,7 @@ impl PromptQueue {
         let mut state = self.lock();
         state.journal.append(&mark)?;
         state.progress.take(mark);
+        // The mark may have settled prompts that are still queued.
         let open: VecDeque<PromptStem> = std::mem::take(&mut state.fresh);
         state.fresh = open.into_iter().filter(|stem| state.progress.is_open(stem)).collect();
         drop(state);
@@ -114,12 +115,12 @@ impl PromptQueue {
         self.lock().journal.append(mark)
     }
 
-    /// Names a pod that was ordered.
+    /// Names an ordered pod.
     pub(crate) fn new_pod(&self, provider: &str) -> Result<String> {
         let mut state = self.lock();
         state.ordered += 1;
         let pod = match provider {
-            // A program that runs already is the same pod in every run.
+            // An already running program is the same pod in every run.
             "endpoint" => format!("{provider}-{}", state.ordered),
             _ => state.progress.next_pod(provider),
         };
@@ -129,20 +130,20 @@ impl PromptQueue {
         Ok(pod)
     }
 
-    /// Is there something for one more pod to do?
+    /// Is there work for another pod?
     pub(crate) fn has_work(&self) -> bool {
         let state = self.lock();
         let waiting = state.fresh.len() + state.again.len();
         waiting > 0 && !state.is_over()
     }
 
-    /// How many prompts need an attempt.
+    /// The number of prompts that need an attempt.
     pub(crate) fn open_prompts(&self) -> usize {
         self.look(|progress| progress.open().len())
     }
 
-    /// What this pod does next, which has `own` attempts whose outcome does not count yet; waits for
-    /// what other pods leave.
+    /// What this pod does next, given that `own` of its attempts do not count yet. Waits while other pods may reopen a
+    /// prompt.
     pub(crate) fn next(&self, pod: &str, own: usize, is_stopping: impl Fn() -> bool) -> NextAttempt {
         let mut state = self.lock();
         loop {
@@ -163,7 +164,7 @@ impl PromptQueue {
         }
     }
 
-    /// The outcome of an attempt counts from now on. It is in the journal already.
+    /// Counts an attempt's outcome, which is already in the journal.
     pub(crate) fn count(&self, number: u32, stem: &PromptStem, pod: &str, outcome: AttemptOutcome) {
         let mut state = self.lock();
         state.out = state.out.saturating_sub(1);
@@ -175,7 +176,7 @@ impl PromptQueue {
         self.changed.notify_all();
     }
 
-    /// An attempt was broken off, and says nothing.
+    /// Returns the prompt of an interrupted attempt, which does not count.
     pub(crate) fn give_back(&self, stem: PromptStem) {
         let mut state = self.lock();
         state.out = state.out.saturating_sub(1);
@@ -184,13 +185,13 @@ impl PromptQueue {
         self.changed.notify_all();
     }
 
-    /// Lets no more attempts begin.
+    /// Lets no further attempts begin.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
-    /// Says that no pod is left that could make the rest.
+    /// Marks that no pod is left to generate the rest.
     pub(crate) fn exhaust(&self) {
         self.lock().progress.exhaust();
     }
@@ -205,7 +206,7 @@ impl PromptQueueState {
         self.closed || self.progress.is_decided()
     }
 
-    /// First what failed on another pod, then what was not tried yet, then what failed on this one.
+    /// Picks a prompt: first those that failed on another pod, then untried ones, then those that failed on this pod.
     fn pick(&mut self, pod: &str) -> Option<PromptStem> {
         if let Some(at) = self.again.iter().position(|(_, last)| last != pod) {
             return self.again.remove(at).map(|(stem, _)| stem);

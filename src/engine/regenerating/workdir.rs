@@ -1,5 +1,5 @@
 //! What regeneration keeps in the operator's own folder: a journal of each player's marks, answers that have arrived
-//! and are not stored yet, the prompts' images.
+//! but are not stored yet, and the prompts' images.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use crate::model::ids::{Player, PromptStem, RoundNumber};
 use crate::rules::regeneration::RegenerationMark;
 use crate::world::jsonl::JsonlJournal;
 
-/// What to do about a journal with a broken line.
+/// The hint for a journal with a broken line.
 const START_OVER: &str = "remove the file to make everything again";
 
-/// A player's folder in the operator's own one.
+/// A player's folder within the operator's own.
 #[derive(Debug, Clone)]
 pub(crate) struct AuditWorkdir {
     own: PathBuf,
@@ -35,14 +35,13 @@ impl AuditWorkdir {
         folder(round).join("prompts").join(stem.as_str())
     }
 
-    /// Where the answer to an attempt is, or goes.
+    /// The path of an attempt's answer.
     #[must_use]
     pub(crate) fn answer(&self, number: u32) -> PathBuf {
         self.own.join(&self.folder).join("answers").join(format!("{number}.{}", self.format.extension()))
     }
 
-    /// Opens the journal to append to it; gives what it says so far. A last line that was cut off is
-    /// left out. Answers that no mark speaks of are removed.
+    /// Opens the journal for appending; also returns the marks noted so far. A truncated last line is ignored.
     ///
     /// # Errors
     /// The folder cannot be used, or a line before the last is broken.
@@ -51,13 +50,13 @@ impl AuditWorkdir {
         JsonlJournal::open(&self.own, &self.path(), START_OVER)
     }
 
-    /// What the journal says; nothing where there is none.
+    /// The journal's marks; empty if there is no journal.
     #[cfg(test)]
     fn read(&self) -> Result<Vec<RegenerationMark>> {
         JsonlJournal::read(&self.own, &self.path(), START_OVER)
     }
 
-    /// Removes answers of which nothing more is wanted.
+    /// Removes all answers but the wanted ones.
     ///
     /// # Errors
     /// One cannot be removed.
@@ -76,7 +75,7 @@ impl AuditWorkdir {
     }
 }
 
-/// The folder of a round, below the operator's own one.
+/// A round's folder, below the operator's own.
 fn folder(round: RoundNumber) -> PathBuf {
     Path::new("audit").join(format!("round-{round}"))
 }

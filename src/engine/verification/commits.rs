@@ -1,4 +1,4 @@
-//! What `verify` and `report` read of the commits, and of the working tree against the last one.
+//! What `verify` and `report` read from the commits, and the working tree compared with the last one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,23 +16,23 @@ use crate::rules::checks::Sink;
 use crate::rules::checks::history::{self, Trace, Traces};
 use crate::world::git::{Git, GitReader, Log, TreeFiles};
 
-/// Contents of so many bytes, as they are kept, may be looked at together: a hundred times those of a real round.
+/// Largest total of file contents traced at once, in bytes: a hundred times those of a real round.
 const MOST_TRACED: usize = 256 << 20;
 
 /// A checkout's history, and how the working tree differs from its last commit.
 pub(crate) struct Checkout {
-    /// The competition's format, as it stands in the folder.
+    /// The competition's format, according to the files in the folder.
     pub(crate) format: Format,
     pub(crate) git: Git,
     pub(crate) log: Log,
     head: Option<TreeFiles>,
     changes: BTreeMap<FileKind, Change>,
-    /// Contents that no commit has, by the id they would have.
+    /// Uncommitted contents, by the blob id they would get.
     contents: HashMap<BlobId, Vec<u8>>,
 }
 
 impl Checkout {
-    /// The checkout that the competition lies in; `None` where it is none.
+    /// The competition's checkout; `None` if it is not in one.
     pub(crate) fn of(context: &Context<'_>) -> Result<Option<Checkout>> {
         let Some(git) = context.git.clone() else { return Ok(None) };
         let log = git.log()?;
@@ -60,12 +60,12 @@ impl Checkout {
         }
     }
 
-    /// Contents that no commit has.
+    /// Uncommitted contents.
     pub(crate) fn content(&self, blob: &BlobId) -> Option<&[u8]> {
         self.contents.get(blob).map(Vec::as_slice)
     }
 
-    /// The whole history; where the working tree differs from the last commit, it counts as one more.
+    /// The whole history. A working tree that differs from the last commit counts as one more commit.
     pub(crate) fn history(self) -> History {
         let mut commits = self.log.commits;
         if !self.changes.is_empty() {
@@ -75,13 +75,13 @@ impl Checkout {
         History { format: self.format, git: self.git, commits, uncommitted: self.contents }
     }
 
-    /// The working tree alone, judged by the last commit; `None` where they do not differ.
+    /// The working tree alone, judged against the last commit; `None` if they do not differ.
     pub(crate) fn working_tree(self) -> Result<Option<History>> {
         let (Some(last), Some(head)) = (self.log.commits.last(), &self.head) else { return Ok(None) };
         if self.changes.is_empty() {
             return Ok(None);
         }
-        // What the last commit's state is judged by stands there as if it had brought it all.
+        // A stand-in for the last commit that adds all files by which changes are judged.
         let judged_by =
             |file: &FileKind| matches!(file, FileKind::State | FileKind::Round(_, RoundFile::Seed | RoundFile::Matrix));
         let known = head.files()?.iter().filter_map(|(path, blob)| Some((FileKind::of_path(path)?, *blob)));
@@ -94,12 +94,12 @@ impl Checkout {
     }
 }
 
-/// Commits, and how to come by the contents that they name.
+/// Commits, and access to the contents that they name.
 pub(crate) struct History {
     format: Format,
     git: Git,
     pub(crate) commits: Vec<Commit>,
-    /// Contents that no commit has.
+    /// Uncommitted contents.
     uncommitted: HashMap<BlobId, Vec<u8>>,
 }
 
@@ -109,7 +109,7 @@ impl History {
         history::check(&self.commits, &mut |wanted| self.traces(wanted), only, sink)
     }
 
-    /// Reads contents, side by side.
+    /// Reads contents, in parallel.
     fn traces(&self, wanted: &[(FileKind, BlobId)]) -> Result<Traces> {
         let kept = AtomicUsize::new(0);
         let trace = |reader: &mut GitReader, (file, blob): &(FileKind, BlobId)| {
@@ -131,7 +131,7 @@ impl History {
     }
 }
 
-/// Changed files, and the contents of those that no commit has, by the id they would have.
+/// Changed files, and uncommitted contents by the blob id they would get.
 type Uncommitted = (Vec<Change>, HashMap<BlobId, Vec<u8>>);
 
 fn working_tree(context: &Context<'_>, git: &Git, head: Option<&TreeFiles>) -> Result<Uncommitted> {
@@ -148,7 +148,7 @@ fn working_tree(context: &Context<'_>, git: &Git, head: Option<&TreeFiles>) -> R
         if before.is_some() && clean.get(path) == before.as_ref() {
             return Ok(None);
         }
-        // What cannot be read is reported by the checks on the files.
+        // Unreadable files are reported by the checks of files.
         let bytes = context.store.read(path).unwrap_or_default();
         let after = bytes.as_ref().map(|bytes| git.blob_id(bytes)).transpose()?;
         Ok((before != after).then_some((Change { file, before, after }, bytes)))

@@ -1,4 +1,4 @@
-//! What the checks of `verify` and `report` go by beside the files: looked up in the history.
+//! The facts that the checks of `verify` and `report` need besides the files, looked up in the history.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,9 +23,8 @@ use crate::rules::checks::{RequestView, Then, VerifyFacts};
 use crate::rules::seed::OnChain;
 use crate::world::chain::Chain;
 
-/// Gathers what the checks need beside the files: the settings in force for each claim, each audit request's
-/// round in the commit that added it, what matches were played on, and each round's pool in the commit that
-/// wrote its seed.
+/// Gathers what the checks need besides the files: the settings in force for each claim, each audit request's round in
+/// the commit that added it, what matches were played on, and each round's pool in the commit that wrote its seed.
 pub(crate) fn gather<'a>(
     context: &Context<'_>,
     snapshot: &'a Snapshot,
@@ -41,7 +40,7 @@ pub(crate) fn gather<'a>(
     let asking: Vec<_> = snapshot.rounds.iter().filter(|(_, files)| requested(files)).collect();
     let seeded = snapshot.rounds.iter().filter(|(_, files)| !files.seed.is_missing());
     let seeded: Vec<_> = seeded.map(|(round, _)| *round).collect();
-    // Each looks into commits of its own: most of the time of `verify`, so they go side by side.
+    // These lookups take most of `verify`'s time and read different commits, so they run in parallel.
     let (requests, pools) = rayon::join(
         || asking.par_iter().map(|(round, files)| past.requests(snapshot, **round, files)).collect::<Result<Vec<_>>>(),
         || seeded.par_iter().map(|round| Ok((*round, past.pool(snapshot, *round)?))).collect::<Result<_>>(),
@@ -51,13 +50,13 @@ pub(crate) fn gather<'a>(
     Ok(facts)
 }
 
-/// What the chain says of the blocks that the rounds' seeds hang on.
+/// The chain's data on the blocks that the rounds' seeds depend on.
 pub(crate) fn on_chain(snapshot: &Snapshot, chain: &dyn Chain) -> Result<BTreeMap<RoundNumber, OnChain>> {
     let mut blocks = BTreeMap::new();
     for (round, files) in &snapshot.rounds {
         let (Some(seed), Some(schedule)) = (files.seed.get(), files.schedule.get()) else { continue };
         let latest = schedule.latest_reveal_block;
-        // Only what the proof needs is asked for: a chain file may lack the rest.
+        // Ask only for what the proof needs: a chain file may lack the rest.
         let (drand, block) = (seed.drand_round.is_some(), seed.block.is_some());
         if drand || block {
             let time = if drand { chain.block_time(latest)? } else { 0 };
@@ -68,23 +67,23 @@ pub(crate) fn on_chain(snapshot: &Snapshot, chain: &dyn Chain) -> Result<BTreeMa
     Ok(blocks)
 }
 
-/// So many steps are gone back in the history, for all requests together.
+/// Most steps back in the history, for all requests together.
 const MOST_STEPS: u64 = 100_000_000;
 
 /// A request's round and miner, and the round as it stood then.
 type Requested = ((RoundNumber, Hotkey), Then<RequestView>);
 
-/// A look into past commits.
+/// Lookups in past commits, with caches.
 struct Past<'a> {
     origins: &'a Origins<'a>,
-    /// For each commit, the nearest one before it (by first parents) that changed an audit.
+    /// For each commit, the nearest first-parent ancestor that changed an audit.
     back: Vec<Option<usize>>,
-    /// Audits that were read, by the blobs that hold them.
+    /// Audits already read, by their blobs.
     audits: Mutex<HashMap<[Option<BlobId>; 2], Arc<RoundFiles>>>,
     steps: AtomicU64,
-    /// What all that is looked up may take.
+    /// The memory budget of all lookups.
     budget: Budget,
-    /// The pools by their blobs: rounds mostly draw from the same.
+    /// Pools by blob: most rounds draw from the same one.
     lists: Mutex<HashMap<BlobId, Option<Arc<PromptList>>>>,
     /// The pool of the working tree.
     here: OnceLock<Option<Arc<PromptList>>>,
@@ -123,7 +122,7 @@ impl<'a> Past<'a> {
                     None => Then::Unknown,
                 },
                 Some(FileOrigin::Root(_)) => Then::Unknown,
-                // Not committed yet: the files on disk are those it was added with.
+                // Not committed yet: it was added with the files on disk.
                 None | Some(FileOrigin::Here) => match snapshot.config.get() {
                     Some(config) => {
                         let files = here.get_or_init(|| Arc::new(files.clone())).clone();
@@ -156,11 +155,10 @@ impl<'a> Past<'a> {
         Ok(Then::At(commit.id.get(..10).unwrap_or(&commit.id).to_owned(), view))
     }
 
-    /// The audits of a round as each commit before this one left them, newest first, and last of all
-    /// as they were before anybody was audited.
+    /// A round's audits as each earlier commit left them, newest first, ending with the state before any audit.
     fn audits_before(&self, commit: &Commit, round: RoundNumber) -> Result<Vec<Arc<RoundFiles>>> {
         let mut earlier = Vec::new();
-        // The newest state is that of the parent; older ones begin where a commit changed an audit.
+        // The newest state is the parent's; each commit that changed an audit adds the state before it.
         earlier.extend(self.audits_at(commit.parent, round)?);
         let touches = |at: &usize| {
             let of_round = |change: &Change| is_audit(&change.file) && change.file.round() == Some(round);
@@ -181,7 +179,7 @@ impl<'a> Past<'a> {
         Ok(earlier)
     }
 
-    /// The audits of a round as a commit left them; `None` where there were none.
+    /// A round's audits as a commit left them; `None` if there were none.
     fn audits_at(&self, commit: Option<usize>, round: RoundNumber) -> Result<Option<Arc<RoundFiles>>> {
         let Some(commit) = commit.and_then(|at| self.commit(at)) else { return Ok(None) };
         let tree = self.origins.checkout.git.tree(&commit.id)?;
@@ -216,7 +214,7 @@ impl<'a> Past<'a> {
         ))
     }
 
-    /// The pool as it was in the commit that wrote the seed.
+    /// The pool in the commit that wrote the seed.
     fn pool(&self, snapshot: &Snapshot, round: RoundNumber) -> Result<Then<Option<Arc<PromptList>>>> {
         match self.origins.of_file(&FileKind::Round(round, RoundFile::Seed))? {
             FileOrigin::Commit(at) => {
@@ -232,7 +230,7 @@ impl<'a> Past<'a> {
         }
     }
 
-    /// The pool in a blob; `None` where it does not parse.
+    /// The pool in a blob; `None` if it does not parse.
     fn list(&self, blob: BlobId) -> Result<Option<Arc<PromptList>>> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(list) = lists.get(&blob) {
@@ -246,7 +244,7 @@ impl<'a> Past<'a> {
     }
 }
 
-/// A file that holds a round's audits.
+/// Does this file hold a round's audits?
 fn is_audit(file: &FileKind) -> bool {
     matches!(file, FileKind::Round(_, RoundFile::GenerationAudits | RoundFile::SourceAudit))
 }

@@ -17,23 +17,23 @@ use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
 use crate::rules::checks::in_force::{Claimed, InForce, leader_entry, what_counts};
 use crate::world::git::GitReader;
 
-/// Where something comes from.
+/// Where a file or entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileOrigin {
-    /// The commit at this place made it.
+    /// The commit at this index made it.
     Commit(usize),
-    /// The commit at this place has no parent here. It brings whatever there was, and says nothing about when.
+    /// The commit at this index has no parent here: it contains everything that existed, so the origin is unknown.
     Root(usize),
     /// It is not committed yet.
     Here,
 }
 
-/// Which commit made what.
+/// Finds which commit made what.
 pub(crate) struct Origins<'a> {
     pub(crate) checkout: &'a Checkout,
-    /// Each file's changes, oldest first, by the commit's place.
+    /// Each file's changes, oldest first, with the commit's index.
     changes: HashMap<&'a FileKind, Vec<(usize, &'a Change)>>,
-    /// Each commit goes on from the one before it in the list.
+    /// Is each commit's parent the one before it in the list?
     linear: bool,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Origins<'a> {
         if known { FileOrigin::Commit(at) } else { FileOrigin::Root(at) }
     }
 
-    /// The last commit that made a file as it is.
+    /// The last commit that gave a file its current contents.
     pub(crate) fn of_file(&self, file: &FileKind) -> Result<FileOrigin> {
         if self.checkout.uncommitted(file).is_some() {
             return Ok(FileOrigin::Here);
@@ -77,7 +77,7 @@ impl<'a> Origins<'a> {
         Ok(made.map_or(FileOrigin::Here, |(at, _)| self.by(*at)))
     }
 
-    /// The last commit that made each entry of a file as it is in the versions that had it.
+    /// For each entry that a file ever had, the last commit that added or changed it.
     pub(crate) fn of_entries<T: RepoFile, K: Eq + Hash + Clone, V: PartialEq + Clone>(
         &self,
         file: &FileKind,
@@ -92,7 +92,7 @@ impl<'a> Origins<'a> {
         for (origin, change) in
             committed.chain(self.checkout.uncommitted(file).map(|change| (FileOrigin::Here, change)))
         {
-            // Most changes go on from the one before.
+            // Most changes start from the previous one's result.
             let before = match last.take() {
                 Some((blob, entries)) if blob == change.before => entries,
                 _ => read(change.before)?,
@@ -109,7 +109,7 @@ impl<'a> Origins<'a> {
         Ok(made)
     }
 
-    /// The contents of a version of a file; `None` where it does not parse.
+    /// Parses a version of a file; `None` if it does not parse.
     pub(crate) fn parsed<T: RepoFile>(&self, file: &FileKind, blob: &BlobId) -> Result<Option<T>> {
         let read;
         let bytes = match self.checkout.content(blob) {
@@ -122,7 +122,7 @@ impl<'a> Origins<'a> {
         Ok(file::read_as(self.checkout.format, file, bytes).ok().map(|(value, _)| value))
     }
 
-    /// As [`Origins::parsed`], in what is left of a budget.
+    /// As [`Origins::parsed`], within a memory budget.
     pub(crate) fn parsed_within<T: RepoFile>(
         &self,
         file: &FileKind,
@@ -130,7 +130,7 @@ impl<'a> Origins<'a> {
         budget: &Budget,
     ) -> Result<Option<T>> {
         let bytes = self.reader().file(file, blob)?;
-        // Parsed, it takes about as much again.
+        // The parsed form takes about as much memory again.
         budget.take(2 * bytes.len() as u64);
         budget.check()?;
         Ok(file::read_as(self.checkout.format, file, &bytes).ok().map(|(value, _)| value))
@@ -140,15 +140,15 @@ impl<'a> Origins<'a> {
         self.checkout.git.reader()
     }
 
-    /// May a file be another one now than it was in the commit at this place?
+    /// May a file differ now from the commit at this index?
     pub(crate) fn may_have_changed(&self, file: &FileKind, at: usize) -> bool {
         let changes = self.changes(file);
         let since = |(changed, _): &(usize, &Change)| *changed > at || !self.linear;
-        // Most files come once, and stay as they are.
+        // Most files are added once and never change.
         self.checkout.uncommitted(file).is_some() || (changes.len() > 1 && changes.last().is_some_and(since))
     }
 
-    /// The blob of a file in the commit at this place.
+    /// A file's blob in the commit at this index.
     pub(crate) fn blob_at(&self, file: &FileKind, at: usize) -> Result<Option<BlobId>> {
         match self.commit(at) {
             Some(commit) => self.checkout.git.tree(&commit.id)?.blob_id(&file.path()),
@@ -156,7 +156,7 @@ impl<'a> Origins<'a> {
         }
     }
 
-    /// The blob of a file as it is now.
+    /// A file's current blob.
     pub(crate) fn blob_now(&self, file: &FileKind) -> Result<Option<BlobId>> {
         match self.checkout.uncommitted(file) {
             Some(change) => Ok(change.after),
@@ -172,7 +172,7 @@ pub(crate) fn in_force(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<InF
     rules.shallow = log.shallow.then_some(log.commits.len());
     let Some(now) = rules.settings.clone() else { return Ok(rules) };
     let past = PastSettings { origins, now: what_counts(&now), blobs: OnceCell::new() };
-    // Settings hardly ever change: where they never did, no commit needs to be looked into.
+    // Settings hardly ever change. If they never did, no commit needs to be read.
     let changed = past.differ()?;
     if !changed && rules.shallow.is_none() {
         return Ok(rules);
@@ -194,7 +194,7 @@ pub(crate) fn in_force(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<InF
     Ok(rules)
 }
 
-/// Each claim that goes by settings, and where it comes from.
+/// Each claim that depends on settings, and its origin.
 fn claims(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<Vec<(Claimed, FileOrigin)>> {
     let mut claims = Vec::new();
     for (round, files) in &snapshot.rounds {
@@ -214,14 +214,14 @@ fn claims(origins: &Origins<'_>, snapshot: &Snapshot) -> Result<Vec<(Claimed, Fi
             }
         }
     }
-    // Who is in the list from which block on: the commit that put it there had the round finalized.
+    // An entry of leader.json is judged by the settings of the commit that finalized its round.
     let blocks = |leaders: Leaders| leaders.into_iter().map(|entry| (entry.effective_block, ())).collect();
     let entries = origins.of_entries(&FileKind::Leader, blocks)?;
     claims.extend(entries.into_iter().map(|(block, at)| (at, leader_entry(block))));
     Ok(claims.into_iter().map(|(origin, claimed)| (claimed, origin)).collect())
 }
 
-/// The files of a round that are there and go by settings.
+/// The existing files of a round that depend on settings.
 fn of_round(files: &RoundFiles) -> impl Iterator<Item = RoundFile> {
     let there = [
         (files.schedule.is_missing(), RoundFile::Schedule),
@@ -236,13 +236,13 @@ fn of_round(files: &RoundFiles) -> impl Iterator<Item = RoundFile> {
 /// Settings that config.json once had.
 struct PastSettings<'a> {
     origins: &'a Origins<'a>,
-    /// What counts of those of now.
+    /// The current settings, reduced to what matters.
     now: Settings,
     blobs: OnceCell<BTreeMap<BlobId, Option<Arc<Settings>>>>,
 }
 
 impl PastSettings<'_> {
-    /// Did config.json ever say something else that counts?
+    /// Did config.json ever differ in something that matters?
     fn differ(&self) -> Result<bool> {
         let log = &self.origins.checkout.log;
         let brings = |commit: &Commit| commit.changes.iter().any(|change| change.file == FileKind::Config);
@@ -252,7 +252,7 @@ impl PastSettings<'_> {
         Ok(versions.any(Option::is_some) || ((none_yet || removed) && self.of_blob(None)?.is_some()))
     }
 
-    /// The settings of a commit, where they are not those of now in what counts.
+    /// A commit's settings, if they differ from the current ones in something that matters.
     fn at(&self, at: usize) -> Result<Option<Arc<Settings>>> {
         self.of_blob(self.origins.blob_at(&FileKind::Config, at)?)
     }
@@ -279,7 +279,7 @@ impl PastSettings<'_> {
     }
 
     /// These settings, if they differ from today's. A commit without a readable config.json is judged by the default
-    /// rules: no others can have applied.
+    /// rules.
     fn different(&self, settings: Option<Settings>) -> Option<Arc<Settings>> {
         let settings = settings.unwrap_or_else(|| Settings { rules: None, ..self.now.clone() });
         (what_counts(&settings) != self.now).then(|| Arc::new(settings))

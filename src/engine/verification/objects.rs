@@ -1,4 +1,4 @@
-//! `verify --objects`: fetches what lies behind the recorded URLs.
+//! `verify --objects`: fetches the objects behind the recorded URLs.
 
 use std::num::NonZeroUsize;
 
@@ -21,15 +21,15 @@ use crate::world::render::{self, Drawn, Renderer, Rendering};
 use crate::world::stop::Stop;
 use crate::world::store::{ObjectStore, sha256_of};
 
-/// Bytes that a model may have, whatever is recorded of it, and a preview, to be fetched beside others.
+/// The least size in bytes for which memory is reserved, for a model and for its preview.
 const SMALL: u64 = 4 << 20;
 
-/// Which objects are looked at, and where they are.
+/// Which objects are checked, and where they are.
 #[derive(Debug)]
 pub(crate) struct ObjectSelection<'a> {
-    /// Of this round only.
+    /// Only this round's.
     pub(crate) round: Option<RoundNumber>,
-    /// So many of each player's, drawn at random; all where it is not given.
+    /// This many of each player's models, drawn at random; all if `None`.
     pub(crate) sample: Option<usize>,
     pub(crate) store: &'a StoreArgs,
     pub(crate) allow_private_cdn: bool,
@@ -61,17 +61,17 @@ pub(crate) fn fetch<'a>(
     }
     let count: usize = wanted.iter().map(|(_, pairs)| pairs.len()).sum();
     let bar = context.ui.bar("fetching objects", count as u64);
-    // One level of threads: a model and its preview are in memory for each, in a share of it.
+    // All parallelism is on this one level, and each thread's model and preview take a share of the memory.
     let looked = wanted.into_par_iter().map(|(stored, pairs)| looker.look(stored, &pairs, &bar)).collect();
     drop(bar);
     context.stop.check()?;
     Ok(looked)
 }
 
-/// A seed that nobody can foresee: who stored the objects cannot know which ones are looked at.
+/// A random seed for the sample: whoever stored the objects must not be able to predict which ones are checked.
 fn drawn() -> Result<u32> {
     getrandom::u32()
-        .map_err(|e| Error::failed("the operating system gives no random numbers").because(anyhow::anyhow!("{e}")))
+        .map_err(|e| Error::failed("the operating system provides no random numbers").because(anyhow::anyhow!("{e}")))
 }
 
 /// A model with its preview.
@@ -107,13 +107,13 @@ fn of_player<'a>(
     files.into_iter().filter_map(stored).collect()
 }
 
-/// What objects are looked at with.
+/// The tools for checking objects.
 struct Looker {
     store: Option<Box<dyn ObjectStore>>,
     client: Client,
     renderer: Box<dyn Renderer>,
     memory: Memory,
-    /// Bytes of the largest object that is fetched.
+    /// The largest object that is fetched, in bytes.
     largest: u64,
     stop: Stop,
 }
@@ -136,13 +136,13 @@ impl Looker {
         stored
     }
 
-    /// Fetches a model with its preview and compares them. That is done in a share of the memory that is right
-    /// for the recorded size; what proves to be larger is fetched anew when there is room for the largest.
+    /// Fetches a model with its preview and compares them. Memory is reserved for the recorded size; a larger file is
+    /// fetched again once there is room for the largest one allowed.
     fn pair(&self, folder: &str, pair: &ModelAndPreview) -> Vec<StoredFile> {
         let path = |url: &str| url.rsplit_once(folder).map_or(url, |(_, path)| path).to_owned();
         let small = pair.size.clamp(SMALL, self.largest.max(SMALL));
         let looked = self.look_in(pair, small).or_else(|| self.look_in(pair, self.largest.max(small)));
-        // Nothing where it was stopped: the whole check then ends without a word on it.
+        // Stopped: the caller ends the whole check.
         let Some((model, picture, preview)) = looked else { return Vec::new() };
         let mut files = vec![StoredFile { path: path(&pair.model), found: model, preview: None }];
         if let (Some(png), Some(found)) = (&pair.png, picture) {
@@ -151,7 +151,7 @@ impl Looker {
         files
     }
 
-    /// Looks at a pair whose files have up to `most` bytes each; `None` where one is longer, or it was stopped.
+    /// Checks a pair whose files have up to `most` bytes each; `None` if one is longer, or if stopped.
     fn look_in(&self, pair: &ModelAndPreview, most: u64) -> Option<(Found, Option<Found>, Option<StoredPreview>)> {
         let stopped = || self.stop.is_wanted();
         let mut fetched = None;
@@ -177,8 +177,8 @@ impl Looker {
         None
     }
 
-    /// The bytes behind a URL, up to `most` of them: from the store where it is one of its, else over the
-    /// network; `None` where there are more.
+    /// Fetches up to `most` bytes behind a URL, from the store if the URL is one of its own, else over the network;
+    /// `None` if there are more.
     fn fetch(&self, url: &str, most: u64) -> Option<FoundObject> {
         let fetched = match self.store.as_ref().and_then(|store| Some((store, store.key_of(url)?))) {
             Some((store, key)) => store.get(&key),
@@ -191,13 +191,13 @@ impl Looker {
                 Err(e) => unknown(e.to_string()),
             },
             Ok(None) => FoundObject { bytes: None, found: Found::Nothing },
-            // What to do stands beside the finding, too.
+            // Keep the hints: a finding has no other place for them.
             Err(error) => unknown([&[error.to_string()][..], error.hints()].concat().join("; ")),
         })
     }
 
-    /// The URLs come from a repository that anybody may have made: the rule for miners' URLs holds. The outer
-    /// `None`: the file is too long; the inner one: there is none.
+    /// Downloads a file. The URLs come from an untrusted repository, so the rules for miners' URLs apply. The outer
+    /// `None` means that the file is too long, the inner one that there is none.
     #[allow(clippy::option_option, reason = "two different reasons for no bytes")]
     fn download(&self, url: &str, most: u64) -> Result<Option<Option<Vec<u8>>>> {
         if url.starts_with("file://") {
@@ -216,10 +216,10 @@ fn compare(ours: &[u8], png: &[u8]) -> StoredPreview {
     if ours == png {
         return StoredPreview::Same;
     }
-    let unreadable = || StoredPreview::Other("it is no picture that can be read".to_owned());
+    let unreadable = || StoredPreview::Other("it is not a readable picture".to_owned());
     let (Some((width, _)), Some((other, height))) = (size_of_png(ours), size_of_png(png)) else { return unreadable() };
     if other != width || height != width {
-        // Not even decoded: it may be of any size.
+        // Not decoded at all: it may be of any size.
         return StoredPreview::Other(format!("{other} pixels wide, where ours is {width}"));
     }
     let (Some(a), Some(b)) = (grey(ours), grey(png)) else { return unreadable() };
@@ -233,7 +233,7 @@ fn size_of_png(png: &[u8]) -> Option<(u32, u32)> {
     Some((reader.info().width, reader.info().height))
 }
 
-/// A PNG's pixels in grey; `None` where it is none, or has an unusual form.
+/// A PNG's pixels in grey; `None` if it is not a PNG, or not of a usual form.
 fn grey(png: &[u8]) -> Option<Vec<u8>> {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
@@ -242,7 +242,7 @@ fn grey(png: &[u8]) -> Option<Vec<u8>> {
     let frame = reader.next_frame(&mut pixels).ok()?;
     let samples = frame.color_type.samples();
     let mean = |pixel: &[u8]| {
-        // Alpha is left aside: previews have none.
+        // Ignore alpha: previews have none.
         let colours = pixel.get(..samples.min(3)).unwrap_or(pixel);
         let sum: usize = colours.iter().map(|value| usize::from(*value)).sum();
         u8::try_from(sum / colours.len().max(1)).unwrap_or(u8::MAX)

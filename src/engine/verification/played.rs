@@ -1,4 +1,4 @@
-//! What matches were played on, where that has changed since.
+//! The files that matches were played on, if they have changed since.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::model::prompts::PromptList;
 use crate::model::snapshot::Snapshot;
 use crate::rules::checks::{MatchView, Reported, Then, Was};
 
-/// Match reports whose files are others now, with those files; and who replaced them.
+/// Match reports whose files have changed since, with the files of then; and the commits that replaced them.
 type OnWhat = (BTreeMap<Reported, Then<MatchView>>, BTreeMap<FileKind, String>);
 
-/// Each report's files, as they were in the commit that wrote it.
+/// Looks up each report's files as they were in the commit that wrote it.
 pub(crate) fn on_what(origins: &Origins<'_>, snapshot: &Snapshot, budget: &Budget) -> Result<OnWhat> {
     let mut looked = Looked {
         origins,
@@ -44,11 +44,11 @@ pub(crate) fn on_what(origins: &Origins<'_>, snapshot: &Snapshot, budget: &Budge
     Ok((matches, looked.replaced))
 }
 
-/// What was looked up for several reports at once.
+/// Lookups shared by all reports.
 struct Looked<'a> {
     origins: &'a Origins<'a>,
     budget: &'a Budget,
-    /// Files by commit.
+    /// Blobs by file and commit.
     blobs: HashMap<(FileKind, usize), Option<BlobId>>,
     outputs: HashMap<BlobId, Option<Arc<Outputs>>>,
     prompts: HashMap<BlobId, Option<Arc<PromptList>>>,
@@ -56,7 +56,7 @@ struct Looked<'a> {
 }
 
 impl Looked<'_> {
-    /// What a match was played on that a commit wrote the report of; `None` where all of it is as it was.
+    /// The files that a match was played on, for a report written in the commit `at`; `None` if none has changed.
     fn view(
         &mut self,
         at: usize,
@@ -83,8 +83,8 @@ impl Looked<'_> {
         Ok(Some(Then::At(self.origins.short(at), view)))
     }
 
-    /// The blob that a file had in a commit, where it has another one now. What was not there yet came with a
-    /// later commit than the report: it is taken as it is.
+    /// The blob that a file had in a commit, if it has changed since. A file that did not exist then came later than
+    /// the report, and is taken as it is now.
     fn other(&mut self, file: &FileKind, at: usize) -> Result<Option<BlobId>> {
         if !self.origins.may_have_changed(file, at) {
             return Ok(None);
@@ -114,7 +114,7 @@ impl Looked<'_> {
     }
 }
 
-/// A file as it was in this blob, if in another one than now.
+/// The file in this blob, or `Same` if there is none.
 fn was<T: RepoFile>(
     origins: &Origins<'_>,
     budget: &Budget,

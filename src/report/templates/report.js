@@ -36,7 +36,7 @@
     select("");
   }
 
-  // With nothing in hand, the first duel that is wholly in sight or, going back, the last one above.
+  // Without a focused duel: the first one fully in view or, going back, the last one above it.
   function nearest(list, step) {
     const top = document.querySelector(".top").getBoundingClientRect().bottom;
     const below = list.findIndex((duel) => duel.getBoundingClientRect().top >= top - 1);
