@@ -29,7 +29,7 @@ pub struct Blanks {
     /// In the order of their first bytes.
     needles: Vec<Needle>,
     /// Which first bytes there are, in lower case: a bit each.
-    firsts: [u64; 4],
+    firsts: Box<[u64; 4]>,
 }
 
 /// What is sought: in either case, and each of its characters in any spelling.

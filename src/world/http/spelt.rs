@@ -163,9 +163,12 @@ impl<'t> Reader<'t> {
     /// `\u004b`, `\u{4b}`, `\U0000004b`, `\x4b`, `\x{4b}`, `\113`, `\/`.
     fn backslash(&mut self, at: usize, depth: u8, found: &mut Vec<Reading>) {
         for next in self.within(at, depth) {
-            let Some(byte) = next.one().filter(u8::is_ascii_graphic) else { continue };
+            // Whatever it stands before is itself, but for what is no sign at all.
+            if next.bytes().first().is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_graphic()) {
+                continue;
+            }
             found.push(next);
-            match byte {
+            match next.one().unwrap_or_default() {
                 b'u' | b'U' => {
                     found.extend(self.code_unit(next.end, depth));
                     found.extend(self.number(next.end, 16, 8..=8, depth).and_then(|(code, end)| character(code, end)));
