@@ -244,7 +244,7 @@ fn services_that_break_down_with_words() {
             for (what, said) in asked(&format!("the service breaks down with {what} under {status}"), answer) {
                 // A limit of the CI's is said with the time of its end.
                 let limited = what.starts_with("builds") && status.starts_with("429");
-                check(limited || said.contains("we broke down: "), || format!("{what}: {said}"));
+                check(limited || said.contains("we broke down:"), || format!("{what}: {said}"));
             }
         }
     }
