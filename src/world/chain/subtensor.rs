@@ -121,7 +121,7 @@ impl Subtensor {
                     self.rpc.stop().check()?;
                     let gone = matches!(fault, Fault::Discarded(_));
                     discarded |= gone;
-                    archives.extend(index.is_none().then(|| (endpoint, gone)));
+                    archives.extend(index.is_none().then_some((endpoint, gone)));
                     errors.push(fault.into_error());
                 }
             }

@@ -29,7 +29,7 @@ pub struct Blanks {
     /// Sorted by their first bytes.
     needles: Vec<Needle>,
     /// The set of first bytes, in lower case, as a bit map.
-    firsts: [u64; 4],
+    firsts: Box<[u64; 4]>,
 }
 
 /// A text to find, in either case and with each character in any spelling.

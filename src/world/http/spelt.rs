@@ -163,11 +163,12 @@ impl<'t> Reader<'t> {
     /// `\u004b`, `\u{4b}`, `\U0000004b`, `\x4b`, `\x{4b}`, `\113`, `\/`.
     fn backslash(&mut self, at: usize, depth: u8, found: &mut Vec<Reading>) {
         for next in self.within(at, depth) {
-            // Beyond ASCII, the first byte of a character: the others follow as they are.
-            let escaped = |byte: &u8| byte.is_ascii_graphic() || !byte.is_ascii();
-            let Some(byte) = next.one().filter(escaped) else { continue };
+            // Whatever it escapes reads as itself, except control characters and spaces.
+            if next.bytes().first().is_none_or(|byte| byte.is_ascii() && !byte.is_ascii_graphic()) {
+                continue;
+            }
             found.push(next);
-            match byte {
+            match next.one().unwrap_or_default() {
                 b'u' | b'U' => {
                     found.extend(self.code_unit(next.end, depth));
                     found.extend(self.number(next.end, 16, 8..=8, depth).and_then(|(code, end)| character(code, end)));
