@@ -17,7 +17,7 @@ pub(super) struct Parts {
     /// The file with these parts coded as parts without coefficients, where it can be written so.
     pub(super) filled: Option<Vec<u8>>,
     /// What the reference makes of the part in which the bits ran out, the decoder here does not: a coefficient behind
-    /// the last one of its block, coefficients beyond what 16 bits can hold, or a part that could not be written anew.
+    /// the last one of its block, or coefficients beyond what 16 bits can hold.
     pub(super) torn: bool,
 }
 
@@ -81,8 +81,7 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         }
         _ => None,
     };
-    let torn = bits.beyond || interval == 0 && !missing.is_empty() && filled.is_none();
-    Some(Parts { size, across, missing, filled, torn })
+    Some(Parts { size, across, missing, filled, torn: bits.beyond })
 }
 
 /// The parts that the scan holds, and behind them, in intervals of as many, those that it does not: no difference to a
