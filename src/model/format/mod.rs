@@ -5,6 +5,7 @@
 //! models themselves is a [`ModelFormat`]. A format has a folder here with its records (`mesh/`), a variant of each
 //! of the two enums, and an arm in `records.rs`: docs/architecture.md has the list.
 
+pub mod detect;
 pub mod mesh;
 mod model_format;
 pub mod noted;
