@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::detect::{FormatName, other_format};
 use super::file::Layout;
+use super::format::detect::{FormatName, other_format};
 use super::ids::{Player, RoundNumber};
 use super::limits::Budget;
 use super::record::ParseError;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gen404::base::error::Result;
-use gen404::model::detect::{FormatName, detect};
 use gen404::model::file::Layout;
+use gen404::model::format::detect::{FormatName, detect};
 use gen404::model::ids::{Block, Player, RoundNumber};
 use gen404::model::prompts::Prompt;
 use gen404::model::snapshot::Source;
@@ -298,7 +298,11 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
     let Some((mut files, snapshot)) = threejs() else { return };
     let findings = run_threejs(&snapshot).finish();
     let objections = objections(&findings);
-    let others: Vec<_> = objections.iter().filter(|line| !line.starts_with("Fail state.files")).collect();
+    // The files of rounds 1 and 5 were read at different times.
+    let known = |line: &&String| {
+        line.starts_with("Fail state.files") || (line.starts_with("Warn audit.report") && line.contains("no request"))
+    };
+    let others: Vec<_> = objections.iter().filter(|line| !known(line)).collect();
     let newline =
         "Warn file.bytes rounds/1/verification_audits.json: a newline at the end, which its writer does not write";
     assert_eq!(others, [newline], "{others:#?}");

@@ -1,7 +1,7 @@
 //! `verify` on competitions that are not of meshes.
 
 use crate::base::error::Result;
-use crate::model::detect::{Detected, FormatName, detect};
+use crate::model::format::detect::{Detected, FormatName, detect};
 use crate::model::snapshot::Source;
 use crate::model::splat::file::SplatFile;
 use crate::model::splat::snapshot::SplatSnapshot;

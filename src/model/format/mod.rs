@@ -5,6 +5,7 @@
 //! alone is in [`ModelFormat`]. A format has a folder here with its records (`mesh/`), a variant in each of the two
 //! enums, and an arm in `records.rs`: docs/architecture.md has the full list.
 
+pub mod detect;
 pub mod mesh;
 mod model_format;
 pub mod noted;

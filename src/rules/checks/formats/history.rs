@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::super::{Claim, Sink};
 use crate::base::error::Result;
-use crate::model::detect::FormatName;
+use crate::model::format::detect::FormatName;
 use crate::model::history::{BlobId, PathChange, PathCommit};
 use crate::model::ids::RoundNumber;
 use crate::model::record::ParseError;
