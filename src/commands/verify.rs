@@ -1,6 +1,6 @@
 //! `gen404 verify`: recomputes every claim from the files and the history.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, VerifyArgs};
@@ -87,7 +87,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     // Converting a million findings to JSON is slow, so do it only if asked for.
     if ui.json() {
         let (now, past) = rules.json();
-        let format = format_json(&detected);
+        let format = detected.json();
         report.detail(
             json!({ "format": format, "checks": findings, "summary": counts, "rules": now, "rules_past": past }),
         );
@@ -117,15 +117,11 @@ fn other_format(global: &Global, ui: &Ui, args: &VerifyArgs, detected: &Detected
     say(global.quiet, &findings, counts, report);
     report.say(format!("format: {detected}"));
     if ui.json() {
-        report.detail(json!({ "format": format_json(detected), "checks": findings, "summary": counts }));
+        report.detail(json!({ "format": detected.json(), "checks": findings, "summary": counts }));
     }
     if counts.fail > 0 {
         report.fails(Kind::Failed);
     }
-}
-
-fn format_json(detected: &Detected) -> Value {
-    json!({ "name": detected.format.as_str(), "sign": detected.sign })
 }
 
 /// Prints one line for each finding that is not a pass, then the counts. Failures come last, where a terminal shows

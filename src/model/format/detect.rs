@@ -62,6 +62,14 @@ pub struct Detected {
     pub mistake: Option<String>,
 }
 
+impl Detected {
+    /// For output read by programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::json!({ "name": self.format.as_str(), "sign": self.sign })
+    }
+}
+
 impl fmt::Display for Detected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.format, self.sign)
