@@ -38,7 +38,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     let (snapshot, checkout) = rayon::join(|| Snapshot::load_some(store, wanted), || commits::Checkout::of(&context));
     let (snapshot, checkout) = (snapshot?, checkout?);
     if let Some(round) = args.round {
-        is_here(&snapshot, round)?;
+        is_here(&snapshot.rounds, round)?;
     }
     // Report the commit that was read, even if others are committed meanwhile.
     if let Some(head) = checkout.as_ref().and_then(commits::Checkout::head) {

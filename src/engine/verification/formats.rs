@@ -2,7 +2,7 @@
 
 use crate::base::error::Result;
 use crate::model::format::detect::{Detected, FormatName, detect};
-use crate::model::snapshot::Source;
+use crate::model::snapshot::{Problem, Source};
 use crate::model::splat::file::SplatFile;
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::file::ThreejsFile;
@@ -40,20 +40,56 @@ pub(crate) fn recognise(source: &dyn Source) -> Result<Detected> {
     Ok(detect(paths.iter().map(String::as_str), |path| source.read(path).ok().flatten()))
 }
 
+/// The files of a competition that is not of meshes.
+pub(crate) enum OtherSnapshot {
+    /// Of splats.
+    Splat(SplatSnapshot),
+    /// Of three.js modules.
+    Threejs(ThreejsSnapshot),
+}
+
+impl OtherSnapshot {
+    /// Reads the files of a competition of this format; `None` for one of meshes.
+    ///
+    /// # Errors
+    /// The source cannot be listed or lies elsewhere, or its files are too large together.
+    pub(crate) fn load(source: &dyn Source, format: FormatName) -> Result<Option<OtherSnapshot>> {
+        Ok(match format {
+            FormatName::Mesh => None,
+            FormatName::Splat => Some(OtherSnapshot::Splat(SplatSnapshot::load_some(source, |_| true)?)),
+            FormatName::Threejs => Some(OtherSnapshot::Threejs(ThreejsSnapshot::load_some(source, |_| true)?)),
+        })
+    }
+
+    /// Checks the files.
+    pub(crate) fn check(&self, detected: &Detected) -> Sink {
+        let mut sink = match self {
+            OtherSnapshot::Splat(snapshot) => run_splat(snapshot),
+            OtherSnapshot::Threejs(snapshot) => run_threejs(snapshot),
+        };
+        if let Some(mistake) = &detected.mistake {
+            sink.claim("file.parse", None, "config.json", |claim| claim.fail(mistake.clone()));
+        }
+        sink
+    }
+
+    /// What is wrong with files as files.
+    pub(crate) fn problems(&self) -> &[Problem] {
+        match self {
+            OtherSnapshot::Splat(snapshot) => &snapshot.problems,
+            OtherSnapshot::Threejs(snapshot) => &snapshot.problems,
+        }
+    }
+}
+
 /// Checks the files of a competition of another format; `None` for one of meshes. What is `asked` for beside them
 /// cannot be told of these formats yet.
 ///
 /// # Errors
 /// The source cannot be listed or lies elsewhere, or its files are too large together.
 pub(crate) fn check(source: &dyn Source, detected: &Detected, asked: &[&str]) -> Result<Option<Sink>> {
-    let mut sink = match detected.format {
-        FormatName::Mesh => return Ok(None),
-        FormatName::Splat => run_splat(&SplatSnapshot::load_some(source, |_| true)?),
-        FormatName::Threejs => run_threejs(&ThreejsSnapshot::load_some(source, |_| true)?),
-    };
-    if let Some(mistake) = &detected.mistake {
-        sink.claim("file.parse", None, "config.json", |claim| claim.fail(mistake.clone()));
-    }
+    let Some(snapshot) = OtherSnapshot::load(source, detected.format)? else { return Ok(None) };
+    let mut sink = snapshot.check(detected);
     for flag in asked {
         sink.claim("state.files", None, *flag, |claim| {
             claim.skip(format!(

@@ -100,8 +100,10 @@ mod tests {
         let miner = Hotkey::from_account(&[1; 32]);
         let of = |value: Value| Slot::Ok(serde_json::from_value(value).unwrap());
         let mut files = ThreejsRound {
-            submissions: of(json!({miner.as_str(): {"repo": "a/b", "commit": "0a".repeat(20), "cdn_url": "https://x.org/",
-                "revealed_at_block": 1, "round": "x-0"}})),
+            submissions: of(
+                json!({miner.as_str(): {"repo": "a/b", "commit": "0a".repeat(20), "cdn_url": "https://x.org/",
+                "revealed_at_block": 1, "round": "x-0"}}),
+            ),
             ..ThreejsRound::default()
         };
         let open = |files: &ThreejsRound, stage| outstanding(files, stage, 0.07, 3);
