@@ -7,17 +7,23 @@ use crate::cli::{Global, VerifyArgs};
 use crate::engine::common::is_here;
 use crate::engine::context::Context;
 use crate::engine::verification::commits;
+use crate::engine::verification::eras::{self, Era, Past};
 use crate::engine::verification::facts;
-use crate::engine::verification::formats;
+use crate::engine::verification::formats::{self, OtherSnapshot};
 use crate::engine::verification::objects;
 use crate::model::file::FileKind;
 use crate::model::format::detect::Detected;
+use crate::model::history::BlobId;
 use crate::model::snapshot::Snapshot;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
 use crate::ui::{Report, Ui};
+use crate::world::git::Git;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
+    if let Some(from) = &args.from {
+        return past(&context, global.quiet, args, from, report);
+    }
     let detected = formats::recognise(&context.store)?;
     if let Some(mut sink) = formats::check(&context.store, &detected, &asked(args))? {
         match (&context.git, args.history) {
@@ -25,7 +31,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
             (None, true) => return Err(no_history(&context)),
             (_, false) => {}
         }
-        other_format(global, ui, args, &detected, sink, report);
+        other_format(global.quiet, ui, args, &detected, sink, report);
         return Ok(());
     }
     // Reading the history takes one thread, so the files are loaded in parallel with it.
@@ -98,6 +104,54 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     Ok(())
 }
 
+/// Checks the competition that a commit belongs to: its files as they stood in its last commit, and its commits from
+/// that one on.
+fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, report: &mut Report) -> Result<()> {
+    let git = context.git.as_ref().ok_or_else(|| no_history(context))?;
+    let past = Past::of(git)?;
+    let (era, window) = past.from(from)?;
+    let Some(last) = era.end.checked_sub(1).and_then(|at| past.commits.get(at)) else {
+        return Err(Error::failed("the history has no commits"));
+    };
+    let tree = eras::tree(git, &last.id)?;
+    report.basis.commit = Some(last.id.clone());
+    let mut sink = match OtherSnapshot::load(&tree, era.detected.format)? {
+        Some(snapshot) => {
+            let mut sink = snapshot.check(&era.detected);
+            let format = era.detected.format;
+            let read = &mut |blob: &BlobId| past.reader.blob(blob);
+            checks::formats::history::check(format, &past.commits, &window, read, &mut sink)?;
+            sink
+        }
+        None => {
+            let mut sink = past_of_meshes(context, git, era, window.first)?;
+            if let Some(earlier) = window.earlier {
+                sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier));
+            }
+            sink
+        }
+    };
+    past.say_shallow(&mut sink);
+    let short = last.id.get(..10).unwrap_or(&last.id);
+    report.say(format!("as of {short} ({} of {} commits of the history)", era.end - era.start, past.commits.len()));
+    other_format(quiet, context.ui, args, &era.detected, sink, report);
+    Ok(())
+}
+
+/// Checks a competition of meshes that is past.
+fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> Result<Sink> {
+    let checkout = commits::Checkout::within(git, era.start..era.end)?;
+    let tree = checkout.head().map(|head| git.tree(head)).transpose()?;
+    let tree = tree.ok_or_else(|| Error::failed("the history has no commits"))?;
+    let snapshot = Snapshot::load_some(&tree, |_| true)?;
+    let facts = facts::gather(context, &snapshot, Some(&checkout))?;
+    let mut sink = checks::run(&facts);
+    let history = checkout.since(first.saturating_sub(era.start))?;
+    history.check(None, &mut sink)?;
+    history::conclude(&history.commits, None, &mut sink);
+    Ok(sink)
+}
+
 fn no_history(context: &Context<'_>) -> Error {
     let here = context.store.root().display();
     Error::usage(format!("{here}: not a git checkout, so there is no history to check"))
@@ -109,12 +163,12 @@ fn asked(args: &VerifyArgs) -> Vec<&'static str> {
     all.into_iter().filter(|(_, asked)| *asked).map(|(flag, _)| flag).collect()
 }
 
-/// Tells what was found in a competition that is not of meshes.
-fn other_format(global: &Global, ui: &Ui, args: &VerifyArgs, detected: &Detected, sink: Sink, report: &mut Report) {
+/// Tells what was found in a competition that is past, or not of meshes.
+fn other_format(quiet: bool, ui: &Ui, args: &VerifyArgs, detected: &Detected, sink: Sink, report: &mut Report) {
     let mut findings = sink.finish();
     findings.retain(|finding| args.round.is_none_or(|round| finding.round.is_none_or(|of| of == round)));
     let counts = summary(&findings);
-    say(global.quiet, &findings, counts, report);
+    say(quiet, &findings, counts, report);
     report.say(format!("format: {detected}"));
     if ui.json() {
         report.detail(json!({ "format": detected.json(), "checks": findings, "summary": counts }));

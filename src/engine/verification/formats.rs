@@ -1,33 +1,24 @@
 //! `verify` on competitions that are not of meshes.
 
 use crate::base::error::Result;
+use crate::engine::verification::eras::Past;
 use crate::model::format::detect::{Detected, FormatName, detect};
 use crate::model::snapshot::{Problem, Source};
-use crate::model::splat::file::SplatFile;
 use crate::model::splat::snapshot::SplatSnapshot;
-use crate::model::threejs::file::ThreejsFile;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
 use crate::rules::checks::Sink;
 use crate::rules::checks::formats::{history, run_splat, run_threejs};
 use crate::world::git::Git;
 
-/// Checks the history of a competition of another format.
+/// Checks the history of a competition of another format: since the last commit that added rounds/0/seed.json or
+/// changed the format.
 ///
 /// # Errors
 /// An object is missing or broken, or the history is larger than any competition's.
 pub(crate) fn check_history(git: &Git, detected: &Detected, sink: &mut Sink) -> Result<()> {
-    let knows: fn(&str) -> bool = match detected.format {
-        FormatName::Splat => |path| SplatFile::of_path(path).is_some(),
-        _ => |path| ThreejsFile::of_path(path).is_some(),
-    };
-    let (commits, shallow) = git.path_log(knows)?;
-    let reader = git.reader();
-    history::check(detected.format, &commits, &mut |blob| reader.blob(blob), sink)?;
-    if shallow {
-        sink.claim("history.append_only", None, "the beginning", |claim| {
-            claim.skip(format!("shallow clone: {} commits; git fetch --unshallow", commits.len()));
-        });
-    }
+    let past = Past::of(git)?;
+    history::check(detected.format, &past.commits, &past.newest(), &mut |blob| past.reader.blob(blob), sink)?;
+    past.say_shallow(sink);
     Ok(())
 }
 

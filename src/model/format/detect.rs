@@ -63,6 +63,12 @@ pub struct Detected {
 }
 
 impl Detected {
+    /// Is there a sign of the format, or is it only the one for want of any?
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        self.sign != NO_SIGN
+    }
+
     /// For output read by programs.
     #[must_use]
     pub fn json(&self) -> Value {
@@ -75,6 +81,9 @@ impl fmt::Display for Detected {
         write!(f, "{}: {}", self.format, self.sign)
     }
 }
+
+/// What a tree without any sign has for one.
+const NO_SIGN: &str = "no sign of another format";
 
 /// At most so many files of outputs are looked at.
 const MOST_OUTPUTS: usize = 16;
@@ -93,7 +102,7 @@ pub fn detect<'a>(
         .or_else(|| by_settings(&config))
         .or_else(|| first_output(paths, read))
         .or_else(|| by_name(&config));
-    let (format, sign) = found.unwrap_or((FormatName::Mesh, "no sign of another format".to_owned()));
+    let (format, sign) = found.unwrap_or((FormatName::Mesh, NO_SIGN.to_owned()));
     Detected { format, sign, mistake }
 }
 
@@ -131,6 +140,12 @@ pub fn other_format(path: &str, format: FormatName) -> Option<FormatName> {
         FormatName::Threejs => ThreejsFile::of_path(path).is_some(),
     };
     if has(&format) { None } else { FormatName::ALL.into_iter().find(has) }
+}
+
+/// The format of a path that only one format has.
+#[must_use]
+pub fn telling(path: &str) -> Option<FormatName> {
+    only_of(path).map(|(_, format)| format)
 }
 
 /// The round of a path that only one format has.

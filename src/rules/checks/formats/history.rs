@@ -39,17 +39,33 @@ enum Kept {
     Broken(ParseError),
 }
 
-/// Checks every commit since the last reset.
+/// Which commits of a history are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// The place of the first one.
+    pub first: usize,
+    /// The place behind the last one.
+    pub end: usize,
+    /// What lies before, in a line.
+    pub earlier: Option<String>,
+}
+
+/// Checks the commits in a window.
 ///
 /// # Errors
 /// Contents cannot be read.
-pub fn check(format: FormatName, commits: &[PathCommit], read: &mut ReadBlob<'_>, sink: &mut Sink) -> Result<()> {
-    let start = commits.iter().rposition(begins).unwrap_or(0);
+pub fn check(
+    format: FormatName,
+    commits: &[PathCommit],
+    window: &Window,
+    read: &mut ReadBlob<'_>,
+    sink: &mut Sink,
+) -> Result<()> {
     let mut stands: Vec<Option<Stand>> = Vec::with_capacity(commits.len());
-    for (at, commit) in commits.iter().enumerate() {
+    for (at, commit) in commits.iter().enumerate().take(window.end) {
         let before = commit.parent.and_then(|parent| stands.get(parent).cloned().flatten());
         let after = stand_after(format, commit, before.clone(), read)?;
-        if at > start {
+        if at >= window.first {
             let judged = Judged { format, commit, before: before.as_ref(), after: after.as_ref() };
             for change in &commit.changes {
                 judged.change(change, read, sink)?;
@@ -57,22 +73,19 @@ pub fn check(format: FormatName, commits: &[PathCommit], read: &mut ReadBlob<'_>
         }
         stands.push(after);
     }
-    let own = commits.len() - start;
+    let own = window.end.saturating_sub(window.first);
     for id in ["history.append_only", "history.stage", "history.writer"] {
         sink.claim_unless_objected(id, &format!("{own} commits"));
     }
-    if start > 0 {
-        sink.claim("history.stage", None, "the beginning", |claim| {
-            claim.skip(format!(
-                "{start} commits of an earlier competition, before the last that added rounds/0/seed.json"
-            ));
-        });
+    if let Some(earlier) = &window.earlier {
+        sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier.clone()));
     }
     Ok(())
 }
 
 /// Does a competition begin with this commit?
-fn begins(commit: &PathCommit) -> bool {
+#[must_use]
+pub fn begins(commit: &PathCommit) -> bool {
     let seed = |change: &PathChange| change.path == "rounds/0/seed.json" && change.before.is_none();
     commit.changes.iter().any(seed)
 }
