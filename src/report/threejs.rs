@@ -198,7 +198,10 @@ pub(super) fn page(
         let links: Vec<LinkView> = chain.links.iter().map(|link| link_view(site, &pages, link)).collect();
         (links, ending(&chain), audits(site.win_margin(), &pages, &chain))
     };
-    let (links, ending, audits) = of_round(files, site.win_margin(), repeats(of), chain).unwrap_or_default();
+    let (links, ending, audits) = of_round(files, site.win_margin(), repeats(of), chain).unwrap_or_else(|| {
+        let unknown = Chain { links: Vec::new(), holder: Player::Leader, finalized: false, unplayed: Vec::new() };
+        (Vec::new(), String::new(), audits(site.win_margin(), &pages, &unknown))
+    });
     let order = files.submissions.get().map(order).unwrap_or_default();
     let played = |left: &Player, right: &Player| pages.page(match_page(number, left, right));
     ChainPage {

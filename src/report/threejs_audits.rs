@@ -157,19 +157,23 @@ fn duels(
     links: &HashMap<&Hotkey, &Link<'_>>,
 ) -> HashMap<Hotkey, Vec<AuditDuelRow>> {
     let mut all: HashMap<Hotkey, Vec<AuditDuelRow>> = HashMap::new();
+    let requests = pages.files.require_audit.get().map(Vec::as_slice).unwrap_or_default();
     for ((left, right), own) in pages.files.audit_matrix.get().into_iter().flat_map(|matrix| &matrix.0) {
-        let holder = links.get(right).map(|link| &link.holder);
+        // Where the chain cannot be followed, by the request.
+        let asked = || requests.iter().find(|request| request.hotkey == *right)?.latest_defender.as_ref();
+        let holder = links.get(right).map(|link| &link.holder).or_else(asked);
         let counts = match &left.opponent {
             Opponent::Submitted if *own >= -win_margin => "stands",
             Opponent::Holder(player) if Some(player) != holder => "nothing",
             Opponent::Holder(_) if *own >= win_margin => "stands",
             _ => "fails",
         };
+        let limit = if left.opponent == Opponent::Submitted { -win_margin } else { win_margin };
         all.entry(right.clone()).or_default().push(AuditDuelRow {
             run: left.repeat,
             against: who_of(&left.opponent),
             margin: margin(*own),
-            bar: bar(*own, win_margin),
+            bar: bar(*own, limit),
             href: pages.audit(&left.opponent, left.repeat.unwrap_or(1), right),
             counts,
         });

@@ -28,7 +28,7 @@ use crate::support::{shared, skipped};
 
 #[path = "../../examples/make_threejs.rs"]
 #[allow(dead_code, reason = "its main is for cargo run")]
-mod make_threejs;
+pub mod make_threejs;
 
 /// Files in memory, by path.
 struct Files(BTreeMap<String, Vec<u8>>);

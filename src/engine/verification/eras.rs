@@ -84,7 +84,8 @@ impl Past {
         let at = self.place(commit)?;
         let era = self.eras.iter().rev().find(|era| era.start <= at);
         let era = era.ok_or_else(|| Error::failed("the history has no commits"))?;
-        let first = if at == era.start { at + 1 } else { at };
+        // A reset is not judged: it takes away what came before.
+        let first = if at == era.start && at > 0 { at + 1 } else { at };
         let earlier = (era.start > 0).then(|| {
             let (count, short) = (era.start, self.short(era.start));
             format!("{count} commits of an earlier competition, before {short}, which {}", era.why)
@@ -93,6 +94,9 @@ impl Past {
     }
 
     fn place(&self, commit: &str) -> Result<usize> {
+        if let ("HEAD", Some(last)) = (commit, self.commits.len().checked_sub(1)) {
+            return Ok(last);
+        }
         let fits = commit.len() >= 4 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
         let wanted = commit.to_ascii_lowercase();
         let mut found =
