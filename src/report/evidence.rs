@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn stages_are_told_by_sides() {
         let views = |last: &str| json!({"right": "ok", "back": last, "left": last, "top_down": last});
-        let features: Vec<_> = (0..30).map(|at| json!({"feature": format!("f{at}"), "side_a": "yes", "side_b": null}));
+        let features: Vec<_> =
+            (0..30).map(|at| json!({"feature": format!("f{at}"), "side_a": "yes", "side_b": null})).collect();
         let detail: Detail = serde_json::from_value(json!({
             "s1": {"choice": "draw", "n_total": 1, "n_consistent": 0, "angles": [{"label": "front_left", "pen_a": 2.125, "pen_b": 4.0}]},
             "s2": {"choice": "draw", "source": "consensus_3", "best_view": null,

@@ -7,7 +7,7 @@ use crate::model::history::{PathChange, PathCommit};
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
 use crate::rules::checks::Sink;
-use crate::rules::checks::formats::history::{Window, begins};
+use crate::rules::checks::formats::history::Window;
 use crate::world::git::{Git, GitReader, TreeFiles};
 
 /// Of so many commits, the format is decided anew: a real competition changes its settings a dozen times.
@@ -60,20 +60,8 @@ impl Past {
 
     /// The commits that are judged where nobody asks for others: since the last reset.
     pub(crate) fn newest(&self) -> Window {
-        let end = self.commits.len();
-        let seed = self.commits.iter().rposition(begins).map(|at| (at, "added rounds/0/seed.json"));
         let era = self.eras.last().filter(|era| era.start > 0).map(|era| (era.start, era.why.as_str()));
-        // The beginning itself is not judged: it brings everything.
-        let Some((start, why)) = seed.into_iter().chain(era).max_by_key(|(at, _)| *at) else {
-            return Window { first: 1.min(end), end, earlier: None };
-        };
-        let earlier = (start > 0).then(|| {
-            format!(
-                "{start} commits of an earlier competition, before {}, the last that {why}; --from COMMIT checks them",
-                self.short(start)
-            )
-        });
-        Window { first: start + 1, end, earlier }
+        Window::newest(&self.commits, era)
     }
 
     /// The competition that a commit belongs to, and its commits from that one on.

@@ -98,7 +98,9 @@ mod tests {
     #[test]
     fn each_stage_has_its_own_open_points() {
         let miner = Hotkey::from_account(&[1; 32]);
-        let of = |value: Value| Slot::Ok(serde_json::from_value(value).unwrap());
+        fn of<T: serde::de::DeserializeOwned>(value: Value) -> Slot<T> {
+            Slot::Ok(serde_json::from_value(value).unwrap())
+        }
         let mut files = ThreejsRound {
             submissions: of(
                 json!({miner.as_str(): {"repo": "a/b", "commit": "0a".repeat(20), "cdn_url": "https://x.org/",

@@ -50,6 +50,25 @@ pub struct Window {
     pub earlier: Option<String>,
 }
 
+impl Window {
+    /// The commits since the last reset: the last one that added rounds/0/seed.json, or `reset` (its place, and what it
+    /// did), if that is later. The reset itself is not judged: it brings everything.
+    #[must_use]
+    pub fn newest(commits: &[PathCommit], reset: Option<(usize, &str)>) -> Window {
+        let end = commits.len();
+        let seed = commits.iter().rposition(begins).map(|at| (at, "added rounds/0/seed.json"));
+        let Some((start, why)) = seed.into_iter().chain(reset).max_by_key(|(at, _)| *at) else {
+            return Window { first: 1.min(end), end, earlier: None };
+        };
+        let id = commits.get(start).map_or("", |commit| commit.id.as_str());
+        let short = id.get(..10).unwrap_or(id);
+        let earlier = format!(
+            "{start} commits of an earlier competition, before {short}, the last that {why}; --from COMMIT checks them"
+        );
+        Window { first: start + 1, end, earlier: (start > 0).then_some(earlier) }
+    }
+}
+
 /// Checks the commits in a window.
 ///
 /// # Errors
@@ -84,8 +103,7 @@ pub fn check(
 }
 
 /// Does a competition begin with this commit?
-#[must_use]
-pub fn begins(commit: &PathCommit) -> bool {
+fn begins(commit: &PathCommit) -> bool {
     let seed = |change: &PathChange| change.path == "rounds/0/seed.json" && change.before.is_none();
     commit.changes.iter().any(seed)
 }
@@ -388,7 +406,14 @@ mod tests {
             });
         }
         let mut sink = Sink::default();
-        check(format, &list, &mut |blob| Ok(blobs[usize::from(blob.0[0])].clone()), &mut sink).unwrap();
+        check(
+            format,
+            &list,
+            &Window::newest(&list, None),
+            &mut |blob| Ok(blobs[usize::from(blob.0[0])].clone()),
+            &mut sink,
+        )
+        .unwrap();
         sink.finish()
     }
 
@@ -433,8 +458,20 @@ mod tests {
         assert_eq!(
             told,
             [
-                "history.stage the beginning: 4 commits of an earlier competition, before the last that added rounds/0/seed.json"
+                "history.stage the beginning: 4 commits of an earlier competition, before 0000000000, the last that added rounds/0/seed.json; --from COMMIT checks them"
             ]
+        );
+        let commit = PathCommit { id: "a".repeat(40), summary: String::new(), parent: None, changes: Vec::new() };
+        let commits = [commit.clone(), commit.clone(), commit];
+        let of = |reset| Window::newest(&commits, reset);
+        assert_eq!(of(None), Window { first: 1, end: 3, earlier: None });
+        let reset = of(Some((1, "changed the format from mesh to threejs")));
+        assert_eq!(reset.first, 2);
+        assert!(
+            reset
+                .earlier
+                .unwrap()
+                .starts_with("1 commits of an earlier competition, before aaaaaaaaaa, the last that changed")
         );
     }
 
