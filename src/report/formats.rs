@@ -267,6 +267,9 @@ pub(super) fn miner_row(
     }
 }
 
+/// Makes the rows of a match's duels.
+type Rows<'a> = dyn Fn(&Links<'_>) -> Vec<DuelRow> + Sync + Send + 'a;
+
 /// A match with a report, audit duels among them.
 pub(super) struct Encounter<'a> {
     /// Its page, relative to the index.
@@ -283,7 +286,7 @@ pub(super) struct Encounter<'a> {
     /// For an audit duel: what it came to, in words.
     pub(super) audit: Option<String>,
     /// Makes the rows of its duels.
-    pub(super) rows: Box<dyn Fn(&Links<'_>) -> Vec<DuelRow> + Sync + Send + 'a>,
+    pub(super) rows: Box<Rows<'a>>,
 }
 
 /// Links to matches.
