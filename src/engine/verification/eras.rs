@@ -140,6 +140,12 @@ fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
             None => eras.push(Era { start, end, detected, why: String::new() }),
             Some(last) => {
                 let (before, after) = (last.detected.format, detected.format);
+                // Its own outputs may have told it since.
+                if before != after && !last.detected.is_sure() {
+                    let parent = commit.parent.and_then(|parent| commits.get(parent));
+                    let known = parent.map(|parent| recognise(&tree(git, &parent.id)?)).transpose()?;
+                    last.detected = known.filter(|known| known.format == before).unwrap_or(last.detected.clone());
+                }
                 let changed = last.detected.is_sure() && detected.is_sure() && before != after;
                 let why = match (changed, reset) {
                     (true, _) => format!("changed the format from {before} to {after}"),
