@@ -352,7 +352,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l no-progress -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l round -d 'Only this round' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l from -d 'The competition that this commit belongs to, as it ended, and its commits from this one on' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l from -d 'Check the competition that this commit belongs to, as it ended, and its commits from this one on' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r

@@ -186,7 +186,7 @@ fn the_pages_of_a_walk_say_who_took_the_lead() {
     assert!(text(page).contains("The challenger won with a margin of +100.0%"), "{}", text(page));
     for (path, page) in &pages {
         assert!(!page.contains("<script>alert") && !page.contains('\u{202e}'), "{}", path.display());
-        assert!(!page.contains("href=\"javascript") && !page.contains("http://127.0.0.1"), "{}", path.display());
+        assert!(!page.contains("href=\"javascript") && !page.contains("\"http://127.0.0.1"), "{}", path.display());
     }
     let only = report(folder.path(), &["--only", "0", "--json"]);
     let data: Value = serde_json::from_str(&only[Path::new("report.json")]).unwrap();
