@@ -283,7 +283,7 @@ fn verify_ends_with_what_fails_and_quietly_says_nothing_else() {
     });
     let run = gen404(folder.path(), &["verify"]).ends(1);
     let lines: Vec<&str> = run.out.lines().collect();
-    let (format, lines) = lines.split_last().unwrap();
+    let (format, lines) = lines.split_first().unwrap();
     assert!(format.starts_with("format: mesh: "), "{}", run.out);
     let (summary, told) = lines.split_last().unwrap();
     assert!(summary.starts_with("not every claim holds: "), "{}", run.out);

@@ -265,7 +265,7 @@ fn a_deadline_a_window_and_a_hotkey() {
         folder.path().join(format!("rounds/0/{one_off}")),
     )
     .unwrap();
-    finds(folder.path(), &[], &expect("file.parse", 0, one_off, &["no SS58 hotkey"]));
+    finds(folder.path(), &[], &expect("file.parse", 0, one_off, &["not a valid SS58 hotkey"]));
 }
 
 #[test]
