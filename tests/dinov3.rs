@@ -223,7 +223,7 @@ fn read_json(path: &Path) -> Value {
 /// Weights of this size, which are the very file that the reference read.
 fn reference_weights(size: Size, sha256: &str) -> (tempfile::TempDir, PathBuf) {
     let (folder, path) = weights(size, &specs(size), str::to_owned);
-    assert_eq!(hex::encode(&Sha256::digest(std::fs::read(&path).unwrap())), sha256, "the weights of the reference");
+    assert_eq!(hex::encode(Sha256::digest(std::fs::read(&path).unwrap())), sha256, "the weights of the reference");
     (folder, path)
 }
 
@@ -287,7 +287,7 @@ fn pictures_are_decoded_and_prepared_as_by_the_reference() {
     for image in vectors["images"].as_array().unwrap() {
         let name = image["file"].as_str().unwrap();
         let rgb = decode(&std::fs::read(folder.join(name)).unwrap()).unwrap();
-        let sum = hex::encode(&Sha256::digest(&rgb.bytes));
+        let sum = hex::encode(Sha256::digest(&rgb.bytes));
         assert_eq!(sum, image["rgb_sha256"].as_str().unwrap(), "{name}: pixels");
         let pixels = model.pixels(&rgb).unwrap();
         assert_eq!(pixels.size(), [1, 3, 224, 224]);

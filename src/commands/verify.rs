@@ -87,8 +87,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         findings.retain(|finding| finding.round.is_none_or(|of| of == round));
     }
     let counts = summary(&findings);
-    say(global.quiet, &findings, counts, report);
-    report.say(format!("format: {detected}"));
+    say(global.quiet, &detected, &findings, counts, report);
     rules.lines().into_iter().for_each(|line| report.say(line));
     // Converting a million findings to JSON is slow, so do it only if asked for.
     if ui.json() {
@@ -168,8 +167,7 @@ fn other_format(quiet: bool, ui: &Ui, args: &VerifyArgs, detected: &Detected, si
     let mut findings = sink.finish();
     findings.retain(|finding| args.round.is_none_or(|round| finding.round.is_none_or(|of| of == round)));
     let counts = summary(&findings);
-    say(quiet, &findings, counts, report);
-    report.say(format!("format: {detected}"));
+    say(quiet, detected, &findings, counts, report);
     if ui.json() {
         report.detail(json!({ "format": detected.json(), "checks": findings, "summary": counts }));
     }
@@ -178,9 +176,12 @@ fn other_format(quiet: bool, ui: &Ui, args: &VerifyArgs, detected: &Detected, si
     }
 }
 
-/// Prints one line for each finding that is not a pass, then the counts. Failures come last, where a terminal shows
+/// Prints the format, one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows
 /// them; `-q` prints only these.
-fn say(quiet: bool, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
+fn say(quiet: bool, detected: &Detected, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
+    if !quiet {
+        report.say(format!("format: {detected}"));
+    }
     let marks =
         [(CheckStatus::Skip, "2", "skip"), (CheckStatus::Warn, "33", "warn"), (CheckStatus::Fail, "31;1", "fail")];
     for (status, colour, word) in marks.into_iter().filter(|(status, ..)| !quiet || *status == CheckStatus::Fail) {

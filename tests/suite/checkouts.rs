@@ -141,7 +141,7 @@ fn in_the_middle_of_something_nothing_is_committed() {
     git(root, &["stash", "-q"]);
     commit("meanwhile");
     stops(root, &["stash", "pop"]);
-    refused(root, 1, &["notes.txt has conflicts"]);
+    refused(root, 1, &["notes.txt has unresolved conflicts"]);
     git(root, &["checkout", "-q", "-f", "HEAD"]);
     commits(root);
 }

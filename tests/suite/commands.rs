@@ -64,7 +64,7 @@ fn init_makes_a_competition_that_verifies() {
     assert!(new.join(".git").is_dir());
     assert_eq!(findings(&new, &[]), []);
     let again = gen404(folder.path(), &args).ends(1);
-    assert!(again.err.contains("new: there is a competition already"), "{}", again.err);
+    assert!(again.err.contains("new: already holds a competition"), "{}", again.err);
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn what_init_made_has_to_be_committed_first() {
     let args = init_args("pool.txt");
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let wrong = gen404(folder.path(), &[&args[..], &["--earliest-reveal-block", "4601"]].concat()).ends(2);
-    assert!(wrong.err.contains("4601 is after the last one, 4600"), "{}", wrong.err);
+    assert!(wrong.err.contains("4601 is after the last reveal block, 4600"), "{}", wrong.err);
     let made = gen404(folder.path(), &args).ends(0);
     assert!(made.err.contains("prompts.txt has 1 prompts: a round needs 4"), "{}", made.err);
     assert!(made.err.contains("next: cd new; git add . && git commit"), "{}", made.err);

@@ -24,7 +24,7 @@ use gen404::rules::threejs::chain::{ChainFacts, Fate, by_miner, derive, order};
 use gen404::rules::threejs::leader::next_leader;
 use gen404::rules::threejs::prompts::select_disjoint;
 
-use crate::support::{shared, skipped};
+use crate::support::{gen404, shared, skipped};
 
 #[path = "../../examples/make_threejs.rs"]
 #[allow(dead_code, reason = "its main is for cargo run")]
@@ -113,15 +113,14 @@ fn every_version_of_the_splat_files_parses_but_for_one_edit() {
             versions.insert((path.to_owned(), blob.to_owned()), file);
         }
     }
-    let (mut exact, mut newline, mut broken) = (0, 0, Vec::new());
+    let (mut exact, mut broken) = (0, Vec::new());
     for ((path, blob), file) in versions {
         match SplatContent::parse(&file, &git(folder.path(), &["cat-file", "blob", &blob])).map(|(_, layout)| layout) {
             Ok(Layout::Exact) => exact += 1,
-            Ok(Layout::FinalNewline) => newline += 1,
+            Ok(Layout::FinalNewline) => {}
             other => broken.push(format!("{path}: {other:?}")),
         }
     }
-    println!("{exact} versions byte for byte, {newline} but for a newline, {} others: {broken:#?}", broken.len());
     assert!(exact > 400, "{exact}");
     assert!(broken.iter().any(|line| line.starts_with("leader.json")), "{broken:#?}");
 }
@@ -141,7 +140,6 @@ fn every_threejs_file_is_written_back_byte_for_byte() {
             other => panic!("{path}: {other:?}"),
         }
     }
-    println!("{exact} byte for byte, {newline:?} but for a newline");
     assert_eq!(exact + newline.len(), 47);
     assert!(newline.iter().all(|path| path.contains("config") || path.contains("_audit")), "{newline:?}");
 }
@@ -192,7 +190,7 @@ fn the_checks_on_the_splat_files_find_the_known_truths() {
     assert_eq!((passed("prompts.carryover"), passed("builds.rules"), passed("judge.progress")), (2, 2, 2));
     let objections = objections(&findings);
     let shared = objections.iter().filter(|line| line.starts_with("Warn submissions.rules")).count();
-    let newline = "Warn file.bytes config.json: a newline at the end, which its writer does not write";
+    let newline = "Warn file.bytes config.json: a final newline, which its writer does not write";
     assert!(objections.iter().any(|line| line == newline), "{objections:#?}");
     assert_eq!((objections.len(), shared), (8, 7), "{objections:#?}");
     // Each lie is found by the claim that it breaks.
@@ -287,7 +285,6 @@ fn decay_entries_have_ten_digits() {
             decays += 1;
         }
     }
-    println!("{decays} decay entries");
     assert!(decays > 3, "{decays}");
     let last = leaders.last().unwrap();
     assert_eq!(last.effective_block, Block(9_114_609));
@@ -303,8 +300,7 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
         line.starts_with("Fail state.files") || (line.starts_with("Warn audit.report") && line.contains("no request"))
     };
     let others: Vec<_> = objections.iter().filter(|line| !known(line)).collect();
-    let newline =
-        "Warn file.bytes rounds/1/verification_audits.json: a newline at the end, which its writer does not write";
+    let newline = "Warn file.bytes rounds/1/verification_audits.json: a final newline, which its writer does not write";
     assert_eq!(others, [newline], "{others:#?}");
     let passed = |id: &str, subject: &str| {
         let of = |found: &&Finding| found.id == id && found.subject.starts_with(subject);
@@ -439,4 +435,46 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
     let found = objections(&check(&files));
     let expected = "does not belong here: a file of a splat competition, but this one is threejs";
     assert!(found.iter().any(|line| line.ends_with(expected)), "{found:#?}");
+}
+
+/// A command for meshes would write files of its own format: it refuses before it looks at anything.
+#[test]
+fn commands_that_write_refuse_another_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, bytes: &[u8]| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    make_threejs::files().iter().for_each(|(path, bytes)| write(path, bytes));
+    let before = Files::of_folder(folder.path()).0;
+    let commands = [
+        "open",
+        "reveal-seed",
+        "builds",
+        "baseline",
+        "download",
+        "duel",
+        "audit",
+        "finalize",
+        "advance",
+        "pause",
+        "resume",
+    ];
+    for command in commands {
+        let run = gen404(folder.path(), &[command]).ends(1);
+        assert!(
+            run.err.contains("gen404 runs mesh competitions only; this one is threejs: "),
+            "{command}: {}",
+            run.err
+        );
+    }
+    assert_eq!(
+        Files::of_folder(folder.path())
+            .0
+            .into_iter()
+            .filter(|(path, _)| !path.starts_with(".gen404"))
+            .collect::<Vec<_>>(),
+        before.into_iter().collect::<Vec<_>>()
+    );
 }

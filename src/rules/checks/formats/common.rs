@@ -265,12 +265,15 @@ pub(super) fn score(claim: &mut Claim, found: (i64, f64), duels: &[DuelView<'_>]
     claim.same("margin", &found.1, &margin(expected, duels.len()));
 }
 
+/// The URLs of a side's model and preview for a prompt.
+pub(super) type SideUrls<'f, 'a> = &'f dyn Fn(&PromptStem) -> Option<(Option<&'a str>, Option<String>)>;
+
 /// `match.urls`: the duels are the round's prompts, sorted by name, and each side's URLs are its outputs'.
 pub(super) fn urls<'a>(
     claim: &mut Claim,
     duels: &[DuelView<'_>],
     prompts: Option<&PromptList>,
-    sides: [&dyn Fn(&PromptStem) -> Option<(Option<&'a str>, Option<String>)>; 2],
+    sides: [SideUrls<'_, 'a>; 2],
 ) {
     let Some(prompts) = prompts else { return claim.skip("prompts.txt cannot be read") };
     let mut sorted: Vec<&Prompt> = prompts.0.iter().collect();

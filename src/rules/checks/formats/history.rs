@@ -156,8 +156,8 @@ impl Judged<'_> {
                 });
             }
         };
-        let before = change.before.as_ref().map(|blob| read(blob)).transpose()?;
-        let after = change.after.as_ref().map(|blob| read(blob)).transpose()?;
+        let before = change.before.as_ref().map(&mut *read).transpose()?;
+        let after = change.after.as_ref().map(&mut *read).transpose()?;
         let kept = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| kept(self.format, &change.path, bytes));
         let (before, after) = (kept(&before), kept(&after));
         object("history.append_only", self.lost(&change.path, before.as_ref(), after.as_ref()));
