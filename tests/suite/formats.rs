@@ -172,6 +172,19 @@ fn the_splat_walk_gives_the_recorded_winners() {
     assert_eq!(winner(1), (41, Player::Leader));
 }
 
+/// Tells each lie (in a file, this text replaced once by that one) and expects this claim to fail.
+fn each_is_found(files: &mut Files, check: impl Fn(&Files) -> Vec<Finding>, lies: &[(&str, &str, &str, &str)]) {
+    for (path, old, new, id) in lies {
+        let was = files.0[*path].clone();
+        let text = String::from_utf8(was.clone()).unwrap();
+        assert!(text.contains(old), "{path}: {old}");
+        files.0.insert((*path).to_owned(), text.replacen(old, new, 1).into_bytes());
+        let fails = check(files).iter().any(|found| found.id == *id && found.status == CheckStatus::Fail);
+        assert!(fails, "{path}: {old} -> {new}");
+        files.0.insert((*path).to_owned(), was);
+    }
+}
+
 fn objections(findings: &[Finding]) -> Vec<String> {
     let bad = |finding: &&Finding| !matches!(finding.status, CheckStatus::Pass | CheckStatus::Skip);
     let line =
@@ -195,27 +208,20 @@ fn the_checks_on_the_splat_files_find_the_known_truths() {
     assert_eq!((objections.len(), shared), (8, 7), "{objections:#?}");
     // Each lie is found by the claim that it breaks.
     let report = "rounds/0/5EqNLQBYYWMcHdid25TEDGUdgT67ZGLB49QvczcKs5rH58Hh/duels.json";
-    for (path, old, new, id) in [
-        ("leader.json", "\"weight\": 0.8", "\"weight\": 0.99", "leader.transition"),
-        ("rounds/0/judge_progress.json", "\"leader\": \"5Eq", "\"leader\": \"5Gq", "file.parse"),
-        ("rounds/1/seed.json", "2947269238", "2947269239", "prompts.carryover"),
-        (report, "\"score\": 19", "\"score\": 18", "match.score"),
-        (report, "challenger_wins", "leader_defends", "match.score"),
-        ("rounds/0/builds.json", "97f5a7e-contest-0", "97f5a7d-contest-0", "builds.rules"),
-        ("rounds/1/schedule.json", "7067518", "7067519", "schedule.blocks"),
-        ("rounds/0/leader/generations.json", "rounds/0/leader", "rounds/1/leader", "outputs.rules"),
-    ] {
-        let was = files.0[path].clone();
-        let text = String::from_utf8(was.clone()).unwrap();
-        assert!(text.contains(old), "{path}: {old}");
-        files.0.insert(path.to_owned(), text.replacen(old, new, 1).into_bytes());
-        let found = check(&files);
-        assert!(
-            found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail),
-            "{path}: {old} -> {new}"
-        );
-        files.0.insert(path.to_owned(), was);
-    }
+    each_is_found(
+        &mut files,
+        check,
+        &[
+            ("leader.json", "\"weight\": 0.8", "\"weight\": 0.99", "leader.transition"),
+            ("rounds/0/judge_progress.json", "\"leader\": \"5Eq", "\"leader\": \"5Gq", "file.parse"),
+            ("rounds/1/seed.json", "2947269238", "2947269239", "prompts.carryover"),
+            (report, "\"score\": 19", "\"score\": 18", "match.score"),
+            (report, "challenger_wins", "leader_defends", "match.score"),
+            ("rounds/0/builds.json", "97f5a7e-contest-0", "97f5a7d-contest-0", "builds.rules"),
+            ("rounds/1/schedule.json", "7067518", "7067519", "schedule.blocks"),
+            ("rounds/0/leader/generations.json", "rounds/0/leader", "rounds/1/leader", "outputs.rules"),
+        ],
+    );
 }
 
 fn threejs() -> Option<(Files, ThreejsSnapshot)> {
@@ -311,30 +317,26 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
         passed(id, "rounds/34/");
     }
     passed("prompts.carryover", "rounds/34/");
-    for (path, old, new, id) in [
-        ("rounds/34/generation_audits.json", "-12.50%", "-12.51%", "audit.verdict"),
-        ("rounds/34/winner.json", "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq", "leader", "winner.replay"),
-        ("rounds/34/audit_matrix.csv", "-0.125", "-0.06", "audit.verdict"),
-        (
-            "rounds/34/require_audit.json",
-            "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq",
-            "5DU5HVPK5z7JuzydA5sjeYKD9BkaGJeJZsNZD3ri6MPzwxmo",
-            "audit.request",
-        ),
-        ("rounds/34/generation_reports.json", "5976.276082416065", "5976.376082416065", "audit.report"),
-        ("rounds/34/generation_reports.json", "completed", "pending", "audit.report"),
-        ("rounds/34/source_audit.json", "passed", "failed", "winner.replay"),
-        ("rounds/34/schedule.json", "8835478", "8835479", "schedule.blocks"),
-    ] {
-        let was = files.0[path].clone();
-        let text = String::from_utf8(was.clone()).unwrap();
-        assert!(text.contains(old), "{path}: {old}");
-        files.0.insert(path.to_owned(), text.replacen(old, new, 1).into_bytes());
-        let found = run_threejs(&ThreejsSnapshot::load_some(&files, |_| true).unwrap()).finish();
-        let fails = found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail);
-        assert!(fails, "{path}: {old} -> {new}");
-        files.0.insert(path.to_owned(), was);
-    }
+    let check = |files: &Files| run_threejs(&ThreejsSnapshot::load_some(files, |_| true).unwrap()).finish();
+    each_is_found(
+        &mut files,
+        check,
+        &[
+            ("rounds/34/generation_audits.json", "-12.50%", "-12.51%", "audit.verdict"),
+            ("rounds/34/winner.json", "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq", "leader", "winner.replay"),
+            ("rounds/34/audit_matrix.csv", "-0.125", "-0.06", "audit.verdict"),
+            (
+                "rounds/34/require_audit.json",
+                "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq",
+                "5DU5HVPK5z7JuzydA5sjeYKD9BkaGJeJZsNZD3ri6MPzwxmo",
+                "audit.request",
+            ),
+            ("rounds/34/generation_reports.json", "5976.276082416065", "5976.376082416065", "audit.report"),
+            ("rounds/34/generation_reports.json", "completed", "pending", "audit.report"),
+            ("rounds/34/source_audit.json", "passed", "failed", "winner.replay"),
+            ("rounds/34/schedule.json", "8835478", "8835479", "schedule.blocks"),
+        ],
+    );
 }
 
 /// The recorded duels' winners and decisions follow from their stages.

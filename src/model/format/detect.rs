@@ -135,7 +135,7 @@ fn telltale<'a>(paths: impl IntoIterator<Item = &'a str>) -> Found {
 pub fn other_format(path: &str, format: FormatName) -> Option<FormatName> {
     let has = |format: &FormatName| match format {
         FormatName::Splat => SplatFile::of_path(path).is_some(),
-        // Copies under other names, such as `duels_leader.old.json`, are nobody's.
+        // Copies under other names, such as `duels_leader.old.json`, say nothing about the format.
         FormatName::Mesh => FileKind::of_path(path).is_some() && path.matches('.').count() <= 1,
         FormatName::Threejs => ThreejsFile::of_path(path).is_some(),
     };

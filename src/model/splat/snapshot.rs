@@ -40,7 +40,7 @@ impl FileSet for SplatFiles {
     fn by_hand(file: &SplatFile) -> bool {
         file.by_hand()
     }
-    // Two files of the competition that there was do, and everybody may know.
+    // Two files of the one real competition do: `verify` warns about them.
     fn may_end_in_newline(_: &SplatFile) -> bool {
         false
     }

@@ -43,6 +43,13 @@ pub(super) fn needed(round: Option<RoundNumber>, files: &[(&str, bool)], sink: &
     });
 }
 
+/// `state.files`: the first round up to the current one without a folder.
+pub(super) fn needed_rounds(current: RoundNumber, has: impl Fn(RoundNumber) -> bool, sink: &mut Sink) {
+    if let Some(gap) = (0..=current.0).map(RoundNumber).find(|round| !has(*round)) {
+        needed(Some(gap), &[("the round's folder", false)], sink);
+    }
+}
+
 /// `schedule.blocks`, but for a deadline.
 pub(super) fn schedule(claim: &mut Claim, earliest: Block, latest: Block, before: Option<Block>) {
     if earliest > latest {
@@ -82,19 +89,11 @@ pub(super) fn submissions(
             }
         }
     });
-    let mut by_program: IndexMap<_, Vec<&str>> = IndexMap::new();
-    for (hotkey, submission) in submissions {
-        by_program.entry((submission.repo, submission.commit)).or_default().push(hotkey.short());
-    }
-    for ((repo, commit), miners) in by_program.iter().filter(|(_, miners)| miners.len() > 1) {
-        let subject = format!("{file} {repo} at {}", commit.short());
-        sink.claim("submissions.rules", round, subject, |claim| {
-            claim.warn(format!("submitted by {} hotkeys: {}", miners.len(), miners.join(", ")));
-        });
-    }
+    let programs = submissions.iter().map(|(hotkey, of)| (*hotkey, of.repo, of.commit));
+    super::super::submissions::shared(round, programs, sink);
 }
 
-/// `seed.derived`: the deployed services draw it, and nobody can prove how.
+/// `seed.derived`: the deployed services draw the seed without a proof.
 pub(super) fn seed(round: RoundNumber, seed: Option<&SeedFile>, sink: &mut Sink) {
     if let Some(seed) = seed {
         sink.claim("seed.derived", round, format!("rounds/{round}/seed.json"), |claim| {

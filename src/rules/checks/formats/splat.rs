@@ -69,10 +69,8 @@ fn needed(snapshot: &SplatSnapshot, sink: &mut Sink) {
         ];
         common::needed(Some(*round), &all, sink);
     }
-    let gap =
-        (0..=current.map_or(0, |current| current.0)).find(|round| !snapshot.rounds.contains_key(&RoundNumber(*round)));
-    if let (Some(gap), Some(_)) = (gap, current) {
-        common::needed(Some(RoundNumber(gap)), &[("the round's folder", false)], sink);
+    if let Some(current) = current {
+        common::needed_rounds(current, |round| snapshot.rounds.contains_key(&round), sink);
     }
 }
 
