@@ -2,6 +2,7 @@
 //! record every file as failed.
 
 use std::io::Read as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::base::error::{Context as _, Error, Result};
@@ -14,7 +15,13 @@ const KEPT: [&str; 9] = ["PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SystemRoot", 
 
 /// This program, to be run as a command that ends with this process.
 pub(crate) fn command() -> Result<Command> {
-    let program = std::env::current_exe().failed(|| "cannot find the path of this program".to_owned())?;
+    // Without `/proc`, as in a bare chroot, only the command line tells.
+    let started = || std::env::args_os().next().map(PathBuf::from).filter(|path| path.components().count() > 1);
+    let program = std::env::current_exe().or_else(|error| {
+        let path = started().ok_or(error)?;
+        path.canonicalize()
+    });
+    let program = program.failed(|| "cannot find the path of this program".to_owned())?;
     let mut command = Command::new(program);
     command.env_clear().envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     // The kernel closes this pipe when this process ends, even by SIGKILL.
