@@ -1,5 +1,6 @@
 //! `init`, `status`, `leader`, `pause`, `resume`, and the flags that all commands share.
 
+use crate::snapshots::Transcript;
 use crate::support::make_competition::hotkey;
 use crate::support::{edit, example, findings, gen404, tree};
 
@@ -91,31 +92,42 @@ fn init_begins_the_operators_settings_and_has_git_ignore_them() {
     gen404(folder.path(), &args).ends(0);
     assert_eq!(read("gen404.toml"), "[judge]\nmodel = 'mine'\n");
     assert_eq!(read(".git/info/exclude"), "/gen404.toml\n");
-    for (rule, says) in [
-        ("mismatch=4", "unknown key; the keys are generation_seconds"),
-        ("mismatches", "must be KEY=VALUE"),
-        ("median_seconds=many", "must be a number, true or false"),
-        ("median_seconds=true", "rules.median_seconds: invalid type"),
-        ("distance=3", "rules.distance is 3: expected a number from 0 to 2"),
-        ("trim=7", "given twice"),
-    ] {
+    let mut seen = Transcript::new(&[folder.path()]);
+    for rule in ["mismatch=4", "mismatches", "median_seconds=many", "median_seconds=true", "distance=3", "trim=7"] {
         let args: Vec<&str> = args.iter().map(|arg| if *arg == "new" { "other" } else { arg }).collect();
         let wrong = gen404(folder.path(), &[&args[..], &["--rule", rule]].concat()).ends(2);
-        assert!(wrong.err.contains(says), "{rule}: {}", wrong.err);
+        seen.add(&["init", "...", "--rule", rule], &wrong);
     }
+    seen.holds("init_rule_errors");
 }
 
 #[test]
 fn init_names_what_is_missing_or_wrong() {
     let folder = tempfile::tempdir().unwrap();
-    let run = gen404(folder.path(), &["init", "new"]).ends(2);
-    assert!(run.err.contains("are needed: --name, --first-day, --last-day, --leader-hotkey"), "{}", run.err);
+    let mut seen = Transcript::new(&[folder.path()]);
+    seen.add(&["init", "new"], &gen404(folder.path(), &["init", "new"]).ends(2));
     let bad = init_args("none.txt");
     let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
-    let run = gen404(folder.path(), &bad).ends(1);
-    assert!(run.err.contains("none.txt: cannot read"), "{}", run.err);
-    let run = gen404(folder.path(), &[&bad[..], &["--win-margin", "7"]].concat()).ends(2);
-    assert!(run.err.contains("win_margin 7 is not in (0, 1]"), "{}", run.err);
+    seen.add(&["init", "...", "--pool", "none.txt"], &gen404(folder.path(), &bad).ends(1));
+    for (flag, value) in [
+        ("--win-margin", "7"),
+        ("--earliest-reveal-block", "4601"),
+        ("--prompts", "0"),
+        ("--last-day", "2026-04-01"),
+        ("--first-day", "soon"),
+        ("--leader-hotkey", "5short"),
+        ("--leader-commit", "28900bb"),
+        ("--leader-repo", "https://github.com/acme/base"),
+        ("--leader-docker", ""),
+        ("--carryover", "5"),
+    ] {
+        // A flag given twice would be refused for that.
+        let at = bad.iter().position(|arg| *arg == flag);
+        let kept = bad.iter().enumerate().filter(|(n, _)| at.is_none_or(|at| *n != at && *n != at + 1));
+        let args: Vec<&str> = kept.map(|(_, arg)| *arg).chain([flag, value]).collect();
+        seen.add(&["init", "...", flag, value], &gen404(folder.path(), &args));
+    }
+    seen.holds("init_errors");
     assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong");
 }
 
@@ -201,21 +213,18 @@ fn every_stage_is_resumed_from_its_files() {
 
 #[test]
 fn errors_name_the_file_and_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = gen404(folder.path(), &["status"]).ends(1);
-    assert!(
-        run.err.contains("no competition here or above") && run.err.contains("hint: name its folder with --repo"),
-        "{}",
-        run.err
-    );
-    let run = gen404(folder.path(), &["--repo", "nowhere", "status"]).ends(1);
-    assert!(run.err.contains("nowhere: no such folder"), "{}", run.err);
-    let example = example(false);
-    let run = gen404(example.path(), &["pause", "--commit"]).ends(2);
-    assert!(run.err.contains("no git checkout to --commit in"), "{}", run.err);
+    let (folder, example) = (tempfile::tempdir().unwrap(), example(false));
+    let mut seen = Transcript::new(&[folder.path(), example.path()]);
+    let mut ends = |folder: &std::path::Path, args: &[&str], code: i32| {
+        seen.add(args, &gen404(folder, args).ends(code));
+    };
+    ends(folder.path(), &["status"], 1);
+    ends(folder.path(), &["--repo", "nowhere", "status"], 1);
+    ends(example.path(), &["pause", "--commit"], 2);
     std::fs::write(example.path().join("gen404.toml"), "[judge]\nmodle = 1\n").unwrap();
-    let run = gen404(example.path(), &["status"]).ends(2);
-    assert!(run.err.contains("gen404.toml: line 2: unknown field `modle`"), "{}", run.err);
+    ends(example.path(), &["status"], 2);
+    ends(example.path(), &["status", "--json"], 2);
+    seen.holds("place_errors");
     let json = gen404(example.path(), &["status", "--json"]).ends(2).json();
     assert_eq!(json["exit"], 2);
     gen404(example.path(), &["nonsense"]).ends(2);
@@ -235,14 +244,11 @@ fn what_init_made_has_to_be_committed_first() {
     std::fs::write(folder.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
     let args = init_args("pool.txt");
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let wrong = gen404(folder.path(), &[&args[..], &["--earliest-reveal-block", "4601"]].concat()).ends(2);
-    assert!(wrong.err.contains("4601 is after the last one, 4600"), "{}", wrong.err);
-    let made = gen404(folder.path(), &args).ends(0);
-    assert!(made.err.contains("prompts.txt has 1 prompts: a round needs 4"), "{}", made.err);
-    assert!(made.err.contains("next: cd new; git add . && git commit"), "{}", made.err);
+    gen404(folder.path(), &[&args[..], &["--earliest-reveal-block", "4601"]].concat()).ends(2);
+    let mut seen = Transcript::new(&[folder.path()]);
+    seen.add(&args, &gen404(folder.path(), &args).ends(0));
     let new = folder.path().join("new");
-    let early = gen404(&new, &["pause", "--commit"]).ends(1);
-    assert!(early.err.contains("nothing is committed here yet") && early.err.contains("git add"), "{}", early.err);
+    seen.add(&["pause", "--commit"], &gen404(&new, &["pause", "--commit"]).ends(1)).holds("init_not_committed");
     gen404(&new, &["verify"]).ends(0);
 }
 

@@ -3,9 +3,11 @@
 //! The snapshots lie in `tests/suite/snapshots/`. After a change to a text, renew them and read the diff:
 //! `INSTA_UPDATE=always cargo test --test suite snapshots`.
 
+use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use clap::CommandFactory as _;
+use gen404::base::error::Error;
 use gen404::cli::Cli;
 
 use crate::support::{Run, edit, example, example_before_end, gen404};
@@ -45,17 +47,32 @@ impl Transcript {
 
     /// Adds a heading: what was done before the run that follows.
     pub fn after(&mut self, what: &str) -> &mut Self {
-        self.text += &format!("# {what}\n");
+        writeln!(self.text, "# {what}").unwrap();
         self
     }
 
     /// Adds a run with these arguments.
     pub fn add(&mut self, args: &[&str], run: &Run) -> &mut Self {
-        self.text += &format!("$ gen404 {}\n{}", args.join(" "), run.out);
+        write!(self.text, "$ gen404 {}\n{}", args.join(" "), run.out).unwrap();
         if !run.err.is_empty() {
-            self.text += &format!("--- stderr\n{}", run.err);
+            write!(self.text, "--- stderr\n{}", run.err).unwrap();
         }
-        self.text += &format!("--- exit {}\n\n", run.code);
+        writeln!(self.text, "--- exit {}\n", run.code).unwrap();
+        self
+    }
+
+    /// Adds one message, and what it is about.
+    pub fn message(&mut self, about: &str, message: &dyn Display) -> &mut Self {
+        writeln!(self.text, "{about}\n    {message}").unwrap();
+        self
+    }
+
+    /// Adds an error with its hints, and what it is about.
+    pub fn error(&mut self, about: &str, error: &Error) -> &mut Self {
+        self.message(about, error);
+        for hint in error.hints() {
+            writeln!(self.text, "    hint: {hint}").unwrap();
+        }
         self
     }
 
@@ -155,7 +172,11 @@ fn the_seed_of_a_round() {
         "0a".repeat(32)
     );
     std::fs::write(folder.path().join("chain.json"), chain).unwrap();
-    runs("reveal_seed", folder.path(), &["open --chain-file chain.json", "reveal-seed --chain-file chain.json --dry-run"]);
+    runs(
+        "reveal_seed",
+        folder.path(),
+        &["open --chain-file chain.json", "reveal-seed --chain-file chain.json --dry-run"],
+    );
     runs("reveal_seed_json", folder.path(), &["reveal-seed --chain-file chain.json --json"]);
 }
 
@@ -212,7 +233,6 @@ fn reports_man_pages_and_a_sandbox() {
     seen.run(here, &["report", "--dry-run", "--json", "--only", "2"]).holds("report_json");
     runs("man", here, &["man --out man --dry-run", "man --out man -q", "man --out man --json"]);
     runs("sandbox_dry_run", here, &["sandbox play --dry-run", "sandbox play --dry-run --json"]);
-    runs("completions_json", here, &["completions tcsh", "completions bash --dry-run -q --no-progress --version"]);
 }
 
 #[test]
@@ -257,8 +277,11 @@ fn models_and_pictures() {
 fn a_new_competition() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    std::fs::write(here.join("pool.txt"), (0..9).map(|i| format!("https://p.example.org/{i}.png\n")).collect::<String>())
-        .unwrap();
+    std::fs::write(
+        here.join("pool.txt"),
+        (0..9).map(|i| format!("https://p.example.org/{i}.png\n")).collect::<String>(),
+    )
+    .unwrap();
     let args = commands::init_args("pool.txt");
     let init: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut seen = Transcript::new(&[here]);
@@ -290,6 +313,7 @@ fn a_refused_command_line() {
         "--repo none status",
         "--config none.toml status",
         "pause --commit",
+        "completions tcsh",
     ];
     runs("command_line_errors", folder.path(), &lines);
     let nowhere = tempfile::tempdir().unwrap();
