@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use crate::chain_support::{Competition, Fake, Reply};
+use crate::snapshots::Transcript;
 use crate::support::{command, gen404, real_competition};
 use gen404::base::hex;
 use gen404::model::beacon::{BlockHash, Pulse, QUICKNET_GENESIS};
@@ -343,17 +344,16 @@ fn a_pool_that_is_too_small_draws_no_seed() {
     competition.write("prompts.txt", "https://prompts.example/1.png\nhttps://prompts.example/2.png\n");
     let before = competition.files();
     let short = competition.expect(1, &["reveal-seed", "--chain-file", "chain.json"]);
-    let few = "prompts.txt: a round needs 8 prompts, but the pool has 2, with 0 carried over: add more";
-    assert!(short.err.contains(few), "{}", short.err);
-    // Before that, who looks is told.
-    let status = competition.expect(0, &["status", "--block", "150"]);
-    assert!(status.err.contains(&format!("warning: {few} before the seed is drawn")), "{}", status.err);
+    let mut seen = Transcript::new(&[competition.path()]);
+    seen.add(&["reveal-seed", "--chain-file", "chain.json"], &short);
+    // Before that, `status` warns.
+    seen.add(&["status", "--block", "150"], &competition.expect(0, &["status", "--block", "150"]));
     let lines: Vec<String> = (1..=9).map(|n| format!("https://prompts.example/{}.png", n.min(8))).collect();
     competition.write("prompts.txt", &lines.join("\n"));
     let twice = competition.expect(1, &["reveal-seed", "--chain-file", "chain.json"]);
-    assert!(twice.err.contains("line 9: the prompt name \"8\" is already on line 8"), "{}", twice.err);
-    let status = competition.expect(0, &["status", "--block", "150"]);
-    assert!(status.out.contains("open: prompts.txt: 1 of 9 lines cannot be used"), "{}", status.out);
+    seen.after("a name is there twice").add(&["reveal-seed", "--chain-file", "chain.json"], &twice);
+    seen.add(&["status", "--block", "150"], &competition.expect(0, &["status", "--block", "150"]));
+    seen.holds("pool_errors");
     competition.write("prompts.txt", "https://prompts.example/1.png\nhttps://prompts.example/2.png\n");
     assert_eq!(competition.files(), before);
 }

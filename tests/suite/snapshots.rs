@@ -291,6 +291,62 @@ fn a_new_competition() {
 }
 
 #[test]
+fn refused_settings() {
+    let folder = example(false);
+    let here = folder.path();
+    let mut seen = Transcript::new(&[here]);
+    for text in [
+        "[judge]\nmodle = 1\n",
+        "[jury]\n",
+        "[judge\n",
+        "[judge]\nattempts = 'many'\n",
+        "[judge]\nattempts = 0\n",
+        "[judge]\nattempts = -1\n",
+        "[judge]\nbase_url = 'ftp://judge.example'\n",
+        "[judge]\napi_key = 'secret'\n",
+        "[judge]\nmodel = 'a'\nmodel = 'b'\n",
+        "[chain]\nnetwork = 'nowhere'\n",
+        "[chain]\nnetuid = 70000\n",
+        "[pods]\nprovider = 'nobody'\n",
+        "[store]\nattempts = 1.5\n",
+        "[distance]\ndriver = 'metres'\n",
+        "[rules]\nmismatches = 100\n",
+    ] {
+        std::fs::write(here.join("gen404.toml"), text).unwrap();
+        seen.after(&text.replace('\n', " ")).run(here, &["status"]);
+    }
+    seen.holds("settings_errors");
+}
+
+#[test]
+fn damaged_files() {
+    let mut seen = Transcript::new(&[]);
+    for (path, from, to) in [
+        ("config.json", "{", ""),
+        ("config.json", "\"name\"", "\"nam\""),
+        ("config.json", "\"prompts_per_round\": ", "\"prompts_per_round\": -"),
+        ("state.json", "\"open\"", "\"lunch\""),
+        ("state.json", "2", "\"2\""),
+        ("leader.json", "\"hotkey\": \"5", "\"hotkey\": \"6"),
+        ("leader.json", "0.95", "1.5"),
+        ("prompts.txt", "https://", "ftp://"),
+        ("rounds/2/schedule.json", "714400", "707200"),
+        ("rounds/1/seed.json", ":", ""),
+        ("rounds/1/matches_matrix.csv", ",", ";"),
+        ("rounds/1/builds.json", "success", "succeeded"),
+        ("rounds/1/submissions.json", "\"commit\": \"", "\"commit\": \"x"),
+        ("rounds/1/leader/generated.json", "\"size\": ", "\"size\": -"),
+    ] {
+        let folder = example(false);
+        edit(folder.path(), path, |text| text.replacen(from, to, 1));
+        seen.hide(&folder.path().display().to_string(), "[FOLDER]");
+        seen.after(&format!("{path}: {from} -> {to}"));
+        seen.run(folder.path(), &["verify", "-q"]).run(folder.path(), &["status", "-q"]);
+    }
+    seen.holds("damaged_files");
+}
+
+#[test]
 fn a_refused_command_line() {
     let folder = example(false);
     let lines = [
