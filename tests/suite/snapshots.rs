@@ -147,7 +147,7 @@ fn verify_of_a_competition_that_does_not_hold() {
     edit(here, "rounds/0/winner.json", |text| text.replacen('{', "", 1));
     edit(here, "rounds/1/schedule.json", |text| text.replace("707200", "707201"));
     runs("verify_fails", here, &["verify", "verify -q --round 1", "status"]);
-    runs("verify_fails_json", here, &["verify --json --round 1"]);
+    runs("verify_fails_json", here, &["verify --json --round 2"]);
 }
 
 #[test]
