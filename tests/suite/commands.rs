@@ -109,6 +109,8 @@ fn init_names_what_is_missing_or_wrong() {
     let bad = init_args("none.txt");
     let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
     seen.add(&["init", "...", "--pool", "none.txt"], &gen404(folder.path(), &bad).ends(1));
+    std::fs::write(folder.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
+    let good = init_args("pool.txt");
     for (flag, value) in [
         ("--win-margin", "7"),
         ("--earliest-reveal-block", "4601"),
@@ -118,14 +120,17 @@ fn init_names_what_is_missing_or_wrong() {
         ("--leader-hotkey", "5short"),
         ("--leader-commit", "28900bb"),
         ("--leader-repo", "https://github.com/acme/base"),
-        ("--leader-docker", ""),
         ("--carryover", "5"),
     ] {
-        // A flag given twice would be refused for that.
-        let at = bad.iter().position(|arg| *arg == flag);
-        let kept = bad.iter().enumerate().filter(|(n, _)| at.is_none_or(|at| *n != at && *n != at + 1));
-        let args: Vec<&str> = kept.map(|(_, arg)| *arg).chain([flag, value]).collect();
-        seen.add(&["init", "...", flag, value], &gen404(folder.path(), &args));
+        // In place of the flag that is there already: given twice, it would be refused for that.
+        let mut args: Vec<&str> = good.iter().map(String::as_str).collect();
+        match args.iter().position(|arg| *arg == flag) {
+            Some(at) => args[at + 1] = value,
+            None => args.extend([flag, value]),
+        }
+        let run = gen404(folder.path(), &args);
+        assert!([1, 2].contains(&run.code), "{flag} {value}: {run:?}");
+        seen.add(&["init", "...", flag, value], &run);
     }
     seen.holds("init_errors");
     assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong");
