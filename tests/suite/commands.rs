@@ -109,6 +109,8 @@ fn init_names_what_is_missing_or_wrong() {
     let bad = init_args("none.txt");
     let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
     seen.add(&["init", "...", "--pool", "none.txt"], &gen404(folder.path(), &bad).ends(1));
+    gen404(folder.path(), &[&bad[..], &["--win-margin", "7"]].concat()).ends(2);
+    assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong");
     std::fs::write(folder.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
     let good = init_args("pool.txt");
     for (flag, value) in [
@@ -133,7 +135,7 @@ fn init_names_what_is_missing_or_wrong() {
         seen.add(&["init", "...", flag, value], &run);
     }
     seen.holds("init_errors");
-    assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong");
+    assert!(!folder.path().join("new/config.json").exists(), "nothing is made when something is wrong");
 }
 
 #[test]
