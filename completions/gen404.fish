@@ -192,7 +192,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l no-progress -d 'N
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l seed -d 'The seed sent with the question' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and with /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and including /v1 [env: OPENAI_BASE_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l model -d 'The judge\'s model' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
@@ -335,8 +335,8 @@ complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l no-progress -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l block -d 'The block to look at [default: the chain\'s, if the settings or these flags name a chain]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or nodes\' URLs, in order of preference with commas between [env: SUBTENSOR_NETWORK]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l archive -d 'Archive nodes\' URLs, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
@@ -352,13 +352,14 @@ complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l no-progress -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l round -d 'Only this round' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l from -d 'Check the competition that this commit belongs to, as it ended, and its commits from this one on' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l sample -d 'Fetch only this many of each player\'s models, with their previews' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'Store objects in this folder in place of a bucket' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'What the public URLs of objects begin with [env: CDN_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and compare the working tree with the last one'

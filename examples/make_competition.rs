@@ -465,5 +465,5 @@ pub(crate) fn hotkey(name: &str) -> Hotkey {
 }
 
 fn hex(what: &str, at: u32) -> String {
-    gen404::base::hex::encode(&Sha256::digest(format!("{what} {at}")))
+    gen404::base::hex::encode(Sha256::digest(format!("{what} {at}")))
 }

@@ -452,6 +452,9 @@ pub struct VerifyArgs {
     /// Also check what each commit did, and compare the working tree with the last one
     #[arg(long)]
     pub history: bool,
+    /// Check the competition that this commit belongs to, as it ended, and its commits from this one on
+    #[arg(long, value_name = "COMMIT", requires = "history", conflicts_with_all = ["chain", "objects"])]
+    pub from: Option<String>,
     /// Also check each seed's drand round or block hash against the chain
     #[arg(long)]
     pub chain: bool,

@@ -188,7 +188,7 @@ fn what_is_wrong_with_weights_is_named() {
     assert!(refused(&bent, str::to_owned).contains("tensor norm.weight is Float of shape [47], not Float of [48]"));
     let mut more = all.clone();
     more.push(("layer.0.attention.k_proj.bias".into(), vec![48], 0.0, 1.0));
-    assert!(refused(&more, str::to_owned).contains("tensor layer.0.attention.k_proj.bias belongs to no"));
+    assert!(refused(&more, str::to_owned).contains("tensor layer.0.attention.k_proj.bias is not part of any known"));
     let (folder, path) = weights(TINY, &all, |name| format!("model.{name}"));
     Model::load(&path, None).unwrap();
     let other = Model::load(&path, Some(&"0".repeat(64))).unwrap_err().to_string();
@@ -199,7 +199,7 @@ fn what_is_wrong_with_weights_is_named() {
     std::fs::write(&path, b"PK").unwrap();
     assert!(Model::load(&path, None).unwrap_err().to_string().contains("not a safetensors file"));
     let nowhere = DistanceSettings { device: "cuda:99".into(), ..settings(&path, 1, 1) };
-    assert!(Dinov3::open(&nowhere).unwrap_err().to_string().contains("cuda:99 is not there"));
+    assert!(Dinov3::open(&nowhere).unwrap_err().to_string().contains("cuda:99 does not exist"));
 }
 
 /// The folder of the reference's outputs, where it is.
@@ -223,7 +223,7 @@ fn read_json(path: &Path) -> Value {
 /// Weights of this size, which are the very file that the reference read.
 fn reference_weights(size: Size, sha256: &str) -> (tempfile::TempDir, PathBuf) {
     let (folder, path) = weights(size, &specs(size), str::to_owned);
-    assert_eq!(hex::encode(&Sha256::digest(std::fs::read(&path).unwrap())), sha256, "the weights of the reference");
+    assert_eq!(hex::encode(Sha256::digest(std::fs::read(&path).unwrap())), sha256, "the weights of the reference");
     (folder, path)
 }
 
@@ -287,7 +287,7 @@ fn pictures_are_decoded_and_prepared_as_by_the_reference() {
     for image in vectors["images"].as_array().unwrap() {
         let name = image["file"].as_str().unwrap();
         let rgb = decode(&std::fs::read(folder.join(name)).unwrap()).unwrap();
-        let sum = hex::encode(&Sha256::digest(&rgb.bytes));
+        let sum = hex::encode(Sha256::digest(&rgb.bytes));
         assert_eq!(sum, image["rgb_sha256"].as_str().unwrap(), "{name}: pixels");
         let pixels = model.pixels(&rgb).unwrap();
         assert_eq!(pixels.size(), [1, 3, 224, 224]);

@@ -5,15 +5,17 @@ use serde_json::json;
 use crate::base::error::{Error, Result};
 use crate::cli::{Global, LeaderArgs};
 use crate::engine::context::Context;
-use crate::model::file::FileKind;
-use crate::model::leader::{LeaderEntry, Leaders};
+use crate::engine::formats;
+use crate::engine::verification::formats::recognise;
+use crate::model::leader::LeaderEntry;
 use crate::rules::lead::{Lead, in_force, shown};
 use crate::settings::flags::MomentArgs;
 use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
-    let leaders = context.store.need::<Leaders>(&FileKind::Leader)?;
+    let format = recognise(&context.store)?.format;
+    let leaders = formats::need_leaders(&context, format)?;
     let args = MomentArgs { block: args.block, now: None, chain: args.chain.clone() };
     let (moment, unknown) = context.sighted(&args)?;
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::json;
 
 use crate::base::error::Result;
@@ -13,54 +14,27 @@ use crate::engine::common::is_here;
 use crate::engine::context::Context;
 use crate::engine::verification::commits;
 use crate::engine::verification::facts;
+use crate::engine::verification::formats::{OtherSnapshot, recognise};
+use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, RoundNumber};
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{RoundFiles, Snapshot};
 use crate::report::folder::Folder;
+use crate::report::formats::{Competition, OtherMaker, OtherSite};
 use crate::report::maker::{Maker, few_pages};
 use crate::report::{pages, site, text};
+use crate::rules::checks;
 use crate::rules::checks::in_force::InForce;
-use crate::rules::checks::{self, CheckStatus};
 use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
-    let snapshot = Snapshot::load(&context.store)?;
-    if let Some(round) = args.only {
-        is_here(&snapshot, round)?;
-    }
-    let (findings, rules) = findings(&context, &snapshot)?;
-    let out = match &args.out {
-        Some(path) => Folder::at(path, context.store.root(), global.dry_run)?,
-        None => Folder::beside(context.store.root(), global.dry_run)?,
+    let detected = recognise(&context.store)?;
+    let made = match OtherSnapshot::load(&context.store, detected.format)? {
+        Some(snapshot) => of_other_format(&context, args, &detected, &snapshot)?,
+        None => of_meshes(&context, args)?,
     };
-    let wanted: BTreeSet<_> =
-        snapshot.rounds.keys().copied().filter(|round| args.only.is_none_or(|of| of == *round)).collect();
-    // With --only, rounds whose pages an earlier run left are still linked.
-    let linked =
-        snapshot.rounds.keys().copied().filter(|round| wanted.contains(round) || out.has(&site::round_page(*round)));
-    let site = site::Site {
-        snapshot: &snapshot,
-        rules: &rules,
-        block: args.block.map(Block),
-        findings: &findings,
-        of_round: by_round(findings.iter().filter(|finding| finding.status != CheckStatus::Pass), |finding| {
-            finding.round
-        }),
-        problems: by_round(&snapshot.problems, |problem| problem.round),
-        linked: linked.collect(),
-    };
-    few_pages(&snapshot, &wanted)?;
-    let (pages, own) = (pages::Pages::new()?, own_folder(&context));
-    let maker = Maker { site: &site, pages: &pages, out: &out, own: own.as_ref() };
-    let bar = ui.bar("rounds", wanted.len() as u64);
-    let (mut files, shown) = maker.all(&wanted, ui.json(), || bar.advance(1))?;
-    drop(bar);
-    if ui.json() {
-        files.push(out.write("report.json", format!("{:#}", json!(shown)).as_bytes())?);
-    }
-    out.sync(&wanted)?;
-    let page = out.path.join("index.html");
-    report.note_files(files.iter().map(|name| out.path.join(name).display().to_string()));
+    let page = made.out.path.join("index.html");
+    report.note_files(made.files.iter().map(|name| made.out.path.join(name).display().to_string()));
     let index = page.display().to_string();
     report.detail(json!({ "index": index }));
     report.say(index);
@@ -70,18 +44,90 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs, report: &mut Repo
     Ok(())
 }
 
-/// Groups items by round.
-fn by_round<'a, T>(
-    all: impl IntoIterator<Item = &'a T>,
-    round: impl Fn(&T) -> Option<RoundNumber>,
-) -> BTreeMap<RoundNumber, Vec<&'a T>> {
-    let mut sorted: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for one in all {
-        if let Some(round) = round(one) {
-            sorted.entry(round).or_default().push(one);
-        }
+/// The pages made, and their folder.
+struct Made {
+    out: Folder,
+    files: Vec<String>,
+}
+
+fn of_meshes(context: &Context<'_>, args: &ReportArgs) -> Result<Made> {
+    let snapshot = Snapshot::load(&context.store)?;
+    let reports = |files: &RoundFiles| files.players.values().map(|own| own.reports.len()).sum();
+    let rounds: BTreeMap<RoundNumber, usize> =
+        snapshot.rounds.iter().map(|(round, files)| (*round, reports(files))).collect();
+    let plan = plan(&rounds, args)?;
+    let (findings, rules) = findings(context, &snapshot)?;
+    let out = folder(context, args)?;
+    few_pages(&rounds, &plan)?;
+    let verdicts = site::Verdicts::of(&findings, &snapshot.problems, linked(&rounds, &plan, &out));
+    let site = site::Site { snapshot: &snapshot, rules: &rules, block: args.block.map(Block), verdicts };
+    let (pages, own) = (pages::Pages::new()?, own_folder(context));
+    let maker = Maker { site: &site, pages: &pages, out: &out, own: own.as_ref() };
+    let bar = context.ui.bar("rounds", plan.len() as u64);
+    let (mut files, shown) = maker.all(&plan, context.ui.json(), || bar.advance(1))?;
+    drop(bar);
+    write_shown(context, &out, &shown, &mut files)?;
+    out.sync(&plan)?;
+    Ok(Made { out, files })
+}
+
+fn of_other_format(
+    context: &Context<'_>,
+    args: &ReportArgs,
+    detected: &Detected,
+    snapshot: &OtherSnapshot,
+) -> Result<Made> {
+    let files = match snapshot {
+        OtherSnapshot::Splat(snapshot) => Competition::Splat(snapshot),
+        OtherSnapshot::Threejs(snapshot) => Competition::Threejs(snapshot),
+    };
+    let rounds = files.rounds();
+    let plan = plan(&rounds, args)?;
+    let findings = snapshot.check(detected).finish();
+    let out = folder(context, args)?;
+    few_pages(&rounds, &plan)?;
+    let verdicts = site::Verdicts::of(&findings, snapshot.problems(), linked(&rounds, &plan, &out));
+    let site = OtherSite::of(files, detected.to_string(), args.block.map(Block), verdicts);
+    let (pages, own) = (pages::Pages::new()?, own_folder(context));
+    let maker = OtherMaker { site: &site, pages: &pages, out: &out, own: own.as_ref() };
+    let bar = context.ui.bar("rounds", plan.len() as u64);
+    let (mut files, shown) = maker.all(&plan, context.ui.json(), || bar.advance(1))?;
+    drop(bar);
+    write_shown(context, &out, &shown, &mut files)?;
+    out.sync(&plan)?;
+    Ok(Made { out, files })
+}
+
+/// The rounds whose pages are wanted.
+fn plan(rounds: &BTreeMap<RoundNumber, usize>, args: &ReportArgs) -> Result<BTreeSet<RoundNumber>> {
+    if let Some(round) = args.only {
+        is_here(rounds, round)?;
     }
-    sorted
+    Ok(rounds.keys().copied().filter(|round| args.only.is_none_or(|of| of == *round)).collect())
+}
+
+/// The rounds that have pages. With --only, those that an earlier run left are still linked.
+fn linked(
+    rounds: &BTreeMap<RoundNumber, usize>,
+    wanted: &BTreeSet<RoundNumber>,
+    out: &Folder,
+) -> BTreeSet<RoundNumber> {
+    rounds.keys().copied().filter(|round| wanted.contains(round) || out.has(&site::round_page(*round))).collect()
+}
+
+fn folder(context: &Context<'_>, args: &ReportArgs) -> Result<Folder> {
+    match &args.out {
+        Some(path) => Folder::at(path, context.store.root(), context.options.dry_run),
+        None => Folder::beside(context.store.root(), context.options.dry_run),
+    }
+}
+
+/// With --json, writes what the pages show.
+fn write_shown(context: &Context<'_>, out: &Folder, shown: &impl Serialize, files: &mut Vec<String>) -> Result<()> {
+    if context.ui.json() {
+        files.push(out.write("report.json", format!("{:#}", json!(shown)).as_bytes())?);
+    }
+    Ok(())
 }
 
 /// The findings of `verify` without the checks of commits, and the rules it applied.

@@ -7,9 +7,10 @@ use crate::cli::{Global, StatusArgs};
 use crate::engine::common::pool_for_a_seed;
 use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::spool::FetchJournal;
-use crate::model::file::FileKind;
+use crate::engine::formats::{self, OtherStanding, RoundBlocks};
+use crate::engine::verification::formats::recognise;
+use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, Hotkey};
-use crate::model::leader::Leaders;
 use crate::model::stage::Stage;
 use crate::rules::download::{KnownFiles, Tally, tally};
 use crate::rules::lead::{Lead, in_force, shown};
@@ -20,9 +21,13 @@ use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
+    let detected = recognise(&context.store)?;
+    if let Some(standing) = formats::standing(&context, detected.format)? {
+        return of_other_format(&context, args, &detected, &standing, report);
+    }
     let standing = context.standing()?;
     let (moment, unknown) = context.sighted(&args.moment)?;
-    let leaders = context.store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default();
+    let leaders = formats::leaders(&context, detected.format)?;
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
     let due = due(&context.facts(&standing, moment.map(|moment| moment.block)));
     let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
@@ -34,10 +39,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     let state = &standing.state;
     let settings = &standing.config.settings;
     report.say(format!("{}: round {} is in {}", settings.name, state.current_round, state.stage));
-    match moment {
-        Some(moment) => report.say(format!("block {} at {}", moment.block, moment.now.format("%F %T UTC"))),
-        None => report.say(format!("block unknown: {unknown}")),
-    }
+    report.say(format!("format: {detected}"));
+    say_moment(moment, unknown, report);
     if let Some(schedule) = standing.files.schedule.get() {
         let (from, to, by) =
             (schedule.earliest_reveal_block, schedule.latest_reveal_block, schedule.generation_deadline_block);
@@ -52,14 +55,77 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     for point in &open {
         report.say(format!("open: {point}"));
     }
+    say_lead(&lead, report);
+    let mut json = as_json(&standing, moment, lead, &due, &open);
+    json["format"] = detected.json();
+    report.detail(json);
+    Ok(())
+}
+
+/// What gen404 does not run, nobody has to be told to run.
+const NOT_RUN: &str = "gen404 reads and checks competitions of this format, and does not run them";
+
+/// Tells where a competition that is not of meshes stands.
+fn of_other_format(
+    context: &Context<'_>,
+    args: &StatusArgs,
+    detected: &Detected,
+    standing: &OtherStanding,
+    report: &mut Report,
+) -> Result<()> {
+    let (moment, unknown) = context.sighted(&args.moment)?;
+    let leaders = formats::leaders(context, detected.format)?;
+    let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
+    match standing.round {
+        Some(round) => report.say(format!("{}: round {round} is in {}", standing.name, standing.stage)),
+        None => report.say(format!("{}: no round has begun; the stage is {}", standing.name, standing.stage)),
+    }
+    report.say(format!("format: {detected}"));
+    say_moment(moment, unknown, report);
+    if let Some(RoundBlocks { earliest_reveal_block, latest_reveal_block, generation_deadline_block }) =
+        standing.schedule
+    {
+        let by = generation_deadline_block.map(|block| format!("; files are due by block {block}")).unwrap_or_default();
+        report.say(format!("reveals count in blocks {earliest_reveal_block} to {latest_reveal_block}{by}"));
+    }
+    if let Some(eta) = &standing.eta {
+        report.say(format!("next stage expected about {eta}"));
+    }
+    report.say(NOT_RUN);
+    standing.open.iter().for_each(|point| report.say(format!("open: {point}")));
+    say_lead(&lead, report);
+    report.detail(json!({
+        "format": detected.json(),
+        "name": standing.name,
+        "round": standing.round,
+        "stage": standing.stage,
+        "next_stage_eta": standing.eta,
+        "block": moment.map(|moment| moment.block),
+        "time": moment.map(|moment| moment.now.to_rfc3339()),
+        "schedule": standing.schedule,
+        "due": [{"command": null, "when": "never", "what": NOT_RUN}],
+        "open": standing.open,
+        "leader": lead.leader,
+        "newest_entry": lead.newest_entry,
+        "entry_before": lead.entry_before,
+    }));
+    Ok(())
+}
+
+fn say_moment(moment: Option<Moment>, unknown: &str, report: &mut Report) {
+    match moment {
+        Some(moment) => report.say(format!("block {} at {}", moment.block, moment.now.format("%F %T UTC"))),
+        None => report.say(format!("block unknown: {unknown}")),
+    }
+}
+
+fn say_lead(lead: &Lead<'_>, report: &mut Report) {
     if lead.block.is_some() && lead.leader.is_none() {
         report.say("leader: none");
     }
     for (what, entry) in lead.lines() {
         report.say(format!("{what}: {} with weight {}, {}", entry.hotkey, shown(entry.weight), in_force(entry)));
     }
-    report.detail(as_json(&standing, moment, lead, &due, &open));
-    Ok(())
 }
 
 fn describe(due: &Due, moment: Option<Moment>) -> String {

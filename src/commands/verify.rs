@@ -1,23 +1,29 @@
 //! `gen404 verify`: recomputes every claim from the files and the history.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, VerifyArgs};
 use crate::engine::common::is_here;
 use crate::engine::context::Context;
 use crate::engine::verification::commits;
+use crate::engine::verification::eras::{self, Era, Past};
 use crate::engine::verification::facts;
-use crate::engine::verification::formats;
+use crate::engine::verification::formats::{self, OtherSnapshot};
 use crate::engine::verification::objects;
-use crate::model::detect::Detected;
 use crate::model::file::FileKind;
+use crate::model::format::detect::Detected;
+use crate::model::history::BlobId;
 use crate::model::snapshot::Snapshot;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
 use crate::ui::{Report, Ui};
+use crate::world::git::Git;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
+    if let Some(from) = &args.from {
+        return past(&context, global.quiet, args, from, report);
+    }
     let detected = formats::recognise(&context.store)?;
     if let Some(mut sink) = formats::check(&context.store, &detected, &asked(args))? {
         match (&context.git, args.history) {
@@ -25,7 +31,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
             (None, true) => return Err(no_history(&context)),
             (_, false) => {}
         }
-        other_format(global, ui, args, &detected, sink, report);
+        other_format(global.quiet, ui, args, &detected, sink, report);
         return Ok(());
     }
     // Reading the history takes one thread, so the files are loaded in parallel with it.
@@ -38,7 +44,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     let (snapshot, checkout) = rayon::join(|| Snapshot::load_some(store, wanted), || commits::Checkout::of(&context));
     let (snapshot, checkout) = (snapshot?, checkout?);
     if let Some(round) = args.round {
-        is_here(&snapshot, round)?;
+        is_here(&snapshot.rounds, round)?;
     }
     // Report the commit that was read, even if others are committed meanwhile.
     if let Some(head) = checkout.as_ref().and_then(commits::Checkout::head) {
@@ -81,13 +87,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         findings.retain(|finding| finding.round.is_none_or(|of| of == round));
     }
     let counts = summary(&findings);
-    say(global.quiet, &findings, counts, report);
-    report.say(format!("format: {detected}"));
+    say(global.quiet, &detected, &findings, counts, report);
     rules.lines().into_iter().for_each(|line| report.say(line));
     // Converting a million findings to JSON is slow, so do it only if asked for.
     if ui.json() {
         let (now, past) = rules.json();
-        let format = format_json(&detected);
+        let format = detected.json();
         report.detail(
             json!({ "format": format, "checks": findings, "summary": counts, "rules": now, "rules_past": past }),
         );
@@ -96,6 +101,54 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         report.fails(Kind::Failed);
     }
     Ok(())
+}
+
+/// Checks the competition that a commit belongs to: its files as they stood in its last commit, and its commits from
+/// that one on.
+fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, report: &mut Report) -> Result<()> {
+    let git = context.git.as_ref().ok_or_else(|| no_history(context))?;
+    let past = Past::of(git)?;
+    let (era, window) = past.from(from)?;
+    let Some(last) = era.end.checked_sub(1).and_then(|at| past.commits.get(at)) else {
+        return Err(Error::failed("the history has no commits"));
+    };
+    let tree = eras::tree(git, &last.id)?;
+    report.basis.commit = Some(last.id.clone());
+    let mut sink = match OtherSnapshot::load(&tree, era.detected.format)? {
+        Some(snapshot) => {
+            let mut sink = snapshot.check(&era.detected);
+            let format = era.detected.format;
+            let read = &mut |blob: &BlobId| past.reader.blob(blob);
+            checks::formats::history::check(format, &past.commits, &window, read, &mut sink)?;
+            sink
+        }
+        None => {
+            let mut sink = past_of_meshes(context, git, era, window.first)?;
+            if let Some(earlier) = window.earlier {
+                sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier));
+            }
+            sink
+        }
+    };
+    past.say_shallow(&mut sink);
+    let short = last.id.get(..10).unwrap_or(&last.id);
+    report.say(format!("as of {short} ({} of {} commits of the history)", era.end - era.start, past.commits.len()));
+    other_format(quiet, context.ui, args, &era.detected, sink, report);
+    Ok(())
+}
+
+/// Checks a competition of meshes that is past.
+fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> Result<Sink> {
+    let checkout = commits::Checkout::within(git, era.start..era.end)?;
+    let tree = checkout.head().map(|head| git.tree(head)).transpose()?;
+    let tree = tree.ok_or_else(|| Error::failed("the history has no commits"))?;
+    let snapshot = Snapshot::load_some(&tree, |_| true)?;
+    let facts = facts::gather(context, &snapshot, Some(&checkout))?;
+    let mut sink = checks::run(&facts);
+    let history = checkout.since(first.saturating_sub(era.start))?;
+    history.check(None, &mut sink)?;
+    history::conclude(&history.commits, None, &mut sink);
+    Ok(sink)
 }
 
 fn no_history(context: &Context<'_>) -> Error {
@@ -109,28 +162,26 @@ fn asked(args: &VerifyArgs) -> Vec<&'static str> {
     all.into_iter().filter(|(_, asked)| *asked).map(|(flag, _)| flag).collect()
 }
 
-/// Tells what was found in a competition that is not of meshes.
-fn other_format(global: &Global, ui: &Ui, args: &VerifyArgs, detected: &Detected, sink: Sink, report: &mut Report) {
+/// Tells what was found in a competition that is past, or not of meshes.
+fn other_format(quiet: bool, ui: &Ui, args: &VerifyArgs, detected: &Detected, sink: Sink, report: &mut Report) {
     let mut findings = sink.finish();
     findings.retain(|finding| args.round.is_none_or(|round| finding.round.is_none_or(|of| of == round)));
     let counts = summary(&findings);
-    say(global.quiet, &findings, counts, report);
-    report.say(format!("format: {detected}"));
+    say(quiet, detected, &findings, counts, report);
     if ui.json() {
-        report.detail(json!({ "format": format_json(detected), "checks": findings, "summary": counts }));
+        report.detail(json!({ "format": detected.json(), "checks": findings, "summary": counts }));
     }
     if counts.fail > 0 {
         report.fails(Kind::Failed);
     }
 }
 
-fn format_json(detected: &Detected) -> Value {
-    json!({ "name": detected.format.as_str(), "sign": detected.sign })
-}
-
-/// Prints one line for each finding that is not a pass, then the counts. Failures come last, where a terminal shows
+/// Prints the format, one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows
 /// them; `-q` prints only these.
-fn say(quiet: bool, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
+fn say(quiet: bool, detected: &Detected, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
+    if !quiet {
+        report.say(format!("format: {detected}"));
+    }
     let marks =
         [(CheckStatus::Skip, "2", "skip"), (CheckStatus::Warn, "33", "warn"), (CheckStatus::Fail, "31;1", "fail")];
     for (status, colour, word) in marks.into_iter().filter(|(status, ..)| !quiet || *status == CheckStatus::Fail) {

@@ -1,12 +1,14 @@
 //! Helpers shared by several commands, mostly by those of the stage open.
 
+use std::collections::BTreeMap;
+
 use super::context::{Context, Standing};
 use crate::base::error::{Error, Result};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::prompts::PromptList;
 use crate::model::schedule::Schedule;
-use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
+use crate::model::snapshot::{RoundFiles, Slot};
 use crate::model::stage::Stage;
 use crate::model::submissions::Submissions;
 use crate::rules::prompts;
@@ -133,11 +135,11 @@ pub(crate) fn not_due(context: &Context<'_>, standing: &Standing, command: &str,
 }
 
 /// Fails unless the round that was asked for exists.
-pub(crate) fn is_here(snapshot: &Snapshot, round: RoundNumber) -> Result<()> {
-    if snapshot.rounds.contains_key(&round) {
+pub(crate) fn is_here<T>(rounds: &BTreeMap<RoundNumber, T>, round: RoundNumber) -> Result<()> {
+    if rounds.contains_key(&round) {
         return Ok(());
     }
-    let ends = snapshot.rounds.keys().next().zip(snapshot.rounds.keys().next_back());
+    let ends = rounds.keys().next().zip(rounds.keys().next_back());
     let there = ends.map_or("there are none".to_owned(), |(first, last)| format!("rounds are {first} to {last}"));
     Err(Error::usage(format!("round {round} is not here: {there}")))
 }

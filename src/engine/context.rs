@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::verification::formats;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::config::ConfigFile;
 use crate::model::file::FileKind;
+use crate::model::format::detect::FormatName;
 use crate::model::ids::Block;
 use crate::model::lock::{Contended, Lock};
 use crate::model::snapshot::{RoundFiles, Snapshot};
@@ -108,8 +110,20 @@ impl<'a> Context<'a> {
         files::below(parent, Path::new(name))
     }
 
+    /// Only mesh competitions are run; the others are read. A command for meshes would write files of its own format.
+    fn runs_this_format(&self) -> Result<()> {
+        let detected = formats::recognise(&self.store)?;
+        if detected.format == FormatName::Mesh {
+            return Ok(());
+        }
+        let root = self.store.root().display();
+        let other = Error::failed(format!("{root}: gen404 runs mesh competitions only; this one is {detected}"));
+        Err(other.hint("`gen404 verify`, `status`, `leader` and `report` read it"))
+    }
+
     /// Takes the lock and finishes a commit that a killed run had begun.
     pub(crate) fn lock(&self, command: &str, report: &mut Report) -> Result<Lock> {
+        self.runs_this_format()?;
         let contended = if self.options.wait_lock { Contended::Wait } else { Contended::Fail };
         let mut told = false;
         let lock = Lock::take(&self.own_folder()?, command, contended, |holder| {

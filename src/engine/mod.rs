@@ -5,6 +5,7 @@
 pub(crate) mod common;
 pub(crate) mod context;
 pub(crate) mod fetching;
+pub(crate) mod formats;
 pub(crate) mod judging;
 pub(crate) mod moment;
 mod plans;

@@ -8,7 +8,6 @@ pub mod beacon;
 pub(crate) mod bounds;
 pub mod builds;
 pub mod config;
-pub mod detect;
 pub mod file;
 pub mod format;
 pub mod generation_audits;

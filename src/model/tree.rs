@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::detect::{FormatName, other_format};
 use super::file::Layout;
+use super::format::detect::{FormatName, other_format};
 use super::ids::{Player, RoundNumber};
 use super::limits::Budget;
 use super::record::ParseError;
@@ -98,7 +98,7 @@ fn read<S: FileSet>(source: &dyn Source, path: &str, file: &S::File, budget: &Bu
     Ok(S::parse(file, &bytes).map_err(Trouble::Parse))
 }
 
-/// A file in `rounds/` that belongs to nobody: of another format, or in a folder that is none of a player.
+/// A file in `rounds/` that does not belong there: of another format, or in a folder that is not a player's.
 fn stray(path: &str, format: FormatName) -> Option<Problem> {
     let parts: Vec<&str> = path.split('/').collect();
     let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };

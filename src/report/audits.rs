@@ -137,7 +137,7 @@ pub(crate) struct PromptRow {
     pub(crate) name: String,
     /// The prompt image's address.
     pub(crate) image: Option<String>,
-    /// Shown instead if there is no image that a page may load.
+    /// Shown in place of an image that a page must not load.
     pub(crate) address: String,
     /// Miners without a preview for it, among those with any.
     pub(crate) missing: usize,

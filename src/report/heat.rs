@@ -1,5 +1,6 @@
 //! The match matrix as a heat map, and the standings of a round.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
@@ -50,9 +51,20 @@ const MOST_CELLS: usize = 65_536;
 
 /// The heat map; `None` if nothing was played, or too much to draw.
 pub(crate) fn heat(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> Option<Heat> {
-    let matrix = files.matrix.get().filter(|matrix| !matrix.0.is_empty())?;
-    let (lefts, rights) = sides(files, matrix);
-    if lefts.len().saturating_mul(rights.len()) > MOST_CELLS {
+    let order = files.submissions.get().map(order).unwrap_or_default();
+    let page = |left: &Player, right: &Player| files.report(round, left, right).map(|_| match_page(round, left, right));
+    heat_of(files.matrix.get()?, &order, site.win_margin(), page)
+}
+
+/// The heat map of a matrix, by the miners in order of reveal; `page` links to a match.
+pub(crate) fn heat_of<H: Borrow<Hotkey>>(
+    matrix: &Matrix,
+    order: &[H],
+    win_margin: f64,
+    page: impl Fn(&Player, &Player) -> Option<String>,
+) -> Option<Heat> {
+    let (lefts, rights) = sides(order, matrix);
+    if matrix.0.is_empty() || lefts.len().saturating_mul(rights.len()) > MOST_CELLS {
         return None;
     }
     let cell = |left: &Player, right: &Player| {
@@ -61,8 +73,8 @@ pub(crate) fn heat(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> O
         Some(HeatCell {
             text: text::short_margin(margin),
             title: format!("{} challenges {}: {shown}", right.short(), left.short()),
-            class: colour(margin, site.win_margin()),
-            href: files.report(round, left, right).map(|_| match_page(round, left, right)),
+            class: colour(margin, win_margin),
+            href: page(left, right),
         })
     };
     let row = |left: &&Player| HeatRow {
@@ -77,9 +89,8 @@ pub(crate) fn heat(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> O
 
 /// The matrix's defenders and challengers: the leader first, then by order of reveal, then by name those without a
 /// submission (which only a damaged file has).
-fn sides<'a>(files: &RoundFiles, matrix: &'a Matrix) -> (Vec<&'a Player>, Vec<&'a Player>) {
-    let order = files.submissions.get().map(order).unwrap_or_default();
-    let places: HashMap<&Hotkey, usize> = order.iter().enumerate().map(|(at, hotkey)| (hotkey, at)).collect();
+fn sides<'a, H: Borrow<Hotkey>>(order: &[H], matrix: &'a Matrix) -> (Vec<&'a Player>, Vec<&'a Player>) {
+    let places: HashMap<&Hotkey, usize> = order.iter().enumerate().map(|(at, hotkey)| (hotkey.borrow(), at)).collect();
     let place = |player: &&Player| {
         let at = player.hotkey().map(|hotkey| places.get(hotkey).copied().unwrap_or(usize::MAX));
         (at, (*player).clone())
@@ -184,7 +195,7 @@ pub(crate) fn standings(site: &Site<'_>, round: RoundNumber, files: &RoundFiles)
             margin: margin.map(|margin| (text::margin(margin), bar(margin, site.win_margin()))),
             href: played.map(|_| match_page(round, &Player::Leader, &player)),
             previews: outputs.map(|outputs| outputs.values().filter(|output| output.png.is_some()).count()),
-            build: build(files, hotkey),
+            build: files.builds.get().and_then(|builds| builds.get(hotkey)).map_or("", |one| build(one.status)),
             audit: audit(files, &asked, hotkey),
             source_audit: read.get(hotkey).copied().unwrap_or_default(),
             block: (submission.revealed_at_block, text::number(submission.revealed_at_block.0)),
@@ -193,15 +204,15 @@ pub(crate) fn standings(site: &Site<'_>, round: RoundNumber, files: &RoundFiles)
     miners.iter().filter_map(row).collect()
 }
 
-fn build(files: &RoundFiles, hotkey: &Hotkey) -> &'static str {
-    match files.builds.get().and_then(|builds| builds.get(hotkey)).map(|build| build.status) {
-        Some(BuildStatus::Pending) => "pending",
-        Some(BuildStatus::InProgress) => "running",
-        Some(BuildStatus::Success) => "built",
-        Some(BuildStatus::Failure) => "failed",
-        Some(BuildStatus::TimedOut) => "timed out",
-        Some(BuildStatus::NotFound) => "not found",
-        None => "",
+/// A build's status in words.
+pub(crate) fn build(status: BuildStatus) -> &'static str {
+    match status {
+        BuildStatus::Pending => "pending",
+        BuildStatus::InProgress => "running",
+        BuildStatus::Success => "built",
+        BuildStatus::Failure => "failed",
+        BuildStatus::TimedOut => "timed out",
+        BuildStatus::NotFound => "not found",
     }
 }
 

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::chart::{WeightEntry, WeightsChart, weight, weights};
-use super::site::{Damage, FindingView, Site, round_page, tally};
+use super::site::{Damage, FindingView, Site, tally};
 use super::text::{Who, clean, margin, number, share};
-use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::config::Settings;
+use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::leader::LeaderEntry;
+use crate::model::matrix::Matrix;
 use crate::model::snapshot::RoundFiles;
 use crate::model::stage::Stage;
 use crate::rules::checks::{VerifySummary, summary};
@@ -22,121 +24,133 @@ use crate::rules::tournament::{Field, replay};
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Index {
     /// The competition's name.
-    name: String,
+    pub(super) name: String,
     /// Its description.
-    description: String,
+    pub(super) description: String,
+    /// The format and how it was recognised, where it is not meshes.
+    pub(super) format: Option<String>,
     /// A summary of its rules.
-    rules: Vec<String>,
+    pub(super) rules: Vec<String>,
     /// Damaged or missing files.
-    damage: Vec<Damage>,
+    pub(super) damage: Vec<Damage>,
     /// The current stage, and what comes next.
-    standing: Option<StandingView>,
+    pub(super) standing: Option<StandingView>,
     /// The leader at the given block; `None` if no block was given.
-    leader: Option<LeaderRow>,
+    pub(super) leader: Option<LeaderRow>,
     /// The leader and its successor, or the newest entries if the block is unknown.
-    lead: Vec<LeadRow>,
+    pub(super) lead: Vec<LeadRow>,
     /// Chart of the weights over time.
-    weights: Option<WeightsChart>,
+    pub(super) weights: Option<WeightsChart>,
     /// The leaders, newest first.
-    leaders: Vec<LeaderRow>,
+    pub(super) leaders: Vec<LeaderRow>,
     /// The rounds, newest first.
-    rounds: Vec<RoundRow>,
+    pub(super) rounds: Vec<RoundRow>,
     /// The counts of `verify`'s findings.
-    summary: VerifySummary,
+    pub(super) summary: VerifySummary,
     /// Each count's width in the bar, out of 100.
-    parts: [String; 4],
+    pub(super) parts: [String; 4],
     /// The findings that are not passes.
-    findings: Vec<FindingView>,
+    pub(super) findings: Vec<FindingView>,
 }
 
 /// The stage, and what comes next.
 #[derive(Debug, Clone, Serialize)]
-struct StandingView {
-    round: RoundNumber,
-    stage: &'static str,
+pub(super) struct StandingView {
+    pub(super) round: RoundNumber,
+    pub(super) stage: &'static str,
     /// The stages of a round: label, and `done`, `now` or `later`.
-    stages: Vec<(&'static str, &'static str)>,
+    pub(super) stages: Vec<(&'static str, &'static str)>,
     /// A sentence if the competition is paused or over.
-    held: Option<&'static str>,
-    next: Vec<NextStep>,
-    outstanding: Vec<String>,
-    eta: Option<String>,
+    pub(super) held: Option<&'static str>,
+    pub(super) next: Vec<NextStep>,
+    pub(super) outstanding: Vec<String>,
+    pub(super) eta: Option<String>,
 }
 
 /// Something that is due.
 #[derive(Debug, Clone, Serialize)]
-struct NextStep {
-    command: Option<&'static str>,
-    when: String,
-    what: String,
+pub(super) struct NextStep {
+    pub(super) command: Option<&'static str>,
+    pub(super) when: String,
+    pub(super) what: String,
 }
 
 /// An entry of leader.json.
 #[derive(Debug, Clone, Serialize)]
-struct LeaderRow {
-    who: Who,
-    repo: String,
-    source: String,
-    commit: String,
-    weight: String,
-    block: String,
+pub(super) struct LeaderRow {
+    pub(super) who: Who,
+    pub(super) repo: String,
+    pub(super) source: String,
+    pub(super) commit: String,
+    pub(super) weight: String,
+    pub(super) block: String,
     /// Index of the chart's colour.
-    colour: usize,
+    pub(super) colour: usize,
     /// The round whose reveals ended at that block.
-    round: Option<RoundNumber>,
+    pub(super) round: Option<RoundNumber>,
 }
 
 /// An entry that leads, or may lead.
 #[derive(Debug, Clone, Serialize)]
-struct LeadRow {
-    what: &'static str,
-    row: LeaderRow,
+pub(super) struct LeadRow {
+    pub(super) what: &'static str,
+    pub(super) row: LeaderRow,
 }
 
 /// A round in the table.
 #[derive(Debug, Clone, Serialize)]
-struct RoundRow {
-    number: RoundNumber,
-    href: Option<String>,
-    miners: Option<usize>,
-    qualified: Option<usize>,
-    matches: usize,
-    audits: String,
-    winner: Option<Who>,
+pub(super) struct RoundRow {
+    pub(super) number: RoundNumber,
+    pub(super) href: Option<String>,
+    pub(super) miners: Option<usize>,
+    pub(super) qualified: Option<usize>,
+    pub(super) matches: usize,
+    pub(super) audits: String,
+    pub(super) winner: Option<Who>,
     /// Its stage, as long as there is no winner.
-    stage: Option<&'static str>,
-    margin: String,
+    pub(super) stage: Option<&'static str>,
+    pub(super) margin: String,
     /// What the margin is.
-    margin_of: &'static str,
-    fails: usize,
+    pub(super) margin_of: &'static str,
+    pub(super) fails: usize,
 }
 
 /// Builds the index's view of a competition.
 pub(crate) fn index(site: &Site<'_>) -> Index {
     let settings = site.settings();
-    let leaders = leaders(site);
-    let lead = lead(site, &leaders);
-    let summary = summary(site.findings);
+    let entries = site.snapshot.leaders.get().map(Vec::as_slice).unwrap_or_default();
+    let schedules = site.snapshot.rounds.iter().filter_map(|(round, files)| Some((*round, files.schedule.get()?)));
+    let leaders = leaders(entries, schedules.map(|(round, schedule)| (round, schedule.latest_reveal_block)));
+    let lead = lead(entries, site.block, &leaders);
+    let summary = summary(site.verdicts.findings);
     Index {
         name: site.name(),
         description: settings.map(|settings| clean(&settings.description)).unwrap_or_default(),
+        format: None,
         rules: rules(site),
         damage: site.damage(None),
         standing: standing(site),
         leader: lead.iter().find(|lead| lead.what == "leader").map(|lead| lead.row.clone()),
         lead,
-        weights: drawn(site, &leaders),
+        weights: drawn(entries, &leaders),
         leaders: leaders.into_iter().rev().collect(),
         rounds: site.snapshot.rounds.iter().rev().map(|(round, files)| round_row(site, *round, files)).collect(),
         summary,
         parts: parts(summary),
-        findings: site.objections(None),
+        findings: site.verdicts.objections(None),
     }
 }
 
 fn rules(site: &Site<'_>) -> Vec<String> {
     let Some(settings) = site.settings() else { return Vec::new() };
-    let mut rules = vec![
+    let mut rules = rules_of(settings);
+    rules.extend(site.rules.lines());
+    rules
+}
+
+/// The settings in words.
+pub(super) fn rules_of(settings: &Settings) -> Vec<String> {
+    vec![
         format!("a challenger takes the lead with a margin of {} of the duels", share(settings.win_margin)),
         format!("{} prompts a round, {} carried over", settings.prompts_per_round, settings.carryover_prompts),
         format!(
@@ -144,9 +158,7 @@ fn rules(site: &Site<'_>) -> Vec<String> {
             weight(settings.weight_decay),
             weight(settings.weight_floor)
         ),
-    ];
-    rules.extend(site.rules.lines());
-    rules
+    ]
 }
 
 fn standing(site: &Site<'_>) -> Option<StandingView> {
@@ -191,20 +203,20 @@ fn next(due: Due) -> NextStep {
     }
 }
 
-fn leaders(site: &Site<'_>) -> Vec<LeaderRow> {
+/// The leaders as a table; `latest` is each round's last block of reveals.
+pub(super) fn leaders(
+    entries: &[LeaderEntry],
+    latest: impl IntoIterator<Item = (RoundNumber, Block)>,
+) -> Vec<LeaderRow> {
     let mut colours: HashMap<&Hotkey, usize> = HashMap::new();
     let mut rounds = HashMap::new();
-    for (round, files) in &site.snapshot.rounds {
-        if let Some(schedule) = files.schedule.get() {
-            rounds.entry(schedule.latest_reveal_block).or_insert(*round);
-        }
+    for (round, block) in latest {
+        rounds.entry(block).or_insert(round);
     }
-    let entries = site.snapshot.leaders.get().into_iter().flatten();
-    let row = |entry: &LeaderEntry| (entry.clone(), rounds.get(&entry.effective_block).copied());
-    let entries: Vec<_> = entries.map(row).collect();
     entries
         .iter()
-        .map(|(entry, round)| {
+        .map(|entry| {
+            let round = rounds.get(&entry.effective_block).copied();
             let next = colours.len();
             let colour = *colours.entry(&entry.hotkey).or_insert(next);
             LeaderRow {
@@ -215,24 +227,22 @@ fn leaders(site: &Site<'_>) -> Vec<LeaderRow> {
                 weight: weight(entry.weight),
                 block: number(entry.effective_block.0),
                 colour: colour % 6,
-                round: *round,
+                round,
             }
         })
         .collect()
 }
 
 /// Who leads, as far as the block is known; `rows` are the entries of leader.json.
-fn lead(site: &Site<'_>, rows: &[LeaderRow]) -> Vec<LeadRow> {
-    let entries = site.snapshot.leaders.get().map(Vec::as_slice).unwrap_or_default();
+pub(super) fn lead(entries: &[LeaderEntry], block: Option<Block>, rows: &[LeaderRow]) -> Vec<LeadRow> {
     let row = |(what, entry): (&'static str, &LeaderEntry)| {
         let place = entries.iter().position(|other| std::ptr::eq(other, entry))?;
         Some(LeadRow { what, row: rows.get(place)?.clone() })
     };
-    Lead::of(entries, site.block).lines().into_iter().filter_map(row).collect()
+    Lead::of(entries, block).lines().into_iter().filter_map(row).collect()
 }
 
-fn drawn(site: &Site<'_>, rows: &[LeaderRow]) -> Option<WeightsChart> {
-    let leaders = site.snapshot.leaders.get()?;
+pub(super) fn drawn(leaders: &[LeaderEntry], rows: &[LeaderRow]) -> Option<WeightsChart> {
     let entry = |(entry, row): (&LeaderEntry, &LeaderRow)| WeightEntry {
         block: entry.effective_block.0,
         weight: entry.weight,
@@ -256,11 +266,11 @@ fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRo
     let audits = [(count("passed"), "passed"), (count("rejected"), "rejected"), (awaited, "awaited")];
     let winner = files.winner.get().map(|winner| winner.player().clone());
     let state = site.snapshot.state.get().filter(|state| state.current_round == round);
-    let (margin, margin_of) = decisive(files, winner.as_ref());
+    let (margin, margin_of) = decisive(files.matrix.get(), winner.as_ref());
     let matches = files.matrix.get().map_or(0, |matrix| matrix.0.len());
     RoundRow {
         number: round,
-        href: site.linked.contains(&round).then(|| round_page(round)),
+        href: site.verdicts.page(Some(round)),
         miners: files.submissions.get().map(|submissions| submissions.len()),
         qualified: replayed.filter(|_| matches > 0).map(|replayed| replayed.qualified.len()),
         matches,
@@ -269,13 +279,13 @@ fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRo
         stage: state.filter(|_| winner.is_none()).map(|state| row(state.stage).label),
         margin,
         margin_of,
-        fails: site.fails(round),
+        fails: site.verdicts.fails(round),
     }
 }
 
 /// The winner's margin over the leader; if the leader held, the best challenger's margin.
-fn decisive(files: &RoundFiles, winner: Option<&Player>) -> (String, &'static str) {
-    let Some(matrix) = files.matrix.get() else { return ("\u{2013}".to_owned(), "") };
+pub(super) fn decisive(matrix: Option<&Matrix>, winner: Option<&Player>) -> (String, &'static str) {
+    let Some(matrix) = matrix else { return ("\u{2013}".to_owned(), "") };
     let against = matrix.0.iter().filter(|((left, _), _)| *left == Player::Leader);
     let best = against.map(|(_, margin)| *margin).max_by(f64::total_cmp);
     match winner {
@@ -288,7 +298,7 @@ fn decisive(files: &RoundFiles, winner: Option<&Player>) -> (String, &'static st
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of findings")]
-fn parts(summary: VerifySummary) -> [String; 4] {
+pub(super) fn parts(summary: VerifySummary) -> [String; 4] {
     let VerifySummary { pass, fail, warn, skip } = summary;
     let all = (pass + fail + warn + skip).max(1) as f64;
     // Give every count that is not zero a visible width.

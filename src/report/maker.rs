@@ -1,6 +1,6 @@
 //! Makes the pages: the index, one per round, one per match.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -11,15 +11,15 @@ use super::pages::Pages;
 use super::{matches, round, site, text};
 use crate::base::error::{Error, Result};
 use crate::model::ids::RoundNumber;
-use crate::model::snapshot::{RoundFiles, Snapshot};
+use crate::model::snapshot::RoundFiles;
 
 /// Most pages made at a time: 50 rounds of 1,000 matches.
 const MOST_PAGES: usize = 50_000;
 
 /// Fails if there are too many pages. A page takes about 30 kB, so a hostile competition could fill the disk.
-pub(crate) fn few_pages(snapshot: &Snapshot, wanted: &BTreeSet<RoundNumber>) -> Result<()> {
-    let rounds = wanted.iter().filter_map(|round| snapshot.rounds.get(round));
-    let matches: usize = rounds.flat_map(|files| files.players.values()).map(|own| own.reports.len()).sum();
+/// `rounds` has each round's number of reports of matches.
+pub(crate) fn few_pages(rounds: &BTreeMap<RoundNumber, usize>, wanted: &BTreeSet<RoundNumber>) -> Result<()> {
+    let matches: usize = wanted.iter().filter_map(|round| rounds.get(round)).sum();
     let pages = matches + wanted.len();
     if pages <= MOST_PAGES {
         return Ok(());

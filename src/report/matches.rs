@@ -2,45 +2,49 @@
 
 use serde::Serialize;
 
+use super::evidence::Evidence;
 use super::round::Pair;
 use super::site::{Site, match_page, round_page};
 use super::text::{LONGEST_ADDRESS, Links, Who, clean, margin, share, shortened};
 use crate::model::ids::{Player, RoundNumber};
-use crate::model::report::{Duel, DuelWinner, MatchReport};
+use crate::model::neutral::DuelView;
+use crate::model::report::{Duel, DuelWinner};
 use crate::rules::duel::{INTERNAL_ERROR, claims_no_judge};
 
 /// What a match's page shows. Links are relative to the page's own folder.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Match {
-    name: String,
-    round: RoundNumber,
+    pub(super) name: String,
+    pub(super) round: RoundNumber,
     /// The round's page.
-    up: String,
+    pub(super) up: String,
     /// The previous and the next match in the round's list.
-    previous: Option<String>,
-    next: Option<String>,
-    left: Who,
-    right: Who,
+    pub(super) previous: Option<String>,
+    pub(super) next: Option<String>,
+    pub(super) left: Who,
+    pub(super) right: Who,
     /// The miner behind `leader`.
-    leader: Option<Who>,
+    pub(super) leader: Option<Who>,
     /// The miner that the report names, if it is not the folder's.
-    claimed: Option<String>,
-    margin: String,
-    score: String,
+    pub(super) claimed: Option<String>,
+    pub(super) margin: String,
+    pub(super) score: String,
+    /// What an audit duel came to, in words.
+    pub(super) audit: Option<String>,
     /// `right` if the margin is enough to win, else `left`.
-    verdict: &'static str,
-    win_margin: String,
+    pub(super) verdict: &'static str,
+    pub(super) win_margin: String,
     /// Duels won by left, drawn, and won by right; then each one's start and width in a bar of 100.
-    counts: [usize; 3],
-    parts: [(String, String); 3],
+    pub(super) counts: [usize; 3],
+    pub(super) parts: [(String, String); 3],
     /// The filters for duels: key, label, count.
-    filters: Vec<(&'static str, &'static str, usize)>,
-    duels: Vec<DuelView>,
+    pub(super) filters: Vec<(&'static str, &'static str, usize)>,
+    pub(super) duels: Vec<DuelRow>,
 }
 
 /// A duel.
 #[derive(Debug, Clone, Serialize)]
-struct DuelView {
+pub(super) struct DuelRow {
     name: String,
     prompt: Option<String>,
     /// Shown instead if the prompt's image may not be loaded.
@@ -54,6 +58,8 @@ struct DuelView {
     issues: String,
     /// Did a judge write `issues`?
     judged: bool,
+    /// What each stage of a judge in stages said.
+    evidence: Option<Evidence>,
 }
 
 /// A side's preview.
@@ -75,9 +81,8 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
         let (left, right, _) = pairs.get(at?)?;
         match_page(round, left, right).split_once('/').map(|(_, name)| name.to_owned())
     };
-    let duels: Vec<DuelView> = report.duels.iter().map(|duel| duel_view(duel, links)).collect();
-    let counts = [DuelWinner::Left, DuelWinner::Draw, DuelWinner::Right]
-        .map(|winner| report.duels.iter().filter(|duel| duel.winner == winner).count());
+    let duels: Vec<DuelRow> = report.duels.iter().map(|duel| mesh_duel(duel, links)).collect();
+    let counts = counts(&duels);
     let claimed = (report.right != *right).then(|| report.right.as_str().to_owned());
     Some(Match {
         name: site.name(),
@@ -89,8 +94,9 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
         right: right.into(),
         leader: site.leader_of(round).filter(|_| *left == Player::Leader).map(|leader| Who::from(&leader.hotkey)),
         claimed,
+        audit: None,
         margin: margin(report.margin),
-        score: score(report),
+        score: score(report.score),
         verdict: if report.margin >= site.win_margin() { "right" } else { "left" },
         win_margin: share(site.win_margin()),
         counts,
@@ -100,19 +106,23 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
     })
 }
 
-fn score(report: &MatchReport) -> String {
-    let sign = if report.score > 0 {
-        "+"
-    } else if report.score < 0 {
-        "\u{2212}"
-    } else {
-        ""
+/// How many duels left won, how many were draws, and how many right won.
+pub(super) fn counts(duels: &[DuelRow]) -> [usize; 3] {
+    [DuelWinner::Left, DuelWinner::Draw, DuelWinner::Right]
+        .map(|winner| duels.iter().filter(|duel| duel.winner == winner.as_str()).count())
+}
+
+pub(super) fn score(score: i64) -> String {
+    let sign = match score {
+        1.. => "+",
+        0 => "",
+        _ => "\u{2212}",
     };
-    format!("{sign}{}", report.score.unsigned_abs())
+    format!("{sign}{}", score.unsigned_abs())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of duels")]
-fn parts(counts: [usize; 3]) -> [(String, String); 3] {
+pub(super) fn parts(counts: [usize; 3]) -> [(String, String); 3] {
     let all = counts.iter().sum::<usize>().max(1) as f64;
     let mut begin = 0.0;
     counts.map(|count| {
@@ -122,41 +132,48 @@ fn parts(counts: [usize; 3]) -> [(String, String); 3] {
     })
 }
 
-fn duel_view(duel: &Duel, links: &Links<'_>) -> DuelView {
-    let picture = |png: &Option<String>, model: &Option<String>| {
-        let image = png.as_deref().and_then(|url| links.picture(url));
-        SidePreview {
-            without: png.as_deref().map_or("no preview".to_owned(), |url| shortened(url, LONGEST_ADDRESS)),
-            image,
-            model: model.as_deref().and_then(|url| links.to(url)),
+fn mesh_duel(duel: &Duel, links: &Links<'_>) -> DuelRow {
+    let judged = !claims_no_judge(&duel.issues) && duel.issues != INTERNAL_ERROR;
+    DuelRow::of(&DuelView::from(duel), judged, None, links)
+}
+
+impl DuelRow {
+    /// A duel of any format; `judged` says whether a judge wrote its words.
+    pub(super) fn of(duel: &DuelView<'_>, judged: bool, evidence: Option<Evidence>, links: &Links<'_>) -> DuelRow {
+        let picture = |png: Option<&str>, model: Option<&str>| SidePreview {
+            without: png.map_or("no preview".to_owned(), |url| shortened(url, LONGEST_ADDRESS)),
+            image: png.and_then(|url| links.picture(url)),
+            model: model.and_then(|url| links.to(url)),
+        };
+        let words = duel.words.unwrap_or_default();
+        let flags = [
+            (duel.left_preview.is_none() || duel.right_preview.is_none(), "missing"),
+            (words.starts_with("Generation time exceeded"), "late"),
+            (words == INTERNAL_ERROR || duel.words.is_none(), "error"),
+        ];
+        let mut kinds = duel.winner.as_str().to_owned();
+        let stage = evidence.as_ref().and_then(Evidence::stage);
+        for flag in flags.iter().filter(|(holds, _)| *holds).map(|(_, flag)| *flag).chain(stage) {
+            kinds.push(' ');
+            kinds.push_str(flag);
         }
-    };
-    let late = duel.issues.starts_with("Generation time exceeded");
-    let flags = [
-        (duel.left_png.is_none() || duel.right_png.is_none(), "missing"),
-        (late, "late"),
-        (duel.issues == INTERNAL_ERROR, "error"),
-    ];
-    let mut kinds = duel.winner.as_str().to_owned();
-    for (_, flag) in flags.iter().filter(|(holds, _)| *holds) {
-        kinds.push(' ');
-        kinds.push_str(flag);
-    }
-    DuelView {
-        name: shortened(duel.name.as_str(), 24),
-        prompt: links.picture(&duel.prompt),
-        address: shortened(&duel.prompt, LONGEST_ADDRESS),
-        left: picture(&duel.left_png, &duel.left_model),
-        right: picture(&duel.right_png, &duel.right_model),
-        winner: duel.winner.as_str(),
-        kinds,
-        issues: clean(&duel.issues),
-        judged: !claims_no_judge(&duel.issues) && duel.issues != INTERNAL_ERROR,
+        DuelRow {
+            name: shortened(duel.name.as_str(), 24),
+            prompt: links.picture(duel.prompt),
+            address: shortened(duel.prompt, LONGEST_ADDRESS),
+            left: picture(duel.left_preview, duel.left_model),
+            right: picture(duel.right_preview, duel.right_model),
+            winner: duel.winner.as_str(),
+            kinds,
+            issues: clean(words),
+            judged,
+            evidence,
+        }
     }
 }
 
 /// The filters that match at least one duel.
-fn filters(duels: &[DuelView]) -> Vec<(&'static str, &'static str, usize)> {
+pub(super) fn filters(duels: &[DuelRow]) -> Vec<(&'static str, &'static str, usize)> {
     let all = [
         ("right", "challenger won"),
         ("left", "defender won"),
@@ -165,6 +182,10 @@ fn filters(duels: &[DuelView]) -> Vec<(&'static str, &'static str, usize)> {
         ("missing", "preview missing"),
         ("late", "over time"),
         ("error", "judge failed"),
+        ("s1", "stage 1 decided"),
+        ("s2", "stage 2 decided"),
+        ("s3", "stage 3 decided"),
+        ("s4", "stage 4 decided"),
     ];
     let count = |key: &str| duels.iter().filter(|duel| duel.kinds.split(' ').any(|kind| kind == key)).count();
     all.into_iter().map(|(key, label)| (key, label, count(key))).filter(|(.., count)| *count > 0).collect()

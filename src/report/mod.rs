@@ -2,7 +2,9 @@
 
 pub(crate) mod audits;
 pub(crate) mod chart;
+mod evidence;
 pub(crate) mod folder;
+pub(crate) mod formats;
 pub(crate) mod heat;
 mod index;
 pub(crate) mod maker;
@@ -10,7 +12,10 @@ mod matches;
 pub(crate) mod pages;
 mod round;
 pub(crate) mod site;
+mod splat;
 pub(crate) mod text;
+mod threejs;
+mod threejs_audits;
 pub(crate) mod timeline;
 
 use std::path::{Path, PathBuf};

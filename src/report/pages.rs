@@ -14,11 +14,14 @@ const STYLE: &str = include_str!("templates/report.css");
 const SCRIPT: &str = include_str!("templates/report.js");
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("base.html", include_str!("templates/base.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("index.html", include_str!("templates/index.html")),
     ("round.html", include_str!("templates/round.html")),
+    ("walk.html", include_str!("templates/walk.html")),
+    ("chain.html", include_str!("templates/chain.html")),
+    ("evidence.html", include_str!("templates/evidence.html")),
     ("match.html", include_str!("templates/match.html")),
 ];
 

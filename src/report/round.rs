@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::audits::{AuditView, PromptRow, audits, hardest};
 use super::heat::{Heat, StandingRow, heat, standings};
-use super::site::{Damage, Fact, FindingView, Site, fact, match_page, round_page, tally};
+use super::site::{Damage, Fact, FindingView, Site, fact, match_page, tally};
 use super::text::{Links, counted, margin, number, share};
 use super::timeline::{Timeline, timeline};
 use crate::model::ids::{Player, RoundNumber};
@@ -58,23 +58,22 @@ struct LimitTexts {
 
 /// A match in the list of all matches.
 #[derive(Debug, Clone, Serialize)]
-struct MatchLink {
-    href: String,
-    left: super::text::Who,
-    right: super::text::Who,
-    margin: String,
-    duels: usize,
+pub(super) struct MatchLink {
+    pub(super) href: String,
+    pub(super) left: super::text::Who,
+    pub(super) right: super::text::Who,
+    pub(super) margin: String,
+    pub(super) duels: usize,
 }
 
 /// Builds the view of a round.
 pub(crate) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, links: &Links<'_>) -> RoundPage {
-    let page = |round: Option<RoundNumber>| round.filter(|round| site.linked.contains(round)).map(round_page);
     let limits = site.limits();
     RoundPage {
         name: site.name(),
         number,
-        previous: page(number.previous()),
-        next: page(Some(number.next())),
+        previous: site.verdicts.page(number.previous()),
+        next: site.verdicts.page(Some(number.next())),
         headline: headline(site, number, files),
         facts: facts(site, number, files),
         damage: site.damage(Some(number)),
@@ -92,7 +91,7 @@ pub(crate) fn round(site: &Site<'_>, number: RoundNumber, files: &RoundFiles, li
             critical: limits.critical_mismatches,
         },
         hardest: hardest(files, links),
-        findings: site.objections(Some(number)),
+        findings: site.verdicts.objections(Some(number)),
         matches: pairs(files).into_iter().map(|pair| link(number, pair)).collect(),
     }
 }

@@ -28,12 +28,21 @@ pub(crate) struct Site<'a> {
     pub(crate) rules: &'a InForce,
     /// The chain's block, if given.
     pub(crate) block: Option<Block>,
-    /// What `verify` found, passes included.
+    /// What `verify` found.
+    pub(crate) verdicts: Verdicts<'a>,
+}
+
+/// What `verify` found, by round.
+#[derive(Debug)]
+pub(crate) struct Verdicts<'a> {
+    /// Every finding, passes included.
     pub(crate) findings: &'a [Finding],
     /// Each round's findings that are not passes.
-    pub(crate) of_round: BTreeMap<RoundNumber, Vec<&'a Finding>>,
-    /// Each round's broken or misplaced files.
-    pub(crate) problems: BTreeMap<RoundNumber, Vec<&'a Problem>>,
+    of_round: BTreeMap<RoundNumber, Vec<&'a Finding>>,
+    /// Broken or misplaced files.
+    all_problems: &'a [Problem],
+    /// Each round's.
+    problems: BTreeMap<RoundNumber, Vec<&'a Problem>>,
     /// The rounds with pages; others are shown without a link.
     pub(crate) linked: BTreeSet<RoundNumber>,
 }
@@ -67,6 +76,55 @@ impl<'a> Site<'a> {
 
     fn leader_from(&self, block: Block) -> Option<&'a LeaderEntry> {
         leader_at(self.snapshot.leaders.get()?, block)
+    }
+
+    /// As [`Verdicts::damage`]; of the competition, what is missing as well.
+    pub(crate) fn damage(&self, round: Option<RoundNumber>) -> Vec<Damage> {
+        let mut damage = self.verdicts.damage(round);
+        if round.is_none() {
+            damage.extend(self.missing());
+        }
+        damage
+    }
+
+    /// Missing files without which there is little to show.
+    fn missing(&self) -> impl Iterator<Item = Damage> {
+        fn gone<T>(slot: &Slot<T>) -> bool {
+            slot.is_missing()
+        }
+        let snapshot = self.snapshot;
+        let files = [
+            ("config.json", gone(&snapshot.config)),
+            ("state.json", gone(&snapshot.state)),
+            ("leader.json", gone(&snapshot.leaders)),
+        ];
+        missing(files)
+    }
+}
+
+/// Which of these files are missing.
+pub(crate) fn missing(files: [(&'static str, bool); 3]) -> impl Iterator<Item = Damage> {
+    let missing =
+        |(path, gone): (&str, bool)| gone.then(|| Damage { path: path.to_owned(), what: "is missing".to_owned() });
+    files.into_iter().filter_map(missing)
+}
+
+impl<'a> Verdicts<'a> {
+    /// Sorts findings and problems by round.
+    pub(crate) fn of(findings: &'a [Finding], problems: &'a [Problem], linked: BTreeSet<RoundNumber>) -> Self {
+        let objections = findings.iter().filter(|finding| finding.status != CheckStatus::Pass);
+        Verdicts {
+            findings,
+            of_round: by_round(objections, |finding| finding.round),
+            all_problems: problems,
+            problems: by_round(problems, |problem| problem.round),
+            linked,
+        }
+    }
+
+    /// The page of a round, if there is one.
+    pub(crate) fn page(&self, round: Option<RoundNumber>) -> Option<String> {
+        round.filter(|round| self.linked.contains(round)).map(round_page)
     }
 
     /// The findings that are not passes, fails first; only one round's if given.
@@ -111,13 +169,13 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Files that are unreadable, broken, misplaced or missing; only one round's if given.
+    /// Files that are unreadable, broken or misplaced; only one round's if given.
     pub(crate) fn damage(&self, round: Option<RoundNumber>) -> Vec<Damage> {
         let problems: Vec<&Problem> = match round {
             Some(round) => self.problems.get(&round).cloned().unwrap_or_default(),
-            None => self.snapshot.problems.iter().collect(),
+            None => self.all_problems.iter().collect(),
         };
-        let mut damage: Vec<Damage> = problems
+        problems
             .into_iter()
             .filter_map(|problem| {
                 let what = match &problem.what {
@@ -129,28 +187,22 @@ impl<'a> Site<'a> {
                 Some(Damage { path: clean(&problem.path), what: clean(&what) })
             })
             .take(MOST_LISTED)
-            .collect();
-        if round.is_none() {
-            damage.extend(self.missing());
-        }
-        damage
+            .collect()
     }
+}
 
-    /// Missing files without which there is little to show.
-    fn missing(&self) -> impl Iterator<Item = Damage> {
-        fn gone<T>(slot: &Slot<T>) -> bool {
-            slot.is_missing()
+/// Groups items by round.
+fn by_round<'a, T>(
+    all: impl IntoIterator<Item = &'a T>,
+    round: impl Fn(&T) -> Option<RoundNumber>,
+) -> BTreeMap<RoundNumber, Vec<&'a T>> {
+    let mut sorted: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for one in all {
+        if let Some(round) = round(one) {
+            sorted.entry(round).or_default().push(one);
         }
-        let snapshot = self.snapshot;
-        let files = [
-            ("config.json", gone(&snapshot.config)),
-            ("state.json", gone(&snapshot.state)),
-            ("leader.json", gone(&snapshot.leaders)),
-        ];
-        let missing =
-            |(path, gone): (&str, bool)| gone.then(|| Damage { path: path.to_owned(), what: "is missing".to_owned() });
-        files.into_iter().filter_map(missing)
     }
+    sorted
 }
 
 /// A finding as a page shows it.

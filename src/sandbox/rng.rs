@@ -34,7 +34,7 @@ impl Rng {
 
     /// 64 hex digits.
     pub(crate) fn hex(&mut self) -> String {
-        hex::encode(&self.bytes())
+        hex::encode(self.bytes())
     }
 
     /// A number in `low..high`.

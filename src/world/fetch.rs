@@ -190,7 +190,7 @@ impl<'a> FileSink<'a> {
         if let Some(trouble) = self.trouble {
             return Err(Error::file(self.path, "cannot write").because(trouble));
         }
-        Ok(size.map(|size| FetchedFile { size, sha256: hex::encode(&self.hasher.finalize()), head: self.head }))
+        Ok(size.map(|size| FetchedFile { size, sha256: hex::encode(self.hasher.finalize()), head: self.head }))
     }
 }
 

@@ -34,7 +34,7 @@ fn without_a_block_nobody_is_said_to_lead() {
     assert_eq!(entry(&said["entry_before"]), (Some(1.0), Some(707_200)));
     let run = gen404(folder.path(), &["leader"]).ends(0);
     let basalt = named("basalt");
-    assert!(run.out.starts_with("block unknown, and with it who leads: name a chain"), "{}", run.out);
+    assert!(run.out.starts_with("block unknown, so the leader is unknown, too: name a chain"), "{}", run.out);
     assert!(run.out.contains(&format!("newest entry: {basalt}, in force from block 714400 on")), "{}", run.out);
     assert!(run.out.contains(&format!("entry before it: {basalt}, in force from block 707200 on")), "{}", run.out);
     let status = gen404(folder.path(), &["status", "--json"]).ends(0).details();
@@ -98,7 +98,7 @@ fn a_pool_that_no_round_could_use_is_found_before_anything_is_drawn() {
     let good = competition.read("prompts.txt");
     competition.write("prompts.txt", &good.replacen("/3.png", "/a%20b.png", 1).replacen("/7.png", "/caf\u{e9}.png", 1));
     let before = competition.files();
-    let lines = ["2 of 50 lines cannot be used", "line 4: ", "\"a%20b\" holds '%'", "line 8: "];
+    let lines = ["2 of 50 lines cannot be used", "line 4: ", "\"a%20b\" contains '%'", "line 8: "];
     for command in ["open", "reveal-seed"] {
         let run = competition.expect(1, &[command, "--chain-file", "chain.json"]);
         assert!(run.err.contains("prompts.txt: ") && lines.iter().all(|line| run.err.contains(line)), "{}", run.err);
@@ -283,6 +283,8 @@ fn verify_ends_with_what_fails_and_quietly_says_nothing_else() {
     });
     let run = gen404(folder.path(), &["verify"]).ends(1);
     let lines: Vec<&str> = run.out.lines().collect();
+    let (format, lines) = lines.split_first().unwrap();
+    assert!(format.starts_with("format: mesh: "), "{}", run.out);
     let (summary, told) = lines.split_last().unwrap();
     assert!(summary.starts_with("not every claim holds: "), "{}", run.out);
     let order: Vec<&str> = told.iter().map(|line| &line[..4]).collect();

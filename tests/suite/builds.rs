@@ -91,7 +91,7 @@ fn a_file_tells_the_builds_until_all_are_done() {
     // All are built: nobody is asked, and in the next stage but one nothing is due.
     std::fs::remove_file(&made).unwrap();
     let done = gen404(folder.path(), &["builds"]).ends(0);
-    assert!(done.out.contains("3 success, as recorded already"), "{}", done.out);
+    assert!(done.out.contains("3 success, as already recorded"), "{}", done.out);
     edit(folder.path(), "state.json", |state| state.replace("miner_generation", "finalizing"));
     gen404(folder.path(), &["builds"]).ends(0);
     edit(folder.path(), "state.json", |state| state.replace("finalizing", "open"));

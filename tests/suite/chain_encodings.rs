@@ -83,7 +83,7 @@ fn reveals_are_read_and_written_as_by_the_sdk() {
         let entries = case["entries"].as_array().unwrap();
         let texts: Vec<(u64, String)> = entries.iter().map(|entry| (number(entry, "block"), told(entry))).collect();
         let ours = texts.iter().map(|(block, text)| (text.encode(), *block)).collect::<Vec<_>>().encode();
-        assert_eq!(hex::encode(&Sha256::digest(&ours)), words(&case, "sha256"), "{}", case["about"]);
+        assert_eq!(hex::encode(Sha256::digest(&ours)), words(&case, "sha256"), "{}", case["about"]);
         if case.get("value").is_some() {
             assert_eq!(ours, bytes(&case, "value"), "{}", case["about"]);
         }

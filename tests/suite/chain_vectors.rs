@@ -45,9 +45,9 @@ fn hashes_and_storage_keys_hold() {
             None => hex::decode(str_of(case, "input_hex")).unwrap(),
         };
         let found = match str_of(case, "fn") {
-            "twox128" => hex::encode(&keys::twox128(&input)),
-            "twox64" => hex::encode(&keys::twox64(&input)),
-            "blake2b_512" => hex::encode(&<blake2::Blake2b512 as blake2::Digest>::digest(&input)),
+            "twox128" => hex::encode(keys::twox128(&input)),
+            "twox64" => hex::encode(keys::twox64(&input)),
+            "blake2b_512" => hex::encode(<blake2::Blake2b512 as blake2::Digest>::digest(&input)),
             other => panic!("no test of {other}"),
         };
         assert_eq!(found, str_of(case, "hex"));
@@ -84,7 +84,7 @@ fn values_and_payloads_hold_under_both_rules() {
     let Some(vectors) = vectors() else { return };
     for case in list(&vectors, "compact_u32") {
         let (value, bytes) = (u32::try_from(case["value"].as_u64().unwrap()).unwrap(), str_of(case, "hex"));
-        assert_eq!(hex::encode(&Compact(value).encode()), bytes);
+        assert_eq!(hex::encode(Compact(value).encode()), bytes);
         assert_eq!(Compact::<u32>::decode(&mut &*hex::decode(bytes).unwrap()).unwrap().0, value);
     }
     let mut entries_seen = 0;
@@ -117,7 +117,7 @@ fn check_entry(name: &Value, raw: &[u8], block: Block, entry: &Value) {
     let payload = strip_length(raw);
     assert_eq!(payload.len() < raw.len(), entry["len_prefix"] == true, "{name}");
     assert_eq!(Some(payload.len() as u64), entry["payload_len"].as_u64(), "{name}");
-    assert_eq!(hex::encode(&Sha256::digest(payload)), str_of(entry, "payload_sha256"), "{name}");
+    assert_eq!(hex::encode(Sha256::digest(payload)), str_of(entry, "payload_sha256"), "{name}");
     let strict = text(raw, Compat::Strict);
     assert_eq!(strict.is_ok(), entry["utf8_valid"] == true, "{name}");
     if let Some(expected) = entry["data"].as_str() {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gen404::base::error::Result;
-use gen404::model::detect::{FormatName, detect};
 use gen404::model::file::Layout;
+use gen404::model::format::detect::{FormatName, detect};
 use gen404::model::ids::{Block, Player, RoundNumber};
 use gen404::model::prompts::Prompt;
 use gen404::model::snapshot::Source;
@@ -24,11 +24,11 @@ use gen404::rules::threejs::chain::{ChainFacts, Fate, by_miner, derive, order};
 use gen404::rules::threejs::leader::next_leader;
 use gen404::rules::threejs::prompts::select_disjoint;
 
-use crate::support::{shared, skipped};
+use crate::support::{gen404, shared, skipped};
 
 #[path = "../../examples/make_threejs.rs"]
 #[allow(dead_code, reason = "its main is for cargo run")]
-mod make_threejs;
+pub mod make_threejs;
 
 /// Files in memory, by path.
 struct Files(BTreeMap<String, Vec<u8>>);
@@ -113,15 +113,14 @@ fn every_version_of_the_splat_files_parses_but_for_one_edit() {
             versions.insert((path.to_owned(), blob.to_owned()), file);
         }
     }
-    let (mut exact, mut newline, mut broken) = (0, 0, Vec::new());
+    let (mut exact, mut broken) = (0, Vec::new());
     for ((path, blob), file) in versions {
         match SplatContent::parse(&file, &git(folder.path(), &["cat-file", "blob", &blob])).map(|(_, layout)| layout) {
             Ok(Layout::Exact) => exact += 1,
-            Ok(Layout::FinalNewline) => newline += 1,
+            Ok(Layout::FinalNewline) => {}
             other => broken.push(format!("{path}: {other:?}")),
         }
     }
-    println!("{exact} versions byte for byte, {newline} but for a newline, {} others: {broken:#?}", broken.len());
     assert!(exact > 400, "{exact}");
     assert!(broken.iter().any(|line| line.starts_with("leader.json")), "{broken:#?}");
 }
@@ -141,7 +140,6 @@ fn every_threejs_file_is_written_back_byte_for_byte() {
             other => panic!("{path}: {other:?}"),
         }
     }
-    println!("{exact} byte for byte, {newline:?} but for a newline");
     assert_eq!(exact + newline.len(), 47);
     assert!(newline.iter().all(|path| path.contains("config") || path.contains("_audit")), "{newline:?}");
 }
@@ -174,6 +172,19 @@ fn the_splat_walk_gives_the_recorded_winners() {
     assert_eq!(winner(1), (41, Player::Leader));
 }
 
+/// Tells each lie (in a file, this text replaced once by that one) and expects this claim to fail.
+fn each_is_found(files: &mut Files, check: impl Fn(&Files) -> Vec<Finding>, lies: &[(&str, &str, &str, &str)]) {
+    for (path, old, new, id) in lies {
+        let was = files.0[*path].clone();
+        let text = String::from_utf8(was.clone()).unwrap();
+        assert!(text.contains(old), "{path}: {old}");
+        files.0.insert((*path).to_owned(), text.replacen(old, new, 1).into_bytes());
+        let fails = check(files).iter().any(|found| found.id == *id && found.status == CheckStatus::Fail);
+        assert!(fails, "{path}: {old} -> {new}");
+        files.0.insert((*path).to_owned(), was);
+    }
+}
+
 fn objections(findings: &[Finding]) -> Vec<String> {
     let bad = |finding: &&Finding| !matches!(finding.status, CheckStatus::Pass | CheckStatus::Skip);
     let line =
@@ -192,32 +203,25 @@ fn the_checks_on_the_splat_files_find_the_known_truths() {
     assert_eq!((passed("prompts.carryover"), passed("builds.rules"), passed("judge.progress")), (2, 2, 2));
     let objections = objections(&findings);
     let shared = objections.iter().filter(|line| line.starts_with("Warn submissions.rules")).count();
-    let newline = "Warn file.bytes config.json: a newline at the end, which its writer does not write";
+    let newline = "Warn file.bytes config.json: a final newline, which its writer does not write";
     assert!(objections.iter().any(|line| line == newline), "{objections:#?}");
     assert_eq!((objections.len(), shared), (8, 7), "{objections:#?}");
     // Each lie is found by the claim that it breaks.
     let report = "rounds/0/5EqNLQBYYWMcHdid25TEDGUdgT67ZGLB49QvczcKs5rH58Hh/duels.json";
-    for (path, old, new, id) in [
-        ("leader.json", "\"weight\": 0.8", "\"weight\": 0.99", "leader.transition"),
-        ("rounds/0/judge_progress.json", "\"leader\": \"5Eq", "\"leader\": \"5Gq", "file.parse"),
-        ("rounds/1/seed.json", "2947269238", "2947269239", "prompts.carryover"),
-        (report, "\"score\": 19", "\"score\": 18", "match.score"),
-        (report, "challenger_wins", "leader_defends", "match.score"),
-        ("rounds/0/builds.json", "97f5a7e-contest-0", "97f5a7d-contest-0", "builds.rules"),
-        ("rounds/1/schedule.json", "7067518", "7067519", "schedule.blocks"),
-        ("rounds/0/leader/generations.json", "rounds/0/leader", "rounds/1/leader", "outputs.rules"),
-    ] {
-        let was = files.0[path].clone();
-        let text = String::from_utf8(was.clone()).unwrap();
-        assert!(text.contains(old), "{path}: {old}");
-        files.0.insert(path.to_owned(), text.replacen(old, new, 1).into_bytes());
-        let found = check(&files);
-        assert!(
-            found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail),
-            "{path}: {old} -> {new}"
-        );
-        files.0.insert(path.to_owned(), was);
-    }
+    each_is_found(
+        &mut files,
+        check,
+        &[
+            ("leader.json", "\"weight\": 0.8", "\"weight\": 0.99", "leader.transition"),
+            ("rounds/0/judge_progress.json", "\"leader\": \"5Eq", "\"leader\": \"5Gq", "file.parse"),
+            ("rounds/1/seed.json", "2947269238", "2947269239", "prompts.carryover"),
+            (report, "\"score\": 19", "\"score\": 18", "match.score"),
+            (report, "challenger_wins", "leader_defends", "match.score"),
+            ("rounds/0/builds.json", "97f5a7e-contest-0", "97f5a7d-contest-0", "builds.rules"),
+            ("rounds/1/schedule.json", "7067518", "7067519", "schedule.blocks"),
+            ("rounds/0/leader/generations.json", "rounds/0/leader", "rounds/1/leader", "outputs.rules"),
+        ],
+    );
 }
 
 fn threejs() -> Option<(Files, ThreejsSnapshot)> {
@@ -287,7 +291,6 @@ fn decay_entries_have_ten_digits() {
             decays += 1;
         }
     }
-    println!("{decays} decay entries");
     assert!(decays > 3, "{decays}");
     let last = leaders.last().unwrap();
     assert_eq!(last.effective_block, Block(9_114_609));
@@ -298,9 +301,12 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
     let Some((mut files, snapshot)) = threejs() else { return };
     let findings = run_threejs(&snapshot).finish();
     let objections = objections(&findings);
-    let others: Vec<_> = objections.iter().filter(|line| !line.starts_with("Fail state.files")).collect();
-    let newline =
-        "Warn file.bytes rounds/1/verification_audits.json: a newline at the end, which its writer does not write";
+    // The files of rounds 1 and 5 were read at different times.
+    let known = |line: &&String| {
+        line.starts_with("Fail state.files") || (line.starts_with("Warn audit.report") && line.contains("no request"))
+    };
+    let others: Vec<_> = objections.iter().filter(|line| !known(line)).collect();
+    let newline = "Warn file.bytes rounds/1/verification_audits.json: a final newline, which its writer does not write";
     assert_eq!(others, [newline], "{others:#?}");
     let passed = |id: &str, subject: &str| {
         let of = |found: &&Finding| found.id == id && found.subject.starts_with(subject);
@@ -311,30 +317,26 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
         passed(id, "rounds/34/");
     }
     passed("prompts.carryover", "rounds/34/");
-    for (path, old, new, id) in [
-        ("rounds/34/generation_audits.json", "-12.50%", "-12.51%", "audit.verdict"),
-        ("rounds/34/winner.json", "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq", "leader", "winner.replay"),
-        ("rounds/34/audit_matrix.csv", "-0.125", "-0.06", "audit.verdict"),
-        (
-            "rounds/34/require_audit.json",
-            "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq",
-            "5DU5HVPK5z7JuzydA5sjeYKD9BkaGJeJZsNZD3ri6MPzwxmo",
-            "audit.request",
-        ),
-        ("rounds/34/generation_reports.json", "5976.276082416065", "5976.376082416065", "audit.report"),
-        ("rounds/34/generation_reports.json", "completed", "pending", "audit.report"),
-        ("rounds/34/source_audit.json", "passed", "failed", "winner.replay"),
-        ("rounds/34/schedule.json", "8835478", "8835479", "schedule.blocks"),
-    ] {
-        let was = files.0[path].clone();
-        let text = String::from_utf8(was.clone()).unwrap();
-        assert!(text.contains(old), "{path}: {old}");
-        files.0.insert(path.to_owned(), text.replacen(old, new, 1).into_bytes());
-        let found = run_threejs(&ThreejsSnapshot::load_some(&files, |_| true).unwrap()).finish();
-        let fails = found.iter().any(|found| found.id == id && found.status == CheckStatus::Fail);
-        assert!(fails, "{path}: {old} -> {new}");
-        files.0.insert(path.to_owned(), was);
-    }
+    let check = |files: &Files| run_threejs(&ThreejsSnapshot::load_some(files, |_| true).unwrap()).finish();
+    each_is_found(
+        &mut files,
+        check,
+        &[
+            ("rounds/34/generation_audits.json", "-12.50%", "-12.51%", "audit.verdict"),
+            ("rounds/34/winner.json", "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq", "leader", "winner.replay"),
+            ("rounds/34/audit_matrix.csv", "-0.125", "-0.06", "audit.verdict"),
+            (
+                "rounds/34/require_audit.json",
+                "5HJvp6ZSTt9qV3sLnrwqsmQX4AibV2WcyzERxGz9qo87hcGq",
+                "5DU5HVPK5z7JuzydA5sjeYKD9BkaGJeJZsNZD3ri6MPzwxmo",
+                "audit.request",
+            ),
+            ("rounds/34/generation_reports.json", "5976.276082416065", "5976.376082416065", "audit.report"),
+            ("rounds/34/generation_reports.json", "completed", "pending", "audit.report"),
+            ("rounds/34/source_audit.json", "passed", "failed", "winner.replay"),
+            ("rounds/34/schedule.json", "8835478", "8835479", "schedule.blocks"),
+        ],
+    );
 }
 
 /// The recorded duels' winners and decisions follow from their stages.
@@ -435,4 +437,46 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
     let found = objections(&check(&files));
     let expected = "does not belong here: a file of a splat competition, but this one is threejs";
     assert!(found.iter().any(|line| line.ends_with(expected)), "{found:#?}");
+}
+
+/// A command for meshes would write files of its own format: it refuses before it looks at anything.
+#[test]
+fn commands_that_write_refuse_another_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, bytes: &[u8]| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    make_threejs::files().iter().for_each(|(path, bytes)| write(path, bytes));
+    let before = Files::of_folder(folder.path()).0;
+    let commands = [
+        "open",
+        "reveal-seed",
+        "builds",
+        "baseline",
+        "download",
+        "duel",
+        "audit",
+        "finalize",
+        "advance",
+        "pause",
+        "resume",
+    ];
+    for command in commands {
+        let run = gen404(folder.path(), &[command]).ends(1);
+        assert!(
+            run.err.contains("gen404 runs mesh competitions only; this one is threejs: "),
+            "{command}: {}",
+            run.err
+        );
+    }
+    assert_eq!(
+        Files::of_folder(folder.path())
+            .0
+            .into_iter()
+            .filter(|(path, _)| !path.starts_with(".gen404"))
+            .collect::<Vec<_>>(),
+        before.into_iter().collect::<Vec<_>>()
+    );
 }

@@ -184,7 +184,7 @@ fn our_own_folder_is_not_reached_through_a_link_and_no_file_in_it_hangs() {
     let _ = fs::remove_dir_all(folder.path().join(".git/gen404"));
     symlink(key.parent().unwrap(), folder.path().join(".git/gen404")).unwrap();
     let refused = limited(folder.path(), &["--commit", "pause"]).ends(1);
-    assert!(refused.err.contains(".git/gen404: no folder"), "{}", refused.err);
+    assert!(refused.err.contains(".git/gen404: not a folder"), "{}", refused.err);
     fs::remove_file(folder.path().join(".git/gen404")).unwrap();
     fs::create_dir(folder.path().join(".git/gen404")).unwrap();
     fifo(&folder.path().join(".git/gen404/pending-commit.json"));

@@ -483,7 +483,7 @@ fn rounds_are_those_that_exist() {
     std::fs::copy(folder.path().join("rounds/0/seed.json"), folder.path().join("rounds/4294967295/seed.json")).unwrap();
     all(folder.path(), None);
     let verified = run(folder.path(), &["verify"]).ends(1);
-    let line = "rounds: the folders of rounds 3 to 4294967294 are missing; there: 0 to 2, 4294967295";
+    let line = "rounds: the folders of rounds 3 to 4294967294 are missing; present: 0 to 2, 4294967295";
     assert!(verified.out.contains(line), "{}", verified.out);
     edit(folder.path(), "state.json", |text| text.replacen("\"current_round\": 2", "\"current_round\": 4294967295", 1));
     all(folder.path(), None);

@@ -118,7 +118,7 @@ fn many_at_once_give_one_result() {
 /// The note that a run with `--commit` keeps until `pause` is committed.
 fn note_of_pause(folder: &std::path::Path, git: &Git) {
     let state = std::fs::read(folder.join("state.json")).unwrap();
-    let sum = gen404::base::hex::encode(&<sha2::Sha256 as sha2::Digest>::digest(&state));
+    let sum = gen404::base::hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&state));
     let note =
         format!("{{\"message\": \"Update state (paused) for round 2\", \"files\": [[\"state.json\", \"{sum}\"]]}}");
     std::fs::create_dir_all(git.own_folder()).unwrap();

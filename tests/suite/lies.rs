@@ -162,7 +162,7 @@ fn the_order_of_prompts() {
     edit(folder.path(), "rounds/1/prompts.txt", |text| swap(&swap(text, 0, 1), 10, 20));
     finds(folder.path(), &[], &expect("prompts.new", 1, "rounds/1/prompts.txt", &["line 11 is"]));
     edit(folder.path(), "rounds/1/prompts.txt", |text| text.rsplit_once('\n').unwrap().0.to_owned());
-    finds(folder.path(), &[], &expect("prompts.count", 1, "rounds/1/prompts.txt", &["is 23", "it is 24"]));
+    finds(folder.path(), &[], &expect("prompts.count", 1, "rounds/1/prompts.txt", &["is 23", "expected 24"]));
 }
 
 #[test]
@@ -247,7 +247,12 @@ fn a_deadline_a_window_and_a_hotkey() {
         &expect("submissions.rules", 0, submissions, &["example-1", "example-0"]),
     );
     let one_off = winner().replacen("5F", "5G", 1);
-    lie(submissions, &winner(), &one_off, &expect("file.parse", 0, submissions, &["no SS58 hotkey", "checksum"]));
+    lie(
+        submissions,
+        &winner(),
+        &one_off,
+        &expect("file.parse", 0, submissions, &["not a valid SS58 hotkey", "checksum"]),
+    );
     lie(
         submissions,
         "https://quarry.example.org/0",
@@ -260,7 +265,7 @@ fn a_deadline_a_window_and_a_hotkey() {
         folder.path().join(format!("rounds/0/{one_off}")),
     )
     .unwrap();
-    finds(folder.path(), &[], &expect("file.parse", 0, one_off, &["no SS58 hotkey"]));
+    finds(folder.path(), &[], &expect("file.parse", 0, one_off, &["not a valid SS58 hotkey"]));
 }
 
 #[test]

@@ -54,6 +54,7 @@ mod listed;
 #[allow(dead_code, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shared with other tests")]
 mod models;
 mod opening;
+mod other_formats;
 mod output;
 mod outside_texts;
 mod pods;

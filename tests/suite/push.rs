@@ -133,7 +133,7 @@ fn where_theirs_changed_the_same_file_the_command_looks_again() {
     let duels = "{\n  \"current_round\": 0,\n  \"stage\": \"duels\",\n  \"next_stage_eta\": null\n}";
     shared.rival("state.json", duels);
     let run = ours(&shared, &["pause"]).ends(0);
-    assert!(run.err.contains("gives way to origin's") && run.err.contains("state.json changed"), "{run:?}");
+    assert!(run.err.contains("gives way to origin's") && run.err.contains("which changed state.json"), "{run:?}");
     assert!(shared.level());
     assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: state.json", "A round"]);
     // What it looks at again may be that there is nothing left to do.

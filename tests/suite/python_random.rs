@@ -14,7 +14,7 @@ fn samples_are_cpythons_to_the_bit() {
         let population: Vec<u64> = (0..n).collect();
         let drawn = PythonRandom::new(seed).sample(&population, usize::try_from(k).unwrap());
         let joined = drawn.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let found = gen404::base::hex::encode(&Sha256::digest(joined));
+        let found = gen404::base::hex::encode(Sha256::digest(joined));
         assert_eq!(Some(found.as_str()), line.rsplit(' ').next(), "seed {seed}, {k} of {n}");
         checked += 1;
     }

@@ -24,7 +24,7 @@ fn attributes(page: &str, name: &str) -> Vec<String> {
 /// Follows every link of every page: those inside lead to a page and an anchor that are there, those
 /// outside are web addresses. Gives the pages reached from the index and the outside addresses.
 #[track_caller]
-fn crawl(pages: &BTreeMap<PathBuf, String>) -> (BTreeSet<PathBuf>, BTreeSet<String>) {
+pub fn crawl(pages: &BTreeMap<PathBuf, String>) -> (BTreeSet<PathBuf>, BTreeSet<String>) {
     let mut outside = BTreeSet::new();
     let mut inside: BTreeMap<&Path, BTreeSet<PathBuf>> = BTreeMap::new();
     for (path, page) in pages.iter().filter(|(path, _)| path.extension().unwrap() == "html") {
@@ -61,7 +61,7 @@ fn crawl(pages: &BTreeMap<PathBuf, String>) -> (BTreeSet<PathBuf>, BTreeSet<Stri
 }
 
 /// The text of a page: what a reader sees of it.
-fn text(page: &str) -> String {
+pub fn text(page: &str) -> String {
     let body = page.split("<body>").nth(1).unwrap().split("<script>").next().unwrap();
     let mut text = String::new();
     for part in body.split('<').skip(1) {

@@ -43,7 +43,7 @@ pub(crate) enum PodExit {
 /// The outcome of waiting for a pod's program.
 enum Readiness {
     /// It takes prompts.
-    Ready(Program),
+    Ready(Box<Program>),
     /// It never will, with the reason.
     Never(String),
 }
@@ -156,7 +156,7 @@ impl Pod<'_> {
             self.run.check()?;
             let program = Program::new(endpoint.clone(), self.run.limits);
             let why = match program.health() {
-                Health::Ready => return Ok(Readiness::Ready(program)),
+                Health::Ready => return Ok(Readiness::Ready(Box::new(program))),
                 Health::Refused(why) => return refused(&endpoint, why),
                 Health::NotYet(why) => why,
             };

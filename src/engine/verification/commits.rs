@@ -42,6 +42,36 @@ impl Checkout {
         Ok(Some(Checkout { format: Format::of_tree(&context.store), git, log, head, changes, contents }))
     }
 
+    /// Only the commits at these places, as if the last of them were checked out; the working tree is left out.
+    pub(crate) fn within(git: &Git, places: std::ops::Range<usize>) -> Result<Checkout> {
+        let mut log = git.log()?;
+        // The first one has no parent here: it brings everything that was there.
+        log.shallow |= places.start > 0;
+        log.commits = log.commits.drain(..).take(places.end).skip(places.start).collect();
+        for commit in &mut log.commits {
+            commit.parent = commit.parent.and_then(|parent| parent.checked_sub(places.start));
+        }
+        let head = log.commits.last().map(|head| git.tree(&head.id)).transpose()?;
+        let format = head.as_ref().map_or_else(Format::default, |head| Format::of_tree(head));
+        let (changes, contents) = (BTreeMap::new(), HashMap::new());
+        Ok(Checkout { format, git: git.clone(), log, head, changes, contents })
+    }
+
+    /// The commits from this place on, judged against the one before.
+    pub(crate) fn since(self, first: usize) -> Result<History> {
+        let Some(base) = first.checked_sub(1).and_then(|before| self.log.commits.get(before)) else {
+            return Ok(self.history());
+        };
+        let base = stand_in(base, &self.git.tree(&base.id)?)?;
+        let later =
+            self.log.commits.into_iter().skip(first).map(|commit| Commit {
+                parent: commit.parent.map(|parent| (parent + 1).saturating_sub(first)),
+                ..commit
+            });
+        let commits = std::iter::once(base).chain(later).collect();
+        Ok(History { format: self.format, git: self.git, commits, uncommitted: self.contents })
+    }
+
     /// The last commit's id; `None` before the first.
     pub(crate) fn head(&self) -> Option<&str> {
         self.log.commits.last().map(|head| head.id.as_str())
@@ -81,17 +111,21 @@ impl Checkout {
         if self.changes.is_empty() {
             return Ok(None);
         }
-        // A stand-in for the last commit that adds all files by which changes are judged.
-        let judged_by =
-            |file: &FileKind| matches!(file, FileKind::State | FileKind::Round(_, RoundFile::Seed | RoundFile::Matrix));
-        let known = head.files()?.iter().filter_map(|(path, blob)| Some((FileKind::of_path(path)?, *blob)));
-        let known = known.filter(|(file, _)| judged_by(file));
-        let brought = known.map(|(file, blob)| Change { file, before: None, after: Some(blob) }).collect();
-        let base = Commit { id: last.id.clone(), summary: last.summary.clone(), parent: None, changes: brought };
+        let base = stand_in(last, head)?;
         let (id, changes) = (WORKING_TREE.to_owned(), self.changes.into_values().collect());
         let tree = Commit { id, summary: String::new(), parent: Some(0), changes };
         Ok(Some(History { format: self.format, git: self.git, commits: vec![base, tree], uncommitted: self.contents }))
     }
+}
+
+/// A stand-in for a commit that adds all files by which later changes are judged.
+fn stand_in(commit: &Commit, tree: &TreeFiles) -> Result<Commit> {
+    let judged_by =
+        |file: &FileKind| matches!(file, FileKind::State | FileKind::Round(_, RoundFile::Seed | RoundFile::Matrix));
+    let known = tree.files()?.iter().filter_map(|(path, blob)| Some((FileKind::of_path(path)?, *blob)));
+    let known = known.filter(|(file, _)| judged_by(file));
+    let changes = known.map(|(file, blob)| Change { file, before: None, after: Some(blob) }).collect();
+    Ok(Commit { id: commit.id.clone(), summary: commit.summary.clone(), parent: None, changes })
 }
 
 /// Commits, and access to the contents that they name.

@@ -1,33 +1,24 @@
 //! `verify` on competitions that are not of meshes.
 
 use crate::base::error::Result;
-use crate::model::detect::{Detected, FormatName, detect};
-use crate::model::snapshot::Source;
-use crate::model::splat::file::SplatFile;
+use crate::engine::verification::eras::Past;
+use crate::model::format::detect::{Detected, FormatName, detect};
+use crate::model::snapshot::{Problem, Source};
 use crate::model::splat::snapshot::SplatSnapshot;
-use crate::model::threejs::file::ThreejsFile;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
 use crate::rules::checks::Sink;
 use crate::rules::checks::formats::{history, run_splat, run_threejs};
 use crate::world::git::Git;
 
-/// Checks the history of a competition of another format.
+/// Checks the history of a competition of another format: since the last commit that added rounds/0/seed.json or
+/// changed the format.
 ///
 /// # Errors
 /// An object is missing or broken, or the history is larger than any competition's.
 pub(crate) fn check_history(git: &Git, detected: &Detected, sink: &mut Sink) -> Result<()> {
-    let knows: fn(&str) -> bool = match detected.format {
-        FormatName::Splat => |path| SplatFile::of_path(path).is_some(),
-        _ => |path| ThreejsFile::of_path(path).is_some(),
-    };
-    let (commits, shallow) = git.path_log(knows)?;
-    let reader = git.reader();
-    history::check(detected.format, &commits, &mut |blob| reader.blob(blob), sink)?;
-    if shallow {
-        sink.claim("history.append_only", None, "the beginning", |claim| {
-            claim.skip(format!("shallow clone: {} commits; git fetch --unshallow", commits.len()));
-        });
-    }
+    let past = Past::of(git)?;
+    history::check(detected.format, &past.commits, &past.newest(), &mut |blob| past.reader.blob(blob), sink)?;
+    past.say_shallow(sink);
     Ok(())
 }
 
@@ -40,20 +31,56 @@ pub(crate) fn recognise(source: &dyn Source) -> Result<Detected> {
     Ok(detect(paths.iter().map(String::as_str), |path| source.read(path).ok().flatten()))
 }
 
+/// The files of a competition that is not of meshes.
+pub(crate) enum OtherSnapshot {
+    /// Of splats.
+    Splat(SplatSnapshot),
+    /// Of three.js modules.
+    Threejs(ThreejsSnapshot),
+}
+
+impl OtherSnapshot {
+    /// Reads the files of a competition of this format; `None` for one of meshes.
+    ///
+    /// # Errors
+    /// The source cannot be listed or lies elsewhere, or its files are too large together.
+    pub(crate) fn load(source: &dyn Source, format: FormatName) -> Result<Option<OtherSnapshot>> {
+        Ok(match format {
+            FormatName::Mesh => None,
+            FormatName::Splat => Some(OtherSnapshot::Splat(SplatSnapshot::load_some(source, |_| true)?)),
+            FormatName::Threejs => Some(OtherSnapshot::Threejs(ThreejsSnapshot::load_some(source, |_| true)?)),
+        })
+    }
+
+    /// Checks the files.
+    pub(crate) fn check(&self, detected: &Detected) -> Sink {
+        let mut sink = match self {
+            OtherSnapshot::Splat(snapshot) => run_splat(snapshot),
+            OtherSnapshot::Threejs(snapshot) => run_threejs(snapshot),
+        };
+        if let Some(mistake) = &detected.mistake {
+            sink.claim("file.parse", None, "config.json", |claim| claim.fail(mistake.clone()));
+        }
+        sink
+    }
+
+    /// What is wrong with files as files.
+    pub(crate) fn problems(&self) -> &[Problem] {
+        match self {
+            OtherSnapshot::Splat(snapshot) => &snapshot.problems,
+            OtherSnapshot::Threejs(snapshot) => &snapshot.problems,
+        }
+    }
+}
+
 /// Checks the files of a competition of another format; `None` for one of meshes. What is `asked` for beside them
 /// cannot be told of these formats yet.
 ///
 /// # Errors
 /// The source cannot be listed or lies elsewhere, or its files are too large together.
 pub(crate) fn check(source: &dyn Source, detected: &Detected, asked: &[&str]) -> Result<Option<Sink>> {
-    let mut sink = match detected.format {
-        FormatName::Mesh => return Ok(None),
-        FormatName::Splat => run_splat(&SplatSnapshot::load_some(source, |_| true)?),
-        FormatName::Threejs => run_threejs(&ThreejsSnapshot::load_some(source, |_| true)?),
-    };
-    if let Some(mistake) = &detected.mistake {
-        sink.claim("file.parse", None, "config.json", |claim| claim.fail(mistake.clone()));
-    }
+    let Some(snapshot) = OtherSnapshot::load(source, detected.format)? else { return Ok(None) };
+    let mut sink = snapshot.check(detected);
     for flag in asked {
         sink.claim("state.files", None, *flag, |claim| {
             claim.skip(format!(

@@ -1,10 +1,12 @@
 //! The format of a competition, as a value: the records of its files, its models, how the tournament runs and how
 //! outputs are audited.
 //!
-//! [`Format::of_tree`] is the only place that determines it; from there it is passed on. What concerns the models
+//! [`detect::detect`] recognises the format of any tree; [`Format::of_tree`] is the format that commands run, from where
+//! it is passed on. What concerns the models
 //! alone is in [`ModelFormat`]. A format has a folder here with its records (`mesh/`), a variant in each of the two
 //! enums, and an arm in `records.rs`: docs/architecture.md has the full list.
 
+pub mod detect;
 pub mod mesh;
 mod model_format;
 pub mod noted;

@@ -13,8 +13,8 @@ use super::state::SplatState;
 use super::submissions::SplatSubmissions;
 use crate::base::error::Result;
 use crate::model::builds::Builds;
-use crate::model::detect::FormatName;
 use crate::model::file::Layout;
+use crate::model::format::detect::FormatName;
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::limits::Budget;
 use crate::model::prompts::PromptList;
@@ -40,7 +40,7 @@ impl FileSet for SplatFiles {
     fn by_hand(file: &SplatFile) -> bool {
         file.by_hand()
     }
-    // Two files of the competition that there was do, and everybody may know.
+    // Two files of the one real competition do: `verify` warns about them.
     fn may_end_in_newline(_: &SplatFile) -> bool {
         false
     }

@@ -196,7 +196,7 @@ record! {
     pub struct Stage3 {
         /// Were they pale and grey enough?
         pub fired: bool,
-        /// Whom it chose; `null` for nobody.
+        /// The side it chose, or `null` for neither.
         pub choice: Option<Choice>,
     }
 }
@@ -254,7 +254,7 @@ record! {
 }
 
 record! {
-    /// Stage 4: the other views, which nobody was judged by before.
+    /// Stage 4: the views that no earlier stage judged.
     pub struct Stage4 {
         /// Whom the judge chooses in the end.
         pub choice: Choice,

@@ -7,7 +7,7 @@ use crate::model::record::{Entries, record};
 record! {
     /// What a player has for one prompt.
     pub struct Module {
-        /// The module's URL; `null` where there is none.
+        /// The module's URL, or `null` without one.
         pub js: Option<String>,
         /// The folder of its views, with a grid of four among them; `null` where they were not drawn.
         pub views: Option<String>,

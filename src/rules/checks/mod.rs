@@ -20,6 +20,7 @@ mod submissions;
 mod winner;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -141,6 +142,7 @@ const SHOWN: usize = 6;
 /// An objection is cut to this many characters: it quotes file contents of any length.
 const LONGEST: usize = 1000;
 
+#[allow(clippy::needless_pass_by_value, reason = "callers hand over texts and errors alike")]
 impl Claim {
     /// Sets the note on a pass: what it rests on, or leaves open.
     pub fn note(&mut self, note: impl Into<String>) {
@@ -148,17 +150,17 @@ impl Claim {
     }
 
     /// Objects that the claim does not hold: what was found, and what was expected.
-    pub fn fail(&mut self, detail: impl ToString) {
+    pub fn fail(&mut self, detail: impl Display) {
         self.object(CheckStatus::Fail, 1, [detail.to_string()]);
     }
 
     /// Objects to something odd that is not wrong.
-    pub fn warn(&mut self, detail: impl ToString) {
+    pub fn warn(&mut self, detail: impl Display) {
         self.object(CheckStatus::Warn, 1, [detail.to_string()]);
     }
 
     /// Notes why the claim cannot be checked here.
-    pub fn skip(&mut self, why: impl ToString) {
+    pub fn skip(&mut self, why: impl Display) {
         self.object(CheckStatus::Skip, 1, [why.to_string()]);
     }
 

@@ -6,9 +6,9 @@ use super::in_force::ClaimTerms;
 use super::{Claim, Sink, VerifyFacts};
 use crate::base::url::HttpUrl;
 use crate::model::file::RoundFile;
-use crate::model::ids::{Hotkey, RoundNumber};
+use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber};
 use crate::model::snapshot::RoundFiles;
-use crate::model::submissions::{Submission, Submissions};
+use crate::model::submissions::Submission;
 
 pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(submissions) = files.submissions.get() else { return };
@@ -28,7 +28,7 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
             terms.judge(claim);
         });
     });
-    shared(round, submissions, sink);
+    shared(round, submissions.iter().map(|(hotkey, of)| (hotkey, &of.repo, &of.commit)), sink);
 }
 
 fn window(claim: &mut Claim, files: &RoundFiles, hotkey: &Hotkey, submission: &Submission) {
@@ -65,10 +65,14 @@ fn is_bare_host(url: &str) -> bool {
 }
 
 /// Warns of programs that more than one miner submitted: allowed, but a matter for the judge.
-fn shared(round: RoundNumber, submissions: &Submissions, sink: &mut Sink) {
+pub(super) fn shared<'a>(
+    round: RoundNumber,
+    submissions: impl Iterator<Item = (&'a Hotkey, &'a RepoName, &'a CommitSha)>,
+    sink: &mut Sink,
+) {
     let mut by_program: IndexMap<_, Vec<&Hotkey>> = IndexMap::new();
-    for (hotkey, submission) in submissions.iter() {
-        by_program.entry((&submission.repo, &submission.commit)).or_default().push(hotkey);
+    for (hotkey, repo, commit) in submissions {
+        by_program.entry((repo, commit)).or_default().push(hotkey);
     }
     for ((repo, commit), miners) in by_program.iter().filter(|(_, miners)| miners.len() > 1) {
         let names: Vec<_> = miners.iter().map(|hotkey| hotkey.short()).collect();

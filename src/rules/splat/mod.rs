@@ -1,4 +1,5 @@
 //! What competitions of splats do otherwise: a walk of challengers instead of a tournament, and no audits.
 
 pub mod duel;
+pub(crate) mod outstanding;
 pub mod walk;

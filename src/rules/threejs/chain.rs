@@ -69,6 +69,8 @@ pub struct Link<'a> {
     pub holder: Player,
     /// What became of it.
     pub fate: Fate,
+    /// The audit duel by which it was rejected, if by one: against what, and which run.
+    pub lost: Option<(Opponent, u32)>,
 }
 
 /// A chain as far as it goes.
@@ -122,7 +124,7 @@ pub fn derive<'a>(facts: &ChainFacts<'_, 'a>) -> Chain<'a> {
             }
         }
         let holder = chain.holder.clone();
-        let fate = fate(facts, hotkey, &holder, holder_verified);
+        let (fate, lost) = fate(facts, hotkey, &holder, holder_verified);
         match fate {
             Fate::Pending => chain.finalized = false,
             Fate::Won { verified, .. } => {
@@ -132,18 +134,28 @@ pub fn derive<'a>(facts: &ChainFacts<'_, 'a>) -> Chain<'a> {
             }
             Fate::Rejected(_) | Fate::Lost(_) => {}
         }
-        chain.links.push(Link { hotkey, holder, fate });
+        chain.links.push(Link { hotkey, holder, fate, lost });
     }
     chain
 }
 
-fn fate(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey, holder: &Player, holder_verified: bool) -> Fate {
-    if let Some(reason) = rejection(facts, hotkey, holder, holder_verified) {
-        return Fate::Rejected(reason);
+/// An audit duel: against what, and which run of the program.
+type AuditDuel = (Opponent, u32);
+
+fn fate(
+    facts: &ChainFacts<'_, '_>,
+    hotkey: &Hotkey,
+    holder: &Player,
+    holder_verified: bool,
+) -> (Fate, Option<AuditDuel>) {
+    if let Some((reason, lost)) = rejection(facts, hotkey, holder, holder_verified) {
+        return (Fate::Rejected(reason), lost);
     }
-    let Some(margin) = facts.matrix.margin(holder, &Player::Miner(hotkey.clone())) else { return Fate::Pending };
+    let Some(margin) = facts.matrix.margin(holder, &Player::Miner(hotkey.clone())) else {
+        return (Fate::Pending, None);
+    };
     if margin < facts.win_margin {
-        return Fate::Lost(margin);
+        return (Fate::Lost(margin), None);
     }
     let source = facts.sources.get(hotkey).is_some_and(|source| source.verdict == SourceVerdict::Passed);
     let stands = |repeat| {
@@ -151,7 +163,7 @@ fn fate(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey, holder: &Player, holder_ver
         against(&Opponent::Submitted).is_some_and(|margin| margin >= -facts.win_margin)
             && against(&Opponent::Holder(holder.clone())).is_some_and(|margin| margin >= facts.win_margin)
     };
-    Fate::Won { margin, verified: holder_verified && source && (1..=facts.repeats).all(stands) }
+    (Fate::Won { margin, verified: holder_verified && source && (1..=facts.repeats).all(stands) }, None)
 }
 
 /// Why a miner is rejected, whoever holds the lead: its report, or its source.
@@ -165,19 +177,24 @@ fn early_rejection(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey) -> Option<String
 }
 
 /// Why a miner is rejected: the first reason that is found.
-fn rejection(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey, holder: &Player, holder_verified: bool) -> Option<String> {
-    let duel = |opponent: &Opponent, name: &str, least: f64| {
+fn rejection(
+    facts: &ChainFacts<'_, '_>,
+    hotkey: &Hotkey,
+    holder: &Player,
+    holder_verified: bool,
+) -> Option<(String, Option<AuditDuel>)> {
+    let duel = |opponent: Opponent, name: &str, least: f64| {
         let mut margins =
-            (1..=facts.repeats).filter_map(|repeat| Some((repeat, facts.audits.margin(opponent, repeat, hotkey)?)));
-        let below = margins.find(|(_, margin)| *margin < least);
-        below.map(|(repeat, margin)| format!("{name} vs generated #{repeat}: {:+.2}%", margin * 100.0))
+            (1..=facts.repeats).filter_map(|repeat| Some((repeat, facts.audits.margin(&opponent, repeat, hotkey)?)));
+        let (repeat, margin) = margins.find(|(_, margin)| *margin < least)?;
+        let reason = format!("{name} vs generated #{repeat}: {:+.2}%", margin * 100.0);
+        Some((reason, Some((opponent, repeat))))
     };
-    early_rejection(facts, hotkey).or_else(|| duel(&Opponent::Submitted, "submitted", -facts.win_margin)).or_else(
-        || {
-            let opponent = Opponent::Holder(holder.clone());
-            if holder_verified { duel(&opponent, holder.short(), facts.win_margin) } else { None }
-        },
-    )
+    let early = early_rejection(facts, hotkey).map(|reason| (reason, None));
+    early.or_else(|| duel(Opponent::Submitted, "submitted", -facts.win_margin)).or_else(|| {
+        let opponent = Opponent::Holder(holder.clone());
+        if holder_verified { duel(opponent, holder.short(), facts.win_margin) } else { None }
+    })
 }
 
 fn quoted(reason: &str) -> String {

@@ -4,6 +4,7 @@
 pub mod chain;
 pub mod duel;
 pub mod leader;
+pub(crate) mod outstanding;
 pub mod prompts;
 pub mod reports;
 pub mod stages;

@@ -114,7 +114,7 @@ pub struct Ballot {
 /// decides alone, unless the other is strong for the other side; else two of three.
 #[must_use]
 pub fn stage2(s2: &Stage2) -> Ballot {
-    let scores = s2.checklist.as_ref().map_or((0, 0), |list| list.scores());
+    let scores = s2.checklist.as_ref().map_or((0, 0), crate::model::threejs::detail::Checklist::scores);
     let strong = [apart(s2.best_view.as_ref(), STRONG_VIEW), ahead(scores, STRONG_CHECKLIST)];
     match strong {
         [Choice::A, Choice::B] | [Choice::B, Choice::A] | [Choice::Draw, Choice::Draw] => {}

@@ -42,7 +42,7 @@ impl Cache {
     }
 
     fn path(&self, url: &str) -> PathBuf {
-        let sum = hex::encode(&Sha256::digest(url.as_bytes()));
+        let sum = hex::encode(Sha256::digest(url.as_bytes()));
         self.folder.join(format!("{}.json", sum.get(..32).unwrap_or(&sum)))
     }
 

@@ -108,16 +108,16 @@ mod tests {
     #[test]
     fn keys_are_those_of_subtensor() {
         assert_eq!(
-            hex::encode(&commitments_prefix(17)),
+            hex::encode(commitments_prefix(17)),
             "ca407206ec1ab726b2636c4b145ac2879055a2cffd4b296f38f2de8d9b333cab1100"
         );
         let account = hex::decode_array::<32>(ALICE).unwrap();
         let key = commitments_key(17, &account);
         assert_eq!(hex::encode(&key[34..]), format!("518366b5b1bc7c99{ALICE}"));
         assert_eq!(hotkey_of(17, &key).unwrap(), Hotkey::from_account(&account));
-        assert_eq!(hex::encode(&timestamp()), "f0c365c3cf59d671eb72da0e7a4113c49f1f0515f462cdcf84e0f1d6045dfcbb");
+        assert_eq!(hex::encode(timestamp()), "f0c365c3cf59d671eb72da0e7a4113c49f1f0515f462cdcf84e0f1d6045dfcbb");
         assert_eq!(
-            hex::encode(&drand_pulse(1000)),
+            hex::encode(drand_pulse(1000)),
             "a285cdb66e8b8524ea70b1693c7b1e050d8e70fd32bfb1639703f9a23d15b15e646b8858c86fefefe34a7c69e60c9917e803000000000000"
         );
     }

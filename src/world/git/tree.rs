@@ -21,18 +21,28 @@ pub struct TreeFiles {
     tree: ObjectId,
     /// The folders to list; `None` means all.
     folders: Option<Vec<String>>,
+    /// Files of other formats that are listed as well, by their paths.
+    others: Option<fn(&str) -> bool>,
     listed: OnceLock<BTreeMap<String, BlobId>>,
 }
 
 impl TreeFiles {
     pub(super) fn new(git: Git, commit: &str, tree: ObjectId) -> Self {
-        TreeFiles { git, commit: commit.to_owned(), tree, folders: None, listed: OnceLock::new() }
+        TreeFiles { git, commit: commit.to_owned(), tree, folders: None, others: None, listed: OnceLock::new() }
     }
 
     /// The same commit, but listing only the files at the top and in these folders, such as `rounds/3`.
     #[must_use]
     pub fn within(mut self, folders: impl IntoIterator<Item = String>) -> Self {
         self.folders = Some(folders.into_iter().collect());
+        self.listed = OnceLock::new();
+        self
+    }
+
+    /// The same commit, but listing files of other formats (that `knows` tells) as well.
+    #[must_use]
+    pub fn telling(mut self, knows: fn(&str) -> bool) -> Self {
+        self.others = Some(knows);
         self.listed = OnceLock::new();
         self
     }
@@ -57,7 +67,7 @@ impl TreeFiles {
             // A parent of a wanted folder, or one itself.
             Some(wanted) => wanted.iter().any(|wanted| format!("{wanted}/").starts_with(folder)),
         };
-        let files = Walker::new(&reader, 1).files(self.tree, enters)?;
+        let files = Walker::new(&reader, 1).telling(self.others).files(self.tree, enters)?;
         let files = files.into_iter().map(|(path, id)| (path, blob_of(&id))).collect();
         Ok(self.listed.get_or_init(|| files))
     }

@@ -72,7 +72,7 @@ impl Images {
             None => self.client.send(&Request::get(image.url.as_str()))?.file()?,
         };
         let kind = kind_of(&bytes).ok_or_else(|| Error::outside(format!("{shown}: not a PNG, JPEG or WebP image")))?;
-        let sha256 = hex::encode(&Sha256::digest(&bytes));
+        let sha256 = hex::encode(Sha256::digest(&bytes));
         if let Some(recorded) = image.sha256.as_ref().filter(|recorded| **recorded != sha256) {
             let changed = format!("{shown}: its SHA-256 is {sha256}, but SHA256SUMS has {recorded}");
             return Err(Error::outside(changed).hint("the store holds another file than the one that was recorded"));

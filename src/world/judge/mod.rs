@@ -93,7 +93,7 @@ impl Bench {
         for image in images {
             add(&self.identity(image)?);
         }
-        Ok(QuestionKey(hex::encode(&hasher.finalize())))
+        Ok(QuestionKey(hex::encode(hasher.finalize())))
     }
 
     fn identity(&self, image: &DuelImage) -> Result<String> {

@@ -131,7 +131,7 @@ pub fn sha256_of(mut reader: impl Read) -> io::Result<String> {
     let mut buffer = vec![0; 128 << 10];
     loop {
         match reader.read(&mut buffer) {
-            Ok(0) => return Ok(hex::encode(&hasher.finalize())),
+            Ok(0) => return Ok(hex::encode(hasher.finalize())),
             Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),

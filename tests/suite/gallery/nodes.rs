@@ -55,7 +55,7 @@ fn nodes_without_the_state() {
     let gone = pruned(200, 4003, "State already discarded", &json!(null));
     let other = pruned(200, 4003, "State already discarded", &json!(null));
     let flags = ["--network", &gone.url(), "--archive", &other.url()];
-    revealed("an archive that is none", &flags).ends(&[4]).says(&[&format!("{} is no archive node", other.url())]);
+    revealed("an archive that is none", &flags).ends(&[4]).says(&[&format!("{} is not an archive node", other.url())]);
     for (what, body) in hostile_bodies() {
         for status in [200, 403, 502] {
             let body = body.clone();

@@ -68,8 +68,7 @@ fn got(what: &str, attempts: usize, answer: Vec<u8>) -> (Echo, Outcome) {
     let store = Echo::start(move |_| answer.clone());
     let world = World::example(false);
     let file = world.settings(&settings(&store.url(), attempts));
-    // All objects: a sample is drawn at random, and its players may have fewer.
-    let args = ["verify", "--objects", "--config", &file];
+    let args = ["verify", "--objects", "--sample", "1", "--config", &file];
     let outcome = world.attack(&format!("GET: {what}"), &args).with_keys().run().ends(&[0, 1, 4]);
     check(store.heads.lock().unwrap().iter().all(|head| head.starts_with("GET ")) && store.count() > 0, || {
         what.to_owned()

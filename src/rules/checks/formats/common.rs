@@ -43,6 +43,13 @@ pub(super) fn needed(round: Option<RoundNumber>, files: &[(&str, bool)], sink: &
     });
 }
 
+/// `state.files`: the first round up to the current one without a folder.
+pub(super) fn needed_rounds(current: RoundNumber, has: impl Fn(RoundNumber) -> bool, sink: &mut Sink) {
+    if let Some(gap) = (0..=current.0).map(RoundNumber).find(|round| !has(*round)) {
+        needed(Some(gap), &[("the round's folder", false)], sink);
+    }
+}
+
 /// `schedule.blocks`, but for a deadline.
 pub(super) fn schedule(claim: &mut Claim, earliest: Block, latest: Block, before: Option<Block>) {
     if earliest > latest {
@@ -82,19 +89,11 @@ pub(super) fn submissions(
             }
         }
     });
-    let mut by_program: IndexMap<_, Vec<&str>> = IndexMap::new();
-    for (hotkey, submission) in submissions {
-        by_program.entry((submission.repo, submission.commit)).or_default().push(hotkey.short());
-    }
-    for ((repo, commit), miners) in by_program.iter().filter(|(_, miners)| miners.len() > 1) {
-        let subject = format!("{file} {repo} at {}", commit.short());
-        sink.claim("submissions.rules", round, subject, |claim| {
-            claim.warn(format!("submitted by {} hotkeys: {}", miners.len(), miners.join(", ")));
-        });
-    }
+    let programs = submissions.iter().map(|(hotkey, of)| (*hotkey, of.repo, of.commit));
+    super::super::submissions::shared(round, programs, sink);
 }
 
-/// `seed.derived`: the deployed services draw it, and nobody can prove how.
+/// `seed.derived`: the deployed services draw the seed without a proof.
 pub(super) fn seed(round: RoundNumber, seed: Option<&SeedFile>, sink: &mut Sink) {
     if let Some(seed) = seed {
         sink.claim("seed.derived", round, format!("rounds/{round}/seed.json"), |claim| {
@@ -265,12 +264,15 @@ pub(super) fn score(claim: &mut Claim, found: (i64, f64), duels: &[DuelView<'_>]
     claim.same("margin", &found.1, &margin(expected, duels.len()));
 }
 
+/// The URLs of a side's model and preview for a prompt.
+pub(super) type SideUrls<'f, 'a> = &'f dyn Fn(&PromptStem) -> Option<(Option<&'a str>, Option<String>)>;
+
 /// `match.urls`: the duels are the round's prompts, sorted by name, and each side's URLs are its outputs'.
 pub(super) fn urls<'a>(
     claim: &mut Claim,
     duels: &[DuelView<'_>],
     prompts: Option<&PromptList>,
-    sides: [&dyn Fn(&PromptStem) -> Option<(Option<&'a str>, Option<String>)>; 2],
+    sides: [SideUrls<'_, 'a>; 2],
 ) {
     let Some(prompts) = prompts else { return claim.skip("prompts.txt cannot be read") };
     let mut sorted: Vec<&Prompt> = prompts.0.iter().collect();

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::super::{Claim, Sink};
 use crate::base::error::Result;
-use crate::model::detect::FormatName;
+use crate::model::format::detect::FormatName;
 use crate::model::history::{BlobId, PathChange, PathCommit};
 use crate::model::ids::RoundNumber;
 use crate::model::record::ParseError;
@@ -39,17 +39,52 @@ enum Kept {
     Broken(ParseError),
 }
 
-/// Checks every commit since the last reset.
+/// Which commits of a history are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// The place of the first one.
+    pub first: usize,
+    /// The place behind the last one.
+    pub end: usize,
+    /// What lies before, in a line.
+    pub earlier: Option<String>,
+}
+
+impl Window {
+    /// The commits since the last reset: the last one that added rounds/0/seed.json, or `reset` (its place, and what it
+    /// did), if that is later. The reset itself is not judged: it brings everything.
+    #[must_use]
+    pub fn newest(commits: &[PathCommit], reset: Option<(usize, &str)>) -> Window {
+        let end = commits.len();
+        let seed = commits.iter().rposition(begins).map(|at| (at, "added rounds/0/seed.json"));
+        let Some((start, why)) = seed.into_iter().chain(reset).max_by_key(|(at, _)| *at) else {
+            return Window { first: 1.min(end), end, earlier: None };
+        };
+        let id = commits.get(start).map_or("", |commit| commit.id.as_str());
+        let short = id.get(..10).unwrap_or(id);
+        let earlier = format!(
+            "{start} commits of an earlier competition, before {short}, the last that {why}; --from COMMIT checks them"
+        );
+        Window { first: start + 1, end, earlier: (start > 0).then_some(earlier) }
+    }
+}
+
+/// Checks the commits in a window.
 ///
 /// # Errors
 /// Contents cannot be read.
-pub fn check(format: FormatName, commits: &[PathCommit], read: &mut ReadBlob<'_>, sink: &mut Sink) -> Result<()> {
-    let start = commits.iter().rposition(begins).unwrap_or(0);
+pub fn check(
+    format: FormatName,
+    commits: &[PathCommit],
+    window: &Window,
+    read: &mut ReadBlob<'_>,
+    sink: &mut Sink,
+) -> Result<()> {
     let mut stands: Vec<Option<Stand>> = Vec::with_capacity(commits.len());
-    for (at, commit) in commits.iter().enumerate() {
+    for (at, commit) in commits.iter().enumerate().take(window.end) {
         let before = commit.parent.and_then(|parent| stands.get(parent).cloned().flatten());
         let after = stand_after(format, commit, before.clone(), read)?;
-        if at > start {
+        if at >= window.first {
             let judged = Judged { format, commit, before: before.as_ref(), after: after.as_ref() };
             for change in &commit.changes {
                 judged.change(change, read, sink)?;
@@ -57,16 +92,12 @@ pub fn check(format: FormatName, commits: &[PathCommit], read: &mut ReadBlob<'_>
         }
         stands.push(after);
     }
-    let own = commits.len() - start;
+    let own = window.end.saturating_sub(window.first);
     for id in ["history.append_only", "history.stage", "history.writer"] {
         sink.claim_unless_objected(id, &format!("{own} commits"));
     }
-    if start > 0 {
-        sink.claim("history.stage", None, "the beginning", |claim| {
-            claim.skip(format!(
-                "{start} commits of an earlier competition, before the last that added rounds/0/seed.json"
-            ));
-        });
+    if let Some(earlier) = &window.earlier {
+        sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier.clone()));
     }
     Ok(())
 }
@@ -125,8 +156,8 @@ impl Judged<'_> {
                 });
             }
         };
-        let before = change.before.as_ref().map(|blob| read(blob)).transpose()?;
-        let after = change.after.as_ref().map(|blob| read(blob)).transpose()?;
+        let before = change.before.as_ref().map(&mut *read).transpose()?;
+        let after = change.after.as_ref().map(&mut *read).transpose()?;
         let kept = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| kept(self.format, &change.path, bytes));
         let (before, after) = (kept(&before), kept(&after));
         object("history.append_only", self.lost(&change.path, before.as_ref(), after.as_ref()));
@@ -375,7 +406,14 @@ mod tests {
             });
         }
         let mut sink = Sink::default();
-        check(format, &list, &mut |blob| Ok(blobs[usize::from(blob.0[0])].clone()), &mut sink).unwrap();
+        check(
+            format,
+            &list,
+            &Window::newest(&list, None),
+            &mut |blob| Ok(blobs[usize::from(blob.0[0])].clone()),
+            &mut sink,
+        )
+        .unwrap();
         sink.finish()
     }
 
@@ -420,8 +458,20 @@ mod tests {
         assert_eq!(
             told,
             [
-                "history.stage the beginning: 4 commits of an earlier competition, before the last that added rounds/0/seed.json"
+                "history.stage the beginning: 4 commits of an earlier competition, before 0000000000, the last that added rounds/0/seed.json; --from COMMIT checks them"
             ]
+        );
+        let commit = PathCommit { id: "a".repeat(40), summary: String::new(), parent: None, changes: Vec::new() };
+        let commits = [commit.clone(), commit.clone(), commit];
+        let of = |reset| Window::newest(&commits, reset);
+        assert_eq!(of(None), Window { first: 1, end: 3, earlier: None });
+        let reset = of(Some((1, "changed the format from mesh to threejs")));
+        assert_eq!(reset.first, 2);
+        assert!(
+            reset
+                .earlier
+                .unwrap()
+                .starts_with("1 commits of an earlier competition, before aaaaaaaaaa, the last that changed")
         );
     }
 

@@ -54,7 +54,7 @@ fn needed(snapshot: &SplatSnapshot, sink: &mut Sink) {
         ("leader.json", !snapshot.leaders.is_missing()),
     ];
     common::needed(None, &top, sink);
-    let current = snapshot.state.get().and_then(|state| state.round());
+    let current = snapshot.state.get().and_then(crate::model::splat::state::SplatState::round);
     for (round, files) in &snapshot.rounds {
         let some = files.submissions.get().is_some_and(|submissions| !submissions.is_empty());
         let over = is_over(snapshot, *round);
@@ -69,10 +69,8 @@ fn needed(snapshot: &SplatSnapshot, sink: &mut Sink) {
         ];
         common::needed(Some(*round), &all, sink);
     }
-    let gap =
-        (0..=current.map_or(0, |current| current.0)).find(|round| !snapshot.rounds.contains_key(&RoundNumber(*round)));
-    if let (Some(gap), Some(_)) = (gap, current) {
-        common::needed(Some(RoundNumber(gap)), &[("the round's folder", false)], sink);
+    if let Some(current) = current {
+        common::needed_rounds(current, |round| snapshot.rounds.contains_key(&round), sink);
     }
 }
 
@@ -205,7 +203,7 @@ fn progress(snapshot: &SplatSnapshot, round: RoundNumber, files: &SplatRound, wi
         }
         let Some(progress) = files.progress.get() else { return };
         let played = walk.steps.iter().map(|step| step.challenger.as_str());
-        let found = progress.completed_hotkeys.iter().map(|hotkey| hotkey.as_str());
+        let found = progress.completed_hotkeys.iter().map(crate::model::ids::Hotkey::as_str);
         let (played, found): (Vec<_>, Vec<_>) = (played.collect(), found.collect());
         if is_over(snapshot, round) {
             if let Some(missing) = walk.missing {
@@ -221,8 +219,13 @@ fn progress(snapshot: &SplatSnapshot, round: RoundNumber, files: &SplatRound, wi
 
 /// The rounds that were finalized.
 fn over(snapshot: &SplatSnapshot) -> Vec<Over> {
-    let opened =
-        |round: RoundNumber| snapshot.state.get().and_then(|state| state.round()).is_none_or(|current| round < current);
+    let opened = |round: RoundNumber| {
+        snapshot
+            .state
+            .get()
+            .and_then(crate::model::splat::state::SplatState::round)
+            .is_none_or(|current| round < current)
+    };
     let from = |round: RoundNumber| {
         let next = snapshot.rounds.get(&round.next())?;
         next.schedule.get().map(|schedule| schedule.latest_reveal_block)

@@ -113,10 +113,7 @@ fn needed(snapshot: &ThreejsSnapshot, sink: &mut Sink) {
         ];
         common::needed(Some(*round), &all, sink);
     }
-    let gap = (0..=state.current_round.0).find(|round| !snapshot.rounds.contains_key(&RoundNumber(*round)));
-    if let Some(gap) = gap {
-        common::needed(Some(RoundNumber(gap)), &[("the round's folder", false)], sink);
-    }
+    common::needed_rounds(state.current_round, |round| snapshot.rounds.contains_key(&round), sink);
 }
 
 fn of_a_round(round: &Round<'_>, sink: &mut Sink) {

@@ -112,7 +112,7 @@ fn reports(round: &Round<'_>, sink: &mut Sink) {
         sink.claim("audit.report", round.round, subject, |claim| {
             claim.same("hotkey", &report.hotkey().as_str(), &hotkey.as_str());
             if requested.as_ref().is_some_and(|requested| !requested.contains(hotkey)) {
-                claim.fail("there is no request for it");
+                claim.warn("there is no request for it");
             }
             if let (GenerationReport::Repeated(report), Some(config)) = (report, round.config) {
                 let repeats = repeats_of(round.files, config.audit_repeats);

@@ -166,7 +166,7 @@ fn matrix(round: &Round<'_>, sink: &mut Sink) {
                 (None, Some(left_has), Some(right_has)) => match walkover(left_has, right_has) {
                     Some(expected) if is_walkover(*margin, expected) => {}
                     Some(expected) => {
-                        claim.fail(format!("{row}: margin {margin} without modules, by the rule {expected}"))
+                        claim.fail(format!("{row}: margin {margin} without modules, by the rule {expected}"));
                     }
                     None => claim.fail(format!("{row}: margin {margin} has no match report")),
                 },

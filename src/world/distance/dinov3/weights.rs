@@ -15,7 +15,7 @@ const PREFIX: &str = "model.";
 
 /// A loaded safetensors file.
 #[derive(Debug)]
-pub struct Weights {
+pub(crate) struct Weights {
     path: PathBuf,
     tensors: HashMap<String, Tensor>,
 }
@@ -25,7 +25,7 @@ impl Weights {
     ///
     /// # Errors
     /// It cannot be read, has another SHA-256, or is not a safetensors file.
-    pub fn read(path: &Path, sha256: Option<&str>) -> Result<Weights> {
+    pub(crate) fn read(path: &Path, sha256: Option<&str>) -> Result<Weights> {
         let cannot = || format!("{}: cannot read the weights", path.display());
         let file = files::open(path, true)?.ok_or_else(|| Error::failed(cannot()))?;
         if let Some(wanted) = sha256 {
@@ -44,7 +44,7 @@ impl Weights {
     ///
     /// # Errors
     /// There is no such tensor.
-    pub fn shape<const N: usize>(&self, name: &str) -> Result<[i64; N]> {
+    pub(crate) fn shape<const N: usize>(&self, name: &str) -> Result<[i64; N]> {
         let tensor = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
         let size = tensor.size();
         <[i64; N]>::try_from(size.as_slice())
@@ -53,7 +53,7 @@ impl Weights {
 
     /// Is there a tensor of this name?
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
 
@@ -61,7 +61,7 @@ impl Weights {
     ///
     /// # Errors
     /// It does not exist, or has another shape or type.
-    pub fn take(&mut self, name: &str, shape: &[i64]) -> Result<Tensor> {
+    pub(crate) fn take(&mut self, name: &str, shape: &[i64]) -> Result<Tensor> {
         let tensor = self.tensors.remove(name).ok_or_else(|| self.missing(name))?;
         let (size, kind) = (tensor.size(), tensor.f_kind().failed(|| format!("tensor {name} has an unknown type"))?);
         if size != shape || kind != Kind::Float {
@@ -75,7 +75,7 @@ impl Weights {
     ///
     /// # Errors
     /// A tensor is left over.
-    pub fn finish(mut self) -> Result<()> {
+    pub(crate) fn finish(mut self) -> Result<()> {
         self.tensors.remove("embeddings.mask_token");
         let mut left: Vec<&String> = self.tensors.keys().collect();
         left.sort();
@@ -93,7 +93,7 @@ impl Weights {
 /// What the shapes do not tell: `config.json` beside the weights.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
-pub struct TensorShape {
+pub(crate) struct TensorShape {
     model_type: String,
     hidden_act: String,
     use_gated_mlp: bool,
@@ -131,7 +131,7 @@ impl TensorShape {
     ///
     /// # Errors
     /// It cannot be read, or describes an unsupported model.
-    pub fn beside(weights: &Path) -> Result<TensorShape> {
+    pub(crate) fn beside(weights: &Path) -> Result<TensorShape> {
         let path = weights.with_file_name("config.json");
         let Some(text) = files::read(&path, files::SMALL)? else { return Ok(TensorShape::default()) };
         let shape: TensorShape =
@@ -149,7 +149,7 @@ impl TensorShape {
     ///
     /// # Errors
     /// The file says otherwise, or the heads do not divide evenly.
-    pub fn heads(&self, weights: &Path, hidden: i64, layers: usize) -> Result<i64> {
+    pub(crate) fn heads(&self, weights: &Path, hidden: i64, layers: usize) -> Result<i64> {
         let same = self.hidden_size.is_none_or(|size| size == hidden)
             && self.num_hidden_layers.is_none_or(|count| count == layers);
         if !same {

@@ -14,10 +14,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::file::FileKind;
-use super::ids::{Player, RoundNumber};
-use super::splat::file::SplatFile;
-use super::threejs::file::ThreejsFile;
+use crate::model::file::FileKind;
+use crate::model::ids::RoundNumber;
+use crate::model::splat::file::{SplatFile, SplatRoundFile};
+use crate::model::threejs::file::{ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
 
 /// A format of competitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,11 +62,28 @@ pub struct Detected {
     pub mistake: Option<String>,
 }
 
+impl Detected {
+    /// Is there a sign of the format, or is it only the one for want of any?
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        self.sign != NO_SIGN
+    }
+
+    /// For output read by programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::json!({ "name": self.format.as_str(), "sign": self.sign })
+    }
+}
+
 impl fmt::Display for Detected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.format, self.sign)
     }
 }
+
+/// What a tree without any sign has for one.
+const NO_SIGN: &str = "no sign of another format";
 
 /// At most so many files of outputs are looked at.
 const MOST_OUTPUTS: usize = 16;
@@ -85,7 +102,7 @@ pub fn detect<'a>(
         .or_else(|| by_settings(&config))
         .or_else(|| first_output(paths, read))
         .or_else(|| by_name(&config));
-    let (format, sign) = found.unwrap_or((FormatName::Mesh, "no sign of another format".to_owned()));
+    let (format, sign) = found.unwrap_or((FormatName::Mesh, NO_SIGN.to_owned()));
     Detected { format, sign, mistake }
 }
 
@@ -98,7 +115,7 @@ fn named(config: &Map<String, Value>) -> (Found, Option<String>) {
     match format {
         Some(format) => (Some((format, "config.json has this \"format\"".to_owned())), None),
         None => {
-            let text = super::record::shortened(&value.to_string());
+            let text = crate::model::record::shortened(&value.to_string());
             (None, Some(format!("config.json: \"format\" is {text}: splat, mesh or threejs is needed")))
         }
     }
@@ -118,41 +135,41 @@ fn telltale<'a>(paths: impl IntoIterator<Item = &'a str>) -> Found {
 pub fn other_format(path: &str, format: FormatName) -> Option<FormatName> {
     let has = |format: &FormatName| match format {
         FormatName::Splat => SplatFile::of_path(path).is_some(),
-        FormatName::Mesh => FileKind::of_path(path).is_some(),
+        // Copies under other names, such as `duels_leader.old.json`, say nothing about the format.
+        FormatName::Mesh => FileKind::of_path(path).is_some() && path.matches('.').count() <= 1,
         FormatName::Threejs => ThreejsFile::of_path(path).is_some(),
     };
     if has(&format) { None } else { FormatName::ALL.into_iter().find(has) }
 }
 
-/// The round of a path that only one format has.
-fn only_of(path: &str) -> Option<(RoundNumber, FormatName)> {
-    let mut parts = path.split('/');
-    if parts.next() != Some("rounds") {
-        return None;
-    }
-    let round = parts.next()?.parse().ok()?;
-    let format = match (parts.next()?, parts.next(), parts.next()) {
-        ("judge_progress.json", None, None) => FormatName::Splat,
-        ("audit_matrix.csv" | "generation_reports.json" | "verification_audits.json", None, None) => {
-            FormatName::Threejs
-        }
-        (player, Some(name), None) if player.parse::<Player>().is_ok() => match name {
-            "generations.json" | "duels.json" => FormatName::Splat,
-            _ if is_numbered(name, "generated_") || (name.starts_with("audit_") && name.ends_with(".json")) => {
-                FormatName::Threejs
-            }
-            "duels_submitted.json" => FormatName::Threejs,
-            _ => return None,
-        },
-        _ => return None,
-    };
-    Some((round, format))
+/// The format of a path that only one format has.
+#[must_use]
+pub fn telling(path: &str) -> Option<FormatName> {
+    only_of(path).map(|(_, format)| format)
 }
 
-/// Is this `<stem><number>.json`?
-fn is_numbered(name: &str, stem: &str) -> bool {
-    let number = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(".json"));
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+/// The round of a path that only one format has.
+fn only_of(path: &str) -> Option<(RoundNumber, FormatName)> {
+    match SplatFile::of_path(path) {
+        Some(SplatFile::Round(round, SplatRoundFile::Progress)) => return Some((round, FormatName::Splat)),
+        Some(SplatFile::Generations(round, _) | SplatFile::Duels(round, _)) => {
+            return Some((round, FormatName::Splat));
+        }
+        _ => {}
+    }
+    match ThreejsFile::of_path(path)? {
+        ThreejsFile::Round(
+            round,
+            ThreejsRoundFile::AuditMatrix | ThreejsRoundFile::GenerationReports | ThreejsRoundFile::VerificationAudits,
+        )
+        | ThreejsFile::Player(round, _, ThreejsPlayerFile::Generated(Some(_)) | ThreejsPlayerFile::Audit(_)) => {
+            Some((round, FormatName::Threejs))
+        }
+        ThreejsFile::Player(round, _, ThreejsPlayerFile::Duels(name)) if name == "duels_submitted.json" => {
+            Some((round, FormatName::Threejs))
+        }
+        _ => None,
+    }
 }
 
 fn by_settings(config: &Map<String, Value>) -> Found {
@@ -306,6 +323,7 @@ mod tests {
         assert_eq!(of("winner.json", FormatName::Splat), Some(FormatName::Mesh));
         assert_eq!(of("winner.json", FormatName::Threejs), None);
         assert_eq!(of("notes.txt", FormatName::Splat), None);
+        assert_eq!(of("leader/duels_leader.old.json", FormatName::Threejs), None);
     }
 
     #[test]
