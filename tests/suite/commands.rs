@@ -50,8 +50,9 @@ fn init_makes_a_competition_that_verifies() {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let run = gen404(folder.path(), &args).ends(0);
     assert!(
-        run.out
-            .starts_with("mesh: round 0 is open until block 4600, about 2026-05-01 08:00 UTC\n9 prompts in the pool\n"),
+        run.out.starts_with(
+            "mesh: round 0 is open until block 4600, about 2026-05-01 08:00:00 UTC\n9 prompts in the pool\n"
+        ),
         "{}",
         run.out
     );
@@ -65,7 +66,7 @@ fn init_makes_a_competition_that_verifies() {
     assert!(new.join(".git").is_dir());
     assert_eq!(findings(&new, &[]), []);
     let again = gen404(folder.path(), &args).ends(1);
-    assert!(again.err.contains("new: there is a competition already"), "{}", again.err);
+    assert!(again.err.contains("new: already holds a competition"), "{}", again.err);
 }
 
 #[test]
@@ -147,7 +148,7 @@ fn status_says_what_is_due() {
         "block 710000 at 2026-03-03 17:20:00 UTC",
         "reveals count in blocks 707201 to 714400; files are due by block 715000",
         "possible: gen404 open (record the submissions revealed so far)",
-        "later: gen404 reveal-seed, from block 714400 on, in 4400 blocks, about 2026-03-04 08:00 UTC",
+        "later: gen404 reveal-seed, from block 714400 on, in 4400 blocks, about 2026-03-04 08:00:00 UTC",
     ] {
         assert!(run.out.lines().any(|found| found == line), "no {line:?} in:\n{}", run.out);
     }
@@ -171,7 +172,7 @@ fn leader_tells_who_leads_at_a_block() {
     let taken = at("707200").ends(0).details();
     assert_eq!(taken["leader"]["hotkey"], hotkey("basalt").as_str());
     assert_eq!(taken["weights"][hotkey("basalt").as_str()].as_f64(), Some(1.0));
-    assert!(at("699999").ends(1).err.contains("nobody leads at block 699999"));
+    assert!(at("699999").ends(1).err.contains("no leader at block 699999"));
     assert!(gen404(folder.path(), &["leader"]).ends(0).out.contains("weight   0.95"));
 }
 
@@ -181,9 +182,9 @@ fn pause_and_resume_come_back_to_the_same_bytes() {
     let before = tree(folder.path());
     gen404(folder.path(), &["pause", "--commit"]).ends(0);
     let paused = gen404(folder.path(), &["status"]).ends(0);
-    assert!(paused.out.contains("paused by hand"), "{}", paused.out);
+    assert!(paused.out.contains("round 2 is paused"), "{}", paused.out);
     let waits = gen404(folder.path(), &["finalize", "--block", "1", "--now", "2026-03-04T08:00:00Z"]).ends(3);
-    assert!(waits.out.contains("paused by hand; `gen404 resume` continues"), "{}", waits.out);
+    assert!(waits.out.contains("round 2 is paused; `gen404 resume` continues"), "{}", waits.out);
     gen404(folder.path(), &["pause"]).ends(0);
     let run = gen404(folder.path(), &["resume", "--commit"]).ends(0);
     assert!(run.out.contains("round 2 continues in open"), "{}", run.out);

@@ -24,7 +24,7 @@ fn a_round_is_fetched_drawn_stored_and_recorded() {
     gen404(folder.path(), &dry).ends(0);
     assert!(!elsewhere.exists(), "a dry run made a folder");
     let dry = download(folder.path(), &["--dry-run"]).ends(0);
-    assert!(dry.out.contains("would fetch 3 file(s) of 1 miner(s)") && cdn.seen().is_empty(), "{}", dry.out);
+    assert!(dry.out.contains("would fetch 3 files of 1 miner") && cdn.seen().is_empty(), "{}", dry.out);
     let run = download(folder.path(), &["-v"]).ends(0);
     assert!(run.out.contains("round 0 moves to duels"), "{}", run.out);
     assert_eq!(stage(folder.path()), "duels");

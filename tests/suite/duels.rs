@@ -158,7 +158,7 @@ fn a_match_that_cannot_be_judged_holds_up_no_other() {
     let strict = JudgeServer::start(Manners { refuses: Some(refused), ..manners() });
     let run = gen404(folder.path(), &["duel", "--judge-url", &strict.url]).ends(4);
     assert!(
-        run.err.contains("the judge failed for good: 1 match(es)") && run.err.contains("no such image"),
+        run.err.contains("the judge failed for good: 1 match unfinished") && run.err.contains("no such image"),
         "{}",
         run.err
     );

@@ -128,7 +128,7 @@ fn a_round_is_opened_and_revealed_against_a_node() {
     let status = competition.expect(0, &["status", "--network", &url]);
     assert!(status.out.contains("block 199 at"), "{}", status.out);
     let waits = competition.expect(3, &["reveal-seed", "--network", &url]);
-    assert!(waits.out.contains("in 1 block(s), 1 minute(s)"), "{}", waits.out);
+    assert!(waits.out.contains("in 1 block, 1 minute"), "{}", waits.out);
     server.change(|node| node.best = Block(230));
     let waits = competition.expect(3, &["reveal-seed", "--network", &url]);
     assert!(waits.out.contains("only block 199 is finalized"), "{}", waits.out);
