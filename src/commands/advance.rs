@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{AdvanceArgs, Command, Global};
-use crate::engine::common::{nothing_due, pool};
+use crate::engine::common::{instead, pool};
 use crate::engine::context::{Context, Standing};
 use crate::model::ids::Block;
 use crate::model::stage::Stage;
@@ -52,7 +52,7 @@ struct Run<'a> {
     steps: Vec<Value>,
     /// What the steps wait for.
     waits: Vec<String>,
-    /// Why nothing more can be done in this pass.
+    /// Why nothing more is done in this pass.
     idle: Option<String>,
     /// The worst failure of this pass.
     worst: Option<Kind>,
@@ -78,7 +78,7 @@ impl Run<'_> {
             let standing = context.standing()?;
             let stage = standing.state.stage;
             if self.args.until == Some(stage) || matches!(stage, Stage::Finished | Stage::Paused) {
-                self.idle = Some(nothing_due(&context, &standing, None));
+                self.idle = Some(instead(&context, &standing, None));
                 return Ok(true);
             }
             if stage == Stage::Open {
@@ -90,7 +90,7 @@ impl Run<'_> {
             }
             let facts = context.facts(&standing, block);
             let Some((command, what)) = next(&facts, &attempts) else {
-                self.idle = Some(nothing_due(&context, &standing, block));
+                self.idle = Some(instead(&context, &standing, block));
                 break;
             };
             if !self.step(command, &what, &mut attempts) {
@@ -216,7 +216,7 @@ impl Run<'_> {
     fn end(self) {
         let did_nothing = self.steps.is_empty() && self.worst.is_none();
         if let Some(why) = self.idle.as_ref().filter(|_| did_nothing) {
-            self.ui.status(why);
+            self.ui.status(&format!("nothing done: {why}"));
         }
         self.report.detail(json!({"steps": self.steps, "awaited": self.waits, "idle": self.idle}));
         self.report.failed = self.worst;

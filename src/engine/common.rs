@@ -123,13 +123,8 @@ pub(crate) fn not_due(context: &Context<'_>, standing: &Standing, command: &str,
     Error::not_due(format!("{command} is not due: {}", instead(context, standing, block)))
 }
 
-/// Why `advance` does nothing.
-pub(crate) fn nothing_due(context: &Context<'_>, standing: &Standing, block: Option<Block>) -> String {
-    format!("nothing to do: {}", instead(context, standing, block))
-}
-
 /// Where the round is, and what is due there.
-fn instead(context: &Context<'_>, standing: &Standing, block: Option<Block>) -> String {
+pub(crate) fn instead(context: &Context<'_>, standing: &Standing, block: Option<Block>) -> String {
     let instead: Vec<String> = due(&context.facts(standing, block))
         .iter()
         .map(|due| match due {

@@ -148,7 +148,10 @@ fn an_early_record_is_made_where_it_is_asked_for_and_says_what_its_push_starts()
     competition.write("gen404.toml", "[chain]\nfile = \"chain.json\"\n");
     let submissions = competition.path().join("rounds/0/submissions.json");
     let run = competition.expect(0, &["advance"]);
-    assert!(run.out.is_empty() && run.err.starts_with("nothing to do: ") && !submissions.exists(), "{run:?}");
+    assert!(
+        run.out.is_empty() && run.err.starts_with("nothing done: round 0 is in open; ") && !submissions.exists(),
+        "{run:?}"
+    );
     let dry = competition.expect(0, &["open", "--dry-run"]);
     let says = "pushing rounds/0/submissions.json starts 1 image build if";
     assert!(dry.out.contains(says), "{}", dry.out);

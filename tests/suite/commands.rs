@@ -124,6 +124,10 @@ fn init_names_what_is_missing_or_wrong() {
         ("--leader-commit", "28900bb"),
         ("--leader-repo", "https://github.com/acme/base"),
         ("--carryover", "5"),
+        ("--prompts", "many"),
+        ("--weight-decay", "nan"),
+        ("--leader-docker", ""),
+        ("--leader-docker", "two words"),
     ] {
         // In place of the flag that is there already: given twice, it would be refused for that.
         let mut args: Vec<&str> = good.iter().map(String::as_str).collect();
@@ -134,9 +138,38 @@ fn init_names_what_is_missing_or_wrong() {
         let run = gen404(folder.path(), &args);
         assert!([1, 2].contains(&run.code), "{flag} {value}: {run:?}");
         seen.add(&["init", "...", flag, value], &run);
+        assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong: {flag} {value}");
     }
     seen.holds("init_errors");
-    assert!(!folder.path().join("new/config.json").exists(), "nothing is made when something is wrong");
+}
+
+#[test]
+fn a_refused_init_leaves_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
+    let args = init_args("pool.txt");
+    let refused = |dir: &str, more: &[&str], code: u8| {
+        let mut args: Vec<&str> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        args[1] = dir;
+        crate::support::command(folder.path())
+            .args(&args)
+            .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null"), ("EMAIL", "")])
+            .output()
+            .map(|run| assert_eq!(run.status.code(), Some(code.into()), "{run:?}"))
+            .unwrap();
+    };
+    let late = ["--earliest-reveal-block", "4601"];
+    refused("a/b/new", &late, 2);
+    refused("new", &["--commit", "--no-git"], 2);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the pool is there");
+    // A folder and a checkout that were there stay, with what is in them.
+    std::fs::create_dir(folder.path().join("new")).unwrap();
+    std::fs::write(folder.path().join("new/notes.txt"), "mine").unwrap();
+    refused("new", &late, 2);
+    assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
+    ::gen404::world::git::Git::init(&folder.path().join("new")).unwrap();
+    refused("new", &late, 2);
+    assert!(folder.path().join("new/.git/HEAD").is_file() && folder.path().join("new/notes.txt").is_file());
 }
 
 #[test]

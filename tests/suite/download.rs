@@ -81,6 +81,7 @@ fn what_failed_is_recorded_and_fetched_again_when_asked() {
     let only = download(folder.path(), &["--only", &hotkey(0), "--json"]).ends(0).json();
     assert_eq!(only["details"]["miners"][hotkey(0)]["failed"], 1, "{only}");
     assert_eq!(only["details"]["miners"][hotkey(0)]["refused"], 3, "{only}");
+    assert_eq!(only["details"]["miners"][hotkey(0)]["fetched"], 0, "each file is counted once: {only}");
     assert_eq!(stage(folder.path()), "downloading", "another miner is left");
     let entry = |n: usize| submitted(folder.path(), 0)[stem(n)].clone();
     assert_eq!((&entry(1)["glb"], &entry(1)["size"]), (&serde_json::Value::Null, &0.into()));
