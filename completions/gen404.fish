@@ -211,7 +211,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand judge" -s V -l version -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l only -d 'Fetch the files of this miner only' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l shard -d 'Fetch one shard of the miners: I from 0 to N-1. The last shard to be recorded moves the stage' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l store-dir -d 'The folder of the objects, instead of a bucket' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l block -d 'Use this as the chain\'s block (to reproduce a past run)' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l now -d 'Use this as the time at that block [default: now, or the chain file\'s time]' -r
@@ -235,7 +235,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand download" -l no-progress -
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l store-dir -d 'The folder of the objects, instead of a bucket' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
@@ -253,7 +253,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -s V -l version 
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l only -d 'Audit this miner only' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l shard -d 'Audit one shard of the miners, by their position in submissions.json: I from 0 to N-1. A miner without a submission is in shard 0' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l store-dir -d 'The folder of the objects, instead of a bucket' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
@@ -358,7 +358,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'URL
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l sample -d 'Fetch only this many of each player\'s models, with their previews' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'Store objects in this folder instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'The folder of the objects, instead of a bucket' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F

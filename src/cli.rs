@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use crate::base::text;
 use crate::model::format::Format;
 use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::model::stage::Stage;
@@ -182,37 +183,37 @@ pub struct InitArgs {
     #[arg(long)]
     pub description: Option<String>,
     /// The first day on which a round may start
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = text::day)]
     pub first_day: Option<NaiveDate>,
     /// The last day on which a round may start
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = text::day)]
     pub last_day: Option<NaiveDate>,
     /// Time of day at which a round starts (UTC)
     #[arg(long, value_name = "HH:MM:SS", default_value = "08:00:00")]
     pub start_time: String,
     /// Minutes that miners have to generate and upload
-    #[arg(long, value_name = "MINUTES", default_value_t = 120)]
+    #[arg(long, value_name = "MINUTES", default_value_t = 120, value_parser = text::whole::<u32>)]
     pub generation_minutes: u32,
     /// Minimum hours between opening a round and its start
-    #[arg(long, value_name = "HOURS", default_value_t = 1.0)]
+    #[arg(long, value_name = "HOURS", default_value_t = 1.0, value_parser = text::number)]
     pub buffer_hours: f64,
     /// The margin that a challenger needs, as a fraction of the duels
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.05)]
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.05, value_parser = text::number)]
     pub win_margin: f64,
     /// Weight that a leader loses in each round that it holds
-    #[arg(long, value_name = "WEIGHT", default_value_t = 0.05)]
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.05, value_parser = text::number)]
     pub weight_decay: f64,
     /// Lowest weight a leader can decay to
-    #[arg(long, value_name = "WEIGHT", default_value_t = 0.1)]
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.1, value_parser = text::number)]
     pub weight_floor: f64,
     /// Prompts in a round
-    #[arg(long, value_name = "COUNT", default_value_t = 128)]
+    #[arg(long, value_name = "COUNT", default_value_t = 128, value_parser = text::whole::<usize>)]
     pub prompts: usize,
     /// Prompts carried over from the previous round
-    #[arg(long, value_name = "COUNT", default_value_t = 32)]
+    #[arg(long, value_name = "COUNT", default_value_t = 32, value_parser = text::whole::<usize>)]
     pub carryover: usize,
     /// Days from one round to the next
-    #[arg(long, value_name = "DAYS", default_value_t = 1)]
+    #[arg(long, value_name = "DAYS", default_value_t = 1, value_parser = text::whole::<u32>)]
     pub round_days: u32,
     /// Override a default limit, such as mismatches=4: a key of `rules` in config.json
     ///
@@ -236,10 +237,10 @@ pub struct InitArgs {
     #[arg(long, value_name = "IMAGE")]
     pub leader_docker: Option<String>,
     /// The first leader's weight
-    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0, value_parser = text::number)]
     pub leader_weight: f64,
     /// First block whose reveals count in round 0
-    #[arg(long, value_name = "BLOCK", default_value_t = 0)]
+    #[arg(long, value_name = "BLOCK", default_value_t = 0, value_parser = text::whole::<u64>)]
     pub earliest_reveal_block: u64,
     /// Do not make the folder a git repository
     #[arg(long)]
@@ -288,7 +289,7 @@ pub struct BuildsArgs {
     #[arg(long)]
     pub wait: bool,
     /// Use this CI run instead of the one started by pushing the submissions
-    #[arg(long, value_name = "ID", conflicts_with = "file")]
+    #[arg(long, value_name = "ID", conflicts_with = "file", value_parser = text::whole::<u64>)]
     pub run: Option<u64>,
     /// Read the builds from this JSON file: hotkey to {"status": STATUS, "image": IMAGE}; the image is optional
     #[arg(long, value_name = "FILE")]
@@ -305,7 +306,7 @@ pub struct DuelArgs {
     #[command(flatten)]
     pub judge: JudgeArgs,
     /// Judge calls in flight [default: 16]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = text::whole::<usize>)]
     pub judge_concurrency: Option<usize>,
     /// Play only the matches of this shard of the challengers: 0/4 to 3/4
     #[arg(long, value_name = "I/N")]
@@ -314,7 +315,7 @@ pub struct DuelArgs {
     #[arg(long)]
     pub wait: bool,
     /// Seconds between checks of the audits
-    #[arg(long, value_name = "SECONDS", default_value_t = AUDITS_POLL, requires = "wait")]
+    #[arg(long, value_name = "SECONDS", default_value_t = AUDITS_POLL, requires = "wait", value_parser = text::whole::<u64>)]
     pub poll: u64,
 }
 
@@ -377,7 +378,7 @@ pub struct AdvanceArgs {
     #[arg(long)]
     pub wait: bool,
     /// Seconds between checks of what is due
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "wait", value_parser = text::whole::<u64>)]
     pub poll: u64,
 }
 
@@ -436,7 +437,7 @@ pub struct ResumeArgs {
 #[derive(Debug, Args)]
 pub struct LeaderArgs {
     /// The block to look at [default: the chain's, if the settings or these flags name a chain]
-    #[arg(long, value_name = "BLOCK")]
+    #[arg(long, value_name = "BLOCK", value_parser = text::whole::<u64>)]
     pub block: Option<u64>,
     /// The chain to ask
     #[command(flatten)]
@@ -465,7 +466,7 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub objects: bool,
     /// Fetch only this many of each player's models, with their previews
-    #[arg(long, value_name = "K", requires = "objects")]
+    #[arg(long, value_name = "K", requires = "objects", value_parser = text::whole::<usize>)]
     pub sample: Option<usize>,
     /// Fetch objects from non-public hosts (sandbox, tests)
     #[arg(long)]
@@ -485,7 +486,7 @@ pub struct RenderArgs {
     #[arg(short, long, value_name = "OUT")]
     pub out: Option<PathBuf>,
     /// Edge of each of the four views, in pixels
-    #[arg(long, value_name = "PIXELS", default_value_t = crate::preview::DEFAULT_SIZE, value_parser = clap::value_parser!(u32).range(16..=2048))]
+    #[arg(long, value_name = "PIXELS", default_value_t = crate::preview::DEFAULT_SIZE, value_parser = count::<u32, 16, 2048>)]
     pub size: u32,
     /// Have a render service draw them instead of this machine
     #[arg(long, value_name = "URL", env = "RENDER_URL", conflicts_with = "size")]
@@ -515,7 +516,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Show who leads at this block [default: unknown; no chain is queried]
-    #[arg(long, value_name = "BLOCK")]
+    #[arg(long, value_name = "BLOCK", value_parser = text::whole::<u64>)]
     pub block: Option<u64>,
     /// Only the pages of this round, and the index
     #[arg(long, value_name = "ROUND")]
@@ -532,16 +533,16 @@ pub struct SandboxArgs {
     #[arg(value_name = "DIR", default_value = "gen404-sandbox")]
     pub dir: PathBuf,
     /// Seed for everything that is drawn: the same seed and port give the same commits [default: 404]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = text::whole::<u64>)]
     pub seed: Option<u64>,
     /// Rounds to play, 1 to 365 [default: 2]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=365))]
+    #[arg(long, value_name = "COUNT", value_parser = count::<u32, 1, 365>)]
     pub rounds: Option<u32>,
     /// Miners, 6 to 64: six with a role of their own, the rest plain [default: 7]
-    #[arg(long, value_name = "COUNT", value_parser = count::<6, 64>)]
+    #[arg(long, value_name = "COUNT", value_parser = count::<usize, 6, 64>)]
     pub miners: Option<usize>,
     /// Prompts in a round, 1 to 128 [default: 10]
-    #[arg(long, value_name = "COUNT", value_parser = count::<1, 128>)]
+    #[arg(long, value_name = "COUNT", value_parser = count::<usize, 1, 128>)]
     pub prompts: Option<usize>,
     /// The port of all servers; 0 picks a free one [default: 24404, or the next free one]
     #[arg(long, value_name = "PORT")]
@@ -556,9 +557,9 @@ pub struct SandboxArgs {
 }
 
 /// A number from `LOW` to `HIGH`.
-fn count<const LOW: usize, const HIGH: usize>(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (LOW..=HIGH).contains(number));
-    number.ok_or_else(|| format!("a number from {LOW} to {HIGH} is needed"))
+fn count<N: TryFrom<usize>, const LOW: usize, const HIGH: usize>(text: &str) -> Result<N, String> {
+    let number: Option<usize> = text.parse().ok().filter(|number| (LOW..=HIGH).contains(number));
+    number.and_then(|number| N::try_from(number).ok()).ok_or_else(|| format!("a number from {LOW} to {HIGH} is needed"))
 }
 
 /// Flags of `completions`.

@@ -139,7 +139,7 @@ impl Ui {
         } else {
             files.iter().for_each(|path| self.status(&format!("{verb} {path}")));
         }
-        for path in &report.possible {
+        for path in report.possible.iter().skip(report.printed.possible) {
             self.status(&format!("may write {path}, depending on results"));
         }
         for (id, message) in report.commits.iter().skip(report.printed.commits) {
@@ -147,6 +147,7 @@ impl Ui {
             self.status(&format!("committed {id} ({first})"));
         }
         (report.printed.files, report.printed.commits) = (written, made);
+        report.printed.possible = report.possible.len();
     }
 
     /// Prints the lines that have not been printed yet.

@@ -159,16 +159,60 @@ impl<T, E: Into<anyhow::Error>> Context<T> for std::result::Result<T, E> {
     }
 }
 
-/// A parser's message without the names of our own types, which mean nothing to a reader.
+/// A parser's message in plain words: Rust's types, and our own, mean nothing to a reader.
 #[must_use]
 pub fn plainly(message: &str) -> String {
+    const WORDS: [(&str, &str); 7] = [
+        ("unknown field `", "unknown key `"),
+        ("missing field `", "missing key `"),
+        ("duplicate field `", "duplicate key `"),
+        ("unknown variant `", "unknown value `"),
+        ("there are no fields", "there are no keys"),
+        ("EOF while parsing ", "the text ends within "),
+        ("expected ident", "expected true, false or null"),
+    ];
+    let text = turned(message).unwrap_or_else(|| message.to_owned());
+    WORDS.iter().fold(without_types(text), |text, (said, plain)| text.replace(said, plain))
+}
+
+/// `expected WANTED, found FOUND`, for serde's `invalid type: FOUND, expected WANTED`.
+fn turned(message: &str) -> Option<String> {
+    let (before, after) =
+        ["invalid type: ", "invalid value: "].into_iter().find_map(|said| message.split_once(said))?;
+    let (found, wanted) = after.rsplit_once(", expected ")?;
+    let (wanted, place) = wanted.split_at(wanted.find(" at line ").unwrap_or(wanted.len()));
+    let wanted = match wanted {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "a group of keys",
+        other => other.strip_prefix("a nonzero ").map_or(other, |_| "a whole number, 1 or more"),
+    };
+    let found = match found {
+        "sequence" => "a list",
+        "map" => "a group of keys",
+        "unit value" => "null",
+        other => {
+            let value =
+                ["integer ", "floating point ", "boolean ", "string "].iter().find_map(|kind| other.strip_prefix(kind));
+            value.unwrap_or(other).trim_matches('`')
+        }
+    };
+    Some(format!("{before}expected {wanted}, found {found}{place}"))
+}
+
+fn without_types(mut text: String) -> String {
     const NAMED: [(&str, &str); 4] = [
         ("expected struct ", "expected a group of keys"),
         ("expected tuple struct ", "expected a list"),
         ("expected enum ", "expected one of a few words"),
         ("data did not match any variant of untagged enum ", "not a known form"),
     ];
-    let mut text = message.to_owned();
     for (before, words) in NAMED {
         while let Some(at) = text.find(before) {
             let rest = text.get(at + before.len()..).unwrap_or_default();
@@ -188,11 +232,26 @@ mod tests {
         for (said, plain) in [
             (
                 "invalid type: integer `3`, expected struct Config at line 1",
-                "invalid type: integer `3`, expected a group of keys at line 1",
+                "expected a group of keys, found 3 at line 1",
             ),
             ("x: data did not match any variant of untagged enum Networks", "x: not a known form"),
             ("expected struct A, expected struct B_2", "expected a group of keys, expected a group of keys"),
-            ("expected u32", "expected u32"),
+            (
+                "x: invalid type: string \"a, b\", expected u32",
+                "x: expected a whole number from 0 to 4294967295, found \"a, b\"",
+            ),
+            ("invalid value: integer `-1`, expected usize", "expected a whole number, 0 or more, found -1"),
+            (
+                "invalid type: floating point `1.5`, expected a nonzero u8",
+                "expected a whole number, 1 or more, found 1.5",
+            ),
+            ("invalid type: boolean `true`, expected f64", "expected a number, found true"),
+            ("invalid type: null, expected a boolean", "expected true or false, found null"),
+            ("invalid type: sequence, expected a map", "expected a group of keys, found a list"),
+            ("unknown variant `a`, expected `b` or `c`", "unknown value `a`, expected `b` or `c`"),
+            ("unknown field `a`, there are no fields", "unknown key `a`, there are no keys"),
+            ("missing field `a` at line 1 column 2", "missing key `a` at line 1 column 2"),
+            ("EOF while parsing a list", "the text ends within a list"),
         ] {
             assert_eq!(plainly(said), plain);
             assert_eq!(Error::failed(said).because(anyhow::anyhow!("{said}")).causes(), [plain]);

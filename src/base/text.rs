@@ -1,6 +1,44 @@
 //! Text from outside: cut to a length, and made safe for a terminal.
 
 use std::borrow::Cow;
+use std::num::{IntErrorKind, ParseIntError};
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// `1 prompt`, `2 prompts`.
+#[must_use]
+pub(crate) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A time as every message shows it.
+#[must_use]
+pub(crate) fn time(at: DateTime<Utc>) -> String {
+    at.format("%F %T UTC").to_string()
+}
+
+/// Reads a whole number. The standard library's own messages are not for users.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn whole<N: FromStr<Err = ParseIntError>>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow => "the number is too large",
+        _ => "expected a whole number, 0 or more",
+    })
+}
+
+/// As [`whole`], for any number.
+pub(crate) fn number(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|number: &f64| number.is_finite()).ok_or("expected a number")
+}
+
+/// As [`whole`], for a day.
+pub(crate) fn day(text: &str) -> Result<NaiveDate, &'static str> {
+    text.parse().map_err(|_| "expected a day such as 2026-05-31")
+}
 
 /// The text cut to at most `longest` characters; a cut text ends in an ellipsis.
 #[must_use]
@@ -126,6 +164,19 @@ mod tests {
         assert!(shown.chars().all(|c| c == '\n' || !is_unseen(c)));
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
         assert!(matches!(visible_json("{\n  \"a\": \"ü\"\n}"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn counts_times_and_numbers_are_in_plain_words() {
+        assert_eq!([0, 1, 2].map(|n: u64| counted(n, "match", "matches")), ["0 matches", "1 match", "2 matches"]);
+        assert_eq!(time("2026-03-04T08:00:00.5Z".parse().unwrap()), "2026-03-04 08:00:00 UTC");
+        assert_eq!((whole("7"), number("-0.5")), (Ok(7_u16), Ok(-0.5)));
+        assert_eq!(whole::<u16>("70000"), Err("the number is too large"));
+        for odd in ["", "x", "-1", "1.5", "0x1"] {
+            assert_eq!(whole::<u64>(odd), Err("expected a whole number, 0 or more"), "{odd:?}");
+        }
+        assert!(["", "x", "nan", "inf"].iter().all(|odd| number(odd).is_err()));
+        assert!(day("2026-02-29").is_err() && day("2026-02-28").is_ok());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{AdvanceArgs, Command, Global};
-use crate::engine::common::pool;
+use crate::engine::common::{instead, pool};
 use crate::engine::context::{Context, Standing};
 use crate::model::ids::Block;
 use crate::model::stage::Stage;
@@ -18,9 +18,10 @@ use crate::world::stop::Stop;
 pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs, report: &mut Report) -> Result<()> {
     let stop = Stop::on_signals()?;
     let (steps, waits) = (Vec::new(), Vec::new());
-    let mut run = Run { global, ui, args, report, stop, steps, waits, worst: None, blind: false };
+    let mut run = Run { global, ui, args, report, stop, steps, waits, idle: None, worst: None, blind: false };
     loop {
         run.waits.clear();
+        run.idle = None;
         run.blind = false;
         let failed_before = std::mem::take(&mut run.worst);
         let over = run.pass()?;
@@ -51,6 +52,8 @@ struct Run<'a> {
     steps: Vec<Value>,
     /// What the steps wait for.
     waits: Vec<String>,
+    /// Why nothing more is done in this pass.
+    idle: Option<String>,
     /// The worst failure of this pass.
     worst: Option<Kind>,
     /// The chain could not be reached in this pass.
@@ -63,7 +66,7 @@ impl Run<'_> {
         // Taking the lock finishes what a killed run left behind, and shows at once whether another run is active.
         match Context::open(self.global, self.ui, self.report)?.lock("advance", self.report) {
             Err(error) if error.kind() == Kind::Busy => {
-                self.ui.detail(&error.to_string());
+                self.idle = Some(error.to_string());
                 return Ok(false);
             }
             lock => drop(lock?),
@@ -75,7 +78,7 @@ impl Run<'_> {
             let standing = context.standing()?;
             let stage = standing.state.stage;
             if self.args.until == Some(stage) || matches!(stage, Stage::Finished | Stage::Paused) {
-                self.ui.detail(&format!("round {} is in {stage}", standing.state.current_round));
+                self.idle = Some(instead(&context, &standing, None));
                 return Ok(true);
             }
             if stage == Stage::Open {
@@ -86,7 +89,10 @@ impl Run<'_> {
                 break;
             }
             let facts = context.facts(&standing, block);
-            let Some((command, what)) = next(&facts, &attempts) else { break };
+            let Some((command, what)) = next(&facts, &attempts) else {
+                self.idle = Some(instead(&context, &standing, block));
+                break;
+            };
             if !self.step(command, &what, &mut attempts) {
                 break;
             }
@@ -146,7 +152,7 @@ impl Run<'_> {
         done.waits.iter().for_each(|line| self.ui.detail(line));
         if let Some(busy) = error.filter(|error| error.kind() == Kind::Busy) {
             // An operator's own command took the lock in between.
-            self.ui.detail(&busy.to_string());
+            self.idle = Some(busy.to_string());
             return false;
         }
         let (changed, failed) = (done.changed(), error.is_some());
@@ -208,7 +214,11 @@ impl Run<'_> {
 
     /// Ends the run. Waiting steps do not change the exit code: cron calls this every minute.
     fn end(self) {
-        self.report.detail(json!({"steps": self.steps, "awaited": self.waits}));
+        let did_nothing = self.steps.is_empty() && self.worst.is_none();
+        if let Some(why) = self.idle.as_ref().filter(|_| did_nothing) {
+            self.ui.status(&format!("nothing done: {why}"));
+        }
+        self.report.detail(json!({"steps": self.steps, "awaited": self.waits, "idle": self.idle}));
         self.report.failed = self.worst;
     }
 }

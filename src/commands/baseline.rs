@@ -1,6 +1,7 @@
 //! `gen404 baseline`: generates the leader's outputs for the round's prompts.
 
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
 use crate::cli::{BaselineArgs, Global};
 use crate::engine::common::{not_due, require_intact, schedule};
 use crate::engine::context::Context;
@@ -37,10 +38,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
     let leaders: Leaders = context.store.need(&FileKind::Leader)?;
     let schedule = schedule(&context, &standing)?;
     let leader = baseline_leader(&leaders, &schedule)
-        .ok_or_else(|| Error::failed(format!("leader.json: nobody leads at block {}", schedule.latest_reveal_block)))?;
+        .ok_or_else(|| Error::failed(format!("leader.json: no leader at block {}", schedule.latest_reveal_block)))?;
     if global.dry_run {
         let open = lacks + if args.retry { missing } else { 0 };
-        report.say(format!("would make {open} output(s) of the leader with {}", leader.docker));
+        report.say(format!("would make {} of the leader with {}", counted(open, "output", "outputs"), leader.docker));
         report.note_files(files_of(round, &Player::Leader));
         return Ok(());
     }

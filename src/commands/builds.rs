@@ -7,6 +7,7 @@ use chrono::Utc;
 use serde_json::{Map, Value, json};
 
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
 use crate::cli::{BuildsArgs, Global};
 use crate::engine::common::{not_due, recorded};
 use crate::engine::context::{Context, Standing};
@@ -37,7 +38,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BuildsArgs, report: &mut Repo
         }
         ui.tell(report);
         // Not holding the lock while sleeping lets other commands run.
-        ui.status(&format!("{open} build(s) still open; checking again in {} s", settings.poll_seconds));
+        let open = counted(open, "build", "builds");
+        ui.status(&format!("{open} still open; checking again in {} s", settings.poll_seconds));
         context.stop.sleep(Duration::from_secs(settings.poll_seconds.max(1)));
         context.stop.check()?;
     }

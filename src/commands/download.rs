@@ -85,7 +85,7 @@ fn say(ui: &Ui, tallies: Vec<(&Hotkey, Tally)>, says: Vec<String>, report: &mut 
     table(&tallies).into_iter().for_each(|line| report.say(line));
     if !ui.json() {
         ui.tell(report);
-        ui.status("fetched: models stored; refused: stored without a preview, or not a model; failed: never arrived");
+        ui.status("fetched: stored with a preview; refused: stored without one, or not a model; failed: never arrived");
     }
     says.into_iter().for_each(|line| report.say(line));
     let miners = tallies.into_iter().map(|(hotkey, tally)| (hotkey.to_string(), json!(tally)));

@@ -1,12 +1,13 @@
 //! `gen404 init`: creates a new competition's folder.
 
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
-use crate::base::error::{Context as _, Error, Result};
+use crate::base::error::{Context as _, Error, Kind, Result, plainly};
 use crate::base::files::{self, Readers};
+use crate::base::text::{counted, time};
 use crate::cli::{Global, InitArgs};
 use crate::engine::context::{Context, settings_here};
 use crate::engine::moment::need_moment;
@@ -37,7 +38,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report
     let leader = leader(args)?;
     let pool = pool(args)?;
     let (needed, given) = (settings.prompts_per_round, pool.stems().count());
-    let few = format!("prompts.txt has {given} prompts: a round needs {needed} before its seed is drawn");
+    let has = counted(given, "prompt", "prompts");
+    let few = format!("prompts.txt has {has}: a round needs {needed} before its seed is drawn");
     let plan = |moment| plan(args, settings, leader, &pool, moment);
     if global.dry_run {
         say_only(global, ui, args, plan, report)?;
@@ -51,6 +53,47 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report
 }
 
 fn make(
+    global: &Global,
+    ui: &Ui,
+    args: &InitArgs,
+    plan: impl FnOnce(Moment) -> Result<Plan>,
+    report: &mut Report,
+) -> Result<()> {
+    let made = Made::of(args);
+    let begun = begin(global, ui, args, plan, report);
+    // Another run's competition may have come here in the meantime.
+    if begun.as_ref().is_err_and(|error| error.kind() != Kind::Busy) && report.files.is_empty() {
+        made.undo()?;
+    }
+    begun
+}
+
+/// What a run creates before its first file: it goes again if the run is refused.
+struct Made {
+    /// The folders, the inner ones first.
+    folders: Vec<PathBuf>,
+    git: Option<PathBuf>,
+}
+
+impl Made {
+    fn of(args: &InitArgs) -> Self {
+        let missing = args.dir.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !is_there(folder));
+        let git = is_git_made(args).then(|| args.dir.join(".git"));
+        Made { folders: missing.map(Path::to_owned).collect(), git }
+    }
+
+    fn undo(self) -> Result<()> {
+        for git in self.git.iter().filter(|git| is_there(git)) {
+            std::fs::remove_dir_all(git).failed(|| format!("{}: cannot be removed", git.display()))?;
+        }
+        for folder in self.folders.iter().filter(|folder| is_there(folder)) {
+            std::fs::remove_dir(folder).failed(|| format!("{}: cannot be removed", folder.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn begin(
     global: &Global,
     ui: &Ui,
     args: &InitArgs,
@@ -155,13 +198,8 @@ fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptL
     let leaders: Leaders = vec![LeaderEntry { effective_block: schedule.latest_reveal_block, ..leader }];
     let round = RoundNumber(0);
     let says = vec![
-        format!(
-            "{}: round 0 is open until block {}, about {}",
-            settings.name,
-            start.block,
-            start.at.format("%F %R UTC")
-        ),
-        format!("{} prompts in the pool", pool.0.len()),
+        format!("{}: round 0 is open until block {}, about {}", settings.name, start.block, time(start.at)),
+        format!("{} in the pool", counted(pool.0.len(), "prompt", "prompts")),
     ];
     let state = CompetitionState::new(round, Stage::Open, Some(start.at));
     let message = format!("Competition {}: config, schedule, leader", crate::base::text::line(&settings.name));
@@ -228,7 +266,8 @@ fn rules(given: &[String]) -> Result<Option<Rules>> {
             return Err(wrong("given twice".to_owned()));
         }
     }
-    let rules = serde_json::from_value::<Rules>(keys.into()).map_err(|e| Error::usage(format!("--rule: {e}")))?;
+    let rules = serde_json::from_value::<Rules>(keys.into())
+        .map_err(|e| Error::usage(format!("--rule: {}", plainly(&e.to_string()))))?;
     Ok((!rules.limits.unusual().is_empty()).then_some(rules))
 }
 
@@ -250,11 +289,21 @@ fn leader(args: &InitArgs) -> Result<LeaderEntry> {
         hotkey: id(args.leader_hotkey.as_ref(), "--leader-hotkey", "the first leader's hotkey")?,
         repo: id(args.leader_repo.as_ref(), "--leader-repo", "its repository (owner/name)")?,
         commit: id(args.leader_commit.as_ref(), "--leader-commit", "its commit (40 hex digits)")?,
-        docker: text(args.leader_docker.as_ref(), "--leader-docker", "its image", None)?,
+        docker: image(text(args.leader_docker.as_ref(), "--leader-docker", "its image", None)?)?,
         weight: args.leader_weight,
         effective_block: Block(0),
         extra: Extra::default(),
     })
+}
+
+/// An image's name, which pods are started with: one word.
+fn image(name: String) -> Result<String> {
+    match name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        true => {
+            Err(Error::usage(format!("--leader-docker {name:?}: expected an image such as registry.example/name:tag")))
+        }
+        false => Ok(name),
+    }
 }
 
 fn pool(args: &InitArgs) -> Result<PromptList> {

@@ -21,10 +21,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs, report: &mut Repo
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
     match lead.block {
         Some(block) if lead.leader.is_none() => {
-            return Err(Error::failed(format!("leader.json: nobody leads at block {block}")));
+            return Err(Error::failed(format!("leader.json: no leader at block {block}")));
         }
         None if lead.newest_entry.is_none() => {
-            return Err(Error::failed("leader.json: nobody leads: the list is empty"));
+            return Err(Error::failed("leader.json: no leader: the list is empty"));
         }
         _ => {}
     }
@@ -44,7 +44,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs, report: &mut Repo
 }
 
 fn as_json(lead: Lead<'_>) -> serde_json::Value {
-    let weights = |entry: &LeaderEntry| json!({ entry.hotkey.as_str(): entry.weight, "burn": 1.0 - entry.weight });
+    let weights =
+        |entry: &LeaderEntry| json!({ entry.hotkey.as_str(): shown(entry.weight), "burn": shown(1.0 - entry.weight) });
     let mut json = json!(lead);
     json["weights"] = json!(lead.leader.map(weights));
     json

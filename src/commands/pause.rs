@@ -3,7 +3,7 @@
 use crate::base::error::{Error, Result};
 use crate::cli::{Global, ResumeArgs};
 use crate::engine::context::{Context, Standing};
-use crate::model::stage::Stage;
+use crate::model::stage::{Stage, round_in};
 use crate::rules::stages;
 use crate::ui::{Report, Ui};
 
@@ -23,7 +23,7 @@ pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs, report: &mut R
     let _lock = context.lock("resume", report)?;
     let Standing { state, files, .. } = context.standing()?;
     if state.stage != Stage::Paused {
-        report.say(format!("the competition is not paused: round {} is in {}", state.current_round, state.stage));
+        report.say(format!("the competition is not paused: {}", round_in(state.current_round, state.stage)));
         return Ok(());
     }
     context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?, report)

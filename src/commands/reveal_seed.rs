@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::base::error::{Error, Kind, Result};
+use crate::base::text::{counted, time};
 use crate::cli::{Global, RevealSeedArgs};
 use crate::engine::common::{miners, not_due, pool, previous_prompts, read_intake, recorded, schedule};
 use crate::engine::context::{Context, Standing};
@@ -87,11 +88,13 @@ fn wait_for(chain: &dyn Chain, latest: Block) -> Result<()> {
     }
     let blocks = latest.0.saturating_sub(finalized.0);
     let expected = Moment { block: finalized, now: Utc::now() }.time_of(latest);
-    let about = expected.filter(|_| chain.is_real()).map(|at| format!(", about {}", at.format("%F %R UTC")));
+    let about = expected.filter(|_| chain.is_real()).map(|at| format!(", about {}", time(at)));
     let minutes = blocks.div_ceil(5);
     Err(Error::not_due(format!(
         "reveal-seed is not due: block {finalized} is finalized, and reveals count until block {latest}, \
-         in {blocks} block(s), {minutes} minute(s){}",
+         in {}, {}{}",
+        counted(blocks, "block", "blocks"),
+        counted(minutes, "minute", "minutes"),
         about.unwrap_or_default()
     )))
 }
@@ -179,9 +182,9 @@ fn no_pulse_yet(round: u64) -> Error {
     let Some(published) = published else { return Error::failed(format!("drand round {round} is out of range")) };
     let left = (published - Utc::now()).num_seconds();
     let when = if left > 0 {
-        format!("it is published in {left} s, at {}", published.format("%F %T UTC"))
+        format!("it is published in {left} s, at {}", time(published))
     } else {
-        let at = published.format("%F %T UTC");
+        let at = time(published);
         format!("it was published at {at}; a drand endpoint may have it: --drand-url https://api.drand.sh")
     };
     Error::not_due(format!("reveal-seed waits: drand round {round} is not on the chain yet; {when}"))

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::base::error::Result;
+use crate::base::text::{counted, time};
 use crate::cli::{Global, StatusArgs};
 use crate::engine::common::pool_for_a_seed;
 use crate::engine::context::{Context, Standing};
@@ -11,7 +12,7 @@ use crate::engine::formats::{self, OtherStanding, RoundBlocks};
 use crate::engine::verification::formats::recognise;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, Hotkey};
-use crate::model::stage::Stage;
+use crate::model::stage::{Stage, Timestamp, round_in};
 use crate::rules::download::{KnownFiles, Tally, tally};
 use crate::rules::lead::{Lead, in_force, shown};
 use crate::rules::outstanding::outstanding;
@@ -38,7 +39,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     }
     let state = &standing.state;
     let settings = &standing.config.settings;
-    report.say(format!("{}: round {} is in {}", settings.name, state.current_round, state.stage));
+    report.say(format!("{}: {}", settings.name, round_in(state.current_round, state.stage)));
     report.say(format!("format: {detected}"));
     say_moment(moment, unknown, report);
     if let Some(schedule) = standing.files.schedule.get() {
@@ -47,7 +48,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
         report.say(format!("reveals count in blocks {from} to {to}; files are due by block {by}"));
     }
     if let Some(eta) = &state.next_stage_eta {
-        report.say(format!("next stage expected about {eta}"));
+        report.say(format!("next stage expected about {}", time(eta.at())));
     }
     for due in &due {
         report.say(describe(due, moment));
@@ -89,7 +90,7 @@ fn of_other_format(
         report.say(format!("reveals count in blocks {earliest_reveal_block} to {latest_reveal_block}{by}"));
     }
     if let Some(eta) = &standing.eta {
-        report.say(format!("next stage expected about {eta}"));
+        report.say(format!("next stage expected about {}", time(eta.at())));
     }
     report.say(NOT_RUN);
     standing.open.iter().for_each(|point| report.say(format!("open: {point}")));
@@ -101,7 +102,7 @@ fn of_other_format(
         "stage": standing.stage,
         "next_stage_eta": standing.eta,
         "block": moment.map(|moment| moment.block),
-        "time": moment.map(|moment| moment.now.to_rfc3339()),
+        "time": moment.map(|moment| Timestamp::from(moment.now)),
         "schedule": standing.schedule,
         "due": [{"command": null, "when": "never", "what": NOT_RUN}],
         "open": standing.open,
@@ -114,7 +115,7 @@ fn of_other_format(
 
 fn say_moment(moment: Option<Moment>, unknown: &str, report: &mut Report) {
     match moment {
-        Some(moment) => report.say(format!("block {} at {}", moment.block, moment.now.format("%F %T UTC"))),
+        Some(moment) => report.say(format!("block {} at {}", moment.block, time(moment.now))),
         None => report.say(format!("block unknown: {unknown}")),
     }
 }
@@ -143,8 +144,8 @@ fn until(block: Block, moment: Option<Moment>) -> String {
     let from = format!("from block {block} on");
     let Some(moment) = moment else { return from };
     let blocks = block.0.saturating_sub(moment.block.0);
-    let time = moment.time_of(block).map(|time| format!(", about {}", time.format("%F %R UTC"))).unwrap_or_default();
-    format!("{from}, in {blocks} blocks{time}")
+    let about = moment.time_of(block).map(|at| format!(", about {}", time(at))).unwrap_or_default();
+    format!("{from}, in {}{about}", counted(blocks, "block", "blocks"))
 }
 
 /// Miners with files missing, according to the download journal on this machine.
@@ -168,7 +169,9 @@ fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
         often.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), *reason));
         let said: Vec<String> = often.iter().take(3).map(|(reason, count)| format!("{count}x {reason}")).collect();
         let said = said.join("; ");
-        (!often.is_empty()).then(|| format!("{hotkey}: {refused} file(s) refused, {failed} not fetched: {said}"))
+        (!often.is_empty()).then(|| {
+            format!("{hotkey}: {}, {failed} not fetched: {said}", counted(refused, "file refused", "files refused"))
+        })
     };
     submissions.keys().filter_map(line).collect()
 }
@@ -183,7 +186,7 @@ fn as_json(standing: &Standing, moment: Option<Moment>, lead: Lead<'_>, due: &[D
             Due::From { command, block } => json!({
                 "command": command, "when": "later", "block": block,
                 "blocks": moment.map(|moment| block.0.saturating_sub(moment.block.0)),
-                "time": moment.and_then(|moment| moment.time_of(*block)).map(|time| time.to_rfc3339()),
+                "time": moment.and_then(|moment| moment.time_of(*block)).map(Timestamp::from),
             }),
             Due::Never(why) => json!({"command": null, "when": "never", "what": why}),
         })
@@ -194,7 +197,7 @@ fn as_json(standing: &Standing, moment: Option<Moment>, lead: Lead<'_>, due: &[D
         "stage": standing.state.stage,
         "next_stage_eta": standing.state.next_stage_eta,
         "block": moment.map(|moment| moment.block),
-        "time": moment.map(|moment| moment.now.to_rfc3339()),
+        "time": moment.map(|moment| Timestamp::from(moment.now)),
         "schedule": standing.files.schedule.get(),
         "due": due,
         "open": open,

@@ -9,7 +9,7 @@ use crate::model::ids::{Block, RoundNumber};
 use crate::model::prompts::PromptList;
 use crate::model::schedule::Schedule;
 use crate::model::snapshot::{RoundFiles, Slot};
-use crate::model::stage::Stage;
+use crate::model::stage::{Stage, round_in};
 use crate::model::submissions::Submissions;
 use crate::rules::prompts;
 use crate::rules::stages::{Due, due};
@@ -120,6 +120,11 @@ pub(crate) fn miners(context: &Context<'_>, intake: &Intake) -> Vec<String> {
 
 /// The error for a stage command at the wrong time; it says what is due instead.
 pub(crate) fn not_due(context: &Context<'_>, standing: &Standing, command: &str, block: Option<Block>) -> Error {
+    Error::not_due(format!("{command} is not due: {}", instead(context, standing, block)))
+}
+
+/// Where the round is, and what is due there.
+pub(crate) fn instead(context: &Context<'_>, standing: &Standing, block: Option<Block>) -> String {
     let instead: Vec<String> = due(&context.facts(standing, block))
         .iter()
         .map(|due| match due {
@@ -130,8 +135,8 @@ pub(crate) fn not_due(context: &Context<'_>, standing: &Standing, command: &str,
             Due::Never(why) => why.clone(),
         })
         .collect();
-    let (stage, round) = (standing.state.stage, standing.state.current_round);
-    Error::not_due(format!("{command} is not due: round {round} is in {stage}; {}", instead.join("; ")))
+    let stands = round_in(standing.state.current_round, standing.state.stage);
+    format!("{stands}; {}", instead.join("; "))
 }
 
 /// Fails unless the round that was asked for exists.

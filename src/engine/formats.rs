@@ -13,7 +13,7 @@ use crate::model::splat::config::SplatConfig;
 use crate::model::splat::leader::SplatLeaders;
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::splat::state::SplatState;
-use crate::model::stage::CompetitionState;
+use crate::model::stage::{CompetitionState, Timestamp};
 use crate::model::threejs::config::ThreejsConfig;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
 use crate::rules::{splat, threejs};
@@ -35,7 +35,7 @@ pub(crate) struct OtherStanding {
     /// `None` before the first round.
     pub(crate) round: Option<RoundNumber>,
     pub(crate) stage: &'static str,
-    pub(crate) eta: Option<String>,
+    pub(crate) eta: Option<Timestamp>,
     pub(crate) schedule: Option<RoundBlocks>,
     /// What is outstanding in the stage.
     pub(crate) open: Vec<String>,
@@ -85,7 +85,7 @@ fn of_threejs(context: &Context<'_>) -> Result<OtherStanding> {
         name: config.settings.name,
         round: Some(round),
         stage: state.stage.as_str(),
-        eta: state.next_stage_eta.as_ref().map(ToString::to_string),
+        eta: state.next_stage_eta.clone(),
         schedule,
     })
 }

@@ -11,6 +11,7 @@ use super::context::Context;
 use crate::base::error::{Error, Kind, Result};
 use crate::base::files;
 use crate::base::hex;
+use crate::base::text::counted;
 use crate::model::file::FileKind;
 use crate::model::record::{parse_json, to_json};
 use crate::model::store::Store;
@@ -106,7 +107,8 @@ impl Context<'_> {
             self.ui.detail("pulled in what others had pushed");
         }
         if settled.pushed > 0 {
-            self.ui.status(&format!("pushed {} commit(s) that an earlier run had left", settled.pushed));
+            let pushed = counted(settled.pushed, "commit", "commits");
+            self.ui.status(&format!("pushed {pushed} that an earlier run had left"));
         }
         Ok(())
     }

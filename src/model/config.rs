@@ -202,6 +202,6 @@ mod tests {
         let (file, layout) = read::<ConfigFile>(Format::Mesh, named("mesh").as_bytes()).unwrap();
         assert_eq!((file.settings.format, layout), (Some(Format::Mesh), Layout::Exact));
         let wrong = read::<ConfigFile>(Format::Mesh, named("sculpture").as_bytes()).unwrap_err();
-        assert!(wrong.reason.contains("unknown variant `sculpture`"), "{wrong}");
+        assert!(wrong.reason.contains("unknown value `sculpture`"), "{wrong}");
     }
 }

@@ -124,9 +124,9 @@ mod tests {
     #[test]
     fn the_layout_that_is_written_is_read_strictly() {
         for (from, to, why) in [
-            ("\"successful\": 8", "\"successful\": -8", "invalid value"),
-            ("\"marked_bad\": false", "\"marked_bad\": 0", "invalid type"),
-            ("\"time_max\": 190.5,\n", "", "missing field `time_max`"),
+            ("\"successful\": 8", "\"successful\": -8", "expected a whole number"),
+            ("\"marked_bad\": false", "\"marked_bad\": 0", "expected true or false"),
+            ("\"time_max\": 190.5,\n", "", "missing key `time_max`"),
         ] {
             let error = read::<PodStats>(crate::model::format::Format::Mesh, WRITTEN.replacen(from, to, 1).as_bytes())
                 .unwrap_err();

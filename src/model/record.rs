@@ -37,7 +37,7 @@ const WEIGHT: u64 = 2 * size_of::<Value>() as u64;
 /// Why an unknown key is not kept.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExtraError {
-    #[error("duplicate field `{0}`")]
+    #[error("duplicate key `{0}`")]
     Twice(String),
     #[error("more than {most} unknown keys", most = MOST_EXTRA)]
     TooMany,
@@ -553,15 +553,15 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         let reason = |bytes: &[u8]| parse_json::<Sample>(bytes).unwrap_err().to_string();
-        assert_eq!(reason(b"{\"a\": 1,\n \"a\": 2}"), "line 2 column 4: duplicate field `a`");
-        assert_eq!(reason(b"{\"q\": 1, \"q\": 2}"), "line 1 column 16: duplicate field `q`");
-        assert_eq!(reason(b"{\"c\": null}"), "line 1 column 11: missing field `a`");
+        assert_eq!(reason(b"{\"a\": 1,\n \"a\": 2}"), "line 2 column 4: duplicate key `a`");
+        assert_eq!(reason(b"{\"q\": 1, \"q\": 2}"), "line 1 column 16: duplicate key `q`");
+        assert_eq!(reason(b"{\"c\": null}"), "line 1 column 11: missing key `a`");
         assert_eq!(reason(b"\xef\xbb\xbf{}"), "line 1 column 1: the file begins with a byte order mark (BOM)");
         assert_eq!(reason(b"{\r\n}"), "line 1 column 1: a carriage return (CRLF line ends?)");
         assert_eq!(reason(b"{\n\xff}"), "line 2 column 1: not UTF-8");
         assert!(reason(b"{\"a\": 1, \"c\": NaN}").contains("expected"));
         assert!(reason(b"{\"a\": 1, \"c\": 1e999}").contains("out of range"));
-        assert!(reason(b"{\"a\": 99999999999, \"c\": 1}").contains("invalid value"));
+        assert!(reason(b"{\"a\": 99999999999, \"c\": 1}").contains("expected a whole number"));
         assert!(reason(b"{\"a\": 1, ").contains("EOF"));
         assert!(reason(b"{\"a\": 1, \"c\": 1} x").contains("trailing"));
     }

@@ -103,6 +103,15 @@ impl CompetitionState {
     }
 }
 
+/// Where a round stands, in words.
+#[must_use]
+pub(crate) fn round_in(round: RoundNumber, stage: Stage) -> String {
+    match stage {
+        Stage::Paused | Stage::Finished => format!("round {round} is {stage}"),
+        _ => format!("round {round} is in {stage}"),
+    }
+}
+
 /// A UTC time ending in `Z`, kept as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timestamp {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use super::python_random::PythonRandom;
 use super::shard::Shard;
+use crate::base::text::counted;
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::format::noted;
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber, Seed};
@@ -296,7 +297,7 @@ pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &Know
     let left = round.submissions.keys().filter(is_left).count();
     let mut says = Vec::new();
     if !lines.is_empty() {
-        says.push(format!("recorded the files of {} miner(s) of round {number}", lines.len()));
+        says.push(format!("recorded the files of {} of round {number}", counted(lines.len(), "miner", "miners")));
     }
     if left == 0 && round.state.stage == Stage::Downloading {
         writes.push(FileWrite::new(FileKind::State, &round.state.moved(Stage::Duels, None)));
@@ -304,7 +305,7 @@ pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &Know
         lines.insert(0, format!("Round {number}: duels"));
         says.push(format!("round {number} moves to duels"));
     } else if left > 0 {
-        says.push(format!("the files of {left} miner(s) of round {number} are not complete yet"));
+        says.push(format!("the files of {} of round {number} are not complete yet", counted(left, "miner", "miners")));
     }
     (!writes.is_empty()).then(|| Plan { writes, message: lines.join("\n"), says })
 }
@@ -348,9 +349,9 @@ pub(crate) fn all_recorded(round: &DownloadRound<'_>) -> bool {
 /// Counts of a miner's files by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Tally {
-    /// Stored models, with or without a preview.
+    /// Models stored with a preview.
     pub fetched: usize,
-    /// Files that are not a model, or cannot be rendered.
+    /// Files that are not a model, or are stored without a preview.
     pub refused: usize,
     /// Files that could not be fetched.
     pub failed: usize,
@@ -366,12 +367,11 @@ pub(crate) fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &KnownFiles) -
     let mut tally = Tally::default();
     for outcome in prompts.stems().filter_map(|stem| known.get(hotkey, stem)) {
         match outcome {
-            FetchOutcome::Stored { .. } => {}
+            FetchOutcome::Stored { .. } => tally.fetched += 1,
             FetchOutcome::Refused { .. } => tally.refused += 1,
             FetchOutcome::Failed { .. } => tally.failed += 1,
         }
         if let Some(model) = outcome.model() {
-            tally.fetched += 1;
             tally.bytes = tally.bytes.saturating_add(model.size);
         }
         if let Some(reason) = outcome.reason() {

@@ -6,6 +6,7 @@ use super::Plan;
 use super::prompts::{Selection, TooFewPrompts, enough, select};
 use super::submissions::Intake;
 use super::succession::BLOCK_SECONDS;
+use crate::base::text::{counted, time};
 use crate::model::beacon::published_at;
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, RoundFile};
@@ -30,10 +31,10 @@ pub(crate) fn open(round: RoundNumber, recorded: Option<&Submissions>, intake: &
     let mut says = vec![summary(round, intake)];
     if changed {
         says.push(format!(
-            "pushing {} starts the image builds of all {} submission(s) if a workflow builds on it, as the deployed one \
+            "pushing {} starts {} if a workflow builds on it, as the deployed one \
              does; the push after reveal-seed starts them again",
             file.path(),
-            submissions.len()
+            counted(submissions.len(), "image build", "image builds")
         ));
     }
     Plan { writes, message: format!("Update submissions for round {round}"), says }
@@ -88,8 +89,8 @@ pub(crate) fn reveal(facts: &RevealFacts<'_>) -> Result<Plan, OpeningError> {
         summary(round, facts.intake),
         format!("seed {seed}{}", source(facts.seed)),
         format!(
-            "{} prompts: {} carried over, {} from the pool",
-            carried.len() + fresh.len(),
+            "{}: {} carried over, {} from the pool",
+            counted(carried.len() + fresh.len(), "prompt", "prompts"),
             carried.len(),
             fresh.len()
         ),
@@ -144,11 +145,9 @@ fn keeping_extra(accepted: &Submissions, recorded: Option<&Submissions>) -> Subm
 }
 
 fn summary(round: RoundNumber, intake: &Intake) -> String {
-    let (accepted, refused) = (intake.accepted.len(), intake.refused.len());
-    format!(
-        "round {round}: {accepted} submissions, {refused} refused, {} hotkeys with nothing in the window",
-        intake.outside
-    )
+    let accepted = counted(intake.accepted.len(), "submission", "submissions");
+    let (refused, outside) = (intake.refused.len(), counted(intake.outside, "hotkey", "hotkeys"));
+    format!("round {round}: {accepted}, {refused} refused, {outside} with nothing in the window")
 }
 
 /// A seed's source, for people.
@@ -157,7 +156,7 @@ fn source(file: &SeedFile) -> String {
         (Some(drand_round), _) => format!(
             " from drand round {drand_round}, published at {}",
             DateTime::from_timestamp(i64::try_from(published_at(drand_round)).unwrap_or_default(), 0)
-                .map_or_else(String::new, |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+                .map_or_else(String::new, time)
         ),
         (None, Some(block)) => format!(" from the hash of block {block}"),
         (None, None) => " without a source: it cannot be proved".to_owned(),

@@ -2,6 +2,7 @@
 
 use super::Thresholds;
 use super::tournament::{Field, TournamentOutcome, replay};
+use crate::base::text::counted;
 use crate::model::ids::Player;
 use crate::model::snapshot::RoundFiles;
 use crate::model::stage::Stage;
@@ -23,7 +24,7 @@ pub(crate) fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, lim
         let miners = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
         let outstanding = miners.filter(|hotkey| !there(&Player::Miner((*hotkey).clone()), true)).count();
         if outstanding > 0 && stage != Stage::MinerGeneration {
-            open.push(format!("the files of {outstanding} miner(s) have not been fetched yet"));
+            open.push(format!("the files of {} have not been fetched yet", counted(outstanding, "miner", "miners")));
         }
     }
     // Open audits are not listed here: `audit` and `duel` report them.
@@ -31,7 +32,7 @@ pub(crate) fn outstanding(files: &RoundFiles, stage: Stage, win_margin: f64, lim
         && let Some(TournamentOutcome::Matches(missing)) =
             Field::of(files, win_margin, limits).map(|field| replay(&field).outcome)
     {
-        open.push(format!("{} match(es) are needed next", missing.len()));
+        open.push(format!("{} needed next", counted(missing.len(), "match", "matches")));
     }
     open
 }

@@ -7,6 +7,7 @@
 
 use super::stage_table::{commands, row};
 use super::{Plan, Thresholds, waits};
+use crate::base::text::counted;
 use crate::model::file::FileKind;
 use crate::model::ids::{Block, Hotkey};
 use crate::model::snapshot::{RoundFiles, Slot};
@@ -113,7 +114,7 @@ pub(crate) fn due(facts: &Facts<'_>) -> Vec<Due> {
         }
         Stage::Finalizing => vec![now("finalize", "record the leader and open the next round")],
         Stage::Finished => vec![Due::Never("the competition is over".to_owned())],
-        Stage::Paused => vec![Due::Never("paused by hand; `gen404 resume` continues".to_owned())],
+        Stage::Paused => vec![Due::Never("`gen404 resume` continues".to_owned())],
     }
 }
 
@@ -130,7 +131,8 @@ fn audit(files: &RoundFiles) -> Option<Due> {
     let (ready, awaited) = waits::audits(files);
     let names: Vec<&str> = ready.iter().map(Hotkey::as_str).collect();
     if !names.is_empty() {
-        return Some(now("audit", &format!("answer {} audit request(s): {}", names.len(), names.join(", "))));
+        let requests = counted(names.len(), "audit request", "audit requests");
+        return Some(now("audit", &format!("answer {requests}: {}", names.join(", "))));
     }
     (!awaited.is_empty()).then(|| Due::Waits { command: "audit", what: awaited.join("; ") })
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 
 use super::Plan;
 use super::lead::{Lead, shown};
+use crate::base::text::time;
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::{Block, Player};
@@ -200,7 +201,7 @@ pub fn finalize(finished: &Finished<'_>, moment: Moment) -> Result<Plan, Finaliz
         says.push(format!("the competition is over: {} is past its last day", start.at.date_naive()));
     } else {
         let schedule = next_schedule(settings, *schedule, &start);
-        says.push(format!("round {round} is open until block {}, about {}", start.block, start.at.format("%F %R UTC")));
+        says.push(format!("round {round} is open until block {}, about {}", start.block, time(start.at)));
         writes.push(FileWrite::new(FileKind::Round(round, RoundFile::Schedule), &schedule));
         parts.push("schedule".to_owned());
     }

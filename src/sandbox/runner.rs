@@ -13,7 +13,7 @@ use super::site::SandboxSite;
 use crate::base::error::{Error, Result};
 use crate::model::file::FileKind;
 use crate::model::ids::Block;
-use crate::model::stage::CompetitionState;
+use crate::model::stage::{CompetitionState, round_in};
 use crate::model::store::Store;
 use crate::rules::stage_table::{End, row};
 use crate::ui::Ui;
@@ -91,7 +91,7 @@ impl Runner<'_> {
             let now = Some(RoundStage::of(&self.store)?);
             if let Some(RoundStage { round, stage, block }) = now.as_ref().filter(|_| told != now) {
                 let block = block.map_or(String::new(), |block| format!(", block {block}"));
-                self.ui.status(&format!("round {round} is in {stage}{block}"));
+                self.ui.status(&format!("{}{block}", round_in(*round, *stage)));
             }
             told = now;
             stop.sleep(LOOK_AGAIN);

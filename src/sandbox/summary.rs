@@ -11,6 +11,7 @@ use super::folder::{FIRST_BLOCK, SandboxFolder};
 use super::participants::{Miner, Participants, Role};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
+use crate::base::text::counted;
 use crate::engine::fetching::spool::FetchJournal;
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
@@ -257,7 +258,7 @@ fn verify(folder: &SandboxFolder) -> Result<Value> {
     let said: Vec<String> = failed
         .map(|check| format!("{} {}: {}", text(check, "id"), text(check, "subject"), text(check, "detail")))
         .collect();
-    let lie = Error::failed(format!("verify --history: {} claim(s) do not hold", said.len()));
+    let lie = Error::failed(format!("verify --history: {} failed", counted(said.len(), "claim", "claims")));
     Err(lie.because(anyhow::anyhow!(said.join(" | "))).hint("gen404 verify --history in the sandbox's folder"))
 }
 

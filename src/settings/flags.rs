@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::base::error::Result;
+use crate::base::text;
 use crate::model::reveal::Compat;
 use crate::world::distance::settings::{DistanceDriver, DistanceSettings};
 use crate::world::http::Secret;
@@ -16,7 +17,7 @@ use crate::world::judge::settings::JudgeSettings;
 #[derive(Debug, Clone, Default, Args)]
 pub struct MomentArgs {
     /// Use this as the chain's block (to reproduce a past run)
-    #[arg(long, value_name = "BLOCK")]
+    #[arg(long, value_name = "BLOCK", value_parser = text::whole::<u64>)]
     pub block: Option<u64>,
     /// Use this as the time at that block [default: now, or the chain file's time]
     #[arg(long, value_name = "RFC3339", requires = "block")]
@@ -37,7 +38,7 @@ pub struct ChainArgs {
     #[arg(long, value_name = "URL", conflicts_with = "chain_file")]
     pub archive: Option<String>,
     /// The subnet [env: NETUID] [default: 17]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = text::whole::<u16>)]
     pub netuid: Option<u16>,
     /// Read the chain from this JSON file
     ///
@@ -63,7 +64,7 @@ pub struct IntakeArgs {
 /// Where objects are stored.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StoreArgs {
-    /// Store objects in this folder instead of a bucket
+    /// The folder of the objects, instead of a bucket
     #[arg(long, value_name = "DIR")]
     pub store_dir: Option<PathBuf>,
     /// The base of the objects' public URLs [env: CDN_URL]

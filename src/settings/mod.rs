@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use self::audit::AuditSettings;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Result, plainly};
 use crate::base::files;
 use crate::base::setting::SettingError;
 use crate::rules::seed::SeedSource;
@@ -194,7 +194,7 @@ impl Config {
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
             match e.message().starts_with("unknown field `rules`") && has_rules(text) {
                 true => ConfigError::Rules { place },
-                false => ConfigError::Toml { place, why: e.message().replace('\n', " ") },
+                false => ConfigError::Toml { place, why: plainly(&e.message().replace('\n', " ")) },
             }
         })?;
         config.download.check()?;
@@ -233,11 +233,11 @@ mod tests {
     #[test]
     fn unknown_keys_and_senseless_values_are_named() {
         let wrong = |text: &str| Config::parse(text).unwrap_err().to_string();
-        assert!(wrong("[judge]\nmodle = 'x'\n").starts_with("line 2: unknown field `modle`"));
+        assert!(wrong("[judge]\nmodle = 'x'\n").starts_with("line 2: unknown key `modle`"));
         assert!(wrong("[download]\nconnect_seconds = nan\n").contains("connect_seconds"));
         assert!(wrong("chain = 3").starts_with("line 1:"));
         assert!(wrong("\n[rules]\ntrim = 3\n").starts_with("line 2: [rules] is not a setting"));
-        assert!(wrong("[judge]\nrules = 3\n").contains("unknown field `rules`, expected"));
+        assert!(wrong("[judge]\nrules = 3\n").contains("unknown key `rules`, expected"));
     }
 
     #[test]

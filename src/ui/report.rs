@@ -71,6 +71,7 @@ pub struct Report {
 pub(super) struct Printed {
     pub(super) lines: usize,
     pub(super) files: usize,
+    pub(super) possible: usize,
     pub(super) commits: usize,
     /// Has everything after the lines been printed?
     pub(super) end: bool,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::audit_support::*;
 use crate::chain_support::{Fake, Reply};
 use crate::round::{hotkey, stage, stem};
+use crate::snapshots::Transcript;
 use crate::support::{edit, findings, tree};
 
 #[test]
@@ -152,7 +153,7 @@ fn a_distance_that_cannot_be_measured_keeps_the_audit_open() {
     let bytes = std::fs::read(&preview).unwrap();
     std::fs::remove_file(&preview).unwrap();
     let open = run(folder.path(), &services, &["audit"]).ends(4);
-    assert!(open.err.contains(&format!("waits for 1 distance(s): {}", stem(1))), "{}", open.err);
+    assert!(open.err.contains(&format!("waits for 1 distance: {}", stem(1))), "{}", open.err);
     let generated = read(folder.path(), &format!("rounds/0/{}/generated.json", hotkey(0)));
     assert_eq!(generated.as_object().unwrap().len(), 2);
     assert!(!folder.path().join("rounds/0/generation_audits.json").exists());
@@ -218,7 +219,7 @@ fn a_baseline_is_made_once_and_with_the_same_bytes() {
         let folder = round(&services, &pods, 0, 5);
         edit(folder.path(), "state.json", |text| text.replace("duels", "miner_generation"));
         let dry = run(folder.path(), &services, &["baseline", "--dry-run"]).ends(0);
-        assert!(dry.out.contains("would make 5 output(s) of the leader with image"), "{}", dry.out);
+        assert!(dry.out.contains("would make 5 outputs of the leader with image"), "{}", dry.out);
         run(folder.path(), &services, &["baseline"]).ends(0);
         let generated = read(folder.path(), "rounds/0/leader/generated.json");
         assert_eq!(generated[stem(0)]["generation_time"], 7.25);
@@ -238,12 +239,11 @@ fn a_baseline_is_made_once_and_with_the_same_bytes() {
 fn at_the_wrong_time_nothing_happens() {
     let (services, pods) = (services(), patient());
     let folder = round(&services, &pods, 0, 2);
-    let none = run(folder.path(), &services, &["audit"]).ends(0);
-    assert!(none.out.contains("no audit is awaited"), "{}", none.out);
+    let mut seen = Transcript::new(&[folder.path()]);
+    seen.add(&["audit"], &run(folder.path(), &services, &["audit"]).ends(0));
     edit(folder.path(), "state.json", |text| text.replace("duels", "open"));
-    let early = run(folder.path(), &services, &["audit"]).ends(3);
-    assert!(early.out.contains("audit is not due"), "{}", early.out);
-    let early = run(folder.path(), &services, &["baseline"]).ends(3);
-    assert!(early.out.contains("baseline is not due"), "{}", early.out);
+    seen.add(&["audit"], &run(folder.path(), &services, &["audit"]).ends(3));
+    seen.add(&["baseline"], &run(folder.path(), &services, &["baseline"]).ends(3));
+    seen.holds("audit_not_due");
     assert_eq!(pods.count(), 0);
 }

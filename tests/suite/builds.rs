@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::ci_server::{Answer, Asked, Server};
 use crate::round::{hotkey, round};
+use crate::snapshots::Transcript;
 use crate::support::{Run, command, edit, findings, gen404, tree};
 
 /// A round of `miners` miners in miner_generation, with this `[builds]`.
@@ -101,8 +102,8 @@ fn a_file_tells_the_builds_until_all_are_done() {
 #[test]
 fn a_file_cannot_say_what_verify_would_refuse() {
     let folder = competition(2, "");
-    let unknown = gen404(folder.path(), &["builds"]).ends(2);
-    assert!(unknown.err.contains("[builds]"), "{}", unknown.err);
+    let mut seen = Transcript::new(&[folder.path()]);
+    seen.add(&["builds"], &gen404(folder.path(), &["builds"]).ends(2));
     let wrong = [
         json!({hotkey(0): {"status": "success", "image": "registry.example/x:latest"}}),
         json!({hotkey(0): {"status": "success", "image": image(1).replace(&tag(1), &tag(0))}}),
@@ -114,10 +115,11 @@ fn a_file_cannot_say_what_verify_would_refuse() {
         let made = folder.path().join(".gen404-made.json");
         write_json(&made, &said);
         let run = gen404(folder.path(), &["builds", "--file", ".gen404-made.json"]).ends(1);
-        assert!(run.err.contains(".gen404-made.json"), "{}", run.err);
+        seen.after(&said.to_string()).add(&["builds", "--file", ".gen404-made.json"], &run);
         std::fs::remove_file(&made).unwrap();
         assert_eq!(tree(folder.path()), before, "{said}");
     }
+    seen.holds("builds_of_a_bad_file");
 }
 
 /// What nobody may ever see.
@@ -343,24 +345,30 @@ fn faults_of_the_ci_are_waited_for_or_told() {
         assert_eq!(statuses(folder.path()), ["success"], "after {status}");
     }
     let lasting = [
+        // What these say holds a time.
         (Answer::status(403).with("X-RateLimit-Remaining", "0").with("X-RateLimit-Reset", in_seconds(900)), "until 2"),
         (Answer::status(429).with("Retry-After", "900"), "until 2"),
-        (Answer::status(401), "GITHUB_TOKEN is invalid"),
-        (Answer::status(404), "acme/competition exist, with its workflow build-and-push.yml"),
-        (Answer::status(403), "may GITHUB_TOKEN read"),
-        (Answer::status(502), "status 502: {\"message\": \"said 502\"} (2 attempts)"),
-        (Answer(200, Vec::new(), "<html>".to_owned()), "unexpected answer"),
-        (Answer::json(&json!({"workflow_runs": null})), "unexpected answer"),
+        (Answer::status(401), ""),
+        (Answer::status(404), ""),
+        (Answer::status(403), ""),
+        (Answer::status(502), ""),
+        (Answer(200, Vec::new(), "<html>".to_owned()), ""),
+        (Answer::json(&json!({"workflow_runs": null})), ""),
     ];
+    let mut seen = Transcript::new(&[]);
     for (answer, says) in lasting {
-        let status = answer.0;
+        let (status, body) = (answer.0, answer.2.clone());
         let server = Server::start(move |_, _| answer.clone());
         let folder = checkout(1, &server, "");
         let before = tree(folder.path());
         let run = asked(folder.path(), &[]).ends(4);
         assert!(run.err.contains(says), "{status}: {}", run.err);
         assert_eq!(tree(folder.path()), before, "a failed call is no answer");
+        if says.is_empty() {
+            seen.after(&format!("{status} {body}")).hide(&server.url, "[URL]").add(&["builds"], &run);
+        }
     }
+    seen.holds("builds_api_errors");
 }
 
 #[test]

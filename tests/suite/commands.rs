@@ -1,5 +1,6 @@
 //! `init`, `status`, `leader`, `pause`, `resume`, and the flags that all commands share.
 
+use crate::snapshots::Transcript;
 use crate::support::make_competition::hotkey;
 use crate::support::{edit, example, findings, gen404, tree};
 
@@ -49,8 +50,9 @@ fn init_makes_a_competition_that_verifies() {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let run = gen404(folder.path(), &args).ends(0);
     assert!(
-        run.out
-            .starts_with("mesh: round 0 is open until block 4600, about 2026-05-01 08:00 UTC\n9 prompts in the pool\n"),
+        run.out.starts_with(
+            "mesh: round 0 is open until block 4600, about 2026-05-01 08:00:00 UTC\n9 prompts in the pool\n"
+        ),
         "{}",
         run.out
     );
@@ -91,32 +93,83 @@ fn init_begins_the_operators_settings_and_has_git_ignore_them() {
     gen404(folder.path(), &args).ends(0);
     assert_eq!(read("gen404.toml"), "[judge]\nmodel = 'mine'\n");
     assert_eq!(read(".git/info/exclude"), "/gen404.toml\n");
-    for (rule, says) in [
-        ("mismatch=4", "unknown key; the keys are generation_seconds"),
-        ("mismatches", "must be KEY=VALUE"),
-        ("median_seconds=many", "must be a number, true or false"),
-        ("median_seconds=true", "rules.median_seconds: invalid type"),
-        ("distance=3", "rules.distance is 3: expected a number from 0 to 2"),
-        ("trim=7", "given twice"),
-    ] {
+    let mut seen = Transcript::new(&[folder.path()]);
+    for rule in ["mismatch=4", "mismatches", "median_seconds=many", "median_seconds=true", "distance=3", "trim=7"] {
         let args: Vec<&str> = args.iter().map(|arg| if *arg == "new" { "other" } else { arg }).collect();
         let wrong = gen404(folder.path(), &[&args[..], &["--rule", rule]].concat()).ends(2);
-        assert!(wrong.err.contains(says), "{rule}: {}", wrong.err);
+        seen.add(&["init", "...", "--rule", rule], &wrong);
     }
+    seen.holds("init_rule_errors");
 }
 
 #[test]
 fn init_names_what_is_missing_or_wrong() {
     let folder = tempfile::tempdir().unwrap();
-    let run = gen404(folder.path(), &["init", "new"]).ends(2);
-    assert!(run.err.contains("are needed: --name, --first-day, --last-day, --leader-hotkey"), "{}", run.err);
+    let mut seen = Transcript::new(&[folder.path()]);
+    seen.add(&["init", "new"], &gen404(folder.path(), &["init", "new"]).ends(2));
     let bad = init_args("none.txt");
     let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
-    let run = gen404(folder.path(), &bad).ends(1);
-    assert!(run.err.contains("none.txt: cannot read"), "{}", run.err);
-    let run = gen404(folder.path(), &[&bad[..], &["--win-margin", "7"]].concat()).ends(2);
-    assert!(run.err.contains("win_margin 7 is not in (0, 1]"), "{}", run.err);
+    seen.add(&["init", "...", "--pool", "none.txt"], &gen404(folder.path(), &bad).ends(1));
+    gen404(folder.path(), &[&bad[..], &["--win-margin", "7"]].concat()).ends(2);
     assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong");
+    std::fs::write(folder.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
+    let good = init_args("pool.txt");
+    for (flag, value) in [
+        ("--win-margin", "7"),
+        ("--earliest-reveal-block", "4601"),
+        ("--prompts", "0"),
+        ("--last-day", "2026-04-01"),
+        ("--first-day", "soon"),
+        ("--leader-hotkey", "5short"),
+        ("--leader-commit", "28900bb"),
+        ("--leader-repo", "https://github.com/acme/base"),
+        ("--carryover", "5"),
+        ("--prompts", "many"),
+        ("--weight-decay", "nan"),
+        ("--leader-docker", ""),
+        ("--leader-docker", "two words"),
+    ] {
+        // In place of the flag that is there already: given twice, it would be refused for that.
+        let mut args: Vec<&str> = good.iter().map(String::as_str).collect();
+        match args.iter().position(|arg| *arg == flag) {
+            Some(at) => args[at + 1] = value,
+            None => args.extend([flag, value]),
+        }
+        let run = gen404(folder.path(), &args);
+        assert!([1, 2].contains(&run.code), "{flag} {value}: {run:?}");
+        seen.add(&["init", "...", flag, value], &run);
+        assert!(!folder.path().join("new").exists(), "nothing is made when something is wrong: {flag} {value}");
+    }
+    seen.holds("init_errors");
+}
+
+#[test]
+fn a_refused_init_leaves_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
+    let args = init_args("pool.txt");
+    let refused = |dir: &str, more: &[&str], code: u8| {
+        let mut args: Vec<&str> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        args[1] = dir;
+        crate::support::command(folder.path())
+            .args(&args)
+            .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null"), ("EMAIL", "")])
+            .output()
+            .map(|run| assert_eq!(run.status.code(), Some(code.into()), "{run:?}"))
+            .unwrap();
+    };
+    let late = ["--earliest-reveal-block", "4601"];
+    refused("a/b/new", &late, 2);
+    refused("new", &["--commit", "--no-git"], 2);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the pool is there");
+    // A folder and a checkout that were there stay, with what is in them.
+    std::fs::create_dir(folder.path().join("new")).unwrap();
+    std::fs::write(folder.path().join("new/notes.txt"), "mine").unwrap();
+    refused("new", &late, 2);
+    assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
+    ::gen404::world::git::Git::init(&folder.path().join("new")).unwrap();
+    refused("new", &late, 2);
+    assert!(folder.path().join("new/.git/HEAD").is_file() && folder.path().join("new/notes.txt").is_file());
 }
 
 #[test]
@@ -128,7 +181,7 @@ fn status_says_what_is_due() {
         "block 710000 at 2026-03-03 17:20:00 UTC",
         "reveals count in blocks 707201 to 714400; files are due by block 715000",
         "possible: gen404 open (record the submissions revealed so far)",
-        "later: gen404 reveal-seed, from block 714400 on, in 4400 blocks, about 2026-03-04 08:00 UTC",
+        "later: gen404 reveal-seed, from block 714400 on, in 4400 blocks, about 2026-03-04 08:00:00 UTC",
     ] {
         assert!(run.out.lines().any(|found| found == line), "no {line:?} in:\n{}", run.out);
     }
@@ -152,7 +205,7 @@ fn leader_tells_who_leads_at_a_block() {
     let taken = at("707200").ends(0).details();
     assert_eq!(taken["leader"]["hotkey"], hotkey("basalt").as_str());
     assert_eq!(taken["weights"][hotkey("basalt").as_str()].as_f64(), Some(1.0));
-    assert!(at("699999").ends(1).err.contains("nobody leads at block 699999"));
+    assert!(at("699999").ends(1).err.contains("no leader at block 699999"));
     assert!(gen404(folder.path(), &["leader"]).ends(0).out.contains("weight   0.95"));
 }
 
@@ -162,9 +215,9 @@ fn pause_and_resume_come_back_to_the_same_bytes() {
     let before = tree(folder.path());
     gen404(folder.path(), &["pause", "--commit"]).ends(0);
     let paused = gen404(folder.path(), &["status"]).ends(0);
-    assert!(paused.out.contains("paused by hand"), "{}", paused.out);
+    assert!(paused.out.contains("round 2 is paused"), "{}", paused.out);
     let waits = gen404(folder.path(), &["finalize", "--block", "1", "--now", "2026-03-04T08:00:00Z"]).ends(3);
-    assert!(waits.out.contains("paused by hand; `gen404 resume` continues"), "{}", waits.out);
+    assert!(waits.out.contains("round 2 is paused; `gen404 resume` continues"), "{}", waits.out);
     gen404(folder.path(), &["pause"]).ends(0);
     let run = gen404(folder.path(), &["resume", "--commit"]).ends(0);
     assert!(run.out.contains("round 2 continues in open"), "{}", run.out);
@@ -201,21 +254,18 @@ fn every_stage_is_resumed_from_its_files() {
 
 #[test]
 fn errors_name_the_file_and_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = gen404(folder.path(), &["status"]).ends(1);
-    assert!(
-        run.err.contains("no competition here or above") && run.err.contains("hint: name its folder with --repo"),
-        "{}",
-        run.err
-    );
-    let run = gen404(folder.path(), &["--repo", "nowhere", "status"]).ends(1);
-    assert!(run.err.contains("nowhere: no such folder"), "{}", run.err);
-    let example = example(false);
-    let run = gen404(example.path(), &["pause", "--commit"]).ends(2);
-    assert!(run.err.contains("no git checkout to --commit in"), "{}", run.err);
+    let (folder, example) = (tempfile::tempdir().unwrap(), example(false));
+    let mut seen = Transcript::new(&[folder.path(), example.path()]);
+    let mut ends = |folder: &std::path::Path, args: &[&str], code: i32| {
+        seen.add(args, &gen404(folder, args).ends(code));
+    };
+    ends(folder.path(), &["status"], 1);
+    ends(folder.path(), &["--repo", "nowhere", "status"], 1);
+    ends(example.path(), &["pause", "--commit"], 2);
     std::fs::write(example.path().join("gen404.toml"), "[judge]\nmodle = 1\n").unwrap();
-    let run = gen404(example.path(), &["status"]).ends(2);
-    assert!(run.err.contains("gen404.toml: line 2: unknown field `modle`"), "{}", run.err);
+    ends(example.path(), &["status"], 2);
+    ends(example.path(), &["status", "--json"], 2);
+    seen.holds("place_errors");
     let json = gen404(example.path(), &["status", "--json"]).ends(2).json();
     assert_eq!(json["exit"], 2);
     gen404(example.path(), &["nonsense"]).ends(2);
@@ -235,14 +285,11 @@ fn what_init_made_has_to_be_committed_first() {
     std::fs::write(folder.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
     let args = init_args("pool.txt");
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let wrong = gen404(folder.path(), &[&args[..], &["--earliest-reveal-block", "4601"]].concat()).ends(2);
-    assert!(wrong.err.contains("4601 is after the last reveal block, 4600"), "{}", wrong.err);
-    let made = gen404(folder.path(), &args).ends(0);
-    assert!(made.err.contains("prompts.txt has 1 prompts: a round needs 4"), "{}", made.err);
-    assert!(made.err.contains("next: cd new; git add . && git commit"), "{}", made.err);
+    gen404(folder.path(), &[&args[..], &["--earliest-reveal-block", "4601"]].concat()).ends(2);
+    let mut seen = Transcript::new(&[folder.path()]);
+    seen.add(&args, &gen404(folder.path(), &args).ends(0));
     let new = folder.path().join("new");
-    let early = gen404(&new, &["pause", "--commit"]).ends(1);
-    assert!(early.err.contains("nothing is committed here yet") && early.err.contains("git add"), "{}", early.err);
+    seen.add(&["pause", "--commit"], &gen404(&new, &["pause", "--commit"]).ends(1)).holds("init_not_committed");
     gen404(&new, &["verify"]).ends(0);
 }
 

@@ -117,7 +117,7 @@ fn the_readme_knows_every_command_and_check() {
 fn known_keys(section: &str) -> Option<Vec<String>> {
     let header = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
     let why = gen404::settings::Config::parse(&format!("{header}no-such-key = 1\n")).unwrap_err().to_string();
-    let expected = why.split("unknown field `no-such-key`, expected").nth(1)?;
+    let expected = why.split("unknown key `no-such-key`, expected").nth(1)?;
     Some(expected.split('`').skip(1).step_by(2).map(str::to_owned).collect())
 }
 

@@ -24,7 +24,7 @@ fn a_round_is_fetched_drawn_stored_and_recorded() {
     gen404(folder.path(), &dry).ends(0);
     assert!(!elsewhere.exists(), "a dry run made a folder");
     let dry = download(folder.path(), &["--dry-run"]).ends(0);
-    assert!(dry.out.contains("would fetch 3 file(s) of 1 miner(s)") && cdn.seen().is_empty(), "{}", dry.out);
+    assert!(dry.out.contains("would fetch 3 files of 1 miner") && cdn.seen().is_empty(), "{}", dry.out);
     let run = download(folder.path(), &["-v"]).ends(0);
     assert!(run.out.contains("round 0 moves to duels"), "{}", run.out);
     assert_eq!(stage(folder.path()), "duels");
@@ -81,6 +81,7 @@ fn what_failed_is_recorded_and_fetched_again_when_asked() {
     let only = download(folder.path(), &["--only", &hotkey(0), "--json"]).ends(0).json();
     assert_eq!(only["details"]["miners"][hotkey(0)]["failed"], 1, "{only}");
     assert_eq!(only["details"]["miners"][hotkey(0)]["refused"], 3, "{only}");
+    assert_eq!(only["details"]["miners"][hotkey(0)]["fetched"], 0, "each file is counted once: {only}");
     assert_eq!(stage(folder.path()), "downloading", "another miner is left");
     let entry = |n: usize| submitted(folder.path(), 0)[stem(n)].clone();
     assert_eq!((&entry(1)["glb"], &entry(1)["size"]), (&serde_json::Value::Null, &0.into()));

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::judge_server::{JudgeServer, Manners};
+use crate::snapshots::Transcript;
 use crate::support::make_competition::hotkey;
 use crate::support::{command, edit, example, findings, gen404, real_competition, set_rules, shared, skipped, tree};
 
@@ -157,7 +158,7 @@ fn a_match_that_cannot_be_judged_holds_up_no_other() {
     let strict = JudgeServer::start(Manners { refuses: Some(refused), ..manners() });
     let run = gen404(folder.path(), &["duel", "--judge-url", &strict.url]).ends(4);
     assert!(
-        run.err.contains("the judge failed for good: 1 match(es)") && run.err.contains("no such image"),
+        run.err.contains("the judge failed for good: 1 match unfinished") && run.err.contains("no such image"),
         "{}",
         run.err
     );
@@ -369,14 +370,12 @@ fn commits(git: &dyn Fn(&[&str]) -> String) -> usize {
 #[test]
 fn at_the_wrong_time_or_without_a_judge_nothing_is_asked() {
     let folder = example(false);
-    let run = gen404(folder.path(), &["duel"]).ends(3);
-    assert!(run.out.contains("duel is not due: round 2 is in open"), "{}", run.out);
+    gen404(folder.path(), &["duel"]).ends(3);
     let folder = at_duels();
     let before = tree(folder.path());
-    let run = gen404(folder.path(), &["duel"]).ends(2);
-    assert!(run.err.contains("no judge is named") && run.err.contains("OPENAI_BASE_URL"), "{}", run.err);
-    let run = gen404(folder.path(), &["duel", "--dry-run"]).ends(0);
-    assert!(run.out.contains("against leader: 24 duels, "), "{}", run.out);
+    let mut seen = Transcript::new(&[folder.path()]);
+    seen.add(&["duel"], &gen404(folder.path(), &["duel"]).ends(2));
+    seen.add(&["duel", "--dry-run"], &gen404(folder.path(), &["duel", "--dry-run"]).ends(0));
     assert_eq!(tree(folder.path()), before);
     let leader = folder.path().join("rounds/1/leader/generated.json");
     let mut made: serde_json::Map<String, serde_json::Value> =
@@ -384,14 +383,12 @@ fn at_the_wrong_time_or_without_a_judge_nothing_is_asked() {
     let first = made.keys().next().unwrap().clone();
     made.remove(&first);
     std::fs::write(&leader, serde_json::to_string_pretty(&made).unwrap()).unwrap();
-    let run = gen404(folder.path(), &["duel"]).ends(3);
-    assert!(run.out.contains("baseline is not complete yet, 1 output(s) are open"), "{}", run.out);
+    seen.after("one of the leader's outputs is missing").add(&["duel"], &gen404(folder.path(), &["duel"]).ends(3));
     std::fs::remove_file(leader).unwrap();
-    let run = gen404(folder.path(), &["duel"]).ends(3);
-    assert!(run.out.contains("the leader's baseline, does not exist yet"), "{}", run.out);
+    seen.after("all of them are missing").add(&["duel"], &gen404(folder.path(), &["duel"]).ends(3));
     std::fs::write(folder.path().join("rounds/1/matches_matrix.csv"), "left,right\n").unwrap();
-    let run = gen404(folder.path(), &["duel"]).ends(1);
-    assert!(run.err.contains("rounds/1/matches_matrix.csv: does not parse"), "{}", run.err);
+    seen.after("the matrix is damaged").add(&["duel"], &gen404(folder.path(), &["duel"]).ends(1));
+    seen.holds("duel_not_possible");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn every_real_file_at_every_commit_writes_back_the_same_bytes() {
     assert_eq!(
         broken,
         [
-            "857103b rounds/0/schedule.json: line 4 column 1: missing field `generation_deadline_block`",
+            "857103b rounds/0/schedule.json: line 4 column 1: missing key `generation_deadline_block`",
             "1d586be config.json: line 6 column 31: \"8:00:00\" is not a time HH:MM:SS",
         ]
     );

@@ -11,6 +11,7 @@ use gen404::model::ids::Hotkey;
 use gix::ObjectId;
 use gix::objs::Kind;
 
+use crate::snapshots::Transcript;
 use crate::support::{Run, command, edit, example, git, installed, skipped};
 
 const SOON: Duration = Duration::from_secs(15);
@@ -360,12 +361,17 @@ fn gits_own_files_are_plain_ones() {
 fn a_git_folder_leads_nowhere_else() {
     let other = example(true);
     let elsewhere = other.path().join(".git");
-    let refused = |change: &dyn Fn(&Path), why: &str| {
+    let mut seen = Transcript::new(&[]);
+    seen.hide(&other.path().display().to_string(), "[ELSEWHERE]");
+    let mut refused = |change: &dyn Fn(&Path), why: &str| {
         let folder = example(true);
         change(folder.path());
         for args in READING {
             let run = run(folder.path(), args).ends(1);
             assert!(run.err.contains(why), "{why}: {run:?}");
+            if args == ["status"] {
+                seen.hide(&folder.path().display().to_string(), "[FOLDER]").add(args, &run);
+            }
         }
     };
     let replace = |folder: &Path, name: &str| {
@@ -397,6 +403,7 @@ fn a_git_folder_leads_nowhere_else() {
         std::fs::write(folder.join(".git/objects/info/alternates"), "../../pipe\n").unwrap();
     };
     refused(&fifo, "not an object folder");
+    seen.holds("git_folders_elsewhere");
 }
 
 /// What git makes itself is followed: a linked worktree, and objects that are borrowed.

@@ -307,11 +307,11 @@ fn half_a_file_and_other_broken_bytes() {
     let cut = |text: &str| text[..text.len() / 2].to_owned();
     type Case = (&'static str, &'static str, fn(&str) -> String);
     let cases: [Case; 8] = [
-        ("state.json", "unknown variant `running`", |text| text.replace("\"open\"", "\"running\"")),
-        ("state.json", "invalid value", |text| text.replace(": 2", ": 99999999999")),
+        ("state.json", "unknown value `running`", |text| text.replace("\"open\"", "\"running\"")),
+        ("state.json", "found 99999999999", |text| text.replace(": 2", ": 99999999999")),
         ("leader.json", "out of range", |text| text.replacen("0.95", "1e999", 1)),
         ("leader.json", "expected value", |text| text.replacen("0.95", "NaN", 1)),
-        ("config.json", "duplicate field `name`", |text| text.replacen('{', "{\n  \"name\": \"x\",", 1)),
+        ("config.json", "duplicate key `name`", |text| text.replacen('{', "{\n  \"name\": \"x\",", 1)),
         ("rounds/1/schedule.json", "byte order mark", |text| format!("\u{feff}{text}")),
         ("rounds/1/schedule.json", "carriage return", |text| text.replace('\n', "\r\n")),
         ("rounds/0/matches_matrix.csv", "not finite", |text| text.replacen("-1.0", "NaN", 1)),

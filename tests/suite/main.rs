@@ -74,6 +74,7 @@ mod round;
 mod rules;
 mod sandbox;
 mod signatures;
+mod snapshots;
 mod stranger;
 mod support;
 mod waits;

@@ -92,10 +92,10 @@ fn splat(stage: &str) -> tempfile::TempDir {
 #[test]
 fn status_of_splats_has_the_stages_of_splats() {
     let miner = make_threejs::hotkey;
-    let next = format!("open: 1 of 3 match(es) are left; next, {} challenges {}", miner(3), miner(1));
+    let next = format!("open: 1 of 3 matches left; next, {} challenges {}", miner(3), miner(1));
     for (stage, open) in [
         ("collecting", "open: submissions.json is written after block 7200"),
-        ("generating", "open: the splats of 3 miner(s) are not complete yet"),
+        ("generating", "open: the splats of 3 miners are not complete yet"),
         ("duels", &next),
         ("finalizing", "open: the next round has not been opened yet"),
         ("finished", "does not run them"),
@@ -179,7 +179,7 @@ fn the_pages_of_a_walk_say_who_took_the_lead() {
         assert!(round.contains(&part), "no {part:?} in {round}");
     }
     let index = text(&pages[Path::new("index.html")]);
-    for part in ["Format splat: rounds/0/", "Round 0: duels", "does not run them", "1 of 3 match(es) are left"] {
+    for part in ["Format splat: rounds/0/", "Round 0: duels", "does not run them", "1 of 3 matches left"] {
         assert!(index.contains(part), "no {part:?} in {index}");
     }
     let page = &pages[Path::new(&format!("round-0/leader_{}.html", make_threejs::hotkey(1)))];

@@ -158,7 +158,7 @@ fn a_push_that_fails_is_made_up_for_by_the_next_run() {
     std::fs::remove_file(hook).unwrap();
     shared.write("README.md", "meanwhile");
     let run = ours(&shared, &["advance"]).ends(0);
-    assert!(run.err.contains("pushed 1 commit(s) that an earlier run had left"), "{run:?}");
+    assert!(run.err.contains("pushed 1 commit that an earlier run had left"), "{run:?}");
     assert!(shared.level());
     assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: README.md", "A round"]);
     // Nobody there at all.
@@ -196,7 +196,7 @@ fn what_was_committed_without_push_is_ours_all_the_same() {
     assert!(alone.args(["pause", "--commit"]).output().unwrap().status.success());
     shared.write("README.md", "meanwhile");
     let run = ours(&shared, &["pause"]).ends(0);
-    assert!(run.err.contains("pushed 1 commit(s) that an earlier run had left"), "{run:?}");
+    assert!(run.err.contains("pushed 1 commit that an earlier run had left"), "{run:?}");
     assert!(shared.level(), "{run:?}");
     assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: README.md", "A round"]);
 }
@@ -210,7 +210,7 @@ fn a_commit_of_ours_that_a_person_has_rebased_is_ours_all_the_same() {
     shared.write("README.md", "meanwhile");
     git(&shared.ours(), &["pull", "-q", "--rebase"]);
     let run = ours(&shared, &["pause"]).ends(0);
-    assert!(run.err.contains("pushed 1 commit(s) that an earlier run had left"), "{run:?}");
+    assert!(run.err.contains("pushed 1 commit that an earlier run had left"), "{run:?}");
     assert!(shared.level(), "{run:?}");
     // One that says the same and holds something else is a person's.
     let mut alone = command(&shared.ours());

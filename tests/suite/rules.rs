@@ -164,10 +164,10 @@ fn a_report_and_an_entry_belong_to_the_commit_that_last_wrote_them() {
 fn senseless_rules_are_named_and_unknown_ones_kept() {
     let folder = example(false);
     for (rules, says) in [
-        (json!({"mismatches": "6"}), "rules.mismatches: invalid type"),
-        (json!({"trim": -1}), "rules.trim: invalid value"),
+        (json!({"mismatches": "6"}), "rules.mismatches: expected a whole number, 0 or more, found \"6\""),
+        (json!({"trim": -1}), "rules.trim: expected a whole number, 0 or more, found -1"),
         (json!({"distance": 7.0}), "rules.distance is 7: expected a number from 0 to 2"),
-        (json!([]), "invalid type: sequence, expected an object (rules)"),
+        (json!([]), "expected an object (rules), found a list"),
     ] {
         set_rules(folder.path(), rules);
         let failed = fails(folder.path(), &[], "file.parse");

@@ -8,6 +8,7 @@ use super::pipeline::{FetchEvent, Pipeline, clean_up};
 use super::queue::Queue;
 use super::spool::{FetchJournal, Spool};
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
 use crate::engine::context::{Context, Standing};
 use crate::model::file::FileKind;
 use crate::model::format::ModelFormat;
@@ -86,7 +87,8 @@ impl<'a> Download<'a> {
             let plan = record(&round, &miners, &self.known);
             return plan.map_or(Ok(()), |plan| self.context.apply(&plan, report));
         }
-        report.say(format!("would fetch {files} file(s) of {} miner(s)", lanes.len()));
+        let (files, miners_of) = (counted(files, "file", "files"), counted(lanes.len(), "miner", "miners"));
+        report.say(format!("would fetch {files} of {miners_of}"));
         report.note_files(foreseen(&round, &miners, lanes, &self.known).iter().map(FileKind::path));
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::call_queue::{CallQueue, Closing, Returned, sync, work};
 use super::round::{DuelRound, Task};
 use super::standings::{Ending, show};
 use crate::base::error::{Error, Kind, Result};
+use crate::base::text::counted;
 use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
 use crate::model::matrix::Matrix;
 use crate::model::penalties::Penalties;
@@ -346,7 +347,7 @@ impl<'a> Play<'a> {
         let Some((pair, error)) = self.failed.pop_first() else { return Error::outside("the judge failed") };
         let what = if down { "the judge is down" } else { "the judge failed for good" };
         let first = format!("{} against {}", pair.1, pair.0);
-        let message = format!("{what}: {count} match(es) are unfinished, first {first}");
+        let message = format!("{what}: {} unfinished, first {first}", counted(count, "match", "matches"));
         let mut given_up = Error::outside(message);
         for hint in error.hints() {
             given_up = given_up.hint(hint.clone());

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::super::common::require_intact;
 use super::super::context::{Context, Standing};
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
 use crate::model::ids::{Player, RoundNumber, Seed};
 use crate::model::leader::Leaders;
@@ -55,8 +56,8 @@ impl DuelRound {
         // Outputs that are not generated yet would lose to every challenger.
         let outstanding = baseline_outstanding(&files, &prompts).len();
         if outstanding > 0 {
-            let waits =
-                format!("duel waits: the leader's baseline is not complete yet, {outstanding} output(s) are open");
+            let lacks = counted(outstanding, "output", "outputs");
+            let waits = format!("duel waits: the leader's baseline still lacks {lacks}");
             return Err(Error::not_due(waits).hint("`gen404 baseline` completes it"));
         }
         let prompts = prompts.0;

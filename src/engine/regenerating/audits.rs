@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Records, RegenerationEvent, RegenerationJob, RegenerationRun, Tools, files_of};
 use crate::base::error::{Error, Kind, Result};
+use crate::base::text::counted;
 use crate::engine::context::{Context, Standing};
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::generation_audits::AuditOutcome;
@@ -165,7 +166,8 @@ fn why_open(player: &Player, progress: &Progress, stands: &JobStanding, trouble:
     match stands {
         JobStanding::Unmeasured(stems) => {
             let stems: Vec<_> = stems.iter().map(ToString::to_string).collect();
-            Error::outside(format!("the audit of {player} waits for {} distance(s): {}", stems.len(), stems.join(", ")))
+            let distances = counted(stems.len(), "distance", "distances");
+            Error::outside(format!("the audit of {player} waits for {distances}: {}", stems.join(", ")))
         }
         _ => Error::outside(format!("the audit of {player} is open at {done} of {all} prompts")),
     }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::base::error::plainly;
 use crate::model::config::Settings;
 use crate::model::file::RepoFile;
 use crate::model::format::Format;
@@ -38,7 +39,7 @@ impl RepoFile for ThreejsConfig {
                 if let Some(object) = plain.as_object_mut() {
                     object.shift_remove("format");
                 }
-                serde_json::from_value(plain).map_err(|error| ParseError::whole(error.to_string()))?
+                serde_json::from_value(plain).map_err(|error| ParseError::whole(plainly(&error.to_string())))?
             }
             Some(_) => return Err(ParseError::whole("\"format\" is another one than its files have")),
         };

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Claim, MatchView, Sink, Then, VerifyFacts, Was};
+use crate::base::text::counted;
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
@@ -212,7 +213,8 @@ fn check_outcomes(claim: &mut Claim, played: &PlayedOn<'_>, report: &MatchReport
         }
     }
     if failed > 0 {
-        claim.warn(format!("{failed} duel(s) read {INTERNAL_ERROR:?}: the judge failed, and they count as draws"));
+        let duels = counted(failed, "duel", "duels");
+        claim.warn(format!("{INTERNAL_ERROR:?} in {duels}: the judge failed, which counts as a draw"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a round of splats still lacks in its stage: lines for `status` and `report`.
 
 use super::walk::{of_round, order};
+use crate::base::text::counted;
 use crate::model::builds::BuildStatus;
 use crate::model::ids::Player;
 use crate::model::splat::snapshot::SplatRound;
@@ -28,7 +29,7 @@ fn generating(files: &SplatRound) -> Vec<String> {
     let builds = files.builds.get().into_iter().flat_map(|builds| builds.values());
     let unbuilt = builds.filter(|build| matches!(build.status, BuildStatus::Pending | BuildStatus::InProgress)).count();
     if unbuilt > 0 {
-        open.push(format!("{unbuilt} build(s) are not done yet"));
+        open.push(format!("{} not done yet", counted(unbuilt, "build", "builds")));
     }
     let prompts = files.prompts.get().map_or(0, |prompts| prompts.0.len());
     let done = |player: &Player| {
@@ -43,21 +44,22 @@ fn generating(files: &SplatRound) -> Vec<String> {
     let runs = runs.filter(|(_, build)| build.status == BuildStatus::Success);
     let waiting = runs.filter(|(hotkey, _)| !done(&Player::Miner((*hotkey).clone()))).count();
     if waiting > 0 {
-        open.push(format!("the splats of {waiting} miner(s) are not complete yet"));
+        open.push(format!("the splats of {} are not complete yet", counted(waiting, "miner", "miners")));
     }
     open
 }
 
 fn duels(files: &SplatRound, win_margin: f64) -> Vec<String> {
     let Some(walk) = of_round(files, win_margin) else {
-        return vec!["submissions.json cannot be read, so nobody knows who plays".to_owned()];
+        return vec!["submissions.json cannot be read, so it is unknown who plays".to_owned()];
     };
     let Some(next) = walk.missing else {
         return vec![format!("every match has been played: {} holds the lead", walk.holder)];
     };
     let all = files.submissions.get().map_or(0, |submissions| order(submissions).len());
     let left = all.saturating_sub(walk.steps.len());
-    vec![format!("{left} of {all} match(es) are left; next, {next} challenges {}", walk.holder)]
+    let all = counted(all, "match", "matches");
+    vec![format!("{left} of {all} left; next, {next} challenges {}", walk.holder)]
 }
 
 #[cfg(test)]
@@ -96,18 +98,18 @@ mod tests {
         assert_eq!(outstanding(&files, SplatStage::Collecting, 0.05), ["submissions.json is written after block 9"]);
         let open = outstanding(&files, SplatStage::Generating, 0.05);
         let expected = [
-            "1 build(s) are not done yet",
+            "1 build not done yet",
             "the leader's splats are not complete yet",
-            "the splats of 1 miner(s) are not complete yet",
+            "the splats of 1 miner are not complete yet",
         ];
         assert_eq!(open, expected);
         let [first, second] = miners.as_slice() else { panic!() };
         let open = outstanding(&files, SplatStage::Duels, 0.05);
-        assert_eq!(open, [format!("2 of 2 match(es) are left; next, {first} challenges leader")]);
+        assert_eq!(open, [format!("2 of 2 matches left; next, {first} challenges leader")]);
         let report = json!({"leader": "leader", "hotkey": first, "score": 1, "margin": 1.0, "outcome": "challenger_wins", "duels": []});
         files.players.entry(Player::Miner(first.clone())).or_default().duels = Slot::Ok(of(report));
         let open = outstanding(&files, SplatStage::Duels, 0.05);
-        assert_eq!(open, [format!("1 of 2 match(es) are left; next, {second} challenges {first}")]);
+        assert_eq!(open, [format!("1 of 2 matches left; next, {second} challenges {first}")]);
         assert_eq!(outstanding(&files, SplatStage::Paused, 0.05), [""; 0]);
     }
 }

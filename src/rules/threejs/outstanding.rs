@@ -1,6 +1,7 @@
 //! What a round of three.js modules still lacks in its stage: lines for `status` and `report`.
 
 use super::chain::{Chain, ChainFacts, Fate, by_miner, derive, order, repeats_of};
+use crate::base::text::counted;
 use crate::model::ids::Player;
 use crate::model::source_audit::SourceAudit;
 use crate::model::stage::Stage;
@@ -20,7 +21,7 @@ pub(crate) fn outstanding(files: &ThreejsRound, stage: Stage, win_margin: f64, r
         let miners = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
         let waiting = miners.filter(|hotkey| !there(&Player::Miner((*hotkey).clone()))).count();
         if waiting > 0 {
-            open.push(format!("the files of {waiting} miner(s) have not been fetched yet"));
+            open.push(format!("the files of {} have not been fetched yet", counted(waiting, "miner", "miners")));
         }
     }
     if matches!(stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
@@ -61,7 +62,7 @@ pub(crate) fn of_round<T>(
 fn matches(chain: &Chain<'_>) -> Vec<String> {
     let mut open = Vec::new();
     if !chain.unplayed.is_empty() {
-        open.push(format!("{} match(es) against the leader are missing", chain.unplayed.len()));
+        open.push(format!("{} against the leader still to play", counted(chain.unplayed.len(), "match", "matches")));
     }
     for link in &chain.links {
         match &link.fate {
@@ -83,7 +84,8 @@ fn runs(files: &ThreejsRound) -> Option<String> {
     };
     let requests = files.require_audit.get()?.iter();
     let waiting = requests.filter(|request| pending(&request.hotkey)).count();
-    (waiting > 0).then(|| format!("the programs of {waiting} miner(s) have not been run to the end yet"))
+    let miners = || counted(waiting, "miner", "miners");
+    (waiting > 0).then(|| format!("the programs of {} have not been run to the end yet", miners()))
 }
 
 #[cfg(test)]
@@ -109,19 +111,19 @@ mod tests {
             ..ThreejsRound::default()
         };
         let open = |files: &ThreejsRound, stage| outstanding(files, stage, 0.07, 3);
-        let fetched = "the files of 1 miner(s) have not been fetched yet";
+        let fetched = "the files of 1 miner have not been fetched yet";
         let leader = "the leader's modules are missing";
         assert_eq!(open(&files, Stage::Open), [""; 0]);
         assert_eq!(open(&files, Stage::MinerGeneration), [leader]);
         assert_eq!(open(&files, Stage::Downloading), [fetched, leader]);
-        let unplayed = "1 match(es) against the leader are missing";
+        let unplayed = "1 match against the leader still to play";
         assert_eq!(open(&files, Stage::Duels), [fetched, leader, unplayed]);
         let mut matrix = Matrix::default();
         matrix.0.insert((Player::Leader, Player::Miner(miner.clone())), 0.5);
         files.matrix = Slot::Ok(matrix);
         files.require_audit = of(json!([{"hotkey": miner, "latest_defender": "leader"}]));
         let won = format!("{miner} beat leader, and is not verified yet");
-        let runs = "the programs of 1 miner(s) have not been run to the end yet";
+        let runs = "the programs of 1 miner have not been run to the end yet";
         assert_eq!(open(&files, Stage::Duels)[2..], [won, runs.to_owned()]);
         assert_eq!(open(&files, Stage::Finalizing), ["the next round has not been opened yet"]);
     }

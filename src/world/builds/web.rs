@@ -3,9 +3,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::base::error::{Error, Result};
+use crate::base::text::time;
 use crate::base::url::{HttpUrl, resolve};
 use crate::world::http::{
     Client, HttpLimits, Method, Request, Response, Retry, Secret, ServerKind, retry_after, shown_url,
@@ -142,7 +143,7 @@ fn limit(response: &Response, pauses: u32, now: SystemTime) -> Option<Duration> 
 fn limited(what: &str, pause: Duration) -> Error {
     let seconds = i64::try_from(pause.as_secs()).unwrap_or(i64::MAX);
     let until = Utc::now().timestamp().checked_add(seconds).and_then(|at| DateTime::from_timestamp(at, 0));
-    let until = until.map_or("long".to_owned(), |at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    let until = until.map_or("long".to_owned(), time);
     let limited = Error::outside(format!("{what}: the server's rate limit is reached, until {until}"));
     limited.hint("run it again then; requests with a token have a limit of their own")
 }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::endpoints::NodeUrl;
-use crate::base::error::Error;
+use crate::base::error::{Error, plainly};
 use crate::world::http::{Client, Failure, Request, Response, ServerKind, rpc_passes, shown_text};
 use crate::world::stop::Stop;
 
@@ -73,7 +73,7 @@ impl Rpc {
         let request = endpoint.secrets().iter().fold(request, Request::secret);
         match self.client.send_checked(&request, |response| read_answer(&response, id)) {
             Ok(RpcAnswer::Result(value)) => serde_json::from_value(value)
-                .map_err(|e| shown_text(&e.to_string(), 200))
+                .map_err(|e| plainly(&shown_text(&e.to_string(), 200)))
                 .map_err(|why| Fault::nonsense(method, endpoint, format!("an unexpected result: {why}"))),
             Ok(RpcAnswer::Error { code, message }) => {
                 let error = Error::outside(format!("{method} at {endpoint}: error {code}: {message}"));

@@ -17,6 +17,7 @@ use super::rpc::{Fault, Rpc};
 use super::{Chain, Reveals, keys, scale};
 use crate::base::error::{Error, Result};
 use crate::base::hex;
+use crate::base::text::counted;
 use crate::model::beacon::{BlockHash, Pulse};
 use crate::model::ids::Block;
 use crate::world::http::Client;
@@ -281,7 +282,11 @@ impl Subtensor {
             let decoded = scale::decode_reveals(&value).map_err(|why| of_whom(&why))?;
             reveals.insert(hotkey, decoded);
         }
-        if missing.is_empty() { Ok(size) } else { Err(nonsense(&format!("{} values are missing", missing.len()))) }
+        if missing.is_empty() {
+            Ok(size)
+        } else {
+            Err(nonsense(&counted(missing.len(), "value is missing", "values are missing")))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::blanks::{Blanks, SHOWN_BYTES};
 use super::passing::ServerKind;
 use super::retry::Failure;
 use super::secret::{Secret, shown_text, shown_url};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Result, plainly};
 
 /// A request, with what may be shown of it.
 #[derive(Debug, Clone)]
@@ -277,7 +277,7 @@ impl Response {
                 serde_json::from_value(value)
             })
         };
-        read.map_err(|e| NoJson(shown_text(&e.to_string(), 200)))
+        read.map_err(|e| NoJson(plainly(&shown_text(&e.to_string(), 200))))
     }
 
     /// The body as JSON that contains new secrets and may contain those of its request, such as a granted

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::base::error::{Context, Error, Kind, Result};
+use crate::base::error::{Context, Error, Kind, Result, plainly};
 use crate::base::files;
 
 /// The question: what the judge is told before, between and after the images.
@@ -51,7 +51,7 @@ impl Question {
     }
 
     fn parse(text: &str) -> std::result::Result<Question, QuestionError> {
-        toml::from_str(text).map_err(|e| QuestionError(e.message().replace('\n', " ")))
+        toml::from_str(text).map_err(|e| QuestionError(plainly(&e.message().replace('\n', " "))))
     }
 
     /// Its parts in order.

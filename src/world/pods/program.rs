@@ -173,7 +173,10 @@ impl Program {
         let status = incoming.status;
         // A gateway that takes a key is not part of the program; 520 to 530 come from its network.
         let gate = matches!(status, 401 | 403) && self.endpoint.key.is_some();
-        let reason = format!("status {status}: {}", incoming.shown_beginning());
+        let reason = match incoming.shown_beginning() {
+            said if said.is_empty() => format!("status {status}"),
+            said => format!("status {status}: {said}"),
+        };
         match status {
             502..=504 | 520..=530 => ProgramTrouble::Infrastructure(reason),
             _ if gate => ProgramTrouble::Infrastructure(reason),

@@ -331,7 +331,7 @@ pub(super) fn leaders(
 ) {
     sink.claim("leader.transition", None, "leader.json", |claim| {
         if entries.is_empty() {
-            claim.fail("nobody leads: the list is empty");
+            claim.fail("no leader: the list is empty");
         }
         for pair in entries.windows(2) {
             if let [before, after] = pair

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::super::{Claim, Sink};
 use super::common::{self, Draw, Over, Weights};
+use crate::base::text::counted;
 use crate::model::config::Settings;
 use crate::model::ids::{Block, Player, PromptStem, RoundNumber};
 use crate::model::leader::LeaderEntry;
@@ -186,7 +187,8 @@ fn outcomes(claim: &mut Claim, report: &SplatMatch) {
         }
     }
     if failed > 0 {
-        claim.warn(format!("{failed} duel(s) read {INTERNAL_ERROR:?}: the judge failed, and they count as draws"));
+        let duels = counted(failed, "duel", "duels");
+        claim.warn(format!("{INTERNAL_ERROR:?} in {duels}: the judge failed, which counts as a draw"));
     }
 }
 

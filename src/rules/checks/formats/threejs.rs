@@ -221,7 +221,7 @@ fn winner(round: &Round<'_>, sink: &mut Sink) {
                 };
                 let block = schedule.latest_reveal_block;
                 let Some(leader) = leader_at(leaders, block) else {
-                    return claim.fail(format!("nobody leads at block {block}"));
+                    return claim.fail(format!("no leader at block {block}"));
                 };
                 // Entries from before there was hardware were filled in later.
                 let hardware = if winner.hardware.is_some() { leader.hardware() } else { None };
