@@ -2,7 +2,8 @@
 
 use crate::base::error::Result;
 use crate::engine::verification::eras::Past;
-use crate::model::format::detect::{Detected, FormatName, detect};
+use crate::model::format::Format;
+use crate::model::format::detect::Detected;
 use crate::model::snapshot::{Problem, Source};
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
@@ -22,15 +23,6 @@ pub(crate) fn check_history(git: &Git, detected: &Detected, sink: &mut Sink) -> 
     Ok(())
 }
 
-/// Which format the files of a folder or commit have. What cannot be read is no sign: the checks on the files say so.
-///
-/// # Errors
-/// The source cannot be listed.
-pub(crate) fn recognise(source: &dyn Source) -> Result<Detected> {
-    let paths = source.list()?;
-    Ok(detect(paths.iter().map(String::as_str), |path| source.read(path).ok().flatten()))
-}
-
 /// The files of a competition that is not of meshes.
 pub(crate) enum OtherSnapshot {
     /// Of splats.
@@ -44,11 +36,11 @@ impl OtherSnapshot {
     ///
     /// # Errors
     /// The source cannot be listed or lies elsewhere, or its files are too large together.
-    pub(crate) fn load(source: &dyn Source, format: FormatName) -> Result<Option<OtherSnapshot>> {
+    pub(crate) fn load(source: &dyn Source, format: Format) -> Result<Option<OtherSnapshot>> {
         Ok(match format {
-            FormatName::Mesh => None,
-            FormatName::Splat => Some(OtherSnapshot::Splat(SplatSnapshot::load_some(source, |_| true)?)),
-            FormatName::Threejs => Some(OtherSnapshot::Threejs(ThreejsSnapshot::load_some(source, |_| true)?)),
+            Format::Mesh => None,
+            Format::Splat => Some(OtherSnapshot::Splat(SplatSnapshot::load_some(source, |_| true)?)),
+            Format::Threejs => Some(OtherSnapshot::Threejs(ThreejsSnapshot::load_some(source, |_| true)?)),
         })
     }
 

@@ -1,12 +1,16 @@
 //! Kinds of model files, and everything that differs between them.
 
-use super::mesh;
+use super::{mesh, splat, threejs};
 
 /// A kind of model file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ModelFormat {
+    /// Gaussian splats.
+    Ply,
     /// Binary glTF 2.0.
     Glb,
+    /// A three.js module.
+    Js,
 }
 
 /// The facts about a kind of model file; the methods of [`ModelFormat`] return them.
@@ -48,6 +52,8 @@ pub enum Previewed {
         /// The file's name in the form.
         file: &'static str,
     },
+    /// Not by gen404.
+    Elsewhere,
 }
 
 impl ModelFormat {
@@ -56,7 +62,9 @@ impl ModelFormat {
 
     fn facts(self) -> &'static Facts {
         match self {
+            ModelFormat::Ply => &splat::FACTS,
             ModelFormat::Glb => &mesh::model::FACTS,
+            ModelFormat::Js => &threejs::FACTS,
         }
     }
 
