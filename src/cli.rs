@@ -555,10 +555,18 @@ pub struct SandboxArgs {
     pub by_hand: bool,
 }
 
+/// A count that is out of bounds, or not a number.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("a number from {low} to {high} is needed")]
+struct CountError {
+    low: usize,
+    high: usize,
+}
+
 /// A number from `LOW` to `HIGH`.
-fn count<const LOW: usize, const HIGH: usize>(text: &str) -> Result<usize, String> {
+fn count<const LOW: usize, const HIGH: usize>(text: &str) -> Result<usize, CountError> {
     let number = text.parse().ok().filter(|number| (LOW..=HIGH).contains(number));
-    number.ok_or_else(|| format!("a number from {LOW} to {HIGH} is needed"))
+    number.ok_or(CountError { low: LOW, high: HIGH })
 }
 
 /// Flags of `completions`.

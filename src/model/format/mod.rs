@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::model_format::{DuelKeys, ModelFormat, Previewed};
+pub use self::model_format::{DuelKeys, ModelFileError, ModelFormat, Previewed};
 
 /// What a competition is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -1,7 +1,7 @@
 //! three.js: models are modules of JavaScript. gen404 reads these competitions and does not run them.
 
 use super::model_format::Facts;
-use super::{DuelKeys, Previewed};
+use super::{DuelKeys, ModelFileError, Previewed};
 use crate::base::files;
 
 pub(super) const FACTS: Facts = Facts {
@@ -11,7 +11,11 @@ pub(super) const FACTS: Facts = Facts {
     key: "js",
     duel_keys: DuelKeys { left: "left_js", right: "right_js" },
     largest: files::MODEL,
-    // Any text may be a module.
-    check: |head, _| if head.contains(&0) { Err("not a JavaScript file".to_owned()) } else { Ok(()) },
+    check,
     previewed: Previewed::Elsewhere,
 };
+
+/// Any text may be a module.
+fn check(head: &[u8], _size: u64) -> Result<(), ModelFileError> {
+    if head.contains(&0) { Err(ModelFileError::other(FACTS.name, head)) } else { Ok(()) }
+}
