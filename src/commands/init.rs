@@ -22,7 +22,7 @@ use crate::model::thresholds::{Rules, Thresholds};
 use crate::rules::Plan;
 use crate::rules::prompts;
 use crate::rules::succession::{Moment, next_schedule, next_start};
-use crate::settings;
+use crate::settings::{self, Config};
 use crate::ui::{Report, Ui};
 use crate::world::git::Git;
 
@@ -38,11 +38,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report
     let pool = pool(args)?;
     let (needed, given) = (settings.prompts_per_round, pool.stems().count());
     let few = format!("prompts.txt has {given} prompts: a round needs {needed} before its seed is drawn");
-    let plan = |moment| plan(args, settings, leader, &pool, moment);
+    let wanted = Wanted { settings, leader, pool };
     if global.dry_run {
-        say_only(global, ui, args, plan, report)?;
+        say_only(global, ui, args, &wanted, report)?;
     } else {
-        make(global, ui, args, plan, report)?;
+        make(global, ui, args, &wanted, report)?;
     }
     if given < needed {
         ui.warn(&few);
@@ -50,22 +50,51 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report
     Ok(())
 }
 
-fn make(
-    global: &Global,
-    ui: &Ui,
-    args: &InitArgs,
-    plan: impl FnOnce(Moment) -> Result<Plan>,
-    report: &mut Report,
-) -> Result<()> {
+/// The competition that the flags ask for.
+struct Wanted {
+    settings: Settings,
+    leader: LeaderEntry,
+    pool: PromptList,
+}
+
+/// What `init` makes in the folder, in a dry run as in a real one.
+struct Beginning {
+    /// Starter settings for the operator, if there are none yet. Without git, nothing would keep them private.
+    settings: Option<String>,
+    plan: Plan,
+}
+
+impl Beginning {
+    /// `checkout`: the folder is a git checkout by then.
+    fn of(args: &InitArgs, wanted: &Wanted, config: &Config, checkout: bool) -> Result<Beginning> {
+        let plan = plan(args, wanted, need_moment(config, &args.moment)?)?;
+        let begun = args.dir.join(settings::FILE_NAME).symlink_metadata().is_ok();
+        let settings = (checkout && !begun).then(|| settings::beginning(args.moment.chain.network.as_deref()));
+        Ok(Beginning { settings, plan })
+    }
+
+    fn note_settings(&self, report: &mut Report) {
+        report.note_files(self.settings.iter().map(|_| settings::FILE_NAME.to_owned()));
+    }
+}
+
+fn make(global: &Global, ui: &Ui, args: &InitArgs, wanted: &Wanted, report: &mut Report) -> Result<()> {
     files::make_folder(&args.dir)?;
     if is_git_made(args) {
         Git::init(&args.dir)?;
     }
     let context = Context::at(global, ui, &args.dir, report)?;
     let _lock = context.lock("init", report)?;
-    let plan = plan(context.need_moment(&args.moment)?)?;
-    begin_settings(&context, args, report)?;
-    context.apply(&plan, report)?;
+    let beginning = Beginning::of(args, wanted, &context.config, context.git.is_some())?;
+    if let Some(git) = &context.git {
+        // Settings never leave this machine.
+        git.exclude(&[&format!("/{}", settings::FILE_NAME)])?;
+    }
+    if let Some(text) = &beginning.settings {
+        files::write_below(context.store.root(), Path::new(settings::FILE_NAME), text.as_bytes(), Readers::Own)?;
+    }
+    beginning.note_settings(report);
+    context.apply(&beginning.plan, report)?;
     let commit = if global.commit || args.no_git { "" } else { "git add . && git commit -m \"The beginning\"; " };
     let place = args.dir.display();
     let own = if context.git.is_some() { "fill in" } else { "write, and name with --config," };
@@ -77,46 +106,21 @@ fn make(
 }
 
 /// `--dry-run`: checks everything, and does not even create the folder.
-fn say_only(
-    global: &Global,
-    ui: &Ui,
-    args: &InitArgs,
-    plan: impl FnOnce(Moment) -> Result<Plan>,
-    report: &mut Report,
-) -> Result<()> {
+fn say_only(global: &Global, ui: &Ui, args: &InitArgs, wanted: &Wanted, report: &mut Report) -> Result<()> {
     let config = settings_here(&Global { repo: Some(args.dir.clone()), ..global.clone() }, ui, report)?;
-    let plan = plan(need_moment(&config, &args.moment)?)?;
+    let checkout = is_git_made(args) || args.dir.join(".git").exists();
+    let beginning = Beginning::of(args, wanted, &config, checkout)?;
     if !args.dir.exists() {
         report.say(format!("would make {}", args.dir.display()));
     }
-    plan.says.iter().for_each(|line| report.say(line));
-    let checkout = is_git_made(args) || args.dir.join(".git").exists();
-    let begun = checkout && !is_there(&args.dir.join(settings::FILE_NAME));
-    report.note_files(begun.then(|| settings::FILE_NAME.to_owned()));
-    report.note_files(plan.writes.iter().map(|write| write.file.path()));
+    beginning.plan.says.iter().for_each(|line| report.say(line));
+    beginning.note_settings(report);
+    report.note_files(beginning.plan.writes.iter().map(|write| write.file.path()));
     Ok(())
 }
 
 fn is_git_made(args: &InitArgs) -> bool {
     !args.no_git && !args.dir.join(".git").exists()
-}
-
-fn is_there(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
-}
-
-/// Writes starter settings for the operator. Git ignores them, so that they never leave this machine.
-fn begin_settings(context: &Context<'_>, args: &InitArgs, report: &mut Report) -> Result<()> {
-    let Some(git) = &context.git else { return Ok(()) };
-    git.exclude(&[&format!("/{}", settings::FILE_NAME)])?;
-    let root = context.store.root();
-    if is_there(&root.join(settings::FILE_NAME)) {
-        return Ok(());
-    }
-    let text = settings::beginning(args.moment.chain.network.as_deref());
-    files::write_below(root, Path::new(settings::FILE_NAME), text.as_bytes(), Readers::Own)?;
-    report.note_files([settings::FILE_NAME.to_owned()]);
-    Ok(())
 }
 
 /// Without a terminal, names all missing flags at once instead of failing on the first.
@@ -138,13 +142,14 @@ fn require_flags_without_terminal(args: &InitArgs) -> Result<()> {
     Err(error.hint("`gen404 init --help` explains them"))
 }
 
-fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptList, moment: Moment) -> Result<Plan> {
-    let start = next_start(&settings, None, moment).ok_or_else(|| Error::usage("the dates are out of range"))?;
+fn plan(args: &InitArgs, wanted: &Wanted, moment: Moment) -> Result<Plan> {
+    let Wanted { settings, leader, pool } = wanted;
+    let start = next_start(settings, None, moment).ok_or_else(|| Error::usage("the dates are out of range"))?;
     if start.past_end {
         let (first, last) = (start.at.date_naive(), settings.last_competition_date);
         return Err(Error::usage(format!("the first round could start on {first}, after the last day {last}")));
     }
-    let mut schedule = next_schedule(&settings, None, &start);
+    let mut schedule = next_schedule(settings, None, &start);
     let (earliest, latest) = (Block(args.earliest_reveal_block), schedule.latest_reveal_block);
     if earliest > latest {
         return Err(Error::usage(format!(
@@ -152,7 +157,7 @@ fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptL
         )));
     }
     schedule.earliest_reveal_block = earliest;
-    let leaders: Leaders = vec![LeaderEntry { effective_block: schedule.latest_reveal_block, ..leader }];
+    let leaders: Leaders = vec![LeaderEntry { effective_block: schedule.latest_reveal_block, ..leader.clone() }];
     let round = RoundNumber(0);
     let says = vec![
         format!(
@@ -166,7 +171,7 @@ fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptL
     let state = CompetitionState::new(round, Stage::Open, Some(start.at));
     let message = format!("Competition {}: config, schedule, leader", crate::base::text::line(&settings.name));
     let writes = vec![
-        with_newline(FileWrite::new(FileKind::Config, &ConfigFile::new(settings))),
+        with_newline(FileWrite::new(FileKind::Config, &ConfigFile::new(settings.clone()))),
         with_newline(FileWrite::new(FileKind::Pool, pool)),
         FileWrite::new(FileKind::Round(round, RoundFile::Schedule), &schedule),
         FileWrite::new(FileKind::Leader, &leaders),

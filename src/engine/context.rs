@@ -1,7 +1,7 @@
 //! What every command works with: the competition, its checkout and its settings.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::base::error::{Context as _, Error, Result};
@@ -50,7 +50,9 @@ pub(crate) struct Context<'a> {
     pub(crate) config: Config,
     /// Set by signals, if the command listens for them.
     pub(crate) stop: Stop,
-    /// The paths that were listed to decide the format, for whoever reads the files next.
+    /// The competition's format, once it is decided.
+    pub(crate) format: OnceLock<Format>,
+    /// The paths that were listed for it, for whoever reads the files next.
     pub(crate) listed: Mutex<Option<Vec<String>>>,
 }
 
@@ -86,7 +88,16 @@ impl<'a> Context<'a> {
         if let Some(git) = git.as_ref().filter(|_| options.commit) {
             git.is_the_users()?;
         }
-        let context = Context { options, ui, store, git, config, stop: Stop::of_process(), listed: Mutex::default() };
+        let context = Context {
+            options,
+            ui,
+            store,
+            git,
+            config,
+            stop: Stop::of_process(),
+            format: OnceLock::new(),
+            listed: Mutex::default(),
+        };
         if ui.json() {
             report.basis.commit = context.head().unwrap_or_else(|error| {
                 ui.warn_once(&error.to_string());
@@ -117,6 +128,7 @@ impl<'a> Context<'a> {
     pub(crate) fn detected(&self) -> Result<Detected> {
         let tree = ListedSource::of(&self.store)?;
         let detected = tree.detected();
+        let _ = self.format.set(detected.format);
         *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(tree.into_paths());
         Ok(detected)
     }
@@ -134,10 +146,10 @@ impl<'a> Context<'a> {
         *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Only mesh competitions are run; the others are read. A command for meshes would write files of its own format.
+    /// Fails for competitions that gen404 only reads: a command would write files of another format.
     fn runs_this_format(&self) -> Result<()> {
         let detected = self.detected()?;
-        if detected.format == Format::Mesh {
+        if detected.format.is_run() {
             return Ok(());
         }
         let root = self.store.root().display();
@@ -196,8 +208,8 @@ impl<'a> Context<'a> {
         let config = self.store.need::<ConfigFile>(&FileKind::Config)?;
         let state = self.store.need::<CompetitionState>(&FileKind::State)?;
         let round = state.current_round;
-        // `lock` and `status` have made sure of the format.
-        let mut snapshot = Snapshot::load_some(Format::Mesh, &self.tree()?, |file| file.round() == Some(round))?;
+        let format = self.format.get().copied().unwrap_or_default();
+        let mut snapshot = Snapshot::load_some(format, &self.tree()?, |file| file.round() == Some(round))?;
         let files = snapshot.rounds.remove(&round).unwrap_or_else(|| RoundFiles::of(snapshot.format));
         Ok(Standing { config, state, files })
     }

@@ -41,15 +41,15 @@ pub(crate) struct OtherStanding {
     pub(crate) open: Vec<String>,
 }
 
-/// Where a competition of this format stands; `None` for one of meshes.
+/// Where a competition of this format stands; `None` for one that gen404 runs.
 ///
 /// # Errors
 /// config.json or state.json is missing or broken, or the files cannot be read.
 pub(crate) fn standing(context: &Context<'_>, format: Format) -> Result<Option<OtherStanding>> {
     match format {
-        Format::Mesh => Ok(None),
         Format::Splat => of_splat(context).map(Some),
         Format::Threejs => of_threejs(context).map(Some),
+        _ => Ok(None),
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn leaders(context: &Context<'_>, format: Format) -> Result<Vec<Leade
     let store = &context.store;
     match format {
         Format::Splat => Ok(entries(store.load(&FileKind::Leader)?)),
-        Format::Mesh | Format::Threejs => Ok(store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default()),
+        _ => Ok(store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default()),
     }
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn leaders(context: &Context<'_>, format: Format) -> Result<Vec<Leade
 pub(crate) fn need_leaders(context: &Context<'_>, format: Format) -> Result<Vec<LeaderEntry>> {
     match format {
         Format::Splat => Ok(entries(Some(context.store.need(&FileKind::Leader)?))),
-        Format::Mesh | Format::Threejs => context.store.need::<Leaders>(&FileKind::Leader),
+        _ => context.store.need::<Leaders>(&FileKind::Leader),
     }
 }
 

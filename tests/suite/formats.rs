@@ -450,20 +450,7 @@ fn commands_that_write_refuse_another_format() {
     };
     make_threejs::files().iter().for_each(|(path, bytes)| write(path, bytes));
     let before = Files::of_folder(folder.path()).0;
-    let commands = [
-        "open",
-        "reveal-seed",
-        "builds",
-        "baseline",
-        "download",
-        "duel",
-        "audit",
-        "finalize",
-        "advance",
-        "pause",
-        "resume",
-    ];
-    for command in commands {
+    for command in crate::dry_runs::writers() {
         let run = gen404(folder.path(), &[command]).ends(1);
         assert!(
             run.err.contains("gen404 runs mesh competitions only; this one is threejs: "),

@@ -85,9 +85,15 @@ fn named(config: &Map<String, Value>) -> (Found, Option<String>) {
         Some(format) => (Some((format, "config.json has this \"format\"".to_owned())), None),
         None => {
             let text = crate::model::record::shortened(&value.to_string());
-            (None, Some(format!("config.json: \"format\" is {text}: splat, mesh or threejs is needed")))
+            (None, Some(format!("config.json: \"format\" is {text}: {} is needed", names())))
         }
     }
+}
+
+/// The names of all formats, in words.
+fn names() -> String {
+    let [first @ .., last] = Format::ALL.map(Format::name);
+    format!("{} or {last}", first.join(", "))
 }
 
 /// The format whose file lies in the latest round that has such a file.
@@ -104,9 +110,9 @@ fn telltale<'a>(paths: impl IntoIterator<Item = &'a str>) -> Found {
 pub fn other_format(path: &str, format: Format) -> Option<Format> {
     let has = |format: &Format| match format {
         Format::Splat => SplatFile::of_path(path).is_some(),
-        // Copies under other names, such as `duels_leader.old.json`, say nothing about the format.
-        Format::Mesh => FileKind::of_path(path).is_some() && path.matches('.').count() <= 1,
         Format::Threejs => ThreejsFile::of_path(path).is_some(),
+        // Copies under other names, such as `duels_leader.old.json`, say nothing about the format.
+        _ => FileKind::of_path(path).is_some() && path.matches('.').count() <= 1,
     };
     if has(&format) { None } else { Format::ALL.into_iter().find(has) }
 }

@@ -59,6 +59,13 @@ impl Format {
     /// Every format, the oldest first.
     pub const ALL: [Format; 3] = [Format::Splat, Format::Mesh, Format::Threejs];
 
+    /// Does gen404 run these competitions? They share one snapshot, whose neutral types have a record in each format.
+    /// The others are read, by snapshots of their own.
+    #[must_use]
+    pub fn is_run(self) -> bool {
+        matches!(self, Format::Mesh)
+    }
+
     /// Its name in `config.json` and in the output.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -21,14 +21,14 @@ impl RepoFile for Outputs {
     fn read(format: Format, bytes: &[u8]) -> Result<(Self, Option<usize>), ParseError> {
         match format {
             Format::Mesh => read_record(bytes, mesh::outputs::neutral),
-            Format::Splat | Format::Threejs => Err(ParseError::whole(no_record(format))),
+            _ => Err(ParseError::whole(no_record(format))),
         }
     }
 
     fn write(&self, out: impl Write) -> io::Result<()> {
         match self.format {
             Format::Mesh => Ok(serde_json::to_writer_pretty(out, &mesh::outputs::record(self))?),
-            format @ (Format::Splat | Format::Threejs) => Err(io::Error::other(no_record(format))),
+            format => Err(io::Error::other(no_record(format))),
         }
     }
 }
@@ -41,14 +41,14 @@ impl RepoFile for MatchReport {
     fn read(format: Format, bytes: &[u8]) -> Result<(Self, Option<usize>), ParseError> {
         match format {
             Format::Mesh => read_record(bytes, mesh::report::neutral),
-            Format::Splat | Format::Threejs => Err(ParseError::whole(no_record(format))),
+            _ => Err(ParseError::whole(no_record(format))),
         }
     }
 
     fn write(&self, out: impl Write) -> io::Result<()> {
         match self.format {
             Format::Mesh => Ok(serde_json::to_writer_pretty(out, &mesh::report::record(self))?),
-            format @ (Format::Splat | Format::Threejs) => Err(io::Error::other(no_record(format))),
+            format => Err(io::Error::other(no_record(format))),
         }
     }
 }

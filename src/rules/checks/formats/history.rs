@@ -13,6 +13,7 @@ use crate::model::ids::RoundNumber;
 use crate::model::record::ParseError;
 use crate::model::splat::file::{SplatContent, SplatFile};
 use crate::model::threejs::file::{ThreejsContent, ThreejsFile};
+use crate::rules::stage_table::row;
 
 /// Reads the contents of a blob.
 pub type ReadBlob<'a> = dyn FnMut(&BlobId) -> Result<Vec<u8>> + 'a;
@@ -248,30 +249,22 @@ fn round_of(path: &str) -> Option<RoundNumber> {
     path.strip_prefix("rounds/")?.split('/').next()?.parse().ok()
 }
 
+/// The arrows of a competition of splats, its opening of the next round aside.
+const SPLAT_ARROWS: [(&str, &str); 5] = [
+    ("collecting", "generating"),
+    ("collecting", "finalizing"),
+    ("generating", "duels"),
+    ("duels", "finalizing"),
+    ("finalizing", "finished"),
+];
+
 /// Is this change of the stage one that the services make, or one that is made by hand by way of a pause?
 fn is_arrow(format: Format, before: &Stand, after: &Stand) -> bool {
-    let (open, arrows): (&str, &[(&str, &str)]) = match format {
-        Format::Splat => (
-            "collecting",
-            &[
-                ("collecting", "generating"),
-                ("collecting", "finalizing"),
-                ("generating", "duels"),
-                ("duels", "finalizing"),
-                ("finalizing", "finished"),
-            ],
-        ),
-        _ => (
-            "open",
-            &[
-                ("open", "miner_generation"),
-                ("open", "finalizing"),
-                ("miner_generation", "downloading"),
-                ("downloading", "duels"),
-                ("duels", "finalizing"),
-                ("finalizing", "finished"),
-            ],
-        ),
+    let open = if format == Format::Splat { "collecting" } else { "open" };
+    let is_one = |(from, to): (&str, &str)| match format {
+        Format::Splat => SPLAT_ARROWS.contains(&(from, to)),
+        // three.js competitions have the stages of meshes.
+        _ => from.parse().ok().zip(to.parse().ok()).is_some_and(|(from, to)| row(from).arrows.contains(&to)),
     };
     let (same, next) = (before.round == after.round, before.round + 1 == after.round);
     match (before.stage, after.stage) {
@@ -280,7 +273,7 @@ fn is_arrow(format: Format, before: &Stand, after: &Stand) -> bool {
         ("finalizing", "paused") => same || next,
         ("paused", to) if to == open => same || next,
         ("paused", _) | (_, "paused") => same,
-        pair => same && arrows.contains(&pair),
+        pair => same && is_one(pair),
     }
 }
 
