@@ -278,3 +278,11 @@ fn the_contract_has_every_check_and_format() {
         assert!(row.contains(&format!("`{format}`")), "docs/design.md, section 2.3: {format}");
     }
 }
+
+#[test]
+fn the_schema_of_status_has_every_stage() {
+    let schema = std::fs::read_to_string(root().join("docs/schemas/status.json")).unwrap();
+    for stage in gen404::model::stage::Stage::ALL {
+        assert!(schema.contains(&format!("\"{stage}\"")), "docs/schemas/status.json: {stage}");
+    }
+}
