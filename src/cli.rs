@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::base::text;
 use crate::model::format::Format;
 use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
+use crate::model::image_ref::ImageRef;
 use crate::model::stage::Stage;
 use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
@@ -171,7 +172,7 @@ impl Command {
 }
 
 /// Flags of `init`. Missing required values are asked for on a terminal.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct InitArgs {
     /// The new competition's folder
     #[arg(value_name = "DIR")]
@@ -233,9 +234,9 @@ pub struct InitArgs {
     /// The first leader's commit
     #[arg(long, value_name = "SHA")]
     pub leader_commit: Option<CommitSha>,
-    /// The first leader's image
+    /// The first leader's image, such as registry.example.org/name:tag
     #[arg(long, value_name = "IMAGE")]
-    pub leader_docker: Option<String>,
+    pub leader_docker: Option<ImageRef>,
     /// The first leader's weight
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.0, value_parser = text::number)]
     pub leader_weight: f64,
@@ -245,6 +246,9 @@ pub struct InitArgs {
     /// Do not make the folder a git repository
     #[arg(long)]
     pub no_git: bool,
+    /// On a terminal, ask only for what is needed, and write without asking
+    #[arg(short, long)]
+    pub yes: bool,
     /// The chain's block and time, if no chain is queried
     #[command(flatten)]
     pub moment: MomentArgs,
@@ -556,10 +560,18 @@ pub struct SandboxArgs {
     pub by_hand: bool,
 }
 
+/// A count that is out of bounds, or not a number.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("a number from {low} to {high} is needed")]
+struct CountError {
+    low: usize,
+    high: usize,
+}
+
 /// A number from `LOW` to `HIGH`.
-fn count<N: TryFrom<usize>, const LOW: usize, const HIGH: usize>(text: &str) -> Result<N, String> {
+fn count<N: TryFrom<usize>, const LOW: usize, const HIGH: usize>(text: &str) -> Result<N, CountError> {
     let number: Option<usize> = text.parse().ok().filter(|number| (LOW..=HIGH).contains(number));
-    number.and_then(|number| N::try_from(number).ok()).ok_or_else(|| format!("a number from {LOW} to {HIGH} is needed"))
+    number.and_then(|number| N::try_from(number).ok()).ok_or(CountError { low: LOW, high: HIGH })
 }
 
 /// Flags of `completions`.

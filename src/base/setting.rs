@@ -2,6 +2,23 @@
 
 use std::ops::RangeInclusive;
 
+/// A value that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {expected}")]
+pub struct ValueError {
+    /// The value.
+    pub text: String,
+    /// What it should be.
+    pub expected: String,
+}
+
+impl ValueError {
+    /// This text is not what was expected, such as `a stage (open, duels)`.
+    pub fn of(text: &str, expected: impl Into<String>) -> Self {
+        ValueError { text: text.to_owned(), expected: expected.into() }
+    }
+}
+
 /// A refused setting: its name, its value, and the accepted values.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SettingError {

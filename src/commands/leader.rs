@@ -6,7 +6,6 @@ use crate::base::error::{Error, Result};
 use crate::cli::{Global, LeaderArgs};
 use crate::engine::context::Context;
 use crate::engine::formats;
-use crate::engine::verification::formats::recognise;
 use crate::model::leader::LeaderEntry;
 use crate::rules::lead::{Lead, in_force, shown};
 use crate::settings::flags::MomentArgs;
@@ -14,7 +13,7 @@ use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
-    let format = recognise(&context.store)?.format;
+    let format = context.detected()?.format;
     let leaders = formats::need_leaders(&context, format)?;
     let args = MomentArgs { block: args.block, now: None, chain: args.chain.clone() };
     let (moment, unknown) = context.sighted(&args)?;

@@ -14,10 +14,10 @@ use crate::engine::common::is_here;
 use crate::engine::context::Context;
 use crate::engine::verification::commits;
 use crate::engine::verification::facts;
-use crate::engine::verification::formats::{OtherSnapshot, recognise};
+use crate::engine::verification::formats::OtherSnapshot;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, RoundNumber};
-use crate::model::snapshot::{RoundFiles, Snapshot};
+use crate::model::snapshot::{ListedSource, RoundFiles, Snapshot};
 use crate::report::folder::Folder;
 use crate::report::formats::{Competition, OtherMaker, OtherSite};
 use crate::report::maker::{Maker, few_pages};
@@ -28,10 +28,11 @@ use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
-    let detected = recognise(&context.store)?;
-    let made = match OtherSnapshot::load(&context.store, detected.format)? {
+    let detected = context.detected()?;
+    let tree = context.tree()?;
+    let made = match OtherSnapshot::load(&tree, detected.format)? {
         Some(snapshot) => of_other_format(&context, args, &detected, &snapshot)?,
-        None => of_meshes(&context, args)?,
+        None => of_meshes(&context, args, &tree)?,
     };
     let page = made.out.path.join("index.html");
     report.note_files(made.files.iter().map(|name| made.out.path.join(name).display().to_string()));
@@ -50,13 +51,13 @@ struct Made {
     files: Vec<String>,
 }
 
-fn of_meshes(context: &Context<'_>, args: &ReportArgs) -> Result<Made> {
-    let snapshot = Snapshot::load(&context.store)?;
+fn of_meshes(context: &Context<'_>, args: &ReportArgs, tree: &ListedSource<'_>) -> Result<Made> {
+    let snapshot = Snapshot::load(tree)?;
     let reports = |files: &RoundFiles| files.players.values().map(|own| own.reports.len()).sum();
     let rounds: BTreeMap<RoundNumber, usize> =
         snapshot.rounds.iter().map(|(round, files)| (*round, reports(files))).collect();
     let plan = plan(&rounds, args)?;
-    let (findings, rules) = findings(context, &snapshot)?;
+    let (findings, rules) = findings(context, &snapshot, tree)?;
     let out = folder(context, args)?;
     few_pages(&rounds, &plan)?;
     let verdicts = site::Verdicts::of(&findings, &snapshot.problems, linked(&rounds, &plan, &out));
@@ -131,8 +132,12 @@ fn write_shown(context: &Context<'_>, out: &Folder, shown: &impl Serialize, file
 }
 
 /// The findings of `verify` without the checks of commits, and the rules it applied.
-fn findings(context: &Context<'_>, snapshot: &Snapshot) -> Result<(Vec<checks::Finding>, InForce)> {
-    let checkout = commits::Checkout::of(context)?;
+fn findings(
+    context: &Context<'_>,
+    snapshot: &Snapshot,
+    tree: &ListedSource<'_>,
+) -> Result<(Vec<checks::Finding>, InForce)> {
+    let checkout = commits::Checkout::of(context, snapshot.format, tree)?;
     let facts = facts::gather(context, snapshot, checkout.as_ref())?;
     let mut sink = checks::run(&facts);
     if let Some(history) = checkout.map(commits::Checkout::working_tree).transpose()?.flatten() {

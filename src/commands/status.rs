@@ -9,7 +9,6 @@ use crate::engine::common::pool_for_a_seed;
 use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::spool::FetchJournal;
 use crate::engine::formats::{self, OtherStanding, RoundBlocks};
-use crate::engine::verification::formats::recognise;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, Hotkey};
 use crate::model::stage::{Stage, Timestamp, round_in};
@@ -22,7 +21,7 @@ use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
-    let detected = recognise(&context.store)?;
+    let detected = context.detected()?;
     if let Some(standing) = formats::standing(&context, detected.format)? {
         return of_other_format(&context, args, &detected, &standing, report);
     }

@@ -24,8 +24,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     if let Some(from) = &args.from {
         return past(&context, global.quiet, args, from, report);
     }
-    let detected = formats::recognise(&context.store)?;
-    if let Some(mut sink) = formats::check(&context.store, &detected, &asked(args))? {
+    let detected = context.detected()?;
+    let tree = context.tree()?;
+    if let Some(mut sink) = formats::check(&tree, &detected, &asked(args))? {
         match (&context.git, args.history) {
             (Some(git), true) => formats::check_history(git, &detected, &mut sink)?,
             (None, true) => return Err(no_history(&context)),
@@ -35,13 +36,15 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         return Ok(());
     }
     // Reading the history takes one thread, so the files are loaded in parallel with it.
-    let store = &context.store;
     // A round's claims depend on other rounds' shared files, but never on other rounds' player files.
     let wanted = |file: &FileKind| match (args.round, file) {
         (Some(wanted), FileKind::Player(round, ..)) => wanted == *round,
         _ => true,
     };
-    let (snapshot, checkout) = rayon::join(|| Snapshot::load_some(store, wanted), || commits::Checkout::of(&context));
+    let (snapshot, checkout) = rayon::join(
+        || Snapshot::load_some(detected.format, &tree, wanted),
+        || commits::Checkout::of(&context, detected.format, &tree),
+    );
     let (snapshot, checkout) = (snapshot?, checkout?);
     if let Some(round) = args.round {
         is_here(&snapshot.rounds, round)?;
@@ -139,10 +142,10 @@ fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, repor
 
 /// Checks a competition of meshes that is past.
 fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> Result<Sink> {
-    let checkout = commits::Checkout::within(git, era.start..era.end)?;
+    let checkout = commits::Checkout::within(git, era.detected.format, era.start..era.end)?;
     let tree = checkout.head().map(|head| git.tree(head)).transpose()?;
     let tree = tree.ok_or_else(|| Error::failed("the history has no commits"))?;
-    let snapshot = Snapshot::load_some(&tree, |_| true)?;
+    let snapshot = Snapshot::load_some(era.detected.format, &tree, |_| true)?;
     let facts = facts::gather(context, &snapshot, Some(&checkout))?;
     let mut sink = checks::run(&facts);
     let history = checkout.since(first.saturating_sub(era.start))?;

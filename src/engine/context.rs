@@ -1,17 +1,18 @@
 //! What every command works with: the competition, its checkout and its settings.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use super::verification::formats;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::config::ConfigFile;
 use crate::model::file::FileKind;
-use crate::model::format::detect::FormatName;
+use crate::model::format::Format;
+use crate::model::format::detect::Detected;
 use crate::model::ids::Block;
 use crate::model::lock::{Contended, Lock};
-use crate::model::snapshot::{RoundFiles, Snapshot};
+use crate::model::snapshot::{ListedSource, RoundFiles, Snapshot};
 use crate::model::stage::CompetitionState;
 use crate::model::store::Store;
 use crate::rules::stages::Facts;
@@ -49,6 +50,10 @@ pub(crate) struct Context<'a> {
     pub(crate) config: Config,
     /// Set by signals, if the command listens for them.
     pub(crate) stop: Stop,
+    /// The competition's format, once it is decided.
+    pub(crate) format: OnceLock<Format>,
+    /// The paths that were listed for it, for whoever reads the files next.
+    pub(crate) listed: Mutex<Option<Vec<String>>>,
 }
 
 /// The files that a command decides by, as read when it began.
@@ -83,7 +88,16 @@ impl<'a> Context<'a> {
         if let Some(git) = git.as_ref().filter(|_| options.commit) {
             git.is_the_users()?;
         }
-        let context = Context { options, ui, store, git, config, stop: Stop::of_process() };
+        let context = Context {
+            options,
+            ui,
+            store,
+            git,
+            config,
+            stop: Stop::of_process(),
+            format: OnceLock::new(),
+            listed: Mutex::default(),
+        };
         if ui.json() {
             report.basis.commit = context.head().unwrap_or_else(|error| {
                 ui.warn_once(&error.to_string());
@@ -110,10 +124,32 @@ impl<'a> Context<'a> {
         files::below(parent, Path::new(name))
     }
 
-    /// Only mesh competitions are run; the others are read. A command for meshes would write files of its own format.
+    /// Decides the competition's format. The folder is listed for it; [`Context::tree`] hands that listing on.
+    pub(crate) fn detected(&self) -> Result<Detected> {
+        let tree = ListedSource::of(&self.store)?;
+        let detected = tree.detected();
+        let _ = self.format.set(detected.format);
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(tree.into_paths());
+        Ok(detected)
+    }
+
+    /// The folder as it was just listed, else as it is now.
+    pub(crate) fn tree(&self) -> Result<ListedSource<'_>> {
+        match self.listed.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(paths) => Ok(ListedSource::with(&self.store, paths)),
+            None => ListedSource::of(&self.store),
+        }
+    }
+
+    /// The folder has changed: it has to be listed again.
+    pub(super) fn forget_listing(&self) {
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Fails for competitions that gen404 only reads: a command would write files of another format.
     fn runs_this_format(&self) -> Result<()> {
-        let detected = formats::recognise(&self.store)?;
-        if detected.format == FormatName::Mesh {
+        let detected = self.detected()?;
+        if detected.format.is_run() {
             return Ok(());
         }
         let root = self.store.root().display();
@@ -123,7 +159,6 @@ impl<'a> Context<'a> {
 
     /// Takes the lock and finishes a commit that a killed run had begun.
     pub(crate) fn lock(&self, command: &str, report: &mut Report) -> Result<Lock> {
-        self.runs_this_format()?;
         let contended = if self.options.wait_lock { Contended::Wait } else { Contended::Fail };
         let mut told = false;
         let lock = Lock::take(&self.own_folder()?, command, contended, |holder| {
@@ -133,6 +168,8 @@ impl<'a> Context<'a> {
             self.stop.sleep(LOOK_EVERY);
             self.stop.check()
         })?;
+        // Under the lock, so that no other run changes what is listed here before it is read.
+        self.runs_this_format()?;
         if self.options.commit {
             self.has_a_beginning(command)?;
             self.make_ready()?;
@@ -171,7 +208,8 @@ impl<'a> Context<'a> {
         let config = self.store.need::<ConfigFile>(&FileKind::Config)?;
         let state = self.store.need::<CompetitionState>(&FileKind::State)?;
         let round = state.current_round;
-        let mut snapshot = Snapshot::load_some(&self.store, |file| file.round() == Some(round))?;
+        let format = self.format.get().copied().unwrap_or_default();
+        let mut snapshot = Snapshot::load_some(format, &self.tree()?, |file| file.round() == Some(round))?;
         let files = snapshot.rounds.remove(&round).unwrap_or_else(|| RoundFiles::of(snapshot.format));
         Ok(Standing { config, state, files })
     }

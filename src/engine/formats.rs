@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::base::error::Result;
 use crate::engine::context::Context;
 use crate::model::file::FileKind;
-use crate::model::format::detect::FormatName;
+use crate::model::format::Format;
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::leader::{LeaderEntry, Leaders};
 use crate::model::splat::config::SplatConfig;
@@ -41,15 +41,15 @@ pub(crate) struct OtherStanding {
     pub(crate) open: Vec<String>,
 }
 
-/// Where a competition of this format stands; `None` for one of meshes.
+/// Where a competition of this format stands; `None` for one that gen404 runs.
 ///
 /// # Errors
 /// config.json or state.json is missing or broken, or the files cannot be read.
-pub(crate) fn standing(context: &Context<'_>, format: FormatName) -> Result<Option<OtherStanding>> {
+pub(crate) fn standing(context: &Context<'_>, format: Format) -> Result<Option<OtherStanding>> {
     match format {
-        FormatName::Mesh => Ok(None),
-        FormatName::Splat => of_splat(context).map(Some),
-        FormatName::Threejs => of_threejs(context).map(Some),
+        Format::Splat => of_splat(context).map(Some),
+        Format::Threejs => of_threejs(context).map(Some),
+        _ => Ok(None),
     }
 }
 
@@ -57,7 +57,7 @@ fn of_splat(context: &Context<'_>) -> Result<OtherStanding> {
     let config: SplatConfig = context.store.need(&FileKind::Config)?;
     let state: SplatState = context.store.need(&FileKind::State)?;
     let round = state.round();
-    let mut snapshot = SplatSnapshot::load_some(&context.store, |file| file.round() == round && round.is_some())?;
+    let mut snapshot = SplatSnapshot::load_some(&context.tree()?, |file| file.round() == round && round.is_some())?;
     let files = round.and_then(|round| snapshot.rounds.remove(&round)).unwrap_or_default();
     let schedule = files.schedule.get().map(|schedule| RoundBlocks {
         earliest_reveal_block: schedule.earliest_reveal_block,
@@ -72,7 +72,7 @@ fn of_threejs(context: &Context<'_>) -> Result<OtherStanding> {
     let config: ThreejsConfig = context.store.need(&FileKind::Config)?;
     let state: CompetitionState = context.store.need(&FileKind::State)?;
     let round = state.current_round;
-    let mut snapshot = ThreejsSnapshot::load_some(&context.store, |file| file.round() == Some(round))?;
+    let mut snapshot = ThreejsSnapshot::load_some(&context.tree()?, |file| file.round() == Some(round))?;
     let files = snapshot.rounds.remove(&round).unwrap_or_default();
     let schedule = files.schedule.get().map(|schedule| RoundBlocks {
         earliest_reveal_block: schedule.earliest_reveal_block,
@@ -94,11 +94,11 @@ fn of_threejs(context: &Context<'_>) -> Result<OtherStanding> {
 ///
 /// # Errors
 /// The file cannot be read, or is broken.
-pub(crate) fn leaders(context: &Context<'_>, format: FormatName) -> Result<Vec<LeaderEntry>> {
+pub(crate) fn leaders(context: &Context<'_>, format: Format) -> Result<Vec<LeaderEntry>> {
     let store = &context.store;
     match format {
-        FormatName::Splat => Ok(entries(store.load(&FileKind::Leader)?)),
-        FormatName::Mesh | FormatName::Threejs => Ok(store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default()),
+        Format::Splat => Ok(entries(store.load(&FileKind::Leader)?)),
+        _ => Ok(store.load::<Leaders>(&FileKind::Leader)?.unwrap_or_default()),
     }
 }
 
@@ -106,10 +106,10 @@ pub(crate) fn leaders(context: &Context<'_>, format: FormatName) -> Result<Vec<L
 ///
 /// # Errors
 /// As [`leaders`], or the file is missing.
-pub(crate) fn need_leaders(context: &Context<'_>, format: FormatName) -> Result<Vec<LeaderEntry>> {
+pub(crate) fn need_leaders(context: &Context<'_>, format: Format) -> Result<Vec<LeaderEntry>> {
     match format {
-        FormatName::Splat => Ok(entries(Some(context.store.need(&FileKind::Leader)?))),
-        FormatName::Mesh | FormatName::Threejs => context.store.need::<Leaders>(&FileKind::Leader),
+        Format::Splat => Ok(entries(Some(context.store.need(&FileKind::Leader)?))),
+        _ => context.store.need::<Leaders>(&FileKind::Leader),
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> 
 }
 
 /// The chain that flags, environment or these settings name, in this order, if any.
-fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
+pub(crate) fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
     let mut settings = config.chain.clone();
     let from_env = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     if let Some(file) = &args.chain_file {

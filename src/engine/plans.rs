@@ -63,6 +63,7 @@ impl Context<'_> {
 
     /// Writes a plan's files (with `--dry-run`, only names them) and leaves the commit to a later step.
     pub(crate) fn write(&self, plan: &Plan, report: &mut Report) -> Result<()> {
+        self.forget_listing();
         let changed = match self.options.dry_run {
             true => self.store.differing(&plan.writes)?.into_iter().map(|write| write.file.clone()).collect(),
             false => self.store.apply(&plan.writes, &mut |_, _| Ok(()))?,
@@ -104,6 +105,7 @@ impl Context<'_> {
             self.ui.status(&format!("{conflict}: it was made by an earlier run"));
         }
         if settled.moved {
+            self.forget_listing();
             self.ui.detail("pulled in what others had pushed");
         }
         if settled.pushed > 0 {

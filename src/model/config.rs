@@ -79,11 +79,8 @@ impl Settings {
                 mistakes.push(what);
             }
         };
-        let name_ok = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
-        need(
-            !self.name.is_empty() && self.name.len() <= 100 && self.name.chars().all(name_ok),
-            format!("name {:?}: 1 to 100 letters, digits, - _ . and spaces", self.name),
-        );
+        let name = name_mistake(&self.name);
+        need(name.is_none(), name.unwrap_or_default());
         need(
             self.win_margin > 0.0 && self.win_margin <= 1.0,
             format!("win_margin {} is not in (0, 1]", self.win_margin),
@@ -108,6 +105,13 @@ impl Settings {
         mistakes.extend(self.limits().mistakes());
         mistakes
     }
+}
+
+/// What is wrong with a competition's name, if anything.
+pub(crate) fn name_mistake(name: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
+    let good = !name.is_empty() && name.len() <= 100 && name.chars().all(plain);
+    (!good).then(|| format!("name {name:?}: 1 to 100 letters, digits, - _ . and spaces"))
 }
 
 /// A time of day as `HH:MM:SS`, always with two digits each.

@@ -15,7 +15,7 @@ pub struct IdError {
 }
 
 impl IdError {
-    fn new(what: &'static str, text: &str, why: impl Into<String>) -> Self {
+    pub(crate) fn new(what: &'static str, text: &str, why: impl Into<String>) -> Self {
         IdError { what, text: super::record::shortened(text), why: why.into() }
     }
 }

@@ -12,6 +12,17 @@ use crate::model::ids::Hotkey;
 #[serde(try_from = "String")]
 pub struct ImageName(String);
 
+/// Why a text is not a template of image names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImageNameError {
+    /// It lacks the tag.
+    #[error("image {0:?}: it must end in :{{tag}}")]
+    Tag(String),
+    /// Its name does not vary with the miner.
+    #[error("image {0:?}: its name must contain {{hotkey10}} or {{hotkey}}, and nothing else in braces")]
+    Name(String),
+}
+
 /// The template of the deployed competition.
 const DEPLOYED: &str = "europe-west3-docker.pkg.dev/gen-456515/active-competition/{hotkey10}:{tag}";
 
@@ -37,27 +48,25 @@ impl ImageName {
 }
 
 impl FromStr for ImageName {
-    type Err = String;
+    type Err = ImageNameError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ImageNameError> {
         let (name, tag) = text.rsplit_once(':').unwrap_or((text, ""));
         let rest = name.replace("{hotkey10}", "").replace("{hotkey}", "");
         if tag != "{tag}" {
-            return Err(format!("image {text:?}: it must end in :{{tag}}"));
+            return Err(ImageNameError::Tag(text.to_owned()));
         }
         if rest == name || rest.contains(['{', '}']) || rest.contains(char::is_whitespace) {
-            return Err(format!(
-                "image {text:?}: its name must contain {{hotkey10}} or {{hotkey}}, and nothing else in braces"
-            ));
+            return Err(ImageNameError::Name(text.to_owned()));
         }
         Ok(ImageName(text.to_owned()))
     }
 }
 
 impl TryFrom<String> for ImageName {
-    type Error = String;
+    type Error = ImageNameError;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, ImageNameError> {
         text.parse()
     }
 }

@@ -14,6 +14,7 @@ pub mod generation_audits;
 pub(crate) mod history;
 pub mod ids;
 pub(crate) mod image;
+pub mod image_ref;
 pub mod kinds;
 pub mod leader;
 pub(crate) mod limits;

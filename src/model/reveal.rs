@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::base::setting::ValueError;
 use crate::model::ids::{Block, Hotkey};
 
 /// One revealed commitment of a hotkey.
@@ -32,13 +33,13 @@ pub enum Compat {
 }
 
 impl std::str::FromStr for Compat {
-    type Err = String;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         match text {
             "strict" => Ok(Compat::Strict),
             "sdk10" => Ok(Compat::Sdk10),
-            _ => Err(format!("{text:?} is not a decoding rule (strict, sdk10)")),
+            _ => Err(ValueError::of(text, "a decoding rule (strict, sdk10)")),
         }
     }
 }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::file::{Content, FileKind, Layout, PlayerFile, RoundFile};
 use super::format::Format;
+use super::format::detect::{Detected, detect};
 use super::ids::{Player, RoundNumber};
 use super::limits::Budget;
 use super::record::ParseError;
@@ -25,6 +26,50 @@ pub trait Source: Sync {
     /// # Errors
     /// The source cannot be read, or the path is not a plain file.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>>;
+}
+
+/// A source with its paths, which are listed once for all that need them.
+pub struct ListedSource<'a> {
+    source: &'a dyn Source,
+    paths: Vec<String>,
+}
+
+impl<'a> ListedSource<'a> {
+    /// Lists a source.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub fn of(source: &'a dyn Source) -> Result<Self> {
+        Ok(ListedSource::with(source, source.list()?))
+    }
+
+    /// A source that was listed before.
+    #[must_use]
+    pub fn with(source: &'a dyn Source, paths: Vec<String>) -> Self {
+        ListedSource { source, paths }
+    }
+
+    /// Decides the format. Unreadable files are no sign: the checks of files report them.
+    #[must_use]
+    pub fn detected(&self) -> Detected {
+        detect(self.paths.iter().map(String::as_str), |path| self.source.read(path).ok().flatten())
+    }
+
+    /// The paths.
+    #[must_use]
+    pub fn into_paths(self) -> Vec<String> {
+        self.paths
+    }
+}
+
+impl Source for ListedSource<'_> {
+    fn list(&self) -> Result<Vec<String>> {
+        Ok(self.paths.clone())
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        self.source.read(path)
+    }
 }
 
 /// A file that may be missing or broken.
@@ -239,7 +284,7 @@ impl RoundFiles {
 /// A whole competition.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// The format, by [`Format::of_tree`].
+    /// Its format.
     pub format: Format,
     /// `config.json`
     pub config: Slot<config::ConfigFile>,
@@ -258,21 +303,25 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads every file of the competition that `wanted` accepts.
+    /// Reads every file of a competition of this format that `wanted` accepts.
     ///
     /// # Errors
     /// The source cannot be listed or lacks a file, or its files together are too large. Problems with single
     /// files are in [`Snapshot::problems`].
-    pub fn load_some(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool) -> Result<Snapshot> {
-        Snapshot::load_within(source, wanted, &Budget::of_files())
+    pub fn load_some(format: Format, source: &dyn Source, wanted: impl Fn(&FileKind) -> bool) -> Result<Snapshot> {
+        Snapshot::load_within(format, source, wanted, &Budget::of_files())
     }
 
     /// As [`Snapshot::load_some`], within what is left of `budget`.
     ///
     /// # Errors
     /// As [`Snapshot::load_some`].
-    pub fn load_within(source: &dyn Source, wanted: impl Fn(&FileKind) -> bool, budget: &Budget) -> Result<Snapshot> {
-        let format = Format::of_tree(source);
+    pub fn load_within(
+        format: Format,
+        source: &dyn Source,
+        wanted: impl Fn(&FileKind) -> bool,
+        budget: &Budget,
+    ) -> Result<Snapshot> {
         let mut snapshot = Snapshot { format, ..Snapshot::default() };
         let mut kinds = Vec::new();
         for path in source.list()? {
@@ -292,12 +341,12 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Reads every file of the competition.
+    /// Reads every file of a competition in the default format.
     ///
     /// # Errors
     /// As [`Snapshot::load_some`].
     pub fn load(source: &dyn Source) -> Result<Snapshot> {
-        Snapshot::load_some(source, |_| true)
+        Snapshot::load_some(Format::default(), source, |_| true)
     }
 
     /// The round that `state.json` names.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::file::json_file;
 use super::ids::RoundNumber;
 use super::record::record;
+use crate::base::setting::ValueError;
 
 /// A stage of a round (DESIGN section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -64,12 +65,12 @@ impl fmt::Display for Stage {
 }
 
 impl FromStr for Stage {
-    type Err = String;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         Stage::ALL.into_iter().find(|stage| stage.as_str() == text).ok_or_else(|| {
             let all: Vec<_> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
-            format!("{text:?} is not a stage ({})", all.join(", "))
+            ValueError::of(text, format!("a stage ({})", all.join(", ")))
         })
     }
 }
@@ -142,11 +143,11 @@ impl fmt::Display for Timestamp {
 }
 
 impl FromStr for Timestamp {
-    type Err = String;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let at = DateTime::parse_from_rfc3339(text).ok().filter(|_| text.ends_with('Z') && text.len() <= 40);
-        let at = at.ok_or_else(|| format!("{text:?} is not a UTC time such as 2026-02-08T08:00:00Z"))?;
+        let at = at.ok_or_else(|| ValueError::of(text, "a UTC time such as 2026-02-08T08:00:00Z"))?;
         Ok(Timestamp { text: text.to_owned(), at: at.to_utc() })
     }
 }

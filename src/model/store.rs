@@ -75,13 +75,13 @@ impl Store {
         self.read(&file.path())
     }
 
-    /// Parses one file; `None` if it does not exist.
+    /// Parses one file whose record is the same in all formats; `None` if it does not exist.
     ///
     /// # Errors
     /// It cannot be read or parsed; the message names the file and the place.
     pub fn load<T: super::file::RepoFile>(&self, file: &FileKind) -> Result<Option<T>> {
         let Some(bytes) = self.read_file(file)? else { return Ok(None) };
-        let parsed = super::file::read_as::<T>(Format::of_tree(self), file, &bytes);
+        let parsed = super::file::read_as::<T>(Format::default(), file, &bytes);
         parsed.map(|(value, _)| Some(value)).failed(|| format!("{}: does not parse", file.path()))
     }
 

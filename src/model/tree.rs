@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::file::Layout;
-use super::format::detect::{FormatName, other_format};
+use super::format::Format;
+use super::format::detect::other_format;
 use super::ids::{Player, RoundNumber};
 use super::limits::Budget;
 use super::record::ParseError;
@@ -13,7 +14,7 @@ use crate::base::error::{Kind, Result};
 /// What a format has to say of its files.
 pub(crate) trait FileSet {
     /// Which format it is.
-    const FORMAT: FormatName;
+    const FORMAT: Format;
     /// Which file a path names.
     type File: Send + Sync;
     /// What it holds.
@@ -99,7 +100,7 @@ fn read<S: FileSet>(source: &dyn Source, path: &str, file: &S::File, budget: &Bu
 }
 
 /// A file in `rounds/` that does not belong there: of another format, or in a folder that is not a player's.
-fn stray(path: &str, format: FormatName) -> Option<Problem> {
+fn stray(path: &str, format: Format) -> Option<Problem> {
     let parts: Vec<&str> = path.split('/').collect();
     let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };
     let number = round.parse::<RoundNumber>();

@@ -20,6 +20,7 @@ use crate::model::snapshot::Slot;
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
 use crate::rules::checks::summary;
+use crate::rules::stage_table::row;
 
 /// What is never due here.
 const NOT_RUN: &str = "gen404 reads and checks competitions of this format, and does not run them.";
@@ -190,9 +191,9 @@ pub(super) fn standing_view(facts: StageFacts<'_>) -> StandingView {
     }
 }
 
-/// A stage's name without underscores.
+/// A stage's name for readers, if it has one of its own.
 fn words(stage: &'static str) -> &'static str {
-    if stage == "miner_generation" { "miner generation" } else { stage }
+    stage.parse().map_or(stage, |stage| row(stage).label)
 }
 
 /// A row of the index's table of rounds.

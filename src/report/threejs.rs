@@ -19,16 +19,15 @@ use super::timeline::{MarginBar, bar};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::neutral::{BuildView, DuelView, SubmissionView};
 use crate::model::source_audit::SourceVerdict;
+use crate::model::stage::Stage;
 use crate::model::threejs::audit_matrix::Opponent;
 use crate::model::threejs::config::AUDIT_REPEATS;
 use crate::model::threejs::detail::Told;
 use crate::model::threejs::duels::{StagedDuel, StagedMatch};
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
+use crate::rules::stage_table::row;
 use crate::rules::threejs::chain::{Chain, Fate, Link, order};
 use crate::rules::threejs::outstanding::{of_round, outstanding};
-
-/// The stages of a round.
-const STAGES: [&str; 5] = ["open", "miner_generation", "downloading", "duels", "finalizing"];
 
 /// What a round's page shows.
 #[derive(Debug, Clone, Serialize)]
@@ -78,9 +77,11 @@ pub(super) fn standing(of: &ThreejsSnapshot, win_margin: f64) -> Option<Standing
     let none = ThreejsRound::default();
     let files = of.rounds.get(&state.current_round).unwrap_or(&none);
     let eta = state.next_stage_eta.as_ref().map(|eta| eta.at().format("%-d %B %Y, %H:%M UTC").to_string());
+    let all: Vec<&str> =
+        Stage::ALL.into_iter().filter(|stage| row(*stage).is_of_a_round()).map(Stage::as_str).collect();
     Some(standing_view(StageFacts {
         round: state.current_round,
-        all: &STAGES,
+        all: &all,
         now: state.stage.as_str(),
         outstanding: outstanding(files, state.stage, win_margin, repeats(of)),
         eta,

@@ -214,8 +214,8 @@ mod tests {
         let rows = margins.iter().map(|(left, right, margin)| ((player(*left), player(Some(*right))), *margin));
         let standing =
             AuditStanding { rejected: rejected.iter().map(|at| miner(*at)).collect(), passed: BTreeSet::new() };
-        let (course, order) = (crate::model::format::Course::Timeline, (1..=3).map(miner).collect());
-        Field { course, order, win_margin: 0.05, matrix: Matrix(rows.collect()), standing }
+        let order = (1..=3).map(miner).collect();
+        Field { order, win_margin: 0.05, matrix: Matrix(rows.collect()), standing }
     }
 
     #[test]

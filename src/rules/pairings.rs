@@ -93,8 +93,7 @@ mod tests {
     fn field(miners: u8, rows: &[(u8, u8, f64)]) -> Field {
         let matrix = Matrix(rows.iter().map(|(left, right, margin)| (pair(*left, *right), *margin)).collect());
         let order = (1..=miners).map(miner).collect();
-        let course = crate::model::format::Course::Timeline;
-        Field { course, order, win_margin: 0.05, matrix, standing: AuditStanding::default() }
+        Field { order, win_margin: 0.05, matrix, standing: AuditStanding::default() }
     }
 
     #[test]

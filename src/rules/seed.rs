@@ -9,6 +9,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::base::hex::{self, HexError};
+use crate::base::setting::ValueError;
 use crate::model::beacon::{BlockHash, BlockHashError, Pulse, PulseError, QUICKNET_GENESIS, QUICKNET_PERIOD};
 use crate::model::ids::{Block, RoundNumber, Seed};
 use crate::model::seed::SeedFile;
@@ -33,14 +34,14 @@ pub enum SeedSource {
 }
 
 impl FromStr for SeedSource {
-    type Err = String;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         match text {
             "drand" => Ok(SeedSource::Drand),
             "block" => Ok(SeedSource::Block),
             "random" => Ok(SeedSource::Random),
-            _ => Err(format!("{text:?} is not a seed source (drand, block, random)")),
+            _ => Err(ValueError::of(text, "a seed source (drand, block, random)")),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::base::setting::ValueError;
 use crate::model::ids::Hotkey;
 use crate::model::submissions::Submissions;
 
@@ -43,13 +44,13 @@ impl fmt::Display for Shard {
 }
 
 impl FromStr for Shard {
-    type Err = String;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ValueError> {
         let parts = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match parts {
             Some((index, count)) if index < count => Ok(Shard { index, count }),
-            _ => Err(format!("{text:?} is not a shard such as 0/4 (0/4 to 3/4)")),
+            _ => Err(ValueError::of(text, "a shard such as 0/4 (0/4 to 3/4)")),
         }
     }
 }

@@ -149,6 +149,30 @@ pub fn is_for(command: &str, stage: Stage) -> bool {
     row.commands.contains(&command) || row.leaves_by == Some(command)
 }
 
+/// Has a round in this stage come as far as another one? A paused round counts as opened only.
+#[must_use]
+pub fn has_reached(stage: Stage, other: Stage) -> bool {
+    reached(stage).iter().any(|row| row.stage == other)
+}
+
+/// Is a round in this stage decided: can nothing be done but open the next one?
+#[must_use]
+pub fn is_over(stage: Stage) -> bool {
+    has_reached(stage, last_of_round())
+}
+
+/// The last stage of a round.
+#[must_use]
+pub fn last_of_round() -> Stage {
+    Stage::ALL.into_iter().rfind(|stage| row(*stage).is_of_a_round()).unwrap_or(Stage::Finalizing)
+}
+
+/// Does this stage end with the opening of the next round?
+#[must_use]
+pub fn opens_next(stage: Stage) -> bool {
+    row(stage).arrows.contains(&Stage::Open)
+}
+
 /// The stages that a round in this one has reached. A paused round counts as opened only.
 #[must_use]
 pub fn reached(stage: Stage) -> Vec<StageRow> {
@@ -229,5 +253,11 @@ mod tests {
         assert_eq!(names(Stage::Paused), "open");
         assert_eq!(names(Stage::Downloading), "open miner_generation downloading");
         assert!(names(Stage::Finished).ends_with("finalizing finished"));
+        let over = |stage| (is_over(stage), has_reached(stage, Stage::Duels), opens_next(stage));
+        let expected = [false, false, false, false, true, true, false];
+        let played = [false, false, false, true, true, true, false];
+        for ((stage, expected), played) in Stage::ALL.into_iter().zip(expected).zip(played) {
+            assert_eq!(over(stage), (expected, played, stage == Stage::Finalizing), "{stage}");
+        }
     }
 }

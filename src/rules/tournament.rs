@@ -50,8 +50,6 @@ impl AuditStanding {
 /// The input of a replay.
 #[derive(Debug, Clone)]
 pub struct Field {
-    /// How its matches decide.
-    pub course: Course,
     /// The miners in playing order: see [`order`].
     pub order: Vec<Hotkey>,
     /// The margin that a win needs.
@@ -63,12 +61,14 @@ pub struct Field {
 }
 
 impl Field {
-    /// The field of a round; `None` if its submissions cannot be read.
+    /// The field of a round; `None` if its submissions cannot be read, or its matches take another course.
     #[must_use]
     pub fn of(files: &RoundFiles, win_margin: f64, limits: &Thresholds) -> Option<Field> {
+        if files.format.course() != Course::Timeline {
+            return None;
+        }
         let sources = files.source_audit.get().map(Vec::as_slice);
         Some(Field {
-            course: files.format.course(),
             order: order(files.submissions.get()?),
             win_margin,
             matrix: files.matrix.get().cloned().unwrap_or_default(),
@@ -135,12 +135,6 @@ pub struct Replay {
 /// start, which amounts to restarting the timeline without them.
 #[must_use]
 pub fn replay(field: &Field) -> Replay {
-    match field.course {
-        Course::Timeline => timeline(field),
-    }
-}
-
-fn timeline(field: &Field) -> Replay {
     let (qualified, missing) = qualify(field);
     let mut replay = Replay {
         qualified,

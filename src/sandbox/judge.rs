@@ -23,6 +23,32 @@ const WORST: f64 = 10.0;
 /// The mean colours of a picture's fields, row by row.
 type Fields = Vec<[f64; 3]>;
 
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PixelJudgeError {
+    #[error("not JSON: {0}")]
+    Json(serde_json::Error),
+    #[error("{0} images where 3 are compared: a prompt and two previews")]
+    Count(usize),
+    #[error("{0}: no such image")]
+    NoImage(String),
+    #[error("{0}: {1}")]
+    Picture(String, PictureError),
+}
+
+/// Why a picture cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PictureError {
+    #[error("not a PNG picture: {0}")]
+    Png(#[from] png::DecodingError),
+    #[error("too large a picture")]
+    Large,
+    #[error("only 8-bit RGB pictures are compared")]
+    Colours,
+    #[error("a picture of {width} x {height} is too small to compare")]
+    Small { width: usize, height: usize },
+}
+
 /// Compares pictures, and caches those seen before.
 #[derive(Debug, Default)]
 pub(crate) struct PixelJudge {
@@ -34,14 +60,18 @@ impl PixelJudge {
     ///
     /// # Errors
     /// The request is malformed, or an image cannot be fetched.
-    pub(crate) fn answer(&self, body: &[u8], fetch: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Value, String> {
-        let request: Value = serde_json::from_slice(body).map_err(|e| format!("not JSON: {e}"))?;
+    pub(crate) fn answer(
+        &self,
+        body: &[u8],
+        fetch: &dyn Fn(&str) -> Option<Vec<u8>>,
+    ) -> Result<Value, PixelJudgeError> {
+        let request: Value = serde_json::from_slice(body).map_err(PixelJudgeError::Json)?;
         let urls = image_urls(&request);
         let [prompt, first, second] = urls.as_slice() else {
-            return Err(format!("{} images where 3 are compared: a prompt and two previews", urls.len()));
+            return Err(PixelJudgeError::Count(urls.len()));
         };
         let target = self.fields(prompt, fetch)?;
-        let penalty = |url| Ok::<_, String>(penalty(&target, &*self.fields(url, fetch)?));
+        let penalty = |url| Ok::<_, PixelJudgeError>(penalty(&target, &*self.fields(url, fetch)?));
         let (one, two) = (penalty(first)?, penalty(second)?);
         let issues = format!("by pixels: the first is off by {one}, the second by {two}");
         let content = json!({"penalty_1": one, "penalty_2": two, "issues": issues}).to_string();
@@ -55,7 +85,7 @@ impl PixelJudge {
         }))
     }
 
-    fn fields(&self, url: &str, fetch: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Arc<Fields>, String> {
+    fn fields(&self, url: &str, fetch: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Arc<Fields>, PixelJudgeError> {
         if let Some(seen) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(url) {
             return Ok(seen.clone());
         }
@@ -64,8 +94,8 @@ impl PixelJudge {
             Some(text) => STANDARD.decode(text).ok(),
             None => fetch(url),
         };
-        let bytes = bytes.ok_or_else(|| format!("{shown}: no such image"))?;
-        let fields = Arc::new(fields(&bytes).map_err(|why| format!("{shown}: {why}"))?);
+        let bytes = bytes.ok_or_else(|| PixelJudgeError::NoImage(shown.clone()))?;
+        let fields = Arc::new(fields(&bytes).map_err(|why| PixelJudgeError::Picture(shown, why))?);
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(url.to_owned(), fields.clone());
         Ok(fields)
     }
@@ -79,17 +109,16 @@ fn image_urls(request: &Value) -> Vec<String> {
 }
 
 /// The mean colours of the fields of an 8-bit RGB picture.
-fn fields(bytes: &[u8]) -> Result<Fields, String> {
-    let mut reader =
-        png::Decoder::new(std::io::Cursor::new(bytes)).read_info().map_err(|e| format!("not a PNG picture: {e}"))?;
-    let mut pixels = vec![0; reader.output_buffer_size().ok_or("too large a picture")?];
-    let frame = reader.next_frame(&mut pixels).map_err(|e| format!("not a PNG picture: {e}"))?;
+fn fields(bytes: &[u8]) -> Result<Fields, PictureError> {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info()?;
+    let mut pixels = vec![0; reader.output_buffer_size().ok_or(PictureError::Large)?];
+    let frame = reader.next_frame(&mut pixels)?;
     if (frame.color_type, frame.bit_depth) != (png::ColorType::Rgb, png::BitDepth::Eight) {
-        return Err("only 8-bit RGB pictures are compared".to_owned());
+        return Err(PictureError::Colours);
     }
     let (width, height) = (frame.width as usize, frame.height as usize);
     if width < FIELDS || height < FIELDS {
-        return Err(format!("a picture of {width} x {height} is too small to compare"));
+        return Err(PictureError::Small { width, height });
     }
     let field = |index: usize| {
         let (row, column) = (index / FIELDS, index % FIELDS);
@@ -164,7 +193,7 @@ mod tests {
             assert_eq!(said["penalty_1"], 0);
             assert!(said["penalty_2"].as_u64().unwrap() > 3);
         }
-        assert!(ask(&["0", "1"]).unwrap_err().contains("2 images"));
-        assert!(ask(&["0", "1", "7"]).unwrap_err().contains("no such image"));
+        assert!(ask(&["0", "1"]).unwrap_err().to_string().contains("2 images"));
+        assert!(ask(&["0", "1", "7"]).unwrap_err().to_string().contains("no such image"));
     }
 }

@@ -172,7 +172,7 @@ impl SandboxSite {
         };
         match self.judge.answer(body, &fetch) {
             Ok(answer) => Reply::ok("application/json", answer.to_string().into_bytes()),
-            Err(why) => Reply::refused(400, &why),
+            Err(why) => Reply::refused(400, &why.to_string()),
         }
     }
 

@@ -17,7 +17,6 @@ use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::snapshot::{RoundFiles, Snapshot};
 use crate::model::store::Store;
-use crate::report::text::counted;
 use crate::rules::download::{KnownFiles, Tally, tally};
 use crate::rules::tournament::order;
 use crate::world::git::Git;

@@ -55,12 +55,17 @@ pub trait Renderer: Send + Sync {
 /// views of `size` pixels per side.
 ///
 /// # Errors
-/// The service's URL is not http(s).
+/// The service's URL is not http(s), or models of this format are not drawn here.
 pub fn open(format: ModelFormat, service: Option<&str>, size: u32, threads: NonZeroUsize) -> Result<Box<dyn Renderer>> {
     Ok(match (format.previewed(), service) {
         (_, Some(url)) => Box::new(RenderService::new(url, format)?),
         (Previewed::FourViews { .. }, None) => Box::new(Builtin::new(size, threads)),
+        (Previewed::Elsewhere, None) => return Err(not_drawn(format)),
     })
+}
+
+fn not_drawn(format: ModelFormat) -> Error {
+    Error::usage(format!("gen404 draws no previews of {} models", format.name()))
 }
 
 /// The result of drawing within limits.
@@ -163,11 +168,11 @@ impl RenderService {
     /// As [`RenderService::new`], with a given client.
     ///
     /// # Errors
-    /// The URL is not http(s).
+    /// The URL is not http(s), or models of this format are not drawn.
     pub fn with_client(url: &str, format: ModelFormat, client: Client) -> Result<Self> {
         check_service_url(url)
             .map_err(|why| Error::usage(format!("the render service's URL {}: {why}", shown_url(url))))?;
-        let Previewed::FourViews { path, file } = format.previewed();
+        let Previewed::FourViews { path, file } = format.previewed() else { return Err(not_drawn(format)) };
         Ok(RenderService { client: client.hearing_all(), url: format!("{}/{path}", url.trim_end_matches('/')), file })
     }
 }

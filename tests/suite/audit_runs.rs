@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::audit_support::*;
 use crate::chain_support::{Fake, Reply};
-use crate::cloud::{Cloud, KINDS, Kind};
+use crate::cloud::{Cloud, KINDS};
 use crate::round::{hotkey, stem};
 use crate::support::{as_somebody, edit, findings, git, set_rules, skipped};
 
@@ -146,23 +146,16 @@ fn several_pods_share_a_players_prompts() {
 fn rented(cloud: &Cloud, services: &Fake, pods: &Fake, prompts: usize) -> tempfile::TempDir {
     cloud.shop.lock().unwrap().program = Some(pods.address);
     let folder = round(services, pods, 1, prompts);
-    let name = match cloud.kind {
-        Kind::Targon => "targon",
-        Kind::Verda => "verda",
-        Kind::Runpod => "runpod",
-    };
     edit(folder.path(), "gen404.toml", |text| {
         let (before, _) = text.split_once("[pods]").unwrap();
-        format!("{before}[pods]\nprovider = \"{name}\"\npause_seconds = 0.01\n[pods.{name}]\nurl = \"{}\"\n", cloud.url)
+        format!("{before}{}", cloud.kind.settings(&cloud.url, "pause_seconds = 0.01"))
     });
     folder
 }
 
 fn audit_of(folder: &Path, services: &Fake) -> Command {
     let mut command = prepared(folder, services, &["audit"]);
-    command.env("TARGON_API_KEY", "hunter2-key").env("RUNPOD_API_KEY", "hunter2-key");
-    command.env("VERDA_CLIENT_ID", "hunter2-id").env("VERDA_CLIENT_SECRET", "hunter2-key");
-    command.env("VERDA_INFERENCE_KEY", "hunter2-inference");
+    command.envs(KINDS.into_iter().flat_map(|kind| kind.keys("hunter2-key")));
     command
 }
 

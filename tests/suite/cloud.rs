@@ -7,6 +7,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use gen404::settings::Config;
+use gen404::world::pods::{ApiPolicy, Provider};
 use serde_json::{Value, json};
 
 /// Whose API is spoken.
@@ -18,6 +20,77 @@ pub enum Kind {
 }
 
 pub const KINDS: [Kind; 3] = [Kind::Targon, Kind::Verda, Kind::Runpod];
+
+impl Kind {
+    /// Its name in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Targon => "targon",
+            Kind::Verda => "verda",
+            Kind::Runpod => "runpod",
+        }
+    }
+
+    /// The variables of its keys, and their values here. The first is the one that `key` stands in for.
+    pub fn keys(self, key: &str) -> Vec<(&'static str, String)> {
+        let keys: &[(&str, &str)] = match self {
+            Kind::Targon => &[("TARGON_API_KEY", key)],
+            Kind::Verda => &[
+                ("VERDA_CLIENT_SECRET", key),
+                ("VERDA_CLIENT_ID", "hunter2-id"),
+                ("VERDA_INFERENCE_KEY", "hunter2-inference"),
+            ],
+            Kind::Runpod => &[("RUNPOD_API_KEY", key)],
+        };
+        keys.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+    }
+
+    /// The settings of pods at this URL; `more` is of `[pods]`.
+    pub fn settings(self, url: &str, more: &str) -> String {
+        let name = self.name();
+        format!("[pods]\nprovider = \"{name}\"\n{more}\n[pods.{name}]\nurl = \"{url}\"\n")
+    }
+
+    /// The provider at this URL, with these keys and this token for images, as settings and environment make it.
+    pub fn provider(
+        self,
+        url: &str,
+        policy: ApiPolicy,
+        keys: Vec<(&'static str, String)>,
+        token: &str,
+    ) -> Box<dyn Provider> {
+        let more = format!(
+            "attempts = {}\ntimeout_seconds = {:?}\npause_seconds = {:?}\ndelete_seconds = {:?}",
+            policy.attempts,
+            policy.timeout.as_secs_f64(),
+            policy.pause.as_secs_f64(),
+            policy.patience.as_secs_f64(),
+        );
+        let settings = Config::parse(&self.settings(url, &more)).unwrap().pods;
+        let mut env: BTreeMap<&str, String> = keys.into_iter().collect();
+        env.insert("HF_TOKEN", token.to_owned());
+        settings.open(|name| env.get(name).cloned()).unwrap().unwrap()
+    }
+
+    /// Where the program of the first pod of round 3's leader is, and the key that its gateway wants, if no test has
+    /// one.
+    pub fn endpoint(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Kind::Targon => ("https://p.example", None),
+            Kind::Verda => ("https://c.example/g404-3-leader-ab12-0", Some("hunter2-inference")),
+            Kind::Runpod => ("http://203.0.113.9:43210", None),
+        }
+    }
+
+    /// States in which a pod will never come up, and those in which it may.
+    pub fn states(self) -> [(&'static str, bool); 2] {
+        match self {
+            Kind::Targon => [("error", true), ("something new", false)],
+            Kind::Verda => [("quota_reached", true), ("image_pulling", false)],
+            Kind::Runpod => [("EXITED", true), ("STARTING", false)],
+        }
+    }
+}
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone)]

@@ -266,3 +266,23 @@ fn spans(cell: &str, stage: gen404::model::stage::Stage) -> bool {
     let ends = place(first).zip(place(last));
     ends.is_some_and(|(first, last)| (first..=last).contains(&all.iter().position(|known| *known == stage).unwrap()))
 }
+
+#[test]
+fn the_contract_has_every_check_and_format() {
+    let design = std::fs::read_to_string(root().join("docs/design.md")).unwrap();
+    for (id, claim) in gen404::rules::checks::IDS {
+        assert!(design.contains(&format!("`{id}`")), "docs/design.md, section 6, does not speak of {id} ({claim})");
+    }
+    let row = design.lines().find(|line| line.starts_with("| `format` |")).unwrap();
+    for format in gen404::model::format::Format::ALL {
+        assert!(row.contains(&format!("`{format}`")), "docs/design.md, section 2.3: {format}");
+    }
+}
+
+#[test]
+fn the_schema_of_status_has_every_stage() {
+    let schema = std::fs::read_to_string(root().join("docs/schemas/status.json")).unwrap();
+    for stage in gen404::model::stage::Stage::ALL {
+        assert!(schema.contains(&format!("\"{stage}\"")), "docs/schemas/status.json: {stage}");
+    }
+}

@@ -22,10 +22,7 @@ use gen404::world::http::{Client, HttpLimits, Request, Retry, Secret};
 use gen404::world::judge::Judge as _;
 use gen404::world::judge::settings::JudgeSettings;
 use gen404::world::pods::program::{Program, ProgramLimits, ProgramTrouble};
-use gen404::world::pods::runpod::{Runpod, RunpodSettings};
-use gen404::world::pods::targon::{Targon, TargonSettings};
-use gen404::world::pods::verda::{Verda, VerdaKeys, VerdaSettings};
-use gen404::world::pods::{ApiPolicy, Endpoint, PodId, PodName, PodOrder, Provider};
+use gen404::world::pods::{ApiPolicy, Endpoint, PodId, PodName, PodOrder};
 use gen404::world::render::Renderer as _;
 use gen404::world::store::r2::{Bucket, R2Store};
 use gen404::world::store::{Bytes, NewObject, ObjectStore as _};
@@ -274,21 +271,12 @@ fn a_redirect_with_our_token_in_it_is_not_shown() {
 fn providers_of_pods_keep_our_keys() {
     let (timeout, pause) = (Duration::from_secs(10), Duration::from_millis(1));
     let policy = ApiPolicy { attempts: 1, timeout, pause, patience: Duration::from_millis(5) };
-    let (secret, hf) = (|| Secret::new(SECRET), || Some(Secret::new(&format!("{SECRET}-hf"))));
     let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", 0);
     let order = PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() };
     for (what, url) in every_echo(&[400, 401, 402, 500, 200]) {
-        let keys = VerdaKeys { client_id: secret(), client_secret: secret(), inference: secret() };
-        let providers: [Box<dyn Provider>; 3] = [
-            Box::new(
-                Targon::new(&TargonSettings { url: url.clone(), ..<_>::default() }, policy, secret(), hf()).unwrap(),
-            ),
-            Box::new(
-                Runpod::new(&RunpodSettings { url: url.clone(), ..<_>::default() }, policy, secret(), hf()).unwrap(),
-            ),
-            Box::new(Verda::new(&VerdaSettings { url: url.clone(), ..<_>::default() }, policy, keys, hf()).unwrap()),
-        ];
-        for provider in providers {
+        for kind in crate::cloud::KINDS {
+            let keys = kind.keys(SECRET).into_iter().map(|(name, _)| (name, SECRET.to_owned())).collect();
+            let provider = kind.provider(&url, policy, keys, &format!("{SECRET}-hf"));
             let what = format!("{}: {what}", provider.name());
             let mut said = match provider.deploy(&order) {
                 Ok(deployed) => format!("{deployed:?}"),

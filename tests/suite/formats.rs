@@ -6,7 +6,8 @@ use std::process::Command;
 
 use gen404::base::error::Result;
 use gen404::model::file::Layout;
-use gen404::model::format::detect::{FormatName, detect};
+use gen404::model::format::Format;
+use gen404::model::format::detect::detect;
 use gen404::model::ids::{Block, Player, RoundNumber};
 use gen404::model::prompts::Prompt;
 use gen404::model::snapshot::Source;
@@ -149,7 +150,7 @@ fn each_format_is_recognised() {
     if let Some(folder) = splat_clone() {
         let files = Files::of_folder(folder.path());
         let found = detect(files.0.keys().map(String::as_str), |path| files.0.get(path).cloned());
-        assert_eq!(found.format, FormatName::Splat);
+        assert_eq!(found.format, Format::Splat);
         assert!(found.sign.contains("which only splat writes"), "{found}");
     }
     let Some(folder) = shared("formats/threejs") else { return };
@@ -351,8 +352,7 @@ fn real_details_follow() {
         if !(path.contains("duels_") || path.contains("audit_submitted")) {
             continue;
         }
-        let (report, _) =
-            gen404::model::file::read::<StagedMatch>(gen404::model::format::Format::Mesh, &bytes).unwrap();
+        let (report, _) = gen404::model::file::read::<StagedMatch>(Format::Threejs, &bytes).unwrap();
         for duel in &report.duels {
             if let Some(Told::Judged(stages)) = duel.detail.as_ref().map(|detail| detail.told()) {
                 assert_eq!(objections(&stages, duel.winner), [""; 0], "{path} {}", duel.name);
@@ -450,20 +450,7 @@ fn commands_that_write_refuse_another_format() {
     };
     make_threejs::files().iter().for_each(|(path, bytes)| write(path, bytes));
     let before = Files::of_folder(folder.path()).0;
-    let commands = [
-        "open",
-        "reveal-seed",
-        "builds",
-        "baseline",
-        "download",
-        "duel",
-        "audit",
-        "finalize",
-        "advance",
-        "pause",
-        "resume",
-    ];
-    for command in commands {
+    for command in crate::dry_runs::writers() {
         let run = gen404(folder.path(), &[command]).ends(1);
         assert!(
             run.err.contains("gen404 runs mesh competitions only; this one is threejs: "),

@@ -7,9 +7,7 @@ use gen404::base::error::{Error, Kind as ErrorKind};
 use gen404::model::ids::{Player, RoundNumber};
 use gen404::world::http::Secret;
 use gen404::world::pods::lease::{Keeper, Rented};
-use gen404::world::pods::runpod::{Runpod, RunpodSettings};
 use gen404::world::pods::targon::{Targon, TargonSettings, WorkloadKind};
-use gen404::world::pods::verda::{Verda, VerdaKeys, VerdaSettings};
 use gen404::world::pods::{ApiPolicy, Deployed, PodId, PodName, PodOrder, PodState, Provider};
 use serde_json::{Value, json};
 
@@ -26,16 +24,7 @@ fn impatient() -> ApiPolicy {
 }
 
 fn provider(cloud: &Cloud, policy: ApiPolicy, key: &str) -> Box<dyn Provider> {
-    let (url, key, hf) = (cloud.url.clone(), Secret::new(key), Some(Secret::new("hunter2-hf")));
-    match cloud.kind {
-        Kind::Targon => Box::new(Targon::new(&TargonSettings { url, ..<_>::default() }, policy, key, hf).unwrap()),
-        Kind::Runpod => Box::new(Runpod::new(&RunpodSettings { url, ..<_>::default() }, policy, key, hf).unwrap()),
-        Kind::Verda => {
-            let (client_id, inference) = (Secret::new("hunter2-id"), Secret::new("hunter2-inference"));
-            let keys = VerdaKeys { client_id, client_secret: key, inference };
-            Box::new(Verda::new(&VerdaSettings { url, ..<_>::default() }, policy, keys, hf).unwrap())
-        }
-    }
+    cloud.kind.provider(&cloud.url, policy, cloud.kind.keys(key), "hunter2-hf")
 }
 
 fn open(cloud: &Cloud) -> Box<dyn Provider> {
@@ -70,12 +59,7 @@ fn a_pod_comes_up_is_listed_and_goes() {
         let id = pod(provider.deploy(&order(0)).unwrap());
         assert!(matches!(provider.look(&id).unwrap(), PodState::Starting), "{kind:?}");
         let PodState::Reachable(endpoint) = provider.look(&id).unwrap() else { panic!("{kind:?}") };
-        let (url, key) = match kind {
-            Kind::Targon => ("https://p.example", None),
-            Kind::Verda => ("https://c.example/g404-3-leader-ab12-0", Some("hunter2-inference")),
-            Kind::Runpod => ("http://203.0.113.9:43210", None),
-        };
-        assert_eq!((endpoint.url.as_str(), endpoint.key.as_ref().map(Secret::expose)), (url, key));
+        assert_eq!((endpoint.url.as_str(), endpoint.key.as_ref().map(Secret::expose)), kind.endpoint());
         cloud.put("g404-3-leader-zzzz-0", "RUNNING");
         cloud.put("g404-33-leader-ab12-0", "RUNNING");
         let mut names: Vec<_> = provider.list("g404-3-leader-").unwrap().into_iter().map(|pod| pod.name).collect();
@@ -285,14 +269,8 @@ fn a_delete_that_times_out_is_made_sure_of() {
 
 #[test]
 fn what_a_status_means() {
-    for (kind, state, fails) in [
-        (Kind::Targon, "error", true),
-        (Kind::Targon, "something new", false),
-        (Kind::Verda, "quota_reached", true),
-        (Kind::Verda, "image_pulling", false),
-        (Kind::Runpod, "EXITED", true),
-        (Kind::Runpod, "STARTING", false),
-    ] {
+    let states = KINDS.into_iter().flat_map(|kind| kind.states().map(|(state, fails)| (kind, state, fails)));
+    for (kind, state, fails) in states {
         let cloud = Cloud::start(kind);
         let id = PodId(cloud.put("g404-3-leader-ab12-0", state));
         match open(&cloud).look(&id).unwrap() {

@@ -139,7 +139,8 @@ fn a_download_ends_that_waits_for_the_renderer() {
 fn audits_end() {
     let (services, pods) = (services(), patient());
     each_kind(|what, url, within, begun| {
-        for provider in ["targon", "runpod", "verda"] {
+        for kind in crate::cloud::KINDS {
+            let provider = kind.name();
             let folder = crate::audit_support::round(&services, &pods, 1, 2);
             edit(folder.path(), "gen404.toml", |text| {
                 let text = text.replace("reported_times = true\n", "");
@@ -147,11 +148,7 @@ fn audits_end() {
             });
             set(folder.path(), &format!("[pods.{provider}]\nurl = {url:?}"));
             let mut audit = crate::audit_support::prepared(folder.path(), &services, &["audit"]);
-            audit
-                .env("RUNPOD_API_KEY", "hunter2")
-                .env("VERDA_CLIENT_ID", "hunter2")
-                .env("VERDA_CLIENT_SECRET", "hunter2");
-            audit.env("VERDA_INFERENCE_KEY", "hunter2");
+            audit.envs(kind.keys("hunter2"));
             // What may have been ordered is looked for once more: money runs.
             let within = if what == "429" { within + AT_ONCE } else { within + Duration::from_secs(6) };
             ends(&format!("audit, {provider}, {what}"), &mut audit, within, begun);

@@ -226,7 +226,7 @@ impl Pipeline<'_> {
     fn draw(&self, spooled: &Spooled) -> Result<Option<PreviewResult>> {
         let Spooled { path, fetched } = spooled;
         if let Err(why) = self.format.check(&fetched.head, fetched.size) {
-            return Ok(Some(PreviewResult::NoModel(why)));
+            return Ok(Some(PreviewResult::NoModel(why.to_string())));
         }
         let Some(renderer) = self.renderer else { return Ok(Some(PreviewResult::Left)) };
         let read = || files::read_own(path, self.format.largest())?.ok_or_else(|| Error::file(path, "missing"));

@@ -11,7 +11,7 @@ use crate::model::file::{Content, FileKind, RoundFile};
 use crate::model::format::Format;
 use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::model::ids::RoundNumber;
-use crate::model::snapshot::Source;
+use crate::model::snapshot::{ListedSource, Source as _};
 use crate::rules::checks::Sink;
 use crate::rules::checks::history::{self, Trace, Traces};
 use crate::world::git::{Git, GitReader, Log, TreeFiles};
@@ -21,7 +21,7 @@ const MOST_TRACED: usize = 256 << 20;
 
 /// A checkout's history, and how the working tree differs from its last commit.
 pub(crate) struct Checkout {
-    /// The competition's format, according to the files in the folder.
+    /// The competition's format.
     pub(crate) format: Format,
     pub(crate) git: Git,
     pub(crate) log: Log,
@@ -32,18 +32,18 @@ pub(crate) struct Checkout {
 }
 
 impl Checkout {
-    /// The competition's checkout; `None` if it is not in one.
-    pub(crate) fn of(context: &Context<'_>) -> Result<Option<Checkout>> {
+    /// The competition's checkout; `None` if it is not in one. `tree` is the folder as it was listed.
+    pub(crate) fn of(context: &Context<'_>, format: Format, tree: &ListedSource<'_>) -> Result<Option<Checkout>> {
         let Some(git) = context.git.clone() else { return Ok(None) };
         let log = git.log()?;
         let head = log.commits.last().map(|head| git.tree(&head.id)).transpose()?;
-        let (changes, contents) = working_tree(context, &git, head.as_ref())?;
+        let (changes, contents) = working_tree(tree, &git, head.as_ref())?;
         let changes = changes.into_iter().map(|change| (change.file.clone(), change)).collect();
-        Ok(Some(Checkout { format: Format::of_tree(&context.store), git, log, head, changes, contents }))
+        Ok(Some(Checkout { format, git, log, head, changes, contents }))
     }
 
     /// Only the commits at these places, as if the last of them were checked out; the working tree is left out.
-    pub(crate) fn within(git: &Git, places: std::ops::Range<usize>) -> Result<Checkout> {
+    pub(crate) fn within(git: &Git, format: Format, places: std::ops::Range<usize>) -> Result<Checkout> {
         let mut log = git.log()?;
         // The first one has no parent here: it brings everything that was there.
         log.shallow |= places.start > 0;
@@ -52,7 +52,6 @@ impl Checkout {
             commit.parent = commit.parent.and_then(|parent| parent.checked_sub(places.start));
         }
         let head = log.commits.last().map(|head| git.tree(&head.id)).transpose()?;
-        let format = head.as_ref().map_or_else(Format::default, |head| Format::of_tree(head));
         let (changes, contents) = (BTreeMap::new(), HashMap::new());
         Ok(Checkout { format, git: git.clone(), log, head, changes, contents })
     }
@@ -168,11 +167,11 @@ impl History {
 /// Changed files, and uncommitted contents by the blob id they would get.
 type Uncommitted = (Vec<Change>, HashMap<BlobId, Vec<u8>>);
 
-fn working_tree(context: &Context<'_>, git: &Git, head: Option<&TreeFiles>) -> Result<Uncommitted> {
+fn working_tree(tree: &ListedSource<'_>, git: &Git, head: Option<&TreeFiles>) -> Result<Uncommitted> {
     let none = BTreeMap::new();
     let committed = head.map(TreeFiles::files).transpose()?.unwrap_or(&none);
     let clean = git.clean_files()?;
-    let mut paths = context.store.list()?;
+    let mut paths = tree.list()?;
     paths.extend(committed.keys().cloned());
     paths.sort();
     paths.dedup();
@@ -183,7 +182,7 @@ fn working_tree(context: &Context<'_>, git: &Git, head: Option<&TreeFiles>) -> R
             return Ok(None);
         }
         // Unreadable files are reported by the checks of files.
-        let bytes = context.store.read(path).unwrap_or_default();
+        let bytes = tree.read(path).unwrap_or_default();
         let after = bytes.as_ref().map(|bytes| git.blob_id(bytes)).transpose()?;
         Ok((before != after).then_some((Change { file, before, after }, bytes)))
     };

@@ -1,9 +1,9 @@
 //! The competitions of one history: a repository may have held several, one after the other, in several formats.
 
 use crate::base::error::{Error, Result};
-use crate::engine::verification::formats::recognise;
 use crate::model::format::detect::{Detected, telling};
 use crate::model::history::{PathChange, PathCommit};
+use crate::model::snapshot::ListedSource;
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
 use crate::rules::checks::Sink;
@@ -134,7 +134,7 @@ fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
                 format!("the history is not read to its end: config.json changes more than {MOST_DECISIONS} times");
             return Err(Error::failed(many));
         }
-        let detected = recognise(&tree(git, &commit.id)?)?;
+        let detected = detected_at(git, &commit.id)?;
         let (start, end) = (at, commits.len());
         match eras.last_mut() {
             None => eras.push(Era { start, end, detected, why: String::new() }),
@@ -143,7 +143,7 @@ fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
                 // Its own outputs may have told it since.
                 if before != after && !last.detected.is_sure() {
                     let parent = commit.parent.and_then(|parent| commits.get(parent));
-                    let known = parent.map(|parent| recognise(&tree(git, &parent.id)?)).transpose()?;
+                    let known = parent.map(|parent| detected_at(git, &parent.id)).transpose()?;
                     last.detected = known.filter(|known| known.format == before).unwrap_or(last.detected.clone());
                 }
                 let changed = last.detected.is_sure() && detected.is_sure() && before != after;
@@ -161,6 +161,11 @@ fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
         }
     }
     Ok(eras)
+}
+
+/// The format of a commit's files.
+fn detected_at(git: &Git, commit: &str) -> Result<Detected> {
+    Ok(ListedSource::of(&tree(git, commit)?)?.detected())
 }
 
 fn is_reset(change: &PathChange) -> bool {

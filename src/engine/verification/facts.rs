@@ -146,7 +146,7 @@ impl<'a> Past<'a> {
             file => file.round() == Some(round) && is_audit(file),
         };
         let tree = self.origins.checkout.git.tree(&commit.id)?.within([format!("rounds/{round}/{right}")]);
-        let now = Snapshot::load_within(&tree, wanted, &self.budget)?;
+        let now = Snapshot::load_within(self.origins.checkout.format, &tree, wanted, &self.budget)?;
         let earlier = self.audits_before(commit, round)?;
         let of = |mut snapshot: Snapshot| snapshot.rounds.remove(&round).unwrap_or_default();
         let Some(config) = now.config.get() else { return Ok(Then::Unknown) };

@@ -1,8 +1,9 @@
-//! `verify` on competitions that are not of meshes.
+//! `verify` on competitions that gen404 does not run.
 
 use crate::base::error::Result;
 use crate::engine::verification::eras::Past;
-use crate::model::format::detect::{Detected, FormatName, detect};
+use crate::model::format::Format;
+use crate::model::format::detect::Detected;
 use crate::model::snapshot::{Problem, Source};
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
@@ -22,16 +23,7 @@ pub(crate) fn check_history(git: &Git, detected: &Detected, sink: &mut Sink) -> 
     Ok(())
 }
 
-/// Which format the files of a folder or commit have. What cannot be read is no sign: the checks on the files say so.
-///
-/// # Errors
-/// The source cannot be listed.
-pub(crate) fn recognise(source: &dyn Source) -> Result<Detected> {
-    let paths = source.list()?;
-    Ok(detect(paths.iter().map(String::as_str), |path| source.read(path).ok().flatten()))
-}
-
-/// The files of a competition that is not of meshes.
+/// The files of a competition that gen404 reads and does not run.
 pub(crate) enum OtherSnapshot {
     /// Of splats.
     Splat(SplatSnapshot),
@@ -40,15 +32,15 @@ pub(crate) enum OtherSnapshot {
 }
 
 impl OtherSnapshot {
-    /// Reads the files of a competition of this format; `None` for one of meshes.
+    /// Reads the files of a competition of this format; `None` for one that gen404 runs.
     ///
     /// # Errors
     /// The source cannot be listed or lies elsewhere, or its files are too large together.
-    pub(crate) fn load(source: &dyn Source, format: FormatName) -> Result<Option<OtherSnapshot>> {
+    pub(crate) fn load(source: &dyn Source, format: Format) -> Result<Option<OtherSnapshot>> {
         Ok(match format {
-            FormatName::Mesh => None,
-            FormatName::Splat => Some(OtherSnapshot::Splat(SplatSnapshot::load_some(source, |_| true)?)),
-            FormatName::Threejs => Some(OtherSnapshot::Threejs(ThreejsSnapshot::load_some(source, |_| true)?)),
+            Format::Splat => Some(OtherSnapshot::Splat(SplatSnapshot::load_some(source, |_| true)?)),
+            Format::Threejs => Some(OtherSnapshot::Threejs(ThreejsSnapshot::load_some(source, |_| true)?)),
+            _ => None,
         })
     }
 
@@ -73,7 +65,7 @@ impl OtherSnapshot {
     }
 }
 
-/// Checks the files of a competition of another format; `None` for one of meshes. What is `asked` for beside them
+/// Checks the files of a competition of another format; `None` for one that gen404 runs. What is `asked` for beside them
 /// cannot be told of these formats yet.
 ///
 /// # Errors

@@ -14,48 +14,17 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::Format;
 use crate::model::file::FileKind;
 use crate::model::ids::RoundNumber;
 use crate::model::splat::file::{SplatFile, SplatRoundFile};
 use crate::model::threejs::file::{ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
 
-/// A format of competitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum FormatName {
-    /// Gaussian splats: a walk of challengers, judged in one call, without audits.
-    Splat,
-    /// Meshes in GLB files: a qualification, a timeline, audits of critical prompts.
-    Mesh,
-    /// three.js modules: a chain of challengers, judged in stages, audited by duels.
-    Threejs,
-}
-
-impl FormatName {
-    /// Every format, the oldest first.
-    pub const ALL: [FormatName; 3] = [FormatName::Splat, FormatName::Mesh, FormatName::Threejs];
-
-    /// The name that config.json and the output use.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FormatName::Splat => "splat",
-            FormatName::Mesh => "mesh",
-            FormatName::Threejs => "threejs",
-        }
-    }
-}
-
-impl fmt::Display for FormatName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// A tree's format, and how it was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected {
     /// The format.
-    pub format: FormatName,
+    pub format: Format,
     /// The sign that decided, such as `rounds/3/audit_matrix.csv, which only threejs writes`.
     pub sign: String,
     /// What is wrong with the key `format`, where it names no format.
@@ -72,7 +41,7 @@ impl Detected {
     /// For output read by programs.
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::json!({ "name": self.format.as_str(), "sign": self.sign })
+        serde_json::json!({ "name": self.format.name(), "sign": self.sign })
     }
 }
 
@@ -102,23 +71,29 @@ pub fn detect<'a>(
         .or_else(|| by_settings(&config))
         .or_else(|| first_output(paths, read))
         .or_else(|| by_name(&config));
-    let (format, sign) = found.unwrap_or((FormatName::Mesh, NO_SIGN.to_owned()));
+    let (format, sign) = found.unwrap_or((Format::Mesh, NO_SIGN.to_owned()));
     Detected { format, sign, mistake }
 }
 
 /// A format and the sign of it.
-type Found = Option<(FormatName, String)>;
+type Found = Option<(Format, String)>;
 
 fn named(config: &Map<String, Value>) -> (Found, Option<String>) {
     let Some(value) = config.get("format") else { return (None, None) };
-    let format = value.as_str().and_then(|text| FormatName::ALL.into_iter().find(|format| format.as_str() == text));
+    let format = value.as_str().and_then(|text| Format::ALL.into_iter().find(|format| format.name() == text));
     match format {
         Some(format) => (Some((format, "config.json has this \"format\"".to_owned())), None),
         None => {
             let text = crate::model::record::shortened(&value.to_string());
-            (None, Some(format!("config.json: \"format\" is {text}: splat, mesh or threejs is needed")))
+            (None, Some(format!("config.json: \"format\" is {text}: {} is needed", names())))
         }
     }
+}
+
+/// The names of all formats, in words.
+fn names() -> String {
+    let [first @ .., last] = Format::ALL.map(Format::name);
+    format!("{} or {last}", first.join(", "))
 }
 
 /// The format whose file lies in the latest round that has such a file.
@@ -132,28 +107,28 @@ fn telltale<'a>(paths: impl IntoIterator<Item = &'a str>) -> Found {
 
 /// Another format that has a file at this path, where `format` has none.
 #[must_use]
-pub fn other_format(path: &str, format: FormatName) -> Option<FormatName> {
-    let has = |format: &FormatName| match format {
-        FormatName::Splat => SplatFile::of_path(path).is_some(),
+pub fn other_format(path: &str, format: Format) -> Option<Format> {
+    let has = |format: &Format| match format {
+        Format::Splat => SplatFile::of_path(path).is_some(),
+        Format::Threejs => ThreejsFile::of_path(path).is_some(),
         // Copies under other names, such as `duels_leader.old.json`, say nothing about the format.
-        FormatName::Mesh => FileKind::of_path(path).is_some() && path.matches('.').count() <= 1,
-        FormatName::Threejs => ThreejsFile::of_path(path).is_some(),
+        _ => FileKind::of_path(path).is_some() && path.matches('.').count() <= 1,
     };
-    if has(&format) { None } else { FormatName::ALL.into_iter().find(has) }
+    if has(&format) { None } else { Format::ALL.into_iter().find(has) }
 }
 
 /// The format of a path that only one format has.
 #[must_use]
-pub fn telling(path: &str) -> Option<FormatName> {
+pub fn telling(path: &str) -> Option<Format> {
     only_of(path).map(|(_, format)| format)
 }
 
 /// The round of a path that only one format has.
-fn only_of(path: &str) -> Option<(RoundNumber, FormatName)> {
+fn only_of(path: &str) -> Option<(RoundNumber, Format)> {
     match SplatFile::of_path(path) {
-        Some(SplatFile::Round(round, SplatRoundFile::Progress)) => return Some((round, FormatName::Splat)),
+        Some(SplatFile::Round(round, SplatRoundFile::Progress)) => return Some((round, Format::Splat)),
         Some(SplatFile::Generations(round, _) | SplatFile::Duels(round, _)) => {
-            return Some((round, FormatName::Splat));
+            return Some((round, Format::Splat));
         }
         _ => {}
     }
@@ -163,10 +138,10 @@ fn only_of(path: &str) -> Option<(RoundNumber, FormatName)> {
             ThreejsRoundFile::AuditMatrix | ThreejsRoundFile::GenerationReports | ThreejsRoundFile::VerificationAudits,
         )
         | ThreejsFile::Player(round, _, ThreejsPlayerFile::Generated(Some(_)) | ThreejsPlayerFile::Audit(_)) => {
-            Some((round, FormatName::Threejs))
+            Some((round, Format::Threejs))
         }
         ThreejsFile::Player(round, _, ThreejsPlayerFile::Duels(name)) if name == "duels_submitted.json" => {
-            Some((round, FormatName::Threejs))
+            Some((round, Format::Threejs))
         }
         _ => None,
     }
@@ -174,11 +149,11 @@ fn only_of(path: &str) -> Option<(RoundNumber, FormatName)> {
 
 fn by_settings(config: &Map<String, Value>) -> Found {
     if config.contains_key("audit_repeats") {
-        return Some((FormatName::Threejs, "config.json has the key audit_repeats".to_owned()));
+        return Some((Format::Threejs, "config.json has the key audit_repeats".to_owned()));
     }
     // What is no config.json of a competition tells nothing.
     if config.contains_key("win_margin") && !config.contains_key("generation_stage_minutes") {
-        return Some((FormatName::Splat, "config.json has no key generation_stage_minutes".to_owned()));
+        return Some((Format::Splat, "config.json has no key generation_stage_minutes".to_owned()));
     }
     None
 }
@@ -187,14 +162,10 @@ fn first_output<'a>(paths: impl IntoIterator<Item = &'a str>, mut read: impl FnM
     let mut outputs: Vec<&str> = paths.into_iter().filter(|path| is_outputs(path)).collect();
     outputs.sort_unstable();
     for path in outputs.into_iter().take(MOST_OUTPUTS) {
-        let key = read(path).and_then(|bytes| first_key(&bytes));
-        let format = match key.as_deref() {
-            Some("ply") => FormatName::Splat,
-            Some("glb") => FormatName::Mesh,
-            Some("js") => FormatName::Threejs,
-            _ => continue,
-        };
-        return Some((format, format!("{path} has outputs of {}", key.unwrap_or_default())));
+        let Some(key) = read(path).and_then(|bytes| first_key(&bytes)) else { continue };
+        if let Some(format) = Format::ALL.into_iter().find(|format| format.model().key() == key) {
+            return Some((format, format!("{path} has outputs of {key}")));
+        }
     }
     None
 }
@@ -207,11 +178,11 @@ fn is_outputs(path: &str) -> bool {
 fn by_name(config: &Map<String, Value>) -> Found {
     let name = config.get("name")?.as_str()?.to_lowercase();
     let hints = [
-        ("threejs", FormatName::Threejs),
-        ("three.js", FormatName::Threejs),
-        ("splat", FormatName::Splat),
-        ("contest", FormatName::Splat),
-        ("mesh", FormatName::Mesh),
+        ("threejs", Format::Threejs),
+        ("three.js", Format::Threejs),
+        ("splat", Format::Splat),
+        ("contest", Format::Splat),
+        ("mesh", Format::Mesh),
     ];
     let (hint, format) = hints.into_iter().find(|(hint, _)| name.contains(hint))?;
     Some((format, format!("the competition's name has {hint:?} in it (a hint, no proof)")))
@@ -260,7 +231,7 @@ mod tests {
     const MESH: &str = r#"{"name": "cup", "generation_stage_minutes": 1, "win_margin": 0.05}"#;
 
     /// The format, the sign, and the files that were read.
-    fn of(paths: &[&str], config: &str, outputs: &str) -> (FormatName, String, usize) {
+    fn of(paths: &[&str], config: &str, outputs: &str) -> (Format, String, usize) {
         let mut reads = 0;
         let found = detect(paths.iter().copied(), |path| {
             reads += 1;
@@ -275,29 +246,29 @@ mod tests {
         let (splat, threejs) = (folder("generations.json"), folder("generated_1.json"));
         let submitted = folder("submitted.json");
         let threejs_config = r#"{"format": "threejs", "name": "mesh", "win_margin": 0.05}"#;
-        assert_eq!(of(&[&splat], threejs_config, "").0, FormatName::Threejs);
+        assert_eq!(of(&[&splat], threejs_config, "").0, Format::Threejs);
         let (format, sign, reads) = of(&[&splat], MESH, "");
-        assert_eq!((format, reads), (FormatName::Splat, 1));
+        assert_eq!((format, reads), (Format::Splat, 1));
         assert_eq!(sign, format!("{splat}, which only splat writes"));
-        assert_eq!(of(&[&threejs], r#"{"win_margin": 0.05}"#, "").0, FormatName::Threejs);
-        assert_eq!(of(&[&submitted], r#"{"win_margin": 0.05}"#, r#"{"a": {"js": null"#).0, FormatName::Splat);
-        assert_eq!(of(&[&submitted], r#"{"audit_repeats": 3}"#, r#"{"a": {"glb": null"#).0, FormatName::Threejs);
+        assert_eq!(of(&[&threejs], r#"{"win_margin": 0.05}"#, "").0, Format::Threejs);
+        assert_eq!(of(&[&submitted], r#"{"win_margin": 0.05}"#, r#"{"a": {"js": null"#).0, Format::Splat);
+        assert_eq!(of(&[&submitted], r#"{"audit_repeats": 3}"#, r#"{"a": {"glb": null"#).0, Format::Threejs);
         for (key, format) in [("ply", 0), ("glb", 1), ("js", 2)] {
             // A stem may look like anything; what follows need not be there.
             let outputs = format!(r#"{{"js": {{"{key}": null, "#);
             let found = of(&[&submitted], &MESH.replace("cup", "contest"), &outputs);
-            assert_eq!((found.0, found.2), (FormatName::ALL[format], 2));
+            assert_eq!((found.0, found.2), (Format::ALL[format], 2));
         }
-        assert_eq!(of(&[&submitted], &MESH.replace("cup", "Three.js cup"), "{}").0, FormatName::Threejs);
+        assert_eq!(of(&[&submitted], &MESH.replace("cup", "Three.js cup"), "{}").0, Format::Threejs);
         let (format, sign, _) = of(&[&submitted], MESH, "{}");
-        assert_eq!((format, sign.as_str()), (FormatName::Mesh, "no sign of another format"));
+        assert_eq!((format, sign.as_str()), (Format::Mesh, "no sign of another format"));
     }
 
     #[test]
     fn of_two_rounds_the_later_one_decides() {
         let paths = ["rounds/9/judge_progress.json", "rounds/10/audit_matrix.csv"];
-        assert_eq!(of(&paths, MESH, "").0, FormatName::Threejs);
-        assert_eq!(of(&["rounds/10/judge_progress.json", "rounds/9/audit_matrix.csv"], MESH, "").0, FormatName::Splat);
+        assert_eq!(of(&paths, MESH, "").0, Format::Threejs);
+        assert_eq!(of(&["rounds/10/judge_progress.json", "rounds/9/audit_matrix.csv"], MESH, "").0, Format::Splat);
     }
 
     #[test]
@@ -310,31 +281,31 @@ mod tests {
             "rounds/0/leader/generated_x.json",
             "rounds/0/leader/a/duels.json",
         ] {
-            assert_eq!(of(&[path], MESH, "").0, FormatName::Mesh, "{path}");
+            assert_eq!(of(&[path], MESH, "").0, Format::Mesh, "{path}");
         }
-        assert_eq!(of(&["rounds/0/leader/generated_12.json"], MESH, "").0, FormatName::Threejs);
+        assert_eq!(of(&["rounds/0/leader/generated_12.json"], MESH, "").0, Format::Threejs);
     }
 
     #[test]
     fn a_file_of_another_format_names_it() {
         let of = |path: &str, format| other_format(&format!("rounds/0/{path}"), format);
-        assert_eq!(of("judge_progress.json", FormatName::Mesh), Some(FormatName::Splat));
-        assert_eq!(of("leader/generated_1.json", FormatName::Mesh), Some(FormatName::Threejs));
-        assert_eq!(of("winner.json", FormatName::Splat), Some(FormatName::Mesh));
-        assert_eq!(of("winner.json", FormatName::Threejs), None);
-        assert_eq!(of("notes.txt", FormatName::Splat), None);
-        assert_eq!(of("leader/duels_leader.old.json", FormatName::Threejs), None);
+        assert_eq!(of("judge_progress.json", Format::Mesh), Some(Format::Splat));
+        assert_eq!(of("leader/generated_1.json", Format::Mesh), Some(Format::Threejs));
+        assert_eq!(of("winner.json", Format::Splat), Some(Format::Mesh));
+        assert_eq!(of("winner.json", Format::Threejs), None);
+        assert_eq!(of("notes.txt", Format::Splat), None);
+        assert_eq!(of("leader/duels_leader.old.json", Format::Threejs), None);
     }
 
     #[test]
     fn a_format_that_is_none_is_a_mistake() {
         let found = detect([], |_| Some(br#"{"format": "glb", "name": "x"}"#.to_vec()));
-        assert_eq!(found.format, FormatName::Mesh);
+        assert_eq!(found.format, Format::Mesh);
         assert_eq!(
             found.mistake.as_deref(),
             Some("config.json: \"format\" is \"glb\": splat, mesh or threejs is needed")
         );
         assert_eq!(detect([], |_| Some(b"[[[".to_vec())).mistake, None);
-        assert_eq!(detect([], |_| None).format, FormatName::Mesh);
+        assert_eq!(detect([], |_| None).format, Format::Mesh);
     }
 }

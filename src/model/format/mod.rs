@@ -1,69 +1,78 @@
 //! The format of a competition, as a value: the records of its files, its models, how the tournament runs and how
 //! outputs are audited.
 //!
-//! [`detect::detect`] recognises the format of any tree; [`Format::of_tree`] is the format that commands run, from where
-//! it is passed on. What concerns the models
-//! alone is in [`ModelFormat`]. A format has a folder here with its records (`mesh/`), a variant in each of the two
-//! enums, and an arm in `records.rs`: docs/architecture.md has the full list.
+//! [`detect::detect`] decides the format of a tree, once; from there it is passed on. What concerns the models alone is
+//! in [`ModelFormat`]. gen404 runs one format and reads the others: those that it runs have a folder here with their
+//! records (`mesh/`) and an arm in `records.rs`, the others a snapshot of their own (`model/splat`, `model/threejs`).
+//! docs/architecture.md has the full list.
 
 pub mod detect;
 pub mod mesh;
 mod model_format;
 pub mod noted;
 mod records;
+mod splat;
+mod threejs;
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
-pub use self::model_format::{DuelKeys, ModelFormat, Previewed};
-use super::file::FileKind;
-use super::snapshot::Source;
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// The kind of models that a competition is about.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub use self::model_format::{DuelKeys, ModelFileError, ModelFormat, Previewed};
+
+/// What a competition is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
+    /// Gaussian splats.
+    Splat,
     /// Textured meshes.
     #[default]
     Mesh,
+    /// three.js modules.
+    Threejs,
 }
 
 /// How the matches of a round determine the leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
+    /// One challenger after the other meets whoever holds the lead.
+    Walk,
     /// Qualification against the leader, then a timeline of challengers; a rejection restarts it.
     Timeline,
+    /// As a walk, but each new holder is verified before it counts.
+    Chain,
 }
 
 /// How an audit checks that a miner's program makes what the miner submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditBy {
+    /// There are no audits: the organiser runs every program.
+    Nothing,
     /// By the distance of each regenerated preview to the submitted one.
     Distance,
+    /// By duels between what was submitted and what was regenerated.
+    Duels,
 }
 
 impl Format {
-    /// Every format.
-    pub const ALL: [Format; 1] = [Format::Mesh];
+    /// Every format, the oldest first.
+    pub const ALL: [Format; 3] = [Format::Splat, Format::Mesh, Format::Threejs];
 
-    /// The format of a competition: `"format"` in `config.json`, else mesh. An unknown value is an error in that
-    /// file, and reported when it is parsed.
+    /// Does gen404 run these competitions? They share one snapshot, whose neutral types have a record in each format.
+    /// The others are read, by snapshots of their own.
     #[must_use]
-    pub fn of_tree(source: &dyn Source) -> Format {
-        /// The part of `config.json` that is needed here.
-        #[derive(Deserialize)]
-        struct Named {
-            format: Option<Format>,
-        }
-        let config = source.read(&FileKind::Config.path()).ok().flatten();
-        let config = config.filter(|bytes| FileKind::Config.check(bytes).is_ok()).unwrap_or_default();
-        serde_json::from_slice::<Named>(&config).ok().and_then(|named| named.format).unwrap_or_default()
+    pub fn is_run(self) -> bool {
+        matches!(self, Format::Mesh)
     }
 
-    /// Its name in `config.json`.
+    /// Its name in `config.json` and in the output.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Format::Splat => "splat",
             Format::Mesh => "mesh",
+            Format::Threejs => "threejs",
         }
     }
 
@@ -71,7 +80,9 @@ impl Format {
     #[must_use]
     pub fn model(self) -> ModelFormat {
         match self {
+            Format::Splat => ModelFormat::Ply,
             Format::Mesh => ModelFormat::Glb,
+            Format::Threejs => ModelFormat::Js,
         }
     }
 
@@ -79,7 +90,9 @@ impl Format {
     #[must_use]
     pub fn course(self) -> Course {
         match self {
+            Format::Splat => Course::Walk,
             Format::Mesh => Course::Timeline,
+            Format::Threejs => Course::Chain,
         }
     }
 
@@ -87,38 +100,28 @@ impl Format {
     #[must_use]
     pub fn audit(self) -> AuditBy {
         match self {
+            Format::Splat => AuditBy::Nothing,
             Format::Mesh => AuditBy::Distance,
+            Format::Threejs => AuditBy::Duels,
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::error::Result;
-
-    struct Config(Option<&'static str>);
-
-    impl Source for Config {
-        fn list(&self) -> Result<Vec<String>> {
-            Ok(vec!["config.json".to_owned()])
-        }
-        fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-            assert_eq!(path, "config.json");
-            Ok(self.0.map(|text| text.as_bytes().to_vec()))
-        }
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
+}
 
-    #[test]
-    fn the_config_names_the_format_and_without_a_name_it_is_mesh() {
-        for text in
-            [None, Some(""), Some("{}"), Some(r#"{"name": "a", "format": "mesh"}"#), Some(r#"{"format": null}"#)]
-        {
-            assert_eq!(Format::of_tree(&Config(text)), Format::Mesh, "{text:?}");
+/// The key `format` in a `config.json` of the record that the formats which gen404 runs share; the others have records
+/// of their own.
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Shared {
+            Mesh,
         }
-        for format in Format::ALL {
-            let named: Format = serde_json::from_value(format.name().into()).unwrap();
-            assert_eq!(named, format);
-        }
+        Shared::deserialize(deserializer).map(|Shared::Mesh| Format::Mesh)
     }
 }

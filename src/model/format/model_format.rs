@@ -1,12 +1,16 @@
 //! Kinds of model files, and everything that differs between them.
 
-use super::mesh;
+use super::{mesh, splat, threejs};
 
 /// A kind of model file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ModelFormat {
+    /// Gaussian splats.
+    Ply,
     /// Binary glTF 2.0.
     Glb,
+    /// A three.js module.
+    Js,
 }
 
 /// The facts about a kind of model file; the methods of [`ModelFormat`] return them.
@@ -24,9 +28,57 @@ pub(super) struct Facts {
     /// The most bytes in a file.
     pub(super) largest: u64,
     /// Checks the head of a file, up to [`ModelFormat::HEAD`] bytes, and the size of the whole.
-    pub(super) check: fn(&[u8], u64) -> Result<(), String>,
+    pub(super) check: fn(&[u8], u64) -> Result<(), ModelFileError>,
     /// How its preview is made.
     pub(super) previewed: Previewed,
+}
+
+/// Why a file is not a model of a format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelFileError {
+    /// Too short.
+    #[error("not a {name} file: {size} bytes")]
+    Short {
+        /// The format.
+        name: &'static str,
+        /// The file's size in bytes.
+        size: u64,
+    },
+    /// Another kind of file.
+    #[error("not a {name} file: it begins with {begins:?}")]
+    Other {
+        /// The format.
+        name: &'static str,
+        /// How it begins.
+        begins: String,
+    },
+    /// A file that was cut off, or has more after its end.
+    #[error("a {name} file of {stated} bytes by its header, but {size} arrived")]
+    Length {
+        /// The format.
+        name: &'static str,
+        /// The size that it states.
+        stated: u32,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Another version.
+    #[error("a {name} file of version {version}, not {known}")]
+    Version {
+        /// The format.
+        name: &'static str,
+        /// The file's version.
+        version: u32,
+        /// The version that is read.
+        known: u32,
+    },
+}
+
+impl ModelFileError {
+    /// A file that begins with other bytes.
+    pub(super) fn other(name: &'static str, begins: &[u8]) -> Self {
+        ModelFileError::Other { name, begins: String::from_utf8_lossy(begins).into_owned() }
+    }
 }
 
 /// The keys of the two models in a match report.
@@ -48,6 +100,8 @@ pub enum Previewed {
         /// The file's name in the form.
         file: &'static str,
     },
+    /// Not by gen404.
+    Elsewhere,
 }
 
 impl ModelFormat {
@@ -56,7 +110,9 @@ impl ModelFormat {
 
     fn facts(self) -> &'static Facts {
         match self {
+            ModelFormat::Ply => &splat::FACTS,
             ModelFormat::Glb => &mesh::model::FACTS,
+            ModelFormat::Js => &threejs::FACTS,
         }
     }
 
@@ -107,7 +163,7 @@ impl ModelFormat {
     ///
     /// # Errors
     /// It is not; the message says what was found.
-    pub fn check(self, head: &[u8], size: u64) -> Result<(), String> {
+    pub fn check(self, head: &[u8], size: u64) -> Result<(), ModelFileError> {
         (self.facts().check)(head, size)
     }
 }

@@ -153,9 +153,6 @@ impl SplatFile {
     }
 }
 
-/// The records here have one layout each, whatever is said beside them.
-const UNUSED: Format = Format::Mesh;
-
 /// A file's contents, parsed by its kind.
 #[derive(Debug, Clone)]
 pub enum SplatContent {
@@ -193,7 +190,7 @@ impl SplatContent {
             bytes: &[u8],
             wrap: fn(T) -> SplatContent,
         ) -> Result<(SplatContent, Layout), ParseError> {
-            read::<T>(UNUSED, bytes).map(|(value, layout)| (wrap(value), layout))
+            read::<T>(Format::Splat, bytes).map(|(value, layout)| (wrap(value), layout))
         }
         kind.bounds().check(bytes)?;
         match kind {

@@ -14,7 +14,7 @@ use super::submissions::SplatSubmissions;
 use crate::base::error::Result;
 use crate::model::builds::Builds;
 use crate::model::file::Layout;
-use crate::model::format::detect::FormatName;
+use crate::model::format::Format;
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::limits::Budget;
 use crate::model::prompts::PromptList;
@@ -27,7 +27,7 @@ use crate::model::tree::{FileSet, load};
 pub(crate) struct SplatFiles;
 
 impl FileSet for SplatFiles {
-    const FORMAT: FormatName = FormatName::Splat;
+    const FORMAT: Format = Format::Splat;
     type File = SplatFile;
     type Content = SplatContent;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::file::RepoFile;
 use crate::model::format::Format;
-use crate::model::ids::{Hotkey, Player};
+use crate::model::ids::{Hotkey, IdError, Player};
 use crate::model::record::{ParseError, plain_text, write_lines};
 
 /// Against what an audited program's outputs were judged.
@@ -31,12 +31,12 @@ impl fmt::Display for Opponent {
 }
 
 impl FromStr for Opponent {
-    type Err = String;
+    type Err = IdError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, IdError> {
         match text {
             "submitted" => Ok(Opponent::Submitted),
-            _ => text.parse().map(Opponent::Holder).map_err(|wrong: crate::model::ids::IdError| wrong.to_string()),
+            _ => text.parse().map(Opponent::Holder),
         }
     }
 }
@@ -72,18 +72,47 @@ impl fmt::Display for AuditLeft {
 }
 
 impl FromStr for AuditLeft {
-    type Err = String;
+    type Err = AuditLeftError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, AuditLeftError> {
         let Some((opponent, number)) = text.rsplit_once('_') else {
             return Ok(AuditLeft { opponent: text.parse()?, repeat: None });
         };
-        let repeat: u32 = number.parse().map_err(|_| format!("{text:?} ends in no number of a run"))?;
+        let repeat: u32 = number.parse().map_err(|_| AuditLeftError::NoNumber(text.to_owned()))?;
         if repeat == 0 || repeat.to_string() != number {
-            return Err(format!("{text:?} ends in no number of a run: from 1 on, no sign, no leading zero"));
+            return Err(AuditLeftError::Number(text.to_owned()));
         }
         Ok(AuditLeft { opponent: opponent.parse()?, repeat: Some(repeat) })
     }
+}
+
+/// Why a text names no side of an audit duel.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum AuditLeftError {
+    #[error(transparent)]
+    Opponent(#[from] IdError),
+    #[error("{0:?} ends in no number of a run")]
+    NoNumber(String),
+    #[error("{0:?} ends in no number of a run: from 1 on, no sign, no leading zero")]
+    Number(String),
+}
+
+/// Why a line is not a row.
+#[derive(Debug, thiserror::Error)]
+enum AuditRowError {
+    #[error("left,right,margin are needed")]
+    Fields,
+    #[error("left: {0}")]
+    Left(#[from] AuditLeftError),
+    #[error("right: {0}")]
+    Right(#[from] IdError),
+    #[error("{0} against itself is no duel")]
+    Itself(Hotkey),
+    #[error("the margin {0:?} is no number")]
+    NoMargin(String),
+    #[error("the margin {0} is not finite")]
+    Infinite(String),
 }
 
 /// Margins of audit duels, in the order in which the rows stand.
@@ -125,17 +154,17 @@ impl RepoFile for AuditMatrix {
     }
 }
 
-fn row(line: &str) -> Result<((AuditLeft, Hotkey), f64), String> {
+fn row(line: &str) -> Result<((AuditLeft, Hotkey), f64), AuditRowError> {
     let fields: Vec<&str> = line.split(',').collect();
-    let [left, right, margin] = fields.as_slice() else { return Err("left,right,margin are needed".to_owned()) };
-    let left: AuditLeft = left.parse().map_err(|why| format!("left: {why}"))?;
-    let right: Hotkey = right.parse().map_err(|why| format!("right: {why}"))?;
+    let [left, right, margin] = fields.as_slice() else { return Err(AuditRowError::Fields) };
+    let left: AuditLeft = left.parse()?;
+    let right: Hotkey = right.parse()?;
     if left.opponent == Opponent::Holder(Player::Miner(right.clone())) {
-        return Err(format!("{right} against itself is no duel"));
+        return Err(AuditRowError::Itself(right));
     }
-    let number: f64 = margin.parse().map_err(|_| format!("the margin {margin:?} is no number"))?;
+    let number: f64 = margin.parse().map_err(|_| AuditRowError::NoMargin((*margin).to_owned()))?;
     if !number.is_finite() {
-        return Err(format!("the margin {margin} is not finite"));
+        return Err(AuditRowError::Infinite((*margin).to_owned()));
     }
     Ok(((left, right), number))
 }

@@ -230,9 +230,6 @@ impl ThreejsFile {
     }
 }
 
-/// The records here have one layout each, whatever is said beside them.
-const UNUSED: Format = Format::Mesh;
-
 /// A file's contents, parsed by its kind.
 #[derive(Debug, Clone)]
 pub enum ThreejsContent {
@@ -317,7 +314,7 @@ impl ThreejsContent {
 }
 
 fn by<T: RepoFile>(bytes: &[u8], wrap: fn(T) -> ThreejsContent) -> Result<(ThreejsContent, Layout), ParseError> {
-    read::<T>(UNUSED, bytes).map(|(value, layout)| (wrap(value), layout))
+    read::<T>(Format::Threejs, bytes).map(|(value, layout)| (wrap(value), layout))
 }
 
 #[cfg(test)]

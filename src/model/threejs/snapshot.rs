@@ -13,7 +13,7 @@ use super::programs::{ThreejsBuilds, ThreejsLeaders, ThreejsSubmissions, Threejs
 use super::reports::GenerationReports;
 use crate::base::error::Result;
 use crate::model::file::Layout;
-use crate::model::format::detect::FormatName;
+use crate::model::format::Format;
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::limits::Budget;
 use crate::model::matrix::Matrix;
@@ -30,7 +30,7 @@ use crate::model::tree::{FileSet, load};
 pub(crate) struct ThreejsFiles;
 
 impl FileSet for ThreejsFiles {
-    const FORMAT: FormatName = FormatName::Threejs;
+    const FORMAT: Format = Format::Threejs;
     type File = ThreejsFile;
     type Content = ThreejsContent;
 

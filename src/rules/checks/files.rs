@@ -5,7 +5,7 @@ use crate::model::file::{FileKind, Layout, PlayerFile};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::snapshot::{Problem, RoundFiles, Trouble};
 use crate::model::stage::Stage;
-use crate::rules::stage_table::{Required, reached};
+use crate::rules::stage_table::{Required, last_of_round, opens_next, reached};
 
 pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let problems = &facts.snapshot.problems;
@@ -112,13 +112,13 @@ fn round_files(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, 
             return claim.skip("state.json cannot be read");
         };
         if round > state.current_round {
-            let opening = round == state.current_round.next() && state.stage == Stage::Finalizing;
+            let opening = round == state.current_round.next() && opens_next(state.stage);
             if !opening {
                 claim.fail(format!("state.json says that round {} is the current one", state.current_round));
             }
             return;
         }
-        let stage = if round < state.current_round { Stage::Finalizing } else { state.stage };
+        let stage = if round < state.current_round { last_of_round() } else { state.stage };
         for missing in missing(files, stage) {
             claim.fail(format!(
                 "{missing} is missing ({})",

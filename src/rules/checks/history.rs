@@ -11,8 +11,8 @@ use crate::model::ids::{Player, RoundNumber};
 use crate::model::kinds::Keeps;
 use crate::model::matrix::Matrix;
 use crate::model::record::ParseError;
-use crate::model::stage::{CompetitionState, Stage};
-use crate::rules::stage_table::writing_stages;
+use crate::model::stage::CompetitionState;
+use crate::rules::stage_table::{opens_next, writing_stages};
 use crate::rules::stages::is_arrow;
 
 /// The part of a file's contents that these checks need.
@@ -379,8 +379,7 @@ impl Judged<'_> {
             return None;
         }
         let fits = |state: &CompetitionState| {
-            let opened =
-                matches!(change.file, FileKind::Round(_, RoundFile::Schedule)) && state.stage == Stage::Finalizing;
+            let opened = matches!(change.file, FileKind::Round(_, RoundFile::Schedule)) && opens_next(state.stage);
             let due = if opened { state.current_round.next() } else { state.current_round };
             stages.contains(&state.stage) && change.file.round().is_none_or(|round| round == due)
         };

@@ -28,6 +28,7 @@ use serde::Serialize;
 
 use self::in_force::{ClaimTerms, InForce};
 use super::seed::OnChain;
+use super::stage_table::{has_reached, last_of_round};
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
@@ -377,18 +378,20 @@ impl<'a> VerifyFacts<'a> {
         self.rules.terms(FileKind::Round(round, file), None)
     }
 
-    /// Is this round over: before the current one, or the current one from finalizing on?
+    /// Is this round over: before the current one, or the current one once it is decided?
     fn is_over(&self, round: RoundNumber) -> bool {
-        self.is_past(round, &[Stage::Finalizing, Stage::Finished])
+        self.has_reached(round, last_of_round())
     }
 
-    /// Is this a round before the current one, or the current one in one of these stages?
-    fn is_past(&self, round: RoundNumber, stages: &[Stage]) -> bool {
-        let past = |state: &CompetitionState| {
-            round < state.current_round || (round == state.current_round && stages.contains(&state.stage))
-        };
-        self.snapshot.state.get().is_some_and(past)
+    /// Is this a round before the current one, or the current one in this stage or a later one?
+    fn has_reached(&self, round: RoundNumber, stage: Stage) -> bool {
+        self.snapshot.state.get().is_some_and(|state| round_has_reached(state, round, stage))
     }
+}
+
+/// Is this a round before the current one, or the current one in this stage or a later one?
+fn round_has_reached(state: &CompetitionState, round: RoundNumber, stage: Stage) -> bool {
+    round < state.current_round || (round == state.current_round && has_reached(state.stage, stage))
 }
 
 /// A check of one round.

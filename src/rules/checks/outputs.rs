@@ -14,7 +14,7 @@ use crate::model::stage::Stage;
 pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let stems: Option<IndexSet<&PromptStem>> = files.prompts.get().map(|prompts| prompts.stems().collect());
     // While files are still being fetched, entries may be missing.
-    let fetched = facts.is_past(round, &[Stage::Duels, Stage::Finalizing, Stage::Finished]);
+    let fetched = facts.has_reached(round, Stage::Duels);
     for (player, own) in &files.players {
         known_player(round, files, player, sink);
         let kinds = [(&own.submitted, PlayerFile::Submitted), (&own.generated, PlayerFile::Generated)];
@@ -109,8 +109,8 @@ fn is_stored_at(url: &str, stem: &PromptStem, extension: &str, place: &Place<'_>
     base.ends_with('/') && mark.strip_suffix('.').is_some_and(|mark| mark.is_empty() || marked(mark))
 }
 
-/// Checks that every stored object has its sum. A kind without any sums is skipped: submitted and generated
-/// objects may have been stored by different programs, of which one keeps no sums.
+/// Checks that every stored object has its sum. A player without the file is skipped, and so is a kind without any
+/// sums: the deployed services keep none, and submitted and generated objects may come from different programs.
 fn sums(round: RoundNumber, player: &Player, own: &PlayerFiles, sink: &mut Sink) {
     let Some(sums) = own.sums.get() else { return };
     sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/SHA256SUMS"), |claim| {

@@ -77,12 +77,13 @@ impl Progress {
         Plan { writes, message: generated_line(round, player), says: Vec::new() }
     }
 
-    /// The verdict on these generated outputs; `None` for a baseline.
+    /// The verdict on these generated outputs; `None` for a baseline, and where audits go by something else.
     #[must_use]
     pub(crate) fn judged(&self, hotkey: &Hotkey, generated: &Outputs, limits: &Thresholds) -> Option<GenerationAudit> {
         let Purpose::Audit { critical, submitted } = &self.purpose else { return None };
         match generated.format.audit() {
             AuditBy::Distance => Some(verdict(submitted, generated, critical, limits).of(hotkey.clone())),
+            AuditBy::Nothing | AuditBy::Duels => None,
         }
     }
 

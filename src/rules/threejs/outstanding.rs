@@ -8,15 +8,17 @@ use crate::model::stage::Stage;
 use crate::model::threejs::audit_matrix::AuditMatrix;
 use crate::model::threejs::reports::{GenerationReports, ReportOutcome};
 use crate::model::threejs::snapshot::ThreejsRound;
+use crate::rules::stage_table::{has_reached, is_over, opens_next};
 
 /// What is outstanding in a round in this stage, one line each.
 #[must_use]
 pub(crate) fn outstanding(files: &ThreejsRound, stage: Stage, win_margin: f64, repeats: u32) -> Vec<String> {
     let mut open = Vec::new();
-    if stage == Stage::Finalizing {
+    if opens_next(stage) {
         open.push("the next round has not been opened yet".to_owned());
     }
-    if matches!(stage, Stage::Downloading | Stage::Duels) {
+    let at_work = |first| has_reached(stage, first) && !is_over(stage);
+    if at_work(Stage::Downloading) {
         let there = |player: &Player| files.players.get(player).is_some_and(|own| own.submitted.get().is_some());
         let miners = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
         let waiting = miners.filter(|hotkey| !there(&Player::Miner((*hotkey).clone()))).count();
@@ -24,13 +26,13 @@ pub(crate) fn outstanding(files: &ThreejsRound, stage: Stage, win_margin: f64, r
             open.push(format!("the files of {} have not been fetched yet", counted(waiting, "miner", "miners")));
         }
     }
-    if matches!(stage, Stage::MinerGeneration | Stage::Downloading | Stage::Duels) {
+    if at_work(Stage::MinerGeneration) {
         let leader = files.players.get(&Player::Leader);
         if leader.and_then(|own| own.generated.values().find_map(|slot| slot.get())).is_none() {
             open.push("the leader's modules are missing".to_owned());
         }
     }
-    if stage == Stage::Duels {
+    if at_work(Stage::Duels) {
         open.extend(of_round(files, win_margin, repeats, |chain| matches(&chain)).unwrap_or_default());
         open.extend(runs(files));
     }

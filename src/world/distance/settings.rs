@@ -10,7 +10,7 @@ use super::Distance;
 use super::http::DistanceService;
 use super::pixels::Pixels;
 use crate::base::error::{Error, Result};
-use crate::base::setting::{SettingError, check_counts, check_range};
+use crate::base::setting::{SettingError, ValueError, check_counts, check_range};
 use crate::world::http::Retry;
 
 /// What measures.
@@ -26,14 +26,14 @@ pub enum DistanceDriver {
 }
 
 impl FromStr for DistanceDriver {
-    type Err = String;
+    type Err = ValueError;
 
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, ValueError> {
         match text {
             "dinov3" => Ok(DistanceDriver::Dinov3),
             "http" => Ok(DistanceDriver::Http),
             "pixels" => Ok(DistanceDriver::Pixels),
-            _ => Err(format!("{text:?} is not a distance driver (dinov3, http, pixels)")),
+            _ => Err(ValueError::of(text, "a distance driver (dinov3, http, pixels)")),
         }
     }
 }

@@ -164,7 +164,7 @@ impl Program {
     fn checked(&self, fetched: FetchedFile) -> std::result::Result<FetchedFile, ProgramTrouble> {
         match self.limits.format.check(&fetched.head, fetched.size) {
             Ok(()) => Ok(fetched),
-            Err(why) => Err(ProgramTrouble::Program(why)),
+            Err(why) => Err(ProgramTrouble::Program(why.to_string())),
         }
     }
 

@@ -185,13 +185,12 @@ fn services_that_answer_with_the_key() {
              poll_seconds = 0.1\nrecover_seconds = 0.0\ncapacity_seconds = 1.0\nattempts = 1\n[distance]\ndriver = \"pixels\"\n\
              [pods]\nattempts = 1\ntimeout_seconds = 2.0\npause_seconds = 0.1\ndelete_seconds = 1.0\n"
         );
-        for (provider, more) in [
-            ("targon", format!("[pods.targon]\nurl = \"{url}\"\n")),
-            ("verda", format!("[pods.verda]\nurl = \"{url}/v1\"\n")),
-            ("runpod", format!("[pods.runpod]\nurl = \"{url}\"\n")),
-        ] {
+        for kind in crate::cloud::KINDS {
+            let provider = kind.name();
+            let url = if provider == "verda" { format!("{url}/v1") } else { url.clone() };
             let world = at_duels();
-            let text = settings.replace("[pods]\n", &format!("[pods]\nprovider = \"{provider}\"\n")) + &more;
+            let text = settings.replace("[pods]\n", &format!("[pods]\nprovider = \"{provider}\"\n"))
+                + &format!("[pods.{provider}]\nurl = \"{url}\"\n");
             let settings = world.settings(&text);
             for command in ["builds", "baseline"] {
                 let what = format!("{command} on {provider} with {how}");

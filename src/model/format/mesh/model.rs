@@ -2,7 +2,7 @@
 
 use crate::base::files;
 use crate::model::format::model_format::Facts;
-use crate::model::format::{DuelKeys, Previewed};
+use crate::model::format::{DuelKeys, ModelFileError, Previewed};
 
 pub(in crate::model::format) const FACTS: Facts = Facts {
     name: "GLB",
@@ -18,19 +18,18 @@ pub(in crate::model::format) const FACTS: Facts = Facts {
 /// Size of the header in bytes: magic, version, length.
 pub(in crate::model::format) const HEADER: usize = 12;
 
-fn check(head: &[u8], size: u64) -> Result<(), String> {
-    let Some((&magic, rest)) = head.split_first_chunk::<4>() else {
-        return Err(format!("not a GLB file: {size} bytes"));
-    };
+fn check(head: &[u8], size: u64) -> Result<(), ModelFileError> {
+    let name = FACTS.name;
+    let Some((&magic, rest)) = head.split_first_chunk::<4>() else { return Err(ModelFileError::Short { name, size }) };
     if magic != *b"glTF" {
-        return Err(format!("not a GLB file: it begins with {:?}", String::from_utf8_lossy(&magic)));
+        return Err(ModelFileError::other(name, &magic));
     }
     let word = |at: usize| rest.get(at..at + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
     match (word(0), word(4)) {
-        (Some(2), Some(length)) if u64::from(length) == size => Ok(()),
-        (Some(2), Some(length)) => Err(format!("a GLB file of {length} bytes by its header, but {size} arrived")),
-        (Some(version), Some(_)) => Err(format!("a GLB file of version {version}, not 2")),
-        _ => Err(format!("not a GLB file: {size} bytes")),
+        (Some(2), Some(stated)) if u64::from(stated) == size => Ok(()),
+        (Some(2), Some(stated)) => Err(ModelFileError::Length { name, stated, size }),
+        (Some(version), Some(_)) => Err(ModelFileError::Version { name, version, known: 2 }),
+        _ => Err(ModelFileError::Short { name, size }),
     }
 }
 
@@ -65,7 +64,7 @@ mod tests {
             (b"glTF".to_vec(), 4, "4 bytes"),
             (Vec::new(), 0, "0 bytes"),
         ] {
-            assert!(check(&bytes, size).unwrap_err().contains(why), "{why}");
+            assert!(check(&bytes, size).unwrap_err().to_string().contains(why), "{why}");
         }
     }
 

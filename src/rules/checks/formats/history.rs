@@ -7,12 +7,13 @@ use std::collections::HashSet;
 
 use super::super::{Claim, Sink};
 use crate::base::error::Result;
-use crate::model::format::detect::FormatName;
+use crate::model::format::Format;
 use crate::model::history::{BlobId, PathChange, PathCommit};
 use crate::model::ids::RoundNumber;
 use crate::model::record::ParseError;
 use crate::model::splat::file::{SplatContent, SplatFile};
 use crate::model::threejs::file::{ThreejsContent, ThreejsFile};
+use crate::rules::stage_table::row;
 
 /// Reads the contents of a blob.
 pub type ReadBlob<'a> = dyn FnMut(&BlobId) -> Result<Vec<u8>> + 'a;
@@ -74,7 +75,7 @@ impl Window {
 /// # Errors
 /// Contents cannot be read.
 pub fn check(
-    format: FormatName,
+    format: Format,
     commits: &[PathCommit],
     window: &Window,
     read: &mut ReadBlob<'_>,
@@ -109,7 +110,7 @@ fn begins(commit: &PathCommit) -> bool {
 }
 
 fn stand_after(
-    format: FormatName,
+    format: Format,
     commit: &PathCommit,
     before: Option<Stand>,
     read: &mut ReadBlob<'_>,
@@ -118,7 +119,7 @@ fn stand_after(
     let Some(blob) = &change.after else { return Ok(None) };
     let bytes = read(blob)?;
     let stand = match format {
-        FormatName::Splat => match SplatContent::parse(&SplatFile::State, &bytes) {
+        Format::Splat => match SplatContent::parse(&SplatFile::State, &bytes) {
             Ok((SplatContent::State(state), _)) => {
                 Some(Stand { round: state.current_round, stage: state.stage.as_str() })
             }
@@ -137,7 +138,7 @@ fn stand_after(
 
 /// One commit with what held before and after it.
 struct Judged<'a> {
-    format: FormatName,
+    format: Format,
     commit: &'a PathCommit,
     before: Option<&'a Stand>,
     after: Option<&'a Stand>,
@@ -248,30 +249,22 @@ fn round_of(path: &str) -> Option<RoundNumber> {
     path.strip_prefix("rounds/")?.split('/').next()?.parse().ok()
 }
 
+/// The arrows of a competition of splats, its opening of the next round aside.
+const SPLAT_ARROWS: [(&str, &str); 5] = [
+    ("collecting", "generating"),
+    ("collecting", "finalizing"),
+    ("generating", "duels"),
+    ("duels", "finalizing"),
+    ("finalizing", "finished"),
+];
+
 /// Is this change of the stage one that the services make, or one that is made by hand by way of a pause?
-fn is_arrow(format: FormatName, before: &Stand, after: &Stand) -> bool {
-    let (open, arrows): (&str, &[(&str, &str)]) = match format {
-        FormatName::Splat => (
-            "collecting",
-            &[
-                ("collecting", "generating"),
-                ("collecting", "finalizing"),
-                ("generating", "duels"),
-                ("duels", "finalizing"),
-                ("finalizing", "finished"),
-            ],
-        ),
-        _ => (
-            "open",
-            &[
-                ("open", "miner_generation"),
-                ("open", "finalizing"),
-                ("miner_generation", "downloading"),
-                ("downloading", "duels"),
-                ("duels", "finalizing"),
-                ("finalizing", "finished"),
-            ],
-        ),
+fn is_arrow(format: Format, before: &Stand, after: &Stand) -> bool {
+    let open = if format == Format::Splat { "collecting" } else { "open" };
+    let is_one = |(from, to): (&str, &str)| match format {
+        Format::Splat => SPLAT_ARROWS.contains(&(from, to)),
+        // three.js competitions have the stages of meshes.
+        _ => from.parse().ok().zip(to.parse().ok()).is_some_and(|(from, to)| row(from).arrows.contains(&to)),
     };
     let (same, next) = (before.round == after.round, before.round + 1 == after.round);
     match (before.stage, after.stage) {
@@ -280,23 +273,21 @@ fn is_arrow(format: FormatName, before: &Stand, after: &Stand) -> bool {
         ("finalizing", "paused") => same || next,
         ("paused", to) if to == open => same || next,
         ("paused", _) | (_, "paused") => same,
-        pair => same && arrows.contains(&pair),
+        pair => same && is_one(pair),
     }
 }
 
 /// The stages whose services write a file; `None` for files that may change at any time.
-fn writing_stages(format: FormatName, path: &str) -> Option<&'static [&'static str]> {
+fn writing_stages(format: Format, path: &str) -> Option<&'static [&'static str]> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let in_round = path.starts_with("rounds/");
     match (name, in_round, format) {
         ("state.json", ..) | ("prompts.txt", false, _) => None,
         ("config.json", ..) => Some(&[]),
         ("leader.json", ..) | ("schedule.json", ..) => Some(&["finalizing"]),
-        ("submissions.json", _, FormatName::Splat) => Some(&["collecting"]),
-        ("seed.json" | "prompts.txt" | "builds.json" | "generations.json", _, FormatName::Splat) => {
-            Some(&["generating"])
-        }
-        ("duels.json" | "judge_progress.json", _, FormatName::Splat) => Some(&["duels"]),
+        ("submissions.json", _, Format::Splat) => Some(&["collecting"]),
+        ("seed.json" | "prompts.txt" | "builds.json" | "generations.json", _, Format::Splat) => Some(&["generating"]),
+        ("duels.json" | "judge_progress.json", _, Format::Splat) => Some(&["duels"]),
         ("source_audit.json", ..) => None,
         ("submissions.json" | "seed.json" | "prompts.txt", ..) => Some(&["open"]),
         ("builds.json", ..) => Some(&["miner_generation", "downloading", "duels"]),
@@ -311,9 +302,9 @@ fn writing_stages(format: FormatName, path: &str) -> Option<&'static [&'static s
     }
 }
 
-fn kept(format: FormatName, path: &str, bytes: &[u8]) -> Kept {
+fn kept(format: Format, path: &str, bytes: &[u8]) -> Kept {
     let kept = match format {
-        FormatName::Splat => {
+        Format::Splat => {
             SplatFile::of_path(path).map(|file| SplatContent::parse(&file, bytes).map(|(c, _)| of_splat(&c)))
         }
         _ => ThreejsFile::of_path(path)
@@ -385,7 +376,7 @@ mod tests {
     use crate::rules::checks::{CheckStatus, Finding};
 
     /// Commits of whole files, one after the other; the blobs' ids are their places.
-    fn run(format: FormatName, commits: &[&[(&str, &str)]]) -> Vec<Finding> {
+    fn run(format: Format, commits: &[&[(&str, &str)]]) -> Vec<Finding> {
         let (mut blobs, mut known, mut list) = (Vec::<Vec<u8>>::new(), HashMap::new(), Vec::new());
         for (at, files) in commits.iter().enumerate() {
             let mut changes = Vec::new();
@@ -417,7 +408,7 @@ mod tests {
         sink.finish()
     }
 
-    fn told(format: FormatName, commits: &[&[(&str, &str)]]) -> Vec<String> {
+    fn told(format: Format, commits: &[&[(&str, &str)]]) -> Vec<String> {
         let findings = run(format, commits);
         let open = findings.iter().filter(|found| found.status != CheckStatus::Pass);
         open.map(|found| format!("{} {}: {}", found.id, found.subject.trim_start_matches('0'), found.detail)).collect()
@@ -436,7 +427,7 @@ mod tests {
         let start: [&[(&str, &str)]; 4] = [&[COLLECTING], &[GENERATING], &[SEED], &[(MADE, ONE)]];
         let told = |rest: &[&[(&str, &str)]]| {
             let earlier = "history.stage the beginning";
-            let mut told = told(FormatName::Splat, &[&start[..], rest].concat());
+            let mut told = told(Format::Splat, &[&start[..], rest].concat());
             told.retain(|line| !line.starts_with(earlier));
             told
         };
@@ -454,7 +445,7 @@ mod tests {
     #[test]
     fn what_lies_before_the_last_reset_is_one_line() {
         let gone = ("rounds/0/seed.json", "gone");
-        let told = told(FormatName::Splat, &[&[GENERATING], &[SEED], &[gone], &[("config.json", "{}")], &[SEED]]);
+        let told = told(Format::Splat, &[&[GENERATING], &[SEED], &[gone], &[("config.json", "{}")], &[SEED]]);
         assert_eq!(
             told,
             [
@@ -485,7 +476,7 @@ mod tests {
         let path = "rounds/0/require_audit.json";
         let start: [&[(&str, &str)]; 3] =
             [&[("state.json", &open), SEED], &[("state.json", &duels)], &[(path, &first)]];
-        let told = |text: &str| told(FormatName::Threejs, &[&start[..], &[&[(path, text)]]].concat());
+        let told = |text: &str| told(Format::Threejs, &[&start[..], &[&[(path, text)]]].concat());
         assert!(told(&first).iter().all(|line| !line.contains("append_only")), "{:?}", told(&first));
         assert!(told(&second).iter().all(|line| !line.contains("append_only")));
         assert!(told("[]").iter().any(|line| line.contains("1 of 1 entries were removed")));

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::super::{Claim, Sink};
+use super::super::{Claim, Sink, round_has_reached};
 use super::common::{self, Draw, Over, Way, Weights};
 use super::{threejs_audits, threejs_matches};
 use crate::model::config::Settings;
@@ -14,6 +14,7 @@ use crate::model::threejs::config::ThreejsConfig;
 use crate::model::threejs::outputs::Modules;
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
 use crate::rules::prompts::select;
+use crate::rules::stage_table::{is_over, last_of_round};
 use crate::rules::succession::{deadline, transition};
 use crate::rules::threejs::leader::{leader_at, shared, shared_winner};
 use crate::rules::threejs::prompts::select_disjoint;
@@ -35,15 +36,12 @@ impl Round<'_> {
 
     /// Is the round past the stage in which matches are judged?
     pub(super) fn is_over(&self) -> bool {
-        self.is_past(&[Stage::Finalizing, Stage::Finished])
+        self.has_reached(last_of_round())
     }
 
-    /// Is this a round before the current one, or the current one in one of these stages?
-    pub(super) fn is_past(&self, stages: &[Stage]) -> bool {
-        let state = self.snapshot.state.get();
-        state.is_some_and(|state| {
-            self.round < state.current_round || (self.round == state.current_round && stages.contains(&state.stage))
-        })
+    /// Is this a round before the current one, or the current one in this stage or a later one?
+    pub(super) fn has_reached(&self, stage: Stage) -> bool {
+        self.snapshot.state.get().is_some_and(|state| round_has_reached(state, self.round, stage))
     }
 
     /// A file of the round's folder.
@@ -99,7 +97,7 @@ fn needed(snapshot: &ThreejsSnapshot, sink: &mut Sink) {
     common::needed(None, &top, sink);
     let Some(state) = snapshot.state.get() else { return };
     for (round, files) in &snapshot.rounds {
-        let over = *round < state.current_round || matches!(state.stage, Stage::Finalizing | Stage::Finished);
+        let over = *round < state.current_round || is_over(state.stage);
         let some = files.submissions.get().is_some_and(|submissions| !submissions.is_empty());
         let played = over && some;
         let all = [
@@ -154,7 +152,7 @@ fn of_a_round(round: &Round<'_>, sink: &mut Sink) {
 
 fn outputs(round: &Round<'_>, sink: &mut Sink) {
     // While files are still being fetched, a record may lack some.
-    let fetched = round.is_past(&[Stage::Duels, Stage::Finalizing, Stage::Finished]);
+    let fetched = round.has_reached(Stage::Duels);
     for (player, own) in &round.files.players {
         if let Some(submitted) = own.submitted.get() {
             sink.claim("outputs.rules", round.round, round.path(&format!("{player}/submitted.json")), |claim| {

@@ -1,0 +1,136 @@
+//! `gen404 init`: creates a new competition's folder. On a terminal it asks for what the flags leave open. Everything is
+//! checked before anything is written, so a refused `init` leaves nothing behind.
+
+mod beginning;
+mod questions;
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use crate::base::error::{Error, Kind, Result};
+use crate::base::files::{self, Readers};
+use crate::cli::{Global, InitArgs};
+use crate::engine::context::{Context, settings_here};
+use crate::settings::{self, Config};
+use crate::ui::{Report, Ui};
+use crate::world::git::Git;
+
+use self::beginning::Beginning;
+use self::questions::Terminal;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report) -> Result<()> {
+    require_free(&args.dir)?;
+    let config = settings_here(&Global { repo: Some(args.dir.clone()), ..global.clone() }, ui, report)?;
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    let (args, beginning) = if terminal {
+        let (input, output) = (&mut std::io::stdin().lock(), &mut std::io::stderr());
+        asked(args.clone(), &config, &mut Terminal { input, output })?
+    } else {
+        require_flags(args)?;
+        (args.clone(), Beginning::of(args, &config)?)
+    };
+    if global.dry_run {
+        say_only(&args, &beginning, report);
+    } else {
+        make(global, ui, &args, &beginning, report)?;
+    }
+    if let Some(few) = &beginning.few {
+        ui.warn(few);
+    }
+    Ok(())
+}
+
+/// Asks until the answers make a competition and are confirmed.
+fn asked(mut args: InitArgs, config: &Config, terminal: &mut Terminal<'_>) -> Result<(InitArgs, Beginning)> {
+    let open = questions::open(&args, config);
+    loop {
+        let brief = args.yes;
+        terminal.fill(&mut args, &open, brief)?;
+        match Beginning::of(&args, config) {
+            Ok(beginning) if open.is_empty() || args.yes => return Ok((args, beginning)),
+            Ok(beginning) => {
+                let question = format!("Write it to {}?", args.dir.display());
+                if terminal.agrees(&beginning.plan.says, &question)? {
+                    return Ok((args, beginning));
+                }
+            }
+            // With nothing to ask, no other answer can follow.
+            Err(error) if open.is_empty() || !matches!(error.kind(), Kind::Usage | Kind::Outside | Kind::Failed) => {
+                return Err(error);
+            }
+            Err(error) => terminal.refuse(&error)?,
+        }
+    }
+}
+
+fn require_free(dir: &Path) -> Result<()> {
+    if !dir.join("config.json").exists() && !dir.join("state.json").exists() {
+        return Ok(());
+    }
+    let taken = Error::failed(format!("{}: already holds a competition", dir.display()));
+    Err(taken.hint("name another folder"))
+}
+
+/// Names all missing flags at once instead of failing on the first.
+fn require_flags(args: &InitArgs) -> Result<()> {
+    let needed = [
+        ("--name", args.name.is_some()),
+        ("--first-day", args.first_day.is_some()),
+        ("--last-day", args.last_day.is_some()),
+        ("--leader-hotkey", args.leader_hotkey.is_some()),
+        ("--leader-repo", args.leader_repo.is_some()),
+        ("--leader-commit", args.leader_commit.is_some()),
+        ("--leader-docker", args.leader_docker.is_some()),
+    ];
+    let missing: Vec<&str> = needed.into_iter().filter(|(_, given)| !given).map(|(flag, _)| flag).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let error = Error::usage(format!("without a terminal to ask on, these are needed: {}", missing.join(", ")));
+    Err(error.hint("`gen404 init --help` explains them"))
+}
+
+fn make(global: &Global, ui: &Ui, args: &InitArgs, beginning: &Beginning, report: &mut Report) -> Result<()> {
+    files::make_folder(&args.dir)?;
+    if is_git_made(args) {
+        Git::init(&args.dir)?;
+    }
+    let context = Context::at(global, ui, &args.dir, report)?;
+    let _lock = context.lock("init", report)?;
+    // Another `init` may have been faster.
+    require_free(&args.dir)?;
+    if let Some(git) = &context.git {
+        // Settings never leave this machine.
+        git.exclude(&[&format!("/{}", settings::FILE_NAME)])?;
+    }
+    if let Some(text) = &beginning.settings {
+        files::write_below(context.store.root(), Path::new(settings::FILE_NAME), text.as_bytes(), Readers::Own)?;
+    }
+    beginning.note_settings(report);
+    context.apply(&beginning.plan, report)?;
+    let commit = if global.commit || args.no_git { "" } else { "git add . && git commit -m \"The beginning\"; " };
+    let place = args.dir.display();
+    let own = if context.git.is_some() { "fill in" } else { "write, and name with --config," };
+    let next = format!("cd {place}; {commit}{own} gen404.toml (chain, store, judge, pods); gen404 status");
+    ui.tell(report);
+    ui.status(&format!("next: {next}"));
+    report.next.push(next);
+    Ok(())
+}
+
+/// `--dry-run`: does not even create the folder.
+fn say_only(args: &InitArgs, beginning: &Beginning, report: &mut Report) {
+    if !args.dir.exists() {
+        report.say(format!("would make {}", args.dir.display()));
+    }
+    beginning.plan.says.iter().for_each(|line| report.say(line));
+    beginning.note_settings(report);
+    report.note_files(beginning.plan.writes.iter().map(|write| write.file.path()));
+}
+
+fn is_git_made(args: &InitArgs) -> bool {
+    !args.no_git && !args.dir.join(".git").exists()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! The dialogue on a terminal that is a text.
+
+use clap::Parser as _;
+
+use super::*;
+use crate::cli::{Cli, Command};
+
+const HOTKEY: &str = "5F31TZJFYnRqwQVskA6aXnvrTSRW4rXQbX3cK89DzV7cKanp";
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+fn args(more: &[&str]) -> InitArgs {
+    let line = [&["gen404", "init", "new", "--block", "1000", "--now", "2026-01-05T06:00:00Z"], more].concat();
+    match Cli::try_parse_from(line).unwrap().command {
+        Command::Init(args) => *args,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What becomes of these answers, and what the terminal showed.
+fn dialogue(args: InitArgs, answers: &[&str]) -> (Result<(InitArgs, Beginning)>, String) {
+    let (text, mut output) = (answers.join("\n") + "\n", Vec::new());
+    let mut input = text.as_bytes();
+    let ended = asked(args, &Config::default(), &mut Terminal { input: &mut input, output: &mut output });
+    (ended, String::from_utf8(output).unwrap())
+}
+
+#[test]
+fn each_answer_is_checked_at_once_and_asked_for_again() {
+    let answers = [
+        ["", "a/b", "Chairs", ""].as_slice(),
+        &["tomorrow", "2026-01-05", "2026-01-04", "2026-01-09"],
+        &["no-such-pool.txt", "", "5F31", HOTKEY, "owner", "owner/name", "main", COMMIT],
+        &["Not An Image", "ghcr.io/owner/name:tag", "perhaps", "y"],
+    ]
+    .concat();
+    let (ended, shown) = dialogue(args(&[]), &answers);
+    let (args, beginning) = ended.unwrap();
+    assert_eq!((args.name.as_deref(), args.description, args.pool), (Some("Chairs"), None, None));
+    assert_eq!(args.last_day.unwrap().to_string(), "2026-01-09");
+    assert_eq!(args.leader_docker.unwrap().to_string(), "ghcr.io/owner/name:tag");
+    assert!(beginning.plan.says[0].starts_with("Chairs: round 0 is open until block "), "{:?}", beginning.plan.says);
+    for refused in [
+        "an answer is needed",
+        "1 to 100 letters",
+        "before 2026-01-05",
+        "no-such-pool.txt",
+        "expected owner/name",
+        "y or n?",
+    ] {
+        assert!(shown.contains(refused), "{refused}: {shown}");
+    }
+    assert_eq!(shown.matches("Name of the competition").count(), 3);
+    assert!(!shown.contains("Chain"), "--block answers for the chain");
+}
+
+#[test]
+fn a_refused_whole_keeps_the_answers() {
+    let given = ["--description", "d", "--leader-hotkey", HOTKEY, "--leader-repo", "o/n", "--leader-commit", COMMIT];
+    let more = [&given[..], &["--leader-docker", "o/n:t", "--pool", "pool.txt"]].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let pool = folder.path().join("pool.txt");
+    std::fs::write(&pool, "https://p.example.org/1.png\n").unwrap();
+    let begin = || InitArgs { pool: Some(pool.clone()), ..args(&more) };
+    // The competition would be over before its first round. Then the last day alone is answered anew.
+    let answers = ["Chairs", "2025-01-01", "2025-01-02", "", "2026-01-01", "2026-01-09", "y"];
+    let (ended, shown) = dialogue(begin(), &answers);
+    let (args, _) = ended.unwrap();
+    assert_eq!((args.name.as_deref(), args.last_day.unwrap().to_string().as_str()), (Some("Chairs"), "2026-01-09"));
+    assert!(shown.contains("after the last day 2025-01-02") && shown.contains("[Chairs]"), "{shown}");
+    // No: everything is asked once more.
+    let (ended, shown) = dialogue(begin(), &["Chairs", "2026-01-05", "2026-01-09", "n", "Tables", "", "", ""]);
+    assert_eq!(ended.unwrap().0.name.as_deref(), Some("Tables"));
+    assert!(shown.contains("[2026-01-05]"), "{shown}");
+    let (ended, _) = dialogue(begin(), &["Chairs"]);
+    assert!(ended.unwrap_err().to_string().contains("nothing was written"));
+}
+
+#[test]
+fn yes_asks_only_for_what_is_needed() {
+    let (ended, shown) = dialogue(
+        args(&["--yes", "--name", "Chairs", "--first-day", "2026-01-05", "--last-day", "2026-01-09"]),
+        &[HOTKEY, "o/n", COMMIT, "o/n:t"],
+    );
+    assert!(ended.is_ok() && !shown.contains("[Y/n]") && !shown.contains("few words"), "{shown}");
+}
