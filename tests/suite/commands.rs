@@ -148,19 +148,16 @@ fn a_refused_init_leaves_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("pool.txt"), "https://p.example.org/1.png\n").unwrap();
     let args = init_args("pool.txt");
-    let refused = |dir: &str, more: &[&str], code: u8| {
+    let refused = |dir: &str, more: &[&str], code: i32| {
         let mut args: Vec<&str> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
         args[1] = dir;
-        crate::support::command(folder.path())
-            .args(&args)
-            .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null"), ("EMAIL", "")])
-            .output()
-            .map(|run| assert_eq!(run.status.code(), Some(code.into()), "{run:?}"))
-            .unwrap();
+        gen404(folder.path(), &args).ends(code);
     };
     let late = ["--earliest-reveal-block", "4601"];
     refused("a/b/new", &late, 2);
     refused("new", &["--commit", "--no-git"], 2);
+    // Git knows no author here.
+    refused("new", &["--commit"], 1);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the pool is there");
     // A folder and a checkout that were there stay, with what is in them.
     std::fs::create_dir(folder.path().join("new")).unwrap();
