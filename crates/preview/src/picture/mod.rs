@@ -18,6 +18,7 @@ mod short;
 mod texts;
 mod tga;
 mod tiff;
+mod usual;
 mod vp8l;
 mod watched;
 mod webp;

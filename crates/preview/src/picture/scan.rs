@@ -19,6 +19,10 @@ pub(super) struct Parts {
     /// What the reference makes of the part in which the bits ran out, the decoder here does not: a coefficient behind
     /// the last one of its block, or coefficients beyond what 16 bits can hold.
     pub(super) torn: bool,
+    /// Bits without a meaning, which the reference's library passes over.
+    pub(super) senseless: bool,
+    /// The file ends before its bits do, and no marker says so: the reference waits for more.
+    pub(super) cut: bool,
 }
 
 /// The symbol that sixteen bits begin with, and the length of its code; 0 for none.
@@ -81,7 +85,7 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         }
         _ => None,
     };
-    Some(Parts { size, across, missing, filled, torn: bits.beyond })
+    Some(Parts { size, across, missing, filled, torn: bits.beyond, senseless: bits.senseless, cut: bits.cut })
 }
 
 /// The parts that the scan holds, and behind them, in intervals of as many, those that it does not: no difference to a
@@ -206,6 +210,9 @@ pub(super) struct Bits<'a> {
     pub(super) ended: bool,
     /// A coefficient was to stand behind the last one of its block, or those of one that ended early are too large.
     beyond: bool,
+    senseless: bool,
+    /// Bytes were asked for beyond the end of the file.
+    cut: bool,
     /// All that was taken so far, where that is kept.
     taken: Option<Scan>,
 }
@@ -253,8 +260,10 @@ impl<'a> Bits<'a> {
         Self { data, ..Self::default() }
     }
 
+    /// Takes bytes over until there are 57 bits at least, as the reference's library does: which bytes it asks for
+    /// decides whether a file that ends without a marker is enough.
     fn fill(&mut self) {
-        while self.have <= 48 {
+        while self.have <= 56 {
             let byte = match self.data {
                 [0xff, 0, rest @ ..] => {
                     self.data = rest;
@@ -264,7 +273,11 @@ impl<'a> Bits<'a> {
                     self.data = self.data.get(1..).unwrap_or_default();
                     continue;
                 }
-                [0xff, ..] | [] => return,
+                [0xff] | [] => {
+                    self.cut = true;
+                    return;
+                }
+                [0xff, ..] => return,
                 [byte, rest @ ..] => {
                     self.data = rest;
                     *byte
@@ -275,14 +288,28 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// Codes of up to eight bits are looked up, longer ones are taken bit by bit.
     pub(super) fn symbol(&mut self, table: &Table) -> Option<u8> {
-        if self.have < 16 {
+        if self.have < 8 {
             self.fill();
         }
         let (symbol, length) = *table.get((self.word >> 48) as usize)?;
-        // Bits without a meaning count as none, and as a zero.
-        self.skip(u32::from(length));
-        Some(symbol)
+        if self.have >= 8 && (1..=8).contains(&length) {
+            self.skip(u32::from(length));
+            return Some(symbol);
+        }
+        let mut taken = if self.have >= 8 { 9 } else { 1 };
+        let mut code = self.skip(taken);
+        while taken <= 16 {
+            let (symbol, length) = *table.get((code << (16 - taken)) as usize)?;
+            if (1..=taken).contains(&u32::from(length)) {
+                return Some(symbol);
+            }
+            code = code << 1 | self.skip(1);
+            taken += 1;
+        }
+        self.senseless = true;
+        Some(0)
     }
 
     /// Passes over `count` bits, 16 at most: their value.
@@ -317,9 +344,11 @@ impl<'a> Bits<'a> {
                     return;
                 }
                 (0xff, Some(0 | 0xff)) => self.data = rest,
-                (0xff, _) => return,
+                (0xff, Some(_)) => return,
+                (0xff, None) => break,
                 _ => self.data = rest,
             }
         }
+        self.cut = true;
     }
 }
