@@ -7,6 +7,7 @@ mod bmp;
 mod chunks;
 mod deflate;
 mod gif;
+mod ico;
 mod jpeg;
 mod lzw;
 mod orientation;
@@ -118,6 +119,11 @@ enum Fault {
 }
 
 impl Header {
+    /// Of a picture that is refused.
+    fn faulty(fault: Fault) -> Self {
+        Self { width: 1, height: 1, depth: 1, alpha: false, working: 0, work: 0, fault: Some(fault) }
+    }
+
     fn pixels(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
@@ -164,6 +170,8 @@ fn format(bytes: &[u8]) -> (Open, Read) {
         [b'B', b'M', ..] => (bmp::open, bmp::read),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => (gif::open, gif::read),
         _ if tiff::is(bytes) => (tiff::open, tiff::read),
+        _ if bmp::is_bare(bytes) => (bmp::open_bare, bmp::read_bare),
+        _ if ico::is(bytes) => (ico::open, ico::read),
         _ if others::name(bytes).is_some() => (others::open, others::read),
         // It has no mark of its own.
         _ => (tga::open, tga::read),

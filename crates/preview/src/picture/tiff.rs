@@ -336,10 +336,7 @@ impl Layout<'_> {
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let layout = match layout(bytes)? {
         Ok(layout) => layout,
-        Err(fault) => {
-            let fault = Some(fault);
-            return Some(Header { width: 1, height: 1, depth: 1, alpha: false, working: 0, work: 0, fault });
-        }
+        Err(fault) => return Some(Header::faulty(fault)),
     };
     let pixels = u64::from(layout.width).saturating_mul(u64::from(layout.height));
     let depth = layout.kept as u64;

@@ -21,8 +21,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         return None;
     }
     let Ok(mut decoder) = WebPDecoder::new(Cursor::new(bytes)) else {
-        let fault = Some(Fault::Coding("WebP of an unusual layout"));
-        return Some(Header { width: 1, height: 1, depth: 1, alpha: false, working: 0, work: 0, fault });
+        return Some(Header::faulty(Fault::Coding("WebP of an unusual layout")));
     };
     let (width, height) = decoder.dimensions();
     let alpha = decoder.has_alpha();
