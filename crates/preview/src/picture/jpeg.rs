@@ -53,7 +53,8 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     // Beside all coefficients, rows of some, and copies of what the segments hold.
     let all = all + if frame.is_progressive() { 0 } else { FILLED * frame.coefficients / 64 + bytes.len() as u64 };
     // The copy that gets the usual tables.
-    let copy = if lacks_tables(bytes, scan) { (usual::TABLES.len() + bytes.len()) as u64 } else { 0 };
+    let copied = !frame.is_progressive() && lacks_tables(bytes, scan);
+    let copy = if copied { (usual::TABLES.len() + bytes.len()) as u64 } else { 0 };
     let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64 + copy;
     Some(Header {
         width: frame.width,
@@ -115,11 +116,8 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     if cut {
         return Err(BodyFault::Damaged("JPEG without its end".to_owned()));
     }
-    if parts.as_ref().is_some_and(|parts| parts.senseless) {
-        return Err(BodyFault::Coding("JPEG with codes that make no sense"));
-    }
     if parts.as_ref().is_some_and(|parts| parts.torn) {
-        return Err(BodyFault::Coding("JPEG that ends within a block"));
+        return Err(BodyFault::Coding("JPEG with coefficients out of range"));
     }
     let bytes = parts.as_ref().and_then(|parts| parts.filled.as_deref()).unwrap_or(bytes);
     let options = DecoderOptions::default()
@@ -301,7 +299,10 @@ mod tests {
         for scans in [None, Some(7)] {
             let bytes = models::jpeg(100, 70, scans);
             let blocks = 3 * 13 * 9;
-            let beside = if scans.is_some() { 2 * 64 * blocks } else { FILLED * blocks + bytes.len() as u64 };
+            let length = bytes.len() as u64;
+            // The copy is that with the usual tables, two of which this one lacks.
+            let copy = usual::TABLES.len() as u64 + length;
+            let beside = if scans.is_some() { 2 * 64 * blocks } else { FILLED * blocks + length + copy };
             let header = open(&bytes).unwrap();
             assert_eq!((header.width, header.height, header.depth), (100, 70, 3));
             assert_eq!(header.working - 512 * 100 - 2 * bytes.len() as u64, beside);
@@ -317,7 +318,7 @@ mod tests {
     #[test]
     fn segments_are_followed_to_the_frame() {
         let head: &[u8] = &[
-            0xff, 0xd8, 0xff, 0xee, 0, 7, b'A', b'd', b'o', b'b', b'e', // Adobe
+            0xff, 0xd8, 0xff, 0xee, 0, 9, b'A', b'd', b'o', b'b', b'e', 0, 0, // Adobe
             0xff, 0xc0, 0, 8, 8, 0, 5, 0, 9, 3, // 9 x 5, three components
             0xff, 0xda, 0, 2, 1, 2, 3, 0xff, 0xd9,
         ];

@@ -16,11 +16,9 @@ pub(super) struct Parts {
     pub(super) missing: Vec<Range<usize>>,
     /// The file with these parts coded as parts without coefficients, where it can be written so.
     pub(super) filled: Option<Vec<u8>>,
-    /// What the reference makes of the part in which the bits ran out, the decoder here does not: a coefficient behind
-    /// the last one of its block, or coefficients beyond what 16 bits can hold.
+    /// What the reference makes of a part, the decoder here does not: a coefficient lies behind the last one of its
+    /// block, or coefficients are too large, the first one anywhere or all of a block in which the bits ran out.
     pub(super) torn: bool,
-    /// Bits without a meaning, which the reference's library passes over.
-    pub(super) senseless: bool,
     /// The file ends before its bits do, and no marker says so: the reference waits for more.
     pub(super) cut: bool,
 }
@@ -33,6 +31,16 @@ pub(super) struct Component {
     pub(super) sampling: [usize; 2],
     /// The number of its table of steps.
     steps: u8,
+}
+
+/// How a block of a part is coded.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    /// The number of its component.
+    owner: usize,
+    first: &'a Table,
+    others: &'a Table,
+    steps: &'a Steps,
 }
 
 /// The steps of a block's coefficients, in the order in which they are coded.
@@ -64,17 +72,17 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
     let size = if alone { [8, 8] } else { [8 * most(0), 8 * most(1)] };
     let across = (frame.width as usize).div_ceil(size[0]);
     let count = across * (frame.height as usize).div_ceil(size[1]);
-    let (mut blocks, mut sizes) = (Vec::new(), Vec::new());
-    for pair in used {
+    let mut blocks = Vec::new();
+    for (owner, pair) in used.enumerate() {
         let component = components.iter().find(|c| c.id == pair[0])?;
         let table = |class: u8, index: u8| tables.get(usize::from(class * 4 + (index & 3)))?.as_ref();
-        let codes = (table(0, pair[1] >> 4)?, table(1, pair[1] & 15)?);
+        let (first, others) = (table(0, pair[1] >> 4)?, table(1, pair[1] & 15)?);
+        let steps = steps.get(usize::from(component.steps & 3))?;
         let each = if alone { 1 } else { component.sampling[0] * component.sampling[1] };
-        blocks.resize(blocks.len() + each, codes);
-        sizes.resize(blocks.len(), steps.get(usize::from(component.steps & 3))?);
+        blocks.resize(blocks.len() + each, Block { owner, first, others, steps });
     }
     let mut bits = Bits { taken: Some(Scan::default()), ..Bits::of(bytes.get(scan..)?) };
-    let missing = missing(&mut bits, (&blocks, &sizes), (count, interval), watch)?;
+    let missing = missing(&mut bits, &blocks, (count, interval), watch)?;
     let filled = match missing[..] {
         [Range { start, end }] if end == count && interval == 0 => {
             bits.taken.take().and_then(|taken| fill(taken, &blocks, (start, count))).and_then(|data| {
@@ -85,18 +93,18 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         }
         _ => None,
     };
-    Some(Parts { size, across, missing, filled, torn: bits.beyond, senseless: bits.senseless, cut: bits.cut })
+    Some(Parts { size, across, missing, filled, torn: bits.beyond, cut: bits.cut })
 }
 
 /// The parts that the scan holds, and behind them, in intervals of as many, those that it does not: no difference to a
 /// first coefficient of 0, and no other coefficients. `None` where the tables have no codes for that.
-fn fill(mut scan: Scan, blocks: &[(&Table, &Table)], (held, count): (usize, usize)) -> Option<Vec<u8>> {
+fn fill(mut scan: Scan, blocks: &[Block<'_>], (held, count): (usize, usize)) -> Option<Vec<u8>> {
     let code = |table: &Table| {
         let at = table.iter().position(|(symbol, length)| *symbol == 0 && *length > 0)?;
         let (_, length) = table.get(at)?;
         Some((at as u64 >> (16 - length), u32::from(*length)))
     };
-    let codes = blocks.iter().flat_map(|(first, others)| [code(first), code(others)]);
+    let codes = blocks.iter().flat_map(|block| [code(block.first), code(block.others)]);
     let codes = codes.collect::<Option<Vec<_>>>()?;
     for part in held..count {
         if part % held.max(1) == 0 {
@@ -113,17 +121,20 @@ const LARGEST: u64 = 4768;
 
 fn missing(
     bits: &mut Bits<'_>,
-    (blocks, sizes): (&[(&Table, &Table)], &[&Steps]),
+    blocks: &[Block<'_>],
     (count, interval): (usize, usize),
     watch: Watch<'_>,
 ) -> Option<Vec<Range<usize>>> {
     let mut missing: Vec<Range<usize>> = Vec::new();
+    // First coefficients are differences to those before.
+    let mut averages = [0_i64; 4];
     for part in 0..count {
         if part % 4096 == 0 && watch.stopped() {
             return None;
         }
         if interval > 0 && part > 0 && part % interval == 0 {
             bits.restart();
+            averages = [0; 4];
         }
         if bits.ended {
             match missing.last_mut() {
@@ -132,10 +143,14 @@ fn missing(
             }
             continue;
         }
-        for ((first, others), steps) in blocks.iter().zip(sizes) {
+        for Block { owner, first, others, steps } in blocks {
             let mut sum = 0;
-            let size = bits.symbol(first)?;
-            bits.skip(u32::from(size & 15));
+            let size = bits.symbol(first)? & 15;
+            let value = bits.skip(u32::from(size));
+            let below = size > 0 && value >> (size - 1) == 0;
+            let average = averages.get_mut(*owner)?;
+            *average += value as i64 - if below { (1 << size) - 1 } else { 0 };
+            bits.beyond |= average.unsigned_abs() * u64::from(steps[0]) > LARGEST;
             let mut place = 1;
             while place < 64 {
                 let symbol = bits.symbol(others)?;
@@ -210,7 +225,6 @@ pub(super) struct Bits<'a> {
     pub(super) ended: bool,
     /// A coefficient was to stand behind the last one of its block, or those of one that ended early are too large.
     beyond: bool,
-    senseless: bool,
     /// Bytes were asked for beyond the end of the file.
     cut: bool,
     /// All that was taken so far, where that is kept.
@@ -308,7 +322,7 @@ impl<'a> Bits<'a> {
             code = code << 1 | self.skip(1);
             taken += 1;
         }
-        self.senseless = true;
+        // Bits without a meaning count for a zero.
         Some(0)
     }
 

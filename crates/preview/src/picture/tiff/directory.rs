@@ -54,9 +54,8 @@ impl<'a> Directory<'a> {
         let at = usize::try_from(at).ok()?;
         let head = if long { 8 } else { 2 };
         let count = number(bytes, at, head, big)?.min(MOST_ENTRIES) as usize;
-        let mut found =
-            Self { bytes, big, seen: Vec::new(), stored: Vec::new(), torn: !matches!(bytes.get(2..4)?, [0, 42] | [42, 0]) };
-        found.torn |= big != (bytes.get(2) == Some(&0));
+        let usual = matches!((big, bytes.get(2..4)?), (false, [42 | 43, 0]) | (true, [0, 42]));
+        let mut found = Self { bytes, big, seen: Vec::new(), stored: Vec::new(), torn: !usual };
         let (mut stopped, first, length) = (false, at.checked_add(head)?, 4 + 2 * word);
         for entry in (0..count).map(|i| first + i * length) {
             if bytes.get(entry..).is_none_or(|rest| rest.len() < length) {
@@ -84,7 +83,7 @@ impl<'a> Directory<'a> {
         let end = place.saturating_add(length);
         if end > self.bytes.len() as u64 {
             // What matters to the library that unpacks must not be beyond the file.
-            self.torn |= matches!(tag, 256..=259 | 262 | 273 | 277..=279 | 322..=325);
+            self.torn |= matches!(tag, 256..=259 | 262 | 273 | 277..=279 | 322..=325 | 338 | 339);
             return Some(false);
         }
         if length == 0 || !(TAGS.contains(&tag) || tag == PHOTO_OF_WINDOWS) {
