@@ -96,7 +96,7 @@ impl<'a> Accessor<'a> {
     }
 }
 
-/// The step between a view's items. A wrong one matters to accessors only.
+/// The step between a view's items; an invalid one matters only to accessors.
 type Stride = Checked<Option<i64>>;
 
 /// The buffer views of the document, each the bytes that it names.

@@ -159,7 +159,7 @@ fn check_transform(node: Object<'_>, place: &str) -> Checked<()> {
         "matrix" => count(value) == Some(16),
         "rotation" => count(value) == Some(4),
         "scale" => numbers(value) && row(value),
-        // The first three characters of a text stand for one number.
+        // A text of three characters is one number for all axes.
         "translation" if matches!(value, Value::String(_)) => {
             value.as_str().is_some_and(|text| text.chars().count() == 3) && number_of(value).is_some()
         }

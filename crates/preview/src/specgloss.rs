@@ -1,5 +1,5 @@
-//! `KHR_materials_pbrSpecularGlossiness` turned into base colour, metalness and roughness, as the reference's
-//! loader does it: factors in 32-bit numbers, textures pixel by pixel, cut down to 8 bits.
+//! Converts `KHR_materials_pbrSpecularGlossiness` to base colour, metalness and roughness as the reference's loader
+//! does: factors as 32-bit floats, textures pixel by pixel, truncated to 8 bits.
 
 use super::numbers::Given;
 use super::picture::{Kind, Picture, Pixels};
@@ -7,7 +7,7 @@ use super::refusal::{Checked, Refusal, RefusalCode};
 
 /// What a surface without colour reflects.
 const PLAIN: f32 = 0.04;
-/// Nothing is divided by less.
+/// The smallest divisor.
 const LEAST: f64 = 1e-6;
 
 /// The extension's factors in one material.
@@ -15,7 +15,7 @@ const LEAST: f64 = 1e-6;
 pub(crate) struct Factors {
     pub(crate) diffuse: Vec<f32>,
     pub(crate) specular: Vec<f32>,
-    /// One number; as many as the file lists, up to two, where it gives a list.
+    /// One number, or the up to two numbers of a list.
     pub(crate) glossiness: Vec<f32>,
     /// Glossiness was given as a list.
     pub(crate) listed: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Factors {
     pub(crate) nested: [bool; 2],
 }
 
-/// What a material's own values are replaced with: of each pair, one.
+/// What replaces a material's own values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Converted {
     pub(crate) base: Base,
@@ -102,7 +102,7 @@ impl Factors {
         Ok(())
     }
 
-    /// Without a texture: what glossiness leaves.
+    /// Roughness without a texture.
     fn roughness(&self) -> f64 {
         f64::from(1.0 - self.glossiness.first().copied().unwrap_or(1.0))
     }
@@ -140,7 +140,7 @@ impl Factors {
         let mut base = Vec::with_capacity(pixels * channels);
         let plain = specular.is_none() && brightness_of(first_three(&self.specular)) < f64::from(PLAIN);
         let surfaced = !plain;
-        // A list of glossiness gives each of its numbers a channel, between nothing and the metalness.
+        // Each number of a glossiness list has its own channel, between a zero channel and metalness.
         let surface_channels = 2 + self.glossiness.len();
         let mut surface = Vec::with_capacity(if surfaced { surface_channels * pixels } else { 0 });
         for at in 0..pixels {
@@ -187,7 +187,7 @@ struct Texel {
     diffuse: [f64; 3],
     alpha: f64,
     specular: [f64; 3],
-    /// That of the texture alone.
+    /// The texture's, without the factor.
     glossiness: f64,
     /// What the specular light leaves.
     strength: f64,

@@ -3,7 +3,7 @@
 use super::super::cost;
 use super::{BodyFault, Fault, Header, Picture, Pixels, Watch, palette_of};
 
-/// Bytes of a file's header.
+/// Length of the file header.
 const FILE_HEADER: usize = 14;
 
 /// How pixels lie in a row.
@@ -48,17 +48,17 @@ fn half(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 2)?.first_chunk().map(|b| u32::from(u16::from_le_bytes(*b)))
 }
 
-/// Whether this is a bitmap without the header of a file, by the size of the header that it begins with.
+/// Whether this is a bitmap without a file header, judged by the size of the header at its start.
 pub(super) fn is_bare(bytes: &[u8]) -> bool {
     matches!(word(bytes, 0), Some(12 | 40 | 52 | 56 | 64 | 108 | 124))
 }
 
-/// The layout of a file.
+/// The layout of a complete file.
 fn layout_of_file(bytes: &[u8]) -> Option<Layout<'_>> {
     layout(bytes, FILE_HEADER, word(bytes, 10)? as usize)
 }
 
-/// The layout by the header at `head_at`. Pixels begin at `start`, or, if that is 0, behind header and colours.
+/// The layout given by the header at `head_at`. Pixels begin at `start`, or behind header and palette if that is 0.
 pub(super) fn layout(bytes: &[u8], head_at: usize, mut start: usize) -> Option<Layout<'_>> {
     let size = word(bytes, head_at)? as usize;
     let head = bytes.get(head_at + 4..head_at.checked_add(size)?)?;

@@ -1,4 +1,4 @@
-//! GIF pictures: of an animation the first frame.
+//! GIF pictures; only the first frame of an animation is read.
 
 mod codes;
 
@@ -20,7 +20,7 @@ struct Layout<'a> {
     data: &'a [u8],
 }
 
-/// A reader of the file's parts, one after the other.
+/// Reads the file's parts in order.
 struct Parts<'a>(&'a [u8]);
 
 impl<'a> Parts<'a> {
@@ -71,7 +71,7 @@ fn layout(bytes: &[u8]) -> Option<Layout<'_>> {
     let image = parts.take(9)?;
     let mut frame = [half(image, 0)?, half(image, 2)?, half(image, 4)?, half(image, 6)?];
     size = [size[0].max(frame[0] + frame[2]), size[1].max(frame[1] + frame[3])];
-    // A frame without width at the left edge is the whole picture to the reference.
+    // The reference takes a frame of zero width at the left edge for the whole picture.
     if (frame[0], frame[2]) == (0, 0) {
         frame = [0, 0, size[0], size[1]];
     }
@@ -109,7 +109,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         height: height as u32,
         depth: 1,
         alpha: layout.palette.is_some() && layout.clear.is_some(),
-        // The frame, before it is put in its place.
+        // The frame before it is placed.
         working: (w * h) as u64 + codes::BYTES,
         work: pixels * 4 * cost::PLAIN + 20 * cost::PACKED * bytes.len() as u64,
         fault: None,

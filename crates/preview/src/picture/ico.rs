@@ -1,18 +1,18 @@
-//! ICO pictures: of several the largest, a PNG or a bitmap with a mask. The reference decodes it when it opens the
-//! file, so a broken one is left out, not refused.
+//! ICO files: the largest picture in them, a PNG or a bitmap with a mask. The reference decodes it on opening, so a
+//! broken one is left out, not refused.
 
 use super::super::cost;
 use super::{BodyFault, Fault, Header, Picture, Pixels, Plan, Watch, bmp, png};
 
-/// Edges have a byte each; what is larger behind the header is not decoded to see whether it is sound.
+/// The largest size that the list can state; larger pictures are refused, not decoded on opening.
 const MOST_PIXELS: u64 = 256 * 256;
 /// The header, and each entry of the list behind it.
 const HEAD: usize = 6;
 const ENTRY: usize = 16;
 
-/// One picture of several.
+/// A picture in the list.
 struct Entry<'a> {
-    /// Bits of a pixel, as the list has it.
+    /// Bits per pixel according to the list.
     bits: u16,
     /// Where its bytes end, in the file.
     end: usize,
@@ -31,7 +31,7 @@ fn long(bytes: &[u8], at: usize) -> Option<usize> {
     bytes.get(at..at + 4)?.first_chunk().map(|b| u32::from_le_bytes(*b) as usize)
 }
 
-/// The largest picture of the list, of such the one of fewest bits, of such the first.
+/// The largest picture in the list; among equals the one with the fewest bits, then the first.
 fn largest(bytes: &[u8]) -> Option<Entry<'_>> {
     let count = usize::from(short(bytes, 4)?);
     let list = bytes.get(HEAD..HEAD + ENTRY * count)?;
@@ -50,7 +50,7 @@ fn largest(bytes: &[u8]) -> Option<Entry<'_>> {
     Some(Entry { bits: short(entry, 6)?, end: at.checked_add(size)?, bytes: bytes.get(at..)? })
 }
 
-/// `None` where the reference does not open the file.
+/// `None` if the reference does not open the file.
 fn decode(bytes: &[u8], watch: Watch<'_>) -> Option<Result<Picture, Fault>> {
     const LARGE: Fault = Fault::Coding("ICO of a large picture");
     let entry = largest(bytes)?;
@@ -80,13 +80,13 @@ fn decode(bytes: &[u8], watch: Watch<'_>) -> Option<Result<Picture, Fault>> {
         return None;
     }
     let colors = bmp::colors(&layout, entry.bytes, watch).ok()?;
-    // The mask's rows are stored from the bottom.
+    // The mask is stored bottom-up.
     let rows = (0..height).rev().flat_map(|y| alpha.get(y * width..(y + 1) * width).unwrap_or_default());
     let pixels = colors.as_chunks::<3>().0.iter().zip(rows).flat_map(|([r, g, b], alpha)| [*r, *g, *b, *alpha]);
     Some(Ok(Picture::plain(layout.width, layout.height, Pixels::Channels(4, pixels.collect()))))
 }
 
-/// The alpha of a bitmap without one: a bit each at its end, set where nothing is seen.
+/// Alpha from the mask behind the bitmap: one bit per pixel, set where it is transparent.
 fn mask(bytes: &[u8], entry: &Entry<'_>, [width, height]: [usize; 2]) -> Option<Vec<u8>> {
     let line = 4 * width.div_ceil(32);
     let at = entry.end.checked_sub(line * height)?;

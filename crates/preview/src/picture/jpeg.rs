@@ -23,7 +23,7 @@ pub(super) struct Frame {
     /// The start-of-frame marker: which coding process.
     process: u8,
     adobe: bool,
-    /// A marker comes before the scan that has no place there.
+    /// A marker before the scan is not allowed there.
     misplaced: bool,
     /// Coefficients of all components.
     coefficients: u64,
@@ -44,7 +44,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let (scans, tables) = repeats(bytes, scan);
     let scans = if frame.is_progressive() { scans.min(MOST_SCANS) } else { 1 };
     let pixels = u64::from(frame.width) * u64::from(frame.height);
-    // Of a progressive one, each scan is followed before it is decoded.
+    // Each scan of a progressive file is followed before it is decoded.
     let followed = if frame.is_progressive() { 2 } else { 1 };
     let work = cost::JPEG * pixels * depth
         + followed * cost::JPEG_SCAN * scans * frame.coefficients / 64
@@ -52,7 +52,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         + followed * cost::JPEG_PACKED * bytes.len() as u64;
     // Beside all coefficients, rows of some, and copies of what the segments hold.
     let all = all + if frame.is_progressive() { 0 } else { FILLED * frame.coefficients / 64 + bytes.len() as u64 };
-    // The copy that gets the usual tables.
+    // The copy with the standard tables.
     let copied = !frame.is_progressive() && lacks_tables(bytes, scan);
     let copy = if copied { (usual::TABLES.len() + bytes.len()) as u64 } else { 0 };
     let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64 + copy;
@@ -73,7 +73,7 @@ const FILLED: u64 = 5;
 /// Scans that the decoder follows.
 const MOST_SCANS: u64 = 100;
 
-/// How many scans follow the headers, and the bytes of all Huffman tables: both cost far more than they take.
+/// The number of scans and the bytes of all Huffman tables: both cost far more than their size.
 fn repeats(bytes: &[u8], scan: usize) -> (u64, u64) {
     let (mut at, mut tables) = (2, 0);
     while at < scan
@@ -152,8 +152,8 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     Ok(Picture { kind, ..Picture::plain(frame.width, frame.height, Pixels::Channels(channels, pixels)) })
 }
 
-/// The file with the tables of codes that count where a file has none of its own: such are the single pictures of
-/// videos. A progressive one has to have them.
+/// The file with the standard Huffman tables added if it lacks some, as frames of Motion JPEG do. Progressive files get
+/// none.
 fn with_usual_tables(bytes: &[u8]) -> Cow<'_, [u8]> {
     match walk(bytes) {
         Some((frame, scan)) if !frame.is_progressive() && lacks_tables(bytes, scan) => {
@@ -164,8 +164,7 @@ fn with_usual_tables(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Whether one of the first two tables of either class is missing before the first scan. Broken ones are left to the
-/// decoder.
+/// Whether one of the first two tables of either class is missing before the first scan.
 fn lacks_tables(bytes: &[u8], scan: usize) -> bool {
     let (mut at, mut found) = (2, [false; 8]);
     while at < scan
@@ -181,8 +180,7 @@ fn lacks_tables(bytes: &[u8], scan: usize) -> bool {
     [0, 1, 4, 5].iter().any(|at| !found[*at])
 }
 
-/// Makes grey what the scan does not hold, where it could not be written so; the decoder makes something else of each
-/// such part.
+/// Fills the parts that the scan lacks with grey; the decoder fills them otherwise.
 fn blank(pixels: &mut [u8], channels: usize, frame: &Frame, parts: Parts) {
     let (width, height) = (frame.width as usize, frame.height as usize);
     for part in parts.missing.into_iter().flatten() {
@@ -194,8 +192,8 @@ fn blank(pixels: &mut [u8], channels: usize, frame: &Frame, parts: Parts) {
     }
 }
 
-/// Follows the segments up to the first scan as the reference does when it opens a file: the frame, and where the
-/// scan's data begins. `None` where it does not open it.
+/// Follows the segments up to the first scan as Pillow does: the frame, and where the scan's data begins. `None` if
+/// Pillow does not open the file.
 fn walk(bytes: &[u8]) -> Option<(Frame, usize)> {
     let (mut frame, mut adobe, mut misplaced, mut profile): (Option<Frame>, _, _, Option<&[u8]>) =
         (None, false, false, None);
@@ -241,7 +239,7 @@ fn walk(bytes: &[u8]) -> Option<(Frame, usize)> {
     }
 }
 
-/// Tables of steps of 8 or 16 bits, each of them whole.
+/// Checks that all quantization tables, of 8 or 16 bits, are complete.
 fn check_steps(mut data: &[u8]) -> Option<()> {
     while let Some((head, rest)) = data.split_first() {
         data = rest.get(if head >> 4 == 0 { 64 } else { 128 }..)?;

@@ -1,13 +1,13 @@
-//! Formats that the reference's image library reads and this renderer does not: they are refused by name, as a
-//! picture without them would be another one. What that library would fail to open is none of them.
+//! Formats that Pillow reads and this renderer does not. They are refused by name, because leaving the texture out would
+//! change the picture. Files that Pillow cannot open do not count.
 
 use super::texts;
 use super::{BodyFault, Fault, Header, Picture, Watch};
 
-/// Whether a file may be of a format, by what its header has to hold.
+/// Whether a file is of a format, judged by its header.
 type Is = fn(&[u8]) -> bool;
 
-/// The formats and their names, in the order in which the library tries them.
+/// The formats and their names, in the order in which Pillow tries them.
 const FORMATS: [(&str, Is); 35] = [
     ("PPM", is_ppm),
     ("AVIF", is_avif),

@@ -16,10 +16,10 @@ pub(super) struct Parts {
     pub(super) missing: Vec<Range<usize>>,
     /// The file with these parts coded as parts without coefficients, where it can be written so.
     pub(super) filled: Option<Vec<u8>>,
-    /// What the reference makes of a part, the decoder here does not: a coefficient lies behind the last one of its
-    /// block, or coefficients are too large, the first one anywhere or all of a block in which the bits ran out.
+    /// libjpeg and the decoder here differ on it: a coefficient lies beyond its block, a first coefficient is too large,
+    /// or so is the sum of a block in which the bits ran out.
     pub(super) torn: bool,
-    /// The file ends before its bits do, and no marker says so: the reference waits for more.
+    /// The file ends without a marker while libjpeg still waits for bytes.
     pub(super) cut: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Component {
     steps: u8,
 }
 
-/// How a block of a part is coded.
+/// How a block is coded.
 #[derive(Clone, Copy)]
 struct Block<'a> {
     /// The number of its component.
@@ -116,7 +116,7 @@ fn fill(mut scan: Scan, blocks: &[Block<'_>], (held, count): (usize, usize)) -> 
     Some(scan.bytes)
 }
 
-/// Up to this sum of a block's coefficients nothing runs over while they become pixels.
+/// Up to this sum of a block's coefficients, the inverse transform does not overflow.
 const LARGEST: u64 = 4768;
 
 fn missing(
@@ -126,7 +126,7 @@ fn missing(
     watch: Watch<'_>,
 ) -> Option<Vec<Range<usize>>> {
     let mut missing: Vec<Range<usize>> = Vec::new();
-    // First coefficients are differences to those before.
+    // First coefficients are coded as differences from the previous block's.
     let mut averages = [0_i64; 4];
     for part in 0..count {
         if part % 4096 == 0 && watch.stopped() {
@@ -225,9 +225,9 @@ pub(super) struct Bits<'a> {
     pub(super) ended: bool,
     /// A coefficient was to stand behind the last one of its block, or those of one that ended early are too large.
     beyond: bool,
-    /// Bytes were asked for beyond the end of the file.
+    /// Bytes beyond the end of the file were needed.
     cut: bool,
-    /// All that was taken so far, where that is kept.
+    /// A copy of the bits read so far, if it is kept.
     taken: Option<Scan>,
 }
 
@@ -274,8 +274,8 @@ impl<'a> Bits<'a> {
         Self { data, ..Self::default() }
     }
 
-    /// Takes bytes over until there are 57 bits at least, as the reference's library does: which bytes it asks for
-    /// decides whether a file that ends without a marker is enough.
+    /// Loads bytes until there are at least 57 bits, exactly when libjpeg does: a file that ends without a marker is
+    /// complete only if libjpeg never asks for a byte beyond its end.
     fn fill(&mut self) {
         while self.have <= 56 {
             let byte = match self.data {
@@ -302,7 +302,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Codes of up to eight bits are looked up, longer ones are taken bit by bit.
+    /// Looks up codes of up to eight bits and reads longer ones bit by bit, as libjpeg does.
     pub(super) fn symbol(&mut self, table: &Table) -> Option<u8> {
         if self.have < 8 {
             self.fill();
@@ -322,7 +322,7 @@ impl<'a> Bits<'a> {
             code = code << 1 | self.skip(1);
             taken += 1;
         }
-        // Bits without a meaning count for a zero.
+        // An invalid code counts as zero.
         Some(0)
     }
 

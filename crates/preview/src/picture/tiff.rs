@@ -1,5 +1,5 @@
-//! TIFF pictures in the layouts that are common: whole bytes (or bits of grey), side by side, in strips or tiles;
-//! plain, LZW, deflate or PackBits. What else the reference reads is refused by name.
+//! TIFF pictures in the common layouts: samples of whole bytes (or bits of grey), interleaved, in strips or tiles;
+//! plain, LZW, deflate or PackBits. The other layouts that the reference reads are refused by name.
 
 mod directory;
 
@@ -34,7 +34,7 @@ enum Mode {
     /// Channels as they are.
     Plain,
     Palette,
-    /// Colours that were multiplied with their alpha.
+    /// Colours premultiplied by their alpha.
     Multiplied,
     Inks,
 }
@@ -50,23 +50,23 @@ struct Layout<'a> {
     packing: Packing,
     differences: bool,
     mode: Mode,
-    /// Samples of a pixel in the file, those that are kept, and bits of each.
+    /// Samples per pixel in the file, samples kept, bits per sample.
     samples: usize,
     kept: usize,
     bits: usize,
     orientation: Orientation,
 }
 
-/// What the reference makes of a file's layout: nothing of one that it does not know.
+/// How a layout that the reference knows is treated here.
 enum Known {
-    /// A mode, the samples of a pixel, and those of them that are kept.
+    /// Mode, samples per pixel, samples kept, bits per sample.
     Read(Mode, usize, usize, u64),
     Unread(&'static str),
 }
 
 const UNUSUAL: &str = "TIFF of an unusual layout";
 
-/// By the reference's table of layouts.
+/// Looks the layout up in the reference's table; `None` if it is not listed there.
 fn known(directory: &Directory<'_>, photo: u64, samples: u64) -> Option<Known> {
     let mut bits = directory.list(258, &[1])?;
     let extra = directory.list(338, &[])?;
@@ -81,7 +81,7 @@ fn known(directory: &Directory<'_>, photo: u64, samples: u64) -> Option<Known> {
     }
     let form = match directory.list(339, &[1])?[..] {
         [form] => form,
-        // Of several all must be 1.
+        // If there are several, all must be 1.
         _ => {
             let values = directory.find(339)?;
             (0..values.count).all(|i| directory.get(&values, i) == Some(1)).then_some(1)?
@@ -127,7 +127,7 @@ fn known(directory: &Directory<'_>, photo: u64, samples: u64) -> Option<Known> {
     }
 }
 
-/// `None` where the reference does not open the file; within it why it is not read.
+/// `None` if the reference does not open the file; `Err` if it does and the file is refused here.
 fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, Fault>> {
     let directory = Directory::read(bytes)?;
     let compression = directory.one(259, 1)?;
@@ -162,7 +162,7 @@ fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, Fault>> {
     Some(read_layout(directory, (width, height), packing, known))
 }
 
-/// Reads what a file says about its parts, once the reference opens it.
+/// Reads the layout of the parts of a file that the reference opens.
 fn read_layout<'a>(
     directory: Directory<'a>,
     (width, height): (u32, u32),
@@ -200,7 +200,7 @@ fn read_layout<'a>(
     let part = part.map(|edge| edge as usize);
     let (offsets, counts) = (find(offsets).ok_or(missing)?, find(counts));
     if part.contains(&0) {
-        // Of such tiles the reference makes something as long as they are not packed.
+        // The reference draws something for unpacked tiles of this kind.
         return Err(if tiled && plain { Fault::Coding("TIFF of empty tiles") } else { Fault::Damaged("empty parts") });
     }
     if part.iter().any(|edge| *edge > 1 << 20) {
@@ -236,7 +236,7 @@ impl Layout<'_> {
         (self.part[0] * self.samples * self.bits).div_ceil(8)
     }
 
-    /// Where a part begins. Of plain parts that are each the whole picture the last one counts.
+    /// Where a part begins. If each plain part covers the whole picture, the last one counts.
     fn place(&self, index: usize) -> Option<usize> {
         let whole = self.part == [self.width as usize, self.height as usize];
         let last = whole && self.packing == Packing::None;
@@ -248,7 +248,7 @@ impl Layout<'_> {
     fn packed(&self, index: usize) -> Option<&[u8]> {
         let at = self.place(index)?;
         let length = self.counts.as_ref().and_then(|counts| self.directory.get(counts, index));
-        // What is not packed goes on beyond the length that is given.
+        // Plain parts may be longer than their stated size.
         let length = length.filter(|_| self.packing != Packing::None);
         let end = length.map_or(self.directory.bytes.len(), |length| at.saturating_add(length as usize));
         self.directory.bytes.get(at..end.min(self.directory.bytes.len()))
@@ -258,7 +258,7 @@ impl Layout<'_> {
     fn unpack(&self, index: usize, raw: &mut Vec<u8>, rows: usize, watch: Watch<'_>) -> Result<(), BodyFault> {
         let damaged = |what: &str| BodyFault::Damaged(what.to_owned());
         if self.packing == Packing::None && self.place(index).is_none() {
-            // Plain parts that are not there stay black.
+            // Missing plain parts stay black.
             raw.clear();
             return Ok(());
         }
@@ -299,7 +299,7 @@ impl Layout<'_> {
         let value = |i: usize| -> u8 {
             match self.bits {
                 8 => row.get(i).copied().unwrap_or_default(),
-                // Of colours the high byte counts, of grey the low one.
+                // Colours use the high byte, grey the low one.
                 16 => row.get(2 * i + usize::from(big == (self.kept == 1))).copied().unwrap_or_default(),
                 bits => {
                     let byte = row.get(i * bits / 8).copied().unwrap_or_default();
@@ -324,7 +324,7 @@ impl Layout<'_> {
         }
     }
 
-    /// Red, green and blue of the palette, which keeps all reds first, in 16 bits.
+    /// The palette as RGB. The file stores all reds first, then greens, then blues, 16 bits each.
     fn palette(&self) -> Vec<u8> {
         let Some(values) = self.directory.find(320) else { return Vec::new() };
         let count = values.count / 3;
@@ -343,7 +343,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let parts = (layout.grid()[0] as u64).saturating_mul(layout.grid()[1] as u64);
     let part = (layout.line() as u64).saturating_mul(layout.part[1] as u64);
     let raw = parts.saturating_mul(part);
-    // Parts may share their bytes: each is unpacked anew.
+    // Parts may share bytes; each is unpacked separately.
     let packed = (0..parts.min(MOST_PARTS))
         .fold(0_u64, |sum, i| sum.saturating_add(layout.packed(i as usize).map_or(0, |packed| packed.len() as u64)));
     let each = match layout.packing {
@@ -408,7 +408,7 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     Ok(Picture { kind, ..Picture::plain(shown_width, shown_height, pixels) })
 }
 
-/// How many bytes a zlib stream gave before `out` was full, or it ended or broke.
+/// Inflates until `out` is full or the stream ends or breaks; returns the number of bytes written.
 fn inflate(packed: &[u8], out: &mut [u8]) -> usize {
     use miniz_oxide::inflate::core::inflate_flags::{
         TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
@@ -418,7 +418,7 @@ fn inflate(packed: &[u8], out: &mut [u8]) -> usize {
     miniz_oxide::inflate::core::decompress(&mut state, packed, out, 0, flags).2
 }
 
-/// How many bytes the runs gave before `out` was full.
+/// Expands runs until `out` is full or they end; returns the number of bytes written.
 fn unpack_bits(packed: &[u8], out: &mut [u8]) -> usize {
     let (mut from, mut done) = (0, 0);
     while done < out.len()

@@ -1,7 +1,6 @@
-//! The tables of Huffman codes that count where a baseline JPEG has none of its own: those that the standard proposes
-//! in its section K.3, as one segment.
+//! The typical Huffman tables of the JPEG standard (section K.3) as one segment, for baseline files without their own.
 
-/// For brightness and for colour, of first and of other coefficients.
+/// DC and AC tables for luminance, then for chrominance.
 #[rustfmt::skip]
 pub(super) const TABLES: &[u8] = &[
     0xff, 0xc4, 0x01, 0xa2, 0x00, 0x00, 0x01, 0x05, 0x01, 0x01, 0x01, 0x01, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,

@@ -1,5 +1,5 @@
-//! LZW as the reference's image library reads it in a GIF: it passes over empty blocks, takes a table that is full for
-//! what it is, and stops with the last pixel.
+//! LZW in GIF as Pillow reads it: empty blocks are skipped, a full table stays as it is, and reading stops at the last
+//! pixel.
 
 use super::super::Watch;
 
@@ -11,17 +11,17 @@ pub(super) const BYTES: u64 = 4 * CODES as u64;
 /// The codes of a frame.
 pub(super) struct Codes<'a> {
     data: &'a [u8],
-    /// Bytes that are left of a block.
+    /// Bytes left in the current block.
     block: usize,
     word: u32,
     have: u32,
-    /// The code that empties the table; the next one ends the data.
+    /// The code that clears the table; the code after it ends the data.
     clear: usize,
     bits: u32,
 }
 
 impl<'a> Codes<'a> {
-    /// `bits` are those of a pixel.
+    /// `bits` is the size of a pixel.
     pub(super) fn new(data: &'a [u8], bits: u8) -> Result<Self, &'static str> {
         let bits = u32::from(bits);
         if bits > MOST_BITS {
@@ -30,7 +30,7 @@ impl<'a> Codes<'a> {
         Ok(Self { data, block: 0, word: 0, have: 0, clear: 1 << bits, bits })
     }
 
-    /// The next code; `None` where the data ends. A block that is cut counts for nothing.
+    /// The next code; `None` at the end of the data. An incomplete block is ignored.
     fn next(&mut self, size: u32) -> Option<usize> {
         while self.have < size {
             let (byte, rest) = self.data.split_first()?;
@@ -52,11 +52,11 @@ impl<'a> Codes<'a> {
 
     /// Fills `out`.
     pub(super) fn unpack(mut self, out: &mut [u8], watch: Watch<'_>) -> Result<(), &'static str> {
-        const SENSELESS: &str = "a code without meaning";
-        /// Pixels between two looks, at least.
+        const SENSELESS: &str = "an invalid code";
+        /// Minimum number of pixels between two checks.
         const STEP: usize = 1 << 20;
         let clear = self.clear;
-        // Of each code the last pixel of its run, and the code of the run before that.
+        // For each code, the last pixel of its run and the code of the run before it.
         let (mut last, mut before) = (vec![0_u8; CODES], vec![0_u16; CODES]);
         let (mut free, mut size, mut previous): (_, _, Option<usize>) = (clear + 2, self.bits + 1, None);
         let (mut first, mut run) = (0_u8, Vec::with_capacity(CODES));

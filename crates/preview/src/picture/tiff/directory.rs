@@ -1,12 +1,12 @@
-//! The first directory of a TIFF file, as its two readers see it: the reference's image library stops at the first
-//! entry that it cannot read, the library that unpacks pixels passes over it.
+//! The first directory of a TIFF file, as the reference's two readers see it: Pillow stops at the first entry that it
+//! cannot read; libtiff, which unpacks packed pixels, skips it.
 
-/// The tags that are looked at.
+/// The tags that are read.
 const TAGS: [u64; 20] =
     [256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339];
-/// A tag that rules a file out.
+/// The reference does not open files with this tag (Windows Media Photo).
 const PHOTO_OF_WINDOWS: u64 = 0xbc01;
-/// Most entries of a directory with a long count.
+/// Maximum number of entries read.
 const MOST_ENTRIES: u64 = 1 << 16;
 
 pub(in super::super) fn is(bytes: &[u8]) -> bool {
@@ -25,7 +25,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Whether they are whole numbers to the reference, to which bytes are text.
+    /// Whether Pillow reads them as integers; it reads bytes as text.
     pub(super) fn are_numbers(&self) -> bool {
         matches!(self.kind, 3 | 4 | 6 | 8 | 9 | 13 | 16)
     }
@@ -33,21 +33,21 @@ impl Values {
 
 pub(super) struct Directory<'a> {
     pub(super) bytes: &'a [u8],
-    /// High bytes come first.
+    /// Big-endian.
     pub(super) big: bool,
-    /// What the reference sees: of entries with one tag the last.
+    /// What Pillow sees; the last entry of a tag counts.
     seen: Vec<Values>,
-    /// What the library that unpacks sees: of entries with one tag the first.
+    /// What libtiff sees; the first entry of a tag counts.
     stored: Vec<Values>,
-    /// The library that unpacks cannot read it.
+    /// libtiff rejects it.
     pub(super) torn: bool,
 }
 
 impl<'a> Directory<'a> {
-    /// `None` where the reference does not open the file.
+    /// `None` if Pillow does not open the file.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let big = bytes.first() == Some(&b'M');
-        // The reference looks for the long form in the first of the two bytes only.
+        // Pillow checks only this byte, so it never sees BigTIFF in a big-endian file.
         let long = bytes.get(2) == Some(&43);
         let word = if long { 8 } else { 4 };
         let at = number(bytes, word, word, big).filter(|at| *at > 0)?;
@@ -67,7 +67,7 @@ impl<'a> Directory<'a> {
         found.find(PHOTO_OF_WINDOWS).is_none().then_some(found)
     }
 
-    /// Takes an entry over; false where its values lie beyond the file.
+    /// Adds an entry; false if its values lie beyond the file.
     fn entry(&mut self, at: usize, word: usize, stopped: bool) -> Option<bool> {
         let field = |offset: usize, size: usize| number(self.bytes, at + offset, size, self.big);
         let (tag, kind, count) = (field(0, 2)?, field(2, 2)?, field(4, word)?);
@@ -82,7 +82,7 @@ impl<'a> Directory<'a> {
         let place = if length <= word as u64 { (at + 4 + word) as u64 } else { field(4 + word, word)? };
         let end = place.saturating_add(length);
         if end > self.bytes.len() as u64 {
-            // What matters to the library that unpacks must not be beyond the file.
+            // libtiff needs these tags.
             self.torn |= matches!(tag, 256..=259 | 262 | 273 | 277..=279 | 322..=325 | 338 | 339);
             return Some(false);
         }
@@ -100,12 +100,12 @@ impl<'a> Directory<'a> {
         Some(true)
     }
 
-    /// A tag's values to the reference.
+    /// A tag's values as Pillow sees them.
     pub(super) fn find(&self, tag: u64) -> Option<Values> {
         self.seen.iter().find(|values| values.tag == tag).copied()
     }
 
-    /// A tag's values to the library that unpacks.
+    /// A tag's values as libtiff sees them.
     pub(super) fn stored(&self, tag: u64) -> Option<Values> {
         self.stored.iter().find(|values| values.tag == tag).copied()
     }
@@ -117,7 +117,7 @@ impl<'a> Directory<'a> {
         number(self.bytes, values.at + i * values.size, values.size, self.big)
     }
 
-    /// The first value of a tag, or what it is where it is absent; `None` where it is not a number.
+    /// The first value of a tag, `default` if it is absent, `None` if it is not a number.
     pub(super) fn one(&self, tag: u64, default: u64) -> Option<u64> {
         match self.find(tag) {
             None => Some(default),
@@ -126,7 +126,7 @@ impl<'a> Directory<'a> {
         }
     }
 
-    /// A tag's values, of which nothing turns on more than seven; `None` where they are not numbers.
+    /// A tag's first seven values (more never matter), `None` if they are not numbers.
     pub(super) fn list(&self, tag: u64, default: &[u64]) -> Option<Vec<u64>> {
         match self.find(tag) {
             None => Some(default.to_vec()),

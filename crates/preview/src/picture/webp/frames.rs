@@ -1,14 +1,14 @@
-//! Whether the reference's library opens a WebP: it follows all chunks, and looks at the header of each frame.
+//! Whether libwebp's demuxer accepts a file: it follows all chunks and reads the header of each frame.
 
-/// The whole length of a chunk's head.
+/// Length of a chunk's header.
 const HEAD: usize = 8;
 const ANIMATION: u8 = 2;
-/// All flags that have a meaning.
+/// All defined flags.
 const FLAGS: u8 = 0x3e;
-/// Pictures of as many pixels are not opened.
+/// Pictures of this many pixels or more are not opened.
 const MOST_PIXELS: u64 = 1 << 32;
 
-/// Chunks one after the other, to the end that the file gives.
+/// The chunks, up to the end that the file states.
 struct Chunks<'a>(&'a [u8]);
 
 impl<'a> Chunks<'a> {
@@ -16,7 +16,7 @@ impl<'a> Chunks<'a> {
         self.0.first_chunk().copied()
     }
 
-    /// The next chunk's kind, and its contents with what fills them up.
+    /// The next chunk's kind, its contents with padding, and their length without it.
     fn next(&mut self) -> Option<([u8; 4], &'a [u8], usize)> {
         let (head, rest) = self.0.split_first_chunk::<HEAD>()?;
         let [kind @ .., l0, l1, l2, l3] = *head;
@@ -27,7 +27,7 @@ impl<'a> Chunks<'a> {
     }
 }
 
-/// A frame's width and height, of which one without a picture has none.
+/// A frame's width and height, if it has a picture.
 type Size = Option<(u32, u32)>;
 
 /// Whether the file is opened.
@@ -45,7 +45,7 @@ fn follow(bytes: &[u8]) -> Option<()> {
     }
 }
 
-/// A file with a header of its own.
+/// A file with a VP8X header.
 fn extended(chunks: &mut Chunks<'_>) -> Option<()> {
     let (_, header, _) = chunks.next()?;
     let &[flags, _, _, _, w0, w1, w2, h0, h1, h2, ..] = header else { return None };
@@ -83,7 +83,7 @@ fn extended(chunks: &mut Chunks<'_>) -> Option<()> {
     (frames > 0).then_some(())
 }
 
-/// A frame of an animation: whether it has a picture.
+/// A frame of an animation; whether it counts.
 fn part(body: &[u8], canvas: (u32, u32), animated: bool) -> Option<bool> {
     let (head, inner) = body.split_first_chunk::<16>()?;
     let edges = head.as_chunks::<3>().0;
@@ -94,12 +94,12 @@ fn part(body: &[u8], canvas: (u32, u32), animated: bool) -> Option<bool> {
     if !animated {
         return Some(false);
     }
-    // It is placed by the size of its picture.
+    // The picture's own size counts, not the frame's.
     let (width, height) = found.unwrap_or((width, height));
     (found.is_some() && fits(left, width, canvas.0) && fits(top, height, canvas.1)).then_some(true)
 }
 
-/// Passes over an alpha and a picture: the picture's size.
+/// Skips an alpha chunk and a picture; returns the picture's size.
 fn frame(chunks: &mut Chunks<'_>) -> Option<Size> {
     let (mut alpha, mut size) = (false, None);
     while let Some(kind) = chunks.kind() {
@@ -107,7 +107,7 @@ fn frame(chunks: &mut Chunks<'_>) -> Option<Size> {
             b"ALPH" if !alpha => {
                 alpha = true;
                 chunks.next()?;
-                // Behind the picture it counts for an error.
+                // It must precede the picture.
                 size.is_none().then_some(())?;
             }
             b"VP8L" if alpha => return None,
@@ -118,7 +118,7 @@ fn frame(chunks: &mut Chunks<'_>) -> Option<Size> {
             _ => break,
         }
     }
-    // Fewer bytes than a chunk's head are an error.
+    // A remainder shorter than a chunk's header is an error.
     (chunks.0.is_empty() || chunks.0.len() >= HEAD).then_some(size)
 }
 
@@ -137,7 +137,7 @@ fn lossy(body: &[u8], length: usize) -> Option<(u32, u32)> {
     let bits = u32::from_le_bytes([b0, b1, b2, 0]);
     let size = |low: u8, high: u8| u32::from(u16::from_le_bytes([low, high]) & 0x3fff);
     let (width, height) = (size(w0, w1), size(h0, h1));
-    // A frame that is shown by itself, of a profile that is known, whose first part is not longer than all of it.
+    // A visible key frame of a known profile whose first partition fits.
     let sound = bits & 1 == 0 && bits >> 1 & 7 <= 3 && bits >> 4 & 1 == 1 && ((bits >> 5) as usize) < length;
     (sound && width > 0 && height > 0).then_some((width, height))
 }
