@@ -58,6 +58,7 @@ struct Layout<'a> {
 }
 
 /// How a layout that the reference knows is treated here.
+#[derive(Clone, Copy)]
 enum Known {
     /// Mode, samples per pixel, samples kept, bits per sample.
     Read(Mode, usize, usize, u64),
