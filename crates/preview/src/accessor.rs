@@ -96,9 +96,12 @@ impl<'a> Accessor<'a> {
     }
 }
 
+/// The step between a view's items; an invalid one matters only to accessors.
+type Stride = Checked<Option<i64>>;
+
 /// The buffer views of the document, each the bytes that it names.
 pub(crate) struct Views<'a> {
-    views: Vec<(&'a [u8], Option<i64>)>,
+    views: Vec<(&'a [u8], Stride)>,
 }
 
 impl<'a> Views<'a> {
@@ -112,12 +115,12 @@ impl<'a> Views<'a> {
 
     /// The bytes of one view.
     pub(crate) fn bytes(&self, index: i64, place: &str) -> Checked<&'a [u8]> {
-        self.entry(index, place).map(|(bytes, _)| bytes)
+        self.entry(index, place).map(|(bytes, _)| *bytes)
     }
 
-    fn entry(&self, index: i64, place: &str) -> Checked<(&'a [u8], Option<i64>)> {
+    fn entry(&self, index: i64, place: &str) -> Checked<&(&'a [u8], Stride)> {
         let found = wrap_index(index, self.views.len()).and_then(|i| self.views.get(i));
-        found.copied().ok_or_else(|| {
+        found.ok_or_else(|| {
             Refusal::new(
                 RefusalCode::DataBufferView,
                 format!("{place}.bufferView"),
@@ -127,7 +130,7 @@ impl<'a> Views<'a> {
     }
 }
 
-fn read_view<'a>(entry: &Value, place: &str, buffers: &'a [Cow<'a, [u8]>]) -> Checked<(&'a [u8], Option<i64>)> {
+fn read_view<'a>(entry: &Value, place: &str, buffers: &'a [Cow<'a, [u8]>]) -> Checked<(&'a [u8], Stride)> {
     let view = Object::of(entry, place)?;
     let fail = |message: String| Refusal::new(RefusalCode::DataBufferView, place, message);
     let buffer = view.need_int("buffer", place)?;
@@ -140,7 +143,7 @@ fn read_view<'a>(entry: &Value, place: &str, buffers: &'a [Cow<'a, [u8]>]) -> Ch
         bytes.get(start..start.checked_add(usize::try_from(length).ok()?)?)
     };
     let slice = slice().ok_or_else(|| fail(format!("ends beyond its {} bytes", bytes.len())))?;
-    Ok((slice, view.int("byteStride", place)?))
+    Ok((slice, view.int("byteStride", place)))
 }
 
 /// Checks all entries of `accessors` against their views, used or not.
@@ -175,7 +178,7 @@ fn read_accessor<'a>(entry: &Value, place: &str, views: &Views<'a>, budget: &mut
     };
     let (bytes, stride) = views.entry(view, place)?;
     let row = width * component.size();
-    let step = match stride {
+    let step = match stride.clone()? {
         None => row,
         Some(step) => usize::try_from(step)
             .ok()
@@ -256,6 +259,18 @@ mod tests {
         }
         let zeros = json!({"count": 3_000_000_000_u64, "componentType": 5126, "type": "VEC3"});
         assert_eq!(one(&view, &zeros, &[0; 8]).unwrap_err().code, RefusalCode::DataTooLarge);
+    }
+
+    #[test]
+    fn the_step_of_a_view_matters_to_accessors_only() {
+        let views = json!([{"buffer": 0, "byteLength": 8, "byteStride": {}}, {"buffer": 0, "byteLength": 8}]);
+        let of = |view: usize| {
+            let accessor = json!({"count": 1, "componentType": 5126, "type": "SCALAR", "bufferView": view});
+            let buffers = [Cow::Borrowed(&[0; 8][..])];
+            read(&json!({"bufferViews": views, "accessors": [accessor]}), &buffers).map(|_| ())
+        };
+        assert!(of(1).is_ok());
+        assert_eq!(of(0).unwrap_err().place, "bufferViews[0].byteStride");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A preview of a GLB model: four views in one picture, drawn on the CPU.
 //!
-//! It stands in for the render service that the competition deploys (the reference renderer): the same
-//! models are accepted, and the pictures differ by less than two of the reference's own back ends do.
+//! It stands in for the render service that the competition deploys (the reference renderer): it accepts the same
+//! models, and its pictures differ less from the reference's than those of the reference's own back ends do.
 //! Unlike there, the same file gives the same bytes everywhere: nothing here depends on a GPU, a
 //! driver, the count of threads or the machine's mathematical functions.
 //!
@@ -10,10 +10,10 @@
 //! model -> project (vertices, bins) -> raster (coverage, depth) -> paint, shade -> lanczos -> grid -> encode
 //! ```
 //!
-//! Some verdicts are stricter than the reference's, on purpose: a model that requires an extension that
-//! holds its geometry is refused (the reference draws it blank), and so is one with a texture in a format
-//! that only the reference reads, or beyond the limits of [`limits`]. One picture is righter: textures whose rows the reference misreads on upload
-//! (three-channel textures whose width is no multiple of four) are drawn as they are.
+//! Some verdicts are stricter than the reference's on purpose: a model is refused if it requires an extension that
+//! holds its geometry (the reference draws it blank), has a texture that only the reference decodes (the readme lists
+//! them), or exceeds the limits of [`limits`]. One picture is better: textures whose rows the reference misreads on
+//! upload (three-channel textures whose width is not a multiple of four) are drawn correctly.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -134,17 +134,17 @@ pub fn render(glb: &[u8], options: &Options) -> Result<Preview, Refusal> {
 pub enum Cut {
     /// It needs more memory than it was given.
     NoRoom,
-    /// Somebody asked to stop.
+    /// The caller asked to stop.
     Stopped,
 }
 
 /// As [`render`], where file, decoded data and pictures together take no more than `bytes`. So the caller
 /// decides how much memory a model may have before it is known what is in the file. `stopped` is asked every
-/// few hundredths of a second, from any thread; once it says yes, it must stay with that.
+/// few hundredths of a second, from any thread; once it says yes, it must keep saying so.
 ///
 /// # Errors
 ///
-/// A [`Cut`] that says nothing of the model.
+/// A [`Cut`], which says nothing about the model.
 pub fn render_within(
     glb: &[u8],
     options: &Options,

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::json::{Object, wrap_index};
 use super::lens;
 use super::limits::MAX_NODE_STEPS;
-use super::numbers::array;
+use super::numbers::{array, number_of};
 use super::refusal::{Checked, Refusal, RefusalCode};
 use python_json::Value;
 
@@ -159,6 +159,10 @@ fn check_transform(node: Object<'_>, place: &str) -> Checked<()> {
         "matrix" => count(value) == Some(16),
         "rotation" => count(value) == Some(4),
         "scale" => numbers(value) && row(value),
+        // A text of three characters is one number for all axes.
+        "translation" if matches!(value, Value::String(_)) => {
+            value.as_str().is_some_and(|text| text.chars().count() == 3) && number_of(value).is_some()
+        }
         _ => row(value),
     };
     for key in ["matrix", "translation", "rotation", "scale"] {
@@ -241,6 +245,11 @@ mod tests {
             ("translation", json!([[0, 0, 0]]), false),
             ("translation", json!([0, 0, 0, 0]), false),
             ("translation", json!(5), false),
+            ("translation", json!(" 1 "), true),
+            ("translation", json!("0.5"), true),
+            ("translation", json!("1"), false),
+            ("translation", json!("1000"), false),
+            ("translation", json!("abc"), false),
             ("rotation", json!([[0, 0, 0, 1]]), true),
             ("rotation", json!([0, 0, 1]), false),
             ("scale", json!([true, 1, 1]), true),

@@ -1,5 +1,5 @@
-//! `KHR_materials_pbrSpecularGlossiness` turned into base colour, metalness and roughness, as the reference's
-//! loader does it: factors in 32-bit numbers, textures pixel by pixel, cut down to 8 bits.
+//! Converts `KHR_materials_pbrSpecularGlossiness` to base colour, metalness and roughness as the reference's loader
+//! does: factors as 32-bit floats, textures pixel by pixel, truncated to 8 bits.
 
 use super::numbers::Given;
 use super::picture::{Kind, Picture, Pixels};
@@ -7,7 +7,7 @@ use super::refusal::{Checked, Refusal, RefusalCode};
 
 /// What a surface without colour reflects.
 const PLAIN: f32 = 0.04;
-/// Nothing is divided by less.
+/// The smallest divisor.
 const LEAST: f64 = 1e-6;
 
 /// The extension's factors in one material.
@@ -15,14 +15,15 @@ const LEAST: f64 = 1e-6;
 pub(crate) struct Factors {
     pub(crate) diffuse: Vec<f32>,
     pub(crate) specular: Vec<f32>,
-    pub(crate) glossiness: f32,
-    /// Glossiness was given as a list of one.
+    /// One number, or the up to two numbers of a list.
+    pub(crate) glossiness: Vec<f32>,
+    /// Glossiness was given as a list.
     pub(crate) listed: bool,
     /// The colours were given as lists in lists of one: diffuse, specular.
     pub(crate) nested: [bool; 2],
 }
 
-/// What a material's own values are replaced with: of each pair, one.
+/// What replaces a material's own values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Converted {
     pub(crate) base: Base,
@@ -60,12 +61,12 @@ impl Factors {
         let inner = |given: &Option<Given>| matches!(given, Some(Given::Array(array)) if array.shape.len() > 1);
         let nested = [inner(&diffuse), inner(&specular)];
         let (glossiness, listed) = match glossiness {
-            None => (1.0, false),
-            Some(Given::Number(value)) => (value as f32, false),
-            Some(Given::Array(array)) => match array.values[..] {
-                [one] => (one as f32, true),
-                _ => return Err(bad(&format!("{place}.glossinessFactor"), "not a number")),
-            },
+            None => (vec![1.0], false),
+            Some(Given::Number(value)) => (vec![value as f32], false),
+            Some(Given::Array(array)) if matches!(array.shape[..], [0..=2] | [1, 0..=2]) => {
+                (array.values.iter().map(|v| *v as f32).collect(), true)
+            }
+            Some(_) => return Err(bad(&format!("{place}.glossinessFactor"), "not a number")),
         };
         let diffuse = row(diffuse, 4, "diffuseFactor")?;
         let specular = row(specular, 3, "specularFactor")?;
@@ -101,6 +102,11 @@ impl Factors {
         Ok(())
     }
 
+    /// Roughness without a texture.
+    fn roughness(&self) -> f64 {
+        f64::from(1.0 - self.glossiness.first().copied().unwrap_or(1.0))
+    }
+
     /// The values of a material without textures.
     pub(crate) fn convert(&self) -> Converted {
         let rgb = first_three(&self.diffuse);
@@ -120,7 +126,7 @@ impl Factors {
         if let [_, _, _, alpha] = self.diffuse[..] {
             base.push(f64::from(alpha));
         }
-        let roughness = f64::from(1.0 - self.glossiness);
+        let roughness = self.roughness();
         Converted { base: Base::Factor(base), surface: Surface::Factors { metallic: f64::from(metallic), roughness } }
     }
 
@@ -134,7 +140,9 @@ impl Factors {
         let mut base = Vec::with_capacity(pixels * channels);
         let plain = specular.is_none() && brightness_of(first_three(&self.specular)) < f64::from(PLAIN);
         let surfaced = !plain;
-        let mut surface = Vec::with_capacity(if surfaced { 3 * pixels } else { 0 });
+        // Each number of a glossiness list has its own channel, between a zero channel and metalness.
+        let surface_channels = 2 + self.glossiness.len();
+        let mut surface = Vec::with_capacity(if surfaced { surface_channels * pixels } else { 0 });
         for at in 0..pixels {
             let texel = source.texel(at);
             let metallic = texel.metalness(specular.is_none());
@@ -144,7 +152,10 @@ impl Factors {
                 base.push(truncated(texel.alpha));
             }
             if surfaced {
-                surface.extend([0, truncated(1.0 - texel.glossiness), truncated(metallic)]);
+                surface.push(0);
+                let rough = |own: &f32| truncated(1.0 - texel.glossiness * f64::from(*own));
+                surface.extend(self.glossiness.iter().map(rough));
+                surface.push(truncated(metallic));
             }
         }
         let picture = |channels, data| Picture {
@@ -154,9 +165,9 @@ impl Factors {
             kind: Kind::Plain,
         };
         let surface = if surfaced {
-            Surface::Texture(picture(3, surface))
+            Surface::Texture(picture(surface_channels, surface))
         } else {
-            Surface::Factors { metallic: 0.0, roughness: f64::from(1.0 - self.glossiness) }
+            Surface::Factors { metallic: 0.0, roughness: self.roughness() }
         };
         Converted { base: Base::Texture(picture(channels, base)), surface }
     }
@@ -176,6 +187,7 @@ struct Texel {
     diffuse: [f64; 3],
     alpha: f64,
     specular: [f64; 3],
+    /// The texture's, without the factor.
     glossiness: f64,
     /// What the specular light leaves.
     strength: f64,
@@ -200,17 +212,16 @@ impl Source<'_> {
             let factors = &self.factors.specular;
             f64::from(factors.get(i).or(factors.first()).copied().unwrap_or(1.0))
         };
-        let own = f64::from(self.factors.glossiness);
         let (specular, glossiness) = match self.specular {
-            None => ([factor(0), factor(1), factor(2)], own),
+            None => ([factor(0), factor(1), factor(2)], 1.0),
             Some(picture) => {
                 let (texel, channels) = picture.texel(at);
                 let lit = |i: usize| self.curve.linear(texel[if channels < 3 { 0 } else { i }]) * factor(i);
                 let gloss = match channels {
-                    1 => byte(texel[0]) * own,
-                    2 => byte(texel[1]) * own,
-                    3 => own,
-                    _ => byte(texel[3]) * own,
+                    1 => byte(texel[0]),
+                    2 => byte(texel[1]),
+                    3 => 1.0,
+                    _ => byte(texel[3]),
                 };
                 ([lit(0), lit(1), lit(2)], gloss)
             }

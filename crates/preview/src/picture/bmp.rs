@@ -3,6 +3,9 @@
 use super::super::cost;
 use super::{BodyFault, Fault, Header, Picture, Pixels, Watch, palette_of};
 
+/// Length of the file header.
+const FILE_HEADER: usize = 14;
+
 /// How pixels lie in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Raw {
@@ -22,19 +25,19 @@ enum Coding {
     Runs4,
 }
 
-struct Layout<'a> {
-    width: u32,
-    height: u32,
+pub(super) struct Layout<'a> {
+    pub(super) width: u32,
+    pub(super) height: u32,
     bottom_up: bool,
     raw: Raw,
     coding: Coding,
     /// Red, green and blue of each, one after the other; `None` for grey and for colours.
     palette: Option<Vec<u8>>,
     black_and_white: bool,
-    fault: Option<Fault>,
+    pub(super) fault: Option<Fault>,
     data: &'a [u8],
     /// Where the data begins.
-    start: usize,
+    pub(super) start: usize,
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -45,10 +48,20 @@ fn half(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 2)?.first_chunk().map(|b| u32::from(u16::from_le_bytes(*b)))
 }
 
-fn layout(bytes: &[u8]) -> Option<Layout<'_>> {
-    let mut start = word(bytes, 10)? as usize;
-    let size = word(bytes, 14)? as usize;
-    let head = bytes.get(18..14_usize.checked_add(size)?)?;
+/// Whether this is a bitmap without a file header, judged by the size of the header at its start.
+pub(super) fn is_bare(bytes: &[u8]) -> bool {
+    matches!(word(bytes, 0), Some(12 | 40 | 52 | 56 | 64 | 108 | 124))
+}
+
+/// The layout of a complete file.
+fn layout_of_file(bytes: &[u8]) -> Option<Layout<'_>> {
+    layout(bytes, FILE_HEADER, word(bytes, 10)? as usize)
+}
+
+/// The layout given by the header at `head_at`. Pixels begin at `start`, or behind header and palette if that is 0.
+pub(super) fn layout(bytes: &[u8], head_at: usize, mut start: usize) -> Option<Layout<'_>> {
+    let size = word(bytes, head_at)? as usize;
+    let head = bytes.get(head_at + 4..head_at.checked_add(size)?)?;
     let (width, height, bottom_up, bits, compression, colors, padding);
     match size {
         12 => {
@@ -63,9 +76,9 @@ fn layout(bytes: &[u8]) -> Option<Layout<'_>> {
         }
         _ => return None,
     }
-    let mut at = 14 + size;
+    let mut at = head_at + size;
     let colors = if colors == 0 { 1_u64 << bits.min(32) } else { u64::from(colors) };
-    if start == at && bits <= 8 {
+    if head_at > 0 && start == at && bits <= 8 {
         start = start.checked_add(usize::try_from(4 * colors).ok()?)?;
     }
     let raw = match (bits, compression) {
@@ -209,7 +222,14 @@ impl Layout<'_> {
 }
 
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
-    let layout = layout(bytes)?;
+    header(&layout_of_file(bytes)?, bytes)
+}
+
+pub(super) fn open_bare(bytes: &[u8]) -> Option<Header> {
+    header(&layout(bytes, 0, 0)?, bytes)
+}
+
+fn header(layout: &Layout<'_>, bytes: &[u8]) -> Option<Header> {
     let pixels = u64::from(layout.width).saturating_mul(u64::from(layout.height));
     let depth = layout.channels() as u64;
     let work = pixels.saturating_mul(depth * cost::PLAIN).saturating_add(cost::PACKED * bytes.len() as u64);
@@ -225,13 +245,46 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
 }
 
 pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
-    let damaged = |what: &str| BodyFault::Damaged(what.to_owned());
-    let layout = layout(bytes).ok_or(BodyFault::Coding("no BMP"))?;
-    let (width, height) = (layout.width as usize, layout.height as usize);
+    picture(layout_of_file(bytes), bytes, watch)
+}
+
+pub(super) fn read_bare(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
+    picture(layout(bytes, 0, 0), bytes, watch)
+}
+
+fn picture(layout: Option<Layout<'_>>, bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
+    let layout = layout.ok_or(BodyFault::Coding("no BMP"))?;
     if layout.black_and_white {
         return Ok(Picture::plain(layout.width, layout.height, Pixels::Bits));
     }
-    let runs = if layout.coding == Coding::Plain { Vec::new() } else { runs(&layout, bytes) };
+    let out = samples(&layout, bytes, watch)?;
+    let pixels = match &layout.palette {
+        Some(rgb) => Pixels::Palette(out, palette_of(rgb, |_| 255)),
+        None => Pixels::Channels(layout.channels(), out),
+    };
+    Ok(Picture::plain(layout.width, layout.height, pixels))
+}
+
+/// Red, green and blue of each pixel.
+pub(super) fn colors(layout: &Layout<'_>, bytes: &[u8], watch: Watch<'_>) -> Result<Vec<u8>, BodyFault> {
+    let samples = samples(layout, bytes, watch)?;
+    let palette = layout.palette.as_ref().map(|rgb| palette_of(rgb, |_| 255));
+    let bit = if layout.black_and_white { 255 } else { 1 };
+    let color = |pixel: &[u8]| match (&palette, pixel) {
+        (Some(palette), [index, ..]) => palette[usize::from(*index)],
+        (_, [r, g, b, ..]) => [*r, *g, *b, 0],
+        (_, [grey, ..]) => [grey.wrapping_mul(bit); 4],
+        _ => [0; 4],
+    };
+    let rgb = samples.chunks_exact(layout.channels()).flat_map(|pixel| color(pixel).into_iter().take(3));
+    Ok(rgb.collect())
+}
+
+/// The samples of all rows, from the top.
+fn samples(layout: &Layout<'_>, bytes: &[u8], watch: Watch<'_>) -> Result<Vec<u8>, BodyFault> {
+    let damaged = |what: &str| BodyFault::Damaged(what.to_owned());
+    let (width, height) = (layout.width as usize, layout.height as usize);
+    let runs = if layout.coding == Coding::Plain { Vec::new() } else { runs(layout, bytes) };
     let mut out = Vec::with_capacity(width * height * layout.channels());
     for i in 0..height {
         if i % 256 == 0 && watch.stopped() {
@@ -247,11 +300,7 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
             out.extend_from_slice(row);
         }
     }
-    let pixels = match &layout.palette {
-        Some(rgb) => Pixels::Palette(out, palette_of(rgb, |_| 255)),
-        None => Pixels::Channels(layout.channels(), out),
-    };
-    Ok(Picture::plain(layout.width, layout.height, pixels))
+    Ok(out)
 }
 
 /// The indices that run lengths stand for, up to the whole picture.

@@ -1,9 +1,11 @@
-//! GIF pictures: of an animation the first frame.
+//! GIF pictures; only the first frame of an animation is read.
+
+mod codes;
 
 use super::super::cost;
 use super::super::limits::MAX_TEXTURE_PIXELS;
-use super::lzw::{self, Order};
 use super::{BodyFault, Header, Picture, Pixels, Watch, palette_of};
+use codes::Codes;
 
 struct Layout<'a> {
     /// Of the whole picture.
@@ -18,7 +20,7 @@ struct Layout<'a> {
     data: &'a [u8],
 }
 
-/// A reader of the file's parts, one after the other.
+/// Reads the file's parts in order.
 struct Parts<'a>(&'a [u8]);
 
 impl<'a> Parts<'a> {
@@ -67,8 +69,12 @@ fn layout(bytes: &[u8]) -> Option<Layout<'_>> {
         }
     }
     let image = parts.take(9)?;
-    let frame = [half(image, 0)?, half(image, 2)?, half(image, 4)?, half(image, 6)?];
+    let mut frame = [half(image, 0)?, half(image, 2)?, half(image, 4)?, half(image, 6)?];
     size = [size[0].max(frame[0] + frame[2]), size[1].max(frame[1] + frame[3])];
+    // The reference takes a frame of zero width at the left edge for the whole picture.
+    if (frame[0], frame[2]) == (0, 0) {
+        frame = [0, 0, size[0], size[1]];
+    }
     if let Some(own) = self::palette(&mut parts, image[8])? {
         palette = own;
     }
@@ -103,8 +109,8 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         height: height as u32,
         depth: 1,
         alpha: layout.palette.is_some() && layout.clear.is_some(),
-        // The frame, before it is put in its place, and its data without the lengths of its blocks.
-        working: (w * h) as u64 + bytes.len() as u64 + lzw::BYTES,
+        // The frame before it is placed.
+        working: (w * h) as u64 + codes::BYTES,
         work: pixels * 4 * cost::PLAIN + 20 * cost::PACKED * bytes.len() as u64,
         fault: None,
     })
@@ -114,19 +120,11 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     let damaged = |what: &str| BodyFault::Damaged(what.to_owned());
     let layout = layout(bytes).ok_or(BodyFault::Coding("no GIF"))?;
     let [left, top, w, h] = layout.frame;
-    let mut parts = Parts(layout.data);
-    let mut packed = Vec::with_capacity(layout.data.len());
-    while let Some(length) = parts.byte().filter(|length| *length > 0)
-        // A block that is cut counts for nothing.
-        && let Some(block) = parts.take(usize::from(length))
-    {
-        packed.extend_from_slice(block);
+    if w == 0 || h == 0 {
+        return Err(damaged("an empty frame"));
     }
     let mut frame = vec![0; w * h];
-    let done = lzw::unpack(&packed, Order::Low, layout.bits, &mut frame, watch).map_err(damaged)?;
-    if done < frame.len() {
-        return Err(damaged("pixels are missing"));
-    }
+    Codes::new(layout.data, layout.bits).and_then(|codes| codes.unpack(&mut frame, watch)).map_err(damaged)?;
     let [width, height] = layout.size;
     let mut out = vec![layout.clear.unwrap_or_default(); width * height];
     for (row, y) in frame.chunks_exact(w.max(1)).zip(rows(h, layout.interlaced)) {

@@ -1,5 +1,7 @@
 //! JPEG pictures: grey, colour, and four-channel ones, whose K ends up as alpha.
 
+use std::borrow::Cow;
+
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -8,6 +10,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use super::super::cost;
 use super::scan::{self, Parts};
 use super::scans;
+use super::usual;
 use super::watched::Watched;
 use super::{BodyFault, Header, Kind, Picture, Pixels, Watch};
 
@@ -17,10 +20,11 @@ pub(super) struct Frame {
     pub(super) width: u32,
     pub(super) height: u32,
     components: u8,
-    precision: u8,
     /// The start-of-frame marker: which coding process.
     process: u8,
     adobe: bool,
+    /// A marker before the scan is not allowed there.
+    misplaced: bool,
     /// Coefficients of all components.
     coefficients: u64,
     /// The first scan has them all, and each part of the picture is done at once.
@@ -40,7 +44,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let (scans, tables) = repeats(bytes, scan);
     let scans = if frame.is_progressive() { scans.min(MOST_SCANS) } else { 1 };
     let pixels = u64::from(frame.width) * u64::from(frame.height);
-    // Of a progressive one, each scan is followed before it is decoded.
+    // Each scan of a progressive file is followed before it is decoded.
     let followed = if frame.is_progressive() { 2 } else { 1 };
     let work = cost::JPEG * pixels * depth
         + followed * cost::JPEG_SCAN * scans * frame.coefficients / 64
@@ -48,7 +52,10 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         + followed * cost::JPEG_PACKED * bytes.len() as u64;
     // Beside all coefficients, rows of some, and copies of what the segments hold.
     let all = all + if frame.is_progressive() { 0 } else { FILLED * frame.coefficients / 64 + bytes.len() as u64 };
-    let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64;
+    // The copy with the standard tables.
+    let copied = !frame.is_progressive() && lacks_tables(bytes, scan);
+    let copy = if copied { (usual::TABLES.len() + bytes.len()) as u64 } else { 0 };
+    let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64 + copy;
     Some(Header {
         width: frame.width,
         height: frame.height,
@@ -66,7 +73,7 @@ const FILLED: u64 = 5;
 /// Scans that the decoder follows.
 const MOST_SCANS: u64 = 100;
 
-/// How many scans follow the headers, and the bytes of all Huffman tables: both cost far more than they take.
+/// The number of scans and the bytes of all Huffman tables: both cost far more than their size.
 fn repeats(bytes: &[u8], scan: usize) -> (u64, u64) {
     let (mut at, mut tables) = (2, 0);
     while at < scan
@@ -87,12 +94,13 @@ fn repeats(bytes: &[u8], scan: usize) -> (u64, u64) {
 }
 
 pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
+    let bytes = &*with_usual_tables(bytes);
     let (frame, scan) = walk(bytes).ok_or(BodyFault::Coding("no frame header"))?;
-    if !matches!(frame.process, 0xc0..=0xc2) || frame.precision != 8 {
+    if !matches!(frame.process, 0xc0..=0xc2) {
         return Err(BodyFault::Coding("neither baseline nor progressive 8-bit JPEG"));
     }
-    if !has_end(bytes, scan) {
-        return Err(BodyFault::Damaged("JPEG without its end".to_owned()));
+    if frame.misplaced {
+        return Err(BodyFault::Damaged("a marker out of place".to_owned()));
     }
     let (space, channels) = match frame.components {
         1 => (ColorSpace::Luma, 1),
@@ -104,8 +112,12 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
         return Err(BodyFault::Coding("progressive JPEG whose scans are incomplete"));
     }
     let parts = if frame.is_progressive() { None } else { scan::parts(bytes, &frame, scan, watch) };
+    let cut = parts.as_ref().map_or_else(|| !has_end(bytes, scan), |parts| parts.cut);
+    if cut {
+        return Err(BodyFault::Damaged("JPEG without its end".to_owned()));
+    }
     if parts.as_ref().is_some_and(|parts| parts.torn) {
-        return Err(BodyFault::Coding("JPEG that ends within a block"));
+        return Err(BodyFault::Coding("JPEG with coefficients out of range"));
     }
     let bytes = parts.as_ref().and_then(|parts| parts.filled.as_deref()).unwrap_or(bytes);
     let options = DecoderOptions::default()
@@ -140,8 +152,35 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     Ok(Picture { kind, ..Picture::plain(frame.width, frame.height, Pixels::Channels(channels, pixels)) })
 }
 
-/// Makes grey what the scan does not hold, where it could not be written so; the decoder makes something else of each
-/// such part.
+/// The file with the standard Huffman tables added if it lacks some, as frames of Motion JPEG do. Progressive files get
+/// none.
+fn with_usual_tables(bytes: &[u8]) -> Cow<'_, [u8]> {
+    match walk(bytes) {
+        Some((frame, scan)) if !frame.is_progressive() && lacks_tables(bytes, scan) => {
+            let (head, rest) = bytes.split_at_checked(2).unwrap_or_default();
+            Cow::Owned([head, usual::TABLES, rest].concat())
+        }
+        _ => Cow::Borrowed(bytes),
+    }
+}
+
+/// Whether one of the first two tables of either class is missing before the first scan.
+fn lacks_tables(bytes: &[u8], scan: usize) -> bool {
+    let (mut at, mut found) = (2, [false; 8]);
+    while at < scan
+        && let Some((marker, mut data, end)) = segment(bytes, at)
+    {
+        while let (0xc4, [head, lengths @ ..]) = (marker, data) {
+            found[usize::from((head >> 4 & 1) * 4 + (head & 3))] = true;
+            let symbols: usize = lengths.iter().take(16).map(|count| usize::from(*count)).sum();
+            data = lengths.get(16 + symbols..).unwrap_or_default();
+        }
+        at = end;
+    }
+    [0, 1, 4, 5].iter().any(|at| !found[*at])
+}
+
+/// Fills the parts that the scan lacks with grey; the decoder fills them otherwise.
 fn blank(pixels: &mut [u8], channels: usize, frame: &Frame, parts: Parts) {
     let (width, height) = (frame.width as usize, frame.height as usize);
     for part in parts.missing.into_iter().flatten() {
@@ -153,37 +192,75 @@ fn blank(pixels: &mut [u8], channels: usize, frame: &Frame, parts: Parts) {
     }
 }
 
-/// Follows the segments up to the first scan: the frame, and where the scan's data begins.
+/// Follows the segments up to the first scan as Pillow does: the frame, and where the scan's data begins. `None` if
+/// Pillow does not open the file.
 fn walk(bytes: &[u8]) -> Option<(Frame, usize)> {
+    let (mut frame, mut adobe, mut misplaced, mut profile): (Option<Frame>, _, _, Option<&[u8]>) =
+        (None, false, false, None);
     let mut at = 2;
-    let (mut frame, mut adobe) = (None, false);
     loop {
-        let (marker, data, end) = segment(bytes, at)?;
+        while *bytes.get(at)? != 0xff {
+            at += 1;
+        }
+        let marker = *bytes.get(at + 1)?;
+        misplaced |= matches!(marker, 0xc8 | 0xd8 | 0xd9 | 0xde | 0xdf | 0xf0..=0xfd);
+        at += match marker {
+            0xff => 1,
+            0 | 0xc8 | 0xd0..=0xd9 | 0xf0..=0xfd => 2,
+            1..=0xbf => return None,
+            _ => 0,
+        };
+        if matches!(marker, 0 | 0xc8 | 0xd0..=0xd9 | 0xf0..) && marker != 0xfe {
+            continue;
+        }
+        let (_, data, end) = segment(bytes, at)?;
         match marker {
-            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => frame = Some(read_frame(marker, data)?),
-            0xee => adobe |= data.starts_with(b"Adobe"),
+            0xc4 | 0xcc => {}
+            0xc0..=0xcf | 0xde => {
+                if profile.take().is_some_and(|profile| profile.len() < 14) {
+                    return None;
+                }
+                frame = Some(read_frame(marker, data)?);
+            }
+            0xdb => check_steps(data)?,
+            0xe0 if data.starts_with(b"JFIF") && data.len() < 7 => return None,
+            0xe2 if data.starts_with(b"ICC_PROFILE\0") => profile = Some(profile.map_or(data, |least| least.min(data))),
+            0xee if data.starts_with(b"Adobe") => {
+                data.get(6)?;
+                adobe = true;
+            }
             0xda => {
                 let one_pass = |f: &Frame| data.first() == Some(&f.components);
-                return frame.map(|f: Frame| (Frame { adobe, one_pass: one_pass(&f), ..f }, end));
+                return frame.map(|f: Frame| (Frame { adobe, misplaced, one_pass: one_pass(&f), ..f }, end));
             }
-            0xd9 => return None,
             _ => {}
         }
         at = end;
     }
 }
 
+/// Checks that all quantization tables, of 8 or 16 bits, are complete.
+fn check_steps(mut data: &[u8]) -> Option<()> {
+    while let Some((head, rest)) = data.split_first() {
+        data = rest.get(if head >> 4 == 0 { 64 } else { 128 }..)?;
+    }
+    Some(())
+}
+
 fn read_frame(process: u8, data: &[u8]) -> Option<Frame> {
     let (&[precision, h0, h1, w0, w1, components], rest) = data.split_first_chunk::<6>()?;
     let (width, height) = (u16::from_be_bytes([w0, w1]), u16::from_be_bytes([h0, h1]));
     let (width, height) = (u32::from(width), u32::from(height));
+    if precision != 8 || !matches!(components, 1 | 3 | 4) || rest.len() % 3 != 0 {
+        return None;
+    }
     // Of each component, how many of its blocks lie side by side and on top of each other in a unit.
     let samplings =
         rest.chunks_exact(3).take(usize::from(components)).map(|c| (u64::from(c[1] >> 4), u64::from(c[1] & 15)));
     let most = samplings.clone().fold((1, 1), |most, s| (most.0.max(s.0), most.1.max(s.1)));
     let units = u64::from(width).div_ceil(8 * most.0) * u64::from(height).div_ceil(8 * most.1);
     let coefficients = 64 * units * samplings.map(|(across, down)| across * down).sum::<u64>();
-    Some(Frame { width, height, components, precision, process, adobe: false, coefficients, one_pass: true })
+    Some(Frame { width, height, components, process, adobe: false, misplaced: false, coefficients, one_pass: true })
 }
 
 /// The marker at or after `at`, its data, and where the next segment begins.
@@ -220,7 +297,10 @@ mod tests {
         for scans in [None, Some(7)] {
             let bytes = models::jpeg(100, 70, scans);
             let blocks = 3 * 13 * 9;
-            let beside = if scans.is_some() { 2 * 64 * blocks } else { FILLED * blocks + bytes.len() as u64 };
+            let length = bytes.len() as u64;
+            // The copy is that with the usual tables, two of which this one lacks.
+            let copy = usual::TABLES.len() as u64 + length;
+            let beside = if scans.is_some() { 2 * 64 * blocks } else { FILLED * blocks + length + copy };
             let header = open(&bytes).unwrap();
             assert_eq!((header.width, header.height, header.depth), (100, 70, 3));
             assert_eq!(header.working - 512 * 100 - 2 * bytes.len() as u64, beside);
@@ -236,7 +316,7 @@ mod tests {
     #[test]
     fn segments_are_followed_to_the_frame() {
         let head: &[u8] = &[
-            0xff, 0xd8, 0xff, 0xee, 0, 7, b'A', b'd', b'o', b'b', b'e', // Adobe
+            0xff, 0xd8, 0xff, 0xee, 0, 9, b'A', b'd', b'o', b'b', b'e', 0, 0, // Adobe
             0xff, 0xc0, 0, 8, 8, 0, 5, 0, 9, 3, // 9 x 5, three components
             0xff, 0xda, 0, 2, 1, 2, 3, 0xff, 0xd9,
         ];

@@ -1,12 +1,13 @@
-//! Decoding of texture images to the pixel layouts that the reference's image library gives them.
+//! Decodes texture images to the pixel layouts that Pillow, the reference's image library, gives them.
 //!
-//! What counts is when a picture fails: if its header cannot be read, the model is drawn without the
-//! texture; if the pixels behind a sound header break off, the model is refused.
+//! It matters when a picture fails: with an unreadable header, the model is drawn without the texture; with
+//! broken pixels behind a sound header, the model is refused.
 
 mod bmp;
 mod chunks;
 mod deflate;
 mod gif;
+mod ico;
 mod jpeg;
 mod lzw;
 mod orientation;
@@ -18,6 +19,7 @@ mod short;
 mod texts;
 mod tga;
 mod tiff;
+mod usual;
 mod vp8l;
 mod watched;
 mod webp;
@@ -37,18 +39,18 @@ pub(crate) struct Picture {
     pub(crate) kind: Kind,
 }
 
-/// What the pixels were made of, where that matters to more than drawing.
+/// What the pixels represent, where that matters beyond drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain,
-    /// Of four channels the last is no alpha: cyan, magenta, yellow and black.
+    /// CMYK: the last of the four channels is not alpha.
     Inks,
-    /// Grey of more than 8 bits, of which drawing takes the low ones.
+    /// Grey of more than 8 bits; drawing uses the low ones.
     Wide,
 }
 
 impl Picture {
-    /// One of a usual kind.
+    /// An ordinary picture.
     fn plain(width: u32, height: u32, pixels: Pixels) -> Self {
         Self { width, height, pixels, kind: Kind::Plain }
     }
@@ -92,24 +94,24 @@ pub(crate) enum Pixels {
     Bits,
 }
 
-/// What the header of a picture promises.
+/// What a picture's header states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
     width: u32,
     height: u32,
-    /// Bytes a pixel once decoded.
+    /// Bytes per decoded pixel.
     depth: u64,
-    /// Whether pixels may be seen through.
+    /// Whether pixels may be transparent.
     alpha: bool,
     /// Bytes that decoding takes beside the pixels and the file.
     working: u64,
     /// What decoding costs.
     work: u64,
-    /// Why its pixels cannot be had, if that is already known.
+    /// Why its pixels cannot be decoded, if already known.
     fault: Option<Fault>,
 }
 
-/// What is known to be wrong before the pixels are decoded.
+/// A fault found before the pixels are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Damaged(&'static str),
@@ -117,17 +119,22 @@ enum Fault {
 }
 
 impl Header {
+    /// For a picture that is refused.
+    fn faulty(fault: Fault) -> Self {
+        Self { width: 1, height: 1, depth: 1, alpha: false, working: 0, work: 0, fault: Some(fault) }
+    }
+
     fn pixels(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
 }
 
-/// Why the pixels behind a sound header could not be had.
+/// Why the pixels behind a sound header could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum BodyFault {
     /// Cut short or damaged.
     Damaged(String),
-    /// Sound, perhaps, but in a coding that this renderer does not know.
+    /// In a coding that this renderer does not know.
     Coding(&'static str),
 }
 
@@ -163,14 +170,16 @@ fn format(bytes: &[u8]) -> (Open, Read) {
         [b'B', b'M', ..] => (bmp::open, bmp::read),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => (gif::open, gif::read),
         _ if tiff::is(bytes) => (tiff::open, tiff::read),
+        _ if bmp::is_bare(bytes) => (bmp::open_bare, bmp::read_bare),
+        _ if ico::is(bytes) => (ico::open, ico::read),
         _ if others::name(bytes).is_some() => (others::open, others::read),
-        // It has no mark of its own.
+        // TGA has no magic number.
         _ => (tga::open, tga::read),
     }
 }
 
 impl Plan<'_> {
-    /// The plan of a picture that is there already.
+    /// The plan of a picture that is already decoded.
     pub(crate) fn made(picture: Picture) -> Self {
         let depth = picture.channels() as u64;
         let header = Header {
@@ -194,7 +203,7 @@ impl Plan<'_> {
         self.header.pixels()
     }
 
-    /// Whether pixels may be seen through.
+    /// Whether pixels may be transparent.
     pub(crate) fn alpha(&self) -> bool {
         self.header.alpha
     }

@@ -1,16 +1,15 @@
-//! Formats that the reference's image library reads and this renderer does not: they are refused by name, as a
-//! picture without them would be another one. What that library would fail to open is none of them.
+//! Formats that Pillow reads and this renderer does not. They are refused by name, because leaving the texture out would
+//! change the picture. Files that Pillow cannot open do not count.
 
 use super::texts;
 use super::{BodyFault, Fault, Header, Picture, Watch};
 
-/// Whether a file may be of a format, by what its header has to hold.
+/// Whether a file is of a format, judged by its header.
 type Is = fn(&[u8]) -> bool;
 
-/// The formats and their names, in the order in which the library tries them.
-const FORMATS: [(&str, Is); 37] = [
+/// The formats and their names, in the order in which Pillow tries them.
+const FORMATS: [(&str, Is); 35] = [
     ("PPM", is_ppm),
-    ("DIB", is_dib),
     ("AVIF", is_avif),
     ("BLP", |b| begins(b, &[b"BLP1", b"BLP2"])),
     ("BUFR", |b| begins(b, &[b"BUFR", b"ZCZC"])),
@@ -27,7 +26,6 @@ const FORMATS: [(&str, Is); 37] = [
     ("HDF5", |b| begins(b, &[b"\x89HDF\r\n\x1a\n"])),
     ("JPEG 2000", |b| begins(b, &[b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"])),
     ("ICNS", |b| begins(b, &[b"icns"])),
-    ("ICO", |b| begins(b, &[b"\0\0\x01\0"]) && short(b, 4) > 0),
     ("IM", texts::is_im),
     ("IMT", texts::is_imt),
     ("IPTC", is_iptc),
@@ -71,12 +69,6 @@ fn is_ppm(bytes: &[u8]) -> bool {
     let end = bytes.iter().take(6).position(|b| b" \t\n\x0b\x0c\r".contains(b)).unwrap_or(bytes.len().min(6));
     let mark = bytes.get(..end).unwrap_or_default();
     matches!(mark, b"P1" | b"P2" | b"P3" | b"P4" | b"P5" | b"P6" | b"Pf" | b"P0CMYK" | b"PyP" | b"PyRGBA" | b"PyCMYK")
-}
-
-/// The header of a bitmap without that of a file before it.
-fn is_dib(bytes: &[u8]) -> bool {
-    let size = long(bytes, 0).swap_bytes();
-    matches!(size, 12 | 40 | 52 | 56 | 64 | 108 | 124) && bytes.len() >= size as usize
 }
 
 /// The brand of the file, or one that it is said to be compatible with.
@@ -189,8 +181,7 @@ fn is_spider(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
-    let fault = name(bytes).map(Fault::Coding);
-    Some(Header { width: 1, height: 1, depth: 1, alpha: false, working: 0, work: 0, fault })
+    name(bytes).map(|name| Header::faulty(Fault::Coding(name)))
 }
 
 pub(super) fn read(bytes: &[u8], _: Watch<'_>) -> Result<Picture, BodyFault> {

@@ -16,9 +16,11 @@ pub(super) struct Parts {
     pub(super) missing: Vec<Range<usize>>,
     /// The file with these parts coded as parts without coefficients, where it can be written so.
     pub(super) filled: Option<Vec<u8>>,
-    /// What the reference makes of the part in which the bits ran out, the decoder here does not: a coefficient behind
-    /// the last one of its block, or coefficients beyond what 16 bits can hold.
+    /// libjpeg and the decoder here differ on it: a coefficient lies beyond its block, a first coefficient is too large,
+    /// or so is the sum of a block in which the bits ran out.
     pub(super) torn: bool,
+    /// The file ends without a marker while libjpeg still waits for bytes.
+    pub(super) cut: bool,
 }
 
 /// The symbol that sixteen bits begin with, and the length of its code; 0 for none.
@@ -29,6 +31,16 @@ pub(super) struct Component {
     pub(super) sampling: [usize; 2],
     /// The number of its table of steps.
     steps: u8,
+}
+
+/// How a block is coded.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    /// The number of its component.
+    owner: usize,
+    first: &'a Table,
+    others: &'a Table,
+    steps: &'a Steps,
 }
 
 /// The steps of a block's coefficients, in the order in which they are coded.
@@ -60,17 +72,17 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
     let size = if alone { [8, 8] } else { [8 * most(0), 8 * most(1)] };
     let across = (frame.width as usize).div_ceil(size[0]);
     let count = across * (frame.height as usize).div_ceil(size[1]);
-    let (mut blocks, mut sizes) = (Vec::new(), Vec::new());
-    for pair in used {
+    let mut blocks = Vec::new();
+    for (owner, pair) in used.enumerate() {
         let component = components.iter().find(|c| c.id == pair[0])?;
         let table = |class: u8, index: u8| tables.get(usize::from(class * 4 + (index & 3)))?.as_ref();
-        let codes = (table(0, pair[1] >> 4)?, table(1, pair[1] & 15)?);
+        let (first, others) = (table(0, pair[1] >> 4)?, table(1, pair[1] & 15)?);
+        let steps = steps.get(usize::from(component.steps & 3))?;
         let each = if alone { 1 } else { component.sampling[0] * component.sampling[1] };
-        blocks.resize(blocks.len() + each, codes);
-        sizes.resize(blocks.len(), steps.get(usize::from(component.steps & 3))?);
+        blocks.resize(blocks.len() + each, Block { owner, first, others, steps });
     }
     let mut bits = Bits { taken: Some(Scan::default()), ..Bits::of(bytes.get(scan..)?) };
-    let missing = missing(&mut bits, (&blocks, &sizes), (count, interval), watch)?;
+    let missing = missing(&mut bits, &blocks, (count, interval), watch)?;
     let filled = match missing[..] {
         [Range { start, end }] if end == count && interval == 0 => {
             bits.taken.take().and_then(|taken| fill(taken, &blocks, (start, count))).and_then(|data| {
@@ -81,18 +93,18 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         }
         _ => None,
     };
-    Some(Parts { size, across, missing, filled, torn: bits.beyond })
+    Some(Parts { size, across, missing, filled, torn: bits.beyond, cut: bits.cut })
 }
 
 /// The parts that the scan holds, and behind them, in intervals of as many, those that it does not: no difference to a
 /// first coefficient of 0, and no other coefficients. `None` where the tables have no codes for that.
-fn fill(mut scan: Scan, blocks: &[(&Table, &Table)], (held, count): (usize, usize)) -> Option<Vec<u8>> {
+fn fill(mut scan: Scan, blocks: &[Block<'_>], (held, count): (usize, usize)) -> Option<Vec<u8>> {
     let code = |table: &Table| {
         let at = table.iter().position(|(symbol, length)| *symbol == 0 && *length > 0)?;
         let (_, length) = table.get(at)?;
         Some((at as u64 >> (16 - length), u32::from(*length)))
     };
-    let codes = blocks.iter().flat_map(|(first, others)| [code(first), code(others)]);
+    let codes = blocks.iter().flat_map(|block| [code(block.first), code(block.others)]);
     let codes = codes.collect::<Option<Vec<_>>>()?;
     for part in held..count {
         if part % held.max(1) == 0 {
@@ -104,22 +116,25 @@ fn fill(mut scan: Scan, blocks: &[(&Table, &Table)], (held, count): (usize, usiz
     Some(scan.bytes)
 }
 
-/// Up to this sum of a block's coefficients nothing runs over while they become pixels.
+/// Up to this sum of a block's coefficients, the inverse transform does not overflow.
 const LARGEST: u64 = 4768;
 
 fn missing(
     bits: &mut Bits<'_>,
-    (blocks, sizes): (&[(&Table, &Table)], &[&Steps]),
+    blocks: &[Block<'_>],
     (count, interval): (usize, usize),
     watch: Watch<'_>,
 ) -> Option<Vec<Range<usize>>> {
     let mut missing: Vec<Range<usize>> = Vec::new();
+    // First coefficients are coded as differences from the previous block's.
+    let mut averages = [0_i64; 4];
     for part in 0..count {
         if part % 4096 == 0 && watch.stopped() {
             return None;
         }
         if interval > 0 && part > 0 && part % interval == 0 {
             bits.restart();
+            averages = [0; 4];
         }
         if bits.ended {
             match missing.last_mut() {
@@ -128,10 +143,14 @@ fn missing(
             }
             continue;
         }
-        for ((first, others), steps) in blocks.iter().zip(sizes) {
+        for Block { owner, first, others, steps } in blocks {
             let mut sum = 0;
-            let size = bits.symbol(first)?;
-            bits.skip(u32::from(size & 15));
+            let size = bits.symbol(first)? & 15;
+            let value = bits.skip(u32::from(size));
+            let below = size > 0 && value >> (size - 1) == 0;
+            let average = averages.get_mut(*owner)?;
+            *average += value as i64 - if below { (1 << size) - 1 } else { 0 };
+            bits.beyond |= average.unsigned_abs() * u64::from(steps[0]) > LARGEST;
             let mut place = 1;
             while place < 64 {
                 let symbol = bits.symbol(others)?;
@@ -206,7 +225,9 @@ pub(super) struct Bits<'a> {
     pub(super) ended: bool,
     /// A coefficient was to stand behind the last one of its block, or those of one that ended early are too large.
     beyond: bool,
-    /// All that was taken so far, where that is kept.
+    /// Bytes beyond the end of the file were needed.
+    cut: bool,
+    /// A copy of the bits read so far, if it is kept.
     taken: Option<Scan>,
 }
 
@@ -253,8 +274,10 @@ impl<'a> Bits<'a> {
         Self { data, ..Self::default() }
     }
 
+    /// Loads bytes until there are at least 57 bits, exactly when libjpeg does: a file that ends without a marker is
+    /// complete only if libjpeg never asks for a byte beyond its end.
     fn fill(&mut self) {
-        while self.have <= 48 {
+        while self.have <= 56 {
             let byte = match self.data {
                 [0xff, 0, rest @ ..] => {
                     self.data = rest;
@@ -264,7 +287,11 @@ impl<'a> Bits<'a> {
                     self.data = self.data.get(1..).unwrap_or_default();
                     continue;
                 }
-                [0xff, ..] | [] => return,
+                [0xff] | [] => {
+                    self.cut = true;
+                    return;
+                }
+                [0xff, ..] => return,
                 [byte, rest @ ..] => {
                     self.data = rest;
                     *byte
@@ -275,14 +302,28 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// Looks up codes of up to eight bits and reads longer ones bit by bit, as libjpeg does.
     pub(super) fn symbol(&mut self, table: &Table) -> Option<u8> {
-        if self.have < 16 {
+        if self.have < 8 {
             self.fill();
         }
         let (symbol, length) = *table.get((self.word >> 48) as usize)?;
-        // Bits without a meaning count as none, and as a zero.
-        self.skip(u32::from(length));
-        Some(symbol)
+        if self.have >= 8 && (1..=8).contains(&length) {
+            self.skip(u32::from(length));
+            return Some(symbol);
+        }
+        let mut taken = if self.have >= 8 { 9 } else { 1 };
+        let mut code = self.skip(taken);
+        while taken <= 16 {
+            let (symbol, length) = *table.get((code << (16 - taken)) as usize)?;
+            if (1..=taken).contains(&u32::from(length)) {
+                return Some(symbol);
+            }
+            code = code << 1 | self.skip(1);
+            taken += 1;
+        }
+        // An invalid code counts as zero.
+        Some(0)
     }
 
     /// Passes over `count` bits, 16 at most: their value.
@@ -317,9 +358,11 @@ impl<'a> Bits<'a> {
                     return;
                 }
                 (0xff, Some(0 | 0xff)) => self.data = rest,
-                (0xff, _) => return,
+                (0xff, Some(_)) => return,
+                (0xff, None) => break,
                 _ => self.data = rest,
             }
         }
+        self.cut = true;
     }
 }

@@ -1,79 +1,20 @@
-//! TIFF pictures in the layouts that are common: whole bytes (or bits of grey), side by side, in strips or tiles;
-//! plain, LZW, deflate or PackBits. What else the reference reads is refused by name.
+//! TIFF pictures in the common layouts: samples of whole bytes (or bits of grey), interleaved, in strips or tiles;
+//! plain, LZW, deflate or PackBits. The other layouts that the reference reads are refused by name.
+
+mod directory;
 
 use std::ops::Range;
 
 use super::super::cost;
-use super::lzw::{self, Order};
+use super::lzw;
 use super::orientation::Orientation;
 use super::{BodyFault, Fault, Header, Kind, Picture, Pixels, Watch, palette_of};
+use directory::{Directory, Values};
+
+pub(super) use directory::is;
 
 /// Most strips or tiles.
 const MOST_PARTS: u64 = 1 << 16;
-
-pub(super) fn is(bytes: &[u8]) -> bool {
-    matches!(bytes, [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..])
-}
-
-/// The directory of the first picture.
-struct Directory<'a> {
-    bytes: &'a [u8],
-    big: bool,
-    entries: &'a [u8],
-    /// Where they begin.
-    first: usize,
-}
-
-/// The values of a tag: how many, of how many bytes, and where.
-struct Values {
-    count: usize,
-    size: usize,
-    at: usize,
-}
-
-impl<'a> Directory<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
-        let big = bytes.first() == Some(&b'M');
-        let at = number(bytes, 4, 4, big)? as usize;
-        let count = number(bytes, at, 2, big)? as usize;
-        let entries = bytes.get(at + 2..at + 2 + 12 * count)?;
-        Some(Self { bytes, big, entries, first: at + 2 })
-    }
-
-    fn find(&self, tag: u64) -> Option<Values> {
-        let (index, entry) =
-            self.entries.chunks_exact(12).enumerate().rfind(|(_, e)| number(e, 0, 2, self.big) == Some(tag))?;
-        let size = match number(entry, 2, 2, self.big)? {
-            1 => 1,
-            3 => 2,
-            4 => 4,
-            _ => return None,
-        };
-        let count = number(entry, 4, 4, self.big)? as usize;
-        let inside = count.checked_mul(size)? <= 4;
-        let at = if inside { self.first + 12 * index + 8 } else { number(entry, 8, 4, self.big)? as usize };
-        let end = at.checked_add(count * size)?;
-        (end <= self.bytes.len()).then_some(Values { count, size, at })
-    }
-
-    fn get(&self, values: &Values, i: usize) -> Option<u64> {
-        if i >= values.count {
-            return None;
-        }
-        number(self.bytes, values.at + i * values.size, values.size, self.big)
-    }
-
-    /// The first value of a tag.
-    fn one(&self, tag: u64) -> Option<u64> {
-        self.find(tag).and_then(|values| self.get(&values, 0))
-    }
-}
-
-fn number(bytes: &[u8], at: usize, size: usize, big: bool) -> Option<u64> {
-    let part = bytes.get(at..at.checked_add(size)?)?;
-    let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-    Some(if big { part.iter().fold(0, add) } else { part.iter().rev().fold(0, add) })
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packing {
@@ -93,7 +34,7 @@ enum Mode {
     /// Channels as they are.
     Plain,
     Palette,
-    /// Colours that were multiplied with their alpha.
+    /// Colours premultiplied by their alpha.
     Multiplied,
     Inks,
 }
@@ -109,83 +50,166 @@ struct Layout<'a> {
     packing: Packing,
     differences: bool,
     mode: Mode,
-    /// Samples of a pixel in the file, those that are kept, and bits of each.
+    /// Samples per pixel in the file, samples kept, bits per sample.
     samples: usize,
     kept: usize,
     bits: usize,
     orientation: Orientation,
 }
 
-/// `None` where the header is broken; within it why it is not read.
-fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, Fault>> {
-    if bytes.get(2..4)?.contains(&43) {
-        return Some(Err(Fault::Coding("BigTIFF")));
+/// How a layout that the reference knows is treated here.
+#[derive(Clone, Copy)]
+enum Known {
+    /// Mode, samples per pixel, samples kept, bits per sample.
+    Read(Mode, usize, usize, u64),
+    Unread(&'static str),
+}
+
+const UNUSUAL: &str = "TIFF of an unusual layout";
+
+/// Looks the layout up in the reference's table; `None` if it is not listed there.
+fn known(directory: &Directory<'_>, photo: u64, samples: u64) -> Option<Known> {
+    let mut bits = directory.list(258, &[1])?;
+    let extra = directory.list(338, &[])?;
+    let samples = usize::try_from(samples).ok().filter(|samples| (1..=6).contains(samples))?;
+    match bits[..] {
+        [one] => bits.resize(samples, one),
+        _ => bits.truncate(samples),
     }
-    let directory = Directory::read(bytes)?;
-    let one = |tag: u64, default: u64| directory.one(tag).unwrap_or(default);
-    let (width, height) = (directory.one(256)?, directory.one(257)?);
-    let (width, height) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
-    let packing = match one(259, 1) {
-        1 => Packing::None,
-        5 => Packing::Lzw,
-        8 | 32_946 => Packing::Deflate,
-        32_773 => Packing::PackBits,
-        6 | 7 => return Some(Err(Fault::Coding("TIFF with JPEG in it"))),
-        2..=4 => return Some(Err(Fault::Coding("TIFF with fax codes"))),
-        32_771 | 32_809 | 34_676 | 34_677 | 34_925 | 50_000 | 50_001 => {
-            return Some(Err(Fault::Coding("TIFF of an unusual packing")));
+    let depth = *bits.first()?;
+    if bits.len() != samples || bits.iter().any(|other| *other != depth) {
+        return None;
+    }
+    let form = match directory.list(339, &[1])?[..] {
+        [form] => form,
+        // If there are several, all must be 1.
+        _ => {
+            let values = directory.find(339)?;
+            (0..values.count).all(|i| directory.get(&values, i) == Some(1)).then_some(1)?
         }
+    };
+    let big = directory.big;
+    let read = |mode, kept| Some(Known::Read(mode, samples, kept, depth));
+    let unread = Some(Known::Unread(UNUSUAL));
+    match (directory.one(266, 1)?, form) {
+        (1, 1) => {}
+        (1, 2) => {
+            return match (photo, depth, samples, &extra[..]) {
+                (1, 8, 1, []) => read(Mode::Grey { inverted: false }, 1),
+                (1, 16 | 32, 1, []) => unread,
+                _ => None,
+            };
+        }
+        (1, 3) => return if (photo, depth, samples) == (photo & 1, 32, 1) && extra.is_empty() { unread } else { None },
+        (2, 1) => {
+            let known = match (photo, depth, samples) {
+                (0 | 1 | 3, 1 | 2 | 4 | 8, 1) | (2, 8, 3) => true,
+                (1, 16, 1) => !big,
+                _ => false,
+            };
+            return if known && extra.is_empty() { unread } else { None };
+        }
+        _ => return None,
+    }
+    match (photo, depth, samples, &extra[..]) {
+        (0 | 1, 1, 1, []) => read(Mode::Bits, 1),
+        (0 | 1, 2 | 4 | 8, 1, []) => read(Mode::Grey { inverted: photo == 0 }, 1),
+        (1, 16, 1, []) => read(Mode::Grey { inverted: false }, 1),
+        (0, 16, 1, []) | (1, 12 | 32, 1, []) if !big => unread,
+        (1, 8, 2, [2]) => read(Mode::Plain, 2),
+        (2, 8 | 16, 3, []) | (2, 8 | 16, 4, [0]) | (2, 8, 5, [0, 0]) | (2, 8, 6, [0, 0, 0]) => read(Mode::Plain, 3),
+        (2, 8 | 16, 4, [] | [2]) | (2, 8, 4, [999]) | (2, 8, 5, [2, 0]) | (2, 8, 6, [2, 0, 0]) => read(Mode::Plain, 4),
+        (2, 8, 4, [1]) | (2, 8, 5, [1, 0]) | (2, 8, 6, [1, 0, 0]) => read(Mode::Multiplied, 4),
+        (3, 1 | 2 | 4 | 8, 1, []) | (3, 8, 2, [0]) => read(Mode::Palette, 1),
+        (5, 8, 4, []) | (5, 8, 5, [0]) | (5, 8, 6, [0, 0]) => read(Mode::Inks, 4),
+        (2 | 5, 16, 4, [] | [1]) if (photo == 2) != extra.is_empty() => unread,
+        (3, 8, 2, [2]) | (6, 8, 1, []) | (6 | 8, 8, 3, []) => unread,
+        _ => None,
+    }
+}
+
+/// `None` if the reference does not open the file; `Err` if it does and the file is refused here.
+fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, Fault>> {
+    let directory = Directory::read(bytes)?;
+    let compression = directory.one(259, 1)?;
+    let packing = match compression {
+        1 => Ok(Packing::None),
+        5 => Ok(Packing::Lzw),
+        8 | 32_946 => Ok(Packing::Deflate),
+        32_773 => Ok(Packing::PackBits),
+        6 | 7 => Err("TIFF with JPEG in it"),
+        2..=4 => Err("TIFF with fax codes"),
+        32_771 | 32_809 | 34_676 | 34_677 | 34_925 | 50_000 | 50_001 => Err("TIFF of an unusual packing"),
         // The reference does not open it.
         _ => return None,
     };
-    let samples = usize::try_from(one(277, 1)).ok()?;
-    let bits = directory.find(258);
-    let bits_of = |i: usize| bits.as_ref().and_then(|v| directory.get(v, i).or_else(|| directory.get(v, 0)));
-    let depth = bits_of(0).unwrap_or(1);
-    let even = samples <= 6 && (0..samples).all(|i| bits_of(i).unwrap_or(1) == depth);
-    let plain = even && one(284, 1) == 1 && one(266, 1) == 1 && one(339, 1) == 1;
-    let extra = directory.find(338);
-    let first_extra = extra.as_ref().and_then(|v| directory.get(v, 0));
-    let extras = extra.as_ref().map_or(0, |v| v.count);
-    let (mode, kept) = match (one(262, 0), depth, samples - extras.min(samples), first_extra) {
-        _ if !plain => return Some(Err(Fault::Coding("TIFF of an unusual layout"))),
-        (0 | 1, 1, 1, None) => (Mode::Bits, 1),
-        (photo @ (0 | 1), 2 | 4 | 8, 1, None) => (Mode::Grey { inverted: photo == 0 }, 1),
-        (1, 16, 1, None) => (Mode::Grey { inverted: false }, 1),
-        (1, 8, 1, Some(2)) if samples == 2 => (Mode::Plain, 2),
-        (2, 8 | 16, 3, None | Some(0)) => (Mode::Plain, 3),
-        (2, 8 | 16, 4, None) | (2, 8 | 16, 3, Some(2)) => (Mode::Plain, 4),
-        (2, 8, 3, Some(1)) => (Mode::Multiplied, 4),
-        (3, 1 | 2 | 4 | 8, 1, None) => (Mode::Palette, 1),
-        (5, 8, 4, None) => (Mode::Inks, 4),
-        _ => return Some(Err(Fault::Coding("TIFF of an unusual layout"))),
+    let edge = |tag: u64| directory.find(tag).and_then(|_| directory.one(tag, 0)).filter(|edge| *edge > 0);
+    let (width, height) = (edge(256)?, edge(257)?);
+    let (width, height) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+    let photo = if compression == 6 { 6 } else { directory.one(262, 0)? };
+    let samples = directory.one(277, if compression == 6 { 3 } else { 1 })?;
+    let known = known(&directory, photo, samples)?;
+    if matches!(known, Known::Read(Mode::Palette, ..)) {
+        directory.find(320).filter(Values::are_numbers)?;
+    }
+    if packing == Ok(Packing::None) {
+        if directory.find(273).is_some() {
+            directory.one(278, 0)?;
+        } else {
+            [322, 323, 324].iter().try_for_each(|tag| directory.find(*tag).map(|_| ()))?;
+            [322, 323].iter().try_for_each(|tag| directory.one(*tag, 0).map(|_| ()))?;
+        }
+    }
+    Some(read_layout(directory, (width, height), packing, known))
+}
+
+/// Reads the layout of the parts of a file that the reference opens.
+fn read_layout<'a>(
+    directory: Directory<'a>,
+    (width, height): (u32, u32),
+    packing: Result<Packing, &'static str>,
+    known: Known,
+) -> Result<Layout<'a>, Fault> {
+    let packing = packing.map_err(Fault::Coding)?;
+    let plain = packing == Packing::None;
+    if !plain && directory.torn {
+        return Err(Fault::Damaged("a directory that is cut"));
+    }
+    let (mode, samples, kept, depth) = match known {
+        Known::Read(mode, samples, kept, depth) => (mode, samples, kept, depth),
+        Known::Unread(why) => return Err(Fault::Coding(why)),
     };
-    let differences = match (one(317, 1), packing) {
+    let find = |tag: u64| if plain { directory.find(tag) } else { directory.stored(tag) };
+    let one = |tag: u64| find(tag).and_then(|values| directory.get(&values, 0));
+    if one(284).is_some_and(|planes| planes != 1) {
+        return Err(Fault::Coding(UNUSUAL));
+    }
+    let differences = match (one(317).unwrap_or(1), packing) {
         (1, _) | (_, Packing::None | Packing::PackBits) => false,
         (2, _) if depth == 8 => true,
-        _ => return Some(Err(Fault::Coding("TIFF of an unusual prediction"))),
+        _ => return Err(Fault::Coding("TIFF of an unusual prediction")),
     };
-    let tiled = directory.find(273).is_none();
+    let tiled = find(273).is_none();
     let (offsets, counts) = if tiled { (324, 325) } else { (273, 279) };
+    let missing = Fault::Damaged("parts without a place or a size");
+    let whole = (u64::from(width), u64::from(height));
     let part = if tiled {
-        [directory.one(322)?, directory.one(323)?]
+        [one(322).ok_or(missing)?, one(323).ok_or(missing)?]
     } else {
-        [u64::from(width), one(278, u64::from(height)).min(u64::from(height))]
+        [whole.0, one(278).unwrap_or(whole.1).min(whole.1)]
     };
     let part = part.map(|edge| edge as usize);
-    let (offsets, counts) = (directory.find(offsets)?, directory.find(counts));
+    let (offsets, counts) = (find(offsets).ok_or(missing)?, find(counts));
     if part.contains(&0) {
-        // Of such tiles the reference makes something as long as they are not packed.
-        let odd = tiled && packing == Packing::None;
-        return Some(Err(if odd { Fault::Coding("TIFF of empty tiles") } else { Fault::Damaged("empty parts") }));
+        // The reference draws something for unpacked tiles of this kind.
+        return Err(if tiled && plain { Fault::Coding("TIFF of empty tiles") } else { Fault::Damaged("empty parts") });
     }
     if part.iter().any(|edge| *edge > 1 << 20) {
-        return Some(Err(Fault::Coding("TIFF of very large tiles")));
+        return Err(Fault::Coding("TIFF of very large tiles"));
     }
-    let bits = depth as usize;
-    let orientation = directory.find(274).filter(|values| values.count == 1);
+    let orientation = directory.find(274).filter(|values| values.count == 1 && values.are_numbers());
     let orientation = orientation.and_then(|values| directory.get(&values, 0)).unwrap_or(1);
-    Some(Ok(Layout {
+    Ok(Layout {
         directory,
         width,
         height,
@@ -197,9 +221,9 @@ fn layout(bytes: &[u8]) -> Option<Result<Layout<'_>, Fault>> {
         mode,
         samples,
         kept,
-        bits,
+        bits: depth as usize,
         orientation: Orientation::of(orientation),
-    }))
+    })
 }
 
 impl Layout<'_> {
@@ -213,10 +237,20 @@ impl Layout<'_> {
         (self.part[0] * self.samples * self.bits).div_ceil(8)
     }
 
+    /// Where a part begins. If each plain part covers the whole picture, the last one counts.
+    fn place(&self, index: usize) -> Option<usize> {
+        let whole = self.part == [self.width as usize, self.height as usize];
+        let last = whole && self.packing == Packing::None;
+        let index = if last { self.offsets.count.saturating_sub(1) } else { index };
+        self.directory.get(&self.offsets, index).map(|at| at as usize)
+    }
+
     /// The packed bytes of a part.
     fn packed(&self, index: usize) -> Option<&[u8]> {
-        let at = self.directory.get(&self.offsets, index)? as usize;
+        let at = self.place(index)?;
         let length = self.counts.as_ref().and_then(|counts| self.directory.get(counts, index));
+        // Plain parts may be longer than their stated size.
+        let length = length.filter(|_| self.packing != Packing::None);
         let end = length.map_or(self.directory.bytes.len(), |length| at.saturating_add(length as usize));
         self.directory.bytes.get(at..end.min(self.directory.bytes.len()))
     }
@@ -224,15 +258,17 @@ impl Layout<'_> {
     /// Unpacks a part of `rows` rows into `raw`.
     fn unpack(&self, index: usize, raw: &mut Vec<u8>, rows: usize, watch: Watch<'_>) -> Result<(), BodyFault> {
         let damaged = |what: &str| BodyFault::Damaged(what.to_owned());
+        if self.packing == Packing::None && self.place(index).is_none() {
+            // Missing plain parts stay black.
+            raw.clear();
+            return Ok(());
+        }
         let packed = self.packed(index).ok_or_else(|| damaged("a part lies beyond the file"))?;
         let length = self.line() * rows;
         raw.clear();
         raw.resize(length, 0);
         let done = match self.packing {
             Packing::None => {
-                // What is not packed goes on beyond the length that is given.
-                let at = self.directory.get(&self.offsets, index).unwrap_or_default() as usize;
-                let packed = self.directory.bytes.get(at..).unwrap_or_default();
                 let some = packed.get(..length.min(packed.len())).unwrap_or_default();
                 raw.get_mut(..some.len()).unwrap_or_default().copy_from_slice(some);
                 some.len()
@@ -240,7 +276,7 @@ impl Layout<'_> {
             Packing::Lzw if matches!(packed, [0, second, ..] if second & 1 == 1) => {
                 return Err(BodyFault::Coding("TIFF with LZW codes of the old kind"));
             }
-            Packing::Lzw => lzw::unpack(packed, Order::High, 8, raw, watch).map_err(damaged)?,
+            Packing::Lzw => lzw::unpack(packed, raw, watch).map_err(damaged)?,
             Packing::Deflate => inflate(packed, raw),
             Packing::PackBits => unpack_bits(packed, raw),
         };
@@ -264,7 +300,7 @@ impl Layout<'_> {
         let value = |i: usize| -> u8 {
             match self.bits {
                 8 => row.get(i).copied().unwrap_or_default(),
-                // Of colours the high byte counts, of grey the low one.
+                // Colours use the high byte, grey the low one.
                 16 => row.get(2 * i + usize::from(big == (self.kept == 1))).copied().unwrap_or_default(),
                 bits => {
                     let byte = row.get(i * bits / 8).copied().unwrap_or_default();
@@ -289,7 +325,7 @@ impl Layout<'_> {
         }
     }
 
-    /// Red, green and blue of the palette, which keeps all reds first, in 16 bits.
+    /// The palette as RGB. The file stores all reds first, then greens, then blues, 16 bits each.
     fn palette(&self) -> Vec<u8> {
         let Some(values) = self.directory.find(320) else { return Vec::new() };
         let count = values.count / 3;
@@ -301,20 +337,21 @@ impl Layout<'_> {
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     let layout = match layout(bytes)? {
         Ok(layout) => layout,
-        Err(fault) => {
-            let fault = Some(fault);
-            return Some(Header { width: 1, height: 1, depth: 1, alpha: false, working: 0, work: 0, fault });
-        }
+        Err(fault) => return Some(Header::faulty(fault)),
     };
     let pixels = u64::from(layout.width).saturating_mul(u64::from(layout.height));
     let depth = layout.kept as u64;
     let parts = (layout.grid()[0] as u64).saturating_mul(layout.grid()[1] as u64);
     let part = (layout.line() as u64).saturating_mul(layout.part[1] as u64);
     let raw = parts.saturating_mul(part);
-    // Parts may share their bytes: each is unpacked anew.
+    // Parts may share bytes; each is unpacked separately.
     let packed = (0..parts.min(MOST_PARTS))
         .fold(0_u64, |sum, i| sum.saturating_add(layout.packed(i as usize).map_or(0, |packed| packed.len() as u64)));
-    let each = if layout.packing == Packing::Deflate { cost::DEFLATED } else { 20 * cost::PACKED };
+    let each = match layout.packing {
+        Packing::None => 0,
+        Packing::Deflate => cost::DEFLATED,
+        Packing::Lzw | Packing::PackBits => 20 * cost::PACKED,
+    };
     let work = raw
         .saturating_mul(2 * cost::PLAIN)
         .saturating_add(pixels.saturating_mul(depth * 4 * cost::PLAIN))
@@ -372,7 +409,7 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     Ok(Picture { kind, ..Picture::plain(shown_width, shown_height, pixels) })
 }
 
-/// How many bytes a zlib stream gave before `out` was full, or it ended or broke.
+/// Inflates until `out` is full or the stream ends or breaks; returns the number of bytes written.
 fn inflate(packed: &[u8], out: &mut [u8]) -> usize {
     use miniz_oxide::inflate::core::inflate_flags::{
         TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
@@ -382,7 +419,7 @@ fn inflate(packed: &[u8], out: &mut [u8]) -> usize {
     miniz_oxide::inflate::core::decompress(&mut state, packed, out, 0, flags).2
 }
 
-/// How many bytes the runs gave before `out` was full.
+/// Expands runs until `out` is full or they end; returns the number of bytes written.
 fn unpack_bits(packed: &[u8], out: &mut [u8]) -> usize {
     let (mut from, mut done) = (0, 0);
     while done < out.len()

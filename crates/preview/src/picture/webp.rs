@@ -1,5 +1,7 @@
 //! WebP pictures, lossy and lossless; of an animation the first frame.
 
+mod frames;
+
 use std::io::Cursor;
 use std::panic::AssertUnwindSafe;
 
@@ -14,13 +16,13 @@ const GROUP_BYTES: u64 = 22 << 10;
 
 const BROKEN_CODES: &str = "its codes make no sense";
 
-/// A file shorter than it says is not even opened.
 pub(super) fn open(bytes: &[u8]) -> Option<Header> {
-    let length = u32::from_le_bytes(*bytes.get(4..8)?.first_chunk()?) as usize;
-    if bytes.len() < length.checked_add(8)? {
+    if !frames::are_sound(bytes) {
         return None;
     }
-    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).ok()?;
+    let Ok(mut decoder) = WebPDecoder::new(Cursor::new(bytes)) else {
+        return Some(Header::faulty(Fault::Coding("WebP of an unusual layout")));
+    };
     let (width, height) = decoder.dimensions();
     let alpha = decoder.has_alpha();
     let pixels = (u64::from(width) * u64::from(height)).max(inner_pixels(bytes));
