@@ -299,10 +299,9 @@ impl Response {
         self.body.starts_with(bytes)
     }
 
-    /// The beginning of the body as text, without the secrets of its request.
-    #[must_use]
-    pub fn beginning(&self) -> String {
-        self.hide(&String::from_utf8_lossy(self.body.get(..SHOWN_BYTES).unwrap_or(&self.body)))
+    /// The body as received, to be parsed: none of it is shown before [`Response::hide`].
+    pub(in crate::world) fn raw(&self) -> &[u8] {
+        &self.body
     }
 
     /// Status and beginning of the body, for messages.
