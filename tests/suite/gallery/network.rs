@@ -152,6 +152,7 @@ fn services_that_move_to_nowhere() {
     for (headers, why) in [
         ("", "does not say where to"),
         ("Location: \r\n", "it is empty"),
+        ("Location: #x\r\n", "only a fragment"),
         ("Location: ftp://x.org/\u{202e}\r\n", "scheme \"ftp\""),
         ("Location: https://ex\u{e4}mple.org/\r\n", "xn--exmple-cua.org"),
         ("Location: /a\u{1}\r\n", "invalid header value"),
@@ -170,7 +171,10 @@ fn redirects_however_they_are_spelt() {
     let good =
         ["/there/a b.glb", "/there/caf\u{e9}.glb", "there/{1}.glb", "./there/x.glb#top", "/there/a%20b.glb?x=\u{e9}"];
     let bad = [
-        ("", "it is empty"),
+        ("", "redirected nowhere: it is empty"),
+        ("#x", "redirected nowhere: it is only a fragment"),
+        ("http://a..\u{e9}.example/", "labels is empty"),
+        ("http://127.0.0.1:43778:80/", "port"),
         ("http://", "it names no host"),
         ("https://ex\u{e4}mple.org/a", "xn--exmple-cua.org"),
         ("//127.0.0.1:22/", "port 22"),
