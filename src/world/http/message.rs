@@ -210,7 +210,7 @@ fn blank_url(blanks: &mut Blanks, url: &str) {
 }
 
 /// The text with %XX decoded.
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

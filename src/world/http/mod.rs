@@ -10,6 +10,7 @@
 //! ([`Stop`]).
 
 mod blanks;
+mod coded;
 mod form;
 mod guard;
 mod heed;

@@ -90,7 +90,9 @@ impl StoreRefusal {
             return Some(format!("wrong region or endpoint for this bucket ({settings}){place}"));
         }
         if self.is_of(&ACCOUNT) || self.status == 402 {
-            return Some("the store's account is suspended, unpaid or not signed up: see the store's console".to_owned());
+            return Some(
+                "the store's account is suspended, unpaid or not signed up: see the store's console".to_owned(),
+            );
         }
         if self.is_of(&["NoSuchBucket", "InvalidBucketName"]) {
             return Some("[store] bucket in gen404.toml names the bucket".to_owned());

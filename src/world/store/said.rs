@@ -212,7 +212,8 @@ mod tests {
 
     #[test]
     fn other_bodies_are_no_errors() {
-        for body in ["", " \n\t", "\u{feff}", "<PutObjectResult/>", "<?xml version=\"1.0\"?>\n<PutObjectResult><ETag/>"] {
+        for body in ["", " \n\t", "\u{feff}", "<PutObjectResult/>", "<?xml version=\"1.0\"?>\n<PutObjectResult><ETag/>"]
+        {
             assert!(read(body).is_taken() && !read(body).is_error(), "{body}");
         }
         for body in [
@@ -231,7 +232,11 @@ mod tests {
             assert!(!read(body).is_error() && !read(body).is_taken(), "{body}");
         }
         let deep = "<a>".repeat(300_000);
-        let bomb = format!("<!DOCTYPE a [<!ENTITY a '{}'><!ENTITY b '{}'>]><Error><Code>&b;", "x".repeat(60_000), "&a;".repeat(1000));
+        let bomb = format!(
+            "<!DOCTYPE a [<!ENTITY a '{}'><!ENTITY b '{}'>]><Error><Code>&b;",
+            "x".repeat(60_000),
+            "&a;".repeat(1000)
+        );
         for hostile in [deep, bomb, format!("<Error {}", "a".repeat(2 << 20)), format!("<{}", "a".repeat(2 << 20))] {
             assert!(!read(&hostile).is_taken() && read(&hostile).code.len() < MOST);
         }

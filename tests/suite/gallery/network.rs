@@ -255,6 +255,37 @@ fn services_that_break_down_with_words() {
 }
 
 #[test]
+fn pictures_that_break_down_with_words() {
+    for status in ["404 Not Found", "429 Slow", "503 No"] {
+        let key = "hunter2-of-the-pictures";
+        let answer = super::echoes::response(
+            status,
+            "Retry-After: 0\r\n",
+            format!("we broke down: \u{1b}[31m{key} {}", "x".repeat(9000)).as_bytes(),
+        );
+        let server = super::Echo::start(move |_| answer.clone());
+        let world = super::echoes::at_duels();
+        let picture = format!("{}/a.png?token={key}", server.url());
+        let judge = ["--judge-url", "http://127.0.0.1:9/v1", "--inline-images"];
+        let args = [&["judge", &picture, &picture, &picture][..], &judge].concat();
+        let outcome = world.attack(&format!("pictures answered with {status}"), &args).run().ends(&[4]);
+        let outcome = outcome.says(&[&format!("status {}: we broke down: \\u{{1b}}[31m***", &status[..3])]);
+        check(!outcome.said().contains(key) && outcome.said().len() < 4000, || outcome.said());
+    }
+}
+
+#[test]
+fn services_that_code_the_transfer() {
+    let body = b"2\r\n{}\r\n0\r\n\r\n";
+    for coding in ["gzip, chunked", "deflate,chunked", "x\u{9b}, chunked"] {
+        let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: {coding}\r\n\r\n");
+        for (what, said) in asked(&format!("the service sends in {coding:?}"), [head.as_bytes(), body].concat()) {
+            check(said.contains("the body is encoded in transfer ("), || format!("{what}: {said}"));
+        }
+    }
+}
+
+#[test]
 fn ports_of_other_services() {
     let ports = [22_u16, 25, 1, 21, 23, 53, 110, 143, 445, 465, 587, 993, 1023];
     let cdns: Vec<String> = ports.iter().map(|port| format!("http://8.8.8.8:{port}/x")).collect();

@@ -55,8 +55,16 @@ fn failures() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
             &["has reasoning, but no content", "--reasoning-parser"],
         ),
         ("old reasoning", chat(&null("reasoning_content"), &json!("stop")), &["reasoning parser"]),
-        ("an end in upper case", chat(&content, &json!("MAX_TOKENS")), &["finish_reason MAX_TOKENS", "[judge] max_tokens"]),
-        ("an end by the model's length", chat(&content, &json!("model_length")), &["model_length", "[judge] max_tokens"]),
+        (
+            "an end in upper case",
+            chat(&content, &json!("MAX_TOKENS")),
+            &["finish_reason MAX_TOKENS", "[judge] max_tokens"],
+        ),
+        (
+            "an end by the model's length",
+            chat(&content, &json!("model_length")),
+            &["model_length", "[judge] max_tokens"],
+        ),
         ("an end that is a number", chat(&content, &json!(5)), &["did not finish (finish_reason 5)"]),
         ("an end that is a list", chat(&content, &json!([])), &["did not finish (finish_reason [])"]),
         (
@@ -66,7 +74,10 @@ fn failures() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ),
         (
             "a reasoning part",
-            chat(&json!({"content": [{"type": "reasoning", "text": ANSWER}, {"type": "text", "text": ""}]}), &json!("stop")),
+            chat(
+                &json!({"content": [{"type": "reasoning", "text": ANSWER}, {"type": "text", "text": ""}]}),
+                &json!("stop"),
+            ),
             &["has reasoning, but no content", "reasoning parser"],
         ),
         (
@@ -76,7 +87,10 @@ fn failures() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ),
         (
             "details of reasoning",
-            chat(&json!({"content": "", "reasoning_details": [{"type": "reasoning.text", "text": "x"}]}), &json!("stop")),
+            chat(
+                &json!({"content": "", "reasoning_details": [{"type": "reasoning.text", "text": "x"}]}),
+                &json!("stop"),
+            ),
             &["has reasoning, but no content", "reasoning parser"],
         ),
         ("thinking", chat(&json!({"content": " \n", "thinking": "x"}), &json!("stop")), &["reasoning parser"]),

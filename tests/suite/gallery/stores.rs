@@ -163,7 +163,9 @@ fn errors_however_they_are_written() {
         check(puts == 1 && !outcome.said().contains("R2_SECRET_ACCESS_KEY"), || outcome.said());
         // An object that is JSON is no error.
         let said = got(what, 1, response("200 OK", "", &body)).1;
-        check(said.said().contains("(AccountProblem)") != what.starts_with("JSON"), || format!("{what}: {}", said.said()));
+        check(said.said().contains("(AccountProblem)") != what.starts_with("JSON"), || {
+            format!("{what}: {}", said.said())
+        });
     }
 }
 
