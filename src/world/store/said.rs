@@ -94,8 +94,6 @@ impl Said {
                 _ => {}
             }
         }
-        // The last element of an answer that was cut off.
-        open.pop().into_iter().for_each(|name| said.note(&name, std::mem::take(&mut text)));
         said
     }
 
@@ -123,7 +121,8 @@ impl Said {
                 said.code = member(place, &JSON_CODES).and_then(word).unwrap_or_default();
             }
             if said.message.is_empty() {
-                let message = member(place, &JSON_MESSAGES).or_else(|| place.is_string().then(|| place.clone()));
+                let itself = || Some(place.clone()).filter(|place| word(place.clone()).is_none());
+                let message = member(place, &JSON_MESSAGES).or_else(itself);
                 said.message = message.and_then(|message| message.as_str().map(str::to_owned)).unwrap_or_default();
             }
         }
@@ -200,7 +199,6 @@ mod tests {
             "<Error><Code a='b'>Slow<!-- -->Down</Code><Message><![CDATA[a & b]]></Message></Error>".to_owned(),
             "<error><code>\n&#83;low&#x44;own </code><message>a &amp; b</message></error>".to_owned(),
             format!("<Error>{code}<Rest>cut"),
-            "<Error><Message>a &amp; b</Message><Code>SlowDown".to_owned(),
             format!("{plain}<Code>Other</Code>"),
         ] {
             let said = read(&body);
