@@ -150,7 +150,7 @@ impl Blanks {
     /// many bytes are sought: in what is decoded from anything at all, shorter ones would be found by chance.
     fn search(&self, text: &[u8], codings: u8, shortest: usize) -> Vec<Range<usize>> {
         let mut found = self.spelt_in(text, shortest);
-        if codings == 0 {
+        if codings == 0 || text.len() <= BEGINNING {
             return found;
         }
         let (plain, stopped) = unescaped(text);

@@ -128,7 +128,7 @@ fn decoded(run: &[(u8, Range<usize>)], bits: usize, skipped: usize) -> Passage {
     let mut read = Passage::default();
     for bit in (0..run.len() * bits / 8).map(|byte| byte * 8) {
         let of = run.get(bit / bits..=(bit + 7) / bits).unwrap_or_default();
-        let held = of.iter().fold(0_u32, |held, (digit, _)| held << bits | u32::from(*digit));
+        let held = of.iter().fold(0_u32, |held, (digit, _)| (held << bits) | u32::from(*digit));
         let spare = ((bit + 7) / bits + 1) * bits - (bit + 8);
         let [.., byte] = (held >> spare).to_be_bytes();
         if let (Some((_, first)), Some((_, last))) = (of.first(), of.last()) {

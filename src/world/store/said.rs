@@ -86,7 +86,8 @@ impl Said {
                 XmlEvent::Characters(more) => text.push_str(&more),
                 XmlEvent::EndElement { .. } => {
                     let name = open.pop().unwrap_or_default();
-                    said.note(&name, std::mem::take(&mut text));
+                    said.note(&name, text.trim());
+                    text.clear();
                     if open.is_empty() {
                         break;
                     }
@@ -98,12 +99,11 @@ impl Said {
     }
 
     /// Keeps the text of an element that is of interest: the first one of its name.
-    fn note(&mut self, name: &str, text: String) {
-        let text = text.trim().to_owned();
+    fn note(&mut self, name: &str, text: &str) {
         match name.to_ascii_lowercase().as_str() {
-            "code" if self.code.is_empty() => self.code = text,
-            "message" if self.message.is_empty() => self.message = text,
-            "region" | "endpoint" if self.place.is_none() && !text.is_empty() => self.place = Some(text),
+            "code" if self.code.is_empty() => text.clone_into(&mut self.code),
+            "message" if self.message.is_empty() => text.clone_into(&mut self.message),
+            "region" | "endpoint" if self.place.is_none() && !text.is_empty() => self.place = Some(text.to_owned()),
             _ => {}
         }
     }
@@ -112,18 +112,21 @@ impl Said {
         let Ok(value) = serde_json::from_slice::<Value>(body.get(..MOST).unwrap_or(body)) else {
             return Said::default();
         };
-        let value = first(value);
-        let within = |name| member(&value, &[name]).map(first);
-        let places = [Some(value.clone()), within("error"), within("errors")];
+        let value = first(&value);
         let mut said = Said::default();
-        for place in places.iter().flatten().rev() {
-            if said.code.is_empty() {
-                said.code = member(place, &JSON_CODES).and_then(word).unwrap_or_default();
+        // The innermost says most.
+        for place in
+            [member(value, &["errors"]), member(value, &["error"]), Some(value)].into_iter().flatten().map(first)
+        {
+            let code = member(place, &JSON_CODES).and_then(word);
+            // A text instead of an object is a message, unless it is a single word.
+            let itself = Some(place).filter(|place| word(place).is_none());
+            let message = member(place, &JSON_MESSAGES).or(itself).and_then(Value::as_str);
+            if let Some(code) = code.filter(|_| said.code.is_empty()) {
+                said.code = code;
             }
-            if said.message.is_empty() {
-                let itself = || Some(place.clone()).filter(|place| word(place.clone()).is_none());
-                let message = member(place, &JSON_MESSAGES).or_else(itself);
-                said.message = message.and_then(|message| message.as_str().map(str::to_owned)).unwrap_or_default();
+            if let Some(message) = message.filter(|_| said.message.is_empty()) {
+                message.clone_into(&mut said.message);
             }
         }
         said
@@ -131,22 +134,19 @@ impl Said {
 }
 
 /// The first value of a list, or the value itself.
-fn first(value: Value) -> Value {
-    match value {
-        Value::Array(values) => values.into_iter().next().unwrap_or_default(),
-        value => value,
-    }
+fn first(value: &Value) -> &Value {
+    value.as_array().and_then(|values| values.first()).unwrap_or(value)
 }
 
 /// A member by any of these names, in any case.
-fn member(value: &Value, names: &[&str]) -> Option<Value> {
+fn member<'v>(value: &'v Value, names: &[&str]) -> Option<&'v Value> {
     let members = value.as_object()?;
     let named = |wanted: &&str| members.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-    names.iter().filter_map(named).map(|(_, value)| value).find(|value| !value.is_null()).cloned()
+    names.iter().filter_map(named).map(|(_, value)| value).find(|value| !value.is_null())
 }
 
 /// A code: a word or a number, without its namespace. Anything longer is a message.
-fn word(value: Value) -> Option<String> {
+fn word(value: &Value) -> Option<String> {
     let code = match value {
         Value::Number(number) => number.to_string(),
         Value::String(text) => text.rsplit('#').next().unwrap_or_default().trim().to_owned(),
