@@ -269,7 +269,7 @@ fn coded_keys() -> Vec<String> {
         list(&base64(SECRET), |b| b.to_string(), ", "),
         base64(&hex),
         base64(&base64(SECRET)),
-        base64(&format!("{{\"token\": {}}}", base64(&format!("x{SECRET}")))),
+        base64(&format!("{{\"t\": {}}}", base64(&format!("x{SECRET}")))),
         base64(&url),
         base64(&html),
         base64(&(0..5).fold(format!("\"{SECRET}"), |text, _| json!(text).to_string())),
