@@ -64,10 +64,14 @@ pub enum UrlError {
     ControlCharacters,
     #[error("it is empty")]
     Empty,
+    #[error("it is only a fragment (#), which never reaches the server")]
+    OnlyFragment,
     #[error("its base is not an http(s) URL")]
     Base,
     #[error("the host {host} is not ASCII: write {name:?}, its name in DNS")]
     NotAscii { host: String, name: String },
+    #[error("the host {host} is not a name in DNS: {why}")]
+    NoName { host: String, why: &'static str },
     #[error("the character {0:?} must be percent-encoded")]
     RawCharacter(char),
     #[error("a fragment (#) never reaches the server")]
@@ -248,7 +252,11 @@ pub fn resolve(base: &str, location: &[u8]) -> Result<String, UrlError> {
         return Err(UrlError::ControlCharacters);
     }
     let end = location.iter().position(|byte| *byte == b'#').unwrap_or(location.len());
-    let reference = location.get(..end).filter(|reference| !reference.is_empty()).ok_or(UrlError::Empty)?;
+    let reference = match location.get(..end).unwrap_or_default() {
+        [] if location.is_empty() => return Err(UrlError::Empty),
+        [] => return Err(UrlError::OnlyFragment),
+        reference => reference,
+    };
     let (base_scheme, base_after) = base.split_once("://").ok_or(UrlError::Base)?;
     let (base_authority, base_rest) = base_after.split_at(base_after.find(['/', '?']).unwrap_or(base_after.len()));
     let base_path = base_rest.split('?').next().unwrap_or_default();
@@ -258,7 +266,8 @@ pub fn resolve(base: &str, location: &[u8]) -> Result<String, UrlError> {
         Some(after) => {
             let end = after.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(after.len());
             let (authority, rest) = after.split_at(end);
-            (String::from_utf8_lossy(authority), encoded(rest))
+            // An empty port is the scheme's (RFC 3986, 3.2.3).
+            (String::from_utf8_lossy(authority.strip_suffix(b":").unwrap_or(authority)), encoded(rest))
         }
         None if after.len() < reference.len() => return Err(UrlError::NotHttp),
         None => (base_authority.into(), below(base_path, &encoded(after))),
@@ -339,10 +348,37 @@ fn check_ascii_host(text: &str) -> Result<(), UrlError> {
     if host.is_ascii() {
         return Ok(());
     }
+    // The characters say more about these than any rule of DNS.
+    if host.contains(|c: char| c.is_whitespace() || c.is_control() || !may_be_named(c)) {
+        return Ok(());
+    }
     let name = idna::domain_to_ascii_cow(host.as_bytes(), idna::AsciiDenyList::URL);
-    let name = name.ok().filter(|name| parse_host(name).is_ok());
-    // A host that is not a valid name in any script is refused for its characters.
-    name.map_or(Ok(()), |name| Err(UrlError::NotAscii { host: quoted(host), name: name.into_owned() }))
+    Err(match name.ok().filter(|name| parse_host(name).is_ok()) {
+        Some(name) => UrlError::NotAscii { host: quoted(host), name: name.into_owned() },
+        None => UrlError::NoName { host: quoted(host), why: why_no_name(host) },
+    })
+}
+
+/// Does a character show, so that its host can be named? Marks that turn the writing's direction do not.
+fn may_be_named(c: char) -> bool {
+    !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+}
+
+/// Why a host that is not ASCII has no form in DNS.
+fn why_no_name(host: &str) -> &'static str {
+    let labels = || host.strip_suffix('.').unwrap_or(host).split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']);
+    let length = |label: &str| {
+        idna::domain_to_ascii_cow(label.as_bytes(), idna::AsciiDenyList::URL).map_or(0, |form| form.len())
+    };
+    if labels().any(str::is_empty) {
+        "one of its labels is empty"
+    } else if host.chars().count() > MAX_NAME_LEN || labels().any(|label| label.chars().count() > MAX_LABEL_LEN) {
+        "it is too long"
+    } else if labels().map(length).any(|length| length > MAX_LABEL_LEN) {
+        "it is too long in DNS"
+    } else {
+        "its characters are not allowed together (IDNA)"
+    }
 }
 
 /// May this character be raw in a URL?
@@ -532,9 +568,17 @@ mod tests {
                 assert!(why.contains(&format!("write {name:?}")), "{url}: {why}");
             }
         }
-        for host in
-            ["a\u{202e}b.org", "\u{fe0f}.org", "\u{e4}..org", "%C3%A4.org", &"\u{e4}".repeat(300), "\u{e4} b.org"]
-        {
+        for (host, named) in [
+            ("\u{e4}..org", "labels is empty"),
+            (&"\u{e4}".repeat(300), "too long"),
+            (&format!("{}.org", "\u{e4}".repeat(62)), "too long"),
+            ("\u{5d0}a1\u{5d0}.org", "not allowed together"),
+            ("xn--\u{301}a.org", "not allowed together"),
+        ] {
+            let why = check_cdn_url(&format!("https://{host}/a"), true).unwrap_err().to_string();
+            assert!(why.contains("is not a name in DNS") && why.contains(named) && why.len() < 300, "{host}: {why}");
+        }
+        for host in ["a\u{202e}b.org", "\u{fe0f}.org", "%C3%A4.org", "\u{e4} b.org"] {
             let why = check_cdn_url(&format!("https://{host}/a"), true).unwrap_err().to_string();
             assert!(!why.contains("write") && why.len() < 200, "{host}: {why}");
         }
@@ -557,6 +601,9 @@ mod tests {
             ("HTTP://other.example", "HTTP://other.example"),
             ("//other.example/x", "https://other.example/x"),
             ("//other.example", "https://other.example"),
+            ("http://other.example:/x", "http://other.example/x"),
+            ("//other.example:", "https://other.example"),
+            ("http://[2606:4700::1111]:/x", "http://[2606:4700::1111]/x"),
             ("/x y.bin", "https://cdn.example.org:8443/x%20y.bin"),
             ("x y.bin", "https://cdn.example.org:8443/a/b/x%20y.bin"),
             ("./x.bin", "https://cdn.example.org:8443/a/b/x.bin"),
@@ -603,6 +650,8 @@ mod tests {
             "//ex\u{e4}mple.org/",
             "http://2130706433/",
             "http://x.org:0/",
+            "http://x.org::/",
+            "http://:/",
             "https://",
             "///x",
             &long,

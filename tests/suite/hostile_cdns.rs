@@ -15,7 +15,7 @@ use crate::round::{IMPATIENT, download, hotkey, round, stage, stem, submitted};
 const PROMPTS: usize = 3;
 
 /// What each bad server does, and what is recorded of its files.
-const BAD: [(&str, &str); 27] = [
+const BAD: [(&str, &str); 29] = [
     ("404", "status 404"),
     ("403", "status 403"),
     ("always-500", "status 500 (2 attempts)"),
@@ -31,9 +31,11 @@ const BAD: [(&str, &str); 27] = [
     ("aws-and-gzip", "encoded (gzip)"),
     ("two-codings", "encoded (x-gzip, br)"),
     ("coding-of-no-name", "encoded (\u{fffd})"),
+    ("gzip-in-transfer", "encoded in transfer (gzip)"),
     ("to-another-script", "xn--exmple-cua.org"),
+    ("to-a-script-of-no-name", "is not a name in DNS"),
     ("to-control-characters", "control characters"),
-    ("to-nowhere", "it is empty"),
+    ("to-nowhere", "redirected nowhere: it is only a fragment (#)"),
     ("to-a-script", "it is not an http(s) URL"),
     ("moved-without-location", "status 301 without a Location header"),
     ("html", "not a GLB file"),
@@ -73,6 +75,8 @@ fn misbehave(path: &str, before: usize) -> Serve {
         }
         "raw" | "encoded" | "relative" => Serve::File(glb),
         "to-another-script" => redirect("https://ex\u{e4}mple.org/a.glb"),
+        "to-a-script-of-no-name" => redirect("http://\u{5d0}a1\u{5d0}.example/"),
+        "gzip-in-transfer" => raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\n\x1f\r\n0\r\n\r\n"),
         "to-control-characters" => redirect("/a\tb.glb"),
         "to-nowhere" => redirect("#"),
         "to-a-script" => redirect("javascript:alert(1)"),
@@ -145,7 +149,16 @@ fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
 
 #[test]
 fn refusals_are_said_once_in_plain_words_and_not_asked_for_again() {
-    let cases: [(&str, &str); 10] = [
+    let cases: [(&str, &str); 13] = [
+        ("Location: #x\r\n", "redirected nowhere: it is only a fragment (#), which never reaches the server"),
+        (
+            "Location: http://a..\u{e9}.example/\r\n",
+            "redirected to http://a..\u{e9}.example/: the host \"a..\u{e9}.example\" is not a name in DNS: one of its labels is empty",
+        ),
+        (
+            "Location: http://\u{5d0}a1\u{5d0}.example/\r\n",
+            "redirected to http://\u{5d0}a1\u{5d0}.example/: the host \"\u{5d0}a1\u{5d0}.example\" is not a name in DNS: its characters are not allowed together (IDNA)",
+        ),
         ("Location: http://127.0.0.1:22/x\r\n", "refused: port 22 is not 80, 443 or above 1023"),
         (
             "Location: http://2130706433/\r\n",
@@ -157,7 +170,7 @@ fn refusals_are_said_once_in_plain_words_and_not_asked_for_again() {
         ),
         ("Location: ftp://x.org/a\r\n", "redirected to ftp://x.org/a: scheme \"ftp\" instead of http or https"),
         ("Location: a\tb\r\n", "redirected to a\\tb: it holds control characters"),
-        ("Location: \r\n", "redirected to : it is empty"),
+        ("Location: \r\n", "redirected nowhere: it is empty"),
         ("Location: a\x1b[31mb\r\n", "not HTTP as it should be: http parse fail: invalid header value"),
         ("Location: a\x01\r\n", "not HTTP as it should be: http parse fail: invalid header value"),
         ("X: y\r\n", "status 302 without a Location header: it does not say where to"),
@@ -250,6 +263,10 @@ fn names_and_redirects_lead_to_no_private_address() {
     for url in ["http://2130706433/", "http://0177.0.0.1/", "http://0x7f.1/", "http://[::1]/", "http://a:b@8.8.8.8/"] {
         assert!(matches!(one(url, false).0, Err(Failure::Permanent(_))), "{url}");
     }
+    // An empty port is the scheme's: followed, to where nobody is.
+    let cdn = Cdn::start(|_, _| Serve::Status(302, "Location: http://nowhere.example.org:/x\r\n".to_owned()));
+    let (failed, _) = one(&format!("{}/empty-port", cdn.url()), true);
+    assert_eq!(failed.unwrap_err().reason(), "no such host");
     // A redirect is checked like the first URL: the server itself is reached under a lifted rule, and
     // what it points to is not, because there is no such scheme or host.
     let cdn = Cdn::start(|path, _| match path {

@@ -271,7 +271,7 @@ fn other_4xx_are_answers_and_5xx_end_in_an_error_that_hides_tokens() {
     let request = Request::get(format!("{}/x?token=hunter2", fake.url())).bearer(&Secret::new("hunter2"));
     assert!(!format!("{request:?}").contains("Bearer"), "{request:?}");
     let error = quick_client().send(&request).unwrap_err();
-    assert_eq!(error.to_string(), format!("GET {}/x: status 502 (3 attempts)", fake.url()));
+    assert_eq!(error.to_string(), format!("GET {}/x: status 502: gone\\u{{1b}}[31m (3 attempts)", fake.url()));
     let bad = Request::get(fake.url()).header("x-key", "hunter2\nx");
     assert!(!quick_client().send(&bad).unwrap_err().to_string().contains("hunter2"));
 }

@@ -331,6 +331,9 @@ fn a_forged_pulse_is_not_taken_and_a_drand_endpoint_may_have_the_true_one() {
     for endpoint in wrong {
         competition.expect(4, &["reveal-seed", "--network", &url, "--drand-url", &endpoint.url()]);
     }
+    let down = Fake::start(|_, _, _| Reply::Status(503, "", b"we are \x1b[31mdown".to_vec()));
+    let run = competition.expect(4, &["reveal-seed", "--network", &url, "--drand-url", &down.url()]);
+    assert!(run.err.contains("status 503: we are \\u{1b}[31mdown"), "{}", run.err);
     let good = drand(ROUND_123, 123);
     competition.expect(0, &["reveal-seed", "--network", &url, "--drand-url", &good.url()]);
     assert_eq!(seed_check(&competition).0, "pass");

@@ -126,14 +126,28 @@ fn is_discarded(message: &str) -> bool {
     message.contains("state") && ["discarded", "pruned"].iter().any(|word| message.contains(word))
 }
 
+/// How deep an error's data is searched.
+const DEEPEST: u8 = 8;
+
+/// The text that says that state is discarded, wherever in an error's data.
+fn discarded_in(data: &Value, depth: u8) -> Option<&str> {
+    let within = |value| depth.checked_sub(1).and_then(|depth| discarded_in(value, depth));
+    match data {
+        Value::String(text) => Some(text.as_str()).filter(|text| is_discarded(text)),
+        Value::Array(values) => values.iter().find_map(within),
+        Value::Object(members) => members.values().find_map(within),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
 /// An error object. One that asks for patience is retried after the pause it asks for. Discarded state stays
 /// discarded, whatever the code.
 fn read_error(error: &Value) -> Result<RpcAnswer, Failure> {
     let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
     let message = error.get("message").or(Some(error)).and_then(Value::as_str);
-    // Gateways add words of their own to the node's.
-    let data = error.get("data").and_then(Value::as_str).filter(|data| Some(*data) != message);
-    let told: Vec<&str> = message.into_iter().chain(data).collect();
+    // Gateways add words of their own to the node's, or put the node's into a list or an object.
+    let data = error.get("data").and_then(|data| data.as_str().or_else(|| discarded_in(data, DEEPEST)));
+    let told: Vec<&str> = message.into_iter().chain(data.filter(|data| Some(*data) != message)).collect();
     let message = shown_text(&told.join(": "), 300);
     if rpc_passes(code) && !is_discarded(&message) {
         let after = error.get("data").and_then(asked_pause);
@@ -168,6 +182,25 @@ mod tests {
         }
         for text in ["", "state", "the request was discarded", "UnknownBlock: Header was not found"] {
             assert!(!is_discarded(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn state_that_is_gone_is_known_wherever_it_is_said() {
+        let gone = "State already discarded for 0x12";
+        for data in [
+            json!(gone),
+            json!([1, gone]),
+            json!({"reason": gone}),
+            json!({"retry_after": 3, "cause": {"message": ["x", {"details": gone}]}}),
+        ] {
+            let read = read_error(&json!({"code": -32005, "message": "Server error", "data": data}));
+            let Ok(RpcAnswer::Error { code: -32005, message }) = read else { panic!("{data}") };
+            assert_eq!(message, format!("Server error: {gone}"));
+        }
+        let deep = (0..100).fold(json!(gone), |data, _| json!([data]));
+        for data in [json!({"reason": "busy"}), json!(["state"]), deep] {
+            assert!(read_error(&json!({"code": -32005, "message": "x", "data": data})).is_err(), "{data}");
         }
     }
 

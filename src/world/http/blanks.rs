@@ -8,6 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use super::Secret;
+use super::coded::{decodings, unescaped};
+use super::message::percent_decoded;
 use super::secret::shown_text;
 use super::spelt::{Reader, is_mark};
 
@@ -19,6 +21,9 @@ const SHORTEST: usize = 4;
 
 /// This many leading bytes of a secret are secret by themselves: a server may truncate it.
 const BEGINNING: usize = 8;
+
+/// How many codings in a row are undone, one inside the other: base64 of hex, or base64 twice.
+const CODINGS: u8 = 2;
 
 /// How many bytes of a text that is only shown are scanned: far more than are shown.
 pub(super) const SHOWN_BYTES: usize = 4096;
@@ -32,7 +37,7 @@ pub struct Blanks {
     firsts: Box<[u64; 4]>,
 }
 
-/// A text to find, in either case and with each character in any spelling.
+/// A text to find, in either case, with each character in any spelling, and with line breaks anywhere in it.
 #[derive(Clone, PartialEq, Eq)]
 struct Needle {
     text: String,
@@ -69,12 +74,8 @@ impl Blanks {
         if secret.len() < SHORTEST {
             return;
         }
-        let short = |text: &String| if text.len() >= BEGINNING { BEGINNING } else { 0 };
-        let spelt = spellings(secret).into_iter().map(|text| (short(&text), text));
-        // The same part of the secret in each encoding.
-        let spread = |text: &String| text.len() * BEGINNING / secret.len();
-        let spelt = spelt.chain(byte_by_byte(secret).map(|text| (spread(&text), text)));
-        for (length, text) in spelt.filter(|(_, text)| text.len() >= SHORTEST) {
+        for text in spellings(secret).into_iter().filter(|text| text.len() >= SHORTEST) {
+            let length = if text.len() >= BEGINNING { BEGINNING } else { 0 };
             let needle = Needle { beginning: if beginning { length } else { 0 }, text };
             if !self.needles.contains(&needle) {
                 let (word, bit) = place_of(needle.first());
@@ -89,7 +90,7 @@ impl Blanks {
 
     /// The needles that begin with this byte, in either case.
     fn beginning_with(&self, byte: u8) -> &[Needle] {
-        let first = byte.to_ascii_lowercase();
+        let first = folded(byte);
         let (word, bit) = place_of(first);
         if self.firsts.get(word).is_none_or(|bits| bits & bit == 0) {
             return &[];
@@ -133,34 +134,58 @@ impl Blanks {
         shown_text(&self.hide(&text), longest)
     }
 
-    /// The ranges to blank, in order. A text that costs far too much work is blanked from that point to its
-    /// end.
+    /// The ranges to blank, in order.
     fn places(&self, text: &str) -> Vec<Range<usize>> {
-        let mut found = Vec::new();
         if self.needles.is_empty() {
+            return Vec::new();
+        }
+        let mut found = self.search(text.as_bytes(), CODINGS, SHORTEST);
+        for place in &mut found {
+            place.end = (place.end..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
+        }
+        found
+    }
+
+    /// The ranges of a text that hold a secret, also where it is encoded in up to so many codings. Only needles of so
+    /// many bytes are sought: in what is decoded from anything at all, shorter ones would be found by chance.
+    fn search(&self, text: &[u8], codings: u8, shortest: usize) -> Vec<Range<usize>> {
+        let mut found = self.spelt_in(text, shortest);
+        if codings == 0 || text.len() <= BEGINNING {
             return found;
         }
+        let (plain, stopped) = unescaped(text);
+        found.extend(stopped.map(|at| at..text.len()));
+        for inner in decodings(&plain) {
+            let hits = self.search(&inner.bytes, codings - 1, BEGINNING);
+            found.extend(hits.iter().filter_map(|hit| inner.place(hit)));
+        }
+        found.sort_by_key(|place| place.start);
+        found
+    }
+
+    /// The ranges that spell a secret. A text that costs far too much work is blanked from that point to its end.
+    fn spelt_in(&self, text: &[u8], shortest: usize) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
         let mut reader = Reader::new(text);
-        for (at, byte) in text.bytes().enumerate() {
+        for (at, byte) in text.iter().enumerate() {
             let mut longest = None;
-            if is_mark(byte) {
+            if is_mark(*byte) {
                 for reading in reader.readings(at) {
                     let Some(first) = reading.bytes().first() else { continue };
                     for needle in self.beginning_with(*first) {
-                        longest = longest.max(needle.end(&mut reader, at));
+                        longest = longest.max(needle.end(&mut reader, at, shortest));
                     }
                 }
             } else {
-                for needle in self.beginning_with(byte) {
-                    longest = longest.max(needle.end(&mut reader, at));
+                for needle in self.beginning_with(*byte) {
+                    longest = longest.max(needle.end(&mut reader, at, shortest));
                 }
             }
             if reader.is_spent() {
                 found.push(at..text.len());
                 return found;
             }
-            let boundary = |end: &usize| text.is_char_boundary(*end);
-            found.extend(longest.and_then(|end| (end..=text.len()).find(boundary)).map(|end| at..end));
+            found.extend(longest.map(|end| at..end));
         }
         found
     }
@@ -189,16 +214,16 @@ impl Blanks {
 
 impl Needle {
     fn first(&self) -> u8 {
-        self.text.bytes().next().unwrap_or_default().to_ascii_lowercase()
+        folded(self.text.bytes().next().unwrap_or_default())
     }
 
     /// Where a match that begins here ends: the whole text, or as much of its beginning as is there.
-    fn end(&self, reader: &mut Reader<'_>, at: usize) -> Option<usize> {
+    fn end(&self, reader: &mut Reader<'_>, at: usize, shortest: usize) -> Option<usize> {
         let sought = self.text.as_bytes();
         // A cheap test first: it rejects most places.
-        let plain = |place: usize| reader.at(at + place).filter(|byte| !is_mark(*byte));
+        let plain = |place: usize| reader.at(at + place).filter(|byte| !is_mark(*byte) && !byte.is_ascii_control());
         let second = plain(0).and_then(|_| plain(1)).zip(sought.get(1));
-        if second.is_some_and(|(byte, wanted)| !byte.eq_ignore_ascii_case(wanted)) {
+        if sought.len() < shortest || second.is_some_and(|(byte, wanted)| folded(byte) != folded(*wanted)) {
             return None;
         }
         let (mut most, mut marks) = ((0, at), HashSet::new());
@@ -209,23 +234,37 @@ impl Needle {
                     let new = marks.insert((count, at));
                     let fits = |bytes: &[u8]| {
                         let wanted = sought.get(count..).and_then(|rest| rest.get(..bytes.len()));
-                        wanted.is_some_and(|wanted| wanted.eq_ignore_ascii_case(bytes))
+                        wanted.is_some_and(|wanted| {
+                            wanted.iter().map(|b| folded(*b)).eq(bytes.iter().map(|b| folded(*b)))
+                        })
                     };
                     let read = if new { reader.readings(at) } else { Vec::new() };
-                    let read = read.into_iter().filter(|read| fits(read.bytes()));
-                    ways.extend(read.map(|read| (count + read.bytes().len(), read.end)));
+                    for read in read.into_iter().filter(|read| fits(read.bytes())) {
+                        let reached = (count + read.bytes().len(), read.end);
+                        most = if read.bytes().is_empty() { most } else { most.max(reached) };
+                        ways.push(reached);
+                    }
                     break;
                 }
-                if !byte.eq_ignore_ascii_case(wanted) {
+                if folded(byte) == folded(*wanted) {
+                    (count, at) = (count + 1, at + 1);
+                    most = most.max((count, at));
+                } else if count > 0 && byte.is_ascii_control() {
+                    // A line broken in the middle, or the zeros of UTF-16.
+                    at += 1;
+                } else {
                     break;
                 }
-                (count, at) = (count + 1, at + 1);
             }
-            most = most.max((count, at));
         }
         let (count, end) = most;
         (count == sought.len() || (self.beginning > 0 && count >= self.beginning)).then_some(end)
     }
+}
+
+/// A byte as it is compared: case does not count, and forms write a space as a plus.
+fn folded(byte: u8) -> u8 {
+    if byte == b' ' { b'+' } else { byte.to_ascii_lowercase() }
 }
 
 /// The word and the bit of a byte in a bit map.
@@ -233,11 +272,12 @@ fn place_of(byte: u8) -> (usize, u64) {
     (usize::from(byte / 64), 1 << (byte % 64))
 }
 
-/// A secret forwards and backwards, in plain text, base64 and hex. Each is matched in either case, and with
-/// every character in any spelling of its own.
+/// A secret forwards, backwards and as a server reads it that decodes it once too often, in plain text, base64 and hex.
+/// Each is matched in either case, and with every character in any spelling of its own.
 fn spellings(secret: &str) -> Vec<String> {
     let mut all = vec![
         secret.to_owned(),
+        percent_decoded(secret),
         secret.chars().rev().collect(),
         crate::base::hex::encode(secret.as_bytes()),
         STANDARD.encode(secret),
@@ -249,22 +289,6 @@ fn spellings(secret: &str) -> Vec<String> {
         all.extend(both.map(|text| inner(&text, secret.len(), offset)));
     }
     all
-}
-
-/// Lists of a secret's bytes as numbers.
-fn byte_by_byte(secret: &str) -> impl Iterator<Item = String> {
-    type Spell = fn(u8) -> String;
-    const LISTS: [(&str, Spell); 7] = [
-        (" ", |byte| format!("{byte:02x}")),
-        (":", |byte| format!("{byte:02x}")),
-        (" ", |byte| format!("0x{byte:02x}")),
-        (", ", |byte| format!("0x{byte:02x}")),
-        (", ", |byte| byte.to_string()),
-        (",", |byte| byte.to_string()),
-        (" ", |byte| byte.to_string()),
-    ];
-    let spell = move |(between, spell): (&str, Spell)| secret.bytes().map(spell).collect::<Vec<_>>().join(between);
-    LISTS.into_iter().map(spell)
 }
 
 /// The secret after `offset` other bytes: base64 spells a text inside another one in three ways.
@@ -374,6 +398,88 @@ mod tests {
         assert!(!blanks().hide(&base64).contains(base64.get(8..30).unwrap()), "{base64}");
     }
 
+    /// The key as text in each language that a server may have written it in.
+    fn written() -> Vec<String> {
+        let json = |text: &str| serde_json::to_string(text).unwrap().trim_matches('"').to_owned();
+        let all = |spell: fn(u8) -> String| KEY.bytes().map(spell).collect::<String>();
+        let url = all(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") });
+        let html = KEY.replace('&', "&amp;").replace('"', "&quot;").replace('+', "&plus;").replace('=', "&equals;");
+        let html = html.replace('-', "&hyphen;").replace('/', "&sol;").replace('\u{c4}', "&#196;");
+        let deep = (0..5).fold(KEY.to_owned(), |text, _| json(&text));
+        vec![
+            KEY.to_owned(),
+            json(KEY),
+            deep,
+            url,
+            html,
+            KEY.replace('+', " "),
+            all(|b| format!("\\x{b:04x}")).replace("\\x00c3\\x0084", "\\x00c4"),
+            all(|b| format!("\\o{{{b:o}}}")).replace("\\o{303}\\o{204}", "\\o{304}"),
+            all(|b| format!("\\{b:x} ")).replace("\\c3 \\84 ", "\\c4 "),
+        ]
+    }
+
+    /// Each coding that is undone, in each layout.
+    fn encoded(text: &str) -> Vec<String> {
+        let each = |spell: fn(u8) -> String, between: &str| text.bytes().map(spell).collect::<Vec<_>>().join(between);
+        let base64 = STANDARD.encode(format!("x{text}"));
+        let lines: Vec<&str> = base64.as_bytes().chunks(8).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        vec![
+            STANDARD.encode(text),
+            URL_SAFE.encode(format!("a{text}b")).replace('=', ""),
+            lines.join("\n"),
+            lines.join("\\r\\n"),
+            each(|b| format!("{b:02x}"), ""),
+            each(|b| format!("{b:02X}"), "-"),
+            each(|b| format!("{b:02x}"), ":"),
+            each(|b| format!("0x{b:02x}"), ","),
+            each(|b| b.to_string(), ","),
+        ]
+    }
+
+    #[test]
+    fn a_secret_is_blanked_in_two_codings_of_any_spelling() {
+        let check = |text: &str| {
+            let shown = blanks().hide(&format!("you sent <{text}>!")).into_owned();
+            // What is left is of the signs that encode its neighbours, too.
+            assert!(shown.contains(BLANK) && shown.len() < 30 + text.len() / 4, "{text}: {shown}");
+        };
+        for written in written() {
+            check(&written);
+            for once in encoded(&written) {
+                check(&once);
+                // Spelt once more on its way.
+                check(&once.replace('/', "\\/").replace('+', "%2B").replace('=', "&#61;"));
+                encoded(&once).iter().for_each(|twice| check(twice));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_left_as_it_is_in_any_coding() {
+        let text = "sk-nothing proj/ f0123456789, a common text 12, 34, 56 and de:ad:be:ef or +/+/ of any kind\n";
+        for once in encoded(&text.repeat(9)) {
+            assert_eq!(blanks().hide(&once), once);
+            encoded(&once).iter().for_each(|twice| assert_eq!(blanks().hide(twice), *twice));
+        }
+        let words: String = (0..20_000u32).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761))).collect();
+        assert_eq!(Blanks::of([&Secret::new("pw1234")]).hide(&words), words, "short secrets occur by chance");
+    }
+
+    #[test]
+    fn texts_inside_texts_have_a_bound() {
+        let begun = std::time::Instant::now();
+        let base64 = (0..12).fold("%25&amp;\\\\".to_owned(), |text, _| STANDARD.encode(text));
+        for piece in
+            [base64.as_str(), "x", "1,", "0x", "JSUlJSUlJSUl", "\\\\\\\\", "&amp;amp;", "%2525", "s\n\n\n", "3d"]
+        {
+            let text = piece.repeat((1 << 18) / piece.len());
+            let shown = blanks().hide(&text).into_owned();
+            assert!(shown == text || shown.contains(BLANK), "{piece:.20}");
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+    }
+
     #[test]
     fn what_was_made_to_take_long_is_blanked_and_does_not() {
         let begun = std::time::Instant::now();
@@ -388,6 +494,7 @@ mod tests {
     #[test]
     fn a_secret_that_was_cut_off_is_blanked_and_nothing_else() {
         assert_eq!(blanks().hide("key sk-proj/Äb…, key sk-proj, sk"), "key ***…, key sk-proj, sk");
+        assert_eq!(blanks().hide("key sk-pr\r\noj/Äb\nmore"), "key ***\nmore");
         assert_eq!(blanks().hide("status 401"), "status 401");
         assert_eq!(Blanks::of([&Secret::new("pw")]).hide("pwd"), "pwd", "too short to be told from a word");
         assert_eq!(Blanks::of([&Secret::new("hunter2")]).hide("hunter2 hunter"), "*** hunter");

@@ -210,7 +210,7 @@ fn blank_url(blanks: &mut Blanks, url: &str) {
 }
 
 /// The text with %XX decoded.
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -299,17 +299,15 @@ impl Response {
         self.body.starts_with(bytes)
     }
 
-    /// The beginning of the body as text, without the secrets of its request.
-    #[must_use]
-    pub fn beginning(&self) -> String {
-        self.hide(&String::from_utf8_lossy(self.body.get(..SHOWN_BYTES).unwrap_or(&self.body)))
+    /// The body as received, to be parsed: none of it is shown before [`Response::hide`].
+    pub(in crate::world) fn raw(&self) -> &[u8] {
+        &self.body
     }
 
     /// Status and beginning of the body, for messages.
     #[must_use]
     pub fn shown(&self) -> String {
-        let said = self.shown_body();
-        if said.is_empty() { format!("status {}", self.status) } else { format!("status {}: {said}", self.status) }
+        with_status(self.status, &self.shown_body())
     }
 
     /// The beginning of the body, for messages.
@@ -342,6 +340,19 @@ impl Response {
     fn refused(&self) -> Error {
         Error::outside(format!("{}: {}", self.what, self.shown()))
     }
+}
+
+/// A status with what the server says.
+pub(super) fn with_status(status: u16, said: &str) -> String {
+    if said.is_empty() { format!("status {status}") } else { format!("status {status}: {said}") }
+}
+
+/// The beginning of an answer that is not read further, for messages; a failure leaves out the rest.
+pub(super) fn said(request: &Request<'_>, body: &mut ureq::Body) -> String {
+    let mut bytes = Vec::new();
+    // Whatever arrived before a failure is the text.
+    let _ = body.as_reader().take(SHOWN_BYTES as u64).read_to_end(&mut bytes);
+    shown_beginning(&bytes, &request.blanks())
 }
 
 /// The beginning of a body, for messages.

@@ -10,6 +10,7 @@
 //! ([`Stop`]).
 
 mod blanks;
+mod coded;
 mod form;
 mod guard;
 mod heed;
@@ -58,6 +59,9 @@ const SERVICE_REDIRECTS: u32 = 10;
 
 /// Content codings that change no byte: stores give back the coding that an upload named.
 const PLAIN_CODINGS: [&str; 3] = ["", "identity", "aws-chunked"];
+
+/// Codings of the transfer that leave the body's bytes to be read.
+const PLAIN_TRANSFERS: [&str; 3] = ["", "identity", "chunked"];
 
 /// Idle connections kept to one miner's host for its next file, and how long.
 const MINER_IDLE: usize = 8;
@@ -293,7 +297,7 @@ impl Client {
     /// Any other status, an exceeded limit or a lost connection; `sink` then holds a part of the body.
     pub fn fetch_once(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
         let fetch = || {
-            let mut response = self.begin(self.follow(request)?)?;
+            let mut response = self.begin(request, self.follow(request)?)?;
             match response.status().as_u16() {
                 200 => self.copy_body(&mut response.body_mut().as_reader(), sink),
                 status => Err(Failure::Permanent(format!("status {status}"))),
@@ -355,11 +359,15 @@ impl Client {
 
     fn begin(
         &self,
-        response: ureq::http::Response<ureq::Body>,
+        request: &Request<'_>,
+        mut response: ureq::http::Response<ureq::Body>,
     ) -> std::result::Result<ureq::http::Response<ureq::Body>, Failure> {
         let status = response.status().as_u16();
         if ServerKind::Any.passes(status) && !self.hears_all {
-            return Err(ServerKind::Any.failure(status, response.headers(), format!("status {status}")));
+            // What miners' servers say is not repeated: their failures are counted by their reasons.
+            let said = if self.miners { String::new() } else { message::said(request, response.body_mut()) };
+            let reason = message::with_status(status, &said);
+            return Err(ServerKind::Any.failure(status, response.headers(), reason));
         }
         check_coding(status, response.headers())?;
         if self.miners {
@@ -371,7 +379,7 @@ impl Client {
     /// One attempt: sends, and reads the body into `sink`.
     fn exchange(&self, request: &Request<'_>, sink: &mut dyn Write) -> std::result::Result<(u16, HeaderMap), Failure> {
         self.unless_stopped(request, || {
-            let mut response = self.begin(self.follow(request)?)?;
+            let mut response = self.begin(request, self.follow(request)?)?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             self.copy_answer(&mut response, sink)?;
             Ok((status, headers))
@@ -425,16 +433,19 @@ impl Client {
     }
 }
 
-/// Refuses an encoded body: no coding was requested, and none is decoded. Answers other than 200 are judged by their
-/// status.
+/// Refuses an encoded body: no coding was requested, and none is decoded, also not one of the transfer, except for the
+/// chunks. Answers other than 200 are judged by their status.
 fn check_coding(status: u16, headers: &HeaderMap) -> std::result::Result<(), Failure> {
-    let codings =
-        headers.get_all("content-encoding").into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
-    let codings = codings.map(|coding| String::from_utf8_lossy(coding.trim_ascii()).to_ascii_lowercase());
-    let coded: Vec<String> = codings.filter(|coding| !PLAIN_CODINGS.contains(&coding.as_str())).collect();
-    if status == 200 && !coded.is_empty() {
-        let coded = shown_text(&coded.join(", "), 40);
-        return Err(Failure::Permanent(format!("the body is encoded ({coded}), which is not accepted")));
+    for (header, plain, how) in
+        [("content-encoding", PLAIN_CODINGS, "encoded"), ("transfer-encoding", PLAIN_TRANSFERS, "encoded in transfer")]
+    {
+        let codings = headers.get_all(header).into_iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+        let codings = codings.map(|coding| String::from_utf8_lossy(coding.trim_ascii()).to_ascii_lowercase());
+        let coded: Vec<String> = codings.filter(|coding| !plain.contains(&coding.as_str())).collect();
+        if status == 200 && !coded.is_empty() {
+            let coded = shown_text(&coded.join(", "), 40);
+            return Err(Failure::Permanent(format!("the body is {how} ({coded}), which is not accepted")));
+        }
     }
     Ok(())
 }

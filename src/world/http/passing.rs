@@ -14,9 +14,9 @@ use ureq::http::HeaderMap;
 
 use super::retry::{Failure, retry_after};
 
-/// Transient S3 codes, whatever their status: a body damaged or delayed in transit, two writers at once, a
+/// Transient S3 codes, whatever their status and case: a body damaged or delayed in transit, two writers at once, a
 /// server that is busy or still starting.
-const S3_CODES: [&str; 19] = [
+const S3_CODES: [&str; 24] = [
     "BadDigest",
     "ConditionalRequestConflict",
     "ContentSHA256Mismatch",
@@ -24,16 +24,21 @@ const S3_CODES: [&str; 19] = [
     "InternalError",
     "OperationAborted",
     "OperationTimedOut",
+    "ServerBusy",
     "PriorRequestNotComplete",
+    "RateLimitExceeded",
     "RequestLimitExceeded",
+    "RequestThrottled",
     "RequestTimeout",
     "ServiceUnavailable",
     "SlowDown",
     "SlowDownRead",
     "SlowDownWrite",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequests",
+    "TooManyRequestsException",
     "XAmzContentSHA256Mismatch",
     "XMinioServerNotInitialized",
 ];
@@ -81,7 +86,7 @@ impl ServerKind {
 
 /// Is this S3 code transient?
 pub(in crate::world) fn s3_passes(code: &str) -> bool {
-    S3_CODES.contains(&code)
+    S3_CODES.iter().any(|known| known.eq_ignore_ascii_case(code))
 }
 
 /// Is this JSON-RPC code transient?

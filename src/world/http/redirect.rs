@@ -64,17 +64,21 @@ impl Client {
         };
         let shown = || {
             let text = String::from_utf8_lossy(location.as_bytes());
-            shown_url(&request.blanks().hide(&text))
+            // An empty one, or a fragment, which is not shown.
+            match shown_url(&request.blanks().hide(&text)) {
+                url if url.is_empty() => "nowhere".to_owned(),
+                url => format!("to {url}"),
+            }
         };
         if !matches!(*sent.method(), Method::GET | Method::HEAD) {
             let method = sent.method();
             return Err(Failure::Permanent(format!(
-                "status {status}: a {method} is not sent on by a redirect, here to {}; name that address",
+                "status {status}: a {method} is not sent on by a redirect, here {}; name that address",
                 shown()
             )));
         }
         let to = resolve(&sent.uri().to_string(), location.as_bytes());
-        to.map(Some).map_err(|why| Failure::Permanent(format!("redirected to {}: {why}", shown())))
+        to.map(Some).map_err(|why| Failure::Permanent(format!("redirected {}: {why}", shown())))
     }
 }
 

@@ -14,8 +14,8 @@ const WORK: usize = 1 << 18;
 /// How many places' readings are cached for the places that follow.
 const KNOWN: usize = 1 << 12;
 
-/// HTML's names of characters that may be in a secret.
-const ENTITIES: [(&str, u8); 33] = [
+/// HTML's names of characters that may be in a secret, and of those that are taken for them, in any case.
+const ENTITIES: [(&str, u8); 45] = [
     ("amp", b'&'),
     ("apos", b'\''),
     ("ast", b'*'),
@@ -23,12 +23,15 @@ const ENTITIES: [(&str, u8); 33] = [
     ("colon", b':'),
     ("comma", b','),
     ("commat", b'@'),
+    ("dash", b'-'),
+    ("DiacriticalGrave", b'`'),
     ("dollar", b'$'),
     ("equals", b'='),
     ("excl", b'!'),
     ("grave", b'`'),
     ("gt", b'>'),
     ("hat", b'^'),
+    ("hyphen", b'-'),
     ("lbrace", b'{'),
     ("lbrack", b'['),
     ("lcub", b'{'),
@@ -36,6 +39,9 @@ const ENTITIES: [(&str, u8); 33] = [
     ("lpar", b'('),
     ("lsqb", b'['),
     ("lt", b'<'),
+    ("midast", b'*'),
+    ("minus", b'-'),
+    ("nbsp", b' '),
     ("num", b'#'),
     ("percnt", b'%'),
     ("period", b'.'),
@@ -48,7 +54,13 @@ const ENTITIES: [(&str, u8); 33] = [
     ("rpar", b')'),
     ("rsqb", b']'),
     ("semi", b';'),
+    ("sim", b'~'),
     ("sol", b'/'),
+    ("tilde", b'~'),
+    ("UnderBar", b'_'),
+    ("verbar", b'|'),
+    ("vert", b'|'),
+    ("VerticalLine", b'|'),
 ];
 
 /// One way to read a place: the bytes it stands for, and where it ends. No bytes at all for a soft line break.
@@ -70,6 +82,11 @@ impl Reading {
         Reading { bytes, count, end }
     }
 
+    /// A line break inside a text.
+    fn nothing(end: usize) -> Self {
+        Reading { bytes: [0; 4], count: 0, end }
+    }
+
     fn one(&self) -> Option<u8> {
         self.bytes().first().copied().filter(|_| self.count == 1)
     }
@@ -89,13 +106,14 @@ pub(super) struct Reader<'t> {
 
 /// Does a spelling begin with this byte?
 pub(super) fn is_mark(byte: u8) -> bool {
-    matches!(byte, b'%' | b'\\' | b'&' | b'=' | b'+')
+    matches!(byte, b'%' | b'\\' | b'&' | b'=')
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(super) fn new(text: &'t (impl AsRef<[u8]> + ?Sized)) -> Self {
+        let text = text.as_ref();
         let left = text.len().saturating_mul(WORK_A_BYTE).saturating_add(WORK);
-        Reader { text: text.as_bytes(), left, known: HashMap::new() }
+        Reader { text, left, known: HashMap::new() }
     }
 
     /// Is the work limit used up? The rest of the text is then not read.
@@ -126,14 +144,14 @@ impl<'t> Reader<'t> {
         }
         self.left -= 1;
         let inner = depth - 1;
-        for mark in self.within(at, inner) {
+        let whole = self.whole_mark(at, first).map(|end| Reading::byte(first, end));
+        for mark in self.within(at, inner).into_iter().chain(whole) {
             let mut more = vec![mark];
             match mark.one() {
                 Some(b'%') => self.percent(mark.end, inner, &mut more),
                 Some(b'\\') => self.backslash(mark.end, inner, &mut more),
                 Some(b'&') => self.entity(mark.end, inner, &mut more),
                 Some(b'=') => self.quoted_printable(mark.end, inner, &mut more),
-                Some(b'+') => more.push(Reading::byte(b' ', mark.end)),
                 _ => {}
             }
             for reading in more {
@@ -149,6 +167,22 @@ impl<'t> Reader<'t> {
         found
     }
 
+    /// Where a mark ends that was escaped over and over, in its own way, at any depth: `\\\\`, `%2525`, `&amp;amp;`.
+    fn whole_mark(&self, at: usize, mark: u8) -> Option<usize> {
+        let again: &[u8] = match mark {
+            // Only at the first one, so that a long run is walked along once.
+            b'\\' if at.checked_sub(1).and_then(|before| self.at(before)) != Some(b'\\') => b"\\",
+            b'%' => b"25",
+            b'&' => b"amp;",
+            _ => return None,
+        };
+        let mut end = at + 1;
+        while self.text.get(end..).is_some_and(|rest| rest.starts_with(again)) {
+            end += again.len();
+        }
+        (end > at + 1).then_some(end)
+    }
+
     /// `%4b`, `%u004b`.
     fn percent(&mut self, at: usize, depth: u8, found: &mut Vec<Reading>) {
         for next in self.within(at, depth) {
@@ -160,7 +194,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// `\u004b`, `\u{4b}`, `\U0000004b`, `\x4b`, `\x{4b}`, `\113`, `\/`.
+    /// `\u004b`, `\u{4b}`, `\U0000004b`, `\N{U+4b}`, `\x4b`, `\x004b`, `\x{4b}`, `\113`, `\o{113}`, `\4b `, `\/`.
     fn backslash(&mut self, at: usize, depth: u8, found: &mut Vec<Reading>) {
         for next in self.within(at, depth) {
             // Whatever it escapes reads as itself, except control characters and spaces.
@@ -172,7 +206,7 @@ impl<'t> Reader<'t> {
                 b'u' | b'U' => {
                     found.extend(self.code_unit(next.end, depth));
                     found.extend(self.number(next.end, 16, 8..=8, depth).and_then(|(code, end)| character(code, end)));
-                    found.extend(self.braced(next.end, depth));
+                    found.extend(self.braced(next.end, 16, depth));
                 }
                 b'x' | b'X' => {
                     // A byte in some languages, a character in others.
@@ -180,22 +214,46 @@ impl<'t> Reader<'t> {
                         found.extend(byte.one().map(|code| Reading::char(char::from(code), byte.end)));
                         found.push(byte);
                     }
-                    found.extend(self.braced(next.end, depth));
+                    found.extend(self.number(next.end, 16, 1..=4, depth).and_then(|(code, end)| character(code, end)));
+                    found.extend(self.braced(next.end, 16, depth));
                 }
+                b'o' | b'O' => found.extend(self.braced(next.end, 8, depth)),
+                // A line break, or a name of a character.
+                b'n' | b'N' => {
+                    found.push(Reading::nothing(next.end));
+                    found.extend(self.named(next.end, depth));
+                }
+                b'r' | b't' => found.push(Reading::nothing(next.end)),
                 b'0'..=b'7' => {
                     let octal = self.number(at, 8, 1..=3, depth);
                     found.extend(octal.and_then(|(code, end)| Some(Reading::byte(u8::try_from(code).ok()?, end))));
                 }
                 _ => {}
             }
+            if next.one().is_some_and(|digit| digit.is_ascii_hexdigit()) {
+                found.extend(self.css(at, depth));
+            }
         }
     }
 
-    /// `{4b}`.
-    fn braced(&mut self, at: usize, depth: u8) -> Option<Reading> {
+    /// `{4b}`, `{113}`.
+    fn braced(&mut self, at: usize, radix: u32, depth: u8) -> Option<Reading> {
         let at = self.letter(at, b'{', depth)?;
-        let (code, end) = self.number(at, 16, 1..=6, depth)?;
+        let (code, end) = self.number(at, radix, 1..=8, depth)?;
         character(code, self.letter(end, b'}', depth)?)
+    }
+
+    /// `{U+4b}`.
+    fn named(&mut self, at: usize, depth: u8) -> Option<Reading> {
+        let at = b"{U+".iter().try_fold(at, |at, letter| self.letter(at, *letter, depth))?;
+        let (code, end) = self.number(at, 16, 1..=8, depth)?;
+        character(code, self.letter(end, b'}', depth)?)
+    }
+
+    /// Hex as in style sheets, with the space that ends it.
+    fn css(&mut self, at: usize, depth: u8) -> Option<Reading> {
+        let (code, end) = self.number(at, 16, 1..=6, depth)?;
+        character(code, self.letter(end, b' ', depth).unwrap_or(end))
     }
 
     /// `&#75;`, `&#x4b;`, `&amp;`.
@@ -206,7 +264,8 @@ impl<'t> Reader<'t> {
                 Some(letter) if letter.is_ascii_alphabetic() => {
                     for (name, byte) in ENTITIES.iter().filter(|(name, _)| name.bytes().next() == Some(letter)) {
                         let end = name.bytes().skip(1).try_fold(next.end, |at, letter| self.letter(at, letter, depth));
-                        let end = end.and_then(|end| self.letter(end, b';', depth));
+                        // Browsers do without the semicolon of some.
+                        let end = end.map(|end| self.letter(end, b';', depth).unwrap_or(end));
                         found.extend(end.map(|end| Reading::byte(*byte, end)));
                     }
                 }
@@ -229,7 +288,7 @@ impl<'t> Reader<'t> {
         found.extend(self.hex_byte(at, depth));
         let rest = self.text.get(at..).unwrap_or_default();
         let broken = [&b"\r\n"[..], b"\n"].into_iter().find(|end| rest.starts_with(end));
-        found.extend(broken.map(|end| Reading { bytes: [0; 4], count: 0, end: at + end.len() }));
+        found.extend(broken.map(|end| Reading::nothing(at + end.len())));
     }
 
     fn hex_byte(&mut self, at: usize, depth: u8) -> Option<Reading> {
@@ -327,6 +386,15 @@ mod tests {
             "%\\u0034b",
             "=\r\nK",
             "\\%784B",
+            "\\x004b",
+            "\\o{113}",
+            "\\N{U+004B}",
+            "\\4b ",
+            "\\00004b",
+            "%25252525252525254b",
+            "&amp;amp;amp;amp;amp;amp;#75;",
+            "\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\u004b",
+            "\\n\\r\\n\\tK",
         ] {
             let mut reader = Reader::new(text);
             let mut ends = vec![0];
@@ -338,9 +406,16 @@ mod tests {
             }
             assert!(whole, "{text}");
         }
-        for (text, is) in
-            [("\\u00c4", "Ä"), ("&#196;", "Ä"), ("&sol;", "/"), ("\\/", "/"), ("\\ud83d\\ude00", "😀"), ("+", " ")]
-        {
+        for (text, is) in [
+            ("\\u00c4", "Ä"),
+            ("&#196;", "Ä"),
+            ("&sol;", "/"),
+            ("&sol", "/"),
+            ("&hyphen;", "-"),
+            ("&UNDERBAR;", "_"),
+            ("\\/", "/"),
+            ("\\ud83d\\ude00", "😀"),
+        ] {
             let read = Reader::new(text).readings(0);
             assert!(
                 read.iter().any(|read| read.bytes() == is.as_bytes() && read.end == text.len()),

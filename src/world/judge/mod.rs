@@ -1,9 +1,12 @@
 //! The judge: a vision model that compares two previews with a prompt (DESIGN 4.4, 7).
 //!
-//! [`openai`] asks it, [`answer`] parses what it says, [`question`] holds the wording, [`journal`] keeps every
-//! answer, and [`images`] fetches what is to be shown. [`Bench`] combines them.
+//! [`openai`] asks it, `completion` and [`answer`] parse what it says, `credit` knows an account without money,
+//! [`question`] holds the wording, [`journal`] keeps every answer, and [`images`] fetches what is to be shown.
+//! [`Bench`] combines them.
 
 pub(crate) mod answer;
+mod completion;
+mod credit;
 pub(crate) mod images;
 pub(crate) mod journal;
 pub(crate) mod openai;

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 
 use super::answer::{self, AnswerError};
+use super::completion::content;
+use super::credit::{text_wants_money, wants_money};
 use super::question::Question;
 use super::{Answer, Judge};
 use crate::base::error::{Error, Result};
@@ -126,7 +128,7 @@ fn read(response: &Response) -> std::result::Result<Answer, Rejected> {
     let again = |why: AnswerError| Rejected { hint: why.hint(), failure: Failure::transient(why) };
     let completion: Value =
         response.json().map_err(|why| again(AnswerError::NoJson { why, body: response.shown_body() }))?;
-    let raw = answer::content(&completion).map_err(|why| match answer::wants_money(&completion) {
+    let raw = content(&completion).map_err(|why| match wants_money(&completion) {
         true => without_money(&why),
         false => again(why),
     })?;
@@ -202,7 +204,8 @@ fn without_money(why: &dyn std::fmt::Display) -> Rejected {
 
 /// A status other than 200: timeouts, conflicts, limits and server errors are transient, all others final.
 fn refused(response: &Response) -> Rejected {
-    if response.status == 402 || response.json().is_ok_and(|body| answer::wants_money(&body)) {
+    let wants = || response.json().map_or_else(|_| text_wants_money(&response.text()), |body| wants_money(&body));
+    if response.status == 402 || wants() {
         return without_money(&response.shown());
     }
     Rejected { hint: hint(response.status, &response.shown()), failure: response.failure(ServerKind::Judge) }

@@ -13,7 +13,8 @@ use rusoto_core::credential::AwsCredentials;
 use rusoto_core::request::{DispatchSignedRequest, DispatchSignedRequestFuture, HttpDispatchError, HttpResponse};
 use rusoto_core::signature::{SignedRequest, SignedRequestPayload};
 
-use super::refusals::{StoreRefusal, is_error};
+use super::refusals::StoreRefusal;
+use super::said::Said;
 use crate::world::http::{Client, Failure, Method, Request, Response, Secret, asked};
 
 /// The server's answer, in more detail than rusoto passes on.
@@ -94,41 +95,31 @@ impl Dispatcher {
                 self.client.send_once(&request, Some((&mut StreamReader::new(stream), length)))?
             }
         };
-        judge(&answer)?;
-        if request.is_put() && !is_of_a_store(&answer) {
-            let said = answer.shown_body();
-            return Err(Failure::Permanent(format!(
-                "status {}, but not an object store's answer: {said}",
-                answer.status
-            ))
-            .into());
-        }
+        judge(&answer, request.is_put())?;
         Ok(into_rusoto(answer)?)
     }
 }
 
-/// Is the answer a success?
-fn judge(answer: &Response) -> Result<(), DispatchError> {
+/// Is the answer a success? Some servers notice an error only after they began to answer 200, and proxies and portals
+/// answer a PUT with a page.
+fn judge(answer: &Response, is_put: bool) -> Result<(), DispatchError> {
     // A part of an object is not the object.
     if answer.status == 206 {
         return Err(Failure::Permanent("status 206: only a part of the object".to_owned()).into());
     }
-    let body = answer.beginning();
-    // Some servers notice an error only after they began to answer; no object of ours begins like one.
-    if (200..300).contains(&answer.status) && !is_error(&body) {
-        return Ok(());
+    let success = (200..300).contains(&answer.status);
+    let said = Said::read(answer.raw(), is_put || !success);
+    let refused = if is_put { said.names_an_error() } else { said.is_error() };
+    if success && !refused {
+        if !is_put || said.is_taken() {
+            return Ok(());
+        }
+        let (status, body) = (answer.status, answer.shown_body());
+        return Err(Failure::Permanent(format!("status {status}, but not an object store's answer: {body}")).into());
     }
-    let region = answer.header("x-amz-bucket-region").map(|region| answer.hide(region));
-    let refusal = StoreRefusal::read(answer.status, region, &body);
+    let refusal =
+        StoreRefusal::of(answer.status, answer.header("x-amz-bucket-region"), &said, |text| answer.hide(text));
     Err(DispatchError::Refused(refusal, asked(&answer.headers)))
-}
-
-/// Does an answer to a PUT look like an object store's? A proxy's or a portal's page says nothing about the
-/// object.
-fn is_of_a_store(answer: &Response) -> bool {
-    let body = answer.beginning();
-    let xml = body.trim_start_matches('\u{feff}').trim_start();
-    xml.is_empty() || answer.header("etag").is_some() || xml.starts_with("<?xml")
 }
 
 impl DispatchSignedRequest for Dispatcher {

@@ -7,6 +7,7 @@ pub(crate) mod dir;
 mod dispatch;
 pub mod r2;
 mod refusals;
+mod said;
 pub(crate) mod settings;
 
 use std::fs::File;

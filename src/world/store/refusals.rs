@@ -1,10 +1,24 @@
 //! Refusals of S3-compatible servers: AWS, R2, MinIO, Ceph and Google each use codes of their own.
 
+use super::said::Said;
 use crate::world::http::{ServerKind, s3_passes, shown_text};
 
-/// Parts of codes about this machine's clock, the account's quota, and the bucket's region.
+/// Parts of codes about this machine's clock, the account's quota, the account itself, and the bucket's region; in any
+/// case.
 const CLOCK: [&str; 4] = ["RequestTimeTooSkewed", "ExpiredRequest", "RequestExpired", "RequestNotYetValid"];
 const QUOTA: [&str; 4] = ["QuotaExceeded", "StorageFull", "InsufficientStorage", "StorageLimitExceeded"];
+const ACCOUNT: [&str; 10] = [
+    "AccountProblem",
+    "AccountSuspended",
+    "AccountDisabled",
+    "AccountArrears",
+    "AllAccessDisabled",
+    "Billing",
+    "NotSignedUp",
+    "Overdue",
+    "PaymentRequired",
+    "UserSuspended",
+];
 const PLACE: [&str; 7] = [
     "PermanentRedirect",
     "TemporaryRedirect",
@@ -19,21 +33,21 @@ const PLACE: [&str; 7] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StoreRefusal {
     pub(super) status: u16,
-    /// The code in its XML; empty if there is none, as in answers to HEAD.
+    /// Its code; empty if there is none, as in answers to HEAD.
     pub(super) code: String,
-    /// The message in its XML.
+    /// Its message.
     message: String,
     /// The bucket's region or endpoint, if the server names it.
     place: Option<String>,
 }
 
 impl StoreRefusal {
-    /// Parses a refusal from an answer's status, the region in its headers, and the beginning of its body.
-    pub(super) fn read(status: u16, region: Option<String>, body: &str) -> Self {
-        let place = region.or_else(|| element(body, "Region")).or_else(|| element(body, "Endpoint"));
-        let text = |name, longest| element(body, name).map(|text| shown_text(text.trim(), longest)).unwrap_or_default();
-        let (code, message) = (text("Code", 60), text("Message", 200));
-        StoreRefusal { status, code, message, place: place.map(|place| shown_text(place.trim(), 100)) }
+    /// A refusal by an answer's status, the region in its headers, and what its body says; `hide` blanks secrets.
+    pub(super) fn of(status: u16, region: Option<&str>, said: &Said, hide: impl Fn(&str) -> String) -> Self {
+        let place = region.or(said.place.as_deref());
+        let shown = |text: &str, longest| shown_text(hide(text).trim(), longest);
+        let (code, message) = (shown(&said.code, 60), shown(&said.message, 200));
+        StoreRefusal { status, code, message, place: place.map(|place| shown(place, 100)) }
     }
 
     /// The reason, for messages.
@@ -57,7 +71,8 @@ impl StoreRefusal {
     }
 
     fn is_of(&self, words: &[&str]) -> bool {
-        words.iter().any(|word| self.code.contains(word))
+        let code = self.code.to_ascii_lowercase();
+        words.iter().any(|word| code.contains(&word.to_ascii_lowercase()))
     }
 
     /// What to do about it.
@@ -74,10 +89,17 @@ impl StoreRefusal {
             let settings = "R2_ENDPOINT, or [store] endpoint and region in gen404.toml";
             return Some(format!("wrong region or endpoint for this bucket ({settings}){place}"));
         }
+        if self.is_of(&ACCOUNT) || self.status == 402 {
+            return Some(
+                "the store's account is suspended, unpaid or not signed up: see the store's console".to_owned(),
+            );
+        }
+        if self.is_of(&["NoSuchBucket", "InvalidBucketName"]) {
+            return Some("[store] bucket in gen404.toml names the bucket".to_owned());
+        }
         match (self.status, self.code.as_str()) {
-            (_, "NoSuchBucket" | "InvalidBucketName") => {
-                Some("[store] bucket in gen404.toml names the bucket".to_owned())
-            }
+            // Whoever is asked to slow down has the right keys.
+            _ if self.passes() => None,
             (401 | 403, _) => Some(keys.to_owned()),
             // A HEAD says no more than this about a wrong region.
             (400, "") => Some("is [store] region in gen404.toml the bucket's own?".to_owned()),
@@ -86,42 +108,25 @@ impl StoreRefusal {
     }
 }
 
-/// Is this the beginning of an XML document whose root is `Error`?
-pub(super) fn is_error(body: &str) -> bool {
-    let mut rest = body.trim_start_matches('\u{feff}').trim_start();
-    // A declaration and comments come before the root.
-    while let Some((open, close)) = [("<?", "?>"), ("<!--", "-->")].into_iter().find(|(open, _)| rest.starts_with(open))
-    {
-        let Some((_, after)) = rest.get(open.len()..).and_then(|inner| inner.split_once(close)) else { return false };
-        rest = after.trim_start();
-    }
-    let after = rest.strip_prefix("<Error");
-    after.and_then(|after| after.chars().next()).is_some_and(|c| matches!(c, '>' | '/') || c.is_whitespace())
-}
-
-/// The text of the first element of this name.
-fn element(body: &str, name: &str) -> Option<String> {
-    let (_, rest) = body.split_once(&format!("<{name}>"))?;
-    let (text, _) = rest.split_once(&format!("</{name}>"))?;
-    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")];
-    Some(plain.into_iter().fold(text.to_owned(), |text, (entity, is)| text.replace(entity, is)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refusal(status: u16, code: &str) -> StoreRefusal {
-        StoreRefusal::read(status, None, &format!("<Error><Code>{code}</Code></Error>"))
+        said(status, &format!("<Error><Code>{code}</Code></Error>"))
+    }
+
+    fn said(status: u16, body: &str) -> StoreRefusal {
+        StoreRefusal::of(status, None, &Said::read(body.as_bytes(), true), str::to_owned)
     }
 
     #[test]
     fn codes_and_words_are_found() {
         let body =
             "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>no &amp; \u{202e}no</Message></Error>";
-        assert_eq!(StoreRefusal::read(403, None, body).reason(), "status 403 (AccessDenied): no & \\u{202e}no");
+        assert_eq!(said(403, body).reason(), "status 403 (AccessDenied): no & \\u{202e}no");
         for other in ["", "<Code>", "</Code><Code>", "busy"] {
-            assert_eq!(StoreRefusal::read(403, None, other).reason(), "status 403");
+            assert_eq!(said(403, other).reason(), "status 403");
         }
     }
 
@@ -161,15 +166,20 @@ mod tests {
     }
 
     #[test]
-    fn the_root_of_an_error_is_known() {
-        for error in ["<Error>", "<Error/>", " <Error xmlns='x'>", "\u{feff}<?xml version='1.0'?>\n<!-- x -->\n<Error>"]
-        {
-            assert!(is_error(error), "{error}");
+    fn only_keys_that_are_wrong_are_doubted() {
+        for (status, code, hint) in [
+            (403, "AccessDenied", "R2_ACCESS_KEY_ID"),
+            (401, "", "R2_ACCESS_KEY_ID"),
+            (403, "AccountProblem", "account is suspended"),
+            (403, "UserProjectAccountProblem", "account is suspended"),
+            (402, "", "account is suspended"),
+            (404, "nosuchbucket", "[store] bucket"),
+            (403, "requesttimetooskewed", "clock"),
+        ] {
+            assert!(refusal(status, code).hint().is_some_and(|said| said.contains(hint)), "{status} {code}");
         }
-        for other in
-            ["", "x<Error>", "<Errors>", "<Error", "<ListBucketResult><Error>", "<?xml <Error>", "<!-- <Error>"]
-        {
-            assert!(!is_error(other), "{other}");
+        for (status, code) in [(403, "SlowDown"), (403, "slowdown"), (503, "ServiceUnavailable"), (429, "")] {
+            assert!(refusal(status, code).passes() && refusal(status, code).hint().is_none(), "{status} {code}");
         }
     }
 }

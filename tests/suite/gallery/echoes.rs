@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use super::harness::{SECRET, World, check};
@@ -245,9 +247,57 @@ fn a_key_in_a_mixture_of_spellings() {
     }
 }
 
+/// The key as text in a language, in one coding, and in two.
+fn coded_keys() -> Vec<String> {
+    let base64 = |text: &str| BASE64_STANDARD.encode(text);
+    let list =
+        |text: &str, spell: fn(u8) -> String, between: &str| text.bytes().map(spell).collect::<Vec<_>>().join(between);
+    let url = list(SECRET, |b| format!("%{b:02X}"), "");
+    let html = list(SECRET, |b| if b == b'-' { "&hyphen;".to_owned() } else { char::from(b).to_string() }, "");
+    let hex = list(SECRET, |b| format!("{b:02x}"), "");
+    let lines = base64(&format!("Bearer {SECRET}"));
+    let lines: Vec<&str> = lines.as_bytes().chunks(8).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    vec![
+        html.clone(),
+        list(SECRET, |b| format!("\\x{b:04x}"), ""),
+        list(SECRET, |b| format!("\\o{{{b:o}}}"), ""),
+        lines.join("\n"),
+        list(SECRET, |b| format!("{b:02x}"), "-"),
+        list(SECRET, |b| format!("0x{b:02x}"), ","),
+        list(&base64(SECRET), |b| format!("{b:02x}"), ":"),
+        list(&base64(SECRET), |b| b.to_string(), ", "),
+        base64(&hex),
+        base64(&base64(SECRET)),
+        base64(&format!("{{\"t\": {}}}", base64(&format!("x{SECRET}")))),
+        base64(&url),
+        base64(&html),
+        base64(&(0..5).fold(format!("\"{SECRET}"), |text, _| json!(text).to_string())),
+    ]
+}
+
+#[test]
+fn a_key_inside_codings() {
+    for spelt in coded_keys() {
+        for (status, body) in
+            [("401 No", spelt.clone()), ("500 Oops", json!({"error": {"message": spelt}}).to_string())]
+        {
+            let answer = response(status, "", format!("you sent {body}, did you?").as_bytes());
+            let echo = Echo::start(move |_| answer.clone());
+            let world = at_duels();
+            let settings = world.settings("[judge]\nattempts = 1\n");
+            let judge = format!("{}/v1", echo.url());
+            let args = ["judge", "http://x.org/a", "http://x.org/b", "http://x.org/c", "--judge-url", &judge];
+            let what = format!("a judge that answers {spelt:.40} under {status}");
+            let outcome = world.attack(&what, &[&args[..], &["--config", &settings]].concat()).with_keys().run();
+            no_tail(&what, &spelt, &outcome.said());
+            check(outcome.said().contains("***"), || format!("{what}: {}", outcome.said()));
+        }
+    }
+}
+
 #[test]
 fn a_text_that_was_made_to_be_read_for_long() {
-    for piece in ["%25", "\\\\u005c", "&amp;", "%\\&=+", "\\u0025", "sk-hunte"] {
+    for piece in ["%25", "\\\\u005c", "&amp;", "%\\&=+", "\\u0025", "sk-hunte", "c2staHVudGU", "SlNVbEpTVWw", "0x73,"] {
         let text = piece.repeat((3 << 20) / piece.len());
         for body in [json!({"error": {"message": text}}).to_string(), text] {
             let answer = response("400 Bad", "", body.as_bytes());

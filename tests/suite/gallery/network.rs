@@ -152,6 +152,7 @@ fn services_that_move_to_nowhere() {
     for (headers, why) in [
         ("", "does not say where to"),
         ("Location: \r\n", "it is empty"),
+        ("Location: #x\r\n", "only a fragment"),
         ("Location: ftp://x.org/\u{202e}\r\n", "scheme \"ftp\""),
         ("Location: https://ex\u{e4}mple.org/\r\n", "xn--exmple-cua.org"),
         ("Location: /a\u{1}\r\n", "invalid header value"),
@@ -170,7 +171,10 @@ fn redirects_however_they_are_spelt() {
     let good =
         ["/there/a b.glb", "/there/caf\u{e9}.glb", "there/{1}.glb", "./there/x.glb#top", "/there/a%20b.glb?x=\u{e9}"];
     let bad = [
-        ("", "it is empty"),
+        ("", "redirected nowhere: it is empty"),
+        ("#x", "redirected nowhere: it is only a fragment"),
+        ("http://a..\u{e9}.example/", "labels is empty"),
+        ("http://127.0.0.1:43778:80/", "port"),
         ("http://", "it names no host"),
         ("https://ex\u{e4}mple.org/a", "xn--exmple-cua.org"),
         ("//127.0.0.1:22/", "port 22"),
@@ -246,6 +250,37 @@ fn services_that_break_down_with_words() {
                 let limited = what.starts_with("builds") && status.starts_with("429");
                 check(limited || said.contains("we broke down:"), || format!("{what}: {said}"));
             }
+        }
+    }
+}
+
+#[test]
+fn pictures_that_break_down_with_words() {
+    for status in ["404 Not Found", "429 Slow", "503 No"] {
+        let key = "hunter2-of-the-pictures";
+        let answer = super::echoes::response(
+            status,
+            "Retry-After: 0\r\n",
+            format!("we broke down: \u{1b}[31m{key} {}", "x".repeat(9000)).as_bytes(),
+        );
+        let server = super::Echo::start(move |_| answer.clone());
+        let world = super::echoes::at_duels();
+        let picture = format!("{}/a.png?token={key}", server.url());
+        let judge = ["--judge-url", "http://127.0.0.1:9/v1", "--inline-images"];
+        let args = [&["judge", &picture, &picture, &picture][..], &judge].concat();
+        let outcome = world.attack(&format!("pictures answered with {status}"), &args).run().ends(&[4]);
+        let outcome = outcome.says(&[&format!("status {}: we broke down: \\u{{1b}}[31m***", &status[..3])]);
+        check(!outcome.said().contains(key) && outcome.said().len() < 4000, || outcome.said());
+    }
+}
+
+#[test]
+fn services_that_code_the_transfer() {
+    let body = b"2\r\n{}\r\n0\r\n\r\n";
+    for coding in ["gzip, chunked", "deflate,chunked", "x\u{9b}, chunked"] {
+        let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: {coding}\r\n\r\n");
+        for (what, said) in asked(&format!("the service sends in {coding:?}"), [head.as_bytes(), body].concat()) {
+            check(said.contains("the body is encoded in transfer ("), || format!("{what}: {said}"));
         }
     }
 }

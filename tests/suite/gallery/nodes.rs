@@ -42,6 +42,9 @@ fn nodes_without_the_state() {
         (200, -32000, "State discarded", json!(null)),
         (200, -32603, "Internal error: state already discarded", json!(null)),
         (200, -32000, "Client error", json!("State already discarded \u{1b}[31m\u{202e}")),
+        (200, -32000, "Server error", json!({"reason": "State already discarded"})),
+        (200, -32603, "Server error", json!([1, {"cause": ["State already discarded for 0x12"]}])),
+        (503, -32005, "busy", json!({"retry_after": 30, "message": "state discarded"})),
         (429, -32005, "STATE ALREADY DISCARDED", json!({"retry_after": 30})),
         (500, 1, "State already discarded", json!(null)),
     ] {

@@ -55,6 +55,50 @@ fn failures() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
             &["has reasoning, but no content", "--reasoning-parser"],
         ),
         ("old reasoning", chat(&null("reasoning_content"), &json!("stop")), &["reasoning parser"]),
+        (
+            "an end in upper case",
+            chat(&content, &json!("MAX_TOKENS")),
+            &["finish_reason MAX_TOKENS", "[judge] max_tokens"],
+        ),
+        (
+            "an end by the model's length",
+            chat(&content, &json!("model_length")),
+            &["model_length", "[judge] max_tokens"],
+        ),
+        ("an end that is a number", chat(&content, &json!(5)), &["did not finish (finish_reason 5)"]),
+        ("an end that is a list", chat(&content, &json!([])), &["did not finish (finish_reason [])"]),
+        (
+            "a thinking part",
+            chat(&json!({"content": [{"type": "thinking", "text": ANSWER}]}), &json!("stop")),
+            &["has reasoning, but no content", "reasoning parser"],
+        ),
+        (
+            "a reasoning part",
+            chat(
+                &json!({"content": [{"type": "reasoning", "text": ANSWER}, {"type": "text", "text": ""}]}),
+                &json!("stop"),
+            ),
+            &["has reasoning, but no content", "reasoning parser"],
+        ),
+        (
+            "reasoning as an object",
+            chat(&json!({"content": null, "reasoning": {"text": ANSWER}}), &json!("stop")),
+            &["has reasoning, but no content", "reasoning parser"],
+        ),
+        (
+            "details of reasoning",
+            chat(
+                &json!({"content": "", "reasoning_details": [{"type": "reasoning.text", "text": "x"}]}),
+                &json!("stop"),
+            ),
+            &["has reasoning, but no content", "reasoning parser"],
+        ),
+        ("thinking", chat(&json!({"content": " \n", "thinking": "x"}), &json!("stop")), &["reasoning parser"]),
+        (
+            "a refusal as an object",
+            chat(&json!({"content": ANSWER, "refusal": {"message": "I will not"}}), &json!("stop")),
+            &["refuses to answer: I will not"],
+        ),
         ("nothing", chat(&json!({"content": null}), &json!("stop")), &["the answer has no content"]),
         (
             "a refusal",
@@ -119,6 +163,12 @@ fn without_credit() -> Vec<(&'static str, Value)> {
         ("500 Oops", json!({"detail": {"error": "insufficient_credits"}})),
         ("200 OK", json!({"error": {"code": 402, "message": "Insufficient credits"}})),
         ("200 OK", json!({"choices": [{"error": {"code": "insufficient_quota", "message": "over"}}]})),
+        ("200 OK", json!({"errors": [{"code": "insufficient_quota", "message": "over"}]})),
+        ("429 Slow", json!({"errors": [{"code": "insufficient_quota"}]})),
+        ("429 Slow", json!({"error": {"code": 402.0, "message": "over"}})),
+        ("429 Slow", json!({"error": {"code": 429, "message": json!({ "error": quota }).to_string()}})),
+        ("429 Slow", json!({"error": {"code": 429, "message": "Error: {\"code\": 402}"}})),
+        ("503 No", json!({"error": {"code": 503, "metadata": {"raw": json!({ "error": quota }).to_string()}}})),
     ]
 }
 
@@ -135,6 +185,17 @@ fn judges_without_credit_are_asked_once() {
         world.attack(&what, &args).with_keys().run().ends(&[4]).says(&["out of credit", "top up the judge's account"]);
         check(echo.count() == 1, || format!("{what}: asked {} times", echo.count()));
     }
+    // What counts is the answer's own text, not what was thought before it.
+    let parts = json!([
+        {"type": "thinking", "text": r#"{"penalty_1": 9, "penalty_2": 0, "issues": ""}"#},
+        {"type": "output_text", "text": ANSWER},
+    ]);
+    let answer = chat(&json!({"content": parts}), &json!("STOP"));
+    let echo = Echo::start(move |_| answer.clone());
+    let world = at_duels();
+    let (url, png) = (format!("{}/v1", echo.url()), pictures(&world));
+    let args = ["judge", &png, &png, &png, "--judge-url", &url];
+    world.attack("a judge that thinks", &args).run().ends(&[0]).says(&["\"penalty_1\": 1"]);
     // A limit of requests is none.
     let body =
         json!({"error": {"code": "rate_limit_exceeded", "type": "requests", "message": "slow down"}}).to_string();

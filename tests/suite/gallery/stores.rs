@@ -125,6 +125,75 @@ fn stores_that_refuse_to_take() {
     }
 }
 
+/// One error as servers and gateways write it.
+fn errors(code: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let plain = format!("<Error><Code>{code}</Code><Message>we say no</Message></Error>");
+    let wide = format!("\u{feff}{plain}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let numbers: String = code.chars().map(|c| format!("&#{};", u32::from(c))).collect();
+    let texts = [
+        ("5 kB of spaces before", format!("{}{plain}", " ".repeat(5000))),
+        ("70 kB of lines after a declaration", format!("<?xml version=\"1.0\"?>{}{plain}", "\n".repeat(70_000))),
+        ("an empty declaration and a doctype", format!("<?xml?><!DOCTYPE x>{plain}")),
+        ("a comment of 70 kB", format!("<!-- {} -->{plain}", "x".repeat(70_000))),
+        ("attributes", format!("<Error a='b'><Code c='d'>{code}</Code><Message e=''>we say no</Message></Error>")),
+        ("CDATA", format!("<Error><Code><![CDATA[{code}]]></Code><Message><![CDATA[we say no]]></Message></Error>")),
+        ("numbers", format!("<Error><Code>{numbers}</Code><Message>we say &#110;o</Message></Error>")),
+        ("lower case", format!("<error><code>{code}</code><message>we say no</message></error>")),
+        ("a wrapper", format!("<ErrorResponse xmlns='x'>{plain}</ErrorResponse>")),
+        ("no end", plain[..plain.len() - 8].to_owned()),
+        ("JSON", format!("{{\"error\": {{\"code\": \"{code}\", \"message\": \"we say no\"}}}}")),
+        ("JSON in upper case", format!("{{\"Code\": \"{code}\", \"Message\": \"we say no\"}}")),
+    ];
+    let texts = texts.into_iter().map(|(what, text)| (what, text.into_bytes()));
+    texts.chain([("UTF-16", wide)]).collect()
+}
+
+#[test]
+fn errors_however_they_are_written() {
+    for (number, (what, body)) in errors("SlowDown").into_iter().enumerate() {
+        let status = ["200 OK", "403 Forbidden"][number % 2];
+        let (puts, outcome) = stored(what, 2, response(status, "Retry-After: 0\r\n", &body));
+        let outcome = outcome.says(&["(SlowDown): we say no", "(2 attempts)"]);
+        check(puts == 2 && !outcome.said().contains("R2_SECRET_ACCESS_KEY"), || outcome.said());
+    }
+    for (what, body) in errors("AccountProblem") {
+        let said = got(what, 1, response("403 Forbidden", "", &body)).1;
+        let said = said.says(&["(AccountProblem): we say no", "account is suspended"]);
+        check(!said.said().contains("R2_SECRET_ACCESS_KEY"), || said.said());
+        // An object that is JSON is no error.
+        let said = got(what, 1, response("200 OK", "", &body)).1;
+        let is_error = said.said().contains("(AccountProblem)");
+        check(is_error != what.starts_with("JSON"), || format!("{what}: {}", said.said()));
+    }
+}
+
+#[test]
+fn answers_to_put_that_no_store_gives() {
+    for (body, stores) in [
+        (&b""[..], true),
+        (b" \r\n", true),
+        (b"<?xml version=\"1.0\"?>\n<PutObjectResult><ETag>x</ETag></PutObjectResult>", true),
+        (b"OK", false),
+        (b"{}", false),
+        (b"<?xml version=\"1.0\"?><html>Please log in</html>", false),
+        (b"<ListBucketResult/>", false),
+        (b"<Error", false),
+    ] {
+        let answer = response("200 OK", "ETag: \"x\"\r\n", body);
+        let store = Echo::start(move |_| answer.clone());
+        let what = String::from_utf8_lossy(body).into_owned();
+        let cdn = Cdn::start(|path, _| Serve::File(blank_glb(path)));
+        let world = World::bare();
+        world.take(round(&[format!("{}/a", cdn.url())], 1));
+        std::fs::remove_file(world.repo().join("gen404.toml")).unwrap();
+        let file = world.settings(&format!("{IMPATIENT}{}", settings(&store.url(), 2)));
+        let args = ["download", "--block", DEADLINE, "--config", &file];
+        let outcome = world.attack(&format!("PUT answered {what}"), &args).with_keys().run();
+        let outcome = outcome.ends(&[if stores { 0 } else { 4 }]);
+        check(stores != outcome.said().contains("not an object store's answer"), || outcome.said());
+    }
+}
+
 /// `download` of a file that the store does not take; how often it was offered.
 fn stored(what: &str, attempts: usize, answer: Vec<u8>) -> (usize, Outcome) {
     downloaded(&format!("PUT: {what}"), "PUT ", attempts, move |_| answer.clone())
