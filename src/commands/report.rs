@@ -15,6 +15,7 @@ use crate::engine::context::Context;
 use crate::engine::verification::commits;
 use crate::engine::verification::facts;
 use crate::engine::verification::formats::OtherSnapshot;
+use crate::model::format::Format;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::snapshot::{ListedSource, RoundFiles, Snapshot};
@@ -32,7 +33,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs, report: &mut Repo
     let tree = context.tree()?;
     let made = match OtherSnapshot::load(&tree, detected.format)? {
         Some(snapshot) => of_other_format(&context, args, &detected, &snapshot)?,
-        None => of_meshes(&context, args, &tree)?,
+        None => of_meshes(&context, args, detected.format, &tree)?,
     };
     let page = made.out.path.join("index.html");
     report.note_files(made.files.iter().map(|name| made.out.path.join(name).display().to_string()));
@@ -51,8 +52,8 @@ struct Made {
     files: Vec<String>,
 }
 
-fn of_meshes(context: &Context<'_>, args: &ReportArgs, tree: &ListedSource<'_>) -> Result<Made> {
-    let snapshot = Snapshot::load(tree)?;
+fn of_meshes(context: &Context<'_>, args: &ReportArgs, format: Format, tree: &ListedSource<'_>) -> Result<Made> {
+    let snapshot = Snapshot::load_some(format, tree, |_| true)?;
     let reports = |files: &RoundFiles| files.players.values().map(|own| own.reports.len()).sum();
     let rounds: BTreeMap<RoundNumber, usize> =
         snapshot.rounds.iter().map(|(round, files)| (*round, reports(files))).collect();

@@ -35,12 +35,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         other_format(global.quiet, ui, args, &detected, sink, report);
         return Ok(());
     }
-    // Reading the history takes one thread, so the files are loaded in parallel with it.
     // A round's claims depend on other rounds' shared files, but never on other rounds' player files.
     let wanted = |file: &FileKind| match (args.round, file) {
         (Some(wanted), FileKind::Player(round, ..)) => wanted == *round,
         _ => true,
     };
+    // Reading the history takes one thread, so the files are loaded in parallel with it.
     let (snapshot, checkout) = rayon::join(
         || Snapshot::load_some(detected.format, &tree, wanted),
         || commits::Checkout::of(&context, detected.format, &tree),

@@ -33,12 +33,12 @@ pub(crate) enum PixelJudgeError {
     #[error("{0}: no such image")]
     NoImage(String),
     #[error("{0}: {1}")]
-    Picture(String, PictureError),
+    Picture(String, CompareError),
 }
 
 /// Why a picture cannot be compared.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PictureError {
+pub(crate) enum CompareError {
     #[error("not a PNG picture: {0}")]
     Png(#[from] png::DecodingError),
     #[error("too large a picture")]
@@ -109,16 +109,16 @@ fn image_urls(request: &Value) -> Vec<String> {
 }
 
 /// The mean colours of the fields of an 8-bit RGB picture.
-fn fields(bytes: &[u8]) -> Result<Fields, PictureError> {
+fn fields(bytes: &[u8]) -> Result<Fields, CompareError> {
     let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info()?;
-    let mut pixels = vec![0; reader.output_buffer_size().ok_or(PictureError::Large)?];
+    let mut pixels = vec![0; reader.output_buffer_size().ok_or(CompareError::Large)?];
     let frame = reader.next_frame(&mut pixels)?;
     if (frame.color_type, frame.bit_depth) != (png::ColorType::Rgb, png::BitDepth::Eight) {
-        return Err(PictureError::Colours);
+        return Err(CompareError::Colours);
     }
     let (width, height) = (frame.width as usize, frame.height as usize);
     if width < FIELDS || height < FIELDS {
-        return Err(PictureError::Small { width, height });
+        return Err(CompareError::Small { width, height });
     }
     let field = |index: usize| {
         let (row, column) = (index / FIELDS, index % FIELDS);
