@@ -427,7 +427,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l seed -d 'Seed 
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l rounds -d 'Rounds to play, 1 to 365 [default: 2]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners, 6 to 64: six with a role of their own, the rest plain [default: 7]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Prompts in a round, 1 to 128 [default: 10]' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0 picks a free one [default: 40404]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0 picks a free one [default: 24404, or the next free one]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l keep-serving -d 'Keep the servers running after the play, until Ctrl-C'

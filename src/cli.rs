@@ -543,7 +543,7 @@ pub struct SandboxArgs {
     /// Prompts in a round, 1 to 128 [default: 10]
     #[arg(long, value_name = "COUNT", value_parser = count::<1, 128>)]
     pub prompts: Option<usize>,
-    /// The port of all servers; 0 picks a free one [default: 40404]
+    /// The port of all servers; 0 picks a free one [default: 24404, or the next free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
     /// Keep the servers running after the play, until Ctrl-C

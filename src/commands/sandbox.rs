@@ -38,7 +38,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
         ui.status("this sandbox is finished: nothing left to play");
         return say(&folder, &SandboxSummary::of(&folder, &Participants::new(params))?, report);
     }
-    let port = LocalPort::open(params.port)?;
+    let chosen = args.port.is_some() || known.is_some();
+    let port = if chosen { LocalPort::open(params.port) } else { LocalPort::first_free(params.port) }?;
+    if port.number() != params.port && !chosen {
+        let (taken, port) = (params.port, port.number());
+        ui.warn(&format!("port {taken} is taken: using {port}, so the commits differ from those of port {taken}"));
+    }
     params.port = port.number();
     let participants = Participants::new(params);
     let base = participants.base();
@@ -95,7 +100,9 @@ fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) ->
     report.has_told_files();
     report.basis.commit.clone_from(&summary.head);
     summary.lines().into_iter().for_each(|line| report.say(line));
+    report.say_next(format!("open {} in a browser", summary.report));
     report.say_next(format!("cd {}; gen404 status; gen404 verify --history; git log --stat", summary.dir));
+    report.say_next("gen404 sandbox --by-hand by-hand  # the operator is you".to_owned());
     report.detail(json!(summary));
     Ok(())
 }

@@ -48,6 +48,21 @@ pub(crate) enum Role {
     Plain,
 }
 
+impl Role {
+    /// What it is up to, for the summary.
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Role::Steady => "better than the first leader",
+            Role::Cheat => "submits perfect models that its program does not make, or not in time",
+            Role::Gifted => "the best honest miner",
+            Role::Broken => "files that are missing, cut short or not models",
+            Role::Hostile => "a server that tries to do harm",
+            Role::Late => "reveals too late for round 0, plays from round 1 on",
+            Role::Plain => "about as good as the first leader",
+        }
+    }
+}
+
 /// A miner.
 #[derive(Debug, Clone)]
 pub(crate) struct Miner {

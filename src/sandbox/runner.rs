@@ -1,6 +1,7 @@
 //! Plays a competition: moves the chain to the next due block and runs `gen404 advance`, until the competition is
 //! finished. Its state is read from its files each time, so a killed run resumes where it stopped.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +99,21 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Runs a command to its end, and shows what the servers answer meanwhile.
+    fn watched(&self, command: Command) -> Result<CapturedOutput> {
+        let mut display = self.ui.activity();
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| child_guard::outcome(command, "advance"));
+            while !running.is_finished() {
+                // Its files may be half a step behind: a display can do without them.
+                let place = RoundStage::of(&self.store).map(|now| format!("round {}, {}: ", now.round, now.stage));
+                display.tick(&format!("{}{}", place.unwrap_or_default(), self.site.traffic()));
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            running.join().unwrap_or_else(|_| Err(Error::failed("the thread that runs `advance` panicked")))
+        })
+    }
+
     fn state(&self) -> Result<CompetitionState> {
         self.store.need(&FileKind::State)
     }
@@ -108,7 +124,7 @@ impl Runner<'_> {
         self.ui.detail(&format!("block {block}"));
         let mut command = self.folder.command(block)?;
         command.args(["--commit", "advance"]).args(more);
-        let CapturedOutput { code, out, err } = child_guard::outcome(command, "advance")?;
+        let CapturedOutput { code, out, err } = self.watched(command)?;
         for line in out.lines() {
             self.ui.status(&format!("block {block}: {line}"));
         }

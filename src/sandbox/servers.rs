@@ -9,6 +9,9 @@ use crate::base::error::{Context as _, Error, Result};
 /// Requests answered concurrently: more than the commands have in flight.
 const THREADS: usize = 32;
 
+/// How many ports are tried, from the default one on.
+const TRIED: usize = 50;
+
 /// Longest request body, in bytes: three previews sent inline fit.
 const LONGEST: u64 = 64 << 20;
 
@@ -31,6 +34,16 @@ impl LocalPort {
         let address = server.server_addr().to_ip();
         let number = address.ok_or_else(|| Error::failed("the port has no number"))?.port();
         Ok(LocalPort { server, number })
+    }
+
+    /// Opens `first`, or the next port after it that can be opened.
+    ///
+    /// # Errors
+    /// None of the [`TRIED`] ports can be opened.
+    pub(crate) fn first_free(first: u16) -> Result<LocalPort> {
+        let later = (first..).skip(1).take(TRIED - 1);
+        let opened = LocalPort::open(first);
+        opened.or_else(|taken| later.map(LocalPort::open).find_map(Result::ok).ok_or(taken))
     }
 
     /// Its number.

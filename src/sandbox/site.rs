@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::{RoundStage, reveal_all};
@@ -64,6 +65,22 @@ impl Reply {
     }
 }
 
+/// How many requests were answered, for the progress display.
+#[derive(Debug, Default)]
+struct Traffic {
+    files: AtomicU64,
+    generations: AtomicU64,
+    judge_calls: AtomicU64,
+}
+
+impl std::fmt::Display for Traffic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [files, generations, calls] =
+            [&self.files, &self.generations, &self.judge_calls].map(|count| count.load(Ordering::Relaxed));
+        write!(f, "{files} files served, {generations} models regenerated, {calls} judge calls")
+    }
+}
+
 /// Everything that is served.
 #[derive(Debug)]
 pub(crate) struct SandboxSite {
@@ -77,13 +94,15 @@ pub(crate) struct SandboxSite {
     by_hand: bool,
     pictures: Mutex<HashMap<String, Arc<Vec<u8>>>>,
     judge: PixelJudge,
+    traffic: Traffic,
 }
 
 impl SandboxSite {
     /// The site of these participants for a competition's folder.
     pub(crate) fn new(participants: Participants, repo: PathBuf, objects: PathBuf, node: StandInNode) -> SandboxSite {
         let (node, pictures) = (Mutex::new(node), Mutex::default());
-        SandboxSite { participants, repo, objects, node, by_hand: false, pictures, judge: PixelJudge::default() }
+        let (judge, traffic) = (PixelJudge::default(), Traffic::default());
+        SandboxSite { participants, repo, objects, node, by_hand: false, pictures, judge, traffic }
     }
 
     /// The same, with a chain that follows commands run by hand.
@@ -96,6 +115,11 @@ impl SandboxSite {
         change(&mut self.node.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What has been answered so far, as text.
+    pub(crate) fn traffic(&self) -> String {
+        self.traffic.to_string()
+    }
+
     /// Answers a request.
     pub(crate) fn answer(&self, ask: &SiteRequest<'_>) -> Reply {
         let parts: Vec<&str> = ask.path.trim_start_matches('/').split('/').collect();
@@ -103,15 +127,22 @@ impl SandboxSite {
             ("POST", ["chain"]) => Some(self.chain(ask.body)),
             ("GET", ["prompts", file]) => self.prompt(file.trim_end_matches(".png")),
             ("GET", ["objects", key @ ..]) => self.object(&key.join("/")),
-            ("GET", ["cdn", miner, file]) => self.file(miner, stem_of(file)),
+            ("GET", ["cdn", miner, file]) => {
+                self.traffic.files.fetch_add(1, Ordering::Relaxed);
+                self.file(miner, stem_of(file))
+            }
             ("GET", ["pods", _, tag, "health"]) => {
                 let program = self.participants.program_of_tag(tag);
                 program.map(|_| Reply::ok("application/json", br#"{"status":"healthy"}"#.to_vec()))
             }
             ("POST", ["pods", _, tag, "generate"]) => {
+                self.traffic.generations.fetch_add(1, Ordering::Relaxed);
                 self.participants.program_of_tag(tag).map(|program| self.generate(&program, ask))
             }
-            ("POST", ["v1", "chat", "completions"]) => Some(self.judge(ask.body)),
+            ("POST", ["v1", "chat", "completions"]) => {
+                self.traffic.judge_calls.fetch_add(1, Ordering::Relaxed);
+                Some(self.judge(ask.body))
+            }
             _ => None,
         };
         reply.unwrap_or_else(|| Reply::refused(404, "not found"))

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::child_guard::{self, CapturedOutput};
 use super::folder::{FIRST_BLOCK, SandboxFolder};
-use super::participants::{Participants, Role};
+use super::participants::{Miner, Participants, Role};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::engine::fetching::spool::FetchJournal;
@@ -16,6 +16,7 @@ use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::snapshot::{RoundFiles, Snapshot};
 use crate::model::store::Store;
+use crate::report::text::counted;
 use crate::rules::download::{KnownFiles, Tally, tally};
 use crate::rules::tournament::order;
 use crate::world::git::Git;
@@ -28,6 +29,8 @@ pub(crate) struct SandboxSummary {
     /// The last commit; the JSON answer has it elsewhere.
     #[serde(skip)]
     pub(crate) head: Option<String>,
+    /// The miners, in order of reveal.
+    pub(crate) players: Vec<PlayerRole>,
     pub(crate) rounds: Vec<RoundSummary>,
     /// The leaders, in order.
     pub(crate) leaders: Vec<Leader>,
@@ -37,6 +40,14 @@ pub(crate) struct SandboxSummary {
     pub(crate) verify: Value,
     /// The report's index page.
     pub(crate) report: String,
+}
+
+/// A miner and what it is up to.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlayerRole {
+    name: String,
+    hotkey: Hotkey,
+    about: &'static str,
 }
 
 /// How a round ended.
@@ -100,6 +111,7 @@ impl SandboxSummary {
         Ok(SandboxSummary {
             dir: folder.root.display().to_string(),
             head: git.head()?.map(|id| id.to_string()),
+            players: participants.miners.iter().map(player).collect(),
             rounds,
             leaders: leaders.collect(),
             caught,
@@ -110,7 +122,10 @@ impl SandboxSummary {
 
     /// The summary as text.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines = vec!["players:".to_owned()];
+        for PlayerRole { name, hotkey, about } in &self.players {
+            lines.push(format!("  {name:<9} {}  {about}", hotkey.short()));
+        }
         for round in &self.rounds {
             lines.push(format!("round {}: {} wins", round.round, round.winner));
             for StandingsRow { name, hotkey, margin, audit } in &round.standings {
@@ -136,9 +151,12 @@ impl SandboxSummary {
         lines.push(format!("verify --history: every claim holds ({pass} pass, 0 fail, {warn} warn, {skip} skip)"));
         lines.extend(self.head.iter().map(|head| format!("commit {head}")));
         lines.push(format!("competition {}", self.dir));
-        lines.push(format!("report {}", self.report));
         lines
     }
+}
+
+fn player(miner: &Miner) -> PlayerRole {
+    PlayerRole { name: miner.name.clone(), hotkey: miner.hotkey.clone(), about: miner.role.about() }
 }
 
 /// A player's name in the sandbox.
@@ -192,7 +210,7 @@ fn caught_in(participants: &Participants, number: RoundNumber, files: &RoundFile
             add(
                 miner.name.clone(),
                 &miner.hotkey,
-                format!("no model from {} files: {}", refused + failed, said.join("; ")),
+                format!("{} without a model: {}", counted(refused + failed, "file", "files"), said.join("; ")),
             );
         }
     }

@@ -24,9 +24,47 @@ impl Ui {
             bar.set_style(style);
         }
         bar.set_message(one(what));
-        let lines =
-            (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace { last: std::time::Instant::now() });
+        let lines = (self.progress && !std::io::stderr().is_terminal()).then(LinePace::new);
         Bar { bar, lines: Mutex::new(lines) }
+    }
+}
+
+impl Ui {
+    /// A line about work of unknown length, redrawn on a terminal; elsewhere, a line every ten seconds.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        let terminal = std::io::stderr().is_terminal();
+        let drawn = self.progress && terminal;
+        let target = if drawn { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        Activity { bar, lines: (self.progress && !terminal).then(LinePace::new) }
+    }
+}
+
+/// A display of work of unknown length; it disappears when dropped.
+#[derive(Debug)]
+pub struct Activity {
+    bar: ProgressBar,
+    lines: Option<LinePace>,
+}
+
+impl Activity {
+    /// Shows how things stand. Call it at least once a second.
+    pub fn tick(&mut self, text: &str) {
+        self.bar.set_message(one(text));
+        self.bar.tick();
+        if self.lines.as_mut().is_some_and(LinePace::is_due) {
+            let _ = writeln!(std::io::stderr(), "{text}, {} s so far", self.bar.elapsed().as_secs());
+        }
+    }
+}
+
+impl Drop for Activity {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }
 
@@ -43,9 +81,8 @@ struct Phase {
 #[derive(Debug)]
 pub struct Phases {
     phases: Vec<Phase>,
-    lines: bool,
+    lines: Option<LinePace>,
     begun: std::time::Instant,
-    last: std::time::Instant,
 }
 
 impl Ui {
@@ -66,9 +103,9 @@ impl Ui {
             bar.set_prefix(format!("{name:width$}"));
             Phase { name: (*name).to_owned(), bar, failed: 0, bytes: 0 }
         };
-        let now = std::time::Instant::now();
         let phases = names.iter().map(phase).collect();
-        Phases { phases, lines: self.progress && !terminal, begun: now, last: now }
+        let lines = (self.progress && !terminal).then(LinePace::new);
+        Phases { phases, lines, begun: std::time::Instant::now() }
     }
 }
 
@@ -98,8 +135,7 @@ impl Phases {
         for phase in &self.phases {
             phase.bar.set_message(phase.counts(elapsed));
         }
-        if self.lines && self.last.elapsed() >= LINE_EVERY {
-            self.last = std::time::Instant::now();
+        if self.lines.as_mut().is_some_and(LinePace::is_due) {
             let lines: Vec<String> = self.phases.iter().map(|phase| phase.line(elapsed)).collect();
             let _ = writeln!(std::io::stderr(), "{}", lines.join("; "));
         }
@@ -141,6 +177,21 @@ struct LinePace {
     last: std::time::Instant,
 }
 
+impl LinePace {
+    fn new() -> LinePace {
+        LinePace { last: std::time::Instant::now() }
+    }
+
+    /// Is the next line due? If so, the one after it is due ten seconds later.
+    fn is_due(&mut self) -> bool {
+        let due = self.last.elapsed() >= LINE_EVERY;
+        if due {
+            self.last = std::time::Instant::now();
+        }
+        due
+    }
+}
+
 /// A progress display; it disappears when dropped.
 #[derive(Debug)]
 pub struct Bar {
@@ -154,10 +205,9 @@ impl Bar {
         self.bar.inc(steps);
         let Ok(mut lines) = self.lines.lock() else { return };
         let Some(pace) = lines.as_mut() else { return };
-        if pace.last.elapsed() < LINE_EVERY {
+        if !pace.is_due() {
             return;
         }
-        pace.last = std::time::Instant::now();
         let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
         let rate = self.bar.per_sec();
         let eta = self.bar.eta().as_secs();

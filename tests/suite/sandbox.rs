@@ -94,7 +94,7 @@ fn holds(dir: &Path, ending: &Value) {
     assert!(caught(ending, 1, "cheat").contains("median generation time"), "{ending:#}");
     assert!(caught(ending, 0, "late").contains("after the last one"), "{ending:#}");
     for (name, round) in [("broken", 0), ("broken", 1), ("hostile", 0), ("hostile", 1)] {
-        assert!(caught(ending, round, name).contains("no model from 1 files"), "{ending:#}");
+        assert!(caught(ending, round, name).contains("1 file without a model"), "{ending:#}");
     }
     let counts = &ending["details"]["verify"];
     assert!(counts["fail"] == 0 && counts["pass"].as_u64() > Some(50), "{counts}");
@@ -188,4 +188,18 @@ fn the_round_by_hand_of_the_readme_goes_as_it_says() {
     assert_eq!(status["block"], 7000, "{status:#}");
     let asked = Command::new("kill").args(["-INT", &serving.id().to_string()]).status().unwrap();
     assert!(asked.success() && serving.wait().unwrap().success());
+}
+
+#[test]
+fn a_taken_default_port_gives_way_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    // Whether another sandbox has it or this test: it is taken.
+    let _taken = std::net::TcpListener::bind("127.0.0.1:24404");
+    let played = gen404(folder.path(), &[&["sandbox", "one", "--rounds", "1"], &SMALL[..]].concat()).ends(0);
+    assert!(played.err.contains("port 24404 is taken: using 244"), "{}", played.err);
+    let params: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("one/sandbox/params.json")).unwrap()).unwrap();
+    assert_ne!(params["port"], 24404);
+    assert!(played.out.contains("cheat") && played.out.contains("its program does not make"), "{}", played.out);
+    assert_eq!(played.out.matches("\nnext: ").count(), 3, "{}", played.out);
 }
