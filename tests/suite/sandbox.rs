@@ -180,7 +180,7 @@ fn the_round_by_hand_of_the_readme_goes_as_it_says() {
         assert!(run.code == code || waits, "{line}: {run:?}");
         ran.push(args.join(" "));
     }
-    assert!(ran.len() >= 9 && ran.contains(&"--commit advance".to_owned()), "{ran:?}");
+    assert!(ran.len() >= 9 && ran.contains(&"--commit finalize".to_owned()), "{ran:?}");
     let state: Value = serde_json::from_slice(&std::fs::read(dir.join("state.json")).unwrap()).unwrap();
     assert_eq!((&state["stage"], &state["current_round"]), (&"open".into(), &1.into()));
     // The chain has moved on to the next round's window.
