@@ -3,7 +3,9 @@ FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY . .
-RUN cargo build --profile dist --locked && scripts/install-docs target/install
+# What `gen404 --version --json` names: the history stays outside.
+ARG COMMIT
+RUN GEN404_COMMIT=$COMMIT cargo build --profile dist --locked && scripts/install-docs target/install
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git \

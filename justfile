@@ -38,6 +38,6 @@ book:
 dist:
     cargo build --locked --profile dist
 
-# The archive of a release.
-release: dist
-    scripts/release-archive
+# A release: static programs in archives, sums, bill of materials; see CONTRIBUTING.md.
+release:
+    scripts/release

@@ -27,7 +27,10 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
+
+use serde_json::json;
 
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Cli, Command, Global};
@@ -60,9 +63,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     })
 }
 
-/// Handles help and version, which succeed, and command-line errors; with `--json` the latter are printed as JSON, too.
+/// Handles help and version, which succeed, and command-line errors. With `--json`, help alone is printed as text.
 fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
-    let json = refused.use_stderr() && args.iter().any(|arg| arg == "--json");
+    let json = args.iter().any(|arg| arg == "--json");
+    if json && refused.kind() == ErrorKind::DisplayVersion {
+        return Ui::new(Verbosity::Normal, true, true).of("version").finish(Ok(version()));
+    }
+    let json = json && refused.use_stderr();
     let ui = Ui::new(Verbosity::Normal, json, true).of("error");
     let printed = refused.print().and_then(|()| std::io::stdout().flush());
     if !refused.use_stderr() {
@@ -76,6 +83,16 @@ fn no_command(args: &[OsString], refused: &clap::Error) -> u8 {
         ui.answer(Report::default(), Some(&error));
     }
     Kind::Usage.exit_code()
+}
+
+/// What this program was built from.
+fn version() -> Report {
+    let commit = Some(env!("GEN404_COMMIT")).filter(|commit| !commit.is_empty());
+    let features: &[&str] = if cfg!(feature = "dinov3") { &["dinov3"] } else { &[] };
+    let mut report = Report::default();
+    report.say(concat!("gen404 ", env!("CARGO_PKG_VERSION")));
+    report.detail(json!({"built_from": commit, "features": features, "target": env!("GEN404_TARGET")}));
+    report
 }
 
 /// Most retries after losing a push race.

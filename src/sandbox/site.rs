@@ -77,7 +77,7 @@ impl std::fmt::Display for Traffic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [files, generations, calls] =
             [&self.files, &self.generations, &self.judge_calls].map(|count| count.load(Ordering::Relaxed));
-        write!(f, "{files} files served, {generations} models regenerated, {calls} judge calls")
+        write!(f, "{files} files served, {generations} regenerated, {calls} judge calls")
     }
 }
 

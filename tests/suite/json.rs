@@ -186,7 +186,7 @@ fn there_is_a_schema_for_every_command() {
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
         .collect();
-    commands.extend(["common", "error"].map(str::to_owned));
+    commands.extend(["common", "error", "version"].map(str::to_owned));
     let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let files: BTreeSet<String> = files.map(|name| name.strip_suffix(".json").unwrap().to_owned()).collect();
     assert_eq!(files, commands);
@@ -195,6 +195,21 @@ fn there_is_a_schema_for_every_command() {
     }
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md")).unwrap();
     assert!(page.contains("(schemas)") || page.contains("(schemas/)"), "docs/json.md links them");
+}
+
+#[test]
+fn the_version_says_what_the_program_was_built_from() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [["--version", "--json"], ["--json", "-V"]] {
+        let output = gen404(folder.path(), &args).ends(0).json();
+        check("version", &output);
+        assert_eq!(output["version"], env!("CARGO_PKG_VERSION"));
+        let target = output["details"]["target"].as_str().unwrap();
+        assert!(target.contains(std::env::consts::ARCH) && target.contains(std::env::consts::OS), "{target}");
+        let features = output["details"]["features"].as_array().unwrap();
+        assert_eq!(features.iter().any(|feature| feature == "dinov3"), cfg!(feature = "dinov3"));
+    }
+    assert_eq!(gen404(folder.path(), &["--version"]).ends(0).out.trim(), concat!("gen404 ", env!("CARGO_PKG_VERSION")));
 }
 
 /// The stage commands are checked where the sandbox is played: see `dry_runs`.
