@@ -203,7 +203,7 @@ fn check_cargo(words: &[String]) -> Result<(), String> {
 
 /// A command of a shell block is one of ours and parses, or one that every reader has.
 fn check(words: &[String]) -> Result<(), String> {
-    const OTHERS: [&str; 6] = ["cd", "curl", "docker", "export", "git", "tar"];
+    const OTHERS: [&str; 7] = ["cd", "curl", "docker", "export", "git", "sha256sum", "tar"];
     match words.first().map(String::as_str).unwrap_or_default() {
         "gen404" => parses(words),
         "cargo" => check_cargo(words),
@@ -281,6 +281,8 @@ fn the_readme_is_short_and_begins_with_its_contents() {
     let names: Vec<String> =
         headings.iter().map(|name| name.to_lowercase().replace(',', "").replace(' ', "-")).collect();
     assert_eq!(listed, names);
+    let archive = concat!("gen404-", env!("CARGO_PKG_VERSION"), "-x86_64-unknown-linux-musl.tar.gz");
+    assert!(text.contains(archive), "README.md names the archive of another version");
     // Its two commands, as .ci/run runs them.
     let ci = std::fs::read_to_string(root().join(".ci/run")).unwrap();
     let two: Vec<_> =
