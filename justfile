@@ -30,6 +30,10 @@ docs:
     scripts/generate
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
+# The pages of docs/ as a book, in target/book; needs mdbook.
+book:
+    scripts/book
+
 # The program as it is released.
 dist:
     cargo build --locked --profile dist

@@ -1,6 +1,6 @@
 //! The program's one error type: what kind of failure it is, what failed, why, and what to do about it.
 //!
-//! The kind decides the exit code (see the table in the README and in `gen404 --help`), so that a script can
+//! The kind decides the exit code (see the table in docs/json.md and in `gen404 --help`), so that a script can
 //! tell "wait" from "broken" from "the network was down" without parsing text.
 
 use std::fmt;

@@ -250,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn the_readmes_settings_parse() {
-        let readme = include_str!("../../README.md");
-        let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    fn the_short_file_of_the_docs_parses() {
+        let page = include_str!("../../docs/settings.md");
+        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         assert!(Config::parse(example).unwrap().chain.network.is_some());
     }
 

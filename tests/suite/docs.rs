@@ -1,11 +1,7 @@
-//! What is written down agrees with the program: man pages, completions, README.
+//! What is written down agrees with the program: man pages, completions, tables. Links and command blocks: `pages`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
-
-use clap::Parser as _;
-use gen404::cli::Cli;
 
 use crate::support::{gen404, tree};
 
@@ -39,76 +35,50 @@ fn secrets(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_readme_names_every_secret() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+fn the_page_on_settings_names_every_secret() {
+    let page = std::fs::read_to_string(root().join("docs/settings.md")).unwrap();
     let mut named = BTreeSet::new();
     for (path, bytes) in tree(&root().join("src")) {
         let text = String::from_utf8(bytes).unwrap();
         for name in secrets(text.split("#[cfg(test)]").next().unwrap()) {
-            assert!(readme.contains(&format!("`{name}`")), "{}: {name} is not in the README", path.display());
+            assert!(page.contains(&format!("`{name}`")), "{}: {name} is not in docs/settings.md", path.display());
             named.insert(name);
         }
     }
     assert!(named.len() >= 10, "{named:?}");
-    assert!(readme.contains("`_FILE`"));
+    assert!(page.contains("`_FILE`"));
 }
 
 #[test]
-fn every_command_of_the_readme_runs() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let mut ran = 0;
-    for block in readme.split("```console\n").skip(1) {
-        let block = block.split("```").next().unwrap();
-        for line in block.lines().filter_map(|line| line.strip_prefix("$ gen404 ")) {
-            let args: Vec<&str> = line.split_whitespace().collect();
-            let run = Command::new(env!("CARGO_BIN_EXE_gen404")).args(&args).current_dir(root()).output().unwrap();
-            assert!(run.status.success(), "gen404 {line}: {}", String::from_utf8_lossy(&run.stderr));
-            ran += 1;
-        }
-    }
-    assert!(ran >= 3, "only {ran} commands in the README");
-}
-
-/// The fenced blocks of the README, each with its kind.
-fn blocks(readme: &str) -> Vec<(&str, &str)> {
-    let parts: Vec<&str> = readme.split("```").collect();
-    parts.iter().skip(1).step_by(2).filter_map(|block| block.split_once('\n')).collect()
-}
-
-#[test]
-fn every_block_of_the_readme_is_run_somewhere_or_read_here() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    // Who runs a block of shell lines: this test looks for a line of each.
-    let run_elsewhere = ["cargo run -- sandbox", "gen404 --commit reveal-seed", "scripts/libtorch"];
-    let mut kinds = BTreeSet::new();
-    for (kind, text) in blocks(&readme) {
-        kinds.insert(kind);
-        match kind {
-            // By the test above.
-            "console" => assert!(text.lines().all(|line| line.starts_with("$ gen404 ")), "{text}"),
-            "toml" => drop(gen404::settings::Config::parse(text).unwrap()),
-            "crontab" => {
-                let command = text.trim().strip_prefix("* * * * * ").unwrap();
-                Cli::try_parse_from(command.split_whitespace()).unwrap();
-            }
-            // By .ci/run, and by the sandbox's test.
-            "sh" => assert!(run_elsewhere.iter().any(|line| text.contains(line)), "nobody runs:\n{text}"),
-            other => panic!("a block of {other:?}"),
-        }
-    }
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["console", "crontab", "sh", "toml"]);
-}
-
-#[test]
-fn the_readme_knows_every_command_and_check() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+fn the_page_on_commands_knows_every_command() {
+    let page = std::fs::read_to_string(root().join("docs/commands.md")).unwrap();
     let help = gen404(root(), &["--help"]).ends(0).out;
     let commands = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
     for command in commands.lines().filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help") {
-        assert!(readme.contains(&format!("`{command}`")), "README.md does not speak of `{command}`");
+        assert!(page.contains(&format!("`{command}`")), "docs/commands.md does not speak of `{command}`");
     }
+}
+
+/// The paragraphs that begin with an id in bold, in order: `**`id`.** ...`.
+fn paragraphs_on_checks(page: &str) -> Vec<(&str, &str)> {
+    page.split("\n\n").filter_map(|paragraph| paragraph.trim_start().strip_prefix("**`")?.split_once("`.**")).collect()
+}
+
+#[test]
+fn every_check_has_a_paragraph_on_what_it_proves_and_what_not() {
+    let page = std::fs::read_to_string(root().join("docs/sceptic.md")).unwrap();
+    let paragraphs = paragraphs_on_checks(&page);
+    let ids: Vec<&str> = paragraphs.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, gen404::rules::checks::IDS.map(|(id, _)| id), "docs/sceptic.md: an id each, in the code's order");
+    for (id, text) in paragraphs {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("*Proves* that") && text.contains("*Not shown"), "docs/sceptic.md: {id}");
+        let wants = |flag: &str, folder: &str| text.contains(&format!("Needs `{flag}`.")) == id.starts_with(folder);
+        assert!(wants("--history", "history.") && wants("--objects", "object."), "docs/sceptic.md: {id}");
+    }
+    let design = std::fs::read_to_string(root().join("docs/design.md")).unwrap();
     for (id, claim) in gen404::rules::checks::IDS {
-        assert!(readme.contains(&format!("`{id}`")), "README.md does not speak of {id} ({claim})");
+        assert!(design.contains(&format!("`{id}`")), "docs/design.md does not speak of {id} ({claim})");
     }
 }
 

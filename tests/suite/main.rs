@@ -57,6 +57,7 @@ mod opening;
 mod other_formats;
 mod output;
 mod outside_texts;
+mod pages;
 mod pods;
 mod program;
 mod public_network;

@@ -328,5 +328,5 @@ fn refused(endpoint: &Endpoint, why: String) -> Result<Readiness> {
         return Ok(Readiness::Never(why));
     }
     let refused = Error::failed(format!("the provider's gate refuses our key: {why}"));
-    Err(refused.hint("is the key the one of this account? its name is in the README, under [pods]"))
+    Err(refused.hint("is the key the one of this account? its name is in docs/settings.md"))
 }

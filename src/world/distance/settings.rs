@@ -148,8 +148,9 @@ impl DistanceSettings {
     #[allow(clippy::unused_self, reason = "with the feature, it is used")]
     fn model(&self) -> Result<Box<dyn Distance>> {
         let without = Error::usage("distances by dinov3: this gen404 was built without the feature dinov3");
-        Err(without
-            .hint("cargo build --release --features dinov3 (it needs libtorch 2.13: see the README), or ask a service"))
+        Err(without.hint(
+            "cargo build --release --features dinov3 (it needs libtorch 2.13: see docs/distances.md), or ask a service",
+        ))
     }
 }
 

@@ -203,9 +203,9 @@ fn indices_that_are_floats_lose_their_fractions() {
 }
 
 #[test]
-fn the_readme_knows_every_code() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+fn the_page_on_previews_knows_every_code() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/previews.md")).unwrap();
     for code in RefusalCode::ALL {
-        assert!(readme.contains(&format!("`{code}`")), "README.md does not speak of {code}");
+        assert!(page.contains(&format!("`{code}`")), "docs/previews.md does not speak of {code}");
     }
 }
