@@ -144,7 +144,8 @@ impl<'t> Reader<'t> {
         }
         self.left -= 1;
         let inner = depth - 1;
-        let whole = self.whole_mark(at, first).map(|end| Reading::byte(first, end));
+        // Among the marks of all greater depths, then.
+        let whole = self.whole_mark(at, first).filter(|_| inner == 0).map(|end| Reading::byte(first, end));
         for mark in self.within(at, inner).into_iter().chain(whole) {
             let mut more = vec![mark];
             match mark.one() {

@@ -271,7 +271,7 @@ fn coded_keys() -> Vec<String> {
         base64(&format!("{{\"t\": {}}}", base64(&format!("x{SECRET}")))),
         base64(&url),
         base64(&html),
-        base64(&(0..5).fold(format!("\"{SECRET}"), |text, _| json!(text).to_string())),
+        base64(&list(SECRET, |b| format!("{}u{b:04x}", "\\".repeat(32)), "")),
     ]
 }
 
