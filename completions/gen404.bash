@@ -877,7 +877,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__init)
-            opts="-q -v -h -V --name --description --first-day --last-day --start-time --generation-minutes --buffer-hours --win-margin --weight-decay --weight-floor --prompts --carryover --round-days --rule --pool --leader-hotkey --leader-repo --leader-commit --leader-docker --leader-weight --earliest-reveal-block --no-git --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-y -q -v -h -V --name --description --first-day --last-day --start-time --generation-minutes --buffer-hours --win-margin --weight-decay --weight-floor --prompts --carryover --round-days --rule --pool --leader-hotkey --leader-repo --leader-commit --leader-docker --leader-weight --earliest-reveal-block --no-git --yes --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

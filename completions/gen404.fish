@@ -77,7 +77,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l pool -d 'The pool
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-hotkey -d 'The first leader\'s hotkey' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-repo -d 'The first leader\'s repository' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-commit -d 'The first leader\'s commit' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-docker -d 'The first leader\'s image' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-docker -d 'The first leader\'s image, such as registry.example.org/name:tag' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l leader-weight -d 'The first leader\'s weight' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l earliest-reveal-block -d 'First block whose reveals count in round 0' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l block -d 'Use this as the chain\'s block (to reproduce a past run)' -r
@@ -89,6 +89,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l chain-file -d 'Re
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l no-git -d 'Do not make the folder a git repository'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -s y -l yes -d 'On a terminal, ask only for what is needed, and write without asking'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l commit -d 'Commit the files written, and only those'
