@@ -83,7 +83,7 @@ fn miners(port: u16, tls: u16) -> Vec<Miner> {
         miner("201-mib", &public, "longer than 209715200 bytes"),
         miner("201-mib-unsaid", &public, "longer than 209715200 bytes"),
         miner("gzip-bomb", &public, "encoded (gzip)"),
-        miner("gzip-in-transfer", &public, "not a GLB file"),
+        miner("gzip-in-transfer", &public, "encoded in transfer (gzip)"),
     ]
 }
 

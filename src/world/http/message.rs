@@ -304,6 +304,12 @@ impl Response {
         &self.body
     }
 
+    /// The beginning of the body as text, without the secrets of its request.
+    #[must_use]
+    pub fn beginning(&self) -> String {
+        self.hide(&String::from_utf8_lossy(self.body.get(..SHOWN_BYTES).unwrap_or(&self.body)))
+    }
+
     /// Status and beginning of the body, for messages.
     #[must_use]
     pub fn shown(&self) -> String {

@@ -204,7 +204,7 @@ fn without_money(why: &dyn std::fmt::Display) -> Rejected {
 
 /// A status other than 200: timeouts, conflicts, limits and server errors are transient, all others final.
 fn refused(response: &Response) -> Rejected {
-    let wants = || response.json().map_or_else(|_| text_wants_money(&response.text()), |body| wants_money(&body));
+    let wants = || response.json().map_or_else(|_| text_wants_money(&response.beginning()), |body| wants_money(&body));
     if response.status == 402 || wants() {
         return without_money(&response.shown());
     }
