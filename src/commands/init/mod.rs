@@ -5,9 +5,9 @@ mod beginning;
 mod questions;
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::base::error::{Error, Kind, Result};
+use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files::{self, Readers};
 use crate::cli::{Global, InitArgs};
 use crate::engine::context::{Context, settings_here};
@@ -91,6 +91,42 @@ fn require_flags(args: &InitArgs) -> Result<()> {
 }
 
 fn make(global: &Global, ui: &Ui, args: &InitArgs, beginning: &Beginning, report: &mut Report) -> Result<()> {
+    let new = NewPlaces::of(args);
+    let made = write(global, ui, args, beginning, report);
+    // Busy: another `init` may have written here in the meantime.
+    if made.as_ref().is_err_and(|error| error.kind() != Kind::Busy) && report.files.is_empty() {
+        new.remove()?;
+    }
+    made
+}
+
+/// What a run creates before its first file: removed again if it gets no further, for example because git knows no
+/// author.
+struct NewPlaces {
+    /// The folders, the inner ones first.
+    folders: Vec<PathBuf>,
+    git: Option<PathBuf>,
+}
+
+impl NewPlaces {
+    fn of(args: &InitArgs) -> NewPlaces {
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && folder.symlink_metadata().is_err();
+        let folders = args.dir.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+        NewPlaces { folders, git: is_git_made(args).then(|| args.dir.join(".git")) }
+    }
+
+    fn remove(self) -> Result<()> {
+        for git in self.git.iter().filter(|git| git.exists()) {
+            std::fs::remove_dir_all(git).failed(|| format!("{}: cannot be removed", git.display()))?;
+        }
+        for folder in self.folders.iter().filter(|folder| folder.exists()) {
+            std::fs::remove_dir(folder).failed(|| format!("{}: cannot be removed", folder.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn write(global: &Global, ui: &Ui, args: &InitArgs, beginning: &Beginning, report: &mut Report) -> Result<()> {
     files::make_folder(&args.dir)?;
     if is_git_made(args) {
         Git::init(&args.dir)?;
