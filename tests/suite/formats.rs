@@ -16,7 +16,7 @@ use gen404::model::threejs::file::{ThreejsContent, ThreejsFile, ThreejsRoundFile
 use gen404::model::threejs::programs::{ThreejsLeaders, ThreejsWinner};
 use gen404::model::threejs::reports::GenerationReport;
 use gen404::model::threejs::snapshot::ThreejsSnapshot;
-use gen404::rules::checks::formats::{run_splat, run_threejs};
+use gen404::rules::checks::formats::{OtherFacts, run_splat, run_threejs};
 use gen404::rules::checks::{CheckStatus, Finding};
 use gen404::rules::prompts::select;
 use gen404::rules::splat::walk::of_round;
@@ -172,6 +172,18 @@ fn the_splat_walk_gives_the_recorded_winners() {
     assert_eq!(winner(1), (41, Player::Leader));
 }
 
+fn check_splat(files: &Files) -> Vec<Finding> {
+    let snapshot = SplatSnapshot::load_some(files, |_| true).unwrap();
+    let settings = snapshot.config.get().map(|config| config.settings.shared());
+    run_splat(&snapshot, &OtherFacts::of_files(settings)).finish()
+}
+
+fn check_threejs(files: &Files) -> Vec<Finding> {
+    let snapshot = ThreejsSnapshot::load_some(files, |_| true).unwrap();
+    let settings = snapshot.config.get().map(|config| config.settings.clone());
+    run_threejs(&snapshot, &OtherFacts::of_files(settings)).finish()
+}
+
 /// Tells each lie (in a file, this text replaced once by that one) and expects this claim to fail.
 fn each_is_found(files: &mut Files, check: impl Fn(&Files) -> Vec<Finding>, lies: &[(&str, &str, &str, &str)]) {
     for (path, old, new, id) in lies {
@@ -196,7 +208,7 @@ fn objections(findings: &[Finding]) -> Vec<String> {
 fn the_checks_on_the_splat_files_find_the_known_truths() {
     let Some(folder) = splat_clone() else { return };
     let mut files = Files::of_folder(folder.path());
-    let check = |files: &Files| run_splat(&SplatSnapshot::load_some(files, |_| true).unwrap()).finish();
+    let check = |files: &Files| check_splat(files);
     let findings = check(&files);
     let passed = |id: &str| findings.iter().filter(|found| found.id == id && found.status == CheckStatus::Pass).count();
     assert_eq!((passed("match.score"), passed("match.urls"), passed("match.rules")), (59, 59, 59));
@@ -298,8 +310,8 @@ fn decay_entries_have_ten_digits() {
 
 #[test]
 fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
-    let Some((mut files, snapshot)) = threejs() else { return };
-    let findings = run_threejs(&snapshot).finish();
+    let Some((mut files, _)) = threejs() else { return };
+    let findings = check_threejs(&files);
     let objections = objections(&findings);
     // The files of rounds 1 and 5 were read at different times.
     let known = |line: &&String| {
@@ -317,7 +329,7 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
         passed(id, "rounds/34/");
     }
     passed("prompts.carryover", "rounds/34/");
-    let check = |files: &Files| run_threejs(&ThreejsSnapshot::load_some(files, |_| true).unwrap()).finish();
+    let check = |files: &Files| check_threejs(files);
     each_is_found(
         &mut files,
         check,
@@ -377,7 +389,7 @@ fn reports_of_both_layouts_are_told_apart() {
 #[test]
 fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
     let mut files = Files(make_threejs::files());
-    let check = |files: &Files| run_threejs(&ThreejsSnapshot::load_some(files, |_| true).unwrap()).finish();
+    let check = |files: &Files| check_threejs(files);
     let found = objections(&check(&files));
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].starts_with("Warn judge.detail") && found[0].contains("skipped"), "{found:#?}");

@@ -2,13 +2,15 @@
 //! bytes of few files. First match wins:
 //!
 //! 1. the optional key `format` of config.json;
-//! 2. a telltale path: a file that only one format writes, in the latest round that has one;
+//! 2. telltale paths: files that only one format writes. If there are files of several formats, outputs count as well, and
+//!    the format with the most files wins, so that one stray file does not decide;
 //! 3. the keys of config.json;
 //! 4. the model's key in the first output of the first file of outputs that has one;
 //! 5. the competition's name, which is free text and only a hint;
 //! 6. else mesh.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -58,8 +60,6 @@ pub struct Detected {
     pub format: FormatName,
     /// The sign that decided, such as `rounds/3/audit_matrix.csv, which only threejs writes`.
     pub sign: String,
-    /// What is wrong with the key `format`, where it names no format.
-    pub mistake: Option<String>,
 }
 
 impl Detected {
@@ -89,45 +89,111 @@ const NO_SIGN: &str = "no sign of another format";
 const MOST_OUTPUTS: usize = 16;
 
 /// Decides a tree's format. `paths` are those of its files, from the competition's folder; `read` gives the bytes of
-/// one of them, and is asked for config.json and, where paths and settings tell nothing, a few files of outputs.
+/// one of them, and is asked for config.json and a few files of outputs. A key `format` that names no format is reported
+/// where config.json is parsed; the other signs then decide.
 pub fn detect<'a>(
     paths: impl IntoIterator<Item = &'a str> + Clone,
     mut read: impl FnMut(&str) -> Option<Vec<u8>>,
 ) -> Detected {
     let config = read("config.json").and_then(|bytes| serde_json::from_slice::<Map<String, Value>>(&bytes).ok());
     let config = config.unwrap_or_default();
-    let (named, mistake) = named(&config);
+    let named = config.get("format").and_then(|value| named(value).ok().flatten());
+    let named = named.map(|format| (format, "config.json has this \"format\"".to_owned()));
     let found = named
-        .or_else(|| telltale(paths.clone()))
+        .or_else(|| by_paths(paths.clone(), by_name(&config), &mut read))
         .or_else(|| by_settings(&config))
-        .or_else(|| first_output(paths, read))
+        .or_else(|| first_output(paths, &mut read))
         .or_else(|| by_name(&config));
     let (format, sign) = found.unwrap_or((FormatName::Mesh, NO_SIGN.to_owned()));
-    Detected { format, sign, mistake }
+    Detected { format, sign }
 }
 
 /// A format and the sign of it.
 type Found = Option<(FormatName, String)>;
 
-fn named(config: &Map<String, Value>) -> (Found, Option<String>) {
-    let Some(value) = config.get("format") else { return (None, None) };
+/// The format that the value of the key `format` names; `None` for null.
+///
+/// # Errors
+/// It names none: what is wrong, for whoever reads config.json.
+pub(crate) fn named(value: &Value) -> Result<Option<FormatName>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
     let format = value.as_str().and_then(|text| FormatName::ALL.into_iter().find(|format| format.as_str() == text));
-    match format {
-        Some(format) => (Some((format, "config.json has this \"format\"".to_owned())), None),
-        None => {
-            let text = crate::model::record::shortened(&value.to_string());
-            (None, Some(format!("config.json: \"format\" is {text}: splat, mesh or threejs is needed")))
-        }
+    format.map(Some).ok_or_else(|| {
+        let text = crate::model::record::shortened(&value.to_string());
+        format!("\"format\" is {text}: expected splat, mesh or threejs")
+    })
+}
+
+/// Checks the key `format` of a config.json that is read as one of this format.
+///
+/// # Errors
+/// It names no format, or another one.
+pub(crate) fn check_named(document: &Value, format: FormatName) -> Result<(), String> {
+    match document.get("format").map_or(Ok(None), named)? {
+        Some(other) if other != format => Err(format!("\"format\" is \"{other}\", but this is read as {format}")),
+        _ => Ok(()),
     }
 }
 
-/// The format whose file lies in the latest round that has such a file.
-fn telltale<'a>(paths: impl IntoIterator<Item = &'a str>) -> Found {
-    let found = paths.into_iter().filter_map(|path| only_of(path).map(|(round, format)| (round, format, path)));
-    // The first path of that round, so that the sign does not depend on the order of the listing.
-    let best = found.min_by_key(|(round, _, path)| (std::cmp::Reverse(*round), *path))?;
-    let (_, format, path) = best;
-    Some((format, format!("{path}, which only {format} writes")))
+/// The format with the most telltale files, which only one format writes. Outputs say by their first key which format
+/// they belong to, and count as well if they belong to another one. Of equals, outputs decide, then the latest round. A
+/// single file does not decide against the competition's name.
+fn by_paths<'a>(
+    paths: impl IntoIterator<Item = &'a str> + Clone,
+    hint: Found,
+    read: &mut impl FnMut(&str) -> Option<Vec<u8>>,
+) -> Found {
+    let mut votes: BTreeMap<FormatName, Votes<'a>> = BTreeMap::new();
+    for path in paths.clone() {
+        if let Some((round, format)) = only_of(path) {
+            votes.entry(format).or_default().add(round, path, false);
+        }
+    }
+    let told = votes.keys().copied().collect::<Vec<_>>();
+    if told.is_empty() {
+        return None;
+    }
+    let first = first_output(paths.clone(), read);
+    if first.is_some_and(|(format, _)| told != [format]) {
+        let outputs: Vec<_> =
+            outputs(paths).into_iter().filter_map(|path| Some((path, of_outputs(path, read)?))).collect();
+        for (path, format) in outputs {
+            let round = path.split('/').nth(1).and_then(|round| round.parse().ok()).unwrap_or(RoundNumber(0));
+            votes.entry(format).or_default().add(round, path, true);
+        }
+    }
+    let (format, votes) = votes.into_iter().max_by_key(|(_, votes)| (votes.count, votes.outputs, votes.round))?;
+    if votes.count == 1 && hint.is_some_and(|(hint, _)| hint != format) {
+        return None;
+    }
+    let sign = match votes.path {
+        path if is_outputs(path) => format!("{path} has outputs of {}", key_of(format)),
+        path => format!("{path}, which only {format} writes"),
+    };
+    Some((format, sign))
+}
+
+/// The files that speak for a format.
+#[derive(Debug, Default)]
+struct Votes<'a> {
+    count: usize,
+    /// Are there outputs among them?
+    outputs: bool,
+    /// The latest round with such a file, and the first path there, so that the order of the listing does not matter.
+    round: RoundNumber,
+    path: &'a str,
+}
+
+impl<'a> Votes<'a> {
+    fn add(&mut self, round: RoundNumber, path: &'a str, outputs: bool) {
+        self.outputs |= outputs;
+        if self.count == 0 || (std::cmp::Reverse(round), path) < (std::cmp::Reverse(self.round), self.path) {
+            (self.round, self.path) = (round, path);
+        }
+        self.count += 1;
+    }
 }
 
 /// Another format that has a file at this path, where `format` has none.
@@ -183,20 +249,35 @@ fn by_settings(config: &Map<String, Value>) -> Found {
     None
 }
 
-fn first_output<'a>(paths: impl IntoIterator<Item = &'a str>, mut read: impl FnMut(&str) -> Option<Vec<u8>>) -> Found {
+fn first_output<'a>(paths: impl IntoIterator<Item = &'a str>, read: &mut impl FnMut(&str) -> Option<Vec<u8>>) -> Found {
+    let mut outputs = outputs(paths).into_iter();
+    outputs.find_map(|path| {
+        let format = of_outputs(path, read)?;
+        Some((format, format!("{path} has outputs of {}", key_of(format))))
+    })
+}
+
+/// The files of outputs that are looked at.
+fn outputs<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let mut outputs: Vec<&str> = paths.into_iter().filter(|path| is_outputs(path)).collect();
     outputs.sort_unstable();
-    for path in outputs.into_iter().take(MOST_OUTPUTS) {
-        let key = read(path).and_then(|bytes| first_key(&bytes));
-        let format = match key.as_deref() {
-            Some("ply") => FormatName::Splat,
-            Some("glb") => FormatName::Mesh,
-            Some("js") => FormatName::Threejs,
-            _ => continue,
-        };
-        return Some((format, format!("{path} has outputs of {}", key.unwrap_or_default())));
+    outputs.truncate(MOST_OUTPUTS);
+    outputs
+}
+
+/// The format whose model the first output of a file has.
+fn of_outputs(path: &str, read: &mut impl FnMut(&str) -> Option<Vec<u8>>) -> Option<FormatName> {
+    let key = read(path).and_then(|bytes| first_key(&bytes))?;
+    FormatName::ALL.into_iter().find(|format| key_of(*format) == key)
+}
+
+/// The key of a model in outputs.
+fn key_of(format: FormatName) -> &'static str {
+    match format {
+        FormatName::Splat => "ply",
+        FormatName::Mesh => "glb",
+        FormatName::Threejs => "js",
     }
-    None
 }
 
 fn is_outputs(path: &str) -> bool {
@@ -326,15 +407,41 @@ mod tests {
         assert_eq!(of("leader/duels_leader.old.json", FormatName::Threejs), None);
     }
 
+    /// Any one file of another format, at any place, is a stray.
+    #[test]
+    fn one_stray_file_does_not_decide() {
+        let folder = |name: &str| format!("rounds/0/{HOTKEY}/{name}");
+        let strays = ["rounds/9/judge_progress.json", "rounds/9/audit_matrix.csv", "rounds/9/leader/generated_1.json"];
+        let read = |outputs: &'static str| {
+            move |path: &str| Some(if path == "config.json" { MESH } else { outputs }.as_bytes().to_vec())
+        };
+        let meshes = ["rounds/0/leader/generated.json".to_owned(), folder("submitted.json")];
+        let splats = ["rounds/0/leader/generations.json".to_owned(), folder("duels.json")];
+        let modules = ["rounds/0/leader/generated_1.json".to_owned(), folder("submitted.json")];
+        // A single file of outputs is as good as any one stray; and a name is better than that.
+        let early = meshes[..1].iter().map(String::as_str).chain([strays[1]]);
+        assert_eq!(detect(early, read(r#"{"a": {"glb": null"#)).format, FormatName::Mesh);
+        let named = MESH.replace("cup", "mesh cup");
+        assert_eq!(detect([strays[1]], |_| Some(named.clone().into_bytes())).format, FormatName::Mesh);
+        for (own, outputs, format) in [
+            (&meshes, r#"{"a": {"glb": null"#, FormatName::Mesh),
+            (&splats, "", FormatName::Splat),
+            (&modules, r#"{"a": {"js": null"#, FormatName::Threejs),
+        ] {
+            for stray in strays {
+                let paths = own.iter().map(String::as_str).chain([stray]);
+                assert_eq!(detect(paths, read(outputs)).format, format, "{stray}");
+            }
+        }
+    }
+
     #[test]
     fn a_format_that_is_none_is_a_mistake() {
         let found = detect([], |_| Some(br#"{"format": "glb", "name": "x"}"#.to_vec()));
         assert_eq!(found.format, FormatName::Mesh);
-        assert_eq!(
-            found.mistake.as_deref(),
-            Some("config.json: \"format\" is \"glb\": splat, mesh or threejs is needed")
-        );
-        assert_eq!(detect([], |_| Some(b"[[[".to_vec())).mistake, None);
+        let wrong = named(&"glb".into()).unwrap_err();
+        assert_eq!(wrong, "\"format\" is \"glb\": expected splat, mesh or threejs");
+        assert_eq!(named(&Value::Null), Ok(None));
         assert_eq!(detect([], |_| None).format, FormatName::Mesh);
     }
 }

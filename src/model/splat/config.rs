@@ -5,6 +5,7 @@ use chrono::{NaiveDate, NaiveTime};
 use crate::model::config::{Settings, TimeOfDay};
 use crate::model::file::RepoFile;
 use crate::model::format::Format;
+use crate::model::format::detect::{FormatName, check_named};
 use crate::model::record::{Extra, ParseError, parse_json, record};
 
 record! {
@@ -78,7 +79,9 @@ impl RepoFile for SplatConfig {
         if !mistakes.is_empty() {
             return Err(ParseError::whole(mistakes.join("; ")));
         }
-        Ok(SplatConfig { settings, document: parse_json(bytes)? })
+        let document = parse_json(bytes)?;
+        check_named(&document, FormatName::Splat).map_err(ParseError::whole)?;
+        Ok(SplatConfig { settings, document })
     }
 
     fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {

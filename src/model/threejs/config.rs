@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::model::config::Settings;
 use crate::model::file::RepoFile;
 use crate::model::format::Format;
+use crate::model::format::detect::{FormatName, check_named};
 use crate::model::record::{ParseError, parse_json, record};
 
 /// How often a winner's program is run again where config.json does not say.
@@ -16,6 +17,13 @@ record! {
         /// How often a winner's program is run again: 3 when not given.
         pub audit_repeats [optional]: Option<u32>,
     }
+}
+
+/// How often a winner's program is run again, by the settings as all formats share them.
+#[must_use]
+pub fn audit_repeats(settings: &Settings) -> u32 {
+    let given = settings.extra.get("audit_repeats").and_then(Value::as_u64);
+    given.and_then(|repeats| u32::try_from(repeats).ok()).unwrap_or(AUDIT_REPEATS)
 }
 
 /// `config.json` as it stands: its settings, and its own layout (`1` for a float, key order).
@@ -31,16 +39,16 @@ pub struct ThreejsConfig {
 impl RepoFile for ThreejsConfig {
     fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
         let document: Value = parse_json(bytes)?;
+        check_named(&document, FormatName::Threejs).map_err(ParseError::whole)?;
         let settings: Settings = match document.get("format") {
             None => parse_json(bytes)?,
-            Some(named) if named == "threejs" => {
+            Some(_) => {
                 let mut plain = document.clone();
                 if let Some(object) = plain.as_object_mut() {
                     object.shift_remove("format");
                 }
                 serde_json::from_value(plain).map_err(|error| ParseError::whole(error.to_string()))?
             }
-            Some(_) => return Err(ParseError::whole("\"format\" is another one than its files have")),
         };
         let mistakes = settings.mistakes();
         if !mistakes.is_empty() {
