@@ -79,7 +79,7 @@ pub(super) fn standing(of: &ThreejsSnapshot, win_margin: f64) -> Option<Standing
     let files = of.rounds.get(&state.current_round).unwrap_or(&none);
     let eta = state.next_stage_eta.as_ref().map(|eta| eta.at().format("%-d %B %Y, %H:%M UTC").to_string());
     Some(standing_view(StageFacts {
-        round: state.current_round,
+        round: Some(state.current_round),
         all: &STAGES,
         now: state.stage.as_str(),
         outstanding: outstanding(files, state.stage, win_margin, repeats(of)),

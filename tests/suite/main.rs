@@ -74,6 +74,7 @@ mod round;
 mod rules;
 mod sandbox;
 mod signatures;
+mod splat_rounds;
 mod stranger;
 mod support;
 mod waits;

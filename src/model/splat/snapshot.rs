@@ -100,7 +100,7 @@ impl SplatSnapshot {
     /// Reads every file of the competition that `wanted` lets through.
     ///
     /// # Errors
-    /// The source cannot be listed or lies elsewhere, or its files are too large together.
+    /// The source cannot be listed or is outside the competition, or its files are too large together.
     pub fn load_some(source: &dyn Source, wanted: impl Fn(&SplatFile) -> bool + Sync) -> Result<SplatSnapshot> {
         let loaded = load::<SplatFiles>(source, wanted, &Budget::of_files())?;
         let files = loaded.files.len();
@@ -109,7 +109,7 @@ impl SplatSnapshot {
         Ok(snapshot)
     }
 
-    /// Puts a file's contents where they belong; `None` marks the place as broken.
+    /// Puts a file's contents in their slot; `None` marks it as broken.
     fn place(&mut self, file: &SplatFile, content: Option<SplatContent>) {
         macro_rules! put {
             ($slot:expr, $Variant:ident) => {

@@ -1,4 +1,4 @@
-//! `config.json`: as for meshes, with one key more.
+//! `config.json`: as for meshes, with one more key.
 
 use serde_json::Value;
 
@@ -8,13 +8,13 @@ use crate::model::format::Format;
 use crate::model::format::detect::{FormatName, check_named};
 use crate::model::record::{ParseError, parse_json, record};
 
-/// How often a winner's program is run again where config.json does not say.
+/// How often a winner's program is run again by default.
 pub const AUDIT_REPEATS: u32 = 3;
 
 record! {
     /// What config.json says beyond the settings of a competition of meshes.
     pub struct More {
-        /// How often a winner's program is run again: 3 when not given.
+        /// How often a winner's program is run again; default 3.
         pub audit_repeats [optional]: Option<u32>,
     }
 }
@@ -26,7 +26,7 @@ pub fn audit_repeats(settings: &Settings) -> u32 {
     given.and_then(|repeats| u32::try_from(repeats).ok()).unwrap_or(AUDIT_REPEATS)
 }
 
-/// `config.json` as it stands: its settings, and its own layout (`1` for a float, key order).
+/// `config.json`: its settings, and the document with its own layout (`1` for a float, key order).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ThreejsConfig {
     /// The settings that all formats share.

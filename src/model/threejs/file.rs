@@ -159,7 +159,7 @@ fn is_named(stem: &str, kind: &str) -> bool {
 }
 
 impl ThreejsFile {
-    /// The file at `path` (from the competition's folder, with `/`); `None` for files that are no part of one.
+    /// The file at `path` (from the competition's folder, with `/`); `None` if it is not part of one.
     #[must_use]
     pub fn of_path(path: &str) -> Option<ThreejsFile> {
         let parts: Vec<&str> = path.split('/').collect();
@@ -193,7 +193,7 @@ impl ThreejsFile {
         }
     }
 
-    /// The round whose folder the file lies in.
+    /// The round whose folder contains the file.
     #[must_use]
     pub fn round(&self) -> Option<RoundNumber> {
         match self {
@@ -202,13 +202,13 @@ impl ThreejsFile {
         }
     }
 
-    /// Files that people write: they keep the layout that they have.
+    /// Is it written by hand? Such files keep their layout.
     #[must_use]
     pub fn by_hand(&self) -> bool {
         matches!(self, ThreejsFile::Config | ThreejsFile::Pool | ThreejsFile::Round(_, ThreejsRoundFile::SourceAudit))
     }
 
-    /// What a file of this kind may have at most.
+    /// The limits of this kind of file.
     fn bounds(&self) -> Bounds {
         match self {
             ThreejsFile::Config => bounds::BY_HAND,
@@ -230,7 +230,7 @@ impl ThreejsFile {
     }
 }
 
-/// The records here have one layout each, whatever is said beside them.
+/// The records here have one layout each, in any format.
 const UNUSED: Format = Format::Mesh;
 
 /// A file's contents, parsed by its kind.
@@ -277,7 +277,7 @@ pub enum ThreejsContent {
 }
 
 impl ThreejsContent {
-    /// Parses the bytes of a file of `kind`, and says how they compare with writing it again.
+    /// Parses the bytes of a file of `kind`, and compares them with rewriting it.
     ///
     /// # Errors
     /// The file does not parse, or holds more than such a file can.

@@ -132,7 +132,7 @@ impl ThreejsSnapshot {
     /// Reads every file of the competition that `wanted` lets through.
     ///
     /// # Errors
-    /// The source cannot be listed or lies elsewhere, or its files are too large together.
+    /// The source cannot be listed or is outside the competition, or its files are too large together.
     pub fn load_some(source: &dyn Source, wanted: impl Fn(&ThreejsFile) -> bool + Sync) -> Result<ThreejsSnapshot> {
         let loaded = load::<ThreejsFiles>(source, wanted, &Budget::of_files())?;
         let files = loaded.files.len();

@@ -31,19 +31,26 @@ pub(super) fn sorted(prompts: &PromptList, duels: usize) -> Vec<&Prompt> {
     sorted
 }
 
-/// `outputs.rules`: the parts of an output go together, and each URL ends in the path that belongs to it.
+/// `outputs.rules`: the parts of an output go together, and each URL ends in the path that belongs to it: the stem in one
+/// of these folders, with the ending of models or of previews.
 pub(super) fn output(
     claim: &mut Claim,
     stem: &PromptStem,
     output: &OutputView<'_>,
-    key: &str,
-    [model, preview]: [&str; 2],
+    (key, endings): (&str, [&str; 2]),
+    folders: &[String],
 ) {
     check_parts(claim, stem, key, output);
-    for (url, path) in [(output.model, model), (output.preview, preview)] {
-        let ends = |url: &str| url.strip_suffix(path).is_some_and(|base| base.ends_with('/'));
-        if let Some(url) = url.filter(|url| !ends(url)) {
-            claim.fail(format!("{stem}: {url:?} is not a URL of {path}"));
+    let [model, preview] = endings;
+    for (url, ending) in [(output.model, model), (output.preview, preview)] {
+        let is_in = |url: &str, folder: &String| {
+            let base = url.strip_suffix(ending).and_then(|url| url.strip_suffix(stem.as_str()));
+            base.and_then(|base| base.strip_suffix('/')?.strip_suffix(folder.as_str()))
+                .is_some_and(|base| base.ends_with('/'))
+        };
+        if let Some(url) = url.filter(|url| !folders.iter().any(|folder| is_in(url, folder))) {
+            let folder = folders.first().map(String::as_str).unwrap_or_default();
+            claim.fail(format!("{stem}: {url:?} is not a URL of {folder}/{stem}{ending}"));
         }
     }
     if output.seconds.is_some_and(|seconds| seconds < 0.0) {

@@ -162,9 +162,9 @@ fn outputs(round: &Round<'_>, sink: &mut Sink) {
         sink.claim("outputs.rules", round.round, round.path(&format!("{player}/generations.json")), |claim| {
             round.stranger(claim, player);
             check_stems(claim, generations, stems.as_ref(), false);
+            let folder = [round.path(player.as_str())];
             for (stem, generation) in generations.iter() {
-                let path = |extension: &str| round.path(&format!("{player}/{stem}.{extension}"));
-                common::output(claim, stem, &OutputView::from(generation), "ply", [&path("ply"), &path("png")]);
+                common::output(claim, stem, &OutputView::from(generation), ("ply", [".ply", ".png"]), &folder);
             }
         });
     }

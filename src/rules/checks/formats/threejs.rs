@@ -169,9 +169,11 @@ fn modules(claim: &mut Claim, round: &Round<'_>, player: &Player, folder: &str, 
     }
     let stems: Option<IndexSet<&PromptStem>> = round.files.prompts.get().map(|prompts| prompts.stems().collect());
     check_stems(claim, modules, stems.as_ref(), all);
+    let mut folders = vec![round.path(&format!("{player}/{folder}"))];
+    // Before there were repeats, the folder had no number.
+    folders.extend((folder == "generated_1").then(|| round.path(&format!("{player}/generated"))));
     for (stem, module) in modules.iter() {
-        let path = round.path(&format!("{player}/{folder}/{stem}"));
-        common::output(claim, stem, &OutputView::from(module), "js", [&format!("{path}.js"), &path]);
+        common::output(claim, stem, &OutputView::from(module), ("js", [".js", ""]), &folders);
         if folder == "submitted" && module.views.is_none() && module.failure_reason.is_none() {
             claim.fail(format!("{stem}: neither views nor a failure_reason"));
         }
