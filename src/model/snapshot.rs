@@ -6,9 +6,11 @@ use rayon::prelude::*;
 
 use super::file::{Content, FileKind, Layout, PlayerFile, RoundFile};
 use super::format::Format;
+use super::format::detect::FormatName;
 use super::ids::{Player, RoundNumber};
 use super::limits::Budget;
 use super::record::ParseError;
+use super::tree::stray;
 use super::*;
 use crate::base::error::{Kind, Result};
 
@@ -279,7 +281,7 @@ impl Snapshot {
             match FileKind::of_path(&path) {
                 Some(kind) if wanted(&kind) => kinds.push(kind),
                 Some(_) => {}
-                None => snapshot.problems.extend(stray(&path)),
+                None => snapshot.problems.extend(stray(&path, FormatName::Mesh)),
             }
         }
         let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, format, kind, budget)).collect::<Result<_>>()?;
@@ -394,18 +396,4 @@ fn load(source: &dyn Source, format: Format, kind: &FileKind, budget: &Budget) -
         budget.take(content.weight(bytes.len()));
     }
     Ok(parsed)
-}
-
-/// A file below `rounds/` in a folder that is not a round's or a player's: most likely a mistyped hotkey.
-/// Unknown files in valid folders belong to others, and are ignored.
-fn stray(path: &str) -> Option<Problem> {
-    let parts: Vec<&str> = path.split('/').collect();
-    let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };
-    let number = round.parse::<RoundNumber>();
-    let what = match (&number, rest) {
-        (Err(wrong), [_, ..]) => wrong.to_string(),
-        (Ok(_), [player, _, ..]) => player.parse::<Player>().err()?.to_string(),
-        _ => return None,
-    };
-    Some(Problem { path: path.to_owned(), round: number.ok(), what: Trouble::Stray(what) })
 }

@@ -98,8 +98,9 @@ fn read<S: FileSet>(source: &dyn Source, path: &str, file: &S::File, budget: &Bu
     Ok(S::parse(file, &bytes).map_err(Trouble::Parse))
 }
 
-/// A file in `rounds/` that does not belong there: of another format, or in a folder that is not a player's.
-fn stray(path: &str, format: FormatName) -> Option<Problem> {
+/// A file in `rounds/` that does not belong there: of another format, or in a folder that is not a round's or a player's,
+/// most likely a mistyped hotkey. Other unknown files in valid folders belong to others, and are ignored.
+pub(crate) fn stray(path: &str, format: FormatName) -> Option<Problem> {
     let parts: Vec<&str> = path.split('/').collect();
     let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };
     let number = round.parse::<RoundNumber>();
