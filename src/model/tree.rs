@@ -10,6 +10,17 @@ use super::record::ParseError;
 use super::snapshot::{Problem, Source, Trouble};
 use crate::base::error::{Kind, Result};
 
+/// Puts a file's contents in their slot; `None` marks it as broken.
+macro_rules! put {
+    ($slot:expr, $content:expr, $Content:ident::$Variant:ident) => {
+        $slot = match $content {
+            Some($Content::$Variant(value)) => $crate::model::snapshot::Slot::Ok(value),
+            _ => $crate::model::snapshot::Slot::Broken,
+        }
+    };
+}
+pub(crate) use put;
+
 /// The files of a format.
 pub(crate) trait FileSet {
     /// The format.

@@ -218,7 +218,7 @@ pub fn telling(path: &str) -> Option<FormatName> {
 fn only_of(path: &str) -> Option<(RoundNumber, FormatName)> {
     match SplatFile::of_path(path) {
         Some(SplatFile::Round(round, SplatRoundFile::Progress)) => return Some((round, FormatName::Splat)),
-        Some(SplatFile::Generations(round, _) | SplatFile::Duels(round, _)) => {
+        Some(SplatFile::Player(round, ..)) => {
             return Some((round, FormatName::Splat));
         }
         _ => {}

@@ -24,7 +24,7 @@ use crate::model::seed::SeedFile;
 use crate::model::snapshot::{Problem, Slot, Source};
 use crate::model::source_audit::SourceAudits;
 use crate::model::stage::CompetitionState;
-use crate::model::tree::{FileSet, load};
+use crate::model::tree::{FileSet, load, put};
 
 /// The files of a competition of three.js modules.
 pub(crate) struct ThreejsFiles;
@@ -118,16 +118,6 @@ pub struct ThreejsSnapshot {
     pub files: usize,
 }
 
-/// Puts a file's contents in their slot; `None` marks it as broken.
-macro_rules! put {
-    ($slot:expr, $content:expr, $Variant:ident) => {
-        $slot = match $content {
-            Some(ThreejsContent::$Variant(value)) => Slot::Ok(value),
-            _ => Slot::Broken,
-        }
-    };
-}
-
 impl ThreejsSnapshot {
     /// Reads every file of the competition that `wanted` lets through.
     ///
@@ -143,10 +133,10 @@ impl ThreejsSnapshot {
 
     fn place(&mut self, file: ThreejsFile, content: Option<ThreejsContent>) {
         match file {
-            ThreejsFile::Config => put!(self.config, content, Config),
-            ThreejsFile::State => put!(self.state, content, State),
-            ThreejsFile::Leader => put!(self.leaders, content, Leader),
-            ThreejsFile::Pool => put!(self.pool, content, Prompts),
+            ThreejsFile::Config => put!(self.config, content, ThreejsContent::Config),
+            ThreejsFile::State => put!(self.state, content, ThreejsContent::State),
+            ThreejsFile::Leader => put!(self.leaders, content, ThreejsContent::Leader),
+            ThreejsFile::Pool => put!(self.pool, content, ThreejsContent::Prompts),
             ThreejsFile::Round(round, file) => self.rounds.entry(round).or_default().place(file, content),
             ThreejsFile::Player(round, player, file) => {
                 self.rounds.entry(round).or_default().players.entry(player).or_default().place(file, content);
@@ -158,19 +148,25 @@ impl ThreejsSnapshot {
 impl ThreejsRound {
     fn place(&mut self, file: ThreejsRoundFile, content: Option<ThreejsContent>) {
         match file {
-            ThreejsRoundFile::Schedule => put!(self.schedule, content, Schedule),
-            ThreejsRoundFile::Submissions => put!(self.submissions, content, Submissions),
-            ThreejsRoundFile::Seed => put!(self.seed, content, Seed),
-            ThreejsRoundFile::Prompts => put!(self.prompts, content, Prompts),
-            ThreejsRoundFile::Builds => put!(self.builds, content, Builds),
-            ThreejsRoundFile::Matrix => put!(self.matrix, content, Matrix),
-            ThreejsRoundFile::AuditMatrix => put!(self.audit_matrix, content, AuditMatrix),
-            ThreejsRoundFile::RequireAudit => put!(self.require_audit, content, RequireAudit),
-            ThreejsRoundFile::GenerationReports => put!(self.generation_reports, content, GenerationReports),
-            ThreejsRoundFile::GenerationAudits => put!(self.generation_audits, content, GenerationAudits),
-            ThreejsRoundFile::VerificationAudits => put!(self.verification_audits, content, VerificationAudits),
-            ThreejsRoundFile::SourceAudit => put!(self.source_audit, content, SourceAudit),
-            ThreejsRoundFile::Winner => put!(self.winner, content, Winner),
+            ThreejsRoundFile::Schedule => put!(self.schedule, content, ThreejsContent::Schedule),
+            ThreejsRoundFile::Submissions => put!(self.submissions, content, ThreejsContent::Submissions),
+            ThreejsRoundFile::Seed => put!(self.seed, content, ThreejsContent::Seed),
+            ThreejsRoundFile::Prompts => put!(self.prompts, content, ThreejsContent::Prompts),
+            ThreejsRoundFile::Builds => put!(self.builds, content, ThreejsContent::Builds),
+            ThreejsRoundFile::Matrix => put!(self.matrix, content, ThreejsContent::Matrix),
+            ThreejsRoundFile::AuditMatrix => put!(self.audit_matrix, content, ThreejsContent::AuditMatrix),
+            ThreejsRoundFile::RequireAudit => put!(self.require_audit, content, ThreejsContent::RequireAudit),
+            ThreejsRoundFile::GenerationReports => {
+                put!(self.generation_reports, content, ThreejsContent::GenerationReports)
+            }
+            ThreejsRoundFile::GenerationAudits => {
+                put!(self.generation_audits, content, ThreejsContent::GenerationAudits)
+            }
+            ThreejsRoundFile::VerificationAudits => {
+                put!(self.verification_audits, content, ThreejsContent::VerificationAudits)
+            }
+            ThreejsRoundFile::SourceAudit => put!(self.source_audit, content, ThreejsContent::SourceAudit),
+            ThreejsRoundFile::Winner => put!(self.winner, content, ThreejsContent::Winner),
         }
     }
 }
@@ -178,21 +174,21 @@ impl ThreejsRound {
 impl ThreejsPlayer {
     fn place(&mut self, file: ThreejsPlayerFile, content: Option<ThreejsContent>) {
         match file {
-            ThreejsPlayerFile::Submitted => put!(self.submitted, content, Modules),
-            ThreejsPlayerFile::PodStats => put!(self.pod_stats, content, PodStats),
+            ThreejsPlayerFile::Submitted => put!(self.submitted, content, ThreejsContent::Modules),
+            ThreejsPlayerFile::PodStats => put!(self.pod_stats, content, ThreejsContent::PodStats),
             ThreejsPlayerFile::Generated(repeat) => {
                 let slot;
-                put!(slot, content, Modules);
+                put!(slot, content, ThreejsContent::Modules);
                 self.generated.insert(repeat.unwrap_or(1), slot);
             }
             ThreejsPlayerFile::Duels(name) => {
                 let slot;
-                put!(slot, content, Duels);
+                put!(slot, content, ThreejsContent::Duels);
                 self.duels.insert(name, slot);
             }
             ThreejsPlayerFile::Audit(name) => {
                 let slot;
-                put!(slot, content, Duels);
+                put!(slot, content, ThreejsContent::Duels);
                 self.audits.insert(name, slot);
             }
         }
