@@ -61,10 +61,10 @@ impl Window {
         let seed = commits.iter().rposition(begins);
         let removed = commits.iter().take(seed.unwrap_or(end)).rposition(ends);
         let removed = removed.map(|at| (at, "removed rounds/0/seed.json"));
-        let begun = seed.unwrap_or(end);
         let Some((start, why)) = removed.into_iter().chain(reset).max_by_key(|(at, _)| *at) else {
-            return Window { first: 1.min(end), begun, end, earlier: None };
+            return Window { first: 1.min(end), begun: seed.unwrap_or(end), end, earlier: None };
         };
+        let begun = seed.filter(|at| *at >= start).unwrap_or(end);
         let (at, why) = seed.filter(|at| *at > start).map_or((start, why), |at| (at, "added rounds/0/seed.json"));
         let prepared = match at.saturating_sub(start + 1) {
             0 => String::new(),
@@ -262,7 +262,7 @@ impl Judged<'_> {
         let when = format!("{verb} in {} of round {}", before.stage, before.round);
         if change.path == "config.json" {
             return Some(format!("{when}, though a competition keeps its settings"))
-                .filter(|_| change.before.is_some());
+                .filter(|_| self.begun || change.before.is_some());
         }
         if !self.begun && is_prepared(&change.path) {
             return None;

@@ -64,7 +64,7 @@ fn is_recent(round: &Round<'_>) -> bool {
     submissions.is_some_and(|submissions| submissions.values().any(|submission| submission.hardware().is_some()))
 }
 
-/// Whoever beats the leader by the margin is requested; the programs of requested miners are run, and judged.
+/// A miner that beats the leader by the margin is requested; the programs of requested miners are run and judged.
 fn of_audits(round: &Round<'_>) -> Vec<String> {
     let files = round.files;
     let margin = round.terms().settings.map(|settings| settings.win_margin);
