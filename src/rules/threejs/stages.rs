@@ -373,7 +373,7 @@ mod tests {
             ("/s2/source", json!("strong_voter"), "s2: source"),
             ("/s2/artifact_compare/penalty_a", json!(9.0), ""),
             ("/s3/fired", json!(false), "did not fire"),
-            ("/s3/choice", json!("A"), "s4: choice is \"draw\", by the rule it is \"A\""),
+            ("/s3/choice", json!("A"), "s4: choice is \"draw\", expected \"A\""),
             ("/s4/side_verdicts/b", json!("ok"), "s4: side_verdicts.b"),
             ("/s4/per_angle/a/left", json!("garbage"), "s4: side_verdicts.a"),
             ("/s4/choice", json!("B"), "s4: choice"),
@@ -381,7 +381,7 @@ mod tests {
         ] {
             assert!(lie(pointer, value).contains(part), "{pointer}");
         }
-        assert!(told(&whole(), DuelWinner::Left)[0].starts_with("winner is \"left\", by the stages it is \"draw\""));
+        assert!(told(&whole(), DuelWinner::Left)[0].starts_with("winner is \"left\", expected \"draw\" by the stages"));
         for missing in ["s2", "s3", "s4"] {
             let mut detail = whole();
             detail.as_object_mut().unwrap().remove(missing);
