@@ -177,6 +177,14 @@ impl Judged<'_> {
             summary => format!(" ({summary:?})"),
         };
         let subject = format!("{place} {}", change.path);
+        let before = change.before.as_ref().map(&mut *read).transpose()?;
+        let after = change.after.as_ref().map(&mut *read).transpose()?;
+        if change.path == "leader.json" && is_wrapped(before.as_deref(), after.as_deref()) {
+            let detail = format!("a list before, an object around it in this commit{said}");
+            sink.claim("file.bytes", round, subject.clone(), |claim| claim.warn(detail));
+        }
+        let kept = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| kept(self.format, &change.path, bytes));
+        let (before, after) = (kept(&before), kept(&after));
         let mut object = |id, objections: Vec<String>| {
             if !objections.is_empty() {
                 sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
@@ -184,10 +192,6 @@ impl Judged<'_> {
                 });
             }
         };
-        let before = change.before.as_ref().map(&mut *read).transpose()?;
-        let after = change.after.as_ref().map(&mut *read).transpose()?;
-        let kept = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| kept(self.format, &change.path, bytes));
-        let (before, after) = (kept(&before), kept(&after));
         object("history.append_only", self.lost(&change.path, before.as_ref(), after.as_ref()));
         if change.path == "state.json" {
             object("history.stage", self.stage(change).into_iter().collect());
@@ -280,6 +284,13 @@ impl Judged<'_> {
         let own = if round.is_some() && !opens { " of its own round" } else { "" };
         Some(format!("{when}; only written in {}{own}", stages.join(", ")))
     }
+}
+
+/// Did a list become an object? A version of the services wrote leader.json like that.
+fn is_wrapped(before: Option<&[u8]>, after: Option<&[u8]>) -> bool {
+    let starts =
+        |bytes: Option<&[u8]>, mark| bytes.is_some_and(|bytes| bytes.trim_ascii_start().first() == Some(&mark));
+    starts(before, b'[') && starts(after, b'{')
 }
 
 fn round_of(path: &str) -> Option<RoundNumber> {
@@ -486,6 +497,10 @@ mod tests {
         assert!(told(&[&[DUELS], &[COLLECTING]])[0].contains("from duels of round 0 to collecting of round 0"));
         assert!(told(&[&[("config.json", "{}")]]).iter().any(|line| line.contains("a competition keeps its settings")));
         assert!(told(&[&[("leader.json", "{")]]).iter().any(|line| line.starts_with("file.parse")));
+        let (list, object) = (("leader.json", "[]"), ("leader.json", r#"{"transitions": []}"#));
+        assert!(
+            told(&[&[list], &[object]]).iter().any(|line| line.starts_with("file.bytes 5 leader.json: a list before"))
+        );
     }
 
     #[test]
