@@ -396,6 +396,8 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
     let folder = |round: u32, miner: u8, name: &str| format!("rounds/{round}/{}/{name}", make_threejs::hotkey(miner));
     let (duels, audit) = (folder(0, 1, "duels_leader.json"), folder(1, 8, "audit_submitted_2.json"));
     let (first, second, ten) = (make_threejs::hotkey(1), make_threejs::hotkey(2), make_threejs::hotkey(10));
+    let eleven = make_threejs::hotkey(11);
+    let against_newer = folder(2, 15, &format!("audit_{}_1.json", &eleven[..10]));
     let defended = format!("\"latest_defender\": \"{ten}\"");
     let lies: Vec<(String, String, String, &str)> = [
         ("rounds/1/schedule.json", "15600", "15601", "schedule.blocks"),
@@ -431,6 +433,16 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
         ("rounds/0/winner.json", first.as_str(), "leader", "winner.replay"),
         ("rounds/1/winner.json", "-js-cup-0", "-js-cup-1", "winner.source"),
         ("leader.json", "\"weight\": 0.8", "\"weight\": 0.7", "leader.transition"),
+        ("leader.json", "\"weight\": 0.0", "\"weight\": -0.5", "leader.transition"),
+        ("rounds/1/generation_reports.json", "to deploy", "to build", "audit.verdict"),
+        ("rounds/1/generation_reports.json", "13 failed prompts", "12 failed prompts", "audit.report"),
+        ("rounds/1/generation_audits.json", "to deploy", "to build", "audit.verdict"),
+        ("rounds/2/generation_audits.json", "+6.25%", "+7.25%", "audit.verdict"),
+        ("rounds/2/audit_matrix.csv", ",0.0625", ",0.125", "audit.matrix"),
+        ("rounds/2/matches_matrix.csv", ",0.0625", ",0.125", "match.matrix"),
+        ("rounds/2/leader/pod_stats.json", "4500.5", "4500.75", "outputs.rules"),
+        (against_newer.as_str(), "\"score\": 1", "\"score\": 2", "match.score"),
+        (against_newer.as_str(), eleven.as_str(), ten.as_str(), "match.urls"),
     ]
     .map(|(path, old, new, id)| (path.to_owned(), old.to_owned(), new.to_owned(), id))
     .into();
