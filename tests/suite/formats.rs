@@ -459,8 +459,8 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
     // Nor can anything be taken away: no file, and no entry of one.
     for (path, bytes) in make_threejs::files().iter().filter(|(path, _)| *path != "prompts.txt") {
         let mut shorter = shortened(bytes);
-        // The words of a checklist, and the state of a round, have to be there as well.
-        shorter.retain(|_| !path.contains("/duels_") && !path.contains("/audit_"));
+        // Without a key, a report does not parse.
+        shorter.retain(|_| path.ends_with(".csv") || !(path.contains("/duels_") || path.contains("/audit_")));
         for less in std::iter::once(None).chain(shorter.into_iter().map(Some)) {
             let what = if less.is_some() { "an entry" } else { "the file" };
             let was = files.0.remove(path).unwrap();
@@ -568,7 +568,7 @@ fn every_missing_round_is_named() {
 fn a_stray_file_of_another_format_is_one_finding() {
     for (path, other) in [
         ("rounds/1/audit_matrix.csv", "threejs"),
-        ("rounds/2/leader/generated_1.json", "threejs"),
+        ("rounds/0/leader/generated_1.json", "threejs"),
         ("rounds/0/judge_progress.json", "splat"),
     ] {
         let folder = example(false);

@@ -99,7 +99,7 @@ impl Maker {
     }
 
     fn seed(&mut self, round: u64) {
-        let seed = 500 + u32::try_from(round).unwrap();
+        let seed = 510 + u32::try_from(round).unwrap();
         self.files.insert(format!("rounds/{round}/seed.json"), format!("{{\"seed\": {seed}}}").into_bytes());
         let mut settings = config();
         settings["generation_stage_minutes"] = 0.into();
@@ -322,7 +322,7 @@ fn each_lie_about_later_rounds_is_found() {
             "\"leader\": \"leader\"",
             "judge.progress",
         ),
-        ("rounds/3/seed.json", "503", "504", "prompts.carryover"),
+        ("rounds/3/seed.json", "513", "514", "prompts.carryover"),
         ("rounds/1/leader/generations.json", "\"size\": 100", "\"size\": 0", "outputs.rules"),
         ("leader.json", "\"weight\": 0.8", "\"weight\": 0.6", "leader.transition"),
         ("leader.json", "\"weight\": 0.0", "\"weight\": 1.5", "leader.transition"),
@@ -446,7 +446,7 @@ fn each_edit_by_hand_is_found_with_its_commit() {
     assert_eq!(fails.len(), 1, "{fails:#?}");
     assert!(fails[0].contains("weight is 0.99, expected 1.0 (by the rules of commit"), "{fails:#?}");
     // What is not committed counts as one more commit.
-    edit(root, "rounds/0/seed.json", |text| text.replace("500", "501"));
+    edit(root, "rounds/0/seed.json", |text| text.replace("510", "511"));
     let (_, fails) = verify(root, &[], "fail");
     assert!(
         fails.iter().any(|line| line.starts_with("history.append_only working tree rounds/0/seed.json")),

@@ -78,15 +78,17 @@ impl FromStr for AuditLeft {
         let Some((opponent, number)) = text.rsplit_once('_') else {
             return Ok(AuditLeft { opponent: text.parse()?, repeat: None });
         };
-        let repeat: u32 = number.parse().map_err(|_| format!("{text:?} ends in no number of a run"))?;
+        let repeat: u32 = number.parse().map_err(|_| format!("{text:?} does not end in the number of a repeat"))?;
         if repeat == 0 || repeat.to_string() != number {
-            return Err(format!("{text:?} ends in no number of a run: from 1 on, no sign, no leading zero"));
+            return Err(format!(
+                "{text:?} does not end in the number of a repeat: from 1, without sign or leading zeros"
+            ));
         }
         Ok(AuditLeft { opponent: opponent.parse()?, repeat: Some(repeat) })
     }
 }
 
-/// Margins of audit duels, in the order in which the rows stand.
+/// Margins of audit duels, in the order of the rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AuditMatrix(pub IndexMap<(AuditLeft, Hotkey), f64>);
 

@@ -217,6 +217,9 @@ fn pods(round: &Round<'_>, sink: &mut Sink) {
     for (player, own) in &round.files.players {
         let Some(stats) = own.pod_stats.get() else { continue };
         sink.claim("outputs.rules", round.round, round.path(&format!("{player}/pod_stats.json")), |claim| {
+            if stats.is_empty() {
+                claim.fail("no pod is recorded");
+            }
             for (key, entry) in stats.iter() {
                 let PodRunEntry::Run(run) = entry else { continue };
                 claim.same("key", &key.as_str(), &format!("{}-r{}", run.pod_id, run.repeat_index).as_str());
