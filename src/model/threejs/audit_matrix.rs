@@ -172,7 +172,7 @@ mod tests {
         let wrong =
             |row: &str| read::<AuditMatrix>(Format::Mesh, format!("left,right,margin\n{row}").as_bytes()).unwrap_err();
         for (row, why) in [
-            (format!("submitted_0,{RIGHT},0.5"), "from 1 on"),
+            (format!("submitted_0,{RIGHT},0.5"), "from 1, without"),
             (format!("submitted_x,{RIGHT},0.5"), "not end in the number of a repeat"),
             (format!("{RIGHT}_1,{RIGHT},0.5"), "against itself"),
             (format!("leader_1,{RIGHT},NaN"), "not finite"),
