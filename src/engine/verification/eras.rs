@@ -96,7 +96,9 @@ impl Past {
         if !changes.is_empty() {
             let (id, parent) = (WORKING_TREE.to_owned(), past.commits.len().checked_sub(1));
             past.commits.push(PathCommit { id, summary: String::new(), parent, changes });
-            past.eras.iter_mut().next_back().into_iter().for_each(|era| era.end += 1);
+            if let Some(era) = past.eras.last_mut() {
+                era.end += 1;
+            }
         }
         Ok(past)
     }

@@ -169,7 +169,7 @@ fn check_names(claim: &mut Claim, folder: &Player, name: &str, report: &MatchRep
 
 fn check_urls(claim: &mut Claim, played: &PlayedOn<'_>, report: &MatchReport) {
     let keys = report.format.model().duel_keys();
-    let of = |outputs: Option<&'_ Outputs>, stem: &PromptStem| {
+    let of = |outputs: Option<&Outputs>, stem: &PromptStem| {
         let output = outputs.and_then(|outputs| outputs.get(stem));
         output.map(|output| (output.model.clone(), output.png.clone())).unwrap_or_default()
     };
