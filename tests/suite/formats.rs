@@ -456,7 +456,17 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
         assert!(hit, "{path}: {old} -> {new}: {:#?}", objections(&found));
         files.0.insert(path, was);
     }
-    // Nor can anything be taken away: no file, and no entry of one.
+    // A file of another format is one finding that names both.
+    files.0.insert("rounds/0/judge_progress.json".to_owned(), b"{}".to_vec());
+    let found = objections(&check(&files));
+    let expected = "does not belong here: a file of a splat competition, but this one is threejs";
+    assert!(found.iter().any(|line| line.ends_with(expected)), "{found:#?}");
+}
+
+/// Nothing can be taken away: no file, and no entry of one.
+#[test]
+fn each_deletion_is_found() {
+    let mut files = Files(make_threejs::files());
     for (path, bytes) in make_threejs::files().iter().filter(|(path, _)| *path != "prompts.txt") {
         let mut shorter = shortened(bytes);
         // Without a key, a report does not parse.
@@ -465,17 +475,12 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
             let what = if less.is_some() { "an entry" } else { "the file" };
             let was = files.0.remove(path).unwrap();
             files.0.extend(less.map(|bytes| (path.clone(), bytes)));
-            let found = check(&files);
+            let found = check_threejs(&files);
             let hit = found.iter().any(|found| found.status == CheckStatus::Fail);
             assert!(hit || is_spare(path, what), "{path}: {what} may go: {:#?}", objections(&found));
             files.0.insert(path.clone(), was);
         }
     }
-    // A file of another format is one finding that names both.
-    files.0.insert("rounds/0/judge_progress.json".to_owned(), b"{}".to_vec());
-    let found = objections(&check(&files));
-    let expected = "does not belong here: a file of a splat competition, but this one is threejs";
-    assert!(found.iter().any(|line| line.ends_with(expected)), "{found:#?}");
 }
 
 /// A file of entries without each of them.

@@ -356,13 +356,15 @@ fn commit_all(root: &Path, maker: &Maker, message: &str) -> String {
     git(root, &["rev-parse", "HEAD"]).trim()[..10].to_owned()
 }
 
-#[test]
-fn each_edit_by_hand_is_found_with_its_commit() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
+/// The matches of the first round.
+const FIRST: &[Match] = &[(1, 0, 4, 3), (2, 1, 4, -2)];
+
+/// A first round, with an earlier life of the repository before it, and the commits of four edits by hand: two of the
+/// settings, and two of what was generated.
+fn first_round(root: &Path) -> (Maker, [String; 4]) {
     git(root, &["init", "-q"]);
     let mut maker = Maker::new();
-    let matches: &[Match] = &[(1, 0, 4, 3), (2, 1, 4, -2)];
+    let matches = FIRST;
     // An earlier life of the repository, and its end.
     maker.begin(0, matches);
     commit_all(root, &maker, "A trial");
@@ -404,6 +406,14 @@ fn each_edit_by_hand_is_found_with_its_commit() {
     commit_all(root, &maker, "Update judge progress for round 0");
     maker.end(0, matches, 1, 1.0);
     commit_all(root, &maker, "Update state (collecting), schedule, leader for round 1");
+    (maker, [buffer, rolled, retry, again])
+}
+
+#[test]
+fn each_edit_by_hand_is_found_with_its_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let (mut maker, [buffer, rolled, retry, again]) = first_round(root);
     let (_, fails) = verify(root, &["--history"], "fail");
     let of = |fails: &[String], commit: &str, id: &str| {
         fails.iter().any(|line| line.starts_with(&format!("{id} {commit} ")))
