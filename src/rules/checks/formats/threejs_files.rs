@@ -9,6 +9,7 @@ use crate::model::neutral::Hardware;
 use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
 use crate::model::threejs::reports::GenerationReport;
+use crate::model::threejs::snapshot::ThreejsRound;
 
 pub(super) fn check(round: &Round<'_>, sink: &mut Sink) {
     let mut missing = of_the_round(round);
@@ -42,45 +43,37 @@ fn names<const N: usize>(all: [(&str, bool, bool); N]) -> Vec<String> {
     missing.map(|(name, ..)| name.to_owned()).collect()
 }
 
-/// The leader's outputs, and the records of its pods where the competition has those.
+/// The leader's outputs, and the records of its pods if the competition has such records.
 fn of_the_leader(round: &Round<'_>) -> Vec<String> {
     let own = round.files.players.get(&Player::Leader);
     let generated = own.is_some_and(|own| !own.generated.is_empty());
-    let recorded = round.snapshot.rounds.values().any(|files| {
+    let recorded = |files: &ThreejsRound| {
         let leader = files.players.get(&Player::Leader);
         leader.is_some_and(|leader| !leader.pod_stats.is_missing())
-    });
-    let stats = own.is_none_or(|own| own.pod_stats.is_missing());
+    };
+    let recorded = is_recent(round) && round.snapshot.rounds.values().any(recorded);
     let all = [
         ("leader/generated_1.json", played(round), !generated),
-        ("leader/pod_stats.json", played(round) && recorded && is_recent(round), stats),
+        ("leader/pod_stats.json", played(round) && recorded, own.is_none_or(|own| own.pod_stats.is_missing())),
     ];
     names(all)
 }
 
-/// Is the round's layout of today's kind (from round 20 of the real competition on)? It records hardware.
+/// Has the round's layout hardware, as those from round 20 of the real competition on?
 fn is_recent(round: &Round<'_>) -> bool {
     let submissions = round.files.submissions.get();
     submissions.is_some_and(|submissions| submissions.values().any(|submission| submission.hardware().is_some()))
 }
 
-/// A miner that beats the leader by the margin is requested; the programs of requested miners are run and judged.
+/// The programs of requested miners are run and judged, and no others.
 fn of_audits(round: &Round<'_>) -> Vec<String> {
-    let files = round.files;
-    let margin = round.terms().settings.map(|settings| settings.win_margin);
-    let beaten = |((left, _), found): (&(Player, Player), &f64)| {
-        *left == Player::Leader && margin.is_some_and(|margin| *found >= margin)
-    };
-    let qualified = files.matrix.get().is_some_and(|matrix| matrix.0.iter().any(beaten));
+    let (files, played) = (round.files, played(round));
     let requested = files.require_audit.get().is_some_and(|requests| !requests.is_empty());
-    let audited = played(round) && (qualified || requested);
+    let reported = files.generation_reports.get().is_some_and(|reports| !reports.is_empty());
+    let compared = !files.verification_audits.is_missing();
     let all = [
-        ("require_audit.json", audited, files.require_audit.is_missing()),
-        (
-            "generation_reports.json",
-            audited && files.verification_audits.is_missing(),
-            files.generation_reports.is_missing(),
-        ),
+        ("require_audit.json", played && reported, files.require_audit.is_missing()),
+        ("generation_reports.json", played && requested && !compared, files.generation_reports.is_missing()),
         ("generation_audits.json", is_recent(round) && !due(round).is_empty(), files.generation_audits.is_missing()),
     ];
     names(all)
@@ -99,9 +92,11 @@ fn submitted(round: &Round<'_>) -> Vec<String> {
     miners.filter(is_missing).map(|hotkey| format!("{hotkey}/submitted.json")).collect()
 }
 
-/// Each repeat that a report tells of left its outputs, and the records of its pods.
+/// Each repeat in a report has left its outputs, and records of its pods if the competition has such records.
 fn of_repeats(round: &Round<'_>) -> Vec<String> {
     let mut missing = Vec::new();
+    let mut players = round.snapshot.rounds.values().flat_map(|files| files.players.values());
+    let recorded = is_recent(round) && players.any(|own| !own.pod_stats.is_missing());
     let reports = round.files.generation_reports.get().filter(|_| round.is_over());
     for (hotkey, report) in reports.into_iter().flat_map(|reports| reports.iter()) {
         let player = Player::Miner(hotkey.clone());
@@ -113,7 +108,7 @@ fn of_repeats(round: &Round<'_>) -> Vec<String> {
                 missing.extend(gone.map(|repeat| format!("{hotkey}/generated_{repeat}.json")));
                 let timed = report.repeats.iter().any(|repeat| repeat.generation_time.is_some());
                 let stats = own.is_none_or(|own| matches!(own.pod_stats, Slot::Missing));
-                missing.extend((timed && stats && is_recent(round)).then(|| format!("{hotkey}/pod_stats.json")));
+                missing.extend((timed && stats && recorded).then(|| format!("{hotkey}/pod_stats.json")));
             }
             GenerationReport::Flat(report) => {
                 let gone = report.generation_time.is_some() && !has(1);
