@@ -94,9 +94,12 @@ pub fn check(
     for (at, commit) in commits.iter().enumerate().take(window.end) {
         let before = commit.parent.and_then(|parent| stands.get(parent).cloned().flatten());
         let after = stand_after(format, commit, before.clone(), read)?;
-        if at >= window.first {
+        // After an earlier competition, the first seed may come with everything else.
+        let reset = window.earlier.is_some();
+        if at >= window.first && !(reset && at == window.begun) {
             let begun = at > window.begun;
-            let judged = Judged { format, commit, begun, before: before.as_ref(), after: after.as_ref() };
+            let prepares = reset && !begun;
+            let judged = Judged { format, commit, begun, prepares, before: before.as_ref(), after: after.as_ref() };
             for change in &commit.changes {
                 judged.change(change, read, sink)?;
             }
@@ -164,6 +167,8 @@ struct Judged<'a> {
     commit: &'a PathCommit,
     /// Had round 0 begun before it?
     begun: bool,
+    /// Does it prepare a competition after an earlier one? Then the stage is set by hand.
+    prepares: bool,
     before: Option<&'a Stand>,
     after: Option<&'a Stand>,
 }
@@ -193,7 +198,7 @@ impl Judged<'_> {
             }
         };
         object("history.append_only", self.lost(&change.path, before.as_ref(), after.as_ref()));
-        if change.path == "state.json" {
+        if change.path == "state.json" && !self.prepares {
             object("history.stage", self.stage(change).into_iter().collect());
         }
         object("history.writer", self.writer(change).into_iter().collect());

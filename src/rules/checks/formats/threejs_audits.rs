@@ -167,14 +167,15 @@ fn reports(round: &Round<'_>, sink: &mut Sink) {
     }
 }
 
-/// A program that won, or lost an audit duel, was run, so there is a report on it.
+/// The program of a verified winner was run, so there is a report on it. One that lost an audit duel may have none any
+/// more: the services have dropped such reports.
 fn unreported(round: &Round<'_>, reports: &GenerationReports, sink: &mut Sink) {
     let chain = chain(round).filter(|_| round.is_over());
-    let audited = |link: &&Link<'_>| link.lost.is_some() || matches!(link.fate, Fate::Won { verified: true, .. });
-    let links = chain.iter().flat_map(|chain| &chain.links).filter(audited);
+    let won = |link: &&Link<'_>| matches!(link.fate, Fate::Won { verified: true, .. });
+    let links = chain.iter().flat_map(|chain| &chain.links).filter(won);
     for link in links.filter(|link| !reports.contains_key(link.hotkey)) {
         let subject = format!("{} {}", round.path("generation_reports.json"), link.hotkey);
-        sink.claim("audit.report", round.round, subject, |claim| claim.fail("audited, but there is no report"));
+        sink.claim("audit.report", round.round, subject, |claim| claim.fail("verified, but there is no report"));
     }
 }
 
