@@ -2,6 +2,7 @@
 //! known by their paths.
 
 use std::cell::RefCell;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
@@ -159,11 +160,13 @@ impl<'a> Origins<'a> {
         let mut versions: HashMap<BlobId, Option<Arc<Settings>>> = HashMap::new();
         for (claimed, at) in self.claims(rounds)? {
             let Some(blob) = self.configs.get(at).copied().flatten() else { continue };
-            if !versions.contains_key(&blob) {
-                let then = self.settings(&self.past.blob(&blob)?);
-                versions.insert(blob, then.filter(|then| what_counts(then) != now).map(Arc::new));
-            }
-            let then = versions.get(&blob).cloned().flatten();
+            let then = match versions.entry(blob) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(unread) => {
+                    let then = self.settings(&self.past.blob(&blob)?).filter(|then| what_counts(then) != now);
+                    unread.insert(then.map(Arc::new)).clone()
+                }
+            };
             rules.then.extend(then.map(|settings| (claimed.clone(), (self.short(at), settings))));
             if self.is_cut(at) {
                 rules.unknown.insert(claimed);

@@ -6,7 +6,7 @@ use super::audit_matrix::AuditMatrix;
 use super::audits::{DuelAuditRequests, DuelAuditVerdicts, VerificationAudits};
 use super::config::ThreejsConfig;
 use super::duels::StagedMatch;
-use super::file::{ThreejsContent, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
+use super::file::{ThreejsContent as Content, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
 use super::outputs::Modules;
 use super::pod_stats::PodRuns;
 use super::programs::{ThreejsBuilds, ThreejsLeaders, ThreejsSubmissions, ThreejsWinner};
@@ -32,13 +32,13 @@ pub(crate) struct ThreejsFiles;
 impl FileSet for ThreejsFiles {
     const FORMAT: FormatName = FormatName::Threejs;
     type File = ThreejsFile;
-    type Content = ThreejsContent;
+    type Content = Content;
 
     fn of_path(path: &str) -> Option<ThreejsFile> {
         ThreejsFile::of_path(path)
     }
-    fn parse(file: &ThreejsFile, bytes: &[u8]) -> std::result::Result<(ThreejsContent, Layout), ParseError> {
-        ThreejsContent::parse(file, bytes)
+    fn parse(file: &ThreejsFile, bytes: &[u8]) -> std::result::Result<(Content, Layout), ParseError> {
+        Content::parse(file, bytes)
     }
     fn by_hand(file: &ThreejsFile) -> bool {
         file.by_hand()
@@ -131,12 +131,12 @@ impl ThreejsSnapshot {
         Ok(snapshot)
     }
 
-    fn place(&mut self, file: ThreejsFile, content: Option<ThreejsContent>) {
+    fn place(&mut self, file: ThreejsFile, content: Option<Content>) {
         match file {
-            ThreejsFile::Config => put!(self.config, content, ThreejsContent::Config),
-            ThreejsFile::State => put!(self.state, content, ThreejsContent::State),
-            ThreejsFile::Leader => put!(self.leaders, content, ThreejsContent::Leader),
-            ThreejsFile::Pool => put!(self.pool, content, ThreejsContent::Prompts),
+            ThreejsFile::Config => put!(self.config, content, Content::Config),
+            ThreejsFile::State => put!(self.state, content, Content::State),
+            ThreejsFile::Leader => put!(self.leaders, content, Content::Leader),
+            ThreejsFile::Pool => put!(self.pool, content, Content::Prompts),
             ThreejsFile::Round(round, file) => self.rounds.entry(round).or_default().place(file, content),
             ThreejsFile::Player(round, player, file) => {
                 self.rounds.entry(round).or_default().players.entry(player).or_default().place(file, content);
@@ -146,49 +146,45 @@ impl ThreejsSnapshot {
 }
 
 impl ThreejsRound {
-    fn place(&mut self, file: ThreejsRoundFile, content: Option<ThreejsContent>) {
+    fn place(&mut self, file: ThreejsRoundFile, content: Option<Content>) {
         match file {
-            ThreejsRoundFile::Schedule => put!(self.schedule, content, ThreejsContent::Schedule),
-            ThreejsRoundFile::Submissions => put!(self.submissions, content, ThreejsContent::Submissions),
-            ThreejsRoundFile::Seed => put!(self.seed, content, ThreejsContent::Seed),
-            ThreejsRoundFile::Prompts => put!(self.prompts, content, ThreejsContent::Prompts),
-            ThreejsRoundFile::Builds => put!(self.builds, content, ThreejsContent::Builds),
-            ThreejsRoundFile::Matrix => put!(self.matrix, content, ThreejsContent::Matrix),
-            ThreejsRoundFile::AuditMatrix => put!(self.audit_matrix, content, ThreejsContent::AuditMatrix),
-            ThreejsRoundFile::RequireAudit => put!(self.require_audit, content, ThreejsContent::RequireAudit),
-            ThreejsRoundFile::GenerationReports => {
-                put!(self.generation_reports, content, ThreejsContent::GenerationReports)
-            }
-            ThreejsRoundFile::GenerationAudits => {
-                put!(self.generation_audits, content, ThreejsContent::GenerationAudits)
-            }
+            ThreejsRoundFile::Schedule => put!(self.schedule, content, Content::Schedule),
+            ThreejsRoundFile::Submissions => put!(self.submissions, content, Content::Submissions),
+            ThreejsRoundFile::Seed => put!(self.seed, content, Content::Seed),
+            ThreejsRoundFile::Prompts => put!(self.prompts, content, Content::Prompts),
+            ThreejsRoundFile::Builds => put!(self.builds, content, Content::Builds),
+            ThreejsRoundFile::Matrix => put!(self.matrix, content, Content::Matrix),
+            ThreejsRoundFile::AuditMatrix => put!(self.audit_matrix, content, Content::AuditMatrix),
+            ThreejsRoundFile::RequireAudit => put!(self.require_audit, content, Content::RequireAudit),
+            ThreejsRoundFile::GenerationReports => put!(self.generation_reports, content, Content::GenerationReports),
+            ThreejsRoundFile::GenerationAudits => put!(self.generation_audits, content, Content::GenerationAudits),
             ThreejsRoundFile::VerificationAudits => {
-                put!(self.verification_audits, content, ThreejsContent::VerificationAudits)
+                put!(self.verification_audits, content, Content::VerificationAudits)
             }
-            ThreejsRoundFile::SourceAudit => put!(self.source_audit, content, ThreejsContent::SourceAudit),
-            ThreejsRoundFile::Winner => put!(self.winner, content, ThreejsContent::Winner),
+            ThreejsRoundFile::SourceAudit => put!(self.source_audit, content, Content::SourceAudit),
+            ThreejsRoundFile::Winner => put!(self.winner, content, Content::Winner),
         }
     }
 }
 
 impl ThreejsPlayer {
-    fn place(&mut self, file: ThreejsPlayerFile, content: Option<ThreejsContent>) {
+    fn place(&mut self, file: ThreejsPlayerFile, content: Option<Content>) {
         match file {
-            ThreejsPlayerFile::Submitted => put!(self.submitted, content, ThreejsContent::Modules),
-            ThreejsPlayerFile::PodStats => put!(self.pod_stats, content, ThreejsContent::PodStats),
+            ThreejsPlayerFile::Submitted => put!(self.submitted, content, Content::Modules),
+            ThreejsPlayerFile::PodStats => put!(self.pod_stats, content, Content::PodStats),
             ThreejsPlayerFile::Generated(repeat) => {
                 let slot;
-                put!(slot, content, ThreejsContent::Modules);
+                put!(slot, content, Content::Modules);
                 self.generated.insert(repeat.unwrap_or(1), slot);
             }
             ThreejsPlayerFile::Duels(name) => {
                 let slot;
-                put!(slot, content, ThreejsContent::Duels);
+                put!(slot, content, Content::Duels);
                 self.duels.insert(name, slot);
             }
             ThreejsPlayerFile::Audit(name) => {
                 let slot;
-                put!(slot, content, ThreejsContent::Duels);
+                put!(slot, content, Content::Duels);
                 self.audits.insert(name, slot);
             }
         }

@@ -178,10 +178,13 @@ fn check_urls(claim: &mut Claim, played: &PlayedOn<'_>, report: &MatchReport) {
     urls(claim, played.prompts.as_deref(), report.duels.iter().map(DuelView::from), [left, right]);
 }
 
+/// The URLs of a side's model and preview for a prompt.
+type Urls<'s> = dyn Fn(&PromptStem) -> (Option<String>, Option<String>) + 's;
+
 /// One side of a match: what its model and its preview are called in the report, and their URLs for a prompt.
 pub(super) struct Side<'s> {
     pub(super) keys: [&'s str; 2],
-    pub(super) urls: &'s dyn Fn(&PromptStem) -> (Option<String>, Option<String>),
+    pub(super) urls: &'s Urls<'s>,
 }
 
 /// `match.urls`: the duels are the round's prompts, sorted by name, and each side's URLs are those of its outputs.
