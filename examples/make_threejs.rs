@@ -1,14 +1,17 @@
 //! Makes a small competition of three.js modules: three rounds that are over, and one that is open.
 //!
 //! ```text
-//! cargo run --example make_threejs -- DIR
+//! cargo run --example make_threejs -- DIR [older]
 //! ```
 //!
 //! | round | what happens |
 //! |---|---|
 //! | 0 | a miner takes the lead from the base leader; another lost to it, one submitted nothing (a walkover), one duel was skipped |
-//! | 1 | the leader holds: one rejected for its build, one for its time, one by its source, one by a duel against what it submitted, one by a duel against the leader |
-//! | 2 | the leader falls: a miner takes the lead, and a second one takes it from that one |
+//! | 1 | the leader holds, and everybody who beat it is rejected: for the build, for the deployment, for the time, for failed prompts, for both, by the source, by a duel against what was submitted, by a duel against the leader |
+//! | 2 | the leader falls: a miner takes the lead, and a second one takes it from that one; a third is rejected by a duel against the new holder, and a fourth loses to it in the end |
+//!
+//! [`older_files`] is a competition whose rounds have the older layouts, one each: verified by comparing what was submitted
+//! and generated; audited by one duel; repeats without verdicts and hardware.
 //!
 //! Nothing here is random, and nothing is computed by the rules that check it, but for the draw of prompts.
 
@@ -29,7 +32,8 @@ use serde_json::{Map, Value, json};
 
 fn main() {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "threejs-competition".to_owned());
-    for (path, bytes) in files() {
+    let older = std::env::args().nth(2).is_some_and(|which| which == "older");
+    for (path, bytes) in if older { older_files() } else { files() } {
         let file = Path::new(&folder).join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, bytes).unwrap();
@@ -45,15 +49,23 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 /// The files of the competition, by path.
 #[must_use]
 pub fn files() -> Files {
-    let mut maker =
-        Maker { files: Files::new(), leaders: vec![entry(&hotkey(0), "base/zero", 0, 0.0, 0)], order: Vec::new() };
-    maker.put("config.json", &config());
-    maker.put("state.json", &json!({"current_round": 3, "stage": "open", "next_stage_eta": "2026-08-16T08:00:00Z"}));
-    let pool: Vec<String> = (0..60).map(|at| format!("https://prompts.example/{:03}.png", at * 7 % 60)).collect();
-    maker.files.insert("prompts.txt".to_owned(), pool.join("\n").into_bytes());
-    maker.round(0, &pool, Maker::round_0);
-    maker.round(1, &pool, Maker::round_1);
-    maker.round(2, &pool, Maker::round_2);
+    let (mut maker, pool) = Maker::new();
+    maker.round(0, &pool, Layout::Recent, Maker::round_0);
+    maker.round(1, &pool, Layout::Recent, Maker::round_1);
+    maker.round(2, &pool, Layout::Recent, Maker::round_2);
+    maker.put("rounds/3/schedule.json", &schedule(3));
+    let leaders = Value::Array(maker.leaders.clone());
+    maker.put("leader.json", &leaders);
+    maker.files
+}
+
+/// The files of a competition with the older layouts, by path.
+#[must_use]
+pub fn older_files() -> Files {
+    let (mut maker, pool) = Maker::new();
+    maker.round(0, &pool, Layout::Compared, Maker::compared);
+    maker.round(1, &pool, Layout::OneDuel, Maker::one_duel);
+    maker.round(2, &pool, Layout::Repeats, Maker::repeats);
     maker.put("rounds/3/schedule.json", &schedule(3));
     let leaders = Value::Array(maker.leaders.clone());
     maker.put("leader.json", &leaders);
@@ -122,6 +134,19 @@ fn entry(hotkey: &str, repo: &str, number: u8, weight: f64, from: u64) -> Value 
 /// What a run of a program, or what a miner submitted, is: which prompts (by place) are missing.
 type Missing<'a> = &'a [usize];
 
+/// How a round's files look: what the services wrote over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// What was submitted is compared with what was generated: duels_submitted.json, verification_audits.json.
+    Compared,
+    /// One duel of each kind: audit_submitted.json, audit_leader.json.
+    OneDuel,
+    /// Several repeats: generated_R.json, audit_*_R.json.
+    Repeats,
+    /// With hardware, verdicts and records of the leader's pods.
+    Recent,
+}
+
 struct Maker {
     files: Files,
     leaders: Vec<Value>,
@@ -133,6 +158,7 @@ struct Maker {
 struct Round<'a> {
     maker: &'a mut Maker,
     number: u64,
+    layout: Layout,
     matrix: Vec<String>,
     audits: Vec<String>,
     requests: Vec<Value>,
@@ -142,12 +168,24 @@ struct Round<'a> {
 }
 
 impl Maker {
+    /// A maker with what comes before the rounds, and the pool.
+    fn new() -> (Maker, Vec<String>) {
+        let leaders = vec![entry(&hotkey(0), "base/zero", 0, 0.0, 0)];
+        let mut maker = Maker { files: Files::new(), leaders, order: Vec::new() };
+        maker.put("config.json", &config());
+        let state = json!({"current_round": 3, "stage": "open", "next_stage_eta": "2026-08-16T08:00:00Z"});
+        maker.put("state.json", &state);
+        let pool: Vec<String> = (0..60).map(|at| format!("https://prompts.example/{:03}.png", at * 7 % 60)).collect();
+        maker.files.insert("prompts.txt".to_owned(), pool.join("\n").into_bytes());
+        (maker, pool)
+    }
+
     fn put(&mut self, path: &str, value: &Value) {
         self.files.insert(path.to_owned(), serde_json::to_vec_pretty(value).unwrap());
     }
 
     /// Makes a round: `play` makes its matches and audits, and says who won (a miner's number; 0: the leader).
-    fn round(&mut self, number: u64, pool: &[String], play: fn(&mut Round<'_>) -> u8) {
+    fn round(&mut self, number: u64, pool: &[String], layout: Layout, play: fn(&mut Round<'_>) -> u8) {
         self.put(&format!("rounds/{number}/schedule.json"), &schedule(number));
         let seed = 1000 + u32::try_from(number).unwrap();
         let line = format!("{{\"seed\": {seed}}}");
@@ -160,6 +198,7 @@ impl Maker {
         let mut round = Round {
             maker: self,
             number,
+            layout,
             matrix: vec!["left,right,margin".to_owned()],
             audits: vec!["left,right,margin".to_owned()],
             requests: Vec::new(),
@@ -167,7 +206,12 @@ impl Maker {
             verdicts: Map::new(),
             sources: Vec::new(),
         };
-        round.outputs("leader", "generated_1", &[]);
+        if layout == Layout::Recent {
+            round.run_leader();
+        } else {
+            let name = if layout == Layout::Repeats { "generated_1" } else { "generated" };
+            round.outputs("leader", name, &[]);
+        }
         let winner = play(&mut round);
         round.finish(winner);
     }
@@ -200,8 +244,8 @@ impl Maker {
 
     /// Everybody who qualified is rejected, each for another reason.
     fn round_1(round: &mut Round<'_>) -> u8 {
-        round.submissions(&[5, 6, 7, 8, 9]);
-        for miner in 5..=9 {
+        round.submissions(&[5, 6, 7, 8, 9, 12, 13, 14]);
+        for miner in [5, 6, 7, 8, 9, 12, 13, 14] {
             round.outputs(&hotkey(miner), "submitted", &[]);
             round.duel("leader", miner, 8);
             round.request(miner, "leader");
@@ -226,13 +270,27 @@ impl Maker {
         round.audit(None, 9, 1, 0);
         round.audit(Some("leader"), 9, 1, 1);
         round.verdict(9, "failed", "leader vs generated #1: +6.25%");
+        round.report(12, "rejected", "Failed to deploy a docker image", 0);
+        round.verdict(12, "failed", "generation report: Failed to deploy a docker image");
+        let thirteen: Vec<usize> = (0..13).collect();
+        round.run(13, 1, &[], 3000.5);
+        round.run(13, 2, &thirteen, 3000.5);
+        let reason = "Repeat 2: 13 failed prompts exceed tolerance (12)";
+        round.report(13, "rejected", reason, 2);
+        round.verdict(13, "failed", &format!("generation report: {reason}"));
+        // Two reasons; of the words, the verdict quotes 64 characters.
+        round.run(14, 1, &thirteen, 7400.25);
+        let reason =
+            "Repeat 1: time (7400.2s) exceeds limit (7200.0s); Repeat 1: 13 failed prompts exceed tolerance (12)";
+        round.report(14, "rejected", reason, 1);
+        round.verdict(14, "failed", &format!("generation report: {}", &reason[..64]));
         0
     }
 
     /// 10 takes the lead, 11 takes it from 10.
     fn round_2(round: &mut Round<'_>) -> u8 {
-        round.submissions(&[10, 11]);
-        for miner in [10, 11] {
+        round.submissions(&[10, 11, 15, 16]);
+        for miner in [10, 11, 15, 16] {
             round.outputs(&hotkey(miner), "submitted", &[]);
             round.duel("leader", miner, 3);
         }
@@ -249,7 +307,86 @@ impl Maker {
             round.source(miner, "passed", "");
             round.verdict(miner, "passed", "");
         }
+        let newer = hotkey(11);
+        round.duel(&holder, 15, 4);
+        round.duel(&newer, 15, 2);
+        round.request(15, &newer);
+        round.run(15, 1, &[], 6000.0);
+        round.run(15, 2, &[], 6000.0);
+        round.report(15, "completed", "", 2);
+        for repeat in [1, 2] {
+            round.audit(None, 15, repeat, -1);
+            round.audit(Some(&holder), 15, repeat, 3);
+            round.audit(Some(&newer), 15, repeat, 3 - 2 * i64::from(repeat));
+        }
+        round.verdict(15, "failed", &format!("{} vs generated #1: +6.25%", &newer[..10]));
+        // It won against one who lost the lead since: its request stays, and its runs were never finished.
+        round.duel(&holder, 16, 2);
+        round.duel(&newer, 16, 1);
+        round.request(16, &holder);
+        round.run(16, 1, &[3], 6000.0);
+        round.report(16, "pending", "", 1);
         11
+    }
+
+    /// Rounds 0 to 2 of the real competition: the winner is verified by comparing what it submitted and generated.
+    fn compared(round: &mut Round<'_>) -> u8 {
+        round.submissions(&[1, 2]);
+        round.outputs(&hotkey(1), "submitted", &[]);
+        round.nothing(&hotkey(2));
+        round.duel("leader", 1, 5);
+        round.matrix.push(format!("leader,{},-100.0", hotkey(2)));
+        round.requests.push(json!({"hotkey": hotkey(1)}));
+        round.run(1, 1, &[], 5000.5);
+        round.flat_report(1, "completed", "", 5000.5);
+        let compared = round.report_of(("submitted", &hotkey(1), "submitted"), (&hotkey(1), "generated"), 0);
+        round.put(&format!("{}/duels_submitted.json", hotkey(1)), &compared);
+        let hotkey = hotkey(1);
+        let verdict = json!({"hotkey": hotkey, "outcome": "passed", "score": 0, "total_prompts": PROMPTS,
+            "checked_prompts": PROMPTS, "drawn": PROMPTS, "reason": ""});
+        let verdicts = Map::from_iter([(hotkey, verdict)]);
+        round.put("verification_audits.json", &verdicts.into());
+        round.source(1, "passed", "");
+        1
+    }
+
+    /// Rounds 3 and 4: one run, one duel against what was submitted and one against the holder.
+    fn one_duel(round: &mut Round<'_>) -> u8 {
+        round.submissions(&[3, 4, 6]);
+        for miner in [3, 4, 6] {
+            round.outputs(&hotkey(miner), "submitted", &[]);
+            round.duel("leader", miner, 4);
+            round.request(miner, "leader");
+            round.run(miner, 1, &[], 4000.5);
+        }
+        round.flat_report(3, "completed", "", 4000.5);
+        round.audit(None, 3, 1, -3);
+        round.audit(Some("leader"), 3, 1, 3);
+        round.flat_report(4, "rejected", "too slow", 7300.5);
+        round.flat_report(6, "completed", "", 4000.5);
+        round.audit(None, 6, 1, 1);
+        round.audit(Some("leader"), 6, 1, 3);
+        round.source(6, "passed", "");
+        6
+    }
+
+    /// Rounds 5 to 18: repeats; the verdicts are not written down yet.
+    fn repeats(round: &mut Round<'_>) -> u8 {
+        round.submissions(&[7, 8]);
+        for miner in [7, 8] {
+            round.outputs(&hotkey(miner), "submitted", &[]);
+        }
+        round.duel("leader", 7, 4);
+        round.duel("leader", 8, 1);
+        round.request(7, "leader");
+        for repeat in [1, 2] {
+            round.run(7, repeat, &[], 4000.5);
+            round.audit(None, 7, repeat, 0);
+        }
+        round.audit(Some("leader"), 7, 1, 2);
+        round.audit(Some("leader"), 7, 2, -1);
+        round.report(7, "completed", "", 2);
+        0
     }
 }
 
@@ -268,7 +405,7 @@ impl Round<'_> {
         for (at, miner) in miners.iter().enumerate() {
             let (hotkey, block) = (hotkey(*miner), latest(self.number) - 1000 + at as u64);
             let (repo, commit) = (format!("miner/program-{miner}"), commit(*miner));
-            let submission = json!({
+            let mut submission = json!({
                 "repo": repo,
                 "commit": commit,
                 "cdn_url": format!("https://cdn.example/{miner}"),
@@ -277,7 +414,7 @@ impl Round<'_> {
                 "hardware": ["4xH200"],
             });
             let built = *miner != 5;
-            let build = json!({
+            let mut build = json!({
                 "repo": repo,
                 "commit": commit,
                 "revealed_at_block": block,
@@ -286,11 +423,38 @@ impl Round<'_> {
                 "status": if built { "success" } else { "failure" },
                 "docker_image": built.then(|| image(&hotkey, *miner, self.number)),
             });
+            for record in [&mut submission, &mut build] {
+                self.dated(record);
+            }
             submissions.insert(hotkey.clone(), submission);
             builds.insert(hotkey, build);
         }
         self.put("submissions.json", &submissions.into());
         self.put("builds.json", &builds.into());
+    }
+
+    /// Takes out of a record what its layout does not have yet.
+    fn dated(&self, record: &mut Value) {
+        if self.layout != Layout::Recent {
+            record.as_object_mut().unwrap().shift_remove("hardware");
+        }
+    }
+
+    fn has_repeats(&self) -> bool {
+        matches!(self.layout, Layout::Repeats | Layout::Recent)
+    }
+
+    /// The name of the file of a run's outputs.
+    fn made_in(&self, repeat: u32) -> String {
+        if self.has_repeats() { format!("generated_{repeat}") } else { "generated".to_owned() }
+    }
+
+    /// The leader's outputs, and the records of its pod.
+    fn run_leader(&mut self) {
+        self.outputs("leader", "generated_1", &[]);
+        let pod = format!("miner-{:02}-leader-0", self.number);
+        let run = pod_run(&pod, 1, 4500.5);
+        self.put("leader/pod_stats.json", &json!({format!("{pod}-r1"): run}));
     }
 
     fn stem(&self, at: usize) -> String {
@@ -366,8 +530,8 @@ impl Round<'_> {
 
     fn duel(&mut self, left: &str, right: u8, score: i64) {
         let right = hotkey(right);
-        let folder = if left == "leader" { "generated_1" } else { "submitted" };
-        let report = self.report_of((left, left, folder), (&right, "submitted"), score);
+        let folder = if left == "leader" { self.made_in(1) } else { "submitted".to_owned() };
+        let report = self.report_of((left, left, &folder), (&right, "submitted"), score);
         let short = left.get(..10).unwrap_or(left);
         self.put(&format!("{right}/duels_{short}.json"), &report);
         self.matrix.push(format!("{left},{right},{:?}", margin(score)));
@@ -387,14 +551,15 @@ impl Round<'_> {
     fn audit(&mut self, holder: Option<&str>, right: u8, repeat: u32, score: i64) {
         let right = hotkey(right);
         let left = match holder {
-            None => ("submitted", right.as_str(), "submitted"),
-            Some("leader") => ("leader", "leader", "generated_1"),
-            Some(holder) => (holder, holder, "submitted"),
+            None => ("submitted", right.as_str(), "submitted".to_owned()),
+            Some("leader") => ("leader", "leader", self.made_in(1)),
+            Some(holder) => (holder, holder, "submitted".to_owned()),
         };
-        let report = self.report_of(left, (&right, &format!("generated_{repeat}")), score);
+        let report = self.report_of((left.0, left.1, &left.2), (&right, &self.made_in(repeat)), score);
         let short = left.0.get(..10).unwrap_or(left.0);
-        self.put(&format!("{right}/audit_{short}_{repeat}.json"), &report);
-        self.audits.push(format!("{}_{repeat},{right},{:?}", left.0, margin(score)));
+        let run = if self.has_repeats() { format!("_{repeat}") } else { String::new() };
+        self.put(&format!("{right}/audit_{short}{run}.json"), &report);
+        self.audits.push(format!("{}{run},{right},{:?}", left.0, margin(score)));
     }
 
     fn request(&mut self, miner: u8, defender: &str) {
@@ -403,22 +568,14 @@ impl Round<'_> {
 
     /// A run of a program: its outputs, and the batches of its pod.
     fn run(&mut self, miner: u8, repeat: u32, missing: Missing<'_>, seconds: f64) {
-        let (hotkey, folder) = (hotkey(miner), format!("generated_{repeat}"));
-        self.outputs(&hotkey, &folder, missing);
+        let hotkey = hotkey(miner);
+        let file = self.made_in(repeat);
+        self.outputs(&hotkey, &file, missing);
         let path = self.path(&format!("{hotkey}/pod_stats.json"));
         let known = self.maker.files.get(&path).map(|bytes| serde_json::from_slice(bytes).unwrap());
         let mut stats: Map<String, Value> = known.unwrap_or_default();
         let pod = format!("miner-{:02}-{}-0", self.number, hotkey[..10].to_lowercase());
-        let run = json!({
-            "pod_id": pod,
-            "repeat_index": repeat,
-            "provider": "targon",
-            "batch_times": [seconds - 1000.25, 1000.25],
-            "total_generation_time": seconds,
-            "termination_reason": "completed",
-            "payload": null,
-        });
-        stats.insert(format!("{pod}-r{repeat}"), run);
+        stats.insert(format!("{pod}-r{repeat}"), pod_run(&pod, repeat, seconds));
         self.maker.put(&path, &stats.into());
     }
 
@@ -428,7 +585,7 @@ impl Round<'_> {
         let submitted = self.modules(&hotkey, "submitted");
         let mut list = Vec::new();
         for repeat in 1..=repeats {
-            let made = self.modules(&hotkey, &format!("generated_{repeat}"));
+            let made = self.modules(&hotkey, &self.made_in(repeat));
             let asked: Vec<&String> = submitted
                 .as_object()
                 .unwrap()
@@ -451,6 +608,14 @@ impl Round<'_> {
         self.reports.insert(hotkey, report);
     }
 
+    /// A report in the layout of one run.
+    fn flat_report(&mut self, miner: u8, outcome: &str, reason: &str, seconds: f64) {
+        let hotkey = hotkey(miner);
+        let report = json!({"hotkey": hotkey, "outcome": outcome, "checked_prompts": PROMPTS, "failed_prompts": 0,
+            "generation_time": seconds, "reason": reason});
+        self.reports.insert(hotkey, report);
+    }
+
     fn source(&mut self, miner: u8, verdict: &str, reason: &str) {
         self.sources.push(json!({"hotkey": hotkey(miner), "verdict": verdict, "reason": reason}));
     }
@@ -461,13 +626,16 @@ impl Round<'_> {
     }
 
     fn finish(mut self, winner: u8) {
-        for (name, rows) in [("matches_matrix.csv", self.matrix.clone()), ("audit_matrix.csv", self.audits.clone())] {
+        let audits = (self.layout != Layout::Compared).then(|| ("audit_matrix.csv", self.audits.clone()));
+        for (name, rows) in [Some(("matches_matrix.csv", self.matrix.clone())), audits].into_iter().flatten() {
             let path = self.path(name);
             self.maker.files.insert(path, rows.join("\n").into_bytes());
         }
         self.put("require_audit.json", &self.requests.clone().into());
         self.put("generation_reports.json", &self.reports.clone().into());
-        self.put("generation_audits.json", &self.verdicts.clone().into());
+        if self.layout == Layout::Recent {
+            self.put("generation_audits.json", &self.verdicts.clone().into());
+        }
         self.put("source_audit.json", &self.sources.clone().into());
         let current = self.maker.leaders.last().unwrap().clone();
         let next = latest(self.number + 1);
@@ -483,16 +651,30 @@ impl Round<'_> {
             entry["docker"] = image(&hotkey, winner, self.number).into();
             (hotkey, entry)
         };
-        let winner = json!({
+        let mut winner = json!({
             "winner_hotkey": name,
             "repo": entry["repo"],
             "commit": entry["commit"],
             "docker_image": entry["docker"],
             "hardware": entry["hardware"],
         });
+        self.dated(&mut winner);
         self.put("winner.json", &winner);
         self.maker.leaders.push(entry);
     }
+}
+
+/// What is recorded of a pod's run.
+fn pod_run(pod: &str, repeat: u32, seconds: f64) -> Value {
+    json!({
+        "pod_id": pod,
+        "repeat_index": repeat,
+        "provider": "targon",
+        "batch_times": [seconds - 1000.25, 1000.25],
+        "total_generation_time": seconds,
+        "termination_reason": "completed",
+        "payload": null,
+    })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "small counts")]

@@ -13,6 +13,7 @@ use crate::cli::{Global, ReportArgs};
 use crate::engine::common::is_here;
 use crate::engine::context::Context;
 use crate::engine::verification::commits;
+use crate::engine::verification::eras::Past;
 use crate::engine::verification::facts;
 use crate::engine::verification::formats::OtherSnapshot;
 use crate::model::format::Format;
@@ -85,7 +86,8 @@ fn of_other_format(
     };
     let rounds = files.rounds();
     let plan = plan(&rounds, args)?;
-    let findings = snapshot.check(detected).finish();
+    let past = context.git.as_ref().map(|git| Past::here(context, git)).transpose()?;
+    let findings = snapshot.check(&snapshot.facts_here(context, past.as_ref())?).finish();
     let out = folder(context, args)?;
     few_pages(&rounds, &plan)?;
     let verdicts = site::Verdicts::of(&findings, snapshot.problems(), linked(&rounds, &plan, &out));

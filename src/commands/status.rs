@@ -62,10 +62,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     Ok(())
 }
 
-/// What gen404 does not run, nobody has to be told to run.
+/// Why nothing is due.
 const NOT_RUN: &str = "gen404 reads and checks competitions of this format, and does not run them";
 
-/// Tells where a competition that is not of meshes stands.
+/// Reports the standing of a competition that is not of meshes.
 fn of_other_format(
     context: &Context<'_>,
     args: &StatusArgs,

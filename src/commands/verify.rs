@@ -9,12 +9,15 @@ use crate::engine::context::Context;
 use crate::engine::verification::commits;
 use crate::engine::verification::eras::{self, Era, Past};
 use crate::engine::verification::facts;
-use crate::engine::verification::formats::{self, OtherSnapshot};
+use crate::engine::verification::formats::OtherSnapshot;
 use crate::engine::verification::objects;
 use crate::model::file::FileKind;
+use crate::model::format::Format;
 use crate::model::format::detect::Detected;
-use crate::model::history::BlobId;
+use crate::model::seed::SeedFile;
 use crate::model::snapshot::Snapshot;
+use crate::rules::checks::formats::history::Window;
+use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
 use crate::ui::{Report, Ui};
 use crate::world::git::Git;
@@ -26,14 +29,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     }
     let detected = context.detected()?;
     let tree = context.tree()?;
-    if let Some(mut sink) = formats::check(&tree, &detected, &asked(args))? {
-        match (&context.git, args.history) {
-            (Some(git), true) => formats::check_history(git, &detected, &mut sink)?,
-            (None, true) => return Err(no_history(&context)),
-            (_, false) => {}
-        }
-        other_format(global.quiet, ui, args, &detected, sink, report);
-        return Ok(());
+    if let Some(snapshot) = OtherSnapshot::load(&tree, detected.format)? {
+        return other_format(&context, global.quiet, args, (&snapshot, &detected), report);
     }
     // A round's claims depend on other rounds' shared files, but never on other rounds' player files.
     let wanted = |file: &FileKind| match (args.round, file) {
@@ -55,7 +52,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     }
     let mut facts = facts::gather(&context, &snapshot, checkout.as_ref())?;
     if args.chain {
-        facts.blocks = facts::on_chain(&snapshot, context.need_chain(&args.source)?.as_ref())?;
+        facts.blocks = facts::on_chain(facts::seeds(&snapshot), context.need_chain(&args.source)?.as_ref())?;
     }
     let mut sink = checks::run(&facts);
     match (checkout, args.history) {
@@ -82,15 +79,18 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         let fetched = objects::fetch(&context, &snapshot, &wanted)?;
         checks::objects::check(&fetched, &mut sink);
     }
-    let mut findings = sink.finish();
+    let findings = of_round(args, sink.finish());
     let rules = facts.rules;
     // The process is about to exit; freeing a million small strings would take a sixth of its run time.
     std::mem::forget(snapshot);
-    if let Some(round) = args.round {
-        findings.retain(|finding| finding.round.is_none_or(|of| of == round));
-    }
-    let counts = summary(&findings);
-    say(global.quiet, &detected, &findings, counts, report);
+    conclude(global.quiet, ui, (&detected, &rules), &findings, report);
+    Ok(())
+}
+
+/// Reports the findings.
+fn conclude(quiet: bool, ui: &Ui, (detected, rules): (&Detected, &InForce), findings: &[Finding], report: &mut Report) {
+    let counts = summary(findings);
+    say(quiet, detected, findings, counts, report);
     rules.lines().into_iter().for_each(|line| report.say(line));
     // Converting a million findings to JSON is slow, so do it only if asked for.
     if ui.json() {
@@ -103,7 +103,80 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     if counts.fail > 0 {
         report.fails(Kind::Failed);
     }
+}
+
+/// Checks a competition of splats or of three.js modules.
+fn other_format(
+    context: &Context<'_>,
+    quiet: bool,
+    args: &VerifyArgs,
+    (snapshot, detected): (&OtherSnapshot, &Detected),
+    report: &mut Report,
+) -> Result<()> {
+    if let Some(round) = args.round {
+        is_here(&snapshot.rounds().into_iter().map(|round| (round, ())).collect(), round)?;
+    }
+    let past = context.git.as_ref().map(|git| Past::here(context, git)).transpose()?;
+    if let Some(head) = past.as_ref().and_then(Past::head) {
+        report.basis.commit = Some(head.to_owned());
+    }
+    let mut facts = snapshot.facts_here(context, past.as_ref())?;
+    let asks = |(_, seed, _): &(_, &SeedFile, _)| seed.drand_round.is_some() || seed.block.is_some();
+    if args.chain && snapshot.seeds().iter().any(asks) {
+        facts.blocks = facts::on_chain(snapshot.seeds(), context.need_chain(&args.source)?.as_ref())?;
+    }
+    let mut sink = snapshot.check(&facts);
+    let format = detected.format;
+    match (&past, args.history) {
+        (Some(past), true) => {
+            history_of(past, format, &past.newest(), &mut sink)?;
+            past.say_shallow(&mut sink);
+        }
+        (Some(past), false) => {
+            if let Some(window) = past.working_tree() {
+                let mut changed = Sink::default();
+                history_of(past, format, &window, &mut changed)?;
+                sink.take_objections(changed);
+            }
+        }
+        (None, true) => return Err(no_history(context)),
+        (None, false) => {}
+    }
+    unchecked(args, format, &mut sink);
+    let findings = of_round(args, sink.finish());
+    conclude(quiet, context.ui, (detected, &facts.rules), &findings, report);
     Ok(())
+}
+
+fn history_of(past: &Past, format: Format, window: &Window, sink: &mut Sink) -> Result<()> {
+    checks::formats::history::check(format, &past.commits, window, &mut |blob| past.blob(blob), sink)
+}
+
+/// Says what --chain and --objects cannot check in these formats, and why.
+fn unchecked(args: &VerifyArgs, format: Format, sink: &mut Sink) {
+    if args.chain {
+        sink.claim("submissions.rules", None, "--chain", |claim| {
+            claim.skip(
+                "reveals are not compared: a node keeps a hotkey's last ten, and services drop submissions for reasons that \
+                 no file records (unregistered hotkeys, locked alpha)",
+            );
+        });
+    }
+    if args.objects {
+        sink.claim("object.sha256", None, "--objects", |claim| {
+            claim
+                .skip(format!("a {format} competition has no SHA256SUMS, so there is nothing to compare objects with"));
+        });
+        sink.claim("object.preview", None, "--objects", |claim| {
+            claim.skip(format!("the previews of a {format} competition are drawn by its own render service"));
+        });
+    }
+}
+
+/// With --round, only that round's findings, and those of no round.
+fn of_round(args: &VerifyArgs, mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| args.round.is_none_or(|round| finding.round.is_none_or(|of| of == round)));
+    findings
 }
 
 /// Checks the competition that a commit belongs to: its files as they stood in its last commit, and its commits from
@@ -117,31 +190,31 @@ fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, repor
     };
     let tree = eras::tree(git, &last.id)?;
     report.basis.commit = Some(last.id.clone());
-    let mut sink = match OtherSnapshot::load(&tree, era.detected.format)? {
+    let (mut sink, rules) = match OtherSnapshot::load(&tree, era.detected.format)? {
         Some(snapshot) => {
-            let mut sink = snapshot.check(&era.detected);
-            let format = era.detected.format;
-            let read = &mut |blob: &BlobId| past.reader.blob(blob);
-            checks::formats::history::check(format, &past.commits, &window, read, &mut sink)?;
-            sink
+            let facts = snapshot.facts(&tree, git, &past, era.start..era.end)?;
+            let mut sink = snapshot.check(&facts);
+            history_of(&past, era.detected.format, &window, &mut sink)?;
+            (sink, facts.rules)
         }
         None => {
-            let mut sink = past_of_meshes(context, git, era, window.first)?;
+            let (mut sink, rules) = past_of_meshes(context, git, era, window.first)?;
             if let Some(earlier) = window.earlier {
                 sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier));
             }
-            sink
+            (sink, rules)
         }
     };
     past.say_shallow(&mut sink);
     let short = last.id.get(..10).unwrap_or(&last.id);
     report.say(format!("as of {short} ({} of {} commits of the history)", era.end - era.start, past.commits.len()));
-    other_format(quiet, context.ui, args, &era.detected, sink, report);
+    let findings = of_round(args, sink.finish());
+    conclude(quiet, context.ui, (&era.detected, &rules), &findings, report);
     Ok(())
 }
 
 /// Checks a competition of meshes that is past.
-fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> Result<Sink> {
+fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> Result<(Sink, InForce)> {
     let checkout = commits::Checkout::within(git, era.detected.format, era.start..era.end)?;
     let tree = checkout.head().map(|head| git.tree(head)).transpose()?;
     let tree = tree.ok_or_else(|| Error::failed("the history has no commits"))?;
@@ -151,32 +224,12 @@ fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> 
     let history = checkout.since(first.saturating_sub(era.start))?;
     history.check(None, &mut sink)?;
     history::conclude(&history.commits, None, &mut sink);
-    Ok(sink)
+    Ok((sink, facts.rules))
 }
 
 fn no_history(context: &Context<'_>) -> Error {
     let here = context.store.root().display();
     Error::usage(format!("{here}: not a git checkout, so there is no history to check"))
-}
-
-/// What is asked for beyond the files, and cannot be answered for every format.
-fn asked(args: &VerifyArgs) -> Vec<&'static str> {
-    let all = [("--chain", args.chain), ("--objects", args.objects)];
-    all.into_iter().filter(|(_, asked)| *asked).map(|(flag, _)| flag).collect()
-}
-
-/// Tells what was found in a competition that is past, or not of meshes.
-fn other_format(quiet: bool, ui: &Ui, args: &VerifyArgs, detected: &Detected, sink: Sink, report: &mut Report) {
-    let mut findings = sink.finish();
-    findings.retain(|finding| args.round.is_none_or(|round| finding.round.is_none_or(|of| of == round)));
-    let counts = summary(&findings);
-    say(quiet, detected, &findings, counts, report);
-    if ui.json() {
-        report.detail(json!({ "format": detected.json(), "checks": findings, "summary": counts }));
-    }
-    if counts.fail > 0 {
-        report.fails(Kind::Failed);
-    }
 }
 
 /// Prints the format, one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows

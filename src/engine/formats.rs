@@ -1,5 +1,5 @@
-//! Competitions of splats and of three.js modules as `status` and `leader` tell them. gen404 reads and checks these, but
-//! does not run them.
+//! Competitions of splats and of three.js modules, for `status` and `leader`. gen404 reads and checks these, but does not
+//! run them.
 
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ pub(crate) struct RoundBlocks {
     pub(crate) generation_deadline_block: Option<Block>,
 }
 
-/// Where a competition of another format stands.
+/// The standing of a competition of another format.
 #[derive(Debug, Clone)]
 pub(crate) struct OtherStanding {
     pub(crate) name: String,
@@ -41,7 +41,7 @@ pub(crate) struct OtherStanding {
     pub(crate) open: Vec<String>,
 }
 
-/// Where a competition of this format stands; `None` for one that gen404 runs.
+/// The standing of a competition of this format; `None` for one of meshes.
 ///
 /// # Errors
 /// config.json or state.json is missing or broken, or the files cannot be read.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::file::RepoFile;
 use super::format::Format;
+use super::format::detect::check_named;
 use super::record::{ParseError, parse_json, record};
 use super::thresholds::{Rules, Thresholds};
 
@@ -151,12 +152,14 @@ impl ConfigFile {
 
 impl RepoFile for ConfigFile {
     fn parse(_: Format, bytes: &[u8]) -> Result<Self, ParseError> {
+        let document = parse_json(bytes)?;
+        check_named(&document, Format::Mesh).map_err(ParseError::whole)?;
         let settings: Settings = parse_json(bytes)?;
         let mistakes = settings.mistakes();
         if !mistakes.is_empty() {
             return Err(ParseError::whole(mistakes.join("; ")));
         }
-        Ok(ConfigFile { settings, document: parse_json(bytes)? })
+        Ok(ConfigFile { settings, document })
     }
 
     fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {
@@ -206,6 +209,6 @@ mod tests {
         let (file, layout) = read::<ConfigFile>(Format::Mesh, named("mesh").as_bytes()).unwrap();
         assert_eq!((file.settings.format, layout), (Some(Format::Mesh), Layout::Exact));
         let wrong = read::<ConfigFile>(Format::Mesh, named("sculpture").as_bytes()).unwrap_err();
-        assert!(wrong.reason.contains("unknown value `sculpture`"), "{wrong}");
+        assert_eq!(wrong.to_string(), "\"format\" is \"sculpture\": expected splat, mesh or threejs");
     }
 }

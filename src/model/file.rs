@@ -1,5 +1,6 @@
 //! Reading and writing of every file type, and the mapping between paths and files of the competition.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use serde::Serialize;
@@ -85,9 +86,9 @@ pub enum Layout {
     },
 }
 
-/// A file of a competition.
+/// A file of a competition whose rounds' folders have the files `R`, and whose players' folders have the files `P`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum FileKind {
+pub enum FileIn<R, P> {
     /// `config.json`
     Config,
     /// `state.json`
@@ -97,10 +98,76 @@ pub enum FileKind {
     /// `prompts.txt`: the pool
     Pool,
     /// A file of a round's folder
-    Round(RoundNumber, RoundFile),
+    Round(RoundNumber, R),
     /// A file of a player's folder within a round
-    Player(RoundNumber, Player, PlayerFile),
+    Player(RoundNumber, Player, P),
 }
+
+/// A file of a folder, by its name.
+pub trait Named: Sized {
+    /// The file of this name; `None` if a competition has no such file.
+    fn named(name: &str) -> Option<Self>;
+
+    /// The file's name.
+    fn file_name(&self) -> Cow<'_, str>;
+}
+
+impl<R: Named, P: Named> FileIn<R, P> {
+    /// The file at `path` (relative to the competition's folder, with `/`); `None` if it is not part of a
+    /// competition.
+    #[must_use]
+    pub fn of_path(path: &str) -> Option<Self> {
+        let parts: Vec<&str> = path.split('/').collect();
+        match parts.as_slice() {
+            ["config.json"] => Some(FileIn::Config),
+            ["state.json"] => Some(FileIn::State),
+            ["leader.json"] => Some(FileIn::Leader),
+            ["prompts.txt"] => Some(FileIn::Pool),
+            ["rounds", round, name] => FileIn::in_round(round.parse().ok()?, name),
+            ["rounds", round, player, name] => FileIn::of_player(round.parse().ok()?, &player.parse().ok()?, name),
+            _ => None,
+        }
+    }
+
+    /// The file of this name in a round's folder; `None` if a competition has no such file.
+    #[must_use]
+    pub fn in_round(round: RoundNumber, name: &str) -> Option<Self> {
+        Some(FileIn::Round(round, R::named(name)?))
+    }
+
+    /// The file of this name in a player's folder; `None` if a competition has no such file.
+    #[must_use]
+    pub fn of_player(round: RoundNumber, player: &Player, name: &str) -> Option<Self> {
+        Some(FileIn::Player(round, player.clone(), P::named(name)?))
+    }
+
+    /// The path of this file, relative to the competition's folder.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            FileIn::Config => "config.json".to_owned(),
+            FileIn::State => "state.json".to_owned(),
+            FileIn::Leader => "leader.json".to_owned(),
+            FileIn::Pool => "prompts.txt".to_owned(),
+            FileIn::Round(round, file) => format!("rounds/{round}/{}", file.file_name()),
+            FileIn::Player(round, player, file) => format!("rounds/{round}/{player}/{}", file.file_name()),
+        }
+    }
+}
+
+impl<R, P> FileIn<R, P> {
+    /// The round whose folder contains the file.
+    #[must_use]
+    pub fn round(&self) -> Option<RoundNumber> {
+        match self {
+            FileIn::Round(round, _) | FileIn::Player(round, ..) => Some(*round),
+            _ => None,
+        }
+    }
+}
+
+/// A file of a competition of meshes.
+pub type FileKind = FileIn<RoundFile, PlayerFile>;
 
 /// The files of a round's folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -177,62 +244,31 @@ impl PlayerFile {
             file => file.row().name,
         }
     }
+}
 
-    fn of_name(name: &str) -> Option<Self> {
+impl Named for RoundFile {
+    fn named(name: &str) -> Option<Self> {
+        RoundFile::ALL.into_iter().find(|file| file.name() == name)
+    }
+    fn file_name(&self) -> Cow<'_, str> {
+        self.name().into()
+    }
+}
+
+impl Named for PlayerFile {
+    fn named(name: &str) -> Option<Self> {
         let is_report = name.starts_with("duels_") && name.ends_with(".json");
         let report = is_report.then(|| PlayerFile::Report(name.to_owned()));
         PlayerFile::NAMED.into_iter().find(|file| file.name() == name).or(report)
+    }
+    fn file_name(&self) -> Cow<'_, str> {
+        self.name().into()
     }
 }
 
 impl FileKind {
     /// The files of the competition's own folder.
     pub const TOP: [FileKind; 4] = [FileKind::Config, FileKind::State, FileKind::Leader, FileKind::Pool];
-
-    /// The file at `path` (relative to the competition's folder, with `/`); `None` if it is not part of a
-    /// competition.
-    #[must_use]
-    pub fn of_path(path: &str) -> Option<FileKind> {
-        let parts: Vec<&str> = path.split('/').collect();
-        match parts.as_slice() {
-            [name] => FileKind::TOP.into_iter().find(|file| file.row().name == *name),
-            ["rounds", round, name] => FileKind::in_round(round.parse().ok()?, name),
-            ["rounds", round, player, name] => FileKind::of_player(round.parse().ok()?, &player.parse().ok()?, name),
-            _ => None,
-        }
-    }
-
-    /// The file of this name in a round's folder; `None` if a competition has no such file.
-    #[must_use]
-    pub fn in_round(round: RoundNumber, name: &str) -> Option<FileKind> {
-        let file = RoundFile::ALL.into_iter().find(|file| file.name() == name)?;
-        Some(FileKind::Round(round, file))
-    }
-
-    /// The file of this name in a player's folder; `None` if a competition has no such file.
-    #[must_use]
-    pub fn of_player(round: RoundNumber, player: &Player, name: &str) -> Option<FileKind> {
-        Some(FileKind::Player(round, player.clone(), PlayerFile::of_name(name)?))
-    }
-
-    /// The path of this file, relative to the competition's folder.
-    #[must_use]
-    pub fn path(&self) -> String {
-        match self {
-            FileKind::Config | FileKind::State | FileKind::Leader | FileKind::Pool => self.row().name.to_owned(),
-            FileKind::Round(round, file) => format!("rounds/{round}/{}", file.name()),
-            FileKind::Player(round, player, file) => format!("rounds/{round}/{player}/{}", file.name()),
-        }
-    }
-
-    /// The round whose folder contains the file.
-    #[must_use]
-    pub fn round(&self) -> Option<RoundNumber> {
-        match self {
-            FileKind::Round(round, _) | FileKind::Player(round, ..) => Some(*round),
-            _ => None,
-        }
-    }
 }
 
 /// A file's contents, parsed by its kind.

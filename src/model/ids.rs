@@ -312,7 +312,7 @@ impl FromStr for PromptStem {
 text_id!(PromptStem, "a prompt name");
 
 /// A round's number, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RoundNumber(pub u32);
 

@@ -27,11 +27,11 @@ pub struct OutputView<'a> {
     pub model: Option<&'a str>,
     /// The URL of the picture that judges see first.
     pub preview: Option<&'a str>,
-    /// Seconds from request to answer, where the format records them.
+    /// Seconds from request to answer, if the format records them.
     pub seconds: Option<f64>,
     /// Bytes of the model.
     pub size: u64,
-    /// Why something is missing, where the format records it.
+    /// Why something is missing, if the format records it.
     pub failure: Option<&'a str>,
 }
 
@@ -83,7 +83,7 @@ pub struct DuelView<'a> {
     pub right_preview: Option<&'a str>,
     /// Who won.
     pub winner: DuelWinner,
-    /// What was found wrong, or why no judge was asked; `None` where nothing was recorded.
+    /// What was found wrong, or why no judge was asked; `None` if nothing was recorded.
     pub words: Option<&'a str>,
 }
 
@@ -143,7 +143,7 @@ pub struct RequestView<'a> {
     pub hotkey: &'a Hotkey,
     /// The prompts with the stricter tolerance (meshes).
     pub critical: &'a [PromptStem],
-    /// Whom it has to beat again (three.js modules).
+    /// The player that it has to beat again (three.js modules).
     pub defender: Option<&'a Player>,
 }
 
@@ -159,12 +159,12 @@ impl<'a> From<&'a DuelAuditRequest> for RequestView<'a> {
     }
 }
 
-/// What an audit came to.
+/// The outcome of an audit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VerdictView<'a> {
     /// The miner.
     pub hotkey: &'a Hotkey,
-    /// What it came to.
+    /// The outcome.
     pub outcome: AuditOutcome,
     /// Why it was rejected; empty when it passed.
     pub reason: &'a str,
@@ -193,13 +193,13 @@ pub struct SubmissionView<'a> {
     pub repo: &'a RepoName,
     /// The program's commit.
     pub commit: &'a CommitSha,
-    /// Where the miner uploads, where it does.
+    /// Where the miner uploads, if it does.
     pub cdn_url: Option<&'a str>,
     /// The block that revealed `commit`.
     pub revealed_at_block: Block,
     /// `<competition name>-<round>`
     pub round: &'a str,
-    /// What the program can run on, where that is recorded.
+    /// What the program can run on, if that is recorded.
     pub hardware: Option<&'a [String]>,
 }
 
@@ -240,7 +240,7 @@ pub struct BuildView<'a> {
     pub status: BuildStatus,
     /// The image, on success.
     pub image: Option<&'a str>,
-    /// As submitted, where that is recorded.
+    /// As submitted, if that is recorded.
     pub hardware: Option<&'a [String]>,
 }
 
@@ -272,10 +272,10 @@ impl<'a> From<&'a ThreejsBuild> for BuildView<'a> {
     }
 }
 
-/// A record with the hardware that a program asks for, at any of the three places that tell it: submissions, builds,
-/// and who won or leads.
+/// A record with the hardware that a program asks for, at any of the three places that record it: submissions, builds,
+/// and winners or leaders.
 pub trait Hardware {
-    /// The hardware, first choice first; `None` where it is not recorded.
+    /// The hardware, first choice first; `None` if it is not recorded.
     fn hardware(&self) -> Option<&[String]>;
 }
 

@@ -59,6 +59,17 @@ impl Extra {
         Ok(())
     }
 
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.iter().find(|(_, name, _)| name == key).map(|(_, _, value)| value)
+    }
+
+    /// This key alone.
+    pub(crate) fn only(&self, key: &str) -> Extra {
+        Extra(self.get(key).map(|value| (0, key.to_owned(), value.clone())).into_iter().collect())
+    }
+
     /// The approximate memory of the kept keys, in bytes.
     pub(crate) fn weight(&self) -> u64 {
         self.0.iter().map(|(_, key, value)| 2 * size_of::<(usize, String)>() as u64 + weight(key, value)).sum()

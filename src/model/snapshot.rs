@@ -10,6 +10,7 @@ use super::format::detect::{Detected, detect};
 use super::ids::{Player, RoundNumber};
 use super::limits::Budget;
 use super::record::ParseError;
+use super::tree::{put, stray};
 use super::*;
 use crate::base::error::{Kind, Result};
 
@@ -328,7 +329,7 @@ impl Snapshot {
             match FileKind::of_path(&path) {
                 Some(kind) if wanted(&kind) => kinds.push(kind),
                 Some(_) => {}
-                None => snapshot.problems.extend(stray(&path)),
+                None => snapshot.problems.extend(stray(&path, Format::Mesh)),
             }
         }
         let loaded: Vec<_> = kinds.par_iter().map(|kind| load(source, format, kind, budget)).collect::<Result<_>>()?;
@@ -375,45 +376,37 @@ impl Snapshot {
 
     /// Stores a file's contents in its slot; `None` marks the slot as broken.
     fn place(&mut self, kind: &FileKind, content: Option<Content>) {
-        macro_rules! put {
-            ($slot:expr, $Variant:ident) => {
-                $slot = match content {
-                    Some(Content::$Variant(value)) => Slot::Ok(value),
-                    _ => Slot::Broken,
-                }
-            };
-        }
         match kind {
-            FileKind::Config => put!(self.config, Config),
-            FileKind::State => put!(self.state, State),
-            FileKind::Leader => put!(self.leaders, Leader),
-            FileKind::Pool => put!(self.pool, Prompts),
+            FileKind::Config => put!(self.config, content, Content::Config),
+            FileKind::State => put!(self.state, content, Content::State),
+            FileKind::Leader => put!(self.leaders, content, Content::Leader),
+            FileKind::Pool => put!(self.pool, content, Content::Prompts),
             FileKind::Round(round, file) => {
                 let files = self.rounds.entry(*round).or_insert_with(|| RoundFiles::of(self.format));
                 match file {
-                    RoundFile::Schedule => put!(files.schedule, Schedule),
-                    RoundFile::Submissions => put!(files.submissions, Submissions),
-                    RoundFile::Seed => put!(files.seed, Seed),
-                    RoundFile::Prompts => put!(files.prompts, Prompts),
-                    RoundFile::Builds => put!(files.builds, Builds),
-                    RoundFile::Matrix => put!(files.matrix, Matrix),
-                    RoundFile::RequireAudit => put!(files.require_audit, RequireAudit),
-                    RoundFile::GenerationAudits => put!(files.generation_audits, GenerationAudits),
-                    RoundFile::SourceAudit => put!(files.source_audit, SourceAudit),
-                    RoundFile::Winner => put!(files.winner, Winner),
+                    RoundFile::Schedule => put!(files.schedule, content, Content::Schedule),
+                    RoundFile::Submissions => put!(files.submissions, content, Content::Submissions),
+                    RoundFile::Seed => put!(files.seed, content, Content::Seed),
+                    RoundFile::Prompts => put!(files.prompts, content, Content::Prompts),
+                    RoundFile::Builds => put!(files.builds, content, Content::Builds),
+                    RoundFile::Matrix => put!(files.matrix, content, Content::Matrix),
+                    RoundFile::RequireAudit => put!(files.require_audit, content, Content::RequireAudit),
+                    RoundFile::GenerationAudits => put!(files.generation_audits, content, Content::GenerationAudits),
+                    RoundFile::SourceAudit => put!(files.source_audit, content, Content::SourceAudit),
+                    RoundFile::Winner => put!(files.winner, content, Content::Winner),
                 }
             }
             FileKind::Player(round, player, file) => {
                 let files = self.rounds.entry(*round).or_insert_with(|| RoundFiles::of(self.format));
                 let files = files.players.entry(player.clone()).or_default();
                 match file {
-                    PlayerFile::Submitted => put!(files.submitted, Outputs),
-                    PlayerFile::Generated => put!(files.generated, Outputs),
-                    PlayerFile::PodStats => put!(files.pod_stats, PodStats),
-                    PlayerFile::Sums => put!(files.sums, Sums),
+                    PlayerFile::Submitted => put!(files.submitted, content, Content::Outputs),
+                    PlayerFile::Generated => put!(files.generated, content, Content::Outputs),
+                    PlayerFile::PodStats => put!(files.pod_stats, content, Content::PodStats),
+                    PlayerFile::Sums => put!(files.sums, content, Content::Sums),
                     PlayerFile::Report(name) => {
                         let slot;
-                        put!(slot, Report);
+                        put!(slot, content, Content::Report);
                         files.reports.insert(name.clone(), slot);
                     }
                 }
@@ -443,18 +436,4 @@ fn load(source: &dyn Source, format: Format, kind: &FileKind, budget: &Budget) -
         budget.take(content.weight(bytes.len()));
     }
     Ok(parsed)
-}
-
-/// A file below `rounds/` in a folder that is not a round's or a player's: most likely a mistyped hotkey.
-/// Unknown files in valid folders belong to others, and are ignored.
-fn stray(path: &str) -> Option<Problem> {
-    let parts: Vec<&str> = path.split('/').collect();
-    let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };
-    let number = round.parse::<RoundNumber>();
-    let what = match (&number, rest) {
-        (Err(wrong), [_, ..]) => wrong.to_string(),
-        (Ok(_), [player, _, ..]) => player.parse::<Player>().err()?.to_string(),
-        _ => return None,
-    };
-    Some(Problem { path: path.to_owned(), round: number.ok(), what: Trouble::Stray(what) })
 }

@@ -1,4 +1,4 @@
-//! Reading every file of a tree, for the formats whose files are known by a path and parsed by a kind.
+//! Reads every file of a tree, for any format with files that are known by their paths.
 
 use rayon::prelude::*;
 
@@ -11,28 +11,39 @@ use super::record::ParseError;
 use super::snapshot::{Problem, Source, Trouble};
 use crate::base::error::{Kind, Result};
 
-/// What a format has to say of its files.
+/// Puts a file's contents in their slot; `None` marks it as broken.
+macro_rules! put {
+    ($slot:expr, $content:expr, $Content:ident::$Variant:ident) => {
+        $slot = match $content {
+            Some($Content::$Variant(value)) => $crate::model::snapshot::Slot::Ok(value),
+            _ => $crate::model::snapshot::Slot::Broken,
+        }
+    };
+}
+pub(crate) use put;
+
+/// The files of a format.
 pub(crate) trait FileSet {
-    /// Which format it is.
+    /// The format.
     const FORMAT: Format;
-    /// Which file a path names.
+    /// A file, by its path.
     type File: Send + Sync;
     /// What it holds.
     type Content: Send;
 
-    /// The file at a path; `None` for files that are no part of such a competition.
+    /// The file at a path; `None` if it is not part of such a competition.
     fn of_path(path: &str) -> Option<Self::File>;
-    /// Parses a file, and says how its bytes compare with writing it again.
+    /// Parses a file, and compares its bytes with rewriting it.
     fn parse(file: &Self::File, bytes: &[u8]) -> std::result::Result<(Self::Content, Layout), ParseError>;
-    /// Do people write it?
+    /// Is it written by hand?
     fn by_hand(file: &Self::File) -> bool;
-    /// May it end in a newline, without a word about it?
+    /// May it end in a newline?
     fn may_end_in_newline(file: &Self::File) -> bool;
-    /// The round that it lies in.
+    /// The round whose folder contains it.
     fn round(file: &Self::File) -> Option<RoundNumber>;
 }
 
-/// What was read: each file with its contents (`None` where it does not parse), and what is wrong with files as files.
+/// What was read: each file with its contents (`None` if it does not parse), and what is wrong with files as files.
 pub(crate) struct Loaded<S: FileSet> {
     pub(crate) files: Vec<(S::File, Option<S::Content>)>,
     pub(crate) problems: Vec<Problem>,
@@ -41,7 +52,7 @@ pub(crate) struct Loaded<S: FileSet> {
 /// Reads every file that `wanted` lets through.
 ///
 /// # Errors
-/// The source cannot be listed or lies elsewhere, or its files are too large together.
+/// The source cannot be listed or is outside the competition, or its files are too large together.
 pub(crate) fn load<S: FileSet>(
     source: &dyn Source,
     wanted: impl Fn(&S::File) -> bool + Sync,
@@ -82,7 +93,7 @@ pub(crate) fn load<S: FileSet>(
 
 type Read<C> = std::result::Result<(C, Layout), Trouble>;
 
-/// Reads a file. What is wrong with it is told as such; it is an error if the source lacks it, as a partial or damaged
+/// Reads a file. What is wrong with it is reported as such; it is an error if the source lacks it, as a partial or damaged
 /// clone may.
 fn read<S: FileSet>(source: &dyn Source, path: &str, file: &S::File, budget: &Budget) -> Result<Read<S::Content>> {
     if budget.check().is_err() {
@@ -99,8 +110,9 @@ fn read<S: FileSet>(source: &dyn Source, path: &str, file: &S::File, budget: &Bu
     Ok(S::parse(file, &bytes).map_err(Trouble::Parse))
 }
 
-/// A file in `rounds/` that does not belong there: of another format, or in a folder that is not a player's.
-fn stray(path: &str, format: Format) -> Option<Problem> {
+/// A file in `rounds/` that does not belong there: of another format, or in a folder that is not a round's or a player's,
+/// most likely a mistyped hotkey. Other unknown files in valid folders belong to others, and are ignored.
+pub(crate) fn stray(path: &str, format: Format) -> Option<Problem> {
     let parts: Vec<&str> = path.split('/').collect();
     let ["rounds", round, rest @ ..] = parts.as_slice() else { return None };
     let number = round.parse::<RoundNumber>();

@@ -159,7 +159,8 @@ impl<'a> OtherSite<'a> {
 
 /// A stage among those of a round.
 pub(super) struct StageFacts<'a> {
-    pub(super) round: RoundNumber,
+    /// `None` before the first round.
+    pub(super) round: Option<RoundNumber>,
     /// The stages of a round, in order.
     pub(super) all: &'a [&'static str],
     pub(super) now: &'static str,
@@ -169,7 +170,8 @@ pub(super) struct StageFacts<'a> {
 
 /// Where a competition stands.
 pub(super) fn standing_view(facts: StageFacts<'_>) -> StandingView {
-    let at = facts.all.iter().position(|stage| *stage == facts.now);
+    // Before the first round, no stage of a round is done.
+    let at = facts.round.and_then(|_| facts.all.iter().position(|stage| *stage == facts.now));
     let place = |of: usize| match at.map(|at| of.cmp(&at)) {
         Some(std::cmp::Ordering::Less) => "done",
         Some(std::cmp::Ordering::Equal) => "now",

@@ -56,7 +56,8 @@ pub(crate) struct Index {
 /// The stage, and what comes next.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct StandingView {
-    pub(super) round: RoundNumber,
+    /// `None` before the first round.
+    pub(super) round: Option<RoundNumber>,
     pub(super) stage: &'static str,
     /// The stages of a round: label, and `done`, `now` or `later`.
     pub(super) stages: Vec<(&'static str, &'static str)>,
@@ -181,7 +182,7 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
     let (win_margin, limits) = (site.win_margin(), *site.limits());
     let facts = Facts { state, files, block: site.block, win_margin, limits };
     Some(StandingView {
-        round: state.current_round,
+        round: Some(state.current_round),
         stage: row(state.stage).label,
         stages: of_round.map(|row| (row.label, place(row.stage))).collect(),
         held,

@@ -51,7 +51,7 @@ pub(super) fn standing(of: &SplatSnapshot, win_margin: f64) -> Option<StandingVi
     let none = SplatRound::default();
     let files = state.round().and_then(|round| of.rounds.get(&round)).unwrap_or(&none);
     Some(standing_view(StageFacts {
-        round: state.round().unwrap_or(RoundNumber(0)),
+        round: state.round(),
         all: &STAGES,
         now: state.stage.as_str(),
         outstanding: outstanding(files, state.stage, win_margin),

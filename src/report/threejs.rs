@@ -80,7 +80,7 @@ pub(super) fn standing(of: &ThreejsSnapshot, win_margin: f64) -> Option<Standing
     let all: Vec<&str> =
         Stage::ALL.into_iter().filter(|stage| row(*stage).is_of_a_round()).map(Stage::as_str).collect();
     Some(standing_view(StageFacts {
-        round: state.current_round,
+        round: Some(state.current_round),
         all: &all,
         now: state.stage.as_str(),
         outstanding: outstanding(files, state.stage, win_margin, repeats(of)),

@@ -17,7 +17,7 @@ use gen404::model::threejs::file::{ThreejsContent, ThreejsFile, ThreejsRoundFile
 use gen404::model::threejs::programs::{ThreejsLeaders, ThreejsWinner};
 use gen404::model::threejs::reports::GenerationReport;
 use gen404::model::threejs::snapshot::ThreejsSnapshot;
-use gen404::rules::checks::formats::{run_splat, run_threejs};
+use gen404::rules::checks::formats::{OtherFacts, run_splat, run_threejs};
 use gen404::rules::checks::{CheckStatus, Finding};
 use gen404::rules::prompts::select;
 use gen404::rules::splat::walk::of_round;
@@ -25,7 +25,7 @@ use gen404::rules::threejs::chain::{ChainFacts, Fate, by_miner, derive, order};
 use gen404::rules::threejs::leader::next_leader;
 use gen404::rules::threejs::prompts::select_disjoint;
 
-use crate::support::{gen404, shared, skipped};
+use crate::support::{edit, example, gen404, shared, skipped};
 
 #[path = "../../examples/make_threejs.rs"]
 #[allow(dead_code, reason = "its main is for cargo run")]
@@ -173,6 +173,18 @@ fn the_splat_walk_gives_the_recorded_winners() {
     assert_eq!(winner(1), (41, Player::Leader));
 }
 
+fn check_splat(files: &Files) -> Vec<Finding> {
+    let snapshot = SplatSnapshot::load_some(files, |_| true).unwrap();
+    let settings = snapshot.config.get().map(|config| config.settings.shared());
+    run_splat(&snapshot, &OtherFacts::of_files(settings)).finish()
+}
+
+fn check_threejs(files: &Files) -> Vec<Finding> {
+    let snapshot = ThreejsSnapshot::load_some(files, |_| true).unwrap();
+    let settings = snapshot.config.get().map(|config| config.settings.clone());
+    run_threejs(&snapshot, &OtherFacts::of_files(settings)).finish()
+}
+
 /// Tells each lie (in a file, this text replaced once by that one) and expects this claim to fail.
 fn each_is_found(files: &mut Files, check: impl Fn(&Files) -> Vec<Finding>, lies: &[(&str, &str, &str, &str)]) {
     for (path, old, new, id) in lies {
@@ -197,7 +209,7 @@ fn objections(findings: &[Finding]) -> Vec<String> {
 fn the_checks_on_the_splat_files_find_the_known_truths() {
     let Some(folder) = splat_clone() else { return };
     let mut files = Files::of_folder(folder.path());
-    let check = |files: &Files| run_splat(&SplatSnapshot::load_some(files, |_| true).unwrap()).finish();
+    let check = |files: &Files| check_splat(files);
     let findings = check(&files);
     let passed = |id: &str| findings.iter().filter(|found| found.id == id && found.status == CheckStatus::Pass).count();
     assert_eq!((passed("match.score"), passed("match.urls"), passed("match.rules")), (59, 59, 59));
@@ -299,8 +311,8 @@ fn decay_entries_have_ten_digits() {
 
 #[test]
 fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
-    let Some((mut files, snapshot)) = threejs() else { return };
-    let findings = run_threejs(&snapshot).finish();
+    let Some((mut files, _)) = threejs() else { return };
+    let findings = check_threejs(&files);
     let objections = objections(&findings);
     // The files of rounds 1 and 5 were read at different times.
     let known = |line: &&String| {
@@ -318,7 +330,7 @@ fn the_checks_on_the_threejs_files_find_only_what_is_not_there() {
         passed(id, "rounds/34/");
     }
     passed("prompts.carryover", "rounds/34/");
-    let check = |files: &Files| run_threejs(&ThreejsSnapshot::load_some(files, |_| true).unwrap()).finish();
+    let check = |files: &Files| check_threejs(files);
     each_is_found(
         &mut files,
         check,
@@ -377,13 +389,15 @@ fn reports_of_both_layouts_are_told_apart() {
 #[test]
 fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
     let mut files = Files(make_threejs::files());
-    let check = |files: &Files| run_threejs(&ThreejsSnapshot::load_some(files, |_| true).unwrap()).finish();
+    let check = |files: &Files| check_threejs(files);
     let found = objections(&check(&files));
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].starts_with("Warn judge.detail") && found[0].contains("skipped"), "{found:#?}");
     let folder = |round: u32, miner: u8, name: &str| format!("rounds/{round}/{}/{name}", make_threejs::hotkey(miner));
     let (duels, audit) = (folder(0, 1, "duels_leader.json"), folder(1, 8, "audit_submitted_2.json"));
     let (first, second, ten) = (make_threejs::hotkey(1), make_threejs::hotkey(2), make_threejs::hotkey(10));
+    let eleven = make_threejs::hotkey(11);
+    let against_newer = folder(2, 15, &format!("audit_{}_1.json", &eleven[..10]));
     let defended = format!("\"latest_defender\": \"{ten}\"");
     let lies: Vec<(String, String, String, &str)> = [
         ("rounds/1/schedule.json", "15600", "15601", "schedule.blocks"),
@@ -419,6 +433,16 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
         ("rounds/0/winner.json", first.as_str(), "leader", "winner.replay"),
         ("rounds/1/winner.json", "-js-cup-0", "-js-cup-1", "winner.source"),
         ("leader.json", "\"weight\": 0.8", "\"weight\": 0.7", "leader.transition"),
+        ("leader.json", "\"weight\": 0.0", "\"weight\": -0.5", "leader.transition"),
+        ("rounds/1/generation_reports.json", "to deploy", "to build", "audit.verdict"),
+        ("rounds/1/generation_reports.json", "13 failed prompts", "12 failed prompts", "audit.report"),
+        ("rounds/1/generation_audits.json", "to deploy", "to build", "audit.verdict"),
+        ("rounds/2/generation_audits.json", "+6.25%", "+7.25%", "audit.verdict"),
+        ("rounds/2/audit_matrix.csv", ",0.0625", ",0.125", "audit.matrix"),
+        ("rounds/2/matches_matrix.csv", ",0.0625", ",0.125", "match.matrix"),
+        ("rounds/2/leader/pod_stats.json", "4500.5", "4500.75", "outputs.rules"),
+        (against_newer.as_str(), "\"score\": 1", "\"score\": 2", "match.score"),
+        (against_newer.as_str(), eleven.as_str(), ten.as_str(), "match.urls"),
     ]
     .map(|(path, old, new, id)| (path.to_owned(), old.to_owned(), new.to_owned(), id))
     .into();
@@ -437,6 +461,151 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
     let found = objections(&check(&files));
     let expected = "does not belong here: a file of a splat competition, but this one is threejs";
     assert!(found.iter().any(|line| line.ends_with(expected)), "{found:#?}");
+}
+
+/// Nothing can be taken away: no file, and no entry of one.
+#[test]
+fn each_deletion_is_found() {
+    let mut files = Files(make_threejs::files());
+    for (path, bytes) in make_threejs::files().iter().filter(|(path, _)| *path != "prompts.txt") {
+        let mut shorter = shortened(bytes);
+        // Without a key, a report does not parse.
+        shorter.retain(|_| path.ends_with(".csv") || !(path.contains("/duels_") || path.contains("/audit_")));
+        for less in std::iter::once(None).chain(shorter.into_iter().map(Some)) {
+            let what = if less.is_some() { "an entry" } else { "the file" };
+            let was = files.0.remove(path).unwrap();
+            files.0.extend(less.map(|bytes| (path.clone(), bytes)));
+            let found = check_threejs(&files);
+            let hit = found.iter().any(|found| found.status == CheckStatus::Fail);
+            assert!(hit || is_spare(path, what), "{path}: {what} may go: {:#?}", objections(&found));
+            files.0.insert(path.clone(), was);
+        }
+    }
+}
+
+/// A file of entries without each of them.
+fn shortened(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let write = |value: serde_json::Value| serde_json::to_vec_pretty(&value).unwrap();
+    match serde_json::from_slice(bytes) {
+        Ok(serde_json::Value::Object(all)) if all.values().all(serde_json::Value::is_object) => {
+            let without = |key: &String| {
+                let mut less = all.clone();
+                less.shift_remove(key);
+                write(less.into())
+            };
+            all.keys().map(without).collect()
+        }
+        Ok(serde_json::Value::Array(all)) => {
+            let without = |at: usize| {
+                let mut less = all.clone();
+                less.remove(at);
+                write(less.into())
+            };
+            (0..all.len()).map(without).collect()
+        }
+        // Rows under a header.
+        Err(_) if bytes.starts_with(b"left,") => {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            let rows: Vec<&str> = text.split('\n').collect();
+            let without = |at: usize| {
+                let mut less = rows.clone();
+                less.remove(at);
+                less.join("\n").into_bytes()
+            };
+            (1..rows.len()).map(without).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What nothing follows from: requests, reports and readings of miners on whom nothing was decided by them.
+fn is_spare(path: &str, what: &str) -> bool {
+    let names = ["generation_reports.json", "require_audit.json", "leader.json"];
+    what == "an entry" && (names.iter().any(|name| path.ends_with(name)) || path.contains("/generated_"))
+}
+
+/// The older layouts hold as well, and so are lies about them found.
+#[test]
+fn a_competition_with_the_older_layouts_holds_and_each_lie_about_it_is_found() {
+    let mut files = Files(make_threejs::older_files());
+    let found = objections(&check_threejs(&files));
+    assert_eq!(found, [""; 0], "{found:#?}");
+    let folder = |round: u32, miner: u8, name: &str| format!("rounds/{round}/{}/{name}", make_threejs::hotkey(miner));
+    let (compared, audit) = (folder(0, 1, "duels_submitted.json"), folder(1, 3, "audit_submitted.json"));
+    let (three, six) = (make_threejs::hotkey(3), make_threejs::hotkey(6));
+    each_is_found(
+        &mut files,
+        check_threejs,
+        &[
+            (&compared, "\"score\": 0", "\"score\": 1", "match.score"),
+            (&compared, "/generated/", "/generated_2/", "match.urls"),
+            (&folder(0, 1, "generated.json"), "/generated/", "/submitted/", "outputs.rules"),
+            ("rounds/0/matches_matrix.csv", ",-100.0", ",-10.0", "match.matrix"),
+            (&audit, "\"margin\": -0.1875", "\"margin\": -0.125", "match.score"),
+            ("rounds/1/audit_matrix.csv", ",-0.1875", ",-0.125", "audit.matrix"),
+            ("rounds/1/winner.json", &six, &three, "winner.replay"),
+            ("rounds/1/require_audit.json", &six, &make_threejs::hotkey(2), "audit.request"),
+            ("rounds/1/generation_reports.json", "\"rejected\"", "\"completed\"", "winner.replay"),
+            ("rounds/2/audit_matrix.csv", "leader_2", "leader_1", "file.parse"),
+            ("rounds/2/audit_matrix.csv", ",-0.0625", ",0.0625", "audit.matrix"),
+            ("rounds/2/generation_reports.json", "4000.5", "4000.75", "audit.report"),
+            ("leader.json", "\"weight\": 0.8", "\"weight\": 0.9", "leader.transition"),
+        ],
+    );
+}
+
+/// Rounds whose folders are missing are named, however many there are.
+#[test]
+fn every_missing_round_is_named() {
+    let mut files = Files(make_threejs::files());
+    files.0.retain(|path, _| !path.starts_with("rounds/0/") && !path.starts_with("rounds/2/"));
+    let found = objections(&check_threejs(&files));
+    let line = "Fail state.files rounds: the folders of rounds 0, 2 are missing; present: 1, 3";
+    assert!(found.iter().any(|found| found == line), "{found:#?}");
+    let state = br#"{"current_round": 4000000000, "stage": "open", "next_stage_eta": null}"#;
+    files.0.insert("state.json".to_owned(), state.to_vec());
+    let found = objections(&check_threejs(&files));
+    assert!(found.iter().any(|found| found.contains("0, 2, 4 to 4000000000 are missing")), "{found:#?}");
+}
+
+/// A competition of meshes stays one, with a finding about the stray file that names both formats.
+#[test]
+fn a_stray_file_of_another_format_is_one_finding() {
+    for (path, other) in [
+        ("rounds/1/audit_matrix.csv", "threejs"),
+        ("rounds/0/leader/generated_1.json", "threejs"),
+        ("rounds/0/judge_progress.json", "splat"),
+    ] {
+        let folder = example(false);
+        std::fs::write(folder.path().join(path), "{}").unwrap();
+        let run = gen404(folder.path(), &["verify"]).ends(1);
+        assert!(run.out.contains("format: mesh"), "{path}: {}", run.out);
+        let fails: Vec<&str> = run.out.lines().filter(|line| line.starts_with("fail")).collect();
+        assert_eq!(fails.len(), 1, "{fails:#?}");
+        let both = fails[0].contains(path) && fails[0].contains(other) && fails[0].contains("mesh");
+        assert!(both, "{fails:#?}");
+    }
+}
+
+/// A format that is none has one answer, whatever the files are.
+#[test]
+fn a_format_that_is_none_has_one_answer() {
+    let threejs = tempfile::tempdir().unwrap();
+    for (path, bytes) in make_threejs::files() {
+        let path = threejs.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let expected = "\"format\" is \"sculpture\": expected splat, mesh or threejs";
+    for folder in [example(false), threejs] {
+        edit(folder.path(), "config.json", |text| text.replacen('{', "{\n  \"format\": \"sculpture\",", 1));
+        let run = gen404(folder.path(), &["verify"]).ends(1);
+        let fails: Vec<&str> = run.out.lines().filter(|line| line.contains("sculpture")).collect();
+        assert_eq!(fails.len(), 1, "{}", run.out);
+        assert!(fails[0].contains("file.parse") && fails[0].ends_with(expected), "{fails:#?}");
+        let run = gen404(folder.path(), &["status"]).ends(1);
+        assert!(run.err.contains(expected), "{}", run.err);
+    }
 }
 
 /// A command for meshes would write files of its own format: it refuses before it looks at anything.

@@ -76,6 +76,7 @@ mod rules;
 mod sandbox;
 mod signatures;
 mod snapshots;
+mod splat_rounds;
 mod stranger;
 mod support;
 mod waits;

@@ -112,12 +112,20 @@ fn status_of_splats_has_the_stages_of_splats() {
         assert!(run.out.contains(&format!("leader: {} with weight 1", miner(9))), "{}", run.out);
     }
     let folder = splat("duels");
+    for args in [&["status", "--json"][..], &["leader", "--json"], &["verify", "--json", "--chain", "--objects"]] {
+        let run = gen404(folder.path(), args);
+        crate::json::check(args[0], &run.json());
+    }
     let details = gen404(folder.path(), &["status", "--json", "--block", "7300"]).ends(0).details();
     assert_eq!(details["format"]["name"], "splat");
     assert_eq!(details["due"][0]["when"], "never");
     assert_eq!(details["leader"]["hotkey"], miner(9));
     // Before the first round.
     put(folder.path(), "state.json", &json!({"current_round": -1, "stage": "finalizing"}));
+    let pages = report(folder.path(), &[]);
+    let index = text(&pages[Path::new("index.html")]);
+    assert!(index.contains("Before round 0: finalizing"), "{index}");
+    crate::json::check("status", &gen404(folder.path(), &["status", "--json"]).ends(0).json());
     let run = gen404(folder.path(), &["status"]).ends(0);
     assert!(run.out.contains("contest: no round has begun; the stage is finalizing"), "{}", run.out);
     edit(folder.path(), "config.json", |text| text.replace("win_margin", "win_margins"));
@@ -144,6 +152,13 @@ fn leader_reads_either_layout() {
 #[test]
 fn status_of_threejs_says_what_is_open() {
     let folder = threejs();
+    for command in ["status", "leader"] {
+        crate::json::check(command, &gen404(folder.path(), &[command, "--json"]).ends(0).json());
+    }
+    let run = gen404(folder.path(), &["verify", "--chain", "--objects"]).ends(0);
+    for part in ["a node keeps a hotkey's last ten", "has no SHA256SUMS", "drawn by its own render service"] {
+        assert!(run.out.contains(part), "no {part:?} in {}", run.out);
+    }
     let run = gen404(folder.path(), &["status", "--block", "22000"]).ends(0);
     for part in ["js-cup: round 3 is in open", "format: threejs: config.json", "files are due by block 30000"] {
         let known =

@@ -1,13 +1,17 @@
 //! The competitions of one history: a repository may have held several, one after the other, in several formats.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use crate::base::error::{Error, Result};
+use crate::engine::context::Context;
 use crate::model::format::detect::{Detected, telling};
-use crate::model::history::{PathChange, PathCommit};
-use crate::model::snapshot::ListedSource;
+use crate::model::history::{BlobId, PathChange, PathCommit, WORKING_TREE};
+use crate::model::snapshot::{ListedSource, Source as _};
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
 use crate::rules::checks::Sink;
-use crate::rules::checks::formats::history::Window;
+use crate::rules::checks::formats::history::{Window, ends};
 use crate::world::git::{Git, GitReader, TreeFiles};
 
 /// Of so many commits, the format is decided anew: a real competition changes its settings a dozen times.
@@ -18,20 +22,22 @@ const MOST_DECISIONS: usize = 1000;
 pub(crate) struct Era {
     /// The place of its first commit.
     pub(crate) start: usize,
-    /// The place behind its last one.
+    /// The place after its last one.
     pub(crate) end: usize,
-    /// Its format, as far as it went.
+    /// Its format, by its last files.
     pub(crate) detected: Detected,
-    /// What parted it from the one before.
+    /// What its first commit did to the competition before it.
     why: String,
 }
 
 /// The history of what is checked out, and the competitions in it.
 pub(crate) struct Past {
     pub(crate) commits: Vec<PathCommit>,
-    pub(crate) reader: GitReader,
+    reader: GitReader,
     shallow: bool,
     eras: Vec<Era>,
+    /// Uncommitted contents.
+    uncommitted: HashMap<BlobId, Vec<u8>>,
 }
 
 /// Is this a file of any format?
@@ -55,10 +61,81 @@ impl Past {
     pub(crate) fn of(git: &Git) -> Result<Past> {
         let (commits, shallow) = git.path_log(known)?;
         let eras = eras(git, &commits)?;
-        Ok(Past { commits, reader: git.reader(), shallow, eras })
+        Ok(Past { commits, reader: git.reader(), shallow, eras, uncommitted: HashMap::new() })
     }
 
-    /// The commits that are judged where nobody asks for others: since the last reset.
+    /// As [`Past::of`], for the competition in this folder. A working tree that differs from the last commit counts as one
+    /// more commit.
+    ///
+    /// # Errors
+    /// As [`Past::of`], or the folder cannot be listed.
+    pub(crate) fn here(context: &Context<'_>, git: &Git) -> Result<Past> {
+        let mut past = Past::of(git)?;
+        let Some(head) = past.commits.last() else { return Ok(past) };
+        let head = tree(git, &head.id)?;
+        let (committed, clean) = (head.files()?, git.clean_files()?);
+        let mut paths = context.store.list()?;
+        paths.extend(committed.keys().cloned());
+        paths.sort();
+        paths.dedup();
+        let mut changes = Vec::new();
+        for path in paths.into_iter().filter(|path| known(path)) {
+            let before = committed.get(&path).copied();
+            if before.is_some() && clean.get(&path) == before.as_ref() {
+                continue;
+            }
+            // Unreadable files are reported by the checks of files.
+            let bytes = context.store.read(&path).unwrap_or_default();
+            let after = bytes.as_ref().map(|bytes| git.blob_id(bytes)).transpose()?;
+            if before != after {
+                past.uncommitted.extend(after.zip(bytes));
+                changes.push(PathChange { path, before, after });
+            }
+        }
+        if !changes.is_empty() {
+            let (id, parent) = (WORKING_TREE.to_owned(), past.commits.len().checked_sub(1));
+            past.commits.push(PathCommit { id, summary: String::new(), parent, changes });
+            if let Some(era) = past.eras.last_mut() {
+                era.end += 1;
+            }
+        }
+        Ok(past)
+    }
+
+    /// The contents of a file in a commit.
+    ///
+    /// # Errors
+    /// The object is missing or broken.
+    pub(crate) fn blob(&self, blob: &BlobId) -> Result<Vec<u8>> {
+        match self.uncommitted.get(blob) {
+            Some(bytes) => Ok(bytes.clone()),
+            None => self.reader.blob(blob),
+        }
+    }
+
+    /// The id of the last commit.
+    pub(crate) fn head(&self) -> Option<&str> {
+        self.commits.iter().rev().map(|commit| commit.id.as_str()).find(|id| *id != WORKING_TREE)
+    }
+
+    /// How many commits a shallow clone has; `None` if the history is complete.
+    pub(crate) fn shallow(&self) -> Option<usize> {
+        self.shallow.then_some(self.commits.len())
+    }
+
+    /// The places of the commits of the newest competition.
+    pub(crate) fn newest_era(&self) -> Range<usize> {
+        self.eras.last().map_or(0..0, |era| era.start..era.end)
+    }
+
+    /// The working tree alone, judged against the last commit; `None` if they do not differ.
+    pub(crate) fn working_tree(&self) -> Option<Window> {
+        let end = self.commits.len();
+        let window = Window { first: end.checked_sub(1)?, ..self.newest() };
+        self.commits.last().filter(|last| last.id == WORKING_TREE).map(|_| Window { earlier: None, ..window })
+    }
+
+    /// The commits that are judged unless others are asked for: those since the last reset.
     pub(crate) fn newest(&self) -> Window {
         let era = self.eras.last().filter(|era| era.start > 0).map(|era| (era.start, era.why.as_str()));
         Window::newest(&self.commits, era)
@@ -78,7 +155,8 @@ impl Past {
             let (count, short) = (era.start, self.short(era.start));
             format!("{count} commits of an earlier competition, before {short}, which {}", era.why)
         });
-        Ok((era, Window { first: first.min(era.end), end: era.end, earlier }))
+        let begun = Window::newest(self.commits.get(..era.end).unwrap_or_default(), None).begun;
+        Ok((era, Window { first: first.min(era.end), begun, end: era.end, earlier }))
     }
 
     fn place(&self, commit: &str) -> Result<usize> {
@@ -114,13 +192,18 @@ impl Past {
     }
 }
 
+/// The format of a commit's files.
+fn detected_at(git: &Git, commit: &str) -> Result<Detected> {
+    Ok(ListedSource::of(&tree(git, commit)?)?.detected())
+}
+
 /// The competitions of a history, the oldest first: a new one begins where rounds/0/seed.json is removed, or where the
 /// format changes from one that was sure to another.
 fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
     let mut eras: Vec<Era> = Vec::new();
     let mut decisions = 0;
     for (at, commit) in commits.iter().enumerate() {
-        let reset = commit.changes.iter().any(is_reset);
+        let reset = ends(commit);
         let now = eras.last().map(|era| era.detected.format);
         let sign = |change: &PathChange| {
             change.path == "config.json" || telling(&change.path).is_some_and(|format| Some(format) != now)
@@ -140,7 +223,7 @@ fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
             None => eras.push(Era { start, end, detected, why: String::new() }),
             Some(last) => {
                 let (before, after) = (last.detected.format, detected.format);
-                // Its own outputs may have told it since.
+                // Since then its own outputs may have shown its format.
                 if before != after && !last.detected.is_sure() {
                     let parent = commit.parent.and_then(|parent| commits.get(parent));
                     let known = parent.map(|parent| detected_at(git, &parent.id)).transpose()?;
@@ -161,13 +244,4 @@ fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
         }
     }
     Ok(eras)
-}
-
-/// The format of a commit's files.
-fn detected_at(git: &Git, commit: &str) -> Result<Detected> {
-    Ok(ListedSource::of(&tree(git, commit)?)?.detected())
-}
-
-fn is_reset(change: &PathChange) -> bool {
-    change.path == "rounds/0/seed.json" && change.before.is_some() && change.after.is_none()
 }

@@ -14,10 +14,11 @@ use crate::engine::context::Context;
 use crate::model::beacon::BlockHash;
 use crate::model::file::{FileKind, PlayerFile, RepoFile, RoundFile};
 use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
-use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::limits::Budget;
 use crate::model::prompts::PromptList;
 use crate::model::require_audit::{AuditRequest, AuditRequests};
+use crate::model::seed::SeedFile;
 use crate::model::snapshot::{RoundFiles, Slot, Snapshot};
 use crate::rules::checks::{RequestView, Then, VerifyFacts};
 use crate::rules::seed::OnChain;
@@ -50,18 +51,25 @@ pub(crate) fn gather<'a>(
     Ok(facts)
 }
 
+/// Each round's seed, and its last block of reveals.
+pub(crate) fn seeds(snapshot: &Snapshot) -> impl Iterator<Item = (RoundNumber, &SeedFile, Block)> {
+    let rounds = snapshot.rounds.iter();
+    rounds.filter_map(|(round, files)| Some((*round, files.seed.get()?, files.schedule.get()?.latest_reveal_block)))
+}
+
 /// The chain's data on the blocks that the rounds' seeds depend on.
-pub(crate) fn on_chain(snapshot: &Snapshot, chain: &dyn Chain) -> Result<BTreeMap<RoundNumber, OnChain>> {
+pub(crate) fn on_chain<'a>(
+    seeds: impl IntoIterator<Item = (RoundNumber, &'a SeedFile, Block)>,
+    chain: &dyn Chain,
+) -> Result<BTreeMap<RoundNumber, OnChain>> {
     let mut blocks = BTreeMap::new();
-    for (round, files) in &snapshot.rounds {
-        let (Some(seed), Some(schedule)) = (files.seed.get(), files.schedule.get()) else { continue };
-        let latest = schedule.latest_reveal_block;
+    for (round, seed, latest) in seeds {
         // Ask only for what the proof needs: a chain file may lack the rest.
         let (drand, block) = (seed.drand_round.is_some(), seed.block.is_some());
         if drand || block {
             let time = if drand { chain.block_time(latest)? } else { 0 };
             let hash = if block { chain.block_hash(latest)? } else { BlockHash([0; 32]) };
-            blocks.insert(*round, OnChain { time, hash });
+            blocks.insert(round, OnChain { time, hash });
         }
     }
     Ok(blocks)

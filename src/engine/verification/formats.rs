@@ -1,29 +1,24 @@
 //! `verify` on competitions that gen404 does not run.
 
+use std::ops::Range;
+
 use crate::base::error::Result;
+use crate::engine::context::Context;
 use crate::engine::verification::eras::Past;
+use crate::engine::verification::in_force_by_path::Origins;
+use crate::model::config::Settings;
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
+use crate::model::ids::{Block, RoundNumber};
+use crate::model::seed::SeedFile;
 use crate::model::snapshot::{Problem, Source};
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
 use crate::rules::checks::Sink;
-use crate::rules::checks::formats::{history, run_splat, run_threejs};
+use crate::rules::checks::formats::{OtherFacts, run_splat, run_threejs};
 use crate::world::git::Git;
 
-/// Checks the history of a competition of another format: since the last commit that added rounds/0/seed.json or
-/// changed the format.
-///
-/// # Errors
-/// An object is missing or broken, or the history is larger than any competition's.
-pub(crate) fn check_history(git: &Git, detected: &Detected, sink: &mut Sink) -> Result<()> {
-    let past = Past::of(git)?;
-    history::check(detected.format, &past.commits, &past.newest(), &mut |blob| past.reader.blob(blob), sink)?;
-    past.say_shallow(sink);
-    Ok(())
-}
-
-/// The files of a competition that gen404 reads and does not run.
+/// The files of a competition that is not of meshes.
 pub(crate) enum OtherSnapshot {
     /// Of splats.
     Splat(SplatSnapshot),
@@ -35,7 +30,7 @@ impl OtherSnapshot {
     /// Reads the files of a competition of this format; `None` for one that gen404 runs.
     ///
     /// # Errors
-    /// The source cannot be listed or lies elsewhere, or its files are too large together.
+    /// The source cannot be listed or is outside the competition, or its files are too large together.
     pub(crate) fn load(source: &dyn Source, format: Format) -> Result<Option<OtherSnapshot>> {
         Ok(match format {
             Format::Splat => Some(OtherSnapshot::Splat(SplatSnapshot::load_some(source, |_| true)?)),
@@ -44,16 +39,75 @@ impl OtherSnapshot {
         })
     }
 
-    /// Checks the files.
-    pub(crate) fn check(&self, detected: &Detected) -> Sink {
-        let mut sink = match self {
-            OtherSnapshot::Splat(snapshot) => run_splat(snapshot),
-            OtherSnapshot::Threejs(snapshot) => run_threejs(snapshot),
-        };
-        if let Some(mistake) = &detected.mistake {
-            sink.claim("file.parse", None, "config.json", |claim| claim.fail(mistake.clone()));
+    /// The settings, as all formats share them.
+    pub(crate) fn settings(&self) -> Option<Settings> {
+        match self {
+            OtherSnapshot::Splat(snapshot) => snapshot.config.get().map(|config| config.settings.shared()),
+            OtherSnapshot::Threejs(snapshot) => snapshot.config.get().map(|config| config.settings.clone()),
         }
-        sink
+    }
+
+    /// The rounds.
+    pub(crate) fn rounds(&self) -> Vec<RoundNumber> {
+        match self {
+            OtherSnapshot::Splat(snapshot) => snapshot.rounds.keys().copied().collect(),
+            OtherSnapshot::Threejs(snapshot) => snapshot.rounds.keys().copied().collect(),
+        }
+    }
+
+    fn format(&self) -> Format {
+        match self {
+            OtherSnapshot::Splat(_) => Format::Splat,
+            OtherSnapshot::Threejs(_) => Format::Threejs,
+        }
+    }
+
+    /// What the checks use besides these files of `source`: what the competition's commits say.
+    ///
+    /// # Errors
+    /// An object of the history is missing or broken.
+    pub(crate) fn facts(&self, source: &dyn Source, git: &Git, past: &Past, era: Range<usize>) -> Result<OtherFacts> {
+        let facts = OtherFacts::of_files(self.settings());
+        let (origins, rounds) = (Origins::of(git, past, era, self.format(), source), self.rounds());
+        let rules = origins.in_force(facts.rules, &rounds)?;
+        let pools = rounds.into_iter().map(|round| Ok((round, origins.pool(round)?))).collect::<Result<_>>()?;
+        Ok(OtherFacts { rules, pools, ..facts })
+    }
+
+    /// As [`OtherSnapshot::facts`], for the files in the competition's folder; without a history, they are all there is.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub(crate) fn facts_here(&self, context: &Context<'_>, past: Option<&Past>) -> Result<OtherFacts> {
+        let facts = match (&context.git, past) {
+            (Some(git), Some(past)) => self.facts(&context.store, git, past, past.newest_era())?,
+            _ => OtherFacts::of_files(self.settings()),
+        };
+        Ok(OtherFacts { allow_private_cdn: context.config.miners.allow_private_cdn, ..facts })
+    }
+
+    /// Each round's seed and last block of reveals, for what the chain says about them.
+    pub(crate) fn seeds(&self) -> Vec<(RoundNumber, &SeedFile, Block)> {
+        match self {
+            OtherSnapshot::Splat(snapshot) => snapshot
+                .rounds
+                .iter()
+                .filter_map(|(round, of)| Some((*round, of.seed.get()?, of.schedule.get()?.latest_reveal_block)))
+                .collect(),
+            OtherSnapshot::Threejs(snapshot) => snapshot
+                .rounds
+                .iter()
+                .filter_map(|(round, of)| Some((*round, of.seed.get()?, of.schedule.get()?.latest_reveal_block)))
+                .collect(),
+        }
+    }
+
+    /// Checks the files.
+    pub(crate) fn check(&self, facts: &OtherFacts) -> Sink {
+        match self {
+            OtherSnapshot::Splat(snapshot) => run_splat(snapshot, facts),
+            OtherSnapshot::Threejs(snapshot) => run_threejs(snapshot, facts),
+        }
     }
 
     /// What is wrong with files as files.
@@ -63,23 +117,4 @@ impl OtherSnapshot {
             OtherSnapshot::Threejs(snapshot) => &snapshot.problems,
         }
     }
-}
-
-/// Checks the files of a competition of another format; `None` for one that gen404 runs. What is `asked` for beside them
-/// cannot be told of these formats yet.
-///
-/// # Errors
-/// The source cannot be listed or lies elsewhere, or its files are too large together.
-pub(crate) fn check(source: &dyn Source, detected: &Detected, asked: &[&str]) -> Result<Option<Sink>> {
-    let Some(snapshot) = OtherSnapshot::load(source, detected.format)? else { return Ok(None) };
-    let mut sink = snapshot.check(detected);
-    for flag in asked {
-        sink.claim("state.files", None, *flag, |claim| {
-            claim.skip(format!(
-                "not told of a {} competition yet: only its files and its history are checked",
-                detected.format
-            ));
-        });
-    }
-    Ok(Some(sink))
 }

@@ -5,5 +5,6 @@ pub(crate) mod eras;
 pub(crate) mod facts;
 pub(crate) mod formats;
 pub(crate) mod in_force;
+mod in_force_by_path;
 pub(crate) mod objects;
 mod played;

@@ -2,13 +2,15 @@
 //! bytes of few files. First match wins:
 //!
 //! 1. the optional key `format` of config.json;
-//! 2. a telltale path: a file that only one format writes, in the latest round that has one;
+//! 2. telltale paths: files that only one format writes. If there are files of several formats, outputs count as well, and
+//!    the format with the most files wins, so that one stray file does not decide;
 //! 3. the keys of config.json;
 //! 4. the model's key in the first output of the first file of outputs that has one;
 //! 5. the competition's name, which is free text and only a hint;
 //! 6. else mesh.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -27,8 +29,6 @@ pub struct Detected {
     pub format: Format,
     /// The sign that decided, such as `rounds/3/audit_matrix.csv, which only threejs writes`.
     pub sign: String,
-    /// What is wrong with the key `format`, where it names no format.
-    pub mistake: Option<String>,
 }
 
 impl Detected {
@@ -58,51 +58,111 @@ const NO_SIGN: &str = "no sign of another format";
 const MOST_OUTPUTS: usize = 16;
 
 /// Decides a tree's format. `paths` are those of its files, from the competition's folder; `read` gives the bytes of
-/// one of them, and is asked for config.json and, where paths and settings tell nothing, a few files of outputs.
+/// one of them, and is asked for config.json and a few files of outputs. A key `format` that names no format is reported
+/// where config.json is parsed; the other signs then decide.
 pub fn detect<'a>(
     paths: impl IntoIterator<Item = &'a str> + Clone,
     mut read: impl FnMut(&str) -> Option<Vec<u8>>,
 ) -> Detected {
     let config = read("config.json").and_then(|bytes| serde_json::from_slice::<Map<String, Value>>(&bytes).ok());
     let config = config.unwrap_or_default();
-    let (named, mistake) = named(&config);
+    let named = config.get("format").and_then(|value| named(value).ok().flatten());
+    let named = named.map(|format| (format, "config.json has this \"format\"".to_owned()));
     let found = named
-        .or_else(|| telltale(paths.clone()))
+        .or_else(|| by_paths(paths.clone(), by_name(&config), &mut read))
         .or_else(|| by_settings(&config))
-        .or_else(|| first_output(paths, read))
+        .or_else(|| first_output(paths, &mut read))
         .or_else(|| by_name(&config));
     let (format, sign) = found.unwrap_or((Format::Mesh, NO_SIGN.to_owned()));
-    Detected { format, sign, mistake }
+    Detected { format, sign }
 }
 
 /// A format and the sign of it.
 type Found = Option<(Format, String)>;
 
-fn named(config: &Map<String, Value>) -> (Found, Option<String>) {
-    let Some(value) = config.get("format") else { return (None, None) };
+/// The format that the value of the key `format` names; `None` for null.
+///
+/// # Errors
+/// It names none: what is wrong, for whoever reads config.json.
+pub(crate) fn named(value: &Value) -> Result<Option<Format>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
     let format = value.as_str().and_then(|text| Format::ALL.into_iter().find(|format| format.name() == text));
-    match format {
-        Some(format) => (Some((format, "config.json has this \"format\"".to_owned())), None),
-        None => {
-            let text = crate::model::record::shortened(&value.to_string());
-            (None, Some(format!("config.json: \"format\" is {text}: {} is needed", names())))
-        }
+    format.map(Some).ok_or_else(|| {
+        let text = crate::model::record::shortened(&value.to_string());
+        format!("\"format\" is {text}: expected splat, mesh or threejs")
+    })
+}
+
+/// Checks the key `format` of a config.json that is read as one of this format.
+///
+/// # Errors
+/// It names no format, or another one.
+pub(crate) fn check_named(document: &Value, format: Format) -> Result<(), String> {
+    match document.get("format").map_or(Ok(None), named)? {
+        Some(other) if other != format => Err(format!("\"format\" is \"{other}\", but this is read as {format}")),
+        _ => Ok(()),
     }
 }
 
-/// The names of all formats, in words.
-fn names() -> String {
-    let [first @ .., last] = Format::ALL.map(Format::name);
-    format!("{} or {last}", first.join(", "))
+/// The format with the most telltale files, which only one format writes. Outputs say by their first key which format
+/// they belong to, and count as well if they belong to another one. Of equals, outputs decide, then the latest round. A
+/// single file does not decide against the competition's name.
+fn by_paths<'a>(
+    paths: impl IntoIterator<Item = &'a str> + Clone,
+    hint: Found,
+    read: &mut impl FnMut(&str) -> Option<Vec<u8>>,
+) -> Found {
+    let mut votes: BTreeMap<Format, Votes<'a>> = BTreeMap::new();
+    for path in paths.clone() {
+        if let Some((round, format)) = only_of(path) {
+            votes.entry(format).or_default().add(round, path, false);
+        }
+    }
+    let told = votes.keys().copied().collect::<Vec<_>>();
+    if told.is_empty() {
+        return None;
+    }
+    let first = first_output(paths.clone(), read);
+    if first.is_some_and(|(format, _)| told != [format]) {
+        let outputs: Vec<_> =
+            outputs(paths).into_iter().filter_map(|path| Some((path, of_outputs(path, read)?))).collect();
+        for (path, format) in outputs {
+            let round = path.split('/').nth(1).and_then(|round| round.parse().ok()).unwrap_or(RoundNumber(0));
+            votes.entry(format).or_default().add(round, path, true);
+        }
+    }
+    let (format, votes) = votes.into_iter().max_by_key(|(_, votes)| (votes.count, votes.outputs, votes.round))?;
+    if votes.count == 1 && hint.is_some_and(|(hint, _)| hint != format) {
+        return None;
+    }
+    let sign = match votes.path {
+        path if is_outputs(path) => format!("{path} has outputs of {}", format.model().key()),
+        path => format!("{path}, which only {format} writes"),
+    };
+    Some((format, sign))
 }
 
-/// The format whose file lies in the latest round that has such a file.
-fn telltale<'a>(paths: impl IntoIterator<Item = &'a str>) -> Found {
-    let found = paths.into_iter().filter_map(|path| only_of(path).map(|(round, format)| (round, format, path)));
-    // The first path of that round, so that the sign does not depend on the order of the listing.
-    let best = found.min_by_key(|(round, _, path)| (std::cmp::Reverse(*round), *path))?;
-    let (_, format, path) = best;
-    Some((format, format!("{path}, which only {format} writes")))
+/// The files that speak for a format.
+#[derive(Debug, Default)]
+struct Votes<'a> {
+    count: usize,
+    /// Are there outputs among them?
+    outputs: bool,
+    /// The latest round with such a file, and the first path there, so that the order of the listing does not matter.
+    round: RoundNumber,
+    path: &'a str,
+}
+
+impl<'a> Votes<'a> {
+    fn add(&mut self, round: RoundNumber, path: &'a str, outputs: bool) {
+        self.outputs |= outputs;
+        if self.count == 0 || (std::cmp::Reverse(round), path) < (std::cmp::Reverse(self.round), self.path) {
+            (self.round, self.path) = (round, path);
+        }
+        self.count += 1;
+    }
 }
 
 /// Another format that has a file at this path, where `format` has none.
@@ -127,7 +187,7 @@ pub fn telling(path: &str) -> Option<Format> {
 fn only_of(path: &str) -> Option<(RoundNumber, Format)> {
     match SplatFile::of_path(path) {
         Some(SplatFile::Round(round, SplatRoundFile::Progress)) => return Some((round, Format::Splat)),
-        Some(SplatFile::Generations(round, _) | SplatFile::Duels(round, _)) => {
+        Some(SplatFile::Player(round, ..)) => {
             return Some((round, Format::Splat));
         }
         _ => {}
@@ -158,16 +218,26 @@ fn by_settings(config: &Map<String, Value>) -> Found {
     None
 }
 
-fn first_output<'a>(paths: impl IntoIterator<Item = &'a str>, mut read: impl FnMut(&str) -> Option<Vec<u8>>) -> Found {
+fn first_output<'a>(paths: impl IntoIterator<Item = &'a str>, read: &mut impl FnMut(&str) -> Option<Vec<u8>>) -> Found {
+    let mut outputs = outputs(paths).into_iter();
+    outputs.find_map(|path| {
+        let format = of_outputs(path, read)?;
+        Some((format, format!("{path} has outputs of {}", format.model().key())))
+    })
+}
+
+/// The files of outputs that are looked at.
+fn outputs<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let mut outputs: Vec<&str> = paths.into_iter().filter(|path| is_outputs(path)).collect();
     outputs.sort_unstable();
-    for path in outputs.into_iter().take(MOST_OUTPUTS) {
-        let Some(key) = read(path).and_then(|bytes| first_key(&bytes)) else { continue };
-        if let Some(format) = Format::ALL.into_iter().find(|format| format.model().key() == key) {
-            return Some((format, format!("{path} has outputs of {key}")));
-        }
-    }
-    None
+    outputs.truncate(MOST_OUTPUTS);
+    outputs
+}
+
+/// The format whose model the first output of a file has.
+fn of_outputs(path: &str, read: &mut impl FnMut(&str) -> Option<Vec<u8>>) -> Option<Format> {
+    let key = read(path).and_then(|bytes| first_key(&bytes))?;
+    Format::ALL.into_iter().find(|format| format.model().key() == key)
 }
 
 fn is_outputs(path: &str) -> bool {
@@ -297,14 +367,41 @@ mod tests {
         assert_eq!(of("leader/duels_leader.old.json", Format::Threejs), None);
     }
 
+    /// Any one file of another format, at any place, is a stray.
+    #[test]
+    fn one_stray_file_does_not_decide() {
+        let folder = |name: &str| format!("rounds/0/{HOTKEY}/{name}");
+        let strays = ["rounds/9/judge_progress.json", "rounds/9/audit_matrix.csv", "rounds/9/leader/generated_1.json"];
+        let read = |outputs: &'static str| {
+            move |path: &str| Some(if path == "config.json" { MESH } else { outputs }.as_bytes().to_vec())
+        };
+        let meshes = ["rounds/0/leader/generated.json".to_owned(), folder("submitted.json")];
+        let splats = ["rounds/0/leader/generations.json".to_owned(), folder("duels.json")];
+        let modules = ["rounds/0/leader/generated_1.json".to_owned(), folder("submitted.json")];
+        // A single file of outputs is as good as any one stray; and a name is better than that.
+        let early = meshes[..1].iter().map(String::as_str).chain([strays[1]]);
+        assert_eq!(detect(early, read(r#"{"a": {"glb": null"#)).format, Format::Mesh);
+        let named = MESH.replace("cup", "mesh cup");
+        assert_eq!(detect([strays[1]], |_| Some(named.clone().into_bytes())).format, Format::Mesh);
+        for (own, outputs, format) in [
+            (&meshes, r#"{"a": {"glb": null"#, Format::Mesh),
+            (&splats, "", Format::Splat),
+            (&modules, r#"{"a": {"js": null"#, Format::Threejs),
+        ] {
+            for stray in strays {
+                let paths = own.iter().map(String::as_str).chain([stray]);
+                assert_eq!(detect(paths, read(outputs)).format, format, "{stray}");
+            }
+        }
+    }
+
     #[test]
     fn a_format_that_is_none_is_a_mistake() {
         let found = detect([], |_| Some(br#"{"format": "glb", "name": "x"}"#.to_vec()));
         assert_eq!(found.format, Format::Mesh);
-        let mistake = found.mistake.unwrap();
-        assert!(mistake.starts_with("config.json: \"format\" is \"glb\": splat, mesh"), "{mistake}");
-        assert!(Format::ALL.iter().all(|format| mistake.contains(format.name())), "{mistake}");
-        assert_eq!(detect([], |_| Some(b"[[[".to_vec())).mistake, None);
+        let wrong = named(&"glb".into()).unwrap_err();
+        assert_eq!(wrong, "\"format\" is \"glb\": expected splat, mesh or threejs");
+        assert_eq!(named(&Value::Null), Ok(None));
         assert_eq!(detect([], |_| None).format, Format::Mesh);
     }
 }

@@ -1,10 +1,11 @@
-//! `config.json`: no stage in which miners generate, so no minutes for it.
+//! `config.json`: miners do not generate, so there are no minutes for it.
 
 use chrono::{NaiveDate, NaiveTime};
 
 use crate::model::config::{Settings, TimeOfDay};
 use crate::model::file::RepoFile;
 use crate::model::format::Format;
+use crate::model::format::detect::check_named;
 use crate::model::record::{Extra, ParseError, parse_json, record};
 
 record! {
@@ -18,27 +19,27 @@ record! {
         pub first_evaluation_date: NaiveDate,
         /// No round starts after this day (UTC).
         pub last_competition_date: NaiveDate,
-        /// When on its day a round starts (UTC): `12:00:00` when not given.
+        /// The time of day at which a round starts (UTC); default `12:00:00`.
         pub round_start_time [optional]: Option<TimeOfDay>,
-        /// Hours that must be left before a round's start when it is opened: 1 when not given.
+        /// Hours that must remain before a round's start when it is opened; default 1.
         pub finalization_buffer_hours [optional]: Option<f64>,
-        /// A challenger needs at least this margin (a fraction of the duels) to win.
+        /// The least margin (a fraction of the duels) that a challenger needs to win.
         pub win_margin: f64,
-        /// How much weight a leader loses in a round that it holds.
+        /// The weight that a leader loses in a round that it holds.
         pub weight_decay: f64,
         /// A leader's weight does not decay below this.
         pub weight_floor: f64,
         /// Prompts in a round.
         pub prompts_per_round: usize,
-        /// How many of them come from the round before.
+        /// How many of them are carried over from the previous round.
         pub carryover_prompts: usize,
-        /// Days from one round's start to the next: 1 when not given.
+        /// Days from one round's start to the next; default 1.
         pub round_duration_days [optional]: Option<u32>,
     }
 }
 
 impl SplatSettings {
-    /// The same as the settings that the shared rules go by; no minutes for miners to generate.
+    /// As the settings that all formats share, with no minutes for miners to generate.
     #[must_use]
     pub fn shared(&self) -> Settings {
         let noon = NaiveTime::from_hms_opt(12, 0, 0).map(TimeOfDay);
@@ -63,7 +64,7 @@ impl SplatSettings {
     }
 }
 
-/// `config.json` as it stands: its settings, and its own layout (`1` for a float, key order).
+/// `config.json`: its settings, and the document with its own layout (`1` for a float, key order).
 #[derive(Debug, Clone, PartialEq)]
 pub struct SplatConfig {
     /// The settings.
@@ -78,7 +79,9 @@ impl RepoFile for SplatConfig {
         if !mistakes.is_empty() {
             return Err(ParseError::whole(mistakes.join("; ")));
         }
-        Ok(SplatConfig { settings, document: parse_json(bytes)? })
+        let document = parse_json(bytes)?;
+        check_named(&document, Format::Splat).map_err(ParseError::whole)?;
+        Ok(SplatConfig { settings, document })
     }
 
     fn write(&self, out: impl std::io::Write) -> std::io::Result<()> {

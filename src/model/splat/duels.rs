@@ -1,4 +1,4 @@
-//! `duels.json` of a miner: its one match, against whoever held the lead.
+//! `duels.json` of a miner: its one match, against the holder of the lead.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ impl From<SplatWinner> for DuelWinner {
     }
 }
 
-/// What a match came to.
+/// How a match ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SplatOutcome {
@@ -75,7 +75,7 @@ record! {
         pub score: i64,
         /// `score` divided by the number of duels.
         pub margin: f64,
-        /// What it came to.
+        /// How it ended.
         pub outcome: SplatOutcome,
         /// The duels, sorted by name.
         pub duels: Vec<SplatDuel>,

@@ -1,5 +1,7 @@
 //! Which file of a competition of splats a path names.
 
+use std::borrow::Cow;
+
 use super::config::SplatConfig;
 use super::duels::SplatMatch;
 use super::generations::Generations;
@@ -10,30 +12,35 @@ use super::state::SplatState;
 use super::submissions::SplatSubmissions;
 use crate::model::bounds::{self, Bounds};
 use crate::model::builds::Builds;
-use crate::model::file::{Layout, read};
+use crate::model::file::{FileIn, Layout, Named, read};
 use crate::model::format::Format;
-use crate::model::ids::{Player, RoundNumber};
 use crate::model::prompts::PromptList;
 use crate::model::record::ParseError;
 use crate::model::seed::SeedFile;
 
 /// A file of a competition of splats.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SplatFile {
-    /// `config.json`
-    Config,
-    /// `state.json`
-    State,
-    /// `leader.json`
-    Leader,
-    /// `prompts.txt`: the pool
-    Pool,
-    /// A file of a round's folder
-    Round(RoundNumber, SplatRoundFile),
-    /// `generations.json` of a player
-    Generations(RoundNumber, Player),
-    /// `duels.json` of a miner
-    Duels(RoundNumber, Player),
+pub type SplatFile = FileIn<SplatRoundFile, SplatPlayerFile>;
+
+/// The files of a player's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SplatPlayerFile {
+    /// `generations.json`
+    Generations,
+    /// `duels.json`, a miner's
+    Duels,
+}
+
+impl Named for SplatPlayerFile {
+    fn named(name: &str) -> Option<Self> {
+        let all = [SplatPlayerFile::Generations, SplatPlayerFile::Duels];
+        all.into_iter().find(|file| file.file_name() == name)
+    }
+    fn file_name(&self) -> Cow<'_, str> {
+        match self {
+            SplatPlayerFile::Generations => "generations.json".into(),
+            SplatPlayerFile::Duels => "duels.json".into(),
+        }
+    }
 }
 
 /// The files of a round's folder.
@@ -78,62 +85,23 @@ impl SplatRoundFile {
     }
 }
 
+impl Named for SplatRoundFile {
+    fn named(name: &str) -> Option<Self> {
+        SplatRoundFile::ALL.into_iter().find(|file| file.name() == name)
+    }
+    fn file_name(&self) -> Cow<'_, str> {
+        self.name().into()
+    }
+}
+
 impl SplatFile {
-    /// The file at `path` (from the competition's folder, with `/`); `None` for files that are no part of one.
-    #[must_use]
-    pub fn of_path(path: &str) -> Option<SplatFile> {
-        let parts: Vec<&str> = path.split('/').collect();
-        match parts.as_slice() {
-            ["config.json"] => Some(SplatFile::Config),
-            ["state.json"] => Some(SplatFile::State),
-            ["leader.json"] => Some(SplatFile::Leader),
-            ["prompts.txt"] => Some(SplatFile::Pool),
-            ["rounds", round, name] => {
-                let file = SplatRoundFile::ALL.into_iter().find(|file| file.name() == *name)?;
-                Some(SplatFile::Round(round.parse().ok()?, file))
-            }
-            ["rounds", round, player, name] => {
-                let (round, player) = (round.parse().ok()?, player.parse().ok()?);
-                match *name {
-                    "generations.json" => Some(SplatFile::Generations(round, player)),
-                    "duels.json" => Some(SplatFile::Duels(round, player)),
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
-    }
-
-    /// The path of this file, from the competition's folder.
-    #[must_use]
-    pub fn path(&self) -> String {
-        match self {
-            SplatFile::Config => "config.json".to_owned(),
-            SplatFile::State => "state.json".to_owned(),
-            SplatFile::Leader => "leader.json".to_owned(),
-            SplatFile::Pool => "prompts.txt".to_owned(),
-            SplatFile::Round(round, file) => format!("rounds/{round}/{}", file.name()),
-            SplatFile::Generations(round, player) => format!("rounds/{round}/{player}/generations.json"),
-            SplatFile::Duels(round, player) => format!("rounds/{round}/{player}/duels.json"),
-        }
-    }
-
-    /// The round whose folder the file lies in.
-    #[must_use]
-    pub fn round(&self) -> Option<RoundNumber> {
-        match self {
-            SplatFile::Round(round, _) | SplatFile::Generations(round, _) | SplatFile::Duels(round, _) => Some(*round),
-            _ => None,
-        }
-    }
-
-    /// Files that people write: they keep the layout that they have.
+    /// Is it written by hand? Such files keep their layout.
     #[must_use]
     pub fn by_hand(&self) -> bool {
         matches!(self, SplatFile::Config | SplatFile::Pool)
     }
 
-    /// What a file of this kind may have at most.
+    /// The limits of this kind of file.
     fn bounds(&self) -> Bounds {
         match self {
             SplatFile::Config => bounds::BY_HAND,
@@ -147,8 +115,8 @@ impl SplatFile {
                 }
                 SplatRoundFile::Prompts => bounds::PROMPT_LINES,
             },
-            SplatFile::Generations(..) => bounds::OUTPUTS,
-            SplatFile::Duels(..) => bounds::DUELS,
+            SplatFile::Player(_, _, SplatPlayerFile::Generations) => bounds::OUTPUTS,
+            SplatFile::Player(_, _, SplatPlayerFile::Duels) => bounds::DUELS,
         }
     }
 }
@@ -181,7 +149,7 @@ pub enum SplatContent {
 }
 
 impl SplatContent {
-    /// Parses the bytes of a file of `kind`, and says how they compare with writing it again.
+    /// Parses the bytes of a file of `kind`, and compares them with rewriting it.
     ///
     /// # Errors
     /// The file does not parse, or holds more than such a file can.
@@ -203,8 +171,8 @@ impl SplatContent {
             SplatFile::Round(_, SplatRoundFile::Seed) => by(bytes, SplatContent::Seed),
             SplatFile::Round(_, SplatRoundFile::Builds) => by(bytes, SplatContent::Builds),
             SplatFile::Round(_, SplatRoundFile::Progress) => by(bytes, SplatContent::Progress),
-            SplatFile::Generations(..) => by(bytes, SplatContent::Generations),
-            SplatFile::Duels(..) => by(bytes, SplatContent::Duels),
+            SplatFile::Player(_, _, SplatPlayerFile::Generations) => by(bytes, SplatContent::Generations),
+            SplatFile::Player(_, _, SplatPlayerFile::Duels) => by(bytes, SplatContent::Duels),
         }
     }
 }

@@ -1,15 +1,15 @@
-//! `generations.json` of a player: what its program made for each prompt, in the order in which it was done.
+//! `generations.json` of a player: what its program generated for each prompt, in order of completion.
 
 use crate::model::file::json_file;
 use crate::model::ids::PromptStem;
 use crate::model::record::{Entries, record};
 
 record! {
-    /// What a program made for one prompt.
+    /// What a program generated for one prompt.
     pub struct Generation {
-        /// The splat's URL; `null` where nothing came.
+        /// The splat's URL; `null` if there is none.
         pub ply: Option<String>,
-        /// Its preview's URL; `null` where nothing was drawn.
+        /// Its preview's URL; `null` if there is none.
         pub png: Option<String>,
         /// Seconds from request to answer.
         pub generation_time: f64,
@@ -18,7 +18,7 @@ record! {
     }
 }
 
-/// What a program made, by prompt stem.
+/// What a program generated, by prompt stem.
 pub type Generations = Entries<PromptStem, Generation>;
 
 json_file!(Generations);

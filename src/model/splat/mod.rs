@@ -1,4 +1,4 @@
-//! The files of a competition of Gaussian splats (December 2025): one record a layout.
+//! The files of a competition of Gaussian splats (December 2025): one record for each layout.
 //!
 //! `seed.json`, `prompts.txt` and `builds.json` are as in a competition of meshes.
 

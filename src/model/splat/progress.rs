@@ -1,11 +1,11 @@
-//! `rounds/N/judge_progress.json`: who leads so far, and whose matches are done.
+//! `rounds/N/judge_progress.json`: the current holder, and the miners whose matches are done.
 
 use crate::model::file::json_file;
 use crate::model::ids::{Hotkey, Player};
 use crate::model::record::record;
 
 record! {
-    /// How far the judge is. At the end `leader` has won the round.
+    /// How far the judge has come. At the end, `leader` has won the round.
     pub struct JudgeProgress {
         /// Who holds the lead: `leader`, or a miner.
         pub leader: Player,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::config::SplatConfig;
 use super::duels::SplatMatch;
-use super::file::{SplatContent, SplatFile, SplatRoundFile};
+use super::file::{SplatContent, SplatFile, SplatPlayerFile, SplatRoundFile};
 use super::generations::Generations;
 use super::leader::SplatLeaders;
 use super::progress::JudgeProgress;
@@ -21,7 +21,7 @@ use crate::model::prompts::PromptList;
 use crate::model::record::ParseError;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::{Problem, Slot, Source};
-use crate::model::tree::{FileSet, load};
+use crate::model::tree::{FileSet, load, put};
 
 /// The files of a competition of splats.
 pub(crate) struct SplatFiles;
@@ -100,7 +100,7 @@ impl SplatSnapshot {
     /// Reads every file of the competition that `wanted` lets through.
     ///
     /// # Errors
-    /// The source cannot be listed or lies elsewhere, or its files are too large together.
+    /// The source cannot be listed or is outside the competition, or its files are too large together.
     pub fn load_some(source: &dyn Source, wanted: impl Fn(&SplatFile) -> bool + Sync) -> Result<SplatSnapshot> {
         let loaded = load::<SplatFiles>(source, wanted, &Budget::of_files())?;
         let files = loaded.files.len();
@@ -109,40 +109,31 @@ impl SplatSnapshot {
         Ok(snapshot)
     }
 
-    /// Puts a file's contents where they belong; `None` marks the place as broken.
+    /// Puts a file's contents in their slot; `None` marks it as broken.
     fn place(&mut self, file: &SplatFile, content: Option<SplatContent>) {
-        macro_rules! put {
-            ($slot:expr, $Variant:ident) => {
-                $slot = match content {
-                    Some(SplatContent::$Variant(value)) => Slot::Ok(value),
-                    _ => Slot::Broken,
-                }
-            };
-        }
         match file {
-            SplatFile::Config => put!(self.config, Config),
-            SplatFile::State => put!(self.state, State),
-            SplatFile::Leader => put!(self.leaders, Leader),
-            SplatFile::Pool => put!(self.pool, Prompts),
+            SplatFile::Config => put!(self.config, content, SplatContent::Config),
+            SplatFile::State => put!(self.state, content, SplatContent::State),
+            SplatFile::Leader => put!(self.leaders, content, SplatContent::Leader),
+            SplatFile::Pool => put!(self.pool, content, SplatContent::Prompts),
             SplatFile::Round(round, file) => {
                 let files = self.rounds.entry(*round).or_default();
                 match file {
-                    SplatRoundFile::Schedule => put!(files.schedule, Schedule),
-                    SplatRoundFile::Submissions => put!(files.submissions, Submissions),
-                    SplatRoundFile::Seed => put!(files.seed, Seed),
-                    SplatRoundFile::Prompts => put!(files.prompts, Prompts),
-                    SplatRoundFile::Builds => put!(files.builds, Builds),
-                    SplatRoundFile::Progress => put!(files.progress, Progress),
+                    SplatRoundFile::Schedule => put!(files.schedule, content, SplatContent::Schedule),
+                    SplatRoundFile::Submissions => put!(files.submissions, content, SplatContent::Submissions),
+                    SplatRoundFile::Seed => put!(files.seed, content, SplatContent::Seed),
+                    SplatRoundFile::Prompts => put!(files.prompts, content, SplatContent::Prompts),
+                    SplatRoundFile::Builds => put!(files.builds, content, SplatContent::Builds),
+                    SplatRoundFile::Progress => put!(files.progress, content, SplatContent::Progress),
                 }
             }
-            SplatFile::Generations(round, player) => {
-                put!(self.player(*round, player).generations, Generations);
+            SplatFile::Player(round, player, file) => {
+                let own = self.rounds.entry(*round).or_default().players.entry(player.clone()).or_default();
+                match file {
+                    SplatPlayerFile::Generations => put!(own.generations, content, SplatContent::Generations),
+                    SplatPlayerFile::Duels => put!(own.duels, content, SplatContent::Duels),
+                }
             }
-            SplatFile::Duels(round, player) => put!(self.player(*round, player).duels, Duels),
         }
-    }
-
-    fn player(&mut self, round: RoundNumber, player: &Player) -> &mut SplatPlayer {
-        self.rounds.entry(round).or_default().players.entry(player.clone()).or_default()
     }
 }

@@ -22,7 +22,7 @@ pub enum SplatStage {
     Finalizing,
     /// No further round.
     Finished,
-    /// Held: by hand, or at the end of a stage where the services were set to stop there.
+    /// On hold: by hand, or at the end of a stage if the services were set to stop there.
     Paused,
 }
 
@@ -48,9 +48,9 @@ impl fmt::Display for SplatStage {
 }
 
 record! {
-    /// Where the competition stands.
+    /// The competition's round and stage.
     pub struct SplatState {
-        /// The round that runs; -1 before the first.
+        /// The current round; -1 before the first.
         pub current_round: i64,
         /// Its stage.
         pub stage: SplatStage,
@@ -60,7 +60,7 @@ record! {
 json_file!(SplatState);
 
 impl SplatState {
-    /// The round that runs; `None` before the first.
+    /// The current round; `None` before the first.
     #[must_use]
     pub fn round(&self) -> Option<RoundNumber> {
         u32::try_from(self.current_round).ok().map(RoundNumber)

@@ -92,30 +92,30 @@ impl FromStr for AuditLeft {
 pub enum AuditLeftError {
     #[error(transparent)]
     Opponent(#[from] IdError),
-    #[error("{0:?} ends in no number of a run")]
+    #[error("{0:?} does not end in the number of a repeat")]
     NoNumber(String),
-    #[error("{0:?} ends in no number of a run: from 1 on, no sign, no leading zero")]
+    #[error("{0:?} does not end in the number of a repeat: from 1, without sign or leading zeros")]
     Number(String),
 }
 
 /// Why a line is not a row.
 #[derive(Debug, thiserror::Error)]
 enum AuditRowError {
-    #[error("left,right,margin are needed")]
+    #[error("expected left,right,margin")]
     Fields,
     #[error("left: {0}")]
     Left(#[from] AuditLeftError),
     #[error("right: {0}")]
     Right(#[from] IdError),
-    #[error("{0} against itself is no duel")]
+    #[error("{0} against itself is not a duel")]
     Itself(Hotkey),
-    #[error("the margin {0:?} is no number")]
+    #[error("the margin {0:?} is not a number")]
     NoMargin(String),
     #[error("the margin {0} is not finite")]
     Infinite(String),
 }
 
-/// Margins of audit duels, in the order in which the rows stand.
+/// Margins of audit duels, in the order of the rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AuditMatrix(pub IndexMap<(AuditLeft, Hotkey), f64>);
 
@@ -199,8 +199,8 @@ mod tests {
         let wrong =
             |row: &str| read::<AuditMatrix>(Format::Mesh, format!("left,right,margin\n{row}").as_bytes()).unwrap_err();
         for (row, why) in [
-            (format!("submitted_0,{RIGHT},0.5"), "from 1 on"),
-            (format!("submitted_x,{RIGHT},0.5"), "no number of a run"),
+            (format!("submitted_0,{RIGHT},0.5"), "from 1, without"),
+            (format!("submitted_x,{RIGHT},0.5"), "not end in the number of a repeat"),
             (format!("{RIGHT}_1,{RIGHT},0.5"), "against itself"),
             (format!("leader_1,{RIGHT},NaN"), "not finite"),
             ("leader_1,leader,0.5".to_owned(), "right"),

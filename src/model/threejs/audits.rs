@@ -7,11 +7,11 @@ use crate::model::record::{Entries, record};
 use crate::model::source_audit::SourceVerdict;
 
 record! {
-    /// A call for an audit. Its defender is brought up to date in place.
+    /// A call for an audit. Its defender is updated in place.
     pub struct DuelAuditRequest {
         /// The miner to audit.
         pub hotkey: Hotkey,
-        /// Whom it has to beat again (since round 3).
+        /// The player that it has to beat again (since round 3).
         pub latest_defender [optional]: Option<Player>,
     }
 }
@@ -43,7 +43,7 @@ record! {
     pub struct VerificationAudit {
         /// The miner: the same as the key.
         pub hotkey: Hotkey,
-        /// What it came to.
+        /// The outcome.
         pub outcome: AuditOutcome,
         /// Duels won by what was generated less duels won by what was submitted.
         pub score: i64,
@@ -51,7 +51,7 @@ record! {
         pub total_prompts: u64,
         /// Prompts compared.
         pub checked_prompts: u64,
-        /// Those that came out as a draw.
+        /// Those that were a draw.
         pub drawn: u64,
         /// In words.
         pub reason: String,

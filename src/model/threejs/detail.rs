@@ -129,7 +129,7 @@ record! {
         pub main_object_correct_a: Option<bool>,
         /// Is B?
         pub main_object_correct_b: Option<bool>,
-        /// The features; `null` where they could not be looked for.
+        /// The features; `null` if they could not be checked.
         pub features: Option<Vec<Feature>>,
         /// A's score: 3 for the main object, 2 and 1 a feature.
         pub score_a: i64,
@@ -139,7 +139,7 @@ record! {
 }
 
 record! {
-    /// Stage 2's list, where the prompt could not be taken apart.
+    /// Stage 2's checklist if the prompt could not be decomposed.
     pub struct NoFeatures {
         /// Always true.
         pub decompose_failed: bool,
@@ -272,11 +272,11 @@ record! {
         pub reason [optional]: Option<String>,
         /// Stage 1.
         pub s1 [optional]: Option<Stage1>,
-        /// Stage 2, where stage 1 came to a draw.
+        /// Stage 2, if stage 1 was a draw.
         pub s2 [optional]: Option<Stage2>,
-        /// Stage 3, where stage 2 came to a draw as well.
+        /// Stage 3, if stage 2 was a draw as well.
         pub s3 [optional]: Option<Stage3>,
-        /// Stage 4, where stage 1 came to a draw.
+        /// Stage 4, if stage 1 was a draw.
         pub s4 [optional]: Option<Stage4>,
         /// Which stage decided, in the judge's words.
         pub decided_by [optional]: Option<String>,

@@ -1,6 +1,6 @@
-//! A record in one of two layouts, told apart by a key.
+//! A record in one of two layouts, distinguished by a key.
 
-/// Declares an enum of two records: the first where its key is there, else the second.
+/// Declares an enum of two records: the first if its key is there, otherwise the second.
 macro_rules! either {
     (
         $(#[$meta:meta])*

@@ -1,5 +1,7 @@
 //! Which file of a competition of three.js modules a path names.
 
+use std::borrow::Cow;
+
 use super::audit_matrix::AuditMatrix;
 use super::audits::{DuelAuditRequests, DuelAuditVerdicts, VerificationAudits};
 use super::config::ThreejsConfig;
@@ -9,9 +11,8 @@ use super::pod_stats::PodRuns;
 use super::programs::{ThreejsBuilds, ThreejsLeaders, ThreejsSubmissions, ThreejsWinner};
 use super::reports::GenerationReports;
 use crate::model::bounds::{self, Bounds};
-use crate::model::file::{Layout, RepoFile, read};
+use crate::model::file::{FileIn, Layout, Named, RepoFile, read};
 use crate::model::format::Format;
-use crate::model::ids::{Player, RoundNumber};
 use crate::model::matrix::Matrix;
 use crate::model::prompts::PromptList;
 use crate::model::record::ParseError;
@@ -21,21 +22,7 @@ use crate::model::source_audit::SourceAudits;
 use crate::model::stage::CompetitionState;
 
 /// A file of a competition of three.js modules.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ThreejsFile {
-    /// `config.json`
-    Config,
-    /// `state.json`
-    State,
-    /// `leader.json`
-    Leader,
-    /// `prompts.txt`: the pool
-    Pool,
-    /// A file of a round's folder
-    Round(RoundNumber, ThreejsRoundFile),
-    /// A file of a player's folder within a round
-    Player(RoundNumber, Player, ThreejsPlayerFile),
-}
+pub type ThreejsFile = FileIn<ThreejsRoundFile, ThreejsPlayerFile>;
 
 /// The files of a round's folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,20 +109,27 @@ pub enum ThreejsPlayerFile {
     Audit(String),
 }
 
-impl ThreejsPlayerFile {
-    /// The file's name.
-    #[must_use]
-    pub fn name(&self) -> String {
+impl Named for ThreejsRoundFile {
+    fn named(name: &str) -> Option<Self> {
+        ThreejsRoundFile::ALL.into_iter().find(|file| file.name() == name)
+    }
+    fn file_name(&self) -> Cow<'_, str> {
+        self.name().into()
+    }
+}
+
+impl Named for ThreejsPlayerFile {
+    fn file_name(&self) -> Cow<'_, str> {
         match self {
-            ThreejsPlayerFile::Submitted => "submitted.json".to_owned(),
-            ThreejsPlayerFile::Generated(None) => "generated.json".to_owned(),
-            ThreejsPlayerFile::Generated(Some(repeat)) => format!("generated_{repeat}.json"),
-            ThreejsPlayerFile::PodStats => "pod_stats.json".to_owned(),
-            ThreejsPlayerFile::Duels(name) | ThreejsPlayerFile::Audit(name) => name.clone(),
+            ThreejsPlayerFile::Submitted => "submitted.json".into(),
+            ThreejsPlayerFile::Generated(None) => "generated.json".into(),
+            ThreejsPlayerFile::Generated(Some(repeat)) => format!("generated_{repeat}.json").into(),
+            ThreejsPlayerFile::PodStats => "pod_stats.json".into(),
+            ThreejsPlayerFile::Duels(name) | ThreejsPlayerFile::Audit(name) => name.into(),
         }
     }
 
-    fn of_name(name: &str) -> Option<Self> {
+    fn named(name: &str) -> Option<Self> {
         let stem = name.strip_suffix(".json")?;
         match stem {
             "submitted" => Some(ThreejsPlayerFile::Submitted),
@@ -159,56 +153,13 @@ fn is_named(stem: &str, kind: &str) -> bool {
 }
 
 impl ThreejsFile {
-    /// The file at `path` (from the competition's folder, with `/`); `None` for files that are no part of one.
-    #[must_use]
-    pub fn of_path(path: &str) -> Option<ThreejsFile> {
-        let parts: Vec<&str> = path.split('/').collect();
-        match parts.as_slice() {
-            ["config.json"] => Some(ThreejsFile::Config),
-            ["state.json"] => Some(ThreejsFile::State),
-            ["leader.json"] => Some(ThreejsFile::Leader),
-            ["prompts.txt"] => Some(ThreejsFile::Pool),
-            ["rounds", round, name] => {
-                let file = ThreejsRoundFile::ALL.into_iter().find(|file| file.name() == *name)?;
-                Some(ThreejsFile::Round(round.parse().ok()?, file))
-            }
-            ["rounds", round, player, name] => {
-                let file = ThreejsPlayerFile::of_name(name)?;
-                Some(ThreejsFile::Player(round.parse().ok()?, player.parse().ok()?, file))
-            }
-            _ => None,
-        }
-    }
-
-    /// The path of this file, from the competition's folder.
-    #[must_use]
-    pub fn path(&self) -> String {
-        match self {
-            ThreejsFile::Config => "config.json".to_owned(),
-            ThreejsFile::State => "state.json".to_owned(),
-            ThreejsFile::Leader => "leader.json".to_owned(),
-            ThreejsFile::Pool => "prompts.txt".to_owned(),
-            ThreejsFile::Round(round, file) => format!("rounds/{round}/{}", file.name()),
-            ThreejsFile::Player(round, player, file) => format!("rounds/{round}/{player}/{}", file.name()),
-        }
-    }
-
-    /// The round whose folder the file lies in.
-    #[must_use]
-    pub fn round(&self) -> Option<RoundNumber> {
-        match self {
-            ThreejsFile::Round(round, _) | ThreejsFile::Player(round, ..) => Some(*round),
-            _ => None,
-        }
-    }
-
-    /// Files that people write: they keep the layout that they have.
+    /// Is it written by hand? Such files keep their layout.
     #[must_use]
     pub fn by_hand(&self) -> bool {
         matches!(self, ThreejsFile::Config | ThreejsFile::Pool | ThreejsFile::Round(_, ThreejsRoundFile::SourceAudit))
     }
 
-    /// What a file of this kind may have at most.
+    /// The limits of this kind of file.
     fn bounds(&self) -> Bounds {
         match self {
             ThreejsFile::Config => bounds::BY_HAND,
@@ -274,7 +225,7 @@ pub enum ThreejsContent {
 }
 
 impl ThreejsContent {
-    /// Parses the bytes of a file of `kind`, and says how they compare with writing it again.
+    /// Parses the bytes of a file of `kind`, and compares them with rewriting it.
     ///
     /// # Errors
     /// The file does not parse, or holds more than such a file can.

@@ -1,6 +1,6 @@
-//! The files of a competition of three.js modules (since April 2026): one record a layout, the older ones included.
+//! The files of a competition of three.js modules (since April 2026): one record for each layout, older ones included.
 //!
-//! | round | what came then |
+//! | from round | new |
 //! |---|---|
 //! | 0 | `require_audit.json` without defenders, `generated.json`, `duels_submitted.json`, `verification_audits.json`, flat reports |
 //! | 3 | `audit_matrix.csv` with the lefts `submitted` and `leader`, `latest_defender` |

@@ -9,9 +9,9 @@ record! {
     pub struct Module {
         /// The module's URL, or `null` without one.
         pub js: Option<String>,
-        /// The folder of its views, with a grid of four among them; `null` where they were not drawn.
+        /// The folder of its views, with a grid of four among them; `null` if they were not rendered.
         pub views: Option<String>,
-        /// Why something is missing: a code of ours, or the miner's own words.
+        /// Why something is missing: a code of the services, or the miner's own words.
         pub failure_reason: Option<String>,
         /// Bytes of the module.
         pub size: u64,

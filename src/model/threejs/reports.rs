@@ -1,4 +1,4 @@
-//! `generation_reports.json`: how often a requested miner's program was run again, and how it went.
+//! `generation_reports.json`: the repeats of requested miners' programs.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,11 +7,11 @@ use crate::model::file::json_file;
 use crate::model::ids::Hotkey;
 use crate::model::record::{Entries, record};
 
-/// How far the runs are.
+/// How far the repeats have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReportOutcome {
-    /// Not all repeats are there; for good, where the miner has failed in the meantime.
+    /// Not all repeats are there. It stays so if the miner failed in the meantime.
     Pending,
     /// All repeats are there.
     Completed,
@@ -20,15 +20,15 @@ pub enum ReportOutcome {
 }
 
 record! {
-    /// One run of a program over the prompts.
+    /// One repeat: a run of a program over the prompts.
     pub struct Repeat {
         /// Which one, from 1.
         pub repeat_index: u32,
-        /// Submitted prompts that were made.
+        /// Submitted prompts that were generated.
         pub generated_prompts: u64,
         /// Submitted prompts that were not.
         pub failed_prompts: u64,
-        /// Seconds of its finished batches together; `null` where there were none.
+        /// Seconds of its finished batches together; `null` if there were none.
         pub generation_time: Option<f64>,
     }
 }
@@ -38,11 +38,11 @@ record! {
     pub struct RepeatedReport {
         /// The miner: the same as the key.
         pub hotkey: Hotkey,
-        /// How far the runs are.
+        /// How far the repeats have come.
         pub outcome: ReportOutcome,
-        /// The runs that are there.
+        /// The repeats so far.
         pub repeats: Vec<Repeat>,
-        /// Why it was rejected; else empty.
+        /// Why it was rejected; otherwise empty.
         pub reason: String,
     }
 }
@@ -56,11 +56,11 @@ record! {
         pub outcome: ReportOutcome,
         /// Submitted prompts.
         pub checked_prompts: u64,
-        /// Those that were not made.
+        /// Those that were not generated.
         pub failed_prompts: u64,
         /// Seconds.
         pub generation_time: Option<f64>,
-        /// Why it was rejected; else empty.
+        /// Why it was rejected; otherwise empty.
         pub reason: String,
     }
 }
@@ -85,7 +85,7 @@ impl GenerationReport {
         }
     }
 
-    /// How far the runs are.
+    /// How far the repeats have come.
     #[must_use]
     pub fn outcome(&self) -> ReportOutcome {
         match self {
@@ -94,7 +94,7 @@ impl GenerationReport {
         }
     }
 
-    /// Why it was rejected; else empty.
+    /// Why it was rejected; otherwise empty.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
@@ -103,7 +103,7 @@ impl GenerationReport {
         }
     }
 
-    /// The runs that are there; the one of the older layout has no record of its own.
+    /// The repeats so far; the older layout has no record of its one run.
     #[must_use]
     pub fn repeats(&self) -> &[Repeat] {
         match self {

@@ -6,7 +6,7 @@ use super::audit_matrix::AuditMatrix;
 use super::audits::{DuelAuditRequests, DuelAuditVerdicts, VerificationAudits};
 use super::config::ThreejsConfig;
 use super::duels::StagedMatch;
-use super::file::{ThreejsContent, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
+use super::file::{ThreejsContent as Content, ThreejsFile, ThreejsPlayerFile, ThreejsRoundFile};
 use super::outputs::Modules;
 use super::pod_stats::PodRuns;
 use super::programs::{ThreejsBuilds, ThreejsLeaders, ThreejsSubmissions, ThreejsWinner};
@@ -24,7 +24,7 @@ use crate::model::seed::SeedFile;
 use crate::model::snapshot::{Problem, Slot, Source};
 use crate::model::source_audit::SourceAudits;
 use crate::model::stage::CompetitionState;
-use crate::model::tree::{FileSet, load};
+use crate::model::tree::{FileSet, load, put};
 
 /// The files of a competition of three.js modules.
 pub(crate) struct ThreejsFiles;
@@ -32,13 +32,13 @@ pub(crate) struct ThreejsFiles;
 impl FileSet for ThreejsFiles {
     const FORMAT: Format = Format::Threejs;
     type File = ThreejsFile;
-    type Content = ThreejsContent;
+    type Content = Content;
 
     fn of_path(path: &str) -> Option<ThreejsFile> {
         ThreejsFile::of_path(path)
     }
-    fn parse(file: &ThreejsFile, bytes: &[u8]) -> std::result::Result<(ThreejsContent, Layout), ParseError> {
-        ThreejsContent::parse(file, bytes)
+    fn parse(file: &ThreejsFile, bytes: &[u8]) -> std::result::Result<(Content, Layout), ParseError> {
+        Content::parse(file, bytes)
     }
     fn by_hand(file: &ThreejsFile) -> bool {
         file.by_hand()
@@ -118,21 +118,11 @@ pub struct ThreejsSnapshot {
     pub files: usize,
 }
 
-/// Puts a file's contents in their slot; `None` marks it as broken.
-macro_rules! put {
-    ($slot:expr, $content:expr, $Variant:ident) => {
-        $slot = match $content {
-            Some(ThreejsContent::$Variant(value)) => Slot::Ok(value),
-            _ => Slot::Broken,
-        }
-    };
-}
-
 impl ThreejsSnapshot {
     /// Reads every file of the competition that `wanted` lets through.
     ///
     /// # Errors
-    /// The source cannot be listed or lies elsewhere, or its files are too large together.
+    /// The source cannot be listed or is outside the competition, or its files are too large together.
     pub fn load_some(source: &dyn Source, wanted: impl Fn(&ThreejsFile) -> bool + Sync) -> Result<ThreejsSnapshot> {
         let loaded = load::<ThreejsFiles>(source, wanted, &Budget::of_files())?;
         let files = loaded.files.len();
@@ -141,12 +131,12 @@ impl ThreejsSnapshot {
         Ok(snapshot)
     }
 
-    fn place(&mut self, file: ThreejsFile, content: Option<ThreejsContent>) {
+    fn place(&mut self, file: ThreejsFile, content: Option<Content>) {
         match file {
-            ThreejsFile::Config => put!(self.config, content, Config),
-            ThreejsFile::State => put!(self.state, content, State),
-            ThreejsFile::Leader => put!(self.leaders, content, Leader),
-            ThreejsFile::Pool => put!(self.pool, content, Prompts),
+            ThreejsFile::Config => put!(self.config, content, Content::Config),
+            ThreejsFile::State => put!(self.state, content, Content::State),
+            ThreejsFile::Leader => put!(self.leaders, content, Content::Leader),
+            ThreejsFile::Pool => put!(self.pool, content, Content::Prompts),
             ThreejsFile::Round(round, file) => self.rounds.entry(round).or_default().place(file, content),
             ThreejsFile::Player(round, player, file) => {
                 self.rounds.entry(round).or_default().players.entry(player).or_default().place(file, content);
@@ -156,43 +146,45 @@ impl ThreejsSnapshot {
 }
 
 impl ThreejsRound {
-    fn place(&mut self, file: ThreejsRoundFile, content: Option<ThreejsContent>) {
+    fn place(&mut self, file: ThreejsRoundFile, content: Option<Content>) {
         match file {
-            ThreejsRoundFile::Schedule => put!(self.schedule, content, Schedule),
-            ThreejsRoundFile::Submissions => put!(self.submissions, content, Submissions),
-            ThreejsRoundFile::Seed => put!(self.seed, content, Seed),
-            ThreejsRoundFile::Prompts => put!(self.prompts, content, Prompts),
-            ThreejsRoundFile::Builds => put!(self.builds, content, Builds),
-            ThreejsRoundFile::Matrix => put!(self.matrix, content, Matrix),
-            ThreejsRoundFile::AuditMatrix => put!(self.audit_matrix, content, AuditMatrix),
-            ThreejsRoundFile::RequireAudit => put!(self.require_audit, content, RequireAudit),
-            ThreejsRoundFile::GenerationReports => put!(self.generation_reports, content, GenerationReports),
-            ThreejsRoundFile::GenerationAudits => put!(self.generation_audits, content, GenerationAudits),
-            ThreejsRoundFile::VerificationAudits => put!(self.verification_audits, content, VerificationAudits),
-            ThreejsRoundFile::SourceAudit => put!(self.source_audit, content, SourceAudit),
-            ThreejsRoundFile::Winner => put!(self.winner, content, Winner),
+            ThreejsRoundFile::Schedule => put!(self.schedule, content, Content::Schedule),
+            ThreejsRoundFile::Submissions => put!(self.submissions, content, Content::Submissions),
+            ThreejsRoundFile::Seed => put!(self.seed, content, Content::Seed),
+            ThreejsRoundFile::Prompts => put!(self.prompts, content, Content::Prompts),
+            ThreejsRoundFile::Builds => put!(self.builds, content, Content::Builds),
+            ThreejsRoundFile::Matrix => put!(self.matrix, content, Content::Matrix),
+            ThreejsRoundFile::AuditMatrix => put!(self.audit_matrix, content, Content::AuditMatrix),
+            ThreejsRoundFile::RequireAudit => put!(self.require_audit, content, Content::RequireAudit),
+            ThreejsRoundFile::GenerationReports => put!(self.generation_reports, content, Content::GenerationReports),
+            ThreejsRoundFile::GenerationAudits => put!(self.generation_audits, content, Content::GenerationAudits),
+            ThreejsRoundFile::VerificationAudits => {
+                put!(self.verification_audits, content, Content::VerificationAudits)
+            }
+            ThreejsRoundFile::SourceAudit => put!(self.source_audit, content, Content::SourceAudit),
+            ThreejsRoundFile::Winner => put!(self.winner, content, Content::Winner),
         }
     }
 }
 
 impl ThreejsPlayer {
-    fn place(&mut self, file: ThreejsPlayerFile, content: Option<ThreejsContent>) {
+    fn place(&mut self, file: ThreejsPlayerFile, content: Option<Content>) {
         match file {
-            ThreejsPlayerFile::Submitted => put!(self.submitted, content, Modules),
-            ThreejsPlayerFile::PodStats => put!(self.pod_stats, content, PodStats),
+            ThreejsPlayerFile::Submitted => put!(self.submitted, content, Content::Modules),
+            ThreejsPlayerFile::PodStats => put!(self.pod_stats, content, Content::PodStats),
             ThreejsPlayerFile::Generated(repeat) => {
                 let slot;
-                put!(slot, content, Modules);
+                put!(slot, content, Content::Modules);
                 self.generated.insert(repeat.unwrap_or(1), slot);
             }
             ThreejsPlayerFile::Duels(name) => {
                 let slot;
-                put!(slot, content, Duels);
+                put!(slot, content, Content::Duels);
                 self.duels.insert(name, slot);
             }
             ThreejsPlayerFile::Audit(name) => {
                 let slot;
-                put!(slot, content, Duels);
+                put!(slot, content, Content::Duels);
                 self.audits.insert(name, slot);
             }
         }

@@ -8,25 +8,31 @@ use crate::model::stage::Stage;
 use crate::rules::stage_table::{Required, last_of_round, opens_next, reached};
 
 pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
-    let problems = &facts.snapshot.problems;
+    let snapshot = facts.snapshot;
+    as_files(&snapshot.problems, snapshot.files, sink);
+    top([snapshot.config.is_missing(), snapshot.state.is_missing(), snapshot.leaders.is_missing()], sink);
+    for (round, files) in &snapshot.rounds {
+        round_files(facts, *round, files, sink);
+    }
+    let current = snapshot.state.get().map_or(0, |state| state.current_round.0);
+    rounds(snapshot.rounds.keys().copied(), Some(RoundNumber(current)), sink);
+}
+
+/// `file.parse`, `file.bytes`.
+pub(super) fn as_files(problems: &[Problem], files: usize, sink: &mut Sink) {
     for problem in problems {
         report(problem, sink);
     }
     let broken = problems.iter().filter(|problem| !matches!(problem.what, Trouble::Layout { .. })).count();
     if broken == 0 {
-        sink.claim("file.parse", None, format!("{} files", facts.snapshot.files), |_| ());
+        sink.claim("file.parse", None, format!("{files} files"), |_| ());
     }
     if problems.len() == broken {
-        sink.claim("file.bytes", None, format!("{} files", facts.snapshot.files), |_| ());
+        sink.claim("file.bytes", None, format!("{files} files"), |_| ());
     }
-    top_files(facts, sink);
-    for (round, files) in &facts.snapshot.rounds {
-        round_files(facts, *round, files, sink);
-    }
-    rounds(facts, sink);
 }
 
-pub(super) fn report(problem: &Problem, sink: &mut Sink) {
+fn report(problem: &Problem, sink: &mut Sink) {
     let id = if matches!(problem.what, Trouble::Layout { .. }) { "file.bytes" } else { "file.parse" };
     sink.claim(id, problem.round, problem.path.clone(), |claim| match &problem.what {
         Trouble::Parse(error) => claim.fail(error.to_string()),
@@ -43,14 +49,9 @@ pub(super) fn report(problem: &Problem, sink: &mut Sink) {
     });
 }
 
-fn top_files(facts: &VerifyFacts<'_>, sink: &mut Sink) {
-    let snapshot = facts.snapshot;
-    let top = [
-        (FileKind::Config, snapshot.config.is_missing()),
-        (FileKind::State, snapshot.state.is_missing()),
-        (FileKind::Leader, snapshot.leaders.is_missing()),
-    ];
-    for (file, missing) in top {
+/// `state.files`: config.json, state.json and leader.json are there.
+pub(super) fn top(missing: [bool; 3], sink: &mut Sink) {
+    for (file, missing) in [FileKind::Config, FileKind::State, FileKind::Leader].into_iter().zip(missing) {
         sink.claim("state.files", None, file.path(), |claim| {
             if missing {
                 claim.fail("missing");
@@ -59,18 +60,18 @@ fn top_files(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     }
 }
 
-/// Checks that the rounds' folders go from 0 to the current round without gaps. Round numbers are hostile
-/// input, so gaps are kept as ranges and never counted through.
-fn rounds(facts: &VerifyFacts<'_>, sink: &mut Sink) {
-    let there: Vec<u32> = facts.snapshot.rounds.keys().map(|round| round.0).collect();
-    let current = facts.snapshot.state.get().map_or(0, |state| state.current_round.0);
+/// Checks that the rounds' folders go from 0 to the current round (`None`: no round has begun) without gaps. Round
+/// numbers are hostile input, so gaps are kept as ranges and never counted through.
+pub(super) fn rounds(there: impl Iterator<Item = RoundNumber>, current: Option<RoundNumber>, sink: &mut Sink) {
+    let there: Vec<u32> = there.map(|round| round.0).collect();
     let mut gaps = Vec::new();
     let mut next = Some(0);
     for round in &there {
         gaps.extend(next.filter(|next| next < round).map(|next| (next, round - 1)));
         next = round.checked_add(1);
     }
-    gaps.extend(next.filter(|next| *next <= current).map(|next| (next, current)));
+    let last = next.zip(current).filter(|(next, current)| *next <= current.0);
+    gaps.extend(last.map(|(next, current)| (next, current.0)));
     if gaps.is_empty() {
         return;
     }

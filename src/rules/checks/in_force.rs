@@ -78,7 +78,9 @@ pub(crate) fn leader_entry(from: Block) -> Claimed {
 #[must_use]
 pub(crate) fn what_counts(settings: &Settings) -> Settings {
     let rules = Some(Rules { limits: settings.limits(), extra: Extra::default() });
-    let (day, description, extra) = (NaiveDate::default(), String::new(), Extra::default());
+    let (day, description) = (NaiveDate::default(), String::new());
+    // The one key beyond those of meshes that rules go by.
+    let extra = settings.extra.only("audit_repeats");
     Settings {
         rules,
         description,
@@ -96,7 +98,13 @@ impl InForce {
     /// The current config.json for all claims.
     #[must_use]
     pub fn of(snapshot: &Snapshot) -> Self {
-        let settings = snapshot.config.get().map(|config| Arc::new(config.settings.clone()));
+        InForce::without_history(snapshot.config.get().map(|config| config.settings.clone()))
+    }
+
+    /// These settings for all claims.
+    #[must_use]
+    pub fn without_history(settings: Option<Settings>) -> Self {
+        let settings = settings.map(Arc::new);
         let now = settings.as_ref().map(|settings| settings.limits()).unwrap_or_default();
         InForce { now, settings, no_history: true, ..InForce::default() }
     }

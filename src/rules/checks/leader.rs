@@ -13,19 +13,7 @@ pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let first = facts.snapshot.rounds.get(&RoundNumber(0)).and_then(|files| files.schedule.get());
     let by_hand = |entry: &&LeaderEntry| first.is_some_and(|first| entry.effective_block <= first.latest_reveal_block);
     let initial = leaders.iter().take_while(by_hand).count().max(1).min(leaders.len());
-    sink.claim("leader.transition", None, "leader.json", |claim| {
-        if leaders.is_empty() {
-            claim.fail("no leader: the list is empty");
-        }
-        for pair in leaders.windows(2) {
-            if let [before, after] = pair
-                && after.effective_block < before.effective_block
-            {
-                let (block, last) = (after.effective_block, before.effective_block);
-                claim.fail(format!("effective_block {block} comes after {last}"));
-            }
-        }
-    });
+    sink.claim("leader.transition", None, "leader.json", |claim| in_order(claim, leaders));
     let mut entries = leaders.iter().skip(initial);
     let mut current = leaders.get(initial.saturating_sub(1));
     for (round, from) in finished(facts) {
@@ -39,14 +27,38 @@ pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
             terms.judge(claim);
         });
     }
-    for entry in entries {
-        sink.claim("leader.transition", None, "leader.json", |claim| {
-            claim.fail(format!(
-                "the entry of {} at block {} follows from no round",
-                entry.hotkey, entry.effective_block
-            ));
-        });
+    entries.for_each(|entry| unexplained(entry, sink));
+}
+
+/// There is a leader, and the entries are in order of their blocks.
+pub(super) fn in_order(claim: &mut Claim, leaders: &[LeaderEntry]) {
+    if leaders.is_empty() {
+        claim.fail("no leader: the list is empty");
     }
+    for pair in leaders.windows(2) {
+        if let [before, after] = pair
+            && after.effective_block < before.effective_block
+        {
+            let (block, last) = (after.effective_block, before.effective_block);
+            claim.fail(format!("effective_block {block} comes after {last}"));
+        }
+    }
+}
+
+/// An entry that no round gave.
+pub(super) fn unexplained(entry: &LeaderEntry, sink: &mut Sink) {
+    sink.claim("leader.transition", None, "leader.json", |claim| {
+        let (hotkey, block) = (&entry.hotkey, entry.effective_block);
+        claim.fail(format!("the entry of {hotkey} at block {block} follows from no round"));
+    });
+}
+
+/// A round's entry against the expected one, but for weight and block.
+pub(super) fn same_program(claim: &mut Claim, found: &LeaderEntry, expected: &LeaderEntry) {
+    claim.same("hotkey", &found.hotkey.as_str(), &expected.hotkey.as_str());
+    claim.same("repo", &found.repo.as_str(), &expected.repo.as_str());
+    claim.same("commit", &found.commit.as_str(), &expected.commit.as_str());
+    claim.same("docker", &found.docker, &expected.docker);
 }
 
 /// The finalized rounds, with the block from which their result is in force (`None` if the competition
@@ -108,10 +120,7 @@ fn step<'a>(
         claim.fail(format!("no entry, expected {hotkey} from block {from} on with weight {weight}"));
         return None;
     };
-    claim.same("hotkey", &found.hotkey.as_str(), &expected.hotkey.as_str());
-    claim.same("repo", &found.repo.as_str(), &expected.repo.as_str());
-    claim.same("commit", &found.commit.as_str(), &expected.commit.as_str());
-    claim.same("docker", &found.docker, &expected.docker);
+    same_program(claim, found, &expected);
     if raw.is_none_or(|raw| found.weight.to_bits() != raw.weight.to_bits()) {
         claim.same("weight", &found.weight, &expected.weight);
     }

@@ -8,14 +8,13 @@ use crate::base::text::counted;
 use crate::model::config::Settings;
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
-use crate::model::outputs::{Output, Outputs};
+use crate::model::neutral::DuelView;
+use crate::model::outputs::Outputs;
 use crate::model::prompts::{Prompt, PromptList};
 use crate::model::report::{Duel, DuelWinner, MatchReport};
 use crate::model::snapshot::RoundFiles;
 use crate::rules::Thresholds;
-use crate::rules::duel::{
-    INTERNAL_ERROR, Lateness, claims_no_judge, margin, outputs_of, score, walkover, without_judge,
-};
+use crate::rules::duel::{INTERNAL_ERROR, Lateness, claims_no_judge, margin, outputs_of, walkover, without_judge};
 use crate::rules::tournament::order;
 
 pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
@@ -27,7 +26,9 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
             let terms = facts.rules.terms(file.clone(), None);
             let (file, then) = (file.path(), facts.matches.get(&(round, player.clone(), name.clone())));
             let played = table.played(facts, files, report, then, &terms.limits);
-            sink.claim("match.score", round, file.clone(), |claim| check_score(claim, report));
+            sink.claim("match.score", round, file.clone(), |claim| {
+                check_score(claim, (report.score, report.margin), report.duels.iter().map(|duel| duel.winner));
+            });
             sink.claim("match.urls", round, file.clone(), |claim| {
                 check_names(claim, player, name, report);
                 claim.part(played.odd.as_deref(), |claim| check_urls(claim, &played, report));
@@ -148,11 +149,12 @@ fn outputs<'a>(files: &'a RoundFiles, player: &Player) -> Option<&'a Outputs> {
     outputs_of(files, player).get()
 }
 
-fn check_score(claim: &mut Claim, report: &MatchReport) {
-    let expected = score(&report.duels);
-    claim.same("score", &report.score, &expected);
-    let expected = margin(expected, report.duels.len());
-    claim.same("margin", &report.margin, &expected);
+/// A report's score and margin, from its duels' winners.
+pub(super) fn check_score(claim: &mut Claim, found: (i64, f64), winners: impl ExactSizeIterator<Item = DuelWinner>) {
+    let duels = winners.len();
+    let expected = winners.map(DuelWinner::points).sum();
+    claim.same("score", &found.0, &expected);
+    claim.same("margin", &found.1, &margin(expected, duels));
 }
 
 fn check_names(claim: &mut Claim, folder: &Player, name: &str, report: &MatchReport) {
@@ -167,31 +169,52 @@ fn check_names(claim: &mut Claim, folder: &Player, name: &str, report: &MatchRep
 }
 
 fn check_urls(claim: &mut Claim, played: &PlayedOn<'_>, report: &MatchReport) {
-    let Some(expected) = &played.prompts else { return claim.skip("prompts.txt cannot be read") };
-    if expected.len() != report.duels.len() {
-        claim.fail(format!("{} duels for {} prompts", report.duels.len(), expected.len()));
+    let keys = report.format.model().duel_keys();
+    let of = |outputs: Option<&Outputs>, stem: &PromptStem| {
+        let output = outputs.and_then(|outputs| outputs.get(stem));
+        output.map(|output| (output.model.clone(), output.png.clone())).unwrap_or_default()
+    };
+    let left = Side { keys: [keys.left, "left_png"], urls: &|stem| of(played.left, stem) };
+    let right = Side { keys: [keys.right, "right_png"], urls: &|stem| of(played.right, stem) };
+    urls(claim, played.prompts.as_deref(), report.duels.iter().map(DuelView::from), [left, right]);
+}
+
+/// The URLs of a side's model and preview for a prompt.
+type Urls<'s> = dyn Fn(&PromptStem) -> (Option<String>, Option<String>) + 's;
+
+/// One side of a match: what its model and its preview are called in the report, and their URLs for a prompt.
+pub(super) struct Side<'s> {
+    pub(super) keys: [&'s str; 2],
+    pub(super) urls: &'s Urls<'s>,
+}
+
+/// `match.urls`: the duels are the round's prompts, sorted by name, and each side's URLs are those of its outputs.
+pub(super) fn urls<'a>(
+    claim: &mut Claim,
+    expected: Option<&[&Prompt]>,
+    duels: impl ExactSizeIterator<Item = DuelView<'a>> + Clone,
+    [left, right]: [Side<'_>; 2],
+) {
+    let Some(expected) = expected else { return claim.skip("prompts.txt cannot be read") };
+    if expected.len() != duels.len() {
+        claim.fail(format!("{} duels for {} prompts", duels.len(), expected.len()));
     }
-    for (duel, prompt) in report.duels.iter().zip(expected.iter()) {
-        if duel.name != *prompt.stem() {
+    for (duel, prompt) in duels.clone().zip(expected) {
+        if duel.name != prompt.stem() {
             return claim.fail(format!(
                 "{} stands where {} belongs: duels are sorted by name",
                 duel.name,
                 prompt.stem()
             ));
         }
-        claim.same(&format!("{}: prompt", duel.name), &duel.prompt.as_str(), &prompt.url());
+        claim.same(&format!("{}: prompt", duel.name), &duel.prompt, &prompt.url());
     }
-    let keys = report.format.model().duel_keys();
-    for duel in &report.duels {
-        let sides = [
-            ("left", keys.left, played.left, &duel.left_model, &duel.left_png),
-            ("right", keys.right, played.right, &duel.right_model, &duel.right_png),
-        ];
-        for (side, key, outputs, model, png) in sides {
-            let output = outputs.and_then(|outputs| outputs.get(&duel.name));
-            let of = |url: fn(&Output) -> &Option<String>| output.and_then(|output| url(output).clone());
-            claim.same(&format!("{}: {key}", duel.name), model, &of(|output| &output.model));
-            claim.same(&format!("{}: {side}_png", duel.name), png, &of(|output| &output.png));
+    for duel in duels {
+        let sides = [(&left, duel.left_model, duel.left_preview), (&right, duel.right_model, duel.right_preview)];
+        for (Side { keys: [model_key, preview_key], urls }, model, preview) in sides {
+            let (expected_model, expected_preview) = urls(duel.name);
+            claim.same(&format!("{}: {model_key}", duel.name), &model, &expected_model.as_deref());
+            claim.same(&format!("{}: {preview_key}", duel.name), &preview, &expected_preview.as_deref());
         }
     }
 }

@@ -241,6 +241,11 @@ impl Sink {
         }
     }
 
+    /// Takes over what another sink objects to, without its passes.
+    pub fn take_objections(&mut self, other: Sink) {
+        self.findings.extend(other.findings.into_iter().filter(|finding| finding.status != CheckStatus::Pass));
+    }
+
     /// Adds a pass about `subject` unless this id has a finding.
     fn claim_unless_objected(&mut self, id: &'static str, subject: &str) {
         if !self.findings.iter().any(|finding| finding.id == id) {

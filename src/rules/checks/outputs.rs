@@ -1,12 +1,13 @@
 //! `outputs.rules`.
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{Claim, Sink, VerifyFacts};
 use crate::model::file::PlayerFile;
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
-use crate::model::outputs::{Output, Outputs};
+use crate::model::neutral::OutputView;
+use crate::model::outputs::Output;
 use crate::model::pod_stats::{PodEntry, PodFigures};
 use crate::model::snapshot::{PlayerFiles, RoundFiles};
 use crate::model::stage::Stage;
@@ -21,8 +22,9 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
         for (outputs, kind) in kinds.iter().filter_map(|(slot, kind)| Some((slot.get()?, kind))) {
             sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/{}", kind.name()), |claim| {
                 let submitted = *kind == PlayerFile::Submitted;
-                let place = Place { round, player, format: files.format.model(), submitted, fetched };
-                check_stems(claim, outputs, stems.as_ref(), &place);
+                let place = Place { round, player, format: files.format.model(), submitted };
+                // submitted.json has an entry for every prompt, failures included.
+                check_stems(claim, outputs, stems.as_ref(), submitted && fetched);
                 for (stem, output) in outputs.iter() {
                     one(claim, stem, output, &place);
                 }
@@ -39,8 +41,6 @@ struct Place<'a> {
     player: &'a Player,
     format: ModelFormat,
     submitted: bool,
-    /// All of the round's files have been fetched.
-    fetched: bool,
 }
 
 fn known_player(round: RoundNumber, files: &RoundFiles, player: &Player, sink: &mut Sink) {
@@ -52,13 +52,18 @@ fn known_player(round: RoundNumber, files: &RoundFiles, player: &Player, sink: &
     }
 }
 
-fn check_stems(claim: &mut Claim, outputs: &Outputs, stems: Option<&IndexSet<&PromptStem>>, place: &Place<'_>) {
+/// The stems of outputs are prompts of the round; with `all`, every prompt has an entry.
+pub(super) fn check_stems<V>(
+    claim: &mut Claim,
+    outputs: &IndexMap<PromptStem, V>,
+    stems: Option<&IndexSet<&PromptStem>>,
+    all: bool,
+) {
     let Some(stems) = stems else { return };
     for stem in outputs.keys().filter(|stem| !stems.contains(*stem)) {
         claim.fail(format!("{stem}: not a prompt of this round"));
     }
-    // submitted.json has an entry for every prompt, failures included.
-    if place.submitted && place.fetched {
+    if all {
         let there = outputs.keys().filter(|stem| stems.contains(*stem)).count();
         let missing = stems.iter().filter(|stem| !outputs.contains_key(**stem));
         let details = missing.map(|stem| format!("{stem}: a prompt of this round without an entry"));
@@ -66,16 +71,21 @@ fn check_stems(claim: &mut Claim, outputs: &Outputs, stems: Option<&IndexSet<&Pr
     }
 }
 
-fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>) {
-    let key = place.format.key();
-    match (&output.model, output.size) {
+/// The parts of an output go together: a size with a model (recorded under `key`), a preview only with a model.
+pub(super) fn check_parts(claim: &mut Claim, stem: &PromptStem, key: &str, output: &OutputView<'_>) {
+    match (output.model, output.size) {
         (None, 0) | (Some(_), 1..) => {}
         (None, size) => claim.fail(format!("{stem}: size is {size}, but there is no {key}")),
         (Some(model), size) => claim.fail(format!("{stem}: size is {size}, but {key} is {model:?}")),
     }
-    if output.model.is_none() && output.png.is_some() {
+    if output.model.is_none() && output.preview.is_some() {
         claim.fail(format!("{stem}: a preview without a model"));
     }
+}
+
+fn one(claim: &mut Claim, stem: &PromptStem, output: &Output, place: &Place<'_>) {
+    let key = place.format.key();
+    check_parts(claim, stem, key, &OutputView::from(output));
     let model = (&output.model, key, place.format.extension());
     for (url, key, extension) in [model, (&output.png, "png", "png")] {
         if let Some(url) = url.as_deref().filter(|url| !is_stored_at(url, stem, extension, place)) {

@@ -1,73 +1,116 @@
 //! `prompts.carryover`, `prompts.new`, `prompts.count`.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use super::in_force::ClaimTerms;
 use super::{Claim, Sink, Then, VerifyFacts};
+use crate::model::config::Settings;
 use crate::model::file::RoundFile;
-use crate::model::ids::RoundNumber;
+use crate::model::ids::{RoundNumber, Seed};
 use crate::model::prompts::{Prompt, PromptList};
 use crate::model::snapshot::RoundFiles;
-use crate::rules::prompts::select;
+use crate::rules::prompts::{Selection, select};
+
+/// A way to draw a round's prompts: by the settings, the seed, the previous round's prompts and the pool.
+pub(super) type Way = fn(&Settings, Seed, &[Prompt], &[Prompt]) -> Selection;
+
+/// What a round's prompts are drawn from.
+pub(super) struct Draw<'a> {
+    pub(super) round: RoundNumber,
+    pub(super) terms: ClaimTerms<'a>,
+    pub(super) seed: Option<Seed>,
+    /// The previous round's prompts; none before round 0.
+    pub(super) previous: Option<&'a [Prompt]>,
+    /// The pool as it is now.
+    pub(super) pool: Option<&'a PromptList>,
+    /// The pool in the commit that wrote the seed, if there is a history.
+    pub(super) then: Option<&'a Then<Option<Arc<PromptList>>>>,
+    /// What a shallow clone lacks.
+    pub(super) lacks: Option<String>,
+    /// The ways in which the prompts may have been drawn: the first, or any of the others.
+    pub(super) ways: &'a [Way],
+}
 
 pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
-    let subject = format!("rounds/{round}/prompts.txt");
     let Some(prompts) = files.prompts.get() else { return };
-    sink.claim("prompts.carryover", round, subject.clone(), |claim| carryover(claim, facts, round, files, prompts));
-    sink.claim("prompts.new", round, subject.clone(), |claim| fresh(claim, facts, round, files, prompts));
-    sink.claim("prompts.count", round, subject, |claim| count(claim, facts, round, prompts));
+    let previous: Option<&[Prompt]> = match round.previous() {
+        None => Some(&[]),
+        Some(before) => {
+            let before = facts.snapshot.rounds.get(&before).and_then(|files| files.prompts.get());
+            before.map(|prompts| prompts.0.as_slice())
+        }
+    };
+    let draw = Draw {
+        round,
+        terms: facts.terms(round, RoundFile::Seed),
+        seed: files.seed.get().map(|seed| seed.seed),
+        previous,
+        pool: facts.snapshot.pool.get(),
+        then: facts.pools.get(&round),
+        lacks: facts.rules.missing_history(),
+        ways: &[select],
+    };
+    all(&draw, prompts, sink);
 }
 
-/// The previous round's prompts; none for round 0.
-fn previous<'a>(facts: &'a VerifyFacts<'_>, round: RoundNumber) -> Option<&'a [Prompt]> {
-    match round.previous() {
-        None => Some(&[]),
-        Some(before) => Some(&facts.snapshot.rounds.get(&before)?.prompts.get()?.0),
+/// `prompts.carryover`, `prompts.new`, `prompts.count`.
+pub(super) fn all(draw: &Draw<'_>, prompts: &PromptList, sink: &mut Sink) {
+    let subject = format!("rounds/{}/prompts.txt", draw.round);
+    sink.claim("prompts.carryover", draw.round, subject.clone(), |claim| carryover(claim, draw, prompts));
+    sink.claim("prompts.new", draw.round, subject.clone(), |claim| fresh(claim, draw, prompts));
+    sink.claim("prompts.count", draw.round, subject, |claim| count(claim, draw, prompts));
+}
+
+impl Draw<'_> {
+    /// What each way draws from this pool; `None`, with why, if that cannot be known.
+    fn drawn<'p>(&self, pool: &'p [Prompt]) -> Result<impl Iterator<Item = Selection> + use<'_, 'p>, &'static str> {
+        let (Some(settings), Some(seed)) = (self.terms.settings, self.seed) else {
+            return Err("config.json or seed.json cannot be read");
+        };
+        let previous = self.previous.ok_or("the previous round's prompts cannot be read")?;
+        Ok(self.ways.iter().map(move |way| way(settings, seed, previous, pool)))
     }
 }
 
-fn carryover(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, prompts: &PromptList) {
-    if round.0 == 0 {
+fn carryover(claim: &mut Claim, draw: &Draw<'_>, prompts: &PromptList) {
+    if draw.round.0 == 0 {
         return;
     }
-    let terms = facts.terms(round, RoundFile::Seed);
-    let (Some(settings), Some(seed)) = (terms.settings, files.seed.get()) else {
-        return claim.skip("config.json or seed.json cannot be read");
+    let mut drawn = match draw.drawn(&[]) {
+        Ok(drawn) => drawn,
+        Err(why) => return claim.skip(why),
     };
-    let Some(previous) = previous(facts, round) else {
-        return claim.skip("the previous round's prompts cannot be read");
-    };
-    let expected = select(settings, seed.seed, previous, &[]).carried;
+    let expected = drawn.next().map(|selection| selection.carried).unwrap_or_default();
     compare(claim, 0, prompts.0.get(..expected.len().min(prompts.0.len())).unwrap_or_default(), &expected);
-    terms.judge(claim);
+    draw.terms.judge(claim);
 }
 
-fn fresh(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, prompts: &PromptList) {
-    let terms = facts.terms(round, RoundFile::Seed);
-    let (Some(settings), Some(seed)) = (terms.settings, files.seed.get()) else {
-        return claim.skip("config.json or seed.json cannot be read");
-    };
-    let Some(previous) = previous(facts, round) else {
-        return claim.skip("the previous round's prompts cannot be read");
-    };
-    let pool = match facts.pools.get(&round) {
-        Some(Then::At(_, Some(pool))) => pool,
+fn fresh(claim: &mut Claim, draw: &Draw<'_>, prompts: &PromptList) {
+    if let Err(why) = draw.drawn(&[]).map(|_| ()) {
+        return claim.skip(why);
+    }
+    let (pool, known) = match draw.then {
+        Some(Then::At(_, Some(pool))) => (pool.as_ref(), true),
         Some(Then::At(commit, None)) => {
             return claim.skip(format!("there is no pool (prompts.txt) in {commit}, which wrote the seed"));
         }
-        Some(Then::Unknown) if facts.rules.shallow.is_some() => {
-            return claim.skip(facts.rules.missing_history().unwrap_or_default());
-        }
-        _ => match facts.snapshot.pool.get() {
-            Some(pool) => {
-                return without_history(claim, &select(settings, seed.seed, previous, &pool.0).fresh, prompts);
-            }
+        Some(Then::Unknown) if draw.lacks.is_some() => return claim.skip(draw.lacks.clone().unwrap_or_default()),
+        _ => match draw.pool {
+            Some(pool) => (pool, false),
             None => return claim.skip("there is no pool (prompts.txt)"),
         },
     };
-    let selection = select(settings, seed.seed, previous, &pool.0);
-    let carried = selection.carried.len().min(prompts.0.len());
-    compare(claim, carried, prompts.0.get(carried..).unwrap_or_default(), &selection.fresh);
-    terms.judge(claim);
+    let drawn: Vec<Selection> = draw.drawn(&pool.0).into_iter().flatten().collect();
+    let from = |selection: &Selection| selection.carried.len().min(prompts.0.len());
+    let found = |selection: &Selection| prompts.0.get(from(selection)..).unwrap_or_default();
+    let Some(first) = drawn.first().filter(|_| !drawn.iter().any(|drawn| found(drawn) == drawn.fresh)) else { return };
+    if known {
+        compare(claim, from(first), found(first), &first.fresh);
+        draw.terms.judge(claim);
+    } else {
+        without_history(claim, &first.fresh, prompts);
+    }
 }
 
 /// Without history the pool may have changed since, so a difference is only a warning.
@@ -92,25 +135,24 @@ fn compare(claim: &mut Claim, from: usize, found: &[Prompt], expected: &[Prompt]
     }
 }
 
-fn count(claim: &mut Claim, facts: &VerifyFacts<'_>, round: RoundNumber, prompts: &PromptList) {
-    let terms = facts.terms(round, RoundFile::Seed);
-    let Some(settings) = terms.settings else { return claim.skip("config.json cannot be read") };
-    let (pool, odd) = match facts.pools.get(&round) {
+fn count(claim: &mut Claim, draw: &Draw<'_>, prompts: &PromptList) {
+    let Some(settings) = draw.terms.settings else { return claim.skip("config.json cannot be read") };
+    let (pool, odd) = match draw.then {
         Some(Then::At(_, pool)) => (pool.as_deref(), false),
-        Some(Then::Unknown) if facts.rules.shallow.is_some() && prompts.0.len() < settings.prompts_per_round => {
-            return claim.skip(facts.rules.missing_history().unwrap_or_default());
+        Some(Then::Unknown) if draw.lacks.is_some() && prompts.0.len() < settings.prompts_per_round => {
+            return claim.skip(draw.lacks.clone().unwrap_or_default());
         }
-        _ => (facts.snapshot.pool.get(), facts.snapshot.pool.get().is_some()),
+        _ => (draw.pool, draw.pool.is_some()),
     };
     let mut expected = settings.prompts_per_round;
-    if let (Some(pool), Some(previous)) = (pool, previous(facts, round)) {
+    if let (Some(pool), Some(previous)) = (pool, draw.previous) {
         // A small pool provides fewer.
         expected = expected.min(previous.len().min(settings.carryover_prompts) + pool.0.len());
     }
     let odd = odd.then_some(" (by the current pool; without history the earlier pool is unknown)");
     claim.part(odd.filter(|_| prompts.0.len() < settings.prompts_per_round), |claim| {
         claim.same("the number of prompts", &prompts.0.len(), &expected);
-        terms.judge(claim);
+        draw.terms.judge(claim);
     });
     let mut seen = HashSet::new();
     for prompt in prompts.0.iter().filter(|prompt| !seen.insert(prompt.stem())) {

@@ -6,56 +6,66 @@ use super::in_force::ClaimTerms;
 use super::{Claim, Sink, VerifyFacts};
 use crate::base::url::HttpUrl;
 use crate::model::file::RoundFile;
-use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber};
+use crate::model::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber};
+use crate::model::neutral::SubmissionView;
 use crate::model::snapshot::RoundFiles;
-use crate::model::submissions::Submission;
 
 pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFiles, sink: &mut Sink) {
     let Some(submissions) = files.submissions.get() else { return };
     let terms = facts.terms(round, RoundFile::Submissions);
+    let window = files.schedule.get().map(|schedule| (schedule.earliest_reveal_block, schedule.latest_reveal_block));
+    let views = submissions.iter().map(|(hotkey, of)| (hotkey, SubmissionView::from(of)));
+    all(&terms, round, (views, window), facts.allow_private_cdn, sink);
+}
+
+/// `submissions.rules`, of submissions in the file's order and the round's window.
+pub(super) fn all<'a>(
+    terms: &ClaimTerms<'_>,
+    round: RoundNumber,
+    (submissions, blocks): (impl Iterator<Item = (&'a Hotkey, SubmissionView<'a>)> + Clone, Option<(Block, Block)>),
+    allow_private_cdn: bool,
+    sink: &mut Sink,
+) {
     sink.claim("submissions.rules", round, format!("rounds/{round}/submissions.json"), |claim| {
         let mut last = None;
-        for (hotkey, submission) in submissions.iter() {
+        for (hotkey, submission) in submissions.clone() {
             let block = submission.revealed_at_block;
             if last.is_some_and(|last| block < last) {
                 claim.fail(format!("{hotkey}: revealed_at_block {block} comes after {}", last.unwrap_or(block)));
             }
             last = Some(block);
-            window(claim, files, hotkey, submission);
+            window(claim, blocks, hotkey, block);
         }
         claim.part(None, |claim| {
-            submissions.iter().for_each(|entry| one(claim, facts, &terms, round, entry));
+            submissions.clone().for_each(|entry| one(claim, terms, round, entry, allow_private_cdn));
             terms.judge(claim);
         });
     });
-    shared(round, submissions.iter().map(|(hotkey, of)| (hotkey, &of.repo, &of.commit)), sink);
+    shared(round, submissions.map(|(hotkey, of)| (hotkey, of.repo, of.commit)), sink);
 }
 
-fn window(claim: &mut Claim, files: &RoundFiles, hotkey: &Hotkey, submission: &Submission) {
-    let block = submission.revealed_at_block;
-    if let Some(schedule) = files.schedule.get() {
-        let (earliest, latest) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
-        if block < earliest || block > latest {
-            claim.fail(format!("{hotkey}: revealed_at_block {block} is outside [{earliest}, {latest}]"));
-        }
+fn window(claim: &mut Claim, blocks: Option<(Block, Block)>, hotkey: &Hotkey, block: Block) {
+    if let Some((earliest, latest)) = blocks.filter(|(earliest, latest)| block < *earliest || block > *latest) {
+        claim.fail(format!("{hotkey}: revealed_at_block {block} is outside [{earliest}, {latest}]"));
     }
 }
 
 fn one(
     claim: &mut Claim,
-    facts: &VerifyFacts<'_>,
     terms: &ClaimTerms<'_>,
     round: RoundNumber,
-    (hotkey, submission): (&Hotkey, &Submission),
+    (hotkey, submission): (&Hotkey, SubmissionView<'_>),
+    allow_private_cdn: bool,
 ) {
     if let Some(settings) = terms.settings {
-        claim.same(&format!("{hotkey}: round"), &submission.round, &format!("{}-{round}", settings.name));
+        let expected = format!("{}-{round}", settings.name);
+        claim.same(&format!("{hotkey}: round"), &submission.round, &expected.as_str());
     }
-    let allow_private = terms.limits.allow_private_cdn || facts.allow_private_cdn;
-    if let Err(why) = crate::base::url::check_cdn_url(&submission.cdn_url, allow_private) {
-        claim.fail(format!("{hotkey}: cdn_url {:?}: {why}", submission.cdn_url));
-    } else if submission.cdn_url.ends_with('/') && !is_bare_host(&submission.cdn_url) {
-        claim.fail(format!("{hotkey}: cdn_url {:?} ends in a slash", submission.cdn_url));
+    let Some(url) = submission.cdn_url else { return };
+    if let Err(why) = crate::base::url::check_cdn_url(url, terms.limits.allow_private_cdn || allow_private_cdn) {
+        claim.fail(format!("{hotkey}: cdn_url {url:?}: {why}"));
+    } else if url.ends_with('/') && !is_bare_host(url) {
+        claim.fail(format!("{hotkey}: cdn_url {url:?} ends in a slash"));
     }
 }
 
@@ -65,7 +75,7 @@ fn is_bare_host(url: &str) -> bool {
 }
 
 /// Warns of programs that more than one miner submitted: allowed, but a matter for the judge.
-pub(super) fn shared<'a>(
+fn shared<'a>(
     round: RoundNumber,
     submissions: impl Iterator<Item = (&'a Hotkey, &'a RepoName, &'a CommitSha)>,
     sink: &mut Sink,

@@ -1,15 +1,15 @@
-//! Duels that no judge is asked for: whoever has no preview loses.
+//! Duels without a judge: a side without a preview loses.
 
 use crate::model::ids::PromptStem;
 use crate::model::report::DuelWinner;
 
-/// What such a duel read in December 2025.
+/// The text of such a duel in December 2025.
 pub const MISSING: &str = "Preview is missing";
 
-/// What a duel reads where the judge failed: it counts as a draw.
+/// The text of a duel that counts as a draw because the judge failed.
 pub const INTERNAL_ERROR: &str = "Internal error";
 
-/// Who wins without a judge, where a side has no preview.
+/// Who wins without a judge because a side has no preview.
 #[must_use]
 pub fn without_judge(left_has: bool, right_has: bool) -> Option<DuelWinner> {
     match (left_has, right_has) {
@@ -20,14 +20,14 @@ pub fn without_judge(left_has: bool, right_has: bool) -> Option<DuelWinner> {
     }
 }
 
-/// Can these be the words of a duel without a judge? They changed after round 2.
+/// Can this be the text of a duel without a judge? It changed after round 2.
 #[must_use]
 pub fn fits(words: &str, stem: &PromptStem, left_has: bool, right_has: bool) -> bool {
     let names = |side: &str| words.contains(&format!("No preview for {stem} from {side}"));
     words == MISSING || (!left_has && names("leader")) || (!right_has && names("challenger"))
 }
 
-/// Do these words say that no judge was asked?
+/// Does this text say that no judge was asked?
 #[must_use]
 pub fn claims_no_judge(words: &str) -> bool {
     words == MISSING || words.starts_with("No preview for ")

@@ -1,4 +1,4 @@
-//! What competitions of splats do otherwise: a walk of challengers instead of a tournament, and no audits.
+//! What is different in competitions of splats: a walk of challengers instead of a tournament, and no audits.
 
 pub mod duel;
 pub(crate) mod outstanding;

@@ -1,4 +1,4 @@
-//! What a round of splats still lacks in its stage: lines for `status` and `report`.
+//! What is outstanding in a round of splats: lines for `status` and `report`.
 
 use super::walk::{of_round, order};
 use crate::base::text::counted;
@@ -39,7 +39,7 @@ fn generating(files: &SplatRound) -> Vec<String> {
     if !done(&Player::Leader) {
         open.push("the leader's splats are not complete yet".to_owned());
     }
-    // What did not build is never run.
+    // Programs without an image are never run.
     let runs = files.builds.get().into_iter().flat_map(|builds| builds.iter());
     let runs = runs.filter(|(_, build)| build.status == BuildStatus::Success);
     let waiting = runs.filter(|(hotkey, _)| !done(&Player::Miner((*hotkey).clone()))).count();
@@ -51,7 +51,7 @@ fn generating(files: &SplatRound) -> Vec<String> {
 
 fn duels(files: &SplatRound, win_margin: f64) -> Vec<String> {
     let Some(walk) = of_round(files, win_margin) else {
-        return vec!["submissions.json cannot be read, so it is unknown who plays".to_owned()];
+        return vec!["submissions.json cannot be read, so the matches are unknown".to_owned()];
     };
     let Some(next) = walk.missing else {
         return vec![format!("every match has been played: {} holds the lead", walk.holder)];

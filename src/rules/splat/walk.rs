@@ -1,4 +1,4 @@
-//! The walk: in order of reveal, each miner challenges whoever holds the lead, once. No qualification, no audits.
+//! The walk: in order of reveal, each miner challenges the holder of the lead, once. No qualification, no audits.
 
 use crate::model::ids::{Hotkey, Player};
 use crate::model::snapshot::Slot;
@@ -19,18 +19,18 @@ pub struct WalkStep<'a> {
     pub taken: bool,
 }
 
-/// A walk as far as it goes.
+/// A walk, as far as it has come.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Walk<'a> {
     /// The matches, in order.
     pub steps: Vec<WalkStep<'a>>,
-    /// Who holds the lead behind them: at the end, the winner.
+    /// Who holds the lead after them: at the end, the winner.
     pub holder: Player,
-    /// The first challenger whose match is not there.
+    /// The first challenger whose match is missing.
     pub missing: Option<&'a Hotkey>,
 }
 
-/// The miners in the order in which they play: by `revealed_at_block`, then as the file has them.
+/// The miners in the order in which they play: by `revealed_at_block`, then in the file's order.
 #[must_use]
 pub fn order(submissions: &SplatSubmissions) -> Vec<&Hotkey> {
     let mut miners: Vec<_> = submissions.iter().collect();
@@ -60,7 +60,7 @@ pub fn walk<'a>(
     walk
 }
 
-/// The walk of a round, by its files; `None` where its submissions cannot be read.
+/// The walk of a round, by its files; `None` if its submissions cannot be read.
 #[must_use]
 pub fn of_round(files: &SplatRound, win_margin: f64) -> Option<Walk<'_>> {
     let order = order(files.submissions.get()?);
@@ -73,7 +73,7 @@ pub fn report<'a>(files: &'a SplatRound, hotkey: &Hotkey) -> Option<&'a SplatMat
     files.players.get(&Player::Miner(hotkey.clone())).map(|own| &own.duels).and_then(Slot::get)
 }
 
-/// What a margin means.
+/// The outcome of a match with this margin.
 #[must_use]
 pub fn outcome(margin: f64, win_margin: f64) -> SplatOutcome {
     if margin >= win_margin { SplatOutcome::ChallengerWins } else { SplatOutcome::LeaderDefends }

@@ -1,5 +1,5 @@
-//! The chain: in order of reveal, each qualified miner challenges whoever holds the lead; a winner's program has to make
-//! its outputs again, and these have to stand against what was submitted and against the holder that it beat.
+//! The chain: in order of reveal, each qualified miner challenges the holder of the lead. A winner's program has to generate
+//! its outputs again, and these have to hold against what was submitted and against the holder that it beat.
 //!
 //! Everything is derived anew from margins, reports and readings of sources. Rows against holders that were beaten or
 //! rejected stay in the files, and count for nothing.
@@ -14,7 +14,7 @@ use crate::model::threejs::programs::ThreejsSubmissions;
 use crate::model::threejs::reports::{GenerationReport, GenerationReports, ReportOutcome};
 use crate::model::threejs::snapshot::ThreejsRound;
 
-/// Of another's reason, so many characters are quoted.
+/// How many characters of another reason are quoted.
 const QUOTED: usize = 64;
 
 /// What a chain is derived from.
@@ -30,24 +30,24 @@ pub struct ChainFacts<'f, 'a> {
     pub matrix: &'f Matrix,
     /// The audit duels that are known.
     pub audits: &'f AuditMatrix,
-    /// What is known of the runs.
+    /// The generation reports.
     pub reports: &'f GenerationReports,
-    /// What was read of the sources.
+    /// The source audits.
     pub sources: &'f HashMap<&'f Hotkey, &'f SourceAudit>,
 }
 
-/// The readings by miner: the first of each.
+/// The source audits by miner: the first of each.
 #[must_use]
 pub fn by_miner(sources: &[SourceAudit]) -> HashMap<&Hotkey, &SourceAudit> {
     sources.iter().rev().map(|source| (&source.hotkey, source)).collect()
 }
 
-/// What became of a qualified miner.
+/// The fate of a qualified miner.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fate {
     /// Rejected: it takes part in nothing.
     Rejected(String),
-    /// Its match against the holder is not there yet.
+    /// Its match against the holder is missing.
     Pending,
     /// It did not beat the holder.
     Lost(f64),
@@ -55,7 +55,7 @@ pub enum Fate {
     Won {
         /// By how much.
         margin: f64,
-        /// All that a win needs is there.
+        /// Everything that a win needs is there.
         verified: bool,
     },
 }
@@ -67,26 +67,26 @@ pub struct Link<'a> {
     pub hotkey: &'a Hotkey,
     /// Who held the lead when it was its turn.
     pub holder: Player,
-    /// What became of it.
+    /// Its fate.
     pub fate: Fate,
-    /// The audit duel by which it was rejected, if by one: against what, and which run.
+    /// The audit duel that it was rejected for, if any: against what, and which repeat.
     pub lost: Option<(Opponent, u32)>,
 }
 
-/// A chain as far as it goes.
+/// A chain, as far as it has come.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chain<'a> {
     /// The qualified miners, in order.
     pub links: Vec<Link<'a>>,
-    /// Who holds the lead behind them.
+    /// Who holds the lead after them.
     pub holder: Player,
     /// Nothing is pending, and every winner is verified.
     pub finalized: bool,
-    /// Miners whose match against the leader is not there.
+    /// Miners whose match against the leader is missing.
     pub unplayed: Vec<&'a Hotkey>,
 }
 
-/// The miners in the order in which they play: by `revealed_at_block`, then as the file has them.
+/// The miners in the order in which they play: by `revealed_at_block`, then in the file's order.
 #[must_use]
 pub fn order(submissions: &ThreejsSubmissions) -> Vec<&Hotkey> {
     let mut miners: Vec<_> = submissions.iter().collect();
@@ -94,7 +94,7 @@ pub fn order(submissions: &ThreejsSubmissions) -> Vec<&Hotkey> {
     miners.into_iter().map(|(hotkey, _)| hotkey).collect()
 }
 
-/// How often programs were run again in a round: as the settings say, but once in the rounds before there were repeats.
+/// How often programs were run again in a round: once before there were repeats, then as the settings say.
 #[must_use]
 pub fn repeats_of(files: &ThreejsRound, audit_repeats: u32) -> u32 {
     let flat = |report: &GenerationReport| matches!(report, GenerationReport::Flat(_));
@@ -166,7 +166,7 @@ fn fate(
     (Fate::Won { margin, verified: holder_verified && source && (1..=facts.repeats).all(stands) }, None)
 }
 
-/// Why a miner is rejected, whoever holds the lead: its report, or its source.
+/// Why a miner is rejected regardless of the holder: its report, or its source.
 fn early_rejection(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey) -> Option<String> {
     if let Some(report) = facts.reports.get(hotkey).filter(|report| report.outcome() == ReportOutcome::Rejected) {
         return Some(format!("generation report: {}", quoted(report.reason())));
@@ -176,7 +176,7 @@ fn early_rejection(facts: &ChainFacts<'_, '_>, hotkey: &Hotkey) -> Option<String
     Some(if reason.is_empty() { "source audit".to_owned() } else { format!("source audit: {reason}") })
 }
 
-/// Why a miner is rejected: the first reason that is found.
+/// The first reason to reject a miner.
 fn rejection(
     facts: &ChainFacts<'_, '_>,
     hotkey: &Hotkey,

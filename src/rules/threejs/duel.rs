@@ -1,4 +1,4 @@
-//! Duels that no judge is asked for, and matches that nobody has to play.
+//! Duels without a judge, and matches that are not played.
 
 use crate::model::report::DuelWinner;
 
@@ -13,7 +13,7 @@ pub fn without_judge(left_has: bool, right_has: bool) -> Option<(DuelWinner, &'s
     }
 }
 
-/// The margin of a match without a report, where a side has no module at all.
+/// The margin of a match without a report, because a side has no module at all.
 #[must_use]
 pub fn walkover(left_has: bool, right_has: bool) -> Option<f64> {
     match (left_has, right_has) {

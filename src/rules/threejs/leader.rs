@@ -1,4 +1,4 @@
-//! Who leads next: the shared rule, with the hardware that goes along.
+//! Who leads next: the shared rule, with the hardware of the program.
 
 use crate::model::config::Settings;
 use crate::model::ids::Block;

@@ -1,4 +1,4 @@
-//! What competitions of three.js modules do otherwise: a chain of holders in place of the timeline, audits by duels
+//! What is different in competitions of three.js modules: a chain of holders instead of the timeline, audits by duels
 //! against what was submitted and against the holder, and a judge in four stages.
 
 pub mod chain;

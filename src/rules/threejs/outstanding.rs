@@ -1,4 +1,4 @@
-//! What a round of three.js modules still lacks in its stage: lines for `status` and `report`.
+//! What is outstanding in a round of three.js modules: lines for `status` and `report`.
 
 use super::chain::{Chain, ChainFacts, Fate, by_miner, derive, order, repeats_of};
 use crate::base::text::counted;
@@ -39,7 +39,7 @@ pub(crate) fn outstanding(files: &ThreejsRound, stage: Stage, win_margin: f64, r
     open
 }
 
-/// Derives a round's chain, as far as its files go, and looks at it; `None` where its submissions cannot be read.
+/// Derives a round's chain from the files so far, and looks at it; `None` if its submissions cannot be read.
 pub(crate) fn of_round<T>(
     files: &ThreejsRound,
     win_margin: f64,
@@ -78,7 +78,7 @@ fn matches(chain: &Chain<'_>) -> Vec<String> {
     open
 }
 
-/// Requested programs whose runs are not all there.
+/// Requested programs whose repeats are not all done.
 fn runs(files: &ThreejsRound) -> Option<String> {
     let pending = |hotkey: &crate::model::ids::Hotkey| {
         let report = files.generation_reports.get().and_then(|reports| reports.get(hotkey));
@@ -86,8 +86,7 @@ fn runs(files: &ThreejsRound) -> Option<String> {
     };
     let requests = files.require_audit.get()?.iter();
     let waiting = requests.filter(|request| pending(&request.hotkey)).count();
-    let miners = || counted(waiting, "miner", "miners");
-    (waiting > 0).then(|| format!("the programs of {} have not been run to the end yet", miners()))
+    (waiting > 0).then(|| format!("not all repeats of {waiting} miner(s) are done yet"))
 }
 
 #[cfg(test)]
@@ -125,7 +124,7 @@ mod tests {
         files.matrix = Slot::Ok(matrix);
         files.require_audit = of(json!([{"hotkey": miner, "latest_defender": "leader"}]));
         let won = format!("{miner} beat leader, and is not verified yet");
-        let runs = "the programs of 1 miner have not been run to the end yet";
+        let runs = "not all repeats of 1 miner(s) are done yet";
         assert_eq!(open(&files, Stage::Duels)[2..], [won, runs.to_owned()]);
         assert_eq!(open(&files, Stage::Finalizing), ["the next round has not been opened yet"]);
     }

@@ -1,4 +1,4 @@
-//! A round's prompts: as everywhere, but since 17 June 2026 the new ones are drawn from what was not carried over.
+//! A round's prompts: as in other formats, but since 17 June 2026 the new ones are drawn from those not carried over.
 
 use std::collections::HashSet;
 

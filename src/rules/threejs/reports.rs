@@ -1,20 +1,20 @@
-//! Generation reports: what follows from the runs that are recorded.
+//! Generation reports: what follows from the recorded repeats.
 
 use crate::model::ids::PromptStem;
 use crate::model::threejs::outputs::Modules;
 use crate::model::threejs::pod_stats::{PodRun, PodRunEntry, PodRuns};
 use crate::model::threejs::reports::{Repeat, RepeatedReport, ReportOutcome};
 
-/// The batches of a run may take so many seconds together.
+/// The most seconds that the batches of a repeat may take together.
 pub const MOST_SECONDS: f64 = 7200.0;
 
-/// So many submitted prompts may fail in a run.
+/// The most submitted prompts that may fail in a repeat.
 pub const MOST_FAILED: u64 = 12;
 
-/// Reasons for a rejection before any run.
+/// Reasons to reject a miner before any repeat.
 pub const NO_PROGRAM: [&str; 2] = ["Failed to build a docker image", "Failed to deploy a docker image"];
 
-/// Why the runs call for a rejection, a part for each limit that is exceeded.
+/// Why the repeats call for a rejection: a part for each limit that is exceeded.
 #[must_use]
 pub fn violations(repeats: &[Repeat]) -> Vec<String> {
     let mut parts = Vec::new();
@@ -31,17 +31,17 @@ pub fn violations(repeats: &[Repeat]) -> Vec<String> {
     parts
 }
 
-/// What does not follow in a report, a line each.
+/// What does not follow in a report, one line each.
 #[must_use]
 pub fn objections(report: &RepeatedReport, repeats: u32) -> Vec<String> {
     let mut wrong = Vec::new();
     for (at, repeat) in report.repeats.iter().enumerate() {
         if repeat.repeat_index as usize != at + 1 {
-            wrong.push(format!("repeat {} stands in place {}", repeat.repeat_index, at + 1));
+            wrong.push(format!("repeat {} is number {} in the list", repeat.repeat_index, at + 1));
         }
     }
     if report.repeats.len() > repeats as usize {
-        wrong.push(format!("{} repeats, by the settings there are {repeats}", report.repeats.len()));
+        wrong.push(format!("{} repeats, expected {repeats}", report.repeats.len()));
     }
     let mut expected = violations(&report.repeats);
     let mut found: Vec<&str> = report.reason.split("; ").filter(|part| !part.is_empty()).collect();
@@ -50,7 +50,7 @@ pub fn objections(report: &RepeatedReport, repeats: u32) -> Vec<String> {
     found.sort_unstable();
     if !early && found != expected {
         wrong.push(format!(
-            "reason is {:?}, by the repeats it is {:?}",
+            "reason is {:?}, expected {:?} by the repeats",
             report.reason,
             violations(&report.repeats).join("; ")
         ));
@@ -62,12 +62,12 @@ pub fn objections(report: &RepeatedReport, repeats: u32) -> Vec<String> {
         (true, false) => ReportOutcome::Pending,
     };
     if report.outcome != outcome {
-        wrong.push(format!("outcome is {:?}, by repeats and reason it is {outcome:?}", report.outcome));
+        wrong.push(format!("outcome is {:?}, expected {outcome:?} by repeats and reason", report.outcome));
     }
     wrong
 }
 
-/// How many of the submitted prompts a run made, and how many it did not.
+/// How many of the submitted prompts a repeat generated, and how many it did not.
 #[must_use]
 pub fn counted(submitted: &Modules, generated: &Modules) -> (u64, u64) {
     let asked = submitted.iter().filter(|(_, module)| module.js.is_some()).map(|(stem, _)| stem);
@@ -76,7 +76,7 @@ pub fn counted(submitted: &Modules, generated: &Modules) -> (u64, u64) {
     (made.len() as u64, failed.len() as u64)
 }
 
-/// The records of a run, pod by pod.
+/// The records of a repeat, pod by pod.
 pub fn runs(stats: &PodRuns, repeat: u32) -> impl Iterator<Item = (&String, &PodRun)> {
     stats.iter().filter_map(move |(pod, entry)| match entry {
         PodRunEntry::Run(run) if run.repeat_index == repeat => Some((pod, run)),
@@ -84,14 +84,14 @@ pub fn runs(stats: &PodRuns, repeat: u32) -> impl Iterator<Item = (&String, &Pod
     })
 }
 
-/// The seconds of a run's finished batches, over all pods; `None` where nothing is recorded of it.
+/// The seconds of a repeat's finished batches, over all pods; `None` if there is no record.
 #[must_use]
 pub fn seconds(stats: &PodRuns, repeat: u32) -> Option<f64> {
     let batches: Vec<f64> = runs(stats, repeat).flat_map(|(_, run)| run.batch_times.iter().copied()).collect();
     runs(stats, repeat).next().map(|_| batches.iter().sum())
 }
 
-/// Are two times the same, but for the order in which they were added up?
+/// Are two times the same, except for the order in which they were added up?
 #[must_use]
 pub fn same_seconds(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * a.abs().max(b.abs()).max(1.0)
@@ -127,10 +127,10 @@ mod tests {
         assert_eq!(wrong("rejected", late, &[fine, (0, Some(7301.5))]), "");
         let both = format!("Repeat 1: 13 failed prompts exceed tolerance (12); {late}");
         assert_eq!(wrong("rejected", &both, &[(13, None), (0, Some(7301.5))]), "");
-        assert!(wrong("completed", "", &[fine, (13, None)]).contains("by the repeats it is \"Repeat 2: 13 failed"));
+        assert!(wrong("completed", "", &[fine, (13, None)]).contains("expected \"Repeat 2: 13 failed"));
         assert!(wrong("rejected", "too slow", &[fine]).contains("reason is \"too slow\""));
-        assert!(wrong("completed", "", &[fine]).contains("it is Pending"));
-        assert!(wrong("pending", "", &[fine, fine]).contains("it is Completed"));
+        assert!(wrong("completed", "", &[fine]).contains("expected Pending"));
+        assert!(wrong("pending", "", &[fine, fine]).contains("expected Completed"));
         assert!(wrong("completed", "", &[fine, fine, fine]).contains("3 repeats"));
         assert!(wrong("rejected", "Failed to build a docker image", &[fine]).contains("reason"));
     }

@@ -2,35 +2,35 @@
 //! which stage decided, and the winner.
 //!
 //! Stage 1 is recorded in part: each angle's penalties are averages of two orders, and an angle whose orders contradict
-//! each other is dropped without a mark. Only how many were kept is there, so its choice is held against every way to
-//! keep that many: [`stage1_choices`].
+//! each other is dropped without a trace. Only the number of those kept is recorded, so the choice is compared with
+//! every way to keep that many: [`stage1_choices`].
 
 use std::collections::BTreeSet;
 
 use crate::model::report::DuelWinner;
 use crate::model::threejs::detail::{Angle, Choice, PenaltyPair, SideVerdict, SideVerdicts, SideViews, Stage2, Stages};
 
-/// Penalties that are closer than this (stage 1) are a draw.
+/// Penalties closer than this are a draw in stage 1.
 const STAGE1_DRAW: f64 = 0.7;
-/// Where both are worse than this on average ...
+/// If both are worse than this on average ...
 const BOTH_BAD: f64 = 8.0;
 /// ... they have to be further apart than this.
 const BOTH_BAD_DRAW: f64 = 1.5;
-/// With at least so many angles that have a winner ...
+/// With at least this many angles that have a winner ...
 const SIGNED: usize = 3;
 /// ... this part of them, net, has to agree.
 const CONSISTENCY: f64 = 0.65;
-/// Penalties have to be so far apart for a vote.
+/// Penalties have to differ by this much for a vote.
 const VOTE: f64 = 1.0;
-/// Or so far, for the best view to decide alone.
+/// Or by this much, for the best view to decide alone.
 const STRONG_VIEW: f64 = 2.0;
-/// Checklist scores have to be so far apart for a vote.
+/// Checklist scores have to differ by this much for a vote.
 const CHECKLIST_VOTE: i64 = 2;
-/// Or so far, to decide alone.
+/// Or by this much, to decide alone.
 const STRONG_CHECKLIST: i64 = 6;
-/// Views of a side that have to be garbage.
+/// How many views of a side have to be garbage.
 const GARBAGE_VIEWS: usize = 3;
-/// More angles than this are no honest record: 2^n ways would have to be tried.
+/// No honest record has more angles than this: 2^n ways would have to be tried.
 const MOST_ANGLES: usize = 12;
 
 /// Stage 1's choice from the angles that were kept.
@@ -42,7 +42,7 @@ pub fn stage1_choice(kept: &[&Angle]) -> Choice {
     }
     let count = kept.len() as f64;
     let (sum_a, sum_b) = kept.iter().fold((0.0, 0.0), |(a, b), angle| (a + angle.pen_a, b + angle.pen_b));
-    // Sums of halves are exact, where means of thirds are not.
+    // Sums of halves are exact, unlike means of thirds.
     let difference: f64 = sum_a - sum_b;
     let bad = (sum_a + sum_b) / 2.0 >= BOTH_BAD * count && difference.abs() <= BOTH_BAD_DRAW * count;
     if bad || difference.abs() <= STAGE1_DRAW * count {
@@ -57,7 +57,7 @@ pub fn stage1_choice(kept: &[&Angle]) -> Choice {
     lower(sum_a, sum_b)
 }
 
-/// Every choice that stage 1 can have come to, where `kept` of the angles were kept.
+/// Every choice that stage 1 may have made if it kept this many of the angles.
 #[must_use]
 pub fn stage1_choices(angles: &[Angle], kept: usize) -> BTreeSet<Choice> {
     if angles.len() > MOST_ANGLES {
@@ -71,7 +71,7 @@ pub fn stage1_choices(angles: &[Angle], kept: usize) -> BTreeSet<Choice> {
     .collect()
 }
 
-/// Whoever has the lower penalty.
+/// The side with the lower penalty.
 fn lower(a: f64, b: f64) -> Choice {
     if a < b {
         Choice::A
@@ -82,7 +82,7 @@ fn lower(a: f64, b: f64) -> Choice {
     }
 }
 
-/// The better side, where the penalties are at least so far apart.
+/// The better side if the penalties differ by at least this much; otherwise a draw.
 fn apart(pair: Option<&PenaltyPair>, least: f64) -> Choice {
     match pair {
         Some(pair) if (pair.penalty_a - pair.penalty_b).abs() >= least => lower(pair.penalty_a, pair.penalty_b),
@@ -90,7 +90,7 @@ fn apart(pair: Option<&PenaltyPair>, least: f64) -> Choice {
     }
 }
 
-/// The side with the higher score, where the scores are at least so far apart.
+/// The side with the higher score if the scores differ by at least this much; otherwise a draw.
 fn ahead((a, b): (i64, i64), least: i64) -> Choice {
     match a.saturating_sub(b) {
         gap if gap >= least => Choice::A,
@@ -99,19 +99,19 @@ fn ahead((a, b): (i64, i64), least: i64) -> Choice {
     }
 }
 
-/// What stage 2 comes to.
+/// The result of stage 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ballot {
-    /// Whom it chooses.
+    /// The side that it chooses.
     pub choice: Choice,
     /// `strong_voter` or `consensus_3`.
     pub source: &'static str,
-    /// What `decided_by` reads, where it chooses somebody.
+    /// The text of `decided_by` if it chooses a side.
     pub decided_by: String,
 }
 
 /// Stage 2: the best view, how well both are drawn, and the checklist have a vote each. A strong view or checklist
-/// decides alone, unless the other is strong for the other side; else two of three.
+/// decides alone, unless the other is strong for the other side; otherwise two of three.
 #[must_use]
 pub fn stage2(s2: &Stage2) -> Ballot {
     let scores = s2.checklist.as_ref().map_or((0, 0), crate::model::threejs::detail::Checklist::scores);
@@ -164,7 +164,7 @@ pub fn step_down(before: Choice, sides: &SideVerdicts) -> Choice {
     }
 }
 
-/// What does not follow in a duel's stages, a line each; and what its winner is by them.
+/// What does not follow from a duel's stages, one line each.
 #[must_use]
 pub fn objections(stages: &Stages<'_>, winner: DuelWinner) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -173,7 +173,7 @@ pub fn objections(stages: &Stages<'_>, winner: DuelWinner) -> Vec<String> {
         Choice::Draw => later(stages, &mut wrong),
         decided => {
             if stages.s2.is_some() || stages.s3.is_some() || stages.s4.is_some() {
-                wrong.push("stage 1 decided, but later stages are there".to_owned());
+                wrong.push("stage 1 decided, but there are later stages".to_owned());
             }
             (decided, "S1".to_owned())
         }
@@ -181,14 +181,14 @@ pub fn objections(stages: &Stages<'_>, winner: DuelWinner) -> Vec<String> {
     same(&mut wrong, "decided_by", stages.decided_by, &decided_by);
     if winner != DuelWinner::from(choice) {
         let expected = DuelWinner::from(choice).as_str();
-        wrong.push(format!("winner is {:?}, by the stages it is {expected:?}", winner.as_str()));
+        wrong.push(format!("winner is {:?}, expected {expected:?} by the stages", winner.as_str()));
     }
     wrong
 }
 
 fn same(wrong: &mut Vec<String>, what: &str, found: &str, expected: &str) {
     if found != expected {
-        wrong.push(format!("{what} is {found:?}, by the rule it is {expected:?}"));
+        wrong.push(format!("{what} is {found:?}, expected {expected:?}"));
     }
 }
 
@@ -203,14 +203,18 @@ fn first(stages: &Stages<'_>, wrong: &mut Vec<String>) {
     if !choices.contains(&s1.choice) {
         let possible: Vec<_> = choices.iter().map(|choice| choice.as_str()).collect();
         let kept = s1.n_consistent;
-        wrong.push(format!("s1: choice is {}, by {kept} of these angles it is {}", s1.choice, possible.join(" or ")));
+        wrong.push(format!(
+            "s1: choice is {}, expected {} by {kept} of these angles",
+            s1.choice,
+            possible.join(" or ")
+        ));
     }
 }
 
-/// Stages 2 to 4: whom they choose, and which decides.
+/// Stages 2 to 4: the side that they choose, and which stage decides.
 fn later(stages: &Stages<'_>, wrong: &mut Vec<String>) -> (Choice, String) {
     let (Some(s2), Some(s4)) = (stages.s2, stages.s4) else {
-        wrong.push("stage 1 came to a draw, but stage 2 or 4 is missing".to_owned());
+        wrong.push("stage 1 was a draw, but stage 2 or 4 is missing".to_owned());
         return (Choice::Draw, stages.decided_by.to_owned());
     };
     let ballot = stage2(s2);
@@ -218,7 +222,7 @@ fn later(stages: &Stages<'_>, wrong: &mut Vec<String>) -> (Choice, String) {
     same(wrong, "s2: source", &s2.source, ballot.source);
     let (before, decided_by) = match (ballot.choice, stages.s3) {
         (Choice::Draw, None) => {
-            wrong.push("stage 2 came to a draw, but stage 3 is missing".to_owned());
+            wrong.push("stage 2 was a draw, but stage 3 is missing".to_owned());
             (Choice::Draw, stages.decided_by.to_owned())
         }
         (Choice::Draw, Some(s3)) => match s3.choice {
@@ -228,12 +232,12 @@ fn later(stages: &Stages<'_>, wrong: &mut Vec<String>) -> (Choice, String) {
                 }
                 (choice, "S3 gray-rescue".to_owned())
             }
-            // So it reads where it fired in vain, too.
+            // The text is the same if it fired in vain.
             _ => (Choice::Draw, "S3 (gate did not fire) → draw".to_owned()),
         },
         (choice, None) => (choice, ballot.decided_by),
         (choice, Some(_)) => {
-            wrong.push("stage 2 decided, but stage 3 is there".to_owned());
+            wrong.push("stage 2 decided, but there is a stage 3".to_owned());
             (choice, ballot.decided_by)
         }
     };
@@ -369,7 +373,7 @@ mod tests {
             ("/s2/source", json!("strong_voter"), "s2: source"),
             ("/s2/artifact_compare/penalty_a", json!(9.0), ""),
             ("/s3/fired", json!(false), "did not fire"),
-            ("/s3/choice", json!("A"), "s4: choice is \"draw\", by the rule it is \"A\""),
+            ("/s3/choice", json!("A"), "s4: choice is \"draw\", expected \"A\""),
             ("/s4/side_verdicts/b", json!("ok"), "s4: side_verdicts.b"),
             ("/s4/per_angle/a/left", json!("garbage"), "s4: side_verdicts.a"),
             ("/s4/choice", json!("B"), "s4: choice"),
@@ -377,7 +381,7 @@ mod tests {
         ] {
             assert!(lie(pointer, value).contains(part), "{pointer}");
         }
-        assert!(told(&whole(), DuelWinner::Left)[0].starts_with("winner is \"left\", by the stages it is \"draw\""));
+        assert!(told(&whole(), DuelWinner::Left)[0].starts_with("winner is \"left\", expected \"draw\" by the stages"));
         for missing in ["s2", "s3", "s4"] {
             let mut detail = whole();
             detail.as_object_mut().unwrap().remove(missing);

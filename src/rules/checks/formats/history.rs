@@ -1,7 +1,7 @@
 //! `history.*` of competitions of splats and of three.js modules: what each commit did to the files.
 //!
-//! A repository may have been reset: what lies before the last commit that added `rounds/0/seed.json` is an earlier
-//! competition, and told in one line.
+//! A repository may have been reset, by removing `rounds/0/seed.json` or by another format: what was before is an earlier
+//! competition, and reported in one line.
 
 use std::collections::HashSet;
 
@@ -18,21 +18,21 @@ use crate::rules::stage_table::row;
 /// Reads the contents of a blob.
 pub type ReadBlob<'a> = dyn FnMut(&BlobId) -> Result<Vec<u8>> + 'a;
 
-/// Where the competition stood.
+/// The round and stage that a competition was in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stand {
     round: i64,
     stage: &'static str,
 }
 
-/// What a file holds, as far as a later commit must not take it away.
+/// The contents of a file that later commits have to keep.
 #[derive(Debug, Clone, PartialEq)]
 enum Kept {
     /// A list that only grows: its entries.
     List(Vec<String>),
     /// Entries that may be replaced, but not removed: their keys.
     Keys(Vec<String>),
-    /// It stays as it is.
+    /// It never changes.
     Fixed,
     /// It may change.
     Free,
@@ -45,28 +45,38 @@ enum Kept {
 pub struct Window {
     /// The place of the first one.
     pub first: usize,
-    /// The place behind the last one.
+    /// The place of the one that began round 0: until then, the competition is prepared by hand.
+    pub begun: usize,
+    /// The place after the last one.
     pub end: usize,
-    /// What lies before, in a line.
+    /// What comes before them, in a line.
     pub earlier: Option<String>,
 }
 
 impl Window {
-    /// The commits since the last reset: the last one that added rounds/0/seed.json, or `reset` (its place, and what it
-    /// did), if that is later. The reset itself is not judged: it brings everything.
+    /// The commits since the last reset: the last one that removed `rounds/0/seed.json` before it was last added, or
+    /// `reset` (its place, and what it did), if that is later. The reset itself is not judged: it changes everything.
     #[must_use]
     pub fn newest(commits: &[PathCommit], reset: Option<(usize, &str)>) -> Window {
         let end = commits.len();
-        let seed = commits.iter().rposition(begins).map(|at| (at, "added rounds/0/seed.json"));
-        let Some((start, why)) = seed.into_iter().chain(reset).max_by_key(|(at, _)| *at) else {
-            return Window { first: 1.min(end), end, earlier: None };
+        let seed = commits.iter().rposition(begins);
+        let removed = commits.iter().take(seed.unwrap_or(end)).rposition(ends);
+        let removed = removed.map(|at| (at, "removed rounds/0/seed.json"));
+        let Some((start, why)) = removed.into_iter().chain(reset).max_by_key(|(at, _)| *at) else {
+            return Window { first: 1.min(end), begun: seed.unwrap_or(end), end, earlier: None };
         };
-        let id = commits.get(start).map_or("", |commit| commit.id.as_str());
-        let short = id.get(..10).unwrap_or(id);
+        let begun = seed.filter(|at| *at >= start).unwrap_or(end);
+        let (at, why) = seed.filter(|at| *at > start).map_or((start, why), |at| (at, "added rounds/0/seed.json"));
+        let prepared = match at.saturating_sub(start + 1) {
+            0 => String::new(),
+            count => format!(", or that prepared this one (the last {count}, which are checked)"),
+        };
+        let short = commits.get(at).map_or("", |commit| commit.id.get(..10).unwrap_or(&commit.id));
         let earlier = format!(
-            "{start} commits of an earlier competition, before {short}, the last that {why}; --from COMMIT checks them"
+            "{at} commits of an earlier competition{prepared}, before {short}, the last that {why}; \
+             use --from COMMIT to check an earlier one"
         );
-        Window { first: start + 1, end, earlier: (start > 0).then_some(earlier) }
+        Window { first: start + 1, begun, end, earlier: (start > 0).then_some(earlier) }
     }
 }
 
@@ -85,8 +95,12 @@ pub fn check(
     for (at, commit) in commits.iter().enumerate().take(window.end) {
         let before = commit.parent.and_then(|parent| stands.get(parent).cloned().flatten());
         let after = stand_after(format, commit, before.clone(), read)?;
-        if at >= window.first {
-            let judged = Judged { format, commit, before: before.as_ref(), after: after.as_ref() };
+        // After an earlier competition, the first seed may come with everything else.
+        let reset = window.earlier.is_some();
+        if at >= window.first && !(reset && at == window.begun) {
+            let begun = at > window.begun;
+            let prepares = reset && !begun;
+            let judged = Judged { format, commit, begun, prepares, before: before.as_ref(), after: after.as_ref() };
             for change in &commit.changes {
                 judged.change(change, read, sink)?;
             }
@@ -103,10 +117,22 @@ pub fn check(
     Ok(())
 }
 
-/// Does a competition begin with this commit?
+/// The file that a competition begins with.
+const FIRST_SEED: &str = "rounds/0/seed.json";
+
+/// Does round 0 begin with this commit?
 fn begins(commit: &PathCommit) -> bool {
-    let seed = |change: &PathChange| change.path == "rounds/0/seed.json" && change.before.is_none();
-    commit.changes.iter().any(seed)
+    commit.changes.iter().any(|change| change.path == FIRST_SEED && change.before.is_none() && change.after.is_some())
+}
+
+/// Does a competition end with this commit?
+pub(crate) fn ends(commit: &PathCommit) -> bool {
+    commit.changes.iter().any(|change| change.path == FIRST_SEED && change.before.is_some() && change.after.is_none())
+}
+
+/// Files that are prepared by hand before a competition begins.
+fn is_prepared(path: &str) -> bool {
+    matches!(path, "leader.json" | "prompts.txt" | "rounds/0/schedule.json")
 }
 
 fn stand_after(
@@ -132,14 +158,18 @@ fn stand_after(
             _ => None,
         },
     };
-    // A broken state is told as such; later stages are judged by the last good one.
+    // A broken state is reported elsewhere; later stages are judged by the last good one.
     Ok(stand.or(before))
 }
 
-/// One commit with what held before and after it.
+/// One commit, with the state before and after it.
 struct Judged<'a> {
     format: Format,
     commit: &'a PathCommit,
+    /// Had round 0 begun before it?
+    begun: bool,
+    /// Does it prepare a competition after an earlier one? Then the stage is set by hand.
+    prepares: bool,
     before: Option<&'a Stand>,
     after: Option<&'a Stand>,
 }
@@ -147,9 +177,20 @@ struct Judged<'a> {
 impl Judged<'_> {
     fn change(&self, change: &PathChange, read: &mut ReadBlob<'_>, sink: &mut Sink) -> Result<()> {
         let round = round_of(&change.path);
-        let place = self.commit.id.get(..10).unwrap_or(&self.commit.id);
-        let said = format!(" ({:?})", self.commit.summary.chars().take(80).collect::<String>());
+        let place = self.commit.id.get(..10).filter(|_| self.commit.id.len() >= 40).unwrap_or(&self.commit.id);
+        let said = match self.commit.summary.chars().take(80).collect::<String>() {
+            summary if summary.is_empty() => summary,
+            summary => format!(" ({summary:?})"),
+        };
         let subject = format!("{place} {}", change.path);
+        let before = change.before.as_ref().map(&mut *read).transpose()?;
+        let after = change.after.as_ref().map(&mut *read).transpose()?;
+        if change.path == "leader.json" && is_wrapped(before.as_deref(), after.as_deref()) {
+            let detail = format!("a list before, an object around it in this commit{said}");
+            sink.claim("file.bytes", round, subject.clone(), |claim| claim.warn(detail));
+        }
+        let kept = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| kept(self.format, &change.path, bytes));
+        let (before, after) = (kept(&before), kept(&after));
         let mut object = |id, objections: Vec<String>| {
             if !objections.is_empty() {
                 sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
@@ -157,12 +198,8 @@ impl Judged<'_> {
                 });
             }
         };
-        let before = change.before.as_ref().map(&mut *read).transpose()?;
-        let after = change.after.as_ref().map(&mut *read).transpose()?;
-        let kept = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| kept(self.format, &change.path, bytes));
-        let (before, after) = (kept(&before), kept(&after));
         object("history.append_only", self.lost(&change.path, before.as_ref(), after.as_ref()));
-        if change.path == "state.json" {
+        if change.path == "state.json" && !self.prepares {
             object("history.stage", self.stage(change).into_iter().collect());
         }
         object("history.writer", self.writer(change).into_iter().collect());
@@ -173,10 +210,16 @@ impl Judged<'_> {
         Ok(())
     }
 
-    /// What the commit changed or removed that only ever grows or stays.
+    /// What the commit changed or removed, though it may only be added to, or has to stay as it is.
     fn lost(&self, path: &str, before: Option<&Kept>, after: Option<&Kept>) -> Vec<String> {
-        let at_work =
-            path.ends_with("/generations.json") && self.before.is_some_and(|stand| stand.stage == "generating");
+        if !self.begun && is_prepared(path) {
+            return Vec::new();
+        }
+        let round = round_of(path).map(|round| i64::from(round.0));
+        let generating = self
+            .before
+            .is_some_and(|stand| stand.stage == "generating" && round.is_none_or(|round| round == stand.round));
+        let at_work = path.ends_with("/generations.json") && generating;
         match (before, after) {
             (_, Some(Kept::Broken(_))) | (None, _) => Vec::new(),
             (Some(Kept::List(old)), after) => {
@@ -190,7 +233,7 @@ impl Judged<'_> {
                     (Some(was), Some(is)) => vec![format!("entry {} was {was}, and is now {is}", same + 1)],
                 }
             }
-            // The program that makes them removes what it makes again.
+            // The service that generates them removes those that it makes again.
             (Some(Kept::Keys(_)), _) if at_work => Vec::new(),
             (Some(Kept::Keys(old)), after) => {
                 let new = if let Some(Kept::Keys(new)) = after { new.as_slice() } else { &[] };
@@ -218,38 +261,55 @@ impl Judged<'_> {
             return None;
         }
         let name = |stand: &Stand| format!("{} of round {}", stand.stage, stand.round);
-        Some(format!("from {} to {} is no arrow of the stage machine", name(before), name(after)))
+        Some(format!("from {} to {}: the stage machine has no such arrow", name(before), name(after)))
     }
 
-    /// Was the file changed in a stage whose service writes it? A service's commit that moves the stage holds both, so
-    /// the stage before and the stage after count.
+    /// Objects if no service writes the file in this stage. A service's commit that moves the stage contains both, so the
+    /// stages before and after it count.
     fn writer(&self, change: &PathChange) -> Option<String> {
         let before = self.before?;
+        let verb = if change.after.is_none() { "removed" } else { "changed" };
+        let when = format!("{verb} in {} of round {}", before.stage, before.round);
+        if change.path == "config.json" {
+            return Some(format!("{when}, though a competition keeps its settings"))
+                .filter(|_| self.begun || change.before.is_some());
+        }
+        if !self.begun && is_prepared(&change.path) {
+            return None;
+        }
         let stages = writing_stages(self.format, &change.path)?;
         let opens = change.path.ends_with("/schedule.json");
         let round = round_of(&change.path).map(|round| i64::from(round.0));
         let fits = |stand: &Stand| {
             let due = if opens { stand.round + 1 } else { stand.round };
-            stages.contains(&stand.stage) && round.is_none_or(|round| round == due)
+            let in_time = stages.contains(&stand.stage) && round.is_none_or(|round| round == due);
+            in_time || (is_generated(&change.path) && stand.stage == "open" && round == Some(stand.round - 1))
         };
         if fits(before) || self.after.is_some_and(fits) {
             return None;
         }
-        let verb = if change.after.is_none() { "removed" } else { "changed" };
-        let when = if stages.is_empty() {
-            "only before the start".to_owned()
-        } else {
-            format!("only in {} of its own round", stages.join(", "))
-        };
-        Some(format!("{verb} in {} of round {}; it is written {when}", before.stage, before.round))
+        let own = if round.is_some() && !opens { " of its own round" } else { "" };
+        Some(format!("{when}; only written in {}{own}", stages.join(", ")))
     }
+}
+
+/// The outputs of a program that validators run: their service may write once more when the next round is open.
+fn is_generated(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with("generated"))
+}
+
+/// Did a list become an object? A version of the services wrote leader.json like that.
+fn is_wrapped(before: Option<&[u8]>, after: Option<&[u8]>) -> bool {
+    let starts =
+        |bytes: Option<&[u8]>, mark| bytes.is_some_and(|bytes| bytes.trim_ascii_start().first() == Some(&mark));
+    starts(before, b'[') && starts(after, b'{')
 }
 
 fn round_of(path: &str) -> Option<RoundNumber> {
     path.strip_prefix("rounds/")?.split('/').next()?.parse().ok()
 }
 
-/// The arrows of a competition of splats, its opening of the next round aside.
+/// The stage changes that the services of splats make within a round.
 const SPLAT_ARROWS: [(&str, &str); 5] = [
     ("collecting", "generating"),
     ("collecting", "finalizing"),
@@ -258,7 +318,7 @@ const SPLAT_ARROWS: [(&str, &str); 5] = [
     ("finalizing", "finished"),
 ];
 
-/// Is this change of the stage one that the services make, or one that is made by hand by way of a pause?
+/// Is this a stage change that the services make, or one made by hand through a pause?
 fn is_arrow(format: Format, before: &Stand, after: &Stand) -> bool {
     let open = if format == Format::Splat { "collecting" } else { "open" };
     let is_one = |(from, to): (&str, &str)| match format {
@@ -277,13 +337,12 @@ fn is_arrow(format: Format, before: &Stand, after: &Stand) -> bool {
     }
 }
 
-/// The stages whose services write a file; `None` for files that may change at any time.
+/// The stages whose services write a file; `None` if it may change at any time.
 fn writing_stages(format: Format, path: &str) -> Option<&'static [&'static str]> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let in_round = path.starts_with("rounds/");
     match (name, in_round, format) {
         ("state.json", ..) | ("prompts.txt", false, _) => None,
-        ("config.json", ..) => Some(&[]),
         ("leader.json", ..) | ("schedule.json", ..) => Some(&["finalizing"]),
         ("submissions.json", _, Format::Splat) => Some(&["collecting"]),
         ("seed.json" | "prompts.txt" | "builds.json" | "generations.json", _, Format::Splat) => Some(&["generating"]),
@@ -292,12 +351,10 @@ fn writing_stages(format: Format, path: &str) -> Option<&'static [&'static str]>
         ("submissions.json" | "seed.json" | "prompts.txt", ..) => Some(&["open"]),
         ("builds.json", ..) => Some(&["miner_generation", "downloading", "duels"]),
         ("submitted.json", ..) => Some(&["downloading"]),
-        // The service that runs programs stops on the change of the stage, and may write once more.
+        // The service that runs programs stops when the stage changes, and may write once more.
         ("pod_stats.json", ..) => None,
         ("winner.json", ..) => Some(&["duels", "open"]),
-        (name, ..) if name.starts_with("generated") => {
-            Some(&["miner_generation", "downloading", "duels", "finalizing"])
-        }
+        _ if is_generated(path) => Some(&["miner_generation", "downloading", "duels", "finalizing"]),
         _ => Some(&["duels"]),
     }
 }
@@ -435,35 +492,50 @@ mod tests {
         let by_hand = told(&[&[PAUSED], &[(MADE, "{}")]]);
         assert_eq!(by_hand.len(), 2, "{by_hand:#?}");
         assert!(by_hand[0].contains("1 of 1 entries were removed, first a"), "{by_hand:#?}");
-        assert!(by_hand[1].contains("changed in paused of round 0; it is written only in generating"), "{by_hand:#?}");
-        assert_eq!(told(&[&[SEED]])[0].split(": ").nth(1), Some("changed once it was there (\"\")"));
+        assert!(by_hand[1].contains("changed in paused of round 0; only written in generating"), "{by_hand:#?}");
+        assert_eq!(told(&[&[SEED]])[0].split(": ").nth(1), Some("changed once it was there"));
         assert!(told(&[&[DUELS], &[COLLECTING]])[0].contains("from duels of round 0 to collecting of round 0"));
-        assert!(told(&[&[("config.json", "{}")]]).iter().any(|line| line.contains("only before the start")));
+        assert!(told(&[&[("config.json", "{}")]]).iter().any(|line| line.contains("a competition keeps its settings")));
         assert!(told(&[&[("leader.json", "{")]]).iter().any(|line| line.starts_with("file.parse")));
+        let (list, object) = (("leader.json", "[]"), ("leader.json", r#"{"transitions": []}"#));
+        assert!(
+            told(&[&[list], &[object]]).iter().any(|line| line.starts_with("file.bytes  leader.json: a list before"))
+        );
     }
 
     #[test]
-    fn what_lies_before_the_last_reset_is_one_line() {
+    fn what_came_before_the_last_reset_is_one_line() {
         let gone = ("rounds/0/seed.json", "gone");
-        let told = told(Format::Splat, &[&[GENERATING], &[SEED], &[gone], &[("config.json", "{}")], &[SEED]]);
-        assert_eq!(
-            told,
-            [
-                "history.stage the beginning: 4 commits of an earlier competition, before 0000000000, the last that added rounds/0/seed.json; --from COMMIT checks them"
-            ]
+        let schedule = ("rounds/0/schedule.json", r#"{"earliest_reveal_block": 0, "latest_reveal_block": 9}"#);
+        let config = ("config.json", "{}");
+        let commits: [&[(&str, &str)]; 7] =
+            [&[GENERATING, config], &[SEED], &[gone], &[schedule], &[schedule], &[config], &[SEED]];
+        let told = told(Format::Splat, &commits);
+        assert_eq!(told.len(), 3, "{told:#?}");
+        let line = "history.stage the beginning: 6 commits of an earlier competition, or that prepared this one (the last \
+                    3, which are checked), before 0000000000, the last that added rounds/0/seed.json; use --from COMMIT to \
+                    check an earlier one";
+        assert!(told.iter().any(|told| told == line), "{told:#?}");
+        // Round 0 is prepared by hand, but not by other settings.
+        assert!(
+            told.iter().any(|told| told.contains("config.json: changed in generating of round 0, though")),
+            "{told:#?}"
         );
         let commit = PathCommit { id: "a".repeat(40), summary: String::new(), parent: None, changes: Vec::new() };
         let commits = [commit.clone(), commit.clone(), commit];
         let of = |reset| Window::newest(&commits, reset);
-        assert_eq!(of(None), Window { first: 1, end: 3, earlier: None });
+        assert_eq!(of(None), Window { first: 1, begun: 3, end: 3, earlier: None });
         let reset = of(Some((1, "changed the format from mesh to threejs")));
         assert_eq!(reset.first, 2);
-        assert!(
-            reset
-                .earlier
-                .unwrap()
-                .starts_with("1 commits of an earlier competition, before aaaaaaaaaa, the last that changed")
-        );
+        let line = "1 commits of an earlier competition, before aaaaaaaaaa, the last that changed the format from mesh";
+        assert!(reset.earlier.unwrap().starts_with(line));
+    }
+
+    #[test]
+    fn what_was_made_for_another_round_is_not_made_again() {
+        let next = ("state.json", r#"{"current_round": 1, "stage": "generating"}"#);
+        let told = told(Format::Splat, &[&[GENERATING], &[SEED], &[(MADE, ONE)], &[next], &[(MADE, "{}")]]);
+        assert!(told.iter().any(|told| told.contains("1 of 1 entries were removed")), "{told:#?}");
     }
 
     #[test]
@@ -480,5 +552,16 @@ mod tests {
         assert!(told(&first).iter().all(|line| !line.contains("append_only")), "{:?}", told(&first));
         assert!(told(&second).iter().all(|line| !line.contains("append_only")));
         assert!(told("[]").iter().any(|line| line.contains("1 of 1 entries were removed")));
+        // The service that runs programs may be late.
+        let late = [
+            ("state.json", state("finalizing")),
+            ("state.json", r#"{"current_round": 1, "stage": "open", "next_stage_eta": null}"#.to_owned()),
+            ("rounds/0/leader/generated_1.json", "{}".to_owned()),
+            ("rounds/0/leader/pod_stats.json", "{}".to_owned()),
+        ];
+        let late: Vec<_> = late.iter().map(|(path, text)| [(*path, text.as_str())]).collect();
+        let late: Vec<&[(&str, &str)]> = late.iter().map(|commit| &commit[..]).collect();
+        let told = self::told(Format::Threejs, &[&start[..], &late].concat());
+        assert!(told.iter().all(|line| !line.starts_with("history.writer")), "{told:#?}");
     }
 }

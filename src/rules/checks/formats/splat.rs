@@ -1,188 +1,237 @@
 //! A competition of splats.
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 
-use super::super::{Claim, Sink};
-use super::common::{self, Draw, Over, Weights};
+use super::super::matches::{Side, check_score, urls};
+use super::super::outputs::check_stems;
+use super::super::prompts::Draw;
+use super::super::{Claim, Sink, builds, files, prompts, schedule, seed, submissions};
+use super::OtherFacts;
+use super::common::{self, Over, Weights};
 use crate::base::text::counted;
-use crate::model::config::Settings;
-use crate::model::ids::{Block, Player, PromptStem, RoundNumber};
+use crate::model::file::RoundFile;
+use crate::model::ids::{Block, Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::leader::LeaderEntry;
 use crate::model::neutral::{BuildView, DuelView, OutputView, SubmissionView};
+use crate::model::prompts::Prompt;
+use crate::model::report::DuelWinner;
 use crate::model::snapshot::Slot;
-use crate::model::splat::duels::SplatMatch;
+use crate::model::splat::duels::{SplatMatch, SplatWinner};
 use crate::model::splat::generations::Generations;
-use crate::model::splat::schedule::SplatSchedule;
 use crate::model::splat::snapshot::{SplatRound, SplatSnapshot};
-use crate::model::splat::state::SplatStage;
+use crate::model::splat::state::{SplatStage, SplatState};
 use crate::model::winner::Winner;
 use crate::rules::prompts::select;
 use crate::rules::splat::duel::{INTERNAL_ERROR, claims_no_judge, fits, without_judge};
-use crate::rules::splat::walk::{of_round, outcome, report};
+use crate::rules::splat::walk::{Walk, of_round, outcome, report};
 use crate::rules::succession::raw_transition;
+
+/// A round, and what its checks use.
+#[derive(Clone, Copy)]
+struct Round<'a> {
+    facts: &'a OtherFacts,
+    snapshot: &'a SplatSnapshot,
+    round: RoundNumber,
+    files: &'a SplatRound,
+}
+
+impl Round<'_> {
+    fn path(&self, name: &str) -> String {
+        format!("rounds/{}/{name}", self.round)
+    }
+
+    /// The stage, if this is the current round.
+    fn stage(&self) -> Option<SplatStage> {
+        let state = self.snapshot.state.get()?;
+        (state.round() == Some(self.round)).then_some(state.stage)
+    }
+
+    /// Have all of the round's matches been judged? A competition may end with a round that was not played.
+    fn is_over(&self) -> bool {
+        let current = self.snapshot.state.get().and_then(SplatState::round);
+        current.is_some_and(|current| self.round < current) || self.stage() == Some(SplatStage::Finalizing)
+    }
+
+    /// Did the competition end with this round?
+    fn is_last(&self) -> bool {
+        self.stage() == Some(SplatStage::Finished)
+    }
+
+    fn stranger(&self, claim: &mut Claim, player: &Player) {
+        let (Some(hotkey), Some(submissions)) = (player.hotkey(), self.files.submissions.get()) else { return };
+        if !submissions.contains_key(hotkey) {
+            claim.fail("this hotkey did not submit in this round");
+        }
+    }
+}
 
 /// Runs every check on the files.
 #[must_use]
-pub fn run(snapshot: &SplatSnapshot) -> Sink {
+pub fn run(snapshot: &SplatSnapshot, facts: &OtherFacts) -> Sink {
     let mut sink = Sink::default();
-    common::files(&snapshot.problems, snapshot.files, &mut sink);
-    needed(snapshot, &mut sink);
-    let settings = snapshot.config.get().map(|config| config.settings.shared());
+    files::as_files(&snapshot.problems, snapshot.files, &mut sink);
+    files::top([snapshot.config.is_missing(), snapshot.state.is_missing(), snapshot.leaders.is_missing()], &mut sink);
     for (round, files) in &snapshot.rounds {
-        of_a_round(snapshot, *round, files, settings.as_ref(), &mut sink);
+        let round = Round { facts, snapshot, round: *round, files };
+        needed(&round, &mut sink);
+        of_a_round(&round, &mut sink);
+        outputs(&round, &mut sink);
+        matches(&round, &mut sink);
     }
-    if let Some((leaders, settings)) = snapshot.leaders.get().zip(settings.as_ref()) {
+    if let Some(state) = snapshot.state.get() {
+        files::rounds(snapshot.rounds.keys().copied(), state.round(), &mut sink);
+    }
+    if let Some(leaders) = snapshot.leaders.get() {
         let first = snapshot.rounds.get(&RoundNumber(0)).and_then(|files| files.schedule.get());
         let first = first.map(|schedule| schedule.latest_reveal_block);
-        let weights = Weights { settings, next: raw_transition, decay_unknown: false };
+        let weights = Weights { facts, next: raw_transition, may_stop: false };
         common::leaders(leaders.entries(), first, &over(snapshot), weights, &mut sink);
     }
     sink
 }
 
-/// Is a round past the stage in which matches are judged?
-fn is_over(snapshot: &SplatSnapshot, round: RoundNumber) -> bool {
-    snapshot.state.get().is_some_and(|state| {
-        let past = state.round().is_some_and(|current| round < current);
-        past || (state.round() == Some(round) && matches!(state.stage, SplatStage::Finalizing | SplatStage::Finished))
-    })
-}
-
-fn needed(snapshot: &SplatSnapshot, sink: &mut Sink) {
-    let top = [
-        ("config.json", !snapshot.config.is_missing()),
-        ("state.json", !snapshot.state.is_missing()),
-        ("leader.json", !snapshot.leaders.is_missing()),
+/// `state.files`: what a round must have.
+fn needed(round: &Round<'_>, sink: &mut Sink) {
+    let (files, over) = (round.files, round.is_over());
+    let judged = !files.progress.is_missing() || files.players.values().any(|own| !own.duels.is_missing());
+    let over = over || (round.is_last() && judged);
+    let played = over && files.submissions.get().is_none_or(|submissions| !submissions.is_empty());
+    let all = [
+        ("schedule.json", true, files.schedule.is_missing()),
+        ("submissions.json", over, files.submissions.is_missing()),
+        ("seed.json", played, files.seed.is_missing()),
+        ("prompts.txt", played, files.prompts.is_missing()),
+        ("builds.json", played, files.builds.is_missing()),
+        ("leader/generations.json", played, generations(files, &Player::Leader).is_missing()),
+        ("judge_progress.json", played, files.progress.is_missing()),
     ];
-    common::needed(None, &top, sink);
-    let current = snapshot.state.get().and_then(crate::model::splat::state::SplatState::round);
-    for (round, files) in &snapshot.rounds {
-        let some = files.submissions.get().is_some_and(|submissions| !submissions.is_empty());
-        let over = is_over(snapshot, *round);
-        let played = over && some;
-        let all = [
-            ("schedule.json", !files.schedule.is_missing()),
-            ("submissions.json", !over || !files.submissions.is_missing()),
-            ("seed.json", !played || !files.seed.is_missing()),
-            ("prompts.txt", !played || !files.prompts.is_missing()),
-            ("builds.json", !played || !files.builds.is_missing()),
-            ("judge_progress.json", !played || !files.progress.is_missing()),
-        ];
-        common::needed(Some(*round), &all, sink);
-    }
-    if let Some(current) = current {
-        common::needed_rounds(current, |round| snapshot.rounds.contains_key(&round), sink);
-    }
+    let missing = all.into_iter().filter(|(_, needed, missing)| *needed && *missing);
+    common::needed(round.round, &missing.map(|(name, ..)| name.to_owned()).collect::<Vec<_>>(), sink);
 }
 
-fn of_a_round(
-    snapshot: &SplatSnapshot,
-    round: RoundNumber,
-    files: &SplatRound,
-    settings: Option<&Settings>,
-    sink: &mut Sink,
-) {
-    let before = round.previous().and_then(|before| snapshot.rounds.get(&before));
-    let latest = |schedule: &SplatSchedule| schedule.latest_reveal_block;
-    if let Some(schedule) = files.schedule.get() {
-        let before = before.and_then(|files| files.schedule.get()).map(latest);
-        sink.claim("schedule.blocks", round, format!("rounds/{round}/schedule.json"), |claim| {
-            common::schedule(claim, schedule.earliest_reveal_block, schedule.latest_reveal_block, before);
+fn generations<'a>(files: &'a SplatRound, player: &Player) -> &'a Slot<Generations> {
+    files.players.get(player).map_or(&Slot::Missing, |own| &own.generations)
+}
+
+fn of_a_round(round: &Round<'_>, sink: &mut Sink) {
+    let (number, files) = (round.round, round.files);
+    let terms = |file| round.facts.terms(number, file);
+    let before = number.previous().and_then(|before| round.snapshot.rounds.get(&before));
+    let window = files.schedule.get().map(|schedule| (schedule.earliest_reveal_block, schedule.latest_reveal_block));
+    if let Some(window) = window {
+        let before = before.and_then(|files| files.schedule.get()).map(|schedule| schedule.latest_reveal_block);
+        sink.claim("schedule.blocks", number, round.path("schedule.json"), |claim| {
+            schedule::window(claim, window, before);
         });
     }
-    let submissions = files.submissions.get().map(|all| {
-        all.iter().map(|(hotkey, submission)| (hotkey, SubmissionView::from(submission))).collect::<IndexMap<_, _>>()
-    });
-    if let Some(submissions) = &submissions {
-        let window =
-            files.schedule.get().map(|schedule| (schedule.earliest_reveal_block, schedule.latest_reveal_block));
-        common::submissions(round, submissions, window, settings, sink);
+    let submitted = files.submissions.get();
+    let submitted = submitted.map(|all| all.iter().map(|(hotkey, of)| (hotkey, SubmissionView::from(of))));
+    if let Some(submitted) = submitted.clone() {
+        submissions::all(&terms(RoundFile::Submissions), number, (submitted, window), false, sink);
     }
-    common::seed(round, files.seed.get(), sink);
-    if let Some(prompts) = files.prompts.get() {
-        let previous = match round.previous() {
-            None => Some(&[][..]),
+    if let Some(drawn) = files.seed.get() {
+        let latest = window.map(|(_, latest)| latest);
+        seed::claim(&terms(RoundFile::Seed), number, (drawn, latest), round.facts.blocks.get(&number), sink);
+    }
+    if let Some(list) = files.prompts.get() {
+        let previous: Option<&[Prompt]> = match number.previous() {
+            None => Some(&[]),
             Some(_) => before.and_then(|files| files.prompts.get()).map(|prompts| prompts.0.as_slice()),
         };
-        let (seed, pool) = (files.seed.get(), snapshot.pool.get());
-        common::prompts(&Draw { round, settings, seed, previous, pool, ways: &[select] }, prompts, sink);
+        let draw = Draw {
+            round: number,
+            terms: terms(RoundFile::Seed),
+            seed: files.seed.get().map(|seed| seed.seed),
+            previous,
+            pool: round.snapshot.pool.get(),
+            then: round.facts.pools.get(&number),
+            lacks: round.facts.rules.missing_history(),
+            ways: &[select],
+        };
+        prompts::all(&draw, list, sink);
     }
-    if let Some(builds) = files.builds.get() {
-        let builds = builds.iter().map(|(hotkey, build)| (hotkey, BuildView::from(build))).collect();
-        common::builds(round, &builds, submissions.as_ref(), settings, sink);
-    }
-    outputs(round, files, sink);
-    if let Some(settings) = settings {
-        matches(snapshot, round, files, settings.win_margin, sink);
+    if let Some(all) = files.builds.get() {
+        let all = all.iter().map(|(hotkey, build)| (hotkey, BuildView::from(build)));
+        builds::all(&terms(RoundFile::Builds), number, all, submitted, sink);
     }
 }
 
-fn outputs(round: RoundNumber, files: &SplatRound, sink: &mut Sink) {
-    for (player, own) in &files.players {
+fn outputs(round: &Round<'_>, sink: &mut Sink) {
+    let stems: Option<IndexSet<&PromptStem>> = round.files.prompts.get().map(|prompts| prompts.stems().collect());
+    for (player, own) in &round.files.players {
         let Some(generations) = own.generations.get() else { continue };
-        sink.claim("outputs.rules", round, format!("rounds/{round}/{player}/generations.json"), |claim| {
-            stranger(claim, files, player);
-            common::stems(claim, generations.keys(), files.prompts.get(), false);
+        sink.claim("outputs.rules", round.round, round.path(&format!("{player}/generations.json")), |claim| {
+            round.stranger(claim, player);
+            check_stems(claim, generations, stems.as_ref(), false);
+            let folder = [round.path(player.as_str())];
             for (stem, generation) in generations.iter() {
-                let path = |extension: &str| format!("rounds/{round}/{player}/{stem}.{extension}");
-                common::output(claim, stem, &OutputView::from(generation), &path("ply"), &path("png"));
+                common::output(claim, stem, &OutputView::from(generation), ("ply", [".ply", ".png"]), &folder);
             }
         });
     }
 }
 
-fn stranger(claim: &mut Claim, files: &SplatRound, player: &Player) {
-    let (Some(hotkey), Some(submissions)) = (player.hotkey(), files.submissions.get()) else { return };
-    if !submissions.contains_key(hotkey) {
-        claim.fail("this hotkey did not submit in this round");
-    }
-}
-
-fn matches(snapshot: &SplatSnapshot, round: RoundNumber, files: &SplatRound, win_margin: f64, sink: &mut Sink) {
-    for (player, own) in &files.players {
+fn matches(round: &Round<'_>, sink: &mut Sink) {
+    let terms = round.facts.terms(round.round, RoundFile::Winner);
+    let Some(win_margin) = terms.settings.map(|settings| settings.win_margin) else { return };
+    for (player, own) in &round.files.players {
         let Some(report) = own.duels.get() else { continue };
-        let file = format!("rounds/{round}/{player}/duels.json");
-        let duels: Vec<DuelView<'_>> = report.duels.iter().map(DuelView::from).collect();
-        sink.claim("match.score", round, file.clone(), |claim| {
-            common::score(claim, (report.score, report.margin), &duels);
-            claim.same("outcome", &report.outcome, &outcome(report.margin, win_margin));
+        let file = round.path(&format!("{player}/duels.json"));
+        sink.claim("match.score", round.round, file.clone(), |claim| {
+            let winners = report.duels.iter().map(|duel| DuelWinner::from(duel.winner));
+            check_score(claim, (report.score, report.margin), winners);
+            claim.part(None, |claim| {
+                claim.same("outcome", &report.outcome, &outcome(report.margin, win_margin));
+                terms.judge(claim);
+            });
         });
-        sink.claim("match.urls", round, file.clone(), |claim| {
+        sink.claim("match.urls", round.round, file.clone(), |claim| {
             if *player != Player::Miner(report.hotkey.clone()) {
                 claim.fail(format!("hotkey is {}, but the folder is {player}'s", report.hotkey));
             }
-            stranger(claim, files, player);
-            let right = Player::Miner(report.hotkey.clone());
-            let side = |player: &Player| files.players.get(player).and_then(|own| own.generations.get());
-            let (left, right) = (side(&report.leader), side(&right));
-            common::urls(claim, &duels, files.prompts.get(), [&|stem| of(left, stem), &|stem| of(right, stem)]);
+            round.stranger(claim, player);
+            match_urls(claim, round.files, player, report);
         });
-        sink.claim("match.rules", round, file, |claim| outcomes(claim, report));
+        sink.claim("match.rules", round.round, file, |claim| outcomes(claim, report));
     }
-    progress(snapshot, round, files, win_margin, sink);
+    if let Some(walk) = of_round(round.files, win_margin) {
+        progress(round, &walk, sink);
+    }
 }
 
-fn of<'a>(outputs: Option<&'a Generations>, stem: &PromptStem) -> Option<(Option<&'a str>, Option<String>)> {
-    let output = outputs?.get(stem)?;
-    Some((output.ply.as_deref(), output.png.clone()))
+fn match_urls(claim: &mut Claim, files: &SplatRound, player: &Player, report: &SplatMatch) {
+    let of = |player: &Player, stem: &PromptStem| {
+        let output = generations(files, player).get().and_then(|outputs| outputs.get(stem));
+        output.map(|output| (output.ply.clone(), output.png.clone())).unwrap_or_default()
+    };
+    let sorted = files.prompts.get().map(|prompts| common::sorted(prompts, report.duels.len()));
+    let left = Side { keys: ["leader_ply", "leader_png"], urls: &|stem| of(&report.leader, stem) };
+    let right = Side { keys: ["miner_ply", "miner_png"], urls: &|stem| of(player, stem) };
+    urls(claim, sorted.as_deref(), report.duels.iter().map(DuelView::from), [left, right]);
 }
 
 fn outcomes(claim: &mut Claim, report: &SplatMatch) {
     let mut failed = 0;
     for duel in &report.duels {
         let (left, right) = (duel.leader_png.is_some(), duel.miner_png.is_some());
-        let view = DuelView::from(duel);
         match without_judge(left, right) {
             Some(winner) => {
-                claim.same(&format!("{}: winner", duel.name), &view.winner, &winner);
+                let found = DuelWinner::from(duel.winner);
+                claim.same(&format!("{}: winner", duel.name), &found, &winner);
                 if !fits(&duel.issues, &duel.name, left, right) {
-                    claim.fail(format!("{}: issues read {:?}, where a preview is missing", duel.name, duel.issues));
+                    claim.fail(format!("{}: issues read {:?}, but a preview is missing", duel.name, duel.issues));
                 }
             }
             None if claims_no_judge(&duel.issues) => {
                 claim.fail(format!("{}: issues read {:?}, but both previews are there", duel.name, duel.issues));
             }
-            None if duel.issues == INTERNAL_ERROR => failed += 1,
+            None if duel.issues == INTERNAL_ERROR => {
+                claim.same(&format!("{}: winner where the judge failed", duel.name), &duel.winner, &SplatWinner::Draw);
+                failed += 1;
+            }
+            None if duel.winner == SplatWinner::Skipped => {
+                claim.warn(format!("{}: skipped, though both previews are there", duel.name));
+            }
             None => {}
         }
     }
@@ -193,53 +242,67 @@ fn outcomes(claim: &mut Claim, report: &SplatMatch) {
 }
 
 /// `judge.progress`: the walk by the reports gives the holders, the order and the leader at the end.
-fn progress(snapshot: &SplatSnapshot, round: RoundNumber, files: &SplatRound, win_margin: f64, sink: &mut Sink) {
-    let Some(walk) = of_round(files, win_margin) else { return };
-    if files.progress.is_missing() && walk.steps.is_empty() {
+fn progress(round: &Round<'_>, walk: &Walk<'_>, sink: &mut Sink) {
+    if round.files.progress.is_missing() && walk.steps.is_empty() && !round.is_over() {
         return;
     }
-    sink.claim("judge.progress", round, format!("rounds/{round}/judge_progress.json"), |claim| {
+    sink.claim("judge.progress", round.round, round.path("judge_progress.json"), |claim| {
         for step in &walk.steps {
-            let left = report(files, step.challenger).map(|report| report.leader.as_str()).unwrap_or_default();
+            let left = report(round.files, step.challenger).map(|report| report.leader.as_str()).unwrap_or_default();
             claim.same(&format!("{}: whom it challenged", step.challenger), &left, &step.holder.as_str());
         }
-        let Some(progress) = files.progress.get() else { return };
-        let played = walk.steps.iter().map(|step| step.challenger.as_str());
-        let found = progress.completed_hotkeys.iter().map(crate::model::ids::Hotkey::as_str);
-        let (played, found): (Vec<_>, Vec<_>) = (played.collect(), found.collect());
-        if is_over(snapshot, round) {
-            if let Some(missing) = walk.missing {
+        beyond(claim, round, walk);
+        let ended = round.is_last() && walk.missing.is_some();
+        match walk.missing {
+            Some(missing) if round.is_over() => {
                 claim.fail(format!("{missing}: the round is over, but it has no match"));
             }
+            Some(missing) if ended => {
+                claim.warn(format!("the competition ended before every match was judged; the next was {missing}'s"));
+            }
+            _ => {}
+        }
+        let Some(progress) = round.files.progress.get() else { return };
+        let played: Vec<&str> = walk.steps.iter().map(|step| step.challenger.as_str()).collect();
+        let found: Vec<&str> = progress.completed_hotkeys.iter().map(Hotkey::as_str).collect();
+        if round.is_over() || (round.is_last() && !ended) {
             claim.same("leader", &progress.leader.as_str(), &walk.holder.as_str());
             claim.same("completed_hotkeys", &found, &played);
         } else if !played.starts_with(&found) {
-            claim.fail("completed_hotkeys are not the first to play");
+            claim.fail("completed_hotkeys are not the first that played");
+        } else {
+            let then = walk.steps.get(found.len()).map_or(&walk.holder, |step| &step.holder);
+            claim.same("leader", &progress.leader.as_str(), &then.as_str());
         }
     });
 }
 
+/// Matches behind the first one that is missing.
+fn beyond(claim: &mut Claim, round: &Round<'_>, walk: &Walk<'_>) {
+    let Some(missing) = walk.missing else { return };
+    let played = |hotkey: &&Hotkey| walk.steps.iter().any(|step| *step.challenger == **hotkey);
+    let submissions = round.files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
+    let later = submissions.filter(|hotkey| report(round.files, hotkey).is_some() && !played(hotkey));
+    for hotkey in later {
+        claim.fail(format!("{hotkey}: has a match, but {missing}, who plays before it, has none"));
+    }
+}
+
 /// The rounds that were finalized.
 fn over(snapshot: &SplatSnapshot) -> Vec<Over> {
-    let opened = |round: RoundNumber| {
-        snapshot
-            .state
-            .get()
-            .and_then(crate::model::splat::state::SplatState::round)
-            .is_none_or(|current| round < current)
-    };
+    let current = snapshot.state.get().and_then(SplatState::round);
     let from = |round: RoundNumber| {
         let next = snapshot.rounds.get(&round.next())?;
         next.schedule.get().map(|schedule| schedule.latest_reveal_block)
     };
-    let rounds = snapshot.rounds.iter().filter(|(round, _)| opened(**round));
+    let rounds = snapshot.rounds.iter().filter(|(round, _)| current.is_none_or(|current| **round < current));
     rounds
         .filter_map(|(round, files)| Some((*round, from(*round)?, files)))
         .map(|(round, from, files)| Over { round, from, winner: winner(snapshot, files, from) })
         .collect()
 }
 
-/// Who won a round, with the program that leads from then on; without a progress file nobody was judged.
+/// Who won a round, with the program that leads from then on; without a progress file no match was judged.
 fn winner(snapshot: &SplatSnapshot, files: &SplatRound, from: Block) -> Option<Winner> {
     let leader = match &files.progress {
         Slot::Ok(progress) => &progress.leader,

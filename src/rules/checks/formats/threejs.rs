@@ -1,37 +1,40 @@
 //! A competition of three.js modules.
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 
-use super::super::{Claim, Sink, round_has_reached};
-use super::common::{self, Draw, Over, Way, Weights};
-use super::{threejs_audits, threejs_matches};
-use crate::model::config::Settings;
+use super::super::in_force::ClaimTerms;
+use super::super::outputs::check_stems;
+use super::super::prompts::{Draw, Way};
+use super::super::{Claim, Sink, builds, files, prompts, round_has_reached, schedule, seed, submissions};
+use super::common::{self, Over, Weights};
+use super::{OtherFacts, threejs_audits, threejs_files, threejs_matches};
+use crate::model::file::RoundFile;
 use crate::model::ids::{Block, Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::neutral::{BuildView, Hardware, OutputView, SubmissionView};
+use crate::model::prompts::Prompt;
 use crate::model::snapshot::Slot;
 use crate::model::stage::Stage;
-use crate::model::threejs::config::ThreejsConfig;
 use crate::model::threejs::outputs::Modules;
 use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
 use crate::rules::prompts::select;
-use crate::rules::stage_table::{is_over, last_of_round};
-use crate::rules::succession::{deadline, transition};
+use crate::rules::stage_table::last_of_round;
+use crate::rules::succession::transition;
 use crate::rules::threejs::leader::{leader_at, shared, shared_winner};
 use crate::rules::threejs::prompts::select_disjoint;
 
-/// What the checks of one round go by.
+/// A round, and what its checks use.
 #[derive(Clone, Copy)]
 pub(super) struct Round<'a> {
+    pub(super) facts: &'a OtherFacts,
     pub(super) snapshot: &'a ThreejsSnapshot,
     pub(super) round: RoundNumber,
     pub(super) files: &'a ThreejsRound,
-    pub(super) config: Option<&'a ThreejsConfig>,
 }
 
-impl Round<'_> {
-    /// The settings; `None` where config.json cannot be read.
-    pub(super) fn settings(&self) -> Option<&Settings> {
-        self.config.map(|config| &config.settings)
+impl<'a> Round<'a> {
+    /// The terms by which the round's matches and audits are judged: those of the commit that wrote its winner.
+    pub(super) fn terms(&self) -> ClaimTerms<'a> {
+        self.facts.terms(self.round, RoundFile::Winner)
     }
 
     /// Is the round past the stage in which matches are judged?
@@ -49,13 +52,13 @@ impl Round<'_> {
         format!("rounds/{}/{name}", self.round)
     }
 
-    /// Did this hotkey submit? Where that cannot be read, it did.
+    /// Did this hotkey submit? If that cannot be read, it is taken to have.
     pub(super) fn submitted(&self, hotkey: &Hotkey) -> bool {
         self.files.submissions.get().is_none_or(|submissions| submissions.contains_key(hotkey))
     }
 }
 
-/// What a player's matches are played on: what a miner submitted, what the leader's program made.
+/// What a player's matches are played on: what a miner submitted, what the leader's program generated.
 pub(super) fn outputs_of<'a>(files: &'a ThreejsRound, player: &Player) -> Option<&'a Modules> {
     let own = files.players.get(player)?;
     match player {
@@ -64,89 +67,78 @@ pub(super) fn outputs_of<'a>(files: &'a ThreejsRound, player: &Player) -> Option
     }
 }
 
-/// What a run of a player's program made.
+/// What one repeat of a player's program generated.
 pub(super) fn generated<'a>(files: &'a ThreejsRound, player: &Player, repeat: u32) -> Option<&'a Modules> {
     files.players.get(player)?.generated.get(&repeat).and_then(Slot::get)
 }
 
 /// Runs every check on the files.
 #[must_use]
-pub fn run(snapshot: &ThreejsSnapshot) -> Sink {
+pub fn run(snapshot: &ThreejsSnapshot, facts: &OtherFacts) -> Sink {
     let mut sink = Sink::default();
-    common::files(&snapshot.problems, snapshot.files, &mut sink);
-    needed(snapshot, &mut sink);
-    let config = snapshot.config.get();
+    files::as_files(&snapshot.problems, snapshot.files, &mut sink);
+    files::top([snapshot.config.is_missing(), snapshot.state.is_missing(), snapshot.leaders.is_missing()], &mut sink);
     for (round, files) in &snapshot.rounds {
-        let round = Round { snapshot, round: *round, files, config };
+        let round = Round { facts, snapshot, round: *round, files };
+        threejs_files::check(&round, &mut sink);
         of_a_round(&round, &mut sink);
         outputs(&round, &mut sink);
         threejs_matches::check(&round, &mut sink);
         threejs_audits::check(&round, &mut sink);
         winner(&round, &mut sink);
     }
-    leaders(snapshot, &mut sink);
+    if let Some(state) = snapshot.state.get() {
+        files::rounds(snapshot.rounds.keys().copied(), Some(state.current_round), &mut sink);
+    }
+    leaders(snapshot, facts, &mut sink);
     sink
 }
 
-fn needed(snapshot: &ThreejsSnapshot, sink: &mut Sink) {
-    let top = [
-        ("config.json", !snapshot.config.is_missing()),
-        ("state.json", !snapshot.state.is_missing()),
-        ("leader.json", !snapshot.leaders.is_missing()),
-    ];
-    common::needed(None, &top, sink);
-    let Some(state) = snapshot.state.get() else { return };
-    for (round, files) in &snapshot.rounds {
-        let over = *round < state.current_round || is_over(state.stage);
-        let some = files.submissions.get().is_some_and(|submissions| !submissions.is_empty());
-        let played = over && some;
-        let all = [
-            ("schedule.json", !files.schedule.is_missing()),
-            ("submissions.json", !over || !files.submissions.is_missing()),
-            ("seed.json", !played || !files.seed.is_missing()),
-            ("prompts.txt", !played || !files.prompts.is_missing()),
-            ("builds.json", !played || !files.builds.is_missing()),
-            ("matches_matrix.csv", !played || !files.matrix.is_missing()),
-            ("winner.json", !played || !files.winner.is_missing()),
-        ];
-        common::needed(Some(*round), &all, sink);
-    }
-    common::needed_rounds(state.current_round, |round| snapshot.rounds.contains_key(&round), sink);
-}
-
 fn of_a_round(round: &Round<'_>, sink: &mut Sink) {
-    let (files, settings) = (round.files, round.settings());
-    let before = round.round.previous().and_then(|before| round.snapshot.rounds.get(&before));
-    if let Some(schedule) = files.schedule.get() {
+    let (number, files) = (round.round, round.files);
+    let terms = |file| round.facts.terms(number, file);
+    let before = number.previous().and_then(|before| round.snapshot.rounds.get(&before));
+    let blocks = files.schedule.get();
+    let window = blocks.map(|schedule| (schedule.earliest_reveal_block, schedule.latest_reveal_block));
+    if let Some(blocks) = blocks {
         let before = before.and_then(|files| files.schedule.get()).map(|schedule| schedule.latest_reveal_block);
-        sink.claim("schedule.blocks", round.round, round.path("schedule.json"), |claim| {
-            common::schedule(claim, schedule.earliest_reveal_block, schedule.latest_reveal_block, before);
-            let Some(settings) = settings else { return claim.skip("config.json cannot be read") };
-            let expected = deadline(settings, schedule.latest_reveal_block);
-            claim.same("generation_deadline_block", &schedule.generation_deadline_block.0, &expected.0);
+        sink.claim("schedule.blocks", number, round.path("schedule.json"), |claim| {
+            let (earliest, latest) = (blocks.earliest_reveal_block, blocks.latest_reveal_block);
+            schedule::window(claim, (earliest, latest), before);
+            schedule::due(claim, &terms(RoundFile::Schedule), latest, blocks.generation_deadline_block);
         });
     }
-    let submissions = files.submissions.get().map(|all| {
-        all.iter().map(|(hotkey, submission)| (hotkey, SubmissionView::from(submission))).collect::<IndexMap<_, _>>()
-    });
-    if let Some(submissions) = &submissions {
-        let window =
-            files.schedule.get().map(|schedule| (schedule.earliest_reveal_block, schedule.latest_reveal_block));
-        common::submissions(round.round, submissions, window, settings, sink);
+    let submitted = files.submissions.get();
+    let submitted = submitted.map(|all| all.iter().map(|(hotkey, of)| (hotkey, SubmissionView::from(of))));
+    if let Some(submitted) = submitted.clone() {
+        let private = round.facts.allow_private_cdn;
+        submissions::all(&terms(RoundFile::Submissions), number, (submitted, window), private, sink);
     }
-    common::seed(round.round, files.seed.get(), sink);
-    if let Some(prompts) = files.prompts.get() {
-        let previous = match round.round.previous() {
-            None => Some(&[][..]),
+    if let Some(drawn) = files.seed.get() {
+        let latest = window.map(|(_, latest)| latest);
+        seed::claim(&terms(RoundFile::Seed), number, (drawn, latest), round.facts.blocks.get(&number), sink);
+    }
+    if let Some(list) = files.prompts.get() {
+        let previous: Option<&[Prompt]> = match number.previous() {
+            None => Some(&[]),
             Some(_) => before.and_then(|files| files.prompts.get()).map(|prompts| prompts.0.as_slice()),
         };
-        let (seed, pool) = (files.seed.get(), round.snapshot.pool.get());
         let ways: &[Way] = &[select_disjoint, select];
-        common::prompts(&Draw { round: round.round, settings, seed, previous, pool, ways }, prompts, sink);
+        let draw = Draw {
+            round: number,
+            terms: terms(RoundFile::Seed),
+            seed: files.seed.get().map(|seed| seed.seed),
+            previous,
+            pool: round.snapshot.pool.get(),
+            then: round.facts.pools.get(&number),
+            lacks: round.facts.rules.missing_history(),
+            ways,
+        };
+        prompts::all(&draw, list, sink);
     }
-    if let Some(builds) = files.builds.get() {
-        let builds = builds.iter().map(|(hotkey, build)| (hotkey, BuildView::from(build))).collect();
-        common::builds(round.round, &builds, submissions.as_ref(), settings, sink);
+    if let Some(all) = files.builds.get() {
+        let all = all.iter().map(|(hotkey, build)| (hotkey, BuildView::from(build)));
+        builds::all(&terms(RoundFile::Builds), number, all, submitted, sink);
     }
 }
 
@@ -159,8 +151,8 @@ fn outputs(round: &Round<'_>, sink: &mut Sink) {
                 modules(claim, round, player, "submitted", submitted, fetched);
             });
         }
-        let runs = own.generated.iter().filter_map(|(repeat, slot)| Some((repeat, slot.get()?)));
-        for (repeat, generated) in runs {
+        let repeats = own.generated.iter().filter_map(|(repeat, slot)| Some((repeat, slot.get()?)));
+        for (repeat, generated) in repeats {
             let folder = format!("generated_{repeat}");
             sink.claim("outputs.rules", round.round, round.path(&format!("{player}/{folder}.json")), |claim| {
                 modules(claim, round, player, &folder, generated, false);
@@ -173,15 +165,18 @@ fn modules(claim: &mut Claim, round: &Round<'_>, player: &Player, folder: &str, 
     if player.hotkey().is_some_and(|hotkey| !round.submitted(hotkey)) {
         claim.fail("this hotkey did not submit in this round");
     }
-    common::stems(claim, modules.keys(), round.files.prompts.get(), all);
+    let stems: Option<IndexSet<&PromptStem>> = round.files.prompts.get().map(|prompts| prompts.stems().collect());
+    check_stems(claim, modules, stems.as_ref(), all);
+    let mut folders = vec![round.path(&format!("{player}/{folder}"))];
+    // Before there were repeats, the folder had no number.
+    folders.extend((folder == "generated_1").then(|| round.path(&format!("{player}/generated"))));
     for (stem, module) in modules.iter() {
-        let path = |stem: &PromptStem| format!("rounds/{}/{player}/{folder}/{stem}", round.round);
-        common::output(claim, stem, &OutputView::from(module), &format!("{}.js", path(stem)), &path(stem));
+        common::output(claim, stem, &OutputView::from(module), ("js", [".js", ""]), &folders);
         if folder == "submitted" && module.views.is_none() && module.failure_reason.is_none() {
-            claim.fail(format!("{stem}: no views, and no failure_reason"));
+            claim.fail(format!("{stem}: neither views nor a failure_reason"));
         }
         if module.views.is_some() && module.failure_reason.is_some() {
-            claim.fail(format!("{stem}: views and a failure_reason {:?}", module.failure_reason));
+            claim.fail(format!("{stem}: views, but also a failure_reason: {:?}", module.failure_reason));
         }
     }
 }
@@ -191,7 +186,7 @@ fn winner(round: &Round<'_>, sink: &mut Sink) {
     let Some(winner) = round.files.winner.get() else { return };
     sink.claim("winner.replay", round.round, round.path("winner.json"), |claim| {
         let Some(chain) = threejs_audits::chain(round) else {
-            return claim.skip("the round's submissions or margins are not there, or are of before the audit duels");
+            return claim.skip("submissions or margins are missing, or the round is from before audits by duels");
         };
         claim.same("the winner", &winner.winner_hotkey.as_str(), &chain.holder.as_str());
         for hotkey in &chain.unplayed {
@@ -202,6 +197,7 @@ fn winner(round: &Round<'_>, sink: &mut Sink) {
                 claim.fail(format!("{}: {open}", link.hotkey));
             }
         }
+        round.terms().judge(claim);
     });
     sink.claim("winner.source", round.round, round.path("winner.json"), |claim| {
         let (repo, commit, image, hardware) = match &winner.winner_hotkey {
@@ -219,9 +215,9 @@ fn winner(round: &Round<'_>, sink: &mut Sink) {
                 };
                 let block = schedule.latest_reveal_block;
                 let Some(leader) = leader_at(leaders, block) else {
-                    return claim.fail(format!("no leader at block {block}"));
+                    return claim.fail(format!("there is no leader at block {block}"));
                 };
-                // Entries from before there was hardware were filled in later.
+                // In entries from before hardware was recorded, it was filled in later.
                 let hardware = if winner.hardware.is_some() { leader.hardware() } else { None };
                 (&leader.repo, &leader.commit, Some(leader.docker.clone()), hardware)
             }
@@ -233,8 +229,8 @@ fn winner(round: &Round<'_>, sink: &mut Sink) {
     });
 }
 
-fn leaders(snapshot: &ThreejsSnapshot, sink: &mut Sink) {
-    let (Some(leaders), Some(config)) = (snapshot.leaders.get(), snapshot.config.get()) else { return };
+fn leaders(snapshot: &ThreejsSnapshot, facts: &OtherFacts, sink: &mut Sink) {
+    let Some(leaders) = snapshot.leaders.get() else { return };
     let latest = |round: RoundNumber| {
         let schedule = snapshot.rounds.get(&round)?.schedule.get()?;
         Some(schedule.latest_reveal_block)
@@ -248,7 +244,7 @@ fn leaders(snapshot: &ThreejsSnapshot, sink: &mut Sink) {
         .map(|(round, from, files)| Over { round, from, winner: files.winner.get().map(shared_winner) })
         .collect();
     let entries: Vec<_> = leaders.iter().map(shared).collect();
-    let weights = Weights { settings: &config.settings, next: transition, decay_unknown: true };
+    let weights = Weights { facts, next: transition, may_stop: true };
     common::leaders(&entries, latest(RoundNumber(0)), &over, weights, sink);
     for Over { round, from, .. } in &over {
         hardware(snapshot, *round, *from, sink);

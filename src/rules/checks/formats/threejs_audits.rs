@@ -1,4 +1,4 @@
-//! Requests, runs and verdicts of a competition of three.js modules.
+//! Audit requests, generation reports and verdicts of a competition of three.js modules.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,8 +6,10 @@ use super::super::{Claim, Sink};
 use super::threejs::{Round, generated};
 use crate::model::ids::{Hotkey, Player};
 use crate::model::matrix::Matrix;
+use crate::model::snapshot::Slot;
 use crate::model::source_audit::SourceVerdict;
-use crate::model::threejs::audit_matrix::AuditMatrix;
+use crate::model::threejs::audit_matrix::{AuditMatrix, Opponent};
+use crate::model::threejs::config::audit_repeats;
 use crate::model::threejs::pod_stats::{PodRunEntry, PodRuns};
 use crate::model::threejs::reports::{GenerationReport, GenerationReports, Repeat, RepeatedReport};
 use crate::rules::threejs::chain::{Chain, ChainFacts, Fate, Link, by_miner, derive, order, repeats_of};
@@ -21,10 +23,11 @@ pub(super) fn check(round: &Round<'_>, sink: &mut Sink) {
     sources(round, sink);
 }
 
-/// The chain that the files give; `None` where submissions or margins cannot be read, or where audits were none by
-/// duels yet.
+/// The chain that the files give; `None` if submissions or margins cannot be read, or in rounds from before audits by
+/// duels.
 pub(super) fn chain<'a>(round: &Round<'a>) -> Option<Chain<'a>> {
-    let (files, config) = (round.files, round.config?);
+    let (files, terms) = (round.files, round.terms());
+    let settings = terms.settings?;
     let (no_audits, no_reports) = (AuditMatrix::default(), GenerationReports::default());
     if !files.verification_audits.is_missing() {
         return None;
@@ -33,8 +36,8 @@ pub(super) fn chain<'a>(round: &Round<'a>) -> Option<Chain<'a>> {
     let order = order(files.submissions.get()?);
     let facts = ChainFacts {
         order: &order,
-        win_margin: config.settings.win_margin,
-        repeats: repeats_of(files, config.audit_repeats),
+        win_margin: settings.win_margin,
+        repeats: repeats_of(files, audit_repeats(settings)),
         matrix: files.matrix.get()?,
         audits: files.audit_matrix.get().unwrap_or(&no_audits),
         reports: files.generation_reports.get().unwrap_or(&no_reports),
@@ -43,26 +46,37 @@ pub(super) fn chain<'a>(round: &Round<'a>) -> Option<Chain<'a>> {
     Some(derive(&facts))
 }
 
-/// Why a place in the chain is not settled; `None` where it is.
+/// Why a place in the chain is not settled; `None` if it is.
 pub(super) fn open(fate: &Fate) -> Option<&'static str> {
     match fate {
         Fate::Pending => Some("its match against the holder is missing"),
-        Fate::Won { verified: false, .. } => Some("it won, but what has to verify that is not complete"),
+        Fate::Won { verified: false, .. } => Some("it won, but its audits are not complete"),
         _ => None,
     }
 }
 
-/// `audit.request`: whoever won has a request with the holder that it beat. Requests of those who lost in the end stay.
+/// The requested miners on whom a round that is over must have a verdict: the rejected, and the verified winners.
+pub(super) fn due<'a>(round: &Round<'a>) -> Vec<&'a Hotkey> {
+    let (Some(requested), Some(chain), true) = (requested(round), chain(round), round.is_over()) else {
+        return Vec::new();
+    };
+    let settled = |link: &&Link<'_>| matches!(link.fate, Fate::Rejected(_) | Fate::Won { verified: true, .. });
+    let links = chain.links.iter().filter(settled);
+    links.map(|link| link.hotkey).filter(|hotkey| requested.contains(hotkey)).collect()
+}
+
+/// `audit.request`: each winner has a request that names the holder it beat, and no miner was audited without a request.
+/// Requests of miners that lost in the end stay.
 fn requests(round: &Round<'_>, sink: &mut Sink) {
     if round.files.require_audit.is_missing() && round.files.matrix.is_missing() {
         return;
     }
     sink.claim("audit.request", round.round, round.path("require_audit.json"), |claim| {
         let empty = Vec::new();
-        let requests = match round.files.require_audit.get() {
-            Some(requests) => requests,
-            None if round.files.require_audit.is_missing() => &empty,
-            None => return,
+        let requests = match &round.files.require_audit {
+            Slot::Ok(requests) => requests,
+            Slot::Missing => &empty,
+            Slot::Broken => return,
         };
         let mut seen = HashSet::new();
         for request in requests {
@@ -76,36 +90,62 @@ fn requests(round: &Round<'_>, sink: &mut Sink) {
                 claim.fail(format!("{}: is requested, but did not beat the leader by the margin", request.hotkey));
             }
         }
-        let defenders: HashMap<_, _> = requests.iter().map(|request| (&request.hotkey, request)).collect();
         let Some(chain) = chain(round) else { return };
-        for link in chain.links.iter().filter(|link| matches!(link.fate, Fate::Won { .. })) {
-            let Some(request) = defenders.get(link.hotkey) else {
-                claim.fail(format!("{}: won against {}, but is not requested", link.hotkey, link.holder));
-                continue;
-            };
-            if let Some(defender) = &request.latest_defender {
-                claim.same(&format!("{}: latest_defender", link.hotkey), &defender.as_str(), &link.holder.as_str());
+        let defenders: HashMap<_, _> = requests.iter().map(|request| (&request.hotkey, request)).collect();
+        for link in &chain.links {
+            match defenders.get(link.hotkey) {
+                Some(request) => defender(claim, link, request.latest_defender.as_ref()),
+                None => unrequested(claim, round, link),
             }
         }
+        round.terms().judge(claim);
     });
 }
 
-/// Did it beat the leader by the margin? Where that cannot be read, it did.
+/// A winner's request names the holder that it beat. The request of a miner that lost an audit duel to a holder names
+/// that one, or a later holder that was rejected in the meantime.
+fn defender(claim: &mut Claim, link: &Link<'_>, found: Option<&Player>) {
+    let (Some(found), (hotkey, holder)) = (found, (link.hotkey, &link.holder)) else { return };
+    match (&link.fate, &link.lost) {
+        (Fate::Won { .. }, _) => {
+            claim.same(&format!("{hotkey}: latest_defender"), &found.as_str(), &holder.as_str());
+        }
+        (Fate::Rejected(_), Some((Opponent::Holder(_), _))) if found != holder => {
+            claim.warn(format!("{hotkey}: latest_defender is {found}, but it was rejected against {holder}"));
+        }
+        _ => {}
+    }
+}
+
+fn unrequested(claim: &mut Claim, round: &Round<'_>, link: &Link<'_>) {
+    let hotkey = link.hotkey;
+    let reported = round.files.generation_reports.get().is_some_and(|reports| reports.contains_key(hotkey));
+    match &link.fate {
+        Fate::Won { .. } => claim.fail(format!("{hotkey}: won against {}, but is not requested", link.holder)),
+        Fate::Rejected(reason) if reported || link.lost.is_some() => {
+            claim.fail(format!("{hotkey}: was audited and rejected ({reason}), but is not requested"));
+        }
+        _ => {}
+    }
+}
+
+/// Did it beat the leader by the margin? If that cannot be read, it is taken to have.
 fn qualified(round: &Round<'_>, hotkey: &Hotkey) -> bool {
-    let (Some(matrix), Some(settings)) = (round.files.matrix.get(), round.settings()) else { return true };
+    let (Some(matrix), Some(settings)) = (round.files.matrix.get(), round.terms().settings) else { return true };
     let margin = |matrix: &Matrix| matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone()));
     margin(matrix).is_some_and(|margin| margin >= settings.win_margin)
 }
 
-/// The miners that are requested; `None` where that cannot be read.
+/// The miners that are requested; `None` if that cannot be read.
 fn requested<'a>(round: &Round<'a>) -> Option<HashSet<&'a Hotkey>> {
     let requests = round.files.require_audit.get()?;
     Some(requests.iter().map(|request| &request.hotkey).collect())
 }
 
-/// `audit.report`: the runs of requested miners.
+/// `audit.report`: what each repeat of the requested miners' programs came to.
 fn reports(round: &Round<'_>, sink: &mut Sink) {
     let Some(reports) = round.files.generation_reports.get() else { return };
+    unreported(round, reports, sink);
     let requested = requested(round);
     for (hotkey, report) in reports.iter() {
         let subject = format!("{} {hotkey}", round.path("generation_reports.json"));
@@ -114,16 +154,32 @@ fn reports(round: &Round<'_>, sink: &mut Sink) {
             if requested.as_ref().is_some_and(|requested| !requested.contains(hotkey)) {
                 claim.warn("there is no request for it");
             }
-            if let (GenerationReport::Repeated(report), Some(config)) = (report, round.config) {
-                let repeats = repeats_of(round.files, config.audit_repeats);
-                objections(report, repeats).into_iter().for_each(|objection| claim.fail(objection));
+            let terms = round.terms();
+            if let (GenerationReport::Repeated(report), Some(settings)) = (report, terms.settings) {
+                let repeats = repeats_of(round.files, audit_repeats(settings));
+                claim.part(None, |claim| {
+                    objections(report, repeats).into_iter().for_each(|objection| claim.fail(objection));
+                    terms.judge(claim);
+                });
                 of_files(claim, round, report);
             }
         });
     }
 }
 
-/// A report against the files of its runs, where these are there.
+/// The program of a verified winner was run, so there is a report on it. One that lost an audit duel may have none any
+/// more: the services have dropped such reports.
+fn unreported(round: &Round<'_>, reports: &GenerationReports, sink: &mut Sink) {
+    let chain = chain(round).filter(|_| round.is_over());
+    let won = |link: &&Link<'_>| matches!(link.fate, Fate::Won { verified: true, .. });
+    let links = chain.iter().flat_map(|chain| &chain.links).filter(won);
+    for link in links.filter(|link| !reports.contains_key(link.hotkey)) {
+        let subject = format!("{} {}", round.path("generation_reports.json"), link.hotkey);
+        sink.claim("audit.report", round.round, subject, |claim| claim.fail("verified, but there is no report"));
+    }
+}
+
+/// Compares a report with the files of its repeats, as far as they are there.
 fn of_files(claim: &mut Claim, round: &Round<'_>, report: &RepeatedReport) {
     let player = Player::Miner(report.hotkey.clone());
     let Some(own) = round.files.players.get(&player) else { return };
@@ -140,10 +196,15 @@ fn of_files(claim: &mut Claim, round: &Round<'_>, report: &RepeatedReport) {
     }
 }
 
-/// A run's time is the sum of its batches. Where several pods took part, some of them may have been lost.
+/// The time of a repeat is the sum of its batches. If several pods took part, some batches may have been lost.
 fn time(claim: &mut Claim, repeat: &Repeat, stats: &PodRuns) {
     let number = repeat.repeat_index;
-    let Some(sum) = seconds(stats, number) else { return };
+    let Some(sum) = seconds(stats, number) else {
+        if repeat.generation_time.is_some() {
+            claim.fail(format!("repeat {number}: pod_stats.json has no pod that ran it"));
+        }
+        return;
+    };
     let found = repeat.generation_time.unwrap_or(0.0);
     if same_seconds(found, sum) {
         return;
@@ -157,6 +218,9 @@ fn pods(round: &Round<'_>, sink: &mut Sink) {
     for (player, own) in &round.files.players {
         let Some(stats) = own.pod_stats.get() else { continue };
         sink.claim("outputs.rules", round.round, round.path(&format!("{player}/pod_stats.json")), |claim| {
+            if stats.is_empty() {
+                claim.fail("no pod is recorded");
+            }
             for (key, entry) in stats.iter() {
                 let PodRunEntry::Run(run) = entry else { continue };
                 claim.same("key", &key.as_str(), &format!("{}-r{}", run.pod_id, run.repeat_index).as_str());
@@ -170,7 +234,7 @@ fn pods(round: &Round<'_>, sink: &mut Sink) {
     }
 }
 
-/// `audit.verdict`: requested miners that the chain rejects have failed, with its reason; verified winners have passed.
+/// `audit.verdict`: a requested miner that the chain rejects has failed, for the same reason; a verified winner has passed.
 fn verdicts(round: &Round<'_>, sink: &mut Sink) {
     let (Some(verdicts), Some(chain)) = (round.files.generation_audits.get(), chain(round)) else { return };
     let links: HashMap<&Hotkey, &Link<'_>> = chain.links.iter().map(|link| (link.hotkey, link)).collect();
@@ -193,25 +257,19 @@ fn verdicts(round: &Round<'_>, sink: &mut Sink) {
                     claim.same("reason", &verdict.reason.as_str(), &"");
                 }
                 // It may have been published before another took the lead.
-                Some(Fate::Lost(_)) => claim.warn("it lost by the chain as it is, which comes to no verdict on it"),
-                _ if round.is_over() => claim.fail("the chain comes to no verdict on it"),
-                _ => claim.warn("the chain comes to no verdict on it yet"),
+                Some(Fate::Lost(_)) => claim.warn("a verdict on a miner that lost to the holder"),
+                _ if round.is_over() => claim.fail("a verdict, but nothing in the round decides it"),
+                _ => claim.warn("a verdict, though the round has not decided it yet"),
             }
         });
     }
-    if !round.is_over() {
-        return;
-    }
-    for link in &chain.links {
-        let due = matches!(link.fate, Fate::Rejected(_) | Fate::Won { verified: true, .. });
-        if asked(link.hotkey) && due && !verdicts.contains_key(link.hotkey) {
-            let subject = format!("{} {}", round.path("generation_audits.json"), link.hotkey);
-            sink.claim("audit.verdict", round.round, subject, |claim| claim.fail("requested, but there is no verdict"));
-        }
+    for hotkey in due(round).into_iter().filter(|hotkey| !verdicts.contains_key(*hotkey)) {
+        let subject = format!("{} {hotkey}", round.path("generation_audits.json"));
+        sink.claim("audit.verdict", round.round, subject, |claim| claim.fail("requested, but there is no verdict"));
     }
 }
 
-/// `audit.source`: readings are of miners of the round, one each.
+/// `audit.source`: the sources that were read are those of miners of the round, each once.
 fn sources(round: &Round<'_>, sink: &mut Sink) {
     let Some(sources) = round.files.source_audit.get() else { return };
     sink.claim("audit.source", round.round, round.path("source_audit.json"), |claim| {
@@ -221,7 +279,7 @@ fn sources(round: &Round<'_>, sink: &mut Sink) {
                 claim.fail(format!("{}: did not submit in this round", source.hotkey));
             }
             if !seen.insert(&source.hotkey) {
-                claim.fail(format!("{}: is read twice", source.hotkey));
+                claim.fail(format!("{}: was read twice", source.hotkey));
             }
         }
     });

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::super::matches::{Side, check_score, urls};
 use super::super::{Claim, Sink};
 use super::common;
 use super::threejs::{Round, generated, outputs_of};
@@ -25,7 +26,7 @@ pub(super) fn check(round: &Round<'_>, sink: &mut Sink) {
         for (name, report) in own.duels.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
             let sides = match &report.left {
                 Opponent::Holder(left) => [outputs_of(round.files, left), outputs_of(round.files, player)],
-                // Of rounds 0 to 2: what was submitted against what was made.
+                // In rounds 0 to 2: what was submitted against what was generated.
                 Opponent::Submitted => [outputs_of(round.files, player), generated(round.files, player, 1)],
             };
             one(round, player, (name, "duels_"), report, sides, sink);
@@ -43,7 +44,7 @@ pub(super) fn check(round: &Round<'_>, sink: &mut Sink) {
     audit_matrix(round, sink);
 }
 
-/// Which row of audit_matrix.csv an audit report stands for: its left, and the run that its file name tells.
+/// The row of audit_matrix.csv that belongs to an audit report: its left, and the repeat in its file name.
 fn audit_left(name: &str, report: &StagedMatch) -> Option<AuditLeft> {
     let stem = name.strip_prefix("audit_")?.strip_suffix(".json")?;
     let repeat = stem.rsplit_once('_').and_then(|(_, repeat)| repeat.parse().ok());
@@ -59,33 +60,33 @@ fn one(
     sink: &mut Sink,
 ) {
     let file = round.path(&format!("{player}/{name}"));
-    let duels: Vec<DuelView<'_>> = report.duels.iter().map(DuelView::from).collect();
     sink.claim("match.score", round.round, file.clone(), |claim| {
-        common::score(claim, (report.score, report.margin), &duels);
+        check_score(claim, (report.score, report.margin), report.duels.iter().map(|duel| duel.winner));
     });
     sink.claim("match.urls", round.round, file.clone(), |claim| {
         names(claim, round, player, (name, kind), report);
-        let [left, right] = sides;
-        let side = |outputs: Option<&Modules>| outputs.is_none();
-        if side(left) || side(right) {
-            claim.skip("the outputs of a side are not there");
-        } else {
-            common::urls(claim, &duels, round.files.prompts.get(), [&|stem| of(left, stem), &|stem| of(right, stem)]);
-        }
+        let [Some(left), Some(right)] = sides else {
+            return claim.skip("the outputs of one side are missing");
+        };
+        let sorted = round.files.prompts.get().map(|prompts| common::sorted(prompts, report.duels.len()));
+        let left = Side { keys: ["left_js", "left_png"], urls: &|stem| of(left, stem) };
+        let right = Side { keys: ["right_js", "right_png"], urls: &|stem| of(right, stem) };
+        urls(claim, sorted.as_deref(), report.duels.iter().map(DuelView::from), [left, right]);
     });
     sink.claim("match.rules", round.round, file.clone(), |claim| {
         report.duels.iter().for_each(|duel| unjudged(claim, duel));
     });
     sink.claim("judge.detail", round.round, file, |claim| {
-        claim.note("stage 1 as far as it is recorded: which angles were dropped is not");
+        claim.note("stage 1 only as far as it is recorded, which leaves out the angles that were dropped");
         report.duels.iter().for_each(|duel| judged(claim, duel));
     });
 }
 
 /// A module's URL, and its grid of views.
-fn of<'a>(outputs: Option<&'a Modules>, stem: &PromptStem) -> Option<(Option<&'a str>, Option<String>)> {
-    let module = outputs?.get(stem)?;
-    Some((module.js.as_deref(), module.views.as_ref().map(|views| format!("{views}/grid.png"))))
+fn of(outputs: &Modules, stem: &PromptStem) -> (Option<String>, Option<String>) {
+    let module = outputs.get(stem);
+    let grid = |views: &String| format!("{views}/grid.png");
+    module.map(|module| (module.js.clone(), module.views.as_ref().map(grid))).unwrap_or_default()
 }
 
 fn names(claim: &mut Claim, round: &Round<'_>, player: &Player, (name, kind): (&str, &str), report: &StagedMatch) {
@@ -127,7 +128,7 @@ fn judged(claim: &mut Claim, duel: &StagedDuel) {
     match &duel.detail {
         None => {
             claim.same(&format!("{}: winner without a detail", duel.name), &duel.winner, &DuelWinner::Skipped);
-            claim.warn(format!("{}: skipped: judging it broke off", duel.name));
+            claim.warn(format!("{}: skipped: judging was aborted", duel.name));
         }
         Some(detail) => {
             if let Told::Judged(stages) = detail.told() {
@@ -145,7 +146,7 @@ fn report<'a>(own: &'a ThreejsPlayer, left: &Player) -> Option<&'a StagedMatch> 
     own.duels.values().filter_map(Slot::get).find(|report| report.left == left)
 }
 
-/// Has a player a module at all? `None` where that cannot be read.
+/// Does a player have any module at all? `None` if that cannot be read.
 fn has(round: &Round<'_>, player: &Player) -> Option<bool> {
     let outputs = outputs_of(round.files, player)?;
     Some(outputs.values().any(|module| module.js.is_some()))
@@ -166,11 +167,11 @@ fn matrix(round: &Round<'_>, sink: &mut Sink) {
                 (None, Some(left_has), Some(right_has)) => match walkover(left_has, right_has) {
                     Some(expected) if is_walkover(*margin, expected) => {}
                     Some(expected) => {
-                        claim.fail(format!("{row}: margin {margin} without modules, by the rule {expected}"));
+                        claim.fail(format!("{row}: margin {margin} of a side without modules, expected {expected}"));
                     }
                     None => claim.fail(format!("{row}: margin {margin} has no match report")),
                 },
-                (None, ..) => claim.skip(format!("{row}: neither a report nor the outputs are there")),
+                (None, ..) => claim.skip(format!("{row}: neither the report nor the outputs are there")),
             }
         }
         for (player, own) in &round.files.players {
