@@ -8,7 +8,6 @@ use crate::engine::verification::eras::Past;
 use crate::engine::verification::in_force_by_path::Origins;
 use crate::model::config::Settings;
 use crate::model::format::Format;
-use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::{Problem, Source};
