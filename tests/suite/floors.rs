@@ -43,7 +43,7 @@ const FLOORS: [(&str, &[&str]); 10] = [
 
 /// Single files beside the folders.
 const FILES: [(&str, &[&str]); 2] =
-    [("ui.rs", &["ui", "base"]), ("cli.rs", &["settings", "model", "rules", "preview", "ui"])];
+    [("ui.rs", &["ui", "base"]), ("cli.rs", &["settings", "model", "rules", "preview", "ui", "base"])];
 
 #[test]
 fn each_floor_imports_only_those_below() {

@@ -324,7 +324,7 @@ fn half_a_file_and_other_broken_bytes() {
     }
     let folder = example(false);
     edit(folder.path(), "rounds/0/builds.json", cut);
-    finds(folder.path(), &[], &expect("file.parse", 0, "rounds/0/builds.json", &["EOF"]));
+    finds(folder.path(), &[], &expect("file.parse", 0, "rounds/0/builds.json", &["the text ends"]));
     let folder = example(false);
     edit(folder.path(), "rounds/0/builds.json", |text| text.replace("  ", "    "));
     finds(folder.path(), &[], &expect("file.bytes", 0, "rounds/0/builds.json", &["from line 2 on"]));

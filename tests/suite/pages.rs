@@ -203,6 +203,9 @@ fn check_cargo(words: &[String]) -> Result<(), String> {
 
 /// A command of a shell block is one of ours and parses, or one that every reader has.
 fn check(words: &[String]) -> Result<(), String> {
+    // Variables set for one command.
+    let variables = words.iter().take_while(|word| word.split_once('=').is_some_and(|(name, _)| is_variable(name)));
+    let words = words.get(variables.count()..).unwrap_or_default();
     const OTHERS: [&str; 7] = ["cd", "curl", "docker", "export", "git", "sha256sum", "tar"];
     match words.first().map(String::as_str).unwrap_or_default() {
         "gen404" => parses(words),
@@ -212,6 +215,10 @@ fn check(words: &[String]) -> Result<(), String> {
         }
         other => OTHERS.contains(&other).then_some(()).ok_or_else(|| "no command that a reader has".to_owned()),
     }
+}
+
+fn is_variable(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 #[test]
