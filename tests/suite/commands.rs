@@ -143,6 +143,47 @@ fn init_names_what_is_missing_or_wrong() {
     seen.holds("init_errors");
 }
 
+/// On a real terminal, which util-linux's `script` provides.
+#[test]
+fn init_asks_on_a_terminal_and_checks_each_answer() {
+    use std::io::Write as _;
+    if std::process::Command::new("script").arg("--version").output().is_err() {
+        return crate::support::skipped("no script program");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let init = format!("{} init new --block 1000 --now 2026-04-30T20:00:00Z", env!("CARGO_BIN_EXE_gen404"));
+    let mut terminal = std::process::Command::new("script");
+    terminal.args(["-qec", &init, "/dev/null"]).current_dir(folder.path());
+    terminal
+        .env("HOME", folder.path())
+        .env("NO_COLOR", "1")
+        .env_remove("SUBTENSOR_NETWORK")
+        .env_remove("GEN404_CONFIG");
+    let piped = std::process::Stdio::piped;
+    let mut terminal = terminal.stdin(piped()).stdout(piped()).spawn().unwrap();
+    let leader = hotkey("first").to_string();
+    let answers = [
+        ["a/b", "mesh", "", "2026-05-01", "2026-04-01", "2026-09-30", "no.txt", ""].as_slice(),
+        &[&leader, "acme/base", SHA, "no image", "registry.example.org/base:1", "y"],
+    ]
+    .concat();
+    terminal.stdin.take().unwrap().write_all((answers.join("\n") + "\n").as_bytes()).unwrap();
+    let ended = terminal.wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success(), "{shown}");
+    for part in [
+        "1 to 100 letters",
+        "before 2026-05-01",
+        "no.txt",
+        "not a valid image",
+        "Write it to new? [Y/n]",
+        "next: cd new",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(folder.path().join("new/state.json").is_file());
+}
+
 #[test]
 fn a_refused_init_leaves_what_was_there() {
     let folder = tempfile::tempdir().unwrap();

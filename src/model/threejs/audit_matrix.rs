@@ -122,7 +122,7 @@ pub struct AuditMatrix(pub IndexMap<(AuditLeft, Hotkey), f64>);
 const HEADER: &str = "left,right,margin";
 
 impl AuditMatrix {
-    /// The margin of this run of `right` against the opponent; before there were several runs, there is only the first.
+    /// The margin of this repeat of `right` against the opponent. Older files have one repeat and do not number it.
     #[must_use]
     pub fn margin(&self, opponent: &Opponent, repeat: u32, right: &Hotkey) -> Option<f64> {
         let of = |repeat| self.0.get(&(AuditLeft { opponent: opponent.clone(), repeat }, right.clone())).copied();
@@ -142,7 +142,7 @@ impl RepoFile for AuditMatrix {
             }
             let (key, margin) = row(line).map_err(|why| ParseError::line(at + 1, why))?;
             if rows.insert(key, margin).is_some() {
-                return Err(ParseError::line(at + 1, "this duel has a row already"));
+                return Err(ParseError::line(at + 1, "this duel already has a row"));
             }
         }
         Ok(AuditMatrix(rows))
@@ -204,7 +204,7 @@ mod tests {
             (format!("{RIGHT}_1,{RIGHT},0.5"), "against itself"),
             (format!("leader_1,{RIGHT},NaN"), "not finite"),
             ("leader_1,leader,0.5".to_owned(), "right"),
-            (format!("leader_1,{RIGHT}"), "are needed"),
+            (format!("leader_1,{RIGHT}"), "expected left,right,margin"),
         ] {
             assert!(wrong(&row).to_string().contains(why), "{row}: {}", wrong(&row));
         }
