@@ -469,7 +469,8 @@ fn each_deletion_is_found() {
     let mut files = Files(make_threejs::files());
     for (path, bytes) in make_threejs::files().iter().filter(|(path, _)| *path != "prompts.txt") {
         let mut shorter = shortened(bytes);
-        // Without a key, a report does not parse.
+        // One output is as good as another; without a key, a report does not parse.
+        shorter.truncate(if path.contains("/generated_") || path.contains("/submitted") { 1 } else { usize::MAX });
         shorter.retain(|_| path.ends_with(".csv") || !(path.contains("/duels_") || path.contains("/audit_")));
         for less in std::iter::once(None).chain(shorter.into_iter().map(Some)) {
             let what = if less.is_some() { "an entry" } else { "the file" };

@@ -159,7 +159,7 @@ impl ThreejsRound {
             ThreejsRoundFile::GenerationReports => put!(self.generation_reports, content, Content::GenerationReports),
             ThreejsRoundFile::GenerationAudits => put!(self.generation_audits, content, Content::GenerationAudits),
             ThreejsRoundFile::VerificationAudits => {
-                put!(self.verification_audits, content, Content::VerificationAudits)
+                put!(self.verification_audits, content, Content::VerificationAudits);
             }
             ThreejsRoundFile::SourceAudit => put!(self.source_audit, content, Content::SourceAudit),
             ThreejsRoundFile::Winner => put!(self.winner, content, Content::Winner),
