@@ -39,6 +39,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     let state = &standing.state;
     let settings = &standing.config.settings;
     report.say(format!("{}: {}", settings.name, round_in(state.current_round, state.stage)));
+    // First what is due and what stands in its way.
+    due.iter().for_each(|due| report.say(describe(due, moment)));
+    open.iter().for_each(|point| report.say(format!("open: {point}")));
     report.say(format!("format: {detected}"));
     say_moment(moment, unknown, report);
     if let Some(schedule) = standing.files.schedule.get() {
@@ -48,12 +51,6 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     }
     if let Some(eta) = &state.next_stage_eta {
         report.say(format!("next stage expected about {}", time(eta.at())));
-    }
-    for due in &due {
-        report.say(describe(due, moment));
-    }
-    for point in &open {
-        report.say(format!("open: {point}"));
     }
     say_lead(&lead, report);
     let mut json = as_json(&standing, moment, lead, &due, &open);
@@ -80,6 +77,8 @@ fn of_other_format(
         Some(round) => report.say(format!("{}: round {round} is in {}", standing.name, standing.stage)),
         None => report.say(format!("{}: no round has begun; the stage is {}", standing.name, standing.stage)),
     }
+    report.say(NOT_RUN);
+    standing.open.iter().for_each(|point| report.say(format!("open: {point}")));
     report.say(format!("format: {detected}"));
     say_moment(moment, unknown, report);
     if let Some(RoundBlocks { earliest_reveal_block, latest_reveal_block, generation_deadline_block }) =
@@ -91,8 +90,6 @@ fn of_other_format(
     if let Some(eta) = &standing.eta {
         report.say(format!("next stage expected about {}", time(eta.at())));
     }
-    report.say(NOT_RUN);
-    standing.open.iter().for_each(|point| report.say(format!("open: {point}")));
     say_lead(&lead, report);
     report.detail(json!({
         "format": detected.json(),
