@@ -162,7 +162,8 @@ impl<T, E: Into<anyhow::Error>> Context<T> for std::result::Result<T, E> {
 /// A parser's message in plain words: Rust's types, and our own, mean nothing to a reader.
 #[must_use]
 pub fn plainly(message: &str) -> String {
-    const WORDS: [(&str, &str); 7] = [
+    const WORDS: [(&str, &str); 8] = [
+        ("trailing characters", "more text after the end"),
         ("unknown field `", "unknown key `"),
         ("missing field `", "missing key `"),
         ("duplicate field `", "duplicate key `"),
@@ -190,12 +191,12 @@ fn turned(message: &str) -> Option<String> {
         "f32" | "f64" => "a number",
         "a boolean" => "true or false",
         "a sequence" => "a list",
-        "a map" => "a group of keys",
+        "a map" => "an object",
         other => other.strip_prefix("a nonzero ").map_or(other, |_| "a whole number, 1 or more"),
     };
     let found = match found {
         "sequence" => "a list",
-        "map" => "a group of keys",
+        "map" => "an object",
         "unit value" => "null",
         other => {
             let value =
@@ -208,7 +209,7 @@ fn turned(message: &str) -> Option<String> {
 
 fn without_types(mut text: String) -> String {
     const NAMED: [(&str, &str); 4] = [
-        ("expected struct ", "expected a group of keys"),
+        ("expected struct ", "expected an object"),
         ("expected tuple struct ", "expected a list"),
         ("expected enum ", "expected one of a few words"),
         ("data did not match any variant of untagged enum ", "not a known form"),
@@ -230,12 +231,9 @@ mod tests {
     #[test]
     fn our_types_are_not_named() {
         for (said, plain) in [
-            (
-                "invalid type: integer `3`, expected struct Config at line 1",
-                "expected a group of keys, found 3 at line 1",
-            ),
+            ("invalid type: integer `3`, expected struct Config at line 1", "expected an object, found 3 at line 1"),
             ("x: data did not match any variant of untagged enum Networks", "x: not a known form"),
-            ("expected struct A, expected struct B_2", "expected a group of keys, expected a group of keys"),
+            ("expected struct A, expected struct B_2", "expected an object, expected an object"),
             (
                 "x: invalid type: string \"a, b\", expected u32",
                 "x: expected a whole number from 0 to 4294967295, found \"a, b\"",
@@ -247,7 +245,7 @@ mod tests {
             ),
             ("invalid type: boolean `true`, expected f64", "expected a number, found true"),
             ("invalid type: null, expected a boolean", "expected true or false, found null"),
-            ("invalid type: sequence, expected a map", "expected a group of keys, found a list"),
+            ("invalid type: sequence, expected a map", "expected an object, found a list"),
             ("unknown variant `a`, expected `b` or `c`", "unknown value `a`, expected `b` or `c`"),
             ("unknown field `a`, there are no fields", "unknown key `a`, there are no keys"),
             ("missing field `a` at line 1 column 2", "missing key `a` at line 1 column 2"),

@@ -91,7 +91,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
 fn conclude(quiet: bool, ui: &Ui, (detected, rules): (&Detected, &InForce), findings: &[Finding], report: &mut Report) {
     let counts = summary(findings);
     say(quiet, detected, findings, counts, report);
-    rules.lines().into_iter().for_each(|line| report.say(line));
+    if !quiet || counts.fail > 0 {
+        rules.lines().into_iter().for_each(|line| report.say(line));
+    }
     // Converting a million findings to JSON is slow, so do it only if asked for.
     if ui.json() {
         let (now, past) = rules.json();
@@ -233,7 +235,7 @@ fn no_history(context: &Context<'_>) -> Error {
 }
 
 /// Prints the format, one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows
-/// them; `-q` prints only these.
+/// them; `-q` prints only these, and nothing if there are none.
 fn say(quiet: bool, detected: &Detected, findings: &[Finding], counts: VerifySummary, report: &mut Report) {
     if !quiet {
         report.say(format!("format: {detected}"));
@@ -247,6 +249,9 @@ fn say(quiet: bool, detected: &Detected, findings: &[Finding], counts: VerifySum
         }
     }
     let VerifySummary { pass, fail, warn, skip } = counts;
+    if quiet && fail == 0 {
+        return;
+    }
     let verdict = if fail == 0 { "every claim that can be checked here holds" } else { "not every claim holds" };
     report.say(format!("{verdict}: {pass} pass, {fail} fail, {warn} warn, {skip} skip"));
 }

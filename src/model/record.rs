@@ -574,7 +574,7 @@ mod tests {
         assert!(reason(b"{\"a\": 1, \"c\": 1e999}").contains("out of range"));
         assert!(reason(b"{\"a\": 99999999999, \"c\": 1}").contains("expected a whole number"));
         assert!(reason(b"{\"a\": 1, ").contains("the text ends"));
-        assert!(reason(b"{\"a\": 1, \"c\": 1} x").contains("trailing"));
+        assert!(reason(b"{\"a\": 1, \"c\": 1} x").contains("more text after the end"));
     }
 
     #[test]

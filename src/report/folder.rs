@@ -36,6 +36,7 @@ impl Folder {
             let refused = Error::usage(format!("{}: inside the competition's folder", path.display()));
             return Err(refused.hint("give --out a folder outside of it, or leave it out"));
         }
+        require_own_index(&path)?;
         if !dry_run {
             files::make_folder(&path)?;
             files::remove_temporaries(&path)?;
@@ -75,6 +76,23 @@ impl Folder {
         Ok(name.to_owned())
     }
 }
+
+/// Fails if the folder has an index page that no report made.
+fn require_own_index(path: &Path) -> Result<()> {
+    let index = path.join("index.html");
+    if !index.exists() {
+        return Ok(());
+    }
+    let page = files::read_below(path, Path::new("index.html"), files::OWN)?.unwrap_or_default();
+    if page.windows(MARK.len()).any(|part| part == MARK.as_bytes()) {
+        return Ok(());
+    }
+    let other = Error::failed(format!("{}: not a report's page, and would be overwritten", index.display()));
+    Err(other.hint("give --out another folder"))
+}
+
+/// What every page has, in `templates/base.html`.
+const MARK: &str = "Made by gen404";
 
 /// Does this path lead through the competition's folder, perhaps out again by a symbolic link?
 fn leads_through(path: &Path, competition: &Path) -> bool {

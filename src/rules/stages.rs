@@ -274,7 +274,7 @@ pub(crate) fn resume(state: &CompetitionState, files: &RoundFiles, named: Option
     let mut says = vec![format!("round {} continues in {stage}", state.current_round)];
     let mut next = CompetitionState { stage, ..state.clone() };
     if let Some(shown) = shown.filter(|shown| *shown != stage) {
-        says.push(format!("its files show {shown}, not {stage}: `gen404 status` shows what is missing"));
+        says.push(format!("its files show {shown}, not {stage}: `gen404 verify` shows what is missing"));
         next.next_stage_eta = None;
     }
     Ok(to(&next, says))

@@ -143,6 +143,34 @@ fn init_names_what_is_missing_or_wrong() {
     seen.holds("init_errors");
 }
 
+#[test]
+fn init_takes_the_pool_that_is_there_and_replaces_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (new, pool) = (folder.path().join("new"), folder.path().join("pool.txt"));
+    std::fs::write(&pool, "https://p.example.org/1.png\n").unwrap();
+    std::fs::create_dir(&new).unwrap();
+    let own = "https://p.example.org/2.png\nhttps://p.example.org/3.png\n";
+    std::fs::write(new.join("prompts.txt"), own).unwrap();
+    let args = init_args("pool.txt");
+    let run = |left_out: &str| {
+        let at = args.iter().position(|arg| arg == left_out).unwrap_or(args.len());
+        let kept = args.iter().enumerate().filter(|(index, _)| *index != at && *index != at + 1);
+        gen404(folder.path(), &kept.map(|(_, arg)| arg.as_str()).collect::<Vec<_>>())
+    };
+    let refused = run("").ends(1);
+    assert!(refused.err.contains("new/prompts.txt: is in the way"), "{}", refused.err);
+    for (name, text) in [("leader.json", "[]"), ("rounds", "mine")] {
+        std::fs::write(new.join(name), text).unwrap();
+        let refused = run("--pool").ends(1);
+        assert!(refused.err.contains(&format!("new/{name}: is in the way")), "{}", refused.err);
+        assert!(!new.join(".git").exists() && !new.join("config.json").exists());
+        std::fs::remove_file(new.join(name)).unwrap();
+    }
+    let made = run("--pool").ends(0);
+    assert!(made.out.contains("2 prompts in the pool"), "{}", made.out);
+    assert_eq!(std::fs::read_to_string(new.join("prompts.txt")).unwrap(), own);
+}
+
 /// On a real terminal, which util-linux's `script` provides.
 #[test]
 fn init_asks_on_a_terminal_and_checks_each_answer() {

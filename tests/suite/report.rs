@@ -422,3 +422,18 @@ fn contrast(a: [f64; 3], b: [f64; 3]) -> f64 {
     let (a, b) = (luminance(a), luminance(b));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
+
+#[test]
+fn a_page_that_no_report_made_is_not_overwritten() {
+    let folder = example(false);
+    let out = tempfile::tempdir().unwrap();
+    std::fs::write(out.path().join("index.html"), "mine").unwrap();
+    let to = out.path().to_str().unwrap();
+    let refused = gen404(folder.path(), &["report", "--out", to]).ends(1);
+    assert!(refused.err.contains("not a report's page"), "{}", refused.err);
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 1);
+    std::fs::remove_file(out.path().join("index.html")).unwrap();
+    // A report's own page is, and so is the rest of its folder.
+    gen404(folder.path(), &["report", "--out", to]).ends(0);
+    gen404(folder.path(), &["report", "--out", to]).ends(0);
+}

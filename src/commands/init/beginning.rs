@@ -49,6 +49,11 @@ impl Beginning {
         Ok(Beginning { settings, plan, few })
     }
 
+    /// The plan in lines, with the warning.
+    pub(super) fn says(&self) -> Vec<String> {
+        self.plan.says.iter().chain(&self.few).cloned().collect()
+    }
+
     pub(super) fn note_settings(&self, report: &mut Report) {
         report.note_files(self.settings.iter().map(|_| settings::FILE_NAME.to_owned()));
     }

@@ -20,6 +20,10 @@ use self::questions::Terminal;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report) -> Result<()> {
     require_free(&args.dir)?;
+    let own_pool = args.dir.join(POOL);
+    let found = (args.pool.is_none() && own_pool.is_file()).then_some(own_pool);
+    let args = &InitArgs { pool: args.pool.clone().or(found), ..args.clone() };
+    require_room(args)?;
     let config = settings_here(&Global { repo: Some(args.dir.clone()), ..global.clone() }, ui, report)?;
     let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let (args, beginning) = if terminal {
@@ -42,7 +46,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report
 
 /// Asks until the answers make a competition and are confirmed.
 fn asked(mut args: InitArgs, config: &Config, terminal: &mut Terminal<'_>) -> Result<(InitArgs, Beginning)> {
-    let open = questions::open(&args, config);
+    let mut open = questions::open(&args, config);
     loop {
         let brief = args.yes;
         terminal.fill(&mut args, &open, brief)?;
@@ -50,15 +54,20 @@ fn asked(mut args: InitArgs, config: &Config, terminal: &mut Terminal<'_>) -> Re
             Ok(beginning) if open.is_empty() || args.yes => return Ok((args, beginning)),
             Ok(beginning) => {
                 let question = format!("Write it to {}?", args.dir.display());
-                if terminal.agrees(&beginning.plan.says, &question)? {
+                if terminal.agrees(&beginning.says(), &question)? {
                     return Ok((args, beginning));
                 }
+                open = questions::all(&args);
             }
             // With nothing to ask, no other answer can follow.
             Err(error) if open.is_empty() || !matches!(error.kind(), Kind::Usage | Kind::Outside | Kind::Failed) => {
                 return Err(error);
             }
-            Err(error) => terminal.refuse(&error)?,
+            Err(error) => {
+                terminal.refuse(&error)?;
+                // The fault may lie in a flag.
+                open = questions::all(&args);
+            }
         }
     }
 }
@@ -70,6 +79,28 @@ fn require_free(dir: &Path) -> Result<()> {
     let taken = Error::failed(format!("{}: already holds a competition", dir.display()));
     Err(taken.hint("name another folder"))
 }
+
+/// No file that `init` writes may be there, but for a pool: its own or none is given, so that it becomes the pool.
+fn require_room(args: &InitArgs) -> Result<()> {
+    let in_the_way = ["leader.json", "rounds"].into_iter().chain(args.pool.as_ref().map(|_| POOL));
+    for name in in_the_way {
+        let path = args.dir.join(name);
+        let is_pool = name == POOL && args.pool.as_ref().is_some_and(|pool| is_same(pool, &path));
+        if path.symlink_metadata().is_ok() && !is_pool {
+            return Err(
+                Error::file(&path, "is in the way of a new competition").hint("move it, or name another folder")
+            );
+        }
+    }
+    Ok(())
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().ok().is_some_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+}
+
+/// The pool's file in a competition.
+const POOL: &str = "prompts.txt";
 
 /// Names all missing flags at once instead of failing on the first.
 fn require_flags(args: &InitArgs) -> Result<()> {

@@ -5,6 +5,8 @@ use std::io::{BufRead, Write};
 use std::str::FromStr;
 
 use super::beginning::read_pool;
+use chrono::NaiveDate;
+
 use crate::base::error::{Context as _, Error, Result};
 use crate::cli::InitArgs;
 use crate::engine::moment::{chain_of, need_moment};
@@ -43,18 +45,22 @@ const QUESTIONS: [Question; 10] = [
         what: "First day on which a round may start (YYYY-MM-DD)",
         needed: true,
         given: |args| args.first_day.map(|day| day.to_string()),
-        take: |args, text| keep(&mut args.first_day, text),
+        take: |args, text| {
+            args.first_day = Some(day(text)?);
+            Ok(())
+        },
     },
     Question {
         what: "Last day on which a round may start (YYYY-MM-DD)",
         needed: true,
         given: |args| args.last_day.map(|day| day.to_string()),
         take: |args, text| {
-            keep(&mut args.last_day, text)?;
-            match args.first_day.zip(args.last_day) {
-                Some((first, last)) if last < first => Err(Error::usage(format!("that is before {first}"))),
-                _ => Ok(()),
+            let last = day(text)?;
+            if let Some(first) = args.first_day.filter(|first| last < *first) {
+                return Err(Error::usage(format!("that is before {first}")));
             }
+            args.last_day = Some(last);
+            Ok(())
         },
     },
     Question {
@@ -117,6 +123,16 @@ pub(super) fn open(args: &InitArgs, config: &Config) -> Vec<&'static Question> {
     QUESTIONS.iter().take(last).filter(|question| (question.given)(args).is_none()).collect()
 }
 
+/// Is the block given, or a file to read it from?
+fn has_moment(args: &InitArgs) -> bool {
+    args.moment.block.is_some() || args.moment.chain.chain_file.is_some()
+}
+
+/// All questions but that of the chain if the block is given.
+pub(super) fn all(args: &InitArgs) -> Vec<&'static Question> {
+    QUESTIONS.iter().take(QUESTIONS.len() - usize::from(has_moment(args))).collect()
+}
+
 /// Where questions are asked.
 pub(super) struct Terminal<'a> {
     pub(super) input: &'a mut dyn BufRead,
@@ -158,7 +174,10 @@ impl Terminal<'_> {
         loop {
             match self.line(&format!("{question} [Y/n] "))?.to_ascii_lowercase().as_str() {
                 "" | "y" | "yes" => return Ok(true),
-                "n" | "no" => return Ok(false),
+                "n" | "no" => {
+                    self.say("change an answer, or stop with Ctrl-C: nothing is written yet")?;
+                    return Ok(false);
+                }
                 _ => self.say("y or n?")?,
             }
         }
@@ -190,6 +209,10 @@ impl Terminal<'_> {
 
 fn unusable() -> String {
     "the terminal cannot be used".to_owned()
+}
+
+fn day(text: &str) -> Result<NaiveDate> {
+    text.parse().map_err(|_| Error::usage(format!("{text} is not a date (YYYY-MM-DD)")))
 }
 
 /// Keeps an answer that its type accepts.

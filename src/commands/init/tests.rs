@@ -62,17 +62,28 @@ fn a_refused_whole_keeps_the_answers() {
     std::fs::write(&pool, "https://p.example.org/1.png\n").unwrap();
     let begin = || InitArgs { pool: Some(pool.clone()), ..args(&more) };
     // The competition would be over before its first round. Then the last day alone is answered anew.
-    let answers = ["Chairs", "2025-01-01", "2025-01-02", "", "2026-01-01", "2026-01-09", "y"];
+    let answers = ["Chairs", "2025-01-01", "2025-01-02", "", "", "", "2026-01-09", "", "", "", "", "", "y"];
     let (ended, shown) = dialogue(begin(), &answers);
     let (args, _) = ended.unwrap();
     assert_eq!((args.name.as_deref(), args.last_day.unwrap().to_string().as_str()), (Some("Chairs"), "2026-01-09"));
     assert!(shown.contains("after the last day 2025-01-02") && shown.contains("[Chairs]"), "{shown}");
     // No: everything is asked once more.
-    let (ended, shown) = dialogue(begin(), &["Chairs", "2026-01-05", "2026-01-09", "n", "Tables", "", "", ""]);
+    let (ended, shown) =
+        dialogue(begin(), &["Chairs", "2026-01-05", "2026-01-09", "n", "Tables", "", "", "", "", "", "", "", "", ""]);
     assert_eq!(ended.unwrap().0.name.as_deref(), Some("Tables"));
     assert!(shown.contains("[2026-01-05]"), "{shown}");
     let (ended, _) = dialogue(begin(), &["Chairs"]);
     assert!(ended.unwrap_err().to_string().contains("nothing was written"));
+}
+
+/// A fault in a flag can be answered, too; and a wrong answer is not offered again.
+#[test]
+fn a_wrong_flag_is_asked_for() {
+    let given = ["--name", "Chairs", "--description", "d", "--last-day", "2025-12-01", "--first-day", "2025-11-30"];
+    let answers = [HOTKEY, "o/n", COMMIT, "o/n:t", "", "", "", "2025-10-01", "2026-01-09", "", "", "", "", "", "y"];
+    let (ended, shown) = dialogue(args(&given), &[&[""], &answers[..]].concat());
+    assert_eq!(ended.unwrap().0.last_day.unwrap().to_string(), "2026-01-09");
+    assert!(shown.contains("that is before 2025-11-30") && !shown.contains("[2025-10-01]"), "{shown}");
 }
 
 #[test]

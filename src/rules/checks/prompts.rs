@@ -9,7 +9,7 @@ use crate::model::config::Settings;
 use crate::model::file::RoundFile;
 use crate::model::ids::{RoundNumber, Seed};
 use crate::model::prompts::{Prompt, PromptList};
-use crate::model::snapshot::RoundFiles;
+use crate::model::snapshot::{RoundFiles, Slot};
 use crate::rules::prompts::{Selection, select};
 
 /// A way to draw a round's prompts: by the settings, the seed, the previous round's prompts and the pool.
@@ -23,7 +23,7 @@ pub(super) struct Draw<'a> {
     /// The previous round's prompts; none before round 0.
     pub(super) previous: Option<&'a [Prompt]>,
     /// The pool as it is now.
-    pub(super) pool: Option<&'a PromptList>,
+    pub(super) pool: &'a Slot<PromptList>,
     /// The pool in the commit that wrote the seed, if there is a history.
     pub(super) then: Option<&'a Then<Option<Arc<PromptList>>>>,
     /// What a shallow clone lacks.
@@ -46,7 +46,7 @@ pub(super) fn check(facts: &VerifyFacts<'_>, round: RoundNumber, files: &RoundFi
         terms: facts.terms(round, RoundFile::Seed),
         seed: files.seed.get().map(|seed| seed.seed),
         previous,
-        pool: facts.snapshot.pool.get(),
+        pool: &facts.snapshot.pool,
         then: facts.pools.get(&round),
         lacks: facts.rules.missing_history(),
         ways: &[select],
@@ -97,8 +97,9 @@ fn fresh(claim: &mut Claim, draw: &Draw<'_>, prompts: &PromptList) {
         }
         Some(Then::Unknown) if draw.lacks.is_some() => return claim.skip(draw.lacks.clone().unwrap_or_default()),
         _ => match draw.pool {
-            Some(pool) => (pool, false),
-            None => return claim.skip("there is no pool (prompts.txt)"),
+            Slot::Ok(pool) => (pool, false),
+            Slot::Missing => return claim.skip("there is no pool (prompts.txt)"),
+            Slot::Broken => return claim.skip("the pool (prompts.txt) cannot be read"),
         },
     };
     let drawn: Vec<Selection> = draw.drawn(&pool.0).into_iter().flatten().collect();
@@ -142,7 +143,7 @@ fn count(claim: &mut Claim, draw: &Draw<'_>, prompts: &PromptList) {
         Some(Then::Unknown) if draw.lacks.is_some() && prompts.0.len() < settings.prompts_per_round => {
             return claim.skip(draw.lacks.clone().unwrap_or_default());
         }
-        _ => (draw.pool, draw.pool.is_some()),
+        _ => (draw.pool.get(), draw.pool.get().is_some()),
     };
     let mut expected = settings.prompts_per_round;
     if let (Some(pool), Some(previous)) = (pool, draw.previous) {

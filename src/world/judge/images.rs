@@ -71,7 +71,13 @@ impl Images {
             Some(path) => read(Path::new(path))?,
             None => self.client.send(&Request::get(image.url.as_str()))?.file()?,
         };
-        let kind = kind_of(&bytes).ok_or_else(|| Error::outside(format!("{shown}: not a PNG, JPEG or WebP image")))?;
+        let kind = kind_of(&bytes).ok_or_else(|| {
+            let what = "not a PNG, JPEG or WebP image";
+            match image.url.strip_prefix("file://") {
+                Some(path) => Error::file(Path::new(path), what),
+                None => Error::outside(format!("{shown}: {what}")),
+            }
+        })?;
         let sha256 = hex::encode(Sha256::digest(&bytes));
         if let Some(recorded) = image.sha256.as_ref().filter(|recorded| **recorded != sha256) {
             let changed = format!("{shown}: its SHA-256 is {sha256}, but SHA256SUMS has {recorded}");

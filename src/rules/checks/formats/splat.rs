@@ -143,7 +143,7 @@ fn of_a_round(round: &Round<'_>, sink: &mut Sink) {
             terms: terms(RoundFile::Seed),
             seed: files.seed.get().map(|seed| seed.seed),
             previous,
-            pool: round.snapshot.pool.get(),
+            pool: &round.snapshot.pool,
             then: round.facts.pools.get(&number),
             lacks: round.facts.rules.missing_history(),
             ways: &[select],
