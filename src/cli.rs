@@ -470,7 +470,7 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub objects: bool,
     /// Fetch only this many of each player's models, with their previews
-    #[arg(long, value_name = "K", requires = "objects", value_parser = text::whole::<usize>)]
+    #[arg(long, value_name = "K", requires = "objects", value_parser = count::<usize, 1, 1_000_000>)]
     pub sample: Option<usize>,
     /// Fetch objects from non-public hosts (sandbox, tests)
     #[arg(long)]

@@ -12,7 +12,7 @@ pub(super) fn pause(global: &Global, ui: &Ui, report: &mut Report) -> Result<()>
     let _lock = context.lock("pause", report)?;
     let Standing { state, .. } = context.standing()?;
     if state.stage == Stage::Paused {
-        report.say("the competition is paused already");
+        report.say("the competition is already paused");
         return Ok(());
     }
     context.apply(&stages::pause(&state).map_err(Error::not_due)?, report)

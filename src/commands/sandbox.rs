@@ -38,6 +38,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
         ui.status("this sandbox is finished: nothing left to play");
         return say(&folder, &SandboxSummary::of(&folder, &Participants::new(params))?, report);
     }
+    if finished && args.by_hand {
+        let over = Error::failed(format!("{}: this sandbox is finished: nothing left to play", args.dir.display()));
+        return Err(over.hint("name another folder"));
+    }
     let chosen = args.port.is_some() || known.is_some();
     let port = if chosen { LocalPort::open(params.port) } else { LocalPort::first_free(params.port) }?;
     if port.number() != params.port && !chosen {

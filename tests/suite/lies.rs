@@ -135,7 +135,7 @@ fn a_weight_an_effective_block_and_an_invented_entry() {
         entries.push(entries.last().unwrap().clone());
         serde_json::to_string_pretty(&entries).unwrap()
     });
-    finds(folder.path(), &[], &expect("leader.transition", None, "leader.json", &["follows from no round"]));
+    finds(folder.path(), &[], &expect("leader.transition", None, "leader.json", &["does not follow from any round"]));
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn history_shows_what_was_changed_afterwards() {
     finds(
         folder.path(),
         &["--history"],
-        &expect("history.append_only", 0, "working tree rounds/0/prompts.txt", &["changed once it was there"]),
+        &expect("history.append_only", 0, "working tree rounds/0/prompts.txt", &["changed after it was recorded"]),
     );
 }
 

@@ -142,7 +142,7 @@ fn where_theirs_changed_the_same_file_the_command_looks_again() {
     git(&shared.ours(), &["push", "-q", "origin", "HEAD:main"]);
     shared.rival("state.json", &duels.replace("duels", "paused"));
     let run = ours(&shared, &["pause"]).ends(0);
-    assert!(run.out.contains("paused already"), "{run:?}");
+    assert!(run.out.contains("already paused"), "{run:?}");
     assert!(shared.level() && shared.log()[0] == "Theirs: state.json");
 }
 
@@ -182,7 +182,7 @@ fn killed_between_commit_and_push_nothing_is_lost_or_made_twice() {
     assert_eq!((shared.log(), stage(&shared.ours())), (vec!["A round".to_owned()], "paused".to_owned()));
     shared.write("README.md", "meanwhile");
     let run = ours(&shared, &["pause"]).ends(0);
-    assert!(run.out.contains("paused already"), "{run:?}");
+    assert!(run.out.contains("already paused"), "{run:?}");
     assert!(shared.level());
     assert_eq!(shared.log(), ["Update state (paused) for round 0", "Theirs: README.md", "A round"]);
     assert_eq!(git(&shared.ours(), &["status", "--porcelain"]), "");

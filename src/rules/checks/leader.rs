@@ -49,7 +49,7 @@ pub(super) fn in_order(claim: &mut Claim, leaders: &[LeaderEntry]) {
 pub(super) fn unexplained(entry: &LeaderEntry, sink: &mut Sink) {
     sink.claim("leader.transition", None, "leader.json", |claim| {
         let (hotkey, block) = (&entry.hotkey, entry.effective_block);
-        claim.fail(format!("the entry of {hotkey} at block {block} follows from no round"));
+        claim.fail(format!("the entry of {hotkey} at block {block} does not follow from any round"));
     });
 }
 

@@ -246,7 +246,7 @@ impl Judged<'_> {
                     .collect()
             }
             (Some(Kept::Fixed), None) => vec!["removed once it was there".to_owned()],
-            (Some(Kept::Fixed), Some(_)) => vec!["changed once it was there".to_owned()],
+            (Some(Kept::Fixed), Some(_)) => vec!["changed after it was recorded".to_owned()],
             (Some(Kept::Free | Kept::Broken(_)), _) => Vec::new(),
         }
     }
@@ -493,7 +493,7 @@ mod tests {
         assert_eq!(by_hand.len(), 2, "{by_hand:#?}");
         assert!(by_hand[0].contains("1 of 1 entries were removed, first a"), "{by_hand:#?}");
         assert!(by_hand[1].contains("changed in paused of round 0; only written in generating"), "{by_hand:#?}");
-        assert_eq!(told(&[&[SEED]])[0].split(": ").nth(1), Some("changed once it was there"));
+        assert_eq!(told(&[&[SEED]])[0].split(": ").nth(1), Some("changed after it was recorded"));
         assert!(told(&[&[DUELS], &[COLLECTING]])[0].contains("from duels of round 0 to collecting of round 0"));
         assert!(told(&[&[("config.json", "{}")]]).iter().any(|line| line.contains("a competition keeps its settings")));
         assert!(told(&[&[("leader.json", "{")]]).iter().any(|line| line.starts_with("file.parse")));
