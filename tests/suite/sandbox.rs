@@ -161,14 +161,14 @@ fn the_round_by_hand_of_the_readme_goes_as_it_says() {
     let lines: Vec<&str> = block.lines().filter_map(|line| line.strip_prefix("gen404 ")).collect();
     let top = tempfile::tempdir().unwrap();
     let mut serving = command(top.path());
-    serving.args(["sandbox", "--by-hand", "--port", "0", "--seed", "7"]).args(SMALL);
+    serving.args(["sandbox", "--by-hand", "by-hand", "--port", "0", "--seed", "7"]).args(SMALL);
     let mut serving = serving.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut told = std::io::BufReader::new(serving.stderr.take().unwrap());
     let mut said = String::new();
     while !said.contains("round 0 is in open") {
         assert_ne!(std::io::BufRead::read_line(&mut told, &mut said).unwrap(), 0, "{said}");
     }
-    let dir = top.path().join("gen404-sandbox");
+    let dir = top.path().join("by-hand");
     let mut ran = Vec::new();
     for line in &lines {
         let (args, remark) = line.split_once('#').unwrap_or((line, ""));
