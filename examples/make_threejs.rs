@@ -712,7 +712,10 @@ fn detail(winner: &str, at: usize) -> Value {
                 "main_object": "cup",
                 "main_object_correct_a": scores.0 > 4,
                 "main_object_correct_b": scores.1 > 4,
-                "features": [{"feature": "a round handle", "side_a": "yes", "side_b": "partial"}],
+                "features": [
+                    {"feature": "a round handle", "side_a": "yes", "side_b": "partial"},
+                    {"feature": "a spout", "side_a": null, "side_b": null},
+                ],
                 "score_a": scores.0,
                 "score_b": scores.1,
             },

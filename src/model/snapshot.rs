@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::file::{Content, FileKind, Layout, PlayerFile, RoundFile};
 use super::format::Format;
-use super::format::detect::{Detected, detect};
+use super::format::detect::{Detected, detect, written_for};
 use super::ids::{Player, RoundNumber};
 use super::limits::Budget;
 use super::record::ParseError;
@@ -127,6 +127,16 @@ pub enum Trouble {
     },
     /// It is below `rounds/`, but in a folder that is not a round's or a player's.
     Stray(String),
+}
+
+impl Trouble {
+    /// What is wrong with a file that cannot be read as one of this format: another format's has one name for both.
+    pub(crate) fn of(error: ParseError, bytes: &[u8], format: Format) -> Trouble {
+        match written_for(bytes, format) {
+            Some(other) => Trouble::Stray(format!("a file of a {other} competition, but this one is {format}")),
+            None => Trouble::Parse(error),
+        }
+    }
 }
 
 /// The files in a player's folder.
@@ -431,7 +441,7 @@ fn load(source: &dyn Source, format: Format, kind: &FileKind, budget: &Budget) -
         Err(error) if matches!(error.kind(), Kind::Outside | Kind::Damaged) => return Err(error),
         Err(error) => return Ok(Err(Trouble::Unreadable(error.to_string()))),
     };
-    let parsed = Content::parse(format, kind, &bytes).map_err(Trouble::Parse);
+    let parsed = Content::parse(format, kind, &bytes).map_err(|error| Trouble::of(error, &bytes, format));
     if let Ok((content, _)) = &parsed {
         budget.take(content.weight(bytes.len()));
     }

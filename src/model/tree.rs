@@ -107,7 +107,7 @@ fn read<S: FileSet>(source: &dyn Source, path: &str, file: &S::File, budget: &Bu
     };
     // Records with their texts take about three times the bytes of the file.
     budget.take(3 * bytes.len() as u64);
-    Ok(S::parse(file, &bytes).map_err(Trouble::Parse))
+    Ok(S::parse(file, &bytes).map_err(|error| Trouble::of(error, &bytes, S::FORMAT)))
 }
 
 /// A file in `rounds/` that does not belong there: of another format, or in a folder that is not a round's or a player's,

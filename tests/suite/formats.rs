@@ -637,3 +637,16 @@ fn commands_that_write_refuse_another_format() {
         before.into_iter().collect::<Vec<_>>()
     );
 }
+
+/// Whether its path or its contents give it away: a file of another format is named with both, and does not decide.
+#[test]
+fn a_first_file_of_another_format_is_named_with_both() {
+    let folder = example(false);
+    let first = "rounds/0/5CK1ZoZVsCpyjKBJ3TKAmby1QLaYBBLiSP2TJvcc6mJRbc3a/generated.json";
+    edit(folder.path(), first, |text| text.replace("\"glb\"", "\"js\""));
+    let found = findings(folder.path(), &[]);
+    let of_file: Vec<_> = found.iter().filter(|found| found.id == "file.parse").collect();
+    let [one] = of_file.as_slice() else { panic!("{of_file:#?}") };
+    assert_eq!((one.status.as_str(), one.subject.as_str()), ("fail", first));
+    assert!(one.detail.contains("a threejs competition, but this one is mesh"), "{}", one.detail);
+}

@@ -367,6 +367,7 @@ fn first_round(root: &Path) -> (Maker, [String; 4]) {
     let matches = FIRST;
     // An earlier life of the repository, and its end.
     maker.begin(0, matches);
+    maker.put("rounds/0/seed.json", &json!({"seed": 7}));
     commit_all(root, &maker, "A trial");
     git(root, &["rm", "-rq", "rounds"]);
     let mut maker = Maker::new();
@@ -462,4 +463,29 @@ fn each_edit_by_hand_is_found_with_its_commit() {
         fails.iter().any(|line| line.starts_with("history.append_only working tree rounds/0/seed.json")),
         "{fails:#?}"
     );
+}
+
+/// Neither a changed key nor files that come back make the commits before them those of an earlier competition.
+#[test]
+fn what_is_undone_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let (mut maker, [.., retry, _]) = first_round(root);
+    let found = || {
+        let (_, fails) = verify(root, &["--history"], "fail");
+        assert!(fails.iter().any(|line| line.starts_with(&format!("history.append_only {retry} "))), "{fails:#?}");
+        fails
+    };
+    let before = found().len();
+    let mut other = config();
+    other["format"] = json!("mesh");
+    maker.put("config.json", &other);
+    commit_all(root, &maker, "Another format");
+    maker.put("config.json", &config());
+    commit_all(root, &maker, "The format again");
+    assert!(found().len() > before);
+    git(root, &["rm", "-rq", "rounds"]);
+    git(root, &["commit", "-qm", "Gone"]);
+    git(root, &["revert", "--no-edit", "HEAD"]);
+    assert!(found().len() > before);
 }

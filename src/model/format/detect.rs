@@ -56,6 +56,8 @@ const NO_SIGN: &str = "no sign of another format";
 
 /// At most so many files of outputs are looked at.
 const MOST_OUTPUTS: usize = 16;
+/// How many of them decide where nothing else does.
+const FIRST_OUTPUTS: usize = 3;
 
 /// Decides a tree's format. `paths` are those of its files, from the competition's folder; `read` gives the bytes of
 /// one of them, and is asked for config.json and a few files of outputs. A key `format` that names no format is reported
@@ -218,12 +220,32 @@ fn by_settings(config: &Map<String, Value>) -> Found {
     None
 }
 
+/// The format that most of the first files of outputs have: a single one may be a stray.
 fn first_output<'a>(paths: impl IntoIterator<Item = &'a str>, read: &mut impl FnMut(&str) -> Option<Vec<u8>>) -> Found {
-    let mut outputs = outputs(paths).into_iter();
-    outputs.find_map(|path| {
-        let format = of_outputs(path, read)?;
-        Some((format, format!("{path} has outputs of {}", format.model().key())))
-    })
+    let mut found: Vec<(Format, &str)> = Vec::new();
+    for path in outputs(paths) {
+        found.extend(of_outputs(path, read).map(|format| (format, path)));
+        if found.len() == FIRST_OUTPUTS {
+            break;
+        }
+    }
+    let votes = |wanted: Format| found.iter().filter(|(format, _)| *format == wanted).count();
+    // Of equals, the first.
+    let (format, path) = found.iter().rev().max_by_key(|(format, _)| votes(*format)).copied()?;
+    Some((format, format!("{path} has outputs of {}", format.model().key())))
+}
+
+/// Which other format's model the text of a file has that could not be read as one of this format.
+pub(crate) fn written_for(bytes: &[u8], format: Format) -> Option<Format> {
+    let has = |of: Format| {
+        let key = of.model().key();
+        [format!("\"{key}\""), format!("\"left_{key}\"")].iter().any(|key| contains(bytes, key.as_bytes()))
+    };
+    Format::ALL.into_iter().find(|other| *other != format && has(*other) && !has(format))
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 /// The files of outputs that are looked at.

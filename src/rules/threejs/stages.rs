@@ -42,10 +42,12 @@ pub fn stage1_choice(kept: &[&Angle]) -> Choice {
     }
     let count = kept.len() as f64;
     let (sum_a, sum_b) = kept.iter().fold((0.0, 0.0), |(a, b), angle| (a + angle.pen_a, b + angle.pen_b));
-    // Sums of halves are exact, unlike means of thirds.
-    let difference: f64 = sum_a - sum_b;
-    let bad = (sum_a + sum_b) / 2.0 >= BOTH_BAD * count && difference.abs() <= BOTH_BAD_DRAW * count;
-    if bad || difference.abs() <= STAGE1_DRAW * count {
+    // Means first, as the judge rounds: the difference of two means of thirds may lie just beyond a limit that the exact
+    // one meets.
+    let (mean_a, mean_b) = (sum_a / count, sum_b / count);
+    let difference: f64 = mean_a - mean_b;
+    let bad = f64::midpoint(mean_a, mean_b) >= BOTH_BAD && difference.abs() <= BOTH_BAD_DRAW;
+    if bad || difference.abs() <= STAGE1_DRAW {
         return Choice::Draw;
     }
     let better = |wins: fn(&Angle) -> bool| kept.iter().filter(|angle| wins(angle)).count();
@@ -54,7 +56,7 @@ pub fn stage1_choice(kept: &[&Angle]) -> Choice {
     if signed >= SIGNED && (for_a.abs_diff(for_b) as f64) < CONSISTENCY * signed as f64 {
         return Choice::Draw;
     }
-    lower(sum_a, sum_b)
+    lower(mean_a, mean_b)
 }
 
 /// Every choice that stage 1 may have made if it kept this many of the angles.
@@ -275,6 +277,8 @@ mod tests {
         assert_eq!(stage1(&[(7.5, 8.5)]), Choice::Draw, "both bad");
         assert_eq!(stage1(&[(7.5, 8.4)]), Choice::A);
         assert_eq!(stage1(&[(7.0, 9.0)]), Choice::A);
+        // Sums that differ by 1.5 times 3 exactly, but means by a little more.
+        assert_eq!(stage1(&[(5.5, 8.0), (8.5, 10.0), (8.0, 8.5)]), Choice::A);
         for split in [[1.0, 1.0, -9.0], [9.0, 9.0, -1.0]] {
             assert_eq!(stage1(&split.map(|by: f64| (5.0 + by.max(0.0) / 2.0, 5.0 - by.min(0.0) / 2.0))), Choice::Draw);
         }

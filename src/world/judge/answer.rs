@@ -59,9 +59,10 @@ impl AnswerError {
     /// What to do about it.
     pub(super) fn hint(&self) -> Option<&'static str> {
         match self {
-            AnswerError::CutOff(_) => {
-                Some("[judge] max_tokens in gen404.toml is the most tokens of an answer, reasoning included: raise it")
-            }
+            AnswerError::CutOff(_) => Some(
+                "[judge] max_tokens in gen404.toml (max_completion_tokens, if it is set) is the most tokens of an answer, \
+                     reasoning included: raise it",
+            ),
             AnswerError::Filtered(_) => Some(
                 "the server's content filter stops such pictures: switch it off there, or name another judge ([judge] \
                  base_url and model in gen404.toml)",
@@ -72,7 +73,7 @@ impl AnswerError {
             ),
             AnswerError::OnlyReasoning => Some(
                 "the server's reasoning parser takes the answer for reasoning: start vLLM without --reasoning-parser, \
-                 or raise [judge] max_tokens",
+                 or raise [judge] max_tokens (max_completion_tokens, if it is set)",
             ),
             _ => None,
         }

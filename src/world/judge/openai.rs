@@ -223,7 +223,9 @@ fn given_up(what: &str, failure: &Failure, hint: Option<&'static str>, attempts:
 /// Does a refusal say that a parameter is not supported at all?
 fn refuses(reason: &str) -> bool {
     let reason = reason.to_ascii_lowercase();
-    ["unsupported", "not supported", "unknown", "unexpected", "not permitted"].iter().any(|word| reason.contains(word))
+    ["unsupported", "not supported", "unknown", "unexpected", "not permitted", "forbidden"]
+        .iter()
+        .any(|word| reason.contains(word))
 }
 
 /// What to do about a status and the server's message.

@@ -118,7 +118,7 @@ pub fn check(
 }
 
 /// The file that a competition begins with.
-const FIRST_SEED: &str = "rounds/0/seed.json";
+pub(crate) const FIRST_SEED: &str = "rounds/0/seed.json";
 
 /// Does round 0 begin with this commit?
 fn begins(commit: &PathCommit) -> bool {

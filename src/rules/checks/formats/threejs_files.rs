@@ -104,7 +104,9 @@ fn of_repeats(round: &Round<'_>) -> Vec<String> {
         let has = |repeat: u32| own.is_some_and(|own| own.generated.contains_key(&repeat));
         match report {
             GenerationReport::Repeated(report) => {
-                let gone = report.repeats.iter().map(|repeat| repeat.repeat_index).filter(|repeat| !has(*repeat));
+                // Where nothing was generated, as when the replacements are spent, there may be no file.
+                let made = report.repeats.iter().filter(|repeat| repeat.generation_time.is_some());
+                let gone = made.map(|repeat| repeat.repeat_index).filter(|repeat| !has(*repeat));
                 missing.extend(gone.map(|repeat| format!("{hotkey}/generated_{repeat}.json")));
                 let timed = report.repeats.iter().any(|repeat| repeat.generation_time.is_some());
                 let stats = own.is_none_or(|own| matches!(own.pod_stats, Slot::Missing));
