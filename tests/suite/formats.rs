@@ -644,7 +644,7 @@ fn a_first_file_of_another_format_is_named_with_both() {
     let folder = example(false);
     let first = "rounds/0/5CK1ZoZVsCpyjKBJ3TKAmby1QLaYBBLiSP2TJvcc6mJRbc3a/generated.json";
     edit(folder.path(), first, |text| text.replace("\"glb\"", "\"js\""));
-    let found = findings(folder.path(), &[]);
+    let found = crate::support::findings(folder.path(), &[]);
     let of_file: Vec<_> = found.iter().filter(|found| found.id == "file.parse").collect();
     let [one] = of_file.as_slice() else { panic!("{of_file:#?}") };
     assert_eq!((one.status.as_str(), one.subject.as_str()), ("fail", first));
