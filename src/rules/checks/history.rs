@@ -341,7 +341,7 @@ impl Judged<'_> {
             (Keeps::AllOnceSeeded, _) if self.is_seeded(&change.file) => {
                 vec![format!("{} after the seed was revealed", verb(gone))]
             }
-            (Keeps::All, _) => vec![format!("{} once it was there", verb(gone))],
+            (Keeps::All, _) => vec![format!("{} after it was recorded", verb(gone))],
             _ => Vec::new(),
         }
     }

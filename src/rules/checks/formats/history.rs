@@ -245,7 +245,7 @@ impl Judged<'_> {
                     .into_iter()
                     .collect()
             }
-            (Some(Kept::Fixed), None) => vec!["removed once it was there".to_owned()],
+            (Some(Kept::Fixed), None) => vec!["removed after it was recorded".to_owned()],
             (Some(Kept::Fixed), Some(_)) => vec!["changed after it was recorded".to_owned()],
             (Some(Kept::Free | Kept::Broken(_)), _) => Vec::new(),
         }
