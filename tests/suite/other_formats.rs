@@ -243,7 +243,7 @@ fn the_pages_of_a_chain_say_who_was_rejected_by_what() {
         "Stage 3: on grey",
         "Stage 4: the other sides",
         "as a whole ok ok",
-        "a spout not judged not judged",
+        "a spout unknown unknown",
         "judge failed 1",
     ] {
         assert!(all.contains(part), "no {part:?}");

@@ -11,7 +11,7 @@ use crate::model::snapshot::{ListedSource, Source as _};
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
 use crate::rules::checks::Sink;
-use crate::rules::checks::formats::history::{FIRST_SEED, Window, ends};
+use crate::rules::checks::formats::history::{FirstSeeds, Window, ends};
 use crate::world::git::{Git, GitReader, TreeFiles};
 
 /// Of so many commits, the format is decided anew: a real competition changes its settings a dozen times.
@@ -197,47 +197,12 @@ fn detected_at(git: &Git, commit: &str) -> Result<Detected> {
     Ok(ListedSource::of(&tree(git, commit)?)?.detected())
 }
 
-/// Round 0's seeds in the history. The same seed means the same competition: neither a changed key of config.json nor
-/// files that are removed and put back hide what came before.
-struct BegunWith {
-    /// Each commit's last seed before it.
-    before: Vec<Option<BlobId>>,
-    /// The last commit that has a seed.
-    last: HashMap<BlobId, usize>,
-}
-
-impl BegunWith {
-    fn of(commits: &[PathCommit]) -> BegunWith {
-        let (mut before, mut last) = (Vec::with_capacity(commits.len()), HashMap::new());
-        let mut seeds: Vec<Option<BlobId>> = Vec::with_capacity(commits.len());
-        let mut latest = None;
-        for (at, commit) in commits.iter().enumerate() {
-            before.push(latest);
-            let change = commit.changes.iter().find(|change| change.path == FIRST_SEED);
-            let parents = commit.parent.and_then(|parent| seeds.get(parent).copied().flatten());
-            let seed = change.map_or(parents, |change| change.after);
-            seeds.push(seed);
-            if let Some(seed) = seed {
-                last.insert(seed, at);
-                latest = Some(seed);
-            }
-        }
-        BegunWith { before, last }
-    }
-
-    /// Does this commit, or a later one, have the seed of the competition before it?
-    fn stays(&self, at: usize) -> bool {
-        let before = self.before.get(at).copied().flatten();
-        before.and_then(|seed| self.last.get(&seed)).is_some_and(|last| *last >= at)
-    }
-}
-
 /// The competitions of a history, the oldest first: a new one begins where rounds/0/seed.json is removed, or where the
 /// format changes from one that was sure to another.
 fn eras(git: &Git, commits: &[PathCommit]) -> Result<Vec<Era>> {
     let mut eras: Vec<Era> = Vec::new();
     let mut decisions = 0;
-    let begun = BegunWith::of(commits);
+    let begun = FirstSeeds::of(commits);
     for (at, commit) in commits.iter().enumerate() {
         let stays = begun.stays(at);
         let reset = ends(commit) && !stays;

@@ -3,7 +3,7 @@
 //! A repository may have been reset, by removing `rounds/0/seed.json` or by another format: what was before is an earlier
 //! competition, and reported in one line.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::super::{Claim, Sink};
 use crate::base::error::Result;
@@ -59,8 +59,12 @@ impl Window {
     #[must_use]
     pub fn newest(commits: &[PathCommit], reset: Option<(usize, &str)>) -> Window {
         let end = commits.len();
-        let seed = commits.iter().rposition(begins);
-        let removed = commits.iter().take(seed.unwrap_or(end)).rposition(ends);
+        let seeds = FirstSeeds::of(commits);
+        let last = |end: usize, is: fn(&PathCommit) -> bool| {
+            (0..end).rev().find(|at| commits.get(*at).is_some_and(is) && !seeds.stays(*at))
+        };
+        let seed = last(end, begins);
+        let removed = last(seed.unwrap_or(end), ends);
         let removed = removed.map(|at| (at, "removed rounds/0/seed.json"));
         let Some((start, why)) = removed.into_iter().chain(reset).max_by_key(|(at, _)| *at) else {
             return Window { first: 1.min(end), begun: seed.unwrap_or(end), end, earlier: None };
@@ -77,6 +81,41 @@ impl Window {
              use --from COMMIT to check an earlier one"
         );
         Window { first: start + 1, begun, end, earlier: (start > 0).then_some(earlier) }
+    }
+}
+
+/// Round 0's seeds in the history. The same seed means the same competition: neither a changed key of config.json nor
+/// files that are removed and put back hide what came before.
+pub(crate) struct FirstSeeds {
+    /// Each commit's last seed before it.
+    before: Vec<Option<BlobId>>,
+    /// The last commit that has a seed.
+    last: HashMap<BlobId, usize>,
+}
+
+impl FirstSeeds {
+    pub(crate) fn of(commits: &[PathCommit]) -> FirstSeeds {
+        let (mut before, mut last) = (Vec::with_capacity(commits.len()), HashMap::new());
+        let mut seeds: Vec<Option<BlobId>> = Vec::with_capacity(commits.len());
+        let mut latest = None;
+        for (at, commit) in commits.iter().enumerate() {
+            before.push(latest);
+            let change = commit.changes.iter().find(|change| change.path == FIRST_SEED);
+            let parents = commit.parent.and_then(|parent| seeds.get(parent).copied().flatten());
+            let seed = change.map_or(parents, |change| change.after);
+            seeds.push(seed);
+            if let Some(seed) = seed {
+                last.insert(seed, at);
+                latest = Some(seed);
+            }
+        }
+        FirstSeeds { before, last }
+    }
+
+    /// Does this commit, or a later one, have the seed of the competition before it?
+    pub(crate) fn stays(&self, at: usize) -> bool {
+        let before = self.before.get(at).copied().flatten();
+        before.and_then(|seed| self.last.get(&seed)).is_some_and(|last| *last >= at)
     }
 }
 
@@ -118,7 +157,7 @@ pub fn check(
 }
 
 /// The file that a competition begins with.
-pub(crate) const FIRST_SEED: &str = "rounds/0/seed.json";
+const FIRST_SEED: &str = "rounds/0/seed.json";
 
 /// Does round 0 begin with this commit?
 fn begins(commit: &PathCommit) -> bool {
