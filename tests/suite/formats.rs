@@ -32,7 +32,7 @@ use crate::support::{edit, example, gen404, shared, skipped};
 pub mod make_threejs;
 
 /// Files in memory, by path.
-struct Files(BTreeMap<String, Vec<u8>>);
+pub struct Files(pub BTreeMap<String, Vec<u8>>);
 
 impl Source for Files {
     fn list(&self) -> Result<Vec<String>> {
@@ -179,7 +179,7 @@ fn check_splat(files: &Files) -> Vec<Finding> {
     run_splat(&snapshot, &OtherFacts::of_files(settings)).finish()
 }
 
-fn check_threejs(files: &Files) -> Vec<Finding> {
+pub fn check_threejs(files: &Files) -> Vec<Finding> {
     let snapshot = ThreejsSnapshot::load_some(files, |_| true).unwrap();
     let settings = snapshot.config.get().map(|config| config.settings.clone());
     run_threejs(&snapshot, &OtherFacts::of_files(settings)).finish()
@@ -198,7 +198,7 @@ fn each_is_found(files: &mut Files, check: impl Fn(&Files) -> Vec<Finding>, lies
     }
 }
 
-fn objections(findings: &[Finding]) -> Vec<String> {
+pub fn objections(findings: &[Finding]) -> Vec<String> {
     let bad = |finding: &&Finding| !matches!(finding.status, CheckStatus::Pass | CheckStatus::Skip);
     let line =
         |finding: &Finding| format!("{:?} {} {}: {}", finding.status, finding.id, finding.subject, finding.detail);
@@ -395,6 +395,7 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
     assert!(found[0].starts_with("Warn judge.detail") && found[0].contains("skipped"), "{found:#?}");
     let folder = |round: u32, miner: u8, name: &str| format!("rounds/{round}/{}/{name}", make_threejs::hotkey(miner));
     let (duels, audit) = (folder(0, 1, "duels_leader.json"), folder(1, 8, "audit_submitted_2.json"));
+    let submitted = folder(0, 1, "submitted.json");
     let (first, second, ten) = (make_threejs::hotkey(1), make_threejs::hotkey(2), make_threejs::hotkey(10));
     let eleven = make_threejs::hotkey(11);
     let against_newer = folder(2, 15, &format!("audit_{}_1.json", &eleven[..10]));
@@ -409,6 +410,9 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
         ("rounds/0/builds.json", "\"status\": \"success\"", "\"status\": \"failure\"", "builds.rules"),
         ("rounds/0/leader/generated_1.json", "rounds/0/leader", "rounds/1/leader", "outputs.rules"),
         ("rounds/0/leader/generated_1.json", "\"size\": 1000", "\"size\": 0", "outputs.rules"),
+        ("rounds/0/leader/generated_1.json", "\"size\": 1000", "\"size\": 1048577", "outputs.rules"),
+        (submitted.as_str(), "\"size\": 1000", "\"size\": 1048577", "outputs.rules"),
+        (duels.as_str(), "\"front_right\"", "\"front_left\"", "judge.detail"),
         (duels.as_str(), "\"score\": 6", "\"score\": 7", "match.score"),
         (duels.as_str(), "\"margin\": 0.375", "\"margin\": 0.4375", "match.score"),
         (duels.as_str(), "\"winner\": \"right\"", "\"winner\": \"left\"", "match.score"),
@@ -419,6 +423,8 @@ fn a_generated_threejs_competition_holds_and_each_lie_about_it_is_found() {
         (duels.as_str(), "leader/generated_1/0", "leader/generated_2/0", "match.urls"),
         (audit.as_str(), "\"score\": -2", "\"score\": -1", "match.score"),
         ("rounds/0/matches_matrix.csv", ",-1.0", ",-0.5", "match.matrix"),
+        // Rounds with hardware came after walkovers of 100.
+        ("rounds/0/matches_matrix.csv", ",-1.0", ",-100.0", "match.matrix"),
         ("rounds/0/matches_matrix.csv", ",0.375", ",0.3125", "match.matrix"),
         ("rounds/0/audit_matrix.csv", ",0.25", ",0.3125", "audit.matrix"),
         ("rounds/0/require_audit.json", first.as_str(), second.as_str(), "audit.request"),

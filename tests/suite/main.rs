@@ -79,4 +79,5 @@ mod snapshots;
 mod splat_rounds;
 mod stranger;
 mod support;
+mod threejs_lies;
 mod waits;

@@ -24,11 +24,11 @@ pub fn walkover(left_has: bool, right_has: bool) -> Option<f64> {
     }
 }
 
-/// Is this the margin of such a match? Until 17 June 2026 it was 100.
+/// Is this the margin of such a match? Until 17 June 2026 it was 100; rounds that record hardware came later.
 #[must_use]
 #[allow(clippy::float_cmp, reason = "both are written, not computed")]
-pub fn is_walkover(margin: f64, expected: f64) -> bool {
-    margin == expected || margin == 100.0 * expected
+pub fn is_walkover(margin: f64, expected: f64, has_hardware: bool) -> bool {
+    margin == expected || (!has_hardware && margin == 100.0 * expected)
 }
 
 #[cfg(test)]
@@ -41,7 +41,8 @@ mod tests {
         assert_eq!(without_judge(true, false), Some((DuelWinner::Left, "no preview from right")));
         assert_eq!(without_judge(false, true), Some((DuelWinner::Right, "no preview from left")));
         assert_eq!((without_judge(true, true), walkover(true, true)), (None, None));
-        assert!(is_walkover(-100.0, -1.0) && is_walkover(1.0, 1.0) && is_walkover(0.0, 0.0));
-        assert!(!is_walkover(-1.0, 1.0) && !is_walkover(100.0, 0.0));
+        assert!(is_walkover(-100.0, -1.0, false) && is_walkover(1.0, 1.0, false) && is_walkover(0.0, 0.0, false));
+        assert!(!is_walkover(-1.0, 1.0, false) && !is_walkover(100.0, 0.0, false));
+        assert!(is_walkover(-1.0, -1.0, true) && !is_walkover(-100.0, -1.0, true) && !is_walkover(100.0, 1.0, true));
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod chain;
 pub mod duel;
+pub mod known;
 pub mod leader;
 pub(crate) mod outstanding;
 pub mod prompts;

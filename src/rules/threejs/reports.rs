@@ -31,6 +31,28 @@ pub fn violations(repeats: &[Repeat]) -> Vec<String> {
     parts
 }
 
+/// The parts of a reason.
+fn parts(reason: &str) -> Vec<&str> {
+    reason.split("; ").filter(|part| !part.is_empty()).collect()
+}
+
+fn names_no_program(parts: &[&str]) -> bool {
+    parts.iter().all(|part| NO_PROGRAM.contains(part))
+}
+
+/// Was the miner rejected before any repeat?
+#[must_use]
+pub fn is_early(report: &RepeatedReport) -> bool {
+    let rejected = report.outcome == ReportOutcome::Rejected && report.repeats.is_empty();
+    rejected && names_no_program(&parts(&report.reason))
+}
+
+/// The submitted prompts that a repeat has no entry for.
+pub fn unanswered<'a>(submitted: &'a Modules, generated: &'a Modules) -> impl Iterator<Item = &'a PromptStem> {
+    let asked = submitted.iter().filter(|(_, module)| module.js.is_some()).map(|(stem, _)| stem);
+    asked.filter(|stem| !generated.contains_key(*stem))
+}
+
 /// What does not follow in a report, one line each.
 #[must_use]
 pub fn objections(report: &RepeatedReport, repeats: u32) -> Vec<String> {
@@ -44,8 +66,8 @@ pub fn objections(report: &RepeatedReport, repeats: u32) -> Vec<String> {
         wrong.push(format!("{} repeats, expected {repeats}", report.repeats.len()));
     }
     let mut expected = violations(&report.repeats);
-    let mut found: Vec<&str> = report.reason.split("; ").filter(|part| !part.is_empty()).collect();
-    let early = report.repeats.is_empty() && found.iter().all(|part| NO_PROGRAM.contains(part));
+    let mut found = parts(&report.reason);
+    let early = report.repeats.is_empty() && names_no_program(&found);
     expected.sort_unstable();
     found.sort_unstable();
     if !early && found != expected {

@@ -71,8 +71,9 @@ pub(super) struct Weights<'a> {
     pub(super) facts: &'a OtherFacts,
     /// The entry that a round adds.
     pub(super) next: fn(&Settings, &LeaderEntry, &Winner, Block) -> Option<LeaderEntry>,
-    /// Services of this format have stopped adding entries for a leader that holds.
-    pub(super) may_stop: bool,
+    /// The last round after which the services of this format added an entry for a leader that held; `None` if they
+    /// always do.
+    pub(super) last_decay: Option<RoundNumber>,
 }
 
 impl Weights<'_> {
@@ -146,9 +147,10 @@ fn held(before: &LeaderEntry, after: &LeaderEntry) -> bool {
     before.repo == after.repo && before.commit == after.commit
 }
 
-/// The block from which on there are no entries for leaders that held: the first of them is missing, others lead after
-/// it, and no such entry follows.
+/// The block from which on there are no entries for leaders that held, if the services stopped adding them: the first one
+/// after the last round that had them is missing, others lead after it, and no such entry follows.
 fn stopped(entries: &[LeaderEntry], over: &[Over], weights: Weights<'_>) -> Option<Block> {
+    let last_decay = weights.last_decay?;
     let is_missing = |over: &&Over| {
         let expected = expected(entries, over, &weights.terms(over, None), weights);
         let missing = expected.is_some_and(|(before, next)| next.is_some_and(|next| held(before, &next)));
@@ -159,7 +161,7 @@ fn stopped(entries: &[LeaderEntry], over: &[Over], weights: Weights<'_>) -> Opti
         _ => None,
     });
     let last = entries.last()?.effective_block;
-    let first = over.iter().filter(|_| weights.may_stop).find(is_missing).map(|over| over.from);
+    let first = over.iter().filter(|over| over.round > last_decay).find(is_missing).map(|over| over.from);
     first.filter(|from| *from < last && last_held.is_none_or(|held| held < *from))
 }
 

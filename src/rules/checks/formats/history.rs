@@ -3,14 +3,14 @@
 //! A repository may have been reset, by removing `rounds/0/seed.json` or by another format: what was before is an earlier
 //! competition, and reported in one line.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::super::{Claim, Sink};
+use super::super::{CheckStatus, Claim, Sink};
+use super::kept::{Entry, Kept, Until, kept};
 use crate::base::error::Result;
 use crate::model::format::Format;
 use crate::model::history::{BlobId, PathChange, PathCommit};
 use crate::model::ids::RoundNumber;
-use crate::model::record::ParseError;
 use crate::model::splat::file::{SplatContent, SplatFile};
 use crate::model::threejs::file::{ThreejsContent, ThreejsFile};
 use crate::rules::stage_table::row;
@@ -23,21 +23,6 @@ pub type ReadBlob<'a> = dyn FnMut(&BlobId) -> Result<Vec<u8>> + 'a;
 struct Stand {
     round: i64,
     stage: &'static str,
-}
-
-/// The contents of a file that later commits have to keep.
-#[derive(Debug, Clone, PartialEq)]
-enum Kept {
-    /// A list that only grows: its entries.
-    List(Vec<String>),
-    /// Entries that may be replaced, but not removed: their keys.
-    Keys(Vec<String>),
-    /// It never changes.
-    Fixed,
-    /// It may change.
-    Free,
-    /// It does not parse.
-    Broken(ParseError),
 }
 
 /// Which commits of a history are judged.
@@ -230,18 +215,22 @@ impl Judged<'_> {
         }
         let kept = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| kept(self.format, &change.path, bytes));
         let (before, after) = (kept(&before), kept(&after));
-        let mut object = |id, objections: Vec<String>| {
+        let mut object = |id, objections: Vec<Objection>| {
             if !objections.is_empty() {
                 sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
-                    objections.into_iter().for_each(|objection| claim.fail(objection + &said));
+                    for (status, objection) in objections {
+                        let detail = objection + &said;
+                        if status == CheckStatus::Warn { claim.warn(detail) } else { claim.fail(detail) }
+                    }
                 });
             }
         };
+        let failed = |objection: Option<String>| objection.into_iter().map(fails).collect();
         object("history.append_only", self.lost(&change.path, before.as_ref(), after.as_ref()));
         if change.path == "state.json" && !self.prepares {
-            object("history.stage", self.stage(change).into_iter().collect());
+            object("history.stage", failed(self.stage(change)));
         }
-        object("history.writer", self.writer(change).into_iter().collect());
+        object("history.writer", failed(self.writer(change)));
         if let Some(Kept::Broken(error)) = &after {
             let detail = format!("broken in this commit: {error}{said}");
             sink.claim("file.parse", round, subject.clone(), |claim| claim.warn(detail));
@@ -250,7 +239,7 @@ impl Judged<'_> {
     }
 
     /// What the commit changed or removed, though it may only be added to, or has to stay as it is.
-    fn lost(&self, path: &str, before: Option<&Kept>, after: Option<&Kept>) -> Vec<String> {
+    fn lost(&self, path: &str, before: Option<&Kept>, after: Option<&Kept>) -> Vec<Objection> {
         if !self.begun && is_prepared(path) {
             return Vec::new();
         }
@@ -264,29 +253,51 @@ impl Judged<'_> {
             (Some(Kept::List(old)), after) => {
                 let new = if let Some(Kept::List(new)) = after { new.as_slice() } else { &[] };
                 let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-                match (old.get(same), new.get(same)) {
-                    (None, _) => Vec::new(),
+                let objection = match (old.get(same), new.get(same)) {
+                    (None, _) => None,
                     (Some(was), None) => {
-                        vec![format!("{} of {} entries were removed, first {was}", old.len() - same, old.len())]
+                        Some(format!("{} of {} entries were removed, first {was}", old.len() - same, old.len()))
                     }
-                    (Some(was), Some(is)) => vec![format!("entry {} was {was}, and is now {is}", same + 1)],
-                }
+                    (Some(was), Some(is)) => Some(format!("entry {} was {was}, and is now {is}", same + 1)),
+                };
+                objection.into_iter().map(fails).collect()
             }
             // The service that generates them removes those that it makes again.
-            (Some(Kept::Keys(_)), _) if at_work => Vec::new(),
-            (Some(Kept::Keys(old)), after) => {
-                let new = if let Some(Kept::Keys(new)) = after { new.as_slice() } else { &[] };
-                let new: HashSet<&String> = new.iter().collect();
-                let gone: Vec<&String> = old.iter().filter(|key| !new.contains(key)).collect();
-                let of = old.len();
-                gone.first()
-                    .map(|first| format!("{} of {of} entries were removed, first {first}", gone.len()))
-                    .into_iter()
-                    .collect()
+            (Some(Kept::Entries(_)), _) if at_work => Vec::new(),
+            (Some(Kept::Entries(old)), after) => {
+                let new = if let Some(Kept::Entries(new)) = after { new.as_slice() } else { &[] };
+                self.lost_entries(round, old, new)
             }
-            (Some(Kept::Fixed), None) => vec!["removed after it was recorded".to_owned()],
-            (Some(Kept::Fixed), Some(_)) => vec!["changed after it was recorded".to_owned()],
+            (Some(Kept::Fixed), None) => vec![fails("removed after it was recorded".to_owned())],
+            (Some(Kept::Fixed), Some(_)) => vec![fails("changed after it was recorded".to_owned())],
             (Some(Kept::Free | Kept::Broken(_)), _) => Vec::new(),
+        }
+    }
+
+    fn lost_entries(&self, round: Option<i64>, old: &[Entry], new: &[Entry]) -> Vec<Objection> {
+        let new: HashMap<&str, &Entry> = new.iter().map(|entry| (entry.key.as_str(), entry)).collect();
+        let gone: Vec<&Entry> = old.iter().filter(|entry| !new.contains_key(entry.key.as_str())).collect();
+        let removed = gone
+            .first()
+            .map(|first| fails(format!("{} of {} entries were removed, first {}", gone.len(), old.len(), first.key)));
+        let changed = old.iter().filter_map(|was| {
+            let is = new.get(was.key.as_str()).filter(|is| is.value != was.value)?;
+            let status = self.may_change(round, was.until)?;
+            Some((status, format!("entry {} was {}, and is now {}", was.key, was.value, is.value)))
+        });
+        removed.into_iter().chain(changed).collect()
+    }
+
+    /// How bad it is that an entry of this round changed; `None` if its service was still at it.
+    fn may_change(&self, round: Option<i64>, until: Until) -> Option<CheckStatus> {
+        let stand = self.before.filter(|_| until != Until::Written);
+        let Some((stand, round)) = stand.zip(round) else { return Some(CheckStatus::Fail) };
+        let over = matches!(stand.stage, "finalizing" | "finished");
+        let late = (round == stand.round && over) || (round + 1 == stand.round && stand.stage == "open");
+        match until {
+            _ if round == stand.round && !over => None,
+            Until::Stopped if late => Some(CheckStatus::Warn),
+            _ => Some(CheckStatus::Fail),
         }
     }
 
@@ -330,6 +341,13 @@ impl Judged<'_> {
         let own = if round.is_some() && !opens { " of its own round" } else { "" };
         Some(format!("{when}; only written in {}{own}", stages.join(", ")))
     }
+}
+
+/// What is wrong with a change, and how bad it is.
+type Objection = (CheckStatus, String);
+
+fn fails(objection: String) -> Objection {
+    (CheckStatus::Fail, objection)
 }
 
 /// The outputs of a program that validators run: their service may write once more when the next round is open.
@@ -398,78 +416,11 @@ fn writing_stages(format: Format, path: &str) -> Option<&'static [&'static str]>
     }
 }
 
-fn kept(format: Format, path: &str, bytes: &[u8]) -> Kept {
-    let kept = match format {
-        Format::Splat => {
-            SplatFile::of_path(path).map(|file| SplatContent::parse(&file, bytes).map(|(c, _)| of_splat(&c)))
-        }
-        _ => ThreejsFile::of_path(path)
-            .map(|file| ThreejsContent::parse(&file, bytes).map(|(c, _)| of_threejs(&c, path))),
-    };
-    match kept {
-        None => Kept::Free,
-        Some(Ok(kept)) => kept,
-        Some(Err(error)) => Kept::Broken(error),
-    }
-}
-
-fn keys<K: ToString, V>(entries: &indexmap::IndexMap<K, V>) -> Kept {
-    Kept::Keys(entries.keys().map(ToString::to_string).collect())
-}
-
-fn list<T: serde::Serialize>(entries: &[T]) -> Kept {
-    Kept::List(entries.iter().map(|entry| serde_json::to_string(entry).unwrap_or_default()).collect())
-}
-
-fn of_splat(content: &SplatContent) -> Kept {
-    match content {
-        SplatContent::Leader(leaders) => list(leaders.entries()),
-        SplatContent::Generations(generations) => keys(generations),
-        SplatContent::Builds(builds) => keys(builds),
-        SplatContent::Submissions(_) | SplatContent::Seed(_) | SplatContent::Schedule(_) | SplatContent::Duels(_) => {
-            Kept::Fixed
-        }
-        SplatContent::Config(_) | SplatContent::State(_) | SplatContent::Prompts(_) | SplatContent::Progress(_) => {
-            Kept::Free
-        }
-    }
-}
-
-fn of_threejs(content: &ThreejsContent, path: &str) -> Kept {
-    match content {
-        // What the program runs on was filled in later.
-        ThreejsContent::Leader(leaders) => {
-            list(&leaders.iter().map(crate::rules::threejs::leader::shared).collect::<Vec<_>>())
-        }
-        ThreejsContent::RequireAudit(requests) => {
-            Kept::Keys(requests.iter().map(|request| request.hotkey.to_string()).collect())
-        }
-        ThreejsContent::Matrix(matrix) => {
-            Kept::Keys(matrix.0.iter().map(|((left, right), margin)| format!("{left},{right},{margin}")).collect())
-        }
-        ThreejsContent::AuditMatrix(matrix) => {
-            Kept::Keys(matrix.0.iter().map(|((left, right), margin)| format!("{left},{right},{margin}")).collect())
-        }
-        ThreejsContent::Builds(builds) => keys(builds),
-        ThreejsContent::Modules(modules) => keys(modules),
-        ThreejsContent::GenerationReports(reports) => keys(reports),
-        ThreejsContent::Prompts(_) if path.starts_with("rounds/") => Kept::Fixed,
-        ThreejsContent::Submissions(_)
-        | ThreejsContent::Seed(_)
-        | ThreejsContent::Schedule(_)
-        | ThreejsContent::Winner(_)
-        | ThreejsContent::Duels(_) => Kept::Fixed,
-        _ => Kept::Free,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
     use crate::model::ids::Hotkey;
-    use crate::rules::checks::{CheckStatus, Finding};
+    use crate::rules::checks::Finding;
 
     /// Commits of whole files, one after the other; the blobs' ids are their places.
     fn run(format: Format, commits: &[&[(&str, &str)]]) -> Vec<Finding> {
@@ -602,5 +553,99 @@ mod tests {
         let late: Vec<&[(&str, &str)]> = late.iter().map(|commit| &commit[..]).collect();
         let told = self::told(Format::Threejs, &[&start[..], &late].concat());
         assert!(told.iter().all(|line| !line.starts_with("history.writer")), "{told:#?}");
+    }
+
+    /// A competition in the open of round 1, and then this change of a file of round 0.
+    fn changed(stage: (u32, &str), path: &str, [old, new]: [&str; 2]) -> Vec<String> {
+        let state = |(round, stage): (u32, &str)| {
+            format!(r#"{{"current_round": {round}, "stage": "{stage}", "next_stage_eta": null}}"#)
+        };
+        let (open, duels, then) = (state((0, "open")), state((0, "duels")), state(stage));
+        let commits: [&[(&str, &str)]; 5] = [
+            &[("state.json", &open), SEED],
+            &[("state.json", &duels)],
+            &[(path, old)],
+            &[("state.json", &then)],
+            &[(path, new)],
+        ];
+        let findings = run(Format::Threejs, &commits);
+        let own = findings.iter().filter(|found| found.id == "history.append_only" && !found.detail.is_empty());
+        own.map(|found| format!("{:?}: {}", found.status, found.detail)).collect()
+    }
+
+    /// Is the change a failure in the open of the next round, and in the round's own duels?
+    fn fails_always(path: &str, texts: [&str; 2], part: &str) {
+        for stage in [(0, "duels"), (0, "finalizing"), (1, "open"), (2, "duels")] {
+            let told = changed(stage, path, texts);
+            assert!(told.iter().any(|line| line.starts_with("Fail: ") && line.contains(part)), "{stage:?}: {told:#?}");
+        }
+    }
+
+    const MINER: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+
+    #[test]
+    fn entries_that_are_made_are_kept() {
+        let module = |js: &str, size: u32| {
+            format!(r#"{{"a": {{"js": {js}, "views": null, "failure_reason": "x", "size": {size}}}}}"#)
+        };
+        let (made, other, failed) = (module("\"u\"", 1), module("\"u\"", 2), module("null", 0));
+        let path = format!("rounds/0/{MINER}/generated_1.json");
+        fails_always(&path, [&made, &other], "entry a was");
+        fails_always(&path, [&made, &failed], "entry a was");
+        fails_always(&path, [&made, "{}"], "1 of 1 entries were removed");
+        fails_always(&path, [&made, "gone"], "1 of 1 entries were removed");
+        fails_always(&format!("rounds/0/{MINER}/submitted.json"), [&failed, &made], "entry a was");
+        // A failed one may be made again, while programs are run; a new one may come late.
+        assert_eq!(changed((0, "duels"), &path, [&failed, &made]), [""; 0]);
+        assert_eq!(changed((1, "open"), &path, ["{}", &made]), [""; 0]);
+        assert!(changed((1, "open"), &path, [&failed, &made])[0].starts_with("Fail"));
+    }
+
+    #[test]
+    fn records_of_pods_are_kept() {
+        let run = |seconds: f64, reason: &str| {
+            format!(
+                r#"{{"p-r1": {{"pod_id": "p", "repeat_index": 1, "provider": "x", "batch_times": [{seconds:?}],
+                "total_generation_time": {seconds:?}, "termination_reason": "{reason}", "payload": null}}}}"#
+            )
+        };
+        let path = format!("rounds/0/{MINER}/pod_stats.json");
+        let (done, other, lost) = (run(5.5, "completed"), run(6.5, "completed"), run(5.5, "unreachable"));
+        fails_always(&path, [&done, &other], "entry p-r1 was");
+        fails_always(&path, [&done, "gone"], "1 of 1 entries were removed, first p-r1");
+        assert_eq!(changed((0, "duels"), &path, [&lost, &done]), [""; 0]);
+        assert_eq!(changed((1, "open"), &path, ["{}", &done]), [""; 0]);
+        assert!(changed((1, "open"), &path, [&lost, &done])[0].starts_with("Warn"));
+        assert!(changed((1, "duels"), &path, [&lost, &done])[0].starts_with("Fail"));
+    }
+
+    #[test]
+    fn verdicts_on_sources_and_reports_are_kept() {
+        let source = |verdict: &str| format!(r#"[{{"hotkey": "{MINER}", "verdict": "{verdict}", "reason": ""}}]"#);
+        let (passed, failed) = (source("passed"), source("failed"));
+        let path = "rounds/0/source_audit.json";
+        fails_always(path, [&passed, &failed], "entry 5Grwva");
+        fails_always(path, [&passed, "[]"], "1 of 1 entries were removed");
+        let path = "rounds/0/generation_reports.json";
+        let report = |outcome: &str, seconds: &[f64]| {
+            let repeat = |(at, seconds): (usize, &f64)| {
+                let number = at + 1;
+                format!(
+                    r#"{{"repeat_index": {number}, "generated_prompts": 8, "failed_prompts": 0, "generation_time": {seconds:?}}}"#
+                )
+            };
+            let repeats: Vec<String> = seconds.iter().enumerate().map(repeat).collect();
+            let repeats = repeats.join(", ");
+            format!(
+                r#"{{"{MINER}": {{"hotkey": "{MINER}", "outcome": "{outcome}", "repeats": [{repeats}], "reason": ""}}}}"#
+            )
+        };
+        let (one, two) = (report("pending", &[5.5]), report("completed", &[5.5, 6.5]));
+        assert_eq!(changed((0, "duels"), path, [&one, &two]), [""; 0]);
+        fails_always(path, [&two, &one], "1 of 3 entries were removed, first 5Grwva");
+        fails_always(path, [&two, &report("pending", &[5.5, 6.5])], "entry 5Grwva");
+        fails_always(path, [&two, &report("completed", &[5.5, 6.25])], ", repeat 2 was");
+        fails_always(path, [&one, &report("completed", &[5.25, 6.5])], ", repeat 1 was");
+        assert!(changed((1, "open"), path, [&one, &two])[0].starts_with("Fail"));
     }
 }

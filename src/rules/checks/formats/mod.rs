@@ -3,6 +3,7 @@
 
 mod common;
 pub mod history;
+mod kept;
 mod splat;
 mod threejs;
 mod threejs_audits;

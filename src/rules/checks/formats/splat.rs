@@ -84,7 +84,7 @@ pub fn run(snapshot: &SplatSnapshot, facts: &OtherFacts) -> Sink {
     if let Some(leaders) = snapshot.leaders.get() {
         let first = snapshot.rounds.get(&RoundNumber(0)).and_then(|files| files.schedule.get());
         let first = first.map(|schedule| schedule.latest_reveal_block);
-        let weights = Weights { facts, next: raw_transition, may_stop: false };
+        let weights = Weights { facts, next: raw_transition, last_decay: None };
         common::leaders(leaders.entries(), first, &over(snapshot), weights, &mut sink);
     }
     sink

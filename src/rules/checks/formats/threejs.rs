@@ -19,6 +19,7 @@ use crate::model::threejs::snapshot::{ThreejsRound, ThreejsSnapshot};
 use crate::rules::prompts::select;
 use crate::rules::stage_table::last_of_round;
 use crate::rules::succession::transition;
+use crate::rules::threejs::known::{HARDWARE, LEFT_OUT, MOST_BYTES, is_not_stored, is_submit_failure};
 use crate::rules::threejs::leader::{leader_at, shared, shared_winner};
 use crate::rules::threejs::prompts::select_disjoint;
 
@@ -57,6 +58,9 @@ impl<'a> Round<'a> {
         self.files.submissions.get().is_none_or(|submissions| submissions.contains_key(hotkey))
     }
 }
+
+/// The last round of the real competition after which a leader that held got an entry.
+const LAST_DECAY: RoundNumber = RoundNumber(28);
 
 /// What a player's matches are played on: what a miner submitted, what the leader's program generated.
 pub(super) fn outputs_of<'a>(files: &'a ThreejsRound, player: &Player) -> Option<&'a Modules> {
@@ -112,7 +116,11 @@ fn of_a_round(round: &Round<'_>, sink: &mut Sink) {
     let submitted = submitted.map(|all| all.iter().map(|(hotkey, of)| (hotkey, SubmissionView::from(of))));
     if let Some(submitted) = submitted.clone() {
         let private = round.facts.allow_private_cdn;
-        submissions::all(&terms(RoundFile::Submissions), number, (submitted, window), private, sink);
+        submissions::all(&terms(RoundFile::Submissions), number, (submitted.clone(), window), private, sink);
+        sink.claim("submissions.rules", number, round.path("submissions.json: hardware"), |claim| {
+            let recorded = submitted.filter_map(|(hotkey, of)| Some((hotkey, of.hardware?)));
+            recorded.for_each(|(hotkey, hardware)| known_hardware(claim, hotkey.as_str(), hardware));
+        });
     }
     if let Some(drawn) = files.seed.get() {
         let latest = window.map(|(_, latest)| latest);
@@ -177,6 +185,38 @@ fn modules(claim: &mut Claim, round: &Round<'_>, player: &Player, folder: &str, 
         }
         if module.views.is_some() && module.failure_reason.is_some() {
             claim.fail(format!("{stem}: views, but also a failure_reason: {:?}", module.failure_reason));
+        }
+        if module.js.is_some() && module.size > MOST_BYTES {
+            let size = module.size;
+            claim.fail(format!("{stem}: size is {size}, but a module of over {MOST_BYTES} bytes is refused"));
+        }
+        if let Some(reason) = &module.failure_reason {
+            failure(claim, stem, module.js.is_some(), reason, folder == "submitted");
+        }
+    }
+}
+
+/// A reason of the services is one that they have, and fits what is there.
+fn failure(claim: &mut Claim, stem: &PromptStem, has_module: bool, reason: &str, submitted: bool) {
+    if submitted && !is_submit_failure(reason) {
+        claim.warn(format!("{stem}: failure_reason {reason:?} is unknown"));
+    }
+    let never_there = if submitted { is_not_stored(reason) } else { reason == LEFT_OUT };
+    if has_module && never_there {
+        claim.fail(format!("{stem}: failure_reason is {reason:?}, but there is a js"));
+    }
+}
+
+/// Hardware that the services know, each once: they drop everything else from a miner's list.
+fn known_hardware(claim: &mut Claim, who: &str, hardware: &[String]) {
+    if hardware.is_empty() {
+        claim.fail(format!("{who}: hardware is empty"));
+    }
+    for (at, name) in hardware.iter().enumerate() {
+        if hardware.iter().take(at).any(|other| other == name) {
+            claim.fail(format!("{who}: hardware has {name:?} twice"));
+        } else if !HARDWARE.contains(&name.as_str()) {
+            claim.warn(format!("{who}: hardware {name:?} is unknown"));
         }
     }
 }
@@ -244,11 +284,16 @@ fn leaders(snapshot: &ThreejsSnapshot, facts: &OtherFacts, sink: &mut Sink) {
         .map(|(round, from, files)| Over { round, from, winner: files.winner.get().map(shared_winner) })
         .collect();
     let entries: Vec<_> = leaders.iter().map(shared).collect();
-    let weights = Weights { facts, next: transition, may_stop: true };
+    let weights = Weights { facts, next: transition, last_decay: Some(LAST_DECAY) };
     common::leaders(&entries, latest(RoundNumber(0)), &over, weights, sink);
     for Over { round, from, .. } in &over {
         hardware(snapshot, *round, *from, sink);
     }
+    sink.claim("leader.transition", None, "leader.json: hardware", |claim| {
+        for (entry, hardware) in leaders.iter().filter_map(|entry| Some((entry, entry.hardware()?))) {
+            known_hardware(claim, &format!("{} at block {}", entry.hotkey, entry.effective_block), hardware);
+        }
+    });
 }
 
 /// A new leader's hardware is the winner's.

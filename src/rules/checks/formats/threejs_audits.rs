@@ -4,16 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::{Claim, Sink};
 use super::threejs::{Round, generated};
-use crate::model::ids::{Hotkey, Player};
-use crate::model::matrix::Matrix;
+use crate::model::ids::{Hotkey, Player, PromptStem};
 use crate::model::snapshot::Slot;
 use crate::model::source_audit::SourceVerdict;
 use crate::model::threejs::audit_matrix::{AuditMatrix, Opponent};
 use crate::model::threejs::config::audit_repeats;
-use crate::model::threejs::pod_stats::{PodRunEntry, PodRuns};
-use crate::model::threejs::reports::{GenerationReport, GenerationReports, Repeat, RepeatedReport};
+use crate::model::threejs::pod_stats::{PodRun, PodRunEntry, PodRuns};
+use crate::model::threejs::reports::{GenerationReport, GenerationReports, Repeat, RepeatedReport, ReportOutcome};
 use crate::rules::threejs::chain::{Chain, ChainFacts, Fate, Link, by_miner, derive, order, repeats_of};
-use crate::rules::threejs::reports::{counted, objections, runs, same_seconds, seconds};
+use crate::rules::threejs::known::{COMPLETED, TERMINATIONS};
+use crate::rules::threejs::reports::{counted, objections, runs, same_seconds, seconds, unanswered};
 
 pub(super) fn check(round: &Round<'_>, sink: &mut Sink) {
     requests(round, sink);
@@ -86,8 +86,15 @@ fn requests(round: &Round<'_>, sink: &mut Sink) {
             if !seen.insert(&request.hotkey) {
                 claim.fail(format!("{}: is requested twice", request.hotkey));
             }
-            if !qualified(round, &request.hotkey) {
+            let leader = Player::Leader;
+            let defender = request.latest_defender.as_ref().filter(|defender| **defender != leader);
+            if !beat(round, &leader, &request.hotkey) {
                 claim.fail(format!("{}: is requested, but did not beat the leader by the margin", request.hotkey));
+            }
+            // It is requested when it beats a holder, whatever becomes of either.
+            if let Some(defender) = defender.filter(|defender| !beat(round, defender, &request.hotkey)) {
+                let hotkey = &request.hotkey;
+                claim.fail(format!("{hotkey}: latest_defender is {defender}, which it did not beat by the margin"));
             }
         }
         let Some(chain) = chain(round) else { return };
@@ -129,11 +136,11 @@ fn unrequested(claim: &mut Claim, round: &Round<'_>, link: &Link<'_>) {
     }
 }
 
-/// Did it beat the leader by the margin? If that cannot be read, it is taken to have.
-fn qualified(round: &Round<'_>, hotkey: &Hotkey) -> bool {
+/// Did it beat this holder by the margin? If that cannot be read, it is taken to have.
+fn beat(round: &Round<'_>, holder: &Player, hotkey: &Hotkey) -> bool {
     let (Some(matrix), Some(settings)) = (round.files.matrix.get(), round.terms().settings) else { return true };
-    let margin = |matrix: &Matrix| matrix.margin(&Player::Leader, &Player::Miner(hotkey.clone()));
-    margin(matrix).is_some_and(|margin| margin >= settings.win_margin)
+    let margin = matrix.margin(holder, &Player::Miner(hotkey.clone()));
+    margin.is_some_and(|margin| margin >= settings.win_margin)
 }
 
 /// The miners that are requested; `None` if that cannot be read.
@@ -145,7 +152,7 @@ fn requested<'a>(round: &Round<'a>) -> Option<HashSet<&'a Hotkey>> {
 /// `audit.report`: what each repeat of the requested miners' programs came to.
 fn reports(round: &Round<'_>, sink: &mut Sink) {
     let Some(reports) = round.files.generation_reports.get() else { return };
-    unreported(round, reports, sink);
+    of_winners(round, reports, sink);
     let requested = requested(round);
     for (hotkey, report) in reports.iter() {
         let subject = format!("{} {hotkey}", round.path("generation_reports.json"));
@@ -167,15 +174,26 @@ fn reports(round: &Round<'_>, sink: &mut Sink) {
     }
 }
 
-/// The program of a verified winner was run, so there is a report on it. One that lost an audit duel may have none any
-/// more: the services have dropped such reports.
-fn unreported(round: &Round<'_>, reports: &GenerationReports, sink: &mut Sink) {
+/// The program of a verified winner was run as often as it takes, so there is a complete report on it. One that lost an
+/// audit duel may have none any more: the services have dropped such reports.
+fn of_winners(round: &Round<'_>, reports: &GenerationReports, sink: &mut Sink) {
     let chain = chain(round).filter(|_| round.is_over());
     let won = |link: &&Link<'_>| matches!(link.fate, Fate::Won { verified: true, .. });
-    let links = chain.iter().flat_map(|chain| &chain.links).filter(won);
-    for link in links.filter(|link| !reports.contains_key(link.hotkey)) {
+    for link in chain.iter().flat_map(|chain| &chain.links).filter(won) {
+        let report = reports.get(link.hotkey);
+        if report.is_some_and(|report| report.outcome() == ReportOutcome::Completed) {
+            // That it has all repeats is a claim about the report itself.
+            continue;
+        }
         let subject = format!("{} {}", round.path("generation_reports.json"), link.hotkey);
-        sink.claim("audit.report", round.round, subject, |claim| claim.fail("verified, but there is no report"));
+        sink.claim("audit.report", round.round, subject, |claim| match report {
+            Some(report) => claim.fail(format!("verified, but its report is {:?}", report.outcome())),
+            // Those of one run are not complete: round 3 of the real competition has none of its winner.
+            None if reports.values().any(|report| matches!(report, GenerationReport::Flat(_))) => {
+                claim.warn("verified, but there is no report");
+            }
+            None => claim.fail("verified, but there is no report"),
+        });
     }
 }
 
@@ -189,10 +207,36 @@ fn of_files(claim: &mut Claim, round: &Round<'_>, report: &RepeatedReport) {
             let (made, failed) = counted(submitted, generated);
             claim.same(&format!("repeat {number}: generated_prompts"), &repeat.generated_prompts, &made);
             claim.same(&format!("repeat {number}: failed_prompts"), &repeat.failed_prompts, &failed);
+            // Without pods, a repeat ends early.
+            if report.outcome != ReportOutcome::Rejected {
+                left_out(claim, round, number, unanswered(submitted, generated));
+            }
         }
         if let Some(stats) = own.pod_stats.get() {
             time(claim, repeat, stats);
+            ended(claim, repeat, stats);
         }
+    }
+}
+
+/// A repeat has an entry for each submitted prompt, generated or failed; but prompts whose images cannot be fetched are
+/// left out, and the leader's run lacks them as well.
+fn left_out<'s>(claim: &mut Claim, round: &Round<'_>, number: u32, stems: impl Iterator<Item = &'s PromptStem>) {
+    let leader = generated(round.files, &Player::Leader, 1);
+    for stem in stems {
+        let detail = format!("{stem}: submitted, but generated_{number}.json has no entry");
+        let also = leader.is_some_and(|leader| !leader.contains_key(stem));
+        if also { claim.warn(detail) } else { claim.fail(detail) }
+    }
+}
+
+/// A repeat without a failure was finished by a pod.
+fn ended(claim: &mut Claim, repeat: &Repeat, stats: &PodRuns) {
+    let mut pods = runs(stats, repeat.repeat_index).peekable();
+    let started = pods.peek().is_some();
+    if started && repeat.failed_prompts == 0 && pods.all(|(_, run)| run.termination_reason != COMPLETED) {
+        claim
+            .warn(format!("repeat {}: nothing failed, but no pod in pod_stats.json completed it", repeat.repeat_index));
     }
 }
 
@@ -229,8 +273,20 @@ fn pods(round: &Round<'_>, sink: &mut Sink) {
                     let total = run.total_generation_time;
                     claim.fail(format!("{key}: total_generation_time is {total}, its batches take {sum}"));
                 }
+                termination(claim, key, run);
             }
         });
+    }
+}
+
+/// How a pod's work on a run ended is one of the ways that there are, and fits the rest.
+fn termination(claim: &mut Claim, key: &str, run: &PodRun) {
+    let reason = run.termination_reason.as_str();
+    if !TERMINATIONS.contains(&reason) {
+        claim.warn(format!("{key}: termination_reason {reason:?} is unknown"));
+    }
+    if reason == COMPLETED && run.batch_times.is_empty() {
+        claim.fail(format!("{key}: termination_reason is {reason:?}, but there are no batches"));
     }
 }
 

@@ -60,7 +60,7 @@ fn of_the_leader(round: &Round<'_>) -> Vec<String> {
 }
 
 /// Has the round's layout hardware, as those from round 20 of the real competition on?
-fn is_recent(round: &Round<'_>) -> bool {
+pub(super) fn is_recent(round: &Round<'_>) -> bool {
     let submissions = round.files.submissions.get();
     submissions.is_some_and(|submissions| submissions.values().any(|submission| submission.hardware().is_some()))
 }

@@ -1,21 +1,25 @@
 //! Matches of a competition of three.js modules, audit duels among them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::matches::{Side, check_score, urls};
 use super::super::{Claim, Sink};
 use super::common;
 use super::threejs::{Round, generated, outputs_of};
-use crate::model::ids::{Player, PromptStem};
+use super::threejs_files::is_recent;
+use crate::model::ids::{Hotkey, Player, PromptStem};
 use crate::model::neutral::DuelView;
 use crate::model::report::DuelWinner;
 use crate::model::snapshot::Slot;
 use crate::model::threejs::audit_matrix::{AuditLeft, Opponent};
-use crate::model::threejs::detail::Told;
+use crate::model::threejs::detail::{Angle, Told};
 use crate::model::threejs::duels::{StagedDuel, StagedMatch};
 use crate::model::threejs::outputs::Modules;
+use crate::model::threejs::reports::GenerationReport;
 use crate::model::threejs::snapshot::ThreejsPlayer;
 use crate::rules::threejs::duel::{is_walkover, walkover, without_judge};
+use crate::rules::threejs::known::ANGLES;
+use crate::rules::threejs::reports::is_early;
 use crate::rules::threejs::stages::objections;
 
 /// Both sides' outputs.
@@ -135,7 +139,20 @@ fn judged(claim: &mut Claim, duel: &StagedDuel) {
                 for objection in objections(&stages, duel.winner) {
                     claim.fail(format!("{}: {objection}", duel.name));
                 }
+                angles(claim, duel, &stages.s1.angles);
             }
+        }
+    }
+}
+
+/// Stage 1 judges each angle once.
+fn angles(claim: &mut Claim, duel: &StagedDuel, angles: &[Angle]) {
+    let mut seen = HashSet::new();
+    for label in angles.iter().map(|angle| angle.label.as_str()) {
+        if !seen.insert(label) {
+            claim.fail(format!("{}: s1: the angle {label:?} is there twice", duel.name));
+        } else if !ANGLES.contains(&label) {
+            claim.warn(format!("{}: s1: the angle {label:?} is unknown", duel.name));
         }
     }
 }
@@ -165,7 +182,7 @@ fn matrix(round: &Round<'_>, sink: &mut Sink) {
             match (found, has(round, left), has(round, right)) {
                 (Some(report), ..) => claim.same(&format!("{row}: margin"), margin, &report.margin),
                 (None, Some(left_has), Some(right_has)) => match walkover(left_has, right_has) {
-                    Some(expected) if is_walkover(*margin, expected) => {}
+                    Some(expected) if is_walkover(*margin, expected, is_recent(round)) => {}
                     Some(expected) => {
                         claim.fail(format!("{row}: margin {margin} of a side without modules, expected {expected}"));
                     }
@@ -215,6 +232,7 @@ fn audit_matrix(round: &Round<'_>, sink: &mut Sink) {
                 }
                 None => claim.skip(format!("{row}: the files of {right} are not there")),
             }
+            unrun(claim, round, &row, left, right);
         }
         for (left, report) in lefts.iter().filter(|_| round.is_over()) {
             if !matrix.0.contains_key(&(left.clone(), report.right.clone())) {
@@ -222,4 +240,16 @@ fn audit_matrix(round: &Round<'_>, sink: &mut Sink) {
             }
         }
     });
+}
+
+/// An audit duel of a run needs that run. The report on it may be gone: the services have dropped such reports, and the
+/// program may have failed to start when it was run once more.
+fn unrun(claim: &mut Claim, round: &Round<'_>, row: &str, left: &AuditLeft, right: &Hotkey) {
+    let report = round.files.generation_reports.get().and_then(|reports| reports.get(right));
+    let (Some(GenerationReport::Repeated(report)), Some(run)) = (report, left.repeat) else { return };
+    if report.repeats.iter().any(|repeat| repeat.repeat_index == run) {
+        return;
+    }
+    let detail = format!("{row}: generation_reports.json has no repeat {run} of {right}");
+    if is_early(report) { claim.warn(detail) } else { claim.fail(detail) }
 }
