@@ -5,6 +5,7 @@
 
 mod bmp;
 mod chunks;
+mod copy;
 mod deflate;
 mod gif;
 mod ico;
@@ -16,6 +17,7 @@ mod png;
 mod scan;
 mod scans;
 mod short;
+mod tail;
 mod texts;
 mod tga;
 mod tiff;

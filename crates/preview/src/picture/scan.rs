@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::Watch;
 use super::jpeg::{Frame, segment};
+use super::tail;
 
 /// A part of a picture: blocks of all components that are coded together.
 pub(super) struct Parts {
@@ -21,6 +22,8 @@ pub(super) struct Parts {
     pub(super) torn: bool,
     /// The file ends without a marker while libjpeg still waits for bytes.
     pub(super) cut: bool,
+    /// libjpeg fails on the markers behind it.
+    pub(super) astray: bool,
 }
 
 /// The symbol that sixteen bits begin with, and the length of its code; 0 for none.
@@ -93,7 +96,8 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         }
         _ => None,
     };
-    Some(Parts { size, across, missing, filled, torn: bits.beyond, cut: bits.cut })
+    let astray = tail::fails(bytes, bytes.len() - bits.data.len());
+    Some(Parts { size, across, missing, filled, torn: bits.beyond, cut: bits.cut, astray })
 }
 
 /// The parts that the scan holds, and behind them, in intervals of as many, those that it does not: no difference to a
