@@ -120,7 +120,7 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     if parts.as_ref().is_some_and(|parts| parts.torn) {
         return Err(BodyFault::Coding("JPEG with coefficients out of range"));
     }
-    let bytes = parts.as_ref().and_then(|parts| parts.filled.as_deref()).unwrap_or(bytes);
+    let bytes = parts.as_ref().map_or(bytes, |parts| parts.file.as_slice());
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_use_unsafe(false)
@@ -142,7 +142,7 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     if pixels.len() != expected {
         return Err(BodyFault::Coding("JPEG of an unexpected layout"));
     }
-    if let Some(parts) = parts.filter(|parts| parts.filled.is_none()) {
+    if let Some(parts) = parts.filter(|parts| !parts.filled) {
         blank(&mut pixels, channels, &frame, parts);
     }
     if colors == Colors::Ycck {
