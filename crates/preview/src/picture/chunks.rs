@@ -21,8 +21,14 @@ pub(super) struct Chunks {
     texts: usize,
     unpacked: usize,
     packed: usize,
-    /// The number of the last frame.
+    /// The number of the last frame, or part of one.
     frame: Option<u32>,
+    /// Frames of the animation, where their number makes sense.
+    frames: Option<u32>,
+    /// Whether the last frame fills the picture.
+    fills: Option<bool>,
+    /// Transparency is given beyond the largest palette.
+    too_clear: bool,
 }
 
 /// What is wrong with a chunk.
@@ -37,6 +43,21 @@ pub(super) enum ChunkFault {
 type Found = Result<(), ChunkFault>;
 
 impl Chunks {
+    /// Whether the reference takes the picture before the pixels for the first of several.
+    pub(super) fn is_animated(&self) -> bool {
+        self.frames.is_some_and(|frames| frames > 1 || self.fills.is_none())
+    }
+
+    /// Whether the pixels are those of a part of the picture.
+    pub(super) fn are_part(&self) -> bool {
+        self.fills == Some(false)
+    }
+
+    /// Whether the reference fails to give the palette its transparency.
+    pub(super) fn are_too_clear(&self) -> bool {
+        self.too_clear
+    }
+
     /// Reads one chunk.
     pub(super) fn read(&mut self, kind: &[u8], data: &[u8]) -> Found {
         let least = |length: usize| if data.len() < length { Err(ChunkFault::Broken) } else { Ok(()) };
@@ -45,6 +66,10 @@ impl Chunks {
                 least(13)?;
                 self.color = (data[9], data[8]);
                 self.size = (long(data, 0), long(data, 4));
+                if data[11] == 0 { Ok(()) } else { Err(ChunkFault::Broken) }
+            }
+            b"tRNS" if self.color.0 == 3 => {
+                self.too_clear = is_too_clear(data);
                 Ok(())
             }
             b"tRNS" => least(match self.color {
@@ -56,10 +81,25 @@ impl Chunks {
             b"cHRM" if !data.len().is_multiple_of(4) => Err(ChunkFault::Broken),
             b"sRGB" => least(1),
             b"pHYs" => least(9),
-            b"acTL" => least(8),
+            b"acTL" => {
+                least(8)?;
+                let count = Some(long(data, 0)).filter(|count| (1..=1 << 31).contains(count));
+                // Two are as none.
+                self.frames = if self.frames.is_some() { None } else { count };
+                Ok(())
+            }
             b"fcTL" => {
                 least(26)?;
                 self.frame(data)
+            }
+            b"fdAT" => {
+                least(4)?;
+                let next = self.frame.and_then(|last| last.checked_add(1));
+                if next != Some(long(data, 0)) {
+                    return Err(ChunkFault::Broken);
+                }
+                self.frame = next;
+                Ok(())
             }
             b"iCCP" => self.profile(data),
             b"tEXt" => {
@@ -90,6 +130,8 @@ impl Chunks {
             return Err(ChunkFault::Broken);
         }
         self.frame = Some(number);
+        let whole = [self.size.0, self.size.1, 0, 0];
+        self.fills = Some([4, 8, 12, 16].map(|at| long(data, at)) == whole);
         Ok(())
     }
 
@@ -139,6 +181,18 @@ impl Chunks {
             Ok(_) => Ok(Some(result.bytes_written)),
             Err(_) => Ok(None),
         }
+    }
+}
+
+/// Whether transparency is given for more than 256 colours. One clear colour among others without transparency counts
+/// by its number.
+fn is_too_clear(alpha: &[u8]) -> bool {
+    let ends = |at: usize| alpha.get(at..) == Some(b"\n");
+    let clear = alpha.iter().position(|a| *a == 0);
+    let only = alpha.iter().enumerate().all(|(at, a)| *a == 255 || Some(at) == clear || ends(at));
+    match clear {
+        Some(at) if only => at > 255,
+        _ => alpha.len() > 256,
     }
 }
 

@@ -1,16 +1,14 @@
 //! JPEG pictures: grey, colour, and four-channel ones, whose K ends up as alpha.
 
-use std::borrow::Cow;
-
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::super::cost;
+use super::copy::{self, Colors};
 use super::scan::{self, Parts};
 use super::scans;
-use super::usual;
 use super::watched::Watched;
 use super::{BodyFault, Header, Kind, Picture, Pixels, Watch};
 
@@ -22,17 +20,16 @@ pub(super) struct Frame {
     components: u8,
     /// The start-of-frame marker: which coding process.
     process: u8,
-    adobe: bool,
     /// A marker before the scan is not allowed there.
     misplaced: bool,
     /// Coefficients of all components.
     coefficients: u64,
     /// The first scan has them all, and each part of the picture is done at once.
-    one_pass: bool,
+    pub(super) one_pass: bool,
 }
 
 impl Frame {
-    fn is_progressive(&self) -> bool {
+    pub(super) fn is_progressive(&self) -> bool {
         self.process == 0xc2
     }
 }
@@ -52,9 +49,7 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
         + followed * cost::JPEG_PACKED * bytes.len() as u64;
     // Beside all coefficients, rows of some, and copies of what the segments hold.
     let all = all + if frame.is_progressive() { 0 } else { FILLED * frame.coefficients / 64 + bytes.len() as u64 };
-    // The copy with the standard tables.
-    let copied = !frame.is_progressive() && lacks_tables(bytes, scan);
-    let copy = if copied { (usual::TABLES.len() + bytes.len()) as u64 } else { 0 };
+    let copy = (copy::MORE + bytes.len()) as u64;
     let working = all + 512 * u64::from(frame.width) + 2 * bytes.len() as u64 + copy;
     Some(Header {
         width: frame.width,
@@ -94,8 +89,7 @@ fn repeats(bytes: &[u8], scan: usize) -> (u64, u64) {
 }
 
 pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault> {
-    let bytes = &*with_usual_tables(bytes);
-    let (frame, scan) = walk(bytes).ok_or(BodyFault::Coding("no frame header"))?;
+    let (frame, _) = walk(bytes).ok_or(BodyFault::Coding("no frame header"))?;
     if !matches!(frame.process, 0xc0..=0xc2) {
         return Err(BodyFault::Coding("neither baseline nor progressive 8-bit JPEG"));
     }
@@ -108,6 +102,10 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
         4 => (ColorSpace::CMYK, 4),
         _ => return Err(BodyFault::Coding("JPEG of an odd count of components")),
     };
+    let fault = || BodyFault::Damaged("a scan of components that the frame lacks".to_owned());
+    let (bytes, colors) = copy::copy(bytes, &frame).ok_or_else(fault)?;
+    let bytes = bytes.as_slice();
+    let (_, scan) = walk(bytes).ok_or(BodyFault::Coding("no frame header"))?;
     if frame.is_progressive() && !scans::are_whole(bytes, &frame, watch) {
         return Err(BodyFault::Coding("progressive JPEG whose scans are incomplete"));
     }
@@ -116,10 +114,13 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     if cut {
         return Err(BodyFault::Damaged("JPEG without its end".to_owned()));
     }
+    if parts.as_ref().is_some_and(|parts| parts.astray) {
+        return Err(BodyFault::Damaged("a marker that has no place behind the pixels".to_owned()));
+    }
     if parts.as_ref().is_some_and(|parts| parts.torn) {
         return Err(BodyFault::Coding("JPEG with coefficients out of range"));
     }
-    let bytes = parts.as_ref().and_then(|parts| parts.filled.as_deref()).unwrap_or(bytes);
+    let bytes = parts.as_ref().map_or(bytes, |parts| parts.file.as_slice());
     let options = DecoderOptions::default()
         .set_strict_mode(false)
         .set_use_unsafe(false)
@@ -141,43 +142,18 @@ pub(super) fn read(bytes: &[u8], watch: Watch<'_>) -> Result<Picture, BodyFault>
     if pixels.len() != expected {
         return Err(BodyFault::Coding("JPEG of an unexpected layout"));
     }
-    if let Some(parts) = parts.filter(|parts| parts.filled.is_none()) {
+    if let Some(parts) = parts.filter(|parts| !parts.filled) {
         blank(&mut pixels, channels, &frame, parts);
     }
-    if channels == 4 && frame.adobe {
-        // Adobe writes ink where others write its absence.
+    if colors == Colors::Ycck {
+        copy::to_inks(&mut pixels);
+    }
+    if channels == 4 {
+        // The reference takes all of them for Adobe's, which hold the absence of ink.
         pixels.iter_mut().for_each(|v| *v = 255 - *v);
     }
     let kind = if channels == 4 { Kind::Inks } else { Kind::Plain };
     Ok(Picture { kind, ..Picture::plain(frame.width, frame.height, Pixels::Channels(channels, pixels)) })
-}
-
-/// The file with the standard Huffman tables added if it lacks some, as frames of Motion JPEG do. Progressive files get
-/// none.
-fn with_usual_tables(bytes: &[u8]) -> Cow<'_, [u8]> {
-    match walk(bytes) {
-        Some((frame, scan)) if !frame.is_progressive() && lacks_tables(bytes, scan) => {
-            let (head, rest) = bytes.split_at_checked(2).unwrap_or_default();
-            Cow::Owned([head, usual::TABLES, rest].concat())
-        }
-        _ => Cow::Borrowed(bytes),
-    }
-}
-
-/// Whether one of the first two tables of either class is missing before the first scan.
-fn lacks_tables(bytes: &[u8], scan: usize) -> bool {
-    let (mut at, mut found) = (2, [false; 8]);
-    while at < scan
-        && let Some((marker, mut data, end)) = segment(bytes, at)
-    {
-        while let (0xc4, [head, lengths @ ..]) = (marker, data) {
-            found[usize::from((head >> 4 & 1) * 4 + (head & 3))] = true;
-            let symbols: usize = lengths.iter().take(16).map(|count| usize::from(*count)).sum();
-            data = lengths.get(16 + symbols..).unwrap_or_default();
-        }
-        at = end;
-    }
-    [0, 1, 4, 5].iter().any(|at| !found[*at])
 }
 
 /// Fills the parts that the scan lacks with grey; the decoder fills them otherwise.
@@ -195,8 +171,7 @@ fn blank(pixels: &mut [u8], channels: usize, frame: &Frame, parts: Parts) {
 /// Follows the segments up to the first scan as Pillow does: the frame, and where the scan's data begins. `None` if
 /// Pillow does not open the file.
 fn walk(bytes: &[u8]) -> Option<(Frame, usize)> {
-    let (mut frame, mut adobe, mut misplaced, mut profile): (Option<Frame>, _, _, Option<&[u8]>) =
-        (None, false, false, None);
+    let (mut frame, mut misplaced, mut profile): (Option<Frame>, _, Option<&[u8]>) = (None, false, None);
     let mut at = 2;
     loop {
         while *bytes.get(at)? != 0xff {
@@ -227,11 +202,10 @@ fn walk(bytes: &[u8]) -> Option<(Frame, usize)> {
             0xe2 if data.starts_with(b"ICC_PROFILE\0") => profile = Some(profile.map_or(data, |least| least.min(data))),
             0xee if data.starts_with(b"Adobe") => {
                 data.get(6)?;
-                adobe = true;
             }
             0xda => {
                 let one_pass = |f: &Frame| data.first() == Some(&f.components);
-                return frame.map(|f: Frame| (Frame { adobe, misplaced, one_pass: one_pass(&f), ..f }, end));
+                return frame.map(|f: Frame| (Frame { misplaced, one_pass: one_pass(&f), ..f }, end));
             }
             _ => {}
         }
@@ -260,7 +234,7 @@ fn read_frame(process: u8, data: &[u8]) -> Option<Frame> {
     let most = samplings.clone().fold((1, 1), |most, s| (most.0.max(s.0), most.1.max(s.1)));
     let units = u64::from(width).div_ceil(8 * most.0) * u64::from(height).div_ceil(8 * most.1);
     let coefficients = 64 * units * samplings.map(|(across, down)| across * down).sum::<u64>();
-    Some(Frame { width, height, components, process, adobe: false, misplaced: false, coefficients, one_pass: true })
+    Some(Frame { width, height, components, process, misplaced: false, coefficients, one_pass: true })
 }
 
 /// The marker at or after `at`, its data, and where the next segment begins.
@@ -298,9 +272,8 @@ mod tests {
             let bytes = models::jpeg(100, 70, scans);
             let blocks = 3 * 13 * 9;
             let length = bytes.len() as u64;
-            // The copy is that with the usual tables, two of which this one lacks.
-            let copy = usual::TABLES.len() as u64 + length;
-            let beside = if scans.is_some() { 2 * 64 * blocks } else { FILLED * blocks + length + copy };
+            let copy = copy::MORE as u64 + length;
+            let beside = copy + if scans.is_some() { 2 * 64 * blocks } else { FILLED * blocks + length };
             let header = open(&bytes).unwrap();
             assert_eq!((header.width, header.height, header.depth), (100, 70, 3));
             assert_eq!(header.working - 512 * 100 - 2 * bytes.len() as u64, beside);
@@ -322,7 +295,7 @@ mod tests {
         ];
         let (frame, scan) = walk(head).unwrap();
         assert_eq!((frame.width, frame.height, frame.components), (9, 5, 3));
-        assert!(frame.adobe && has_end(head, scan));
+        assert!(has_end(head, scan));
         assert!(!has_end(&head[..head.len() - 1], scan));
         assert!(walk(&head[..20]).is_none());
     }

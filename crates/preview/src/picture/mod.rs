@@ -5,6 +5,7 @@
 
 mod bmp;
 mod chunks;
+mod copy;
 mod deflate;
 mod gif;
 mod ico;
@@ -16,6 +17,7 @@ mod png;
 mod scan;
 mod scans;
 mod short;
+mod tail;
 mod texts;
 mod tga;
 mod tiff;
@@ -241,13 +243,12 @@ impl Plan<'_> {
     }
 }
 
-/// The palette of these colours, red, green and blue each; beyond them is a ramp of grey.
+/// The palette of these colours, red, green and blue each; those beyond are black.
 fn palette_of(colors: &[u8], alpha: impl Fn(usize) -> u8) -> Box<[[u8; 4]; 256]> {
     let mut palette = Box::new([[0; 4]; 256]);
     for (i, entry) in palette.iter_mut().enumerate() {
-        let grey = u8::try_from(i).unwrap_or(u8::MAX);
         let rgb = colors.get(3 * i..3 * i + 3).and_then(|c| c.first_chunk::<3>());
-        let [r, g, b] = rgb.copied().unwrap_or([grey; 3]);
+        let [r, g, b] = rgb.copied().unwrap_or_default();
         *entry = [r, g, b, alpha(i)];
     }
     palette

@@ -21,16 +21,23 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     loop {
         let length = u32::from_be_bytes(*bytes.get(at..at + 4)?.first_chunk()?) as usize;
         let kind = bytes.get(at + 4..at + 8)?;
-        if kind == b"IDAT" {
+        // A part of an animation counts as pixels, if it is the right one.
+        if kind == b"fdAT" {
+            let end = bytes.len().min((at + 8).checked_add(length)?);
+            chunks.read(kind, bytes.get(at + 8..end)?).ok()?;
+        }
+        if matches!(kind, b"IDAT" | b"fdAT") {
             let header = header?;
             let blocks = cost::PNG_BLOCK * blocks(bytes.get(at..).unwrap_or_default());
-            let fault = header.fault.or_else(|| after(bytes, at, &mut chunks));
+            let part = || chunks.are_part().then_some(PART);
+            let fault = header.fault.or_else(part).or_else(|| after(bytes, at, &mut chunks));
+            let fault = fault.or_else(|| chunks.are_too_clear().then_some(TOO_CLEAR));
             return Some(Header { work: header.work.saturating_add(blocks), fault, ..header });
         }
         let end = (at + 8).checked_add(length)?;
         let data = bytes.get(at + 8..end)?;
         let sum = u32::from_be_bytes(*bytes.get(end..end + 4)?.first_chunk()?);
-        if crc32fast::hash(bytes.get(at + 4..end)?) != sum || !kind.iter().all(u8::is_ascii_alphabetic) {
+        if crc32fast::hash(bytes.get(at + 4..end)?) != sum || !is_name(kind) {
             return None;
         }
         match chunks.read(kind, data) {
@@ -50,21 +57,36 @@ pub(super) fn open(bytes: &[u8]) -> Option<Header> {
     }
 }
 
+/// Whether the reference's image library takes this for the name of a chunk.
+fn is_name(kind: &[u8]) -> bool {
+    kind.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+}
+
+/// The part of a chunk that continues the pixels.
+fn pixels_of<'a>(kind: &[u8], body: &'a [u8]) -> Option<&'a [u8]> {
+    match kind {
+        b"IDAT" | b"DDAT" => Some(body),
+        // Behind its number.
+        b"fdAT" => Some(body.get(4..).unwrap_or_default()),
+        _ => None,
+    }
+}
+
 /// What is wrong with the chunks after the image data, which the reference reads once it has the pixels.
 fn after(bytes: &[u8], mut at: usize, chunks: &mut Chunks) -> Option<Fault> {
-    let mut data = true;
+    let (mut data, first, animated) = (true, at, chunks.is_animated());
     loop {
         let length = u32::from_be_bytes(*bytes.get(at..at + 4)?.first_chunk()?) as usize;
         let kind = bytes.get(at + 4..at + 8)?;
-        data &= kind == b"IDAT";
-        if matches!(kind, b"IEND" | b"fcTL") || !kind.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+        data &= pixels_of(kind, &[]).is_some();
+        if kind == b"IEND" || animated && kind == b"fcTL" || !is_name(kind) {
             return None;
         }
         let end = (at + 8).checked_add(length);
         let body = end.and_then(|end| bytes.get(at + 8..end));
         match (body, data) {
-            (Some(_), true) => {}
-            (Some(body), false) => match chunks.read(kind, body) {
+            (Some(_), true) if kind != b"fdAT" || at == first => {}
+            (Some(body), _) => match chunks.read(kind, body) {
                 Ok(()) => {}
                 Err(ChunkFault::Broken) => return Some(Fault::Damaged("a chunk after the pixels")),
                 Err(ChunkFault::TooMuch) => return Some(TOO_MUCH),
@@ -77,6 +99,8 @@ fn after(bytes: &[u8], mut at: usize, chunks: &mut Chunks) -> Option<Fault> {
     }
 }
 
+const PART: Fault = Fault::Coding("PNG whose first frame is smaller than the picture");
+const TOO_CLEAR: Fault = Fault::Damaged("transparency of more than 256 colours");
 const TOO_MUCH: Fault = Fault::Coding("PNG with very much packed text");
 
 /// Most blocks of the packed data that begins with these chunks. Few bytes are not looked through.
@@ -86,11 +110,11 @@ fn blocks(mut chunks: &[u8]) -> u64 {
     const FEW: usize = 512 << 10;
     let data = std::iter::from_fn(move || {
         let (head, rest) = chunks.split_first_chunk::<8>()?;
-        let [l0, l1, l2, l3, b'I', b'D', b'A', b'T'] = *head else { return None };
+        let [l0, l1, l2, l3, kind @ ..] = *head;
         let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
         let body = rest.get(..length).unwrap_or(rest);
         chunks = rest.get(length.saturating_add(4)..).unwrap_or_default();
-        Some(body)
+        pixels_of(&kind, body)
     });
     let parts: Vec<&[u8]> = data.collect();
     let bytes: usize = parts.iter().map(|part| part.len()).sum();
@@ -290,11 +314,21 @@ fn essence(bytes: &[u8]) -> Vec<u8> {
     let (mut indexed, mut palette, mut alpha) = (false, None, None);
     while let (Some(length), Some(kind)) = (bytes.get(at..at + 4), bytes.get(at + 4..at + 8)) {
         let length = length.first_chunk().map_or(0, |b| u32::from_be_bytes(*b) as usize);
-        if data && kind != b"IDAT" {
-            break;
-        }
         let end = (at + 8).saturating_add(length).min(bytes.len());
         let body = bytes.get(at + 8..end).unwrap_or_default();
+        let pixels = pixels_of(kind, body).filter(|_| data || kind != b"DDAT");
+        if data && pixels.is_none() {
+            break;
+        }
+        if let Some(pixels) = pixels {
+            for (kind, body) in [(b"PLTE", &mut palette), (b"tRNS", &mut alpha)] {
+                if let Some(body) = body.take().filter(|_| indexed) {
+                    put_chunk(&mut out, kind, body);
+                }
+            }
+            put_chunk(&mut out, b"IDAT", pixels);
+            data = true;
+        }
         match kind {
             b"IHDR" => {
                 indexed = body.get(9) == Some(&3);
@@ -306,15 +340,6 @@ fn essence(bytes: &[u8]) -> Vec<u8> {
                 palette = body.get(..whole).filter(|body| !body.is_empty());
             }
             b"tRNS" => alpha = Some(body),
-            b"IDAT" => {
-                for (kind, body) in [(b"PLTE", &mut palette), (b"tRNS", &mut alpha)] {
-                    if let Some(body) = body.take().filter(|_| indexed) {
-                        put_chunk(&mut out, kind, body);
-                    }
-                }
-                put_chunk(&mut out, kind, body);
-                data = true;
-            }
             _ => {}
         }
         at = end.saturating_add(4);

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::Watch;
 use super::jpeg::{Frame, segment};
+use super::tail;
 
 /// A part of a picture: blocks of all components that are coded together.
 pub(super) struct Parts {
@@ -14,13 +15,18 @@ pub(super) struct Parts {
     pub(super) across: usize,
     /// The numbers of those that are missing.
     pub(super) missing: Vec<Range<usize>>,
-    /// The file with these parts coded as parts without coefficients, where it can be written so.
-    pub(super) filled: Option<Vec<u8>>,
+    /// The file with these parts coded as parts without coefficients where it can be written so, and up to the end of
+    /// its scan otherwise.
+    pub(super) file: Vec<u8>,
+    /// It is written so.
+    pub(super) filled: bool,
     /// libjpeg and the decoder here differ on it: a coefficient lies beyond its block, a first coefficient is too large,
     /// or so is the sum of a block in which the bits ran out.
     pub(super) torn: bool,
     /// The file ends without a marker while libjpeg still waits for bytes.
     pub(super) cut: bool,
+    /// libjpeg fails on the markers behind it.
+    pub(super) astray: bool,
 }
 
 /// The symbol that sixteen bits begin with, and the length of its code; 0 for none.
@@ -93,7 +99,15 @@ pub(super) fn parts(bytes: &[u8], frame: &Frame, scan: usize, watch: Watch<'_>) 
         }
         _ => None,
     };
-    Some(Parts { size, across, missing, filled, torn: bits.beyond, cut: bits.cut })
+    let end = bytes.len() - bits.data.len();
+    let astray = tail::fails(bytes, end);
+    let (beyond, cut) = (bits.beyond, bits.cut);
+    let (file, filled) = match filled {
+        Some(file) => (file, true),
+        // The decoder here would fail on markers that libjpeg passes over.
+        None => ([bytes.get(..end)?, &[0xff, 0xd9]].concat(), false),
+    };
+    Some(Parts { size, across, missing, file, filled, torn: beyond, cut, astray })
 }
 
 /// The parts that the scan holds, and behind them, in intervals of as many, those that it does not: no difference to a

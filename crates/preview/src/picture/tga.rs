@@ -56,7 +56,10 @@ fn layout(bytes: &[u8]) -> Option<Layout<'_>> {
     let known = matches!((kind & 7, depth), (1, 8) | (3, 1 | 8 | 16) | (2, 16 | 24 | 32));
     let colors = palette.as_ref().map_or(0, |(rgb, _)| rgb.len() / 3);
     let fault = match kind & 7 {
-        _ if map == 1 && (head[7] == 32 || kind & 7 != 1) => Some(Fault::Damaged("a colour map of an unusual kind")),
+        // Beside grey it is read, and means nothing.
+        _ if map == 1 && (head[7] == 32 || !matches!((kind & 7, depth), (1, _) | (3, 8))) => {
+            Some(Fault::Damaged("a colour map of an unusual kind"))
+        }
         _ if !known => Some(Fault::Damaged("a depth that goes not with its kind")),
         1 if map == 0 => Some(Fault::Damaged("no colour map")),
         _ if colors > 256 => Some(Fault::Damaged("more than 256 colours")),

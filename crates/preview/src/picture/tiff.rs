@@ -325,9 +325,12 @@ impl Layout<'_> {
         }
     }
 
-    /// The palette as RGB. The file stores all reds first, then greens, then blues, 16 bits each.
+    /// The palette as RGB. The file stores all reds first, then greens, then blues, 16 bits each. Without
+    /// one it is a ramp of grey.
     fn palette(&self) -> Vec<u8> {
-        let Some(values) = self.directory.find(320) else { return Vec::new() };
+        let Some(values) = self.directory.find(320) else {
+            return (0..=255).flat_map(|grey| [grey; 3]).collect();
+        };
         let count = values.count / 3;
         let part = |i: usize| self.directory.get(&values, i).map_or(0, |v| (v / 256) as u8);
         (0..count.min(256)).flat_map(|i| [part(i), part(count + i), part(2 * count + i)]).collect()
