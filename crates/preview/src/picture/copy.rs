@@ -34,11 +34,7 @@ pub(super) fn copy(bytes: &[u8], frame: &Frame) -> Option<(Vec<u8>, Colors)> {
         match marker {
             // Their length is not theirs to state, or they only describe the picture.
             0 | 1 | 0xd0..=0xd9 | 0xdc | 0xe0..=0xef | 0xfe => continue,
-            _ => {
-                out.extend([0xff, marker]);
-                out.extend(u16::try_from(data.len() + 2).ok()?.to_be_bytes());
-                out.extend(data);
-            }
+            _ => out.extend(bytes.get(end.checked_sub(data.len() + 4)?..end)?),
         }
         let copied = out.get_mut(start..).unwrap_or_default();
         match marker {

@@ -49,6 +49,7 @@ impl Body<'_> {
     /// Whether it is sound; `None` where the bytes end first.
     fn read(mut self, marker: u8) -> Option<bool> {
         match marker {
+            0xc4 | 0xcc | 0xdb if self.length < 2 => Some(false),
             0xc4 => self.codes(),
             0xcc => self.conditions(),
             0xdb => self.steps(),
