@@ -16,7 +16,8 @@ fn change(files: &mut Files, path: &str, by: &dyn Fn(&mut Value)) {
     files.0.insert(path.to_owned(), serde_json::to_vec_pretty(&value).unwrap());
 }
 
-type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
+type By<'a> = &'a dyn Fn(&mut Value);
+type Change<'a> = (&'a str, By<'a>);
 
 /// What is found out about the competition after these changes.
 fn after(mut files: Files, changes: &[Change<'_>]) -> Vec<Finding> {
@@ -88,7 +89,7 @@ fn a_verified_winner_has_a_complete_report_and_an_audit_has_its_repeat() {
 fn a_request_names_a_holder_that_the_miner_beat() {
     for (at, other) in [(2, 16), (3, 15), (3, 11)] {
         let found = recent(&[("rounds/2/require_audit.json", &|requests| {
-            requests[at]["latest_defender"] = hotkey(other).into()
+            requests[at]["latest_defender"] = hotkey(other).into();
         })]);
         let part = format!("latest_defender is {}, which it did not beat", hotkey(other));
         assert!(has(&found, CheckStatus::Fail, "audit.request", &part), "{at}: {:#?}", objections(&found));
@@ -136,7 +137,7 @@ fn words_that_the_services_do_not_have_are_warned_of() {
     let hardware = |names: Value| move |all: &mut Value| all[&hotkey(1)]["hardware"] = names.clone();
     let ended = |value: &mut Value| runs(value, &|run| run["termination_reason"] = "finished".into());
     let angle = |report: &mut Value| report["duels"][0]["detail"]["s1"]["angles"][0]["label"] = "from_below".into();
-    let cases: [(&str, &dyn Fn(&mut Value), CheckStatus, &str, &str); 7] = [
+    let cases: [(&str, By<'_>, CheckStatus, &str, &str); 7] = [
         (&submitted, &failure("it did not work"), CheckStatus::Warn, "outputs.rules", "is unknown"),
         (&stats, &ended, CheckStatus::Warn, "outputs.rules", "\"finished\" is unknown"),
         (&stats, &ended, CheckStatus::Warn, "audit.report", "no pod in pod_stats.json completed it"),
