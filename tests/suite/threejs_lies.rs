@@ -16,7 +16,8 @@ fn change(files: &mut Files, path: &str, by: &dyn Fn(&mut Value)) {
     files.0.insert(path.to_owned(), serde_json::to_vec_pretty(&value).unwrap());
 }
 
-type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
+type By<'a> = &'a dyn Fn(&mut Value);
+type Change<'a> = (&'a str, By<'a>);
 
 /// What is found out about the competition after these changes.
 fn after(mut files: Files, changes: &[Change<'_>]) -> Vec<Finding> {
@@ -121,9 +122,6 @@ fn each_submitted_prompt_has_an_entry_in_a_repeat() {
     assert!(has(&found, CheckStatus::Warn, "audit.report", &part), "{:#?}", objections(&found));
 }
 
-/// A file, what is changed in it, and the finding: status, check, part of its text.
-type Case<'a> = (&'a str, &'a dyn Fn(&mut Value), CheckStatus, &'a str, &'a str);
-
 #[test]
 fn words_that_the_services_do_not_have_are_warned_of() {
     let (submitted, stats) = (of_miner(0, 1, "submitted.json"), of_miner(0, 1, "pod_stats.json"));
@@ -139,7 +137,7 @@ fn words_that_the_services_do_not_have_are_warned_of() {
     let hardware = |names: Value| move |all: &mut Value| all[&hotkey(1)]["hardware"] = names.clone();
     let ended = |value: &mut Value| runs(value, &|run| run["termination_reason"] = "finished".into());
     let angle = |report: &mut Value| report["duels"][0]["detail"]["s1"]["angles"][0]["label"] = "from_below".into();
-    let cases: [Case<'_>; 7] = [
+    let cases: [(&str, By<'_>, CheckStatus, &str, &str); 7] = [
         (&submitted, &failure("it did not work"), CheckStatus::Warn, "outputs.rules", "is unknown"),
         (&stats, &ended, CheckStatus::Warn, "outputs.rules", "\"finished\" is unknown"),
         (&stats, &ended, CheckStatus::Warn, "audit.report", "no pod in pod_stats.json completed it"),
