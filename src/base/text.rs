@@ -49,6 +49,11 @@ pub(crate) fn cut(text: &str, longest: usize) -> String {
     }
 }
 
+/// Is this text somewhere in the bytes?
+pub(crate) fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
 /// The text with every character visible: control characters, bidirectional controls and zero-width characters
 /// are escaped, as in `\u{202e}`. Line breaks stay.
 #[must_use]

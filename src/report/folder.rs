@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::usual_folder;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
+use crate::base::text::holds;
 use crate::model::ids::RoundNumber;
 
 /// The folder that the report is written to.
@@ -84,7 +85,7 @@ fn require_own_index(path: &Path) -> Result<()> {
         return Ok(());
     }
     let page = files::read_below(path, Path::new("index.html"), files::OWN)?.unwrap_or_default();
-    if page.windows(MARK.len()).any(|part| part == MARK.as_bytes()) {
+    if holds(&page, MARK) {
         return Ok(());
     }
     let other = Error::failed(format!("{}: not a report's page, and would be overwritten", index.display()));

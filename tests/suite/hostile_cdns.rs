@@ -263,7 +263,7 @@ fn names_and_redirects_lead_to_no_private_address() {
     for url in ["http://2130706433/", "http://0177.0.0.1/", "http://0x7f.1/", "http://[::1]/", "http://a:b@8.8.8.8/"] {
         assert!(matches!(one(url, false).0, Err(Failure::Permanent(_))), "{url}");
     }
-    // An empty port is the scheme's: followed, to where nobody is.
+    // An empty port means the scheme's default: it is followed, and nothing listens there.
     let cdn = Cdn::start(|_, _| Serve::Status(302, "Location: http://nowhere.example.org:/x\r\n".to_owned()));
     let (failed, _) = one(&format!("{}/empty-port", cdn.url()), true);
     assert_eq!(failed.unwrap_err().reason(), "no such host");

@@ -180,7 +180,7 @@ fn the_pages_of_a_walk_say_who_took_the_lead() {
     let folder = splat("duels");
     let pages = report(folder.path(), &[]);
     let (reached, outside) = crawl(&pages);
-    assert_eq!(reached.len(), pages.len(), "pages that nobody finds");
+    assert_eq!(reached.len(), pages.len(), "pages without a link to them");
     assert!(outside.iter().all(|url| url.contains("example.org") || url.contains("github.com")), "{outside:?}");
     let short = |number: u8| make_threejs::hotkey(number)[..10].to_owned();
     let round = text(&pages[Path::new("round-0.html")]);
@@ -213,7 +213,7 @@ fn the_pages_of_a_chain_say_who_was_rejected_by_what() {
     let folder = threejs();
     let pages = report(folder.path(), &[]);
     let (reached, _) = crawl(&pages);
-    assert_eq!(reached.len(), pages.len(), "pages that nobody finds");
+    assert_eq!(reached.len(), pages.len(), "pages without a link to them");
     let round = text(&pages[Path::new("round-1.html")]);
     for part in [
         "The leader held the lead.",

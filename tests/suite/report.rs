@@ -76,7 +76,7 @@ fn the_example_has_its_pages_and_every_link_leads_somewhere() {
     let folder = example(false);
     let pages = report(folder.path(), &[]);
     let (reached, outside) = crawl(&pages);
-    assert_eq!(reached.len(), pages.len(), "pages that nobody finds");
+    assert_eq!(reached.len(), pages.len(), "pages without a link to them");
     let matches = pages.keys().filter(|path| path.starts_with("round-0") || path.starts_with("round-1")).count();
     assert_eq!(matches, 8 + 5);
     let hosts: BTreeSet<_> = outside.iter().map(|url| url.split('/').nth(2).unwrap()).collect();

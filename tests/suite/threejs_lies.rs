@@ -117,7 +117,7 @@ fn each_submitted_prompt_has_an_entry_in_a_repeat() {
     let without = |modules: &mut Value| remove(modules, &stem);
     let found = recent(&[(&path, &without)]);
     assert!(has(&found, CheckStatus::Fail, "audit.report", &part), "{:#?}", objections(&found));
-    // An image that nobody can fetch is left out everywhere.
+    // An image that cannot be fetched is left out everywhere.
     let found = recent(&[(&path, &without), (other, &without)]);
     assert!(has(&found, CheckStatus::Warn, "audit.report", &part), "{:#?}", objections(&found));
 }

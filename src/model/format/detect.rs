@@ -17,6 +17,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::{Map, Value};
 
 use super::Format;
+use crate::base::text::holds;
 use crate::model::file::FileKind;
 use crate::model::ids::RoundNumber;
 use crate::model::splat::file::{SplatFile, SplatRoundFile};
@@ -239,13 +240,9 @@ fn first_output<'a>(paths: impl IntoIterator<Item = &'a str>, read: &mut impl Fn
 pub(crate) fn written_for(bytes: &[u8], format: Format) -> Option<Format> {
     let has = |of: Format| {
         let key = of.model().key();
-        [format!("\"{key}\""), format!("\"left_{key}\"")].iter().any(|key| contains(bytes, key.as_bytes()))
+        holds(bytes, &format!("\"{key}\"")) || holds(bytes, &format!("\"left_{key}\""))
     };
     Format::ALL.into_iter().find(|other| *other != format && has(*other) && !has(format))
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
 }
 
 /// The files of outputs that are looked at.
