@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use gen404::model::snapshot::Source;
 use gen404::world::git::Git;
+use rayon::prelude::*;
 use serde_json::Value;
 
 /// Where a program lies, `None` where the machine has none of that name. A command by its path, unlike one by its name
@@ -30,6 +31,12 @@ pub fn shared(what: &str) -> Option<PathBuf> {
     }
     skipped(&format!("{} is not there (GEN404_SHARED=DIR names its folder)", found.display()));
     None
+}
+
+/// Runs cases that wait more than they compute, several at a time. A case that panics fails the test.
+pub fn side_by_side<T: Send>(cases: Vec<T>, case: impl Fn(T) + Send + Sync) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(6).build().unwrap();
+    pool.install(|| cases.into_par_iter().with_max_len(1).for_each(case));
 }
 
 /// Says what a test leaves out. Straight to stderr: the test runner hides what passing tests print.

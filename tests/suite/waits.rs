@@ -69,7 +69,7 @@ fn busy(silent: bool) -> (String, Arc<AtomicUsize>) {
 }
 
 /// Both kinds, with the time in which a run that waits for it has to end.
-fn each_kind(check: impl Fn(&str, &str, Duration, &dyn Fn() -> bool)) {
+fn each_kind(check: impl Fn(&str, &str, Duration, &(dyn Fn() -> bool + Sync))) {
     for (silent, within) in [(false, AT_ONCE), (true, SOON)] {
         let (url, count) = busy(silent);
         check(if silent { "silence" } else { "429" }, &url, within, &|| count.load(Ordering::SeqCst) > 0);
@@ -139,7 +139,7 @@ fn a_download_ends_that_waits_for_the_renderer() {
 fn audits_end() {
     let (services, pods) = (services(), patient());
     each_kind(|what, url, within, begun| {
-        for kind in crate::cloud::KINDS {
+        crate::support::side_by_side(crate::cloud::KINDS.to_vec(), |kind| {
             let provider = kind.name();
             let folder = crate::audit_support::round(&services, &pods, 1, 2);
             edit(folder.path(), "gen404.toml", |text| {
@@ -152,7 +152,7 @@ fn audits_end() {
             // What may have been ordered is looked for once more: money runs.
             let within = if what == "429" { within + AT_ONCE } else { within + Duration::from_secs(6) };
             ends(&format!("audit, {provider}, {what}"), &mut audit, within, begun);
-        }
+        });
     });
 }
 

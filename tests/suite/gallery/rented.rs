@@ -91,7 +91,7 @@ fn a_workload_that_is_refused() {
         answers.push((400, json!({"error": text, "reason": format!("{KEY} {}", crate::echoes::mixed(KEY, 2))})));
     }
     for (kind, hinted) in [("serverless", true), ("rental", false)] {
-        for (status, body) in &answers {
+        crate::support::side_by_side(answers.iter().collect(), |(status, body)| {
             let cloud = Cloud::start(Kind::Targon);
             for line in ["POST /tha/v2/workloads "; 6] {
                 cloud.fault(line, Fault::Say(*status, body.clone()));
@@ -102,7 +102,7 @@ fn a_workload_that_is_refused() {
             let outcome = outcome.ends(&[1, 3, 4]).says(&[&format!("status {status}")]);
             check(outcome.said().contains("kind = \"rental\"") == hinted, || format!("{what}: {}", outcome.said()));
             check(cloud.pods() == 0, || what.clone());
-        }
+        });
     }
 }
 

@@ -118,7 +118,7 @@ fn pictures(world: &World) -> String {
 
 #[test]
 fn judges_that_fail() {
-    for (what, said, expected) in failures() {
+    crate::support::side_by_side(failures(), |(what, said, expected)| {
         let echo = Echo::start(move |_| said.clone());
         let world = at_duels();
         let settings = world.settings("[judge]\nattempts = 2\ntimeout_seconds = 3\n");
@@ -134,7 +134,7 @@ fn judges_that_fail() {
         check(played == 1 && outcome.said().contains("against leader: -1.0000"), || {
             format!("{what}: a failed call was played: {}", outcome.said())
         });
-    }
+    });
 }
 
 #[test]

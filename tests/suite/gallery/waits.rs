@@ -28,12 +28,13 @@ fn stops(world: &World, what: &str, args: &[&str], asked: &dyn Fn() -> usize) {
 
 #[test]
 fn a_wait_that_a_server_asked_for() {
-    for (status, header) in [
+    let asked = vec![
         ("429 Slow", "57"),
         ("503 Later", "57"),
         ("503 Later", "Fri, 31 Dec 2999 23:59:59 GMT"),
         ("429 Slow", "99999999999999999999"),
-    ] {
+    ];
+    crate::support::side_by_side(asked, |(status, header)| {
         let lines = format!("Retry-After: {header}\r\n");
         let server = Echo::start(move |_| response(status, &lines, b"{}"));
         let world = at_duels();
@@ -62,7 +63,7 @@ fn a_wait_that_a_server_asked_for() {
             }
         }
         open_world(&server, &format!("{status}, Retry-After {header:.12}"));
-    }
+    });
 }
 
 /// Commands that ask in other stages.
