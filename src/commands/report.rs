@@ -120,25 +120,16 @@ fn linked(
     rounds.keys().copied().filter(|round| wanted.contains(round) || out.has(&site::round_page(*round))).collect()
 }
 
-/// The miners whose pages are made: those of the wanted rounds, and with all rounds those that only led. Also the hotkeys
-/// of all that have a page: with --only, those that an earlier run left are still linked.
+/// The miners whose pages are made: those of the wanted rounds, and those that led. Also the hotkeys of all that have a
+/// page: with --only, those that an earlier run left are still linked.
 fn miners<'a>(
     snapshot: &'a Snapshot,
     plan: &BTreeSet<RoundNumber>,
     out: &Folder,
 ) -> (BTreeSet<&'a Hotkey>, BTreeSet<String>) {
-    let all = miners::miners(snapshot);
-    let wanted: BTreeSet<&Hotkey> = if plan.len() == snapshot.rounds.len() {
-        all.clone()
-    } else {
-        snapshot
-            .rounds
-            .iter()
-            .filter(|(round, _)| plan.contains(round))
-            .flat_map(|(_, files)| miners::of_round(files))
-            .collect()
-    };
+    let wanted = miners::miners(snapshot, |round| plan.contains(&round));
     let has = |hotkey: &&Hotkey| wanted.contains(*hotkey) || out.has(&miners::miner_page(hotkey.as_str()));
+    let all = miners::miners(snapshot, |_| true);
     let linking = all.into_iter().filter(has).map(|hotkey| hotkey.as_str().to_owned()).collect();
     (wanted, linking)
 }

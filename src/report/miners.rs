@@ -30,14 +30,15 @@ pub(crate) fn miner_page(hotkey: &str) -> String {
 /// The folder of the miners' pages.
 pub(crate) const FOLDER: &str = "miners";
 
-/// Every miner with something to show: those of a round, and those that led.
-pub(crate) fn miners(snapshot: &Snapshot) -> BTreeSet<&Hotkey> {
+/// Every miner with something to show in these rounds, or that led.
+pub(crate) fn miners(snapshot: &Snapshot, wanted: impl Fn(RoundNumber) -> bool) -> BTreeSet<&Hotkey> {
     let leaders = snapshot.leaders.get().into_iter().flatten().map(|entry| &entry.hotkey);
-    snapshot.rounds.values().flat_map(of_round).chain(leaders).collect()
+    let rounds = snapshot.rounds.iter().filter(|(round, _)| wanted(**round));
+    rounds.flat_map(|(_, files)| of_round(files)).chain(leaders).collect()
 }
 
 /// The miners of a round.
-pub(crate) fn of_round(files: &RoundFiles) -> impl Iterator<Item = &Hotkey> {
+fn of_round(files: &RoundFiles) -> impl Iterator<Item = &Hotkey> {
     let submitted = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
     let audited = files.generation_audits.get().into_iter().flat_map(|audits| audits.keys());
     submitted.chain(audited).chain(files.players.keys().filter_map(Player::hotkey))
@@ -387,7 +388,7 @@ pub(super) fn listed(snapshot: &Snapshot) -> (Vec<MinerGroup>, usize) {
     }
     let winners = snapshot.rounds.values().filter_map(|files| files.winner.get());
     let winners: BTreeSet<Hotkey> = winners.filter_map(|winner| winner.player().hotkey().cloned()).collect();
-    let all = miners(snapshot);
+    let all = miners(snapshot, |_| true);
     let row = |hotkey: &&Hotkey| MinerRow {
         full: hotkey.as_str().to_owned(),
         rounds: rounds.get(hotkey).map(spans).unwrap_or_default(),

@@ -40,7 +40,10 @@ fn a_round_is_fetched_drawn_stored_and_recorded() {
     let refused = refusals(folder.path(), 0);
     assert_eq!(refused.keys().collect::<Vec<_>>(), [stem(1), stem(2)].iter().collect::<Vec<_>>());
     assert_eq!(refused[&stem(1)]["code"], "data.shape");
-    assert!(run.err.contains(&format!("{} (data.shape)", refused[&stem(1)]["reason"].as_str().unwrap())), "{refused:?}");
+    assert!(
+        run.err.contains(&format!("{} (data.shape)", refused[&stem(1)]["reason"].as_str().unwrap())),
+        "{refused:?}"
+    );
     let objects = folder.path().join(".gen404/objects/rounds/0").join(hotkey(0)).join("submitted");
     assert_eq!(std::fs::read(objects.join("01aa.glb")).unwrap(), blank_glb("/a/01aa.glb"));
     assert!(std::fs::read(objects.join("00aa.png")).unwrap().starts_with(b"\x89PNG"));
