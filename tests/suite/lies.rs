@@ -330,7 +330,7 @@ fn refusals() {
         std::fs::write(folder.path().join(file.path()), lied).unwrap();
         finds(folder.path(), &["--round", "0"], &expect("outputs.refusals", 0, &path, &[says]));
     }
-    let twice = named(text.split('"').nth(9).unwrap());
+    let twice = named(text.split('"').nth(11).unwrap());
     std::fs::write(folder.path().join(&path), twice).unwrap();
     finds(folder.path(), &["--round", "0"], &expect("file.parse", 0, &path, &["is given twice"]));
     std::fs::remove_file(folder.path().join(&path)).unwrap();
