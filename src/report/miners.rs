@@ -275,7 +275,7 @@ fn files(own: &PlayerFiles, links: &Links<'_>, room: &mut usize) -> Option<Files
     let model = |output: &Output| output.model.as_deref().and_then(|url| links.to(url));
     let (mut refused, mut kept) = (Vec::new(), Vec::new());
     for (stem, output) in outputs.iter() {
-        let name = shortened(stem.as_str(), 40);
+        let name = shortened(stem.as_str(), 80);
         if *room == 0 {
             break;
         }
