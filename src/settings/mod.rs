@@ -9,7 +9,7 @@ pub(crate) mod flags;
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::audit::AuditSettings;
 use crate::base::error::{Error, Result, plainly};
@@ -26,7 +26,7 @@ use crate::world::pods::settings::PodSettings;
 use crate::world::store::settings::StoreSettings;
 
 /// The contents of `gen404.toml`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the chain is.
@@ -54,7 +54,7 @@ pub struct Config {
 }
 
 /// `[miners]`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MinersConfig {
     /// Accept URLs on hosts that are not public (sandbox, tests).
@@ -62,7 +62,7 @@ pub struct MinersConfig {
 }
 
 /// `[open]`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenConfig {
     /// `advance` also records submissions before the window ends.
@@ -70,7 +70,7 @@ pub struct OpenConfig {
 }
 
 /// `[seed]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SeedConfig {
     /// Where seeds come from; by default `drand` with a real chain, else `block`.

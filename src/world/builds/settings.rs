@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::github::GitHub;
 use super::registry::Registry;
@@ -17,7 +17,7 @@ use crate::world::http::{Secret, shown_url};
 use crate::world::stop::Stop;
 
 /// The drivers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuildsDriver {
     /// GitHub Actions.
@@ -29,7 +29,7 @@ pub enum BuildsDriver {
 }
 
 /// The settings of builds.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BuildSettings {
     /// The driver; by default the one that the other settings imply.

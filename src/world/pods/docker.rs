@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::api::is_a_name;
 use super::{Deployed, Endpoint, Listed, PORT, PodId, PodOrder, PodState, Provider};
@@ -13,7 +13,7 @@ use crate::world::http::{Blanks, Secret};
 use crate::world::stop::{Stop, stopped};
 
 /// `[pods.docker]` of `gen404.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DockerSettings {
     /// The program.

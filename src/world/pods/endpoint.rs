@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Deployed, Endpoint, Listed, PodId, PodOrder, PodState, Provider};
 use crate::base::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::base::url::HttpUrl;
 use crate::world::http::shown_url;
 
 /// `[pods.endpoint]` of `gen404.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EndpointSettings {
     /// The URL of a pod's program: `{player}`, `{image}`, `{tag}` and `{number}` stand for the miner's hotkey
