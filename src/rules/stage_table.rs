@@ -277,7 +277,9 @@ mod tests {
     #[test]
     fn every_command_asks_something() {
         assert!(commands().into_iter().all(|command| !asks(command).is_empty()));
-        assert!(Service::ALL.iter().all(|service| commands().into_iter().any(|command| asks(command).contains(service))));
+        assert!(
+            Service::ALL.iter().all(|service| commands().into_iter().any(|command| asks(command).contains(service)))
+        );
         assert_eq!(commands_of(Stage::MinerGeneration), ["builds", "baseline", "download"]);
         let names = stages_and_commands().join(" ");
         let commands = "reveal-seed builds baseline download duel audit finalize";

@@ -206,11 +206,7 @@ pub(crate) fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs
 
 /// As [`distance_settings`], in this environment.
 #[must_use]
-pub(crate) fn distance_settings_by(
-    settings: &DistanceSettings,
-    args: &DistanceArgs,
-    env: Env<'_>,
-) -> DistanceSettings {
+pub(crate) fn distance_settings_by(settings: &DistanceSettings, args: &DistanceArgs, env: Env<'_>) -> DistanceSettings {
     let mut settings = settings.clone().with_env(env);
     let by_url = args.distance_url.as_ref().map(|_| DistanceDriver::Http);
     let by_weights = args.weights.as_ref().map(|_| DistanceDriver::Dinov3);

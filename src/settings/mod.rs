@@ -147,8 +147,7 @@ impl SettingsSource {
             }
         };
         let bytes = bytes.ok_or_else(|| Error::usage(format!("{}: no such file", path.display())))?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| Error::usage(format!("{}: not UTF-8", path.display())))?;
+        let text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{}: not UTF-8", path.display())))?;
         Ok(Some((path, text)))
     }
 }

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
-use super::flags::{
-    DriverArgs, Env, chain_settings, distance_settings_by, judge_settings_by, store_settings,
-};
+use super::flags::{DriverArgs, Env, chain_settings, distance_settings_by, judge_settings_by, store_settings};
 use super::{Config, SettingsSource};
 use crate::base::error::{Error, Result};
 use crate::world::http::{Secret, shown_text, shown_url};

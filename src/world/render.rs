@@ -184,9 +184,11 @@ impl RenderService {
     /// # Errors
     /// The service cannot be reached, or does not draw it.
     pub fn probe(url: &str, format: ModelFormat, model: &[u8]) -> Result<Probed> {
-        let limits = HttpLimits { connect: PATIENCE / 2, idle: 3 * PATIENCE, whole: 3 * PATIENCE, ..HttpLimits::default() };
+        let limits =
+            HttpLimits { connect: PATIENCE / 2, idle: 3 * PATIENCE, whole: 3 * PATIENCE, ..HttpLimits::default() };
         let service = RenderService::with_client(url, format, Client::new(limits, Retry::ONCE))?;
-        let named = |error: Error| error.hint("RENDER_URL or --render-service names it; without one, this machine draws");
+        let named =
+            |error: Error| error.hint("RENDER_URL or --render-service names it; without one, this machine draws");
         match service.render(model).map_err(named)? {
             Rendering::Png(png) => {
                 Ok(Probed::fine(format!("{} draws: a preview of {} bytes", shown_url(url), png.len())))

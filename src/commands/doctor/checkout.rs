@@ -7,7 +7,11 @@ use crate::world::git::Git;
 /// The lines on git. `offline` asks no remote; `pushes` says that runs push.
 pub(super) fn checks(git: Option<&Git>, offline: bool, pushes: bool) -> Vec<Finding> {
     let Some(git) = git else {
-        return vec![Finding::warn("git", "no checkout: nothing can be committed", "git init, or clone the competition")];
+        return vec![Finding::warn(
+            "git",
+            "no checkout: nothing can be committed",
+            "git init, or clone the competition",
+        )];
     };
     let names = |name| match name {
         "author" => "git.author",

@@ -28,7 +28,12 @@ pub(super) fn addresses(config: &Config) -> Vec<String> {
     let nodes = Endpoints::of(&networks, &[]).map(|endpoints| endpoints.nodes).unwrap_or_default();
     let mut found: Vec<String> = nodes.iter().take(3).map(NodeUrl::url).map(str::to_owned).collect();
     let bucket = store.endpoint.as_ref().filter(|_| store.dir.is_none());
-    found.extend([judge.base_url.as_ref(), bucket, distance.url.as_ref(), seed.drand_url.as_ref()].into_iter().flatten().cloned());
+    found.extend(
+        [judge.base_url.as_ref(), bucket, distance.url.as_ref(), seed.drand_url.as_ref()]
+            .into_iter()
+            .flatten()
+            .cloned(),
+    );
     found.extend((builds.chosen() == Some(BuildsDriver::Github)).then(|| builds.api_url.clone()));
     found.extend(match pods.provider {
         Some(ProviderName::Targon) => Some(pods.targon.url.clone()),
@@ -52,7 +57,11 @@ pub(super) fn check(addresses: &[String]) -> Option<Finding> {
     }
     ahead.sort_unstable();
     let Some(middle) = ahead.get(ahead.len() / 2).copied() else {
-        return Some(Finding::warn(NAME, "no server said what time it is", "`timedatectl` says whether it is synchronized"));
+        return Some(Finding::warn(
+            NAME,
+            "no server said what time it is",
+            "`timedatectl` says whether it is synchronized",
+        ));
     };
     let count = ahead.len();
     let way = if middle < 0 { "behind" } else { "ahead of" };

@@ -29,9 +29,7 @@ pub(super) fn settings(context: &Context<'_>, source: &SettingsSource, read: &Re
     const NAME: &str = "settings";
     match (read, source) {
         (Err(error), _) => Finding::fail(NAME, error),
-        (Ok(()), SettingsSource::Defaults(None)) => {
-            Finding::ok(NAME, "no file: defaults, environment and flags alone")
-        }
+        (Ok(()), SettingsSource::Defaults(None)) => Finding::ok(NAME, "no file: defaults, environment and flags alone"),
         (Ok(()), SettingsSource::Defaults(Some(why))) => {
             let untracked = format!("git rm --cached {FILE_NAME}, commit, and list it in .git/info/exclude");
             Finding { name: NAME, status: Status::Fail, what: why.clone(), hints: vec![untracked] }

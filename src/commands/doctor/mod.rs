@@ -26,9 +26,9 @@ use crate::model::file::FileKind;
 use crate::model::ids::{Block, Hotkey};
 use crate::model::leader::Leaders;
 use crate::model::prompts::PromptList;
-use crate::settings::Config;
 use crate::settings::flags::env;
 use crate::settings::origins::resolved;
+use crate::settings::{Config, SettingsSource};
 use crate::ui::{Report, Ui, Verbosity};
 use crate::world::stop::Stop;
 
@@ -52,8 +52,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
     }
     let (git, offline, pushes) = (context.git.clone(), args.offline, global.push);
     jobs.push(Job::new("git", move || checkout::checks(git.as_ref(), offline, pushes)));
-    // Without settings that can be read, nothing is known of what they name.
-    if read.is_ok() {
+    // Without settings that are followed, nothing is known of what they name.
+    if read.is_ok() && !matches!(source, SettingsSource::Defaults(Some(_))) {
         jobs.extend(services::jobs(&desk(&context, args, config, standing.as_ref().ok())?, &scope));
     }
     found.extend(jobs::run(jobs, &stop)?);
@@ -69,7 +69,8 @@ fn desk(context: &Context<'_>, args: &DoctorArgs, config: Config, standing: Opti
     let miner = leader.map_or(&nobody, |leader| &leader.hotkey);
     let pool = context.store.load::<PromptList>(&FileKind::Pool).ok().flatten().unwrap_or_default();
     let given = standing.and_then(|standing| standing.files.prompts.get());
-    let picture = given.into_iter().chain([&pool]).flat_map(|list| &list.0).next().map(|prompt| prompt.url().to_owned());
+    let picture =
+        given.into_iter().chain([&pool]).flat_map(|list| &list.0).next().map(|prompt| prompt.url().to_owned());
     let render_service = args.drivers.render_service.clone().filter(|url| !url.trim().is_empty());
     Ok(Desk {
         miners_image: config.builds.image.of(miner, "0000000-doctor"),

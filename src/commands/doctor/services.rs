@@ -248,7 +248,9 @@ impl Desk {
         let said = if archives > 0 { format!("{said}; archives that answer: {archives}") } else { said };
         Ok(match odd.is_empty() {
             true => Finding::ok(NAME, said),
-            false => Finding::warn(NAME, format!("{said}; but {}", odd.join("; ")), "the others are asked in its place"),
+            false => {
+                Finding::warn(NAME, format!("{said}; but {}", odd.join("; ")), "the others are asked in its place")
+            }
         })
     }
 
@@ -256,7 +258,8 @@ impl Desk {
     fn head(&self, of: &HeadOf<'_>, real: bool) -> Result<(String, Option<String>)> {
         let HeadOf { name, head, .. } = of;
         if let Some(newest) = self.newest.filter(|newest| *newest > head.best) {
-            let before = format!("{name}: its newest block is {}, but the competition records block {newest}", head.best);
+            let before =
+                format!("{name}: its newest block is {}, but the competition records block {newest}", head.best);
             return Err(Error::failed(format!("{before}: another chain, or a node that is still syncing")));
         }
         let behind = head.best.0.saturating_sub(head.finalized.0);

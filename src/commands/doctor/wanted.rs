@@ -49,11 +49,6 @@ impl Scope {
         self.runs(command) && !self.over && (!self.narrow || self.now.contains(&command))
     }
 
-    /// Is this command one of the current stage's, or of the one that is asked about?
-    pub(super) fn is_now(&self, command: &str) -> bool {
-        self.runs(command) && self.now.contains(&command)
-    }
-
     /// When a service is needed.
     pub(super) fn when(&self, service: Service) -> Wanted {
         let needed = |command: &&'static str| self.runs(command) && asks(command).contains(&service);
@@ -92,7 +87,7 @@ mod tests {
         let generation = later(Stage::MinerGeneration);
         let duels = later(Stage::Duels);
         assert_eq!(when(&open), [now, now, generation, generation, generation, duels, duels]);
-        assert!(open.has("reveal-seed") && open.is_now("reveal-seed") && open.has("duel") && !open.is_now("duel"));
+        assert!(open.has("reveal-seed") && open.has("duel"));
         assert_eq!(when(&scope(Some("duels"), &[], Stage::Open)), [no, no, now, now, now, now, now]);
         assert_eq!(when(&scope(Some("duel"), &[], Stage::Open)), [no, no, no, no, no, now, no]);
         assert_eq!(when(&scope(Some("audit"), &[], Stage::Paused)), [no, no, no, now, now, no, now]);

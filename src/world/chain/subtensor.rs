@@ -397,7 +397,8 @@ impl Chain for Subtensor {
 
     fn probe(&self) -> Vec<NodeProbe> {
         let Endpoints { nodes, archives, .. } = &self.endpoints;
-        let all: Vec<_> = nodes.iter().map(|node| (node, false)).chain(archives.iter().map(|node| (node, true))).collect();
+        let all: Vec<_> =
+            nodes.iter().map(|node| (node, false)).chain(archives.iter().map(|node| (node, true))).collect();
         let ask = |(endpoint, archive): (&NodeUrl, bool)| NodeProbe {
             name: endpoint.to_string(),
             url: Some(endpoint.url().to_owned()),

@@ -127,8 +127,8 @@ impl DistanceService {
                 "a prompt's picture would have been: there is none yet",
             ));
         };
-        let said_error = response.status == 200
-            && response.json::<DistanceAnswer>().is_ok_and(|answer| answer.error.is_some());
+        let said_error =
+            response.status == 200 && response.json::<DistanceAnswer>().is_ok_and(|answer| answer.error.is_some());
         match distance(&response) {
             Ok(apart) if apart.abs() < 1e-3 => Ok(Probed::fine(format!("http: {at} measures"))),
             Ok(apart) => Err(failed(&Failure::Permanent(format!("a picture is {apart} apart from itself")))),

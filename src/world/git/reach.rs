@@ -2,8 +2,8 @@
 
 use gix::ObjectId;
 
-use super::remote::{Collision, Remote};
 use super::Git;
+use super::remote::{Collision, Remote};
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
 
@@ -29,7 +29,9 @@ impl Remote<'_> {
         // `theirs`: does the remote have commits that are not here?
         let (said, ours, theirs) = match (there, here) {
             (None, _) => ("the branch does not exist there yet".to_owned(), self.between(None, here)?, false),
-            (Some(there), Some(here)) if there == here => ("the same commits here and there".to_owned(), Vec::new(), false),
+            (Some(there), Some(here)) if there == here => {
+                ("the same commits here and there".to_owned(), Vec::new(), false)
+            }
             _ if !known => ("it has commits that are not here: --push takes them over".to_owned(), Vec::new(), true),
             _ => {
                 let base = self.base(here, there)?;

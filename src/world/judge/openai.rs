@@ -135,9 +135,7 @@ impl OpenAi {
         let answered = self.client.attempt(request, |response| Ok((response.status, read(&response))));
         match answered {
             Ok((_, Ok(value))) => Ok(value),
-            Ok((status, Err(failure))) => {
-                Err(given_up(&request.shown(), &failure, hint(status, failure.reason()), 1))
-            }
+            Ok((status, Err(failure))) => Err(given_up(&request.shown(), &failure, hint(status, failure.reason()), 1)),
             Err(failure) => Err(given_up(&request.shown(), &failure, None, 1)),
         }
     }

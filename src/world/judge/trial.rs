@@ -41,9 +41,8 @@ impl OpenAi {
             404 | 405 | 501 => Ok(None),
             _ => Err(Failure::Permanent(response.shown())),
         })?;
-        Ok(listed.map(|Models { data }| {
-            (data.iter().take(MOST_MODELS).any(|model| model.id == self.model()), data.len())
-        }))
+        Ok(listed
+            .map(|Models { data }| (data.iter().take(MOST_MODELS).any(|model| model.id == self.model()), data.len())))
     }
 
     /// Asks one question about three small pictures, and says what it cost.
