@@ -110,9 +110,12 @@ pub(crate) fn all(source: &SettingsSource, config: &Config, args: &DriverArgs, e
     }
     let lines = lines(source)?;
     let origin = |key: &str, value: &Value| {
-        let flag = flags.iter().find(|(of, _)| *of == key).map(|(_, flag)| *flag);
+        let flag = flags.iter().find(|(of, _)| *of == key);
         if flag.is_some() || by_env.get(key) != Some(value) {
-            return Origin::Flag(flag.or(flags.first().map(|(_, flag)| *flag)).unwrap_or("a flag"));
+            // A flag may decide other keys of its section, too.
+            let section = |key: &str| key.split('.').next().map(str::to_owned);
+            let flag = flag.or_else(|| flags.iter().find(|(of, _)| section(of) == section(key)));
+            return Origin::Flag(flag.map_or("a flag", |(_, flag)| flag));
         }
         let variable = by_variable.iter().find(|(_, of, alone)| {
             let own = *of == key && alone.get(key) == Some(value);

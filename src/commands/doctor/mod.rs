@@ -62,7 +62,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
 }
 
 /// What the checks of services need to know.
-fn desk(context: &Context<'_>, args: &DoctorArgs, config: Config, standing: Option<&Standing>) -> Result<Desk> {
+fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: Option<&Standing>) -> Result<Desk> {
+    config.store.dry_run = context.options.dry_run;
     let leaders = context.store.load::<Leaders>(&FileKind::Leader).ok().flatten().unwrap_or_default();
     let leader = leaders.last();
     let nobody = Hotkey::from_account(&[0; 32]);
