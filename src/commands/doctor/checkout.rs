@@ -23,6 +23,9 @@ pub(super) fn checks(git: Option<&Git>, offline: bool, pushes: bool) -> Vec<Find
         let name = names(name);
         found.push(outcome.map_or_else(|error| Finding::fail(name, &error), |said| Finding::ok(name, said)));
     }
+    if git.is_the_users().is_err() {
+        return found;
+    }
     found.push(match git.hooks().map(|hooks| hooks.join(", ")) {
         Ok(hooks) if hooks.is_empty() => Finding::ok("git.hooks", "none around a commit"),
         Ok(hooks) => Finding::ok("git.hooks", format!("git would run these around a commit, gen404 does not: {hooks}")),

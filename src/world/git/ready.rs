@@ -57,11 +57,15 @@ impl Git {
         self.can_sign(&repo)
     }
 
-    /// Each condition of a commit by itself, with what is found or why it does not hold. Changes nothing.
+    /// Each condition of a commit by itself, with what is found or why it does not hold; only the first for a checkout
+    /// that is not the user's. Changes nothing.
     #[must_use]
     pub fn conditions(&self) -> Vec<(&'static str, Result<String>)> {
-        let writer = || self.is_the_users().and_then(|()| self.writer());
-        let checkout = writer().and_then(|repo| {
+        // What the configuration of someone else's checkout names is not run.
+        if let Err(error) = self.is_the_users() {
+            return vec![("checkout", Err(error))];
+        }
+        let checkout = self.writer().and_then(|repo| {
             self.on_a_branch(&repo)?;
             if repo.index_path().exists() {
                 self.look_at_index(&repo.open_index().failed(|| self.cannot("read the index"))?)?;
