@@ -35,7 +35,8 @@ impl Probed {
 /// A client for single requests of probes.
 #[must_use]
 pub fn client() -> Client {
-    let limits = HttpLimits { connect: PATIENCE / 2, idle: PATIENCE, whole: PATIENCE, ..HttpLimits::default() };
+    let (connect, body) = (PATIENCE / 2, 1 << 20);
+    let limits = HttpLimits { connect, idle: PATIENCE, whole: PATIENCE, body, ..HttpLimits::default() };
     Client::unkept(limits, Retry::ONCE).hearing_all()
 }
 

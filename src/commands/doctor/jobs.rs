@@ -29,6 +29,10 @@ impl Job {
 /// # Errors
 /// No thread can be started, or a stop was requested.
 pub(super) fn run(jobs: Vec<Job>, stop: &Stop) -> Result<Vec<Finding>> {
+    run_within(LIMIT, jobs, stop)
+}
+
+fn run_within(limit: Duration, jobs: Vec<Job>, stop: &Stop) -> Result<Vec<Finding>> {
     let (done, finished) = channel();
     let names: Vec<&'static str> = jobs.iter().map(|job| job.name).collect();
     for (at, job) in jobs.into_iter().enumerate() {
@@ -42,7 +46,7 @@ pub(super) fn run(jobs: Vec<Job>, stop: &Stop) -> Result<Vec<Finding>> {
     }
     drop(done);
     let mut found: Vec<Option<Vec<Finding>>> = vec![None; names.len()];
-    let until = Instant::now() + LIMIT;
+    let until = Instant::now() + limit;
     let mut late = false;
     while found.iter().any(Option::is_none) {
         match finished.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -66,7 +70,7 @@ pub(super) fn run(jobs: Vec<Job>, stop: &Stop) -> Result<Vec<Finding>> {
         stop.cut();
     }
     let missing = |name| {
-        let why = if late { format!("no end after {} s", LIMIT.as_secs()) } else { "the check broke off".to_owned() };
+        let why = if late { format!("no end after {} s", limit.as_secs()) } else { "the check broke off".to_owned() };
         vec![Finding::fail(name, &Error::outside(why))]
     };
     Ok(found.into_iter().zip(names).flat_map(|(found, name)| found.unwrap_or_else(|| missing(name))).collect())
@@ -91,5 +95,19 @@ mod tests {
         let stop = Stop::default();
         stop.ask();
         assert!(run(Vec::new(), &stop).is_err());
+    }
+
+    #[test]
+    fn what_does_not_end_is_told_and_stopped() {
+        let stop = Stop::default();
+        let waits = stop.clone();
+        let endless = move || {
+            waits.sleep(Duration::from_secs(600));
+            Vec::new()
+        };
+        let jobs = vec![Job::new("a", || vec![Finding::ok("a", "done")]), Job::new("b", endless)];
+        let found = run_within(Duration::from_millis(20), jobs, &stop).unwrap();
+        assert_eq!(found.iter().map(|finding| finding.status).collect::<Vec<_>>(), [Status::Ok, Status::Fail]);
+        assert!(stop.is_wanted() && found[1].what == "no end after 0 s");
     }
 }
