@@ -1,8 +1,9 @@
 //! `gen404 doctor` and `gen404 config show`: a whole sandbox is well, and the line that fails is the part that is broken.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 
 use gen404::model::lock::{Contended, Lock};
 use gen404::world::chain::stand_in::StandInNode;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::chain_support::{Fake, Reply};
 use crate::ci_server::{Answer, Server};
+use crate::cloud::KINDS;
 use crate::dry_runs::ByHand;
 use crate::support::{Run, command, edit, example, gen404, git, skipped};
 
@@ -178,10 +180,25 @@ fn services(whole: &Whole, refusing: &Fake) {
     only(&whole.odd(&bucket, &[], &keys), &[("store", "fail")], "a bucket that refuses");
     only(&whole.odd(&bucket, &["--offline"], &[]), &[("store", "fail")], "a bucket without keys");
 
-    let rented =
-        settings.split("[pods]").next().unwrap().to_owned() + "[pods]\nprovider = \"runpod\"\n[pods.runpod]\nurl = ";
-    let rented = rented + &format!("\"{}\"\n[distance]\ndriver = \"pixels\"\n", refusing.url());
-    only(&whole.odd(&rented, &[], &[("RUNPOD_API_KEY", "hunter2")]), &[("pods", "fail")], "a wrong key of a provider");
+    let elsewhere = |pods: &str| {
+        let before = settings.split("[pods]").next().unwrap();
+        format!("{before}{pods}\n[distance]\ndriver = \"pixels\"\n")
+    };
+    for kind in KINDS {
+        let keys = kind.keys("hunter2");
+        let env: Vec<(&str, &str)> = keys.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let rented = elsewhere(&kind.settings(&refusing.url(), ""));
+        only(&whole.odd(&rented, &[], &env), &[("pods", "fail")], kind.name());
+    }
+    for (answer, expected) in [("echo 27.1", &[][..]), ("echo 'no daemon' >&2; exit 1", &[("pods", "fail")])] {
+        let program = whole.root().with_file_name("docker");
+        // Another process writes it: a file that this one has open cannot be run by its children.
+        let script = format!("printf '%s\\n' '#!/bin/sh' \"$1\" > '{0}' && chmod +x '{0}'", program.display());
+        let written = format!("if [ \"$1\" = version ]; then {answer}; fi");
+        assert!(Command::new("sh").args(["-c", &script, "sh", &written]).status().unwrap().success());
+        let here = format!("[pods]\nprovider = \"docker\"\n[pods.docker]\nprogram = \"{}\"", program.display());
+        only(&whole.odd(&elsewhere(&here), &["--offline"], &[]), expected, answer);
+    }
     let gone = with(&settings, "pods.endpoint", &format!("url = \"{DEAD}/{{player}}\""));
     only(&whole.odd(&gone, &[], &[]), &[("pods", "fail")], "a program that is gone");
 
@@ -217,6 +234,11 @@ fn a_chain_that_is_dead_stale_or_another_one_is_the_line_that_fails() {
     let drand = at(&fresh).replace("source = \"block\"", &format!("source = \"drand\"\ndrand_url = \"{DEAD}\""));
     only(&whole.odd(&drand, &[], &[]), &[("drand", "fail"), pixels], "a dead drand endpoint");
     only(&whole.odd(&drand, &["--stage", "duels", "--skip", "audit"], &[]), &[], "not needed in duels");
+    let forged = Fake::start(|_, _, _| {
+        Reply::Body(json!({"round": 20_000_000, "signature": "00".repeat(48)}).to_string().into_bytes())
+    });
+    let forged = drand.replace(&format!("drand_url = \"{DEAD}\""), &format!("drand_url = \"{}\"", forged.url()));
+    only(&whole.odd(&forged, &[], &[]), &[("drand", "fail"), pixels], "a forged round");
 
     // A round that records block 110: a chain that is not there yet is another one.
     let round = crate::round::round(&["http://127.0.0.1:9/m".to_owned()], 2);
@@ -317,6 +339,57 @@ fn a_checkout_lock_pool_or_disk_that_is_not_well_is_the_line_that_says_so() {
     full_disk(&whole);
     git(&root, &["add", "-f", "gen404.toml"]);
     only(&offline(&[]), &[("settings", "fail")], "settings that git tracks");
+}
+
+/// A bucket with its public address; of deletions and of what is public it says these statuses.
+fn bucket(deletes: u16, public: u16) -> Fake {
+    let kept = Mutex::new(BTreeMap::<String, Vec<u8>>::new());
+    Fake::start(move |_, line, body| {
+        let mut words = line.split(' ');
+        let (method, path) = (words.next().unwrap(), words.next().unwrap().to_owned());
+        let mut kept = kept.lock().unwrap();
+        let key = path.trim_start_matches("/404-gen/").trim_start_matches("/public/").to_owned();
+        match method {
+            "PUT" => {
+                kept.insert(key, body.to_vec());
+                Reply::Status(200, "ETag: \"x\"\r\n", Vec::new())
+            }
+            "DELETE" if deletes == 204 => {
+                kept.remove(&key).unwrap();
+                Reply::Status(204, "", Vec::new())
+            }
+            "DELETE" => Reply::Status(deletes, "", Vec::new()),
+            _ if path.starts_with("/public/") && public != 200 => Reply::Status(public, "", Vec::new()),
+            _ => kept.get(&key).map_or(Reply::Status(404, "", Vec::new()), |bytes| Reply::Body(bytes.clone())),
+        }
+    })
+}
+
+#[test]
+fn a_bucket_is_put_to_read_from_and_left_empty() {
+    let round = crate::round::round(&["https://cdn.example/0".to_owned()], 2);
+    for (deletes, public, flags, status, said, calls) in [
+        (204, 200, &[][..], "ok", "put, read and deleted an object", "PUT GET GET DELETE"),
+        (403, 200, &[], "warn", "not deleted", "PUT GET GET DELETE"),
+        (204, 404, &[], "warn", "status 404", "PUT GET GET DELETE"),
+        (204, 200, &["--dry-run"], "ok", "not written to", "GET"),
+    ] {
+        let server = bucket(deletes, public);
+        let (url, cdn) = (server.url(), format!("{}/public", server.url()));
+        let keys = [("R2_ACCESS_KEY_ID", "hunter2-id"), ("R2_SECRET_ACCESS_KEY", "hunter2-secret")];
+        let env = [&keys[..], &[("R2_ENDPOINT", url.as_str()), ("CDN_URL", cdn.as_str())]].concat();
+        let args = [&["--json", "doctor", "--stage", "baseline", "--no-ask"], flags].concat();
+        let told = shown(round.path(), &env, &args);
+        assert!(!told.out.contains("hunter2"), "{}", told.out);
+        let told = told.json();
+        let store = checks(&told).into_iter().find(|check| check["name"] == "store").unwrap();
+        assert_eq!(store["status"], status, "{store:#}");
+        assert!(store["what"].as_str().unwrap().contains(said), "{store:#}");
+        let seen = server.seen.lock().unwrap();
+        let of_store = seen.iter().filter(|(line, _)| line.contains("/gen404-doctor/"));
+        let seen: Vec<&str> = of_store.filter_map(|(line, _)| line.split(' ').next()).collect();
+        assert_eq!(seen.join(" "), calls);
+    }
 }
 
 /// A temporary folder on a disk of one MiB, where one can be mounted.

@@ -87,8 +87,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(50));
             vec![Finding::ok("a", "first"), Finding::ok("a", "second")]
         };
-        let jobs =
-            vec![Job::new("a", slow), Job::new("b", || Vec::new()), Job::new("c", || std::panic::panic_any("gone"))];
+        let jobs = vec![Job::new("a", slow), Job::new("b", Vec::new), Job::new("c", || std::panic::panic_any("gone"))];
         let found = run(jobs, &Stop::default()).unwrap();
         let told: Vec<_> = found.iter().map(|finding| (finding.name, finding.status)).collect();
         assert_eq!(told, [("a", Status::Ok), ("a", Status::Ok), ("c", Status::Fail)]);

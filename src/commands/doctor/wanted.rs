@@ -52,14 +52,14 @@ impl Scope {
     /// When a service is needed.
     pub(super) fn when(&self, service: Service) -> Wanted {
         let needed = |command: &&'static str| self.runs(command) && asks(command).contains(&service);
-        if self.now.iter().any(|command| needed(&command)) {
+        if self.now.iter().any(needed) {
             return Wanted::Now;
         }
         if self.narrow || self.over {
             return Wanted::No;
         }
         let stages = Stage::ALL.into_iter().filter(|stage| stage_table::row(*stage).is_of_a_round());
-        let mut later = stages.filter(|stage| commands_of(*stage).iter().any(|command| needed(&command)));
+        let mut later = stages.filter(|stage| commands_of(*stage).iter().any(needed));
         later.next().map_or(Wanted::No, Wanted::From)
     }
 

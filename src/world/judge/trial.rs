@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::openai::OpenAi;
 use crate::base::error::{Context as _, Result};
-use crate::world::http::{Failure, Request, Response, shown_text};
+use crate::model::penalties::Penalties;
+use crate::world::http::{Failure, Request, Response};
 use crate::world::probe::Probed;
 
 /// Edge of the trial's pictures, in pixels: models refuse smaller ones.
@@ -54,8 +55,9 @@ impl OpenAi {
         let (prompt, first, second) = (picture(prompt)?, picture(first)?, picture(second)?);
         let (answer, tokens) = self.ask_once([&prompt, &first, &second])?;
         let cost = tokens.map_or("tokens not told".to_owned(), |tokens| format!("{tokens} tokens"));
-        let penalties = shown_text(&format!("{:?}", answer.penalties), 200);
-        Ok(Probed::fine(format!("one question about pictures of {EDGE} x {EDGE}: answered ({cost}; {penalties})")))
+        let Penalties { first, second, .. } = answer.penalties;
+        let said = format!("one question about pictures of {EDGE} x {EDGE}: penalties {first} and {second}; {cost}");
+        Ok(Probed::fine(said))
     }
 }
 
