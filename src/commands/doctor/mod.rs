@@ -1,8 +1,9 @@
 //! `gen404 doctor`: is all that a round needs there, and does it work?
 //!
 //! What is on this machine is looked at first (`local`), then everything outside side by side (`jobs`): the checkout
-//! and its remote (`checkout`), the clock, and each service by its own client's probe (`services`).
+//! and its remote (`checkout`), the clock, and each service by its own client's probe (`services`, `chain`).
 
+mod chain;
 mod checkout;
 mod clock;
 mod finding;
