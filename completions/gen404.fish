@@ -38,6 +38,8 @@ complete -c gen404 -n "__fish_gen404_needs_command" -s h -l help -d 'Print help 
 complete -c gen404 -n "__fish_gen404_needs_command" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "init" -d 'Create a new competition: settings, first leader, first round'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "status" -d 'Show where the competition stands and what is due'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "doctor" -d 'Check that all that a round needs is there and works'
+complete -c gen404 -n "__fish_gen404_needs_command" -f -a "config" -d 'Show the settings, and where each comes from'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "open" -d 'Record the submissions revealed so far'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
 complete -c gen404 -n "__fish_gen404_needs_command" -f -a "builds" -d 'Follow the miners\' image builds'
@@ -118,6 +120,98 @@ complete -c gen404 -n "__fish_gen404_using_subcommand status" -s v -l verbose -d
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l stage -d 'Only what this stage or stage command needs [default: all that is configured, and what the current stage needs]' -r -f -a "open\t''
+miner_generation\t''
+downloading\t''
+duels\t''
+finalizing\t''
+reveal-seed\t''
+builds\t''
+baseline\t''
+download\t''
+duel\t''
+audit\t''
+finalize\t''"
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l skip -d 'Leave out what only this command needs: another host, a person or a service runs it (repeatable)' -r -f -a "open\t''
+reveal-seed\t''
+builds\t''
+baseline\t''
+download\t''
+duel\t''
+audit\t''
+finalize\t''"
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l chain-file -d 'Read the chain from this JSON file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l store-dir -d 'The folder of the objects, instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and including /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l model -d 'The judge\'s model' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l distance -d 'What measures distances: dinov3 (the model, in this process), http (a service), or pixels (plain pixels, no model: for sandboxes only)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l distance-url -d 'The distance service [env: IMAGE_DISTANCE_SERVICE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l weights -d 'The model\'s weights, a safetensors file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l device -d 'Where the model runs: cpu, cuda or cuda:N [default: cpu]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l offline -d 'Ask no server: only this machine, the settings and the files'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l no-ask -d 'Do not ask the judge a question, which may cost a little'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l dry-run -d 'Show what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -s v -l verbose -d 'Print more'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l dry-run -d 'Show what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -s v -l verbose -d 'Print more'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "show" -d 'Print every setting with its origin: a default, a line of the file, a variable or a flag'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l chain-file -d 'Read the chain from this JSON file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l store-dir -d 'The folder of the objects, instead of a bucket' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and including /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l model -d 'The judge\'s model' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l distance -d 'What measures distances: dinov3 (the model, in this process), http (a service), or pixels (plain pixels, no model: for sandboxes only)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l distance-url -d 'The distance service [env: IMAGE_DISTANCE_SERVICE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l weights -d 'The model\'s weights, a safetensors file' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l device -d 'Where the model runs: cpu, cuda or cuda:N [default: cpu]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print the result as JSON'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l dry-run -d 'Show what would be written, and write nothing'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l commit -d 'Commit the files written, and only those'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l push -d 'Pull in what others have pushed, and push each commit; needs --commit'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l wait-lock -d 'Wait for another gen404 on the same repository instead of giving up at once'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print less: only errors, and only the failures among verify\'s findings'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l no-progress -d 'No progress bars and no progress lines'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print every setting with its origin: a default, a line of the file, a variable or a flag'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
@@ -468,26 +562,29 @@ complete -c gen404 -n "__fish_gen404_using_subcommand man" -s v -l verbose -d 'P
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l no-progress -d 'No progress bars and no progress lines'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -s V -l version -d 'Print version'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "init" -d 'Create a new competition: settings, first leader, first round'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "status" -d 'Show where the competition stands and what is due'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "open" -d 'Record the submissions revealed so far'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "builds" -d 'Follow the miners\' image builds'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, declare the winner'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "download" -d 'Fetch the miners\' files, draw and store them, record what was stored'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "baseline" -d 'Generate the leader\'s outputs for the round\'s prompts, on rented pods'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "audit" -d 'Regenerate what the leading miners submitted, compare, and record a verdict'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "advance" -d 'Do what is due now, step by step'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "pause" -d 'Pause the competition'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "resume" -d 'Resume a paused competition'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "leader" -d 'Show who leads, and the resulting weights'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "distance" -d 'Measure the distance between two pictures as audits do'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "render" -d 'Draw the previews of GLB models: four views in one picture'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "report" -d 'Write the competition as web pages'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "sandbox" -d 'Play a whole competition on this machine: no account, no GPU, no network'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "completions" -d 'Print shell completions'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "man" -d 'Write the man pages, one per command'
-complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "init" -d 'Create a new competition: settings, first leader, first round'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "status" -d 'Show where the competition stands and what is due'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "doctor" -d 'Check that all that a round needs is there and works'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "config" -d 'Show the settings, and where each comes from'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "open" -d 'Record the submissions revealed so far'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "reveal-seed" -d 'Fix the round\'s submissions, draw its seed, choose its prompts'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "builds" -d 'Follow the miners\' image builds'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "duel" -d 'Play the matches that the tournament needs, call for audits, declare the winner'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "judge" -d 'Ask the judge about one duel, and show both answers'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "download" -d 'Fetch the miners\' files, draw and store them, record what was stored'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "baseline" -d 'Generate the leader\'s outputs for the round\'s prompts, on rented pods'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "audit" -d 'Regenerate what the leading miners submitted, compare, and record a verdict'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "finalize" -d 'Close a round: record the leader, open the next round or end the competition'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "advance" -d 'Do what is due now, step by step'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "pause" -d 'Pause the competition'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "resume" -d 'Resume a paused competition'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "leader" -d 'Show who leads, and the resulting weights'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "verify" -d 'Re-check every claim of the competition from its files and history'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "distance" -d 'Measure the distance between two pictures as audits do'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "render" -d 'Draw the previews of GLB models: four views in one picture'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "report" -d 'Write the competition as web pages'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "sandbox" -d 'Play a whole competition on this machine: no account, no GPU, no network'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "completions" -d 'Print shell completions'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "man" -d 'Write the man pages, one per command'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and not __fish_seen_subcommand_from init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gen404 -n "__fish_gen404_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print every setting with its origin: a default, a line of the file, a variable or a flag'

@@ -16,7 +16,7 @@ use crate::model::stage::Stage;
 use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
 use crate::rules::stage_table;
-use crate::settings::flags::{ChainArgs, DistanceArgs, IntakeArgs, JudgeArgs, MomentArgs, StoreArgs};
+use crate::settings::flags::{ChainArgs, DistanceArgs, DriverArgs, IntakeArgs, JudgeArgs, MomentArgs, StoreArgs};
 use crate::ui::Verbosity;
 
 /// Runs and re-checks 404-GEN competitions from the files of their git repository
@@ -100,6 +100,14 @@ pub enum Command {
     Init(Box<InitArgs>),
     /// Show where the competition stands and what is due
     Status(StatusArgs),
+    /// Check that all that a round needs is there and works
+    ///
+    /// One line for each part: ok, warn or fail, and what to do. Every server that is configured is asked once, with its
+    /// cheapest call, through the same code as in a round; nothing is retried. The store gets a small object, which is
+    /// read and deleted again, and the judge one small question. Ends with code 1 if anything fails.
+    Doctor(Box<DoctorArgs>),
+    /// Show the settings, and where each comes from
+    Config(ConfigArgs),
     /// Record the submissions revealed so far
     ///
     /// Pushing submissions.json starts every miner's image build if a CI workflow runs on it, as the deployed one does.
@@ -427,6 +435,43 @@ pub struct StatusArgs {
     /// Where the block comes from
     #[command(flatten)]
     pub moment: MomentArgs,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DoctorArgs {
+    /// Only what this stage or stage command needs [default: all that is configured, and what the current stage needs]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(stage_table::stages_and_commands()))]
+    pub stage: Option<String>,
+    /// Leave out what only this command needs: another host, a person or a service runs it (repeatable)
+    #[arg(long, value_name = "COMMAND", value_parser = PossibleValuesParser::new(stage_table::commands()))]
+    pub skip: Vec<String>,
+    /// Ask no server: only this machine, the settings and the files
+    #[arg(long)]
+    pub offline: bool,
+    /// Do not ask the judge a question, which may cost a little
+    #[arg(long)]
+    pub no_ask: bool,
+    /// What to check, where flags name it in a round
+    #[command(flatten)]
+    pub drivers: DriverArgs,
+}
+
+/// Flags of `config`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub what: ConfigCommand,
+}
+
+/// What to do with the settings.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting with its origin: a default, a line of the file, a variable or a flag
+    ///
+    /// Secrets are shown as set or not, never themselves.
+    Show(Box<DriverArgs>),
 }
 
 /// Flags of `resume`.

@@ -334,6 +334,52 @@ pub(crate) fn scratch() -> std::io::Result<File> {
     tempfile::tempfile()
 }
 
+/// The room on the disk of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Bytes that may still be written.
+    pub(crate) bytes: u64,
+    /// Files that may still be made; `None` if the disk does not count them.
+    pub(crate) files: Option<u64>,
+    /// Is it mounted to be read only?
+    pub(crate) read_only: bool,
+}
+
+/// The room on the disk of a folder, or of the nearest one above it that exists; `None` if this system cannot tell.
+///
+/// # Errors
+/// It cannot be inspected.
+#[cfg(unix)]
+pub(crate) fn room(folder: &Path) -> Result<Option<Room>> {
+    let folder = std::path::absolute(folder).failed(|| "the current folder cannot be read".to_owned())?;
+    let there = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("/"));
+    let found = rustix::fs::statvfs(there).failed(|| format!("{}: cannot be inspected", there.display()))?;
+    Ok(Some(Room {
+        bytes: found.f_bavail.saturating_mul(found.f_frsize),
+        files: (found.f_files > 0).then_some(found.f_favail),
+        read_only: found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+    }))
+}
+
+/// As on Unix, where there is an answer.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub(crate) fn room(_folder: &Path) -> Result<Option<Room>> {
+    Ok(None)
+}
+
+/// Writes a few bytes into a folder, to see whether that is possible, and removes them.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn try_to_write(folder: &Path) -> Result<()> {
+    let what = || format!("{}: cannot write", folder.display());
+    let mut file = temporary_in(folder, Readers::Own).failed(what)?;
+    file.write_all(b"gen404").failed(what)
+}
+
 /// Makes sure that a rename into a folder survives a power cut.
 ///
 /// # Errors

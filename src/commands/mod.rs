@@ -6,7 +6,9 @@ mod audit;
 mod baseline;
 mod builds;
 mod completions;
+mod config;
 mod distance;
+mod doctor;
 mod download;
 mod duel;
 mod finalize;
@@ -133,6 +135,8 @@ fn once(global: &Global, ui: &Ui, command: &Command, report: &mut Report) -> Res
     match command {
         Command::Init(args) => init::run(global, ui, args, report),
         Command::Status(args) => status::run(global, ui, args, report),
+        Command::Doctor(args) => doctor::run(global, ui, args, report),
+        Command::Config(args) => config::run(global, ui, args, report),
         Command::Open(args) => open::run(global, ui, args, report),
         Command::RevealSeed(args) => reveal_seed::run(global, ui, args, report),
         Command::Builds(args) => builds::run(global, ui, args, report),

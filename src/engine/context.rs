@@ -16,13 +16,13 @@ use crate::model::snapshot::{ListedSource, RoundFiles, Snapshot};
 use crate::model::stage::CompetitionState;
 use crate::model::store::Store;
 use crate::rules::stages::Facts;
-use crate::settings::flags::StoreArgs;
-use crate::settings::flags::env;
+use crate::settings::flags::{StoreArgs, env, store_settings};
 use crate::settings::{Config, SettingsSource};
 use crate::ui::{Report, Ui};
 use crate::world::git::Git;
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
+use crate::world::store::settings::StoreSettings;
 
 /// How often a waiting run checks whether the lock is free.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -81,6 +81,36 @@ impl<'a> Context<'a> {
         let store = Store::open(root)?;
         let git = Git::open(store.root())?;
         let config = settings(&options, ui, store.root(), git.as_ref(), report)?;
+        Context::following(config, options, ui, (store, git), report)
+    }
+
+    /// As [`Context::open`], for a look at what may be wrong. Settings that cannot be followed are replaced by the
+    /// defaults, and returned as the error that they are.
+    pub(crate) fn to_examine(
+        options: impl Into<Options>,
+        ui: &'a Ui,
+        report: &mut Report,
+    ) -> Result<(Self, SettingsSource, Result<()>)> {
+        let options = Options { commit: false, push: false, ..options.into() };
+        let root = options.repo.clone().map_or_else(find_root, Ok)?;
+        let store = Store::open(&root)?;
+        let git = Git::open(store.root())?;
+        let source = SettingsSource::of(options.config.as_deref(), store.root(), git.as_ref());
+        let (config, read) = match load(&source, report) {
+            Ok(config) => (config, Ok(())),
+            Err(error) => (Config::default(), Err(error)),
+        };
+        Ok((Context::following(config, options, ui, (store, git), report)?, source, read))
+    }
+
+    /// The competition in this folder, with these settings.
+    fn following(
+        config: Config,
+        options: Options,
+        ui: &'a Ui,
+        (store, git): (Store, Option<Git>),
+        report: &mut Report,
+    ) -> Result<Self> {
         if options.commit && git.is_none() {
             let no_git = Error::usage(format!("{}: no git checkout to --commit in", store.root().display()));
             return Err(no_git.hint("--repo names the top folder of a checkout"));
@@ -223,15 +253,8 @@ impl<'a> Context<'a> {
 
     /// The object store that flags, environment or settings name, if any.
     pub(crate) fn object_store(&self, args: &StoreArgs) -> Result<Option<Box<dyn ObjectStore>>> {
-        let mut settings = self.config.store.clone().with_env(env);
-        settings.dry_run = self.options.dry_run;
-        if let Some(dir) = &args.store_dir {
-            settings.dir = Some(dir.clone());
-        }
-        if let Some(cdn) = &args.cdn_url {
-            settings.cdn_url = Some(cdn.clone());
-        }
-        settings.open(env)
+        let settings = store_settings(&self.config.store, args, &env);
+        StoreSettings { dry_run: self.options.dry_run, ..settings }.open(env)
     }
 }
 
@@ -252,13 +275,20 @@ fn load(source: &SettingsSource, report: &mut Report) -> Result<Config> {
 
 /// The operator's settings, for commands that do not need a competition.
 pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut Report) -> Result<Config> {
+    load(&source_here(options, ui)?, report)
+}
+
+/// Which settings [`settings_here`] follows.
+pub(crate) fn source_here(options: impl Into<Options>, ui: &Ui) -> Result<SettingsSource> {
     let options = options.into();
     let root = options.repo.clone().or_else(|| find_root().ok()).and_then(|root| root.canonicalize().ok());
-    match root {
-        Some(root) => settings(&options, ui, &root, Git::open(&root)?.as_ref(), report),
-        // Without a folder, only --config can name settings.
-        None => load(&SettingsSource::of(options.config.as_deref(), Path::new(""), None), report),
+    // Without a folder, only --config can name settings.
+    let git = root.as_deref().map(Git::open).transpose()?.flatten();
+    let source = SettingsSource::of(options.config.as_deref(), root.as_deref().unwrap_or(Path::new("")), git.as_ref());
+    if let SettingsSource::Defaults(Some(why)) = &source {
+        ui.warn_once(why);
     }
+    Ok(source)
 }
 
 /// The nearest enclosing folder that holds a competition, or else the nearest checkout.

@@ -8,9 +8,9 @@ use crate::model::ids::Block;
 use crate::model::stage::Timestamp;
 use crate::rules::succession::Moment;
 use crate::settings::Config;
-use crate::settings::flags::{ChainArgs, MomentArgs};
+use crate::settings::flags::{ChainArgs, MomentArgs, chain_settings, env};
 use crate::world::chain::Chain;
-use crate::world::chain::settings::{Clock, Networks};
+use crate::world::chain::settings::Clock;
 
 impl Context<'_> {
     /// The chain's block and time, from the flags, a chain file or the configured chain; `None` if no chain is known.
@@ -79,23 +79,7 @@ pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> 
 
 /// The chain that flags, environment or these settings name, in this order, if any.
 pub(crate) fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
-    let mut settings = config.chain.clone();
-    let from_env = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    if let Some(file) = &args.chain_file {
-        settings.file = Some(file.clone());
-    } else if let Some(network) = args.network.clone().or_else(|| from_env("SUBTENSOR_NETWORK")) {
-        (settings.file, settings.network) = (None, Some(Networks::One(network)));
-    }
-    if let Some(archive) = &args.archive {
-        settings.archive = Some(Networks::One(archive.clone()));
-    }
-    if let Some(netuid) = args.netuid {
-        settings.netuid = netuid;
-    } else if let Some(netuid) = from_env("NETUID") {
-        let parsed = netuid.trim().parse();
-        settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is not a subnet number")))?;
-    }
-    settings.open()
+    chain_settings(&config.chain, args, &env)?.open()
 }
 
 /// The time of a chain's newest block, extrapolated from its finalized one.

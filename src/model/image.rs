@@ -2,13 +2,13 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::ids::Hotkey;
 
 /// The template of image names: `{hotkey10}` or `{hotkey}` in the name, `:{tag}` at the end. The result is
 /// lower-cased as a whole, as registries require.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct ImageName(String);
 

@@ -64,6 +64,23 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// Who holds the lock in `own`; `None` if it is free. Nothing is written.
+    ///
+    /// # Errors
+    /// It cannot be inspected.
+    pub fn held_by(own: &Path) -> Result<Option<String>> {
+        let path = own.join("lock");
+        let Some(mut file) = files::open(&path, false)? else { return Ok(None) };
+        // A shared lock, so that two who look do not see each other.
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(holder(&mut file))),
+            Err(TryLockError::Error(e)) => Err(Error::failed(format!("{}: cannot lock", path.display())).because(e)),
+        }
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         // The note is only read while the lock is held, so a failure does no harm.
@@ -91,7 +108,10 @@ mod tests {
         let first = Lock::take(own.path(), "finalize", Contended::Fail, |_| Ok(())).unwrap();
         let refused = Lock::take(own.path(), "open", Contended::Fail, |_| Ok(())).unwrap_err().to_string();
         assert!(refused.contains(&format!("held by pid {} (gen404 finalize)", std::process::id())), "{refused}");
+        assert!(Lock::held_by(own.path()).unwrap().unwrap().ends_with("(gen404 finalize)"));
         drop(first);
+        assert_eq!(Lock::held_by(own.path()).unwrap(), None);
+        assert_eq!(Lock::held_by(&own.path().join("none")).unwrap(), None);
         Lock::take(own.path(), "open", Contended::Fail, |_| Ok(())).unwrap();
     }
 

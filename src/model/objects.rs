@@ -15,6 +15,9 @@ pub struct ObjectKey(String);
 /// The most bytes in a key, as in S3.
 const LONGEST_KEY: usize = 1024;
 
+/// The folder of trials: objects that are deleted at once.
+const TRIALS: &str = "gen404-doctor/";
+
 /// The most versions of a key; more means that something is wrong with the store.
 pub const MOST_VERSIONS: u32 = 1000;
 
@@ -55,6 +58,19 @@ impl ObjectKey {
             return Err(KeyError(text.chars().take(200).collect()));
         }
         Ok(ObjectKey(text.to_owned()))
+    }
+
+    /// A key for a trial of the store, beside those of rounds; `None` if the name is not plain.
+    #[must_use]
+    pub fn of_trial(name: &str) -> Option<Self> {
+        let plain = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        plain.then(|| ObjectKey(format!("{TRIALS}{name}.png")))
+    }
+
+    /// As [`ObjectKey::parse`], for keys of trials.
+    #[must_use]
+    pub fn parse_trial(text: &str) -> Option<Self> {
+        ObjectKey::of_trial(text.strip_prefix(TRIALS)?.strip_suffix(".png")?)
     }
 
     /// The key itself.
@@ -168,6 +184,10 @@ mod tests {
         for bad in ["", "x", "rounds/../x", "rounds//x", "rounds/a b", "rounds/%2e%2e/x", "rounds/./x", "/rounds/1"] {
             assert!(ObjectKey::parse(bad).is_err(), "{bad:?}");
         }
+        let trial = ObjectKey::of_trial("0a-1").unwrap();
+        assert!(trial.as_str() == "gen404-doctor/0a-1.png" && ObjectKey::parse(trial.as_str()).is_err());
+        assert_eq!(ObjectKey::parse_trial(trial.as_str()), Some(trial));
+        assert!(["", "..", "a/b", "a b"].iter().all(|bad| ObjectKey::of_trial(bad).is_none()));
         assert!(check_stem(&stem).is_ok());
         assert!(check_stem(&"a%2fb".parse().unwrap()).is_err());
     }

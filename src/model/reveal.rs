@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::setting::ValueError;
 use crate::model::ids::{Block, Hotkey};
@@ -20,7 +20,7 @@ pub struct Reveal {
 pub type Reveals = BTreeMap<Hotkey, Vec<Reveal>>;
 
 /// How stored bytes are decoded into text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compat {
     /// The length is stripped if the bytes are exactly one SCALE byte vector; the text must be UTF-8. Text

@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::hex::{self, HexError};
@@ -22,7 +22,7 @@ const ROUNDS_AFTER: u64 = 10;
 const DOMAIN: &[u8] = b"gen404-seed-v1\0";
 
 /// Where a seed comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SeedSource {
     /// A drand round after the window's last block: no one can choose it, anyone can check it.

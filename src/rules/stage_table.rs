@@ -142,6 +142,70 @@ pub fn commands() -> Vec<&'static str> {
     all
 }
 
+/// What stage commands use besides the competition's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// The chain.
+    Chain,
+    /// Drand, if seeds come from there.
+    Drand,
+    /// The source of image builds.
+    Builds,
+    /// Pods.
+    Pods,
+    /// The object store.
+    Store,
+    /// The judge.
+    Judge,
+    /// The measure of distances.
+    Distance,
+}
+
+impl Service {
+    /// Every service, in the order of a round.
+    pub const ALL: [Service; 7] = [
+        Service::Chain,
+        Service::Drand,
+        Service::Builds,
+        Service::Pods,
+        Service::Store,
+        Service::Judge,
+        Service::Distance,
+    ];
+}
+
+/// The services that a stage command asks.
+#[must_use]
+pub fn asks(command: &str) -> &'static [Service] {
+    match command {
+        "open" | "finalize" => &[Service::Chain],
+        "reveal-seed" => &[Service::Chain, Service::Drand],
+        "builds" => &[Service::Builds],
+        "baseline" => &[Service::Pods, Service::Store],
+        "download" => &[Service::Chain, Service::Store],
+        "duel" => &[Service::Judge],
+        "audit" => &[Service::Pods, Service::Store, Service::Distance],
+        _ => &[],
+    }
+}
+
+/// The commands of a stage, with the one that leaves it.
+#[must_use]
+pub fn commands_of(stage: Stage) -> Vec<&'static str> {
+    let row = row(stage);
+    row.commands.iter().copied().chain(row.leaves_by).collect()
+}
+
+/// The stages of a round, then the stage commands whose names are not those of a stage.
+#[must_use]
+pub fn stages_and_commands() -> Vec<&'static str> {
+    let stages = Stage::ALL.into_iter().filter(|stage| row(*stage).is_of_a_round());
+    let mut names: Vec<&'static str> = stages.map(Stage::as_str).collect();
+    let further: Vec<_> = commands().into_iter().filter(|name| !names.contains(name)).collect();
+    names.extend(further);
+    names
+}
+
 /// May this command do its work in this stage?
 #[must_use]
 pub fn is_for(command: &str, stage: Stage) -> bool {
@@ -208,6 +272,18 @@ mod tests {
         let order = ["open", "reveal-seed", "builds", "baseline", "download", "duel", "audit", "finalize"];
         assert_eq!(commands(), order);
         assert!(is_for("download", Stage::MinerGeneration) && !is_for("duel", Stage::MinerGeneration));
+    }
+
+    #[test]
+    fn every_command_asks_something() {
+        assert!(commands().into_iter().all(|command| !asks(command).is_empty()));
+        assert!(
+            Service::ALL.iter().all(|service| commands().into_iter().any(|command| asks(command).contains(service)))
+        );
+        assert_eq!(commands_of(Stage::MinerGeneration), ["builds", "baseline", "download"]);
+        let names = stages_and_commands().join(" ");
+        let commands = "reveal-seed builds baseline download duel audit finalize";
+        assert_eq!(names, format!("open miner_generation downloading duels finalizing {commands}"));
     }
 
     #[test]

@@ -139,6 +139,9 @@ impl SandboxSite {
                 self.traffic.generations.fetch_add(1, Ordering::Relaxed);
                 self.participants.program_of_tag(tag).map(|program| self.generate(&program, ask))
             }
+            ("GET", ["v1", "models"]) => {
+                Some(Reply::ok("application/json", br#"{"object":"list","data":[{"id":"pixels"}]}"#.to_vec()))
+            }
             ("POST", ["v1", "chat", "completions"]) => {
                 self.traffic.judge_calls.fetch_add(1, Ordering::Relaxed);
                 Some(self.judge(ask.body))
@@ -197,7 +200,7 @@ impl SandboxSite {
     }
 
     fn object(&self, key: &str) -> Option<Reply> {
-        let key = ObjectKey::parse(key).ok()?;
+        let key = ObjectKey::parse(key).ok().or_else(|| ObjectKey::parse_trial(key))?;
         let bytes = files::read_below(&self.objects, Path::new(key.as_str()), files::MODEL).ok()??;
         let kind = if key.as_str().ends_with(".png") { "image/png" } else { format().media_type() };
         Some(Reply::ok(kind, bytes))

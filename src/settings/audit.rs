@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::setting::{SettingError, check_counts, check_range, check_seconds};
 use crate::rules::regeneration::RetryBudget;
 use crate::rules::regeneration::pods::PodRule;
 
 /// `[audit]` of `gen404.toml`: how outputs are regenerated.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditSettings {
     /// Miners that are regenerated at the same time.

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::text;
 use crate::model::reveal::Compat;
+use crate::world::chain::settings::{ChainSettings, Networks};
 use crate::world::distance::settings::{DistanceDriver, DistanceSettings};
 use crate::world::http::Secret;
 use crate::world::judge::settings::JudgeSettings;
+use crate::world::store::settings::StoreSettings;
 
 /// The chain's block and time, instead of asking for them.
 #[derive(Debug, Clone, Default, Args)]
@@ -107,23 +109,79 @@ pub struct DistanceArgs {
     pub device: Option<String>,
 }
 
+/// Everything that a command may ask, for those that look at all of it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DriverArgs {
+    /// Which chain to ask
+    #[command(flatten)]
+    pub chain: ChainArgs,
+    /// Where objects go
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Which judge to ask
+    #[command(flatten)]
+    pub judge: JudgeArgs,
+    /// What measures
+    #[command(flatten)]
+    pub distance: DistanceArgs,
+    /// Have a render service draw the previews instead of this machine
+    #[arg(long, value_name = "URL", env = "RENDER_URL")]
+    pub render_service: Option<String>,
+}
+
+/// Reads a variable of the environment.
+pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// A variable of the environment.
 #[must_use]
 pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// As [`env()`], if it is not blank.
+/// The chain that flags, the environment or the settings name, in this order.
+///
+/// # Errors
+/// A variable has a senseless value.
+pub(crate) fn chain_settings(settings: &ChainSettings, args: &ChainArgs, env: Env<'_>) -> Result<ChainSettings> {
+    let mut settings = settings.clone();
+    let from_env = |name| env(name).filter(|value| !value.trim().is_empty());
+    if let Some(file) = &args.chain_file {
+        settings.file = Some(file.clone());
+    } else if let Some(network) = args.network.clone().or_else(|| from_env("SUBTENSOR_NETWORK")) {
+        (settings.file, settings.network) = (None, Some(Networks::One(network)));
+    }
+    if let Some(archive) = &args.archive {
+        settings.archive = Some(Networks::One(archive.clone()));
+    }
+    if let Some(netuid) = args.netuid {
+        settings.netuid = netuid;
+    } else if let Some(netuid) = from_env("NETUID") {
+        let parsed = netuid.trim().parse();
+        settings.netuid = parsed.map_err(|_| Error::usage(format!("NETUID={netuid:?} is not a subnet number")))?;
+    }
+    Ok(settings)
+}
+
+/// The object store that flags, the environment or the settings name, in this order.
 #[must_use]
-pub(crate) fn given_in_env(name: &str) -> Option<String> {
-    env(name).filter(|value| !value.trim().is_empty())
+pub(crate) fn store_settings(settings: &StoreSettings, args: &StoreArgs, env: Env<'_>) -> StoreSettings {
+    let mut settings = settings.clone().with_env(env);
+    settings.dir = args.store_dir.clone().or(settings.dir);
+    settings.cdn_url = args.cdn_url.clone().or(settings.cdn_url);
+    settings
 }
 
 /// The judge that flags, the environment or the settings name, in this order.
 #[must_use]
 pub(crate) fn judge_settings(settings: &JudgeSettings, args: &JudgeArgs) -> JudgeSettings {
+    judge_settings_by(settings, args, &env)
+}
+
+/// As [`judge_settings`], in this environment.
+#[must_use]
+pub(crate) fn judge_settings_by(settings: &JudgeSettings, args: &JudgeArgs, env: Env<'_>) -> JudgeSettings {
     let mut settings = settings.clone();
-    let from_env = given_in_env("OPENAI_BASE_URL");
+    let from_env = env("OPENAI_BASE_URL").filter(|value| !value.trim().is_empty());
     settings.base_url = args.judge_url.clone().or(from_env).or(settings.base_url);
     settings.model = args.model.clone().unwrap_or(settings.model);
     settings.question = args.question.clone().or(settings.question);
@@ -143,6 +201,12 @@ pub(crate) fn judge_key() -> Result<Option<Secret>> {
 /// applied here: open the result with an empty one.
 #[must_use]
 pub(crate) fn distance_settings(settings: &DistanceSettings, args: &DistanceArgs) -> DistanceSettings {
+    distance_settings_by(settings, args, &env)
+}
+
+/// As [`distance_settings`], in this environment.
+#[must_use]
+pub(crate) fn distance_settings_by(settings: &DistanceSettings, args: &DistanceArgs, env: Env<'_>) -> DistanceSettings {
     let mut settings = settings.clone().with_env(env);
     let by_url = args.distance_url.as_ref().map(|_| DistanceDriver::Http);
     let by_weights = args.weights.as_ref().map(|_| DistanceDriver::Dinov3);

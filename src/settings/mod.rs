@@ -6,10 +6,11 @@
 
 pub(crate) mod audit;
 pub(crate) mod flags;
+pub(crate) mod origins;
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::audit::AuditSettings;
 use crate::base::error::{Error, Result, plainly};
@@ -26,7 +27,7 @@ use crate::world::pods::settings::PodSettings;
 use crate::world::store::settings::StoreSettings;
 
 /// The contents of `gen404.toml`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the chain is.
@@ -54,7 +55,7 @@ pub struct Config {
 }
 
 /// `[miners]`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MinersConfig {
     /// Accept URLs on hosts that are not public (sandbox, tests).
@@ -62,7 +63,7 @@ pub struct MinersConfig {
 }
 
 /// `[open]`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenConfig {
     /// `advance` also records submissions before the window ends.
@@ -70,7 +71,7 @@ pub struct OpenConfig {
 }
 
 /// `[seed]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SeedConfig {
     /// Where seeds come from; by default `drand` with a real chain, else `block`.
@@ -128,6 +129,27 @@ impl SettingsSource {
             SettingsSource::Defaults(_) => None,
         }
     }
+
+    /// The file that is followed and its text; `None` if there is none.
+    ///
+    /// # Errors
+    /// A named file is missing, or the file cannot be read.
+    pub(crate) fn read(&self) -> Result<Option<(PathBuf, String)>> {
+        let usage = |error: Error| Error::usage(error.to_string());
+        let (path, bytes) = match self {
+            SettingsSource::Defaults(_) => return Ok(None),
+            // A named file may be a link: mounted settings are.
+            SettingsSource::Named(path) => (path.clone(), files::read(path, files::SMALL).map_err(usage)?),
+            SettingsSource::Own(root) => {
+                let read = files::read_below(root, Path::new(FILE_NAME), files::SMALL);
+                let hinted = |error| usage(error).hint(format!("to follow it anyway: --config {FILE_NAME}"));
+                (root.join(FILE_NAME), read.map_err(hinted)?)
+            }
+        };
+        let bytes = bytes.ok_or_else(|| Error::usage(format!("{}: no such file", path.display())))?;
+        let text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{}: not UTF-8", path.display())))?;
+        Ok(Some((path, text)))
+    }
 }
 
 /// Why a text is not valid settings.
@@ -148,20 +170,8 @@ impl Config {
     /// # Errors
     /// A named file is missing, the file cannot be read, or it contains an unknown key or a bad value.
     pub fn load(source: &SettingsSource) -> Result<Config> {
-        let usage = |error: Error| Error::usage(error.to_string());
-        let (path, bytes) = match source {
-            SettingsSource::Defaults(_) => return Ok(Config::default()),
-            // A named file may be a link: mounted settings are.
-            SettingsSource::Named(path) => (path.clone(), files::read(path, files::SMALL).map_err(usage)?),
-            SettingsSource::Own(root) => {
-                let read = files::read_below(root, Path::new(FILE_NAME), files::SMALL);
-                let hinted = |error| usage(error).hint(format!("to follow it anyway: --config {FILE_NAME}"));
-                (root.join(FILE_NAME), read.map_err(hinted)?)
-            }
-        };
+        let Some((path, text)) = source.read()? else { return Ok(Config::default()) };
         let wrong = |why: &dyn std::fmt::Display| Error::usage(format!("{}: {why}", path.display()));
-        let bytes = bytes.ok_or_else(|| wrong(&"no such file"))?;
-        let text = String::from_utf8(bytes).map_err(|_| wrong(&"not UTF-8"))?;
         let mut config = Config::parse(&text).map_err(|why| match has_rules(&text) {
             true => wrong(&why).hint("rules are public: move them to \"rules\" in config.json, and commit that"),
             false => wrong(&why),

@@ -24,10 +24,25 @@ const LONGEST_SIGNATURE: usize = 256;
 /// # Errors
 /// The endpoint cannot be read, or its answer makes no sense.
 pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse>> {
+    ask(client, endpoint, Some(round))
+}
+
+/// The newest quicknet round of a drand endpoint, not verified.
+///
+/// # Errors
+/// As [`fetch`], or it has none.
+pub fn newest(client: &Client, endpoint: &str) -> Result<Pulse> {
+    let none = || Error::outside(format!("drand endpoint {}: it has no newest round", shown_url(endpoint)));
+    ask(client, endpoint, None)?.ok_or_else(|| none().hint("[seed] drand_url names one, such as https://api.drand.sh"))
+}
+
+/// Asks for a round, or the newest one.
+fn ask(client: &Client, endpoint: &str, round: Option<u64>) -> Result<Option<Pulse>> {
     let base = endpoint.trim_end_matches('/');
     // The endpoint's URL may already contain the chain.
     let base = if base.ends_with(QUICKNET_CHAIN) { base.to_owned() } else { format!("{base}/{QUICKNET_CHAIN}") };
-    let request = Request::get(format!("{base}/public/{round}")).header("accept", "application/json");
+    let which = round.map_or("latest".to_owned(), |round| round.to_string());
+    let request = Request::get(format!("{base}/public/{which}")).header("accept", "application/json");
     client.send_checked(&request, |response| {
         // 404 and 425: the round is in the future.
         if matches!(response.status, 404 | 425) {
@@ -41,14 +56,14 @@ pub fn fetch(client: &Client, endpoint: &str, round: u64) -> Result<Option<Pulse
         };
         let answer: Value = response.json().map_err(|why| nonsense(&why))?;
         let answer = RoundAnswer::deserialize(answer).map_err(|e| nonsense(&e))?;
-        if answer.round != round {
+        if let Some(round) = round.filter(|round| answer.round != *round) {
             return Err(nonsense(&format!("round {} instead of {round}", answer.round)));
         }
         if answer.signature.len() > LONGEST_SIGNATURE {
             return Err(nonsense(&"a malformed signature"));
         }
         let signature = hex::decode(&answer.signature).map_err(|why| nonsense(&why))?;
-        Ok(Some(Pulse { round, signature }))
+        Ok(Some(Pulse { round: answer.round, signature }))
     })
 }
 

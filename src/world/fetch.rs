@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::model::format::ModelFormat;
 use crate::world::http::{Client, Failure, HttpLimits, Request, Retry};
 
 /// `[download]` of `gen404.toml`: how miners' files are fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DownloadSettings {
     /// Files fetched at the same time in total.

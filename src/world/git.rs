@@ -11,6 +11,7 @@ mod log;
 mod objects;
 mod own;
 mod packs;
+mod reach;
 mod ready;
 pub(crate) mod remote;
 mod sign;

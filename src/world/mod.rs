@@ -12,6 +12,7 @@ pub(crate) mod jsonl;
 pub mod judge;
 pub(crate) mod memory;
 pub mod pods;
+pub mod probe;
 pub mod render;
 pub mod stop;
 pub mod store;

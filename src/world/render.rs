@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::http::{Client, Failure, HttpLimits, MultipartForm, Request, Response, Retry, ServerKind, shown_url};
+use super::probe::{PATIENCE, Probed};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::model::format::{ModelFormat, Previewed};
@@ -174,6 +175,28 @@ impl RenderService {
             .map_err(|why| Error::usage(format!("the render service's URL {}: {why}", shown_url(url))))?;
         let Previewed::FourViews { path, file } = format.previewed() else { return Err(not_drawn(format)) };
         Ok(RenderService { client: client.hearing_all(), url: format!("{}/{path}", url.trim_end_matches('/')), file })
+    }
+}
+
+impl RenderService {
+    /// Has a small model drawn, once.
+    ///
+    /// # Errors
+    /// The service cannot be reached, or does not draw it.
+    pub fn probe(url: &str, format: ModelFormat, model: &[u8]) -> Result<Probed> {
+        let limits =
+            HttpLimits { connect: PATIENCE / 2, idle: 3 * PATIENCE, whole: 3 * PATIENCE, ..HttpLimits::default() };
+        let service = RenderService::with_client(url, format, Client::new(limits, Retry::ONCE))?;
+        let named =
+            |error: Error| error.hint("RENDER_URL or --render-service names it; without one, this machine draws");
+        match service.render(model).map_err(named)? {
+            Rendering::Png(png) => {
+                Ok(Probed::fine(format!("{} draws: a preview of {} bytes", shown_url(url), png.len())))
+            }
+            Rendering::Refused { message, .. } => {
+                Err(named(Error::outside(format!("{}: a valid model is refused: {message}", shown_url(&service.url)))))
+            }
+        }
     }
 }
 

@@ -34,6 +34,13 @@ fn secrets(text: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
+/// Every such name in the sources.
+pub fn secrets_of_the_sources() -> BTreeSet<String> {
+    let files = tree(&root().join("src"));
+    let texts = files.values().map(|bytes| String::from_utf8(bytes.clone()).unwrap());
+    texts.flat_map(|text| secrets(text.split("#[cfg(test)]").next().unwrap())).collect()
+}
+
 #[test]
 fn the_page_on_settings_names_every_secret() {
     let page = std::fs::read_to_string(root().join("docs/settings.md")).unwrap();
@@ -92,7 +99,7 @@ fn known_keys(section: &str) -> Option<Vec<String>> {
     Some(expected.split('`').skip(1).step_by(2).map(str::to_owned).collect())
 }
 
-fn collect_known(section: &str, found: &mut BTreeSet<String>) {
+pub fn collect_known(section: &str, found: &mut BTreeSet<String>) {
     for key in known_keys(section).unwrap_or_default() {
         let path = if section.is_empty() { key } else { format!("{section}.{key}") };
         if known_keys(&path).is_some() {

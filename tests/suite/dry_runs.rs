@@ -20,13 +20,13 @@ pub fn writers() -> Vec<&'static str> {
 }
 
 /// A sandbox whose commands are left to us; its servers end with it.
-struct ByHand {
+pub struct ByHand {
     serving: Child,
     top: tempfile::TempDir,
 }
 
 impl ByHand {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let top = tempfile::tempdir().unwrap();
         let mut serving = command(top.path());
         serving.args(["sandbox", "play", "--by-hand", "--port", "0", "--seed", "7"]).args(SMALL);
@@ -41,7 +41,7 @@ impl ByHand {
         ByHand { serving, top }
     }
 
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.top.path().join("play")
     }
 }

@@ -27,6 +27,7 @@ mod commands;
 mod distance;
 mod docker_pods;
 mod docs;
+mod doctor;
 mod download;
 mod drawing;
 mod dry_runs;

@@ -16,10 +16,12 @@ use serde::Deserialize;
 use super::{BuildSource, WantedBuilds};
 use crate::base::error::{Error, Result};
 use crate::base::files;
+use crate::base::text::counted;
 use crate::model::builds::BuildStatus;
 use crate::model::ids::Hotkey;
 use crate::model::observation::{BuildObservation, DeclaredBuild};
 use crate::model::record::{Entries, parse_json};
+use crate::world::probe::Probed;
 
 /// Builds listed in a file, which is read at each look so that it may change meanwhile.
 #[derive(Debug, Clone)]
@@ -55,5 +57,11 @@ impl BuildSource for FileBuilds {
             (hotkey, DeclaredBuild { status: entry.status, image: entry.image })
         };
         Ok(BuildObservation::Declared(entries.0.into_iter().map(said).collect()))
+    }
+
+    fn probe(&self, _image: &str) -> Result<Probed> {
+        let bytes = files::need(&self.path, files::SMALL)?;
+        let entries: Entries<Hotkey, BuildEntry> = parse_json(&bytes).map_err(|why| Error::file(&self.path, why))?;
+        Ok(Probed::fine(format!("{}: {}", self.name(), counted(entries.0.len(), "build", "builds"))))
     }
 }

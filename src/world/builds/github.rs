@@ -16,6 +16,7 @@ use crate::base::url::HttpUrl;
 use crate::model::ids::{Hotkey, RepoName, RoundNumber};
 use crate::model::observation::{BuildObservation, CiJob, CiRun};
 use crate::world::http::{Method, Response, shown_text, shown_url};
+use crate::world::probe::Probed;
 
 /// Lists of jobs and runs are followed no further than this.
 const MOST_PAGES: usize = 20;
@@ -101,6 +102,38 @@ impl BuildSource for GitHub {
         }
         Ok(BuildObservation::Ci { run, images })
     }
+
+    fn probe(&self, image: &str) -> Result<Probed> {
+        let url = format!("{}/repos/{}/actions/workflows/{}", self.api, self.repo, self.workflow);
+        let headers = headers();
+        let ask = ReadRequest { method: Method::GET, url: &url, headers, credentials: self.credentials.as_ref() };
+        let response = self.web.send(&ask)?;
+        if response.status != 200 {
+            return Err(self.refused(&url, &response));
+        }
+        if let Some(registry) = &self.registry {
+            registry.probe(image)?;
+        }
+        let limit = |name| response.header(name).and_then(|count| count.trim().parse::<u64>().ok());
+        let said = format!("{}: answers", self.name());
+        Ok(match (limit("x-ratelimit-remaining"), limit("x-ratelimit-limit")) {
+            (Some(0), _) => {
+                let none = Error::outside(format!("{said}, but the rate limit is used up"));
+                return Err(none.hint("wait until it is reset; requests with GITHUB_TOKEN have a limit of their own"));
+            }
+            (Some(left), Some(of)) if left.saturating_mul(20) < of => Probed::doubtful(
+                format!("{said}; {left} of {of} requests are left"),
+                "requests with GITHUB_TOKEN have a limit of their own",
+            ),
+            (Some(left), Some(of)) => Probed::fine(format!("{said}; {left} of {of} requests are left")),
+            _ => Probed::fine(said),
+        })
+    }
+}
+
+/// The headers of every request.
+fn headers() -> Vec<(&'static str, String)> {
+    vec![("accept", "application/vnd.github+json".to_owned()), ("x-github-api-version", "2022-11-28".to_owned())]
 }
 
 impl GitHub {
@@ -188,10 +221,7 @@ impl GitHub {
     /// (ETag).
     fn get<T: DeserializeOwned>(&self, cache: &Cache, url: &str) -> Result<(T, Option<String>)> {
         let kept = cache.load(url).and_then(|kept| Some((serde_json::from_str::<T>(&kept.body).ok()?, kept)));
-        let mut headers = vec![
-            ("accept", "application/vnd.github+json".to_owned()),
-            ("x-github-api-version", "2022-11-28".to_owned()),
-        ];
+        let mut headers = headers();
         headers.extend(kept.as_ref().map(|(_, kept)| ("if-none-match", kept.etag.clone())));
         let ask = ReadRequest { method: Method::GET, url, headers, credentials: self.credentials.as_ref() };
         let response = self.web.send(&ask)?;

@@ -15,6 +15,7 @@ pub use self::registry::Registry;
 use crate::base::error::Result;
 use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::observation::BuildObservation;
+use crate::world::probe::Probed;
 
 /// What to look for.
 #[derive(Debug, Clone)]
@@ -46,4 +47,10 @@ pub trait BuildSource: Send + Sync {
     /// # Errors
     /// It could not be asked, or its answer makes no sense.
     fn look(&self, wanted: &WantedBuilds) -> Result<BuildObservation>;
+
+    /// Asks the cheapest question that shows that it can be asked; `image` is an image that need not exist.
+    ///
+    /// # Errors
+    /// It cannot be asked, or refuses.
+    fn probe(&self, image: &str) -> Result<Probed>;
 }

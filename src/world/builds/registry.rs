@@ -10,6 +10,7 @@ use super::{BuildSource, WantedBuilds};
 use crate::base::error::{Error, Result};
 use crate::model::observation::{BuildObservation, Presence};
 use crate::world::http::{Method, Response, Secret, shown_url};
+use crate::world::probe::Probed;
 
 /// Every manifest format: without this list many registries deny having an image that they have.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -38,13 +39,24 @@ impl BuildSource for Registry {
         for (hotkey, image) in &wanted.unbuilt {
             let presence = self.presence(image)?;
             if presence == Presence::Unknown {
-                let refused = Error::outside(format!("{image}: the registry requires credentials"));
-                return Err(refused.hint("set REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD"));
+                return Err(needs_credentials(image));
             }
             images.insert(hotkey.clone(), presence);
         }
         Ok(BuildObservation::Registry(images))
     }
+
+    fn probe(&self, image: &str) -> Result<Probed> {
+        match self.presence(image)? {
+            Presence::Unknown => Err(needs_credentials(image)),
+            _ => Ok(Probed::fine(format!("{}: answers", image.split('/').next().unwrap_or(image)))),
+        }
+    }
+}
+
+fn needs_credentials(image: &str) -> Error {
+    let refused = Error::outside(format!("{image}: the registry requires credentials"));
+    refused.hint("set REGISTRY_TOKEN, or REGISTRY_USER and REGISTRY_PASSWORD")
 }
 
 impl Registry {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::github::GitHub;
 use super::registry::Registry;
@@ -17,7 +17,7 @@ use crate::world::http::{Secret, shown_url};
 use crate::world::stop::Stop;
 
 /// The drivers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuildsDriver {
     /// GitHub Actions.
@@ -29,7 +29,7 @@ pub enum BuildsDriver {
 }
 
 /// The settings of builds.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BuildSettings {
     /// The driver; by default the one that the other settings imply.
@@ -84,6 +84,24 @@ impl Default for BuildSettings {
 }
 
 impl BuildSettings {
+    /// Applies the environment over these settings: `GITHUB_REPO`.
+    #[must_use]
+    pub fn with_env(mut self, env: impl Fn(&str) -> Option<String>) -> Self {
+        self.repo = env("GITHUB_REPO").filter(|value| !value.trim().is_empty()).or(self.repo);
+        self
+    }
+
+    /// The driver that these settings choose.
+    #[must_use]
+    pub fn chosen(&self) -> Option<BuildsDriver> {
+        let spoken_of = match (&self.file, &self.repo) {
+            (Some(_), _) => Some(BuildsDriver::File),
+            (None, Some(_)) => Some(BuildsDriver::Github),
+            (None, None) => None,
+        };
+        self.driver.or(spoken_of)
+    }
+
     /// Opens the driver without asking anything yet. `own` is the operator's own folder; `run` names a CI run
     /// to use instead of the push's.
     ///
@@ -97,13 +115,9 @@ impl BuildSettings {
         stop: &Stop,
     ) -> Result<Box<dyn BuildSource>> {
         let env = |name: &str| env(name).filter(|value| !value.trim().is_empty());
-        let repo = env("GITHUB_REPO").or_else(|| self.repo.clone());
-        let spoken_of = match (&self.file, &repo) {
-            (Some(_), _) => Some(BuildsDriver::File),
-            (None, Some(_)) => Some(BuildsDriver::Github),
-            (None, None) => None,
-        };
-        match self.driver.or(spoken_of) {
+        let settings = self.clone().with_env(env);
+        let repo = settings.repo.clone();
+        match settings.chosen() {
             Some(BuildsDriver::File) => {
                 let path = self.file.as_ref().ok_or_else(|| {
                     Error::usage("no builds file is named").hint("give --file FILE, or [builds] file in gen404.toml")

@@ -16,6 +16,30 @@ pub(crate) mod settings;
 pub mod stand_in;
 pub mod subtensor;
 
+/// The newest blocks as one node has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The newest block.
+    pub best: Block,
+    /// The newest finalized one.
+    pub finalized: Block,
+    /// Its time in Unix seconds, if it is known.
+    pub seconds: Option<u64>,
+}
+
+/// What one node of a chain answered.
+#[derive(Debug)]
+pub struct NodeProbe {
+    /// The node, for messages.
+    pub name: String,
+    /// Its URL, if it has one; it may hold a key.
+    pub url: Option<String>,
+    /// Is it asked for old state only?
+    pub archive: bool,
+    /// Its newest blocks.
+    pub head: Result<Head>,
+}
+
 /// A chain that revealed commitments are read from.
 ///
 /// The driver pins its blocks when it is first asked, so that all reads of a run see the same chain.
@@ -62,4 +86,14 @@ pub trait Chain: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// The chain cannot be read.
     fn drand_pulse(&self, round: u64) -> Result<Option<Pulse>>;
+
+    /// Asks each node for its newest blocks.
+    fn probe(&self) -> Vec<NodeProbe> {
+        let head = || {
+            let finalized = self.finalized_block()?;
+            // A chain file may lack times.
+            Ok(Head { best: self.best_block()?, finalized, seconds: self.block_time(finalized).ok() })
+        };
+        vec![NodeProbe { name: self.name(), url: None, archive: false, head: head() }]
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Chain;
 use super::endpoints::Endpoints;
@@ -17,7 +17,7 @@ use crate::world::http::{Client, HttpLimits, Retry};
 const NETUID: u16 = 17;
 
 /// One network or several.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Networks {
     /// A name or URL, or a comma-separated list.
@@ -38,7 +38,7 @@ impl Networks {
 }
 
 /// The source of the current time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
     /// This machine's clock.
@@ -49,7 +49,7 @@ pub enum Clock {
 }
 
 /// The settings of the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChainSettings {
     /// A JSON file to read instead of a real chain.

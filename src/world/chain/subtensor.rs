@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::endpoints::{Endpoints, NodeUrl};
 use super::rpc::{Fault, Rpc};
-use super::{Chain, Reveals, keys, scale};
+use super::{Chain, Head, NodeProbe, Reveals, keys, scale};
 use crate::base::error::{Error, Result};
 use crate::base::hex;
 use crate::base::text::counted;
@@ -209,6 +209,18 @@ impl Subtensor {
         bytes.map_err(|why| Fault::nonsense(METHOD, endpoint, why))
     }
 
+    /// The newest blocks of one node.
+    fn head_at(&self, endpoint: &NodeUrl) -> std::result::Result<Head, Fault> {
+        self.compare_genesis(endpoint)?;
+        let hash: BlockHash = self.rpc.call(endpoint, "chain_getFinalizedHead", &json!([]))?;
+        let finalized = self.header(endpoint, &json!([hash.to_string()]))?;
+        let nonsense = |why: &dyn std::fmt::Display| Fault::nonsense("state_getStorage", endpoint, why);
+        let time = self.storage(endpoint, &keys::timestamp(), hash)?;
+        let time = time.ok_or_else(|| nonsense(&format!("block {finalized} has no time")))?;
+        let seconds = scale::decode_seconds(&time).map_err(|why| nonsense(&why))?;
+        Ok(Head { best: self.header(endpoint, &json!([]))?, finalized, seconds: Some(seconds) })
+    }
+
     /// All keys of the subnet's revealed commitments, in order, page by page until one is empty: a short page
     /// is not the last one, because gateways have limits of their own.
     fn commitment_keys(&self, endpoint: &NodeUrl, at: BlockHash) -> std::result::Result<Vec<String>, Fault> {
@@ -380,6 +392,23 @@ impl Chain for Subtensor {
             let value = self.storage(endpoint, &keys::drand_pulse(round), hash)?;
             let pulse = value.map(|value| scale::decode_pulse(&value, round)).transpose();
             pulse.map_err(|why| Fault::nonsense("state_getStorage", endpoint, why))
+        })
+    }
+
+    fn probe(&self) -> Vec<NodeProbe> {
+        let Endpoints { nodes, archives, .. } = &self.endpoints;
+        let all: Vec<_> =
+            nodes.iter().map(|node| (node, false)).chain(archives.iter().map(|node| (node, true))).collect();
+        let ask = |(endpoint, archive): (&NodeUrl, bool)| NodeProbe {
+            name: endpoint.to_string(),
+            url: Some(endpoint.url().to_owned()),
+            archive,
+            head: self.head_at(endpoint).map_err(Fault::into_error),
+        };
+        // Together: one that is silent keeps no other waiting.
+        std::thread::scope(|scope| {
+            let asked: Vec<_> = all.into_iter().map(|node| scope.spawn(move || ask(node))).collect();
+            asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
         })
     }
 }

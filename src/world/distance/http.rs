@@ -10,6 +10,7 @@ use super::{Distance, NotMeasured, Picture};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::world::http::{Client, Failure, HttpLimits, Request, Response, Retry, ServerKind, shown_text, shown_url};
+use crate::world::probe::Probed;
 
 /// After this many pairs in a row without any answer, the service is not asked again in the same call.
 const SILENT: usize = 8;
@@ -97,6 +98,46 @@ impl Distance for DistanceService {
             }
         }
         all
+    }
+
+    fn probe(&self, picture: Option<&str>) -> Result<Probed> {
+        self.try_once(picture)
+    }
+}
+
+impl DistanceService {
+    /// One attempt at a picture and itself; without a picture, only whether there is an answer.
+    fn try_once(&self, picture: Option<&str>) -> Result<Probed> {
+        let request = match picture {
+            Some(url) => {
+                let body = json!({ "url_a": url, "url_b": url }).to_string().into_bytes();
+                Request::post_json(self.url.as_str(), body)
+            }
+            None => Request::get(self.url.strip_suffix("/distance").unwrap_or(&self.url)),
+        };
+        let failed = |failure: &Failure| {
+            let down = Error::outside(format!("{}: {}", request.shown(), failure.reason()));
+            down.hint("IMAGE_DISTANCE_SERVICE_URL, --distance-url, or [distance] url in gen404.toml names the service")
+        };
+        let response = self.client.send_once(&request, None).map_err(|failure| failed(&failure))?;
+        let at = shown_url(&self.url);
+        let Some(picture) = picture else {
+            return Ok(Probed::doubtful(
+                format!("http: {at} answers; nothing was measured"),
+                "a prompt's picture would have been: there is none yet",
+            ));
+        };
+        let said_error =
+            response.status == 200 && response.json::<DistanceAnswer>().is_ok_and(|answer| answer.error.is_some());
+        match distance(&response) {
+            Ok(apart) if apart.abs() < 1e-3 => Ok(Probed::fine(format!("http: {at} measures"))),
+            Ok(apart) => Err(failed(&Failure::Permanent(format!("a picture is {apart} apart from itself")))),
+            Err(failure) if said_error => Ok(Probed::doubtful(
+                format!("http: {at} answers; {}", failure.reason()),
+                format!("it fetches pictures itself: can it reach {}?", shown_url(picture)),
+            )),
+            Err(failure) => Err(failed(&failure)),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod settings;
 use std::fmt;
 
 use crate::world::http::shown_url;
+use crate::world::probe::Probed;
 
 /// A preview to compare: some drivers use its bytes, others have a service fetch its URL.
 #[derive(Debug, Clone, Copy)]
@@ -40,4 +41,12 @@ pub trait Distance: fmt::Debug + Send + Sync {
     /// The distance of each pair, in the given order; `Err` says why one could not be measured, which counts
     /// neither as a match nor as a mismatch.
     fn measure(&self, pairs: &[(Picture<'_>, Picture<'_>)]) -> Vec<Result<f64, NotMeasured>>;
+
+    /// Measures a picture against itself, if a server is to be asked.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses.
+    fn probe(&self, _picture: Option<&str>) -> crate::base::error::Result<Probed> {
+        Ok(Probed::fine(format!("{}: in this process", self.name())))
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Distance;
 use super::http::DistanceService;
@@ -14,7 +14,7 @@ use crate::base::setting::{SettingError, ValueError, check_counts, check_range};
 use crate::world::http::Retry;
 
 /// What measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DistanceDriver {
     /// The embedding model, in this process.
@@ -39,7 +39,7 @@ impl FromStr for DistanceDriver {
 }
 
 /// The settings of distances.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DistanceSettings {
     /// The driver; by default the service at `url`, else the model in `weights`.

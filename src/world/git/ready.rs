@@ -57,6 +57,35 @@ impl Git {
         self.can_sign(&repo)
     }
 
+    /// Each condition of a commit by itself, with what is found or why it does not hold; only the first for a checkout
+    /// that is not the user's. Changes nothing.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<(&'static str, Result<String>)> {
+        // What the configuration of someone else's checkout names is not run.
+        if let Err(error) = self.is_the_users() {
+            return vec![("checkout", Err(error))];
+        }
+        let checkout = self.writer().and_then(|repo| {
+            self.on_a_branch(&repo)?;
+            if repo.index_path().exists() {
+                self.look_at_index(&repo.open_index().failed(|| self.cannot("read the index"))?)?;
+            }
+            let name = repo.head_name().failed(|| self.cannot("read HEAD"))?;
+            Ok(name.map_or("a branch".to_owned(), |name| format!("branch {}", name.shorten())))
+        });
+        let author = self.writer().and_then(|repo| {
+            self.has_author(&repo)?;
+            let who = repo.author().transpose().failed(|| self.cannot("read who commits"))?;
+            Ok(who.map(|who| format!("{} <{}>", who.name, who.email)).unwrap_or_default())
+        });
+        let signing = self.writer().and_then(|repo| {
+            let signs = self.signs(&repo)?;
+            self.can_sign(&repo)?;
+            Ok(if signs { "a trial commit was signed" } else { "commits are not signed (commit.gpgsign)" }.to_owned())
+        });
+        vec![("checkout", checkout), ("author", author), ("signing", signing)]
+    }
+
     /// Checks that a branch is checked out and no operation is half done.
     pub(super) fn on_a_branch(&self, repo: &gix::Repository) -> Result<()> {
         let going_on = match repo.state() {

@@ -26,13 +26,13 @@ const SILENCE: &str = "http.lowSpeedTime=60";
 /// The remote branch that the checked-out one tracks.
 #[derive(Debug)]
 pub(crate) struct Remote<'a> {
-    git: &'a Git,
+    pub(super) git: &'a Git,
     /// The remote's name; its URL may contain a secret and is never shown.
-    name: String,
+    pub(super) name: String,
     /// What is blanked in git's output.
     blanks: Blanks,
     /// The full name of the remote branch.
-    branch: String,
+    pub(super) branch: String,
     /// Finds the path by which our files conflict with others' changes.
     collision: Collision,
 }
@@ -94,12 +94,12 @@ impl<'a> Remote<'a> {
     }
 
     /// The remote's name in messages.
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         if self.name.contains("://") { shown_url(&self.name) } else { self.blanks.hide(&self.name).into_owned() }
     }
 
     /// git's output without secrets.
-    fn said(&self, run: &Output) -> String {
+    pub(super) fn said(&self, run: &Output) -> String {
         said_without(run, &self.blanks)
     }
 
@@ -179,7 +179,7 @@ impl<'a> Remote<'a> {
 
     /// Only commits that we made are pushed, moved or dropped: returns the error for the first one that is not
     /// ours.
-    fn foreign(&self, commits: &[String]) -> Result<Option<Error>> {
+    pub(super) fn foreign(&self, commits: &[String]) -> Result<Option<Error>> {
         let noted: HashSet<String> = self.git.noted()?.into_iter().collect();
         let mut unknown = commits.iter().filter(|commit| !noted.contains(*commit)).peekable();
         if unknown.peek().is_none() {
@@ -267,7 +267,7 @@ impl<'a> Remote<'a> {
     }
 
     /// The newest common ancestor.
-    fn base(&self, here: Option<ObjectId>, there: Option<ObjectId>) -> Result<Option<ObjectId>> {
+    pub(super) fn base(&self, here: Option<ObjectId>, there: Option<ObjectId>) -> Result<Option<ObjectId>> {
         let (Some(here), Some(there)) = (here, there) else { return Ok(None) };
         let run = self.run(&["merge-base", &here.to_string(), &there.to_string()])?;
         match run.status.code() {
@@ -278,7 +278,7 @@ impl<'a> Remote<'a> {
     }
 
     /// The commits after `base` up to `tip`, parents first.
-    fn between(&self, base: Option<ObjectId>, tip: Option<ObjectId>) -> Result<Vec<String>> {
+    pub(super) fn between(&self, base: Option<ObjectId>, tip: Option<ObjectId>) -> Result<Vec<String>> {
         let Some(tip) = tip else { return Ok(Vec::new()) };
         let range = base.map_or_else(|| tip.to_string(), |base| format!("{base}..{tip}"));
         let run = self.run(&["rev-list", "--reverse", &range])?;
@@ -308,7 +308,7 @@ impl<'a> Remote<'a> {
         Ok(if run.status.success() { None } else { Some(self.said(&run)) })
     }
 
-    fn outside(&self, what: &str, why: &str) -> Error {
+    pub(super) fn outside(&self, what: &str, why: &str) -> Error {
         Error::outside(format!("{}: cannot {what}: {why}", self.shown()))
     }
 
@@ -324,7 +324,7 @@ impl<'a> Remote<'a> {
         Ok(Some(text).filter(|text| run.status.success() && !text.is_empty()))
     }
 
-    fn run(&self, args: &[&str]) -> Result<Output> {
+    pub(super) fn run(&self, args: &[&str]) -> Result<Output> {
         let mut command = self.git.program();
         command.args(["-c", "http.lowSpeedLimit=1", "-c", SILENCE]).args(args);
         match child::output(&mut command, &Stop::of_process()) {

@@ -28,7 +28,7 @@ impl Git {
     }
 
     /// Are commits to be signed?
-    fn signs(&self, repo: &gix::Repository) -> Result<bool> {
+    pub(super) fn signs(&self, repo: &gix::Repository) -> Result<bool> {
         let asked = repo.config_snapshot().try_boolean("commit.gpgsign");
         Ok(asked.failed(|| self.cannot("read commit.gpgsign"))?.unwrap_or(false))
     }

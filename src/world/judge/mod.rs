@@ -12,6 +12,7 @@ pub(crate) mod journal;
 pub(crate) mod openai;
 pub(crate) mod question;
 pub mod settings;
+mod trial;
 
 use std::fmt;
 

@@ -108,6 +108,53 @@ impl OpenAi {
         body.to_string().into_bytes()
     }
 
+    /// The model that is asked.
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Another address of the same API.
+    pub(super) fn sibling(&self, path: &str) -> String {
+        format!("{}/{path}", self.url.strip_suffix("/chat/completions").unwrap_or(&self.url))
+    }
+
+    /// The request with the key, if there is one.
+    pub(super) fn authorized<'r>(&self, request: Request<'r>) -> Request<'r> {
+        match &self.key {
+            Some(key) => request.bearer(key),
+            None => request,
+        }
+    }
+
+    /// One attempt at a request, with the hints of a refusal.
+    pub(super) fn once<T>(
+        &self,
+        request: &Request<'_>,
+        read: impl Fn(&Response) -> std::result::Result<T, Failure>,
+    ) -> Result<T> {
+        let answered = self.client.attempt(request, |response| Ok((response.status, read(&response))));
+        match answered {
+            Ok((_, Ok(value))) => Ok(value),
+            Ok((status, Err(failure))) => Err(given_up(&request.shown(), &failure, hint(status, failure.reason()), 1)),
+            Err(failure) => Err(given_up(&request.shown(), &failure, None, 1)),
+        }
+    }
+
+    /// One attempt at a question; also returns the tokens that it took, if the server says so.
+    pub(super) fn ask_once(&self, images: [&str; 3]) -> Result<(Answer, Option<u64>)> {
+        let request = self.authorized(Request::post_json(self.url.as_str(), self.body(Seed(0), images)));
+        let answered = self.client.attempt(&request, |response| {
+            let tokens = super::trial::tokens(&response);
+            Ok(read(&response).map(|answer| (answer, tokens)))
+        });
+        let rejected = match answered {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(rejected)) => rejected,
+            Err(failure) => Rejected { failure, hint: None },
+        };
+        Err(given_up(&request.shown(), &rejected.failure, rejected.hint, 1))
+    }
+
     fn attempt(&self, request: &Request<'_>) -> std::result::Result<Answer, Rejected> {
         let unanswered = |failure| Rejected { failure, hint: None };
         self.client.attempt(request, |response| Ok(read(&response))).map_err(unanswered)?
@@ -154,10 +201,7 @@ impl Judge for OpenAi {
     }
 
     fn ask(&self, seed: Seed, images: [&str; 3]) -> Result<Answer> {
-        let mut request = Request::post_json(self.url.as_str(), self.body(seed, images));
-        if let Some(key) = &self.key {
-            request = request.bearer(key);
-        }
+        let request = self.authorized(Request::post_json(self.url.as_str(), self.body(seed, images)));
         let what = request.shown();
         let mut attempts = 1;
         loop {

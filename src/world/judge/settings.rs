@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::images::Images;
 use super::openai::{OpenAi, RequestStyle, Tokens};
@@ -13,7 +13,7 @@ use crate::base::url::{HttpUrl, UrlError};
 use crate::world::http::{Client, HttpLimits, Retry, Secret, shown_url};
 
 /// The settings of the judge.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JudgeSettings {
     /// The endpoint, up to and including `/v1`.

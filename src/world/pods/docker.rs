@@ -3,17 +3,18 @@
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::api::is_a_name;
-use super::{Deployed, Endpoint, Listed, PORT, PodId, PodOrder, PodState, Provider};
+use super::{Deployed, Endpoint, Listed, NAMES, PORT, PodId, PodOrder, PodState, Provider, ours_said};
 use crate::base::error::{Error, Result};
 use crate::world::child;
 use crate::world::http::{Blanks, Secret};
+use crate::world::probe::Probed;
 use crate::world::stop::{Stop, stopped};
 
 /// `[pods.docker]` of `gen404.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DockerSettings {
     /// The program.
@@ -237,5 +238,15 @@ impl Provider for Docker {
         let ours =
             names.lines().map(str::trim).filter(|name| !name.is_empty() && name.starts_with(prefix) && is_a_name(name));
         Ok(ours.map(|name| Listed { id: PodId(name.to_owned()), name: name.to_owned() }).collect())
+    }
+
+    fn probe(&self, _order: &PodOrder) -> Result<Probed> {
+        let version = self.succeed(&["version", "--format", "{{.Server.Version}}"]);
+        let version = version.map_err(|error| match error.hints().is_empty() {
+            true => error.hint("is its daemon running, and may this user reach it?"),
+            false => error,
+        })?;
+        let (version, ours) = (self.shown(version.trim().as_bytes(), 60), self.list(NAMES)?.len());
+        Ok(Probed::fine(format!("docker: version {version}; {}", ours_said(ours))))
     }
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::program::{Health, Program, ProgramLimits};
 use super::{Deployed, Endpoint, Listed, PodId, PodOrder, PodState, Provider};
 use crate::base::error::{Error, Result};
 use crate::base::url::HttpUrl;
 use crate::world::http::shown_url;
+use crate::world::probe::{PATIENCE, Probed};
 
 /// `[pods.endpoint]` of `gen404.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EndpointSettings {
     /// The URL of a pod's program: `{player}`, `{image}`, `{tag}` and `{number}` stand for the miner's hotkey
@@ -96,6 +98,16 @@ impl Provider for EndpointProvider {
         let book = self.book();
         let ours = book.keys().filter(|name| name.starts_with(prefix));
         Ok(ours.map(|name| Listed { id: PodId(name.clone()), name: name.clone() }).collect())
+    }
+
+    fn probe(&self, order: &PodOrder) -> Result<Probed> {
+        let (url, limits) = (self.url(order), ProgramLimits { health: PATIENCE, ..ProgramLimits::default() });
+        let (shown, endpoint) = (shown_url(&url), Endpoint { url, key: None });
+        match Program::new(endpoint, limits).health() {
+            Health::Ready => Ok(Probed::fine(format!("endpoint: {shown} is ready"))),
+            Health::NotYet(why) | Health::Refused(why) => Err(Error::outside(format!("{shown}: {why}"))
+                .hint("[pods.endpoint] url in gen404.toml names a program that is already running")),
+        }
     }
 }
 

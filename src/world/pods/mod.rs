@@ -16,8 +16,10 @@ pub mod verda;
 use std::fmt;
 
 use crate::base::error::Result;
+use crate::base::text::counted;
 use crate::model::ids::{Player, RoundNumber};
 use crate::world::http::Secret;
+use crate::world::probe::Probed;
 
 pub use self::api::ApiPolicy;
 
@@ -137,4 +139,21 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// # Errors
     /// The provider cannot be reached, or refuses.
     fn list(&self, prefix: &str) -> Result<Vec<Listed>>;
+
+    /// Asks the cheapest question that needs the key: which pods are there? `order` is never placed.
+    ///
+    /// # Errors
+    /// The provider cannot be reached, or refuses.
+    fn probe(&self, _order: &PodOrder) -> Result<Probed> {
+        let ours = self.list(NAMES)?.len();
+        Ok(Probed::fine(format!("{}: answers; {}", self.name(), ours_said(ours))))
+    }
+}
+
+/// What the names of all our pods begin with.
+const NAMES: &str = "g404-";
+
+/// How many pods are ours.
+fn ours_said(count: usize) -> String {
+    counted(count, "pod of ours is there", "pods of ours are there")
 }

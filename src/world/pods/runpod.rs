@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::api::{Api, ApiPolicy, Created, ids_of, is_a_name, segment};
@@ -12,7 +12,7 @@ use crate::base::error::Result;
 use crate::world::http::{Method, Request, Secret};
 
 /// `[pods.runpod]` of `gen404.toml`; the key comes from `RUNPOD_API_KEY`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunpodSettings {
     /// The API.
@@ -30,7 +30,7 @@ pub struct RunpodSettings {
 }
 
 /// Whose machines to rent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cloud {
     /// Data centres.
@@ -40,7 +40,7 @@ pub enum Cloud {
 }
 
 /// How a program is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PortKind {
     /// At a public address and port.

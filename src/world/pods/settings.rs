@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::docker::{Docker, DockerSettings};
 use super::endpoint::{EndpointProvider, EndpointSettings};
@@ -16,7 +16,7 @@ use crate::base::setting::{SettingError, check_counts, check_seconds};
 use crate::world::http::Secret;
 
 /// The providers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderName {
     /// A program that is already running.
@@ -32,7 +32,7 @@ pub enum ProviderName {
 }
 
 /// The settings of the pods.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PodSettings {
     /// The provider.

@@ -1,6 +1,6 @@
 //! Targon, API v2: a workload is registered, then deployed; its state contains its URL.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::api::{Api, ApiPolicy, Created, LONGEST_CURSOR, MOST_PAGES, ids_of, is_a_name, segment};
@@ -11,7 +11,7 @@ use crate::base::url::HttpUrl;
 use crate::world::http::{Method, Request, Response, Secret, shown_text};
 
 /// `[pods.targon]` of `gen404.toml`; the key comes from `TARGON_API_KEY`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TargonSettings {
     /// The API.
@@ -23,7 +23,7 @@ pub struct TargonSettings {
 }
 
 /// The kinds of workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WorkloadKind {
     /// A container behind Targon's scaler, kept at one replica.

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::api::{Api, ApiPolicy, Created, is_a_name, segment};
@@ -14,7 +14,7 @@ use crate::world::http::{Method, Request, Response, Secret, shown_text};
 
 /// `[pods.verda]` of `gen404.toml`; `VERDA_CLIENT_ID`, `VERDA_CLIENT_SECRET` and
 /// `VERDA_INFERENCE_KEY` come from the environment.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerdaSettings {
     /// The API.

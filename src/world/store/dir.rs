@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of};
+use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of, trial};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::objects::ObjectKey;
+use crate::world::probe::Probed;
 
 /// Size limit of an object: a miner's file has a far lower one.
 const LARGEST_OBJECT: u64 = files::MODEL;
@@ -138,6 +139,16 @@ impl ObjectStore for DirStore {
 
     fn get(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
         files::read_below(&self.root, Path::new(key.as_str()), LARGEST_OBJECT)
+    }
+
+    fn probe(&self, writes: bool) -> Result<Probed> {
+        trial::run(self, writes, |key| {
+            let path = files::below(&self.root, Path::new(key.as_str()))?;
+            files::remove(&path)?;
+            // Another trial may be using the folder: then it stays.
+            let _ = path.parent().map(fs::remove_dir);
+            Ok(())
+        })
     }
 }
 

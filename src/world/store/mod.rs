@@ -9,6 +9,7 @@ pub mod r2;
 mod refusals;
 mod said;
 pub(crate) mod settings;
+mod trial;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,6 +21,7 @@ use crate::base::error::{Error, Result};
 use crate::base::files;
 use crate::base::hex;
 use crate::model::objects::{MOST_VERSIONS, ObjectKey, ObjectKind, StoredObject};
+use crate::world::probe::Probed;
 
 /// An object to store.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +97,12 @@ pub trait ObjectStore: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// The store cannot be reached, or refuses; the message names the key.
     fn get(&self, key: &ObjectKey) -> Result<Option<Vec<u8>>>;
+
+    /// Puts a small object beside those of rounds, reads and deletes it; without `writes`, only reads.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or refuses.
+    fn probe(&self, writes: bool) -> Result<Probed>;
 }
 
 /// Stores an object under the first of its keys (by version, from 1) that is free or already holds the same

@@ -13,13 +13,14 @@ use base64::prelude::BASE64_STANDARD;
 use md5::{Digest as _, Md5};
 use rusoto_core::credential::{AwsCredentials, StaticProvider};
 use rusoto_core::{ByteStream, Region};
-use rusoto_s3::{GetObjectRequest, HeadObjectRequest, PutObjectRequest, S3, S3Client};
+use rusoto_s3::{DeleteObjectRequest, GetObjectRequest, HeadObjectRequest, PutObjectRequest, S3, S3Client};
 
 use super::dispatch::{DispatchError, Dispatcher, pieces};
-use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of};
+use super::{Bytes, NewObject, ObjectStore, Put, key_below, sha256_of, trial};
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::model::objects::ObjectKey;
 use crate::world::http::{Client, Failure, HttpLimits, Retry, Secret, shown_text, shown_url};
+use crate::world::probe::Probed;
 
 /// The metadata key under which an object's SHA-256 is kept.
 const SHA256: &str = "sha256";
@@ -203,6 +204,17 @@ impl ObjectStore for R2Store {
         Ok(match answer {
             OperationAnswer::Done(bytes) => Some(bytes),
             _ => None,
+        })
+    }
+
+    fn probe(&self, writes: bool) -> Result<Probed> {
+        trial::run(self, writes, |key| {
+            let request = || DeleteObjectRequest {
+                bucket: self.bucket.name.clone(),
+                key: key.to_string(),
+                ..DeleteObjectRequest::default()
+            };
+            self.run("DELETE", key, |client| block_on(client.delete_object(request()))).map(drop)
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ObjectStore;
 use super::dir::DirStore;
@@ -20,7 +20,7 @@ const CDN: &str = "https://subnet404.xyz";
 const LARGEST_OBJECT: u64 = 1 << 30;
 
 /// The settings of the object store.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
     /// A folder instead of a bucket.

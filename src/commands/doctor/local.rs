@@ -1,0 +1,164 @@
+//! What is on this machine: settings, files, lock, disk.
+
+use std::path::{Path, PathBuf};
+
+use super::finding::{Finding, Status};
+use super::wanted::Scope;
+use crate::base::error::{Error, Result};
+use crate::base::files::{self, Room};
+use crate::base::text::counted;
+use crate::engine::common::{pool, previous_prompts, require_intact};
+use crate::engine::context::{Context, Standing};
+use crate::model::file::FileKind;
+use crate::model::leader::Leaders;
+use crate::model::lock::Lock;
+use crate::model::stage::{Stage, round_in};
+use crate::rules::prompts::enough;
+use crate::settings::{FILE_NAME, SettingsSource};
+
+/// Less room than this on a disk is too little, and less than the second is soon.
+const LEAST_BYTES: u64 = 256 << 20;
+const FEW_BYTES: u64 = 2 << 30;
+
+/// As for bytes: files that may still be made.
+const LEAST_FILES: u64 = 1_000;
+const FEW_FILES: u64 = 20_000;
+
+/// Which settings are followed, if they can be.
+pub(super) fn settings(context: &Context<'_>, source: &SettingsSource, read: &Result<()>) -> Finding {
+    const NAME: &str = "settings";
+    match (read, source) {
+        (Err(error), _) => Finding::fail(NAME, error),
+        (Ok(()), SettingsSource::Defaults(None)) => Finding::ok(NAME, "no file: defaults, environment and flags alone"),
+        (Ok(()), SettingsSource::Defaults(Some(why))) => {
+            let untracked = format!("git rm --cached {FILE_NAME}, commit, and list it in .git/info/exclude");
+            Finding { name: NAME, status: Status::Fail, what: why.clone(), hints: vec![untracked] }
+        }
+        (Ok(()), SettingsSource::Named(path)) => file(path, "named by --config or GEN404_CONFIG"),
+        (Ok(()), SettingsSource::Own(root)) => {
+            let tracked = if context.git.is_some() { "git does not track it" } else { "no git" };
+            file(&root.join(FILE_NAME), tracked)
+        }
+    }
+}
+
+/// A settings file that parses: who else may write to it?
+fn file(path: &Path, how: &str) -> Finding {
+    const NAME: &str = "settings";
+    let what = format!("{}: parses; {how}", path.display());
+    #[cfg(unix)]
+    if let Ok(found) = std::fs::metadata(path) {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions());
+        if mode & 0o022 != 0 {
+            let who = format!("{what}; others than its owner may write to it (mode {:o})", mode & 0o777);
+            return Finding::warn(NAME, who, format!("they could name other hosts: chmod go-w {}", path.display()));
+        }
+    }
+    Finding::ok(NAME, what)
+}
+
+/// The files of the competition and of its current round.
+pub(super) fn competition(context: &Context<'_>, standing: &Result<Standing>) -> Finding {
+    const NAME: &str = "files";
+    let looked = || {
+        let detected = context.detected()?;
+        if !detected.format.is_run() {
+            return Ok(Finding::warn(
+                NAME,
+                format!("format: {detected}"),
+                "gen404 reads and checks competitions of this format, and does not run them",
+            ));
+        }
+        let standing = match standing {
+            Ok(standing) => standing,
+            Err(error) => return Ok(Finding::fail(NAME, error)),
+        };
+        let (round, stage) = (standing.state.current_round, standing.state.stage);
+        require_intact(round, &standing.files)?;
+        let leaders: Leaders = context.store.need(&FileKind::Leader)?;
+        let leaders = counted(leaders.len(), "leader", "leaders");
+        let name = &standing.config.settings.name;
+        Ok(Finding::ok(NAME, format!("{name}: {}; {leaders} on record; format: {detected}", round_in(round, stage))))
+    };
+    looked().unwrap_or_else(|error: Error| Finding::fail(NAME, &error))
+}
+
+/// The pool: every line usable, and enough of them for the next round.
+pub(super) fn prompts(context: &Context<'_>, standing: &Standing) -> Finding {
+    const NAME: &str = "pool";
+    let looked = || {
+        let given = pool(context)?.map_or(0, |pool| pool.0.len());
+        let open = standing.state.stage == Stage::Open;
+        let previous = match open {
+            true => previous_prompts(context, standing)?.0.len(),
+            false => standing.files.prompts.get().map_or(0, |prompts| prompts.0.len()),
+        };
+        let said = counted(given, "prompt", "prompts");
+        Ok(match enough(&standing.config.settings, previous, given) {
+            Ok(()) => Finding::ok(NAME, format!("{}: {said}, enough for a round", FileKind::Pool.path())),
+            Err(few) => {
+                let error = Error::failed(format!("{}: {few}", FileKind::Pool.path()));
+                let finding = Finding::fail(NAME, &error.hint("add more before the next seed is drawn"));
+                if open { finding } else { finding.tolerated() }
+            }
+        })
+    };
+    looked().unwrap_or_else(|error: Error| Finding::fail(NAME, &error))
+}
+
+/// Is another run at work?
+pub(super) fn lock(own: &Path) -> Finding {
+    const NAME: &str = "lock";
+    match Lock::held_by(own) {
+        Ok(None) => Finding::ok(NAME, "free"),
+        Ok(Some(holder)) => Finding::warn(
+            NAME,
+            format!("held by {holder}"),
+            "a run is at work; if it is stuck, end that process: the lock goes with it",
+        ),
+        Err(error) => Finding::fail(NAME, &error),
+    }
+}
+
+/// The room where files are written.
+pub(super) fn disk(context: &Context<'_>, own: &Path, store: Option<&PathBuf>, scope: &Scope) -> Finding {
+    const NAME: &str = "disk";
+    let temporary = std::env::temp_dir();
+    let stores = ["baseline", "download", "audit"].into_iter().any(|command| scope.has(command));
+    let places = [Some(own.to_owned()), store.filter(|_| stores).cloned(), Some(temporary)];
+    let (mut said, mut worst, mut hints) = (Vec::new(), Status::Ok, Vec::new());
+    for place in places.into_iter().flatten() {
+        let (status, what) = match room(&place, context.options.dry_run) {
+            Ok(None) => continue,
+            Ok(Some((status, what))) => (status, what),
+            Err(error) => return Finding::fail(NAME, &error),
+        };
+        said.push(what);
+        if status != Status::Ok {
+            hints = vec!["models of a round take a few GiB: make room, or set TMPDIR or [store] dir".to_owned()];
+            worst = if worst == Status::Fail { worst } else { status };
+        }
+    }
+    Finding { name: NAME, status: worst, what: said.join("; "), hints }
+}
+
+fn room(place: &Path, dry_run: bool) -> Result<Option<(Status, String)>> {
+    let Some(Room { bytes, files: count, read_only }) = files::room(place)? else { return Ok(None) };
+    let shown = place.display();
+    if read_only {
+        return Ok(Some((Status::Fail, format!("{shown} is on a disk that is mounted read only"))));
+    }
+    if !dry_run && place.is_dir() {
+        files::try_to_write(place)?;
+    }
+    let status = match (bytes, count.unwrap_or(u64::MAX)) {
+        (..LEAST_BYTES, _) | (_, ..LEAST_FILES) => Status::Fail,
+        (..FEW_BYTES, _) | (_, ..FEW_FILES) => Status::Warn,
+        _ => Status::Ok,
+    };
+    let left = match count.filter(|count| *count < FEW_FILES) {
+        Some(count) => format!(" and {}", counted(count, "file", "files")),
+        None => String::new(),
+    };
+    Ok(Some((status, format!("{} MiB{left} left in {shown}", bytes >> 20))))
+}

@@ -1,0 +1,126 @@
+//! `gen404 doctor`: is all that a round needs there, and does it work?
+//!
+//! What is on this machine is looked at first (`local`), then everything outside side by side (`jobs`): the checkout
+//! and its remote (`checkout`), the clock, and each service by its own client's probe (`services`, `chain`).
+
+mod chain;
+mod checkout;
+mod clock;
+mod finding;
+mod jobs;
+mod local;
+mod services;
+mod wanted;
+
+use serde_json::json;
+
+use self::finding::{Finding, Status};
+use self::jobs::Job;
+use self::services::Desk;
+use self::wanted::Scope;
+use crate::base::error::{Kind, Result};
+use crate::base::text::counted;
+use crate::cli::{DoctorArgs, Global};
+use crate::engine::context::{Context, Standing};
+use crate::model::beacon::BlockHash;
+use crate::model::file::FileKind;
+use crate::model::ids::{Block, Hotkey};
+use crate::model::leader::Leaders;
+use crate::model::prompts::PromptList;
+use crate::settings::flags::env;
+use crate::settings::origins::resolved;
+use crate::settings::{Config, SettingsSource};
+use crate::ui::{Report, Ui, Verbosity};
+use crate::world::stop::Stop;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Report) -> Result<()> {
+    let stop = Stop::on_signals()?;
+    let (context, source, read) = Context::to_examine(global, ui, report)?;
+    let standing = context.detected().and_then(|_| context.standing());
+    let scope = Scope::of(args, standing.as_ref().ok().map(|standing| standing.state.stage));
+    let own = context.own_folder()?;
+    let config = resolved(&context.config, &args.drivers, &env)?;
+    let mut found = vec![local::settings(&context, &source, &read), local::competition(&context, &standing)];
+    if let Some(standing) = standing.as_ref().ok().filter(|_| scope.has("reveal-seed")) {
+        found.push(local::prompts(&context, standing));
+    }
+    found.push(local::lock(&own));
+    found.push(local::disk(&context, &own, config.store.dir.as_ref(), &scope));
+    let mut jobs = Vec::new();
+    if !args.offline {
+        let addresses = clock::addresses(&config);
+        jobs.push(Job::new("clock", move || clock::check(&addresses).into_iter().collect()));
+    }
+    let (git, offline, pushes) = (context.git.clone(), args.offline, global.push);
+    jobs.push(Job::new("git", move || checkout::checks(git.as_ref(), offline, pushes)));
+    // Without settings that are followed, nothing is known of what they name.
+    if read.is_ok() && !matches!(source, SettingsSource::Defaults(Some(_))) {
+        jobs.extend(services::jobs(&desk(&context, args, config, standing.as_ref().ok())?, &scope));
+    }
+    found.extend(jobs::run(jobs, &stop)?);
+    conclude(global.verbosity() == Verbosity::Quiet, args.stage.as_deref(), &found, report);
+    Ok(())
+}
+
+/// What the checks of services need to know.
+fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: Option<&Standing>) -> Result<Desk> {
+    config.store.dry_run = context.options.dry_run;
+    let leaders = context.store.load::<Leaders>(&FileKind::Leader).ok().flatten().unwrap_or_default();
+    let leader = leaders.last();
+    let nobody = Hotkey::from_account(&[0; 32]);
+    let miner = leader.map_or(&nobody, |leader| &leader.hotkey);
+    let pool = context.store.load::<PromptList>(&FileKind::Pool).ok().flatten().unwrap_or_default();
+    let given = standing.and_then(|standing| standing.files.prompts.get());
+    let picture =
+        given.into_iter().chain([&pool]).flat_map(|list| &list.0).next().map(|prompt| prompt.url().to_owned());
+    let render_service = args.drivers.render_service.clone().filter(|url| !url.trim().is_empty());
+    Ok(Desk {
+        miners_image: config.builds.image.of(miner, "0000000-doctor"),
+        image: leader.map_or("leader:doctor".to_owned(), |leader| leader.docker.clone()),
+        config: services::impatient(config),
+        render_service,
+        offline: args.offline,
+        writes: !context.options.dry_run,
+        asks: !args.no_ask && !context.options.dry_run,
+        own: context.own_folder()?,
+        picture,
+        newest: standing.and_then(newest),
+        known: standing.and_then(known),
+    })
+}
+
+/// The newest block that the round's files record as past.
+fn newest(standing: &Standing) -> Option<Block> {
+    let submissions = standing.files.submissions.get().into_iter().flat_map(|all| all.iter());
+    let revealed = submissions.map(|(_, submission)| submission.revealed_at_block);
+    revealed.chain(standing.files.seed.get().and_then(|seed| seed.block)).max()
+}
+
+/// The block whose hash gave the round's seed.
+fn known(standing: &Standing) -> Option<(Block, BlockHash)> {
+    let seed = standing.files.seed.get()?;
+    Some((seed.block?, seed.block_hash.as_ref()?.parse().ok()?))
+}
+
+/// Says every line, with `-q` the failures alone, and the counts.
+fn conclude(quiet: bool, stage: Option<&str>, found: &[Finding], report: &mut Report) {
+    for finding in found.iter().filter(|finding| !quiet || finding.status == Status::Fail) {
+        let (colour, mark) = finding.status.mark();
+        report.say_marked(colour, mark, format!("  {:15}{}", finding.name, finding.what));
+        finding.hints.iter().for_each(|hint| report.say(format!("{:21}-> {hint}", "")));
+    }
+    let count = |status| found.iter().filter(|finding| finding.status == status).count();
+    let (ok, warn, fail) = (count(Status::Ok), count(Status::Warn), count(Status::Fail));
+    if !quiet || fail > 0 {
+        let (warned, failed) = (counted(warn, "warning", "warnings"), counted(fail, "failure", "failures"));
+        report.say(format!("{ok} ok, {warned}, {failed}"));
+    }
+    report.detail(json!({
+        "stage": stage,
+        "checks": found.iter().map(Finding::json).collect::<Vec<_>>(),
+        "summary": {"ok": ok, "warn": warn, "fail": fail},
+    }));
+    if fail > 0 {
+        report.fails(Kind::Failed);
+    }
+}
