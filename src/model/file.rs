@@ -225,6 +225,8 @@ pub enum PlayerFile {
     Generated,
     /// `pod_stats.json`
     PodStats,
+    /// `refusals.json`
+    Refusals,
     /// `SHA256SUMS`
     Sums,
     /// `duels_<left>.json`, by its full name
@@ -233,8 +235,8 @@ pub enum PlayerFile {
 
 impl PlayerFile {
     /// The files that have the same name in every folder.
-    pub const NAMED: [PlayerFile; 4] =
-        [PlayerFile::Submitted, PlayerFile::Generated, PlayerFile::PodStats, PlayerFile::Sums];
+    pub const NAMED: [PlayerFile; 5] =
+        [PlayerFile::Submitted, PlayerFile::Refusals, PlayerFile::Generated, PlayerFile::PodStats, PlayerFile::Sums];
 
     /// The file's name.
     #[must_use]
@@ -304,6 +306,8 @@ pub enum Content {
     Outputs(outputs::Outputs),
     /// `pod_stats.json`
     PodStats(pod_stats::PodStats),
+    /// `refusals.json`
+    Refusals(refusals::Refusals),
     /// `SHA256SUMS`
     Sums(sums::Sums),
     /// `duels_<left>.json`
@@ -338,6 +342,7 @@ impl Content {
             FileKind::Round(_, RoundFile::Winner) => by(bytes, Content::Winner),
             FileKind::Player(_, _, PlayerFile::Submitted | PlayerFile::Generated) => by(bytes, Content::Outputs),
             FileKind::Player(_, _, PlayerFile::PodStats) => by(bytes, Content::PodStats),
+            FileKind::Player(_, _, PlayerFile::Refusals) => by(bytes, Content::Refusals),
             FileKind::Player(_, _, PlayerFile::Sums) => by(bytes, Content::Sums),
             FileKind::Player(_, _, PlayerFile::Report(_)) => by(bytes, Content::Report),
         }

@@ -150,6 +150,10 @@ impl PlayerFile {
         use Writers::Commands;
         match self {
             PlayerFile::Submitted => row("submitted.json", Json, "Outputs", Commands(&["download"]), Keys, OF_OUTPUTS),
+            PlayerFile::Refusals => {
+                let room = (8 * MIB, PROMPTS * VALUES, "4,096 refusals of 2 KiB");
+                row("refusals.json", Json, "Refusals", Commands(&["download"]), Nothing, room)
+            }
             PlayerFile::Generated => row("generated.json", Json, "Outputs", Commands(&["audit"]), Keys, OF_OUTPUTS),
             PlayerFile::PodStats => row("pod_stats.json", Json, "PodStats", Commands(&["audit"]), Nothing, OF_MINERS),
             PlayerFile::Sums => {

@@ -171,6 +171,7 @@ impl Content {
             Content::Outputs(outputs) => entries(outputs.len(), 250) + weight(outputs.values().map(|o| &o.extra)),
             Content::Prompts(list) => return list.weight(),
             Content::Matrix(matrix) => entries(matrix.0.len(), 400),
+            Content::Refusals(map) => entries(map.len(), 300) + weight(map.values().map(|entry| &entry.extra)),
             Content::Sums(sums) => entries(sums.0.len(), 160),
             Content::Leader(list) => entries(list.capacity(), 320) + weight(list.iter().map(|entry| &entry.extra)),
             Content::Submissions(map) => entries(map.len(), 500) + weight(map.values().map(|entry| &entry.extra)),

@@ -28,6 +28,7 @@ pub(crate) mod penalties;
 pub(crate) mod pod_stats;
 pub mod prompts;
 pub mod record;
+pub mod refusals;
 pub mod report;
 pub mod require_audit;
 pub mod reveal;

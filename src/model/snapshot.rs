@@ -144,6 +144,8 @@ impl Trouble {
 pub struct PlayerFiles {
     /// `submitted.json`
     pub submitted: Slot<outputs::Outputs>,
+    /// `refusals.json`
+    pub refusals: Slot<refusals::Refusals>,
     /// `generated.json`
     pub generated: Slot<outputs::Outputs>,
     /// `pod_stats.json`
@@ -252,7 +254,7 @@ impl RoundFiles {
     }
 
     /// The broken files among those that decide a round: the single list of what must be intact. `pod_stats.json`
-    /// is not on it, because nothing depends on it.
+    /// and `refusals.json` are not on it, because nothing depends on them.
     #[must_use]
     pub fn broken(&self, round: RoundNumber) -> Vec<FileKind> {
         fn broken<T>(slot: &Slot<T>) -> bool {
@@ -411,6 +413,7 @@ impl Snapshot {
                 let files = files.players.entry(player.clone()).or_default();
                 match file {
                     PlayerFile::Submitted => put!(files.submitted, content, Content::Outputs),
+                    PlayerFile::Refusals => put!(files.refusals, content, Content::Refusals),
                     PlayerFile::Generated => put!(files.generated, content, Content::Outputs),
                     PlayerFile::PodStats => put!(files.pod_stats, content, Content::PodStats),
                     PlayerFile::Sums => put!(files.sums, content, Content::Sums),

@@ -102,11 +102,16 @@ fn nearest<'a>(name: &str, stems: &[&'a PromptStem]) -> Option<&'a PromptStem> {
     let own = name.rsplit_once('.').map_or(name.as_str(), |(own, _)| own);
     let far = |stem: &PromptStem| {
         let stem = stem.as_str().to_lowercase();
+        let most = (stem.len() / 4).max(1).min(stem.len().saturating_sub(1));
         let more = name.strip_prefix(&stem).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
-        if more { 0 } else { strsim::osa_distance(own, &stem) }
+        match more {
+            true => Some(0),
+            // Cheap first: the distance is at least the difference of the lengths.
+            false if own.len().abs_diff(stem.len()) > 4 * most => None,
+            false => Some(strsim::osa_distance(own, &stem)).filter(|far| *far <= most),
+        }
     };
-    let near = stems.iter().map(|stem| (far(stem), *stem)).min_by_key(|(far, _)| *far);
-    near.filter(|(far, stem)| *far <= (stem.as_str().len() / 4).max(1)).map(|(_, stem)| stem)
+    stems.iter().filter_map(|stem| Some((far(stem)?, *stem))).min_by_key(|(far, _)| *far).map(|(_, stem)| stem)
 }
 
 /// What a hotkey revealed, and whether a round takes it.
@@ -184,7 +189,7 @@ mod tests {
             assert_eq!(near(name, &["table-02", "chair-01"]).as_deref(), Some("chair-01"), "{name}");
         }
         assert_eq!(near("notes.txt", &["table-02", "chair-01"]), None);
-        assert_eq!(near("", &["a"]), Some("a".to_owned()));
+        assert_eq!((near("", &["a"]), near("b.glb", &["a"])), (None, None), "one letter says nothing");
         assert_eq!(near("x.glb", &[]), None);
     }
 

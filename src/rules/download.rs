@@ -15,6 +15,7 @@ use crate::model::objects::{StemError, StoredObject, check_stem};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::prompts::PromptList;
 use crate::model::record::Extra;
+use crate::model::refusals::{self, Refusal, Refusals};
 use crate::model::snapshot::{RoundFiles, Slot};
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::FileWrite;
@@ -37,11 +38,31 @@ pub(crate) enum FetchOutcome {
     Refused {
         #[serde(flatten, with = "noted")]
         model: Option<StoredObject>,
-        /// Why it cannot be rendered.
+        /// The stable code of the reason: one of [`crate::model::refusals::CODES`]. Older versions noted none.
+        #[serde(default)]
+        code: String,
+        /// Why it cannot be rendered, and where in the file.
         reason: String,
     },
     /// It could not be fetched.
-    Failed { reason: String },
+    Failed {
+        /// As for a refused one.
+        #[serde(default)]
+        code: String,
+        reason: String,
+    },
+}
+
+/// Why a file with this outcome has no model, or no preview, as `refusals.json` records it; `None` if it has both.
+#[must_use]
+pub(crate) fn refusal(outcome: &FetchOutcome) -> Option<Refusal> {
+    match outcome {
+        FetchOutcome::Stored { .. } => None,
+        FetchOutcome::Refused { code, reason, .. } | FetchOutcome::Failed { code, reason } => {
+            // Marks of older versions have no code.
+            Some(Refusal::new(if code.is_empty() { refusals::UNKNOWN } else { code }, reason))
+        }
+    }
 }
 
 impl FetchOutcome {
@@ -69,12 +90,13 @@ impl FetchOutcome {
         }
     }
 
-    /// Why it is not complete.
+    /// Why it is not complete, in a line for people.
     #[must_use]
-    pub(crate) fn reason(&self) -> Option<&str> {
+    pub(crate) fn reason(&self) -> Option<String> {
         match self {
             FetchOutcome::Stored { .. } => None,
-            FetchOutcome::Refused { reason, .. } | FetchOutcome::Failed { reason } => Some(reason),
+            FetchOutcome::Refused { reason, code, .. } if !code.is_empty() => Some(format!("{reason} ({code})")),
+            FetchOutcome::Refused { reason, .. } | FetchOutcome::Failed { reason, .. } => Some(reason.clone()),
         }
     }
 
@@ -246,6 +268,27 @@ impl<'a> DownloadRound<'a> {
         Some(Outputs::of(self.files.format, entries?))
     }
 
+    /// `refusals.json` of a miner whose outputs these are: the outputs that are not complete, in their order. A reason is
+    /// the newest known, else the recorded one. `None` if nothing was ever refused.
+    #[must_use]
+    pub(crate) fn refusals(&self, hotkey: &Hotkey, outputs: &Outputs, known: &KnownFiles) -> Option<Refusals> {
+        let recorded = self.files.players.get(&Player::Miner(hotkey.clone())).and_then(|own| own.refusals.get());
+        let reason = |stem: &PromptStem| {
+            let old = recorded.and_then(|refusals| refusals.get(stem));
+            let extra = || old.map(|refusal| refusal.extra.clone()).unwrap_or_default();
+            let new = known.get(hotkey, stem).and_then(refusal).map(|new| Refusal { extra: extra(), ..new });
+            new.or_else(|| old.cloned())
+        };
+        let incomplete = outputs.iter().filter(|(_, output)| !output.is_complete());
+        let reasons: Vec<_> = incomplete.map(|(stem, _)| (stem.clone(), reason(stem))).collect();
+        // A version that kept no reasons has recorded these files.
+        if recorded.is_none() && reasons.iter().all(|(_, reason)| reason.is_none()) {
+            return None;
+        }
+        let unknown = || Refusal::new(refusals::UNKNOWN, "the reason was not recorded");
+        Some(reasons.into_iter().map(|(stem, reason)| (stem, reason.unwrap_or_else(unknown))).collect())
+    }
+
     /// `SHA256SUMS` of a miner: the recorded lines, updated with what is stored now.
     #[must_use]
     pub(crate) fn sums(&self, hotkey: &Hotkey, known: &KnownFiles) -> Sums {
@@ -281,15 +324,17 @@ pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &Know
         let Some(outputs) = round.outputs(hotkey, known) else { continue };
         settled.push(*hotkey);
         let player = Player::Miner((*hotkey).clone());
-        let sums = round.sums(hotkey, known);
+        let (sums, refusals) = (round.sums(hotkey, known), round.refusals(hotkey, &outputs, known));
         let own = round.files.players.get(&player);
         if own.and_then(|own| own.submitted.get()) == Some(&outputs)
             && own.and_then(|own| own.sums.get()) == Some(&sums)
+            && own.and_then(|own| own.refusals.get()) == refusals.as_ref()
         {
             continue;
         }
         let file = |file| FileKind::Player(number, player.clone(), file);
         writes.push(FileWrite::new(file(PlayerFile::Submitted), &outputs));
+        writes.extend(refusals.map(|refusals| FileWrite::new(file(PlayerFile::Refusals), &refusals)));
         writes.push(FileWrite::new(file(PlayerFile::Sums), &sums));
         lines.push(format!("Update submitted for round {number}, miner {}", hotkey.short()));
     }
@@ -323,7 +368,7 @@ pub(crate) fn foreseen(
     let mut files: Vec<FileKind> = now.into_iter().map(|write| write.file).collect();
     for hotkey in miners.iter().filter(|hotkey| fetched(hotkey)) {
         let file = |file| FileKind::Player(round.number(), Player::Miner((*hotkey).clone()), file);
-        files.extend([file(PlayerFile::Submitted), file(PlayerFile::Sums)]);
+        files.extend([file(PlayerFile::Submitted), file(PlayerFile::Refusals), file(PlayerFile::Sums)]);
     }
     let settled = |hotkey: &&Hotkey| miners.contains(hotkey) || is_recorded(round, hotkey);
     let last = round.state.stage == Stage::Downloading && round.submissions.keys().all(|hotkey| settled(&hotkey));
@@ -375,7 +420,7 @@ pub(crate) fn tally(prompts: &PromptList, hotkey: &Hotkey, known: &KnownFiles) -
             tally.bytes = tally.bytes.saturating_add(model.size);
         }
         if let Some(reason) = outcome.reason() {
-            *tally.reasons.entry(reason.to_owned()).or_default() += 1;
+            *tally.reasons.entry(reason).or_default() += 1;
         }
     }
     tally

@@ -189,13 +189,13 @@ impl Fetcher {
     }
 }
 
-/// Copies a file of the miner's folder. Links are followed, since the miner made them.
+/// Copies a file of the miner's folder. Links are followed, since the miner made them. A file that is not there is what
+/// a server answers with status 404.
 fn copy_file(path: &Path, most: u64, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
-    let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let cannot = |why: &dyn std::fmt::Display| Failure::Permanent(format!("{}: {why}", name()));
     let file = files::open(path, true).map_err(|error| Failure::Permanent(error.to_string()))?;
-    let file = file.ok_or_else(|| cannot(&"no such file"))?;
-    let copied = io::copy(&mut file.take(most.saturating_add(1)), sink).map_err(|error| cannot(&error))?;
+    let file = file.ok_or_else(|| Failure::Permanent("status 404".to_owned()))?;
+    let cannot = |error: io::Error| Failure::Permanent(format!("{}: cannot read: {error}", path.display()));
+    let copied = io::copy(&mut file.take(most.saturating_add(1)), sink).map_err(cannot)?;
     if copied > most { Err(Failure::too_long(most)) } else { Ok(copied) }
 }
 

@@ -17,6 +17,7 @@ use crate::engine::fetching::spool::{Spool, Spooled};
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Player, PromptStem, RoundNumber};
 use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
+use crate::model::refusals;
 use crate::rules::download::{DownloadMark, FetchOutcome};
 use crate::world::fetch::{DownloadSettings, Fetcher};
 use crate::world::http::{Failure, Retry, shown_text};
@@ -77,12 +78,15 @@ enum PreviewResult {
     /// PNG and its SHA-256.
     Png(Vec<u8>, String),
     /// It cannot be drawn.
-    Refused(String),
+    Refused(Said),
     /// It is not in the competition's format at all, and is not stored.
-    NoModel(String),
+    NoModel(Said),
     /// No preview was asked for.
     Left,
 }
+
+/// A refusal's code and reason.
+struct Said(String, String);
 
 impl Pipeline<'_> {
     /// Runs all stages to their end. `seen` is called on the calling thread with each event, or `None` when idle.
@@ -193,11 +197,12 @@ impl Pipeline<'_> {
         let given_up = self.queue.done(job, begun.elapsed(), end);
         if end == FetchEnd::Failed {
             let tries = if job.tries > 0 { format!(" ({} attempts)", job.tries + 1) } else { String::new() };
-            fail(events, job, format!("{}{tries}", shown_text(failure.reason(), LONGEST_REASON)));
+            fail(events, job, failure.code(), format!("{}{tries}", shown_text(failure.reason(), LONGEST_REASON)));
         }
         let patience = self.settings.patience_seconds;
         for job in &given_up {
-            fail(events, job, format!("given up: failed attempts at this miner's files took over {patience} s"));
+            let reason = format!("given up: failed attempts at this miner's files took over {patience} s");
+            fail(events, job, refusals::GIVEN_UP, reason);
         }
         Ok(None)
     }
@@ -228,7 +233,7 @@ impl Pipeline<'_> {
     fn draw(&self, spooled: &Spooled) -> Result<Option<PreviewResult>> {
         let Spooled { path, fetched } = spooled;
         if let Err(why) = self.format.check(&fetched.head, fetched.size) {
-            return Ok(Some(PreviewResult::NoModel(why.to_string())));
+            return Ok(Some(PreviewResult::NoModel(Said(why.code().to_owned(), why.to_string()))));
         }
         let Some(renderer) = self.renderer else { return Ok(Some(PreviewResult::Left)) };
         let read = || files::read_own(path, self.format.largest())?.ok_or_else(|| Error::file(path, "missing"));
@@ -255,8 +260,13 @@ impl Pipeline<'_> {
 
     fn store(&self, drawn: &DrawnFile) -> Result<FetchOutcome> {
         let DrawnFile { job, spooled, preview } = drawn;
-        if let PreviewResult::NoModel(reason) = preview {
-            return Ok(FetchOutcome::Refused { model: None, reason: reason.clone() });
+        let refused = |model, Said(code, reason): &Said| FetchOutcome::Refused {
+            model,
+            code: code.clone(),
+            reason: reason.clone(),
+        };
+        if let PreviewResult::NoModel(said) = preview {
+            return Ok(refused(None, said));
         }
         let model = NewObject {
             kind: ObjectKind::Model(self.format),
@@ -271,9 +281,9 @@ impl Pipeline<'_> {
                 let png = self.put(job, &NewObject { kind: ObjectKind::Preview, bytes, size, sha256 })?;
                 FetchOutcome::Stored { model, png }
             }
-            PreviewResult::Refused(reason) => FetchOutcome::Refused { model: Some(model), reason: reason.clone() },
+            PreviewResult::Refused(said) => refused(Some(model), said),
             PreviewResult::NoModel(_) | PreviewResult::Left => {
-                FetchOutcome::Refused { model: Some(model), reason: "no preview was asked for".to_owned() }
+                refused(Some(model), &Said(refusals::NO_PREVIEW.to_owned(), "no preview was asked for".to_owned()))
             }
         })
     }
@@ -295,9 +305,8 @@ fn preview(rendering: Rendering, path: &Path) -> Result<PreviewResult> {
         }
         Rendering::Refused { code, place, message } => {
             let parts = [place, Some(message)].into_iter().flatten().filter(|part| !part.is_empty());
-            let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
-            let reason = format!("{}{code}", parts.collect::<Vec<_>>().join(": "));
-            PreviewResult::Refused(shown_text(&reason, LONGEST_REASON))
+            let code = code.unwrap_or_else(|| refusals::BY_SERVICE.to_owned());
+            PreviewResult::Refused(Said(code, shown_text(&parts.collect::<Vec<_>>().join(": "), LONGEST_REASON)))
         }
     })
 }
@@ -340,9 +349,9 @@ fn arrived(events: &Sender<FetchEvent>, job: &FetchJob, spooled: &Spooled, took:
     tell(events, FetchEvent::Fetched { stem: job.stem.clone(), bytes: spooled.fetched.size, took });
 }
 
-fn fail(events: &Sender<FetchEvent>, job: &FetchJob, reason: String) {
-    let mark =
-        DownloadMark { hotkey: job.hotkey.clone(), stem: job.stem.clone(), outcome: FetchOutcome::Failed { reason } };
+fn fail(events: &Sender<FetchEvent>, job: &FetchJob, code: &str, reason: String) {
+    let outcome = FetchOutcome::Failed { code: code.to_owned(), reason };
+    let mark = DownloadMark { hotkey: job.hotkey.clone(), stem: job.stem.clone(), outcome };
     tell(events, FetchEvent::Settled { mark: Box::new(mark), spooled: None });
 }
 

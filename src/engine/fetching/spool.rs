@@ -160,7 +160,7 @@ mod tests {
         DownloadMark {
             hotkey,
             stem: stem.parse().unwrap(),
-            outcome: FetchOutcome::Failed { reason: "status 404".to_owned() },
+            outcome: FetchOutcome::Failed { code: "fetch.missing".to_owned(), reason: "status 404".to_owned() },
         }
     }
 

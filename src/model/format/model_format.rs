@@ -1,6 +1,7 @@
 //! Kinds of model files, and everything that differs between them.
 
 use super::{mesh, splat, threejs};
+use crate::model::refusals;
 
 /// A kind of model file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +76,17 @@ pub enum ModelFileError {
 }
 
 impl ModelFileError {
+    /// The code under which such a file is recorded as refused.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            ModelFileError::Length { .. } => refusals::LENGTH,
+            ModelFileError::Short { .. } | ModelFileError::Other { .. } | ModelFileError::Version { .. } => {
+                refusals::NOT_A_MODEL
+            }
+        }
+    }
+
     /// A file that begins with other bytes.
     pub(super) fn other(name: &'static str, begins: &[u8]) -> Self {
         ModelFileError::Other { name, begins: String::from_utf8_lossy(begins).into_owned() }

@@ -14,6 +14,7 @@ mod matches;
 pub(crate) mod objects;
 mod outputs;
 mod prompts;
+mod refusals;
 mod schedule;
 mod seed;
 mod submissions;
@@ -67,7 +68,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in short.
-pub const IDS: [(&str, &str); 31] = [
+pub const IDS: [(&str, &str); 32] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -79,6 +80,7 @@ pub const IDS: [(&str, &str); 31] = [
     ("prompts.count", "there are as many prompts as the settings say"),
     ("builds.rules", "builds have the submission's values, tag and image"),
     ("outputs.rules", "outputs have known stems, sizes and URLs"),
+    ("outputs.refusals", "refusals.json gives a reason for each file without a model or a preview, and for no other"),
     ("match.score", "a report's score and margin are those of its duels"),
     ("match.matrix", "matrix rows and reports agree"),
     ("match.urls", "a report's URLs are those of the players' outputs"),
@@ -403,13 +405,14 @@ fn round_has_reached(state: &CompetitionState, round: RoundNumber, stage: Stage)
 type OfARound = fn(&VerifyFacts<'_>, RoundNumber, &RoundFiles, &mut Sink);
 
 /// The checks of a round, in the order of their findings.
-const OF_A_ROUND: [OfARound; 9] = [
+const OF_A_ROUND: [OfARound; 10] = [
     schedule::check,
     submissions::check,
     seed::check,
     prompts::check,
     builds::check,
     outputs::check,
+    refusals::check,
     matches::check,
     audits::check,
     winner::check,

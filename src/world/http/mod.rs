@@ -11,6 +11,7 @@
 
 mod blanks;
 mod coded;
+mod fault;
 mod form;
 mod guard;
 mod heed;
