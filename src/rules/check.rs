@@ -144,6 +144,17 @@ pub(crate) enum PayloadVerdict {
     Outside,
 }
 
+impl PayloadCheck {
+    /// The submission that is taken, if one is.
+    #[must_use]
+    pub(crate) fn in_force(&self) -> Option<&Submission> {
+        match &self.verdict {
+            PayloadVerdict::Taken(submission) => Some(submission),
+            PayloadVerdict::Refused(_) | PayloadVerdict::Outside => None,
+        }
+    }
+}
+
 /// Judges what one hotkey revealed, by the rules of the intake.
 #[must_use]
 pub(crate) fn judge_payload(hotkey: &Hotkey, reveals: &[Reveal], terms: &SubmissionTerms<'_>) -> PayloadCheck {
@@ -177,15 +188,16 @@ mod tests {
 
     fn near(name: &str, wanted: &[&str]) -> Option<String> {
         let wanted = stems(wanted);
-        let (unasked, more) =
-            unasked(&[name.to_owned()], &wanted.iter().collect::<Vec<_>>(), Format::Mesh.model());
+        let (unasked, more) = unasked(&[name.to_owned()], &wanted.iter().collect::<Vec<_>>(), Format::Mesh.model());
         assert_eq!((unasked.len(), more), (1, 0));
         unasked.into_iter().next().unwrap().near.map(|stem| stem.to_string())
     }
 
     #[test]
     fn a_wrong_name_finds_the_prompt_that_it_may_be_meant_for() {
-        for name in ["Chair-01.glb", "chair-01.gltf", "chair-01.glb.glb", "chair-01 (1).glb", "chair_01.glb", "chiar-01.glb"] {
+        for name in
+            ["Chair-01.glb", "chair-01.gltf", "chair-01.glb.glb", "chair-01 (1).glb", "chair_01.glb", "chiar-01.glb"]
+        {
             assert_eq!(near(name, &["table-02", "chair-01"]).as_deref(), Some("chair-01"), "{name}");
         }
         assert_eq!(near("notes.txt", &["table-02", "chair-01"]), None);

@@ -37,10 +37,10 @@ fn noted(own: &Path, miner: &str) -> BTreeMap<String, [Value; 4]> {
     let journal = std::fs::read_to_string(own.join("download/round-0/outcomes.jsonl")).unwrap();
     let marks = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let marks = marks.filter(|mark| mark["hotkey"] == miner);
-    let model = |mark: &Value, key: &str| mark.get("model").or_else(|| mark.get("glb")).unwrap_or(&Value::Null)[key].clone();
-    let told = |mark: &Value| {
-        [mark["outcome"].clone(), mark["reason"].clone(), model(mark, "sha256"), model(mark, "size")]
-    };
+    let model =
+        |mark: &Value, key: &str| mark.get("model").or_else(|| mark.get("glb")).unwrap_or(&Value::Null)[key].clone();
+    let told =
+        |mark: &Value| [mark["outcome"].clone(), mark["reason"].clone(), model(mark, "sha256"), model(mark, "size")];
     marks.map(|mark| (mark["stem"].as_str().unwrap().to_owned(), told(&mark))).collect()
 }
 
@@ -82,7 +82,19 @@ fn serve(path: &str, _before: usize) -> Serve {
 #[test]
 fn what_download_records_of_hostile_servers_is_foretold() {
     let kinds = [
-        "good", "blank", "404", "500", "endless", "gzip", "html", "half", "empty", "loop", "to-a-file", "cut-off", "drip",
+        "good",
+        "blank",
+        "404",
+        "500",
+        "endless",
+        "gzip",
+        "html",
+        "half",
+        "empty",
+        "loop",
+        "to-a-file",
+        "cut-off",
+        "drip",
     ];
     let cdn = Cdn::start(serve);
     let cdns: Vec<String> = kinds.iter().map(|kind| format!("{}/{kind}", cdn.url())).collect();
@@ -181,16 +193,23 @@ fn before_the_prompts_are_known_the_files_are_held_to_the_format() {
     let run = gen404(folder.path(), &["check", here]).ends(3);
     assert!(run.out.contains("the prompts of round 2 are not known yet"), "{}", run.out);
     let told = check(folder.path(), 3, &[here]);
-    assert_eq!((&told["prompts"], &told["summary"]["stored"], &told["summary"]["refused"]), (&Value::Null, &json!(1), &json!(1)));
+    assert_eq!(
+        (&told["prompts"], &told["summary"]["stored"], &told["summary"]["refused"]),
+        (&Value::Null, &json!(1), &json!(1))
+    );
     assert_eq!(told["unasked"][0]["name"], "c d.glb");
     // A server has no list of files.
     let told = check(folder.path(), 3, &["https://cdn.example.com/x"]);
     assert_eq!(told["files"], json!([]));
     // A list of one's own: as if these were the prompts.
-    std::fs::write(models.path().join("list.txt"), "https://p.example.org/a.png\nhttps://p.example.org/z.png\n").unwrap();
+    std::fs::write(models.path().join("list.txt"), "https://p.example.org/a.png\nhttps://p.example.org/z.png\n")
+        .unwrap();
     let list = models.path().join("list.txt");
     let told = check(folder.path(), 1, &[here, "--prompts", list.to_str().unwrap()]);
-    assert_eq!((&told["prompts"], &told["files"][0]["stem"], &told["files"][1]["stem"]), (&json!(2), &json!("z"), &json!("a")));
+    assert_eq!(
+        (&told["prompts"], &told["files"][0]["stem"], &told["files"][1]["stem"]),
+        (&json!(2), &json!("z"), &json!("a"))
+    );
     // An earlier round, and one that is not there.
     assert_eq!(check(folder.path(), 1, &[here, "--round", "1"])["round"], 1);
     gen404(folder.path(), &["check", here, "--round", "77"]).ends(2);
@@ -212,7 +231,8 @@ fn a_payload_is_judged_by_the_rules_of_the_intake() {
         hotkey(2): [{"block": 90, "text": full}],
     }});
     std::fs::write(folder.path().join("chain.json"), chain.to_string()).unwrap();
-    let of = |n: u8, code: i32| check(folder.path(), code, &[here, "--hotkey", &hotkey(n), "--chain-file", "chain.json"]);
+    let of =
+        |n: u8, code: i32| check(folder.path(), code, &[here, "--hotkey", &hotkey(n), "--chain-file", "chain.json"]);
     let told = of(0, 0);
     assert_eq!(told["deadline"], json!({"block": 800, "now": 300, "passed": false, "left": 500}));
     let payload = &told["payload"];
@@ -275,9 +295,14 @@ fn a_running_program_gets_the_verdict_of_an_audit() {
     let work = tempfile::tempdir().unwrap();
     let before = tree(folder.path());
     let args = |more: &[&str]| {
-        let fixed = [models.path().to_str().unwrap(), "--hotkey", &hotkey(0), "--pod", &server.url()].map(str::to_owned);
+        let fixed =
+            [models.path().to_str().unwrap(), "--hotkey", &hotkey(0), "--pod", &server.url()].map(str::to_owned);
         let drawn = ["--allow-private-cdn", "--render-service", &server.url(), "--work", work.path().to_str().unwrap()];
-        fixed.into_iter().chain(drawn.map(str::to_owned)).chain(more.iter().map(|&arg| arg.to_owned())).collect::<Vec<_>>()
+        fixed
+            .into_iter()
+            .chain(drawn.map(str::to_owned))
+            .chain(more.iter().map(|&arg| arg.to_owned()))
+            .collect::<Vec<_>>()
     };
     let run = |code: i32, more: &[&str]| {
         let args = args(more);
@@ -285,8 +310,14 @@ fn a_running_program_gets_the_verdict_of_an_audit() {
     };
     let told = run(1, &[]);
     let audit = &told["audit"];
-    assert_eq!((&audit["outcome"], &audit["checked_prompts"], &audit["failed_prompts"]), (&json!("rejected"), &json!(4), &json!(2)));
-    assert_eq!((&audit["driver"], &audit["reason"]), (&json!("pixels"), &json!("Non-critical mismatches (2) exceed tolerance (1)")));
+    assert_eq!(
+        (&audit["outcome"], &audit["checked_prompts"], &audit["failed_prompts"]),
+        (&json!("rejected"), &json!(4), &json!(2))
+    );
+    assert_eq!(
+        (&audit["driver"], &audit["reason"]),
+        (&json!("pixels"), &json!("Non-critical mismatches (2) exceed tolerance (1)"))
+    );
     assert_eq!(audit["prompts"].as_array().unwrap().iter().filter(|one| one["mismatch"] == true).count(), 2);
     assert!(tree(folder.path()) == before, "something was written");
     let generated = server.seen.lock().unwrap().iter().filter(|(line, _)| line.contains("/generate")).count();
@@ -300,7 +331,11 @@ fn a_running_program_gets_the_verdict_of_an_audit() {
     for key in ["outcome", "checked_prompts", "failed_prompts", "failed_critical", "generation_time", "reason"] {
         assert_eq!(told["audit"][key], recorded[key], "{key}");
     }
-    let dead = gen404(folder.path(), &["check", models.path().to_str().unwrap(), "--pod", "http://127.0.0.1:9", "--render-service", &server.url()]).ends(4);
+    let dead = gen404(
+        folder.path(),
+        &["check", models.path().to_str().unwrap(), "--pod", "http://127.0.0.1:9", "--render-service", &server.url()],
+    )
+    .ends(4);
     assert!(dead.err.contains("is not ready"), "{}", dead.err);
 }
 
@@ -310,7 +345,20 @@ struct Serving(Child);
 impl Serving {
     fn start(top: &Path) -> Serving {
         let mut child = command(top);
-        child.args(["sandbox", "played", "--rounds", "1", "--prompts", "3", "--miners", "6", "--port", "0", "--seed", "7"]);
+        child.args([
+            "sandbox",
+            "played",
+            "--rounds",
+            "1",
+            "--prompts",
+            "3",
+            "--miners",
+            "6",
+            "--port",
+            "0",
+            "--seed",
+            "7",
+        ]);
         let mut child = child.arg("--keep-serving").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut told = std::io::BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
@@ -429,7 +477,8 @@ fn cloned_without_settings(dir: &Path, submissions: &Value) {
     let top = tempfile::tempdir().unwrap();
     git(top.path(), &["clone", "-q", dir.to_str().unwrap(), "clone"]);
     let clone = top.path().join("clone");
-    let gifted = submissions.as_object().unwrap().values().find(|one| one["cdn_url"].as_str().unwrap().ends_with("gifted"));
+    let gifted =
+        submissions.as_object().unwrap().values().find(|one| one["cdn_url"].as_str().unwrap().ends_with("gifted"));
     let cdn = gifted.unwrap()["cdn_url"].as_str().unwrap();
     let ran: Run = gen404(&clone, &["check", cdn, "--allow-private-cdn"]).ends(0);
     assert!(ran.out.contains("3 of 3 files would be stored with a preview"), "{}", ran.out);

@@ -160,8 +160,7 @@ impl<'a> RegenerationRun<'a> {
         let seed = context.store.need::<SeedFile>(&FileKind::Round(round, RoundFile::Seed))?.seed;
         let (own, settings, render_service) = (context.own_folder()?, config.audit, tools.render_service);
         let client = Client::new(image_limits(), Retry::default());
-        let workshop =
-            Workshop { own, settings, provider, store, distance, render_service, client, list, seed };
+        let workshop = Workshop { own, settings, provider, store, distance, render_service, client, list, seed };
         RegenerationRun::within(context, standing, workshop)
     }
 

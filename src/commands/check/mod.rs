@@ -1,0 +1,158 @@
+//! `gen404 check`: what `download`, the intake and `audit` would make of a miner's files, payload and program.
+
+mod audit;
+mod says;
+
+use serde_json::{Value, json};
+
+use crate::base::error::{Error, Kind, Result};
+use crate::base::files;
+use crate::cli::{CheckArgs, Global};
+use crate::engine::checking::fetched::CheckedFiles;
+use crate::engine::checking::program::driver;
+use crate::engine::checking::source::{Source, prompts_of};
+use crate::engine::checking::{CheckJob, WorkFolder, chain};
+use crate::engine::context::{Context, Standing};
+use crate::model::ids::{Hotkey, RoundNumber};
+use crate::model::prompts::PromptList;
+use crate::model::snapshot::Slot;
+use crate::report::folder::outside;
+use crate::rules::check::{PayloadVerdict, Unasked, unasked};
+use crate::rules::prompts;
+use crate::ui::{Report, Ui};
+use crate::world::stop::Stop;
+
+/// Longest list of prompts, in bytes.
+const LONGEST_LIST: u64 = files::SMALL;
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Report) -> Result<()> {
+    let context = Context { stop: Stop::on_signals()?, ..Context::open(global, ui, report)? };
+    context.runs_this_format()?;
+    let standing = context.standing_in(args.round)?;
+    is_here(&standing, args.round)?;
+    let allow_private = args.intake.allow_private_cdn || context.config.miners.allow_private_cdn;
+    let source = Source::parse(&args.source, allow_private)?;
+    let [previews, work] = [(&args.previews, "--previews"), (&args.work, "--work")]
+        .map(|(path, flag)| path.as_ref().map(|path| outside(path, context.store.root(), flag)).transpose());
+    let (previews, kept) = (previews?, work?.filter(|_| !global.dry_run));
+    let known = known_prompts(&standing, args)?;
+    let names = source.names()?;
+    let prompts = known.clone().unwrap_or_else(|| prompts_of(&names, standing.files.format.model()));
+    let hotkey = args.hotkey.clone().or_else(|| source.owner(standing.files.submissions.get()));
+    let work = WorkFolder::open(kept)?;
+    let nobody = Hotkey::from_account(&[0; 32]);
+    let job = CheckJob {
+        context: &context,
+        standing: &standing,
+        source: &source,
+        hotkey: hotkey.as_ref().unwrap_or(&nobody),
+        prompts: &prompts,
+        seed: args.seed.or_else(|| standing.files.seed.get().map(|file| file.seed)),
+        work: work.path(),
+        render_service: args.render_service.as_deref().filter(|url| !url.is_empty()),
+        allow_private,
+    };
+    // Opened first: a mistake in the command line should not wait for the files.
+    let distance = match &args.pod {
+        Some(_) if known.is_none() => return Err(too_early(&standing, "--pod needs the prompts' images")),
+        Some(_) if job.seed.is_none() => return Err(too_early(&standing, "--pod needs a seed (--seed N)")),
+        Some(_) => Some(driver(&job, &args.distance)?),
+        None => None,
+    };
+    let round = standing.state.current_round;
+    report.detail(json!({
+        "round": round, "stage": standing.state.stage, "source": args.source, "hotkey": hotkey,
+        "prompts": known.as_ref().map(|list| list.stems().count()),
+    }));
+    let checked = job.check_files()?;
+    let written = previews.map(|folder| checked.write_previews(&folder, global.dry_run)).transpose()?;
+    report.note_files(written.into_iter().flatten());
+    tell_files(&checked, &unasked_files(&names, &prompts, &standing), report);
+    tell_miner(&context, &standing, hotkey.as_ref(), &source, args, report)?;
+    if let (Some(url), Some(distance)) = (&args.pod, distance) {
+        audit::tell(&job.audit(url, distance, &checked)?, &standing.config.settings.limits(), report);
+    }
+    if known.is_none() {
+        let waits = format!("the prompts of round {round} are not known yet: files are held to the format alone");
+        report.waits.push(waits);
+        report.hints.push("--prompts FILE names a list to check against".to_owned());
+        // What is wrong with a file now may be gone by then.
+        report.failed = None;
+    }
+    Ok(())
+}
+
+fn too_early(standing: &Standing, what: &str) -> Error {
+    Error::usage(format!("{what}, which round {} does not have yet", standing.state.current_round))
+}
+
+/// Fails unless the round that was asked for has begun.
+fn is_here(standing: &Standing, asked: Option<RoundNumber>) -> Result<()> {
+    match asked {
+        Some(round) if standing.files.schedule.is_missing() => {
+            Err(Error::usage(format!("round {round} is not here: rounds/{round}/schedule.json is missing")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The prompts to check against: those named, else those of the round; `None` until they are drawn.
+fn known_prompts(standing: &Standing, args: &CheckArgs) -> Result<Option<PromptList>> {
+    if let Some(path) = &args.prompts {
+        let list = prompts::pool(&files::need(path, LONGEST_LIST)?);
+        return list.map(Some).map_err(|why| Error::usage(format!("{}: {why}", path.display())));
+    }
+    match &standing.files.prompts {
+        Slot::Ok(list) => Ok(Some(list.clone())),
+        Slot::Missing => Ok(None),
+        Slot::Broken => {
+            let path = format!("rounds/{}/prompts.txt", standing.state.current_round);
+            Err(Error::failed(format!("{path}: does not parse")).hint("`gen404 verify` shows where"))
+        }
+    }
+}
+
+fn unasked_files(names: &[String], prompts: &PromptList, standing: &Standing) -> (Vec<Unasked>, usize) {
+    unasked(names, &prompts.stems().collect::<Vec<_>>(), standing.files.format.model())
+}
+
+fn tell_files(checked: &CheckedFiles, (unasked, more): &(Vec<Unasked>, usize), report: &mut Report) {
+    report.detail(says::files(checked, unasked, *more));
+    says::file_lines(checked, unasked, *more, report);
+    if checked.counts()[1..].iter().any(|count| *count > 0) {
+        report.fails(Kind::Failed);
+    }
+}
+
+/// Tells of the deadline and, for a known miner, of its payload and its build.
+fn tell_miner(
+    context: &Context<'_>,
+    standing: &Standing,
+    hotkey: Option<&Hotkey>,
+    source: &Source,
+    args: &CheckArgs,
+    report: &mut Report,
+) -> Result<()> {
+    let (moment, unknown) = context.sighted(&args.moment)?;
+    let deadline = says::deadline(standing, moment.map(|moment| moment.block), report);
+    if moment.is_none() && hotkey.is_some() {
+        context.ui.detail(&format!("block unknown: {unknown}"));
+    }
+    let (mut payload, mut build) = (Value::Null, Value::Null);
+    if let Some(hotkey) = hotkey {
+        let revealed = chain::payload(context, standing, hotkey, &args.moment.chain, &args.intake)?;
+        payload = says::payload(standing, hotkey, source, revealed.as_ref(), report);
+        build = says::build(standing, hotkey, revealed.as_ref(), report);
+        let recorded = standing.files.submissions.get().is_some_and(|all| all.contains_key(hotkey));
+        // Once the seed is drawn, what is recorded counts, whatever is revealed.
+        let is_in = match standing.files.seed.is_missing() {
+            true => revealed.is_none_or(|check| matches!(check.verdict, PayloadVerdict::Taken(_))),
+            false => recorded,
+        };
+        if !is_in {
+            report.fails(Kind::Failed);
+        }
+    }
+    report.detail(json!({ "deadline": deadline, "payload": payload, "build": build, "audit": null }));
+    Ok(())
+}
