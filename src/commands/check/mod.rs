@@ -3,6 +3,8 @@
 mod audit;
 mod says;
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use crate::base::error::{Error, Kind, Result};
@@ -20,6 +22,7 @@ use crate::report::folder::outside;
 use crate::rules::check::{PayloadVerdict, Unasked, unasked};
 use crate::rules::prompts;
 use crate::ui::{Report, Ui};
+use crate::world::distance::Distance;
 use crate::world::stop::Stop;
 
 /// Longest list of prompts, in bytes.
@@ -32,20 +35,17 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Repor
     is_here(&standing, args.round)?;
     let allow_private = args.intake.allow_private_cdn || context.config.miners.allow_private_cdn;
     let source = Source::parse(&args.source, allow_private)?;
-    let [previews, work] = [(&args.previews, "--previews"), (&args.work, "--work")]
-        .map(|(path, flag)| path.as_ref().map(|path| outside(path, context.store.root(), flag)).transpose());
-    let (previews, kept) = (previews?, work?.filter(|_| !global.dry_run));
+    let [previews, kept] = folders(&context, args)?;
     let known = known_prompts(&standing, args)?;
     let names = source.names()?;
     let prompts = known.clone().unwrap_or_else(|| prompts_of(&names, standing.files.format.model()));
     let hotkey = args.hotkey.clone().or_else(|| source.owner(standing.files.submissions.get()));
-    let work = WorkFolder::open(kept)?;
-    let nobody = Hotkey::from_account(&[0; 32]);
+    let work = WorkFolder::open(kept.filter(|_| !global.dry_run))?;
     let job = CheckJob {
         context: &context,
         standing: &standing,
         source: &source,
-        hotkey: hotkey.as_ref().unwrap_or(&nobody),
+        hotkey: &hotkey.clone().unwrap_or_else(|| Hotkey::from_account(&[0; 32])),
         prompts: &prompts,
         seed: args.seed.or_else(|| standing.files.seed.get().map(|file| file.seed)),
         work: work.path(),
@@ -53,37 +53,53 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &CheckArgs, report: &mut Repor
         allow_private,
     };
     // Opened first: a mistake in the command line should not wait for the files.
-    let distance = match &args.pod {
-        Some(_) if known.is_none() => return Err(too_early(&standing, "--pod needs the prompts' images")),
-        Some(_) if job.seed.is_none() => return Err(too_early(&standing, "--pod needs a seed (--seed N)")),
-        Some(_) => Some(driver(&job, &args.distance)?),
-        None => None,
-    };
-    let round = standing.state.current_round;
-    report.detail(json!({
-        "round": round, "stage": standing.state.stage, "source": args.source, "hotkey": hotkey,
-        "prompts": known.as_ref().map(|list| list.stems().count()),
-    }));
+    let program = program(&job, args, known.is_some())?;
+    let (round, stage) = (standing.state.current_round, standing.state.stage);
+    let count = known.as_ref().map(|list| list.stems().count());
+    report.detail(json!({"round": round, "stage": stage, "source": args.source, "hotkey": hotkey, "prompts": count}));
     let checked = job.check_files()?;
     let written = previews.map(|folder| checked.write_previews(&folder, global.dry_run)).transpose()?;
     report.note_files(written.into_iter().flatten());
     tell_files(&checked, &unasked_files(&names, &prompts, &standing), report);
     tell_miner(&context, &standing, hotkey.as_ref(), &source, args, report)?;
-    if let (Some(url), Some(distance)) = (&args.pod, distance) {
+    if let Some((url, distance)) = program {
         audit::tell(&job.audit(url, distance, &checked)?, &standing.config.settings.limits(), report);
     }
     if known.is_none() {
-        let waits = format!("the prompts of round {round} are not known yet: files are held to the format alone");
-        report.waits.push(waits);
-        report.hints.push("--prompts FILE names a list to check against".to_owned());
-        // What is wrong with a file now may be gone by then.
-        report.failed = None;
+        wait_for_prompts(round, report);
     }
     Ok(())
 }
 
-fn too_early(standing: &Standing, what: &str) -> Error {
-    Error::usage(format!("{what}, which round {} does not have yet", standing.state.current_round))
+/// The folders for the previews and for the work, if they are named.
+fn folders(context: &Context<'_>, args: &CheckArgs) -> Result<[Option<PathBuf>; 2]> {
+    let outside =
+        |path: &Option<PathBuf>, flag| path.as_ref().map(|path| outside(path, context.store.root(), flag)).transpose();
+    Ok([outside(&args.previews, "--previews")?, outside(&args.work, "--work")?])
+}
+
+/// The program to run, and what measures its distances.
+fn program<'a>(
+    job: &CheckJob<'_>,
+    args: &'a CheckArgs,
+    knows_prompts: bool,
+) -> Result<Option<(&'a str, Box<dyn Distance>)>> {
+    let Some(url) = args.pod.as_deref() else { return Ok(None) };
+    let round = job.standing.state.current_round;
+    let too_early = |what| Err(Error::usage(format!("--pod needs {what}, which round {round} does not have yet")));
+    match (knows_prompts, job.seed) {
+        (false, _) => too_early("the prompts' images (--prompts FILE names others)"),
+        (true, None) => too_early("a seed (--seed N gives another one)"),
+        (true, Some(_)) => Ok(Some((url, driver(job, &args.distance)?))),
+    }
+}
+
+/// Before the prompts are known, the result is to come.
+fn wait_for_prompts(round: RoundNumber, report: &mut Report) {
+    report.waits.push(format!("the prompts of round {round} are not known yet: files are held to the format alone"));
+    report.hints.push("--prompts FILE names a list to check against".to_owned());
+    // What is wrong with a file now may be mended by then.
+    report.failed = None;
 }
 
 /// Fails unless the round that was asked for has begun.
@@ -119,7 +135,8 @@ fn unasked_files(names: &[String], prompts: &PromptList, standing: &Standing) ->
 fn tell_files(checked: &CheckedFiles, (unasked, more): &(Vec<Unasked>, usize), report: &mut Report) {
     report.detail(says::files(checked, unasked, *more));
     says::file_lines(checked, unasked, *more, report);
-    if checked.counts()[1..].iter().any(|count| *count > 0) {
+    let [_, refused, failed] = checked.counts();
+    if refused + failed > 0 {
         report.fails(Kind::Failed);
     }
 }

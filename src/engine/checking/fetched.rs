@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::CheckJob;
+use super::store::PreviewStore;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::base::text::counted;
@@ -20,7 +21,6 @@ use crate::rules::check::{ArrivedFile, CheckedFile};
 use crate::rules::download::{DownloadMark, DownloadRound, FetchOutcome, KnownFiles, MinerFiles, WantedMiners};
 use crate::rules::shard::Shard;
 use crate::world::store::ObjectStore;
-use crate::world::store::dir::DirStore;
 
 /// The checked files.
 pub(crate) struct CheckedFiles {
@@ -30,8 +30,8 @@ pub(crate) struct CheckedFiles {
     pub(crate) outputs: Outputs,
     /// What `SHA256SUMS` would hold.
     pub(crate) sums: Sums,
-    /// Where the models and previews are.
-    pub(crate) store: DirStore,
+    /// Where the previews are.
+    pub(crate) store: PreviewStore,
 }
 
 /// What a run of the pipeline told.
@@ -49,7 +49,7 @@ impl CheckJob<'_> {
     /// # Errors
     /// Something failed that is not the miner's, or the run was stopped.
     pub(crate) fn check_files(&self) -> Result<CheckedFiles> {
-        let store = DirStore::open(&self.work.join("objects"), None)?;
+        let store = PreviewStore::open(&self.work.join("objects"))?;
         let submissions = self.submissions()?;
         // As if nothing were recorded of the miner yet: every file is to be fetched.
         let files = RoundFiles::of(self.standing.files.format);
@@ -65,7 +65,7 @@ impl CheckJob<'_> {
     }
 
     /// Runs the pipeline of `download` over these files.
-    fn run(&self, lanes: Vec<MinerFiles>, store: &DirStore) -> Result<Told> {
+    fn run(&self, lanes: Vec<MinerFiles>, store: &PreviewStore) -> Result<Told> {
         let (context, round) = (self.context, self.standing.state.current_round);
         // What an earlier run left says nothing of the files now: each run has a spool of its own.
         let spooling = tempfile::tempdir_in(self.work).failed(|| format!("{}: cannot write", self.work.display()))?;

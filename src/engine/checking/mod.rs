@@ -5,6 +5,7 @@ pub(crate) mod chain;
 pub(crate) mod fetched;
 pub(crate) mod program;
 pub(crate) mod source;
+mod store;
 
 use std::path::{Path, PathBuf};
 
