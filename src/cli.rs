@@ -136,7 +136,7 @@ pub enum Command {
     ///
     /// Failures are printed last, right above the summary; with -q nothing else is printed.
     Verify(VerifyArgs),
-    /// For miners: say what download, intake and audit would make of your files, payload and program
+    /// For miners: say what download, intake and audit would make of your files
     ///
     /// Works on a clone, without keys, and writes nothing into it. Ends with code 1 if a file would be missing or
     /// refused, or the miner would not take part or be rejected; with code 3 before the prompts are known.

@@ -216,7 +216,7 @@ fn before_the_prompts_are_known_the_files_are_held_to_the_format() {
     gen404(folder.path(), &["check", here, "--round", "77"]).ends(2);
     gen404(folder.path(), &["check", "nowhere"]).ends(2);
     gen404(folder.path(), &["check", "ftp://cdn.example.com/x"]).ends(2);
-    let private = gen404(folder.path(), &["check", "http://127.0.0.1:9/x"]).ends(2);
+    let private = gen404(folder.path(), &["check", "http://127.0.0.1/x"]).ends(2);
     assert!(private.err.contains("--allow-private-cdn"), "{}", private.err);
 }
 

@@ -13,6 +13,8 @@ use crate::rules::check::{
     CheckedFile, PayloadCheck, PayloadVerdict, SeenReveal, Unasked, duplicates, file_name, worst_first,
 };
 use crate::rules::download::{FetchOutcome, refusal};
+use crate::rules::regeneration::record::NO_IMAGE;
+use crate::rules::regeneration::{ImageToRun, image_of};
 use crate::ui::Report;
 
 /// The files, the worst first, and what stands out about them.
@@ -92,7 +94,10 @@ fn described(file: &CheckedFile) -> String {
     match refusal(&file.outcome) {
         None => took,
         Some(refusal) => {
-            let means = meaning(&refusal.code).map(|meaning| format!(": {meaning}")).unwrap_or_default();
+            // What is said of a failed transfer needs no explanation; what the renderer says of a file may.
+            let explains = !refusal.code.starts_with("fetch.") && !refusal.code.starts_with("file.");
+            let means = meaning(&refusal.code).filter(|_| explains).map(|meaning| format!(": {meaning}"));
+            let means = means.unwrap_or_default();
             let took = if took.is_empty() { took } else { format!("; {took}") };
             format!("{} ({}{means}){took}", refusal.reason, refusal.code)
         }
@@ -204,6 +209,9 @@ pub(super) fn build(
     ));
     if is_of_submission == Some(false) {
         report.say("this build is not of the submitted commit".to_owned());
+    }
+    if image_of(standing.files.builds.get(), hotkey) == ImageToRun::Never {
+        report.say(format!("an audit would say rejected: {NO_IMAGE}"));
     }
     json!({
         "status": status,
