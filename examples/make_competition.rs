@@ -23,12 +23,13 @@ use gen404::model::config::{ConfigFile, Settings};
 use gen404::model::file::{FileKind, PlayerFile, RepoFile, RoundFile};
 use gen404::model::format::Format;
 use gen404::model::generation_audits::GenerationAudits;
-use gen404::model::ids::{Block, Hotkey, Player, RoundNumber};
+use gen404::model::ids::{Block, Hotkey, Player, PromptStem, RoundNumber};
 use gen404::model::leader::{LeaderEntry, Leaders, leader_at};
 use gen404::model::matrix::Matrix;
 use gen404::model::outputs::{Output, Outputs};
 use gen404::model::prompts::{Prompt, PromptList};
 use gen404::model::record::Extra;
+use gen404::model::refusals::{self, Refusal, Refusals};
 use gen404::model::report::{Duel, DuelWinner, MatchReport};
 use gen404::model::require_audit::{AuditRequest, AuditRequests};
 use gen404::model::schedule::Schedule;
@@ -260,7 +261,12 @@ impl Maker {
                 }
                 output.attempts = 0;
             });
-            writes.push(FileWrite::new(FileKind::Player(round, player, PlayerFile::Submitted), &outputs));
+            let file = |file| FileKind::Player(round, player.clone(), file);
+            writes.push(FileWrite::new(file(PlayerFile::Submitted), &outputs));
+            let refusals: Refusals = outputs.iter().filter_map(|(stem, output)| refused(stem, output)).collect();
+            if !refusals.is_empty() {
+                writes.push(FileWrite::new(file(PlayerFile::Refusals), &refusals));
+            }
         }
         writes.push(self.stage(round, Stage::Duels));
         self.write(&format!("Round {round}: duels"), writes);
@@ -453,6 +459,15 @@ fn skill(round: RoundNumber, player: &Player) -> i32 {
             MINERS.iter().find(|miner| self::hotkey(miner.name) == *hotkey).map_or(0, |miner| miner.skill)
         }
     }
+}
+
+fn refused(stem: &PromptStem, output: &Output) -> Option<(PromptStem, Refusal)> {
+    let refusal = match (&output.model, &output.png) {
+        (Some(_), Some(_)) => return None,
+        (Some(_), None) => Refusal::new("bounds.exceeded", "meshes[0]: a vertex lies outside the cube of 0.6"),
+        (None, _) => Refusal::new(refusals::MISSING, "status 404"),
+    };
+    Some((stem.clone(), refusal))
 }
 
 fn nothing(attempts: u32) -> Output {

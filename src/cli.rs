@@ -561,7 +561,7 @@ pub struct DistanceOneArgs {
 pub struct ReportArgs {
     /// The folder to write to
     ///
-    /// Writes index.html, a page per round and a page per match; with --json also report.json, the numbers behind the
+    /// Writes index.html, a page per round, match and miner; with --json also report.json, the numbers behind the
     /// pages. The pages need no server and load nothing but pictures, from the pictures' own addresses. The default is
     /// FOLDER-report beside the competition's folder; a folder inside it is refused.
     #[arg(long, value_name = "DIR")]

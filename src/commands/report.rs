@@ -18,12 +18,12 @@ use crate::engine::verification::facts;
 use crate::engine::verification::formats::OtherSnapshot;
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
-use crate::model::ids::{Block, RoundNumber};
+use crate::model::ids::{Block, Hotkey, RoundNumber};
 use crate::model::snapshot::{ListedSource, RoundFiles, Snapshot};
 use crate::report::folder::Folder;
 use crate::report::formats::{Competition, OtherMaker, OtherSite};
 use crate::report::maker::{Maker, few_pages};
-use crate::report::{pages, site, text};
+use crate::report::{miners, pages, site, text};
 use crate::rules::checks;
 use crate::rules::checks::in_force::InForce;
 use crate::ui::{Report, Ui};
@@ -61,13 +61,14 @@ fn of_meshes(context: &Context<'_>, args: &ReportArgs, format: Format, tree: &Li
     let plan = plan(&rounds, args)?;
     let (findings, rules) = findings(context, &snapshot, tree)?;
     let out = folder(context, args)?;
-    few_pages(&rounds, &plan)?;
+    let (wanted, linking) = miners(&snapshot, &plan, &out);
+    few_pages(&rounds, &plan, wanted.len())?;
     let verdicts = site::Verdicts::of(&findings, &snapshot.problems, linked(&rounds, &plan, &out));
     let site = site::Site { snapshot: &snapshot, rules: &rules, block: args.block.map(Block), verdicts };
-    let (pages, own) = (pages::Pages::new()?, own_folder(context));
+    let (pages, own) = (pages::Pages::new()?.linking(linking), own_folder(context));
     let maker = Maker { site: &site, pages: &pages, out: &out, own: own.as_ref() };
     let bar = context.ui.bar("rounds", plan.len() as u64);
-    let (mut files, shown) = maker.all(&plan, context.ui.json(), || bar.advance(1))?;
+    let (mut files, shown) = maker.all(&plan, &wanted, context.ui.json(), || bar.advance(1))?;
     drop(bar);
     write_shown(context, &out, &shown, &mut files)?;
     out.sync(&plan)?;
@@ -89,7 +90,7 @@ fn of_other_format(
     let past = context.git.as_ref().map(|git| Past::here(context, git)).transpose()?;
     let findings = snapshot.check(&snapshot.facts_here(context, past.as_ref())?).finish();
     let out = folder(context, args)?;
-    few_pages(&rounds, &plan)?;
+    few_pages(&rounds, &plan, 0)?;
     let verdicts = site::Verdicts::of(&findings, snapshot.problems(), linked(&rounds, &plan, &out));
     let site = OtherSite::of(files, detected.to_string(), args.block.map(Block), verdicts);
     let (pages, own) = (pages::Pages::new()?, own_folder(context));
@@ -117,6 +118,20 @@ fn linked(
     out: &Folder,
 ) -> BTreeSet<RoundNumber> {
     rounds.keys().copied().filter(|round| wanted.contains(round) || out.has(&site::round_page(*round))).collect()
+}
+
+/// The miners whose pages are made: those of the wanted rounds, and those that led. Also the hotkeys of all that have a
+/// page: with --only, those that an earlier run left are still linked.
+fn miners<'a>(
+    snapshot: &'a Snapshot,
+    plan: &BTreeSet<RoundNumber>,
+    out: &Folder,
+) -> (BTreeSet<&'a Hotkey>, BTreeSet<String>) {
+    let wanted = miners::miners(snapshot, |round| plan.contains(&round));
+    let has = |hotkey: &&Hotkey| wanted.contains(*hotkey) || out.has(&miners::miner_page(hotkey.as_str()));
+    let all = miners::miners(snapshot, |_| true);
+    let linking = all.into_iter().filter(has).map(|hotkey| hotkey.as_str().to_owned()).collect();
+    (wanted, linking)
 }
 
 fn folder(context: &Context<'_>, args: &ReportArgs) -> Result<Folder> {

@@ -10,9 +10,9 @@ use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::spool::FetchJournal;
 use crate::engine::formats::{self, OtherStanding, RoundBlocks};
 use crate::model::format::detect::Detected;
-use crate::model::ids::{Block, Hotkey};
+use crate::model::ids::{Block, Hotkey, Player};
 use crate::model::stage::{Stage, Timestamp, round_in};
-use crate::rules::download::{KnownFiles, Tally, tally};
+use crate::rules::download::{KnownFiles, Tally, recorded_tally, tally};
 use crate::rules::lead::{Lead, in_force, shown};
 use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, due};
@@ -144,7 +144,7 @@ fn until(block: Block, moment: Option<Moment>) -> String {
     format!("{from}, in {}{about}", counted(blocks, "block", "blocks"))
 }
 
-/// Miners with files missing, according to the download journal on this machine.
+/// Miners with files missing, according to the download journal on this machine, else to what is recorded.
 fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
     let noted = context.own_folder().and_then(|own| FetchJournal::read(&own, standing.state.current_round));
     let marks = match noted {
@@ -160,7 +160,10 @@ fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
         return Vec::new();
     };
     let line = |hotkey: &Hotkey| {
-        let Tally { refused, failed, reasons, .. } = tally(prompts, hotkey, &known);
+        let noted = tally(prompts, hotkey, &known);
+        let own = standing.files.players.get(&Player::Miner(hotkey.clone()));
+        let recorded = own.and_then(|own| own.refusals.get()).filter(|_| noted == Tally::default());
+        let Tally { refused, failed, reasons, .. } = recorded.map_or(noted, recorded_tally);
         let mut often: Vec<_> = reasons.iter().collect();
         often.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), *reason));
         let said: Vec<String> = often.iter().take(3).map(|(reason, count)| format!("{count}x {reason}")).collect();

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use super::miners::FOLDER;
 use super::usual_folder;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
@@ -56,7 +57,8 @@ impl Folder {
     /// Syncs the folders, so that the new names are durable.
     pub(crate) fn sync(&self, rounds: &BTreeSet<RoundNumber>) -> Result<()> {
         let folders = rounds.iter().map(|round| self.path.join(format!("round-{round}")));
-        let made = std::iter::once(self.path.clone()).chain(folders).filter(|folder| !self.dry_run && folder.is_dir());
+        let own = [self.path.clone(), self.path.join(FOLDER)];
+        let made = own.into_iter().chain(folders).filter(|folder| !self.dry_run && folder.is_dir());
         let cannot = |folder: &Path| format!("{}: cannot sync", folder.display());
         made.into_iter().try_for_each(|folder| files::sync_folder(&folder).failed(|| cannot(&folder)))
     }

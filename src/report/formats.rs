@@ -150,6 +150,8 @@ impl<'a> OtherSite<'a> {
             weights: index::drawn(&self.leaders, &rows),
             leaders: rows.into_iter().rev().collect(),
             rounds,
+            miners: Vec::new(),
+            more_miners: 0,
             summary,
             parts: index::parts(summary),
             findings: self.verdicts.objections(None),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::chart::{WeightEntry, WeightsChart, weight, weights};
+use super::miners::{MinerGroup, listed};
 use super::site::{Damage, FindingView, Site, tally};
 use super::text::{Who, clean, margin, number, share};
 use crate::model::config::Settings;
@@ -45,6 +46,9 @@ pub(crate) struct Index {
     pub(super) leaders: Vec<LeaderRow>,
     /// The rounds, newest first.
     pub(super) rounds: Vec<RoundRow>,
+    /// The miners by hotkey, and how many are not listed.
+    pub(super) miners: Vec<MinerGroup>,
+    pub(super) more_miners: usize,
     /// The counts of `verify`'s findings.
     pub(super) summary: VerifySummary,
     /// Each count's width in the bar, out of 100.
@@ -124,6 +128,7 @@ pub(crate) fn index(site: &Site<'_>) -> Index {
     let leaders = leaders(entries, schedules.map(|(round, schedule)| (round, schedule.latest_reveal_block)));
     let lead = lead(entries, site.block, &leaders);
     let summary = summary(site.verdicts.findings);
+    let (miners, more_miners) = listed(site.snapshot);
     Index {
         name: site.name(),
         description: settings.map(|settings| clean(&settings.description)).unwrap_or_default(),
@@ -136,6 +141,8 @@ pub(crate) fn index(site: &Site<'_>) -> Index {
         weights: drawn(entries, &leaders),
         leaders: leaders.into_iter().rev().collect(),
         rounds: site.snapshot.rounds.iter().rev().map(|(round, files)| round_row(site, *round, files)).collect(),
+        miners,
+        more_miners,
         summary,
         parts: parts(summary),
         findings: site.verdicts.objections(None),

@@ -1,4 +1,4 @@
-//! Makes the pages: the index, one per round, one per match.
+//! Makes the pages: the index, one per round, one per match, one per miner.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,25 @@ use serde::Serialize;
 
 use super::folder::Folder;
 use super::index::{self, Index};
+use super::miners::{ByMiner, FOLDER, miner_page};
 use super::pages::Pages;
 use super::{matches, round, site, text};
 use crate::base::error::{Error, Result};
-use crate::model::ids::RoundNumber;
+use crate::model::ids::{Hotkey, RoundNumber};
 use crate::model::snapshot::RoundFiles;
 
-/// Most pages made at a time: 50 rounds of 1,000 matches.
+/// Most pages made at a time: 50 rounds of 1,000 matches, or fewer with their miners.
 const MOST_PAGES: usize = 50_000;
 
 /// Fails if there are too many pages. A page takes about 30 kB, so a hostile competition could fill the disk.
-/// `rounds` has each round's number of reports of matches.
-pub(crate) fn few_pages(rounds: &BTreeMap<RoundNumber, usize>, wanted: &BTreeSet<RoundNumber>) -> Result<()> {
+/// `rounds` has each round's number of reports of matches; `miners` have a page each.
+pub(crate) fn few_pages(
+    rounds: &BTreeMap<RoundNumber, usize>,
+    wanted: &BTreeSet<RoundNumber>,
+    miners: usize,
+) -> Result<()> {
     let matches: usize = wanted.iter().filter_map(|round| rounds.get(round)).sum();
-    let pages = matches + wanted.len();
+    let pages = matches + wanted.len() + miners;
     if pages <= MOST_PAGES {
         return Ok(());
     }
@@ -48,11 +53,12 @@ pub(crate) struct Shown {
 }
 
 impl Maker<'_> {
-    /// Writes the index and the pages of the wanted rounds, calling `seen` after each round. Returns the files written,
+    /// Writes the index, the pages of the wanted rounds and those of these miners, calling `seen` after each round. Returns the files written,
     /// and with `keep` also what they show.
     pub(crate) fn all(
         &self,
         wanted: &BTreeSet<RoundNumber>,
+        miners: &BTreeSet<&Hotkey>,
         keep: bool,
         seen: impl Fn(),
     ) -> Result<(Vec<String>, Shown)> {
@@ -67,7 +73,24 @@ impl Maker<'_> {
             rounds.extend(keep.then_some(view));
             seen();
         }
+        files.extend(self.miners(miners)?);
         Ok((files, Shown { competition, rounds }))
+    }
+
+    /// Writes the pages of these miners. Returns the files.
+    fn miners(&self, miners: &BTreeSet<&Hotkey>) -> Result<Vec<String>> {
+        if miners.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.out.make(FOLDER)?;
+        let (folder, by_miner) = (self.out.path.join(FOLDER), ByMiner::of(self.site));
+        let page = |hotkey: &&Hotkey| {
+            let links = text::Links::from(&folder, self.own);
+            let view = by_miner.page(hotkey, &links);
+            let page = self.pages.page("miner.html", "../", &links.sources(), &view)?;
+            self.out.write(&miner_page(hotkey.as_str()), page.as_bytes())
+        };
+        miners.par_iter().map(page).collect()
     }
 
     /// Writes a round's page and those of its matches. Returns the round's view and the files.

@@ -1,5 +1,7 @@
 //! Renders views into pages by templates that escape everything and embed style and script.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
@@ -7,6 +9,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::miners::miner_page;
 use crate::base::error::{Error, Result};
 use crate::base::text::visible_on_page;
 
@@ -14,11 +17,12 @@ const STYLE: &str = include_str!("templates/report.css");
 const SCRIPT: &str = include_str!("templates/report.js");
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("base.html", include_str!("templates/base.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("index.html", include_str!("templates/index.html")),
     ("round.html", include_str!("templates/round.html")),
+    ("miner.html", include_str!("templates/miner.html")),
     ("walk.html", include_str!("templates/walk.html")),
     ("chain.html", include_str!("templates/chain.html")),
     ("evidence.html", include_str!("templates/evidence.html")),
@@ -55,7 +59,16 @@ impl Pages {
         templates.add_global("style", Value::from_safe_string(STYLE.to_owned()));
         templates.add_global("script", Value::from_safe_string(SCRIPT.to_owned()));
         templates.add_global("version", Value::from(env!("CARGO_PKG_VERSION")));
+        templates.add_function("miner_page", |_: &str| None::<String>);
         Ok(Pages { templates, sums: (sum(STYLE), sum(SCRIPT)) })
+    }
+
+    /// The same, with links to the pages of these miners.
+    #[must_use]
+    pub(crate) fn linking(mut self, miners: BTreeSet<String>) -> Pages {
+        let page = move |hotkey: &str| miners.contains(hotkey).then(|| miner_page(hotkey));
+        self.templates.add_function("miner_page", page);
+        self
     }
 
     /// Renders a page. `top` is the relative path to the index's folder; images may come only from `sources`.

@@ -355,27 +355,29 @@ pub(crate) fn record(round: &DownloadRound<'_>, miners: &[&Hotkey], known: &Know
     (!writes.is_empty()).then(|| Plan { writes, message: lines.join("\n"), says })
 }
 
-/// The files that a run will write if it fetches these lanes completely.
+/// The files that a run will write if it fetches these lanes completely, and those that it may write.
 #[must_use]
 pub(crate) fn foreseen(
     round: &DownloadRound<'_>,
     miners: &[&Hotkey],
     lanes: &[MinerFiles],
     known: &KnownFiles,
-) -> Vec<FileKind> {
+) -> (Vec<FileKind>, Vec<FileKind>) {
     let fetched = |hotkey: &Hotkey| lanes.iter().any(|lane| lane.hotkey == *hotkey);
     let now = record(round, miners, known).map(|plan| plan.writes).unwrap_or_default();
     let mut files: Vec<FileKind> = now.into_iter().map(|write| write.file).collect();
+    let mut possible = Vec::new();
     for hotkey in miners.iter().filter(|hotkey| fetched(hotkey)) {
         let file = |file| FileKind::Player(round.number(), Player::Miner((*hotkey).clone()), file);
-        files.extend([file(PlayerFile::Submitted), file(PlayerFile::Refusals), file(PlayerFile::Sums)]);
+        files.extend([file(PlayerFile::Submitted), file(PlayerFile::Sums)]);
+        possible.push(file(PlayerFile::Refusals));
     }
     let settled = |hotkey: &&Hotkey| miners.contains(hotkey) || is_recorded(round, hotkey);
     let last = round.state.stage == Stage::Downloading && round.submissions.keys().all(|hotkey| settled(&hotkey));
     if last || round.state.stage == Stage::MinerGeneration {
         files.push(FileKind::State);
     }
-    files
+    (files, possible)
 }
 
 /// Does a miner's `submitted.json` have an entry for every prompt?
@@ -404,6 +406,19 @@ pub(crate) struct Tally {
     pub bytes: u64,
     /// How often each reason was given.
     pub reasons: BTreeMap<String, usize>,
+}
+
+/// Counts a miner's refused files as its `refusals.json` has them: what a machine without the journal knows.
+#[must_use]
+pub(crate) fn recorded_tally(refusals: &Refusals) -> Tally {
+    let mut tally = Tally::default();
+    for Refusal { code, reason, .. } in refusals.values() {
+        let failed = code.starts_with("fetch.");
+        *(if failed { &mut tally.failed } else { &mut tally.refused }) += 1;
+        let said = if failed { reason.clone() } else { format!("{reason} ({code})") };
+        *tally.reasons.entry(said).or_default() += 1;
+    }
+    tally
 }
 
 /// Counts a miner's files by outcome.

@@ -237,8 +237,9 @@ mod tests {
             ("generation_audits.json", "duels"),
             ("winner.json", "duels open"),
         ];
-        let of_miner = ["downloading", "duels", "duels", "downloading duels", "duels"];
-        let names = ["submitted.json", "generated.json", "pod_stats.json", "SHA256SUMS", "duels_LEFT.json"];
+        let of_miner = ["downloading", "downloading", "duels", "duels", "downloading duels", "duels"];
+        let names =
+            ["submitted.json", "refusals.json", "generated.json", "pod_stats.json", "SHA256SUMS", "duels_LEFT.json"];
         let miner = names.into_iter().zip(of_miner);
         let expected = expected.into_iter().chain(miner).chain(expected).chain(names.map(|name| (name, judged)));
         let expected: Vec<_> = expected.map(|(name, stages)| (name, stages.to_owned())).collect();

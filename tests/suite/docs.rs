@@ -214,7 +214,8 @@ fn every_table_of_stages_names_the_commands_and_the_files_that_they_write() {
                 let of_leader = matches!(file, FileKind::Player(_, Player::Leader, _));
                 let named = file.row().name.replace("LEFT", "<left>");
                 // The leader has no file that a match or a submission makes.
-                let real = !of_leader || !["submitted.json", "duels_<left>.json"].contains(&named.as_str());
+                let real =
+                    !of_leader || !["submitted.json", "refusals.json", "duels_<left>.json"].contains(&named.as_str());
                 assert!(!is_its || !real || lines.contains(&named), "{place}: {command} writes {named}:\n{lines}");
             }
         }
@@ -236,6 +237,21 @@ fn spans(cell: &str, stage: gen404::model::stage::Stage) -> bool {
     let (first, last) = cell.split_once(" to ").unwrap_or((cell, cell));
     let ends = place(first).zip(place(last));
     ends.is_some_and(|(first, last)| (first..=last).contains(&all.iter().position(|known| *known == stage).unwrap()))
+}
+
+#[test]
+fn every_code_of_a_refusal_is_explained() {
+    use gen404::model::refusals::{CODES, meaning};
+    let read = |name: &str| std::fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let pages = read("downloads.md") + &read("previews.md");
+    for (code, _) in CODES {
+        assert!(pages.contains(&format!("`{code}`")), "{code}: neither in docs/downloads.md nor docs/previews.md");
+    }
+    for code in gen404::preview::RefusalCode::ALL {
+        assert!(meaning(code.as_str()).is_some(), "{code}: src/model/refusals.rs does not know it");
+    }
+    let codes: BTreeSet<_> = CODES.iter().map(|(code, _)| code).collect();
+    assert_eq!(codes.len(), CODES.len());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cdn::{Cdn, Serve, blank_glb, triangle_glb};
-use crate::round::{DEADLINE, committed, download, hotkey, round, stage, stem, submitted};
+use crate::round::{DEADLINE, committed, download, hotkey, refusals, round, stage, stem, submitted};
 use crate::support::{command, edit, findings, gen404, tree};
 
 /// A good miner's server: two models that can be drawn, and others.
@@ -37,6 +37,13 @@ fn a_round_is_fetched_drawn_stored_and_recorded() {
     assert_eq!(drawn["size"].as_u64(), Some(triangle_glb("/a/00aa.glb").len() as u64));
     assert_eq!(entries[stem(1)]["png"], serde_json::Value::Null);
     assert!(run.err.contains("(data.shape)"), "the reason of a refusal: {}", run.err);
+    let refused = refusals(folder.path(), 0);
+    assert_eq!(refused.keys().collect::<Vec<_>>(), [stem(1), stem(2)].iter().collect::<Vec<_>>());
+    assert_eq!(refused[&stem(1)]["code"], "data.shape");
+    assert!(
+        run.err.contains(&format!("{} (data.shape)", refused[&stem(1)]["reason"].as_str().unwrap())),
+        "{refused:?}"
+    );
     let objects = folder.path().join(".gen404/objects/rounds/0").join(hotkey(0)).join("submitted");
     assert_eq!(std::fs::read(objects.join("01aa.glb")).unwrap(), blank_glb("/a/01aa.glb"));
     assert!(std::fs::read(objects.join("00aa.png")).unwrap().starts_with(b"\x89PNG"));
@@ -86,14 +93,23 @@ fn what_failed_is_recorded_and_fetched_again_when_asked() {
     let entry = |n: usize| submitted(folder.path(), 0)[stem(n)].clone();
     assert_eq!((&entry(1)["glb"], &entry(1)["size"]), (&serde_json::Value::Null, &0.into()));
     assert_eq!(entry(2)["glb"], serde_json::Value::Null, "an error page is not stored");
+    let codes =
+        || refusals(folder.path(), 0).into_iter().map(|(_, refusal)| refusal["code"].clone()).collect::<Vec<_>>();
+    assert_eq!(codes(), ["data.shape", "fetch.missing", "file.format", "data.shape"]);
     let status = gen404(folder.path(), &["status"]).ends(0);
     assert!(status.out.contains("status 404"), "{}", status.out);
+    let journal = folder.path().join(".gen404/download");
+    std::fs::rename(&journal, folder.path().join("journal")).unwrap();
+    let elsewhere = gen404(folder.path(), &["status"]).ends(0);
+    assert_eq!(elsewhere.out, status.out, "a machine without the journal reads the public file");
+    std::fs::rename(folder.path().join("journal"), &journal).unwrap();
 
     let before = cdn.seen().len();
     download(folder.path(), &["--only", &hotkey(0)]).ends(0);
     assert_eq!(cdn.seen().len(), before, "nothing was asked to be fetched again");
     download(folder.path(), &["--only", &hotkey(0), "--retry-failed"]).ends(0);
     assert!(entry(1)["glb"].as_str().unwrap().ends_with("/01aa.glb"));
+    assert_eq!(codes(), ["data.shape"; 4]);
     assert!(entry(2)["glb"].as_str().unwrap().ends_with("/02aa.glb"));
     // A key that is taken is never given other bytes.
     assert!(entry(3)["glb"].as_str().unwrap().ends_with("/03aa-2.glb"), "{}", entry(3));
@@ -102,6 +118,30 @@ fn what_failed_is_recorded_and_fetched_again_when_asked() {
     assert_eq!(stage(folder.path()), "duels");
     let late = download(folder.path(), &["--retry-failed"]).ends(3);
     assert!(late.out.contains("download is not due"), "{}", late.out);
+}
+
+#[test]
+fn the_reasons_are_gone_once_nothing_is_refused_and_older_marks_have_a_code_of_their_own() {
+    let cdn = Cdn::start(|path, before| match path {
+        "/a/01aa.glb" if before == 0 => Serve::Status(410, String::new()),
+        path => Serve::File(triangle_glb(path)),
+    });
+    let folder = round(&[format!("{}/a", cdn.url()), format!("{}/b", cdn.url())], 2);
+    download(folder.path(), &["--only", &hotkey(0)]).ends(0);
+    let first = refusals(folder.path(), 0);
+    assert_eq!((first.len(), &first[&stem(1)]["code"]), (1, &"fetch.missing".into()));
+    edit(folder.path(), ".gen404/download/round-0/outcomes.jsonl", |text| {
+        text.replace("\"code\":\"fetch.missing\",", "")
+    });
+    download(folder.path(), &["--only", &hotkey(0)]).ends(0);
+    assert_eq!(refusals(folder.path(), 0)[&stem(1)]["code"], "unknown");
+    download(folder.path(), &["--only", &hotkey(0), "--retry-failed"]).ends(0);
+    let path = |n: u8| folder.path().join(format!("rounds/0/{}/refusals.json", hotkey(n)));
+    assert_eq!(std::fs::read_to_string(path(0)).unwrap(), "{}");
+    download(folder.path(), &[]).ends(0);
+    assert!(!path(1).exists(), "nothing of this miner was ever refused");
+    let found: Vec<_> = findings(folder.path(), &[]).into_iter().filter(|f| f.id.starts_with("outputs")).collect();
+    assert_eq!(found, []);
 }
 
 #[test]

@@ -10,41 +10,42 @@ use gen404::world::fetch::Fetcher;
 use gen404::world::http::{Client, Failure, HttpLimits, Lookup, Retry};
 
 use crate::cdn::{Cdn, Serve, blank_glb};
-use crate::round::{IMPATIENT, download, hotkey, round, stage, stem, submitted};
+use crate::round::{IMPATIENT, download, hotkey, refusals, round, stage, stem, submitted};
+use crate::support::findings;
 
 const PROMPTS: usize = 3;
 
-/// What each bad server does, and what is recorded of its files.
-const BAD: [(&str, &str); 29] = [
-    ("404", "status 404"),
-    ("403", "status 403"),
-    ("always-500", "status 500 (2 attempts)"),
-    ("endless", "longer than 8388608 bytes"),
-    ("length-too-long", "(2 attempts)"),
-    ("length-too-short", "by its header"),
-    ("drip", "slower than 65536 bytes a second (2 attempts)"),
-    ("drip-headers", "no answer in time"),
-    ("hang", "no answer in time"),
-    ("redirect-loop", "redirect"),
-    ("to-file-scheme", "redirect"),
-    ("gzip", "encoded (gzip)"),
-    ("aws-and-gzip", "encoded (gzip)"),
-    ("two-codings", "encoded (x-gzip, br)"),
-    ("coding-of-no-name", "encoded (\u{fffd})"),
-    ("gzip-in-transfer", "encoded in transfer (gzip)"),
-    ("to-another-script", "xn--exmple-cua.org"),
-    ("to-a-script-of-no-name", "is not a name in DNS"),
-    ("to-control-characters", "control characters"),
-    ("to-nowhere", "redirected nowhere: it is only a fragment (#)"),
-    ("to-a-script", "it is not an http(s) URL"),
-    ("moved-without-location", "status 301 without a Location header"),
-    ("html", "not a GLB file"),
-    ("large", "longer than 8388608 bytes"),
-    ("empty", "not a GLB file"),
-    ("no-http", "HTTP"),
-    ("cut-off", "(2 attempts)"),
-    ("retry-later", "given up"),
-    ("negative-length", "not HTTP as it should be"),
+/// What each bad server does, what is said of its files, and the code that is recorded.
+const BAD: [(&str, &str, &str); 29] = [
+    ("404", "status 404", "fetch.missing"),
+    ("403", "status 403", "fetch.status"),
+    ("always-500", "status 500 (2 attempts)", "fetch.status"),
+    ("endless", "longer than 8388608 bytes", "fetch.too-large"),
+    ("length-too-long", "(2 attempts)", "fetch.connection"),
+    ("length-too-short", "by its header", "file.length"),
+    ("drip", "slower than 65536 bytes a second (2 attempts)", "fetch.slow"),
+    ("drip-headers", "no answer in time", "fetch.slow"),
+    ("hang", "no answer in time", "fetch.slow"),
+    ("redirect-loop", "redirect", "fetch.redirect"),
+    ("to-file-scheme", "redirect", "fetch.redirect"),
+    ("gzip", "encoded (gzip)", "fetch.encoded"),
+    ("aws-and-gzip", "encoded (gzip)", "fetch.encoded"),
+    ("two-codings", "encoded (x-gzip, br)", "fetch.encoded"),
+    ("coding-of-no-name", "encoded (\u{fffd})", "fetch.encoded"),
+    ("gzip-in-transfer", "encoded in transfer (gzip)", "fetch.encoded"),
+    ("to-another-script", "xn--exmple-cua.org", "fetch.redirect"),
+    ("to-a-script-of-no-name", "is not a name in DNS", "fetch.redirect"),
+    ("to-control-characters", "control characters", "fetch.redirect"),
+    ("to-nowhere", "redirected nowhere: it is only a fragment (#)", "fetch.redirect"),
+    ("to-a-script", "it is not an http(s) URL", "fetch.redirect"),
+    ("moved-without-location", "status 301 without a Location header", "fetch.redirect"),
+    ("html", "not a GLB file", "file.format"),
+    ("large", "longer than 8388608 bytes", "fetch.too-large"),
+    ("empty", "not a GLB file", "file.format"),
+    ("no-http", "HTTP", "fetch.connection"),
+    ("cut-off", "(2 attempts)", "fetch.connection"),
+    ("retry-later", "given up", "fetch.given-up"),
+    ("negative-length", "not HTTP as it should be", "fetch.connection"),
 ];
 
 fn misbehave(path: &str, before: usize) -> Serve {
@@ -117,7 +118,7 @@ fn misbehave(path: &str, before: usize) -> Serve {
 fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
     let cdn = Cdn::start(misbehave);
     let fine = ["good", "500-then-good", "429-then-good", "moved", "coded", "raw", "encoded", "relative"];
-    let kinds: Vec<&str> = fine.into_iter().chain(BAD.iter().map(|(kind, _)| *kind)).collect();
+    let kinds: Vec<&str> = fine.into_iter().chain(BAD.iter().map(|(kind, ..)| *kind)).collect();
     let cdns: Vec<String> = kinds.iter().map(|kind| format!("{}/{kind}", cdn.url())).collect();
     let folder = round(&cdns, PROMPTS);
     let toml = IMPATIENT.replace("patience_seconds = 20.0", "patience_seconds = 8.0");
@@ -137,11 +138,19 @@ fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
             "{kind}: {}",
             report["details"]["miners"][hotkey(n)]
         );
-        if let Some((_, expected)) = BAD.iter().find(|(bad, _)| bad == kind) {
+        let refusals = refusals(folder.path(), n);
+        assert_eq!(refusals.len(), PROMPTS - complete, "{kind}: {refusals:?}");
+        if let Some((_, expected, code)) = BAD.iter().find(|(bad, ..)| bad == kind) {
             let reasons = report["details"]["miners"][hotkey(n)]["reasons"].to_string();
             assert!(reasons.contains(expected), "{kind}: {reasons}");
+            let all = refusals.values().all(|refusal| refusal["code"] == *code || *kind == "retry-later");
+            let any = refusals.values().any(|refusal| refusal["code"] == *code);
+            assert!(all && any, "{kind}: {refusals:?}");
         }
     }
+    let lies: Vec<_> =
+        findings(folder.path(), &[]).into_iter().filter(|found| found.id == "outputs.refusals").collect();
+    assert_eq!(lies, []);
     let good = cdn.seen().iter().position(|path| path.starts_with("/good/")).unwrap();
     // Each miner's first request comes before anybody's fourth, also where threads are slow to run.
     assert!(good < 3 * kinds.len(), "the good one waited behind {good} requests");

@@ -294,12 +294,53 @@ fn builds_and_outputs() {
         &expect("outputs.rules", 0, &submitted, &["size is 0, but glb is \""]),
     );
     lie(&submitted, ".glb", "x.glb", &expect("outputs.rules", 0, &submitted, &["not a URL of"]));
+    refusals();
     let folder = example(true);
     edit(folder.path(), &format!("rounds/0/{}/duels_leader.json", winner()), |text| {
         let at = text.find("\"right_png\"").unwrap();
         format!("{}{}", &text[..at], text[at..].replacen(".png", "-2.png", 1))
     });
     finds(folder.path(), &[], &expect("match.urls", 0, "duels_", &["right_png is", "-2.png"]));
+}
+
+/// Lies about why files were refused.
+fn refusals() {
+    let path = format!("rounds/0/{}/refusals.json", winner());
+    let file = gen404::model::file::FileKind::of_path(&path).unwrap();
+    let text = std::fs::read_to_string(example(false).path().join(&path)).unwrap();
+    let first = text.split('"').nth(1).unwrap().to_owned();
+    let named = |name: &str| text.replacen(&first, name, 1);
+    let stored = std::fs::read_to_string(example(false).path().join(format!("rounds/0/{}/submitted.json", winner())));
+    let stored: serde_json::Value = serde_json::from_str(&stored.unwrap()).unwrap();
+    let (complete, _) = stored.as_object().unwrap().iter().find(|(_, output)| output["png"].is_string()).unwrap();
+    let cases = [
+        (text.replacen("fetch.missing", "fetch.lost", 1), "\"fetch.lost\" is not known"),
+        (text.replacen("status 404", &"x".repeat(241), 1), "not one visible line"),
+        (text.replacen("status 404", "", 1), "not one visible line"),
+        (text.replacen("status 404", "a\\u202eb", 1), "not one visible line"),
+        (text.replacen("fetch.missing", "data.shape", 1), "data.shape is of a stored model, but there is none"),
+        (text.replacen("bounds.exceeded", "file.length", 1), "file.length is of a file that is not stored, but it is"),
+        (named("elsewhere"), "elsewhere: not a prompt of this round"),
+        (named(complete), "refused, but submitted.json has a model and a preview"),
+        ("{}".to_owned(), "no model or no preview, and no reason"),
+    ];
+    let folder = example(false);
+    for (lied, says) in cases {
+        assert_ne!(lied, text, "{says}");
+        std::fs::write(folder.path().join(file.path()), lied).unwrap();
+        finds(folder.path(), &["--round", "0"], &expect("outputs.refusals", 0, &path, &[says]));
+    }
+    let twice = named(text.split('"').nth(11).unwrap());
+    std::fs::write(folder.path().join(&path), twice).unwrap();
+    finds(folder.path(), &["--round", "0"], &expect("file.parse", 0, &path, &["is given twice"]));
+    std::fs::remove_file(folder.path().join(&path)).unwrap();
+    let missing = findings(folder.path(), &["--round", "0"]);
+    let fits = |found: &Found| found.id == "outputs.refusals" && found.status == "warn" && found.subject == path;
+    assert!(missing.iter().any(fits), "{missing:#?}");
+    for player in std::fs::read_dir(folder.path().join("rounds/0")).unwrap() {
+        drop(std::fs::remove_file(player.unwrap().path().join("refusals.json")));
+    }
+    assert_eq!(findings(folder.path(), &["--round", "0"]), [], "a round of an earlier version");
 }
 
 #[test]

@@ -126,6 +126,40 @@ fn the_pages_say_what_happened() {
 }
 
 #[test]
+fn a_miner_has_a_page_of_its_own() {
+    let folder = example(false);
+    let pages = report(folder.path(), &[]);
+    let page = |name: &str| &pages[Path::new(&format!("miners/{}.html", hotkey(name)))];
+    let winner = text(page("basalt"));
+    for part in [
+        hotkey("basalt").as_str(),
+        "won 1.",
+        "When it led",
+        "challenged leader",
+        "fetch.missing the server has no such file (status 404 or 410) status 404",
+        "bounds.exceeded",
+        "Audit passed",
+    ] {
+        assert!(winner.contains(part), "no {part:?} in {winner}");
+    }
+    assert!(text(page("mirage")).contains("Audit rejected Non-critical mismatches (10) exceed tolerance (6)"));
+    let match_page = format!("href=\"../round-0/leader_{}.html\"", hotkey("basalt"));
+    assert!(page("basalt").contains(&match_page), "no link to a match");
+    let own = format!("miners/{}.html", hotkey("basalt"));
+    let linked = |name: &str, link: &str| pages[Path::new(name)].contains(&format!("href=\"{link}\""));
+    assert!(linked("index.html", &own) && linked("round-0.html", &own));
+    assert!(linked(&format!("round-0/leader_{}.html", hotkey("basalt")), &format!("../{own}")));
+    let list = pages[Path::new("index.html")].split("class=\"hotkeys\"").nth(1).unwrap();
+    assert_eq!(list.matches("<li id=\"").count(), pages.keys().filter(|path| path.starts_with("miners")).count());
+    let bare = example(false);
+    for player in std::fs::read_dir(bare.path().join("rounds/0")).unwrap() {
+        drop(std::fs::remove_file(player.unwrap().path().join("refusals.json")));
+    }
+    let old = report(bare.path(), &[]);
+    assert!(text(&old[Path::new(&own)]).contains("not recorded"), "a round of an earlier version");
+}
+
+#[test]
 fn the_same_files_give_the_same_bytes_wherever_they_go_and_only_changes_only_what_is_asked() {
     let folder = example(false);
     let all = report(folder.path(), &[]);
@@ -172,6 +206,9 @@ pub fn hostile() -> tempfile::TempDir {
         let reason = text.split("\"reason\": \"Non").nth(1).unwrap().split('"').next().unwrap().to_owned();
         text.replacen(&json(&format!("Non{reason}")), &json(&HOSTILE.join(" ")), 1)
     });
+    edit(folder.path(), &format!("rounds/0/{}/refusals.json", hotkey("basalt")), |text| {
+        text.replacen("\"status 404\"", &json(&HOSTILE.join(" ")), 1)
+    });
     edit(folder.path(), "config.json", |text| {
         text.replacen("\"Two small rounds that show every file\"", &json(HOSTILE[0]), 1)
     });
@@ -184,7 +221,10 @@ fn hostile_texts_stay_texts() {
     let pages = report(folder.path(), &[]);
     crawl(&pages);
     let page = &pages[Path::new(&format!("round-0/leader_{}.html", hotkey("basalt")))];
-    for (at, page) in [(0, page), (0, &pages[Path::new("index.html")]), (1, &pages[Path::new("round-0.html")])] {
+    let miner = &pages[Path::new(&format!("miners/{}.html", hotkey("basalt")))];
+    for (at, page) in
+        [(0, page), (1, miner), (0, &pages[Path::new("index.html")]), (1, &pages[Path::new("round-0.html")])]
+    {
         let seen = text(page).replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
         assert!(seen.contains(HOSTILE[at]), "{} is not to be seen in {seen}", HOSTILE[at]);
     }

@@ -154,6 +154,8 @@ fn pages_work_in_a_browser_and_ask_for_nothing_but_pictures() {
     browser.requests();
     browser.open(&out.join("index.html"));
     assert_eq!(browser.js("document.title"), "example: the competition at a glance");
+    searching(&browser);
+    browser.open(&out.join("index.html"));
     browser.click("a[href='round-0.html']");
     assert_eq!(browser.js("document.querySelector('h1').textContent"), "Round 0");
     sorting(&browser);
@@ -176,6 +178,22 @@ fn pages_work_in_a_browser_and_ask_for_nothing_but_pictures() {
     };
     let errors: Vec<_> = console.iter().filter(|entry| !unreachable(entry)).collect();
     assert!(errors.is_empty(), "{errors:#?}");
+}
+
+/// The search of the index finds a hotkey by any part of it, and Enter opens its page.
+fn searching(browser: &Browser) {
+    let shown = "[...document.querySelectorAll('.hotkeys li')].filter((miner) => miner.offsetHeight > 0)";
+    let all = browser.js(&format!("{shown}.length"));
+    assert!(all.as_i64() > Some(5), "{all}");
+    let wanted = hotkey("basalt");
+    let part = wanted.as_str()[20..].to_lowercase();
+    browser.click("#find");
+    let set = format!("document.querySelector('#find').value = '{part}'");
+    browser.js(&format!("({set}, document.querySelector('#find').dispatchEvent(new Event('input')))"));
+    assert_eq!(browser.js(&format!("{shown}.map((miner) => miner.id)")), json!([wanted.as_str()]));
+    assert_eq!(browser.js("document.querySelector('.search [role=status]').textContent"), format!("1 of {all} miners"));
+    browser.press('\u{e007}');
+    assert_eq!(browser.js("document.querySelector('h1').textContent"), wanted.as_str());
 }
 
 fn sorting(browser: &Browser) {
@@ -244,7 +262,8 @@ fn widths_and_themes(browser: &Browser, out: &Path) {
     let game = out.join(format!("round-0/leader_{}.html", hotkey("basalt")));
     let phone = json!({"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true});
     browser.devtools("Emulation.setDeviceMetricsOverride", &phone);
-    for page in [&out.join("index.html"), &round, &game] {
+    let miner = out.join(format!("miners/{}.html", hotkey("basalt")));
+    for page in [&out.join("index.html"), &round, &game, &miner] {
         browser.open(page);
         let wide = browser.js("document.documentElement.scrollWidth");
         assert!(wide.as_i64() <= Some(390), "{} is {wide} wide on a phone", page.display());

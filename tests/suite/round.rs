@@ -103,6 +103,12 @@ pub fn submitted(folder: &Path, miner: u8) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+/// The entries of a miner's `refusals.json`; none where there is no such file.
+pub fn refusals(folder: &Path, miner: u8) -> Map<String, Value> {
+    let text = std::fs::read_to_string(folder.join(format!("rounds/0/{}/refusals.json", hotkey(miner))));
+    text.map(|text| serde_json::from_str(&text).unwrap()).unwrap_or_default()
+}
+
 /// A checkout of this folder, with what `init` writes in its first commit.
 pub fn committed(folder: &Path) -> Git {
     let git = Git::init(folder).unwrap();

@@ -110,15 +110,12 @@ pub(super) fn deadline(standing: &Standing, now: Option<Block>, report: &mut Rep
     let block = schedule.generation_deadline_block;
     let passed = now.map(|now| now >= block);
     let left = now.map(|now| block.0.saturating_sub(now.0));
-    match (passed, left) {
-        (Some(true), _) => {
-            report.say(format!("the deadline, block {block}, has passed: later uploads may be too late"))
-        }
-        (_, Some(left)) => {
-            report.say(format!("files are due by block {block}, in {}", counted(left, "block", "blocks")))
-        }
-        _ => report.say(format!("files are due by block {block}")),
-    }
+    let how_far = match (passed, left) {
+        (Some(true), _) => format!("the deadline, block {block}, has passed: later uploads may be too late"),
+        (_, Some(left)) => format!("files are due by block {block}, in {}", counted(left, "block", "blocks")),
+        _ => format!("files are due by block {block}"),
+    };
+    report.say(how_far);
     json!({ "block": block, "now": now, "passed": passed, "left": left })
 }
 

@@ -90,7 +90,9 @@ impl<'a> Download<'a> {
         }
         let (files, miners_of) = (counted(files, "file", "files"), counted(lanes.len(), "miner", "miners"));
         report.say(format!("would fetch {files} of {miners_of}"));
-        report.note_files(foreseen(&round, &miners, lanes, &self.known).iter().map(FileKind::path));
+        let (files, possible) = foreseen(&round, &miners, lanes, &self.known);
+        report.note_files(files.iter().map(FileKind::path));
+        report.note_possible(possible.iter().map(FileKind::path));
         Ok(())
     }
 

@@ -95,13 +95,15 @@ fn of_player<'a>(
         let pair = |output: &Output| {
             Some(ModelAndPreview { model: output.model.clone()?, png: output.png.clone(), size: output.size })
         };
-        let mut pairs: Vec<ModelAndPreview> = outputs?.values().filter_map(pair).collect();
+        let outputs = outputs?;
+        let mut pairs: Vec<ModelAndPreview> = outputs.values().filter_map(pair).collect();
         let total = pairs.iter().map(|pair| 1 + usize::from(pair.png.is_some())).sum();
         if let Some(sample) = sample {
             pairs = random.sample(&pairs, sample);
         }
         let sums = own.sums.get();
-        let stored = Stored { round, player, file, sums, objects: Vec::new(), total };
+        let unstored = outputs.values().filter(|output| output.model.is_none()).count();
+        let stored = Stored { round, player, file, sums, objects: Vec::new(), total, unstored };
         (!pairs.is_empty()).then_some((stored, pairs))
     };
     files.into_iter().filter_map(stored).collect()

@@ -3,6 +3,31 @@
   const filters = document.querySelector(".filters");
   if (filters) duels(filters);
   document.querySelectorAll("table.sortable").forEach(sortable);
+  const search = document.querySelector(".search");
+  if (search) hotkeys(search);
+
+  function hotkeys(search) {
+    const all = [...document.querySelectorAll(".hotkeys li")];
+    const groups = [...document.querySelectorAll(".hotkeys h3")];
+    const input = search.querySelector("input");
+    const select = () => {
+      const wanted = input.value.trim().toLowerCase();
+      for (const miner of all) miner.hidden = !miner.id.toLowerCase().includes(wanted);
+      for (const group of groups) group.hidden = ![...group.nextElementSibling.children].some((miner) => !miner.hidden);
+      document.querySelector(".groups").hidden = wanted !== "";
+      const shown = all.filter((miner) => !miner.hidden);
+      search.querySelector("[role=status]").textContent = shown.length + " of " + all.length + " miners";
+      return shown;
+    };
+    search.hidden = false;
+    input.addEventListener("input", select);
+    input.addEventListener("keydown", (event) => {
+      const shown = event.key === "Enter" ? select() : [];
+      const link = shown.length === 1 && shown[0].querySelector("a");
+      if (link) link.click();
+    });
+    select();
+  }
 
   function duels(filters) {
     const all = [...document.querySelectorAll(".duel")];

@@ -1,6 +1,7 @@
 //! `object.sha256`, `object.preview`: the objects behind the recorded URLs.
 
 use super::{Claim, Sink};
+use crate::base::text::counted;
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::sums::Sums;
 
@@ -18,6 +19,8 @@ pub(crate) struct Stored<'a> {
     pub objects: Vec<StoredFile>,
     /// The number of objects in all.
     pub total: usize,
+    /// Files without a stored model.
+    pub unstored: usize,
 }
 
 /// A stored object, as found.
@@ -66,7 +69,11 @@ pub(crate) fn check(all: &[Stored<'_>], sink: &mut Sink) {
 }
 
 fn sums(claim: &mut Claim, stored: &Stored<'_>) {
-    claim.note(format!("{} of {} objects", stored.objects.len(), stored.total));
+    let unstored = match stored.unstored {
+        0 => String::new(),
+        count => format!("; {} not stored: why cannot be checked", counted(count, "file is", "files are")),
+    };
+    claim.note(format!("{} of {} objects{unstored}", stored.objects.len(), stored.total));
     for StoredFile { path, found, .. } in &stored.objects {
         match (found, stored.sums.and_then(|sums| sums.0.get(path))) {
             (Found::Nothing, _) => claim.fail(format!("{path}: nothing is stored there")),
@@ -112,10 +119,22 @@ mod tests {
         let file = |path: &str, found, preview| StoredFile { path: path.to_owned(), found, preview };
         let verdict = |objects: Vec<StoredFile>| {
             let (player, file) = (Player::Leader, "submitted.json");
-            let stored = Stored { round: RoundNumber(1), player: &player, file, sums: Some(&sums), objects, total: 9 };
+            let stored = Stored {
+                round: RoundNumber(1),
+                player: &player,
+                file,
+                sums: Some(&sums),
+                objects,
+                total: 9,
+                unstored: 1,
+            };
             let mut sink = Sink::default();
             check(&[stored], &mut sink);
-            sink.finish().into_iter().map(|found| (found.id, found.status)).collect::<Vec<_>>()
+            let findings = sink.finish();
+            let notes =
+                findings.iter().filter(|found| found.status == CheckStatus::Pass && found.id == "object.sha256");
+            assert!(notes.clone().all(|found| found.detail.ends_with("; 1 file is not stored: why cannot be checked")));
+            findings.into_iter().map(|found| (found.id, found.status)).collect::<Vec<_>>()
         };
         let bytes = |sum: &str| Found::Bytes(sum.to_owned());
         let (sha256, preview) = ("object.sha256", "object.preview");

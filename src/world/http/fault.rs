@@ -4,11 +4,10 @@ use super::retry::Failure;
 use crate::model::refusals::{ADDRESS, CONNECTION, ENCODED, MISSING, REDIRECT, SLOW, STATUS, TOO_LARGE};
 
 /// How the reasons of this module begin, and their codes. What a server says never stands at the beginning.
-const BEGINNINGS: [(&str, &str); 8] = [
+const BEGINNINGS: [(&str, &str); 7] = [
     ("the body is longer than ", TOO_LARGE),
     ("slower than ", SLOW),
     ("no answer in time ", SLOW),
-    ("the body stopped", SLOW),
     ("the body is encoded", ENCODED),
     ("redirected ", REDIRECT),
     ("too many redirects", REDIRECT),
