@@ -144,6 +144,11 @@ pub enum Command {
     ///
     /// Failures are printed last, right above the summary; with -q nothing else is printed.
     Verify(VerifyArgs),
+    /// For miners: say what download, intake and audit would make of your files
+    ///
+    /// Works on a clone, without keys, and writes nothing into it. Ends with code 1 if a file would be missing or
+    /// refused, or the miner would not take part or be rejected; with code 3 before the prompts are known.
+    Check(Box<CheckArgs>),
     /// Measure the distance between two pictures as audits do
     Distance(DistanceOneArgs),
     /// Draw the previews of models: four views in one picture
@@ -523,6 +528,48 @@ pub struct VerifyArgs {
     /// Where objects are
     #[command(flatten)]
     pub store: StoreArgs,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The files: a folder, or a URL as in a submission's `cdn_url`
+    #[arg(value_name = "FOLDER|URL")]
+    pub source: String,
+    /// Also check what this miner revealed, and its image build [default: the miner that submitted this URL]
+    #[arg(long, value_name = "HOTKEY")]
+    pub hotkey: Option<Hotkey>,
+    /// The round [default: the current one]
+    #[arg(long, value_name = "N")]
+    pub round: Option<RoundNumber>,
+    /// Check against the prompts in this file, image URLs, one per line [default: those of the round]
+    #[arg(long, value_name = "FILE")]
+    pub prompts: Option<PathBuf>,
+    /// Write the previews into this folder, each named by its prompt
+    #[arg(long, value_name = "DIR")]
+    pub previews: Option<PathBuf>,
+    /// Run the program behind this URL on the prompts as an audit does, and say its verdict
+    #[arg(long, value_name = "URL")]
+    pub pod: Option<String>,
+    /// Generate with this seed [default: the round's]
+    #[arg(long, value_name = "N", requires = "pod")]
+    pub seed: Option<Seed>,
+    /// Keep the work in this folder: with --pod, the next run continues there. Name another one after a change of the
+    /// program
+    #[arg(long, value_name = "DIR")]
+    pub work: Option<PathBuf>,
+    /// Have a render service draw the previews instead of this machine
+    #[arg(long, value_name = "URL", env = "RENDER_URL")]
+    pub render_service: Option<String>,
+    /// What measures, with --pod
+    #[command(flatten)]
+    pub distance: DistanceArgs,
+    /// How reveals are read
+    #[command(flatten)]
+    pub intake: IntakeArgs,
+    /// The chain, and its block
+    #[command(flatten)]
+    pub moment: MomentArgs,
 }
 
 /// Flags of `render`.

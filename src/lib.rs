@@ -14,7 +14,7 @@
 //! | [`rules`] | the stage machine, the rules, the checks of `verify`: pure functions | disk, network, clock |
 //! | [`world`] | the chain, git, and every other client of the outside world | rules |
 //! | [`settings`] | `gen404.toml`, and the flags that override it | what they are used for |
-//! | `engine` | the long jobs: fetching, judging, regenerating, gathering facts; the one place that applies plans | the command line |
+//! | `engine` | the long jobs: fetching, judging, regenerating, checking, gathering facts; the one place that applies plans | the command line |
 //! | `report` | the pages of a report | network |
 //! | `sandbox` | a competition played on one machine | |
 //! | [`commands`] | one file per subcommand: gather facts, call a rule or an engine, apply the plan | |

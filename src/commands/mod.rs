@@ -5,6 +5,7 @@ mod advance;
 mod audit;
 mod baseline;
 mod builds;
+mod check;
 mod completions;
 mod config;
 mod distance;
@@ -152,6 +153,7 @@ fn once(global: &Global, ui: &Ui, command: &Command, report: &mut Report) -> Res
         Command::Leader(args) => leader::run(global, ui, args, report),
         Command::Report(args) => report::run(global, ui, args, report),
         Command::Verify(args) => verify::run(global, ui, args, report),
+        Command::Check(args) => check::run(global, ui, args, report),
         Command::Distance(args) => distance::run(global, ui, args, report),
         Command::Render(args) => render::run(global, ui, args, report),
         Command::Sandbox(args) => sandbox::run(global, ui, args, report),

@@ -10,7 +10,7 @@ use crate::model::config::ConfigFile;
 use crate::model::file::FileKind;
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
-use crate::model::ids::Block;
+use crate::model::ids::{Block, RoundNumber};
 use crate::model::lock::{Contended, Lock};
 use crate::model::snapshot::{ListedSource, RoundFiles, Snapshot};
 use crate::model::stage::CompetitionState;
@@ -177,7 +177,7 @@ impl<'a> Context<'a> {
     }
 
     /// Fails for competitions that gen404 only reads: a command would write files of another format.
-    fn runs_this_format(&self) -> Result<()> {
+    pub(crate) fn runs_this_format(&self) -> Result<()> {
         let detected = self.detected()?;
         if detected.format.is_run() {
             return Ok(());
@@ -235,8 +235,14 @@ impl<'a> Context<'a> {
 
     /// Reads the settings, the state, and the current round's files.
     pub(crate) fn standing(&self) -> Result<Standing> {
+        self.standing_in(None)
+    }
+
+    /// As [`Context::standing`], as if this were the current round.
+    pub(crate) fn standing_in(&self, round: Option<RoundNumber>) -> Result<Standing> {
         let config = self.store.need::<ConfigFile>(&FileKind::Config)?;
-        let state = self.store.need::<CompetitionState>(&FileKind::State)?;
+        let mut state = self.store.need::<CompetitionState>(&FileKind::State)?;
+        state.current_round = round.unwrap_or(state.current_round);
         let round = state.current_round;
         let format = self.format.get().copied().unwrap_or_default();
         let mut snapshot = Snapshot::load_some(format, &self.tree()?, |file| file.round() == Some(round))?;

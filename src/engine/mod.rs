@@ -2,6 +2,7 @@
 //! shows its progress through a [`Ui`](crate::ui::Ui), and adds what it did to the command's
 //! [`Report`](crate::ui::Report).
 
+pub(crate) mod checking;
 pub(crate) mod common;
 pub(crate) mod context;
 pub(crate) mod fetching;

@@ -32,12 +32,7 @@ impl Folder {
 
     /// A folder named by the operator, anywhere but inside the competition's folder.
     pub(crate) fn at(path: &Path, competition: &Path, dry_run: bool) -> Result<Folder> {
-        let inside = leads_through(path, competition);
-        let path = resolved(path)?;
-        if inside || path.starts_with(competition) {
-            let refused = Error::usage(format!("{}: inside the competition's folder", path.display()));
-            return Err(refused.hint("give --out a folder outside of it, or leave it out"));
-        }
+        let path = outside(path, competition, "--out")?;
         require_own_index(&path)?;
         if !dry_run {
             files::make_folder(&path)?;
@@ -78,6 +73,17 @@ impl Folder {
         }
         Ok(name.to_owned())
     }
+}
+
+/// Resolves a folder that a flag names, to be written to. It must not be inside the competition's folder.
+pub(crate) fn outside(path: &Path, competition: &Path, flag: &str) -> Result<PathBuf> {
+    let inside = leads_through(path, competition);
+    let path = resolved(path)?;
+    if inside || path.starts_with(competition) {
+        let refused = Error::usage(format!("{}: inside the competition's folder", path.display()));
+        return Err(refused.hint(format!("give {flag} a folder outside of it, or leave it out")));
+    }
+    Ok(path)
 }
 
 /// Fails if the folder has an index page that no report made.

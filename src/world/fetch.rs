@@ -1,8 +1,8 @@
 //! Downloads miners' files to disk within the limits of DESIGN 4.7.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, Read as _, Write};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -137,15 +137,35 @@ pub struct FetchedFile {
 /// Fetches miners' files.
 #[derive(Debug)]
 pub struct Fetcher {
-    client: Client,
+    source: Source,
     stop: AtomicBool,
+}
+
+/// Where the files are.
+#[derive(Debug)]
+enum Source {
+    /// On servers.
+    Servers(Client),
+    /// In a folder of the miner's own, by the last segment of their URLs.
+    Folder {
+        folder: PathBuf,
+        /// The most bytes in a file.
+        most: u64,
+    },
 }
 
 impl Fetcher {
     /// Fetches with this client, which should be one for miners.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Fetcher { client, stop: AtomicBool::new(false) }
+        Fetcher { source: Source::Servers(client), stop: AtomicBool::new(false) }
+    }
+
+    /// Takes the files from a folder instead, as a server would send them; one of more than `most` bytes is refused in
+    /// the same words.
+    #[must_use]
+    pub(crate) fn of_folder(folder: &Path, most: u64) -> Self {
+        Fetcher { source: Source::Folder { folder: folder.to_owned(), most }, stop: AtomicBool::new(false) }
     }
 
     /// Ends running transfers and lets no other one start.
@@ -159,9 +179,24 @@ impl Fetcher {
     /// The inner result: a failure of the miner's server. The outer one: a failure of this machine.
     pub fn fetch(&self, url: &str, path: &Path) -> Result<std::result::Result<FetchedFile, Failure>> {
         let mut sink = FileSink::create(path, Some(&self.stop))?;
-        let fetched = self.client.fetch_once(&Request::get(url), &mut sink);
+        let fetched = match &self.source {
+            Source::Servers(client) => client.fetch_once(&Request::get(url), &mut sink),
+            Source::Folder { folder, most } => {
+                copy_file(&folder.join(url.rsplit('/').next().unwrap_or(url)), *most, &mut sink)
+            }
+        };
         sink.finish(fetched)
     }
+}
+
+/// Copies a file of the miner's folder. Links are followed, since the miner made them. A file that is not there is what
+/// a server answers with status 404.
+fn copy_file(path: &Path, most: u64, sink: &mut dyn Write) -> std::result::Result<u64, Failure> {
+    let file = files::open(path, true).map_err(|error| Failure::Permanent(error.to_string()))?;
+    let file = file.ok_or_else(|| Failure::Permanent("status 404".to_owned()))?;
+    let cannot = |error: io::Error| Failure::Permanent(format!("{}: cannot read: {error}", path.display()));
+    let copied = io::copy(&mut file.take(most.saturating_add(1)), sink).map_err(cannot)?;
+    if copied > most { Err(Failure::too_long(most)) } else { Ok(copied) }
 }
 
 /// The sink of a body: a new file and a digest.

@@ -19,6 +19,7 @@ mod chain_faults;
 mod chain_properties;
 mod chain_support;
 mod chain_vectors;
+mod check;
 mod checkouts;
 mod ci_server;
 mod clones;

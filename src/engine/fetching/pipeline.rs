@@ -15,7 +15,7 @@ use crate::base::error::{Context as _, Error, Result};
 use crate::base::files::{self, remove};
 use crate::engine::fetching::spool::{Spool, Spooled};
 use crate::model::format::ModelFormat;
-use crate::model::ids::{Player, RoundNumber};
+use crate::model::ids::{Player, PromptStem, RoundNumber};
 use crate::model::objects::{ObjectKey, ObjectKind, StoredObject};
 use crate::model::refusals;
 use crate::rules::download::{DownloadMark, FetchOutcome};
@@ -57,10 +57,10 @@ pub(crate) struct Pipeline<'a> {
 
 /// An event reported by a stage.
 pub(crate) enum FetchEvent {
-    /// A file has arrived, or never will.
-    Fetched { bytes: u64 },
+    /// A file has arrived.
+    Fetched { stem: PromptStem, bytes: u64, took: Duration },
     /// A file has been drawn, or refused.
-    Drawn,
+    Drawn { stem: PromptStem, took: Duration },
     /// A file's outcome is final.
     Settled { mark: Box<DownloadMark>, spooled: Option<Spooled> },
     /// An error that no miner's file caused: the run ends.
@@ -171,7 +171,7 @@ impl Pipeline<'_> {
     fn fetch(&self, job: &FetchJob, events: &Sender<FetchEvent>) -> Result<Option<Spooled>> {
         if let Some(spooled) = self.spool.find(&job.hotkey, &job.stem).inspect_err(|_| self.give_back(job))? {
             self.queue.done(job, Duration::ZERO, FetchEnd::Arrived);
-            tell(events, FetchEvent::Fetched { bytes: spooled.fetched.size });
+            arrived(events, job, &spooled, Duration::ZERO);
             return Ok(Some(spooled));
         }
         let begun = Instant::now();
@@ -179,9 +179,10 @@ impl Pipeline<'_> {
         let failure = match self.fetcher.fetch(&job.url, &part).inspect_err(|_| self.give_back(job))? {
             Ok(fetched) => {
                 let spooled = self.spool.keep(&job.hotkey, &job.stem, fetched);
-                self.queue.done(job, begun.elapsed(), FetchEnd::Arrived);
+                let took = begun.elapsed();
+                self.queue.done(job, took, FetchEnd::Arrived);
                 let spooled = spooled?;
-                tell(events, FetchEvent::Fetched { bytes: spooled.fetched.size });
+                arrived(events, job, &spooled, took);
                 return Ok(Some(spooled));
             }
             Err(failure) => failure,
@@ -215,10 +216,11 @@ impl Pipeline<'_> {
             if self.is_stopping() {
                 continue;
             }
+            let begun = Instant::now();
             match guarded(|| self.draw(&spooled)) {
                 Ok(None) => {}
                 Ok(Some(preview)) => {
-                    tell(events, FetchEvent::Drawn);
+                    tell(events, FetchEvent::Drawn { stem: job.stem.clone(), took: begun.elapsed() });
                     // A send fails only while the run is ending.
                     drop(next.send(DrawnFile { job, spooled, preview }));
                 }
@@ -341,6 +343,10 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// Sends an event. The receiver outlives all senders.
 fn tell(events: &Sender<FetchEvent>, event: FetchEvent) {
     let _ = events.send(event);
+}
+
+fn arrived(events: &Sender<FetchEvent>, job: &FetchJob, spooled: &Spooled, took: Duration) {
+    tell(events, FetchEvent::Fetched { stem: job.stem.clone(), bytes: spooled.fetched.size, took });
 }
 
 fn fail(events: &Sender<FetchEvent>, job: &FetchJob, code: &str, reason: String) {

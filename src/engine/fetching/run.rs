@@ -12,12 +12,13 @@ use crate::base::text::counted;
 use crate::engine::context::{Context, Standing};
 use crate::model::file::FileKind;
 use crate::model::format::ModelFormat;
-use crate::model::ids::{Hotkey, PromptStem};
+use crate::model::ids::{Hotkey, PromptStem, RoundNumber};
 use crate::preview;
 use crate::rules::Plan;
 use crate::rules::download::{
     DownloadMark, DownloadRound, KnownFiles, MinerFiles, WantedMiners, begin, foreseen, record,
 };
+use crate::settings::Config;
 use crate::ui::{Phases, Report};
 use crate::world::fetch::Fetcher;
 use crate::world::http::Client;
@@ -26,7 +27,7 @@ use crate::world::render::{self, Renderer};
 use crate::world::store::ObjectStore;
 
 /// The phases, in order.
-const PHASES: [&str; 3] = ["fetch", "draw", "store"];
+pub(crate) const PHASES: [&str; 3] = ["fetch", "draw", "store"];
 
 /// The tools of a download.
 pub(crate) struct FetchTools<'a> {
@@ -144,25 +145,13 @@ impl<'a> Download<'a> {
         if files == 0 {
             return Ok(());
         }
-        let (settings, format) = (context.config.download, standing.files.format.model());
-        let allow_private = tools.allow_private_cdn || context.config.miners.allow_private_cdn;
-        let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
-        let renderer = if tools.no_previews { None } else { Some(renderer(format, tools)?) };
+        let format = standing.files.format.model();
+        let fetcher = Fetcher::new(miners_client(&context.config, tools.allow_private_cdn));
+        let renderer = if tools.no_previews { None } else { Some(renderer(format, tools.render_service)?) };
         context.ui.detail(&format!("storing into {}", tools.store.name()));
         let mut phases = context.ui.phases(&PHASES, files as u64);
-        let pipeline = Pipeline {
-            round: number,
-            format,
-            settings,
-            queue: Queue::new(lanes, &settings),
-            fetcher: Fetcher::new(client),
-            spool,
-            renderer: renderer.as_deref(),
-            memory: Memory::of_mib(settings.memory_mib),
-            store: tools.store,
-            stopping: AtomicBool::new(false),
-            asked: context.stop.clone(),
-        };
+        let job = PipelineJob { round: number, format, lanes, fetcher, spool };
+        let pipeline = job.pipeline(context, renderer.as_deref(), tools.store);
         pipeline.run(|event| {
             let Some(event) = event else {
                 phases.tick();
@@ -185,23 +174,64 @@ impl<'a> Download<'a> {
     }
 }
 
-/// The renderer of the previews.
-fn renderer(format: ModelFormat, tools: &FetchTools<'_>) -> Result<Box<dyn Renderer>> {
-    render::open(format, tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)
+/// The files that a pipeline fetches, and from where.
+pub(crate) struct PipelineJob {
+    pub(crate) round: RoundNumber,
+    pub(crate) format: ModelFormat,
+    pub(crate) lanes: Vec<MinerFiles>,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) spool: Spool,
+}
+
+impl PipelineJob {
+    /// The pipeline, with the limits of the settings; without a renderer, no previews are drawn.
+    pub(crate) fn pipeline<'a>(
+        self,
+        context: &Context<'_>,
+        renderer: Option<&'a dyn Renderer>,
+        store: &'a dyn ObjectStore,
+    ) -> Pipeline<'a> {
+        let PipelineJob { round, format, lanes, fetcher, spool } = self;
+        let settings = context.config.download;
+        Pipeline {
+            round,
+            format,
+            settings,
+            queue: Queue::new(lanes, &settings),
+            fetcher,
+            spool,
+            renderer,
+            memory: Memory::of_mib(settings.memory_mib),
+            store,
+            stopping: AtomicBool::new(false),
+            asked: context.stop.clone(),
+        }
+    }
+}
+
+/// The client for miners' servers; the flag or the settings allow hosts that are not public.
+pub(crate) fn miners_client(config: &Config, allow_private_cdn: bool) -> Client {
+    let allow_private = allow_private_cdn || config.miners.allow_private_cdn;
+    Client::for_miners(config.download.limits(), config.download.retry(), allow_private)
+}
+
+/// The renderer of the previews: this service, or this machine.
+pub(crate) fn renderer(format: ModelFormat, service: Option<&str>) -> Result<Box<dyn Renderer>> {
+    render::open(format, service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)
 }
 
 /// Counts the phases that a file passes before it is settled.
-fn count(phases: &mut Phases, event: &FetchEvent) {
+pub(crate) fn count(phases: &mut Phases, event: &FetchEvent) {
     match event {
-        FetchEvent::Fetched { bytes } => phases.advance(0, *bytes),
-        FetchEvent::Drawn => phases.advance(1, 0),
+        FetchEvent::Fetched { bytes, .. } => phases.advance(0, *bytes),
+        FetchEvent::Drawn { .. } => phases.advance(1, 0),
         FetchEvent::Settled { .. } | FetchEvent::Broken(_) => {}
     }
     phases.tick();
 }
 
 /// Counts a settled file, and logs why it is incomplete.
-fn settle(context: &Context<'_>, phases: &mut Phases, mark: &DownloadMark, arrived: bool) {
+pub(crate) fn settle(context: &Context<'_>, phases: &mut Phases, mark: &DownloadMark, arrived: bool) {
     if arrived {
         let bytes = mark.outcome.model().map_or(0, |model| model.size) + mark.outcome.png().map_or(0, |png| png.size);
         phases.advance(2, bytes);

@@ -118,6 +118,27 @@ pub(crate) struct Tools<'a> {
     pub(crate) measures: bool,
 }
 
+/// What a run works with: the operator's, or for `check` a miner's own.
+pub(crate) struct Workshop<'a> {
+    /// The folder of journals, answers and the prompts' images.
+    pub(crate) own: PathBuf,
+    pub(crate) settings: AuditSettings,
+    pub(crate) provider: Box<dyn Provider>,
+    pub(crate) store: Box<dyn ObjectStore>,
+    pub(crate) distance: Option<Box<dyn Distance>>,
+    pub(crate) render_service: Option<&'a str>,
+    /// The client for the prompts' images.
+    pub(crate) client: Client,
+    /// The prompts and the seed to generate with.
+    pub(crate) list: PromptList,
+    pub(crate) seed: Seed,
+}
+
+/// The limits of requests for prompts' images, and for previews outside the store.
+pub(crate) fn image_limits() -> HttpLimits {
+    HttpLimits { body: LARGEST_IMAGE, ..HttpLimits::default() }
+}
+
 impl<'a> RegenerationRun<'a> {
     /// Opens what flags, environment and settings name.
     pub(crate) fn open(context: &'a Context<'a>, standing: &Standing, tools: &Tools<'_>) -> Result<Self> {
@@ -134,21 +155,29 @@ impl<'a> RegenerationRun<'a> {
         } else {
             None
         };
-        let settings = config.audit;
-        let format = standing.files.format;
-        let renderer = render::open(format.model(), tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)?;
         let round = standing.state.current_round;
         let list: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
+        let seed = context.store.need::<SeedFile>(&FileKind::Round(round, RoundFile::Seed))?.seed;
+        let (own, settings, render_service) = (context.own_folder()?, config.audit, tools.render_service);
+        let client = Client::new(image_limits(), Retry::default());
+        let workshop = Workshop { own, settings, provider, store, distance, render_service, client, list, seed };
+        RegenerationRun::within(context, standing, workshop)
+    }
+
+    /// A run in this workshop.
+    pub(crate) fn within(context: &'a Context<'a>, standing: &Standing, workshop: Workshop<'_>) -> Result<Self> {
+        let Workshop { own, settings, provider, store, distance, render_service, client, list, seed } = workshop;
+        let (config, format) = (&context.config, standing.files.format);
+        let renderer = render::open(format.model(), render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)?;
         list.stems().try_for_each(check_stem).map_err(Error::failed)?;
         let prompts = list.0.iter().map(|prompt| (prompt.stem().clone(), prompt.url().to_owned())).collect();
-        let seed = context.store.need::<SeedFile>(&FileKind::Round(round, RoundFile::Seed))?.seed;
         Ok(RegenerationRun {
             ui: context.ui,
             stop: context.stop.clone(),
             broken: AtomicBool::new(false),
-            own: context.own_folder()?,
+            own,
             run: run_id()?,
-            round,
+            round: standing.state.current_round,
             format,
             seed,
             prompts,
@@ -160,7 +189,7 @@ impl<'a> RegenerationRun<'a> {
             store,
             renderer,
             distance,
-            client: Client::new(HttpLimits { body: LARGEST_IMAGE, ..HttpLimits::default() }, Retry::default()),
+            client,
             drawing: Semaphore::new(settings.drawers().max(1) as u64),
             memory: Memory::of_mib(config.download.memory_mib),
             measuring: Semaphore::new(settings.miners.max(1) as u64),

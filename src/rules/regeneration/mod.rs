@@ -511,6 +511,17 @@ impl Progress {
         Outputs::of(self.format, self.stems.iter().filter_map(entry))
     }
 
+    /// Why the last attempt at a prompt brought no complete output; `None` if it did, or there was none.
+    #[must_use]
+    pub(crate) fn trouble_with(&self, stem: &PromptStem) -> Option<&str> {
+        match &self.prompts.get(stem)?.tries.last()?.outcome {
+            AttemptOutcome::Made { .. } => None,
+            AttemptOutcome::Refused { reason, .. }
+            | AttemptOutcome::Failed { reason, .. }
+            | AttemptOutcome::Lost { reason } => Some(reason),
+        }
+    }
+
     /// How many prompts are settled, and how many there are.
     #[must_use]
     pub(crate) fn counts(&self) -> (usize, usize) {

@@ -430,7 +430,7 @@ impl Client {
     }
 
     fn too_long(&self) -> Failure {
-        Failure::Permanent(format!("the body is longer than {} bytes", self.limits.body))
+        Failure::too_long(self.limits.body)
     }
 }
 

@@ -36,6 +36,11 @@ impl Failure {
         Failure::Transient { reason: reason.to_string(), after: None, unsent: false }
     }
 
+    /// A body of more than `most` bytes.
+    pub(in crate::world) fn too_long(most: u64) -> Self {
+        Failure::Permanent(format!("the body is longer than {most} bytes"))
+    }
+
     /// The reason.
     #[must_use]
     pub fn reason(&self) -> &str {

@@ -1,0 +1,220 @@
+//! What is told of files, payload and build: as JSON and as lines.
+
+use serde_json::{Value, json};
+
+use crate::base::text::counted;
+use crate::engine::checking::fetched::CheckedFiles;
+use crate::engine::checking::source::Source;
+use crate::engine::context::Standing;
+use crate::model::ids::{Block, Hotkey, PromptStem};
+use crate::model::refusals::meaning;
+use crate::model::submissions::Submission;
+use crate::rules::check::{
+    CheckedFile, PayloadCheck, PayloadVerdict, SeenReveal, Unasked, duplicates, file_name, worst_first,
+};
+use crate::rules::download::{FetchOutcome, refusal};
+use crate::rules::regeneration::record::NO_IMAGE;
+use crate::rules::regeneration::{ImageToRun, image_of};
+use crate::ui::Report;
+
+/// The files, the worst first, and what stands out about them.
+pub(super) fn files(checked: &CheckedFiles, unasked: &[Unasked], more: usize) -> Value {
+    let [stored, refused, failed] = checked.counts();
+    let unasked: Vec<Value> = unasked.iter().map(|one| json!({"name": one.name, "near": one.near})).collect();
+    json!({
+        "files": sorted(checked).iter().map(file).collect::<Vec<_>>(),
+        "summary": {"stored": stored, "refused": refused, "failed": failed, "bytes": checked.bytes()},
+        "duplicates": duplicates(&checked.files),
+        "unasked": unasked,
+        "more_unasked": more,
+    })
+}
+
+fn sorted(checked: &CheckedFiles) -> Vec<CheckedFile> {
+    let mut files = checked.files.clone();
+    worst_first(&mut files);
+    files
+}
+
+fn file(file: &CheckedFile) -> Value {
+    let refusal = refusal(&file.outcome);
+    json!({
+        "stem": file.stem,
+        "outcome": outcome(&file.outcome),
+        "code": refusal.as_ref().map(|refusal| &refusal.code),
+        "reason": refusal.as_ref().map(|refusal| &refusal.reason),
+        "model": file.outcome.model().is_some(),
+        "preview": file.outcome.png().is_some(),
+        "size": file.arrived.as_ref().map(|arrived| arrived.size),
+        "sha256": file.arrived.as_ref().map(|arrived| &arrived.sha256),
+        "fetch_seconds": file.fetch_seconds,
+        "draw_seconds": file.draw_seconds,
+    })
+}
+
+fn outcome(outcome: &FetchOutcome) -> &'static str {
+    match outcome {
+        FetchOutcome::Stored { .. } => "stored",
+        FetchOutcome::Refused { .. } => "refused",
+        FetchOutcome::Failed { .. } => "failed",
+    }
+}
+
+/// A line for each file, the worst first, and their sum.
+pub(super) fn file_lines(checked: &CheckedFiles, unasked: &[Unasked], more: usize, report: &mut Report) {
+    for file in sorted(checked) {
+        let (colour, mark) = match file.outcome {
+            FetchOutcome::Stored { .. } => ("32", "stored "),
+            FetchOutcome::Refused { .. } => ("33", "refused "),
+            FetchOutcome::Failed { .. } => ("31", "failed "),
+        };
+        report.say_marked(colour, mark, format!("{}: {}", file.stem, described(&file)));
+    }
+    for stems in duplicates(&checked.files) {
+        let stems: Vec<String> = stems.iter().map(ToString::to_string).collect();
+        report.say(format!("the same bytes: {}", stems.join(", ")));
+    }
+    let format = checked.outputs.format.model();
+    let near = |stem: &PromptStem| format!(": is it {}?", file_name(stem, format));
+    for Unasked { name, near: meant } in unasked {
+        report.say(format!("{name} is not asked for{}", meant.as_ref().map(near).unwrap_or_default()));
+    }
+    if more > 0 {
+        report.say(format!("{} are not asked for either", counted(more, "more file", "more files")));
+    }
+    report.say(checked.says());
+}
+
+/// Why it is refused, or what it took.
+fn described(file: &CheckedFile) -> String {
+    let seconds = |what: &str, seconds: Option<f64>| seconds.map(|seconds| format!("{what} in {seconds:.2} s"));
+    let size = file.arrived.as_ref().map(|arrived| counted(arrived.size, "byte", "bytes"));
+    let took = [size, seconds("fetched", file.fetch_seconds), seconds("drawn", file.draw_seconds)];
+    let took = took.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    match refusal(&file.outcome) {
+        None => took,
+        Some(refusal) => {
+            // What is said of a failed transfer needs no explanation; what the renderer says of a file may.
+            let explains = !refusal.code.starts_with("fetch.") && !refusal.code.starts_with("file.");
+            let means = meaning(&refusal.code).filter(|_| explains).map(|meaning| format!(": {meaning}"));
+            let means = means.unwrap_or_default();
+            let took = if took.is_empty() { took } else { format!("; {took}") };
+            format!("{} ({}{means}){took}", refusal.reason, refusal.code)
+        }
+    }
+}
+
+/// The deadline, and how far it is.
+pub(super) fn deadline(standing: &Standing, now: Option<Block>, report: &mut Report) -> Value {
+    let Some(schedule) = standing.files.schedule.get() else { return Value::Null };
+    let block = schedule.generation_deadline_block;
+    let passed = now.map(|now| now >= block);
+    let left = now.map(|now| block.0.saturating_sub(now.0));
+    let how_far = match (passed, left) {
+        (Some(true), _) => format!("the deadline, block {block}, has passed: later uploads may be too late"),
+        (_, Some(left)) => format!("files are due by block {block}, in {}", counted(left, "block", "blocks")),
+        _ => format!("files are due by block {block}"),
+    };
+    report.say(how_far);
+    json!({ "block": block, "now": now, "passed": passed, "left": left })
+}
+
+/// What is revealed and recorded of the miner.
+pub(super) fn payload(
+    standing: &Standing,
+    hotkey: &Hotkey,
+    source: &Source,
+    revealed: Option<&PayloadCheck>,
+    report: &mut Report,
+) -> Value {
+    let recorded = standing.files.submissions.get().and_then(|all| all.get(hotkey));
+    let in_force = revealed.and_then(PayloadCheck::in_force);
+    if let Some(check) = revealed {
+        payload_lines(standing, check, report);
+    }
+    match recorded {
+        Some(submission) => report.say(format!("submissions.json: {}", shown(submission))),
+        None => report.say(format!("submissions.json has no entry of {hotkey}")),
+    }
+    let counts = if standing.files.seed.is_missing() { in_force.or(recorded) } else { recorded };
+    if let (Source::Server(url), Some(submission)) = (source, counts)
+        && submission.cdn_url.trim_end_matches('/') != url
+    {
+        report.say(format!("these files are not those of the submission: its cdn_url is {}", submission.cdn_url));
+    }
+    let reveal = |seen: &SeenReveal| json!({"block": seen.block, "counts": seen.counts, "text": seen.text});
+    let verdict = revealed.map(|check| match &check.verdict {
+        PayloadVerdict::Taken(_) => ("taken", None),
+        PayloadVerdict::Refused(reason) => ("refused", Some(reason)),
+        PayloadVerdict::Outside => ("outside", None),
+    });
+    json!({
+        "reveals": revealed.map(|check| check.reveals.iter().map(reveal).collect::<Vec<_>>()).unwrap_or_default(),
+        "verdict": verdict.map(|(verdict, _)| verdict),
+        "reason": verdict.and_then(|(_, reason)| reason),
+        "notes": revealed.map(|check| check.notes.clone()).unwrap_or_default(),
+        "in_force": in_force,
+        "recorded": recorded,
+    })
+}
+
+fn payload_lines(standing: &Standing, check: &PayloadCheck, report: &mut Report) {
+    for seen in &check.reveals {
+        let counts = if seen.counts { "" } else { ", outside the window" };
+        report.say(format!("revealed in block {}{counts}: {}", seen.block, seen.text));
+    }
+    check.notes.iter().for_each(|note| report.say(format!("ignored: {note}")));
+    match &check.verdict {
+        PayloadVerdict::Taken(submission) => report.say(format!("payload taken: {}", shown(submission))),
+        PayloadVerdict::Refused(reason) => report.say(format!("payload refused: {reason}")),
+        PayloadVerdict::Outside => {
+            let window = standing.files.schedule.get().map(|schedule| {
+                format!("blocks {} to {}", schedule.earliest_reveal_block, schedule.latest_reveal_block)
+            });
+            report.say(format!("nothing is revealed within {}", window.unwrap_or_default()));
+        }
+    }
+}
+
+fn shown(submission: &Submission) -> String {
+    let Submission { repo, commit, cdn_url, revealed_at_block, .. } = submission;
+    format!("{repo} at {}, files at {cdn_url}, revealed in block {revealed_at_block}", commit.short())
+}
+
+/// The image build, and whether it is of the commit that counts.
+pub(super) fn build(
+    standing: &Standing,
+    hotkey: &Hotkey,
+    revealed: Option<&PayloadCheck>,
+    report: &mut Report,
+) -> Value {
+    let Some(build) = standing.files.builds.get().and_then(|builds| builds.get(hotkey)) else {
+        report.say(format!("builds.json has no entry of {hotkey} yet"));
+        return Value::Null;
+    };
+    let recorded = standing.files.submissions.get().and_then(|all| all.get(hotkey));
+    let submission = recorded.or_else(|| revealed.and_then(PayloadCheck::in_force));
+    let is_of_submission =
+        submission.map(|submission| (&submission.repo, &submission.commit) == (&build.repo, &build.commit));
+    let status = json!(build.status);
+    let image = build.docker_image.as_ref().map(|image| format!(", {image}")).unwrap_or_default();
+    report.say(format!(
+        "build of {} at {}: {}{image}",
+        build.repo,
+        build.commit.short(),
+        status.as_str().unwrap_or("")
+    ));
+    if is_of_submission == Some(false) {
+        report.say("this build is not of the submitted commit".to_owned());
+    }
+    if image_of(standing.files.builds.get(), hotkey) == ImageToRun::Never {
+        report.say(format!("an audit would say rejected: {NO_IMAGE}"));
+    }
+    json!({
+        "status": status,
+        "image": build.docker_image,
+        "repo": build.repo,
+        "commit": build.commit,
+        "is_of_submission": is_of_submission,
+    })
+}

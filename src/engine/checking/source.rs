@@ -1,0 +1,100 @@
+//! Where the miner's files are: a folder, or a server.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::error::{Error, Result};
+use crate::base::files;
+use crate::base::url::check_cdn_url;
+use crate::engine::fetching::run::miners_client;
+use crate::model::format::ModelFormat;
+use crate::model::ids::{Hotkey, PromptStem};
+use crate::model::objects::check_stem;
+use crate::model::prompts::{Prompt, PromptList};
+use crate::model::submissions::{Submission, Submissions};
+use crate::settings::Config;
+use crate::world::fetch::Fetcher;
+use crate::world::http::shown_url;
+
+/// A miner's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// In this folder, by file name.
+    Folder(PathBuf),
+    /// Below this URL, as a submission's `cdn_url`.
+    Server(String),
+}
+
+impl Source {
+    /// Reads the source that the command line names.
+    ///
+    /// # Errors
+    /// A URL that the rules refuse, or a folder that is not there.
+    pub(crate) fn parse(text: &str, allow_private: bool) -> Result<Self> {
+        let folder = Path::new(text);
+        if folder.is_dir() {
+            return Ok(Source::Folder(folder.to_owned()));
+        }
+        if !text.contains("://") {
+            return Err(Error::usage(format!("{text}: neither a folder nor a URL")));
+        }
+        let refused = |why| Error::usage(format!("{}: {why}", shown_url(text)));
+        match (check_cdn_url(text, allow_private), check_cdn_url(text, true)) {
+            (Ok(url), _) => Ok(Source::Server(url)),
+            (Err(why), Ok(_)) => Err(refused(why).hint(
+                "miners' hosts must be public; --allow-private-cdn, or allow_private_cdn under [miners], lifts that",
+            )),
+            (Err(why), Err(_)) => Err(refused(why)),
+        }
+    }
+
+    /// The base of the files' URLs, as in a submission.
+    pub(crate) fn cdn_url(&self) -> &str {
+        match self {
+            Source::Folder(_) => "",
+            Source::Server(url) => url,
+        }
+    }
+
+    /// What fetches the files.
+    pub(crate) fn fetcher(&self, config: &Config, allow_private: bool) -> Fetcher {
+        match self {
+            Source::Folder(folder) => Fetcher::of_folder(folder, config.download.limits().body),
+            Source::Server(_) => Fetcher::new(miners_client(config, allow_private)),
+        }
+    }
+
+    /// The names of the files in the folder, in order; none of a server, which has no list.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let Source::Folder(folder) = self else { return Ok(Vec::new()) };
+        let entries = files::list(folder)?.into_iter().filter(|entry| !entry.path().is_dir());
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The miner that submitted this URL, if one did.
+    pub(crate) fn owner(&self, submissions: Option<&Submissions>) -> Option<Hotkey> {
+        let Source::Server(url) = self else { return None };
+        let is_theirs = |submission: &Submission| submission.cdn_url.trim_end_matches('/') == url;
+        let owners = submissions?.iter().filter(|(_, submission)| is_theirs(submission));
+        let mut owners = owners.map(|(hotkey, _)| hotkey.clone());
+        // One URL of several miners says nothing.
+        owners.next().filter(|_| owners.next().is_none())
+    }
+}
+
+/// The prompts that the files in a folder would answer: one for each file of the format. Their images are not known.
+pub(crate) fn prompts_of(names: &[String], format: ModelFormat) -> PromptList {
+    let stem = |name: &String| -> Option<PromptStem> {
+        name.strip_suffix(format.extension())?.strip_suffix('.')?.parse().ok()
+    };
+    // A URL is what names a prompt; nothing is fetched from this one.
+    let prompt = |stem: PromptStem| {
+        let prompt = Prompt::new(&format!("https://prompts.invalid/{stem}.png")).ok()?;
+        check_stem(prompt.stem()).ok().map(|()| prompt)
+    };
+    PromptList(names.iter().filter_map(stem).filter_map(prompt).collect())
+}
