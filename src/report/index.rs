@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::chart::{WeightEntry, WeightsChart, weight, weights};
-use super::miners::{MinerGroup, listed};
+use super::miner_list::{MinerGroup, listed};
 use super::site::{Damage, FindingView, Site, tally};
 use super::text::{Who, clean, margin, number, share};
 use crate::model::config::Settings;

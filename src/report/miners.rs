@@ -38,7 +38,7 @@ pub(crate) fn miners(snapshot: &Snapshot, wanted: impl Fn(RoundNumber) -> bool) 
 }
 
 /// The miners of a round.
-fn of_round(files: &RoundFiles) -> impl Iterator<Item = &Hotkey> {
+pub(super) fn of_round(files: &RoundFiles) -> impl Iterator<Item = &Hotkey> {
     let submitted = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
     let audited = files.generation_audits.get().into_iter().flat_map(|audits| audits.keys());
     submitted.chain(audited).chain(files.players.keys().filter_map(Player::hotkey))
@@ -333,18 +333,16 @@ fn leads(entries: &[LeaderEntry], hotkey: &Hotkey) -> Vec<LeadSpan> {
 /// How many rounds it was in and won.
 fn headline(rounds: &[MinerRound], leads: &[LeadSpan]) -> String {
     let won = rounds.iter().filter(|round| round.standing.as_ref().is_some_and(|row| row.tag == "winner")).count();
-    let mut said = match rounds.len() {
+    let part = match rounds.len() {
         0 => "It took part in no round.".to_owned(),
         count => format!("It took part in {} and won {won}.", counted(count, "round", "rounds")),
     };
-    match leads.first() {
-        Some(LeadSpan { from, until: None, .. }) => said.push_str(&format!(" Its lead began with block {from}.")),
-        Some(LeadSpan { from, until: Some(until), .. }) => {
-            said.push_str(&format!(" It last led from block {from} until {until}."));
-        }
-        None => {}
-    }
-    said
+    let led = match leads.first() {
+        Some(LeadSpan { from, until: None, .. }) => format!(" Its lead began with block {from}."),
+        Some(LeadSpan { from, until: Some(until), .. }) => format!(" It last led from block {from} until {until}."),
+        None => String::new(),
+    };
+    part + &led
 }
 
 fn facts(rounds: &[MinerRound]) -> Vec<Fact> {
@@ -356,73 +354,4 @@ fn facts(rounds: &[MinerRound]) -> Vec<Fact> {
     [("files", prompts), ("without a preview", prompts - previews), ("matches", matches), ("audits", audits)]
         .map(|(label, count)| fact(label, number(count as u64)))
         .into()
-}
-
-/// A miner in the index's list.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct MinerRow {
-    pub(super) full: String,
-    /// The rounds that it was in.
-    pub(super) rounds: String,
-    /// `winner` if it won one.
-    pub(super) won: bool,
-}
-
-/// The index's list, grouped by the first characters of the hotkey.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct MinerGroup {
-    pub(super) prefix: String,
-    pub(super) miners: Vec<MinerRow>,
-}
-
-/// Most miners in the index's list: as many as four full rounds have.
-const MOST_LISTED: usize = 4096;
-
-/// The miners of a competition, by hotkey; also how many are left out.
-pub(super) fn listed(snapshot: &Snapshot) -> (Vec<MinerGroup>, usize) {
-    let mut rounds: HashMap<&Hotkey, BTreeSet<RoundNumber>> = HashMap::new();
-    for (round, files) in &snapshot.rounds {
-        for hotkey in of_round(files) {
-            rounds.entry(hotkey).or_default().insert(*round);
-        }
-    }
-    let winners = snapshot.rounds.values().filter_map(|files| files.winner.get());
-    let winners: BTreeSet<Hotkey> = winners.filter_map(|winner| winner.player().hotkey().cloned()).collect();
-    let all = miners(snapshot, |_| true);
-    let row = |hotkey: &&Hotkey| MinerRow {
-        full: hotkey.as_str().to_owned(),
-        rounds: rounds.get(hotkey).map(spans).unwrap_or_default(),
-        won: winners.contains(*hotkey),
-    };
-    let shown: Vec<MinerRow> = all.iter().take(MOST_LISTED).map(row).collect();
-    let prefix = |row: &MinerRow| row.full.chars().take(2).collect::<String>();
-    let groups = shown.chunk_by(|a, b| prefix(a) == prefix(b));
-    let group =
-        |rows: &[MinerRow]| MinerGroup { prefix: rows.first().map(prefix).unwrap_or_default(), miners: rows.to_vec() };
-    (groups.map(group).collect(), all.len().saturating_sub(MOST_LISTED))
-}
-
-/// `round 3`, `rounds 0 to 2, 5`.
-fn spans(rounds: &BTreeSet<RoundNumber>) -> String {
-    let numbers: Vec<u32> = rounds.iter().map(|round| round.0).collect();
-    let span = |run: &[u32]| match run {
-        [first, .., last] => format!("{first}\u{2013}{last}"),
-        run => run.iter().map(u32::to_string).collect(),
-    };
-    let runs: Vec<String> = numbers.chunk_by(|a, b| a.checked_add(1) == Some(*b)).map(span).collect();
-    let name = if numbers.len() == 1 { "round" } else { "rounds" };
-    let (shown, more) = (runs.iter().take(8).cloned().collect::<Vec<_>>().join(", "), runs.len() > 8);
-    format!("{name} {shown}{}", if more { " and more" } else { "" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rounds_are_named_in_spans() {
-        let named = |rounds: &[u32]| spans(&rounds.iter().copied().map(RoundNumber).collect());
-        assert_eq!(named(&[3]), "round 3");
-        assert_eq!(named(&[0, 1, 2, 5]), "rounds 0\u{2013}2, 5");
-    }
 }

@@ -9,6 +9,7 @@ pub(crate) mod heat;
 mod index;
 pub(crate) mod maker;
 mod matches;
+mod miner_list;
 pub(crate) mod miners;
 pub(crate) mod pages;
 mod round;

@@ -139,7 +139,8 @@ fn each_ends_as_a_recorded_failure_and_good_miners_are_complete() {
             report["details"]["miners"][hotkey(n)]
         );
         let refusals = refusals(folder.path(), n);
-        assert_eq!(refusals.len(), PROMPTS - complete, "{kind}: {refusals:?}");
+        // None of these models can be drawn.
+        assert_eq!(refusals.len(), PROMPTS, "{kind}: {refusals:?}");
         if let Some((_, expected, code)) = BAD.iter().find(|(bad, ..)| bad == kind) {
             let reasons = report["details"]["miners"][hotkey(n)]["reasons"].to_string();
             assert!(reasons.contains(expected), "{kind}: {reasons}");
