@@ -22,6 +22,7 @@ use crate::world::distance::settings::DistanceSettings;
 use crate::world::fetch::DownloadSettings;
 use crate::world::git::Git;
 use crate::world::judge::settings::JudgeSettings;
+use crate::world::notify::{Endpoints, HeartbeatSettings, OutboxSettings};
 use crate::world::pods::settings::PodSettings;
 use crate::world::store::settings::StoreSettings;
 
@@ -51,6 +52,22 @@ pub struct Config {
     pub pods: PodSettings,
     /// Where the state of miners' image builds is known.
     pub builds: BuildSettings,
+    /// Who is told of what happens.
+    pub notify: Endpoints,
+    /// What is pinged by each run.
+    pub heartbeat: HeartbeatSettings,
+    /// How messages are sent.
+    pub outbox: OutboxSettings,
+    /// Numbers for a monitor.
+    pub metrics: MetricsConfig,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// The file that each run writes, in Prometheus' text format.
+    pub file: Option<PathBuf>,
 }
 
 /// `[miners]`
@@ -178,6 +195,7 @@ impl Config {
             &mut self.distance.weights,
             &mut self.builds.file,
             &mut self.store.dir,
+            &mut self.metrics.file,
         ];
         for path in paths.into_iter().flatten() {
             *path = folder.join(&path);
@@ -201,6 +219,9 @@ impl Config {
         config.audit.check()?;
         config.distance.check()?;
         config.pods.check()?;
+        config.notify.check()?;
+        config.heartbeat.check()?;
+        config.outbox.check()?;
         Ok(config)
     }
 }

@@ -11,6 +11,7 @@ pub mod http;
 pub(crate) mod jsonl;
 pub mod judge;
 pub(crate) mod memory;
+pub mod notify;
 pub mod pods;
 pub mod render;
 pub mod stop;

@@ -11,6 +11,7 @@
 
 mod blanks;
 mod coded;
+mod deliver;
 mod form;
 mod guard;
 mod heed;
@@ -31,6 +32,7 @@ use ureq::unversioned::resolver::Resolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector};
 
 pub use self::blanks::Blanks;
+pub use self::deliver::Delivery;
 pub use self::form::MultipartForm;
 pub use self::guard::Lookup;
 use self::heed::{Connections, Heed};
