@@ -10,4 +10,5 @@ pub(crate) mod judging;
 pub(crate) mod moment;
 mod plans;
 pub(crate) mod regenerating;
+pub(crate) mod runs;
 pub(crate) mod verification;

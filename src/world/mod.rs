@@ -16,3 +16,4 @@ pub mod pods;
 pub mod render;
 pub mod stop;
 pub mod store;
+pub mod usage;
