@@ -8,6 +8,7 @@ pub(crate) mod fetching;
 pub(crate) mod formats;
 pub(crate) mod judging;
 pub(crate) mod moment;
+pub(crate) mod notify;
 mod plans;
 pub(crate) mod regenerating;
 pub(crate) mod runs;
