@@ -146,6 +146,10 @@ impl Ui {
             let (id, first) = (id.get(..10).unwrap_or(id), message.lines().next().unwrap_or_default());
             self.status(&format!("committed {id} ({first})"));
         }
+        for (id, remote) in report.pushed.iter().skip(report.printed.pushed) {
+            self.status(&format!("pushed {} to {remote}", id.get(..10).unwrap_or(id)));
+        }
+        report.printed.pushed = report.pushed.len();
         (report.printed.files, report.printed.commits) = (written, made);
         report.printed.possible = report.possible.len();
     }

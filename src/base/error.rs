@@ -28,6 +28,8 @@ pub enum Kind {
     Busy,
     /// Another writer committed first: the command has to look again.
     Conflict,
+    /// A limit under `[limits]` of `gen404.toml` would be passed.
+    Limit,
 }
 
 impl Kind {
@@ -37,7 +39,7 @@ impl Kind {
         match self {
             Kind::Failed | Kind::Damaged | Kind::Busy => 1,
             Kind::Usage => 2,
-            Kind::NotDue => 3,
+            Kind::NotDue | Kind::Limit => 3,
             Kind::Outside | Kind::Conflict => 4,
         }
     }

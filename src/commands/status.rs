@@ -9,6 +9,7 @@ use crate::engine::common::pool_for_a_seed;
 use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::spool::FetchJournal;
 use crate::engine::formats::{self, OtherStanding, RoundBlocks};
+use crate::engine::notify;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, Hotkey};
 use crate::model::stage::{Stage, Timestamp, round_in};
@@ -42,6 +43,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     // First what is due and what stands in its way.
     due.iter().for_each(|due| report.say(describe(due, moment)));
     open.iter().for_each(|point| report.say(format!("open: {point}")));
+    let (undelivered, told) = notify::undelivered(&context).unwrap_or_else(|error| {
+        ui.warn(&error.to_string());
+        Default::default()
+    });
+    undelivered.into_iter().for_each(|line| report.say(line));
     report.say(format!("format: {detected}"));
     say_moment(moment, unknown, report);
     if let Some(schedule) = standing.files.schedule.get() {
@@ -55,6 +61,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     say_lead(&lead, report);
     let mut json = as_json(&standing, moment, lead, &due, &open);
     json["format"] = detected.json();
+    json["notify"] = told;
     report.detail(json);
     Ok(())
 }

@@ -23,6 +23,7 @@ use crate::ui::{Report, Ui};
 use crate::world::git::Git;
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
+use crate::world::usage::Meter;
 
 /// How often a waiting run checks whether the lock is free.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -38,6 +39,10 @@ pub(crate) struct Options {
     pub(crate) commit: bool,
     pub(crate) push: bool,
     pub(crate) wait_lock: bool,
+    /// Counts what is used.
+    pub(crate) meter: Meter,
+    /// The file of numbers that each run writes, if named.
+    pub(crate) metrics: Option<PathBuf>,
 }
 
 /// A command at work on a competition.
@@ -116,12 +121,7 @@ impl<'a> Context<'a> {
     /// The operator's own folder for this competition, never tracked by git. A symbolic link in its place is refused:
     /// it may have come with the competition.
     pub(crate) fn own_folder(&self) -> Result<PathBuf> {
-        let folder = match &self.git {
-            Some(git) => git.own_folder(),
-            None => self.store.root().join(".gen404"),
-        };
-        let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(folder) };
-        files::below(parent, Path::new(name))
+        own_folder(self.git.as_ref(), &self.store)
     }
 
     /// Decides the competition's format. The folder is listed for it; [`Context::tree`] hands that listing on.
@@ -241,11 +241,11 @@ fn settings(options: &Options, ui: &Ui, root: &Path, git: Option<&Git>, report: 
     if let SettingsSource::Defaults(Some(why)) = &source {
         ui.warn_once(why);
     }
-    load(&source, report)
+    load(&source, &options.meter, report)
 }
 
-fn load(source: &SettingsSource, report: &mut Report) -> Result<Config> {
-    let config = Config::load(source)?;
+fn load(source: &SettingsSource, meter: &Meter, report: &mut Report) -> Result<Config> {
+    let config = Config::load(source)?.metered(meter);
     report.basis.settings = source.path().map(|path| path.display().to_string());
     Ok(config)
 }
@@ -257,12 +257,22 @@ pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut R
     match root {
         Some(root) => settings(&options, ui, &root, Git::open(&root)?.as_ref(), report),
         // Without a folder, only --config can name settings.
-        None => load(&SettingsSource::of(options.config.as_deref(), Path::new(""), None), report),
+        None => load(&SettingsSource::of(options.config.as_deref(), Path::new(""), None), &options.meter, report),
     }
 }
 
+/// As [`Context::own_folder`].
+pub(super) fn own_folder(git: Option<&Git>, store: &Store) -> Result<PathBuf> {
+    let folder = match git {
+        Some(git) => git.own_folder(),
+        None => store.root().join(".gen404"),
+    };
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(folder) };
+    files::below(parent, Path::new(name))
+}
+
 /// The nearest enclosing folder that holds a competition, or else the nearest checkout.
-fn find_root() -> Result<PathBuf> {
+pub(super) fn find_root() -> Result<PathBuf> {
     let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
     let upwards = |wanted: fn(&Path) -> bool| here.ancestors().find(|folder| wanted(folder)).map(Path::to_owned);
     // Two of these are enough, so that a damaged competition is found as well.

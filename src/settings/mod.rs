@@ -6,12 +6,14 @@
 
 pub(crate) mod audit;
 pub(crate) mod flags;
+pub(crate) mod limits;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use self::audit::AuditSettings;
+use self::limits::RoundLimits;
 use crate::base::error::{Error, Result, plainly};
 use crate::base::files;
 use crate::base::setting::SettingError;
@@ -25,6 +27,7 @@ use crate::world::judge::settings::JudgeSettings;
 use crate::world::notify::{Endpoints, HeartbeatSettings, OutboxSettings};
 use crate::world::pods::settings::PodSettings;
 use crate::world::store::settings::StoreSettings;
+use crate::world::usage::Meter;
 
 /// The contents of `gen404.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -60,6 +63,8 @@ pub struct Config {
     pub outbox: OutboxSettings,
     /// Numbers for a monitor.
     pub metrics: MetricsConfig,
+    /// How much a round may use.
+    pub limits: RoundLimits,
 }
 
 /// `[metrics]`
@@ -187,6 +192,21 @@ impl Config {
         Ok(config)
     }
 
+    /// The same settings, whose clients count in this meter.
+    #[must_use]
+    pub(crate) fn metered(mut self, meter: &Meter) -> Config {
+        let meters = [
+            &mut self.chain.meter,
+            &mut self.judge.meter,
+            &mut self.store.meter,
+            &mut self.distance.meter,
+            &mut self.pods.meter,
+            &mut self.builds.meter,
+        ];
+        meters.into_iter().for_each(|own| *own = meter.clone());
+        self
+    }
+
     /// Makes relative paths start at this folder.
     fn start_at(&mut self, folder: &Path) {
         let paths = [
@@ -222,6 +242,7 @@ impl Config {
         config.notify.check()?;
         config.heartbeat.check()?;
         config.outbox.check()?;
+        config.limits.check()?;
         Ok(config)
     }
 }

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::usage::{Meter, Service};
 use super::http::{Client, Failure, HttpLimits, MultipartForm, Request, Response, Retry, ServerKind, shown_url};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
@@ -56,9 +57,15 @@ pub trait Renderer: Send + Sync {
 ///
 /// # Errors
 /// The service's URL is not http(s), or models of this format are not drawn here.
-pub fn open(format: ModelFormat, service: Option<&str>, size: u32, threads: NonZeroUsize) -> Result<Box<dyn Renderer>> {
+pub fn open(
+    format: ModelFormat,
+    service: Option<&str>,
+    size: u32,
+    threads: NonZeroUsize,
+    meter: &Meter,
+) -> Result<Box<dyn Renderer>> {
     Ok(match (format.previewed(), service) {
-        (_, Some(url)) => Box::new(RenderService::new(url, format)?),
+        (_, Some(url)) => Box::new(RenderService::new(url, format)?.metered(meter.of(Service::Render))),
         (Previewed::FourViews { .. }, None) => Box::new(Builtin::new(size, threads)),
         (Previewed::Elsewhere, None) => return Err(not_drawn(format)),
     })
@@ -174,6 +181,14 @@ impl RenderService {
             .map_err(|why| Error::usage(format!("the render service's URL {}: {why}", shown_url(url))))?;
         let Previewed::FourViews { path, file } = format.previewed() else { return Err(not_drawn(format)) };
         Ok(RenderService { client: client.hearing_all(), url: format!("{}/{path}", url.trim_end_matches('/')), file })
+    }
+}
+
+impl RenderService {
+    /// The same service, which counts in this meter.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        RenderService { client: self.client.metered(meter), ..self }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::world::http::Client;
 use crate::world::memory::Memory;
 use crate::world::render::{self, Renderer};
 use crate::world::store::ObjectStore;
+use crate::world::usage::{Meter, Service};
 
 /// The phases, in order.
 const PHASES: [&str; 3] = ["fetch", "draw", "store"];
@@ -145,7 +146,8 @@ impl<'a> Download<'a> {
         let (settings, format) = (context.config.download, standing.files.format.model());
         let allow_private = tools.allow_private_cdn || context.config.miners.allow_private_cdn;
         let client = Client::for_miners(settings.limits(), settings.retry(), allow_private);
-        let renderer = if tools.no_previews { None } else { Some(renderer(format, tools)?) };
+        let client = client.metered(context.options.meter.of(Service::Cdn));
+        let renderer = if tools.no_previews { None } else { Some(renderer(format, tools, &context.options.meter)?) };
         context.ui.detail(&format!("storing into {}", tools.store.name()));
         let mut phases = context.ui.phases(&PHASES, files as u64);
         let pipeline = Pipeline {
@@ -184,8 +186,8 @@ impl<'a> Download<'a> {
 }
 
 /// The renderer of the previews.
-fn renderer(format: ModelFormat, tools: &FetchTools<'_>) -> Result<Box<dyn Renderer>> {
-    render::open(format, tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)
+fn renderer(format: ModelFormat, tools: &FetchTools<'_>, meter: &Meter) -> Result<Box<dyn Renderer>> {
+    render::open(format, tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN, meter)
 }
 
 /// Counts the phases that a file passes before it is settled.

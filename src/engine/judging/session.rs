@@ -8,6 +8,7 @@ use super::standings::{Ending, waits_for};
 use crate::base::error::{Error, Result};
 use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
+use crate::engine::runs::limits::limit_calls;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Player;
 use crate::model::stage::Stage;
@@ -53,6 +54,7 @@ pub(crate) fn session(context: &Context<'_>, calls: &Calls<'_>, report: &mut Rep
     if context.options.dry_run {
         return foresee(context, round, calls.shard, report);
     }
+    limit_calls(context, round.number())?;
     let mut settings = judge_settings(&context.config.judge, calls.judge);
     settings.concurrency = calls.concurrency.unwrap_or(settings.concurrency);
     let bench = Bench {

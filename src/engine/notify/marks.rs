@@ -14,6 +14,7 @@ use crate::model::ids::Player;
 use crate::model::stage::{Stage, Timestamp, round_in};
 use crate::world::http::Blanks;
 use crate::world::notify::EventKind;
+use crate::world::stop::STOPPED;
 
 /// The most that is announced at once; the rest is counted.
 const MOST_NEWS: usize = 40;
@@ -127,7 +128,9 @@ impl Marks {
             let otherwise = faults.open.iter().find(|fault| fault.error.step == mark.step);
             news.push(failure_over(&key, &mark, ended, otherwise, say));
         }
-        for fault in faults.open.iter().take(MOST_FAULTS) {
+        // Whoever stops a run knows of it.
+        let by_itself = |fault: &&Streak| !fault.error.message.contains(STOPPED);
+        for fault in faults.open.iter().filter(by_itself).take(MOST_FAULTS) {
             if self.faults.contains_key(&fault.error.key) {
                 continue;
             }

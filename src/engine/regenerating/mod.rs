@@ -20,6 +20,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 use self::prompt_queue::PromptQueue;
 use self::workdir::AuditWorkdir;
 use super::context::{Context, Standing};
+use super::runs::limits::{limit_pods, pods_are_over};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::semaphore::Semaphore;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
@@ -43,6 +44,10 @@ use crate::world::pods::program::ProgramLimits;
 use crate::world::render::{self, Renderer};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
+use crate::world::usage::{Meter, Service};
+
+/// How often a run checks whether its pods have to end.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Largest prompt image, and largest preview fetched from outside the store, in bytes.
 const LARGEST_IMAGE: u64 = 64 << 20;
@@ -70,6 +75,9 @@ impl RegenerationJob {
 pub(crate) struct RegenerationRun<'a> {
     ui: &'a Ui,
     stop: Stop,
+    meter: Meter,
+    /// Set once the limit of pods' time is reached.
+    limited: AtomicBool,
     /// Set once an error ends the run.
     broken: AtomicBool,
     own: PathBuf,
@@ -92,6 +100,8 @@ pub(crate) struct RegenerationRun<'a> {
     measuring: Semaphore,
     fetching: Mutex<()>,
     steps: Mutex<Option<Sender<JobStep>>>,
+    /// The limit of the round's pod hours.
+    pod_hours: f64,
 }
 
 /// An event reported by a running job.
@@ -122,7 +132,7 @@ impl<'a> RegenerationRun<'a> {
     /// Opens what flags, environment and settings name.
     pub(crate) fn open(context: &'a Context<'a>, standing: &Standing, tools: &Tools<'_>) -> Result<Self> {
         let missing = |what: &str, hint: &str| Error::usage(format!("no {what} is named")).hint(hint);
-        let config = &context.config;
+        let (config, meter) = (&context.config, &context.options.meter);
         let provider =
             config.pods.open(env)?.ok_or_else(|| missing("pod provider", "[pods] provider in gen404.toml"))?;
         let store = context.object_store(tools.store)?.ok_or_else(|| {
@@ -136,15 +146,18 @@ impl<'a> RegenerationRun<'a> {
         };
         let settings = config.audit;
         let format = standing.files.format;
-        let renderer = render::open(format.model(), tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)?;
+        let renderer = render::open(format.model(), tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN, meter)?;
         let round = standing.state.current_round;
+        limit_pods(context, round)?;
         let list: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
         list.stems().try_for_each(check_stem).map_err(Error::failed)?;
         let prompts = list.0.iter().map(|prompt| (prompt.stem().clone(), prompt.url().to_owned())).collect();
         let seed = context.store.need::<SeedFile>(&FileKind::Round(round, RoundFile::Seed))?.seed;
         Ok(RegenerationRun {
             ui: context.ui,
-            stop: context.stop.clone(),
+            stop: context.stop.part(),
+            meter: meter.clone(),
+            limited: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             own: context.own_folder()?,
             run: run_id()?,
@@ -160,12 +173,14 @@ impl<'a> RegenerationRun<'a> {
             store,
             renderer,
             distance,
-            client: Client::new(HttpLimits { body: LARGEST_IMAGE, ..HttpLimits::default() }, Retry::default()),
+            client: Client::new(HttpLimits { body: LARGEST_IMAGE, ..HttpLimits::default() }, Retry::default())
+                .metered(meter.of(Service::Images)),
             drawing: Semaphore::new(settings.drawers().max(1) as u64),
             memory: Memory::of_mib(config.download.memory_mib),
             measuring: Semaphore::new(settings.miners.max(1) as u64),
             fetching: Mutex::new(()),
             steps: Mutex::new(None),
+            pod_hours: config.limits.pod_hours.unwrap_or_default(),
         })
     }
 
@@ -199,7 +214,8 @@ impl<'a> RegenerationRun<'a> {
     ) -> Result<()> {
         let queues = self.queues(standing, &mut jobs)?;
         let report = |error: &Error| self.ui.error_line(&error.to_string());
-        for name in Keeper::new(self.provider.as_ref(), &self.own, &report).sweep_notes()? {
+        let keeper = Keeper::new(self.provider.as_ref(), &self.own, &report).metered(&self.meter);
+        for name in keeper.sweep_notes()? {
             self.ui.status(&format!("released pod {name}, left by an earlier run"));
         }
         let open: usize = queues.iter().map(PromptQueue::open_prompts).sum();
@@ -215,7 +231,8 @@ impl<'a> RegenerationRun<'a> {
             // `self.steps` keeps a sender alive, so the channel never disconnects: count the jobs that ended instead.
             let (mut left, mut counts) = (jobs.len(), vec![0; jobs.len()]);
             while left > 0 {
-                let step = match heard.recv_timeout(Duration::from_secs(1)) {
+                self.watch_the_limit();
+                let step = match heard.recv_timeout(LOOK_EVERY) {
                     Ok(step) => step,
                     Err(RecvTimeoutError::Timeout) => continue,
                     Err(RecvTimeoutError::Disconnected) => break,
@@ -237,7 +254,20 @@ impl<'a> RegenerationRun<'a> {
             }
         });
         drop(bar);
-        failed.map_or(Ok(()), Err)
+        match failed {
+            Some(error) => Err(error),
+            None if self.limited.load(Ordering::SeqCst) => Err(pods_are_over(self.pod_hours, self.round)),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the pods in time, so that the limit of their hours is not passed.
+    fn watch_the_limit(&self) {
+        if !self.stop.is_wanted() && self.meter.pods_are_over() {
+            self.limited.store(true, Ordering::SeqCst);
+            self.stop.ask();
+            self.stop.cut();
+        }
     }
 
     /// Opens each job's queue with what is known of it.

@@ -139,10 +139,26 @@ pub(crate) struct RunRecord {
     /// Did it end before it had looked at everything that was due, by a signal or because another run was at work?
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) cut_short: bool,
+    /// What it used in all.
     pub(crate) usage: Usage,
+    /// The part of that which it used in later rounds than the one in which it began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) later_rounds: Vec<(RoundNumber, Usage)>,
 }
 
 impl RunRecord {
+    /// What it used in a round.
+    pub(crate) fn used_in(&self, round: RoundNumber) -> Usage {
+        let later = self.later_rounds.iter().find(|(later, _)| *later == round).map(|(_, used)| used.clone());
+        match later {
+            Some(used) => used,
+            None if self.round == Some(round) => {
+                self.later_rounds.iter().fold(self.usage.clone(), |all, (_, used)| all.without(used))
+            }
+            None => Usage::default(),
+        }
+    }
+
     /// Has it ended by itself, as far as the record says?
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()
@@ -152,6 +168,11 @@ impl RunRecord {
     pub(crate) fn errors(&self) -> impl Iterator<Item = &ErrorRecord> {
         self.steps.iter().filter_map(|step| step.error.as_ref())
     }
+}
+
+/// The first line of a text, cut.
+pub(crate) fn first_line(text: &str) -> String {
+    cut(text.lines().next().unwrap_or_default(), LONGEST_TEXT)
 }
 
 /// The name of a kind of error.
@@ -164,6 +185,7 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
         Kind::Damaged => "damaged",
         Kind::Busy => "busy",
         Kind::Conflict => "conflict",
+        Kind::Limit => "limit",
     }
 }
 
@@ -191,6 +213,7 @@ impl ErrorRecord {
 fn title(error: &Error) -> String {
     let said = error.causes().into_iter().chain([error.to_string()]).collect::<Vec<_>>().join("\n");
     match (error.service(), error.kind()) {
+        (_, Kind::Limit) => steady(error.to_string().split(':').next().unwrap_or_default()),
         (Some(service), Kind::Outside) => format!("{service} {}", manner(&said)),
         (None, Kind::Outside) => format!("{} ({})", steady(&error.to_string()), manner(&said)),
         _ => steady(&error.to_string()),
