@@ -62,9 +62,13 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
     let (receiver, judge) = (Receiver::start(TAKES), judge());
     let folder = at_duels(NOWHERE);
     let folder = folder.path();
-    let endpoint = |kind: &str| format!("[[notify]]\nkind = \"{kind}\"\nurl = \"{}\"\n", receiver.url(&format!("/{kind}")));
+    let endpoint =
+        |kind: &str| format!("[[notify]]\nkind = \"{kind}\"\nurl = \"{}\"\n", receiver.url(&format!("/{kind}")));
     let endpoints: String = ["json", "slack", "discord", "ntfy"].map(endpoint).concat();
-    set(folder, &format!("{endpoints}[heartbeat]\nurl = \"{}\"\n[metrics]\nfile = \"metrics.prom\"\n", receiver.url("/hc?a=b")));
+    set(
+        folder,
+        &format!("{endpoints}[heartbeat]\nurl = \"{}\"\n[metrics]\nfile = \"metrics.prom\"\n", receiver.url("/hc?a=b")),
+    );
     for _ in 0..10 {
         let run = gen404(folder, &["--quiet", "advance"]).ends(4);
         assert!(!run.err.contains("warning"), "{}", run.err);
@@ -80,7 +84,9 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
     assert!(numbers.one("gen404_fault_since_timestamp_seconds") <= numbers.one("gen404_last_run_timestamp_seconds"));
     assert_eq!((numbers.one("gen404_fault_runs"), numbers.of("gen404_runs_total", "outcome", "failed")), (10.0, 10.0));
     assert_eq!((numbers.of("gen404_stage", "stage", "duels"), numbers.one("gen404_round")), (1.0, 0.0));
-    edit(folder, "gen404.toml", |text| text.replace("base_url = \"http://127.0.0.1:1\"", &format!("base_url = \"{}\"", judge.url)));
+    edit(folder, "gen404.toml", |text| {
+        text.replace("base_url = \"http://127.0.0.1:1\"", &format!("base_url = \"{}\"", judge.url))
+    });
     gen404(folder, &["advance", "--until", "finalizing"]).ends(0);
     gen404(folder, &["advance", "--until", "finalizing"]).ends(0);
     let events: Vec<String> = receiver.taken("/json").into_iter().map(|(event, _)| event).collect();
@@ -102,7 +108,11 @@ fn each_kind_of_fault_is_one_message() {
     let chain = format!("[chain]\nnetwork = \"{NOWHERE}\"\nattempts = 1\n");
     let faults = [
         ("chain", "miner_generation", vec![("[chain]\nfile = \"chain.json\"\nclock = \"block\"\n", chain.as_str())]),
-        ("store", "miner_generation", vec![("dir = \".gen404/objects\"", "endpoint = \"http://127.0.0.1:1\"\nattempts = 1")]),
+        (
+            "store",
+            "miner_generation",
+            vec![("dir = \".gen404/objects\"", "endpoint = \"http://127.0.0.1:1\"\nattempts = 1")],
+        ),
         ("provider", "miner_generation", Vec::new()),
         ("judge", "duels", Vec::new()),
     ];
@@ -118,7 +128,10 @@ fn each_kind_of_fault_is_one_message() {
         }
         if what == "provider" {
             std::fs::remove_file(folder.join("rounds/0/leader/generated.json")).unwrap();
-            set(folder, "[pods]\nprovider = \"runpod\"\nattempts = 1\npause_seconds = 0.05\n[pods.runpod]\nurl = \"http://127.0.0.1:1\"\n[audit]\ncapacity_seconds = 0.1\n");
+            set(
+                folder,
+                "[pods]\nprovider = \"runpod\"\nattempts = 1\npause_seconds = 0.05\n[pods.runpod]\nurl = \"http://127.0.0.1:1\"\n[audit]\ncapacity_seconds = 0.1\n",
+            );
         }
         set(folder, &format!("[[notify]]\nurl = \"{}\"", receiver.url("/hook")));
         let run = || {
@@ -144,10 +157,18 @@ fn nothing_old_is_announced_and_what_another_host_did_is_announced_once() {
     let folder = folder.path();
     edit(folder, "state.json", |text| text.replace("duels", "paused"));
     let (first, second) = (hotkey(0), hotkey(1));
-    let put = |path: &str, value: &Value| std::fs::write(folder.join("rounds/0").join(path), format!("{value:#}")).unwrap();
+    let put =
+        |path: &str, value: &Value| std::fs::write(folder.join("rounds/0").join(path), format!("{value:#}")).unwrap();
     let request = |hotkey: &str| json!({"hotkey": hotkey, "critical_prompts": []});
     put("require_audit.json", &json!([request(&first)]));
-    set(folder, &format!("[[notify]]\nurl = \"{}\"\n[[notify]]\nkind = \"discord\"\nurl = \"{}\"\nevents = [\"verdict\"]\n", receiver.url("/hook"), receiver.url("/discord")));
+    set(
+        folder,
+        &format!(
+            "[[notify]]\nurl = \"{}\"\n[[notify]]\nkind = \"discord\"\nurl = \"{}\"\nevents = [\"verdict\"]\n",
+            receiver.url("/hook"),
+            receiver.url("/discord")
+        ),
+    );
     gen404(folder, &["pause"]).ends(0);
     assert_eq!(receiver.len(), 0, "the first run announces nothing old");
     put("require_audit.json", &json!([request(&first), request(&second)]));
@@ -166,7 +187,10 @@ fn nothing_old_is_announced_and_what_another_host_did_is_announced_once() {
     let [discord] = receiver.at("/discord").try_into().unwrap();
     let (body, content) = (discord.json(), discord.json()["content"].as_str().unwrap().to_owned());
     assert_eq!(body["allowed_mentions"], json!({"parse": []}));
-    assert!(!content.contains("@everyone") && !content.contains("https://") && !content.contains('\u{202e}'), "{content}");
+    assert!(
+        !content.contains("@everyone") && !content.contains("https://") && !content.contains('\u{202e}'),
+        "{content}"
+    );
     assert!(content.contains("\\*\\*look\\*\\*") && content.lines().all(|line| !line.starts_with('#')), "{content}");
     let ids: BTreeSet<String> = receiver.taken("/hook").into_iter().map(|(_, id)| id).collect();
     assert_eq!(ids.len(), 2);
@@ -174,9 +198,19 @@ fn nothing_old_is_announced_and_what_another_host_did_is_announced_once() {
     run.args(["resume", "--stage", "duels"]).output().unwrap();
     assert_eq!(receiver.count("/hook", "stage_moved"), 1);
     // Without [notify] for a while, and with it again.
-    edit(folder, "gen404.toml", |text| text.replace("[[notify]]", "#[[notify]]").replace("\nurl =", "\n#url =").replace("\nkind =", "\n#kind =").replace("\nevents =", "\n#events ="));
+    edit(folder, "gen404.toml", |text| {
+        text.replace("[[notify]]", "#[[notify]]")
+            .replace("\nurl =", "\n#url =")
+            .replace("\nkind =", "\n#kind =")
+            .replace("\nevents =", "\n#events =")
+    });
     turn(folder);
-    edit(folder, "gen404.toml", |text| text.replace("#[[notify]]", "[[notify]]").replace("#url", "url").replace("#kind", "kind").replace("#events", "events"));
+    edit(folder, "gen404.toml", |text| {
+        text.replace("#[[notify]]", "[[notify]]")
+            .replace("#url", "url")
+            .replace("#kind", "kind")
+            .replace("#events", "events")
+    });
     let before = receiver.len();
     gen404(folder, &["pause"]).ends(0);
     assert_eq!(receiver.len(), before, "what happened meanwhile is old");
@@ -223,7 +257,10 @@ fn a_receiver_that_is_down_is_waited_for_and_what_is_too_old_is_dropped() {
     for waiting in 1..=3 {
         let run = turn(folder);
         assert!(run.err.contains("notify: ntfy at 127.0.0.1: "), "{run:?}");
-        let line = format!("notify: {waiting} message{} for ntfy at 127.0.0.1", if waiting == 1 { " waits" } else { "s wait" });
+        let line = format!(
+            "notify: {waiting} message{} for ntfy at 127.0.0.1",
+            if waiting == 1 { " waits" } else { "s wait" }
+        );
         assert!(status(folder).contains(&line), "{}", status(folder));
     }
     assert_eq!(receiver.taken("/hook").len(), 3, "the other one is told at once");
@@ -261,7 +298,10 @@ fn a_kill_while_sending_is_told_and_nothing_is_sent_twice() {
     run.wait().unwrap();
     receiver.behave(TAKES);
     let run = turn(folder.path());
-    assert!(run.err.contains("a run was killed while sending") && run.err.contains("may not have been delivered"), "{run:?}");
+    assert!(
+        run.err.contains("a run was killed while sending") && run.err.contains("may not have been delivered"),
+        "{run:?}"
+    );
     assert!(status(folder.path()).contains("may not have been delivered"));
     assert_eq!(receiver.count("/hook", "stage_moved"), 1, "{:#?}", receiver.at("/hook"));
     assert_eq!(receiver.len(), 2);
@@ -303,7 +343,14 @@ fn no_secret_is_shown_or_sent() {
     let receiver = Receiver::start(Manner::Answer("500 Oops", ""));
     let folder = at_duels(&receiver.url("/v1"));
     let folder = folder.path();
-    set(folder, &format!("[notify]\nkind = \"slack\"\nurl = \"{}\"\n[heartbeat]\nurl = \"{}\"\n", receiver.url("/services/${HOOK}"), receiver.url("/${HOOK}")));
+    set(
+        folder,
+        &format!(
+            "[notify]\nkind = \"slack\"\nurl = \"{}\"\n[heartbeat]\nurl = \"{}\"\n",
+            receiver.url("/services/${HOOK}"),
+            receiver.url("/${HOOK}")
+        ),
+    );
     let run = || {
         let mut run = command(folder);
         run.env("HOOK", "T0HUNTER2/Bxyz").env("OPENAI_API_KEY", KEY).arg("advance");

@@ -147,7 +147,8 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     match manner {
         Manner::Answer(status, headers) => {
             let said = if status.starts_with("204") { String::new() } else { format!("{line} {body}") };
-            let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n", said.len());
+            let head =
+                format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n", said.len());
             (&stream).write_all(format!("{head}{said}").as_bytes())
         }
         Manner::Hang => {

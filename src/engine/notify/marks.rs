@@ -107,7 +107,8 @@ impl Marks {
         if (self.round, self.stage) == (round, stage) {
             return Vec::new();
         }
-        let details = json!({"from": {"round": self.round, "stage": self.stage}, "to": {"round": round, "stage": stage}});
+        let details =
+            json!({"from": {"round": self.round, "stage": self.stage}, "to": {"round": round, "stage": stage}});
         let before = if self.round == round { String::new() } else { format!(" of round {}", self.round) };
         let text = vec![format!("Before: {}{before}.", self.stage)];
         let moved = say.news(EventKind::StageMoved, Some(round), &round_in(seen.round, stage), &text, details);
@@ -201,7 +202,8 @@ fn verdict(round: u32, audit: &GenerationAudit, say: &Say<'_>) -> News {
 fn failure(fault: &Streak, say: &Say<'_>) -> News {
     let Streak { error, since, runs, round, stage, .. } = fault;
     let cleaned = |texts: &[String]| texts.iter().map(|text| say.clean(text, LONGEST_LINE)).collect::<Vec<_>>();
-    let (message, causes, hints) = (say.clean(&error.message, LONGEST_LINE), cleaned(&error.causes), cleaned(&error.hints));
+    let (message, causes, hints) =
+        (say.clean(&error.message, LONGEST_LINE), cleaned(&error.causes), cleaned(&error.hints));
     let place = round.zip(*stage).map(|(round, stage)| format!(", {}", round_in(round, stage))).unwrap_or_default();
     let mut text = vec![format!("Since {}{place}.", time(since.at())), message.clone()];
     text.extend(causes.iter().map(|cause| format!("caused by: {cause}")));

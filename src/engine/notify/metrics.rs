@@ -186,7 +186,8 @@ impl Page<'_> {
     /// Adds what was used of each service.
     fn usage(&mut self, usage: &Usage) {
         let mut of = |name: &str, help: &str, value: fn(&ServiceUse) -> Option<String>| {
-            let services = usage.0.iter().filter_map(|(service, used)| Some((vec![("service", service.as_str())], value(used)?)));
+            let services =
+                usage.0.iter().filter_map(|(service, used)| Some((vec![("service", service.as_str())], value(used)?)));
             self.family(name, "counter", help, services.collect());
         };
         of("gen404_calls_total", "Requests by service.", |used| Some(used.calls.to_string()));

@@ -83,7 +83,8 @@ impl Teller {
         let config = &context.config;
         if let Some(target) = self.heartbeat(config) {
             let half = config.outbox.limit() / 2;
-            let ping = std::thread::Builder::new().name("ping".to_owned()).spawn(move || target.ping(Ping::Start, half));
+            let ping =
+                std::thread::Builder::new().name("ping".to_owned()).spawn(move || target.ping(Ping::Start, half));
             *self.start.lock().unwrap_or_else(PoisonError::into_inner) = ping.ok();
         }
         if !config.notify.0.is_empty()
@@ -277,7 +278,11 @@ pub(crate) fn undelivered(context: &Context<'_>) -> Result<(Vec<String>, Value)>
         let unsure: Vec<_> = mine().filter(|(_, to)| !matches!(to, Delivery::Waiting { .. })).collect();
         if let Some((first, to)) = waiting.first() {
             let messages = counted(waiting.len(), "message waits", "messages wait");
-            let why = if let Delivery::Waiting { reason: Some(reason), .. } = to { format!(": {reason}") } else { String::new() };
+            let why = if let Delivery::Waiting { reason: Some(reason), .. } = to {
+                format!(": {reason}")
+            } else {
+                String::new()
+            };
             lines.push(format!("notify: {messages} for {label} since {}{why}", time(first.queued)));
         }
         for (letter, _) in &unsure {

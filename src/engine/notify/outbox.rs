@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::marks::{Marks, News};
 use crate::base::error::{Context as _, Result};
+use crate::base::files;
 use crate::base::hex;
 use crate::base::text::{counted, cut};
-use crate::base::files;
 use crate::model::stage::Timestamp;
 use crate::world::notify::Notice;
 
@@ -132,7 +132,9 @@ impl Outbox {
             letter.to.retain(|key, delivery| {
                 let label = labels.get(key).map_or("an endpoint", String::as_str);
                 if *delivery == Delivery::Sending {
-                    told.push(format!("{label}: a run was killed while sending {title:?}: it may not have been delivered"));
+                    told.push(format!(
+                        "{label}: a run was killed while sending {title:?}: it may not have been delivered"
+                    ));
                     *delivery = Delivery::Unsure { reason: "the run was killed".to_owned() };
                 }
                 if old && let Delivery::Waiting { reason, .. } = delivery {

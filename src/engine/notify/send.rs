@@ -96,7 +96,10 @@ impl Shared<'_> {
                 Sent::Taken => {}
                 Sent::Refused(_) if refused < MOST_REFUSED => (refused, refusal) = (refused + 1, Some(said)),
                 Sent::Unknown(_) => {
-                    return Some(format!("{label}: {said}: {:?} may not have been delivered, and is not sent again", notice.title));
+                    return Some(format!(
+                        "{label}: {said}: {:?} may not have been delivered, and is not sent again",
+                        notice.title
+                    ));
                 }
                 Sent::Refused(_) | Sent::Failed { .. } => return Some(warn(&said)),
             }

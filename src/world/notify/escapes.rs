@@ -26,8 +26,10 @@ fn escaped(text: &str, most: usize, escape: impl Fn(char, &mut String)) -> Strin
 /// For Discord's markdown: every mark is literal, and no address becomes a link.
 pub(super) fn discord(text: &str, most: usize) -> String {
     escaped(text, most, |c, out| {
-        if matches!(c, '\\' | '*' | '_' | '~' | '`' | '|' | '>' | '<' | '#' | '[' | ']' | '(' | ')' | ':' | '-' | '+' | '@')
-        {
+        if matches!(
+            c,
+            '\\' | '*' | '_' | '~' | '`' | '|' | '>' | '<' | '#' | '[' | ']' | '(' | ')' | ':' | '-' | '+' | '@'
+        ) {
             out.push('\\');
         }
         out.push(c);
@@ -104,7 +106,9 @@ mod tests {
     #[test]
     fn a_cut_never_splits_an_escape() {
         for most in 1..60 {
-            for (text, whole) in [(discord("a*@<b", most), "a\\*\\@\u{200b}\\<b"), (slack("a<&@b", most), "a&lt;&amp;@\u{200b}b")] {
+            for (text, whole) in
+                [(discord("a*@<b", most), "a\\*\\@\u{200b}\\<b"), (slack("a<&@b", most), "a&lt;&amp;@\u{200b}b")]
+            {
                 assert!(text.chars().count() <= most, "{most}: {text}");
                 let kept = text.strip_suffix('…').unwrap_or(&text);
                 assert!(whole.starts_with(kept) && (text.ends_with('…') || text == whole), "{most}: {text}");

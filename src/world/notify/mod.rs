@@ -193,7 +193,8 @@ impl Target {
                 after: None,
             },
             Delivery::Answered { status, said, after } => {
-                let reason = if said.is_empty() { format!("status {status}") } else { format!("status {status}: {said}") };
+                let reason =
+                    if said.is_empty() { format!("status {status}") } else { format!("status {status}: {said}") };
                 if OF_THE_MESSAGE.contains(&status) { Sent::Refused(reason) } else { Sent::Failed { reason, after } }
             }
             Delivery::Unsent(reason) => Sent::Failed { reason, after: None },
@@ -244,7 +245,11 @@ mod tests {
     fn pings_are_told_by_the_end_of_the_path() {
         for (url, start, fail) in [
             ("https://hc.example/a", "https://hc.example/a/start", "https://hc.example/a/fail"),
-            ("https://hc.example/a/?rid=1/2", "https://hc.example/a/start?rid=1/2", "https://hc.example/a/fail?rid=1/2"),
+            (
+                "https://hc.example/a/?rid=1/2",
+                "https://hc.example/a/start?rid=1/2",
+                "https://hc.example/a/fail?rid=1/2",
+            ),
         ] {
             assert_eq!((Ping::Start.url(url).as_str(), Ping::Fail.url(url).as_str()), (start, fail));
             assert_eq!(Ping::Success.url(url), url);
@@ -257,7 +262,8 @@ mod tests {
         assert_eq!(format!("{target:?}"), "Target(\"hooks.example\")");
         let mut blanks = Blanks::default();
         target.hide_in(&mut blanks);
-        let shown = blanks.hide("POST https://hooks.example/services/T0000/Bxyzw?auth=hunter2: T0000 hunter2").into_owned();
+        let shown =
+            blanks.hide("POST https://hooks.example/services/T0000/Bxyzw?auth=hunter2: T0000 hunter2").into_owned();
         assert!(!["T0000", "Bxyzw", "hunter2"].iter().any(|part| shown.contains(part)), "{shown}");
         assert!(Target::new(Secret::new("ftp://hunter2/")).unwrap_err().contains("http(s)"));
     }
