@@ -78,6 +78,9 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
     }
     let begun = receiver.at("/json")[0].json();
     assert_eq!((&begun["event"], &begun["details"]["step"]), (&json!("failure_first_seen"), &json!("duel")));
+    let ntfy = receiver.at("/ntfy")[0].clone();
+    assert!(ntfy.header("title").is_some_and(|title| title.starts_with("test: duel fails: ")), "{ntfy:?}");
+    assert_eq!((ntfy.header("priority"), ntfy.header("tags")), (Some("4"), Some("warning")));
     assert_eq!((receiver.at("/hc/start?a=b").len(), receiver.at("/hc/fail?a=b").len()), (10, 10));
     let numbers = Numbers::read(&folder.join("metrics.prom"));
     assert_eq!((numbers.one("gen404_failures_since_success"), numbers.one("gen404_last_run_failed")), (10.0, 1.0));
@@ -325,7 +328,9 @@ fn kills_at_any_point_lose_no_event_silently_and_repeat_none() {
     let ids: BTreeSet<&String> = taken.iter().map(|(_, id)| id).collect();
     assert_eq!(ids.len(), taken.len(), "sent twice: {taken:?}");
     // Each message begins where the one before it ended; a gap was told to be unsure.
-    let unsure = status(folder.path()).matches("may not have been delivered").count();
+    let told = gen404(folder.path(), &["status", "--json"]).ends(0).details()["notify"][0].clone();
+    let unsure = usize::try_from(told["unsure"].as_u64().unwrap()).unwrap();
+    assert_eq!(told["waiting"], 0, "{told}");
     let moves: Vec<(Value, Value)> = receiver
         .at("/hook")
         .iter()

@@ -14,7 +14,9 @@ use crate::base::text::{cut, line};
 use crate::engine::context::Context;
 use crate::engine::runs::record::{Outcome, RunRecord};
 use crate::engine::runs::streak::Faults;
-use crate::model::stage::Stage;
+use crate::model::config::ConfigFile;
+use crate::model::file::FileKind;
+use crate::model::stage::{CompetitionState, Stage};
 use crate::rules::tournament::{Field, TournamentOutcome, replay};
 use crate::world::usage::{ServiceUse, Usage};
 
@@ -103,17 +105,23 @@ pub(super) fn write(
     totals.save(&own)?;
     let mut facts = Facts { outbox, faults: Some(faults), totals, ..Facts::default() };
     // What cannot be read is left out: the run itself has failed over it.
-    if let Ok(standing) = context.standing() {
-        let (state, settings) = (&standing.state, &standing.config.settings);
-        facts.competition = cut(&line(&settings.name), LONGEST_LABEL);
-        facts.standing = Some((state.current_round.0, state.stage));
-        let field = Field::of(&standing.files, settings.win_margin, &settings.limits());
-        facts.matches_left = field.filter(|_| state.stage == Stage::Duels).map(|field| match replay(&field).outcome {
-            TournamentOutcome::Matches(missing) => missing.len() as u64,
-            _ => 0,
-        });
-    }
+    let (config, state) = (context.store.load(&FileKind::Config), context.store.load(&FileKind::State));
+    let (config, state): (Option<ConfigFile>, Option<CompetitionState>) = (config.ok().flatten(), state.ok().flatten());
+    facts.competition = config.map(|config| cut(&line(&config.settings.name), LONGEST_LABEL)).unwrap_or_default();
+    facts.standing = state.map(|state| (state.current_round.0, state.stage));
+    facts.matches_left = facts.standing.filter(|(_, stage)| *stage == Stage::Duels).and_then(|_| matches_left(context));
     files::write(file, page(&facts).as_bytes(), files::Readers::All)
+}
+
+/// How many matches the tournament needs next.
+fn matches_left(context: &Context<'_>) -> Option<u64> {
+    let standing = context.standing().ok()?;
+    let settings = &standing.config.settings;
+    let field = Field::of(&standing.files, settings.win_margin, &settings.limits())?;
+    Some(match replay(&field).outcome {
+        TournamentOutcome::Matches(missing) => missing.len() as u64,
+        _ => 0,
+    })
 }
 
 /// The file's text.

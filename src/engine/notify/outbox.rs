@@ -21,7 +21,7 @@ use crate::world::notify::Notice;
 pub(super) const FOLDER: &str = "notify";
 
 /// The most messages kept; the oldest give way.
-const MOST_LETTERS: usize = 200;
+const MOST_LETTERS: usize = 100;
 
 /// Most characters kept of a reason.
 const LONGEST_REASON: usize = 300;
@@ -170,6 +170,20 @@ impl Outbox {
             Some(delivery) => _ = letter.to.insert(key.to_owned(), delivery),
             None => _ = letter.to.remove(key),
         }
+    }
+
+    /// The messages that wait for an endpoint, oldest first, each with the reason of the last failure.
+    pub(super) fn waiting<'a>(&'a self, key: &'a str) -> impl Iterator<Item = (&'a Letter, Option<&'a str>)> {
+        self.letters.iter().filter_map(move |letter| match letter.to.get(key)? {
+            Delivery::Waiting { reason, .. } => Some((letter, reason.as_deref())),
+            Delivery::Sending | Delivery::Unsure { .. } => None,
+        })
+    }
+
+    /// The messages that an endpoint may not have got, oldest first.
+    pub(super) fn unsure<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Letter> {
+        let unsure = |to: &Delivery| !matches!(to, Delivery::Waiting { .. });
+        self.letters.iter().filter(move |letter| letter.to.get(key).is_some_and(unsure))
     }
 
     /// How often a message was tried at an endpoint.

@@ -69,8 +69,8 @@ impl Shared<'_> {
         let (mut from, mut refused, mut refusal) = (0, 0, None);
         let warn = |why: &str| {
             let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
-            let left = outbox.letters.iter().filter(|letter| letter.to.contains_key(key)).count();
-            format!("{label}: {why} ({} kept for the next run)", counted(left, "message is", "messages are"))
+            let left = counted(outbox.waiting(key).count(), "message waits", "messages wait");
+            format!("{label}: {why} ({left} for the next run)")
         };
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -89,7 +89,11 @@ impl Shared<'_> {
             };
             let sent = target.send(*service, &notice, left);
             let (delivery, said) = after(&sent, attempts);
-            if let Err(error) = self.change(|outbox| Some(outbox.set(at, key, delivery))) {
+            let set = self.change(|outbox| {
+                outbox.set(at, key, delivery);
+                Some(())
+            });
+            if let Err(error) = set {
                 return Some(format!("{label}: {error}"));
             }
             match sent {
