@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::advance::{downloaded, generating};
+use crate::audit_support::{prepared, services};
+use crate::cdn::{Cdn, Serve, triangle_glb};
 use crate::judge_server::{JudgeServer, Manners};
 use crate::receiver::{Manner, Receiver, TAKES};
 use crate::round::{hotkey, stage};
@@ -16,6 +18,9 @@ use crate::support::{Run, command, edit, gen404};
 
 /// A port at which nothing listens.
 const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// A key that no message may hold.
+const KEY: &str = "sk-hunter2-which-nobody-may-see";
 
 /// Adds lines to the settings.
 fn set(folder: &Path, more: &str) {
@@ -105,52 +110,72 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
     assert!(numbers.one("gen404_last_success_timestamp_seconds") > 0.0);
 }
 
+/// Runs this command three times, which has to fail; each run has the keys in its environment.
+#[track_caller]
+fn fails_thrice(what: &str, mut run: impl FnMut() -> Command) {
+    for _ in 0..3 {
+        let mut run = run();
+        let keys = ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "RUNPOD_API_KEY"];
+        keys.iter().for_each(|name| _ = run.env(name, KEY));
+        let output = run.output().unwrap();
+        assert_ne!(output.status.code(), Some(0), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// One message tells of the fault, and none holds the key.
+#[track_caller]
+fn told_once(what: &str, receiver: &Receiver) {
+    let messages = receiver.at("/hook");
+    assert_eq!(receiver.count("/hook", "failure_first_seen"), 1, "{what}: {messages:#?}");
+    assert_eq!(receiver.count("/hook", "failure_over"), 0, "{what}: {messages:#?}");
+    assert!(messages.iter().all(|message| !message.body.contains("hunter2")), "{what}: {messages:#?}");
+}
+
 #[test]
 fn each_kind_of_fault_is_one_message() {
-    let cdn = crate::cdn::Cdn::start(|path, _| crate::cdn::Serve::File(crate::cdn::triangle_glb(path)));
+    let cdn = Cdn::start(|path, _| Serve::File(triangle_glb(path)));
+    let file = "[chain]\nfile = \"chain.json\"\nclock = \"block\"\n";
     let chain = format!("[chain]\nnetwork = \"{NOWHERE}\"\nattempts = 1\n");
+    let store = format!("endpoint = \"{NOWHERE}\"\nattempts = 1");
     let faults = [
-        ("chain", "miner_generation", vec![("[chain]\nfile = \"chain.json\"\nclock = \"block\"\n", chain.as_str())]),
-        (
-            "store",
-            "miner_generation",
-            vec![("dir = \".gen404/objects\"", "endpoint = \"http://127.0.0.1:1\"\nattempts = 1")],
-        ),
-        ("provider", "miner_generation", Vec::new()),
-        ("judge", "duels", Vec::new()),
+        ("chain", generating(&[cdn.url()], 1, 300, NOWHERE), (file, chain.as_str())),
+        ("store", generating(&[cdn.url()], 1, 800, NOWHERE), ("dir = \".gen404/objects\"", store.as_str())),
+        ("judge", at_duels(NOWHERE), ("", "")),
     ];
-    for (what, at, changes) in faults {
-        let receiver = Receiver::start(TAKES);
-        let folder = match at {
-            "duels" => at_duels(NOWHERE),
-            _ => generating(&[cdn.url()], 1, if what == "store" { 800 } else { 300 }, NOWHERE),
-        };
-        let folder = folder.path();
-        for (old, new) in changes {
+    for (what, folder, (old, new)) in faults {
+        let (receiver, folder) = (Receiver::start(TAKES), folder.path());
+        set(folder, &format!("[[notify]]\nurl = \"{}\"", receiver.url("/hook")));
+        if !old.is_empty() {
             edit(folder, "gen404.toml", |text| text.replace(old, new));
         }
-        if what == "provider" {
-            std::fs::remove_file(folder.join("rounds/0/leader/generated.json")).unwrap();
-            set(
-                folder,
-                "[pods]\nprovider = \"runpod\"\nattempts = 1\npause_seconds = 0.05\n[pods.runpod]\nurl = \"http://127.0.0.1:1\"\n[audit]\ncapacity_seconds = 0.1\n",
-            );
-        }
-        set(folder, &format!("[[notify]]\nurl = \"{}\"", receiver.url("/hook")));
-        let run = || {
+        fails_thrice(what, || {
             let mut run = command(folder);
-            let keys = ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "RUNPOD_API_KEY"];
-            keys.iter().for_each(|name| _ = run.env(name, "sk-hunter2-which-nobody-may-see"));
-            run.arg("advance").output().unwrap()
-        };
-        for _ in 0..3 {
-            let run = run();
-            assert_ne!(run.status.code(), Some(0), "{what}: {}", String::from_utf8_lossy(&run.stderr));
-        }
-        let messages = receiver.at("/hook");
-        assert_eq!(receiver.count("/hook", "failure_first_seen"), 1, "{what}: {messages:#?}");
-        assert!(messages.iter().all(|message| !message.body.contains("hunter2")), "{what}: {messages:#?}");
+            run.arg("advance");
+            run
+        });
+        told_once(what, &receiver);
     }
+}
+
+#[test]
+fn a_provider_that_is_down_is_one_message_and_a_miners_server_is_none() {
+    let (receiver, services) = (Receiver::start(TAKES), services());
+    let folder = crate::audit_support::round(&services, &services, 1, 1);
+    let folder = folder.path();
+    edit(folder, "gen404.toml", |text| {
+        let (audit, _) = text.split_once("[pods]").unwrap();
+        format!("{}capacity_seconds = 0.1\n", audit.replace("[distance]\ndriver = \"pixels\"\n", ""))
+    });
+    set(folder, "[distance]\ndriver = \"pixels\"\n[pods]\nprovider = \"runpod\"\nattempts = 1\npause_seconds = 0.05");
+    set(folder, &format!("[pods.runpod]\nurl = \"{NOWHERE}\"\n[notify]\nurl = \"{}\"", receiver.url("/hook")));
+    fails_thrice("provider", || prepared(folder, &services, &["audit"]));
+    told_once("provider", &receiver);
+    let receiver = Receiver::start(TAKES);
+    let folder = generating(&[NOWHERE.to_owned()], 1, 800, NOWHERE);
+    set(folder.path(), &format!("[notify]\nurl = \"{}\"", receiver.url("/hook")));
+    gen404(folder.path(), &["advance", "--until", "duels"]).ends(0);
+    assert_eq!(receiver.taken("/hook").len(), 1, "the round has moved, and nothing has failed");
+    assert_eq!(receiver.count("/hook", "stage_moved"), 1);
 }
 
 #[test]
@@ -344,7 +369,6 @@ fn kills_at_any_point_lose_no_event_silently_and_repeat_none() {
 
 #[test]
 fn no_secret_is_shown_or_sent() {
-    const KEY: &str = "sk-hunter2-which-nobody-may-see";
     let receiver = Receiver::start(Manner::Answer("500 Oops", ""));
     let folder = at_duels(&receiver.url("/v1"));
     let folder = folder.path();
