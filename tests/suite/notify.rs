@@ -88,10 +88,10 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
     assert_eq!((ntfy.header("priority"), ntfy.header("tags")), (Some("4"), Some("warning")));
     assert_eq!((receiver.at("/hc/start?a=b").len(), receiver.at("/hc/fail?a=b").len()), (10, 10));
     let numbers = Numbers::read(&folder.join("metrics.prom"));
-    assert_eq!((numbers.one("gen404_failures_since_success"), numbers.one("gen404_last_run_failed")), (10.0, 1.0));
+    assert_eq!((numbers.one("gen404_failures_since_success"), numbers.one("gen404_last_run_failed")), (10, 1));
     assert!(numbers.one("gen404_fault_since_timestamp_seconds") <= numbers.one("gen404_last_run_timestamp_seconds"));
-    assert_eq!((numbers.one("gen404_fault_runs"), numbers.of("gen404_runs_total", "outcome", "failed")), (10.0, 10.0));
-    assert_eq!((numbers.of("gen404_stage", "stage", "duels"), numbers.one("gen404_round")), (1.0, 0.0));
+    assert_eq!((numbers.one("gen404_fault_runs"), numbers.of("gen404_runs_total", "outcome", "failed")), (10, 10));
+    assert_eq!((numbers.of("gen404_stage", "stage", "duels"), numbers.one("gen404_round")), (1, 0));
     edit(folder, "gen404.toml", |text| {
         text.replace("base_url = \"http://127.0.0.1:1\"", &format!("base_url = \"{}\"", judge.url))
     });
@@ -106,8 +106,8 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
     }
     assert_eq!(receiver.at("/hc?a=b").len(), 2);
     let numbers = Numbers::read(&folder.join("metrics.prom"));
-    assert_eq!((numbers.one("gen404_failures_since_success"), numbers.all("gen404_fault_runs").len()), (0.0, 0));
-    assert!(numbers.one("gen404_last_success_timestamp_seconds") > 0.0);
+    assert_eq!((numbers.one("gen404_failures_since_success"), numbers.all("gen404_fault_runs").len()), (0, 0));
+    assert!(numbers.one("gen404_last_success_timestamp_seconds") > 0);
 }
 
 /// Runs this command three times, which has to fail; each run has the keys in its environment.
@@ -198,7 +198,7 @@ fn nothing_old_is_announced_and_what_another_host_did_is_announced_once() {
         ),
     );
     gen404(folder, &["pause"]).ends(0);
-    assert_eq!(receiver.len(), 0, "the first run announces nothing old");
+    assert_eq!(receiver.requests(), 0, "the first run announces nothing old");
     put("require_audit.json", &json!([request(&first), request(&second)]));
     let audit = json!({
         "hotkey": first, "outcome": "rejected", "checked_prompts": 2, "failed_prompts": 1, "failed_critical": 0,
@@ -239,9 +239,9 @@ fn nothing_old_is_announced_and_what_another_host_did_is_announced_once() {
             .replace("#kind", "kind")
             .replace("#events", "events")
     });
-    let before = receiver.len();
+    let before = receiver.requests();
     gen404(folder, &["pause"]).ends(0);
-    assert_eq!(receiver.len(), before, "what happened meanwhile is old");
+    assert_eq!(receiver.requests(), before, "what happened meanwhile is old");
 }
 
 #[test]
@@ -261,10 +261,10 @@ fn what_is_refused_or_does_not_arrive_is_sent_by_a_later_run() {
     let folder = folder.path();
     for (manner, said) in refusals {
         receiver.behave(manner);
-        let (before, taken) = (receiver.len(), receiver.taken("/hook").len());
+        let (before, taken) = (receiver.requests(), receiver.taken("/hook").len());
         let run = turn(folder);
         assert!(run.err.contains("warning: notify: json at 127.0.0.1: ") && run.err.contains(said), "{run:?}");
-        assert_eq!(receiver.len(), before + 1, "{said}: tried once in a run");
+        assert_eq!(receiver.requests(), before + 1, "{said}: tried once in a run");
         assert!(!run.err.contains("/hook"), "the path may be a key: {}", run.err);
         assert!(status(folder).contains("notify: 1 message waits for json at 127.0.0.1 since"), "{}", status(folder));
         receiver.behave(TAKES);
@@ -272,7 +272,7 @@ fn what_is_refused_or_does_not_arrive_is_sent_by_a_later_run() {
         assert_eq!(receiver.taken("/hook").len(), taken + 1, "{said}");
         assert!(!status(folder).contains("notify:"), "{}", status(folder));
     }
-    assert_eq!(elsewhere.len(), 0);
+    assert_eq!(elsewhere.requests(), 0);
     let ids: BTreeSet<String> = receiver.taken("/hook").into_iter().map(|(_, id)| id).collect();
     assert_eq!(ids.len(), refusals.len());
 }
@@ -285,10 +285,8 @@ fn a_receiver_that_is_down_is_waited_for_and_what_is_too_old_is_dropped() {
     for waiting in 1..=3 {
         let run = turn(folder);
         assert!(run.err.contains("notify: ntfy at 127.0.0.1: "), "{run:?}");
-        let line = format!(
-            "notify: {waiting} message{} for ntfy at 127.0.0.1",
-            if waiting == 1 { " waits" } else { "s wait" }
-        );
+        let line =
+            format!("notify: {waiting} message{} for ntfy at 127.0.0.1", if waiting == 1 { " waits" } else { "s wait" });
         assert!(status(folder).contains(&line), "{}", status(folder));
     }
     assert_eq!(receiver.taken("/hook").len(), 3, "the other one is told at once");
@@ -332,7 +330,7 @@ fn a_kill_while_sending_is_told_and_nothing_is_sent_twice() {
     );
     assert!(status(folder.path()).contains("may not have been delivered"));
     assert_eq!(receiver.count("/hook", "stage_moved"), 1, "{:#?}", receiver.at("/hook"));
-    assert_eq!(receiver.len(), 2);
+    assert_eq!(receiver.requests(), 2);
 }
 
 #[test]
@@ -413,8 +411,8 @@ fn a_file_of_numbers_is_valid_whatever_the_competition_is_called() {
     let run = gen404(folder, &["--metrics", "out/numbers.prom", "pause"]).ends(0);
     assert_eq!(run.err.matches("warning").count(), 0, "{}", run.err);
     let numbers = Numbers::read(&folder.join("out/numbers.prom"));
-    assert_eq!(numbers.of("gen404_stage", "stage", "paused"), 1.0);
-    assert_eq!(numbers.of("gen404_outbox_messages", "state", "waiting"), 0.0);
+    assert_eq!(numbers.of("gen404_stage", "stage", "paused"), 1);
+    assert_eq!(numbers.of("gen404_outbox_messages", "state", "waiting"), 0);
     assert!(numbers.0.iter().all(|sample| sample.labels[0].1.starts_with("a\"} 1")), "{numbers:?}");
     let entries = std::fs::read_dir(folder.join("out")).unwrap().count();
     assert_eq!(entries, 1, "written whole");
@@ -429,7 +427,7 @@ fn a_file_of_numbers_is_valid_whatever_the_competition_is_called() {
 struct Sample {
     name: String,
     labels: Vec<(String, String)>,
-    value: f64,
+    value: String,
 }
 
 /// A file in Prometheus' text format, read strictly: each metric has its HELP and TYPE before its samples, in one
@@ -456,7 +454,8 @@ impl Numbers {
             } else {
                 let sample = Sample::parse(line);
                 assert_eq!(sample.name, typed.0, "a sample outside its block");
-                assert!(typed.1 == "gauge" || sample.value >= 0.0);
+                let value: f64 = sample.value.parse().unwrap();
+                assert!(value.is_finite() && (typed.1 == "gauge" || value >= 0.0), "{line}");
                 assert!(seen.insert(line.rsplit_once(' ').unwrap().0.to_owned()), "{line}: twice");
                 samples.push(sample);
             }
@@ -469,16 +468,16 @@ impl Numbers {
     }
 
     #[track_caller]
-    fn one(&self, name: &str) -> f64 {
+    fn one(&self, name: &str) -> i64 {
         let all = self.all(name);
         assert_eq!(all.len(), 1, "{name}: {self:#?}");
-        all[0].value
+        all[0].value.parse().unwrap()
     }
 
     #[track_caller]
-    fn of(&self, name: &str, label: &str, value: &str) -> f64 {
+    fn of(&self, name: &str, label: &str, value: &str) -> i64 {
         let wanted = (label.to_owned(), value.to_owned());
-        self.all(name).iter().find(|sample| sample.labels.contains(&wanted)).expect(value).value
+        self.all(name).iter().find(|sample| sample.labels.contains(&wanted)).expect(value).value.parse().unwrap()
     }
 }
 
@@ -515,7 +514,7 @@ impl Sample {
                     let value = after.strip_prefix("} ").expect("the end of the labels");
                     let unique: BTreeSet<&String> = labels.iter().map(|(label, _)| label).collect();
                     assert_eq!(unique.len(), labels.len(), "{line}");
-                    return Sample { name: name.to_owned(), labels, value: value.parse().unwrap() };
+                    return Sample { name: name.to_owned(), labels, value: value.to_owned() };
                 }
             }
         }

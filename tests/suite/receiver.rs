@@ -117,7 +117,8 @@ impl Receiver {
         assert!(!waited.timed_out(), "only {} of {count} requests arrived", arrived.len());
     }
 
-    pub fn len(&self) -> usize {
+    /// How many requests arrived, at any path.
+    pub fn requests(&self) -> usize {
         self.arrived().len()
     }
 }

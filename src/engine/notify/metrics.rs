@@ -16,7 +16,7 @@ use crate::engine::runs::record::{Outcome, RunRecord};
 use crate::engine::runs::streak::Faults;
 use crate::model::config::ConfigFile;
 use crate::model::file::FileKind;
-use crate::model::stage::{CompetitionState, Stage};
+use crate::model::stage::{CompetitionState, Stage, Timestamp};
 use crate::rules::tournament::{Field, TournamentOutcome, replay};
 use crate::world::usage::{ServiceUse, Usage};
 
@@ -65,7 +65,7 @@ impl Totals {
             return;
         }
         self.newest.clone_from(&run.id);
-        let ended = run.ended.as_ref().map(|at| at.at());
+        let ended = run.ended.as_ref().map(Timestamp::at);
         (self.last_run, self.failed) = (ended.or(self.last_run), run.outcome == Outcome::Failed);
         match run.outcome {
             Outcome::Failed => self.failures += 1,

@@ -35,7 +35,7 @@ use crate::settings::Config;
 use crate::settings::flags::env;
 use crate::ui::{Report, Ui};
 use crate::world::http::{Blanks, Secret};
-use crate::world::notify::{Ping, Sent, Target};
+use crate::world::notify::{NotifySettings, Ping, Sent, Target};
 
 /// How often a run looks whether another one has sent its messages.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -55,6 +55,9 @@ const SECRETS: [&str; 12] = [
     "VERDA_INFERENCE_KEY",
     "HF_TOKEN",
 ];
+
+/// A ping on its way: which it was, and what became of it.
+type Beat = JoinHandle<(Ping, Sent)>;
 
 /// Tells of a command's runs.
 #[derive(Debug)]
@@ -145,7 +148,7 @@ impl Teller {
     }
 
     /// Pings the end of a run, once the ping of its beginning is over.
-    fn beat(&self, config: &Config, run: &RunRecord, until: Instant) -> Option<(String, JoinHandle<(Ping, Sent)>)> {
+    fn beat(&self, config: &Config, run: &RunRecord, until: Instant) -> Option<(String, Beat)> {
         let target = self.heartbeat(config)?;
         let (host, failed) = (target.host().to_owned(), run.outcome == Outcome::Failed);
         let start = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -186,7 +189,7 @@ impl Teller {
         };
         let name = seen.as_ref().map_or("", |seen| &seen.name).to_owned();
         for news in news {
-            let to: Vec<String> = settings.iter().filter(|to| to.wants(news.event)).map(|to| to.key()).collect();
+            let to: Vec<String> = settings.iter().filter(|to| to.wants(news.event)).map(NotifySettings::key).collect();
             outbox.put(news, &name, now, &to)?;
         }
         let keep = TimeDelta::from_std(Duration::from_secs_f64(context.config.outbox.keep_seconds)).unwrap_or_default();
@@ -202,7 +205,7 @@ impl Teller {
 
     /// The endpoints that can be reached in this environment.
     fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
-        let open = |one: &crate::world::notify::NotifySettings| match one.url.open("notify.url", env) {
+        let open = |one: &NotifySettings| match one.url.open("notify.url", env) {
             Ok(target) => {
                 let label = format!("{} at {}", one.kind.as_str(), target.host());
                 Some(Endpoint { key: one.key(), label, service: one.kind, target })
@@ -217,7 +220,7 @@ impl Teller {
 }
 
 /// What messages call an endpoint.
-fn label(at: usize, one: &crate::world::notify::NotifySettings, endpoints: &[Endpoint]) -> String {
+fn label(at: usize, one: &NotifySettings, endpoints: &[Endpoint]) -> String {
     let open = endpoints.iter().find(|endpoint| endpoint.key == one.key());
     open.map_or_else(|| format!("{} (endpoint {})", one.kind.as_str(), at + 1), |endpoint| endpoint.label.clone())
 }

@@ -176,9 +176,12 @@ impl OutboxSettings {
 #[serde(transparent)]
 pub struct UrlTemplate(pub String);
 
+/// The pieces of a template: a text and a variable's name each, and the text after the last one.
+type Parts<'a> = (Vec<(&'a str, &'a str)>, &'a str);
+
 impl UrlTemplate {
     /// The text before each variable, the variable's name, and the text after the last one.
-    fn parts(&self) -> std::result::Result<(Vec<(&str, &str)>, &str), &'static str> {
+    fn parts(&self) -> std::result::Result<Parts<'_>, &'static str> {
         let (mut parts, mut rest) = (Vec::new(), self.0.as_str());
         while let Some((before, after)) = rest.split_once("${") {
             let (name, after) = after.split_once('}').ok_or("a ${ without its closing }")?;
