@@ -39,7 +39,7 @@ fn settings(folder: &Path, judge: &str) {
 }
 
 /// A round in `miner_generation` whose builds and baseline are there.
-fn generating(cdns: &[String], prompts: usize, block: u64, judge: &str) -> tempfile::TempDir {
+pub fn generating(cdns: &[String], prompts: usize, block: u64, judge: &str) -> tempfile::TempDir {
     let folder = round(cdns, prompts);
     settings(folder.path(), judge);
     chain(folder.path(), block, cdns);
@@ -72,7 +72,7 @@ fn beside(folder: &Path, miners: usize, prompts: usize) {
 }
 
 /// As if all miners' files had been fetched.
-fn downloaded(folder: &Path, miners: usize, prompts: usize) {
+pub fn downloaded(folder: &Path, miners: usize, prompts: usize) {
     crate::support::edit(folder, "state.json", |text| text.replace("miner_generation", "duels"));
     for n in 0..miners {
         let hotkey = hotkey(u8::try_from(n).unwrap());
@@ -85,15 +85,15 @@ fn downloaded(folder: &Path, miners: usize, prompts: usize) {
 }
 
 /// A judge to whom the leader is best.
-fn judge() -> JudgeServer {
+pub fn judge() -> JudgeServer {
     JudgeServer::start(Manners { skills: vec![("/leader/".to_owned(), -9)], ..Manners::default() })
 }
 
-fn cdn() -> Cdn {
+pub fn cdn() -> Cdn {
     Cdn::start(|path, _| Serve::File(triangle_glb(path)))
 }
 
-fn advance(folder: &Path, flags: &[&str]) -> Run {
+pub fn advance(folder: &Path, flags: &[&str]) -> Run {
     gen404(folder, &[&["advance"], flags].concat())
 }
 
