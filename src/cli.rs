@@ -16,9 +16,8 @@ use crate::model::stage::Stage;
 use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
 use crate::rules::stage_table;
-use crate::settings::flags::{ChainArgs, DistanceArgs, IntakeArgs, JudgeArgs, MomentArgs, StoreArgs};
-use crate::ui::Verbosity;
-use crate::world::usage::Meter;
+use crate::settings::flags::{ChainArgs, DistanceArgs, IntakeArgs, JudgeArgs, Meter, MomentArgs, StoreArgs};
+use crate::ui::{LogFormat, Verbosity};
 
 /// Runs and re-checks 404-GEN competitions from the files of their git repository
 #[derive(Debug, Parser)]
@@ -37,7 +36,7 @@ Exit codes:
   0  done, or nothing to do
   1  failed (verify: a claim does not hold)
   2  the command line or gen404.toml is wrong
-  3  not due yet, or waiting: stdout says for what and until when
+  3  not due yet, or waiting: stdout says for what and until when; or a limit of [limits] is reached
   4  an external server failed after all retries: safe to run again";
 
 /// Flags that every command accepts.
@@ -80,6 +79,9 @@ pub struct Global {
     /// No progress bars and no progress lines
     #[arg(long, global = true)]
     pub no_progress: bool,
+    /// Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)
+    #[arg(long, global = true, value_name = "FORMAT", env = "GEN404_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
     /// Write numbers for a monitor (Prometheus' text format) after each run that may change the competition
     #[arg(long, global = true, value_name = "FILE")]
     pub metrics: Option<PathBuf>,

@@ -226,9 +226,12 @@ impl Run<'_> {
             self.report.keep_files_quiet();
         }
         self.note_step(Some((name, what)), done, error);
+        // Each audit's verdict is news, also if another audit failed.
+        let verdicts = if name == "audit" && !self.global.dry_run { done.did.as_slice() } else { &[] };
+        verdicts.iter().for_each(|line| self.report.say(format!("{name}: {}", line.text)));
         if self.global.dry_run && error.is_none() {
             self.report.say_next(format!("gen404 {name} ({what})"));
-        } else if error.is_none() {
+        } else if error.is_none() && (verdicts.is_empty() || !done.waits.is_empty()) {
             let line = done.waits.last().map_or_else(|| headline(name, done), |waits| Some(waits.as_str()));
             self.report.say(format!("{name}: {}", line.unwrap_or("done")));
         }

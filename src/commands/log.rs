@@ -10,6 +10,7 @@ use crate::engine::runs::book::Book;
 use crate::engine::runs::place::Place;
 use crate::engine::runs::record::{Outcome, RunRecord};
 use crate::engine::runs::streak::{Faults, Streak};
+use crate::engine::runs::summary::fault_json;
 use crate::model::stage::{Timestamp, round_in};
 use crate::ui::{Report, Ui};
 
@@ -148,15 +149,6 @@ impl Entry {
         }
         lines
     }
-}
-
-/// A fault as JSON, for `log` and `status`.
-pub(super) fn fault_json(fault: &Streak) -> Value {
-    json!({
-        "key": fault.error.key, "command": fault.error.step, "title": fault.error.title,
-        "since": fault.since, "last": fault.last, "runs": fault.runs,
-        "error": fault.error.message, "causes": fault.error.causes, "hints": fault.error.hints,
-    })
 }
 
 /// `33 s`, `12 min`, `5 h`.

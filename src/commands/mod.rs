@@ -59,7 +59,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     ExitCode::from(match parsed {
         Ok((name, Cli { global, command })) => {
-            let ui = Ui::new(global.verbosity(), global.json, global.no_progress).of(&name);
+            let ui = Ui::new(global.verbosity(), global.json, global.no_progress).of(&name).logging(global.log_format);
             ui.finish(recorded(&global, &ui, &name, &command))
         }
         Err(refused) => no_command(&args, &refused),
@@ -144,13 +144,7 @@ fn run(global: &Global, ui: &Ui, command: &Command, recorder: Option<&Recorder>)
 }
 
 /// Runs a command once. The report holds what it did, even if it fails.
-fn once(
-    global: &Global,
-    ui: &Ui,
-    command: &Command,
-    recorder: Option<&Recorder>,
-    report: &mut Report,
-) -> Result<()> {
+fn once(global: &Global, ui: &Ui, command: &Command, recorder: Option<&Recorder>, report: &mut Report) -> Result<()> {
     // clap's `requires` misses a global flag on the other side of the subcommand's name.
     if global.push && !global.commit {
         return Err(Error::usage("--push pushes what is committed: it needs --commit"));

@@ -10,6 +10,7 @@ use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::spool::FetchJournal;
 use crate::engine::formats::{self, OtherStanding, RoundBlocks};
 use crate::engine::notify;
+use crate::engine::runs::summary::Record;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, Hotkey};
 use crate::model::stage::{Stage, Timestamp, round_in};
@@ -43,6 +44,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     // First what is due and what stands in its way.
     due.iter().for_each(|due| report.say(describe(due, moment)));
     open.iter().for_each(|point| report.say(format!("open: {point}")));
+    let record = Record::of(&context, state.current_round);
+    record.say_faults(report);
     let (undelivered, told) = notify::undelivered(&context).unwrap_or_else(|error| {
         ui.warn(&error.to_string());
         Default::default()
@@ -59,8 +62,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
         report.say(format!("next stage expected about {}", time(eta.at())));
     }
     say_lead(&lead, report);
+    record.say_use(report);
     let mut json = as_json(&standing, moment, lead, &due, &open);
     json["format"] = detected.json();
+    (json["failing"], json["usage"]) = record.json();
     json["notify"] = told;
     report.detail(json);
     Ok(())

@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::usage::{Meter, Service};
 use super::http::{Client, Failure, HttpLimits, MultipartForm, Request, Response, Retry, ServerKind, shown_url};
+use super::usage::{Meter, Service};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::model::format::{ModelFormat, Previewed};

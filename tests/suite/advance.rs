@@ -85,15 +85,15 @@ pub fn downloaded(folder: &Path, miners: usize, prompts: usize) {
 }
 
 /// A judge to whom the leader is best.
-fn judge() -> JudgeServer {
+pub fn judge() -> JudgeServer {
     JudgeServer::start(Manners { skills: vec![("/leader/".to_owned(), -9)], ..Manners::default() })
 }
 
-fn cdn() -> Cdn {
+pub fn cdn() -> Cdn {
     Cdn::start(|path, _| Serve::File(triangle_glb(path)))
 }
 
-fn advance(folder: &Path, flags: &[&str]) -> Run {
+pub fn advance(folder: &Path, flags: &[&str]) -> Run {
     gen404(folder, &[&["advance"], flags].concat())
 }
 

@@ -75,6 +75,7 @@ mod report;
 mod report_browser;
 mod round;
 mod rules;
+mod runs;
 mod sandbox;
 mod signatures;
 mod snapshots;

@@ -285,8 +285,10 @@ fn a_receiver_that_is_down_is_waited_for_and_what_is_too_old_is_dropped() {
     for waiting in 1..=3 {
         let run = turn(folder);
         assert!(run.err.contains("notify: ntfy at 127.0.0.1: "), "{run:?}");
-        let line =
-            format!("notify: {waiting} message{} for ntfy at 127.0.0.1", if waiting == 1 { " waits" } else { "s wait" });
+        let line = format!(
+            "notify: {waiting} message{} for ntfy at 127.0.0.1",
+            if waiting == 1 { " waits" } else { "s wait" }
+        );
         assert!(status(folder).contains(&line), "{}", status(folder));
     }
     assert_eq!(receiver.taken("/hook").len(), 3, "the other one is told at once");

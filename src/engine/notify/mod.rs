@@ -71,7 +71,9 @@ pub(crate) struct Teller {
 impl Teller {
     /// Tells of the runs of a command with these options.
     pub(crate) fn new(options: &Options, ui: &Ui) -> Teller {
-        Teller { options: options.clone(), ui: ui.clone(), start: Mutex::default() }
+        // What a commit needs may be what is missing.
+        let options = Options { commit: false, push: false, ..options.clone() };
+        Teller { options, ui: ui.clone(), start: Mutex::default() }
     }
 
     /// The competition. Without one, or without settings that can be read, the command itself fails.
@@ -176,13 +178,16 @@ impl Teller {
         damaged.iter().for_each(|warning| self.ui.warn(warning));
         let mut outbox = loaded.unwrap_or_default();
         let before = outbox.clone();
+        let now = Utc::now();
+        let keep = TimeDelta::from_std(Duration::from_secs_f64(context.config.outbox.keep_seconds)).unwrap_or_default();
+        let known: Vec<String> = settings.iter().map(NotifySettings::key).collect();
+        outbox.tidy(now, keep, &known).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
         let endpoints = self.endpoints(context);
         outbox.labels = settings.iter().enumerate().map(|(at, one)| (one.key(), label(at, one, &endpoints))).collect();
         let seen = Seen::read(context, outbox.marks.as_ref().map(Marks::round));
         if outbox.marks.is_none() {
             outbox.marks = seen.as_ref().map(Marks::beginning);
         }
-        let now = Utc::now();
         let news = match &mut outbox.marks {
             Some(marks) => marks.news(seen.as_ref(), faults, &blanks(&endpoints)),
             None => Vec::new(),
@@ -192,9 +197,6 @@ impl Teller {
             let to: Vec<String> = settings.iter().filter(|to| to.wants(news.event)).map(NotifySettings::key).collect();
             outbox.put(news, &name, now, &to)?;
         }
-        let keep = TimeDelta::from_std(Duration::from_secs_f64(context.config.outbox.keep_seconds)).unwrap_or_default();
-        let known: Vec<String> = outbox.labels.keys().cloned().collect();
-        outbox.tidy(now, keep, &known).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
         if outbox != before {
             outbox.save(&own)?;
         }

@@ -141,8 +141,11 @@ impl Outbox {
                     let why = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
                     told.push(format!("{label}: {title:?} was never delivered and is dropped{why}"));
                 }
-                // Endpoints that the settings no longer name get nothing.
-                !old && known.contains(key)
+                let named = known.contains(key);
+                if !named && !old && matches!(delivery, Delivery::Waiting { .. }) {
+                    told.push(format!("{label}: the settings no longer name it: {title:?} is dropped"));
+                }
+                !old && named
             });
         }
         let surplus = self.letters.len().saturating_sub(MOST_LETTERS);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::text::{cut, line};
 use crate::engine::context::Context;
 use crate::model::config::ConfigFile;
 use crate::model::file::{FileKind, RepoFile, RoundFile};
@@ -13,6 +14,9 @@ use crate::model::winner::Winner;
 
 /// The most rounds that are looked at: more pass only while nothing runs here.
 const MOST_ROUNDS: u32 = 8;
+
+/// Most characters of the competition's name.
+const LONGEST_NAME: usize = 80;
 
 /// Where the competition stands, and what is announced of its rounds.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +46,8 @@ impl Seen {
         let last = state.current_round.0;
         let first = from.unwrap_or(last).min(last).max(last.saturating_sub(MOST_ROUNDS - 1));
         let rounds = (first..=last).map(|round| (round, RoundSeen::read(context, RoundNumber(round)))).collect();
-        Some(Seen { name: config.settings.name, round: state.current_round, stage: state.stage, rounds })
+        let name = cut(&line(&config.settings.name), LONGEST_NAME);
+        Some(Seen { name, round: state.current_round, stage: state.stage, rounds })
     }
 }
 

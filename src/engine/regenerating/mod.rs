@@ -146,7 +146,8 @@ impl<'a> RegenerationRun<'a> {
         };
         let settings = config.audit;
         let format = standing.files.format;
-        let renderer = render::open(format.model(), tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN, meter)?;
+        let renderer =
+            render::open(format.model(), tools.render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN, meter)?;
         let round = standing.state.current_round;
         limit_pods(context, round)?;
         let list: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;

@@ -171,16 +171,6 @@ impl Drop for AtWork {
     }
 }
 
-/// The average tokens of a judge's answer and seconds of a pod for each generation, of all runs.
-pub(crate) fn averages(runs: &[RunRecord]) -> (Option<f64>, Option<f64>) {
-    use crate::world::usage::Service;
-    let mut all = Usage::default();
-    runs.iter().for_each(|run| all.add(&run.usage));
-    let share = |sum: f64, count: u64| (count > 0 && sum > 0.0).then(|| sum / count as f64);
-    let (judge, pods, programs) = (all.of(Service::Judge), all.of(Service::Provider), all.of(Service::Program));
-    (share(judge.tokens as f64, judge.token_answers), share(pods.pod_seconds, programs.calls))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

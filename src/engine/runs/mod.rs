@@ -2,8 +2,10 @@
 //! folder, is never published, and carries times of the wall clock.
 
 pub(crate) mod book;
+pub(crate) mod estimates;
 pub(crate) mod limits;
 pub(crate) mod place;
 pub(crate) mod record;
 pub(crate) mod recorder;
 pub(crate) mod streak;
+pub(crate) mod summary;

@@ -15,6 +15,7 @@ use crate::engine::notify::Teller;
 use crate::model::ids::{Block, RoundNumber};
 use crate::model::stage::Timestamp;
 use crate::ui::{Report, Ui};
+use crate::world::stop::{STOPPED, Stop};
 use crate::world::usage::Meter;
 
 /// Most steps and commits kept of a run.
@@ -103,6 +104,8 @@ impl Recorder {
         let mut open = self.open();
         let Some(open) = open.as_mut() else { return };
         open.count(&self.meter);
+        // What a stop cut off has not failed.
+        let error = error.filter(|_| !Stop::of_process().is_wanted());
         let fault = error.map(|error| ErrorRecord::of(command, error));
         let outcome = Outcome::of(report, error.is_some());
         open.run.steps.push(StepRecord { command: command.to_owned(), outcome, error: fault });
@@ -146,7 +149,9 @@ impl Recorder {
         if busy.is_none() {
             self.step(&self.command, report, error);
         }
-        self.end(report.exit_code(error), busy.as_deref(), busy.is_some())
+        let stopped = Stop::of_process().is_wanted().then_some(STOPPED);
+        let why = busy.as_deref().or(stopped);
+        self.end(report.exit_code(error), why, why.is_some())
     }
 
     fn told(&self, written: Result<()>) {

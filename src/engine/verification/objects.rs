@@ -47,7 +47,13 @@ pub(crate) fn fetch<'a>(
     let looker = Looker {
         store: context.object_store(args.store)?,
         client: Client::for_miners(settings.limits(), settings.retry(), allow_private),
-        renderer: render::open(snapshot.format.model(), None, preview::DEFAULT_SIZE, NonZeroUsize::MIN, &Meter::default())?,
+        renderer: render::open(
+            snapshot.format.model(),
+            None,
+            preview::DEFAULT_SIZE,
+            NonZeroUsize::MIN,
+            &Meter::default(),
+        )?,
         memory: Memory::of_mib(settings.memory_mib),
         largest: settings.limits().body,
         stop: context.stop.clone(),

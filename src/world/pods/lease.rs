@@ -227,7 +227,7 @@ impl Lease<'_> {
         self.clock = None;
         if released.is_err() {
             // Noted again: its time is counted from here on when it is found.
-            self.keeper.note(&self.name)?;
+            self.keeper.note(&self.name).unwrap_or_else(|unnoted| (self.keeper.report)(&unnoted));
         }
         released?;
         self.keeper.forget(self.name.as_str())
