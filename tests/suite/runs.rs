@@ -9,8 +9,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::advance::{advance, downloaded, generating};
+use crate::audit_support;
+use crate::chain_support::{Fake, Reply};
 use crate::judge_server::{JudgeServer, Manners};
-use crate::round::committed;
+use crate::round::{committed, hotkey};
 use crate::support::{command, edit, gen404};
 
 /// A round in `duels` with this many miners and prompts.
@@ -185,12 +187,7 @@ fn pods_are_not_rented_once_the_limit_of_their_hours_is_reached() {
     let folder = in_duels(1, 2, &dead());
     let folder = folder.path();
     std::fs::remove_file(folder.join("rounds/0/leader/generated.json")).unwrap();
-    let past = json!({
-        "id": "a", "started": "2026-01-01T00:00:00Z", "ended": "2026-01-01T01:00:00Z", "command": "baseline", "round": 0,
-        "usage": {"provider": {"pod_seconds": 3598.0}, "program": {"calls": 10}},
-    });
-    std::fs::create_dir_all(folder.join(".gen404")).unwrap();
-    std::fs::write(folder.join(".gen404/runs.jsonl"), format!("{past}\n")).unwrap();
+    used(folder, &json!({"provider": {"pod_seconds": 3598.0}, "program": {"calls": 10}}));
     let pods =
         "\n[pods]\nprovider = \"endpoint\"\n[pods.endpoint]\nurl = \"http://127.0.0.1:9\"\n[limits]\npod_hours = 1\n";
     edit(folder, "gen404.toml", |text| format!("{text}{pods}"));
@@ -232,4 +229,55 @@ fn a_record_is_not_part_of_the_competition() {
     assert!(log.contains("now round 0 is paused"), "{log}");
     assert!(folder.path().join(".git/gen404/runs.jsonl").exists());
     assert_eq!(crate::support::git(folder.path(), &["status", "--porcelain"]), before);
+}
+
+/// As if earlier runs had used this much of a round.
+fn used(folder: &Path, usage: &Value) {
+    let past = json!({
+        "id": "a", "started": "2026-01-01T00:00:00Z", "ended": "2026-01-01T01:00:00Z", "command": "audit", "round": 0,
+        "usage": usage,
+    });
+    std::fs::create_dir_all(folder.join(".gen404")).unwrap();
+    std::fs::write(folder.join(".gen404/runs.jsonl"), format!("{past}\n")).unwrap();
+}
+
+#[test]
+fn pods_end_before_the_limit_of_their_hours_is_passed() {
+    let services = audit_support::services();
+    let pods = Fake::start(|_, line, body| {
+        if line.starts_with("GET") {
+            return Reply::Body(Vec::new());
+        }
+        std::thread::sleep(Duration::from_secs(60));
+        audit_support::model("", "bird", audit_support::prompt_of(body))
+    });
+    let folder = audit_support::round(&services, &pods, 1, 2);
+    let folder = folder.path();
+    edit(folder, "gen404.toml", |text| format!("{text}[limits]\npod_hours = 1\n"));
+    used(folder, &json!({"provider": {"pod_seconds": 3593.5}}));
+    let begun = std::time::Instant::now();
+    let run = audit_support::run(folder, &services, &["audit"]).ends(3);
+    assert!(run.err.contains("the limit pod_hours is reached: round 0 may use 1 pod hours"), "{run:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "the program was waited for");
+    audit_support::no_pod_is_noted(folder);
+    let used = gen404(folder, &["status", "--json"]).ends(0).details()["usage"]["provider"]["pod_seconds"].clone();
+    assert!((3594.0..3600.0).contains(&used.as_f64().unwrap()), "{used}");
+}
+
+#[test]
+fn advance_says_each_verdict() {
+    let (services, pods) = (audit_support::services(), audit_support::patient());
+    let folder = audit_support::round(&services, &pods, 2, 1);
+    let folder = folder.path();
+    let store = "[store]\ndir = \".gen404/objects\"\ncdn_url = \"https://cdn.example\"\n";
+    edit(folder, "gen404.toml", |text| format!("{text}{store}"));
+    let mut advance = command(folder);
+    advance.args(["advance", "--skip", "duel", "--skip", "baseline", "--skip", "builds"]);
+    let run = audit_support::run_as(advance.env("RENDER_URL", services.url())).ends(0);
+    let verdicts: Vec<&str> = run.out.lines().filter(|line| line.starts_with("audit: ")).collect();
+    assert_eq!(verdicts.len(), 2, "{run:?}");
+    (0..2).for_each(|miner| assert!(run.out.contains(&hotkey(miner)), "{run:?}"));
+    let usage = gen404(folder, &["status", "--json"]).ends(0).details()["usage"].clone();
+    assert_eq!(usage["program"]["calls"], 2, "{usage}");
+    assert!(usage["provider"]["pod_seconds"].as_f64().unwrap() > 0.2, "{usage}");
 }
