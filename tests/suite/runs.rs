@@ -51,6 +51,7 @@ fn within(at: &Value, from: DateTime<Utc>, to: DateTime<Utc>) {
 
 fn entries(folder: &Path, flags: &[&str]) -> Vec<Value> {
     let run = gen404(folder, &[&["log", "--json"], flags].concat()).ends(0);
+    crate::json::check("log", &run.json());
     run.details()["runs"].as_array().unwrap().clone()
 }
 
@@ -71,7 +72,9 @@ fn a_dead_judge_is_one_fault_from_its_first_run_to_its_last() {
         "{line}"
     );
     assert!(status.out.contains("  hint: "), "{}", status.out);
-    let failing = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
+    let status = gen404(folder, &["status", "--json"]).ends(0);
+    crate::json::check("status", &status.json());
+    let failing = status.details()["failing"].clone();
     assert_eq!((&failing[0]["runs"], &failing[0]["command"]), (&json!(10), &json!("duel")));
     within(&failing[0]["since"], before, after);
     let log = gen404(folder, &["log"]).ends(0).out;
@@ -161,6 +164,7 @@ fn the_limit_of_calls_stops_before_it_is_passed_and_loses_nothing() {
     let folder = in_duels(2, 3, &judge.url);
     let folder = folder.path();
     let dry = gen404(folder, &["duel", "--dry-run", "--json"]).ends(0);
+    crate::json::check("duel", &dry.json());
     let estimate = dry.details()["estimate"].clone();
     assert!(estimate["calls"].as_u64().unwrap() >= 12 && estimate["tokens"].is_null(), "{estimate}");
     edit(folder, "gen404.toml", |text| format!("{text}\n[limits]\ncalls = 5\n"));
