@@ -285,3 +285,70 @@ fn advance_says_each_verdict() {
     assert_eq!(usage["program"]["calls"], 2, "{usage}");
     assert!(usage["provider"]["pod_seconds"].as_f64().unwrap() > 0.2, "{usage}");
 }
+
+/// Runs something three times that fails, and once that does not; what `status` and `log` tell of it.
+#[track_caller]
+fn is_told(folder: &Path, key: &str, fails: &dyn Fn(), works: &dyn Fn()) {
+    (0..3).for_each(|_| fails());
+    let status = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
+    let found: Vec<_> = status.as_array().unwrap().iter().map(|fault| (&fault["key"], &fault["runs"])).collect();
+    assert_eq!(found, [(&json!(key), &json!(3))], "{status:#}");
+    works();
+    let status = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
+    assert_eq!(status, json!([]), "{key}");
+    let log = gen404(folder, &["log"]).ends(0).out;
+    assert!(log.contains(&format!("over: {key}, which failed since 20")) && log.contains("in 3 runs"), "{log}");
+}
+
+#[test]
+fn a_dead_chain_is_one_fault() {
+    let cdns = ["https://cdn.example/0".to_owned()];
+    let folder = generating(&cdns, 1, 300, &dead());
+    let folder = folder.path();
+    let node = dead();
+    let (file, network) =
+        ("file = \"chain.json\"", format!("network = \"{}\"\nattempts = 1", node.trim_end_matches("/v1")));
+    ask(folder, file, &network);
+    let mend = || {
+        ask(folder, &network, file);
+        advance(folder, &[]).ends(0);
+    };
+    is_told(folder, "advance: chain unreachable", &|| drop(advance(folder, &[]).ends(4)), &mend);
+}
+
+#[test]
+fn a_dead_provider_is_one_fault() {
+    let (services, pods) = (audit_support::services(), audit_support::patient());
+    let folder = audit_support::round(&services, &pods, 1, 1);
+    let folder = folder.path();
+    let (endpoint, targon) = ("provider = \"endpoint\"\nreported_times = true", "provider = \"targon\"\nattempts = 1");
+    ask(folder, endpoint, targon);
+    let url = dead();
+    edit(folder, "gen404.toml", |text| format!("{text}[pods.targon]\nurl = \"{}\"\n", url.trim_end_matches("/v1")));
+    let audit = |code: i32| drop(audit_support::run(folder, &services, &["audit"]).ends(code));
+    let mend = || {
+        ask(folder, targon, endpoint);
+        audit(0);
+    };
+    is_told(folder, "audit: provider unreachable", &|| audit(4), &mend);
+}
+
+#[test]
+fn a_dead_store_is_one_fault() {
+    let cdn = crate::advance::cdn();
+    let cdns = [format!("{}/0", cdn.url())];
+    let folder = generating(&cdns, 1, 800, &dead());
+    let folder = folder.path();
+    let (dir, endpoint) = ("dir = \".gen404/objects\"", format!("endpoint = \"{}\"\nattempts = 1", dead()));
+    ask(folder, dir, &endpoint);
+    let download = |code: i32| {
+        let mut download = command(folder);
+        download.arg("download").env("R2_ACCESS_KEY_ID", "id").env("R2_SECRET_ACCESS_KEY", "key");
+        drop(audit_support::run_as(&mut download).ends(code));
+    };
+    let mend = || {
+        ask(folder, &endpoint, dir);
+        download(0);
+    };
+    is_told(folder, "download: store unreachable", &|| download(4), &mend);
+}

@@ -123,7 +123,7 @@ pub(crate) struct RunRecord {
     /// Commands left out by `--skip`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) skipped: Vec<String>,
-    /// The worst failure.
+    /// The last failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<ErrorRecord>,
     /// What it waits for, or why nothing was done.
