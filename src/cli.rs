@@ -36,7 +36,7 @@ Exit codes:
   0  done, or nothing to do
   1  failed (verify: a claim does not hold)
   2  the command line or gen404.toml is wrong
-  3  not due yet, or waiting: stdout says for what and until when; or a limit of [limits] is reached
+  3  not due yet, or waiting: stdout says for what and until when; or a limit is reached
   4  an external server failed after all retries: safe to run again";
 
 /// Flags that every command accepts.

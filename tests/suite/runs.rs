@@ -9,8 +9,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::advance::{advance, downloaded, generating};
+use crate::audit_support;
+use crate::chain_support::{Fake, Reply};
 use crate::judge_server::{JudgeServer, Manners};
-use crate::round::committed;
+use crate::round::{committed, hotkey};
 use crate::support::{command, edit, gen404};
 
 /// A round in `duels` with this many miners and prompts.
@@ -49,6 +51,7 @@ fn within(at: &Value, from: DateTime<Utc>, to: DateTime<Utc>) {
 
 fn entries(folder: &Path, flags: &[&str]) -> Vec<Value> {
     let run = gen404(folder, &[&["log", "--json"], flags].concat()).ends(0);
+    crate::json::check("log", &run.json());
     run.details()["runs"].as_array().unwrap().clone()
 }
 
@@ -69,7 +72,9 @@ fn a_dead_judge_is_one_fault_from_its_first_run_to_its_last() {
         "{line}"
     );
     assert!(status.out.contains("  hint: "), "{}", status.out);
-    let failing = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
+    let status = gen404(folder, &["status", "--json"]).ends(0);
+    crate::json::check("status", &status.json());
+    let failing = status.details()["failing"].clone();
     assert_eq!((&failing[0]["runs"], &failing[0]["command"]), (&json!(10), &json!("duel")));
     within(&failing[0]["since"], before, after);
     let log = gen404(folder, &["log"]).ends(0).out;
@@ -159,6 +164,7 @@ fn the_limit_of_calls_stops_before_it_is_passed_and_loses_nothing() {
     let folder = in_duels(2, 3, &judge.url);
     let folder = folder.path();
     let dry = gen404(folder, &["duel", "--dry-run", "--json"]).ends(0);
+    crate::json::check("duel", &dry.json());
     let estimate = dry.details()["estimate"].clone();
     assert!(estimate["calls"].as_u64().unwrap() >= 12 && estimate["tokens"].is_null(), "{estimate}");
     edit(folder, "gen404.toml", |text| format!("{text}\n[limits]\ncalls = 5\n"));
@@ -185,12 +191,7 @@ fn pods_are_not_rented_once_the_limit_of_their_hours_is_reached() {
     let folder = in_duels(1, 2, &dead());
     let folder = folder.path();
     std::fs::remove_file(folder.join("rounds/0/leader/generated.json")).unwrap();
-    let past = json!({
-        "id": "a", "started": "2026-01-01T00:00:00Z", "ended": "2026-01-01T01:00:00Z", "command": "baseline", "round": 0,
-        "usage": {"provider": {"pod_seconds": 3598.0}, "program": {"calls": 10}},
-    });
-    std::fs::create_dir_all(folder.join(".gen404")).unwrap();
-    std::fs::write(folder.join(".gen404/runs.jsonl"), format!("{past}\n")).unwrap();
+    used(folder, &json!({"provider": {"pod_seconds": 3598.0}, "program": {"calls": 10}}));
     let pods =
         "\n[pods]\nprovider = \"endpoint\"\n[pods.endpoint]\nurl = \"http://127.0.0.1:9\"\n[limits]\npod_hours = 1\n";
     edit(folder, "gen404.toml", |text| format!("{text}{pods}"));
@@ -232,4 +233,122 @@ fn a_record_is_not_part_of_the_competition() {
     assert!(log.contains("now round 0 is paused"), "{log}");
     assert!(folder.path().join(".git/gen404/runs.jsonl").exists());
     assert_eq!(crate::support::git(folder.path(), &["status", "--porcelain"]), before);
+}
+
+/// As if earlier runs had used this much of a round.
+fn used(folder: &Path, usage: &Value) {
+    let past = json!({
+        "id": "a", "started": "2026-01-01T00:00:00Z", "ended": "2026-01-01T01:00:00Z", "command": "audit", "round": 0,
+        "usage": usage,
+    });
+    std::fs::create_dir_all(folder.join(".gen404")).unwrap();
+    std::fs::write(folder.join(".gen404/runs.jsonl"), format!("{past}\n")).unwrap();
+}
+
+#[test]
+fn pods_end_before_the_limit_of_their_hours_is_passed() {
+    let services = audit_support::services();
+    let pods = Fake::start(|_, line, body| {
+        if line.starts_with("GET") {
+            return Reply::Body(Vec::new());
+        }
+        std::thread::sleep(Duration::from_secs(60));
+        audit_support::model("", "bird", audit_support::prompt_of(body))
+    });
+    let folder = audit_support::round(&services, &pods, 1, 2);
+    let folder = folder.path();
+    edit(folder, "gen404.toml", |text| format!("{text}[limits]\npod_hours = 1\n"));
+    used(folder, &json!({"provider": {"pod_seconds": 3593.5}}));
+    let begun = std::time::Instant::now();
+    let run = audit_support::run(folder, &services, &["audit"]).ends(3);
+    assert!(run.err.contains("the limit pod_hours is reached: round 0 may use 1 pod hours"), "{run:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "the program was waited for");
+    audit_support::no_pod_is_noted(folder);
+    let used = gen404(folder, &["status", "--json"]).ends(0).details()["usage"]["provider"]["pod_seconds"].clone();
+    assert!((3594.0..3600.0).contains(&used.as_f64().unwrap()), "{used}");
+}
+
+#[test]
+fn advance_says_each_verdict() {
+    let (services, pods) = (audit_support::services(), audit_support::patient());
+    let folder = audit_support::round(&services, &pods, 2, 1);
+    let folder = folder.path();
+    let store = "[store]\ndir = \".gen404/objects\"\ncdn_url = \"https://cdn.example\"\n";
+    edit(folder, "gen404.toml", |text| format!("{text}{store}"));
+    let mut advance = command(folder);
+    advance.args(["advance", "--skip", "duel", "--skip", "baseline", "--skip", "builds"]);
+    let run = audit_support::run_as(advance.env("RENDER_URL", services.url())).ends(0);
+    let verdicts: Vec<&str> = run.out.lines().filter(|line| line.starts_with("audit: ")).collect();
+    assert_eq!(verdicts.len(), 2, "{run:?}");
+    (0..2).for_each(|miner| assert!(run.out.contains(&hotkey(miner)), "{run:?}"));
+    let usage = gen404(folder, &["status", "--json"]).ends(0).details()["usage"].clone();
+    assert_eq!(usage["program"]["calls"], 2, "{usage}");
+    assert!(usage["provider"]["pod_seconds"].as_f64().unwrap() > 0.2, "{usage}");
+}
+
+/// Runs something three times that fails, and once that does not; what `status` and `log` tell of it.
+#[track_caller]
+fn is_told(folder: &Path, key: &str, fails: &dyn Fn(), works: &dyn Fn()) {
+    (0..3).for_each(|_| fails());
+    let status = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
+    let found: Vec<_> = status.as_array().unwrap().iter().map(|fault| (&fault["key"], &fault["runs"])).collect();
+    assert_eq!(found, [(&json!(key), &json!(3))], "{status:#}");
+    works();
+    let status = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
+    assert_eq!(status, json!([]), "{key}");
+    let log = gen404(folder, &["log"]).ends(0).out;
+    assert!(log.contains(&format!("over: {key}, which failed since 20")) && log.contains("in 3 runs"), "{log}");
+}
+
+#[test]
+fn a_dead_chain_is_one_fault() {
+    let cdns = ["https://cdn.example/0".to_owned()];
+    let folder = generating(&cdns, 1, 300, &dead());
+    let folder = folder.path();
+    let node = dead();
+    let (file, network) =
+        ("file = \"chain.json\"", format!("network = \"{}\"\nattempts = 1", node.trim_end_matches("/v1")));
+    ask(folder, file, &network);
+    let mend = || {
+        ask(folder, &network, file);
+        advance(folder, &[]).ends(0);
+    };
+    is_told(folder, "advance: chain unreachable", &|| drop(advance(folder, &[]).ends(4)), &mend);
+}
+
+#[test]
+fn a_dead_provider_is_one_fault() {
+    let (services, pods) = (audit_support::services(), audit_support::patient());
+    let folder = audit_support::round(&services, &pods, 1, 1);
+    let folder = folder.path();
+    let (endpoint, targon) = ("provider = \"endpoint\"\nreported_times = true", "provider = \"targon\"\nattempts = 1");
+    ask(folder, endpoint, targon);
+    let url = dead();
+    edit(folder, "gen404.toml", |text| format!("{text}[pods.targon]\nurl = \"{}\"\n", url.trim_end_matches("/v1")));
+    let audit = |code: i32| drop(audit_support::run(folder, &services, &["audit"]).ends(code));
+    let mend = || {
+        ask(folder, targon, endpoint);
+        audit(0);
+    };
+    is_told(folder, "audit: provider unreachable", &|| audit(4), &mend);
+}
+
+#[test]
+fn a_dead_store_is_one_fault() {
+    let cdn = crate::advance::cdn();
+    let cdns = [format!("{}/0", cdn.url())];
+    let folder = generating(&cdns, 1, 800, &dead());
+    let folder = folder.path();
+    let (dir, endpoint) = ("dir = \".gen404/objects\"", format!("endpoint = \"{}\"\nattempts = 1", dead()));
+    ask(folder, dir, &endpoint);
+    let download = |code: i32| {
+        let mut download = command(folder);
+        download.arg("download").env("R2_ACCESS_KEY_ID", "id").env("R2_SECRET_ACCESS_KEY", "key");
+        drop(audit_support::run_as(&mut download).ends(code));
+    };
+    let mend = || {
+        ask(folder, &endpoint, dir);
+        download(0);
+    };
+    is_told(folder, "download: store unreachable", &|| download(4), &mend);
 }

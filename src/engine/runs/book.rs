@@ -221,7 +221,7 @@ mod tests {
         let book = Book::at(own.path());
         book.append(&run("a", true), false).unwrap();
         let file = File::options().append(true).open(own.path().join(FILE)).unwrap();
-        (&file).write_all(&[b"x".repeat(LARGEST as usize), b"\n".to_vec()].concat()).unwrap();
+        (&file).write_all(&[b"x".repeat(usize::try_from(LARGEST).unwrap()), b"\n".to_vec()].concat()).unwrap();
         book.append(&run("b", true), false).unwrap();
         let pages = book.read().unwrap();
         assert_eq!((pages.runs.len(), pages.damaged), (2, 1));

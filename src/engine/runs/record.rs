@@ -123,7 +123,7 @@ pub(crate) struct RunRecord {
     /// Commands left out by `--skip`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) skipped: Vec<String>,
-    /// The worst failure.
+    /// The last failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<ErrorRecord>,
     /// What it waits for, or why nothing was done.
@@ -247,4 +247,27 @@ fn steady(message: &str) -> String {
     });
     let text = words.collect::<Vec<_>>().join(" ");
     cut(text.trim_end_matches([':', ' ']), LONGEST_STEADY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_failures_have_one_title_whatever_numbers_they_name() {
+        let title = |error: Error| ErrorRecord::of("duel", &error).title;
+        let down = |count: usize, cause: &str| {
+            let cause = Error::outside(format!("POST https://j.example/v1: {cause}")).of_service(Some("judge"));
+            Error::outside(format!("the judge is down: {count} matches unfinished")).because(cause)
+        };
+        assert_eq!(title(down(3, "cannot connect (5 attempts)")), "judge unreachable");
+        assert_eq!(title(down(12, "status 503")), "judge unreachable");
+        assert_eq!(title(down(1, "status 429: slow down")), "judge busy");
+        assert_eq!(title(down(1, "status 401: no such key")), "judge refuses");
+        assert_eq!(title(down(1, "the account is out of credit: status 402")), "judge out of credit");
+        let file = |n: u32| Error::failed(format!("rounds/{n}/seed.json: line {n} column 3: expected a number"));
+        assert_eq!(title(file(3)), title(file(7)));
+        let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+        assert_eq!(title(Error::failed(format!("{hotkey} is not here"))), "* is not here");
+    }
 }

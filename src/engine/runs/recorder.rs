@@ -123,11 +123,11 @@ impl Recorder {
 
     /// The run is over: `idle` says why nothing more was done, and `cut_short` that not all that is due was tried.
     pub(crate) fn end(&self, exit: u8, idle: Option<&str>, cut_short: bool) -> Option<RunRecord> {
-        let OpenRun { place, book, mut run, round, _work: work } = self.open().take()?;
-        let mut open = OpenRun { place, book, run: std::mem::take(&mut run), round, _work: work };
+        let mut open = self.open().take()?;
         open.count(&self.meter);
         let standing = open.place.standing();
-        let OpenRun { book, mut run, .. } = open;
+        // At work until the last line is written.
+        let OpenRun { book, mut run, _work, .. } = open;
         (run.round_after, run.stage_after) = standing.unzip();
         run.waits.extend(idle.map(first_line));
         (run.exit, run.cut_short) = (exit, cut_short);

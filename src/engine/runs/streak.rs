@@ -96,3 +96,80 @@ fn ends(fault: &Streak, run: &RunRecord) -> bool {
     let counts = !matches!(run.outcome, Outcome::Begun | Outcome::Killed);
     counts && (succeeded || fails_otherwise || moved || whole_pass)
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, Utc};
+
+    use super::*;
+    use crate::base::error::Error;
+    use crate::engine::runs::record::StepRecord;
+
+    /// A run of `advance` in a stage, a minute after the one before, with these steps and how each failed.
+    fn run(minute: i64, stage: Stage, steps: &[(&str, Option<&str>)]) -> RunRecord {
+        let at = Timestamp::from(chrono::DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(minute));
+        let step = |(command, error): &(&str, Option<&str>)| StepRecord {
+            command: (*command).to_owned(),
+            outcome: if error.is_some() { Outcome::Failed } else { Outcome::Done },
+            error: error.map(|error| ErrorRecord::of(command, &Error::failed(error))),
+        };
+        RunRecord {
+            started: Some(at.clone()),
+            ended: Some(at),
+            command: "advance".to_owned(),
+            round: Some(RoundNumber(0)),
+            stage: Some(stage),
+            outcome: Outcome::Done,
+            steps: steps.iter().map(step).collect(),
+            ..RunRecord::default()
+        }
+    }
+
+    fn keys(faults: &Faults) -> Vec<(&str, u64)> {
+        faults.open.iter().map(|fault| (fault.error.key.as_str(), fault.runs)).collect()
+    }
+
+    #[test]
+    fn a_fault_lasts_from_its_first_failure_to_the_first_run_without_it() {
+        let failed = |minute| run(minute, Stage::Duels, &[("duel", Some("disk full")), ("audit", None)]);
+        let runs = [failed(1), failed(2), run(3, Stage::Duels, &[("duel", None)])];
+        let faults = Faults::of(&runs[..2]);
+        assert_eq!(keys(&faults), [("duel: disk full", 2)]);
+        assert_eq!(Some(&faults.open[0].since), runs[0].started.as_ref());
+        let faults = Faults::of(&runs);
+        assert_eq!((keys(&faults).len(), faults.over.len()), (0, 1));
+        assert_eq!(Some(&faults.over[0].1), runs[2].ended.as_ref());
+        // Another failure of the same step is another fault.
+        let faults = Faults::of(&[failed(1), run(2, Stage::Duels, &[("duel", Some("no key"))])]);
+        assert_eq!((keys(&faults), faults.over.len()), (vec![("duel: no key", 1)], 1));
+    }
+
+    #[test]
+    fn a_run_that_did_not_try_the_step_ends_no_fault() {
+        let failed = run(1, Stage::Duels, &[("duel", Some("disk full"))]);
+        let silent = |change: &dyn Fn(&mut RunRecord)| {
+            let mut next = run(2, Stage::Duels, &[]);
+            change(&mut next);
+            keys(&Faults::of(&[failed.clone(), next])).len()
+        };
+        assert_eq!(silent(&|_| {}), 0, "nothing is due any more");
+        assert_eq!(silent(&|next| next.cut_short = true), 1);
+        assert_eq!(silent(&|next| next.skipped = vec!["duel".to_owned()]), 1);
+        assert_eq!(silent(&|next| next.command = "audit".to_owned()), 1);
+        assert_eq!(silent(&|next| next.ended = None), 1, "a killed run shows nothing");
+        let by_hand =
+            |next: &mut RunRecord| (next.command, next.stage_after) = ("audit".to_owned(), Some(Stage::Finalizing));
+        assert_eq!(silent(&by_hand), 0, "the competition has moved on");
+    }
+
+    #[test]
+    fn what_was_rotated_away_is_kept_in_the_newest_line() {
+        let mut late = run(9, Stage::Duels, &[("duel", Some("disk full"))]);
+        let since: Timestamp = "1970-01-01T00:00:00Z".parse().unwrap();
+        if let Some(error) = late.steps[0].error.as_mut() {
+            (error.since, error.runs) = (Some(since.clone()), 40);
+        }
+        let faults = Faults::of(&[late, run(10, Stage::Duels, &[("duel", Some("disk full"))])]);
+        assert_eq!((keys(&faults), &faults.open[0].since), (vec![("duel: disk full", 41)], &since));
+    }
+}
