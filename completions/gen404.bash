@@ -167,7 +167,7 @@ _gen404() {
 
     case "${cmd}" in
         gen404)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version init status log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version init status log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -185,6 +185,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -193,7 +197,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__advance)
-            opts="-q -v -h -V --until --skip --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --until --skip --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -223,6 +227,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -231,7 +239,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__audit)
-            opts="-q -v -h -V --only --shard --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --only --shard --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -269,6 +277,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -277,7 +289,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__baseline)
-            opts="-q -v -h -V --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -307,6 +319,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -315,7 +331,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__builds)
-            opts="-q -v -h -V --wait --run --file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --wait --run --file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -341,6 +357,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -349,7 +369,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__completions)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version bash elvish fish powershell zsh"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -367,6 +387,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -375,7 +399,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__distance)
-            opts="-q -v -h -V --distance --distance-url --weights --device --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --distance --distance-url --weights --device --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -409,6 +433,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -417,7 +445,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__download)
-            opts="-q -v -h -V --retry-failed --only --shard --render-service --no-previews --allow-private-cdn --store-dir --cdn-url --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --retry-failed --only --shard --render-service --no-previews --allow-private-cdn --store-dir --cdn-url --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -479,6 +507,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -487,7 +519,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__duel)
-            opts="-q -v -h -V --judge-url --model --question --inline-images --judge-concurrency --shard --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --judge-url --model --question --inline-images --judge-concurrency --shard --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -529,6 +561,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -537,7 +573,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__finalize)
-            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -577,6 +613,10 @@ _gen404() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -937,7 +977,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__init)
-            opts="-y -q -v -h -V --name --description --first-day --last-day --start-time --generation-minutes --buffer-hours --win-margin --weight-decay --weight-floor --prompts --carryover --round-days --rule --pool --leader-hotkey --leader-repo --leader-commit --leader-docker --leader-weight --earliest-reveal-block --no-git --yes --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-y -q -v -h -V --name --description --first-day --last-day --start-time --generation-minutes --buffer-hours --win-margin --weight-decay --weight-floor --prompts --carryover --round-days --rule --pool --leader-hotkey --leader-repo --leader-commit --leader-docker --leader-weight --earliest-reveal-block --no-git --yes --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1063,6 +1103,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1071,7 +1115,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__judge)
-            opts="-q -v -h -V --seed --judge-url --model --question --inline-images --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --seed --judge-url --model --question --inline-images --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1105,6 +1149,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1113,7 +1161,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__leader)
-            opts="-q -v -h -V --block --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --block --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1151,6 +1199,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1159,7 +1211,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__log)
-            opts="-q -v -h -V --last --since --failed --round --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --last --since --failed --round --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1189,6 +1241,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1197,7 +1253,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__man)
-            opts="-q -v -h -V --out --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --out --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1219,6 +1275,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1227,7 +1287,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__open)
-            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1265,6 +1325,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1273,7 +1337,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__pause)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1291,6 +1355,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1299,7 +1367,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__render)
-            opts="-o -q -v -h -V --out --size --service --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-o -q -v -h -V --out --size --service --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1333,6 +1401,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1341,7 +1413,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__report)
-            opts="-q -v -h -V --out --block --only --open --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --out --block --only --open --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1371,6 +1443,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1379,7 +1455,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__resume)
-            opts="-q -v -h -V --stage --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --stage --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1401,6 +1477,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1409,7 +1489,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__reveal__subcmd__seed)
-            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --seed-source --seed --drand-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --seed-source --seed --drand-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1459,6 +1539,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1467,7 +1551,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__sandbox)
-            opts="-q -v -h -V --seed --rounds --miners --prompts --port --keep-serving --by-hand --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --seed --rounds --miners --prompts --port --keep-serving --by-hand --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1505,6 +1589,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1513,7 +1601,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__status)
-            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1555,6 +1643,10 @@ _gen404() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1563,7 +1655,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__verify)
-            opts="-q -v -h -V --round --history --from --chain --network --archive --netuid --chain-file --objects --sample --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --help --version"
+            opts="-q -v -h -V --round --history --from --chain --network --archive --netuid --chain-file --objects --sample --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1615,6 +1707,10 @@ _gen404() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_gen404_global_optspecs
-    string join \n repo= config= json dry-run commit push wait-lock q/quiet v/verbose no-progress log-format= h/help V/version
+    string join \n repo= config= json dry-run commit push wait-lock q/quiet v/verbose no-progress log-format= metrics= h/help V/version
 end
 
 function __fish_gen404_needs_command
@@ -28,6 +28,7 @@ complete -c gen404 -n "__fish_gen404_needs_command" -l repo -d 'The competition\
 complete -c gen404 -n "__fish_gen404_needs_command" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_needs_command" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_needs_command" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_needs_command" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_needs_command" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_needs_command" -l commit -d 'Commit the files written, and only those'
@@ -93,6 +94,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l repo -d 'The comp
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l no-git -d 'Do not make the folder a git repository'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -s y -l yes -d 'On a terminal, ask only for what is needed, and write without asking'
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l json -d 'Print the result as JSON'
@@ -115,6 +117,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand status" -l repo -d 'The co
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l commit -d 'Commit the files written, and only those'
@@ -132,6 +135,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand log" -l repo -d 'The compe
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand log" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l failed -d 'Show only runs that failed or were killed'
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l dry-run -d 'Show what would be written, and write nothing'
@@ -152,6 +156,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand open" -l repo -d 'The comp
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l allow-private-cdn -d 'Accept miners\' URLs on non-public hosts (sandbox, tests)'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l dry-run -d 'Show what would be written, and write nothing'
@@ -175,6 +180,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l repo -d 'T
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l allow-private-cdn -d 'Accept miners\' URLs on non-public hosts (sandbox, tests)'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l dry-run -d 'Show what would be written, and write nothing'
@@ -192,6 +198,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l repo -d 'The co
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l wait -d 'Keep polling until no build is open'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l dry-run -d 'Show what would be written, and write nothing'
@@ -213,6 +220,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l repo -d 'The comp
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l wait -d 'Wait for pending audits instead of exiting'
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l json -d 'Print the result as JSON'
@@ -233,6 +241,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l repo -d 'The com
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l dry-run -d 'Show what would be written, and write nothing'
@@ -259,6 +268,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand download" -l repo -d 'The 
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l retry-failed -d 'Retry files that failed or were refused before'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l no-previews -d 'Do not draw or store previews (for measurements)'
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l allow-private-cdn -d 'Accept miners\' URLs on non-public hosts (sandbox, tests)'
@@ -279,6 +289,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l repo -d 'The 
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l retry -d 'Retry prompts for which nothing could be generated before'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l dry-run -d 'Show what would be written, and write nothing'
@@ -299,6 +310,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l repo -d 'The com
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l retry -d 'Retry prompts for which nothing could be generated before; with --only, also those of a rejected miner'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l dry-run -d 'Show what would be written, and write nothing'
@@ -320,6 +332,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l repo -d 'The 
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l commit -d 'Commit the files written, and only those'
@@ -344,6 +357,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l repo -d 'The c
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l wait -d 'Keep going, waiting for what comes due, until the competition is finished or paused'
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l dry-run -d 'Show what would be written, and write nothing'
@@ -359,6 +373,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l repo -d 'The com
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l commit -d 'Commit the files written, and only those'
@@ -374,6 +389,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l repo -d 'The co
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l commit -d 'Commit the files written, and only those'
@@ -393,6 +409,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l repo -d 'The co
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l commit -d 'Commit the files written, and only those'
@@ -416,6 +433,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The co
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and compare the working tree with the last one'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain -d 'Also check each seed\'s drand round or block hash against the chain'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l objects -d 'Also fetch the stored objects, and compare them with their sums and previews'
@@ -438,6 +456,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l repo -d 'The 
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l commit -d 'Commit the files written, and only those'
@@ -455,6 +474,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand render" -l repo -d 'The co
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand render" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l commit -d 'Commit the files written, and only those'
@@ -472,6 +492,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand report" -l repo -d 'The co
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l open -d 'Open the index in the browser'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l dry-run -d 'Show what would be written, and write nothing'
@@ -492,6 +513,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l repo -d 'The c
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l keep-serving -d 'Keep the servers running after the play, until Ctrl-C'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l by-hand -d 'Leave every command to you, in another terminal: the servers run and the chain advances to what is due next, until Ctrl-C'
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l json -d 'Print the result as JSON'
@@ -508,6 +530,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l repo -d 'T
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l commit -d 'Commit the files written, and only those'
@@ -523,6 +546,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand man" -l repo -d 'The compe
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l dry-run -d 'Show what would be written, and write nothing'
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l commit -d 'Commit the files written, and only those'
