@@ -211,3 +211,19 @@ impl Page<'_> {
 fn escaped(text: &str) -> String {
     cut(text, LONGEST_LABEL).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_ends_where_its_text_does() {
+        assert_eq!(escaped("a\"} 1\n\\"), r#"a\"} 1\n\\"#);
+        let text = page(&Facts { competition: "a\nb".to_owned(), ..Facts::default() });
+        assert!(text.contains("gen404_last_run_failed{competition=\"a\\nb\"} 0\n"), "{text}");
+        assert!(
+            !text.contains("gen404_block") && !text.contains("gen404_stage"),
+            "what is unknown is left out: {text}"
+        );
+    }
+}
