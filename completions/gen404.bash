@@ -31,14 +31,8 @@ _gen404() {
             gen404,completions)
                 cmd="gen404__subcmd__completions"
                 ;;
-            gen404,config)
-                cmd="gen404__subcmd__config"
-                ;;
             gen404,distance)
                 cmd="gen404__subcmd__distance"
-                ;;
-            gen404,doctor)
-                cmd="gen404__subcmd__doctor"
                 ;;
             gen404,download)
                 cmd="gen404__subcmd__download"
@@ -60,6 +54,9 @@ _gen404() {
                 ;;
             gen404,leader)
                 cmd="gen404__subcmd__leader"
+                ;;
+            gen404,log)
+                cmd="gen404__subcmd__log"
                 ;;
             gen404,man)
                 cmd="gen404__subcmd__man"
@@ -91,18 +88,6 @@ _gen404() {
             gen404,verify)
                 cmd="gen404__subcmd__verify"
                 ;;
-            gen404__subcmd__config,help)
-                cmd="gen404__subcmd__config__subcmd__help"
-                ;;
-            gen404__subcmd__config,show)
-                cmd="gen404__subcmd__config__subcmd__show"
-                ;;
-            gen404__subcmd__config__subcmd__help,help)
-                cmd="gen404__subcmd__config__subcmd__help__subcmd__help"
-                ;;
-            gen404__subcmd__config__subcmd__help,show)
-                cmd="gen404__subcmd__config__subcmd__help__subcmd__show"
-                ;;
             gen404__subcmd__help,advance)
                 cmd="gen404__subcmd__help__subcmd__advance"
                 ;;
@@ -118,14 +103,8 @@ _gen404() {
             gen404__subcmd__help,completions)
                 cmd="gen404__subcmd__help__subcmd__completions"
                 ;;
-            gen404__subcmd__help,config)
-                cmd="gen404__subcmd__help__subcmd__config"
-                ;;
             gen404__subcmd__help,distance)
                 cmd="gen404__subcmd__help__subcmd__distance"
-                ;;
-            gen404__subcmd__help,doctor)
-                cmd="gen404__subcmd__help__subcmd__doctor"
                 ;;
             gen404__subcmd__help,download)
                 cmd="gen404__subcmd__help__subcmd__download"
@@ -147,6 +126,9 @@ _gen404() {
                 ;;
             gen404__subcmd__help,leader)
                 cmd="gen404__subcmd__help__subcmd__leader"
+                ;;
+            gen404__subcmd__help,log)
+                cmd="gen404__subcmd__help__subcmd__log"
                 ;;
             gen404__subcmd__help,man)
                 cmd="gen404__subcmd__help__subcmd__man"
@@ -178,9 +160,6 @@ _gen404() {
             gen404__subcmd__help,verify)
                 cmd="gen404__subcmd__help__subcmd__verify"
                 ;;
-            gen404__subcmd__help__subcmd__config,show)
-                cmd="gen404__subcmd__help__subcmd__config__subcmd__show"
-                ;;
             *)
                 ;;
         esac
@@ -188,7 +167,7 @@ _gen404() {
 
     case "${cmd}" in
         gen404)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version init status log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -202,6 +181,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -210,7 +197,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__advance)
-            opts="-q -v -h -V --until --skip --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --until --skip --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -236,6 +223,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -244,7 +239,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__audit)
-            opts="-q -v -h -V --only --shard --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --only --shard --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -278,6 +273,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -286,7 +289,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__baseline)
-            opts="-q -v -h -V --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -312,6 +315,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -320,7 +331,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__builds)
-            opts="-q -v -h -V --wait --run --file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --wait --run --file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -342,6 +353,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -350,7 +369,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__completions)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version bash elvish fish powershell zsh"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -364,145 +383,11 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        gen404__subcmd__config)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version show help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --repo)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        gen404__subcmd__config__subcmd__help)
-            opts="show help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        gen404__subcmd__config__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        gen404__subcmd__config__subcmd__help__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        gen404__subcmd__config__subcmd__show)
-            opts="-q -v -h -V --network --archive --netuid --chain-file --store-dir --cdn-url --judge-url --model --question --inline-images --distance --distance-url --weights --device --render-service --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --network)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --archive)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --netuid)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --chain-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store-dir)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cdn-url)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --judge-url)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --model)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --question)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --distance)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --distance-url)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --weights)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --device)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --render-service)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --repo)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
+                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -514,7 +399,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__distance)
-            opts="-q -v -h -V --distance --distance-url --weights --device --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --distance --distance-url --weights --device --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -544,89 +429,11 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        gen404__subcmd__doctor)
-            opts="-q -v -h -V --stage --skip --offline --no-ask --network --archive --netuid --chain-file --store-dir --cdn-url --judge-url --model --question --inline-images --distance --distance-url --weights --device --render-service --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --stage)
-                    COMPREPLY=($(compgen -W "open miner_generation downloading duels finalizing reveal-seed builds baseline download duel audit finalize" -- "${cur}"))
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
-                --skip)
-                    COMPREPLY=($(compgen -W "open reveal-seed builds baseline download duel audit finalize" -- "${cur}"))
-                    return 0
-                    ;;
-                --network)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --archive)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --netuid)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --chain-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store-dir)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cdn-url)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --judge-url)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --model)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --question)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --distance)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --distance-url)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --weights)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --device)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --render-service)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --repo)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
+                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -638,7 +445,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__download)
-            opts="-q -v -h -V --retry-failed --only --shard --render-service --no-previews --allow-private-cdn --store-dir --cdn-url --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --retry-failed --only --shard --render-service --no-previews --allow-private-cdn --store-dir --cdn-url --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -696,6 +503,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -704,7 +519,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__duel)
-            opts="-q -v -h -V --judge-url --model --question --inline-images --judge-concurrency --shard --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --judge-url --model --question --inline-images --judge-concurrency --shard --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -742,6 +557,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -750,7 +573,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__finalize)
-            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -788,6 +611,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -796,7 +627,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help)
-            opts="init status doctor config open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
+            opts="init status log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -879,49 +710,7 @@ _gen404() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        gen404__subcmd__help__subcmd__config)
-            opts="show"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        gen404__subcmd__help__subcmd__config__subcmd__show)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         gen404__subcmd__help__subcmd__distance)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        gen404__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1020,6 +809,20 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help__subcmd__leader)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__help__subcmd__log)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1174,7 +977,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__init)
-            opts="-y -q -v -h -V --name --description --first-day --last-day --start-time --generation-minutes --buffer-hours --win-margin --weight-decay --weight-floor --prompts --carryover --round-days --rule --pool --leader-hotkey --leader-repo --leader-commit --leader-docker --leader-weight --earliest-reveal-block --no-git --yes --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-y -q -v -h -V --name --description --first-day --last-day --start-time --generation-minutes --buffer-hours --win-margin --weight-decay --weight-floor --prompts --carryover --round-days --rule --pool --leader-hotkey --leader-repo --leader-commit --leader-docker --leader-weight --earliest-reveal-block --no-git --yes --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1296,6 +1099,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1304,7 +1115,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__judge)
-            opts="-q -v -h -V --seed --judge-url --model --question --inline-images --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --seed --judge-url --model --question --inline-images --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1334,6 +1145,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1342,7 +1161,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__leader)
-            opts="-q -v -h -V --block --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --block --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1376,6 +1195,56 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__log)
+            opts="-q -v -h -V --last --since --failed --round --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --last)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --round)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1384,7 +1253,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__man)
-            opts="-q -v -h -V --out --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --out --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1402,6 +1271,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1410,7 +1287,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__open)
-            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1444,6 +1321,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1452,7 +1337,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__pause)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1466,6 +1351,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1474,7 +1367,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__render)
-            opts="-o -q -v -h -V --out --size --service --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-o -q -v -h -V --out --size --service --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1504,6 +1397,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1512,7 +1413,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__report)
-            opts="-q -v -h -V --out --block --only --open --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --out --block --only --open --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1538,6 +1439,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1546,7 +1455,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__resume)
-            opts="-q -v -h -V --stage --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --stage --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1564,6 +1473,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1572,7 +1489,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__reveal__subcmd__seed)
-            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --seed-source --seed --drand-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --seed-source --seed --drand-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1618,6 +1535,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1626,7 +1551,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__sandbox)
-            opts="-q -v -h -V --seed --rounds --miners --prompts --port --keep-serving --by-hand --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --seed --rounds --miners --prompts --port --keep-serving --by-hand --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1660,6 +1585,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1668,7 +1601,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__status)
-            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1706,6 +1639,14 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1714,7 +1655,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__verify)
-            opts="-q -v -h -V --round --history --from --chain --network --archive --netuid --chain-file --objects --sample --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --round --history --from --chain --network --archive --netuid --chain-file --objects --sample --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1761,6 +1702,14 @@ _gen404() {
                     return 0
                     ;;
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

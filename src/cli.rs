@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
@@ -16,8 +16,10 @@ use crate::model::stage::Stage;
 use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
 use crate::rules::stage_table;
-use crate::settings::flags::{ChainArgs, DistanceArgs, DriverArgs, IntakeArgs, JudgeArgs, MomentArgs, StoreArgs};
-use crate::ui::Verbosity;
+use crate::settings::flags::{
+    ChainArgs, DistanceArgs, DriverArgs, IntakeArgs, JudgeArgs, Meter, MomentArgs, StoreArgs,
+};
+use crate::ui::{LogFormat, Verbosity};
 
 /// Runs and re-checks 404-GEN competitions from the files of their git repository
 #[derive(Debug, Parser)]
@@ -36,7 +38,7 @@ Exit codes:
   0  done, or nothing to do
   1  failed (verify: a claim does not hold)
   2  the command line or gen404.toml is wrong
-  3  not due yet, or waiting: stdout says for what and until when
+  3  not due yet, or waiting: stdout says for what and until when; or a limit is reached
   4  an external server failed after all retries: safe to run again";
 
 /// Flags that every command accepts.
@@ -79,6 +81,15 @@ pub struct Global {
     /// No progress bars and no progress lines
     #[arg(long, global = true)]
     pub no_progress: bool,
+    /// Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)
+    #[arg(long, global = true, value_name = "FORMAT", env = "GEN404_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+    /// Write numbers for a monitor (Prometheus' text format) after each run that may change the competition
+    #[arg(long, global = true, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+    /// Counts what this run uses
+    #[arg(skip)]
+    pub meter: Meter,
 }
 
 impl Global {
@@ -108,6 +119,11 @@ pub enum Command {
     Doctor(Box<DoctorArgs>),
     /// Show the settings, and where each comes from
     Config(ConfigArgs),
+    /// Show what the runs on this machine did, and what failed since when
+    ///
+    /// Reads the record that every run of `advance`, of a stage's command, of `pause` and of `resume` leaves in the
+    /// operator's own folder. Runs that found nothing to do, and runs that failed alike, are shown once; -v shows each.
+    Log(LogArgs),
     /// Record the submissions revealed so far
     ///
     /// Pushing submissions.json starts every miner's image build if a CI workflow runs on it, as the deployed one does.
@@ -165,6 +181,25 @@ pub enum Command {
 }
 
 impl Command {
+    /// May it change the competition, so that its runs are recorded?
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        matches!(
+            self,
+            Command::Open(_)
+                | Command::RevealSeed(_)
+                | Command::Builds(_)
+                | Command::Baseline(_)
+                | Command::Download(_)
+                | Command::Duel(_)
+                | Command::Audit(_)
+                | Command::Finalize(_)
+                | Command::Advance(_)
+                | Command::Pause
+                | Command::Resume(_)
+        )
+    }
+
     /// The command of this name with default flags; `None` unless `advance` runs it.
     #[must_use]
     pub fn by_default(name: &str) -> Option<Command> {
@@ -477,6 +512,23 @@ pub enum ConfigCommand {
     ///
     /// Secrets are shown as set or not, never themselves.
     Show(Box<DriverArgs>),
+}
+
+/// Flags of `log`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// Show only the newest entries
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = count::<usize, 1, 1_000_000>)]
+    pub last: usize,
+    /// Show only runs from this time or day on (UTC)
+    #[arg(long, value_name = "TIME", value_parser = text::since)]
+    pub since: Option<DateTime<Utc>>,
+    /// Show only runs that failed or were killed
+    #[arg(long)]
+    pub failed: bool,
+    /// Show only runs in this round
+    #[arg(long, value_name = "N")]
+    pub round: Option<RoundNumber>,
 }
 
 /// Flags of `resume`.

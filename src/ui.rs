@@ -4,6 +4,7 @@
 //! bidirectional controls. On a terminal, long work shows a progress bar; under cron or in a pipe it prints a line now
 //! and then, so that logs stay readable.
 
+mod log;
 mod progress;
 mod report;
 
@@ -15,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use indexmap::IndexSet;
 use serde_json::{Map, Value, json};
 
+use self::log::Log;
+pub use self::log::LogFormat;
 pub use self::progress::{Bar, Phases};
 pub use self::report::{Basis, Ended, Failed, Line, Report};
 use crate::base::error::{Error, Kind};
@@ -38,8 +41,8 @@ pub struct Ui {
     json: bool,
     progress: bool,
     colour: bool,
-    /// The command's name in the JSON's schema.
-    command: String,
+    /// Where lines on stderr go, and the command's name.
+    log: Log,
     /// Is this a step of a longer command, which reports the result itself?
     step: bool,
     /// The first error from writing to stdout.
@@ -75,7 +78,7 @@ impl Ui {
             json,
             progress: !no_progress && verbosity > Verbosity::Quiet,
             colour: tty && !plain,
-            command: String::new(),
+            log: Log::default(),
             step: false,
             lost: Arc::default(),
             answered: Arc::default(),
@@ -87,7 +90,16 @@ impl Ui {
     /// Sets the command's name.
     #[must_use]
     pub fn of(self, command: &str) -> Self {
-        Ui { command: command.to_owned(), ..self }
+        let log = Log { command: command.to_owned(), ..self.log };
+        Ui { log, ..self }
+    }
+
+    /// Writes lines on stderr for a log: with times, and as JSON without progress bars.
+    #[must_use]
+    pub fn logging(self, format: Option<LogFormat>) -> Self {
+        let progress = self.progress && format != Some(LogFormat::Json);
+        let log = Log { format, ..self.log };
+        Ui { log, progress, ..self }
     }
 
     /// The interface for a step of a longer command: that command reports the result, and the step's status lines need
@@ -146,6 +158,10 @@ impl Ui {
             let (id, first) = (id.get(..10).unwrap_or(id), message.lines().next().unwrap_or_default());
             self.status(&format!("committed {id} ({first})"));
         }
+        for (id, remote) in report.pushed.iter().skip(report.printed.pushed) {
+            self.status(&format!("pushed {} to {remote}", id.get(..10).unwrap_or(id)));
+        }
+        report.printed.pushed = report.pushed.len();
         (report.printed.files, report.printed.commits) = (written, made);
         report.printed.possible = report.possible.len();
     }
@@ -222,7 +238,7 @@ impl Ui {
             return;
         }
         let mut answer = Map::new();
-        answer.insert("schema".to_owned(), json!(format!("gen404/{}/2", self.command)));
+        answer.insert("schema".to_owned(), json!(format!("gen404/{}/2", self.log.command)));
         answer.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
         answer.insert("commit".to_owned(), json!(report.basis.commit));
         answer.insert("settings".to_owned(), json!(report.basis.settings));
@@ -234,14 +250,14 @@ impl Ui {
     pub fn status(&self, line: &str) {
         let least = if self.step { Verbosity::Verbose } else { Verbosity::Normal };
         if self.verbosity >= least {
-            let _ = writeln!(std::io::stderr(), "{}", harmless(line));
+            self.log.line("info", "", &harmless(line));
         }
     }
 
     /// Prints a line on stderr with `-v`.
     pub fn detail(&self, line: &str) {
         if self.verbosity >= Verbosity::Verbose {
-            let _ = writeln!(std::io::stderr(), "{}", harmless(line));
+            self.log.line("debug", "", &harmless(line));
         }
     }
 
@@ -253,7 +269,8 @@ impl Ui {
         }
         drop(warnings);
         if self.verbosity >= Verbosity::Normal {
-            let _ = writeln!(std::io::stderr(), "{} {}", self.paint("33;1", "warning:"), harmless(line));
+            let mark = self.paint("33;1", "warning:");
+            self.log.line("warning", &format!("{mark} "), &harmless(line));
         }
     }
 
@@ -266,20 +283,20 @@ impl Ui {
 
     /// Prints one of several errors on stderr; the command continues.
     pub fn error_line(&self, line: &str) {
-        let _ = writeln!(std::io::stderr(), "{} {}", self.paint("31;1", "error:"), one_line(line));
+        let mark = self.paint("31;1", "error:");
+        self.log.line("error", &format!("{mark} "), &one_line(line));
     }
 
     /// Prints an error with its causes and hints on stderr, with the step's name if it is a step's.
     pub fn failure(&self, step: Option<&str>, error: &Error) {
-        let mut err = std::io::stderr();
-        let step = step.map(|step| format!("{step}: ")).unwrap_or_default();
-        let _ = writeln!(err, "{} {step}{}", self.paint("31;1", "error:"), one_line(&error.to_string()));
-        for cause in error.causes() {
-            let _ = writeln!(err, "  caused by: {}", one_line(&cause));
-        }
-        for hint in error.hints() {
-            let _ = writeln!(err, "  {} {}", self.paint("36;1", "hint:"), harmless(hint));
-        }
+        let (message, named) = (one_line(&error.to_string()), step.map(|step| format!("{step}: ")));
+        let causes: Vec<String> = error.causes().iter().map(|cause| one_line(cause)).collect();
+        let hints: Vec<String> = error.hints().iter().map(|hint| harmless(hint)).collect();
+        let mut lines = vec![format!("{} {}{message}", self.paint("31;1", "error:"), named.unwrap_or_default())];
+        lines.extend(causes.iter().map(|cause| format!("  caused by: {cause}")));
+        lines.extend(hints.iter().map(|hint| format!("  {} {hint}", self.paint("36;1", "hint:"))));
+        let members = json!({"step": step, "message": message, "causes": causes, "hints": hints});
+        self.log.entry("error", &lines.join("\n"), &members);
     }
 
     /// Colours a word if colour is on.

@@ -28,6 +28,8 @@ pub enum Kind {
     Busy,
     /// Another writer committed first: the command has to look again.
     Conflict,
+    /// A limit under `[limits]` of `gen404.toml` would be passed.
+    Limit,
 }
 
 impl Kind {
@@ -37,7 +39,7 @@ impl Kind {
         match self {
             Kind::Failed | Kind::Damaged | Kind::Busy => 1,
             Kind::Usage => 2,
-            Kind::NotDue => 3,
+            Kind::NotDue | Kind::Limit => 3,
             Kind::Outside | Kind::Conflict => 4,
         }
     }
@@ -50,6 +52,8 @@ pub struct Error {
     message: String,
     cause: Option<anyhow::Error>,
     hints: Vec<String>,
+    /// The service that failed, if the client knew it.
+    service: Option<&'static str>,
 }
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -58,7 +62,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of `kind` with a one-line message that names the file, URL or key concerned.
     pub fn new(kind: Kind, message: impl fmt::Display) -> Self {
-        Error { kind, message: plainly(&message.to_string()), cause: None, hints: Vec::new() }
+        Error { kind, message: plainly(&message.to_string()), cause: None, hints: Vec::new(), service: None }
     }
 
     /// [`Kind::Failed`] with a message.
@@ -98,6 +102,20 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Names the service that failed.
+    #[must_use]
+    pub fn of_service(mut self, service: Option<&'static str>) -> Self {
+        self.service = service.or(self.service);
+        self
+    }
+
+    /// The service that failed, by this error or its causes.
+    #[must_use]
+    pub fn service(&self) -> Option<&'static str> {
+        let mut causes = self.cause.iter().flat_map(anyhow::Error::chain);
+        self.service.or_else(|| causes.find_map(|cause| cause.downcast_ref::<Error>()?.service))
     }
 
     /// The kind of this failure.

@@ -40,6 +40,13 @@ pub(crate) fn day(text: &str) -> Result<NaiveDate, &'static str> {
     text.parse().map_err(|_| "expected a day such as 2026-05-31")
 }
 
+/// As [`whole`], for a UTC time or the beginning of a day.
+pub(crate) fn since(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
+    let time = DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
+    time.or_else(day).ok_or("expected a time such as 2026-05-31T02:00:00Z, or a day such as 2026-05-31")
+}
+
 /// The text cut to at most `longest` characters; a cut text ends in an ellipsis.
 #[must_use]
 pub(crate) fn cut(text: &str, longest: usize) -> String {

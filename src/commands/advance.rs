@@ -8,6 +8,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::cli::{AdvanceArgs, Command, Global};
 use crate::engine::common::{instead, pool};
 use crate::engine::context::{Context, Standing};
+use crate::engine::runs::recorder::Recorder;
 use crate::model::ids::Block;
 use crate::model::stage::Stage;
 use crate::rules::stages::{Attempts, next};
@@ -15,10 +16,29 @@ use crate::settings::flags::ChainArgs;
 use crate::ui::{Ended, Line, Report, Ui};
 use crate::world::stop::Stop;
 
-pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs, report: &mut Report) -> Result<()> {
+pub(super) fn run(
+    global: &Global,
+    ui: &Ui,
+    args: &AdvanceArgs,
+    recorder: Option<&Recorder>,
+    report: &mut Report,
+) -> Result<()> {
     let stop = Stop::on_signals()?;
     let (steps, waits) = (Vec::new(), Vec::new());
-    let mut run = Run { global, ui, args, report, stop, steps, waits, idle: None, worst: None, blind: false };
+    let mut run = Run {
+        global,
+        ui,
+        args,
+        recorder,
+        report,
+        stop,
+        steps,
+        waits,
+        idle: None,
+        worst: None,
+        blind: false,
+        cut_short: false,
+    };
     loop {
         run.waits.clear();
         run.idle = None;
@@ -35,8 +55,14 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AdvanceArgs, report: &mut Rep
         if over || broken || !args.wait || global.dry_run {
             break;
         }
+        // Each pass is a run of its own in the record.
+        run.record();
         run.stop.sleep(Duration::from_secs(args.poll));
+        if let Some(recorder) = recorder {
+            recorder.begin();
+        }
     }
+    run.record();
     run.end();
     Ok(())
 }
@@ -46,6 +72,8 @@ struct Run<'a> {
     global: &'a Global,
     ui: &'a Ui,
     args: &'a AdvanceArgs,
+    /// Keeps the record of this run.
+    recorder: Option<&'a Recorder>,
     report: &'a mut Report,
     stop: Stop,
     /// The steps taken, for `--json`.
@@ -58,15 +86,26 @@ struct Run<'a> {
     worst: Option<Kind>,
     /// The chain could not be reached in this pass.
     blind: bool,
+    /// Something that is due was not tried in this pass.
+    cut_short: bool,
 }
 
 impl Run<'_> {
+    /// Ends the record of this pass.
+    fn record(&mut self) {
+        let cut_short = std::mem::take(&mut self.cut_short) || self.stop.is_wanted();
+        if let Some(recorder) = self.recorder {
+            recorder.end(self.worst.map_or(0, Kind::exit_code), self.idle.as_deref(), cut_short);
+        }
+    }
+
     /// Does everything that is due now. Returns true once nothing more will come due.
     fn pass(&mut self) -> Result<bool> {
         // Taking the lock finishes what a killed run left behind, and shows at once whether another run is active.
         match Context::open(self.global, self.ui, self.report)?.lock("advance", self.report) {
             Err(error) if error.kind() == Kind::Busy => {
                 self.idle = Some(error.to_string());
+                self.cut_short = true;
                 return Ok(false);
             }
             lock => drop(lock?),
@@ -124,6 +163,9 @@ impl Run<'_> {
         }
         let chain = context.chain(&ChainArgs::default());
         let block = chain.and_then(|chain| chain.map(|chain| chain.best_block()).transpose());
+        if let (Some(recorder), Ok(Some(block))) = (self.recorder, &block) {
+            recorder.block(*block);
+        }
         block.unwrap_or_else(|error| {
             // A stop is reported at the end of the run.
             if !self.stop.is_wanted() {
@@ -141,7 +183,7 @@ impl Run<'_> {
     fn step(&mut self, name: &'static str, what: &str, attempts: &mut Attempts) -> bool {
         self.ui.detail(&format!("gen404 {name}"));
         let ended = match Command::by_default(name) {
-            Some(command) => super::run(self.global, &self.ui.for_step(), &command),
+            Some(command) => super::run(self.global, &self.ui.for_step(), &command, None),
             None => Ok(Report::default()),
         };
         let (done, error) = match &ended {
@@ -153,7 +195,11 @@ impl Run<'_> {
         if let Some(busy) = error.filter(|error| error.kind() == Kind::Busy) {
             // An operator's own command took the lock in between.
             self.idle = Some(busy.to_string());
+            self.cut_short = true;
             return false;
+        }
+        if let Some(recorder) = self.recorder {
+            recorder.step(name, done, error);
         }
         let (changed, failed) = (done.changed(), error.is_some());
         attempts.add(name, changed, failed);
@@ -180,9 +226,12 @@ impl Run<'_> {
             self.report.keep_files_quiet();
         }
         self.note_step(Some((name, what)), done, error);
+        // Each audit's verdict is news, also if another audit failed.
+        let verdicts = if name == "audit" && !self.global.dry_run { done.did.as_slice() } else { &[] };
+        verdicts.iter().for_each(|line| self.report.say(format!("{name}: {}", line.text)));
         if self.global.dry_run && error.is_none() {
             self.report.say_next(format!("gen404 {name} ({what})"));
-        } else if error.is_none() {
+        } else if error.is_none() && (verdicts.is_empty() || !done.waits.is_empty()) {
             let line = done.waits.last().map_or_else(|| headline(name, done), |waits| Some(waits.as_str()));
             self.report.say(format!("{name}: {}", line.unwrap_or("done")));
         }
@@ -198,6 +247,9 @@ impl Run<'_> {
         }
         self.ui.failure(command, error);
         if command.is_none() {
+            if let Some(recorder) = self.recorder {
+                recorder.step("advance", &Report::default(), Some(error));
+            }
             self.note_step(None, &Report::new(self.global.dry_run), Some(error));
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs, report: &mut Repor
         return Ok(());
     }
     if global.dry_run {
-        return orders.foresee(round, report);
+        return orders.foresee(&context, &standing, report);
     }
     let tools = Tools { store: &args.store, render_service: args.render_service.as_deref(), measures: true };
     orders.answer(&context, &standing, &tools, report)

@@ -7,6 +7,7 @@ use crate::engine::common::{not_due, require_intact, schedule};
 use crate::engine::context::Context;
 use crate::engine::regenerating::baseline::{make, missing};
 use crate::engine::regenerating::{Tools, files_of};
+use crate::engine::runs::estimates::foresee_pods;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Player;
 use crate::model::leader::Leaders;
@@ -42,6 +43,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
     if global.dry_run {
         let open = lacks + if args.retry { missing } else { 0 };
         report.say(format!("would make {} of the leader with {}", counted(open, "output", "outputs"), leader.docker));
+        foresee_pods(&context, open as u64, report)?;
         report.note_files(files_of(round, &Player::Leader));
         return Ok(());
     }

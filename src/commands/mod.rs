@@ -16,6 +16,7 @@ mod finalize;
 mod init;
 mod judge;
 mod leader;
+mod log;
 mod man;
 mod open;
 mod pause;
@@ -38,13 +39,15 @@ use serde_json::json;
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Cli, Command, Global};
 use crate::engine::context::Options;
+use crate::engine::runs::recorder::Recorder;
 use crate::ui::{Ended, Failed, Report, Ui, Verbosity};
 
 impl From<&Global> for Options {
     fn from(global: &Global) -> Self {
-        let Global { repo, config, dry_run, commit, push, wait_lock, .. } = global;
-        let (repo, config) = (repo.clone(), config.clone());
-        Options { repo, config, dry_run: *dry_run, commit: *commit, push: *push, wait_lock: *wait_lock }
+        let Global { repo, config, dry_run, commit, push, wait_lock, meter, metrics, .. } = global;
+        let (repo, config, meter, metrics) = (repo.clone(), config.clone(), meter.clone(), metrics.clone());
+        let (dry_run, commit, push, wait_lock) = (*dry_run, *commit, *push, *wait_lock);
+        Options { repo, config, dry_run, commit, push, wait_lock, meter, metrics }
     }
 }
 
@@ -59,8 +62,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     });
     ExitCode::from(match parsed {
         Ok((name, Cli { global, command })) => {
-            let ui = Ui::new(global.verbosity(), global.json, global.no_progress).of(&name);
-            ui.finish(run(&global, &ui, &command))
+            let ui = Ui::new(global.verbosity(), global.json, global.no_progress).of(&name).logging(global.log_format);
+            ui.finish(recorded(&global, &ui, &name, &command))
         }
         Err(refused) => no_command(&args, &refused),
     })
@@ -101,12 +104,28 @@ fn version() -> Report {
 /// Most retries after losing a push race.
 const MOST_CONFLICTS: usize = 5;
 
+/// Runs a command and, if it may change the competition, keeps a record of the run.
+fn recorded(global: &Global, ui: &Ui, name: &str, command: &Command) -> Ended {
+    if global.dry_run || !command.is_recorded() {
+        return run(global, ui, command, None);
+    }
+    let skipped = if let Command::Advance(args) = command { args.skip.as_slice() } else { &[] };
+    let recorder = Recorder::new(&global.into(), ui, name, skipped);
+    recorder.begin();
+    let ended = run(global, ui, command, Some(&recorder));
+    match &ended {
+        Ok(report) => recorder.conclude(report, None),
+        Err(failed) => recorder.conclude(&failed.report, Some(&failed.error)),
+    };
+    ended
+}
+
 /// Runs a command, and runs it again from the new state if another writer's commit came first.
-fn run(global: &Global, ui: &Ui, command: &Command) -> Ended {
+fn run(global: &Global, ui: &Ui, command: &Command, recorder: Option<&Recorder>) -> Ended {
     let mut report = Report::new(global.dry_run);
     let mut conflicts = 0;
     let ended = loop {
-        match once(global, ui, command, &mut report) {
+        match once(global, ui, command, recorder, &mut report) {
             Err(error) if error.kind() == Kind::Conflict && conflicts < MOST_CONFLICTS => {
                 conflicts += 1;
                 ui.status(&format!("{error}; trying again"));
@@ -128,7 +147,7 @@ fn run(global: &Global, ui: &Ui, command: &Command) -> Ended {
 }
 
 /// Runs a command once. The report holds what it did, even if it fails.
-fn once(global: &Global, ui: &Ui, command: &Command, report: &mut Report) -> Result<()> {
+fn once(global: &Global, ui: &Ui, command: &Command, recorder: Option<&Recorder>, report: &mut Report) -> Result<()> {
     // clap's `requires` misses a global flag on the other side of the subcommand's name.
     if global.push && !global.commit {
         return Err(Error::usage("--push pushes what is committed: it needs --commit"));
@@ -138,6 +157,7 @@ fn once(global: &Global, ui: &Ui, command: &Command, report: &mut Report) -> Res
         Command::Status(args) => status::run(global, ui, args, report),
         Command::Doctor(args) => doctor::run(global, ui, args, report),
         Command::Config(args) => config::run(global, ui, args, report),
+        Command::Log(args) => log::run(global, ui, args, report),
         Command::Open(args) => open::run(global, ui, args, report),
         Command::RevealSeed(args) => reveal_seed::run(global, ui, args, report),
         Command::Builds(args) => builds::run(global, ui, args, report),
@@ -147,7 +167,7 @@ fn once(global: &Global, ui: &Ui, command: &Command, report: &mut Report) -> Res
         Command::Baseline(args) => baseline::run(global, ui, args, report),
         Command::Audit(args) => audit::run(global, ui, args, report),
         Command::Finalize(args) => finalize::run(global, ui, args, report),
-        Command::Advance(args) => advance::run(global, ui, args, report),
+        Command::Advance(args) => advance::run(global, ui, args, recorder, report),
         Command::Pause => pause::pause(global, ui, report),
         Command::Resume(args) => pause::resume(global, ui, args, report),
         Command::Leader(args) => leader::run(global, ui, args, report),

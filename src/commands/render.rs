@@ -14,6 +14,7 @@ use crate::model::format::Format;
 use crate::ui::{Report, Ui};
 use crate::world::render;
 use crate::world::render::{Renderer, Rendering};
+use crate::world::usage::Meter;
 
 /// A model, and where its preview goes.
 struct RenderJob {
@@ -35,7 +36,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RenderArgs, report: &mut Repo
     let inner = NonZeroUsize::new(cores.get() / beside).unwrap_or(NonZeroUsize::MIN);
     // These files belong to no competition, so the default format applies.
     let format = Format::default().model();
-    let renderer = render::open(format, args.service.as_deref().filter(|url| !url.is_empty()), args.size, inner)?;
+    let renderer = render::open(
+        format,
+        args.service.as_deref().filter(|url| !url.is_empty()),
+        args.size,
+        inner,
+        &Meter::default(),
+    )?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(beside).build().failed(|| "cannot start threads".into())?;
     let bar = ui.bar("rendering", jobs.len() as u64);
     let outcomes: Vec<RenderOutcome> = pool.install(|| {

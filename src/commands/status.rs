@@ -9,6 +9,8 @@ use crate::engine::common::pool_for_a_seed;
 use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::spool::FetchJournal;
 use crate::engine::formats::{self, OtherStanding, RoundBlocks};
+use crate::engine::notify;
+use crate::engine::runs::summary::Record;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, Hotkey, Player};
 use crate::model::stage::{Stage, Timestamp, round_in};
@@ -42,6 +44,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     // First what is due and what stands in its way.
     due.iter().for_each(|due| report.say(describe(due, moment)));
     open.iter().for_each(|point| report.say(format!("open: {point}")));
+    let record = Record::of(&context, state.current_round);
+    record.say_faults(report);
+    let (undelivered, told) = notify::undelivered(&context).unwrap_or_else(|error| {
+        ui.warn(&error.to_string());
+        Default::default()
+    });
+    undelivered.into_iter().for_each(|line| report.say(line));
     report.say(format!("format: {detected}"));
     say_moment(moment, unknown, report);
     if let Some(schedule) = standing.files.schedule.get() {
@@ -53,8 +62,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
         report.say(format!("next stage expected about {}", time(eta.at())));
     }
     say_lead(&lead, report);
+    record.say_use(report);
     let mut json = as_json(&standing, moment, lead, &due, &open);
     json["format"] = detected.json();
+    (json["failing"], json["usage"]) = record.json();
+    json["notify"] = told;
     report.detail(json);
     Ok(())
 }

@@ -23,6 +23,7 @@ use crate::world::git::Git;
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
 use crate::world::store::settings::StoreSettings;
+use crate::world::usage::Meter;
 
 /// How often a waiting run checks whether the lock is free.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -38,6 +39,10 @@ pub(crate) struct Options {
     pub(crate) commit: bool,
     pub(crate) push: bool,
     pub(crate) wait_lock: bool,
+    /// Counts what is used.
+    pub(crate) meter: Meter,
+    /// The file of numbers that each run writes, if named.
+    pub(crate) metrics: Option<PathBuf>,
 }
 
 /// A command at work on a competition.
@@ -96,7 +101,7 @@ impl<'a> Context<'a> {
         let store = Store::open(&root)?;
         let git = Git::open(store.root())?;
         let source = SettingsSource::of(options.config.as_deref(), store.root(), git.as_ref());
-        let (config, read) = match load(&source, report) {
+        let (config, read) = match load(&source, &options.meter, report) {
             Ok(config) => (config, Ok(())),
             Err(error) => (Config::default(), Err(error)),
         };
@@ -146,12 +151,7 @@ impl<'a> Context<'a> {
     /// The operator's own folder for this competition, never tracked by git. A symbolic link in its place is refused:
     /// it may have come with the competition.
     pub(crate) fn own_folder(&self) -> Result<PathBuf> {
-        let folder = match &self.git {
-            Some(git) => git.own_folder(),
-            None => self.store.root().join(".gen404"),
-        };
-        let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(folder) };
-        files::below(parent, Path::new(name))
+        own_folder(self.git.as_ref(), &self.store)
     }
 
     /// Decides the competition's format. The folder is listed for it; [`Context::tree`] hands that listing on.
@@ -270,18 +270,19 @@ fn settings(options: &Options, ui: &Ui, root: &Path, git: Option<&Git>, report: 
     if let SettingsSource::Defaults(Some(why)) = &source {
         ui.warn_once(why);
     }
-    load(&source, report)
+    load(&source, &options.meter, report)
 }
 
-fn load(source: &SettingsSource, report: &mut Report) -> Result<Config> {
-    let config = Config::load(source)?;
+fn load(source: &SettingsSource, meter: &Meter, report: &mut Report) -> Result<Config> {
+    let config = Config::load(source)?.metered(meter);
     report.basis.settings = source.path().map(|path| path.display().to_string());
     Ok(config)
 }
 
 /// The operator's settings, for commands that do not need a competition.
 pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut Report) -> Result<Config> {
-    load(&source_here(options, ui)?, report)
+    let options = options.into();
+    load(&source_here(options.clone(), ui)?, &options.meter, report)
 }
 
 /// Which settings [`settings_here`] follows.
@@ -297,8 +298,18 @@ pub(crate) fn source_here(options: impl Into<Options>, ui: &Ui) -> Result<Settin
     Ok(source)
 }
 
+/// As [`Context::own_folder`].
+pub(super) fn own_folder(git: Option<&Git>, store: &Store) -> Result<PathBuf> {
+    let folder = match git {
+        Some(git) => git.own_folder(),
+        None => store.root().join(".gen404"),
+    };
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else { return Ok(folder) };
+    files::below(parent, Path::new(name))
+}
+
 /// The nearest enclosing folder that holds a competition, or else the nearest checkout.
-fn find_root() -> Result<PathBuf> {
+pub(super) fn find_root() -> Result<PathBuf> {
     let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
     let upwards = |wanted: fn(&Path) -> bool| here.ancestors().find(|folder| wanted(folder)).map(Path::to_owned);
     // Two of these are enough, so that a damaged competition is found as well.

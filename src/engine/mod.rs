@@ -9,6 +9,8 @@ pub(crate) mod fetching;
 pub(crate) mod formats;
 pub(crate) mod judging;
 pub(crate) mod moment;
+pub(crate) mod notify;
 mod plans;
 pub(crate) mod regenerating;
+pub(crate) mod runs;
 pub(crate) mod verification;

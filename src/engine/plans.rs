@@ -51,9 +51,12 @@ impl Context<'_> {
     /// With `--push`: pushes what has just been committed.
     fn push(&self, report: &mut Report) -> Result<()> {
         let Some(remote) = self.remote()? else { return Ok(()) };
-        let conflict = remote.settle()?.conflict;
-        let head = self.head()?;
+        let settled = remote.settle()?;
+        let (conflict, head) = (settled.conflict, self.head()?);
         report.recommitted(head.as_deref().filter(|_| conflict.is_none()));
+        if let Some(head) = head.as_ref().filter(|_| conflict.is_none() && settled.pushed > 0) {
+            report.pushed.insert(head.clone(), remote.shown());
+        }
         report.basis.commit = head;
         match conflict {
             None => Ok(()),

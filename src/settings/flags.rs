@@ -14,6 +14,8 @@ use crate::world::distance::settings::{DistanceDriver, DistanceSettings};
 use crate::world::http::Secret;
 use crate::world::judge::settings::JudgeSettings;
 use crate::world::store::settings::StoreSettings;
+/// Counts what the run of these flags uses.
+pub(crate) use crate::world::usage::Meter;
 
 /// The chain's block and time, instead of asking for them.
 #[derive(Debug, Clone, Default, Args)]

@@ -6,6 +6,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod flags;
+pub(crate) mod limits;
 pub(crate) mod origins;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use self::audit::AuditSettings;
+use self::limits::RoundLimits;
 use crate::base::error::{Error, Result, plainly};
 use crate::base::files;
 use crate::base::setting::SettingError;
@@ -23,8 +25,10 @@ use crate::world::distance::settings::DistanceSettings;
 use crate::world::fetch::DownloadSettings;
 use crate::world::git::Git;
 use crate::world::judge::settings::JudgeSettings;
+use crate::world::notify::{Endpoints, HeartbeatSettings, OutboxSettings};
 use crate::world::pods::settings::PodSettings;
 use crate::world::store::settings::StoreSettings;
+use crate::world::usage::Meter;
 
 /// The contents of `gen404.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -52,6 +56,24 @@ pub struct Config {
     pub pods: PodSettings,
     /// Where the state of miners' image builds is known.
     pub builds: BuildSettings,
+    /// Who is told of what happens.
+    pub notify: Endpoints,
+    /// What is pinged by each run.
+    pub heartbeat: HeartbeatSettings,
+    /// How messages are sent.
+    pub outbox: OutboxSettings,
+    /// Numbers for a monitor.
+    pub metrics: MetricsConfig,
+    /// How much a round may use.
+    pub limits: RoundLimits,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// The file that each run writes, in Prometheus' text format.
+    pub file: Option<PathBuf>,
 }
 
 /// `[miners]`
@@ -180,6 +202,21 @@ impl Config {
         Ok(config)
     }
 
+    /// The same settings, whose clients count in this meter.
+    #[must_use]
+    pub(crate) fn metered(mut self, meter: &Meter) -> Config {
+        let meters = [
+            &mut self.chain.meter,
+            &mut self.judge.meter,
+            &mut self.store.meter,
+            &mut self.distance.meter,
+            &mut self.pods.meter,
+            &mut self.builds.meter,
+        ];
+        meters.into_iter().for_each(|own| *own = meter.clone());
+        self
+    }
+
     /// Makes relative paths start at this folder.
     fn start_at(&mut self, folder: &Path) {
         let paths = [
@@ -188,6 +225,7 @@ impl Config {
             &mut self.distance.weights,
             &mut self.builds.file,
             &mut self.store.dir,
+            &mut self.metrics.file,
         ];
         for path in paths.into_iter().flatten() {
             *path = folder.join(&path);
@@ -211,6 +249,10 @@ impl Config {
         config.audit.check()?;
         config.distance.check()?;
         config.pods.check()?;
+        config.notify.check()?;
+        config.heartbeat.check()?;
+        config.outbox.check()?;
+        config.limits.check()?;
         Ok(config)
     }
 }

@@ -44,7 +44,7 @@ pub(crate) const SECRETS: [&str; 12] = [
 const RENDERER: &str = "render_service";
 
 /// Sections whose URLs may hold a key in their path: only the host is shown.
-const SECRET_PATHS: [&str; 2] = ["chain.", "notify."];
+const SECRET_PATHS: [&str; 3] = ["chain.", "heartbeat.", "notify."];
 
 /// The longest text that is shown.
 const LONGEST: usize = 400;

@@ -1,12 +1,13 @@
 //! Progress of long work: bars on a terminal, a line now and then elsewhere.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Ui;
+use super::log::Log;
 use crate::base::text::line as one;
 
 impl Ui {
@@ -24,7 +25,7 @@ impl Ui {
             bar.set_style(style);
         }
         bar.set_message(one(what));
-        let lines = (self.progress && !std::io::stderr().is_terminal()).then(LinePace::new);
+        let lines = (self.progress && !std::io::stderr().is_terminal()).then(|| LinePace::new(&self.log));
         Bar { bar, lines: Mutex::new(lines) }
     }
 }
@@ -40,7 +41,7 @@ impl Ui {
         if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed}") {
             bar.set_style(style);
         }
-        Activity { bar, lines: (self.progress && !terminal).then(LinePace::new) }
+        Activity { bar, lines: (self.progress && !terminal).then(|| LinePace::new(&self.log)) }
     }
 }
 
@@ -56,8 +57,10 @@ impl Activity {
     pub fn tick(&mut self, text: &str) {
         self.bar.set_message(one(text));
         self.bar.tick();
-        if self.lines.as_mut().is_some_and(LinePace::is_due) {
-            let _ = writeln!(std::io::stderr(), "{text}, {} s so far", self.bar.elapsed().as_secs());
+        if let Some(pace) = self.lines.as_mut()
+            && pace.is_due()
+        {
+            pace.say(&format!("{text}, {} s so far", self.bar.elapsed().as_secs()));
         }
     }
 }
@@ -104,7 +107,7 @@ impl Ui {
             Phase { name: (*name).to_owned(), bar, failed: 0, bytes: 0 }
         };
         let phases = names.iter().map(phase).collect();
-        let lines = (self.progress && !terminal).then(LinePace::new);
+        let lines = (self.progress && !terminal).then(|| LinePace::new(&self.log));
         Phases { phases, lines, begun: std::time::Instant::now() }
     }
 }
@@ -137,7 +140,7 @@ impl Phases {
         }
         if self.lines.as_mut().is_some_and(LinePace::is_due) {
             let lines: Vec<String> = self.phases.iter().map(|phase| phase.line(elapsed)).collect();
-            let _ = writeln!(std::io::stderr(), "{}", lines.join("; "));
+            self.lines.iter().for_each(|pace| pace.say(&lines.join("; ")));
         }
     }
 }
@@ -175,11 +178,16 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 struct LinePace {
     last: std::time::Instant,
+    log: Log,
 }
 
 impl LinePace {
-    fn new() -> LinePace {
-        LinePace { last: std::time::Instant::now() }
+    fn new(log: &Log) -> LinePace {
+        LinePace { last: std::time::Instant::now(), log: log.clone() }
+    }
+
+    fn say(&self, line: &str) {
+        self.log.line("progress", "", line);
     }
 
     /// Is the next line due? If so, the one after it is due ten seconds later.
@@ -211,7 +219,7 @@ impl Bar {
         let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
         let rate = self.bar.per_sec();
         let eta = self.bar.eta().as_secs();
-        let _ = writeln!(std::io::stderr(), "{}: {done}/{all}, {rate:.1}/s, eta {eta}s", self.bar.message());
+        pace.say(&format!("{}: {done}/{all}, {rate:.1}/s, eta {eta}s", self.bar.message()));
     }
 
     /// Adds `steps` to the total.

@@ -46,6 +46,8 @@ pub struct Report {
     pub possible: IndexSet<String>,
     /// The commits that it made, each with its message.
     pub commits: IndexMap<String, String>,
+    /// The commits that it pushed, each with the remote's name.
+    pub pushed: IndexMap<String, String>,
     /// What it waits for, if it is not due yet or depends on others.
     pub waits: Vec<String>,
     /// What to do about that.
@@ -73,6 +75,7 @@ pub(super) struct Printed {
     pub(super) files: usize,
     pub(super) possible: usize,
     pub(super) commits: usize,
+    pub(super) pushed: usize,
     /// Has everything after the lines been printed?
     pub(super) end: bool,
 }
@@ -179,6 +182,7 @@ impl Report {
         self.files.extend(step.files.iter().cloned());
         self.possible.extend(step.possible.iter().cloned());
         self.commits.extend(step.commits.clone());
+        self.pushed.extend(step.pushed.clone());
         if step.basis.commit.is_some() {
             self.basis.commit.clone_from(&step.basis.commit);
         }

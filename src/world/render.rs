@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::http::{Client, Failure, HttpLimits, MultipartForm, Request, Response, Retry, ServerKind, shown_url};
 use super::probe::{PATIENCE, Probed};
+use super::usage::{Meter, Service};
 use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::model::format::{ModelFormat, Previewed};
@@ -57,9 +58,15 @@ pub trait Renderer: Send + Sync {
 ///
 /// # Errors
 /// The service's URL is not http(s), or models of this format are not drawn here.
-pub fn open(format: ModelFormat, service: Option<&str>, size: u32, threads: NonZeroUsize) -> Result<Box<dyn Renderer>> {
+pub fn open(
+    format: ModelFormat,
+    service: Option<&str>,
+    size: u32,
+    threads: NonZeroUsize,
+    meter: &Meter,
+) -> Result<Box<dyn Renderer>> {
     Ok(match (format.previewed(), service) {
-        (_, Some(url)) => Box::new(RenderService::new(url, format)?),
+        (_, Some(url)) => Box::new(RenderService::new(url, format)?.metered(meter.of(Service::Render))),
         (Previewed::FourViews { .. }, None) => Box::new(Builtin::new(size, threads)),
         (Previewed::Elsewhere, None) => return Err(not_drawn(format)),
     })
@@ -197,6 +204,12 @@ impl RenderService {
                 Err(named(Error::outside(format!("{}: a valid model is refused: {message}", shown_url(&service.url)))))
             }
         }
+    }
+
+    /// The same service, which counts in this meter.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        RenderService { client: self.client.metered(meter), ..self }
     }
 }
 

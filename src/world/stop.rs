@@ -26,6 +26,8 @@ pub type Cut = dyn Fn() + Send + Sync;
 pub struct Stop {
     wanted: Arc<AtomicBool>,
     cuts: Arc<Mutex<Vec<Weak<Cut>>>>,
+    /// The stop that also ends this one.
+    outer: Option<Box<Stop>>,
 }
 
 impl fmt::Debug for Stop {
@@ -75,12 +77,22 @@ impl Stop {
         Ok(stop)
     }
 
+    /// A stop of a part of the work: it is wanted with this one, or by itself.
+    #[must_use]
+    pub fn part(&self) -> Stop {
+        Stop { outer: Some(Box::new(self.clone())), ..Stop::default() }
+    }
+
     /// Registers `cut`, which is called when the grace period after a stop request has passed, for as long as
     /// the caller keeps it.
     pub fn when_over(&self, cut: &Arc<Cut>) {
         let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
         cuts.retain(|cut| cut.strong_count() > 0);
         cuts.push(Arc::downgrade(cut));
+        drop(cuts);
+        if let Some(outer) = &self.outer {
+            outer.when_over(cut);
+        }
     }
 
     /// Interrupts what is still in progress.
@@ -93,7 +105,7 @@ impl Stop {
     /// Was a stop requested?
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.wanted.load(Ordering::SeqCst)
+        self.wanted.load(Ordering::SeqCst) || self.outer.as_ref().is_some_and(|outer| outer.is_wanted())
     }
 
     /// Requests a stop.

@@ -15,7 +15,7 @@ use crate::round::{IMPATIENT, committed, hotkey, round, stage, stem, submitted};
 use crate::support::{Run, command, gen404, tree};
 
 /// The chain file at a block: the miners of [`crate::round`] with their servers.
-fn chain(folder: &Path, block: u64, cdns: &[String]) {
+pub fn chain(folder: &Path, block: u64, cdns: &[String]) {
     let reveal = |(n, cdn): (usize, &String)| {
         let text = json!({"repo": format!("miner/{n}"), "commit": format!("{n:040x}"), "cdn_url": cdn}).to_string();
         (hotkey(u8::try_from(n).unwrap()), json!([{"block": 110 + n, "text": text}]))
@@ -30,7 +30,7 @@ fn chain(folder: &Path, block: u64, cdns: &[String]) {
 }
 
 /// Settings by which everything is done on this machine.
-fn settings(folder: &Path, judge: &str) {
+pub fn settings(folder: &Path, judge: &str) {
     let text = format!(
         "{IMPATIENT}\n[chain]\nfile = \"chain.json\"\nclock = \"block\"\n\n[open]\nearly = true\n\n[store]\ndir = \".gen404/objects\"\n\
          cdn_url = \"https://cdn.example\"\n\n[judge]\nbase_url = \"{judge}\"\nattempts = 2\n"
@@ -39,7 +39,7 @@ fn settings(folder: &Path, judge: &str) {
 }
 
 /// A round in `miner_generation` whose builds and baseline are there.
-fn generating(cdns: &[String], prompts: usize, block: u64, judge: &str) -> tempfile::TempDir {
+pub fn generating(cdns: &[String], prompts: usize, block: u64, judge: &str) -> tempfile::TempDir {
     let folder = round(cdns, prompts);
     settings(folder.path(), judge);
     chain(folder.path(), block, cdns);
@@ -72,7 +72,7 @@ fn beside(folder: &Path, miners: usize, prompts: usize) {
 }
 
 /// As if all miners' files had been fetched.
-fn downloaded(folder: &Path, miners: usize, prompts: usize) {
+pub fn downloaded(folder: &Path, miners: usize, prompts: usize) {
     crate::support::edit(folder, "state.json", |text| text.replace("miner_generation", "duels"));
     for n in 0..miners {
         let hotkey = hotkey(u8::try_from(n).unwrap());
@@ -85,15 +85,15 @@ fn downloaded(folder: &Path, miners: usize, prompts: usize) {
 }
 
 /// A judge to whom the leader is best.
-fn judge() -> JudgeServer {
+pub fn judge() -> JudgeServer {
     JudgeServer::start(Manners { skills: vec![("/leader/".to_owned(), -9)], ..Manners::default() })
 }
 
-fn cdn() -> Cdn {
+pub fn cdn() -> Cdn {
     Cdn::start(|path, _| Serve::File(triangle_glb(path)))
 }
 
-fn advance(folder: &Path, flags: &[&str]) -> Run {
+pub fn advance(folder: &Path, flags: &[&str]) -> Run {
     gen404(folder, &[&["advance"], flags].concat())
 }
 

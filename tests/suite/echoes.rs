@@ -270,13 +270,13 @@ fn a_redirect_with_our_token_in_it_is_not_shown() {
 #[test]
 fn providers_of_pods_keep_our_keys() {
     let (timeout, pause) = (Duration::from_secs(10), Duration::from_millis(1));
-    let policy = ApiPolicy { attempts: 1, timeout, pause, patience: Duration::from_millis(5) };
+    let policy = ApiPolicy { attempts: 1, timeout, pause, patience: Duration::from_millis(5), ..ApiPolicy::default() };
     let name = PodName::new(RoundNumber(3), &Player::Leader, "ab12", 0);
     let order = PodOrder { name, player: Player::Leader, image: "ghcr.io/a/b:c".to_owned() };
     for (what, url) in every_echo(&[400, 401, 402, 500, 200]) {
         for kind in crate::cloud::KINDS {
             let keys = kind.keys(SECRET).into_iter().map(|(name, _)| (name, SECRET.to_owned())).collect();
-            let provider = kind.provider(&url, policy, keys, &format!("{SECRET}-hf"));
+            let provider = kind.provider(&url, policy.clone(), keys, &format!("{SECRET}-hf"));
             let what = format!("{}: {what}", provider.name());
             let mut said = match provider.deploy(&order) {
                 Ok(deployed) => format!("{deployed:?}"),

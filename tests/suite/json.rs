@@ -241,6 +241,7 @@ fn what_needs_no_round_answers_as_its_schema_says() {
     assert_eq!(ran(0, &["pause"])["files"], json!(["state.json"]));
     ran(0, &["resume"]);
     ran(0, &["resume"]);
+    assert_eq!(ran(0, &["log"])["details"]["runs"].as_array().unwrap().len(), 3);
     // Failures: of every kind, and before there is a command.
     assert_eq!(ran(2, &["verify", "--round", "77"])["error"], "round 77 is not here: rounds are 0 to 2");
     let early = ran(3, &["duel"]);

@@ -21,6 +21,8 @@ pub struct Manners {
     pub faults: Vec<(&'static str, usize)>,
     /// After so many answers the judge is down.
     pub dies_after: Option<usize>,
+    /// Each answer names this many tokens.
+    pub tokens: Option<u64>,
     /// Requests that show this text are always refused.
     pub refuses: Option<String>,
 }
@@ -175,7 +177,7 @@ fn answer(stream: &TcpStream, manners: &Manners, seen: &Seen, body: &[u8], count
         *seen.answered.lock().unwrap().entry(body.to_vec()).or_default() += 1;
     }
     let answer = json!({"id": "x", "object": "chat.completion", "choices": [
-        {"index": 0, "message": message, "finish_reason": finish}], "usage": {}});
+        {"index": 0, "message": message, "finish_reason": finish}], "usage": {"total_tokens": manners.tokens}});
     reply(stream, "200 OK", "", &answer.to_string()).map(|()| true)
 }
 

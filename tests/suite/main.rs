@@ -55,6 +55,7 @@ mod listed;
 #[path = "../../crates/preview/tests/preview/models.rs"]
 #[allow(dead_code, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "shared with other tests")]
 mod models;
+mod notify;
 mod opening;
 mod other_formats;
 mod output;
@@ -67,6 +68,7 @@ mod push;
 mod python_json;
 mod python_random;
 mod real_rounds;
+mod receiver;
 mod render;
 #[allow(clippy::cast_possible_truncation, clippy::print_stdout, reason = "a table of what each model takes")]
 mod render_bounds;
@@ -75,6 +77,7 @@ mod report;
 mod report_browser;
 mod round;
 mod rules;
+mod runs;
 mod sandbox;
 mod signatures;
 mod snapshots;

@@ -16,7 +16,7 @@ use crate::snapshots::Transcript;
 
 fn policy() -> ApiPolicy {
     let (timeout, pause) = (Duration::from_secs(10), Duration::from_millis(5));
-    ApiPolicy { attempts: 3, timeout, pause, patience: Duration::from_millis(50) }
+    ApiPolicy { attempts: 3, timeout, pause, patience: Duration::from_millis(50), ..ApiPolicy::default() }
 }
 
 fn impatient() -> ApiPolicy {

@@ -103,7 +103,9 @@ fn it_takes_over_what_others_pushed_acts_and_pushes() {
     let theirs = shared.write("README.md", "hello");
     std::fs::write(shared.ours().join("notes.txt"), "mine").unwrap();
     std::fs::write(shared.ours().join("gen404.toml"), "# mine, not committed\n").unwrap();
-    ours(&shared, &["pause"]).ends(0);
+    let run = ours(&shared, &["pause"]).ends(0);
+    let head = git(&shared.ours(), &["rev-parse", "HEAD"]);
+    assert!(run.err.contains(&format!("pushed {} to origin", &head[..10])), "{run:?}");
     assert!(shared.level());
     assert_eq!(shared.log()[..2], ["Update state (paused) for round 0", "Theirs: README.md"]);
     assert_eq!(git(&shared.bare(), &["rev-parse", "main~1"]), theirs);

@@ -71,8 +71,8 @@ impl CheckJob<'_> {
         let spooling = tempfile::tempdir_in(self.work).failed(|| format!("{}: cannot write", self.work.display()))?;
         let spool = Spool::open(spooling.path(), round)?;
         let format = self.standing.files.format.model();
-        let renderer = renderer(format, self.render_service)?;
-        let fetcher = self.source.fetcher(&context.config, self.allow_private);
+        let renderer = renderer(format, self.render_service, &context.options.meter)?;
+        let fetcher = self.source.fetcher(context, self.allow_private);
         let files = lanes.iter().map(|lane| lane.files.len() as u64).sum();
         let mut phases = context.ui.phases(&PHASES, files);
         let mut told = Told::default();

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::base::error::{Error, Result};
 use crate::base::files;
 use crate::base::url::check_cdn_url;
+use crate::engine::context::Context;
 use crate::engine::fetching::run::miners_client;
 use crate::model::format::ModelFormat;
 use crate::model::ids::{Hotkey, PromptStem};
 use crate::model::objects::check_stem;
 use crate::model::prompts::{Prompt, PromptList};
 use crate::model::submissions::{Submission, Submissions};
-use crate::settings::Config;
 use crate::world::fetch::Fetcher;
 use crate::world::http::shown_url;
 
@@ -56,10 +56,10 @@ impl Source {
     }
 
     /// What fetches the files.
-    pub(crate) fn fetcher(&self, config: &Config, allow_private: bool) -> Fetcher {
+    pub(crate) fn fetcher(&self, context: &Context<'_>, allow_private: bool) -> Fetcher {
         match self {
-            Source::Folder(folder) => Fetcher::of_folder(folder, config.download.limits().body),
-            Source::Server(_) => Fetcher::new(miners_client(config, allow_private)),
+            Source::Folder(folder) => Fetcher::of_folder(folder, context.config.download.limits().body),
+            Source::Server(_) => Fetcher::new(miners_client(&context.config, allow_private, &context.options.meter)),
         }
     }
 

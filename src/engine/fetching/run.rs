@@ -25,6 +25,7 @@ use crate::world::http::Client;
 use crate::world::memory::Memory;
 use crate::world::render::{self, Renderer};
 use crate::world::store::ObjectStore;
+use crate::world::usage::{Meter, Service};
 
 /// The phases, in order.
 pub(crate) const PHASES: [&str; 3] = ["fetch", "draw", "store"];
@@ -146,8 +147,9 @@ impl<'a> Download<'a> {
             return Ok(());
         }
         let format = standing.files.format.model();
-        let fetcher = Fetcher::new(miners_client(&context.config, tools.allow_private_cdn));
-        let renderer = if tools.no_previews { None } else { Some(renderer(format, tools.render_service)?) };
+        let meter = &context.options.meter;
+        let fetcher = Fetcher::new(miners_client(&context.config, tools.allow_private_cdn, meter));
+        let renderer = if tools.no_previews { None } else { Some(renderer(format, tools.render_service, meter)?) };
         context.ui.detail(&format!("storing into {}", tools.store.name()));
         let mut phases = context.ui.phases(&PHASES, files as u64);
         let job = PipelineJob { round: number, format, lanes, fetcher, spool };
@@ -210,14 +212,14 @@ impl PipelineJob {
 }
 
 /// The client for miners' servers; the flag or the settings allow hosts that are not public.
-pub(crate) fn miners_client(config: &Config, allow_private_cdn: bool) -> Client {
+pub(crate) fn miners_client(config: &Config, allow_private_cdn: bool, meter: &Meter) -> Client {
     let allow_private = allow_private_cdn || config.miners.allow_private_cdn;
-    Client::for_miners(config.download.limits(), config.download.retry(), allow_private)
+    Client::for_miners(config.download.limits(), config.download.retry(), allow_private).metered(meter.of(Service::Cdn))
 }
 
 /// The renderer of the previews: this service, or this machine.
-pub(crate) fn renderer(format: ModelFormat, service: Option<&str>) -> Result<Box<dyn Renderer>> {
-    render::open(format, service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)
+pub(crate) fn renderer(format: ModelFormat, service: Option<&str>, meter: &Meter) -> Result<Box<dyn Renderer>> {
+    render::open(format, service, preview::DEFAULT_SIZE, NonZeroUsize::MIN, meter)
 }
 
 /// Counts the phases that a file passes before it is settled.

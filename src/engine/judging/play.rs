@@ -13,6 +13,7 @@ use super::round::{DuelRound, Task};
 use super::standings::{Ending, show};
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
+use crate::engine::runs::limits::calls_are_over;
 use crate::model::file::{FileKind, PlayerFile, RepoFile as _, RoundFile};
 use crate::model::matrix::Matrix;
 use crate::model::penalties::Penalties;
@@ -54,6 +55,8 @@ pub(crate) struct Play<'a> {
     failures: Vec<Pair>,
     down: bool,
     stopped: bool,
+    /// The limit of the judge's calls is reached.
+    limited: bool,
 }
 
 impl<'a> Play<'a> {
@@ -79,6 +82,7 @@ impl<'a> Play<'a> {
             failures: Vec::new(),
             down: false,
             stopped: false,
+            limited: false,
         })
     }
 
@@ -210,6 +214,15 @@ impl<'a> Play<'a> {
                 self.finish(task.pair, played);
                 Ok(true)
             }
+            // What was answered is recorded first.
+            Err(error) if error.kind() == Kind::Limit => {
+                let withdrawn = queue.withdraw_all();
+                self.open -= withdrawn;
+                bar.shorten(withdrawn as u64);
+                (self.limited, self.down) = (true, true);
+                self.matches.remove(&task.pair);
+                Ok(true)
+            }
             Err(error) if error.kind() != Kind::Outside => Err(error),
             Err(error) => {
                 let mut withdrawn = queue.withdraw(&task.pair);
@@ -323,7 +336,7 @@ impl<'a> Play<'a> {
         self.record(false, None)?;
         let field = self.round.field()?;
         let replay = replay(&field);
-        let failed = !self.failed.is_empty() || self.stopped;
+        let failed = !self.failed.is_empty() || self.stopped || self.limited;
         let ending = if failed { Ending::Failed } else { Ending::from(replay.outcome.clone()) };
         let plan = match &ending {
             Ending::Winner(winner) => {
@@ -342,6 +355,10 @@ impl<'a> Play<'a> {
         if self.stopped {
             let stopped = Error::outside("stopped by a signal before all matches were played");
             return stopped.hint("all answers so far are kept: run `gen404 duel` again to continue");
+        }
+        if self.limited {
+            let limit = self.context.config.limits.calls.unwrap_or_default();
+            return calls_are_over(limit, self.round.number());
         }
         let (count, down) = (self.failed.len() + self.matches.len(), self.down);
         let Some((pair, error)) = self.failed.pop_first() else { return Error::outside("the judge failed") };

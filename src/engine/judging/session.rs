@@ -8,6 +8,8 @@ use super::standings::{Ending, waits_for};
 use crate::base::error::{Error, Result};
 use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
+use crate::engine::runs::estimates::foresee_calls;
+use crate::engine::runs::limits::limit_calls;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::ids::Player;
 use crate::model::stage::Stage;
@@ -53,6 +55,7 @@ pub(crate) fn session(context: &Context<'_>, calls: &Calls<'_>, report: &mut Rep
     if context.options.dry_run {
         return foresee(context, round, calls.shard, report);
     }
+    limit_calls(context, round.number())?;
     let mut settings = judge_settings(&context.config.judge, calls.judge);
     settings.concurrency = calls.concurrency.unwrap_or(settings.concurrency);
     let bench = Bench {
@@ -75,11 +78,12 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
     let (pairings, outcome) = (pairings(&field), replay(&field).outcome);
     let ahead = pairings.exploratory.iter().map(|pair| (pair, ", ahead of its turn"));
     let wanted = pairings.required.iter().map(|pair| (pair, "")).chain(ahead);
-    let mut played = false;
+    let (mut played, mut all_calls) = (false, 0);
     for (pair, note) in wanted.filter(|(pair, _)| round.is_in(shard, pair)) {
         let playing = MatchInProgress::new(&round.files, &round.prompts, round.limits(), pair);
         let (duels, calls) = (playing.duels(), playing.inquiries().len());
         told.say(format!("would play {} against {}: {duels} duels, {calls} judge calls{note}", pair.1, pair.0));
+        all_calls += calls;
         let report = (duels > 0).then(|| report_file(number, &round.files, pair));
         // Other shards may delay the recording of matches played ahead of their turn.
         match note.is_empty() || shard == Shard::WHOLE {
@@ -89,6 +93,7 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
         played = true;
     }
     if played {
+        foresee_calls(context, all_calls as u64, told)?;
         told.note_files([FileKind::Round(number, RoundFile::Matrix).path()]);
     }
     if !pairings.required.is_empty() {

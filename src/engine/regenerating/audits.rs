@@ -6,6 +6,7 @@ use super::{Records, RegenerationEvent, RegenerationJob, RegenerationRun, Tools,
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
 use crate::engine::context::{Context, Standing};
+use crate::engine::runs::estimates::foresee_pods;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
@@ -74,13 +75,18 @@ impl Orders {
     ///
     /// # Errors
     /// A request can never be fulfilled.
-    pub(crate) fn foresee(self, round: RoundNumber, report: &mut Report) -> Result<()> {
+    pub(crate) fn foresee(self, context: &Context<'_>, standing: &Standing, report: &mut Report) -> Result<()> {
+        let round = standing.state.current_round;
         for hotkey in &self.hopeless {
             report.say(format!("would reject {hotkey}: {NO_IMAGE}"));
         }
         for job in &self.jobs {
             report.say(format!("would audit {} with {}", job.player, job.image));
             report.note_files(files_of(round, &job.player));
+        }
+        if !self.jobs.is_empty() {
+            let prompts = standing.files.prompts.get().map_or(0, |prompts| prompts.0.len());
+            foresee_pods(context, (self.jobs.len() * prompts) as u64, report)?;
         }
         if !self.hopeless.is_empty() || !self.jobs.is_empty() {
             report.note_files([FileKind::Round(round, RoundFile::GenerationAudits).path()]);
@@ -183,6 +189,7 @@ fn failed(mut open: Vec<Error>) -> Option<Error> {
     let each = |error: &Error| std::iter::once(error.to_string()).chain(error.causes()).collect::<Vec<_>>().join(": ");
     let lines: Vec<String> = open.iter().map(each).collect();
     let error = Error::new(kind, format!("{} audits are open: {}", open.len(), lines.join("; ")));
+    let error = error.of_service(open.iter().find_map(Error::service));
     Some(error.hint("run `gen404 audit` again to continue: what was made is kept"))
 }
 

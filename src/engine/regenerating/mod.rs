@@ -20,6 +20,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 use self::prompt_queue::PromptQueue;
 use self::workdir::AuditWorkdir;
 use super::context::{Context, Standing};
+use super::runs::limits::{limit_pods, pods_are_over};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::semaphore::Semaphore;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
@@ -43,6 +44,10 @@ use crate::world::pods::program::ProgramLimits;
 use crate::world::render::{self, Renderer};
 use crate::world::stop::Stop;
 use crate::world::store::ObjectStore;
+use crate::world::usage::{Meter, Service};
+
+/// How often a run checks whether its pods have to end.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Largest prompt image, and largest preview fetched from outside the store, in bytes.
 const LARGEST_IMAGE: u64 = 64 << 20;
@@ -70,6 +75,9 @@ impl RegenerationJob {
 pub(crate) struct RegenerationRun<'a> {
     ui: &'a Ui,
     stop: Stop,
+    meter: Meter,
+    /// Set once the limit of pods' time is reached.
+    limited: AtomicBool,
     /// Set once an error ends the run.
     broken: AtomicBool,
     own: PathBuf,
@@ -92,6 +100,8 @@ pub(crate) struct RegenerationRun<'a> {
     measuring: Semaphore,
     fetching: Mutex<()>,
     steps: Mutex<Option<Sender<JobStep>>>,
+    /// The limit of the round's pod hours.
+    pod_hours: f64,
 }
 
 /// An event reported by a running job.
@@ -156,10 +166,11 @@ impl<'a> RegenerationRun<'a> {
             None
         };
         let round = standing.state.current_round;
+        limit_pods(context, round)?;
         let list: PromptList = context.store.need(&FileKind::Round(round, RoundFile::Prompts))?;
         let seed = context.store.need::<SeedFile>(&FileKind::Round(round, RoundFile::Seed))?.seed;
         let (own, settings, render_service) = (context.own_folder()?, config.audit, tools.render_service);
-        let client = Client::new(image_limits(), Retry::default());
+        let client = Client::new(image_limits(), Retry::default()).metered(context.options.meter.of(Service::Images));
         let workshop = Workshop { own, settings, provider, store, distance, render_service, client, list, seed };
         RegenerationRun::within(context, standing, workshop)
     }
@@ -167,13 +178,15 @@ impl<'a> RegenerationRun<'a> {
     /// A run in this workshop.
     pub(crate) fn within(context: &'a Context<'a>, standing: &Standing, workshop: Workshop<'_>) -> Result<Self> {
         let Workshop { own, settings, provider, store, distance, render_service, client, list, seed } = workshop;
-        let (config, format) = (&context.config, standing.files.format);
-        let renderer = render::open(format.model(), render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN)?;
+        let (config, meter, format) = (&context.config, &context.options.meter, standing.files.format);
+        let renderer = render::open(format.model(), render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN, meter)?;
         list.stems().try_for_each(check_stem).map_err(Error::failed)?;
         let prompts = list.0.iter().map(|prompt| (prompt.stem().clone(), prompt.url().to_owned())).collect();
         Ok(RegenerationRun {
             ui: context.ui,
-            stop: context.stop.clone(),
+            stop: context.stop.part(),
+            meter: meter.clone(),
+            limited: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             own,
             run: run_id()?,
@@ -195,6 +208,7 @@ impl<'a> RegenerationRun<'a> {
             measuring: Semaphore::new(settings.miners.max(1) as u64),
             fetching: Mutex::new(()),
             steps: Mutex::new(None),
+            pod_hours: config.limits.pod_hours.unwrap_or_default(),
         })
     }
 
@@ -228,7 +242,8 @@ impl<'a> RegenerationRun<'a> {
     ) -> Result<()> {
         let queues = self.queues(standing, &mut jobs)?;
         let report = |error: &Error| self.ui.error_line(&error.to_string());
-        for name in Keeper::new(self.provider.as_ref(), &self.own, &report).sweep_notes()? {
+        let keeper = Keeper::new(self.provider.as_ref(), &self.own, &report).metered(&self.meter);
+        for name in keeper.sweep_notes()? {
             self.ui.status(&format!("released pod {name}, left by an earlier run"));
         }
         let open: usize = queues.iter().map(PromptQueue::open_prompts).sum();
@@ -244,7 +259,8 @@ impl<'a> RegenerationRun<'a> {
             // `self.steps` keeps a sender alive, so the channel never disconnects: count the jobs that ended instead.
             let (mut left, mut counts) = (jobs.len(), vec![0; jobs.len()]);
             while left > 0 {
-                let step = match heard.recv_timeout(Duration::from_secs(1)) {
+                self.watch_the_limit();
+                let step = match heard.recv_timeout(LOOK_EVERY) {
                     Ok(step) => step,
                     Err(RecvTimeoutError::Timeout) => continue,
                     Err(RecvTimeoutError::Disconnected) => break,
@@ -266,7 +282,20 @@ impl<'a> RegenerationRun<'a> {
             }
         });
         drop(bar);
-        failed.map_or(Ok(()), Err)
+        match failed {
+            Some(error) => Err(error),
+            None if self.limited.load(Ordering::SeqCst) => Err(pods_are_over(self.pod_hours, self.round)),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the pods in time, so that the limit of their hours is not passed.
+    fn watch_the_limit(&self) {
+        if !self.stop.is_wanted() && self.meter.pods_are_over() {
+            self.limited.store(true, Ordering::SeqCst);
+            self.stop.ask();
+            self.stop.cut();
+        }
     }
 
     /// Opens each job's queue with what is known of it.

@@ -154,7 +154,8 @@ impl Pod<'_> {
         let begun = Instant::now();
         loop {
             self.run.check()?;
-            let program = Program::new(endpoint.clone(), self.run.limits);
+            let program = Program::new(endpoint.clone(), self.run.limits).metered(&self.run.meter);
+            let program = program.heeding(&self.run.stop);
             let why = match program.health() {
                 Health::Ready => return Ok(Readiness::Ready(Box::new(program))),
                 Health::Refused(why) => return refused(&endpoint, why),

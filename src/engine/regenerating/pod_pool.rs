@@ -47,7 +47,7 @@ pub(crate) fn run(run: &RegenerationRun<'_>, job: &RegenerationJob, queue: &Prom
     }
     fetch_prompts(run, &queue.look(Progress::open))?;
     let report = |error: &Error| run.ui.error_line(&error.to_string());
-    let keeper = Keeper::new(run.provider.as_ref(), &run.own, &report);
+    let keeper = Keeper::new(run.provider.as_ref(), &run.own, &report).metered(&run.meter);
     for name in keeper.sweep(run.round, &job.player)? {
         run.ui.status(&format!("released pod {name}, left by an earlier run"));
     }

@@ -20,6 +20,7 @@ use crate::world::memory::Memory;
 use crate::world::render::{self, Drawn, Renderer, Rendering};
 use crate::world::stop::Stop;
 use crate::world::store::{ObjectStore, sha256_of};
+use crate::world::usage::Meter;
 
 /// The least size in bytes for which memory is reserved, for a model and for its preview.
 const SMALL: u64 = 4 << 20;
@@ -46,7 +47,13 @@ pub(crate) fn fetch<'a>(
     let looker = Looker {
         store: context.object_store(args.store)?,
         client: Client::for_miners(settings.limits(), settings.retry(), allow_private),
-        renderer: render::open(snapshot.format.model(), None, preview::DEFAULT_SIZE, NonZeroUsize::MIN)?,
+        renderer: render::open(
+            snapshot.format.model(),
+            None,
+            preview::DEFAULT_SIZE,
+            NonZeroUsize::MIN,
+            &Meter::default(),
+        )?,
         memory: Memory::of_mib(settings.memory_mib),
         largest: settings.limits().body,
         stop: context.stop.clone(),

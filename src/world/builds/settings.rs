@@ -15,6 +15,7 @@ use crate::model::ids::RepoName;
 use crate::model::image::ImageName;
 use crate::world::http::{Secret, shown_url};
 use crate::world::stop::Stop;
+use crate::world::usage::{Meter, Service};
 
 /// The drivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -60,6 +61,9 @@ pub struct BuildSettings {
     pub attempts: u32,
     /// The longest rate limit, in seconds, that is waited for.
     pub longest_pause_seconds: u64,
+    /// Counts what is asked.
+    #[serde(skip)]
+    pub meter: Meter,
 }
 
 impl Default for BuildSettings {
@@ -79,6 +83,7 @@ impl Default for BuildSettings {
             poll_seconds: 120,
             attempts: 4,
             longest_pause_seconds: 60,
+            meter: Meter::default(),
         }
     }
 }
@@ -134,7 +139,8 @@ impl BuildSettings {
     }
 
     fn web(&self, stop: &Stop) -> Web {
-        Web::new(self.attempts, Duration::from_secs(self.longest_pause_seconds), stop.clone())
+        let web = Web::new(self.attempts, Duration::from_secs(self.longest_pause_seconds), stop.clone());
+        web.metered(self.meter.of(Service::Builds))
     }
 
     fn registry(&self, env: impl Fn(&str) -> Option<String>, stop: &Stop) -> Result<Registry> {

@@ -12,6 +12,7 @@ use crate::world::http::{
     Client, HttpLimits, Method, Request, Response, Retry, Secret, ServerKind, retry_after, shown_url,
 };
 use crate::world::stop::Stop;
+use crate::world::usage::Meter;
 
 /// More redirects than this are taken for a loop.
 const MOST_REDIRECTS: usize = 5;
@@ -67,6 +68,11 @@ impl Web {
         Web { client, retry: Retry { attempts: attempts.max(1), ..Retry::default() }, longest_pause, stop }
     }
 
+    /// The same, which counts in this meter.
+    pub(super) fn metered(self, meter: Meter) -> Self {
+        Web { client: self.client.metered(meter), ..self }
+    }
+
     /// The answer after all redirects: any status below 500 that is not a rate limit.
     ///
     /// # Errors
@@ -91,7 +97,8 @@ impl Web {
                 let response = self.client.send_once(&request, None)?;
                 let passes = ServerKind::Ci.passes(response.status);
                 if passes { Err(response.failure(ServerKind::Ci)) } else { Ok(response) }
-            })?;
+            });
+            let response = response.map_err(|error| self.client.blamed(error))?;
             let Some(pause) = limit(&response, count, SystemTime::now()) else { return Ok(response) };
             count += 1;
             if count > MOST_PAUSES || paused.saturating_add(pause) > self.longest_pause {

@@ -12,6 +12,7 @@ use super::subtensor::Subtensor;
 use crate::base::error::{Error, Result};
 use crate::model::reveal::Compat;
 use crate::world::http::{Client, HttpLimits, Retry};
+use crate::world::usage::{Meter, Service};
 
 /// The subnet of 404-GEN.
 const NETUID: u16 = 17;
@@ -70,6 +71,9 @@ pub struct ChainSettings {
     pub timeout_seconds: u64,
     /// Keys per page, up to 1000.
     pub keys_a_page: usize,
+    /// Counts what is asked.
+    #[serde(skip)]
+    pub meter: Meter,
 }
 
 impl Default for ChainSettings {
@@ -84,6 +88,7 @@ impl Default for ChainSettings {
             attempts: Retry::default().attempts,
             timeout_seconds: HttpLimits::default().whole.as_secs(),
             keys_a_page: 1000,
+            meter: Meter::default(),
         }
     }
 }
@@ -95,7 +100,8 @@ impl ChainSettings {
         let limits = HttpLimits::default();
         let whole = Duration::from_secs(self.timeout_seconds.max(1));
         let limits = HttpLimits { whole, connect: limits.connect.min(whole), idle: limits.idle.min(whole), ..limits };
-        Client::new(limits, Retry { attempts: self.attempts.max(1), ..Retry::default() })
+        let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
+        Client::new(limits, retry).metered(self.meter.of(Service::Chain))
     }
 
     /// Opens the chain; `None` if none is named. No node is asked yet.

@@ -306,7 +306,8 @@ impl Subtensor {
 fn no_answer(errors: &[Error]) -> Error {
     let one = errors.len() == 1;
     let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    Error::outside(if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) })
+    let error = Error::outside(if one { told.concat() } else { format!("no endpoint answered: {}", told.join("; ")) });
+    error.of_service(errors.iter().find_map(Error::service))
 }
 
 /// The hint for a block older than a node's state, given the archives that were asked and whether they have

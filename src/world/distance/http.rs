@@ -11,6 +11,7 @@ use crate::base::error::{Error, Result};
 use crate::base::url::check_service_url;
 use crate::world::http::{Client, Failure, HttpLimits, Request, Response, Retry, ServerKind, shown_text, shown_url};
 use crate::world::probe::Probed;
+use crate::world::usage::Meter;
 
 /// After this many pairs in a row without any answer, the service is not asked again in the same call.
 const SILENT: usize = 8;
@@ -46,6 +47,12 @@ impl DistanceService {
         let limits = HttpLimits { idle: timeout, whole: timeout, body: 1 << 20, ..HttpLimits::default() };
         let client = Client::new(limits, Retry::ONCE);
         Ok(DistanceService { client, retry, url: format!("{url}/distance"), connections: connections.max(1) })
+    }
+
+    /// The same service, which counts in this meter.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        DistanceService { client: self.client.metered(meter), ..self }
     }
 
     /// Asks about one pair. A service that could not fetch a picture may succeed a moment later.

@@ -12,6 +12,7 @@ use super::pixels::Pixels;
 use crate::base::error::{Error, Result};
 use crate::base::setting::{SettingError, ValueError, check_counts, check_range};
 use crate::world::http::Retry;
+use crate::world::usage::{Meter, Service};
 
 /// What measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -62,6 +63,9 @@ pub struct DistanceSettings {
     pub batch: usize,
     /// Threads of the model; 0 means one per core.
     pub threads: usize,
+    /// Counts what is asked.
+    #[serde(skip)]
+    pub meter: Meter,
 }
 
 impl Default for DistanceSettings {
@@ -77,6 +81,7 @@ impl Default for DistanceSettings {
             device: "cpu".to_owned(),
             batch: 8,
             threads: 0,
+            meter: Meter::default(),
         }
     }
 }
@@ -136,7 +141,8 @@ impl DistanceSettings {
             unknown.hint("give IMAGE_DISTANCE_SERVICE_URL, --distance-url, or [distance] url in gen404.toml")
         })?;
         let retry = Retry { attempts: self.attempts, first_pause: Duration::from_secs(1), ..Retry::default() };
-        DistanceService::new(url, Duration::from_secs(self.timeout_seconds), retry, self.connections)
+        let service = DistanceService::new(url, Duration::from_secs(self.timeout_seconds), retry, self.connections)?;
+        Ok(service.metered(self.meter.of(Service::Distance)))
     }
 
     #[cfg(feature = "dinov3")]

@@ -94,7 +94,7 @@ impl<'a> Remote<'a> {
     }
 
     /// The remote's name in messages.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         if self.name.contains("://") { shown_url(&self.name) } else { self.blanks.hide(&self.name).into_owned() }
     }
 

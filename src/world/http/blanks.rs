@@ -66,7 +66,7 @@ impl Blanks {
     }
 
     /// Adds a text that may be a secret: it is blanked only as a whole.
-    pub(super) fn add_whole(&mut self, text: &str) {
+    pub fn add_whole(&mut self, text: &str) {
         self.add_needles(text, false);
     }
 

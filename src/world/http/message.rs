@@ -106,6 +106,11 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// The bytes of the body.
+    pub(super) fn length(&self) -> u64 {
+        self.body.len() as u64
+    }
+
     /// Is it a PUT?
     #[must_use]
     pub fn is_put(&self) -> bool {

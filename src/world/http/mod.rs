@@ -11,6 +11,7 @@
 
 mod blanks;
 mod coded;
+mod deliver;
 mod fault;
 mod form;
 mod guard;
@@ -32,6 +33,7 @@ use ureq::unversioned::resolver::Resolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, RustlsConnector};
 
 pub use self::blanks::Blanks;
+pub use self::deliver::Delivery;
 pub use self::form::MultipartForm;
 pub use self::guard::Lookup;
 use self::heed::{Connections, Heed};
@@ -41,8 +43,9 @@ pub use self::retry::{Failure, Retry, retry_after};
 use self::retry::{failure, io_failure};
 pub use self::secret::{Secret, shown_text, shown_url};
 pub use self::stream::{Broken, Incoming, PhaseLimits};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::world::stop::Stop;
+use crate::world::usage::Meter;
 
 /// How much of an error's body is read.
 const ERROR_BODY: u64 = 1 << 20;
@@ -117,6 +120,8 @@ pub struct Client {
     /// Are 429 and 5xx returned as answers, too?
     hears_all: bool,
     line: Connections,
+    /// Counts what is asked and received.
+    meter: Meter,
 }
 
 impl Client {
@@ -200,7 +205,8 @@ impl Client {
         let connector = ().chain(ConnectProxyConnector::default()).chain(heed::Tcp::new(&heed));
         let agent = ureq::Agent::with_parts(config, connector.chain(RustlsConnector::default()), resolver);
         let line = Connections::new(&agent, heed, &Stop::of_process());
-        Client { agent, limits, retry, miners: false, redirects: SERVICE_REDIRECTS, hears_all: false, line }
+        let (redirects, meter) = (SERVICE_REDIRECTS, Meter::default());
+        Client { agent, limits, retry, miners: false, redirects, hears_all: false, line, meter }
     }
 
     /// The same client, stopped by this instead of the process's stop.
@@ -208,6 +214,24 @@ impl Client {
     pub fn heeding(mut self, stop: &Stop) -> Self {
         self.line = self.line.heeding(&self.agent, stop);
         self
+    }
+
+    /// The same client, which counts in this meter, and names its service in errors.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        Client { meter, ..self }
+    }
+
+    /// Where this client counts.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Names this client's service in an error.
+    #[must_use]
+    pub fn blamed(&self, error: Error) -> Error {
+        error.of_service(self.meter.service())
     }
 
     /// What ends this client's waits.
@@ -321,6 +345,7 @@ impl Client {
             let sent = match body {
                 None => self.follow(request),
                 Some((reader, length)) => {
+                    self.meter.bytes(length);
                     self.agent.run(request.build_streamed(reader, length)?).map_err(|e| failure(&e))
                 }
             };
@@ -343,7 +368,13 @@ impl Client {
         if self.stop().is_wanted() {
             return Err(Failure::Stopped);
         }
-        let done = attempt().map_err(|failure| self.failed(failure, request))?;
+        let outcome = attempt();
+        // A request that found no server, or was turned away unread, costs nothing.
+        if !matches!(&outcome, Err(Failure::Transient { unsent: true, .. })) {
+            self.meter.call();
+            self.meter.bytes(request.length());
+        }
+        let done = outcome.map_err(|failure| self.failed(failure, request))?;
         // A body of unknown length ends with its connection, even if we closed it: do not take that for
         // success.
         if self.line.is_cut() { Err(Failure::Stopped) } else { Ok(done) }
@@ -355,7 +386,8 @@ impl Client {
         request: &Request<'_>,
         attempt: impl FnMut() -> std::result::Result<T, Failure>,
     ) -> Result<T> {
-        self.retry.attempts(self.stop(), &request.shown(), request.repeatable, attempt)
+        let outcome = self.retry.attempts(self.stop(), &request.shown(), request.repeatable, attempt);
+        outcome.map_err(|error| self.blamed(error))
     }
 
     fn begin(
@@ -416,6 +448,7 @@ impl Client {
             let count = body.read(&mut buffer).map_err(|e| io_failure(&e))?;
             let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return Ok(received) };
             received = received.saturating_add(bytes.len() as u64);
+            self.meter.bytes(bytes.len() as u64);
             if received > self.limits.body {
                 return Err(self.too_long());
             }

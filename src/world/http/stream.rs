@@ -74,6 +74,8 @@ impl Client {
         let blanks = request.blanks();
         let request = request.build().map_err(|failure| Broken::Lost(failure.reason().to_owned()))?;
         let (client, most) = (self.clone(), self.limits.body);
+        self.meter.call();
+        self.meter.bytes(request.body().len() as u64);
         let response = self.agent.run(request).map_err(|e| client.broken(broken(&e), &blanks))?;
         let (head, body) = response.into_parts();
         Ok(Incoming { status: head.status.as_u16(), headers: head.headers, body, most, client, blanks })
@@ -122,6 +124,7 @@ impl Incoming {
                 return if self.client.line.is_cut() { Err(Broken::Lost(STOPPED.to_owned())) } else { Ok(received) };
             };
             received = received.saturating_add(bytes.len() as u64);
+            self.client.meter.bytes(bytes.len() as u64);
             if received > self.most {
                 return Err(Broken::Refused(format!("the body is longer than {} bytes", self.most)));
             }

@@ -23,6 +23,9 @@ const FILTERED: [&str; 7] =
     ["content_filter", "content_filtered", "safety", "recitation", "prohibited_content", "blocklist", "sensitive"];
 const CALLS: [&str; 4] = ["tool_calls", "tool_call", "tool_use", "function_call"];
 
+/// No answer takes more tokens: a server that says so is wrong.
+const MOST_TOKENS: u64 = 1 << 32;
+
 /// The part of a chat completion that is used.
 #[derive(Debug, Deserialize)]
 struct Completion {
@@ -66,6 +69,17 @@ pub(super) fn content(completion: &Value) -> Result<String, AnswerError> {
         true if reasons => Err(AnswerError::OnlyReasoning),
         true => Err(AnswerError::NoContent),
     }
+}
+
+/// The tokens of the question and the answer together, if the server names them in any of the usual ways.
+pub(super) fn tokens(completion: &Value) -> Option<u64> {
+    let usage = completion.get("usage")?;
+    let count = |name: &str| usage.get(name).and_then(Value::as_u64).filter(|count| *count <= MOST_TOKENS);
+    let both = |a, b| Some(count(a)? + count(b)?);
+    count("total_tokens")
+        .or_else(|| both("prompt_tokens", "completion_tokens"))
+        .or_else(|| both("input_tokens", "output_tokens"))
+        .filter(|tokens| *tokens > 0)
 }
 
 /// Refuses any end but `stop`.

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 
 use super::answer::{self, AnswerError};
-use super::completion::content;
+use super::completion::{content, tokens};
 use super::credit::{text_wants_money, wants_money};
 use super::question::Question;
 use super::{Answer, Judge};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::model::ids::Seed;
 use crate::world::http::{Client, Failure, Request, Response, Retry, Secret, ServerKind, shown_text, shown_url};
 use crate::world::stop::stopped;
+use crate::world::usage::Meter;
 
 /// The driver.
 #[derive(Debug, Clone)]
@@ -144,8 +145,8 @@ impl OpenAi {
     pub(super) fn ask_once(&self, images: [&str; 3]) -> Result<(Answer, Option<u64>)> {
         let request = self.authorized(Request::post_json(self.url.as_str(), self.body(Seed(0), images)));
         let answered = self.client.attempt(&request, |response| {
-            let tokens = super::trial::tokens(&response);
-            Ok(read(&response).map(|answer| (answer, tokens)))
+            let tokens = response.json().ok().as_ref().and_then(tokens);
+            Ok(read(&response, self.client.meter()).map(|answer| (answer, tokens)))
         });
         let rejected = match answered {
             Ok(Ok(answer)) => return Ok(answer),
@@ -157,7 +158,7 @@ impl OpenAi {
 
     fn attempt(&self, request: &Request<'_>) -> std::result::Result<Answer, Rejected> {
         let unanswered = |failure| Rejected { failure, hint: None };
-        self.client.attempt(request, |response| Ok(read(&response))).map_err(unanswered)?
+        self.client.attempt(request, |response| Ok(read(&response, self.client.meter()))).map_err(unanswered)?
     }
 }
 
@@ -167,7 +168,7 @@ struct Rejected {
     hint: Option<&'static str>,
 }
 
-fn read(response: &Response) -> std::result::Result<Answer, Rejected> {
+fn read(response: &Response, meter: &Meter) -> std::result::Result<Answer, Rejected> {
     if response.status != 200 {
         return Err(refused(response));
     }
@@ -175,6 +176,9 @@ fn read(response: &Response) -> std::result::Result<Answer, Rejected> {
     let again = |why: AnswerError| Rejected { hint: why.hint(), failure: Failure::transient(why) };
     let completion: Value =
         response.json().map_err(|why| again(AnswerError::NoJson { why, body: response.shown_body() }))?;
+    if let Some(tokens) = tokens(&completion) {
+        meter.tokens(tokens);
+    }
     let raw = content(&completion).map_err(|why| match wants_money(&completion) {
         true => without_money(&why),
         false => again(why),
@@ -205,11 +209,17 @@ impl Judge for OpenAi {
         let what = request.shown();
         let mut attempts = 1;
         loop {
+            if !self.client.meter().reserve_call() {
+                return Err(self.client.blamed(Error::new(Kind::Limit, "the limit of the judge's calls is reached")));
+            }
             let rejected = match self.attempt(&request) {
                 Ok(answer) => return Ok(answer),
                 Err(rejected) => rejected,
             };
             self.faults.fetch_add(1, Ordering::Relaxed);
+            if matches!(rejected.failure, Failure::Transient { unsent: true, .. }) {
+                self.client.meter().return_call();
+            }
             match rejected.failure {
                 Failure::Stopped => return Err(stopped()),
                 Failure::Transient { after, .. } if attempts < self.retry.attempts.max(1) => {
@@ -219,7 +229,7 @@ impl Judge for OpenAi {
                     stop.check()?;
                     attempts += 1;
                 }
-                failure => return Err(given_up(&what, &failure, rejected.hint, attempts)),
+                failure => return Err(self.client.blamed(given_up(&what, &failure, rejected.hint, attempts))),
             }
         }
     }

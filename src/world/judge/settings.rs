@@ -11,6 +11,7 @@ use super::question::Question;
 use crate::base::error::{Error, Result};
 use crate::base::url::{HttpUrl, UrlError};
 use crate::world::http::{Client, HttpLimits, Retry, Secret, shown_url};
+use crate::world::usage::{Meter, Service};
 
 /// The settings of the judge.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -36,6 +37,9 @@ pub struct JudgeSettings {
     pub max_completion_tokens: Option<u32>,
     /// Send a temperature of 0: some models accept only their default.
     pub send_temperature: bool,
+    /// Counts what is asked.
+    #[serde(skip)]
+    pub meter: Meter,
 }
 
 /// The most calls in flight: more than any server works on at once.
@@ -57,6 +61,7 @@ impl Default for JudgeSettings {
             max_tokens: 1024,
             max_completion_tokens: None,
             send_temperature: true,
+            meter: Meter::default(),
         }
     }
 }
@@ -78,6 +83,7 @@ impl JudgeSettings {
         // Keeping a connection pays off for a TLS handshake, but not for a TCP one alone.
         let client = if HttpUrl::parse(base).map_err(wrong)?.https { Client::new } else { Client::unkept };
         let client = client(HttpLimits { body: LONGEST_ANSWER, ..self.limits() }, Retry::ONCE);
+        let client = client.metered(self.meter.of(Service::Judge));
         let tokens = self.max_completion_tokens.map_or(Tokens::Answer(self.max_tokens), Tokens::Completion);
         let style = RequestStyle { tokens, temperature: self.send_temperature };
         let judge = OpenAi::new(client, retry, base, &self.model, question, style);
@@ -87,7 +93,8 @@ impl JudgeSettings {
     /// Fetches images with this judge's settings.
     #[must_use]
     pub fn images(&self) -> Images {
-        Images::new(Client::new(self.limits(), Retry { attempts: self.attempts.max(1), ..Retry::default() }))
+        let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
+        Images::new(Client::new(self.limits(), retry).metered(self.meter.of(Service::Images)))
     }
 
     fn check_concurrency(&self) -> Result<()> {

@@ -3,12 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::openai::OpenAi;
 use crate::base::error::{Context as _, Result};
 use crate::model::penalties::Penalties;
-use crate::world::http::{Failure, Request, Response};
+use crate::world::http::{Failure, Request};
 use crate::world::probe::Probed;
 
 /// Edge of the trial's pictures, in pixels: models refuse smaller ones.
@@ -59,11 +58,6 @@ impl OpenAi {
         let said = format!("one question about pictures of {EDGE} x {EDGE}: penalties {first} and {second}; {cost}");
         Ok(Probed::fine(said))
     }
-}
-
-/// The tokens that an answer says it took.
-pub(super) fn tokens(response: &Response) -> Option<u64> {
-    response.json::<Value>().ok()?.pointer("/usage/total_tokens")?.as_u64()
 }
 
 /// A picture of one colour, as a data URL.

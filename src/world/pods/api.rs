@@ -14,6 +14,7 @@ use crate::world::http::{
     Client, Failure, HttpLimits, Request, Response, Retry, Secret, ServerKind, shown_text, shown_url,
 };
 use crate::world::stop::{STOPPED, Stop, stopped};
+use crate::world::usage::{Meter, Service};
 
 /// The most pages of a list.
 pub(super) const MOST_PAGES: usize = 1000;
@@ -34,7 +35,7 @@ const WANT: [&str; 8] =
     ["capacity", "quota", "insufficient", "instances", "resources", "out of stock", "availability", "funds"];
 
 /// How calls to a provider are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiPolicy {
     /// Attempts for each call that may be repeated.
     pub attempts: u32,
@@ -44,12 +45,14 @@ pub struct ApiPolicy {
     pub pause: Duration,
     /// How long a deleted pod may take to disappear.
     pub patience: Duration,
+    /// Counts what is asked.
+    pub meter: Meter,
 }
 
 impl Default for ApiPolicy {
     fn default() -> Self {
         let (timeout, pause) = (Duration::from_secs(60), Duration::from_secs(2));
-        ApiPolicy { attempts: 5, timeout, pause, patience: Duration::from_secs(300) }
+        ApiPolicy { attempts: 5, timeout, pause, patience: Duration::from_secs(300), meter: Meter::default() }
     }
 }
 
@@ -93,9 +96,10 @@ impl Api {
         };
         let retry = Retry { attempts: policy.attempts.max(1), first_pause: policy.pause, ..Retry::default() };
         // No kept connections: one may be closed just as a request that must not run twice is sent.
-        let client = Client::unkept(limits, Retry::ONCE);
+        let meter = policy.meter.of(Service::Provider);
+        let client = Client::unkept(limits, Retry::ONCE).metered(meter.clone());
         let hurried = HttpLimits { idle: whole.min(HURRY), whole: whole.min(HURRY), ..limits };
-        let last = Client::unkept(hurried, Retry::ONCE).heeding(&Stop::default());
+        let last = Client::unkept(hurried, Retry::ONCE).heeding(&Stop::default()).metered(meter);
         Ok(Api {
             client,
             last,
@@ -138,7 +142,7 @@ impl Api {
         match (outcome, last) {
             (Err(_), _) if self.client.stop().is_wanted() => Err(stopped()),
             (Err(_), Some(response)) => Ok(response),
-            (outcome, _) => outcome,
+            (outcome, _) => outcome.map_err(|error| self.client.blamed(error)),
         }
     }
 

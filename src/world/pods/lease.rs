@@ -6,14 +6,19 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Deployed, PodId, PodName, PodOrder, PodState, Provider};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::ids::{Player, RoundNumber};
+use crate::world::usage::{Meter, PodClock};
 
 /// The folder of the notes, below the operator's own folder.
 const FOLDER: &str = "pods";
+
+/// A pod that was left counts for at most this long: clocks may be wrong.
+const LONGEST_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A longer note is not one of ours.
 const LONGEST_NOTE: u64 = 4 << 10;
@@ -23,6 +28,8 @@ pub struct Keeper<'a> {
     provider: &'a dyn Provider,
     own: PathBuf,
     report: &'a (dyn Fn(&Error) + Sync),
+    /// Counts the time of pods.
+    meter: Meter,
 }
 
 /// The result of an order.
@@ -45,7 +52,13 @@ impl<'a> Keeper<'a> {
     /// on drop, where no error can be returned.
     #[must_use]
     pub fn new(provider: &'a dyn Provider, own_folder: &Path, report: &'a (dyn Fn(&Error) + Sync)) -> Self {
-        Keeper { provider, own: own_folder.to_owned(), report }
+        Keeper { provider, own: own_folder.to_owned(), report, meter: Meter::default() }
+    }
+
+    /// The same keeper, which counts the time of its pods in this meter.
+    #[must_use]
+    pub fn metered(self, meter: &Meter) -> Self {
+        Keeper { meter: meter.clone(), ..self }
     }
 
     /// Orders a pod.
@@ -56,9 +69,11 @@ impl<'a> Keeper<'a> {
     pub fn rent(&'a self, order: &PodOrder) -> Result<Rented<'a>> {
         // Noted before the order: a kill in between leaves a name to look for.
         self.note(&order.name)?;
+        let clock = self.meter.pod();
         match self.provider.deploy(order) {
             Ok(Deployed::Pod(id)) => {
-                Ok(Rented::Pod(Lease { keeper: self, name: order.name.clone(), id, released: false }))
+                let (name, clock) = (order.name.clone(), Some(clock));
+                Ok(Rented::Pod(Lease { keeper: self, name, id, clock, released: false }))
             }
             Ok(Deployed::NoCapacity(why)) => {
                 self.forget(order.name.as_str())?;
@@ -113,9 +128,18 @@ impl<'a> Keeper<'a> {
         let mut found = Vec::new();
         for pod in self.provider.list(prefix)?.into_iter().filter(|pod| ours(&pod.name)) {
             self.provider.release(&pod.id).map_err(|e| left(&pod.name, e))?;
+            // Nothing has counted it since it was noted.
+            self.meter.left_pod(self.age(&pod.name));
             found.push(pod.name);
         }
         Ok(found)
+    }
+
+    /// How long ago the pod was noted, in seconds; 0 if it was not.
+    fn age(&self, name: &str) -> f64 {
+        let noted = files::below(&self.own, &Path::new(FOLDER).join(name)).ok();
+        let noted = noted.and_then(|path| path.symlink_metadata().ok()?.modified().ok());
+        noted.and_then(|at| at.elapsed().ok()).map_or(0.0, |age| age.min(LONGEST_AGE).as_secs_f64())
     }
 
     fn note(&self, name: &PodName) -> Result<()> {
@@ -162,6 +186,8 @@ pub struct Lease<'a> {
     keeper: &'a Keeper<'a>,
     name: PodName,
     id: PodId,
+    /// Counts its time.
+    clock: Option<PodClock>,
     released: bool,
 }
 
@@ -197,7 +223,13 @@ impl Lease<'_> {
     fn end(&mut self) -> Result<()> {
         // Set first, so that a failure here is not repeated on drop.
         self.released = true;
-        self.keeper.provider.release(&self.id).map_err(|e| left(self.name.as_str(), e))?;
+        let released = self.keeper.provider.release(&self.id).map_err(|e| left(self.name.as_str(), e));
+        self.clock = None;
+        if released.is_err() {
+            // Noted again: its time is counted from here on when it is found.
+            self.keeper.note(&self.name).unwrap_or_else(|unnoted| (self.keeper.report)(&unnoted));
+        }
+        released?;
         self.keeper.forget(self.name.as_str())
     }
 }

@@ -9,6 +9,8 @@ use crate::model::format::{Format, ModelFormat};
 use crate::model::ids::Seed;
 use crate::world::fetch::{FetchedFile, FileSink};
 use crate::world::http::{Broken, Client, HeaderMap, Incoming, Method, MultipartForm, PhaseLimits, Request};
+use crate::world::stop::Stop;
+use crate::world::usage::{Meter, Service};
 
 /// The header with the generation time in seconds, for `[pods] reported_times`.
 const REPORTED: &str = "x-generation-seconds";
@@ -99,6 +101,18 @@ impl Program {
         let prompts = Client::in_phases(&PhaseLimits { connect, send, headers, body, bytes });
         let probe = PhaseLimits { connect: health, send: health, headers: health, body: health, bytes: 64 << 10 };
         Program { endpoint, limits, prompts, probes: Client::in_phases(&probe) }
+    }
+
+    /// The same program; its generations are counted in this meter.
+    #[must_use]
+    pub fn metered(self, meter: &Meter) -> Self {
+        Program { prompts: self.prompts.metered(meter.of(Service::Program)), ..self }
+    }
+
+    /// The same program; its requests end with this stop.
+    #[must_use]
+    pub fn heeding(self, stop: &Stop) -> Self {
+        Program { prompts: self.prompts.heeding(stop), probes: self.probes.heeding(stop), ..self }
     }
 
     /// Is it ready? Status 200 says so, whatever the body.

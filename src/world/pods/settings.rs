@@ -14,6 +14,7 @@ use super::{ApiPolicy, Provider};
 use crate::base::error::{Error, Result};
 use crate::base::setting::{SettingError, check_counts, check_seconds};
 use crate::world::http::Secret;
+use crate::world::usage::Meter;
 
 /// The providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -58,6 +59,9 @@ pub struct PodSettings {
     pub pause_seconds: f64,
     /// Seconds that a deleted pod may take to disappear.
     pub delete_seconds: f64,
+    /// Counts what is asked.
+    #[serde(skip)]
+    pub meter: Meter,
     /// A program that is already running.
     pub endpoint: EndpointSettings,
     /// This host's docker.
@@ -85,6 +89,7 @@ impl Default for PodSettings {
             timeout_seconds: policy.timeout.as_secs_f64(),
             pause_seconds: policy.pause.as_secs_f64(),
             delete_seconds: policy.patience.as_secs_f64(),
+            meter: Meter::default(),
             endpoint: EndpointSettings::default(),
             docker: DockerSettings::default(),
             targon: TargonSettings::default(),
@@ -167,6 +172,7 @@ impl PodSettings {
             timeout: Duration::from_secs_f64(self.timeout_seconds),
             pause: Duration::from_secs_f64(self.pause_seconds),
             patience: Duration::from_secs_f64(self.delete_seconds),
+            meter: self.meter.clone(),
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::model::objects::ObjectKey;
 use crate::world::http::{Client, Failure, HttpLimits, Retry, Secret, shown_text, shown_url};
 use crate::world::probe::Probed;
+use crate::world::usage::Meter;
 
 /// The metadata key under which an object's SHA-256 is kept.
 const SHA256: &str = "sha256";
@@ -63,6 +64,12 @@ impl R2Store {
         R2Store { bucket, region, credentials, client: Client::new(limits, Retry::ONCE).unredirected(), retry }
     }
 
+    /// The same store, which counts in this meter.
+    #[must_use]
+    pub fn metered(self, meter: Meter) -> Self {
+        R2Store { client: self.client.metered(meter), ..self }
+    }
+
     fn what(&self, method: &str, key: &ObjectKey) -> String {
         format!("{method} {key} of bucket {} at {}", self.bucket.name, shown_url(&self.bucket.endpoint))
     }
@@ -99,7 +106,7 @@ impl R2Store {
                 (Err(OperationError(why)), None) => Err(Failure::Permanent(why)),
             }
         });
-        outcome.map_err(|error| hint.into_iter().fold(error, Error::hint))
+        outcome.map_err(|error| hint.into_iter().fold(self.client.blamed(error), Error::hint))
     }
 
     /// The SHA-256 of an existing object: the one that its writer recorded, or else that of its bytes.

@@ -11,6 +11,7 @@ use super::r2::{Bucket, R2Store};
 use crate::base::error::{Error, Result};
 use crate::base::url::HttpUrl;
 use crate::world::http::{HttpLimits, Retry, Secret, shown_url};
+use crate::world::usage::{Meter, Service};
 
 /// The bucket and the domain of the deployed competition.
 const BUCKET: &str = "404-gen";
@@ -40,13 +41,17 @@ pub struct StoreSettings {
     /// Nothing is to be stored, so a missing folder is not created.
     #[serde(skip)]
     pub dry_run: bool,
+    /// Counts what is asked.
+    #[serde(skip)]
+    pub meter: Meter,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
         let (bucket, region) = (BUCKET.to_owned(), "auto".to_owned());
         let (dir, endpoint, cdn_url) = (None, None, None);
-        StoreSettings { dir, endpoint, bucket, region, cdn_url, attempts: 5, timeout_seconds: 300, dry_run: false }
+        let (attempts, timeout_seconds, meter) = (5, 300, Meter::default());
+        StoreSettings { dir, endpoint, bucket, region, cdn_url, attempts, timeout_seconds, dry_run: false, meter }
     }
 }
 
@@ -97,7 +102,8 @@ impl StoreSettings {
         let limits = HttpLimits { idle: whole, whole, body: LARGEST_OBJECT, ..HttpLimits::default() };
         let retry = Retry { attempts: self.attempts, ..Retry::default() };
         let (id, key) = (secret("R2_ACCESS_KEY_ID")?, secret("R2_SECRET_ACCESS_KEY")?);
-        Ok(Some(Box::new(R2Store::new(bucket, &id, &key, limits, retry))))
+        let store = R2Store::new(bucket, &id, &key, limits, retry).metered(self.meter.of(Service::Store));
+        Ok(Some(Box::new(store)))
     }
 }
 

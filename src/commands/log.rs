@@ -1,0 +1,161 @@
+//! `gen404 log`: what the runs on this machine did.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::base::error::{Error, Result};
+use crate::base::text::{counted, time};
+use crate::cli::{Global, LogArgs};
+use crate::engine::runs::book::Book;
+use crate::engine::runs::place::Place;
+use crate::engine::runs::record::{Outcome, RunRecord};
+use crate::engine::runs::streak::{Faults, Streak};
+use crate::engine::runs::summary::fault_json;
+use crate::model::stage::{Timestamp, round_in};
+use crate::ui::{Report, Ui};
+
+pub(super) fn run(global: &Global, ui: &Ui, args: &LogArgs, report: &mut Report) -> Result<()> {
+    let place = Place::find(global.repo.as_deref())?.ok_or_else(|| {
+        let none = Error::failed("no competition here: state.json is missing");
+        none.hint("name its folder with --repo DIR")
+    })?;
+    let pages = Book::at(&place.own).read()?;
+    if pages.damaged > 0 {
+        let lines = counted(pages.damaged, "line", "lines");
+        ui.warn(&format!("{}: {lines} could not be read, and are left out", place.own.join("runs.jsonl").display()));
+    }
+    let shown = entries(pages.runs, args, global.verbose);
+    report.detail(json!({"runs": shown.iter().map(Entry::json).collect::<Vec<_>>()}));
+    if shown.is_empty() {
+        report.say("no runs are on record");
+    }
+    shown.iter().for_each(|entry| entry.say(report));
+    Ok(())
+}
+
+/// A run, and those after it that are no different.
+struct Entry {
+    run: RunRecord,
+    /// Faults that this run showed to be over.
+    over: Vec<Streak>,
+    /// How many further runs were the same.
+    same: u64,
+    /// The start of the last of them.
+    until: Option<Timestamp>,
+}
+
+/// The entries that are asked for, oldest first.
+fn entries(runs: Vec<RunRecord>, args: &LogArgs, each: bool) -> Vec<Entry> {
+    let (mut faults, mut entries) = (Faults::default(), Vec::<Entry>::new());
+    for run in runs {
+        faults.follow(&run);
+        let over: Vec<Streak> = faults.over.drain(..).map(|(fault, _)| fault).collect();
+        if !is_wanted(&run, args) {
+            continue;
+        }
+        match entries.last_mut() {
+            Some(last) if !each && over.is_empty() && is_same(&last.run, &run) => {
+                last.same += 1;
+                last.until.clone_from(&run.started);
+            }
+            _ => entries.push(Entry { run, over, same: 0, until: None }),
+        }
+    }
+    entries.drain(..entries.len().saturating_sub(args.last));
+    entries
+}
+
+fn is_wanted(run: &RunRecord, args: &LogArgs) -> bool {
+    let started = run.started.as_ref().map(Timestamp::at);
+    let in_time = args.since.is_none_or(|since| started.is_some_and(|started| started >= since));
+    let in_round = args.round.is_none_or(|round| [run.round, run.round_after].contains(&Some(round)));
+    let failed = matches!(run.outcome, Outcome::Failed | Outcome::Killed);
+    in_time && in_round && (failed || !args.failed)
+}
+
+/// Does a run tell nothing that the one before it did not?
+fn is_same(before: &RunRecord, run: &RunRecord) -> bool {
+    let keys = |run: &RunRecord| run.errors().map(|error| error.key.clone()).collect::<Vec<_>>();
+    let alike = (&before.command, before.outcome, before.round, before.stage, before.exit)
+        == (&run.command, run.outcome, run.round, run.stage, run.exit);
+    let nothing = run.files == 0 && run.commits.is_empty() && run.outcome != Outcome::Begun;
+    let quiet = matches!(run.outcome, Outcome::Idle) || keys(before) == keys(run) && before.waits == run.waits;
+    let stays = run.stage_after == before.stage_after && run.round_after == before.round_after;
+    alike && nothing && before.files == 0 && quiet && stays
+}
+
+impl Entry {
+    fn json(&self) -> Value {
+        let over: Vec<Value> = self.over.iter().map(fault_json).collect();
+        json!({"run": self.run, "over": over, "same": self.same, "until": self.until})
+    }
+
+    fn say(&self, report: &mut Report) {
+        let run = &self.run;
+        let Some(started) = &run.started else { return };
+        let exit = if run.exit == 0 { String::new() } else { format!(", exit {}", run.exit) };
+        let took = run.ended.as_ref().map(|ended| format!(" in {}", span(started.at(), ended.at())));
+        let stands = run.round.zip(run.stage).map(|(round, stage)| format!("; {}", round_in(round, stage)));
+        let block = run.block.map(|block| format!(", block {block}")).unwrap_or_default();
+        let outcome = match run.outcome {
+            Outcome::Idle => "nothing to do",
+            outcome => outcome.as_str(),
+        };
+        let (took, stands) = (took.unwrap_or_default(), stands.unwrap_or_default());
+        report.say(format!("{} {}: {outcome}{exit}{took}{stands}{block}", time(started.at()), run.command));
+        self.details().into_iter().for_each(|line| report.say(format!("    {line}")));
+        if let Some(until) = &self.until {
+            let runs = counted(self.same, "more run", "more runs");
+            let alike = if run.outcome == Outcome::Idle { "with nothing to do" } else { "alike" };
+            report.say(format!("  … {runs} {alike}, the last at {}", time(until.at())));
+        }
+    }
+
+    /// What the run did, and what failed.
+    fn details(&self) -> Vec<String> {
+        let run = &self.run;
+        let mut lines = Vec::new();
+        let done = run.steps.iter().filter(|step| step.outcome == Outcome::Done && run.command == "advance");
+        let done: Vec<&str> = done.map(|step| step.command.as_str()).collect();
+        if !done.is_empty() {
+            lines.push(format!("did: {}", done.join(", ")));
+        }
+        for (id, message) in &run.commits {
+            lines.push(format!("committed {} ({message})", id.get(..10).unwrap_or(id)));
+        }
+        if run.files > 0 && run.commits.is_empty() {
+            lines.push(format!("wrote {}", counted(run.files, "file", "files")));
+        }
+        if run.pushed > 0 {
+            lines.push(format!("pushed {}", counted(run.pushed, "commit", "commits")));
+        }
+        if let (Some(round), Some(stage)) = (run.round_after, run.stage_after)
+            && (Some(round), Some(stage)) != (run.round, run.stage)
+        {
+            lines.push(format!("now {}", round_in(round, stage)));
+        }
+        for error in run.errors() {
+            lines.push(format!("failed: {}: {}", error.step, error.message));
+            lines.extend(error.causes.iter().map(|cause| format!("  caused by: {cause}")));
+            lines.extend(error.hints.iter().map(|hint| format!("  hint: {hint}")));
+        }
+        lines.extend(run.waits.iter().map(|waits| format!("waits: {waits}")).filter(|_| run.outcome != Outcome::Idle));
+        if run.outcome == Outcome::Killed {
+            lines.push("its process ended without a word: was it killed, or the machine shut down?".to_owned());
+        }
+        for fault in &self.over {
+            let (runs, since) = (counted(fault.runs, "run", "runs"), time(fault.since.at()));
+            lines.push(format!("over: {}, which failed since {since}, in {runs}", fault.error.key));
+        }
+        lines
+    }
+}
+
+/// `33 s`, `12 min`, `5 h`.
+fn span(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
+    match to.signed_duration_since(from).num_seconds().max(0) {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ ..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}

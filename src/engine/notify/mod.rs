@@ -1,0 +1,312 @@
+//! What is told outside after each recorded run: messages to webhooks, a ping, numbers for a monitor. Nothing here
+//! ever fails a run: what goes wrong is a warning.
+//!
+//! ```text
+//! files + record of runs --marks--> news --outbox (synced)--> sent, endpoint by endpoint
+//! ```
+
+mod marks;
+mod metrics;
+mod outbox;
+mod seen;
+mod send;
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use self::marks::Marks;
+use self::outbox::{FOLDER, Outbox};
+use self::seen::Seen;
+use self::send::Endpoint;
+use super::context::{Context, Options};
+use super::runs::book::Book;
+use super::runs::record::{Outcome, RunRecord};
+use super::runs::streak::Faults;
+use crate::base::error::{Error, Result};
+use crate::base::files;
+use crate::base::text::{counted, time};
+use crate::model::lock::{Contended, Lock};
+use crate::settings::Config;
+use crate::settings::flags::env;
+use crate::ui::{Report, Ui};
+use crate::world::http::{Blanks, Secret};
+use crate::world::notify::{NotifySettings, Ping, Sent, Target};
+
+/// How often a run looks whether another one has sent its messages.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The variables that hold the operator's keys: errors are freed of them once more before they leave the machine.
+const SECRETS: [&str; 12] = [
+    "OPENAI_API_KEY",
+    "R2_ACCESS_KEY_ID",
+    "R2_SECRET_ACCESS_KEY",
+    "GITHUB_TOKEN",
+    "REGISTRY_TOKEN",
+    "REGISTRY_PASSWORD",
+    "TARGON_API_KEY",
+    "RUNPOD_API_KEY",
+    "VERDA_CLIENT_ID",
+    "VERDA_CLIENT_SECRET",
+    "VERDA_INFERENCE_KEY",
+    "HF_TOKEN",
+];
+
+/// A ping on its way: which it was, and what became of it.
+type Beat = JoinHandle<(Ping, Sent)>;
+
+/// Tells of a command's runs.
+#[derive(Debug)]
+pub(crate) struct Teller {
+    options: Options,
+    ui: Ui,
+    /// The ping of the run's beginning, which does not hold up the run.
+    start: Mutex<Option<JoinHandle<Sent>>>,
+}
+
+impl Teller {
+    /// Tells of the runs of a command with these options.
+    pub(crate) fn new(options: &Options, ui: &Ui) -> Teller {
+        // What a commit needs may be what is missing.
+        let options = Options { commit: false, push: false, ..options.clone() };
+        Teller { options, ui: ui.clone(), start: Mutex::default() }
+    }
+
+    /// The competition. Without one, or without settings that can be read, the command itself fails.
+    fn context(&self) -> Option<Context<'_>> {
+        let context = Context::open(self.options.clone(), &self.ui, &mut Report::default());
+        context.inspect_err(|error| self.ui.detail(&format!("nobody is told of this run: {error}"))).ok()
+    }
+
+    /// A run begins.
+    pub(crate) fn begun(&self) {
+        let Some(context) = self.context() else { return };
+        let config = &context.config;
+        if let Some(target) = self.heartbeat(config) {
+            let half = config.outbox.limit() / 2;
+            let ping =
+                std::thread::Builder::new().name("ping".to_owned()).spawn(move || target.ping(Ping::Start, half));
+            *self.start.lock().unwrap_or_else(PoisonError::into_inner) = ping.ok();
+        }
+        if !config.notify.0.is_empty()
+            && let Err(error) = begin_marks(&context)
+        {
+            self.warn("notify", &error);
+        }
+    }
+
+    /// A run has ended, and is in the record.
+    pub(crate) fn ended(&self, run: &RunRecord) {
+        let Some(context) = self.context() else { return };
+        let until = Instant::now() + context.config.outbox.limit();
+        let beat = self.beat(&context.config, run, until);
+        self.tell_and_count(&context, run, until);
+        if let Some((host, beat)) = beat
+            && let Ok((ping, sent)) = beat.join()
+            && let Some(why) = reason(&sent)
+        {
+            self.ui.warn(&format!("heartbeat at {host}: the ping of {} did not arrive: {why}", ping.as_str()));
+        }
+    }
+
+    /// Sends messages and writes the numbers, as the settings ask for.
+    fn tell_and_count(&self, context: &Context<'_>, run: &RunRecord, until: Instant) {
+        let file = self.options.metrics.as_ref().or(context.config.metrics.file.as_ref());
+        if context.config.notify.0.is_empty() && file.is_none() {
+            // Whoever asks to be told later is not told of what happens meanwhile.
+            if let Err(error) = context.own_folder().and_then(|own| Outbox::forget(&own)) {
+                self.warn("notify", &error);
+            }
+            return;
+        }
+        let faults = context.own_folder().and_then(|own| Book::at(&own).read());
+        let faults = faults.map(|pages| Faults::of(&pages.runs)).unwrap_or_else(|error| {
+            self.warn("notify", &error);
+            Faults::of([run])
+        });
+        let outbox = self.tell(context, &faults, until).unwrap_or_else(|error| {
+            self.warn("notify", &error);
+            (0, 0)
+        });
+        if let Some(file) = file
+            && let Err(error) = metrics::write(context, file, run, &faults, outbox)
+        {
+            self.warn("metrics", &error);
+        }
+    }
+
+    fn warn(&self, what: &str, error: &Error) {
+        let causes = error.causes().iter().map(|cause| format!(": {cause}")).collect::<String>();
+        self.ui.warn(&format!("{what}: {error}{causes}"));
+    }
+
+    fn heartbeat(&self, config: &Config) -> Option<Target> {
+        let target = config.heartbeat.url.as_ref()?.open("heartbeat.url", env);
+        target.inspect_err(|error| self.ui.warn_once(&error.to_string())).ok()
+    }
+
+    /// Pings the end of a run, once the ping of its beginning is over.
+    fn beat(&self, config: &Config, run: &RunRecord, until: Instant) -> Option<(String, Beat)> {
+        let target = self.heartbeat(config)?;
+        let (host, failed) = (target.host().to_owned(), run.outcome == Outcome::Failed);
+        let start = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ping = move || {
+            let began = start.and_then(|start| start.join().ok());
+            let ping = if failed { Ping::Fail } else { Ping::Success };
+            let sent = target.ping(ping, until.saturating_duration_since(Instant::now()));
+            match began {
+                Some(began) if reason(&sent).is_none() && reason(&began).is_some() => (Ping::Start, began),
+                _ => (ping, sent),
+            }
+        };
+        std::thread::Builder::new().name("ping".to_owned()).spawn(ping).ok().map(|thread| (host, thread))
+    }
+
+    /// Announces what is new and sends what waits. Returns how many messages then wait, and how many may be lost.
+    fn tell(&self, context: &Context<'_>, faults: &Faults, until: Instant) -> Result<(u64, u64)> {
+        let own = context.own_folder()?;
+        let settings = &context.config.notify.0;
+        if settings.is_empty() {
+            return Outbox::forget(&own).map(|()| (0, 0));
+        }
+        let _lock = lock(&own, until)?;
+        let (loaded, damaged) = Outbox::load(&own)?;
+        damaged.iter().for_each(|warning| self.ui.warn(warning));
+        let mut outbox = loaded.unwrap_or_default();
+        let before = outbox.clone();
+        let now = Utc::now();
+        let keep = TimeDelta::from_std(Duration::from_secs_f64(context.config.outbox.keep_seconds)).unwrap_or_default();
+        let known: Vec<String> = settings.iter().map(NotifySettings::key).collect();
+        outbox.tidy(now, keep, &known).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
+        let endpoints = self.endpoints(context);
+        outbox.labels = settings.iter().enumerate().map(|(at, one)| (one.key(), label(at, one, &endpoints))).collect();
+        let seen = Seen::read(context, outbox.marks.as_ref().map(Marks::round));
+        if outbox.marks.is_none() {
+            outbox.marks = seen.as_ref().map(Marks::beginning);
+        }
+        let news = match &mut outbox.marks {
+            Some(marks) => marks.news(seen.as_ref(), faults, &blanks(&endpoints)),
+            None => Vec::new(),
+        };
+        let name = seen.as_ref().map_or("", |seen| &seen.name).to_owned();
+        for news in news {
+            let to: Vec<String> = settings.iter().filter(|to| to.wants(news.event)).map(NotifySettings::key).collect();
+            outbox.put(news, &name, now, &to)?;
+        }
+        if outbox != before {
+            outbox.save(&own)?;
+        }
+        let warnings = send::send(&own, &mut outbox, &endpoints, until);
+        warnings.iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
+        Ok(outbox.counts())
+    }
+
+    /// The endpoints that can be reached in this environment.
+    fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
+        let open = |one: &NotifySettings| match one.url.open("notify.url", env) {
+            Ok(target) => {
+                let label = format!("{} at {}", one.kind.as_str(), target.host());
+                Some(Endpoint { key: one.key(), label, service: one.kind, target })
+            }
+            Err(error) => {
+                self.ui.warn_once(&format!("{error}: its messages wait"));
+                None
+            }
+        };
+        context.config.notify.0.iter().filter_map(open).collect()
+    }
+}
+
+/// What messages call an endpoint.
+fn label(at: usize, one: &NotifySettings, endpoints: &[Endpoint]) -> String {
+    let open = endpoints.iter().find(|endpoint| endpoint.key == one.key());
+    open.map_or_else(|| format!("{} (endpoint {})", one.kind.as_str(), at + 1), |endpoint| endpoint.label.clone())
+}
+
+/// Takes the outbox: a run waits for another one that is sending, but no longer than it may send itself.
+fn lock(own: &Path, until: Instant) -> Result<Lock> {
+    let folder = files::folder_below(own, Path::new(FOLDER))?;
+    Lock::take(&folder, "notify", Contended::Wait, |holder| {
+        if Instant::now() >= until {
+            return Err(Error::outside(format!("{holder} is still sending; the next run sends the rest")));
+        }
+        std::thread::sleep(LOOK_EVERY);
+        Ok(())
+    })
+}
+
+/// Before the first run that tells anyone: what is so by now is not announced.
+fn begin_marks(context: &Context<'_>) -> Result<()> {
+    let own = context.own_folder()?;
+    let _lock = lock(&own, Instant::now() + context.config.outbox.limit())?;
+    let mut outbox = Outbox::load(&own)?.0.unwrap_or_default();
+    if outbox.marks.is_some() {
+        return Ok(());
+    }
+    outbox.marks = Seen::read(context, None).as_ref().map(Marks::beginning);
+    outbox.save(&own)
+}
+
+/// What must not be in a message: the operator's keys, and the addresses of the endpoints.
+fn blanks(endpoints: &[Endpoint]) -> Blanks {
+    let mut blanks = Blanks::default();
+    // A key that cannot be read is not in use.
+    let secrets = SECRETS.iter().filter_map(|name| Secret::from_env(env, name).ok().flatten());
+    secrets.for_each(|secret| blanks.add(secret.expose()));
+    endpoints.iter().for_each(|endpoint| endpoint.target.hide_in(&mut blanks));
+    blanks
+}
+
+/// Why a ping did not arrive, as far as is known.
+fn reason(sent: &Sent) -> Option<&str> {
+    match sent {
+        Sent::Taken => None,
+        Sent::Refused(reason) | Sent::Failed { reason, .. } | Sent::Unknown(reason) => Some(reason),
+    }
+}
+
+/// The messages that were not delivered, for `status`: a line for each endpoint, and the same as data.
+pub(crate) fn undelivered(context: &Context<'_>) -> Result<(Vec<String>, Value)> {
+    let outbox = match context.config.notify.0.is_empty() {
+        true => Outbox::default(),
+        false => Outbox::load(&context.own_folder()?)?.0.unwrap_or_default(),
+    };
+    let mut lines = Vec::new();
+    let mut data = Vec::new();
+    for (key, label) in &outbox.labels {
+        let (waiting, unsure) = (outbox.waiting(key).count(), outbox.unsure(key).count());
+        if let Some((first, reason)) = outbox.waiting(key).next() {
+            let messages = counted(waiting, "message waits", "messages wait");
+            let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            lines.push(format!("notify: {messages} for {label} since {}{why}", time(first.queued)));
+        }
+        if let Some(last) = outbox.unsure(key).last() {
+            let messages = counted(unsure, "message", "messages");
+            let (title, at) = (&last.notice.title, time(last.queued));
+            lines
+                .push(format!("notify: {messages} may not have been delivered to {label}, the last {title:?} at {at}"));
+        }
+        data.push(json!({"to": label, "waiting": waiting, "unsure": unsure}));
+    }
+    Ok((lines, Value::Array(data)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_operator_is_kept_out_of_messages() {
+        let page = include_str!("../../../docs/settings.md").split("## Secrets").nth(1).unwrap();
+        let rows = page.lines().skip_while(|line| !line.starts_with("| `")).take_while(|line| line.starts_with('|'));
+        let names: Vec<&str> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+        assert!(names.len() > 10, "{names:?}");
+        for name in names.into_iter().filter(|name| *name != "REGISTRY_USER") {
+            assert!(SECRETS.contains(&name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Messages that wait to be delivered, and what was announced: one file in the operator's own folder, replaced as a
+//! whole. A message is in it before its event counts as announced, and is marked before it is sent: after a kill it
+//! is sent once or not at all, and in the latter case that is told.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::marks::{Marks, News};
+use crate::base::error::{Context as _, Result};
+use crate::base::files;
+use crate::base::hex;
+use crate::base::text::{counted, cut};
+use crate::model::stage::Timestamp;
+use crate::world::notify::Notice;
+
+/// The folder of what this room keeps, in the operator's own folder.
+pub(super) const FOLDER: &str = "notify";
+
+/// The most messages kept; the oldest give way.
+const MOST_LETTERS: usize = 100;
+
+/// Most characters kept of a reason.
+const LONGEST_REASON: usize = 300;
+
+/// What became of a message at one endpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(super) enum Delivery {
+    /// It is to be sent.
+    Waiting {
+        #[serde(default)]
+        attempts: u32,
+        /// Why the last attempt failed.
+        #[serde(default)]
+        reason: Option<String>,
+        /// The endpoint asks to be left alone until then.
+        #[serde(default)]
+        not_before: Option<DateTime<Utc>>,
+    },
+    /// It is being sent.
+    Sending,
+    /// It was being sent when the run was killed, or no answer came: it may not have been delivered.
+    Unsure { reason: String },
+}
+
+/// A message with the endpoints that have not taken it, by their keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Letter {
+    pub(super) notice: Notice,
+    pub(super) queued: DateTime<Utc>,
+    pub(super) to: BTreeMap<String, Delivery>,
+}
+
+/// The contents of the file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Outbox {
+    /// What the ids of this machine's messages begin with.
+    name: String,
+    /// The number of messages so far.
+    count: u64,
+    /// What was announced; none before the first run.
+    pub(super) marks: Option<Marks>,
+    /// What messages call each endpoint.
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) letters: Vec<Letter>,
+}
+
+impl Outbox {
+    fn path(own: &Path) -> Result<PathBuf> {
+        files::below(own, &Path::new(FOLDER).join("outbox.json"))
+    }
+
+    /// Reads the file; `None` if there is none. The second value warns of one that cannot be read: it counts as
+    /// missing.
+    pub(super) fn load(own: &Path) -> Result<(Option<Outbox>, Option<String>)> {
+        let path = Outbox::path(own)?;
+        let Some(bytes) = files::read_own(&path, files::SMALL)? else { return Ok((None, None)) };
+        match serde_json::from_slice(&bytes) {
+            Ok(outbox) => Ok((Some(outbox), None)),
+            Err(why) => {
+                let path = path.display();
+                Ok((None, Some(format!("{path}: does not parse ({why}); messages that waited in it are lost"))))
+            }
+        }
+    }
+
+    /// Writes the file and syncs it.
+    pub(super) fn save(&self, own: &Path) -> Result<()> {
+        let path = Outbox::path(own)?;
+        let bytes = serde_json::to_vec(self).failed(|| format!("{}: cannot write", path.display()))?;
+        files::write(&path, &bytes, files::Readers::Own)
+    }
+
+    /// Removes the file: nobody is told any longer.
+    pub(super) fn forget(own: &Path) -> Result<()> {
+        files::remove(&Outbox::path(own)?)
+    }
+
+    /// Adds a message for these endpoints.
+    pub(super) fn put(&mut self, news: News, competition: &str, now: DateTime<Utc>, to: &[String]) -> Result<()> {
+        if to.is_empty() {
+            return Ok(());
+        }
+        if self.name.is_empty() {
+            let mut bytes = [0; 6];
+            getrandom::fill(&mut bytes).failed(|| "the operating system provides no random bytes".to_owned())?;
+            self.name = hex::encode(&bytes);
+        }
+        self.count += 1;
+        let News { event, round, title, text, details } = news;
+        let details = if let Value::Object(details) = details { details } else { serde_json::Map::new() };
+        let (id, time) = (format!("{}-{}", self.name, self.count), Timestamp::from(now).to_string());
+        let notice = Notice { id, event, time, competition: competition.to_owned(), round, title, text, details };
+        let waiting = || Delivery::Waiting { attempts: 0, reason: None, not_before: None };
+        self.letters.push(Letter { notice, queued: now, to: to.iter().map(|key| (key.clone(), waiting())).collect() });
+        Ok(())
+    }
+
+    /// Marks what a killed run was sending, and drops what is too old or too much. Returns what to tell about it.
+    pub(super) fn tidy(&mut self, now: DateTime<Utc>, keep: chrono::TimeDelta, known: &[String]) -> Vec<String> {
+        let mut told = Vec::new();
+        let labels = &self.labels;
+        for letter in &mut self.letters {
+            let title = letter.notice.title.clone();
+            let old = now - letter.queued > keep;
+            letter.to.retain(|key, delivery| {
+                let label = labels.get(key).map_or("an endpoint", String::as_str);
+                if *delivery == Delivery::Sending {
+                    told.push(format!(
+                        "{label}: a run was killed while sending {title:?}: it may not have been delivered"
+                    ));
+                    *delivery = Delivery::Unsure { reason: "the run was killed".to_owned() };
+                }
+                if old && let Delivery::Waiting { reason, .. } = delivery {
+                    let why = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                    told.push(format!("{label}: {title:?} was never delivered and is dropped{why}"));
+                }
+                let named = known.contains(key);
+                if !named && !old && matches!(delivery, Delivery::Waiting { .. }) {
+                    told.push(format!("{label}: the settings no longer name it: {title:?} is dropped"));
+                }
+                !old && named
+            });
+        }
+        let surplus = self.letters.len().saturating_sub(MOST_LETTERS);
+        if surplus > 0 {
+            self.letters.drain(..surplus);
+            told.push(format!("{} dropped: the outbox is full", counted(surplus, "message is", "messages are")));
+        }
+        self.letters.retain(|letter| !letter.to.is_empty());
+        told
+    }
+
+    /// The first message from `from` on that may be sent to this endpoint now.
+    pub(super) fn next(&self, key: &str, from: usize, now: DateTime<Utc>) -> Option<usize> {
+        let due = |letter: &Letter| match letter.to.get(key) {
+            Some(Delivery::Waiting { not_before, .. }) => not_before.is_none_or(|at| at <= now),
+            _ => false,
+        };
+        self.letters.iter().enumerate().skip(from).find(|(_, letter)| due(letter)).map(|(at, _)| at)
+    }
+
+    /// Sets the state of a message at an endpoint; without one, it was delivered.
+    pub(super) fn set(&mut self, at: usize, key: &str, delivery: Option<Delivery>) {
+        let Some(letter) = self.letters.get_mut(at) else { return };
+        match delivery {
+            Some(delivery) => _ = letter.to.insert(key.to_owned(), delivery),
+            None => _ = letter.to.remove(key),
+        }
+    }
+
+    /// The messages that wait for an endpoint, oldest first, each with the reason of the last failure.
+    pub(super) fn waiting<'a>(&'a self, key: &'a str) -> impl Iterator<Item = (&'a Letter, Option<&'a str>)> {
+        self.letters.iter().filter_map(move |letter| match letter.to.get(key)? {
+            Delivery::Waiting { reason, .. } => Some((letter, reason.as_deref())),
+            Delivery::Sending | Delivery::Unsure { .. } => None,
+        })
+    }
+
+    /// The messages that an endpoint may not have got, oldest first.
+    pub(super) fn unsure<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Letter> {
+        let unsure = |to: &Delivery| !matches!(to, Delivery::Waiting { .. });
+        self.letters.iter().filter(move |letter| letter.to.get(key).is_some_and(unsure))
+    }
+
+    /// How often a message was tried at an endpoint.
+    pub(super) fn attempts(&self, at: usize, key: &str) -> u32 {
+        match self.letters.get(at).and_then(|letter| letter.to.get(key)) {
+            Some(Delivery::Waiting { attempts, .. }) => *attempts,
+            _ => 0,
+        }
+    }
+
+    /// How many messages wait, and how many may not have been delivered, over all endpoints.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let all = self.letters.iter().flat_map(|letter| letter.to.values());
+        all.fold((0, 0), |(waiting, unsure), delivery| match delivery {
+            Delivery::Waiting { .. } => (waiting + 1, unsure),
+            Delivery::Sending | Delivery::Unsure { .. } => (waiting, unsure + 1),
+        })
+    }
+}
+
+/// A reason as it is kept.
+pub(super) fn kept(reason: &str) -> String {
+    cut(reason, LONGEST_REASON)
+}

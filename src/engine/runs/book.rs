@@ -1,0 +1,244 @@
+//! The file of the record: `runs.jsonl` in the operator's own folder, and `runs.1.jsonl`, the one before it.
+//!
+//! A run appends a line when it begins, after each step, and when it ends; the last line of an id counts. A line is
+//! one write, so a kill leaves at most half a line, which the next writer ends and the reader skips. While a run is at
+//! work it holds a lock on a file of its own, by which a reader tells it from one that was killed.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use super::record::{Outcome, RunRecord};
+use crate::base::error::{Context as _, Result};
+use crate::base::files;
+use crate::model::ids::RoundNumber;
+use crate::world::usage::Usage;
+
+/// The file is put aside once it is this long.
+const LARGEST: u64 = 4 << 20;
+
+/// A longer file is not ours: a line is far shorter than this.
+const MOST_READ: u64 = LARGEST + (4 << 20);
+
+/// A longer line is not written: the run did more than is worth keeping.
+const LONGEST_LINE: usize = 1 << 20;
+
+const FILE: &str = "runs.jsonl";
+const OLDER: &str = "runs.1.jsonl";
+
+/// The folder of the files that runs at work hold a lock on.
+const AT_WORK: &str = "running";
+
+/// The record in an operator's own folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Book {
+    own: PathBuf,
+}
+
+/// What was read of it.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    /// The runs, oldest first.
+    pub(crate) runs: Vec<RunRecord>,
+    /// How many lines could not be read.
+    pub(crate) damaged: usize,
+}
+
+impl Book {
+    /// The record in this folder, which need not exist.
+    pub(crate) fn at(own: &Path) -> Book {
+        Book { own: own.to_owned() }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf> {
+        files::below(&self.own, Path::new(name))
+    }
+
+    /// Reads all runs.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is too large to be ours.
+    pub(crate) fn read(&self) -> Result<Pages> {
+        let (mut runs, mut damaged) = (IndexMap::<String, RunRecord>::new(), 0);
+        for name in [OLDER, FILE] {
+            let bytes = files::read_own(&self.path(name)?, MOST_READ)?.unwrap_or_default();
+            // A last line without an end may be one that is just being written.
+            let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            let lines = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
+            for line in lines.filter(|line| !line.is_empty()) {
+                match serde_json::from_slice::<RunRecord>(line) {
+                    Ok(run) if !run.id.is_empty() && run.started.is_some() => _ = runs.insert(run.id.clone(), run),
+                    _ => damaged += 1,
+                }
+            }
+        }
+        let mut runs: Vec<RunRecord> = runs.into_values().collect();
+        for run in runs.iter_mut().filter(|run| !run.has_ended()) {
+            run.outcome = if self.is_at_work(&run.id) { Outcome::Begun } else { Outcome::Killed };
+        }
+        Ok(Pages { runs, damaged })
+    }
+
+    /// What was used in a round, also by runs that were killed or are still at work.
+    ///
+    /// # Errors
+    /// As [`Book::read`].
+    pub(crate) fn used_in(&self, round: RoundNumber) -> Result<Usage> {
+        let mut used = Usage::default();
+        self.read()?.runs.iter().for_each(|run| used.add(&run.used_in(round)));
+        Ok(used)
+    }
+
+    /// Appends a run as it stands now; `lasting` makes sure that it survives a power cut.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn append(&self, run: &RunRecord, lasting: bool) -> Result<()> {
+        files::make_folder(&self.own)?;
+        let cannot = || format!("{}: cannot write", self.own.join(FILE).display());
+        let mut line = serde_json::to_vec(run).failed(cannot)?;
+        if line.len() > LONGEST_LINE {
+            let (steps, commits) = (Vec::new(), Vec::new());
+            line = serde_json::to_vec(&RunRecord { steps, commits, ..run.clone() }).failed(cannot)?;
+        }
+        line.push(b'\n');
+        // Only for the moment of a rotation and a write.
+        let turn = files::update(&self.path("runs.lock")?)?;
+        turn.lock().failed(cannot)?;
+        let mut file = files::append(&self.path(FILE)?)?;
+        let mut length = file.metadata().failed(cannot)?.len();
+        if length > LARGEST {
+            std::fs::rename(self.path(FILE)?, self.path(OLDER)?).failed(cannot)?;
+            file = files::append(&self.path(FILE)?)?;
+            length = 0;
+        }
+        if length > 0 && !ends_a_line(&mut file).failed(cannot)? {
+            line.insert(0, b'\n');
+        }
+        file.write_all(&line).failed(cannot)?;
+        if lasting { file.sync_data().failed(cannot) } else { Ok(()) }
+    }
+
+    /// Holds the file that shows that this run is at work, and removes those of runs that are gone.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn begin_work(&self, id: &str) -> Result<AtWork> {
+        files::make_folder(&self.own)?;
+        let folder = files::folder_below(&self.own, Path::new(AT_WORK))?;
+        for entry in files::list(&folder)? {
+            // One that cannot be opened or locked is left alone.
+            if let Ok(Some(file)) = files::open(&entry.path(), false)
+                && file.try_lock().is_ok()
+            {
+                files::remove(&entry.path())?;
+            }
+        }
+        let path = folder.join(id);
+        let file = files::update(&path)?;
+        file.lock().failed(|| format!("{}: cannot lock", path.display()))?;
+        Ok(AtWork { path, _file: file })
+    }
+
+    fn is_at_work(&self, id: &str) -> bool {
+        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let path = self.path(AT_WORK).map(|folder| folder.join(id));
+        let file = path.ok().filter(|_| plain).and_then(|path| files::open(&path, false).ok().flatten());
+        file.is_some_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
+fn ends_a_line(file: &mut File) -> std::io::Result<bool> {
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+/// Shows that a run is at work, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct AtWork {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        // One that is left is removed by the next run.
+        let _ = files::remove(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(id: &str, ended: bool) -> RunRecord {
+        let at = "2026-01-01T00:00:00Z".parse().unwrap();
+        let ended = if ended { Some("2026-01-01T00:00:05Z".parse().unwrap()) } else { None };
+        let outcome = if ended.is_some() { Outcome::Idle } else { Outcome::Begun };
+        RunRecord { id: id.to_owned(), started: Some(at), ended, outcome, ..RunRecord::default() }
+    }
+
+    #[test]
+    fn a_run_without_an_end_is_at_work_or_was_killed() {
+        let own = tempfile::tempdir().unwrap();
+        let book = Book::at(own.path());
+        let work = book.begin_work("a").unwrap();
+        book.append(&run("a", false), false).unwrap();
+        book.append(&run("b", false), false).unwrap();
+        let outcomes = || book.read().unwrap().runs.iter().map(|run| run.outcome).collect::<Vec<_>>();
+        assert_eq!(outcomes(), [Outcome::Begun, Outcome::Killed]);
+        drop(work);
+        assert_eq!(outcomes(), [Outcome::Killed, Outcome::Killed]);
+        book.append(&run("a", true), true).unwrap();
+        assert_eq!(outcomes(), [Outcome::Idle, Outcome::Killed]);
+    }
+
+    #[test]
+    fn a_cut_at_any_byte_costs_one_line_and_not_the_next() {
+        let own = tempfile::tempdir().unwrap();
+        let book = Book::at(own.path());
+        book.append(&run("a", true), false).unwrap();
+        book.append(&run("b", true), false).unwrap();
+        let whole = std::fs::read(own.path().join(FILE)).unwrap();
+        let first = whole.iter().position(|byte| *byte == b'\n').unwrap();
+        for cut in first + 2..whole.len() {
+            std::fs::write(own.path().join(FILE), &whole[..cut]).unwrap();
+            book.append(&run("c", true), false).unwrap();
+            let pages = book.read().unwrap();
+            let ids: Vec<_> = pages.runs.iter().map(|run| run.id.as_str()).collect();
+            let expected: &[&str] = if cut == whole.len() - 1 { &["a", "b", "c"] } else { &["a", "c"] };
+            assert_eq!((ids.as_slice(), pages.damaged), (expected, 3 - expected.len()), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_long_record_is_put_aside_and_both_are_read() {
+        let own = tempfile::tempdir().unwrap();
+        let book = Book::at(own.path());
+        book.append(&run("a", true), false).unwrap();
+        let file = File::options().append(true).open(own.path().join(FILE)).unwrap();
+        (&file).write_all(&[b"x".repeat(usize::try_from(LARGEST).unwrap()), b"\n".to_vec()].concat()).unwrap();
+        book.append(&run("b", true), false).unwrap();
+        let pages = book.read().unwrap();
+        assert_eq!((pages.runs.len(), pages.damaged), (2, 1));
+        assert!(std::fs::metadata(own.path().join(FILE)).unwrap().len() < 1000);
+    }
+
+    #[test]
+    fn writers_at_once_lose_no_line() {
+        let own = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let book = Book::at(own.path());
+                scope.spawn(move || {
+                    (0..25).for_each(|n| book.append(&run(&format!("{thread}-{n}"), true), false).unwrap());
+                });
+            }
+        });
+        assert_eq!(Book::at(own.path()).read().unwrap().runs.len(), 100);
+    }
+}

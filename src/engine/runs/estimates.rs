@@ -1,0 +1,63 @@
+//! What a dry run foresees of a command's cost, by the averages of past runs.
+
+use serde_json::json;
+
+use super::book::Book;
+use super::record::RunRecord;
+use crate::base::error::Result;
+use crate::base::text::counted;
+use crate::engine::context::Context;
+use crate::ui::Report;
+use crate::world::usage::{Service, Usage};
+
+/// Reports what these calls of the judge will take.
+///
+/// # Errors
+/// The record cannot be read.
+pub(crate) fn foresee_calls(context: &Context<'_>, calls: u64, report: &mut Report) -> Result<()> {
+    let tokens = average(&past(context)?, tokens_an_answer).map(|each| (each * calls as f64).round());
+    let about = match tokens {
+        Some(tokens) => format!("about {tokens} tokens, by the answers so far"),
+        None => "an unknown number of tokens: no answer has named its tokens yet".to_owned(),
+    };
+    let calls_said = counted(calls, "judge call", "judge calls");
+    report.say(format!("would take up to {calls_said} for these matches, {about}; later matches depend on results"));
+    report.detail(json!({"estimate": {"calls": calls, "tokens": tokens, "pod_hours": null}}));
+    Ok(())
+}
+
+/// Reports what generating this many outputs will take of pods.
+///
+/// # Errors
+/// The record cannot be read.
+pub(crate) fn foresee_pods(context: &Context<'_>, outputs: u64, report: &mut Report) -> Result<()> {
+    let hours = average(&past(context)?, seconds_a_generation).map(|each| each * outputs as f64 / 3600.0);
+    let about = match hours {
+        Some(hours) => format!("about {hours:.2} pod hours, by the pods so far"),
+        None => "an unknown number of pod hours: no pod has made an output for this machine yet".to_owned(),
+    };
+    report.say(format!("would generate {}: {about}", counted(outputs, "output", "outputs")));
+    report.detail(json!({"estimate": {"calls": outputs, "tokens": null, "pod_hours": hours}}));
+    Ok(())
+}
+
+fn past(context: &Context<'_>) -> Result<Vec<RunRecord>> {
+    Ok(Book::at(&context.own_folder()?).read()?.runs)
+}
+
+/// A sum of something, and of what it is divided by.
+fn tokens_an_answer(used: &Usage) -> (f64, u64) {
+    let judge = used.of(Service::Judge);
+    (judge.tokens as f64, judge.token_answers)
+}
+
+fn seconds_a_generation(used: &Usage) -> (f64, u64) {
+    (used.of(Service::Provider).pod_seconds, used.of(Service::Program).calls)
+}
+
+fn average(runs: &[RunRecord], of: impl Fn(&Usage) -> (f64, u64)) -> Option<f64> {
+    let mut all = Usage::default();
+    runs.iter().for_each(|run| all.add(&run.usage));
+    let (sum, count) = of(&all);
+    (count > 0 && sum > 0.0).then(|| sum / count as f64)
+}

@@ -1,0 +1,273 @@
+//! A line of `runs.jsonl`: one run of a command that changes the competition.
+//!
+//! A run writes two lines with the same id: one when it begins and one when it ends. A run with no second line was
+//! killed, or is still at work.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::error::{Error, Kind};
+use crate::base::text::cut;
+use crate::model::ids::{Block, RoundNumber};
+use crate::model::stage::{Stage, Timestamp};
+use crate::ui::Report;
+use crate::world::usage::Usage;
+
+/// Longest text kept of an error, in characters, and the most causes or hints.
+const LONGEST_TEXT: usize = 500;
+const MOST_TEXTS: usize = 5;
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// It has begun; the reader decides whether it is at work or was killed.
+    #[default]
+    Begun,
+    /// It has not ended, and its process is gone.
+    Killed,
+    /// It wrote or committed something.
+    Done,
+    /// Nothing was to be done.
+    Idle,
+    /// It waits for something.
+    Waits,
+    /// It failed, or one of its steps did.
+    Failed,
+}
+
+impl Outcome {
+    /// Its name in the record.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Begun => "running",
+            Outcome::Killed => "killed",
+            Outcome::Done => "done",
+            Outcome::Idle => "idle",
+            Outcome::Waits => "waits",
+            Outcome::Failed => "failed",
+        }
+    }
+
+    /// How a report says that a command ended.
+    pub(crate) fn of(report: &Report, failed: bool) -> Outcome {
+        match () {
+            () if failed || report.failed.is_some() => Outcome::Failed,
+            () if report.changed() => Outcome::Done,
+            () if !report.waits.is_empty() => Outcome::Waits,
+            () => Outcome::Idle,
+        }
+    }
+}
+
+/// What failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ErrorRecord {
+    /// The step that failed.
+    pub(crate) step: String,
+    /// The error's kind: failed, usage, outside, damaged, conflict.
+    pub(crate) kind: String,
+    /// What the failures of successive runs have in common: the step, the service or file, how it failed.
+    pub(crate) key: String,
+    /// The same in a few words for a reader, such as "judge unreachable".
+    pub(crate) title: String,
+    pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) causes: Vec<String>,
+    #[serde(default)]
+    pub(crate) hints: Vec<String>,
+    /// When the fault began, and its number of runs including this one: kept here because the record is rotated.
+    #[serde(default)]
+    pub(crate) since: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) runs: u64,
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StepRecord {
+    pub(crate) command: String,
+    pub(crate) outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<ErrorRecord>,
+}
+
+/// A run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct RunRecord {
+    /// Unique: time and random letters.
+    pub(crate) id: String,
+    pub(crate) started: Option<Timestamp>,
+    /// Missing in the line written at the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ended: Option<Timestamp>,
+    pub(crate) version: String,
+    /// The subcommand.
+    pub(crate) command: String,
+    /// Where the competition stood at the beginning.
+    pub(crate) round: Option<RoundNumber>,
+    pub(crate) stage: Option<Stage>,
+    /// Where it stood at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) round_after: Option<RoundNumber>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stage_after: Option<Stage>,
+    /// The chain's block, if the run asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) block: Option<Block>,
+    pub(crate) outcome: Outcome,
+    pub(crate) exit: u8,
+    /// The steps of `advance`; for other commands, the command itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) steps: Vec<StepRecord>,
+    /// Commands left out by `--skip`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) skipped: Vec<String>,
+    /// The last failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<ErrorRecord>,
+    /// What it waits for, or why nothing was done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waits: Vec<String>,
+    /// The number of files written.
+    pub(crate) files: usize,
+    /// Commits made, each with the first line of its message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) commits: Vec<(String, String)>,
+    /// The number of commits pushed.
+    pub(crate) pushed: usize,
+    /// Did it end before it had looked at everything that was due, by a signal or because another run was at work?
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) cut_short: bool,
+    /// What it used in all.
+    pub(crate) usage: Usage,
+    /// The part of that which it used in later rounds than the one in which it began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) later_rounds: Vec<(RoundNumber, Usage)>,
+}
+
+impl RunRecord {
+    /// What it used in a round.
+    pub(crate) fn used_in(&self, round: RoundNumber) -> Usage {
+        let later = self.later_rounds.iter().find(|(later, _)| *later == round).map(|(_, used)| used.clone());
+        match later {
+            Some(used) => used,
+            None if self.round == Some(round) => {
+                self.later_rounds.iter().fold(self.usage.clone(), |all, (_, used)| all.without(used))
+            }
+            None => Usage::default(),
+        }
+    }
+
+    /// Has it ended by itself, as far as the record says?
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Every failure of the run, in order.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = &ErrorRecord> {
+        self.steps.iter().filter_map(|step| step.error.as_ref())
+    }
+}
+
+/// The first line of a text, cut.
+pub(crate) fn first_line(text: &str) -> String {
+    cut(text.lines().next().unwrap_or_default(), LONGEST_TEXT)
+}
+
+/// The name of a kind of error.
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Failed => "failed",
+        Kind::Usage => "usage",
+        Kind::NotDue => "not_due",
+        Kind::Outside => "outside",
+        Kind::Damaged => "damaged",
+        Kind::Busy => "busy",
+        Kind::Conflict => "conflict",
+        Kind::Limit => "limit",
+    }
+}
+
+impl ErrorRecord {
+    /// What a step's error leaves in the record.
+    pub(crate) fn of(step: &str, error: &Error) -> ErrorRecord {
+        let texts = |texts: &[String]| texts.iter().take(MOST_TEXTS).map(|text| cut(text, LONGEST_TEXT)).collect();
+        let title = title(error);
+        ErrorRecord {
+            step: step.to_owned(),
+            kind: kind_name(error.kind()).to_owned(),
+            key: format!("{step}: {title}"),
+            title,
+            message: cut(&error.to_string(), LONGEST_TEXT),
+            causes: texts(&error.causes()),
+            hints: texts(error.hints()),
+            since: None,
+            runs: 1,
+        }
+    }
+}
+
+/// What failed in a few words, the same in every run with this fault: a service and how it fails, or else the message
+/// without what changes from run to run.
+fn title(error: &Error) -> String {
+    let said = error.causes().into_iter().chain([error.to_string()]).collect::<Vec<_>>().join("\n");
+    match (error.service(), error.kind()) {
+        (_, Kind::Limit) => steady(error.to_string().split(':').next().unwrap_or_default()),
+        (Some(service), Kind::Outside) => format!("{service} {}", manner(&said)),
+        (None, Kind::Outside) => format!("{} ({})", steady(&error.to_string()), manner(&said)),
+        _ => steady(&error.to_string()),
+    }
+}
+
+/// How an outside service fails: what an operator can do about each is different.
+fn manner(said: &str) -> &'static str {
+    let statuses = said.match_indices("status 4").filter_map(|(at, _)| said.get(at + 7..at + 10)?.parse::<u16>().ok());
+    let refuses = statuses.clone().any(|status| !matches!(status, 408 | 409 | 425 | 429));
+    match () {
+        () if said.contains("out of credit") => "out of credit",
+        () if refuses => "refuses",
+        () if statuses.clone().any(|status| status == 429) => "busy",
+        () => "unreachable",
+    }
+}
+
+/// Longest part of a message that counts, in characters.
+const LONGEST_STEADY: usize = 100;
+
+/// A message's first part, without numbers, hotkeys and hashes.
+fn steady(message: &str) -> String {
+    // A short first part, such as a command or a path, says too little.
+    let short = message.split(": ").take_while(|part| part.len() < 24).count();
+    let head = message.split(": ").take(short + 1).collect::<Vec<_>>().join(": ");
+    let words = head.split(' ').map(|word| match word.chars().filter(char::is_ascii_digit).count() {
+        0 => word.to_owned(),
+        _ if word.len() > 24 => "*".to_owned(),
+        _ => word.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect(),
+    });
+    let text = words.collect::<Vec<_>>().join(" ");
+    cut(text.trim_end_matches([':', ' ']), LONGEST_STEADY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_failures_have_one_title_whatever_numbers_they_name() {
+        let title = |error: Error| ErrorRecord::of("duel", &error).title;
+        let down = |count: usize, cause: &str| {
+            let cause = Error::outside(format!("POST https://j.example/v1: {cause}")).of_service(Some("judge"));
+            Error::outside(format!("the judge is down: {count} matches unfinished")).because(cause)
+        };
+        assert_eq!(title(down(3, "cannot connect (5 attempts)")), "judge unreachable");
+        assert_eq!(title(down(12, "status 503")), "judge unreachable");
+        assert_eq!(title(down(1, "status 429: slow down")), "judge busy");
+        assert_eq!(title(down(1, "status 401: no such key")), "judge refuses");
+        assert_eq!(title(down(1, "the account is out of credit: status 402")), "judge out of credit");
+        let file = |n: u32| Error::failed(format!("rounds/{n}/seed.json: line {n} column 3: expected a number"));
+        assert_eq!(title(file(3)), title(file(7)));
+        let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+        assert_eq!(title(Error::failed(format!("{hotkey} is not here"))), "* is not here");
+    }
+}

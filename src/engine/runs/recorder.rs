@@ -1,0 +1,201 @@
+//! Writes the record of the run at work. A failure to write never fails the run.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::Utc;
+
+use super::book::{AtWork, Book};
+use super::place::Place;
+use super::record::{ErrorRecord, Outcome, RunRecord, StepRecord, first_line};
+use super::streak::Faults;
+use crate::base::error::{Context as _, Error, Kind, Result};
+use crate::engine::context::Options;
+use crate::engine::notify::Teller;
+use crate::model::ids::{Block, RoundNumber};
+use crate::model::stage::Timestamp;
+use crate::ui::{Report, Ui};
+use crate::world::stop::{STOPPED, Stop};
+use crate::world::usage::Meter;
+
+/// Most steps and commits kept of a run.
+const MOST_KEPT: usize = 200;
+
+/// Records the runs of a command: one, or with `advance --wait` one for each pass.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    ui: Ui,
+    meter: Meter,
+    command: String,
+    skipped: Vec<String>,
+    repo: Option<PathBuf>,
+    open: Mutex<Option<OpenRun>>,
+    /// Tells of them outside.
+    teller: Teller,
+}
+
+/// A run at work.
+#[derive(Debug)]
+struct OpenRun {
+    place: Place,
+    book: Book,
+    run: RunRecord,
+    /// The round of the step at work.
+    round: Option<RoundNumber>,
+    _work: AtWork,
+}
+
+impl Recorder {
+    /// A recorder of this command's runs. Nothing is written yet.
+    pub(crate) fn new(options: &Options, ui: &Ui, command: &str, skipped: &[String]) -> Recorder {
+        let (meter, repo) = (options.meter.clone(), options.repo.clone());
+        let (command, skipped) = (command.to_owned(), skipped.to_vec());
+        let teller = Teller::new(options, ui);
+        Recorder { ui: ui.clone(), meter, command, skipped, repo, open: Mutex::default(), teller }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<OpenRun>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A run begins.
+    pub(crate) fn begin(&self) {
+        match self.begun() {
+            Ok(run) => {
+                if run.is_some() {
+                    self.teller.begun();
+                }
+                *self.open() = run;
+            }
+            Err(error) => self.ui.detail(&format!("this run is not recorded: {error}")),
+        }
+    }
+
+    /// `None` if there is no competition here.
+    fn begun(&self) -> Result<Option<OpenRun>> {
+        let Some(place) = Place::find(self.repo.as_deref())? else { return Ok(None) };
+        let now = Utc::now();
+        let standing = place.standing();
+        let run = RunRecord {
+            id: id(now)?,
+            started: Some(Timestamp::from(now)),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: self.command.clone(),
+            round: standing.map(|standing| standing.0),
+            stage: standing.map(|standing| standing.1),
+            skipped: self.skipped.clone(),
+            ..RunRecord::default()
+        };
+        let book = Book::at(&place.own);
+        let work = book.begin_work(&run.id)?;
+        book.append(&run, false)?;
+        Ok(Some(OpenRun { round: run.round, place, book, run, _work: work }))
+    }
+
+    /// The chain's block is this.
+    pub(crate) fn block(&self, block: Block) {
+        if let Some(open) = self.open().as_mut() {
+            open.run.block = Some(block);
+        }
+    }
+
+    /// A step is over, or the command itself.
+    pub(crate) fn step(&self, command: &str, report: &Report, error: Option<&Error>) {
+        let mut open = self.open();
+        let Some(open) = open.as_mut() else { return };
+        open.count(&self.meter);
+        // What a stop cut off has not failed.
+        let error = error.filter(|_| !Stop::of_process().is_wanted());
+        let fault = error.map(|error| ErrorRecord::of(command, error));
+        let outcome = Outcome::of(report, error.is_some());
+        open.run.steps.push(StepRecord { command: command.to_owned(), outcome, error: fault });
+        open.run.waits.extend(report.waits.iter().map(|line| first_line(line)));
+        open.run.files += report.files.len();
+        open.run.commits.extend(report.commits.iter().map(|(id, message)| (id.clone(), first_line(message))));
+        open.run.pushed += report.pushed.len();
+        open.run.steps.truncate(MOST_KEPT);
+        open.run.commits.truncate(MOST_KEPT);
+        open.run.waits.truncate(MOST_KEPT);
+        // What follows may be killed.
+        self.told(open.book.append(&open.run, false));
+        open.round = open.place.standing().map(|standing| standing.0);
+    }
+
+    /// The run is over: `idle` says why nothing more was done, and `cut_short` that not all that is due was tried.
+    pub(crate) fn end(&self, exit: u8, idle: Option<&str>, cut_short: bool) -> Option<RunRecord> {
+        let mut open = self.open().take()?;
+        open.count(&self.meter);
+        let standing = open.place.standing();
+        // At work until the last line is written.
+        let OpenRun { book, mut run, _work, .. } = open;
+        (run.round_after, run.stage_after) = standing.unzip();
+        run.waits.extend(idle.map(first_line));
+        (run.exit, run.cut_short) = (exit, cut_short);
+        run.ended = Some(Timestamp::from(Utc::now()));
+        let outcomes: Vec<Outcome> = run.steps.iter().map(|step| step.outcome).collect();
+        let order = [Outcome::Failed, Outcome::Done, Outcome::Waits];
+        run.outcome = order.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or(Outcome::Idle);
+        if run.outcome == Outcome::Failed {
+            self.told(date(&book, &mut run));
+        }
+        self.told(book.append(&run, true));
+        self.teller.ended(&run);
+        Some(run)
+    }
+
+    /// The command is over, with this report.
+    pub(crate) fn conclude(&self, report: &Report, error: Option<&Error>) -> Option<RunRecord> {
+        let busy = error.filter(|error| error.kind() == Kind::Busy).map(ToString::to_string);
+        if busy.is_none() {
+            self.step(&self.command, report, error);
+        }
+        let stopped = Stop::of_process().is_wanted().then_some(STOPPED);
+        let why = busy.as_deref().or(stopped);
+        self.end(report.exit_code(error), why, why.is_some())
+    }
+
+    fn told(&self, written: Result<()>) {
+        if let Err(error) = written {
+            self.ui.warn_once(&format!("this run is not recorded: {error}"));
+        }
+    }
+}
+
+impl OpenRun {
+    /// Adds what was used since the last time.
+    fn count(&mut self, meter: &Meter) {
+        let used = meter.take();
+        self.run.usage.add(&used);
+        // Only a run that goes on into the next round needs to tell them apart.
+        if self.round != self.run.round
+            && let Some(round) = self.round
+        {
+            match self.run.later_rounds.iter_mut().find(|(later, _)| *later == round) {
+                Some((_, counted)) => counted.add(&used),
+                None => self.run.later_rounds.push((round, used)),
+            }
+        }
+    }
+}
+
+/// Notes with each failure since when it lasts.
+fn date(book: &Book, run: &mut RunRecord) -> Result<()> {
+    let pages = book.read()?;
+    let mut faults = Faults::of(pages.runs.iter().filter(|other| other.id != run.id));
+    faults.follow(run);
+    let lasting = |error: &mut ErrorRecord| {
+        if let Some(fault) = faults.lasting(&error.key) {
+            (error.since, error.runs) = (Some(fault.since.clone()), fault.runs);
+        }
+    };
+    run.steps.iter_mut().filter_map(|step| step.error.as_mut()).for_each(lasting);
+    run.error = run.steps.iter().rev().find_map(|step| step.error.clone());
+    Ok(())
+}
+
+/// A new run's id: the time, and letters that tell two of the same second apart.
+fn id(now: chrono::DateTime<Utc>) -> Result<String> {
+    let mut bytes = [0; 3];
+    getrandom::fill(&mut bytes).failed(|| "the operating system provides no random bytes".to_owned())?;
+    Ok(format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), crate::base::hex::encode(bytes)))
+}
