@@ -6,6 +6,7 @@
 
 mod progress;
 mod report;
+mod screen;
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -17,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::progress::{Bar, Phases};
 pub use self::report::{Basis, Ended, Failed, Line, Report};
+pub use self::screen::Screen;
 use crate::base::error::{Error, Kind};
 use crate::base::text::{cut, visible, visible_json};
 
@@ -113,6 +115,11 @@ impl Ui {
     fn out(&self, text: &str) {
         let mut out = std::io::stdout().lock();
         self.printed(writeln!(out, "{text}").and_then(|()| out.flush()));
+    }
+
+    /// Prints a line of the result at once.
+    pub fn tell_line(&self, line: &str) {
+        self.out(&harmless(line));
     }
 
     /// Takes note of the outcome of a write to stdout.

@@ -14,7 +14,7 @@ use crate::model::ids::Block;
 use crate::model::lock::{Contended, Lock};
 use crate::model::snapshot::{ListedSource, RoundFiles, Snapshot};
 use crate::model::stage::CompetitionState;
-use crate::model::store::Store;
+use crate::model::store::{Store, enclosing};
 use crate::rules::stages::Facts;
 use crate::settings::flags::StoreArgs;
 use crate::settings::flags::env;
@@ -69,8 +69,8 @@ impl<'a> Context<'a> {
     pub(crate) fn open(options: impl Into<Options>, ui: &'a Ui, report: &mut Report) -> Result<Self> {
         let options = options.into();
         let root = match &options.repo {
-            Some(dir) => dir.clone(),
-            None => find_root()?,
+            Some(dir) if !dir.as_os_str().is_empty() => dir.clone(),
+            _ => find_root()?,
         };
         Context::at(options, ui, &root, report)
     }
@@ -253,7 +253,8 @@ fn load(source: &SettingsSource, report: &mut Report) -> Result<Config> {
 /// The operator's settings, for commands that do not need a competition.
 pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut Report) -> Result<Config> {
     let options = options.into();
-    let root = options.repo.clone().or_else(|| find_root().ok()).and_then(|root| root.canonicalize().ok());
+    let named = options.repo.clone().filter(|dir| !dir.as_os_str().is_empty());
+    let root = named.or_else(|| find_root().ok()).and_then(|root| root.canonicalize().ok());
     match root {
         Some(root) => settings(&options, ui, &root, Git::open(&root)?.as_ref(), report),
         // Without a folder, only --config can name settings.
@@ -264,13 +265,8 @@ pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut R
 /// The nearest enclosing folder that holds a competition, or else the nearest checkout.
 fn find_root() -> Result<PathBuf> {
     let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
-    let upwards = |wanted: fn(&Path) -> bool| here.ancestors().find(|folder| wanted(folder)).map(Path::to_owned);
-    // Two of these are enough, so that a damaged competition is found as well.
-    let competition = |folder: &Path| {
-        let known = ["config.json", "state.json", "leader.json", "rounds"];
-        known.iter().filter(|name| folder.join(name).exists()).count() >= 2
-    };
-    upwards(competition).or_else(|| upwards(|folder| folder.join(".git").exists())).ok_or_else(|| {
+    let checkout = || here.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
+    enclosing(&here).or_else(checkout).ok_or_else(|| {
         let nothing = Error::failed(format!("{}: no competition here or above", here.display()));
         nothing.hint("name its folder with --repo DIR, or make one with `gen404 init DIR`")
     })

@@ -6,12 +6,14 @@
 
 pub(crate) mod audit;
 pub(crate) mod flags;
+pub mod lease;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use self::audit::AuditSettings;
+use self::lease::LeaseSettings;
 use crate::base::error::{Error, Result, plainly};
 use crate::base::files;
 use crate::base::setting::SettingError;
@@ -51,6 +53,8 @@ pub struct Config {
     pub pods: PodSettings,
     /// Where the state of miners' image builds is known.
     pub builds: BuildSettings,
+    /// Whether steps are announced to other hosts.
+    pub lease: LeaseSettings,
 }
 
 /// `[miners]`
@@ -201,6 +205,7 @@ impl Config {
         config.audit.check()?;
         config.distance.check()?;
         config.pods.check()?;
+        config.lease.check()?;
         Ok(config)
     }
 }
@@ -271,6 +276,7 @@ mod tests {
         assert_eq!(config.download, DownloadSettings::default());
         assert_eq!(BuildSettings { driver: None, repo: None, file: None, ..config.builds }, BuildSettings::default());
         assert_eq!(config.audit, AuditSettings::default());
+        assert_eq!(LeaseSettings { host: None, ..config.lease }, LeaseSettings::default());
         assert_eq!(
             DistanceSettings { driver: None, url: None, weights: None, weights_sha256: None, ..config.distance },
             DistanceSettings::default()

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
@@ -20,6 +20,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 use self::prompt_queue::PromptQueue;
 use self::workdir::AuditWorkdir;
 use super::context::{Context, Standing};
+use super::leases::{HeldLease, LeaseWatch};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::semaphore::Semaphore;
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
@@ -70,6 +71,8 @@ impl RegenerationJob {
 pub(crate) struct RegenerationRun<'a> {
     ui: &'a Ui,
     stop: Stop,
+    /// The announcement of this step to other hosts, if there is one.
+    lease: Option<Arc<LeaseWatch>>,
     /// Set once an error ends the run.
     broken: AtomicBool,
     own: PathBuf,
@@ -116,6 +119,8 @@ pub(crate) struct Tools<'a> {
     pub(crate) render_service: Option<&'a str>,
     /// Are distances needed?
     pub(crate) measures: bool,
+    /// The announcement of this step to other hosts, if there is one.
+    pub(crate) lease: Option<&'a HeldLease>,
 }
 
 impl<'a> RegenerationRun<'a> {
@@ -145,6 +150,7 @@ impl<'a> RegenerationRun<'a> {
         Ok(RegenerationRun {
             ui: context.ui,
             stop: context.stop.clone(),
+            lease: tools.lease.map(|lease| lease.watch.clone()),
             broken: AtomicBool::new(false),
             own: context.own_folder()?,
             run: run_id()?,
@@ -170,12 +176,14 @@ impl<'a> RegenerationRun<'a> {
     }
 
     fn is_stopping(&self) -> bool {
-        self.stop.is_wanted() || self.broken.load(Ordering::SeqCst)
+        let lost = self.lease.as_ref().is_some_and(|lease| lease.is_lost());
+        lost || self.stop.is_wanted() || self.broken.load(Ordering::SeqCst)
     }
 
     /// Fails if the run is to stop.
     fn check(&self) -> Result<()> {
         self.stop.check()?;
+        self.lease.as_ref().map_or(Ok(()), |lease| lease.check())?;
         if self.is_stopping() { Err(Error::failed("the run is ending")) } else { Ok(()) }
     }
 

@@ -26,9 +26,9 @@ const SILENCE: &str = "http.lowSpeedTime=60";
 /// The remote branch that the checked-out one tracks.
 #[derive(Debug)]
 pub(crate) struct Remote<'a> {
-    git: &'a Git,
+    pub(super) git: &'a Git,
     /// The remote's name; its URL may contain a secret and is never shown.
-    name: String,
+    pub(super) name: String,
     /// What is blanked in git's output.
     blanks: Blanks,
     /// The full name of the remote branch.
@@ -94,12 +94,12 @@ impl<'a> Remote<'a> {
     }
 
     /// The remote's name in messages.
-    fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> String {
         if self.name.contains("://") { shown_url(&self.name) } else { self.blanks.hide(&self.name).into_owned() }
     }
 
     /// git's output without secrets.
-    fn said(&self, run: &Output) -> String {
+    pub(super) fn said(&self, run: &Output) -> String {
         said_without(run, &self.blanks)
     }
 
@@ -308,7 +308,7 @@ impl<'a> Remote<'a> {
         Ok(if run.status.success() { None } else { Some(self.said(&run)) })
     }
 
-    fn outside(&self, what: &str, why: &str) -> Error {
+    pub(super) fn outside(&self, what: &str, why: &str) -> Error {
         Error::outside(format!("{}: cannot {what}: {why}", self.shown()))
     }
 
@@ -324,7 +324,7 @@ impl<'a> Remote<'a> {
         Ok(Some(text).filter(|text| run.status.success() && !text.is_empty()))
     }
 
-    fn run(&self, args: &[&str]) -> Result<Output> {
+    pub(super) fn run(&self, args: &[&str]) -> Result<Output> {
         let mut command = self.git.program();
         command.args(["-c", "http.lowSpeedLimit=1", "-c", SILENCE]).args(args);
         match child::output(&mut command, &Stop::of_process()) {
