@@ -201,6 +201,9 @@ impl Config {
                 false => ConfigError::Toml { place, why: plainly(&e.message().replace('\n', " ")) },
             }
         })?;
+        config.chain.check().map_err(|why| {
+            ConfigError::Setting(SettingError::Other(format!("{}{why}", place_of(text, "chain", why.key))))
+        })?;
         config.download.check()?;
         config.audit.check()?;
         config.distance.check()?;
@@ -208,6 +211,15 @@ impl Config {
         config.lease.check()?;
         Ok(config)
     }
+}
+
+/// "line N: ", for the key of a table; empty where the key is written in another way.
+fn place_of(text: &str, table: &str, key: &str) -> String {
+    let mut lines = text.lines().map(str::trim).enumerate();
+    let is_key = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+    let begun = lines.any(|(_, line)| line.starts_with(&format!("[{table}]")));
+    let found = lines.take_while(|(_, line)| begun && !line.starts_with('[')).find(|(_, line)| is_key(line));
+    found.map(|(at, _)| format!("line {}: ", at + 1)).unwrap_or_default()
 }
 
 /// A settings file to start from: every key with its meaning, all commented out but the chain's network, if it
@@ -241,6 +253,9 @@ mod tests {
         assert!(wrong("[judge]\nmodle = 'x'\n").starts_with("line 2: unknown key `modle`"));
         assert!(wrong("[download]\nconnect_seconds = nan\n").contains("connect_seconds"));
         assert!(wrong("chain = 3").starts_with("line 1:"));
+        let chain = wrong("[miners]\n[chain]\nnetuid = 3\nnetwork = 'ftp://x'\n");
+        assert!(chain.starts_with("line 4: [chain] network: ") && chain.contains("ftp"), "{chain}");
+        assert!(wrong("chain.archive = ['a b']").starts_with("[chain] archive: "));
         assert!(wrong("\n[rules]\ntrim = 3\n").starts_with("line 2: [rules] is not a setting"));
         assert!(wrong("[judge]\nrules = 3\n").contains("unknown key `rules`, expected"));
     }

@@ -243,7 +243,7 @@ fn status_says_what_is_due() {
     let folder = example(false);
     let run = gen404(folder.path(), &["status", "--block", "710000", "--now", "2026-03-03T17:20:00Z"]).ends(0);
     for line in [
-        "example: round 2 is in open",
+        "example: round 2 is open",
         "block 710000 at 2026-03-03 17:20:00 UTC",
         "reveals count in blocks 707201 to 714400; files are due by block 715000",
         "possible: gen404 open (record the submissions revealed so far)",

@@ -88,6 +88,15 @@ impl Default for ChainSettings {
     }
 }
 
+/// A key of `[chain]` that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("[chain] {key}: {why}")]
+pub(crate) struct ChainMistake {
+    /// The key.
+    pub(crate) key: &'static str,
+    why: String,
+}
+
 impl ChainSettings {
     /// The HTTP client for nodes and drand endpoints.
     #[must_use]
@@ -96,6 +105,28 @@ impl ChainSettings {
         let whole = Duration::from_secs(self.timeout_seconds.max(1));
         let limits = HttpLimits { whole, connect: limits.connect.min(whole), idle: limits.idle.min(whole), ..limits };
         Client::new(limits, Retry { attempts: self.attempts.max(1), ..Retry::default() })
+    }
+
+    /// Checks what can be checked without a node.
+    ///
+    /// # Errors
+    /// A network is neither a known name nor a URL.
+    pub(crate) fn check(&self) -> std::result::Result<(), ChainMistake> {
+        let mistake = |key: &'static str| {
+            move |error: Error| {
+                let hints: Vec<String> = error.hints().iter().map(|hint| format!("; {hint}")).collect();
+                ChainMistake { key, why: format!("{error}{}", hints.concat()) }
+            }
+        };
+        let list = |networks: &Option<Networks>| networks.as_ref().map(Networks::list).unwrap_or_default();
+        let (networks, archives) = (list(&self.network), list(&self.archive));
+        if self.network.is_some() {
+            Endpoints::of(&networks, &[]).map_err(mistake("network"))?;
+        }
+        if self.archive.is_some() {
+            Endpoints::of(&["finney".to_owned()], &archives).map_err(mistake("archive"))?;
+        }
+        Ok(())
     }
 
     /// Opens the chain; `None` if none is named. No node is asked yet.
