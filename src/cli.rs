@@ -457,7 +457,7 @@ pub struct StatusArgs {
 /// Flags of `pause`.
 #[derive(Debug, Default, Args)]
 pub struct PauseArgs {
-    /// Why, in one line: kept in the commit's message, and shown by `status`, `advance` and the report
+    /// Why, in one line: kept in the commit's message, and shown by `status` and `advance`
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub reason: Option<String>,
 }
