@@ -4,7 +4,7 @@ use crate::base::error::Result;
 use crate::cli::{AuditArgs, Global};
 use crate::engine::common::{not_due, require_intact};
 use crate::engine::context::Context;
-use crate::engine::leases::Announced;
+use crate::engine::leases::{Announced, HeldLease};
 use crate::engine::regenerating::Tools;
 use crate::engine::regenerating::audits::{Orders, Requested};
 use crate::model::stage::Stage;
@@ -22,7 +22,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs, report: &mut Repor
     if !is_for("audit", standing.state.stage) {
         if standing.state.stage == Stage::Finalizing && unanswered(&standing.files).is_empty() {
             report.say(format!("round {round}: no audit is awaited"));
-            return Ok(());
+            return context.release_left();
         }
         return Err(not_due(&context, &standing, "audit", None));
     }
@@ -31,7 +31,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs, report: &mut Repor
     let mut orders = Orders::of(&standing, &wanted)?;
     if orders.is_empty() {
         report.say(format!("round {round}: no audit is awaited"));
-        return Ok(());
+        return context.release_left();
     }
     if global.dry_run {
         return orders.foresee(round, report);
@@ -52,5 +52,6 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs, report: &mut Repor
     };
     let (store, render_service) = (&args.store, args.render_service.as_deref());
     let tools = Tools { store, render_service, measures: true, lease: lease.as_ref() };
-    orders.answer(&context, &standing, &tools, report)
+    let answered = orders.answer(&context, &standing, &tools, report);
+    HeldLease::conclude(lease, answered)
 }

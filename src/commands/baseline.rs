@@ -5,7 +5,7 @@ use crate::base::text::counted;
 use crate::cli::{BaselineArgs, Global};
 use crate::engine::common::{not_due, require_intact, schedule};
 use crate::engine::context::Context;
-use crate::engine::leases::{Announced, elsewhere};
+use crate::engine::leases::{Announced, HeldLease, elsewhere};
 use crate::engine::regenerating::baseline::{make, missing};
 use crate::engine::regenerating::{Tools, files_of};
 use crate::model::file::{FileKind, RoundFile};
@@ -34,7 +34,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
         let note =
             if missing > 0 { format!(", {missing} without a model (--retry tries them again)") } else { String::new() };
         report.say(format!("round {round}: the leader's outputs already exist{note}"));
-        return Ok(());
+        return context.release_left();
     }
     let leaders: Leaders = context.store.need(&FileKind::Leader)?;
     let schedule = schedule(&context, &standing)?;
@@ -56,5 +56,6 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
     };
     let (store, render_service) = (&args.store, args.render_service.as_deref());
     let tools = Tools { store, render_service, measures: false, lease: lease.as_ref() };
-    make(&context, &standing, &tools, (&leader.docker, args.retry), report)
+    let made = make(&context, &standing, &tools, (&leader.docker, args.retry), report);
+    HeldLease::conclude(lease, made)
 }

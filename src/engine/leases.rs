@@ -115,6 +115,8 @@ pub(crate) struct HeldLease {
     /// Tells whether it still holds.
     pub(crate) watch: Arc<LeaseWatch>,
     push: bool,
+    /// Set if another try follows at once, which takes it over.
+    kept: bool,
     ui: Ui,
     renewing: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -152,8 +154,8 @@ impl Context<'_> {
         let (hotkeys, others) = keeper.take(command, round, hotkeys)?;
         let Some(hotkeys) = hotkeys else { return Ok(Announced::Theirs(others)) };
         let watch = Arc::new(LeaseWatch::new(begun, settings.length())?);
-        let mut held =
-            HeldLease { keeper, hotkeys, watch, push: self.options.push, ui: self.ui.clone(), renewing: None };
+        let (push, ui) = (self.options.push, self.ui.clone());
+        let mut held = HeldLease { keeper, hotkeys, watch, push, kept: false, ui, renewing: None };
         // What another host pushed before it let go of the step was not seen by the decision to do it.
         if self.moved_on()? {
             return Err(Error::new(Kind::Conflict, format!("others have pushed before {command} was announced")));
@@ -161,6 +163,26 @@ impl Context<'_> {
         held.renew_from_now_on()?;
         self.ui.detail(&format!("announced {command} on {REF}"));
         Ok(Announced::Ours(held, others))
+    }
+
+    /// Takes back what earlier runs of this folder left: there is nothing to do for them any more.
+    ///
+    /// # Errors
+    /// The remote cannot be reached, or refuses.
+    pub(crate) fn release_left(&self) -> Result<()> {
+        let Some(git) = self.git.as_ref().filter(|_| self.config.lease.enabled && self.options.push) else {
+            return Ok(());
+        };
+        let (own, left) = (self.own_folder()?, note(&self.own_folder()?)?);
+        if left.is_empty() || self.options.dry_run {
+            return Ok(());
+        }
+        change(&Remote::of(git, collision)?, |all| {
+            let before = all.leases.len();
+            all.leases.retain(|lease| !left.contains(&lease.run));
+            all.leases.len() < before
+        })?;
+        files::remove(&own.join(NOTE))
     }
 
     /// What other hosts did when this one last looked, as far as it holds now.
@@ -315,6 +337,16 @@ impl Keeper {
 }
 
 impl HeldLease {
+    /// Ends the step. If another writer's commit came first, the next try follows at once and takes the lease over: in
+    /// between, no other host may take it, since the results are not pushed yet.
+    pub(crate) fn conclude(lease: Option<HeldLease>, ended: Result<()>) -> Result<()> {
+        let again = ended.as_ref().is_err_and(|error| error.kind() == Kind::Conflict);
+        if let Some(mut lease) = lease {
+            lease.kept = again;
+        }
+        ended
+    }
+
     fn renew_from_now_on(&mut self) -> Result<()> {
         let (end, ended) = bounded(0);
         let (keeper, watch) = (self.keeper.clone(), self.watch.clone());
@@ -332,6 +364,9 @@ impl Drop for HeldLease {
             drop(end);
             // A panic there is a bug, and leaves an announcement that expires.
             let _ = running.join();
+        }
+        if self.kept {
+            return;
         }
         let unpushed = self.push && self.keeper.git.noted().is_ok_and(|noted| !noted.is_empty());
         if unpushed {

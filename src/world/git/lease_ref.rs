@@ -55,8 +55,9 @@ impl Remote<'_> {
             return Err(self.outside("list its refs", &self.said(&run)));
         }
         let text = String::from_utf8_lossy(&run.stdout).into_owned();
-        let line = text.lines().find_map(|line| line.strip_suffix(REF));
-        let id = line.map(|id| ObjectId::from_hex(id.trim().as_bytes()));
+        // Longer names that end in the same way are listed, too.
+        let line = text.lines().filter_map(|line| line.split_once('\t')).find(|(_, name)| *name == REF);
+        let id = line.map(|(id, _)| ObjectId::from_hex(id.as_bytes()));
         id.transpose().failed(|| format!("{}: {REF} has no id", self.shown()))
     }
 
