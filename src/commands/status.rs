@@ -4,7 +4,7 @@ mod watch;
 
 use serde_json::{Value, json};
 
-use crate::base::error::Result;
+use crate::base::error::{Kind, Result};
 use crate::base::text::{counted, line, time};
 use crate::cli::{Global, StatusArgs};
 use crate::engine::common::{pool_for_a_seed, stands};
@@ -22,7 +22,7 @@ use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, due};
 use crate::rules::succession::Moment;
 use crate::rules::waits;
-use crate::ui::{Report, Ui};
+use crate::ui::{DUE, Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Result<()> {
     match args.watch {
@@ -157,9 +157,9 @@ fn paused_because(context: &Context<'_>, standing: &Standing) -> Option<String> 
 /// nothing will be due.
 fn exit_code(due: &[Due]) -> u8 {
     match due {
-        due if due.iter().any(|due| matches!(due, Due::Now { .. })) => 10,
+        due if due.iter().any(|due| matches!(due, Due::Now { .. })) => DUE,
         due if due.iter().all(|due| matches!(due, Due::Never(_))) => 0,
-        _ => 3,
+        _ => Kind::NotDue.exit_code(),
     }
 }
 

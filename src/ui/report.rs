@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::base::error::{Error, Kind};
 
+/// The exit code of `status --exit-code` where a command is due now.
+pub const DUE: u8 = 10;
+
 /// A line of a command's result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Line {

@@ -22,7 +22,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, seconds: u64, rep
         let now = view(global, args, first, report)?;
         match &screen {
             Some(screen) => screen.show(ui, &now),
-            None => changes(&before, &now, first).iter().for_each(|line| ui.tell_line(line)),
+            None if changes(&before, &now, first).iter().all(|line| ui.tell_line(line)) => {}
+            None => return Ok(()),
         }
         (before, first) = (now, false);
         let pause = Duration::from_secs(seconds);
