@@ -51,7 +51,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &AuditArgs, report: &mut Repor
         }
     };
     let (store, render_service) = (&args.store, args.render_service.as_deref());
-    let tools = Tools { store, render_service, measures: true, lease: lease.as_ref() };
+    let tools = Tools { store, render_service, measures: true, lease: lease.as_deref() };
     let answered = orders.answer(&context, &standing, &tools, report);
     HeldLease::conclude(lease, answered)
 }

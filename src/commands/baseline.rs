@@ -55,7 +55,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
         }
     };
     let (store, render_service) = (&args.store, args.render_service.as_deref());
-    let tools = Tools { store, render_service, measures: false, lease: lease.as_ref() };
+    let tools = Tools { store, render_service, measures: false, lease: lease.as_deref() };
     let made = make(&context, &standing, &tools, (&leader.docker, args.retry), report);
     HeldLease::conclude(lease, made)
 }

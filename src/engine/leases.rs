@@ -52,7 +52,7 @@ pub(crate) enum Announced {
     /// The settings ask for no announcement.
     NotAsked,
     /// The step is this run's, but for what others do.
-    Ours(HeldLease, Vec<StepLease>),
+    Ours(Box<HeldLease>, Vec<StepLease>),
     /// Others do all of it.
     Theirs(Vec<StepLease>),
 }
@@ -162,7 +162,7 @@ impl Context<'_> {
         }
         held.renew_from_now_on()?;
         self.ui.detail(&format!("announced {command} on {REF}"));
-        Ok(Announced::Ours(held, others))
+        Ok(Announced::Ours(Box::new(held), others))
     }
 
     /// Takes back what earlier runs of this folder left: there is nothing to do for them any more.
@@ -339,7 +339,7 @@ impl Keeper {
 impl HeldLease {
     /// Ends the step. If another writer's commit came first, the next try follows at once and takes the lease over: in
     /// between, no other host may take it, since the results are not pushed yet.
-    pub(crate) fn conclude(lease: Option<HeldLease>, ended: Result<()>) -> Result<()> {
+    pub(crate) fn conclude(lease: Option<Box<HeldLease>>, ended: Result<()>) -> Result<()> {
         let again = ended.as_ref().is_err_and(|error| error.kind() == Kind::Conflict);
         if let Some(mut lease) = lease {
             lease.kept = again;
