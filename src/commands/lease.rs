@@ -23,7 +23,7 @@ fn release(context: &Context<'_>, host: Option<&str>, report: &mut Report) -> Re
     let gone = context.release_leases(host)?;
     gone.iter().for_each(|lease| report.say(format!("released {}: {}", lease.command, elsewhere(lease))));
     if gone.is_empty() {
-        report.say("nothing to release");
+        report.say(if host.is_some() { "nothing to release" } else { "no lease is left" });
     }
     report.detail(json!({ "leases": gone }));
     Ok(())

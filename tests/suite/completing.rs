@@ -58,7 +58,8 @@ fn damaged_and_hostile_competitions_offer_nothing_and_say_nothing() {
     let evil = "https://h.example/$(touch hacked).png\nhttps://h.example/a;b.png\nhttps://h.example/good.png\n";
     std::fs::write(here.join("rounds/2/prompts.txt"), evil.trim_end()).unwrap();
     let prompts = offered(here, &["gen404", "judge", ""]);
-    assert!(prompts.iter().all(|prompt| prompt == "https://h.example/good.png"), "{prompts:?}");
+    let mut values = prompts.iter().filter(|value| !value.starts_with('-'));
+    assert!(values.all(|prompt| prompt == "https://h.example/good.png"), "{prompts:?}");
     std::fs::write(here.join("state.json"), "{").unwrap();
     assert_eq!(offered(here, &["gen404", "verify", "--round", ""]), ["2"]);
 }

@@ -228,7 +228,7 @@ fn no_pod_is_rented_twice_however_two_hosts_meet() {
 
 #[test]
 fn a_lease_that_is_taken_away_stops_the_run_and_gives_its_pods_back() {
-    let Some(hosts) = Hosts::new("enabled = true\nminutes = 0.03", 1, 1) else { return };
+    let Some(hosts) = Hosts::new("enabled = true\nminutes = 0.1", 1, 1) else { return };
     let first = hosts.begun("a");
     let gone = hosts.run("b", &["lease", "--release", "host-a"]).ends(0);
     assert!(gone.out.contains("released audit: host-a does "), "{gone:?}");

@@ -36,7 +36,7 @@ fn a_pause_keeps_its_reason() {
     commit(&["pause", "--reason", "the judge is \u{202e}down"]).ends(0);
     if installed("git").is_some() {
         let message = git(here, &["log", "-1", "--format=%B"]);
-        assert_eq!(message, "Update state (paused) for round 2\n\nReason: the judge is \u{202e}down");
+        assert_eq!(message, "Update state (paused) for round 2\n\nReason: the judge is \\u{202e}down");
     }
     let said = "round 2 is paused: the judge is \\u{202e}down";
     assert!(gen404(here, &["status"]).ends(0).out.contains(said));
@@ -77,7 +77,7 @@ fn what_changes_is_printed_where_no_terminal_is() {
 fn a_terminal_is_redrawn_in_place_and_left_as_it_was() {
     let Some(script) = installed("script") else { return skipped("no script program for a terminal") };
     let folder = example(false);
-    let watch = format!("'{}' status --watch 60 --block 1", env!("CARGO_BIN_EXE_gen404"));
+    let watch = format!("exec '{}' status --watch 60 --block 1", env!("CARGO_BIN_EXE_gen404"));
     let mut terminal = Command::new(script);
     terminal.args(["-qec", &watch, "/dev/null"]).env("TERM", "xterm").current_dir(&folder);
     let mut child = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -88,7 +88,7 @@ fn a_terminal_is_redrawn_in_place_and_left_as_it_was() {
     child.stdin.take().unwrap().write_all(b"\x03").unwrap();
     out.read_to_end(&mut seen).unwrap();
     let seen = String::from_utf8_lossy(&seen);
-    assert!(seen.contains("\x1b[?1049h\x1b[?25l\x1b[Hexample: round 2 is open\x1b[K\r\n"), "{seen:?}");
+    assert!(seen.contains("\x1b[?1049h\x1b[?25l\x1b[Hexample: round 2 is open\x1b[K\r"), "{seen:?}");
     assert!(seen.contains("\x1b[?25h\x1b[?1049l"), "{seen:?}");
     assert!(child.wait().unwrap().success());
 }
