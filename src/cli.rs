@@ -469,7 +469,7 @@ fn reason(text: &str) -> Result<String, &'static str> {
     if !fits || text.contains(['\n', '\r']) {
         Err("one line of up to 200 characters is needed")
     } else {
-        Ok(crate::base::text::line(text))
+        Ok(text::line(text))
     }
 }
 

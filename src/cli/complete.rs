@@ -33,12 +33,6 @@ pub(crate) fn hotkeys() -> ArgValueCompleter {
     completer(|store| known_hotkeys(store).iter().map(ToString::to_string).collect())
 }
 
-/// The stems of the current round's prompts.
-#[allow(dead_code, reason = "for flags that name a prompt")]
-pub(crate) fn stems() -> ArgValueCompleter {
-    completer(|store| known_prompts(store).0.iter().map(|prompt| prompt.stem().to_string()).collect())
-}
-
 /// The current round's prompts: what is typed of a stem becomes the prompt's URL.
 pub(crate) fn prompts() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
