@@ -55,6 +55,9 @@ _gen404() {
             gen404,leader)
                 cmd="gen404__subcmd__leader"
                 ;;
+            gen404,lease)
+                cmd="gen404__subcmd__lease"
+                ;;
             gen404,man)
                 cmd="gen404__subcmd__man"
                 ;;
@@ -124,6 +127,9 @@ _gen404() {
             gen404__subcmd__help,leader)
                 cmd="gen404__subcmd__help__subcmd__leader"
                 ;;
+            gen404__subcmd__help,lease)
+                cmd="gen404__subcmd__help__subcmd__lease"
+                ;;
             gen404__subcmd__help,man)
                 cmd="gen404__subcmd__help__subcmd__man"
                 ;;
@@ -161,7 +167,7 @@ _gen404() {
 
     case "${cmd}" in
         gen404)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify distance render report sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -541,7 +547,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help)
-            opts="init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
+            opts="init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify distance render report sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -723,6 +729,20 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help__subcmd__leader)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gen404__subcmd__help__subcmd__lease)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1086,6 +1106,32 @@ _gen404() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gen404__subcmd__lease)
+            opts="-q -v -h -V --release --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --release)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repo)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gen404__subcmd__man)
             opts="-q -v -h -V --out --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1155,12 +1201,16 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__pause)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --reason --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --repo)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1371,7 +1421,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__status)
-            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
+            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --watch --exit-code --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1398,6 +1448,10 @@ _gen404() {
                     return 0
                     ;;
                 --chain-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -7,7 +7,7 @@ mod complete;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser as _, ValueHint};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::base::text;
@@ -54,7 +54,8 @@ Exit codes:
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The competition's folder [default: the checkout that holds the current folder]
-    #[arg(long, global = true, value_name = "DIR", env = "GEN404_REPO")]
+    #[arg(long, global = true, value_name = "DIR", env = "GEN404_REPO", value_hint = ValueHint::DirPath,
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub repo: Option<PathBuf>,
     /// Settings file [default: gen404.toml in the competition's folder, if git does not track it]
     #[arg(long, global = true, value_name = "FILE", env = "GEN404_CONFIG")]

@@ -42,8 +42,10 @@ fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Res
     let (moment, unknown) = context.sighted(&args.moment)?;
     let leaders = formats::leaders(&context, detected.format)?;
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
-    let leases = context.seen_leases()?;
+    let mut leases = context.seen_leases()?;
     let due = due(&context.facts(&standing, moment.map(|moment| moment.block)));
+    // What is done by now is no other host's work any more.
+    leases.leases.retain(|lease| due.iter().any(|due| command_of(due) == Some(lease.command.as_str())));
     let due: Vec<Due> = due.into_iter().map(|due| left_to_others(due, &standing, &leases)).collect();
     report.exit = args.exit_code.then(|| exit_code(&due));
     let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
@@ -139,6 +141,14 @@ fn left_to_others(due: Due, standing: &Standing, leases: &StepLeases) -> Due {
     match theirs.first() {
         Some(first) if all => Due::Waits { command, what: first.says() },
         _ => due,
+    }
+}
+
+fn command_of(due: &Due) -> Option<&'static str> {
+    match due {
+        Due::Now { command, .. } | Due::Possible { command, .. } | Due::Waits { command, .. } => Some(command),
+        Due::From { command, .. } => Some(command),
+        Due::Never(_) => None,
     }
 }
 
