@@ -55,8 +55,8 @@ _gen404() {
             gen404,leader)
                 cmd="gen404__subcmd__leader"
                 ;;
-            gen404,log)
-                cmd="gen404__subcmd__log"
+            gen404,lease)
+                cmd="gen404__subcmd__lease"
                 ;;
             gen404,man)
                 cmd="gen404__subcmd__man"
@@ -127,8 +127,8 @@ _gen404() {
             gen404__subcmd__help,leader)
                 cmd="gen404__subcmd__help__subcmd__leader"
                 ;;
-            gen404__subcmd__help,log)
-                cmd="gen404__subcmd__help__subcmd__log"
+            gen404__subcmd__help,lease)
+                cmd="gen404__subcmd__help__subcmd__lease"
                 ;;
             gen404__subcmd__help,man)
                 cmd="gen404__subcmd__help__subcmd__man"
@@ -167,7 +167,7 @@ _gen404() {
 
     case "${cmd}" in
         gen404)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version init status log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify distance render report sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -181,14 +181,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -197,7 +189,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__advance)
-            opts="-q -v -h -V --until --skip --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --until --skip --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -223,14 +215,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -239,7 +223,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__audit)
-            opts="-q -v -h -V --only --shard --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --only --shard --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,14 +257,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -289,7 +265,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__baseline)
-            opts="-q -v -h -V --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --retry --render-service --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -315,14 +291,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -331,7 +299,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__builds)
-            opts="-q -v -h -V --wait --run --file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --wait --run --file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -353,14 +321,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -369,7 +329,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__completions)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version bash elvish fish powershell zsh"
+            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -383,14 +343,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -399,7 +351,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__distance)
-            opts="-q -v -h -V --distance --distance-url --weights --device --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --distance --distance-url --weights --device --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -429,14 +381,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -445,7 +389,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__download)
-            opts="-q -v -h -V --retry-failed --only --shard --render-service --no-previews --allow-private-cdn --store-dir --cdn-url --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --retry-failed --only --shard --render-service --no-previews --allow-private-cdn --store-dir --cdn-url --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -503,14 +447,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -519,7 +455,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__duel)
-            opts="-q -v -h -V --judge-url --model --question --inline-images --judge-concurrency --shard --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --judge-url --model --question --inline-images --judge-concurrency --shard --wait --poll --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -557,14 +493,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -573,7 +501,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__finalize)
-            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -611,14 +539,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -627,7 +547,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__help)
-            opts="init status log open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader verify distance render report sandbox completions man help"
+            opts="init status open reveal-seed builds duel judge download baseline audit finalize advance pause resume leader lease verify distance render report sandbox completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -822,7 +742,7 @@ _gen404() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        gen404__subcmd__help__subcmd__log)
+        gen404__subcmd__help__subcmd__lease)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -977,7 +897,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__init)
-            opts="-y -q -v -h -V --name --description --first-day --last-day --start-time --generation-minutes --buffer-hours --win-margin --weight-decay --weight-floor --prompts --carryover --round-days --rule --pool --leader-hotkey --leader-repo --leader-commit --leader-docker --leader-weight --earliest-reveal-block --no-git --yes --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-y -q -v -h -V --name --description --first-day --last-day --start-time --generation-minutes --buffer-hours --win-margin --weight-decay --weight-floor --prompts --carryover --round-days --rule --pool --leader-hotkey --leader-repo --leader-commit --leader-docker --leader-weight --earliest-reveal-block --no-git --yes --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1099,14 +1019,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1115,7 +1027,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__judge)
-            opts="-q -v -h -V --seed --judge-url --model --question --inline-images --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --seed --judge-url --model --question --inline-images --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1145,14 +1057,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1161,7 +1065,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__leader)
-            opts="-q -v -h -V --block --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --block --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1195,14 +1099,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1210,22 +1106,14 @@ _gen404() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        gen404__subcmd__log)
-            opts="-q -v -h -V --last --since --failed --round --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+        gen404__subcmd__lease)
+            opts="-q -v -h -V --release --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --last)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --since)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --round)
+                --release)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1237,14 +1125,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1253,7 +1133,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__man)
-            opts="-q -v -h -V --out --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --out --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1271,14 +1151,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1287,7 +1159,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__open)
-            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1321,14 +1193,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1337,25 +1201,21 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__pause)
-            opts="-q -v -h -V --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --reason --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --repo)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1367,7 +1227,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__render)
-            opts="-o -q -v -h -V --out --size --service --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-o -q -v -h -V --out --size --service --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1397,14 +1257,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1413,7 +1265,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__report)
-            opts="-q -v -h -V --out --block --only --open --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --out --block --only --open --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1439,14 +1291,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1455,7 +1299,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__resume)
-            opts="-q -v -h -V --stage --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --stage --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1473,14 +1317,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1489,7 +1325,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__reveal__subcmd__seed)
-            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --seed-source --seed --drand-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --network --archive --netuid --chain-file --compat --allow-private-cdn --seed-source --seed --drand-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1535,14 +1371,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1551,7 +1379,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__sandbox)
-            opts="-q -v -h -V --seed --rounds --miners --prompts --port --keep-serving --by-hand --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --seed --rounds --miners --prompts --port --keep-serving --by-hand --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1585,14 +1413,6 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1601,7 +1421,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__status)
-            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --block --now --network --archive --netuid --chain-file --watch --exit-code --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1631,19 +1451,15 @@ _gen404() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --repo)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1655,7 +1471,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__verify)
-            opts="-q -v -h -V --round --history --from --chain --network --archive --netuid --chain-file --objects --sample --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --round --history --from --chain --network --archive --netuid --chain-file --objects --sample --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1702,14 +1518,6 @@ _gen404() {
                     return 0
                     ;;
                 --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --log-format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -2,17 +2,20 @@
 
 #![allow(rustdoc::broken_intra_doc_links, reason = "help texts name the settings' tables in brackets")]
 
+mod complete;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser as _, ValueHint};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::base::text;
 use crate::model::format::Format;
 use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber, Seed};
 use crate::model::image_ref::ImageRef;
 use crate::model::stage::Stage;
+use crate::rules::pausing;
 use crate::rules::seed::SeedSource;
 use crate::rules::shard::Shard;
 use crate::rules::stage_table;
@@ -33,6 +36,13 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The command tree, as command lines are read.
+#[must_use]
+pub fn tree() -> clap::Command {
+    // A negative number is a value that is refused with a reason, not an unknown flag.
+    Cli::command().mut_subcommands(|command| command.allow_negative_numbers(true))
+}
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or nothing to do
@@ -46,7 +56,8 @@ Exit codes:
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The competition's folder [default: the checkout that holds the current folder]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "GEN404_REPO", value_hint = ValueHint::DirPath,
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub repo: Option<PathBuf>,
     /// Settings file [default: gen404.toml in the competition's folder, if git does not track it]
     #[arg(long, global = true, value_name = "FILE", env = "GEN404_CONFIG")]
@@ -148,7 +159,7 @@ pub enum Command {
     /// Do what is due now, step by step
     Advance(AdvanceArgs),
     /// Pause the competition
-    Pause,
+    Pause(PauseArgs),
     /// Resume a paused competition
     Resume(ResumeArgs),
     /// Show who leads, and the resulting weights
@@ -156,6 +167,10 @@ pub enum Command {
     /// Who leads depends on the chain's block. If it is unknown, shows the newest entry, the block from which it is in
     /// force, and the entry before it.
     Leader(LeaderArgs),
+    /// Show which hosts have announced steps under [lease], or take announcements away
+    ///
+    /// Asks the git remote, and so follows the configuration of the checkout: use it in checkouts of your own.
+    Lease(LeaseArgs),
     /// Re-check every claim of the competition from its files and history
     ///
     /// Failures are printed last, right above the summary; with -q nothing else is printed.
@@ -175,6 +190,9 @@ pub enum Command {
     /// Play a whole competition on this machine: no account, no GPU, no network
     Sandbox(SandboxArgs),
     /// Print shell completions
+    ///
+    /// These know commands and flags. To complete rounds, hotkeys and prompts of the competition as well, let the shell
+    /// ask gen404 itself: source <(COMPLETE=bash gen404), source <(COMPLETE=zsh gen404), or COMPLETE=fish gen404 | source.
     Completions(CompletionsArgs),
     /// Write the man pages, one per command
     Man(ManArgs),
@@ -195,7 +213,7 @@ impl Command {
                 | Command::Audit(_)
                 | Command::Finalize(_)
                 | Command::Advance(_)
-                | Command::Pause
+                | Command::Pause(_)
                 | Command::Resume(_)
         )
     }
@@ -375,6 +393,7 @@ pub struct DuelArgs {
 #[derive(Debug, Args)]
 pub struct JudgeOneArgs {
     /// The prompt's image: a URL or a file
+    #[arg(add = complete::prompts())]
     pub prompt: String,
     /// The defender's preview: a URL or a file
     pub left: String,
@@ -395,7 +414,7 @@ pub struct DownloadArgs {
     #[arg(long)]
     pub retry_failed: bool,
     /// Fetch the files of this miner only
-    #[arg(long, value_name = "HOTKEY")]
+    #[arg(long, value_name = "HOTKEY", add = complete::hotkeys())]
     pub only: Option<Hotkey>,
     /// Fetch one shard of the miners: I from 0 to N-1. The last shard to be recorded moves the stage
     #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
@@ -421,7 +440,7 @@ pub struct DownloadArgs {
 #[derive(Debug, Args)]
 pub struct AdvanceArgs {
     /// Stop once this stage is reached, before doing anything in it
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", add = complete::stages())]
     pub until: Option<Stage>,
     /// Skip this command: another host, a person or a service runs it (repeatable)
     #[arg(long, value_name = "COMMAND", value_parser = PossibleValuesParser::new(stage_table::commands()))]
@@ -452,7 +471,7 @@ pub struct BaselineArgs {
 #[derive(Debug, Default, Args)]
 pub struct AuditArgs {
     /// Audit this miner only
-    #[arg(long, value_name = "HOTKEY")]
+    #[arg(long, value_name = "HOTKEY", add = complete::hotkeys())]
     pub only: Option<Hotkey>,
     /// Audit one shard of the miners, by their position in submissions.json: I from 0 to N-1. A miner without a
     /// submission is in shard 0
@@ -475,6 +494,42 @@ pub struct StatusArgs {
     /// Where the block comes from
     #[command(flatten)]
     pub moment: MomentArgs,
+    /// Look again every so many seconds, until Ctrl-C [default: 10]. A terminal is redrawn; elsewhere, what has changed
+    /// is printed
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "10", value_parser = count::<u64, 1, 86_400>)]
+    pub watch: Option<u64>,
+    /// Say by the exit code what is due: 0 nothing, 3 it waits, 10 a command is due now
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Flags of `pause`.
+#[derive(Debug, Default, Args)]
+pub struct PauseArgs {
+    /// Why, in one line: kept in the commit's message, and shown by `status` and `advance`
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub reason: Option<String>,
+}
+
+/// A reason of one line that is not too long.
+fn reason(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    let fits = !text.is_empty() && text.chars().count() <= pausing::LONGEST_REASON;
+    if !fits || text.contains(['\n', '\r']) {
+        Err("one line of up to 200 characters is needed")
+    } else {
+        Ok(text::line(text))
+    }
+}
+
+/// Flags of `lease`.
+#[derive(Debug, Args)]
+pub struct LeaseArgs {
+    /// Take away the announcements of this host, or of all: for a host that is dead. A run that works on loses its
+    /// lease, and stops
+    #[arg(long, value_name = "HOST", num_args = 0..=1)]
+    #[allow(clippy::option_option, reason = "the flag, and its value")]
+    pub release: Option<Option<String>>,
 }
 
 /// Flags of `doctor`.
@@ -535,7 +590,7 @@ pub struct LogArgs {
 #[derive(Debug, Args)]
 pub struct ResumeArgs {
     /// Stage to resume in [default: what the round's files show]
-    #[arg(long)]
+    #[arg(long, add = complete::stages())]
     pub stage: Option<Stage>,
 }
 
@@ -554,7 +609,7 @@ pub struct LeaderArgs {
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
     /// Only this round
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", add = complete::rounds())]
     pub round: Option<RoundNumber>,
     /// Also check what each commit did, and compare the working tree with the last one
     #[arg(long)]
@@ -667,7 +722,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "BLOCK", value_parser = text::whole::<u64>)]
     pub block: Option<u64>,
     /// Only the pages of this round, and the index
-    #[arg(long, value_name = "ROUND")]
+    #[arg(long, value_name = "ROUND", add = complete::rounds())]
     pub only: Option<RoundNumber>,
     /// Open the index in the browser
     #[arg(long)]

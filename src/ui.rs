@@ -7,6 +7,7 @@
 mod log;
 mod progress;
 mod report;
+mod screen;
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -19,7 +20,8 @@ use serde_json::{Map, Value, json};
 use self::log::Log;
 pub use self::log::LogFormat;
 pub use self::progress::{Bar, Phases};
-pub use self::report::{Basis, Ended, Failed, Line, Report};
+pub use self::report::{Basis, DUE, Ended, Failed, Line, Report};
+pub use self::screen::Screen;
 use crate::base::error::{Error, Kind};
 use crate::base::text::{cut, visible, visible_json};
 
@@ -127,6 +129,16 @@ impl Ui {
         self.printed(writeln!(out, "{text}").and_then(|()| out.flush()));
     }
 
+    /// Prints a line of the result at once. Returns whether it could be printed: a reader may have gone away.
+    #[must_use]
+    pub fn tell_line(&self, line: &str) -> bool {
+        let mut out = std::io::stdout().lock();
+        let written = writeln!(out, "{}", harmless(line)).and_then(|()| out.flush());
+        let there = written.is_ok();
+        self.printed(written);
+        there
+    }
+
     /// Takes note of the outcome of a write to stdout.
     pub fn printed(&self, outcome: std::io::Result<()>) {
         if let Err(error) = outcome
@@ -220,8 +232,8 @@ impl Ui {
             lost = lost.hint("the changes themselves were made: `gen404 status` shows where the competition stands");
         }
         self.failure(None, &lost);
-        // `NotDue` is a result, too, and it was lost.
-        if [0, Kind::NotDue.exit_code()].contains(&exit) { Kind::Failed.exit_code() } else { exit }
+        // What waits and what is due are results, too, and were lost.
+        if [0, Kind::NotDue.exit_code(), DUE].contains(&exit) { Kind::Failed.exit_code() } else { exit }
     }
 
     /// Prints the result early, if nothing that follows adds to it.

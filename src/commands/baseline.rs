@@ -5,6 +5,7 @@ use crate::base::text::counted;
 use crate::cli::{BaselineArgs, Global};
 use crate::engine::common::{not_due, require_intact, schedule};
 use crate::engine::context::Context;
+use crate::engine::leases::{Announced, HeldLease, elsewhere};
 use crate::engine::regenerating::baseline::{make, missing};
 use crate::engine::regenerating::{Tools, files_of};
 use crate::engine::runs::estimates::foresee_pods;
@@ -34,7 +35,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
         let note =
             if missing > 0 { format!(", {missing} without a model (--retry tries them again)") } else { String::new() };
         report.say(format!("round {round}: the leader's outputs already exist{note}"));
-        return Ok(());
+        return context.release_left();
     }
     let leaders: Leaders = context.store.need(&FileKind::Leader)?;
     let schedule = schedule(&context, &standing)?;
@@ -47,6 +48,16 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
         report.note_files(files_of(round, &Player::Leader));
         return Ok(());
     }
-    let tools = Tools { store: &args.store, render_service: args.render_service.as_deref(), measures: false };
-    make(&context, &standing, &tools, (&leader.docker, args.retry), report)
+    let lease = match context.announce("baseline", round, &[])? {
+        Announced::NotAsked => None,
+        Announced::Ours(lease, _) => Some(lease),
+        Announced::Theirs(others) => {
+            let held: Vec<String> = others.iter().map(elsewhere).collect();
+            return Err(Error::not_due(format!("baseline waits: {}", held.join("; "))));
+        }
+    };
+    let (store, render_service) = (&args.store, args.render_service.as_deref());
+    let tools = Tools { store, render_service, measures: false, lease: lease.as_deref() };
+    let made = make(&context, &standing, &tools, (&leader.docker, args.retry), report);
+    HeldLease::conclude(lease, made)
 }

@@ -20,7 +20,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LeaderArgs, report: &mut Repo
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
     match lead.block {
         Some(block) if lead.leader.is_none() => {
-            return Err(Error::failed(format!("leader.json: no leader at block {block}")));
+            let first = leaders.iter().map(|entry| entry.effective_block).min();
+            let first = first.map(|first| format!(": the first entry is in force from block {first} on"));
+            return Err(Error::failed(format!(
+                "leader.json: no leader at block {block}{}",
+                first.unwrap_or_else(|| ": the list is empty".to_owned())
+            )));
         }
         None if lead.newest_entry.is_none() => {
             return Err(Error::failed("leader.json: no leader: the list is empty"));

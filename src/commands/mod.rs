@@ -16,6 +16,7 @@ mod finalize;
 mod init;
 mod judge;
 mod leader;
+mod lease;
 mod log;
 mod man;
 mod open;
@@ -31,13 +32,13 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, FromArgMatches as _};
 
 use serde_json::json;
 
 use crate::base::error::{Error, Kind, Result};
-use crate::cli::{Cli, Command, Global};
+use crate::cli::{self, Cli, Command, Global};
 use crate::engine::context::Options;
 use crate::engine::runs::recorder::Recorder;
 use crate::ui::{Ended, Failed, Report, Ui, Verbosity};
@@ -53,9 +54,12 @@ impl From<&Global> for Options {
 
 /// Runs the program with these arguments (the program's name first).
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    crate::sandbox::child_guard::end_with_sandbox();
     let args: Vec<OsString> = args.into_iter().collect();
-    let mut tree = Cli::command();
+    if let Some(code) = completed(&args) {
+        return ExitCode::from(code);
+    }
+    crate::sandbox::child_guard::end_with_sandbox();
+    let mut tree = cli::tree();
     let parsed = tree.try_get_matches_from_mut(&args).and_then(|matches| {
         let name = matches.subcommand_name().unwrap_or_default().to_owned();
         Cli::from_arg_matches(&matches).map(|cli| (name, cli)).map_err(|error| error.format(&mut tree))
@@ -67,6 +71,24 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(refused) => no_command(&args, &refused),
     })
+}
+
+/// Answers a shell that asks, by `COMPLETE`, how a line may go on. First of all: it changes the environment, which only a
+/// process of one thread may do.
+fn completed(args: &[OsString]) -> Option<u8> {
+    if args.is_empty() {
+        return None;
+    }
+    let here = std::env::current_dir().ok();
+    match clap_complete::CompleteEnv::with_factory(cli::tree).try_complete(args, here.as_deref()) {
+        Ok(false) => None,
+        Ok(true) => Some(0),
+        Err(error) => {
+            let failed = Error::usage(format!("COMPLETE: {error}"));
+            Ui::new(Verbosity::Normal, false, true).failure(None, &failed);
+            Some(Kind::Usage.exit_code())
+        }
+    }
 }
 
 /// Handles help and version, which succeed, and command-line errors. With `--json`, help alone is printed as text.
@@ -168,9 +190,10 @@ fn once(global: &Global, ui: &Ui, command: &Command, recorder: Option<&Recorder>
         Command::Audit(args) => audit::run(global, ui, args, report),
         Command::Finalize(args) => finalize::run(global, ui, args, report),
         Command::Advance(args) => advance::run(global, ui, args, recorder, report),
-        Command::Pause => pause::pause(global, ui, report),
+        Command::Pause(args) => pause::pause(global, ui, args, report),
         Command::Resume(args) => pause::resume(global, ui, args, report),
         Command::Leader(args) => leader::run(global, ui, args, report),
+        Command::Lease(args) => lease::run(global, ui, args, report),
         Command::Report(args) => report::run(global, ui, args, report),
         Command::Verify(args) => verify::run(global, ui, args, report),
         Command::Check(args) => check::run(global, ui, args, report),

@@ -1,21 +1,36 @@
 //! `gen404 pause` and `gen404 resume`: pause and resume the competition.
 
 use crate::base::error::{Error, Result};
-use crate::cli::{Global, ResumeArgs};
+use crate::cli::{Global, PauseArgs, ResumeArgs};
 use crate::engine::context::{Context, Standing};
 use crate::model::stage::{Stage, round_in};
+use crate::rules::pausing::pause_because;
 use crate::rules::stages;
 use crate::ui::{Report, Ui};
 
-pub(super) fn pause(global: &Global, ui: &Ui, report: &mut Report) -> Result<()> {
+pub(super) fn pause(global: &Global, ui: &Ui, args: &PauseArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
     let _lock = context.lock("pause", report)?;
     let Standing { state, .. } = context.standing()?;
     if state.stage == Stage::Paused {
-        report.say("the competition is already paused");
+        let because = context.pause_reason(state.current_round).map(|why| format!(": {why}")).unwrap_or_default();
+        report.say(format!("the competition is already paused{because}"));
+        if args.reason.is_some() {
+            report.say("its reason stays as it was: resume it and pause it again to give another");
+        }
         return Ok(());
     }
-    context.apply(&stages::pause(&state).map_err(Error::not_due)?, report)
+    let reason = args.reason.as_deref();
+    let plan = pause_because(&state, reason).map_err(Error::not_due)?;
+    if !global.dry_run {
+        // A commit keeps it for everyone; without one, this host does.
+        context.note_pause(state.current_round, reason.filter(|_| !global.commit))?;
+    }
+    context.apply(&plan, report)?;
+    if reason.is_some() && !global.commit {
+        report.say("the reason is kept on this machine only: with --commit it goes into the commit's message");
+    }
+    Ok(())
 }
 
 pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs, report: &mut Report) -> Result<()> {
@@ -26,5 +41,6 @@ pub(super) fn resume(global: &Global, ui: &Ui, args: &ResumeArgs, report: &mut R
         report.say(format!("the competition is not paused: {}", round_in(state.current_round, state.stage)));
         return Ok(());
     }
-    context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?, report)
+    context.apply(&stages::resume(&state, &files, args.stage).map_err(Error::failed)?, report)?;
+    if global.dry_run { Ok(()) } else { context.note_pause(state.current_round, None) }
 }

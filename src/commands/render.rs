@@ -89,7 +89,11 @@ fn jobs(args: &RenderArgs) -> Result<Vec<RenderJob>> {
 
 fn draw(renderer: &dyn Renderer, job: &RenderJob, dry_run: bool) -> RenderOutcome {
     let drawn = || -> Result<RenderOutcome> {
-        let size = std::fs::metadata(&job.model).failed(|| format!("{}: cannot read", job.model.display()))?.len();
+        let found = std::fs::metadata(&job.model).failed(|| format!("{}: cannot read", job.model.display()))?;
+        if found.is_dir() {
+            return Err(Error::file(&job.model, "a folder: name the models in it"));
+        }
+        let size = found.len();
         let rendering = match renderer.refuses(size) {
             Some(refused) => refused,
             None => renderer.render(&files::need(&job.model, files::MODEL)?)?,

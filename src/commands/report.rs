@@ -26,6 +26,7 @@ use crate::report::maker::{Maker, few_pages};
 use crate::report::{miners, pages, site, text};
 use crate::rules::checks;
 use crate::rules::checks::in_force::InForce;
+use crate::sandbox::folder::SandboxFolder;
 use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &ReportArgs, report: &mut Report) -> Result<()> {
@@ -170,7 +171,9 @@ fn own_folder(context: &Context<'_>) -> Option<text::OwnFolder> {
     let root = settings.dir.as_ref()?.canonicalize().ok()?;
     let bases = settings.cdn_url.iter().map(|base| base.trim_end_matches('/').to_owned());
     let bases = bases.chain([format!("file://{}", root.display())]).collect();
-    Some(text::OwnFolder { root, bases })
+    // Only a sandbox's own settings lead here: `[store] dir` is the operator's.
+    let prompts = SandboxFolder::prompts_of(context.store.root());
+    Some(text::OwnFolder { root, bases, prompts })
 }
 
 /// Opens the report in the user's browser. Without one, the printed path has to do.

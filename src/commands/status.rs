@@ -1,27 +1,40 @@
 //! `gen404 status`: where the competition stands, what is due, what is missing.
 
+mod watch;
+
 use serde_json::{Value, json};
 
-use crate::base::error::Result;
-use crate::base::text::{counted, time};
+use crate::base::error::{Kind, Result};
+use crate::base::text::{counted, line, time};
 use crate::cli::{Global, StatusArgs};
-use crate::engine::common::pool_for_a_seed;
+use crate::engine::common::{pool_for_a_seed, stands};
 use crate::engine::context::{Context, Standing};
 use crate::engine::fetching::spool::FetchJournal;
 use crate::engine::formats::{self, OtherStanding, RoundBlocks};
+use crate::engine::leases::elsewhere;
 use crate::engine::notify;
 use crate::engine::runs::summary::Record;
 use crate::model::format::detect::Detected;
-use crate::model::ids::{Block, Hotkey, Player};
-use crate::model::stage::{Stage, Timestamp, round_in};
+use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
+use crate::model::leases::{StepLease, StepLeases};
+use crate::model::stage::{Stage, Timestamp, round_in_words};
 use crate::rules::download::{KnownFiles, Tally, recorded_tally, tally};
 use crate::rules::lead::{Lead, in_force, shown};
 use crate::rules::outstanding::outstanding;
 use crate::rules::stages::{Due, due};
 use crate::rules::succession::Moment;
-use crate::ui::{Report, Ui};
+use crate::rules::waits;
+use crate::ui::{DUE, Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Result<()> {
+    match args.watch {
+        None => look(global, ui, args, report),
+        Some(seconds) => watch::run(global, ui, args, seconds, report),
+    }
+}
+
+/// Looks once.
+fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
     let detected = context.detected()?;
     if let Some(standing) = formats::standing(&context, detected.format)? {
@@ -31,7 +44,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     let (moment, unknown) = context.sighted(&args.moment)?;
     let leaders = formats::leaders(&context, detected.format)?;
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
+    let mut leases = context.seen_leases()?;
     let due = due(&context.facts(&standing, moment.map(|moment| moment.block)));
+    // What is done by now is no other host's work any more.
+    leases.leases.retain(|lease| due.iter().any(|due| command_of(due) == Some(lease.command.as_str())));
+    let due: Vec<Due> = due.into_iter().map(|due| left_to_others(due, &standing, &leases)).collect();
+    report.exit = args.exit_code.then(|| exit_code(&due));
     let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
     let mut open = outstanding(files, standing.state.stage, win_margin, &standing.config.settings.limits());
     open.extend(incomplete(&context, &standing));
@@ -40,10 +58,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     }
     let state = &standing.state;
     let settings = &standing.config.settings;
-    report.say(format!("{}: {}", settings.name, round_in(state.current_round, state.stage)));
+    report.say(format!("{}: {}", settings.name, stands(&context, &standing)));
     // First what is due and what stands in its way.
     due.iter().for_each(|due| report.say(describe(due, moment)));
-    open.iter().for_each(|point| report.say(format!("open: {point}")));
+    say_others(&leases, state.current_round, report);
+    open.iter().for_each(|point| report.say(format!("outstanding: {point}")));
     let record = Record::of(&context, state.current_round);
     record.say_faults(report);
     let (undelivered, told) = notify::undelivered(&context).unwrap_or_else(|error| {
@@ -67,6 +86,8 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Repo
     json["format"] = detected.json();
     (json["failing"], json["usage"]) = record.json();
     json["notify"] = told;
+    json["paused_because"] = json!(paused_because(&context, &standing));
+    json["leases"] = json!(leases.leases);
     report.detail(json);
     Ok(())
 }
@@ -86,11 +107,12 @@ fn of_other_format(
     let leaders = formats::leaders(context, detected.format)?;
     let lead = Lead::of(&leaders, moment.map(|moment| moment.block));
     match standing.round {
-        Some(round) => report.say(format!("{}: round {round} is in {}", standing.name, standing.stage)),
+        Some(round) => report.say(format!("{}: {}", standing.name, round_in_words(round, standing.stage))),
         None => report.say(format!("{}: no round has begun; the stage is {}", standing.name, standing.stage)),
     }
     report.say(NOT_RUN);
-    standing.open.iter().for_each(|point| report.say(format!("open: {point}")));
+    report.exit = args.exit_code.then_some(0);
+    standing.open.iter().for_each(|point| report.say(format!("outstanding: {point}")));
     report.say(format!("format: {detected}"));
     say_moment(moment, unknown, report);
     if let Some(RoundBlocks { earliest_reveal_block, latest_reveal_block, generation_deadline_block }) =
@@ -119,6 +141,48 @@ fn of_other_format(
         "entry_before": lead.entry_before,
     }));
     Ok(())
+}
+
+/// A step that another host has announced is its own to do: here it can only be waited for.
+fn left_to_others(due: Due, standing: &Standing, leases: &StepLeases) -> Due {
+    let (Due::Now { command, .. } | Due::Possible { command, .. }) = &due else { return due };
+    let command = *command;
+    let theirs: Vec<&StepLease> = leases.of(command, standing.state.current_round).collect();
+    let wanted = if command == "audit" { waits::audits(&standing.files).0 } else { Vec::new() };
+    let all = wanted.iter().all(|hotkey| theirs.iter().any(|lease| lease.covers(hotkey)));
+    match theirs.first() {
+        Some(first) if all => Due::Waits { command, what: first.says() },
+        _ => due,
+    }
+}
+
+fn command_of(due: &Due) -> Option<&'static str> {
+    match due {
+        Due::Now { command, .. } | Due::Possible { command, .. } | Due::Waits { command, .. } => Some(command),
+        Due::From { command, .. } => Some(command),
+        Due::Never(_) => None,
+    }
+}
+
+fn say_others(leases: &StepLeases, round: RoundNumber, report: &mut Report) {
+    for lease in leases.leases.iter().filter(|lease| lease.round == round) {
+        report.say(format!("elsewhere: {}: {}", line(&lease.command), elsewhere(lease)));
+    }
+}
+
+fn paused_because(context: &Context<'_>, standing: &Standing) -> Option<String> {
+    let state = &standing.state;
+    if state.stage == Stage::Paused { context.pause_reason(state.current_round) } else { None }
+}
+
+/// The code of `--exit-code`: 10 if a command is due now, 3 if something is possible, awaited or due later, 0 if
+/// nothing will be due.
+fn exit_code(due: &[Due]) -> u8 {
+    match due {
+        due if due.iter().any(|due| matches!(due, Due::Now { .. })) => DUE,
+        due if due.iter().all(|due| matches!(due, Due::Never(_))) => 0,
+        _ => Kind::NotDue.exit_code(),
+    }
 }
 
 fn say_moment(moment: Option<Moment>, unknown: &str, report: &mut Report) {
@@ -180,9 +244,10 @@ fn incomplete(context: &Context<'_>, standing: &Standing) -> Vec<String> {
         often.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), *reason));
         let said: Vec<String> = often.iter().take(3).map(|(reason, count)| format!("{count}x {reason}")).collect();
         let said = said.join("; ");
-        (!often.is_empty()).then(|| {
-            format!("{hotkey}: {}, {failed} not fetched: {said}", counted(refused, "file refused", "files refused"))
-        })
+        let refused = (refused > 0).then(|| counted(refused, "file refused", "files refused"));
+        let failed = (failed > 0).then(|| counted(failed, "file not fetched", "files not fetched"));
+        let counts: Vec<String> = refused.into_iter().chain(failed).collect();
+        (!often.is_empty()).then(|| format!("{hotkey}: {}: {said}", counts.join(", ")))
     };
     submissions.keys().filter_map(line).collect()
 }

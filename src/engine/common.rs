@@ -135,8 +135,15 @@ pub(crate) fn instead(context: &Context<'_>, standing: &Standing, block: Option<
             Due::Never(why) => why.clone(),
         })
         .collect();
-    let stands = round_in(standing.state.current_round, standing.state.stage);
+    let stands = stands(context, standing);
     format!("{stands}; {}", instead.join("; "))
+}
+
+/// Where the round is; if it is paused, also why.
+pub(crate) fn stands(context: &Context<'_>, standing: &Standing) -> String {
+    let (round, stage) = (standing.state.current_round, standing.state.stage);
+    let why = if stage == Stage::Paused { context.pause_reason(round) } else { None };
+    format!("{}{}", round_in(round, stage), why.map(|why| format!(": {why}")).unwrap_or_default())
 }
 
 /// Fails unless the round that was asked for exists.

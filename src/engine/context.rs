@@ -14,7 +14,7 @@ use crate::model::ids::{Block, RoundNumber};
 use crate::model::lock::{Contended, Lock};
 use crate::model::snapshot::{ListedSource, RoundFiles, Snapshot};
 use crate::model::stage::CompetitionState;
-use crate::model::store::Store;
+use crate::model::store::{Store, enclosing};
 use crate::rules::stages::Facts;
 use crate::settings::flags::{StoreArgs, env, store_settings};
 use crate::settings::{Config, SettingsSource};
@@ -74,8 +74,8 @@ impl<'a> Context<'a> {
     pub(crate) fn open(options: impl Into<Options>, ui: &'a Ui, report: &mut Report) -> Result<Self> {
         let options = options.into();
         let root = match &options.repo {
-            Some(dir) => dir.clone(),
-            None => find_root()?,
+            Some(dir) if !dir.as_os_str().is_empty() => dir.clone(),
+            _ => find_root()?,
         };
         Context::at(options, ui, &root, report)
     }
@@ -288,7 +288,8 @@ pub(crate) fn settings_here(options: impl Into<Options>, ui: &Ui, report: &mut R
 /// Which settings [`settings_here`] follows.
 pub(crate) fn source_here(options: impl Into<Options>, ui: &Ui) -> Result<SettingsSource> {
     let options = options.into();
-    let root = options.repo.clone().or_else(|| find_root().ok()).and_then(|root| root.canonicalize().ok());
+    let named = options.repo.clone().filter(|dir| !dir.as_os_str().is_empty());
+    let root = named.or_else(|| find_root().ok()).and_then(|root| root.canonicalize().ok());
     // Without a folder, only --config can name settings.
     let git = root.as_deref().map(Git::open).transpose()?.flatten();
     let source = SettingsSource::of(options.config.as_deref(), root.as_deref().unwrap_or(Path::new("")), git.as_ref());
@@ -311,13 +312,8 @@ pub(super) fn own_folder(git: Option<&Git>, store: &Store) -> Result<PathBuf> {
 /// The nearest enclosing folder that holds a competition, or else the nearest checkout.
 pub(super) fn find_root() -> Result<PathBuf> {
     let here = std::env::current_dir().failed(|| "the current folder cannot be read".to_owned())?;
-    let upwards = |wanted: fn(&Path) -> bool| here.ancestors().find(|folder| wanted(folder)).map(Path::to_owned);
-    // Two of these are enough, so that a damaged competition is found as well.
-    let competition = |folder: &Path| {
-        let known = ["config.json", "state.json", "leader.json", "rounds"];
-        known.iter().filter(|name| folder.join(name).exists()).count() >= 2
-    };
-    upwards(competition).or_else(|| upwards(|folder| folder.join(".git").exists())).ok_or_else(|| {
+    let checkout = || here.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
+    enclosing(&here).or_else(checkout).ok_or_else(|| {
         let nothing = Error::failed(format!("{}: no competition here or above", here.display()));
         nothing.hint("name its folder with --repo DIR, or make one with `gen404 init DIR`")
     })

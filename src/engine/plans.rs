@@ -118,6 +118,15 @@ impl Context<'_> {
         Ok(())
     }
 
+    /// With `--push`: pulls in what others have pushed since this run began. Returns whether there was anything, so that
+    /// what was decided has to be decided again.
+    pub(super) fn moved_on(&self) -> Result<bool> {
+        let Some(remote) = self.remote()? else { return Ok(false) };
+        let settled = remote.settle()?;
+        self.forget_listing();
+        Ok(settled.moved || settled.conflict.is_some())
+    }
+
     /// With `--push`: the remote to push to.
     fn remote(&self) -> Result<Option<Remote<'_>>> {
         let git = self.git.as_ref().filter(|_| self.options.push && !self.options.dry_run);

@@ -17,6 +17,7 @@ pub(crate) mod image;
 pub mod image_ref;
 pub mod kinds;
 pub mod leader;
+pub(crate) mod leases;
 pub(crate) mod limits;
 pub mod lock;
 pub mod matrix;

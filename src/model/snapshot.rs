@@ -12,7 +12,7 @@ use super::limits::Budget;
 use super::record::ParseError;
 use super::tree::{put, stray};
 use super::*;
-use crate::base::error::{Kind, Result};
+use crate::base::error::{Error, Kind, Result};
 
 /// A place to read files from: a folder, or the tree of a commit.
 pub trait Source: Sync {
@@ -130,6 +130,13 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Why a file cannot be read. Whoever shows it names the file's path, so the message leaves it out.
+    pub(crate) fn unreadable(error: &Error, path: &str) -> Trouble {
+        let text = error.to_string();
+        let rest = text.split_once(&format!("{path}: ")).filter(|(before, _)| !before.contains(": "));
+        Trouble::Unreadable(rest.map_or_else(|| text.clone(), |(_, rest)| rest.to_owned()))
+    }
+
     /// What is wrong with a file that cannot be read as one of this format: another format's has one name for both.
     pub(crate) fn of(error: ParseError, bytes: &[u8], format: Format) -> Trouble {
         match written_for(bytes, format) {
@@ -442,7 +449,7 @@ fn load(source: &dyn Source, format: Format, kind: &FileKind, budget: &Budget) -
         Ok(None) => return Ok(Err(Trouble::Unreadable("it disappeared while being read".to_owned()))),
         // The source failed, not the file: no verdict on the competition.
         Err(error) if matches!(error.kind(), Kind::Outside | Kind::Damaged) => return Err(error),
-        Err(error) => return Ok(Err(Trouble::Unreadable(error.to_string()))),
+        Err(error) => return Ok(Err(Trouble::unreadable(&error, &kind.path()))),
     };
     let parsed = Content::parse(format, kind, &bytes).map_err(|error| Trouble::of(error, &bytes, format));
     if let Ok((content, _)) = &parsed {

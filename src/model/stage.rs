@@ -107,8 +107,15 @@ impl CompetitionState {
 /// Where a round stands, in words.
 #[must_use]
 pub(crate) fn round_in(round: RoundNumber, stage: Stage) -> String {
+    round_in_words(round, stage.as_str())
+}
+
+/// As [`round_in`], for a stage of any format.
+#[must_use]
+pub(crate) fn round_in_words(round: RoundNumber, stage: &str) -> String {
     match stage {
-        Stage::Paused | Stage::Finished => format!("round {round} is {stage}"),
+        // States rather than stages: "in open" reads like a typing error.
+        "open" | "paused" | "finished" => format!("round {round} is {stage}"),
         _ => format!("round {round} is in {stage}"),
     }
 }

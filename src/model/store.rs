@@ -10,6 +10,15 @@ use super::snapshot::Source;
 use crate::base::error::{Context, Error, Result};
 use crate::base::files::{self, Readers};
 
+/// The nearest folder at or above `here` that holds a competition.
+#[must_use]
+pub(crate) fn enclosing(here: &Path) -> Option<PathBuf> {
+    // Two of these are enough, so that a damaged competition is found as well.
+    let known = ["config.json", "state.json", "leader.json", "rounds"];
+    let holds = |folder: &&Path| known.iter().filter(|name| folder.join(name).exists()).count() >= 2;
+    here.ancestors().find(holds).map(Path::to_owned)
+}
+
 /// A competition's folder.
 #[derive(Debug, Clone)]
 pub struct Store {

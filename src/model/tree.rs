@@ -103,7 +103,7 @@ fn read<S: FileSet>(source: &dyn Source, path: &str, file: &S::File, budget: &Bu
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(Err(Trouble::Unreadable("it vanished while being read".to_owned()))),
         Err(error) if matches!(error.kind(), Kind::Outside | Kind::Damaged) => return Err(error),
-        Err(error) => return Ok(Err(Trouble::Unreadable(error.to_string()))),
+        Err(error) => return Ok(Err(Trouble::unreadable(&error, path))),
     };
     // Records with their texts take about three times the bytes of the file.
     budget.take(3 * bytes.len() as u64);

@@ -125,11 +125,26 @@ pub(crate) struct OwnFolder {
     pub(crate) root: PathBuf,
     /// Prefixes of its objects' URLs.
     pub(crate) bases: Vec<String>,
+    /// A sandbox's pictures of prompts: their folder, as above, and the prefix of their URLs.
+    pub(crate) prompts: Option<(PathBuf, String)>,
 }
 
 impl OwnFolder {
     /// The file behind a URL, if it is an object key that stays below the folder.
     fn file_of(&self, url: &str) -> Option<PathBuf> {
+        self.object_of(url).or_else(|| self.prompt_of(url))
+    }
+
+    /// The picture behind a prompt's URL, if it stays in its folder.
+    fn prompt_of(&self, url: &str) -> Option<PathBuf> {
+        let (folder, base) = self.prompts.as_ref()?;
+        let name = url.strip_prefix(base.as_str())?.strip_prefix('/')?;
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !name.starts_with('.');
+        let file = folder.join(name);
+        (plain && file.canonicalize().is_ok_and(|real| real.starts_with(folder))).then_some(file)
+    }
+
+    fn object_of(&self, url: &str) -> Option<PathBuf> {
         let rest = self.bases.iter().find_map(|base| url.strip_prefix(base.as_str())?.strip_prefix('/'))?;
         let file = self.root.join(ObjectKey::parse(rest).ok()?.as_str());
         let stays = file.canonicalize().map_or(true, |real| real.starts_with(&self.root));
@@ -222,7 +237,7 @@ mod tests {
     #[test]
     fn only_public_addresses_and_objects_of_the_own_folder_become_links() {
         let (root, bases) = ("/srv/my site/objects".into(), vec!["file:///srv/my site/objects".to_owned()]);
-        let own = OwnFolder { root, bases };
+        let own = OwnFolder { root, bases, prompts: None };
         let links = Links::from(Path::new("/srv/my site/report/round-0"), Some(&own));
         assert_eq!(links.to("https://x.org/a'b.png?c=1&d").as_deref(), Some("https://x.org/a'b.png?c=1&d"));
         assert_eq!(links.sources(), "'none'", "it is no picture");
@@ -276,7 +291,7 @@ mod tests {
         std::fs::create_dir(root.join("objects")).unwrap();
         std::os::unix::fs::symlink("/etc", root.join("objects/rounds")).unwrap();
         let base = "http://127.0.0.1:1/objects".to_owned();
-        let own = OwnFolder { root: root.join("objects"), bases: vec![base] };
+        let own = OwnFolder { root: root.join("objects"), bases: vec![base], prompts: None };
         let links = Links::from(&root, Some(&own));
         assert_eq!(links.to("http://127.0.0.1:1/objects/rounds/passwd"), None);
         std::fs::remove_file(root.join("objects/rounds")).unwrap();

@@ -16,6 +16,7 @@ pub(crate) mod match_in_progress;
 pub(crate) mod opening;
 pub(crate) mod outstanding;
 pub(crate) mod pairings;
+pub(crate) mod pausing;
 pub mod payload;
 pub mod prompts;
 pub mod python_random;

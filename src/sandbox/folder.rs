@@ -51,6 +51,7 @@ impl SandboxFolder {
     /// # Errors
     /// It holds something else, or cannot be created.
     pub(crate) fn open(root: &Path) -> Result<SandboxFolder> {
+        SandboxFolder::is_no_file(root)?;
         files::make_folder(root)?;
         SandboxFolder::look(root)
     }
@@ -60,6 +61,7 @@ impl SandboxFolder {
     /// # Errors
     /// It holds something else.
     pub(crate) fn look(root: &Path) -> Result<SandboxFolder> {
+        SandboxFolder::is_no_file(root)?;
         let cannot = || format!("{}: cannot be the sandbox", root.display());
         let there = if root.exists() { root.canonicalize() } else { std::path::absolute(root) };
         let folder = SandboxFolder { root: there.failed(cannot)? };
@@ -71,10 +73,25 @@ impl SandboxFolder {
         Ok(folder)
     }
 
+    fn is_no_file(root: &Path) -> Result<()> {
+        if !root.exists() || root.is_dir() {
+            return Ok(());
+        }
+        let file = Error::file(root, "a file: a sandbox needs a folder of its own");
+        Err(file.hint("name a new or empty folder; `gen404 render FILE` draws a model"))
+    }
+
     /// Was it interrupted right after its creation?
     fn only_begun(&self) -> bool {
         let entries = files::list(&self.root).into_iter().flatten();
         entries.map(|entry| entry.file_name()).all(|name| name == "sandbox")
+    }
+
+    /// The pictures of the prompts of the sandbox in this folder, if it is one, and the prefix of their URLs.
+    pub(crate) fn prompts_of(root: &Path) -> Option<(PathBuf, String)> {
+        let folder = SandboxFolder { root: root.to_owned() };
+        let params = folder.params().ok()??;
+        Some((folder.own("prompts"), format!("{}/prompts", params.base())))
     }
 
     /// A file of the sandbox's own.

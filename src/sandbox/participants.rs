@@ -29,6 +29,13 @@ pub(crate) struct Params {
     pub(crate) port: u16,
 }
 
+impl Params {
+    /// Where everything is served.
+    pub(crate) fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
 /// What a miner is up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -135,7 +142,7 @@ impl Participants {
 
     /// The prefix of all of the sandbox's URLs.
     pub(crate) fn base(&self) -> String {
-        format!("http://127.0.0.1:{}", self.params.port)
+        self.params.base()
     }
 
     /// The program that a miner reveals in a round; without a miner, the first leader's.

@@ -6,6 +6,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod flags;
+pub mod lease;
 pub(crate) mod limits;
 pub(crate) mod origins;
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use self::audit::AuditSettings;
+use self::lease::LeaseSettings;
 use self::limits::RoundLimits;
 use crate::base::error::{Error, Result, plainly};
 use crate::base::files;
@@ -66,6 +68,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// How much a round may use.
     pub limits: RoundLimits,
+    /// Whether steps are announced to other hosts.
+    pub lease: LeaseSettings,
 }
 
 /// `[metrics]`
@@ -245,6 +249,9 @@ impl Config {
                 false => ConfigError::Toml { place, why: plainly(&e.message().replace('\n', " ")) },
             }
         })?;
+        config.chain.check().map_err(|why| {
+            ConfigError::Setting(SettingError::Other(format!("{}{why}", place_of(text, "chain", why.key))))
+        })?;
         config.download.check()?;
         config.audit.check()?;
         config.distance.check()?;
@@ -253,8 +260,18 @@ impl Config {
         config.heartbeat.check()?;
         config.outbox.check()?;
         config.limits.check()?;
+        config.lease.check()?;
         Ok(config)
     }
+}
+
+/// "line N: ", for the key of a table; empty where the key is written in another way.
+fn place_of(text: &str, table: &str, key: &str) -> String {
+    let mut lines = text.lines().map(str::trim).enumerate();
+    let is_key = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+    let begun = lines.any(|(_, line)| line.starts_with(&format!("[{table}]")));
+    let found = lines.take_while(|(_, line)| begun && !line.starts_with('[')).find(|(_, line)| is_key(line));
+    found.map(|(at, _)| format!("line {}: ", at + 1)).unwrap_or_default()
 }
 
 /// A settings file to start from: every key with its meaning, all commented out but the chain's network, if it
@@ -288,6 +305,9 @@ mod tests {
         assert!(wrong("[judge]\nmodle = 'x'\n").starts_with("line 2: unknown key `modle`"));
         assert!(wrong("[download]\nconnect_seconds = nan\n").contains("connect_seconds"));
         assert!(wrong("chain = 3").starts_with("line 1:"));
+        let chain = wrong("[miners]\n[chain]\nnetuid = 3\nnetwork = 'ftp://x'\n");
+        assert!(chain.starts_with("line 4: [chain] network: ") && chain.contains("ftp"), "{chain}");
+        assert!(wrong("chain.archive = ['a b']").starts_with("[chain] archive: "));
         assert!(wrong("\n[rules]\ntrim = 3\n").starts_with("line 2: [rules] is not a setting"));
         assert!(wrong("[judge]\nrules = 3\n").contains("unknown key `rules`, expected"));
     }
@@ -323,6 +343,7 @@ mod tests {
         assert_eq!(config.download, DownloadSettings::default());
         assert_eq!(BuildSettings { driver: None, repo: None, file: None, ..config.builds }, BuildSettings::default());
         assert_eq!(config.audit, AuditSettings::default());
+        assert_eq!(LeaseSettings { host: None, ..config.lease }, LeaseSettings::default());
         assert_eq!(
             DistanceSettings { driver: None, url: None, weights: None, weights_sha256: None, ..config.distance },
             DistanceSettings::default()

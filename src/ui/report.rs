@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::base::error::{Error, Kind};
 
+/// The exit code of `status --exit-code` where a command is due now.
+pub const DUE: u8 = 10;
+
 /// A line of a command's result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Line {
@@ -62,6 +65,8 @@ pub struct Report {
     pub details: Map<String, Value>,
     /// The worst of the failures that were reported one by one.
     pub failed: Option<Kind>,
+    /// The exit code of a command whose success says more than that.
+    pub exit: Option<u8>,
     /// The state that it is based on.
     pub basis: Basis,
     /// How much of it has been printed.
@@ -188,11 +193,12 @@ impl Report {
         }
     }
 
-    /// The exit code: by the error if it failed, 3 if it waits.
+    /// The exit code: by the error if it failed, else its own if it has one, else 3 if it waits.
     #[must_use]
     pub fn exit_code(&self, error: Option<&Error>) -> u8 {
         let waits = (!self.waits.is_empty()).then_some(Kind::NotDue);
-        error.map(Error::kind).or(self.failed).or(waits).map_or(0, Kind::exit_code)
+        let kind = error.map(Error::kind).or(self.failed);
+        kind.map(Kind::exit_code).or(self.exit).unwrap_or_else(|| waits.map_or(0, Kind::exit_code))
     }
 
     /// The report as JSON, in the shape shared by all commands and the steps of `advance`.

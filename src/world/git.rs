@@ -7,6 +7,7 @@
 mod commit;
 mod guard;
 mod index;
+pub(crate) mod lease_ref;
 mod log;
 mod objects;
 mod own;

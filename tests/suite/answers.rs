@@ -149,7 +149,7 @@ fn an_early_record_is_made_where_it_is_asked_for_and_says_what_its_push_starts()
     let submissions = competition.path().join("rounds/0/submissions.json");
     let run = competition.expect(0, &["advance"]);
     assert!(
-        run.out.is_empty() && run.err.starts_with("nothing done: round 0 is in open; ") && !submissions.exists(),
+        run.out.is_empty() && run.err.starts_with("nothing done: round 0 is open; ") && !submissions.exists(),
         "{run:?}"
     );
     let dry = competition.expect(0, &["open", "--dry-run"]);
@@ -213,7 +213,7 @@ fn what_can_only_wait_is_not_due_and_no_wait_is_told_twice() {
     let status = gen404(folder.path(), &["status"]).ends(0).out;
     assert!(!status.contains("due now: gen404 duel") && status.contains("due now: gen404 audit (answer "), "{status}");
     assert!(status.contains("waits: gen404 duel (for the audit of "), "{status}");
-    assert!(said(folder.path(), "open: ").iter().all(|line| !line.contains("audit")), "{status}");
+    assert!(said(folder.path(), "outstanding: ").iter().all(|line| !line.contains("audit")), "{status}");
     for request in &requests {
         let hotkey = request["hotkey"].as_str().unwrap();
         let times = status.matches(&format!("audit of {hotkey}")).count();
@@ -246,7 +246,7 @@ fn what_can_only_wait_is_not_due_and_no_wait_is_told_twice() {
     // Without the leader's outputs nothing can.
     std::fs::remove_file(folder.path().join("rounds/1/leader/generated.json")).unwrap();
     assert_eq!(said(folder.path(), "waits: gen404 duel"), ["waits: gen404 duel (for the leader's baseline)"]);
-    assert!(said(folder.path(), "open: ").iter().all(|line| !line.contains("baseline")));
+    assert!(said(folder.path(), "outstanding: ").iter().all(|line| !line.contains("baseline")));
 }
 
 #[test]

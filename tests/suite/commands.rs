@@ -243,7 +243,7 @@ fn status_says_what_is_due() {
     let folder = example(false);
     let run = gen404(folder.path(), &["status", "--block", "710000", "--now", "2026-03-03T17:20:00Z"]).ends(0);
     for line in [
-        "example: round 2 is in open",
+        "example: round 2 is open",
         "block 710000 at 2026-03-03 17:20:00 UTC",
         "reveals count in blocks 707201 to 714400; files are due by block 715000",
         "possible: gen404 open (record the submissions revealed so far)",
@@ -271,7 +271,8 @@ fn leader_tells_who_leads_at_a_block() {
     let taken = at("707200").ends(0).details();
     assert_eq!(taken["leader"]["hotkey"], hotkey("basalt").as_str());
     assert_eq!(taken["weights"][hotkey("basalt").as_str()].as_f64(), Some(1.0));
-    assert!(at("699999").ends(1).err.contains("no leader at block 699999"));
+    let early = at("699999").ends(1).err;
+    assert!(early.contains("no leader at block 699999: the first entry is in force from block "), "{early}");
     assert!(gen404(folder.path(), &["leader"]).ends(0).out.contains("weight   0.95"));
 }
 
@@ -387,4 +388,27 @@ fn a_refused_command_line_is_told_whole_as_json() {
     let refused = gen404(folder.path(), &["judge", "--json"]).ends(2).json();
     let error = refused["error"].as_str().unwrap();
     assert!(["<PROMPT>", "<LEFT>", "<RIGHT>"].iter().all(|name| error.contains(name)), "{error}");
+}
+
+#[test]
+fn a_folder_for_a_file_and_a_file_for_a_folder_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.glb"), "x").unwrap();
+    std::fs::create_dir(folder.path().join("models")).unwrap();
+    let sandbox = gen404(folder.path(), &["sandbox", "x.glb"]).ends(1);
+    assert!(sandbox.err.contains("x.glb: a file: a sandbox needs a folder of its own"), "{sandbox:?}");
+    let render = gen404(folder.path(), &["render", "models"]).ends(1);
+    assert!(render.err.contains("models: a folder: name the models in it"), "{render:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_files_path_is_said_once() {
+    let folder = example(false);
+    let file = folder.path().join("leader.json");
+    std::fs::rename(&file, folder.path().join("other.json")).unwrap();
+    std::os::unix::fs::symlink("other.json", &file).unwrap();
+    let run = gen404(folder.path(), &["verify"]).ends(1);
+    let line = run.out.lines().find(|line| line.contains("a link")).unwrap();
+    assert_eq!(line.matches("leader.json").count(), 1, "{line}");
 }

@@ -33,7 +33,7 @@ impl ByHand {
         let mut serving = serving.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut told = std::io::BufReader::new(serving.stderr.take().unwrap());
         let mut said = String::new();
-        while !said.contains("round 0 is in open") {
+        while !said.contains("round 0 is open") {
             assert_ne!(std::io::BufRead::read_line(&mut told, &mut said).unwrap(), 0, "{said}");
         }
         // Somebody has to read what it says.

@@ -22,13 +22,14 @@ const IMPURE: [&str; 9] = [
 const PRINTS: [&str; 3] = ["println!", "eprintln!", "print!("];
 
 /// A floor and what it may import of this crate.
-const FLOORS: [(&str, &[&str]); 10] = [
+const FLOORS: [(&str, &[&str]); 11] = [
     ("base", &["base"]),
     ("model", &["model", "base"]),
     ("rules", &["rules", "model", "base", "python_json"]),
     ("world", &["world", "model", "preview", "base"]),
     ("settings", &["settings", "world", "rules", "model", "base"]),
     ("ui", &["ui", "base"]),
+    ("cli", &["cli", "model", "base"]),
     ("engine", &["engine", "settings", "world", "rules", "model", "preview", "ui", "base"]),
     ("report", &["report", "rules", "model", "base"]),
     ("sandbox", &["sandbox", "engine", "report", "world", "rules", "model", "preview", "ui", "base"]),

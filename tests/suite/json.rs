@@ -175,7 +175,7 @@ fn the_checker_refuses_what_is_not_as_the_schema_says() {
         refused(|bad| bad["details"]["newest_entry"]["hotkey"] = json!("short"))
             .contains("leader.details.newest_entry")
     );
-    assert!(refused(|bad| bad["exit"] = json!(5)).contains("maximum"));
+    assert!(refused(|bad| bad["exit"] = json!(11)).contains("maximum"));
     assert!(refused(|bad| drop(bad.as_object_mut().unwrap().remove("waits"))).contains("required"));
     assert!(refused(|bad| bad["error"] = json!(1)).contains("leader.error"));
 }

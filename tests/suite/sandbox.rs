@@ -165,7 +165,7 @@ fn the_round_by_hand_of_the_readme_goes_as_it_says() {
     let mut serving = serving.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut told = std::io::BufReader::new(serving.stderr.take().unwrap());
     let mut said = String::new();
-    while !said.contains("round 0 is in open") {
+    while !said.contains("round 0 is open") {
         assert_ne!(std::io::BufRead::read_line(&mut told, &mut said).unwrap(), 0, "{said}");
     }
     let dir = top.path().join("by-hand");

@@ -33,14 +33,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &InitArgs, report: &mut Report
         require_flags(args)?;
         (args.clone(), Beginning::of(args, &config)?)
     };
-    if global.dry_run {
-        say_only(&args, &beginning, report);
-    } else {
-        make(global, ui, &args, &beginning, report)?;
+    if !global.dry_run {
+        return make(global, ui, &args, &beginning, report);
     }
-    if let Some(few) = &beginning.few {
-        ui.warn(few);
-    }
+    say_only(&args, &beginning, report);
+    beginning.few.iter().for_each(|few| ui.warn(few));
     Ok(())
 }
 
@@ -175,14 +172,25 @@ fn write(global: &Global, ui: &Ui, args: &InitArgs, beginning: &Beginning, repor
     }
     beginning.note_settings(report);
     context.apply(&beginning.plan, report)?;
-    let commit = if global.commit || args.no_git { "" } else { "git add . && git commit -m \"The beginning\"; " };
-    let place = args.dir.display();
-    let own = if context.git.is_some() { "fill in" } else { "write, and name with --config," };
-    let next = format!("cd {place}; {commit}{own} gen404.toml (chain, store, judge, pods); gen404 status");
     ui.tell(report);
+    beginning.few.iter().for_each(|few| ui.warn(few));
+    let next = next(global, args, beginning, context.git.is_some());
     ui.status(&format!("next: {next}"));
     report.next.push(next);
     Ok(())
+}
+
+/// What is left to do by hand, in order.
+fn next(global: &Global, args: &InitArgs, beginning: &Beginning, has_git: bool) -> String {
+    let pool = beginning.few.as_ref().map(|_| format!("add prompts to {POOL}"));
+    let uncommitted = !global.commit && !args.no_git;
+    let commit = uncommitted.then(|| format!("git add . && git commit -m \"{}\"", beginning.plan.message));
+    let again = (global.commit && pool.is_some()).then(|| format!("git commit {POOL} -m \"Prompts\""));
+    let push = has_git.then(|| "git remote add origin URL && git push -u origin HEAD".to_owned());
+    let own = if has_git { "fill in" } else { "write, and name with --config," };
+    let settings = format!("{own} {} (chain, store, judge, pods)", settings::FILE_NAME);
+    let steps = [Some(format!("cd {}", args.dir.display())), pool, commit, again, push, Some(settings)];
+    steps.into_iter().flatten().chain(["gen404 status".to_owned()]).collect::<Vec<_>>().join("; ")
 }
 
 /// `--dry-run`: does not even create the folder.

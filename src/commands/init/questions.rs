@@ -25,6 +25,9 @@ pub(super) struct Question {
     take: fn(&mut InitArgs, &str) -> Result<()>,
 }
 
+/// The answer that empties what needs no answer.
+const NONE: &str = "-";
+
 const QUESTIONS: [Question; 10] = [
     Question {
         what: "Name of the competition",
@@ -39,7 +42,10 @@ const QUESTIONS: [Question; 10] = [
         what: "What it is about, in a few words (may be empty)",
         needed: false,
         given: |args| args.description.clone(),
-        take: |args, text| keep(&mut args.description, text),
+        take: |args, text| {
+            args.description = Some(text.to_owned()).filter(|text| !text.is_empty());
+            Ok(())
+        },
     },
     Question {
         what: "First day on which a round may start (YYYY-MM-DD)",
@@ -68,6 +74,10 @@ const QUESTIONS: [Question; 10] = [
         needed: false,
         given: |args| args.pool.as_ref().map(|path| path.display().to_string()),
         take: |args, text| {
+            if text.is_empty() {
+                args.pool = None;
+                return Ok(());
+            }
             read_pool(text.as_ref())?;
             keep(&mut args.pool, text)
         },
@@ -152,9 +162,11 @@ impl Terminal<'_> {
     fn ask(&mut self, args: &mut InitArgs, question: &Question) -> Result<()> {
         loop {
             let kept = (question.given)(args);
-            let offer = kept.as_ref().map(|kept| format!(" [{kept}]")).unwrap_or_default();
+            let none = if question.needed { "" } else { "; - for none" };
+            let offer = kept.as_ref().map(|kept| format!(" [{kept}{none}]")).unwrap_or_default();
             let answer = self.line(&format!("{}{offer}: ", question.what))?;
             match answer.as_str() {
+                NONE if !question.needed => return (question.take)(args, ""),
                 "" if kept.is_some() || !question.needed => return Ok(()),
                 "" => self.say("an answer is needed; Ctrl-C stops, and nothing is written")?,
                 answer => match (question.take)(args, answer) {

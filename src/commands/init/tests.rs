@@ -94,3 +94,17 @@ fn yes_asks_only_for_what_is_needed() {
     );
     assert!(ended.is_ok() && !shown.contains("[Y/n]") && !shown.contains("few words"), "{shown}");
 }
+
+#[test]
+fn what_needs_no_answer_can_be_emptied_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = folder.path().join("pool.txt");
+    std::fs::write(&pool, "https://p.example.org/1.png\n").unwrap();
+    let given = ["--description", "d", "--leader-hotkey", HOTKEY, "--leader-repo", "o/n", "--leader-commit", COMMIT];
+    let begin = InitArgs { pool: Some(pool), ..args(&[&given[..], &["--leader-docker", "o/n:t"]].concat()) };
+    let answers = ["Chairs", "2026-01-05", "2026-01-09", "n", "", "-", "", "", "-", "", "", "", "", "y"];
+    let (ended, shown) = dialogue(begin, &answers);
+    let (args, _) = ended.unwrap();
+    assert_eq!((args.description, args.pool), (None, None), "{shown}");
+    assert!(shown.contains("[d; - for none]"), "{shown}");
+}

@@ -134,6 +134,7 @@ impl CheckJob<'_> {
             client: Client::for_miners(image_limits(), Retry::default(), allow_private),
             list: self.prompts.clone(),
             seed,
+            lease: None,
         })
     }
 

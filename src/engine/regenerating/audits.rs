@@ -6,10 +6,12 @@ use super::{Records, RegenerationEvent, RegenerationJob, RegenerationRun, Tools,
 use crate::base::error::{Error, Kind, Result};
 use crate::base::text::counted;
 use crate::engine::context::{Context, Standing};
+use crate::engine::leases::elsewhere;
 use crate::engine::runs::estimates::foresee_pods;
 use crate::model::file::{FileKind, RoundFile};
 use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Hotkey, Player, RoundNumber};
+use crate::model::leases::StepLease;
 use crate::model::require_audit::AuditRequest;
 use crate::rules::regeneration::record::{NO_IMAGE, rejected};
 use crate::rules::regeneration::{ImageToRun, JobStanding, Progress, Purpose, image_of};
@@ -35,6 +37,8 @@ pub(crate) struct Orders {
     hopeless: Vec<Hotkey>,
     /// Builds that are awaited, in words.
     awaited: Vec<String>,
+    /// What other hosts do, in words.
+    held: Vec<String>,
     /// Requests that can never be fulfilled.
     groundless: Vec<Error>,
     jobs: Vec<RegenerationJob>,
@@ -69,6 +73,20 @@ impl Orders {
             }
         }
         Ok(orders)
+    }
+
+    /// The miners whose programs are to run.
+    pub(crate) fn miners(&self) -> Vec<Hotkey> {
+        self.jobs.iter().filter_map(|job| job.player.hotkey().cloned()).collect()
+    }
+
+    /// Leaves the miners that are not `ours` to the hosts that have announced them.
+    pub(crate) fn leave_to(&mut self, ours: &[Hotkey], others: &[StepLease]) {
+        let before = self.jobs.len();
+        self.jobs.retain(|job| job.player.hotkey().is_some_and(|hotkey| ours.contains(hotkey)));
+        if self.jobs.len() < before {
+            self.held.extend(others.iter().map(elsewhere));
+        }
     }
 
     /// `--dry-run`: shows what would be done, and the files that would be written.
@@ -108,7 +126,7 @@ impl Orders {
         tools: &Tools<'_>,
         report: &mut Report,
     ) -> Result<()> {
-        let Orders { hopeless, awaited, groundless: mut open, jobs } = self;
+        let Orders { hopeless, awaited, held, groundless: mut open, jobs } = self;
         let mut records = Records::new(context, report);
         for hotkey in &hopeless {
             let plan = rejected(standing.state.current_round, hotkey, NO_IMAGE, &context.standing()?.files);
@@ -123,6 +141,7 @@ impl Orders {
         if let Some(error) = failed(open) {
             return Err(error);
         }
+        report.waits.extend(held.iter().map(|line| format!("audit waits: {line}")));
         report.waits.extend(awaited.iter().map(|line| format!("audit waits: {line}; `gen404 builds` follows it")));
         Ok(())
     }

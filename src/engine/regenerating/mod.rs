@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
@@ -20,6 +20,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 use self::prompt_queue::PromptQueue;
 use self::workdir::AuditWorkdir;
 use super::context::{Context, Standing};
+use super::leases::{HeldLease, LeaseWatch};
 use super::runs::limits::{limit_pods, pods_are_over};
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::semaphore::Semaphore;
@@ -78,6 +79,8 @@ pub(crate) struct RegenerationRun<'a> {
     meter: Meter,
     /// Set once the limit of pods' time is reached.
     limited: AtomicBool,
+    /// The announcement of this step to other hosts, if there is one.
+    lease: Option<Arc<LeaseWatch>>,
     /// Set once an error ends the run.
     broken: AtomicBool,
     own: PathBuf,
@@ -126,6 +129,8 @@ pub(crate) struct Tools<'a> {
     pub(crate) render_service: Option<&'a str>,
     /// Are distances needed?
     pub(crate) measures: bool,
+    /// The announcement of this step to other hosts, if there is one.
+    pub(crate) lease: Option<&'a HeldLease>,
 }
 
 /// What a run works with: the operator's, or for `check` a miner's own.
@@ -142,6 +147,8 @@ pub(crate) struct Workshop<'a> {
     /// The prompts and the seed to generate with.
     pub(crate) list: PromptList,
     pub(crate) seed: Seed,
+    /// The announcement of this step to other hosts, if there is one.
+    pub(crate) lease: Option<Arc<LeaseWatch>>,
 }
 
 /// The limits of requests for prompts' images, and for previews outside the store.
@@ -171,13 +178,14 @@ impl<'a> RegenerationRun<'a> {
         let seed = context.store.need::<SeedFile>(&FileKind::Round(round, RoundFile::Seed))?.seed;
         let (own, settings, render_service) = (context.own_folder()?, config.audit, tools.render_service);
         let client = Client::new(image_limits(), Retry::default()).metered(context.options.meter.of(Service::Images));
-        let workshop = Workshop { own, settings, provider, store, distance, render_service, client, list, seed };
+        let lease = tools.lease.map(|lease| lease.watch.clone());
+        let workshop = Workshop { own, settings, provider, store, distance, render_service, client, list, seed, lease };
         RegenerationRun::within(context, standing, workshop)
     }
 
     /// A run in this workshop.
     pub(crate) fn within(context: &'a Context<'a>, standing: &Standing, workshop: Workshop<'_>) -> Result<Self> {
-        let Workshop { own, settings, provider, store, distance, render_service, client, list, seed } = workshop;
+        let Workshop { own, settings, provider, store, distance, render_service, client, list, seed, lease } = workshop;
         let (config, meter, format) = (&context.config, &context.options.meter, standing.files.format);
         let renderer = render::open(format.model(), render_service, preview::DEFAULT_SIZE, NonZeroUsize::MIN, meter)?;
         list.stems().try_for_each(check_stem).map_err(Error::failed)?;
@@ -185,6 +193,7 @@ impl<'a> RegenerationRun<'a> {
         Ok(RegenerationRun {
             ui: context.ui,
             stop: context.stop.part(),
+            lease,
             meter: meter.clone(),
             limited: AtomicBool::new(false),
             broken: AtomicBool::new(false),
@@ -213,12 +222,14 @@ impl<'a> RegenerationRun<'a> {
     }
 
     fn is_stopping(&self) -> bool {
-        self.stop.is_wanted() || self.broken.load(Ordering::SeqCst)
+        let lost = self.lease.as_ref().is_some_and(|lease| lease.is_lost());
+        lost || self.stop.is_wanted() || self.broken.load(Ordering::SeqCst)
     }
 
     /// Fails if the run is to stop.
     fn check(&self) -> Result<()> {
         self.stop.check()?;
+        self.lease.as_ref().map_or(Ok(()), |lease| lease.check())?;
         if self.is_stopping() { Err(Error::failed("the run is ending")) } else { Ok(()) }
     }
 

@@ -93,6 +93,15 @@ impl Default for ChainSettings {
     }
 }
 
+/// A key of `[chain]` that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("[chain] {key}: {why}")]
+pub(crate) struct ChainMistake {
+    /// The key.
+    pub(crate) key: &'static str,
+    why: String,
+}
+
 impl ChainSettings {
     /// The HTTP client for nodes and drand endpoints.
     #[must_use]
@@ -102,6 +111,28 @@ impl ChainSettings {
         let limits = HttpLimits { whole, connect: limits.connect.min(whole), idle: limits.idle.min(whole), ..limits };
         let retry = Retry { attempts: self.attempts.max(1), ..Retry::default() };
         Client::new(limits, retry).metered(self.meter.of(Service::Chain))
+    }
+
+    /// Checks what can be checked without a node.
+    ///
+    /// # Errors
+    /// A network is neither a known name nor a URL.
+    pub(crate) fn check(&self) -> std::result::Result<(), ChainMistake> {
+        let mistake = |key: &'static str| {
+            move |error: Error| {
+                let hints: Vec<String> = error.hints().iter().map(|hint| format!("; {hint}")).collect();
+                ChainMistake { key, why: format!("{error}{}", hints.concat()) }
+            }
+        };
+        let list = |networks: &Option<Networks>| networks.as_ref().map(Networks::list).unwrap_or_default();
+        let (networks, archives) = (list(&self.network), list(&self.archive));
+        if self.network.is_some() {
+            Endpoints::of(&networks, &[]).map_err(mistake("network"))?;
+        }
+        if self.archive.is_some() {
+            Endpoints::of(&["finney".to_owned()], &archives).map_err(mistake("archive"))?;
+        }
+        Ok(())
     }
 
     /// Opens the chain; `None` if none is named. No node is asked yet.

@@ -139,6 +139,26 @@ impl Git {
         Ok((order, shallow))
     }
 
+    /// The message of the newest commit that is `wanted`, along first parents, and when it was made. No more than
+    /// `most` commits are read; whoever wrote them may have written anything.
+    ///
+    /// # Errors
+    /// An object is missing or broken.
+    pub(crate) fn newest_message(&self, wanted: impl Fn(&str) -> bool, most: usize) -> Result<Option<(String, i64)>> {
+        let (reader, mut at) = (self.reader(), self.head()?);
+        let cut = self.local().shallow_commits().failed(|| self.cannot("read the history"))?;
+        for _ in 0..most {
+            let Some(id) = at else { break };
+            let commit = reader.commit(id)?;
+            if wanted(&commit.message) {
+                return Ok(Some((commit.message, commit.seconds)));
+            }
+            let is_cut = cut.as_ref().is_some_and(|cut| cut.contains(&id));
+            at = commit.parents.first().copied().filter(|_| !is_cut);
+        }
+        Ok(None)
+    }
+
     /// The newest commit in the history that changed a file, and its time; `None` if there is none, or the
     /// clone is too shallow to tell.
     ///

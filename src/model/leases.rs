@@ -1,0 +1,147 @@
+//! Steps that hosts have announced on the remote, so that two of them do not rent pods for the same work.
+
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::ids::{Hotkey, RoundNumber};
+use super::record::{parse_json, to_json};
+use super::stage::Timestamp;
+use crate::base::text::{cut, line, time};
+
+/// Size limit of the announcements, in bytes.
+pub(crate) const LARGEST: u64 = 256 << 10;
+
+/// The most announcements at a time.
+const MOST: usize = 64;
+
+/// The longest name of a host that is shown, in characters.
+const LONGEST_HOST: usize = 64;
+
+/// A step that a host is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StepLease {
+    /// The host's name, for people.
+    pub(crate) host: String,
+    /// The run that does it.
+    pub(crate) run: String,
+    /// The command.
+    pub(crate) command: String,
+    /// The round.
+    pub(crate) round: RoundNumber,
+    /// The miners concerned; empty for a step that has no parts.
+    #[serde(default)]
+    pub(crate) hotkeys: Vec<Hotkey>,
+    /// When it was taken.
+    pub(crate) taken: Timestamp,
+    /// Until when it holds, by the host's own clock.
+    pub(crate) expires: Timestamp,
+}
+
+impl StepLease {
+    /// The host's name, safe to show.
+    pub(crate) fn shown_host(&self) -> String {
+        let name = cut(&line(&self.host), LONGEST_HOST);
+        if name.trim().is_empty() { "a host without a name".to_owned() } else { name }
+    }
+
+    /// Does it still hold for others, whose clocks may be ahead by `skew`?
+    pub(crate) fn holds(&self, now: DateTime<Utc>, skew: Duration) -> bool {
+        self.expires.at().checked_add_signed(skew).is_none_or(|end| now < end)
+    }
+
+    /// Is it about this step of this round?
+    pub(crate) fn is_of(&self, command: &str, round: RoundNumber) -> bool {
+        self.command == command && self.round == round
+    }
+
+    /// Is the work for this miner part of it?
+    pub(crate) fn covers(&self, hotkey: &Hotkey) -> bool {
+        self.hotkeys.is_empty() || self.hotkeys.contains(hotkey)
+    }
+
+    /// "HOST does it until TIME".
+    pub(crate) fn says(&self) -> String {
+        format!("{} does it until {}", self.shown_host(), time(self.expires.at()))
+    }
+}
+
+/// All announced steps.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StepLeases {
+    /// The announcements.
+    pub(crate) leases: Vec<StepLease>,
+}
+
+impl StepLeases {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<StepLeases, String> {
+        let read: StepLeases = parse_json(bytes).map_err(|why| why.to_string())?;
+        if read.leases.len() > MOST { Err(format!("more than {MOST} leases")) } else { Ok(read) }
+    }
+
+    /// The bytes to keep; `None` if there is nothing to say.
+    pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
+        (!self.leases.is_empty()).then(|| to_json(self))
+    }
+
+    /// Those that hold now.
+    pub(crate) fn held(&self, now: DateTime<Utc>, skew: Duration) -> StepLeases {
+        let held = self.leases.iter().filter(|lease| lease.holds(now, skew));
+        StepLeases { leases: held.cloned().collect() }
+    }
+
+    /// Those of a step of a round.
+    pub(crate) fn of(&self, command: &str, round: RoundNumber) -> impl Iterator<Item = &StepLease> {
+        self.leases.iter().filter(move |lease| lease.is_of(command, round))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn lease(hotkeys: &[&str]) -> StepLease {
+        StepLease {
+            host: "a\u{202e}b\n".to_owned(),
+            run: "r".to_owned(),
+            command: "audit".to_owned(),
+            round: RoundNumber(3),
+            hotkeys: hotkeys.iter().map(|hotkey| hotkey.parse().unwrap()).collect(),
+            taken: Timestamp::from(at("2026-03-01T08:00:00Z")),
+            expires: Timestamp::from(at("2026-03-01T08:15:00Z")),
+        }
+    }
+
+    #[test]
+    fn it_holds_until_it_expires_and_for_the_skew_of_clocks() {
+        let (one, skew) = (lease(&[]), Duration::seconds(120));
+        assert!(one.holds(at("2026-03-01T08:16:59Z"), skew) && !one.holds(at("2026-03-01T08:17:00Z"), skew));
+        assert!(one.is_of("audit", RoundNumber(3)) && !one.is_of("audit", RoundNumber(4)));
+        assert_eq!(one.says(), "a\\u{202e}b  does it until 2026-03-01 08:15:00 UTC");
+        let all = StepLeases { leases: vec![one] };
+        assert_eq!(StepLeases::parse(&all.bytes().unwrap()).unwrap(), all);
+        assert_eq!(all.held(at("2026-03-02T08:00:00Z"), skew).bytes(), None);
+    }
+
+    #[test]
+    fn it_covers_its_miners_or_the_whole_step() {
+        let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+        let other: Hotkey = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty".parse().unwrap();
+        assert!(lease(&[hotkey]).covers(&hotkey.parse().unwrap()) && !lease(&[hotkey]).covers(&other));
+        assert!(lease(&[]).covers(&other));
+    }
+
+    #[test]
+    fn a_damaged_or_endless_list_is_refused() {
+        assert!(StepLeases::parse(b"x").is_err() && StepLeases::parse(b"{\"leases\": [{}]}").is_err());
+        let many = StepLeases { leases: vec![lease(&[]); MOST + 1] };
+        assert!(StepLeases::parse(&many.bytes().unwrap()).unwrap_err().contains("more than 64"));
+    }
+}
