@@ -24,7 +24,7 @@ fn impatient() -> ApiPolicy {
 }
 
 fn provider(cloud: &Cloud, policy: ApiPolicy, key: &str) -> Box<dyn Provider> {
-    cloud.kind.provider(&cloud.url, policy, cloud.kind.keys(key), "hunter2-hf")
+    cloud.kind.provider(&cloud.url, &policy, cloud.kind.keys(key), "hunter2-hf")
 }
 
 fn open(cloud: &Cloud) -> Box<dyn Provider> {
