@@ -55,7 +55,7 @@ impl Kind {
     pub fn provider(
         self,
         url: &str,
-        policy: ApiPolicy,
+        policy: &ApiPolicy,
         keys: Vec<(&'static str, String)>,
         token: &str,
     ) -> Box<dyn Provider> {

@@ -276,7 +276,7 @@ fn providers_of_pods_keep_our_keys() {
     for (what, url) in every_echo(&[400, 401, 402, 500, 200]) {
         for kind in crate::cloud::KINDS {
             let keys = kind.keys(SECRET).into_iter().map(|(name, _)| (name, SECRET.to_owned())).collect();
-            let provider = kind.provider(&url, policy.clone(), keys, &format!("{SECRET}-hf"));
+            let provider = kind.provider(&url, &policy, keys, &format!("{SECRET}-hf"));
             let what = format!("{}: {what}", provider.name());
             let mut said = match provider.deploy(&order) {
                 Ok(deployed) => format!("{deployed:?}"),

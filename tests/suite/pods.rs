@@ -23,12 +23,12 @@ fn impatient() -> ApiPolicy {
     ApiPolicy { timeout: Duration::from_secs(1), ..policy() }
 }
 
-fn provider(cloud: &Cloud, policy: ApiPolicy, key: &str) -> Box<dyn Provider> {
+fn provider(cloud: &Cloud, policy: &ApiPolicy, key: &str) -> Box<dyn Provider> {
     cloud.kind.provider(&cloud.url, policy, cloud.kind.keys(key), "hunter2-hf")
 }
 
 fn open(cloud: &Cloud) -> Box<dyn Provider> {
-    provider(cloud, policy(), "hunter2-key")
+    provider(cloud, &policy(), "hunter2-key")
 }
 
 fn order(number: usize) -> PodOrder {
@@ -102,7 +102,7 @@ fn a_wrong_key_is_said_with_where_it_comes_from_and_never_shown() {
     for kind in KINDS {
         let cloud = Cloud::start(kind);
         seen.hide(&cloud.url, "[URL]");
-        let wrong = provider(&cloud, policy(), "hunter2-wrong");
+        let wrong = provider(&cloud, &policy(), "hunter2-wrong");
         let errors = [
             wrong.deploy(&order(0)).unwrap_err(),
             wrong.look(&PodId("a".to_owned())).unwrap_err(),
@@ -133,7 +133,7 @@ fn a_lost_answer_leaves_one_pod_and_it_is_ours() {
             let hangs = matches!(fault, Fault::Hang(_));
             cloud.fault(cloud.create(), fault.clone());
             let policy = if hangs { impatient() } else { policy() };
-            let provider = provider(&cloud, policy, "hunter2-key");
+            let provider = provider(&cloud, &policy, "hunter2-key");
             let id = pod(provider.deploy(&order(0)).unwrap_or_else(|e| panic!("{kind:?} {fault:?}: {e}")));
             assert_eq!((cloud.pods(), cloud.count(cloud.create())), (1, 1), "{kind:?} {fault:?}");
             provider.release(&id).unwrap();
@@ -252,7 +252,7 @@ fn a_delete_that_times_out_is_made_sure_of() {
         let id = PodId(cloud.put(order(0).name.as_str(), "running"));
         cloud.fault(cloud.delete(), Fault::Hang(Duration::from_secs(2)));
         cloud.fault(cloud.delete(), Fault::Say(500, Value::Null));
-        provider(&cloud, impatient(), "hunter2-key").release(&id).unwrap();
+        provider(&cloud, &impatient(), "hunter2-key").release(&id).unwrap();
         assert_eq!(cloud.pods(), 0, "{kind:?}");
         let cloud = Cloud::start(kind);
         let id = PodId(cloud.put(order(0).name.as_str(), "running"));
