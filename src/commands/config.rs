@@ -29,7 +29,10 @@ fn show(source: &SettingsSource, drivers: &DriverArgs, report: &mut Report) -> R
         let (of, key) = setting.key.rsplit_once('.').unwrap_or(("", &setting.key));
         if of != section {
             report.say("");
-            report.say(format!("[{of}]"));
+            report.say(match of.split_once('[') {
+                Some((name, _)) => format!("[[{name}]]"),
+                None => format!("[{of}]"),
+            });
             section = of;
         }
         report.say(line(key, setting));

@@ -39,7 +39,7 @@ pub(crate) enum FetchOutcome {
         #[serde(flatten, with = "noted")]
         model: Option<StoredObject>,
         /// The stable code of the reason: one of [`crate::model::refusals::CODES`]. Older versions noted none.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         code: String,
         /// Why it cannot be rendered, and where in the file.
         reason: String,
@@ -47,7 +47,7 @@ pub(crate) enum FetchOutcome {
     /// It could not be fetched.
     Failed {
         /// As for a refused one.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "String::is_empty")]
         code: String,
         reason: String,
     },

@@ -315,8 +315,8 @@ mod tests {
     #[test]
     fn settings_to_begin_with_say_nothing_but_the_chain() {
         assert_eq!(Config::parse(&beginning(None)).unwrap(), Config::default());
-        let begun = Config::parse(&beginning(Some("wss://a.example/\"x\""))).unwrap();
-        assert_eq!(begun.chain.network.as_ref().unwrap().list(), ["wss://a.example/\"x\""]);
+        let begun = Config::parse(&beginning(Some("wss://a.example/x'y"))).unwrap();
+        assert_eq!(begun.chain.network.as_ref().unwrap().list(), ["wss://a.example/x'y"]);
         let chain = ChainSettings { network: None, ..begun.chain.clone() };
         assert_eq!(Config { chain, ..begun }, Config::default());
     }

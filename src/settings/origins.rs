@@ -44,7 +44,7 @@ pub(crate) const SECRETS: [&str; 12] = [
 const RENDERER: &str = "render_service";
 
 /// Sections whose URLs may hold a key in their path: only the host is shown.
-const SECRET_PATHS: [&str; 3] = ["chain.", "heartbeat.", "notify."];
+const SECRET_PATHS: [&str; 3] = ["chain.", "heartbeat.", "notify["];
 
 /// The longest text that is shown.
 const LONGEST: usize = 400;
@@ -121,7 +121,9 @@ pub(crate) fn all(source: &SettingsSource, config: &Config, args: &DriverArgs, e
             let own = *of == key && alone.get(key) == Some(value);
             own || alone.get(key) != kept.get(key)
         });
-        match (variable, lines.get(key)) {
+        // What may be several tables may be a single one, without a number.
+        let line = lines.get(key).or_else(|| lines.get(&key.replace("[1]", "")));
+        match (variable, line) {
             (Some((name, ..)), _) => Origin::Environment(name),
             (None, Some(line)) => Origin::File(*line),
             (None, None) => Origin::Default,
@@ -190,8 +192,16 @@ fn collect(prefix: &str, value: &Value, found: &mut Map<String, Value>) {
             let dot = if prefix.is_empty() { "" } else { "." };
             members.iter().for_each(|(key, value)| collect(&format!("{prefix}{dot}{key}"), value, found));
         }
+        Value::Array(tables) if tables.iter().any(Value::is_object) => {
+            tables.iter().zip(1..).for_each(|(table, at)| collect(&numbered(prefix, at), table, found));
+        }
         value => drop(found.insert(prefix.to_owned(), value.clone())),
     }
+}
+
+/// The name of the table at this place, counted from 1, among several of one name.
+fn numbered(name: &str, at: usize) -> String {
+    format!("{name}[{at}]")
 }
 
 /// The line of each key in the file.
@@ -213,6 +223,13 @@ fn collect_lines(prefix: &str, text: &str, table: &DeTable<'_>, found: &mut BTre
         let before = text.get(..key.span().start).unwrap_or_default();
         match value.get_ref() {
             DeValue::Table(inner) => collect_lines(&path, text, inner, found),
+            DeValue::Array(values) if values.iter().any(|value| value.get_ref().is_table()) => {
+                for (value, at) in values.iter().zip(1..) {
+                    if let DeValue::Table(inner) = value.get_ref() {
+                        collect_lines(&numbered(&path, at), text, inner, found);
+                    }
+                }
+            }
             _ => drop(found.insert(path, before.matches('\n').count() + 1)),
         }
     }

@@ -145,7 +145,7 @@ pub struct Fetcher {
 #[derive(Debug)]
 enum Source {
     /// On servers.
-    Servers(Client),
+    Servers(Box<Client>),
     /// In a folder of the miner's own, by the last segment of their URLs.
     Folder {
         folder: PathBuf,
@@ -158,7 +158,7 @@ impl Fetcher {
     /// Fetches with this client, which should be one for miners.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Fetcher { source: Source::Servers(client), stop: AtomicBool::new(false) }
+        Fetcher { source: Source::Servers(Box::new(client)), stop: AtomicBool::new(false) }
     }
 
     /// Takes the files from a folder instead, as a server would send them; one of more than `most` bytes is refused in

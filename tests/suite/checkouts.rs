@@ -82,7 +82,7 @@ pub fn commits(root: &Path) {
     let own = Path::new(&git(root, &["rev-parse", "--absolute-git-dir"])).join("gen404");
     let mut left: Vec<_> = std::fs::read_dir(own).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["lock", "unpushed"]);
+    assert_eq!(left, ["lock", "running", "runs.jsonl", "runs.lock", "unpushed"]);
     git(root, &["fsck", "--strict"]);
 }
 

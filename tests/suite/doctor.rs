@@ -415,7 +415,7 @@ fn shown(folder: &Path, env: &[(&str, &str)], flags: &[&str]) -> Run {
 fn every_setting_is_shown_with_its_origin_and_no_secret() {
     let folder = example(false);
     let text = "[chain]\nnetwork = 'wss://n.example/hunter2'\n[judge]\nbase_url = 'https://me:hunter2@j.example/v1?k=hunter2'\n\
-                \n[store]\ndir = 'objects'\n";
+                \n[store]\ndir = 'objects'\n[[notify]]\nurl = 'https://h.example/hunter2'\n";
     std::fs::write(folder.path().join("gen404.toml"), text).unwrap();
     let env = [("OPENAI_API_KEY", "hunter2"), ("CDN_URL", "https://c.example"), ("HF_TOKEN_FILE", "/nowhere")];
     let run = shown(folder.path(), &env, &["config", "show", "--json", "--netuid", "3"]).ends(0);
@@ -430,6 +430,7 @@ fn every_setting_is_shown_with_its_origin_and_no_secret() {
         ("judge.base_url", json!("https://j.example/v1"), "file", json!(4)),
         ("store.cdn_url", json!("https://c.example"), "environment", json!("CDN_URL")),
         ("store.dir", json!(folder.path().join("objects")), "file", json!(7)),
+        ("notify[1].url", json!("https://h.example/…"), "file", json!(9)),
         ("audit.pods", json!(4), "default", Value::Null),
         ("pods.runpod.gpus", json!(1), "default", Value::Null),
     ] {
@@ -444,7 +445,10 @@ fn every_setting_is_shown_with_its_origin_and_no_secret() {
     assert!(secret("HF_TOKEN")["problem"].as_str().unwrap().contains("/nowhere"));
     // As TOML, what is shown may be read again.
     let text = shown(folder.path(), &env, &["config", "show"]).ends(0).out;
-    assert!(text.contains("[pods.docker]\n") && text.contains("netuid = 17  # default"), "{text}");
+    assert!(
+        text.contains("[pods.docker]\n") && text.contains("[[notify]]\n") && text.contains("netuid = 17  # default"),
+        "{text}"
+    );
     whole_lists(folder.path(), all, &told);
 }
 
@@ -452,7 +456,8 @@ fn every_setting_is_shown_with_its_origin_and_no_secret() {
 fn whole_lists(folder: &Path, all: &[Value], told: &Value) {
     let mut known = BTreeSet::new();
     crate::docs::collect_known("", &mut known);
-    let keys: BTreeSet<String> = all.iter().map(|setting| setting["key"].as_str().unwrap().to_owned()).collect();
+    let keys: BTreeSet<String> =
+        all.iter().map(|setting| setting["key"].as_str().unwrap().replace("[1]", "")).collect();
     known.insert("render_service".to_owned());
     assert_eq!(keys, known);
     let page = include_str!("../../docs/settings.md");

@@ -84,7 +84,7 @@ impl Marks {
         if let Some(seen) = seen {
             // A competition that was set back has no news: it was announced when it came here first.
             if seen.round.0 >= self.round {
-                for (round, shown) in &seen.rounds {
+                for (round, shown) in seen.rounds.range(self.round..) {
                     let known = self.rounds.remove(round).unwrap_or_default();
                     news.extend(of_round(*round, shown, &known, &say));
                 }

@@ -110,7 +110,7 @@ impl Outbox {
         if self.name.is_empty() {
             let mut bytes = [0; 6];
             getrandom::fill(&mut bytes).failed(|| "the operating system provides no random bytes".to_owned())?;
-            self.name = hex::encode(&bytes);
+            self.name = hex::encode(bytes);
         }
         self.count += 1;
         let News { event, round, title, text, details } = news;

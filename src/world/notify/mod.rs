@@ -187,7 +187,7 @@ impl Target {
             min_rate: 0,
             rate_grace: Duration::ZERO,
         };
-        let request = self.parts(1).iter().fold(request, |request, secret| request.secret(secret));
+        let request = self.parts(1).iter().fold(request, Request::secret);
         match Client::unkept(limits, Retry::ONCE).deliver(&request) {
             Delivery::Answered { status: 200..=299, .. } => Sent::Taken,
             Delivery::Answered { status: status @ 300..=399, .. } => Sent::Failed {
