@@ -92,7 +92,7 @@ pub struct Global {
     /// No progress bars and no progress lines
     #[arg(long, global = true)]
     pub no_progress: bool,
-    /// Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)
+    /// Write lines for a log: text (each after its UTC time) or json (an object a line)
     #[arg(long, global = true, value_name = "FORMAT", env = "GEN404_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
     /// Write numbers for a monitor (Prometheus' text format) after each run that may change the competition

@@ -129,6 +129,12 @@ impl Ui {
         self.printed(writeln!(out, "{text}").and_then(|()| out.flush()));
     }
 
+    /// Writes a line of the result to stdout; for a log, with its time.
+    fn result(&self, line: &str) {
+        let written = self.log.written("result", line, &json!({ "message": line }));
+        self.out(written.trim_end_matches('\n'));
+    }
+
     /// Prints a line of the result at once. Returns whether it could be printed: a reader may have gone away.
     #[must_use]
     pub fn tell_line(&self, line: &str) -> bool {
@@ -186,10 +192,10 @@ impl Ui {
         for line in report.did.iter().skip(report.printed.lines) {
             let text = harmless(&line.text);
             match line.mark {
-                Some((code, mark)) if std::io::stdout().is_terminal() => {
+                Some((code, mark)) if self.log.format.is_none() && std::io::stdout().is_terminal() => {
                     self.out(&format!("{}{text}", self.paint(code, mark)));
                 }
-                _ => self.out(&format!("{}{text}", line.mark.map_or("", |(_, mark)| mark))),
+                _ => self.result(&format!("{}{text}", line.mark.map_or("", |(_, mark)| mark))),
             }
         }
         report.printed.lines = report.did.len();
@@ -219,7 +225,7 @@ impl Ui {
         self.lines(report);
         if !self.json && !self.step && !std::mem::replace(&mut report.printed.end, true) {
             report.text.iter().for_each(|text| self.out(text));
-            report.waits.iter().for_each(|line| self.out(&harmless(line)));
+            report.waits.iter().for_each(|line| self.result(&harmless(line)));
         }
         self.tell(report);
     }
@@ -280,7 +286,8 @@ impl Ui {
             warnings.insert(line.to_owned());
         }
         drop(warnings);
-        if self.verbosity >= Verbosity::Normal {
+        // A log is read when it is too late to ask again.
+        if self.verbosity >= Verbosity::Normal || self.log.format.is_some() {
             let mark = self.paint("33;1", "warning:");
             self.log.line("warning", &format!("{mark} "), &harmless(line));
         }

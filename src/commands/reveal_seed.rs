@@ -7,6 +7,7 @@ use crate::base::text::{counted, time};
 use crate::cli::{Global, RevealSeedArgs};
 use crate::engine::common::{miners, not_due, pool, previous_prompts, read_intake, recorded, schedule};
 use crate::engine::context::{Context, Standing};
+use crate::engine::moment::time_of;
 use crate::model::beacon::Pulse;
 use crate::model::beacon::published_at;
 use crate::model::file::{FileKind, RoundFile};
@@ -23,6 +24,7 @@ use crate::rules::stage_table::is_for;
 use crate::rules::succession::Moment;
 use crate::ui::{Report, Ui};
 use crate::world::chain::Chain;
+use crate::world::chain::settings::Clock;
 use crate::world::drand;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs, report: &mut Report) -> Result<()> {
@@ -41,7 +43,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &RevealSeedArgs, report: &mut 
     let schedule = schedule(&context, &standing)?;
     let chain = context.need_chain(&args.chain)?;
     let latest = schedule.latest_reveal_block;
-    wait_for(chain.as_ref(), latest)?;
+    wait_for(chain.as_ref(), context.config.chain.clock, latest)?;
     // Read the state at the window's last block: the chain keeps ten reveals per miner, so later ones would push out
     // those that count.
     let intake = read_intake(&context, &standing, &schedule, chain.as_ref(), latest, &args.intake)?;
@@ -77,7 +79,7 @@ fn done_already(standing: &Standing) -> Option<Seed> {
 }
 
 /// Fails with the time left unless the last reveal block is finalized.
-fn wait_for(chain: &dyn Chain, latest: Block) -> Result<()> {
+fn wait_for(chain: &dyn Chain, clock: Clock, latest: Block) -> Result<()> {
     let finalized = chain.finalized_block()?;
     if finalized >= latest {
         return Ok(());
@@ -87,7 +89,10 @@ fn wait_for(chain: &dyn Chain, latest: Block) -> Result<()> {
         return Err(Error::not_due(text));
     }
     let blocks = latest.0.saturating_sub(finalized.0);
-    let expected = Moment { block: finalized, now: Utc::now() }.time_of(latest);
+    let expected = match clock {
+        Clock::Block => time_of(chain, latest).ok(),
+        Clock::System => Moment { block: finalized, now: Utc::now() }.time_of(latest),
+    };
     let about = expected.filter(|_| chain.is_real()).map(|at| format!(", about {}", time(at)));
     let minutes = blocks.div_ceil(5);
     Err(Error::not_due(format!(

@@ -83,7 +83,7 @@ pub(crate) fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<d
 }
 
 /// The time of a chain's newest block, extrapolated from its finalized one.
-fn time_of(chain: &dyn Chain, best: Block) -> Result<DateTime<Utc>> {
+pub(crate) fn time_of(chain: &dyn Chain, best: Block) -> Result<DateTime<Utc>> {
     let finalized = chain.finalized_block()?;
     let seconds = chain.block_time(finalized)?;
     let now = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));

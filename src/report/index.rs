@@ -9,6 +9,7 @@ use super::miner_list::{MinerGroup, listed};
 use super::site::{Damage, FindingView, Site, tally};
 use super::text::{Who, clean, margin, number, share};
 use crate::model::config::Settings;
+use crate::model::generation_audits::AuditOutcome;
 use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::leader::LeaderEntry;
 use crate::model::matrix::Matrix;
@@ -274,7 +275,11 @@ fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRo
     let audits = [(count("passed"), "passed"), (count("rejected"), "rejected"), (awaited, "awaited")];
     let winner = files.winner.get().map(|winner| winner.player().clone());
     let state = site.snapshot.state.get().filter(|state| state.current_round == round);
-    let (margin, margin_of) = decisive(files.matrix.get(), winner.as_ref());
+    let rejected = |player: &Player| {
+        let audit = player.hotkey().zip(files.generation_audits.get()).and_then(|(hotkey, audits)| audits.get(hotkey));
+        audit.is_some_and(|audit| audit.outcome == AuditOutcome::Rejected)
+    };
+    let (margin, margin_of) = decisive(files.matrix.get(), winner.as_ref(), rejected);
     let matches = files.matrix.get().map_or(0, |matrix| matrix.0.len());
     RoundRow {
         number: round,
@@ -291,10 +296,14 @@ fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRo
     }
 }
 
-/// The winner's margin over the leader; if the leader held, the best challenger's margin.
-pub(super) fn decisive(matrix: Option<&Matrix>, winner: Option<&Player>) -> (String, &'static str) {
+/// The winner's margin over the leader; if the leader held, that of the best challenger that was not rejected.
+pub(super) fn decisive(
+    matrix: Option<&Matrix>,
+    winner: Option<&Player>,
+    rejected: impl Fn(&Player) -> bool,
+) -> (String, &'static str) {
     let Some(matrix) = matrix else { return ("\u{2013}".to_owned(), "") };
-    let against = matrix.0.iter().filter(|((left, _), _)| *left == Player::Leader);
+    let against = matrix.0.iter().filter(|((left, right), _)| *left == Player::Leader && !rejected(right));
     let best = against.map(|(_, margin)| *margin).max_by(f64::total_cmp);
     match winner {
         Some(winner @ Player::Miner(_)) => {

@@ -108,7 +108,7 @@ pub(super) fn rows(site: &OtherSite<'_>, of: &ThreejsSnapshot) -> Vec<RoundRow> 
                 qualified: qualified.filter(|_| matches > 0),
                 matches,
                 audits: tally(&[(passed, "passed"), (failed, "failed")], "\u{2013}"),
-                margin: decisive(files.matrix.get(), winner.as_ref()),
+                margin: decisive(files.matrix.get(), winner.as_ref(), |_| false),
                 winner,
                 stage: of.state.get().filter(|state| state.current_round == *round).map(|state| state.stage.as_str()),
             },

@@ -127,7 +127,9 @@ impl SandboxSummary {
             lines.push(format!("  {name:<9} {}  {about}", hotkey.short()));
         }
         for round in &self.rounds {
-            lines.push(format!("round {}: {} wins", round.round, round.winner));
+            let won =
+                if round.winner == "leader" { "the leader holds".to_owned() } else { format!("{} wins", round.winner) };
+            lines.push(format!("round {}: {won}", round.round));
             for StandingsRow { name, hotkey, margin, audit } in &round.standings {
                 let margin = margin.map_or("not played".to_owned(), |margin| match margin {
                     margin if margin.abs() > 1.0 => "no files".to_owned(),
@@ -148,7 +150,7 @@ impl SandboxSummary {
         }
         let count = |status| self.verify.get(status).and_then(Value::as_u64).unwrap_or_default();
         let (pass, warn, skip) = (count("pass"), count("warn"), count("skip"));
-        lines.push(format!("verify --history: every claim holds ({pass} pass, 0 fail, {warn} warn, {skip} skip)"));
+        lines.push(format!("verify --history: every claim that can be checked here holds ({pass} pass, 0 fail, {warn} warn, {skip} skip)"));
         lines.extend(self.head.iter().map(|head| format!("commit {head}")));
         lines.push(format!("competition {}", self.dir));
         lines

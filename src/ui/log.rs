@@ -1,11 +1,11 @@
-//! Lines on stderr: plain, or for logs with a UTC time, as text or as JSON.
+//! Lines of output: plain, or for logs with a UTC time, as text or as JSON.
 
 use std::io::Write as _;
 
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
-/// How lines on stderr are written to logs.
+/// How lines are written to logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// The same lines, each after its time.
@@ -14,7 +14,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Where lines on stderr go.
+/// How this command's lines are written.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Log {
     /// Without one, lines carry no time.
@@ -29,11 +29,16 @@ impl Log {
         self.entry(level, &format!("{mark}{text}"), &json!({ "message": text }));
     }
 
-    /// Writes the lines of one event: as text, or as these members of a JSON object.
+    /// Writes the lines of one event on stderr: as text, or as these members of a JSON object.
     pub(super) fn entry(&self, level: &str, text: &str, members: &Value) {
-        let now = || Utc::now().format("%FT%TZ");
         // One write a line, so that the lines of two processes do not mix.
-        let written = match self.format {
+        let _ = std::io::stderr().write_all(self.written(level, text, members).as_bytes());
+    }
+
+    /// The lines of one event, each with its end.
+    pub(super) fn written(&self, level: &str, text: &str, members: &Value) -> String {
+        let now = || Utc::now().format("%FT%TZ");
+        match self.format {
             None => format!("{text}\n"),
             Some(LogFormat::Text) => {
                 let now = now();
@@ -47,7 +52,6 @@ impl Log {
                 line.extend(members.as_object().cloned().unwrap_or_default());
                 format!("{}\n", Value::Object(line))
             }
-        };
-        let _ = std::io::stderr().write_all(written.as_bytes());
+        }
     }
 }
