@@ -582,7 +582,7 @@ pub struct LogArgs {
     #[arg(long)]
     pub failed: bool,
     /// Show only runs in this round
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", add = complete::rounds())]
     pub round: Option<RoundNumber>,
 }
 
@@ -644,10 +644,10 @@ pub struct CheckArgs {
     #[arg(value_name = "FOLDER|URL")]
     pub source: String,
     /// Also check what this miner revealed, and its image build [default: the miner that submitted this URL]
-    #[arg(long, value_name = "HOTKEY")]
+    #[arg(long, value_name = "HOTKEY", add = complete::hotkeys())]
     pub hotkey: Option<Hotkey>,
     /// The round [default: the current one]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", add = complete::rounds())]
     pub round: Option<RoundNumber>,
     /// Check against the prompts in this file, image URLs, one per line [default: those of the round]
     #[arg(long, value_name = "FILE")]

@@ -48,7 +48,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs, report: &mut Re
     let miners = round.miners(&wanted).map_err(Error::failed)?;
     let tallies = miners.iter().map(|hotkey| (*hotkey, tally(round.prompts, hotkey, &download.known))).collect();
     say(ui, tallies, download.says, report);
-    ended.map_err(|error| error.hint("progress so far is saved: run it again to continue"))
+    ended.map_err(|error| {
+        error
+            .hint("`gen404 doctor --stage download` asks the services that it needs")
+            .hint("progress so far is saved: run it again to continue")
+    })
 }
 
 /// Is the stage the one right after this command, with all files recorded?

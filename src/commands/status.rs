@@ -59,12 +59,12 @@ fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Res
     let state = &standing.state;
     let settings = &standing.config.settings;
     report.say(format!("{}: {}", settings.name, stands(&context, &standing)));
-    // First what is due and what stands in its way.
+    // First what fails, then what is due and what stands in its way.
+    let record = Record::of(&context, state.current_round);
+    record.say_faults(report);
     due.iter().for_each(|due| report.say(describe(due, moment)));
     say_others(&leases, state.current_round, report);
     open.iter().for_each(|point| report.say(format!("outstanding: {point}")));
-    let record = Record::of(&context, state.current_round);
-    record.say_faults(report);
     let (undelivered, told) = notify::undelivered(&context).unwrap_or_else(|error| {
         ui.warn(&error.to_string());
         Default::default()

@@ -83,8 +83,9 @@ fn work(server: &tiny_http::Server, site: &SandboxSite) {
 }
 
 fn send(request: tiny_http::Request, reply: Reply) -> io::Result<()> {
-    let fields =
-        reply.fields.iter().filter_map(|(name, value)| tiny_http::Header::from_bytes(*name, value.as_str()).ok());
+    // A connection that stays open keeps a worker, and the next client waits for one.
+    let fields = reply.fields.iter().map(|(name, value)| (*name, value.as_str())).chain([("Connection", "close")]);
+    let fields = fields.filter_map(|(name, value)| tiny_http::Header::from_bytes(name, value).ok());
     let (length, body): (_, Box<dyn Read + Send>) = match reply.body {
         Some(bytes) => (Some(bytes.len()), Box::new(io::Cursor::new(bytes))),
         None => (None, Box::new(io::repeat(0))),

@@ -369,6 +369,7 @@ impl<'a> Play<'a> {
         for hint in error.hints() {
             given_up = given_up.hint(hint.clone());
         }
-        given_up.because(error).hint("all answers so far are kept: run `gen404 duel` again to continue")
+        let kept = "all answers so far are kept: run `gen404 duel` again to continue";
+        given_up.because(error).hint("`gen404 doctor --stage duel` asks the judge").hint(kept)
     }
 }

@@ -36,7 +36,9 @@ pub(crate) fn make(
                 open = match (stands, trouble) {
                     (JobStanding::Complete, None) => None,
                     (_, Some(error)) => Some(error),
-                    (_, None) => Some(Error::outside("no pod with the leader's image could make the rest")),
+                    (_, None) => Some(Error::outside("no pod with the leader's image could make the rest").hint(
+                        "`gen404 doctor --stage baseline` asks the pods' provider; with -v each pod's end is told",
+                    )),
                 };
                 records.carry_out(&plan)
             }
