@@ -26,7 +26,7 @@ end
 
 complete -c gen404 -n "__fish_gen404_needs_command" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_needs_command" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_needs_command" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_needs_command" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_needs_command" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_needs_command" -l json -d 'Print the result as JSON'
@@ -96,7 +96,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand init" -l netuid -d 'The su
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand init" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand init" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand init" -l no-git -d 'Do not make the folder a git repository'
@@ -120,7 +120,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand status" -l chain-file -d '
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l watch -d 'Look again every so many seconds, until Ctrl-C [default: 10]. A terminal is redrawn; elsewhere, what has changed is printed' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand status" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand status" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand status" -l exit-code -d 'Say by the exit code what is due: 0 nothing, 3 it waits, 10 a command is due now'
@@ -170,7 +170,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l device -d 'Wher
 complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -l offline -d 'Ask no server: only this machine, the settings and the files'
@@ -188,7 +188,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -s h -l help -d 'P
 complete -c gen404 -n "__fish_gen404_using_subcommand doctor" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and not __fish_seen_subcommand_from show help" -l json -d 'Print the result as JSON'
@@ -219,7 +219,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_su
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l render-service -d 'Have a render service draw the previews instead of this machine' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from show" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
@@ -240,7 +240,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand log" -l since -d 'Show onl
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l round -d 'Show only runs in this round' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand log" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand log" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l failed -d 'Show only runs that failed or were killed'
@@ -261,7 +261,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand open" -l chain-file -d 'Re
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l compat -d 'How stored commitments are decoded: strict, or sdk10 as the deployed validator does it' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand open" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand open" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand open" -l allow-private-cdn -d 'Accept miners\' URLs on non-public hosts (sandbox, tests)'
@@ -285,7 +285,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l seed -d 'U
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l drand-url -d 'A drand HTTP endpoint, asked for a round that the chain does not have' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand reveal-seed" -l allow-private-cdn -d 'Accept miners\' URLs on non-public hosts (sandbox, tests)'
@@ -303,7 +303,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l run -d 'Use thi
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l file -d 'Read the builds from this JSON file: hotkey to {"status": STATUS, "image": IMAGE}; the image is optional' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand builds" -l wait -d 'Keep polling until no build is open'
@@ -325,7 +325,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l shard -d 'Play on
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l poll -d 'Seconds between checks of the audits' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand duel" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
@@ -346,7 +346,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l model -d 'The ju
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand judge" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
@@ -373,7 +373,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand download" -l netuid -d 'Th
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand download" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand download" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand download" -l retry-failed -d 'Retry files that failed or were refused before'
@@ -394,7 +394,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l store-dir -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand baseline" -l retry -d 'Retry prompts for which nothing could be generated before'
@@ -415,7 +415,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l store-dir -d 'Th
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand audit" -l retry -d 'Retry prompts for which nothing could be generated before; with --only, also those of a rejected miner'
@@ -437,7 +437,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l netuid -d 'Th
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand finalize" -l json -d 'Print the result as JSON'
@@ -462,7 +462,7 @@ finalize\t''"
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l poll -d 'Seconds between checks of what is due' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand advance" -l wait -d 'Keep going, waiting for what comes due, until the competition is finished or paused'
@@ -479,7 +479,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand advance" -s V -l version -
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l reason -d 'Why, in one line: kept in the commit\'s message, and shown by `status` and `advance`' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand pause" -l json -d 'Print the result as JSON'
@@ -495,7 +495,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand pause" -s V -l version -d 
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l stage -d 'Stage to resume in [default: what the round\'s files show]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand resume" -l json -d 'Print the result as JSON'
@@ -515,7 +515,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l netuid -d 'The 
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand leader" -l json -d 'Print the result as JSON'
@@ -531,7 +531,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand leader" -s V -l version -d
 complete -c gen404 -n "__fish_gen404_using_subcommand lease" -l release -d 'Take away the announcements of this host, or of all: for a host that is dead. A run that works on loses its lease, and stops' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand lease" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand lease" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand lease" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand lease" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand lease" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand lease" -l json -d 'Print the result as JSON'
@@ -555,7 +555,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'T
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and compare the working tree with the last one'
@@ -593,7 +593,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand check" -l netuid -d 'The s
 complete -c gen404 -n "__fish_gen404_using_subcommand check" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand check" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand check" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand check" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand check" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand check" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand check" -l allow-private-cdn -d 'Accept miners\' URLs on non-public hosts (sandbox, tests)'
@@ -613,7 +613,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l weights -d 'T
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l device -d 'Where the model runs: cpu, cuda or cuda:N [default: cpu]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand distance" -l json -d 'Print the result as JSON'
@@ -631,7 +631,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand render" -l size -d 'Edge o
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l service -d 'Have a render service draw them instead of this machine' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand render" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand render" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand render" -l json -d 'Print the result as JSON'
@@ -649,7 +649,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand report" -l block -d 'Show 
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l only -d 'Only the pages of this round, and the index' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand report" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l open -d 'Open the index in the browser'
@@ -670,7 +670,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Pr
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0 picks a free one [default: 24404, or the next free one]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l keep-serving -d 'Keep the servers running after the play, until Ctrl-C'
@@ -687,7 +687,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -s h -l help -d '
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand completions" -l json -d 'Print the result as JSON'
@@ -703,7 +703,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand completions" -s V -l versi
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l out -d 'The folder to write the pages to [default: print gen404\'s own page]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
-complete -c gen404 -n "__fish_gen404_using_subcommand man" -l log-format -d 'Write lines on stderr for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
+complete -c gen404 -n "__fish_gen404_using_subcommand man" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand man" -l json -d 'Print the result as JSON'

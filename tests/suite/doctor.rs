@@ -468,6 +468,10 @@ fn whole_lists(folder: &Path, all: &[Value], told: &Value) {
     let table = page.split("## Precedence").nth(1).unwrap().split("## ").next().unwrap();
     for line in table.lines().filter(|line| line.starts_with("| `")) {
         for name in line.split('|').nth(1).unwrap().split('`').skip(1).step_by(2) {
+            // It says where the competition is, and is no setting.
+            if name == "GEN404_REPO" {
+                continue;
+            }
             let env = [(name, "404")];
             let told = shown(folder, &env, &["config", "show", "--json"]).ends(0).details();
             let beaten = told["settings"].as_array().unwrap().iter().filter(|setting| setting["from"] == *name).count();

@@ -19,7 +19,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The competition in this folder or around the current one; `None` if there is none.
+    /// The competition in this folder or around the current one; `None` if there is none, or its checkout is
+    /// another user's.
     ///
     /// # Errors
     /// The folder cannot be read, or the own folder is a link.
@@ -32,7 +33,12 @@ impl Place {
             return Ok(None);
         }
         let store = Store::open(&root)?;
-        let own = own_folder(Git::open(store.root())?.as_ref(), &store)?;
+        let git = Git::open(store.root())?;
+        if git.as_ref().is_some_and(|git| git.is_the_users().is_err()) {
+            // What is made in another user's checkout would be in its owner's way.
+            return Ok(None);
+        }
+        let own = own_folder(git.as_ref(), &store)?;
         Ok(Some(Place { store, own }))
     }
 
