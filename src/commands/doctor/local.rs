@@ -146,7 +146,7 @@ pub(super) fn told(config: &Config, env: impl Fn(&str) -> Option<String>) -> Vec
     let (endpoints, mut found) = (&config.notify.0, Vec::new());
     if !endpoints.is_empty() {
         let key = |at: usize| if endpoints.len() > 1 { format!("notify[{at}].url") } else { "notify.url".to_owned() };
-        let opened = endpoints.iter().zip(1..).map(|(endpoint, at)| {
+        let opened = endpoints.iter().zip(1..).map(|(endpoint, at)| -> Result<String> {
             let target = endpoint.url.open(&key(at), &env)?;
             Ok(format!("{} at {}", endpoint.kind.as_str(), target.host()))
         });

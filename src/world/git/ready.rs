@@ -11,7 +11,7 @@ const HOOKS: [&str; 5] = ["pre-commit", "prepare-commit-msg", "commit-msg", "pos
 
 /// What a commit needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
+pub(crate) enum Condition {
     /// A branch, and an index that can be written.
     Checkout,
     /// A name and an address.
@@ -74,7 +74,7 @@ impl Git {
     ///
     /// # Errors
     /// Why it does not hold.
-    pub fn condition(&self, condition: Condition) -> Result<String> {
+    pub(crate) fn condition(&self, condition: Condition) -> Result<String> {
         let repo = self.writer()?;
         match condition {
             Condition::Checkout => {

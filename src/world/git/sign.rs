@@ -137,7 +137,7 @@ fn heard_until(command: &mut Command, input: &[u8], stop: &Stop) -> io::Result<O
 /// By the shell, which every system has: the standard library cannot.
 fn kill_group(group: u32) {
     let mut kill = Command::new("sh");
-    kill.args(["-c", "kill -KILL -- \"-$0\"", &group.to_string()]);
+    kill.args(["-c", "kill -s KILL -- \"-$0\"", &group.to_string()]);
     // It may have ended by itself.
     drop(kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status());
 }
