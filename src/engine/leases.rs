@@ -5,6 +5,7 @@
 //! stops at the expiry by its own clock, others wait for so much longer by theirs. Results are pushed before the
 //! announcement is taken back, and whoever takes one looks at the branch again, so work that is done is seen.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +34,9 @@ use crate::world::stop::Stop;
 
 /// The most killed runs that are remembered: each waits for one expiry at most.
 const MOST_NOTED: usize = 16;
+
+/// The most miners that a line about an announcement names.
+const MOST_NAMED: usize = 8;
 
 /// How often a change is tried again after other hosts came first.
 const MOST_TRIES: usize = 20;
@@ -415,6 +419,10 @@ fn change(remote: &Remote<'_>, mut edit: impl FnMut(&mut StepLeases) -> bool) ->
         if !edit(&mut all) {
             return Ok(all);
         }
+        all.fits().map_err(|why| {
+            let full = Error::outside(format!("{REF} on the remote has no room for another: {why}"));
+            full.hint("`gen404 lease` shows who has them; they go when their steps end, or with `lease --release`")
+        })?;
         match remote.swap_ref(&seen, all.bytes().as_deref())? {
             None => return Ok(all),
             Some(why) => refused = Some((seen, why)),
@@ -461,6 +469,10 @@ pub(crate) fn elsewhere(lease: &StepLease) -> String {
     if lease.hotkeys.is_empty() {
         return lease.says();
     }
-    let names: Vec<&str> = lease.hotkeys.iter().map(Hotkey::as_str).collect();
-    format!("{} does {} until {}", lease.shown_host(), names.join(", "), time(lease.expires.at()))
+    let mut seen = BTreeSet::new();
+    let distinct: Vec<&str> = lease.hotkeys.iter().map(Hotkey::as_str).filter(|name| seen.insert(*name)).collect();
+    let (named, rest) = distinct.split_at(distinct.len().min(MOST_NAMED));
+    let (names, more) = (named.join(", "), rest.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{} does {names}{more} until {}", lease.shown_host(), time(lease.expires.at()))
 }

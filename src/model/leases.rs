@@ -14,6 +14,9 @@ pub(crate) const LARGEST: u64 = 256 << 10;
 /// The most announcements at a time.
 const MOST: usize = 64;
 
+/// The longest that an announcement may hold, in minutes: `[lease] minutes` is not more.
+const LONGEST_MINUTES: i64 = 1440;
+
 /// The longest name of a host that is shown, in characters.
 const LONGEST_HOST: usize = 64;
 
@@ -44,9 +47,15 @@ impl StepLease {
         if name.trim().is_empty() { "a host without a name".to_owned() } else { name }
     }
 
-    /// Does it still hold for others, whose clocks may be ahead by `skew`?
+    /// Does it still hold for others, whose clocks may differ by `skew`? One that no host could have announced, since it
+    /// begins in the future or lasts longer than the settings allow, does not: it would block the step for years.
     pub(crate) fn holds(&self, now: DateTime<Utc>, skew: Duration) -> bool {
-        self.expires.at().checked_add_signed(skew).is_none_or(|end| now < end)
+        let within = |at: DateTime<Utc>, longest: Duration| {
+            longest.checked_add(&skew).is_none_or(|longest| at.signed_duration_since(now) <= longest)
+        };
+        let over = self.expires.at().checked_add_signed(skew).is_some_and(|end| now >= end);
+        let longest = Duration::minutes(LONGEST_MINUTES);
+        !over && within(self.taken.at(), Duration::zero()) && within(self.expires.at(), longest)
     }
 
     /// Is it about this step of this round?
@@ -85,6 +94,15 @@ impl StepLeases {
     /// The bytes to keep; `None` if there is nothing to say.
     pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
         (!self.leases.is_empty()).then(|| to_json(self))
+    }
+
+    /// Can every host read them? If not, what is too much.
+    pub(crate) fn fits(&self) -> Result<(), String> {
+        if self.leases.len() > MOST {
+            return Err(format!("more than {MOST} leases"));
+        }
+        let size = self.bytes().map_or(0, |bytes| bytes.len() as u64);
+        if size > LARGEST { Err(format!("{size} bytes of leases, of at most {LARGEST}")) } else { Ok(()) }
     }
 
     /// Those that hold now.
@@ -131,6 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn one_that_no_host_could_have_announced_does_not_hold() {
+        let (now, skew) = (at("2026-03-01T08:00:00Z"), Duration::seconds(120));
+        let until = |taken: &str, expires: &str| {
+            let (taken, expires) = (Timestamp::from(at(taken)), Timestamp::from(at(expires)));
+            StepLease { taken, expires, ..lease(&[]) }.holds(now, skew)
+        };
+        assert!(until("2026-03-01T08:02:00Z", "2026-03-02T08:02:00Z"));
+        // Renewed for days.
+        assert!(until("2026-02-20T08:00:00Z", "2026-03-01T08:15:00Z"));
+        assert!(!until("2026-03-01T08:00:00Z", "2026-03-02T08:02:01Z"));
+        assert!(!until("2026-03-01T08:02:01Z", "2026-03-01T08:15:00Z"));
+        assert!(!until("2026-03-01T08:00:00Z", "9999-12-31T00:00:00Z"));
+    }
+
+    #[test]
     fn it_covers_its_miners_or_the_whole_step() {
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
         let other: Hotkey = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty".parse().unwrap();
@@ -143,5 +176,11 @@ mod tests {
         assert!(StepLeases::parse(b"x").is_err() && StepLeases::parse(b"{\"leases\": [{}]}").is_err());
         let many = StepLeases { leases: vec![lease(&[]); MOST + 1] };
         assert!(StepLeases::parse(&many.bytes().unwrap()).unwrap_err().contains("more than 64"));
+        assert!(many.fits().unwrap_err().contains("more than 64"));
+        let most = StepLeases { leases: vec![lease(&[]); MOST] };
+        assert_eq!(most.fits(), Ok(()));
+        let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+        let large = StepLeases { leases: vec![lease(&[hotkey; 8000])] };
+        assert!(large.fits().unwrap_err().contains("bytes of leases"));
     }
 }

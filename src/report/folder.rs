@@ -114,7 +114,7 @@ fn leads_through(path: &Path, competition: &Path) -> bool {
 }
 
 /// Resolves a path whose last parts may not exist yet.
-fn resolved(path: &Path) -> Result<PathBuf> {
+pub(crate) fn resolved(path: &Path) -> Result<PathBuf> {
     let cannot = || format!("{}: cannot be made", path.display());
     let absolute = std::path::absolute(path).failed(cannot)?;
     for there in absolute.ancestors() {

@@ -46,6 +46,12 @@ const RENDERER: &str = "render_service";
 /// Sections whose URLs may hold a key in their path: only the host is shown.
 const SECRET_PATHS: [&str; 3] = ["chain.", "heartbeat.", "notify["];
 
+/// URLs of services that a gateway may stand before: their path is shown only if it is plain.
+const PLAIN_PATHS: [&str; 5] = ["judge.base_url", "distance.url", "seed.drand_url", "store.endpoint", RENDERER];
+
+/// The longest word of a plain path.
+const LONGEST_WORD: usize = 8;
+
 /// The longest text that is shown.
 const LONGEST: usize = 400;
 
@@ -271,10 +277,17 @@ fn shown(key: &str, text: &str) -> String {
     let url = shown_url(text);
     let host_only = SECRET_PATHS.iter().any(|section| key.starts_with(section));
     let path = url.split_once("://").and_then(|(scheme, rest)| Some(scheme.len() + 3 + rest.find('/')?));
-    match path.filter(|at| host_only && url.len() > at + 1) {
+    let hides = |at: usize| host_only || (PLAIN_PATHS.contains(&key) && !is_plain(url.get(at..).unwrap_or_default()));
+    match path.filter(|at| url.len() > at + 1 && hides(*at)) {
         Some(at) => format!("{}/…", url.get(..at).unwrap_or_default()),
         None => url,
     }
+}
+
+/// A path of short words, such as `/api/v1`, which no key is.
+fn is_plain(path: &str) -> bool {
+    let is_word = |part: &str| part.len() <= LONGEST_WORD && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    path.split('/').all(is_word)
 }
 
 #[cfg(test)]
@@ -334,6 +347,15 @@ mod tests {
         assert_eq!(shown("judge.base_url", "https://me:pw@x.org/v1?key=k".into()), "\"https://x.org/v1\"");
         assert_eq!(shown("chain.network", "wss://x.org/hunter2,finney".into()), "\"wss://x.org/…,finney\"");
         assert_eq!(shown("chain.network", "wss://x.org:443".into()), "\"wss://x.org:443\"");
+        for (url, expected) in [
+            ("https://x.org/sk-hunter2/v1", "https://x.org/…"),
+            ("https://x.org/0123456789abcdef", "https://x.org/…"),
+            ("https://x.org/openai/v1/", "https://x.org/openai/v1/"),
+            ("https://x.org/", "https://x.org/"),
+        ] {
+            assert_eq!(shown("judge.base_url", url.into()), format!("\"{expected}\""));
+        }
+        assert_eq!(shown("store.cdn_url", "https://x.org/competition".into()), "\"https://x.org/competition\"");
         let args = serde_json::json!(["-e", "A=hunter2", "--env=B=hunter2", "--env", "C", "--shm-size=8g"]);
         let plain = r#"["-e","A=***","--env=B=***","--env","C","--shm-size=8g"]"#;
         assert_eq!(shown("pods.docker.args", args), plain);

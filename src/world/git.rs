@@ -13,7 +13,7 @@ mod objects;
 mod own;
 mod packs;
 mod reach;
-mod ready;
+pub(crate) mod ready;
 pub(crate) mod remote;
 mod sign;
 mod tree;

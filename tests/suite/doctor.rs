@@ -172,6 +172,11 @@ fn services(whole: &Whole, refusing: &Fake) {
 
     let file = with(&settings, "store", "dir = \"../state.json/objects\"");
     only(&whole.odd(&file, &[], &[]), &[("store", "fail")], "a folder that cannot be made");
+    let public = with(&settings, "store", &format!("dir = \"new/objects\"\ncdn_url = \"{DEAD}\""));
+    only(&whole.odd(&public, &[], &[]), &[("store", "warn")], "a dead public address");
+    only(&whole.odd(&public, &["--offline"], &[]), &[], "a public address that is not asked");
+    assert!(!whole.root().join(".git/new").exists(), "the trial's folders are gone");
+
     let forbidding = Fake::start(|_, _, _| {
         Reply::Status(403, "", b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>".to_vec())
     });
@@ -284,6 +289,7 @@ fn a_checkout_lock_pool_or_disk_that_is_not_well_is_the_line_that_says_so() {
     std::fs::write(root.join("prompts.txt"), pool).unwrap();
     edit(&root, "leader.json", |text| text.replace('[', "{"));
     only(&offline(&local), &[("files", "fail")], "a damaged file");
+    assert!(!offline(&[]).contains(&("pods".to_owned(), "fail".to_owned())), "the leader alone is unknown");
     git(&root, &["checkout", "-q", "leader.json"]);
 
     let own = root.join(".git/gen404");

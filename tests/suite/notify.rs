@@ -72,7 +72,10 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
     let endpoints: String = ["json", "slack", "discord", "ntfy"].map(endpoint).concat();
     set(
         folder,
-        &format!("{endpoints}[heartbeat]\nurl = \"{}\"\n[metrics]\nfile = \"metrics.prom\"\n", receiver.url("/hc?a=b")),
+        &format!(
+            "{endpoints}[heartbeat]\nurl = \"{}\"\n[metrics]\nfile = \".gen404/metrics.prom\"\n",
+            receiver.url("/hc?a=b")
+        ),
     );
     for _ in 0..10 {
         let run = gen404(folder, &["--quiet", "advance"]).ends(4);
@@ -87,7 +90,7 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
     assert!(ntfy.header("title").is_some_and(|title| title.starts_with("test: duel fails: ")), "{ntfy:?}");
     assert_eq!((ntfy.header("priority"), ntfy.header("tags")), (Some("4"), Some("warning")));
     assert_eq!((receiver.at("/hc/start?a=b").len(), receiver.at("/hc/fail?a=b").len()), (10, 10));
-    let numbers = Numbers::read(&folder.join("metrics.prom"));
+    let numbers = Numbers::read(&folder.join(".gen404/metrics.prom"));
     assert_eq!((numbers.one("gen404_failures_since_success"), numbers.one("gen404_last_run_failed")), (10, 1));
     assert!(numbers.one("gen404_fault_since_timestamp_seconds") <= numbers.one("gen404_last_run_timestamp_seconds"));
     assert_eq!((numbers.one("gen404_fault_runs"), numbers.of("gen404_runs_total", "outcome", "failed")), (10, 10));
@@ -105,7 +108,7 @@ fn ten_failing_runs_are_one_message_and_so_is_their_end() {
         assert_eq!(receiver.at(&format!("/{kind}")).len(), 4, "{kind}");
     }
     assert_eq!(receiver.at("/hc?a=b").len(), 2);
-    let numbers = Numbers::read(&folder.join("metrics.prom"));
+    let numbers = Numbers::read(&folder.join(".gen404/metrics.prom"));
     assert_eq!((numbers.one("gen404_failures_since_success"), numbers.all("gen404_fault_runs").len()), (0, 0));
     assert!(numbers.one("gen404_last_success_timestamp_seconds") > 0);
 }
@@ -407,17 +410,31 @@ fn a_file_of_numbers_is_written_whole_and_fails_no_run() {
     let receiver = Receiver::start(TAKES);
     let folder = quiet_round(&receiver, "");
     let folder = folder.path();
-    let run = gen404(folder, &["--metrics", "out/numbers.prom", "pause"]).ends(0);
+    let run = gen404(folder, &["--metrics", ".gen404/out/numbers.prom", "pause"]).ends(0);
     assert_eq!(run.err.matches("warning").count(), 0, "{}", run.err);
-    let numbers = Numbers::read(&folder.join("out/numbers.prom"));
+    let numbers = Numbers::read(&folder.join(".gen404/out/numbers.prom"));
     assert_eq!(numbers.of("gen404_stage", "stage", "paused"), 1);
     assert_eq!(numbers.of("gen404_outbox_messages", "state", "waiting"), 0);
     assert!(numbers.0.iter().all(|sample| sample.labels[0].1 == "test"), "{numbers:?}");
-    let entries = std::fs::read_dir(folder.join("out")).unwrap().count();
+    let entries = std::fs::read_dir(folder.join(".gen404/out")).unwrap().count();
     assert_eq!(entries, 1, "written whole");
     // A place that cannot be written to fails no run.
-    let run = gen404(folder, &["--metrics", "config.json/numbers.prom", "resume"]).ends(0);
+    std::fs::write(folder.join(".gen404/file"), "").unwrap();
+    let run = gen404(folder, &["--metrics", ".gen404/file/numbers.prom", "resume"]).ends(0);
     assert!(run.err.contains("warning: metrics: "), "{}", run.err);
+    // Nothing of the competition is replaced, and nothing that is no file.
+    let before = std::fs::read(folder.join("state.json")).unwrap();
+    for (file, why) in [
+        ("state.json", "inside the competition's folder"),
+        ("new.prom", "inside the competition's folder"),
+        (".gen404/../rounds/new.prom", "inside the competition's folder"),
+        (".gen404/out", "not a plain file"),
+        ("/dev/null", "not a plain file"),
+    ] {
+        let run = gen404(folder, &["--metrics", file, "pause"]).ends(2);
+        assert!(run.err.contains(why) && run.err.contains("--metrics"), "{file}: {}", run.err);
+    }
+    assert_eq!(std::fs::read(folder.join("state.json")).unwrap(), before);
     crate::json::check("status", &gen404(folder, &["status", "--json"]).ends(0).json());
 }
 

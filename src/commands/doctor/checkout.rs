@@ -1,38 +1,49 @@
 //! The checkout: can commits be made, and pushed?
 
 use super::finding::Finding;
-use crate::base::error::{Error, Kind};
+use super::jobs::Job;
+use crate::base::error::{Error, Kind, Result};
 use crate::world::git::Git;
+use crate::world::git::ready::Condition;
 
-/// The lines on git. `offline` asks no remote; `pushes` says that runs push.
-pub(super) fn checks(git: Option<&Git>, offline: bool, pushes: bool) -> Vec<Finding> {
+/// The checks of git, each by itself: a signing program that hangs hides no other line. `offline` asks no remote;
+/// `pushes` says that runs push.
+pub(super) fn jobs(git: Option<&Git>, offline: bool, pushes: bool) -> Vec<Job> {
     let Some(git) = git else {
-        return vec![Finding::warn(
-            "git",
-            "no checkout: nothing can be committed",
-            "git init, or clone the competition",
-        )];
+        let none = Finding::warn("git", "no checkout: nothing can be committed", "git init, or clone the competition");
+        return vec![Job::new("git", || vec![none])];
     };
-    let names = |name| match name {
-        "author" => "git.author",
-        "signing" => "git.signing",
-        _ => "git.checkout",
+    if let Err(error) = git.is_the_users() {
+        // What the configuration of someone else's checkout names is not run.
+        return vec![Job::new("git.checkout", move || vec![Finding::fail("git.checkout", &error)])];
+    }
+    let job = |name, check: fn(&Git, &'static str) -> Finding| {
+        let git = git.clone();
+        Job::new(name, move || vec![check(&git, name)])
     };
-    let mut found: Vec<Finding> = Vec::new();
-    for (name, outcome) in git.conditions() {
-        let name = names(name);
-        found.push(outcome.map_or_else(|error| Finding::fail(name, &error), |said| Finding::ok(name, said)));
+    let reached = git.clone();
+    let asked = move || {
+        let unasked = || Finding::ok("git.remote", "not asked (--offline)");
+        vec![if offline { unasked() } else { remote(&reached, pushes) }]
+    };
+    vec![
+        job("git.checkout", |git, name| found(name, git.condition(Condition::Checkout))),
+        job("git.author", |git, name| found(name, git.condition(Condition::Author))),
+        job("git.signing", |git, name| found(name, git.condition(Condition::Signing))),
+        job("git.hooks", |git, name| found(name, git.hooks().map(|hooks| hooks_said(&hooks.join(", "))))),
+        Job::new("git.remote", asked),
+    ]
+}
+
+fn found(name: &'static str, outcome: Result<String>) -> Finding {
+    outcome.map_or_else(|error| Finding::fail(name, &error), |said| Finding::ok(name, said))
+}
+
+fn hooks_said(hooks: &str) -> String {
+    match hooks {
+        "" => "none around a commit".to_owned(),
+        hooks => format!("git would run these around a commit, gen404 does not: {hooks}"),
     }
-    if git.is_the_users().is_err() {
-        return found;
-    }
-    found.push(match git.hooks().map(|hooks| hooks.join(", ")) {
-        Ok(hooks) if hooks.is_empty() => Finding::ok("git.hooks", "none around a commit"),
-        Ok(hooks) => Finding::ok("git.hooks", format!("git would run these around a commit, gen404 does not: {hooks}")),
-        Err(error) => Finding::fail("git.hooks", &error),
-    });
-    found.push(if offline { Finding::ok("git.remote", "not asked (--offline)") } else { remote(git, pushes) });
-    found
 }
 
 fn remote(git: &Git, pushes: bool) -> Finding {

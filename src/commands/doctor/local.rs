@@ -14,7 +14,7 @@ use crate::model::leader::Leaders;
 use crate::model::lock::Lock;
 use crate::model::stage::{Stage, round_in};
 use crate::rules::prompts::enough;
-use crate::settings::{FILE_NAME, SettingsSource};
+use crate::settings::{Config, FILE_NAME, SettingsSource};
 
 /// Less room than this on a disk is too little, and less than the second is soon.
 const LEAST_BYTES: u64 = 256 << 20;
@@ -97,8 +97,7 @@ pub(super) fn prompts(context: &Context<'_>, standing: &Standing) -> Finding {
         Ok(match enough(&standing.config.settings, previous, given) {
             Ok(()) => Finding::ok(NAME, format!("{}: {said}, enough for a round", FileKind::Pool.path())),
             Err(few) => {
-                let error = Error::failed(format!("{}: {few}", FileKind::Pool.path()));
-                let finding = Finding::fail(NAME, &error.hint("add more before the next seed is drawn"));
+                let finding = Finding::fail(NAME, &Error::failed(few).hint("add more before the next seed is drawn"));
                 if open { finding } else { finding.tolerated() }
             }
         })
@@ -142,6 +141,43 @@ pub(super) fn disk(context: &Context<'_>, own: &Path, store: Option<&PathBuf>, s
     Finding { name: NAME, status: worst, what: said.join("; "), hints }
 }
 
+/// Who is told of runs: can each endpoint be named, with its variables? Nothing is sent.
+pub(super) fn told(config: &Config, env: impl Fn(&str) -> Option<String>) -> Vec<Finding> {
+    let (endpoints, mut found) = (&config.notify.0, Vec::new());
+    if !endpoints.is_empty() {
+        let key = |at: usize| if endpoints.len() > 1 { format!("notify[{at}].url") } else { "notify.url".to_owned() };
+        let opened = endpoints.iter().zip(1..).map(|(endpoint, at)| -> Result<String> {
+            let target = endpoint.url.open(&key(at), &env)?;
+            Ok(format!("{} at {}", endpoint.kind.as_str(), target.host()))
+        });
+        found.push(listed("notify", opened.collect()));
+    }
+    if let Some(url) = &config.heartbeat.url {
+        let opened = url.open("heartbeat.url", &env).map(|target| target.host().to_owned());
+        found.push(listed("heartbeat", vec![opened]));
+    }
+    found
+}
+
+/// The endpoints that can be named, or what is wrong with the others.
+fn listed(name: &'static str, opened: Vec<Result<String>>) -> Finding {
+    let (mut said, mut wrong, mut hints) = (Vec::new(), Vec::new(), Vec::new());
+    for endpoint in opened {
+        match endpoint {
+            Ok(endpoint) => said.push(endpoint),
+            Err(error) => {
+                wrong.push(error.to_string());
+                hints.extend_from_slice(error.hints());
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Finding::ok(name, format!("{}; nothing was sent", said.join(", ")));
+    }
+    hints.push("set it where the runs are started, or give NAME_FILE".to_owned());
+    Finding { name, status: Status::Fail, what: wrong.join("; "), hints }
+}
+
 fn room(place: &Path, dry_run: bool) -> Result<Option<(Status, String)>> {
     let Some(Room { bytes, files: count, read_only }) = files::room(place)? else { return Ok(None) };
     let shown = place.display();
@@ -161,4 +197,24 @@ fn room(place: &Path, dry_run: bool) -> Result<Option<(Status, String)>> {
         None => String::new(),
     };
     Ok(Some((status, format!("{} MiB{left} left in {shown}", bytes >> 20))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_told_is_named_without_sending_anything() {
+        let text = "[[notify]]\nurl = 'https://a.example/${HOOK}'\n[[notify]]\nkind = 'slack'\n\
+                    url = 'https://b.example/${OTHER}'\n[heartbeat]\nurl = 'https://c.example/${BEAT}'\n";
+        let config = Config::parse(text).unwrap();
+        let all = told(&config, |_| Some("hunter2".to_owned()));
+        let said = "json at a.example, slack at b.example; nothing was sent";
+        assert_eq!(all, [Finding::ok("notify", said), Finding::ok("heartbeat", "c.example; nothing was sent")]);
+        let some = told(&config, |name| (name == "HOOK").then(|| "hunter2".to_owned()));
+        let [notify, heartbeat] = some.as_slice() else { unreachable!("{some:?}") };
+        assert_eq!((notify.status, notify.what.as_str()), (Status::Fail, "notify[2].url: OTHER is not set"));
+        assert_eq!((heartbeat.status, heartbeat.what.as_str()), (Status::Fail, "heartbeat.url: BEAT is not set"));
+        assert_eq!(told(&Config::default(), |_| None), []);
+    }
 }

@@ -46,13 +46,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DoctorArgs, report: &mut Repo
     }
     found.push(local::lock(&own));
     found.push(local::disk(&context, &own, config.store.dir.as_ref(), &scope));
+    found.extend(local::told(&config, env));
     let mut jobs = Vec::new();
     if !args.offline {
         let addresses = clock::addresses(&config);
         jobs.push(Job::new("clock", move || clock::check(&addresses).into_iter().collect()));
     }
-    let (git, offline, pushes) = (context.git.clone(), args.offline, global.push);
-    jobs.push(Job::new("git", move || checkout::checks(git.as_ref(), offline, pushes)));
+    jobs.extend(checkout::jobs(context.git.as_ref(), args.offline, global.push));
     // Without settings that are followed, nothing is known of what they name.
     if read.is_ok() && !matches!(source, SettingsSource::Defaults(Some(_))) {
         jobs.extend(services::jobs(&desk(&context, args, config, standing.as_ref().ok())?, &scope));
@@ -76,7 +76,7 @@ fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: 
     let render_service = args.drivers.render_service.clone().filter(|url| !url.trim().is_empty());
     Ok(Desk {
         miners_image: config.builds.image.of(miner, "0000000-doctor"),
-        image: leader.map_or("leader:doctor".to_owned(), |leader| leader.docker.clone()),
+        image: leader.map(|leader| leader.docker.clone()),
         config: services::impatient(config),
         render_service,
         offline: args.offline,

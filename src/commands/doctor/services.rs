@@ -1,6 +1,6 @@
 //! The services that a round asks, each probed through its own client.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
 use super::jobs::Job;
@@ -17,6 +17,7 @@ use crate::settings::flags::{env, judge_key};
 use crate::world::builds::settings::BuildsDriver;
 use crate::world::chain::settings::Clock;
 use crate::world::distance::settings::DistanceDriver;
+use crate::world::judge::settings::JudgeSettings;
 use crate::world::pods::settings::ProviderName;
 use crate::world::pods::{PodName, PodOrder};
 use crate::world::probe::{PATIENCE, Probed};
@@ -37,8 +38,8 @@ pub(super) struct Desk {
     pub(super) asks: bool,
     /// The operator's own folder.
     pub(super) own: PathBuf,
-    /// The leader's image, or a made-up one.
-    pub(super) image: String,
+    /// The leader's image, if it is known.
+    pub(super) image: Option<String>,
     /// A miner's image, which need not exist.
     pub(super) miners_image: String,
     /// The address of a prompt's picture.
@@ -172,7 +173,7 @@ impl Desk {
             Service::Chain => vec![self.chain().unwrap_or_else(|error| Finding::fail("chain", &error))],
             Service::Drand => vec![Finding::probed("drand", self.drand())],
             Service::Builds => vec![Finding::probed("builds", self.builds())],
-            Service::Pods => vec![Finding::probed("pods", self.pods())],
+            Service::Pods => vec![self.pods()],
             Service::Store => vec![Finding::probed("store", self.store())],
             Service::Judge => self.judge(),
             Service::Distance => vec![Finding::probed("distance", self.distance())],
@@ -196,16 +197,37 @@ impl Desk {
         self.config.builds.open(env, &self.own, None, &Stop::of_process())?.probe(&self.miners_image)
     }
 
-    fn pods(&self) -> Result<Probed> {
+    fn pods(&self) -> Finding {
+        const NAME: &str = "pods";
+        let none = || Error::usage("no provider of pods is named");
+        let provider = match self.config.pods.open(env).and_then(|provider| provider.ok_or_else(none)) {
+            Ok(provider) => provider,
+            Err(error) => return Finding::fail(NAME, &error),
+        };
         let name = PodName::new(RoundNumber(0), &Player::Leader, "doct", 0);
-        let order = PodOrder { name, player: Player::Leader, image: self.image.clone() };
-        let provider = self.config.pods.open(env)?.ok_or_else(|| Error::usage("no provider of pods is named"))?;
-        provider.probe(&order)
+        let image = self.image.clone().unwrap_or_else(|| "leader:doctor".to_owned());
+        let probed = provider.probe(&PodOrder { name, player: Player::Leader, image });
+        match (probed, &self.image) {
+            // It may have been the made-up image that the provider did not take.
+            (Err(error), None) => {
+                Finding::fail(NAME, &error.hint("the leader is not known: see leader.json")).tolerated()
+            }
+            (probed, _) => Finding::probed(NAME, probed),
+        }
     }
 
     fn store(&self) -> Result<Probed> {
-        let store = self.config.store.open(env)?.ok_or_else(|| Error::usage("no object store is named"))?;
-        store.probe(self.writes)
+        let none = || Error::usage("no object store is named");
+        let mut settings = self.config.store.clone();
+        if self.offline {
+            // It would be read back at its public address.
+            settings.cdn_url = None;
+        }
+        let missing = missing_folders(settings.dir.as_deref());
+        let probed = settings.open(env).and_then(|store| store.ok_or_else(none)?.probe(self.writes));
+        // A round makes them; a folder with something in it stays.
+        missing.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
+        probed
     }
 
     fn judge(&self) -> Vec<Finding> {
@@ -216,7 +238,7 @@ impl Desk {
             Err(error) => return vec![Finding::fail("judge", &error)],
         };
         let model = &self.config.judge.model;
-        let listed = match judge.lists_model() {
+        let listed = match self.lists_model() {
             Ok(None) => Finding::ok(MODELS, "the server lists no models"),
             Ok(Some((true, count))) => Finding::ok(MODELS, format!("{model} is one of {count} that are listed")),
             Ok(Some((false, count))) => {
@@ -234,6 +256,13 @@ impl Desk {
         found
     }
 
+    /// Within a short time of its own, so that the question has the rest.
+    fn lists_model(&self) -> Result<Option<(bool, usize)>> {
+        let of_judge = &self.config.judge;
+        let timeout_seconds = of_judge.timeout_seconds.min(PATIENCE.as_secs());
+        JudgeSettings { timeout_seconds, ..of_judge.clone() }.open(judge_key()?)?.lists_model()
+    }
+
     fn distance(&self) -> Result<Probed> {
         let Config { distance, chain, .. } = &self.config;
         let opened = distance.open(|_| None)?.ok_or_else(|| Error::usage("nothing measures distances"))?;
@@ -246,6 +275,12 @@ impl Desk {
             _ => opened.probe(self.picture.as_deref()),
         }
     }
+}
+
+/// The folders on the way to this one that do not exist yet, the innermost first.
+fn missing_folders(folder: Option<&Path>) -> Vec<PathBuf> {
+    let all = folder.into_iter().flat_map(Path::ancestors).filter(|folder| !folder.as_os_str().is_empty());
+    all.take_while(|folder| folder.symlink_metadata().is_err()).map(Path::to_owned).collect()
 }
 
 fn render(url: &str, offline: bool) -> Finding {

@@ -63,7 +63,8 @@ fn plan(args: &InitArgs, settings: Settings, leader: LeaderEntry, pool: &PromptL
     let start = next_start(&settings, None, moment).ok_or_else(|| Error::usage("the dates are out of range"))?;
     if start.past_end {
         let (first, last) = (start.at.date_naive(), settings.last_competition_date);
-        return Err(Error::usage(format!("the first round could start on {first}, after the last day {last}")));
+        let late = format!("no round can start by the last day, {last}: the first would start on {first}");
+        return Err(Error::usage(late).hint("give a later --last-day"));
     }
     let mut schedule = next_schedule(&settings, None, &start);
     let (earliest, latest) = (Block(args.earliest_reveal_block), schedule.latest_reveal_block);

@@ -35,7 +35,10 @@ impl Source {
             return Ok(Source::Folder(folder.to_owned()));
         }
         if !text.contains("://") {
-            return Err(Error::usage(format!("{text}: neither a folder nor a URL")));
+            let is_there = folder.symlink_metadata().is_ok();
+            let what = if is_there { "neither a folder nor a URL" } else { "no such folder" };
+            let refused = Error::usage(format!("{text}: {what}"));
+            return Err(if is_there { refused.hint("for one model: gen404 render FILE") } else { refused });
         }
         let refused = |why| Error::usage(format!("{}: {why}", shown_url(text)));
         match (check_cdn_url(text, allow_private), check_cdn_url(text, true)) {

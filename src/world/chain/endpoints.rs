@@ -5,7 +5,7 @@ use std::fmt;
 use crate::base::error::{Error, Result};
 use crate::base::url::HttpUrl;
 use crate::model::beacon::BlockHash;
-use crate::world::http::Secret;
+use crate::world::http::{Secret, shown_url};
 
 /// The genesis hash of the main network, by which it is recognized.
 const FINNEY_GENESIS: &str = "0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03";
@@ -73,7 +73,7 @@ impl NodeUrl {
         };
         match HttpUrl::parse(&url) {
             Ok(_) => Ok(NodeUrl(url)),
-            Err(why) => Err(Error::usage(format!("chain endpoint {}: {why}", crate::world::http::shown_url(text)))),
+            Err(why) => Err(Error::usage(format!("chain endpoint {}: {why}", without_path(&shown_url(text))))),
         }
     }
 }
@@ -81,11 +81,16 @@ impl NodeUrl {
 impl fmt::Display for NodeUrl {
     /// Scheme and host only: gateways put their users' keys in the path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host_at = self.0.find("://").map_or(0, |at| at + 3);
-        let rest = self.0.get(host_at..).unwrap_or_default();
-        let end = rest.find(['/', '?']).map_or(self.0.len(), |at| host_at + at);
-        f.pad(self.0.get(..end).unwrap_or_default())
+        f.pad(without_path(&self.0))
     }
+}
+
+/// Scheme and host of a URL.
+fn without_path(url: &str) -> &str {
+    let host_at = url.find("://").map_or(0, |at| at + 3);
+    let rest = url.get(host_at..).unwrap_or_default();
+    let end = rest.find(['/', '?']).map_or(url.len(), |at| host_at + at);
+    url.get(..end).unwrap_or_default()
 }
 
 impl fmt::Debug for NodeUrl {
@@ -185,6 +190,13 @@ mod tests {
 
     #[test]
     fn keys_in_paths_are_not_shown() {
+        for refused in ["http://u:p@gate.example/hunter2?key=hunter3", "http://gate.example:x/hunter2", "u:p@g/hunter2"]
+        {
+            let error = NodeUrl::parse(refused).unwrap_err().to_string();
+            assert!(!error.contains("hunter") && !error.contains("u:p"), "{error}");
+        }
+        let error = NodeUrl::parse("http://u:p@gate.example/hunter2").unwrap_err().to_string();
+        assert!(error.starts_with("chain endpoint http://gate.example: "), "{error}");
         let endpoint = NodeUrl::parse("wss://gate.example:443/v1/hunter2?k=hunter3").unwrap();
         assert_eq!(endpoint.to_string(), "https://gate.example:443");
         assert_eq!(endpoint.secrets(), [Secret::new("hunter2"), Secret::new("hunter3")]);

@@ -4,9 +4,21 @@ use gix::state::InProgress;
 
 use super::Git;
 use crate::base::error::{Context as _, Error, Result};
+use crate::world::stop::Stop;
 
 /// git's hooks around a commit.
 const HOOKS: [&str; 5] = ["pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction"];
+
+/// What a commit needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// A branch, and an index that can be written.
+    Checkout,
+    /// A name and an address.
+    Author,
+    /// A signature, if the settings ask for one.
+    Signing,
+}
 
 impl Git {
     /// Checks that this checkout is the user's own, so that git follows its settings, and that its files are in
@@ -57,33 +69,34 @@ impl Git {
         self.can_sign(&repo)
     }
 
-    /// Each condition of a commit by itself, with what is found or why it does not hold; only the first for a checkout
-    /// that is not the user's. Changes nothing.
-    #[must_use]
-    pub fn conditions(&self) -> Vec<(&'static str, Result<String>)> {
-        // What the configuration of someone else's checkout names is not run.
-        if let Err(error) = self.is_the_users() {
-            return vec![("checkout", Err(error))];
-        }
-        let checkout = self.writer().and_then(|repo| {
-            self.on_a_branch(&repo)?;
-            if repo.index_path().exists() {
-                self.look_at_index(&repo.open_index().failed(|| self.cannot("read the index"))?)?;
+    /// One condition of a commit by itself: what is found, or why it does not hold. For the user's own checkout alone:
+    /// what another's configuration names is not run. Changes nothing.
+    ///
+    /// # Errors
+    /// Why it does not hold.
+    pub(crate) fn condition(&self, condition: Condition) -> Result<String> {
+        let repo = self.writer()?;
+        match condition {
+            Condition::Checkout => {
+                self.on_a_branch(&repo)?;
+                if repo.index_path().exists() {
+                    self.look_at_index(&repo.open_index().failed(|| self.cannot("read the index"))?)?;
+                }
+                let name = repo.head_name().failed(|| self.cannot("read HEAD"))?;
+                Ok(name.map_or("a branch".to_owned(), |name| format!("branch {}", name.shorten())))
             }
-            let name = repo.head_name().failed(|| self.cannot("read HEAD"))?;
-            Ok(name.map_or("a branch".to_owned(), |name| format!("branch {}", name.shorten())))
-        });
-        let author = self.writer().and_then(|repo| {
-            self.has_author(&repo)?;
-            let who = repo.author().transpose().failed(|| self.cannot("read who commits"))?;
-            Ok(who.map(|who| format!("{} <{}>", who.name, who.email)).unwrap_or_default())
-        });
-        let signing = self.writer().and_then(|repo| {
-            let signs = self.signs(&repo)?;
-            self.can_sign(&repo)?;
-            Ok(if signs { "a trial commit was signed" } else { "commits are not signed (commit.gpgsign)" }.to_owned())
-        });
-        vec![("checkout", checkout), ("author", author), ("signing", signing)]
+            Condition::Author => {
+                self.has_author(&repo)?;
+                let who = repo.author().transpose().failed(|| self.cannot("read who commits"))?;
+                Ok(who.map(|who| format!("{} <{}>", who.name, who.email)).unwrap_or_default())
+            }
+            Condition::Signing => {
+                let signs = self.signs(&repo)?;
+                self.try_to_sign(&repo, &Stop::of_process())?;
+                Ok(if signs { "a trial commit was signed" } else { "commits are not signed (commit.gpgsign)" }
+                    .to_owned())
+            }
+        }
     }
 
     /// Checks that a branch is checked out and no operation is half done.
