@@ -295,6 +295,43 @@ mod tests {
     }
 
     #[test]
+    fn what_a_round_used_outlasts_every_rotation() {
+        use crate::world::usage::{Service, ServiceUse};
+        let own = tempfile::tempdir().unwrap();
+        let book = Book::at(own.path());
+        let used = |id: &str, round: u32| {
+            let used = ServiceUse { calls: 10, ..ServiceUse::default() };
+            let usage = Usage([(Service::Judge.as_str().to_owned(), used)].into());
+            RunRecord { usage, round: Some(RoundNumber(round)), ..run(id, true) }
+        };
+        let calls = |round| book.used_in(RoundNumber(round)).unwrap().of(Service::Judge).calls;
+        let fill = || {
+            let file = File::options().append(true).open(own.path().join(FILE)).unwrap();
+            (&file).write_all(&[b"x".repeat(usize::try_from(LARGEST).unwrap()), b"\n".to_vec()].concat()).unwrap();
+        };
+        book.append(&used("0", 6), false).unwrap();
+        for rotation in 1..=4_u64 {
+            // Lines of one run lie before and after each rotation.
+            book.append(&used(&format!("{rotation}"), 7), false).unwrap();
+            fill();
+            book.append(&used(&format!("{rotation}"), 7), false).unwrap();
+            assert_eq!((calls(6), calls(7)), (10, rotation * 10), "rotation {rotation}");
+        }
+        assert_eq!(book.read().unwrap().damaged, 1, "only what the newer-but-one holds");
+    }
+
+    #[test]
+    fn an_older_file_that_is_not_ours_is_left_out_and_said() {
+        let own = tempfile::tempdir().unwrap();
+        let book = Book::at(own.path());
+        book.append(&run("a", true), false).unwrap();
+        std::fs::create_dir(own.path().join(OLDER)).unwrap();
+        let pages = book.read().unwrap();
+        assert_eq!(pages.runs.len(), 1);
+        assert!(pages.unread.is_some_and(|warning| warning.contains(OLDER) && warning.ends_with("remove it")));
+    }
+
+    #[test]
     fn writers_at_once_lose_no_line() {
         let own = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {

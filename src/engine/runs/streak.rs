@@ -178,5 +178,10 @@ mod tests {
         }
         let faults = Faults::of(&[late, run(10, Stage::Duels, &[("duel", Some("disk full"))])]);
         assert_eq!((keys(&faults), &faults.open[0].since), (vec![("duel: disk full", 41)], &since));
+        // A damaged line overflows nothing.
+        let mut huge = run(9, Stage::Duels, &[("duel", Some("disk full"))]);
+        huge.steps[0].error.as_mut().unwrap().runs = u64::MAX;
+        let faults = Faults::of(&[huge, run(10, Stage::Duels, &[("duel", Some("disk full"))])]);
+        assert_eq!(keys(&faults), [("duel: disk full", u64::MAX)]);
     }
 }
