@@ -90,7 +90,7 @@ impl Recorder {
         };
         let book = Book::at(&place.own);
         let work = book.begin_work(&run.id).and_then(|work| book.append(&run, false).map(|()| work));
-        let work = work.map_err(|error| self.unrecorded(&error)).ok();
+        let work = work.inspect_err(|error| self.unrecorded(error)).ok();
         Ok(Some(OpenRun { round: run.round, place, book, run, work }))
     }
 
@@ -160,7 +160,9 @@ impl Recorder {
     }
 
     fn told(&self, written: Result<()>) {
-        let _ = written.map_err(|error| self.unrecorded(&error));
+        if let Err(error) = written {
+            self.unrecorded(&error);
+        }
     }
 
     /// Says why this run is not in the record.
