@@ -233,7 +233,10 @@ impl Run<'_> {
             self.report.say_next(format!("gen404 {name} ({what})"));
         } else if error.is_none() && (verdicts.is_empty() || !done.waits.is_empty()) {
             let line = done.waits.last().map_or_else(|| headline(name, done), |waits| Some(waits.as_str()));
-            self.report.say(format!("{name}: {}", line.unwrap_or("done")));
+            let line = line.unwrap_or("done");
+            // The line may begin with the command's own name.
+            let said = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(line);
+            self.report.say(format!("{name}: {said}"));
         }
         self.ui.tell(self.report);
     }

@@ -11,7 +11,8 @@ use crate::engine::runs::place::Place;
 use crate::engine::runs::record::{Outcome, RunRecord};
 use crate::engine::runs::streak::{Faults, Streak};
 use crate::engine::runs::summary::fault_json;
-use crate::model::stage::{Timestamp, round_in};
+use crate::model::ids::RoundNumber;
+use crate::model::stage::{Stage, Timestamp, round_in};
 use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &LogArgs, report: &mut Report) -> Result<()> {
@@ -20,6 +21,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &LogArgs, report: &mut Report)
         none.hint("name its folder with --repo DIR")
     })?;
     let pages = Book::at(&place.own).read()?;
+    pages.unread.iter().for_each(|warning| ui.warn(warning));
     if pages.damaged > 0 {
         let lines = counted(pages.damaged, "line", "lines");
         ui.warn(&format!("{}: {lines} could not be read, and are left out", place.own.join("runs.jsonl").display()));
@@ -81,7 +83,7 @@ fn is_same(before: &RunRecord, run: &RunRecord) -> bool {
     let nothing = run.files == 0 && run.commits.is_empty() && run.outcome != Outcome::Begun;
     let quiet = matches!(run.outcome, Outcome::Idle) || keys(before) == keys(run) && before.waits == run.waits;
     let stays = run.stage_after == before.stage_after && run.round_after == before.round_after;
-    alike && nothing && before.files == 0 && quiet && stays
+    alike && nothing && before.files == 0 && quiet && stays && before.cut_short == run.cut_short
 }
 
 impl Entry {
@@ -95,9 +97,10 @@ impl Entry {
         let Some(started) = &run.started else { return };
         let exit = if run.exit == 0 { String::new() } else { format!(", exit {}", run.exit) };
         let took = run.ended.as_ref().map(|ended| format!(" in {}", span(started.at(), ended.at())));
-        let stands = run.round.zip(run.stage).map(|(round, stage)| format!("; {}", round_in(round, stage)));
+        let stands = run.round.zip(run.stage).map(|(round, stage)| format!("; {}", began(round, stage)));
         let block = run.block.map(|block| format!(", block {block}")).unwrap_or_default();
         let outcome = match run.outcome {
+            Outcome::Idle if run.cut_short => "cut short",
             Outcome::Idle => "nothing to do",
             outcome => outcome.as_str(),
         };
@@ -106,7 +109,7 @@ impl Entry {
         self.details().into_iter().for_each(|line| report.say(format!("    {line}")));
         if let Some(until) = &self.until {
             let runs = counted(self.same, "more run", "more runs");
-            let alike = if run.outcome == Outcome::Idle { "with nothing to do" } else { "alike" };
+            let alike = if run.outcome == Outcome::Idle && !run.cut_short { "with nothing to do" } else { "alike" };
             report.say(format!("  … {runs} {alike}, the last at {}", time(until.at())));
         }
     }
@@ -139,15 +142,26 @@ impl Entry {
             lines.extend(error.causes.iter().map(|cause| format!("  caused by: {cause}")));
             lines.extend(error.hints.iter().map(|hint| format!("  hint: {hint}")));
         }
-        lines.extend(run.waits.iter().map(|waits| format!("waits: {waits}")).filter(|_| run.outcome != Outcome::Idle));
+        // One that was cut short names the run in its way.
+        let says_why = run.outcome != Outcome::Idle || run.cut_short;
+        lines.extend(run.waits.iter().map(|waits| format!("waits: {waits}")).filter(|_| says_why));
         if run.outcome == Outcome::Killed {
             lines.push("its process ended without a word: was it killed, or the machine shut down?".to_owned());
         }
         for fault in &self.over {
             let (runs, since) = (counted(fault.runs, "run", "runs"), time(fault.since.at()));
-            lines.push(format!("over: {}, which failed since {since}, in {runs}", fault.error.key));
+            lines.push(format!("over: {}, which failed since {since}, in {runs}", fault.name()));
         }
         lines
+    }
+}
+
+/// Where the competition stood when the run began.
+fn began(round: RoundNumber, stage: Stage) -> String {
+    match stage {
+        Stage::Open | Stage::Paused => format!("began while round {round} was {stage}"),
+        Stage::Finished => format!("began after the last round, {round}"),
+        stage => format!("began in {stage} of round {round}"),
     }
 }
 

@@ -438,6 +438,64 @@ fn a_file_of_numbers_is_written_whole_and_fails_no_run() {
     crate::json::check("status", &gen404(folder, &["status", "--json"]).ends(0).json());
 }
 
+#[test]
+fn a_run_that_cannot_be_recorded_is_told_all_the_same() {
+    let receiver = Receiver::start(TAKES);
+    let folder = at_duels(NOWHERE);
+    let folder = folder.path();
+    set(folder, &format!("[[notify]]\nurl = \"{}\"", receiver.url("/hook")));
+    set(folder, &format!("[heartbeat]\nurl = \"{}\"\n[metrics]\nfile = \"metrics.prom\"", receiver.url("/hc")));
+    std::fs::create_dir_all(folder.join(".gen404/runs.jsonl")).unwrap();
+    let run = gen404(folder, &["advance"]).ends(4);
+    assert!(run.err.contains("warning: this run is not recorded: ") && run.err.contains("runs.jsonl"), "{run:?}");
+    assert_eq!((receiver.at("/hc/start").len(), receiver.at("/hc/fail").len()), (1, 1));
+    assert_eq!(receiver.count("/hook", "failure_first_seen"), 1);
+    assert_eq!(Numbers::read(&folder.join("metrics.prom")).one("gen404_last_run_failed"), 1);
+}
+
+#[test]
+fn a_run_that_finds_another_one_at_work_pings_no_success() {
+    let (receiver, judge) = (Receiver::start(TAKES), JudgeServer::start(slow()));
+    let folder = at_duels(&judge.url);
+    let folder = folder.path();
+    set(folder, &format!("[heartbeat]\nurl = \"{}\"", receiver.url("/hc")));
+    let mut stuck = begin(folder, &["advance"]);
+    while judge.seen.requests.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    gen404(folder, &["advance"]).ends(0);
+    assert_eq!((receiver.at("/hc/start").len(), receiver.at("/hc").len()), (2, 0));
+    assert!(status(folder).contains("a run is at work since 20"), "{}", status(folder));
+    let log = gen404(folder, &["log"]).ends(0).out;
+    assert!(log.contains("advance: cut short") && log.contains("held by pid"), "{log}");
+    assert!(log.contains("; began in duels of round 0"), "{log}");
+    stuck.kill().unwrap();
+    stuck.wait().unwrap();
+}
+
+/// A judge that does not answer in time.
+fn slow() -> Manners {
+    Manners { latency: Duration::from_secs(20), ..Manners::default() }
+}
+
+#[test]
+fn a_damaged_outbox_is_told_and_repeats_no_failure() {
+    let receiver = Receiver::start(TAKES);
+    let folder = at_duels(NOWHERE);
+    let folder = folder.path();
+    set(folder, &format!("[[notify]]\nurl = \"{}\"\n[metrics]\nfile = \"m.prom\"", receiver.url("/hook")));
+    gen404(folder, &["advance"]).ends(4);
+    for file in ["outbox", "totals"] {
+        std::fs::write(folder.join(format!(".gen404/notify/{file}.json")), "{").unwrap();
+    }
+    let told = gen404(folder, &["status"]).ends(0).err;
+    assert!(told.contains("messages that waited in it are lost"), "{told}");
+    let run = gen404(folder, &["advance"]).ends(4);
+    assert!(run.err.contains("outbox.json: does not parse"), "{run:?}");
+    assert!(run.err.contains("totals.json: does not parse"), "{run:?}");
+    assert_eq!(receiver.count("/hook", "failure_first_seen"), 1, "{:#?}", receiver.at("/hook"));
+}
+
 /// A sample of Prometheus' text format.
 #[derive(Debug)]
 struct Sample {

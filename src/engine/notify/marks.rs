@@ -53,6 +53,13 @@ struct FaultMark {
     since: String,
 }
 
+impl FaultMark {
+    fn of(fault: &Streak) -> FaultMark {
+        let (step, title) = (fault.error.step.clone(), fault.error.title.clone());
+        FaultMark { step, title, since: fault.since.to_string() }
+    }
+}
+
 /// Something to announce.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct News {
@@ -70,6 +77,13 @@ impl Marks {
             Marks { round: seen.round.0, stage: seen.stage, rounds: BTreeMap::new(), faults: BTreeMap::new() };
         marks.take(seen);
         marks
+    }
+
+    /// These faults count as announced.
+    pub(super) fn know(&mut self, faults: &Faults) {
+        for fault in faults.open.iter().take(MOST_FAULTS) {
+            self.faults.insert(fault.error.key.clone(), FaultMark::of(fault));
+        }
     }
 
     /// The first round that may have news.
@@ -135,8 +149,7 @@ impl Marks {
             if self.faults.contains_key(&fault.error.key) {
                 continue;
             }
-            let (step, title) = (fault.error.step.clone(), fault.error.title.clone());
-            self.faults.insert(fault.error.key.clone(), FaultMark { step, title, since: fault.since.to_string() });
+            self.faults.insert(fault.error.key.clone(), FaultMark::of(fault));
             news.push(failure(fault, say));
         }
         news

@@ -47,10 +47,15 @@ impl Totals {
         files::below(own, &Path::new(FOLDER).join("totals.json"))
     }
 
-    /// The totals so far; from nothing if they cannot be read.
-    fn load(own: &Path) -> Result<Totals> {
-        let bytes = files::read_own(&Totals::path(own)?, files::SMALL)?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+    /// The totals so far. The second value warns of a file that cannot be read: they begin anew.
+    fn load(own: &Path) -> Result<(Totals, Option<String>)> {
+        let path = Totals::path(own)?;
+        let Some(bytes) = files::read_own(&path, files::SMALL)? else { return Ok(Default::default()) };
+        let parsed = serde_json::from_slice(&bytes);
+        parsed.map(|totals| (totals, None)).or_else(|why| {
+            let warning = format!("{}: does not parse ({why}); the numbers count from now on", path.display());
+            Ok((Totals::default(), Some(warning)))
+        })
     }
 
     fn save(&self, own: &Path) -> Result<()> {
@@ -68,13 +73,14 @@ impl Totals {
         let ended = run.ended.as_ref().map(Timestamp::at);
         (self.last_run, self.failed) = (ended.or(self.last_run), run.outcome == Outcome::Failed);
         match run.outcome {
-            Outcome::Failed => self.failures += 1,
+            Outcome::Failed => self.failures = self.failures.saturating_add(1),
             // It found another run at work, which says nothing about success.
             _ if run.cut_short => {}
             _ => (self.last_success, self.failures) = (ended.or(self.last_success), 0),
         }
         self.block = run.block.map(|block| block.0).or(self.block);
-        *self.runs.entry(run.outcome.as_str().to_owned()).or_default() += 1;
+        let runs = self.runs.entry(run.outcome.as_str().to_owned()).or_default();
+        *runs = runs.saturating_add(1);
         self.usage.add(&run.usage);
     }
 }
@@ -100,9 +106,11 @@ pub(super) fn write(
     outbox: (u64, u64),
 ) -> Result<()> {
     let own = context.own_folder()?;
-    let mut totals = Totals::load(&own)?;
+    let (mut totals, damaged) = Totals::load(&own)?;
+    damaged.iter().for_each(|warning| context.ui.warn(&format!("metrics: {warning}")));
     totals.count(run);
-    totals.save(&own)?;
+    // A monitor is told of this run even if no total can be kept.
+    let saved = totals.save(&own);
     let mut facts = Facts { outbox, faults: Some(faults), totals, ..Facts::default() };
     // What cannot be read is left out: the run itself has failed over it.
     let (config, state) = (context.store.load(&FileKind::Config), context.store.load(&FileKind::State));
@@ -110,7 +118,8 @@ pub(super) fn write(
     facts.competition = config.map(|config| cut(&line(&config.settings.name), LONGEST_LABEL)).unwrap_or_default();
     facts.standing = state.map(|state| (state.current_round.0, state.stage));
     facts.matches_left = facts.standing.filter(|(_, stage)| *stage == Stage::Duels).and_then(|_| matches_left(context));
-    files::write(file, page(&facts).as_bytes(), files::Readers::All)
+    files::write(file, page(&facts).as_bytes(), files::Readers::All)?;
+    saved
 }
 
 /// How many matches the tournament needs next.

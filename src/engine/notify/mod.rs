@@ -124,7 +124,7 @@ impl Teller {
             return;
         }
         let faults = context.own_folder().and_then(|own| Book::at(&own).read());
-        let faults = faults.map(|pages| Faults::of(&pages.runs)).unwrap_or_else(|error| {
+        let faults = faults.map(|pages| faults_with(&pages.runs, run)).unwrap_or_else(|error| {
             self.warn("notify", &error);
             Faults::of([run])
         });
@@ -154,8 +154,13 @@ impl Teller {
         let target = self.heartbeat(config)?;
         let (host, failed) = (target.host().to_owned(), run.outcome == Outcome::Failed);
         let start = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // It says nothing of the work: another run that is stuck may be in its way.
+        let silent = run.cut_short && !failed;
         let ping = move || {
             let began = start.and_then(|start| start.join().ok());
+            if silent {
+                return (Ping::Start, began.unwrap_or(Sent::Taken));
+            }
             let ping = if failed { Ping::Fail } else { Ping::Success };
             let sent = target.ping(ping, until.saturating_duration_since(Instant::now()));
             match began {
@@ -175,7 +180,7 @@ impl Teller {
         }
         let _lock = lock(&own, until)?;
         let (loaded, damaged) = Outbox::load(&own)?;
-        damaged.iter().for_each(|warning| self.ui.warn(warning));
+        damaged.iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
         let mut outbox = loaded.unwrap_or_default();
         let before = outbox.clone();
         let now = Utc::now();
@@ -221,6 +226,11 @@ impl Teller {
     }
 }
 
+/// The faults of these runs and of this one, which may not be among them: the record may not be writable.
+fn faults_with(runs: &[RunRecord], run: &RunRecord) -> Faults {
+    Faults::of(runs.iter().filter(|other| other.id != run.id).chain([run]))
+}
+
 /// What messages call an endpoint.
 fn label(at: usize, one: &NotifySettings, endpoints: &[Endpoint]) -> String {
     let open = endpoints.iter().find(|endpoint| endpoint.key == one.key());
@@ -243,11 +253,19 @@ fn lock(own: &Path, until: Instant) -> Result<Lock> {
 fn begin_marks(context: &Context<'_>) -> Result<()> {
     let own = context.own_folder()?;
     let _lock = lock(&own, Instant::now() + context.config.outbox.limit())?;
-    let mut outbox = Outbox::load(&own)?.0.unwrap_or_default();
+    let (loaded, damaged) = Outbox::load(&own)?;
+    damaged.iter().for_each(|warning| context.ui.warn(&format!("notify: {warning}")));
+    let mut outbox = loaded.unwrap_or_default();
     if outbox.marks.is_some() {
         return Ok(());
     }
     outbox.marks = Seen::read(context, None).as_ref().map(Marks::beginning);
+    // The file that is lost had told of them.
+    if damaged.is_some()
+        && let Some(marks) = &mut outbox.marks
+    {
+        marks.know(&Faults::of(&Book::at(&own).read()?.runs));
+    }
     outbox.save(&own)
 }
 
@@ -273,7 +291,11 @@ fn reason(sent: &Sent) -> Option<&str> {
 pub(crate) fn undelivered(context: &Context<'_>) -> Result<(Vec<String>, Value)> {
     let outbox = match context.config.notify.0.is_empty() {
         true => Outbox::default(),
-        false => Outbox::load(&context.own_folder()?)?.0.unwrap_or_default(),
+        false => {
+            let (loaded, damaged) = Outbox::load(&context.own_folder()?)?;
+            damaged.iter().for_each(|warning| context.ui.warn(&format!("notify: {warning}")));
+            loaded.unwrap_or_default()
+        }
     };
     let mut lines = Vec::new();
     let mut data = Vec::new();

@@ -112,7 +112,7 @@ impl Outbox {
             getrandom::fill(&mut bytes).failed(|| "the operating system provides no random bytes".to_owned())?;
             self.name = hex::encode(bytes);
         }
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         let News { event, round, title, text, details } = news;
         let details = if let Value::Object(details) = details { details } else { serde_json::Map::new() };
         let (id, time) = (format!("{}-{}", self.name, self.count), Timestamp::from(now).to_string());

@@ -63,6 +63,11 @@ impl Shared<'_> {
         outbox.save(self.own).map(|()| Some(changed))
     }
 
+    /// Does a message wait for this endpoint?
+    fn waits_for(&self, key: &str) -> bool {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner).waiting(key).next().is_some()
+    }
+
     /// Sends an endpoint's messages until none is left, one fails, or the time is over.
     fn send_to(&self, endpoint: &Endpoint, until: Instant) -> Option<String> {
         let Endpoint { key, label, service, target } = endpoint;
@@ -82,7 +87,7 @@ impl Shared<'_> {
             });
             let (at, attempts, notice) = match begun {
                 Ok(Some(begun)) => begun,
-                Ok(None) if left < SHORTEST => return Some(warn("no time is left")),
+                Ok(None) if left < SHORTEST && self.waits_for(key) => return Some(warn("no time is left")),
                 Ok(None) => return refusal.map(|said: String| warn(&said)),
                 // What cannot be marked is not sent: after a kill it would be sent again.
                 Err(error) => return Some(format!("{label}: nothing is sent: {error}")),

@@ -4,11 +4,13 @@
 //! one write, so a kill leaves at most half a line, which the next writer ends and the reader skips. While a run is at
 //! work it holds a lock on a file of its own, by which a reader tells it from one that was killed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use super::record::{Outcome, RunRecord};
 use crate::base::error::{Context as _, Result};
@@ -24,6 +26,9 @@ const MOST_READ: u64 = LARGEST + (4 << 20);
 
 /// A longer line is not written: the run did more than is worth keeping.
 const LONGEST_LINE: usize = 1 << 20;
+
+/// The rounds whose use is carried over, the newest ones.
+const MOST_ROUNDS: usize = 8;
 
 const FILE: &str = "runs.jsonl";
 const OLDER: &str = "runs.1.jsonl";
@@ -44,6 +49,43 @@ pub(crate) struct Pages {
     pub(crate) runs: Vec<RunRecord>,
     /// How many lines could not be read.
     pub(crate) damaged: usize,
+    /// Warns of an older file that could not be read.
+    pub(crate) unread: Option<String>,
+    /// What was used by runs that are no longer on record, by round.
+    carried: Vec<(RoundNumber, Usage)>,
+}
+
+/// The first line of a file: what was used by the runs of all files that are gone, by round.
+#[derive(Debug, Serialize, Deserialize)]
+struct Carried {
+    carried: Vec<(RoundNumber, Usage)>,
+}
+
+impl Pages {
+    /// Takes in the lines of a file.
+    fn take(&mut self, bytes: &[u8], runs: &mut IndexMap<String, RunRecord>) {
+        // A last line without an end may be one that is just being written.
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let lines = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
+        for line in lines.filter(|line| !line.is_empty()) {
+            match serde_json::from_slice::<RunRecord>(line) {
+                Ok(run) if !run.id.is_empty() && run.started.is_some() => _ = runs.insert(run.id.clone(), run),
+                _ => match serde_json::from_slice::<Carried>(line) {
+                    // That of the newer file covers that of the older one.
+                    Ok(carried) => self.carried = carried.carried,
+                    Err(_) => self.damaged += 1,
+                },
+            }
+        }
+    }
+
+    /// What was used in a round, also by runs that were killed or are still at work, or are no longer on record.
+    pub(crate) fn used_in(&self, round: RoundNumber) -> Usage {
+        let mut used = Usage::default();
+        self.carried.iter().filter(|(carried, _)| *carried == round).for_each(|(_, part)| used.add(part));
+        self.runs.iter().for_each(|run| used.add(&run.used_in(round)));
+        used
+    }
 }
 
 impl Book {
@@ -59,26 +101,24 @@ impl Book {
     /// Reads all runs.
     ///
     /// # Errors
-    /// A file cannot be read, or is too large to be ours.
+    /// The newer file cannot be read, or is too large to be ours. The older one is then left out.
     pub(crate) fn read(&self) -> Result<Pages> {
-        let (mut runs, mut damaged) = (IndexMap::<String, RunRecord>::new(), 0);
-        for name in [OLDER, FILE] {
-            let bytes = files::read_own(&self.path(name)?, MOST_READ)?.unwrap_or_default();
-            // A last line without an end may be one that is just being written.
-            let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            let lines = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
-            for line in lines.filter(|line| !line.is_empty()) {
-                match serde_json::from_slice::<RunRecord>(line) {
-                    Ok(run) if !run.id.is_empty() && run.started.is_some() => _ = runs.insert(run.id.clone(), run),
-                    _ => damaged += 1,
-                }
-            }
+        let (mut pages, mut runs) = (Pages::default(), IndexMap::new());
+        match self.bytes(OLDER) {
+            Ok(bytes) => pages.take(&bytes, &mut runs),
+            Err(error) => pages.unread = Some(format!("{error}; it is left out of the record: remove it")),
         }
-        let mut runs: Vec<RunRecord> = runs.into_values().collect();
-        for run in runs.iter_mut().filter(|run| !run.has_ended()) {
+        let newer = self.bytes(FILE).map_err(|error| error.hint("remove it: the next run begins a new record"))?;
+        pages.take(&newer, &mut runs);
+        pages.runs = runs.into_values().collect();
+        for run in pages.runs.iter_mut().filter(|run| !run.has_ended()) {
             run.outcome = if self.is_at_work(&run.id) { Outcome::Begun } else { Outcome::Killed };
         }
-        Ok(Pages { runs, damaged })
+        Ok(pages)
+    }
+
+    fn bytes(&self, name: &str) -> Result<Vec<u8>> {
+        Ok(files::read_own(&self.path(name)?, MOST_READ)?.unwrap_or_default())
     }
 
     /// What was used in a round, also by runs that were killed or are still at work.
@@ -86,9 +126,7 @@ impl Book {
     /// # Errors
     /// As [`Book::read`].
     pub(crate) fn used_in(&self, round: RoundNumber) -> Result<Usage> {
-        let mut used = Usage::default();
-        self.read()?.runs.iter().for_each(|run| used.add(&run.used_in(round)));
-        Ok(used)
+        Ok(self.read()?.used_in(round))
     }
 
     /// Appends a run as it stands now; `lasting` makes sure that it survives a power cut.
@@ -110,15 +148,43 @@ impl Book {
         let mut file = files::append(&self.path(FILE)?)?;
         let mut length = file.metadata().failed(cannot)?.len();
         if length > LARGEST {
-            std::fs::rename(self.path(FILE)?, self.path(OLDER)?).failed(cannot)?;
+            self.rotate(run)?;
             file = files::append(&self.path(FILE)?)?;
-            length = 0;
+            length = file.metadata().failed(cannot)?.len();
         }
         if length > 0 && !ends_a_line(&mut file).failed(cannot)? {
             line.insert(0, b'\n');
         }
         file.write_all(&line).failed(cannot)?;
         if lasting { file.sync_data().failed(cannot) } else { Ok(()) }
+    }
+
+    /// Puts the file aside. What the one that is dropped says of a round's use goes into the new one.
+    fn rotate(&self, run: &RunRecord) -> Result<()> {
+        let (mut dropped, mut runs) = (Pages::default(), IndexMap::new());
+        dropped.take(&self.bytes(OLDER).unwrap_or_default(), &mut runs);
+        let (mut kept, mut later) = (Pages::default(), IndexMap::new());
+        kept.take(&self.bytes(FILE).unwrap_or_default(), &mut later);
+        if kept.carried.is_empty() {
+            kept.carried = dropped.carried;
+        }
+        // A run may have lines in both files: the last one counts.
+        runs.retain(|id, _| *id != run.id && !later.contains_key(id));
+        let mut rounds: BTreeMap<RoundNumber, Usage> = kept.carried.into_iter().collect();
+        for run in runs.values() {
+            let in_rounds = run.round.into_iter().chain(run.later_rounds.iter().map(|(round, _)| *round));
+            for round in in_rounds.collect::<BTreeSet<_>>() {
+                rounds.entry(round).or_default().add(&run.used_in(round));
+            }
+        }
+        let carried = rounds.into_iter().rev().take(MOST_ROUNDS).collect();
+        let cannot = || format!("{}: cannot write", self.own.join(FILE).display());
+        let mut line = serde_json::to_vec(&Carried { carried }).failed(cannot)?;
+        line.push(b'\n');
+        // Written before anything is dropped.
+        let next = files::prepare(&self.path(FILE)?, &line, files::Readers::Own)?;
+        std::fs::rename(self.path(FILE)?, self.path(OLDER)?).failed(cannot)?;
+        next.publish()
     }
 
     /// Holds the file that shows that this run is at work, and removes those of runs that are gone.
@@ -226,6 +292,43 @@ mod tests {
         let pages = book.read().unwrap();
         assert_eq!((pages.runs.len(), pages.damaged), (2, 1));
         assert!(std::fs::metadata(own.path().join(FILE)).unwrap().len() < 1000);
+    }
+
+    #[test]
+    fn what_a_round_used_outlasts_every_rotation() {
+        use crate::world::usage::{Service, ServiceUse};
+        let own = tempfile::tempdir().unwrap();
+        let book = Book::at(own.path());
+        let used = |id: &str, round: u32| {
+            let used = ServiceUse { calls: 10, ..ServiceUse::default() };
+            let usage = Usage([(Service::Judge.as_str().to_owned(), used)].into());
+            RunRecord { usage, round: Some(RoundNumber(round)), ..run(id, true) }
+        };
+        let calls = |round| book.used_in(RoundNumber(round)).unwrap().of(Service::Judge).calls;
+        let fill = || {
+            let file = File::options().append(true).open(own.path().join(FILE)).unwrap();
+            (&file).write_all(&[b"x".repeat(usize::try_from(LARGEST).unwrap()), b"\n".to_vec()].concat()).unwrap();
+        };
+        book.append(&used("0", 6), false).unwrap();
+        for rotation in 1..=4_u64 {
+            // Lines of one run lie before and after each rotation.
+            book.append(&used(&format!("{rotation}"), 7), false).unwrap();
+            fill();
+            book.append(&used(&format!("{rotation}"), 7), false).unwrap();
+            assert_eq!((calls(6), calls(7)), (10, rotation * 10), "rotation {rotation}");
+        }
+        assert_eq!(book.read().unwrap().damaged, 1, "only what the newer-but-one holds");
+    }
+
+    #[test]
+    fn an_older_file_that_is_not_ours_is_left_out_and_said() {
+        let own = tempfile::tempdir().unwrap();
+        let book = Book::at(own.path());
+        book.append(&run("a", true), false).unwrap();
+        std::fs::create_dir(own.path().join(OLDER)).unwrap();
+        let pages = book.read().unwrap();
+        assert_eq!(pages.runs.len(), 1);
+        assert!(pages.unread.is_some_and(|warning| warning.contains(OLDER) && warning.ends_with("remove it")));
     }
 
     #[test]

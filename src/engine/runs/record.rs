@@ -193,11 +193,11 @@ impl ErrorRecord {
     /// What a step's error leaves in the record.
     pub(crate) fn of(step: &str, error: &Error) -> ErrorRecord {
         let texts = |texts: &[String]| texts.iter().take(MOST_TEXTS).map(|text| cut(text, LONGEST_TEXT)).collect();
-        let title = title(error);
+        let (key, title) = key_and_title(error);
         ErrorRecord {
             step: step.to_owned(),
             kind: kind_name(error.kind()).to_owned(),
-            key: format!("{step}: {title}"),
+            key: format!("{step}: {key}"),
             title,
             message: cut(&error.to_string(), LONGEST_TEXT),
             causes: texts(&error.causes()),
@@ -208,28 +208,52 @@ impl ErrorRecord {
     }
 }
 
-/// What failed in a few words, the same in every run with this fault: a service and how it fails, or else the message
-/// without what changes from run to run.
-fn title(error: &Error) -> String {
-    let said = error.causes().into_iter().chain([error.to_string()]).collect::<Vec<_>>().join("\n");
+/// What failed in a few words: a service and how it fails, or else the message without what changes from run to run.
+/// The first text is the same in every run with this fault, the second one says more of this run.
+fn key_and_title(error: &Error) -> (String, String) {
+    let alike = |text: String| (text.clone(), text);
+    let manner = manner(error);
+    // A server that is overloaded answers now so, now not at all.
+    let lasting = if manner == BUSY { UNREACHABLE } else { manner };
     match (error.service(), error.kind()) {
-        (_, Kind::Limit) => steady(error.to_string().split(':').next().unwrap_or_default()),
-        (Some(service), Kind::Outside) => format!("{service} {}", manner(&said)),
-        (None, Kind::Outside) => format!("{} ({})", steady(&error.to_string()), manner(&said)),
-        _ => steady(&error.to_string()),
+        (_, Kind::Limit) => alike(steady(error.to_string().split(':').next().unwrap_or_default())),
+        (Some(service), Kind::Outside) => (format!("{service} {lasting}"), format!("{service} {manner}")),
+        (None, Kind::Outside) => {
+            let steady = steady(&error.to_string());
+            (format!("{steady} ({lasting})"), format!("{steady} ({manner})"))
+        }
+        _ => alike(steady(&error.to_string())),
     }
 }
 
-/// How an outside service fails: what an operator can do about each is different.
-fn manner(said: &str) -> &'static str {
-    let statuses = said.match_indices("status 4").filter_map(|(at, _)| said.get(at + 7..at + 10)?.parse::<u16>().ok());
-    let refuses = statuses.clone().any(|status| !matches!(status, 408 | 409 | 425 | 429));
-    match () {
-        () if said.contains("out of credit") => "out of credit",
-        () if refuses => "refuses",
-        () if statuses.clone().any(|status| status == 429) => "busy",
-        () => "unreachable",
+const BUSY: &str = "busy";
+const UNREACHABLE: &str = "unreachable";
+
+/// What the judge's client says of an account without credit, before it quotes the server.
+const NO_CREDIT: &str = "out of credit";
+
+/// How an outside service fails: what an operator can do about each is different. A text quotes the server only after
+/// its status, so the first status is the server's own, and what follows it chooses nothing.
+fn manner(error: &Error) -> &'static str {
+    let texts: Vec<String> = error.causes().into_iter().chain([error.to_string()]).collect();
+    let status = texts.iter().find_map(|text| first_status(text));
+    let no_credit = |text: &String| text.split("status ").next().is_some_and(|own| own.contains(NO_CREDIT));
+    match status {
+        _ if texts.iter().any(no_credit) => NO_CREDIT,
+        Some(429) => BUSY,
+        Some(408 | 409 | 425) => UNREACHABLE,
+        Some(400..=499) => "refuses",
+        _ => UNREACHABLE,
     }
+}
+
+/// The first `status NNN` of a text.
+fn first_status(text: &str) -> Option<u16> {
+    let mut found = text.split("status ").skip(1);
+    found.find_map(|rest| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse().ok().filter(|_| digits.len() == 3)
+    })
 }
 
 /// Longest part of a message that counts, in characters.
@@ -265,6 +289,12 @@ mod tests {
         assert_eq!(title(down(1, "status 429: slow down")), "judge busy");
         assert_eq!(title(down(1, "status 401: no such key")), "judge refuses");
         assert_eq!(title(down(1, "the account is out of credit: status 402")), "judge out of credit");
+        // A server's words choose nothing.
+        assert_eq!(title(down(1, "status 503: out of credit, status 401")), "judge unreachable");
+        assert_eq!(title(down(1, "status 429: see status 403")), "judge busy");
+        let key = |cause: &str| ErrorRecord::of("duel", &down(1, cause)).key;
+        assert_eq!(key("status 429"), key("status 503"), "one fault of a server that is overloaded");
+        assert_eq!(key("status 429"), "duel: judge unreachable");
         let file = |n: u32| Error::failed(format!("rounds/{n}/seed.json: line {n} column 3: expected a number"));
         assert_eq!(title(file(3)), title(file(7)));
         let hotkey = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";

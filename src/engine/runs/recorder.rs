@@ -42,7 +42,8 @@ struct OpenRun {
     run: RunRecord,
     /// The round of the step at work.
     round: Option<RoundNumber>,
-    _work: AtWork,
+    /// Shows that it is at work; none if it is not in the record, which fails no run and hides none.
+    work: Option<AtWork>,
 }
 
 impl Recorder {
@@ -62,10 +63,11 @@ impl Recorder {
     pub(crate) fn begin(&self) {
         match self.begun() {
             Ok(run) => {
-                if run.is_some() {
+                let is_run = run.is_some();
+                *self.open() = run;
+                if is_run {
                     self.teller.begun();
                 }
-                *self.open() = run;
             }
             Err(error) => self.ui.detail(&format!("this run is not recorded: {error}")),
         }
@@ -87,9 +89,9 @@ impl Recorder {
             ..RunRecord::default()
         };
         let book = Book::at(&place.own);
-        let work = book.begin_work(&run.id)?;
-        book.append(&run, false)?;
-        Ok(Some(OpenRun { round: run.round, place, book, run, _work: work }))
+        let work = book.begin_work(&run.id).and_then(|work| book.append(&run, false).map(|()| work));
+        let work = work.inspect_err(|error| self.unrecorded(error)).ok();
+        Ok(Some(OpenRun { round: run.round, place, book, run, work }))
     }
 
     /// The chain's block is this.
@@ -117,7 +119,9 @@ impl Recorder {
         open.run.commits.truncate(MOST_KEPT);
         open.run.waits.truncate(MOST_KEPT);
         // What follows may be killed.
-        self.told(open.book.append(&open.run, false));
+        if open.work.is_some() {
+            self.told(open.book.append(&open.run, false));
+        }
         open.round = open.place.standing().map(|standing| standing.0);
     }
 
@@ -127,7 +131,7 @@ impl Recorder {
         open.count(&self.meter);
         let standing = open.place.standing();
         // At work until the last line is written.
-        let OpenRun { book, mut run, _work, .. } = open;
+        let OpenRun { book, mut run, work: _work, .. } = open;
         (run.round_after, run.stage_after) = standing.unzip();
         run.waits.extend(idle.map(first_line));
         (run.exit, run.cut_short) = (exit, cut_short);
@@ -136,6 +140,7 @@ impl Recorder {
         let order = [Outcome::Failed, Outcome::Done, Outcome::Waits];
         run.outcome = order.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or(Outcome::Idle);
         if run.outcome == Outcome::Failed {
+            run.error = run.steps.iter().rev().find_map(|step| step.error.clone());
             self.told(date(&book, &mut run));
         }
         self.told(book.append(&run, true));
@@ -156,8 +161,14 @@ impl Recorder {
 
     fn told(&self, written: Result<()>) {
         if let Err(error) = written {
-            self.ui.warn_once(&format!("this run is not recorded: {error}"));
+            self.unrecorded(&error);
         }
+    }
+
+    /// Says why this run is not in the record.
+    fn unrecorded(&self, error: &Error) {
+        let causes = error.causes().iter().map(|cause| format!(": {cause}")).collect::<String>();
+        self.ui.warn_once(&format!("this run is not recorded: {error}{causes}"));
     }
 }
 

@@ -23,6 +23,13 @@ pub(crate) struct Streak {
     pub(crate) stage: Option<Stage>,
 }
 
+impl Streak {
+    /// What a reader calls it: the step and how it failed last.
+    pub(crate) fn name(&self) -> String {
+        format!("{}: {}", self.error.step, self.error.title)
+    }
+}
+
 /// The faults of a record.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Faults {
@@ -56,7 +63,7 @@ impl Faults {
                 // Several steps of a long run may fail alike.
                 Some(fault) if fault.last == *started => fault.error = error.clone(),
                 Some(fault) => {
-                    fault.runs += 1;
+                    fault.runs = fault.runs.saturating_add(1);
                     fault.last = started.clone();
                     fault.error = error.clone();
                     (fault.round, fault.stage) = (run.round_after.or(run.round), run.stage_after.or(run.stage));
@@ -171,5 +178,10 @@ mod tests {
         }
         let faults = Faults::of(&[late, run(10, Stage::Duels, &[("duel", Some("disk full"))])]);
         assert_eq!((keys(&faults), &faults.open[0].since), (vec![("duel: disk full", 41)], &since));
+        // A damaged line overflows nothing.
+        let mut huge = run(9, Stage::Duels, &[("duel", Some("disk full"))]);
+        huge.steps[0].error.as_mut().unwrap().runs = u64::MAX;
+        let faults = Faults::of(&[huge, run(10, Stage::Duels, &[("duel", Some("disk full"))])]);
+        assert_eq!(keys(&faults), [("duel: disk full", u64::MAX)]);
     }
 }

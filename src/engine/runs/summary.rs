@@ -6,8 +6,10 @@ use serde_json::{Map, Value, json};
 use crate::base::text::counted;
 use crate::engine::context::Context;
 use crate::engine::runs::book::Book;
+use crate::engine::runs::record::Outcome;
 use crate::engine::runs::streak::{Faults, Streak};
 use crate::model::ids::RoundNumber;
+use crate::model::stage::Timestamp;
 use crate::settings::limits::RoundLimits;
 use crate::ui::Report;
 use crate::world::usage::{Service, Usage};
@@ -15,6 +17,8 @@ use crate::world::usage::{Service, Usage};
 /// The record, as far as it concerns a round.
 pub(crate) struct Record {
     faults: Vec<Streak>,
+    /// Since when a run is at work.
+    at_work: Option<DateTime<Utc>>,
     used: Usage,
     limits: RoundLimits,
 }
@@ -27,16 +31,25 @@ impl Record {
             context.ui.warn(&error.to_string());
             Default::default()
         });
-        let mut used = Usage::default();
-        pages.runs.iter().for_each(|run| used.add(&run.used_in(round)));
-        Record { faults: Faults::of(&pages.runs).open, used, limits }
+        pages.unread.iter().for_each(|warning| context.ui.warn(warning));
+        let at_work = pages.runs.iter().find(|run| run.outcome == Outcome::Begun);
+        let at_work = at_work.and_then(|run| run.started.as_ref()).map(Timestamp::at);
+        Record { faults: Faults::of(&pages.runs).open, at_work, used: pages.used_in(round), limits }
     }
 
-    /// What fails, since when, and what to do about it.
+    /// Whether a run is at work; what fails, since when, and what to do about it.
     pub(crate) fn say_faults(&self, report: &mut Report) {
+        if let Some(since) = self.at_work {
+            report.say(format!("a run is at work since {}", minute(since)));
+        }
         for fault in &self.faults {
             let (runs, error) = (counted(fault.runs, "run", "runs"), &fault.error);
-            report.say(format!("failing: {} since {}, {runs}: {}", error.key, minute(fault.since.at()), error.message));
+            report.say(format!(
+                "failing: {} since {}, {runs}: {}",
+                fault.name(),
+                minute(fault.since.at()),
+                error.message
+            ));
             error.causes.iter().for_each(|cause| report.say(format!("  caused by: {cause}")));
             error.hints.iter().for_each(|hint| report.say(format!("  hint: {hint}")));
         }
