@@ -66,7 +66,7 @@ fn a_refused_whole_keeps_the_answers() {
     let (ended, shown) = dialogue(begin(), &answers);
     let (args, _) = ended.unwrap();
     assert_eq!((args.name.as_deref(), args.last_day.unwrap().to_string().as_str()), (Some("Chairs"), "2026-01-09"));
-    assert!(shown.contains("after the last day 2025-01-02") && shown.contains("[Chairs]"), "{shown}");
+    assert!(shown.contains("no round can start by the last day, 2025-01-02") && shown.contains("[Chairs]"), "{shown}");
     // No: everything is asked once more.
     let (ended, shown) =
         dialogue(begin(), &["Chairs", "2026-01-05", "2026-01-09", "n", "Tables", "", "", "", "", "", "", "", "", ""]);
