@@ -296,6 +296,8 @@ fn a_receiver_that_is_down_is_waited_for_and_what_is_too_old_is_dropped() {
     }
     assert_eq!(receiver.taken("/hook").len(), 3, "the other one is told at once");
     set(folder, "[outbox]\nkeep_seconds = 0.1\n");
+    // Messages are dated by the second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     let run = turn(folder);
     assert!(run.err.contains("was never delivered and is dropped"), "{run:?}");
     assert_eq!(receiver.taken("/hook").len(), 4);
@@ -444,13 +446,15 @@ fn a_run_that_cannot_be_recorded_is_told_all_the_same() {
     let folder = at_duels(NOWHERE);
     let folder = folder.path();
     set(folder, &format!("[[notify]]\nurl = \"{}\"", receiver.url("/hook")));
-    set(folder, &format!("[heartbeat]\nurl = \"{}\"\n[metrics]\nfile = \"metrics.prom\"", receiver.url("/hc")));
+    let monitor = tempfile::tempdir().unwrap();
+    let file = monitor.path().join("metrics.prom");
+    set(folder, &format!("[heartbeat]\nurl = \"{}\"\n[metrics]\nfile = {file:?}", receiver.url("/hc")));
     std::fs::create_dir_all(folder.join(".gen404/runs.jsonl")).unwrap();
     let run = gen404(folder, &["advance"]).ends(4);
     assert!(run.err.contains("warning: this run is not recorded: ") && run.err.contains("runs.jsonl"), "{run:?}");
     assert_eq!((receiver.at("/hc/start").len(), receiver.at("/hc/fail").len()), (1, 1));
     assert_eq!(receiver.count("/hook", "failure_first_seen"), 1);
-    assert_eq!(Numbers::read(&folder.join("metrics.prom")).one("gen404_last_run_failed"), 1);
+    assert_eq!(Numbers::read(&file).one("gen404_last_run_failed"), 1);
 }
 
 #[test]
@@ -483,7 +487,7 @@ fn a_damaged_outbox_is_told_and_repeats_no_failure() {
     let receiver = Receiver::start(TAKES);
     let folder = at_duels(NOWHERE);
     let folder = folder.path();
-    set(folder, &format!("[[notify]]\nurl = \"{}\"\n[metrics]\nfile = \"m.prom\"", receiver.url("/hook")));
+    set(folder, &format!("[[notify]]\nurl = \"{}\"\n[metrics]\nfile = \".gen404/m.prom\"", receiver.url("/hook")));
     gen404(folder, &["advance"]).ends(4);
     for file in ["outbox", "totals"] {
         std::fs::write(folder.join(format!(".gen404/notify/{file}.json")), "{").unwrap();

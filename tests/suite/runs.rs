@@ -176,7 +176,7 @@ fn the_limit_of_calls_stops_before_it_is_passed_and_loses_nothing() {
     }
     let status = gen404(folder, &["status"]).ends(0).out;
     assert!(status.contains("5 calls of 5 of the judge (500 tokens)"), "{status}");
-    assert!(status.contains("failing: duel: the limit calls is reached since "), "{status}");
+    assert!(status.contains("failing: duel since "), "{status}");
     advance(folder, &[]).ends(3);
     ask(folder, "calls = 5", "calls = 500");
     let dry = gen404(folder, &["duel", "--dry-run"]).ends(0).out;

@@ -51,7 +51,7 @@ pub(crate) fn pods_are_over(hours: f64, round: RoundNumber) -> Error {
 fn over(key: &str, limit: impl std::fmt::Display, what: &str) -> Error {
     let error = Error::new(Kind::Limit, format!("the limit {key} is reached: {what}"));
     error.hint(format!(
-        "raise {key} = {limit} under [limits] in gen404.toml to go on, or leave it for the next round; `gen404 status` \
-         shows what was used. Nothing is lost: the same command continues where it stopped"
+        "raise {key} = {limit} under [limits] in gen404.toml: until then the round stands still; `gen404 status` shows \
+         what was used. Nothing is lost: the same command continues where it stopped"
     ))
 }

@@ -208,6 +208,13 @@ impl ErrorRecord {
     }
 }
 
+impl ErrorRecord {
+    /// Is its title the message itself, but for what changes from run to run?
+    pub(crate) fn is_named_by_its_message(&self) -> bool {
+        self.title.starts_with(&steady(&self.message))
+    }
+}
+
 /// What failed in a few words: a service and how it fails, or else the message without what changes from run to run.
 /// The first text is the same in every run with this fault, the second one says more of this run.
 fn key_and_title(error: &Error) -> (String, String) {

@@ -44,12 +44,8 @@ impl Record {
         }
         for fault in &self.faults {
             let (runs, error) = (counted(fault.runs, "run", "runs"), &fault.error);
-            report.say(format!(
-                "failing: {} since {}, {runs}: {}",
-                fault.name(),
-                minute(fault.since.at()),
-                error.message
-            ));
+            let name = if error.is_named_by_its_message() { error.step.clone() } else { fault.name() };
+            report.say(format!("failing: {name} since {}, {runs}: {}", minute(fault.since.at()), error.message));
             error.causes.iter().for_each(|cause| report.say(format!("  caused by: {cause}")));
             error.hints.iter().for_each(|hint| report.say(format!("  hint: {hint}")));
         }
