@@ -297,7 +297,7 @@ fn a_receiver_that_is_down_is_waited_for_and_what_is_too_old_is_dropped() {
     assert_eq!(receiver.taken("/hook").len(), 3, "the other one is told at once");
     set(folder, "[outbox]\nkeep_seconds = 0.1\n");
     // Messages are dated by the second.
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    std::thread::sleep(Duration::from_millis(1100));
     let run = turn(folder);
     assert!(run.err.contains("was never delivered and is dropped"), "{run:?}");
     assert_eq!(receiver.taken("/hook").len(), 4);
