@@ -33,28 +33,13 @@ use crate::base::text::{counted, time};
 use crate::model::lock::{Contended, Lock};
 use crate::settings::Config;
 use crate::settings::flags::env;
+use crate::settings::origins::SECRETS;
 use crate::ui::{Report, Ui};
 use crate::world::http::{Blanks, Secret};
 use crate::world::notify::{NotifySettings, Ping, Sent, Target};
 
 /// How often a run looks whether another one has sent its messages.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// The variables that hold the operator's keys: errors are freed of them once more before they leave the machine.
-const SECRETS: [&str; 12] = [
-    "OPENAI_API_KEY",
-    "R2_ACCESS_KEY_ID",
-    "R2_SECRET_ACCESS_KEY",
-    "GITHUB_TOKEN",
-    "REGISTRY_TOKEN",
-    "REGISTRY_PASSWORD",
-    "TARGON_API_KEY",
-    "RUNPOD_API_KEY",
-    "VERDA_CLIENT_ID",
-    "VERDA_CLIENT_SECRET",
-    "VERDA_INFERENCE_KEY",
-    "HF_TOKEN",
-];
 
 /// A ping on its way: which it was, and what became of it.
 type Beat = JoinHandle<(Ping, Sent)>;
@@ -273,6 +258,7 @@ fn begin_marks(context: &Context<'_>) -> Result<()> {
 fn blanks(endpoints: &[Endpoint]) -> Blanks {
     let mut blanks = Blanks::default();
     // A key that cannot be read is not in use.
+    // Errors are freed of the operator's keys once more before they leave the machine.
     let secrets = SECRETS.iter().filter_map(|name| Secret::from_env(env, name).ok().flatten());
     secrets.for_each(|secret| blanks.add(secret.expose()));
     endpoints.iter().for_each(|endpoint| endpoint.target.hide_in(&mut blanks));
