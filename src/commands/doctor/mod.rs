@@ -67,8 +67,8 @@ fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: 
     config.store.dry_run = context.options.dry_run;
     let leaders = context.store.load::<Leaders>(&FileKind::Leader).ok().flatten().unwrap_or_default();
     let leader = leaders.last();
-    let nobody = Hotkey::from_account(&[0; 32]);
-    let miner = leader.map_or(&nobody, |leader| &leader.hotkey);
+    let placeholder = Hotkey::from_account(&[0; 32]);
+    let miner = leader.map_or(&placeholder, |leader| &leader.hotkey);
     let pool = context.store.load::<PromptList>(&FileKind::Pool).ok().flatten().unwrap_or_default();
     let given = standing.and_then(|standing| standing.files.prompts.get());
     let picture =

@@ -64,7 +64,7 @@ impl Teller {
     /// The competition. Without one, or without settings that can be read, the command itself fails.
     fn context(&self) -> Option<Context<'_>> {
         let context = Context::open(self.options.clone(), &self.ui, &mut Report::default());
-        context.inspect_err(|error| self.ui.detail(&format!("nobody is told of this run: {error}"))).ok()
+        context.inspect_err(|error| self.ui.detail(&format!("no message is sent about this run: {error}"))).ok()
     }
 
     /// A run begins.

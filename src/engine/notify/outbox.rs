@@ -97,7 +97,7 @@ impl Outbox {
         files::write(&path, &bytes, files::Readers::Own)
     }
 
-    /// Removes the file: nobody is told any longer.
+    /// Removes the file: there is no one left to tell.
     pub(super) fn forget(own: &Path) -> Result<()> {
         files::remove(&Outbox::path(own)?)
     }

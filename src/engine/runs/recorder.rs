@@ -140,8 +140,8 @@ impl Recorder {
         let order = [Outcome::Failed, Outcome::Done, Outcome::Waits];
         run.outcome = order.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or(Outcome::Idle);
         if run.outcome == Outcome::Failed {
-            run.error = run.steps.iter().rev().find_map(|step| step.error.clone());
             self.told(date(&book, &mut run));
+            run.error = run.steps.iter().rev().find_map(|step| step.error.clone());
         }
         self.told(book.append(&run, true));
         self.teller.ended(&run);
@@ -200,7 +200,6 @@ fn date(book: &Book, run: &mut RunRecord) -> Result<()> {
         }
     };
     run.steps.iter_mut().filter_map(|step| step.error.as_mut()).for_each(lasting);
-    run.error = run.steps.iter().rev().find_map(|step| step.error.clone());
     Ok(())
 }
 
