@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use self::log::Log;
 pub use self::log::LogFormat;
 pub use self::progress::{Bar, Phases};
-pub use self::report::{Basis, DUE, Ended, Failed, Line, Report};
+pub use self::report::{Basis, DUE, Ended, Failed, Line, Report, Server};
 pub use self::screen::Screen;
 use crate::base::error::{Error, Kind};
 use crate::base::text::{cut, visible, visible_json};

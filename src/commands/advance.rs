@@ -110,6 +110,9 @@ impl Run<'_> {
             }
             lock => drop(lock?),
         }
+        if let Some(recorder) = self.recorder {
+            recorder.note(&std::mem::take(&mut self.report.facts));
+        }
         let mut attempts = Attempts::default();
         self.args.skip.iter().for_each(|command| attempts.skip(command));
         while !self.stop.is_wanted() {

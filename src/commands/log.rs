@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::base::text::{counted, time};
 use crate::cli::{Global, LogArgs};
 use crate::engine::runs::book::Book;
@@ -77,10 +77,11 @@ fn is_wanted(run: &RunRecord, args: &LogArgs) -> bool {
 
 /// Does a run tell nothing that the one before it did not?
 fn is_same(before: &RunRecord, run: &RunRecord) -> bool {
-    let keys = |run: &RunRecord| run.errors().map(|error| error.key.clone()).collect::<Vec<_>>();
+    let keys =
+        |run: &RunRecord| run.errors().chain(run.troubles()).map(|error| error.key.clone()).collect::<Vec<_>>();
     let alike = (&before.command, before.outcome, before.round, before.stage, before.exit)
         == (&run.command, run.outcome, run.round, run.stage, run.exit);
-    let nothing = run.files == 0 && run.commits.is_empty() && run.outcome != Outcome::Begun;
+    let nothing = run.files == 0 && run.commits.is_empty() && run.facts.is_empty() && run.outcome != Outcome::Begun;
     let quiet = matches!(run.outcome, Outcome::Idle) || keys(before) == keys(run) && before.waits == run.waits;
     let stays = run.stage_after == before.stage_after && run.round_after == before.round_after;
     alike && nothing && before.files == 0 && quiet && stays && before.cut_short == run.cut_short
@@ -99,11 +100,7 @@ impl Entry {
         let took = run.ended.as_ref().map(|ended| format!(" in {}", span(started.at(), ended.at())));
         let stands = run.round.zip(run.stage).map(|(round, stage)| format!("; {}", began(round, stage)));
         let block = run.block.map(|block| format!(", block {block}")).unwrap_or_default();
-        let outcome = match run.outcome {
-            Outcome::Idle if run.cut_short => "cut short",
-            Outcome::Idle => "nothing to do",
-            outcome => outcome.as_str(),
-        };
+        let outcome = outcome(run);
         let (took, stands) = (took.unwrap_or_default(), stands.unwrap_or_default());
         report.say(format!("{} {}: {outcome}{exit}{took}{stands}{block}", time(started.at()), run.command));
         self.details().into_iter().for_each(|line| report.say(format!("    {line}")));
@@ -129,7 +126,12 @@ impl Entry {
         if run.files > 0 && run.commits.is_empty() {
             lines.push(format!("wrote {}", counted(run.files, "file", "files")));
         }
-        if run.pushed > 0 {
+        // The last move is told by where the competition stands now.
+        let last = run.stage_after.map(|stage| format!(" -> {stage}"));
+        let told = |fact: &&String| !last.as_ref().is_some_and(|last| fact.starts_with("round ") && fact.ends_with(last));
+        lines.extend(run.facts.iter().filter(told).cloned());
+        // Older versions noted only how many.
+        if run.pushed > 0 && !run.facts.iter().any(|fact| fact.starts_with("pushed ")) {
             lines.push(format!("pushed {}", counted(run.pushed, "commit", "commits")));
         }
         if let (Some(round), Some(stage)) = (run.round_after, run.stage_after)
@@ -142,17 +144,39 @@ impl Entry {
             lines.extend(error.causes.iter().map(|cause| format!("  caused by: {cause}")));
             lines.extend(error.hints.iter().map(|hint| format!("  hint: {hint}")));
         }
+        for trouble in run.troubles() {
+            lines.push(format!("{}: {}", trouble.title, trouble.message));
+            lines.extend(trouble.hints.iter().map(|hint| format!("  hint: {hint}")));
+        }
         // One that was cut short names the run in its way.
         let says_why = run.outcome != Outcome::Idle || run.cut_short;
         lines.extend(run.waits.iter().map(|waits| format!("waits: {waits}")).filter(|_| says_why));
+        if run.stopped.is_some() {
+            lines.push("what it had done is kept: run it again to go on".to_owned());
+        }
         if run.outcome == Outcome::Killed {
             lines.push("its process ended without a word: was it killed, or the machine shut down?".to_owned());
         }
         for fault in &self.over {
             let (runs, since) = (counted(fault.runs, "run", "runs"), time(fault.since.at()));
-            lines.push(format!("over: {}, which failed since {since}, in {runs}", fault.name()));
+            lines.push(match fault.error.is_trouble() {
+                true => format!("over: {}, since {since}", fault.error.title),
+                false => format!("over: {}, which failed since {since}, in {runs}", fault.name()),
+            });
         }
         lines
+    }
+}
+
+/// How a run ended, in the words of its line.
+fn outcome(run: &RunRecord) -> String {
+    match (&run.stopped, run.outcome) {
+        (Some(signal), _) => format!("stopped by {signal}"),
+        (None, Outcome::Idle) if run.cut_short => "cut short".to_owned(),
+        (None, Outcome::Idle) => "nothing to do".to_owned(),
+        // It did something, and waits for the rest.
+        (None, Outcome::Done) if run.exit == Kind::NotDue.exit_code() => Outcome::Waits.as_str().to_owned(),
+        (None, outcome) => outcome.as_str().to_owned(),
     }
 }
 

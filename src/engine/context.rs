@@ -206,7 +206,7 @@ impl<'a> Context<'a> {
         }
         if self.options.commit && !self.options.dry_run {
             self.finish_commit(report)?;
-            self.meet()?;
+            self.meet(report)?;
         }
         Ok(lock)
     }

@@ -393,6 +393,41 @@ pub(crate) fn all_recorded(round: &DownloadRound<'_>) -> bool {
     round.submissions.keys().all(|hotkey| is_recorded(round, hotkey))
 }
 
+/// Whether a miner's server was there for the files that it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// It answered for one of them at least.
+    Yes,
+    /// For none of them: the reason for the first one.
+    No(String),
+    /// Not all of them were tried.
+    Unknown,
+}
+
+/// Whether a miner's server was there for these files.
+#[must_use]
+pub(crate) fn reached(asked: &MinerFiles, known: &KnownFiles) -> Reached {
+    let outcomes: Vec<_> = asked.files.iter().map(|(stem, _)| known.get(&asked.hotkey, stem)).collect();
+    if outcomes.iter().flatten().any(|outcome| !is_silence(outcome)) {
+        return Reached::Yes;
+    }
+    match outcomes.first() {
+        Some(Some(first)) if outcomes.iter().all(Option::is_some) => Reached::No(first.reason().unwrap_or_default()),
+        _ => Reached::Unknown,
+    }
+}
+
+/// Does it say that no server was there, or none that works?
+fn is_silence(outcome: &FetchOutcome) -> bool {
+    let FetchOutcome::Failed { code, reason } = outcome else { return false };
+    match code.as_str() {
+        refusals::CONNECTION | refusals::GIVEN_UP => true,
+        refusals::SLOW => reason.starts_with("no answer in time"),
+        refusals::STATUS => reason.starts_with("status 5"),
+        _ => false,
+    }
+}
+
 /// Counts of a miner's files by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Tally {

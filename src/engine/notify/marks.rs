@@ -51,12 +51,15 @@ struct FaultMark {
     step: String,
     title: String,
     since: String,
+    /// Did it fail no step?
+    #[serde(default)]
+    trouble: bool,
 }
 
 impl FaultMark {
     fn of(fault: &Streak) -> FaultMark {
-        let (step, title) = (fault.error.step.clone(), fault.error.title.clone());
-        FaultMark { step, title, since: fault.since.to_string() }
+        let (step, title) = (fault.error.step.clone(), fault.error.shown_title());
+        FaultMark { step, title, since: fault.since.to_string(), trouble: fault.error.is_trouble() }
     }
 }
 
@@ -66,6 +69,8 @@ pub(super) struct News {
     pub(super) event: EventKind,
     pub(super) round: Option<u32>,
     pub(super) title: String,
+    /// The same in a few words, without the competition's name.
+    fact: String,
     pub(super) text: String,
     pub(super) details: Value,
 }
@@ -224,7 +229,7 @@ fn failure(fault: &Streak, say: &Say<'_>) -> News {
     let details = json!({
         "key": say.clean(&error.key, LONGEST_TITLE),
         "step": error.step,
-        "fault": say.clean(&error.title, LONGEST_TITLE),
+        "fault": say.clean(&error.shown_title(), LONGEST_TITLE),
         "kind": error.kind,
         "since": since.to_string(),
         "runs": runs,
@@ -233,7 +238,10 @@ fn failure(fault: &Streak, say: &Say<'_>) -> News {
         "causes": causes,
         "hints": hints,
     });
-    let title = format!("{} fails: {}", error.step, error.title);
+    let title = match error.is_trouble() {
+        true => error.shown_title(),
+        false => format!("{} fails: {}", error.step, error.shown_title()),
+    };
     say.news(EventKind::FailureFirstSeen, round.map(|round| round.0), &title, &text, details)
 }
 
@@ -248,8 +256,10 @@ fn failure_over(
     let until = ended.map(|(_, at)| format!(" until {}", time(at.at()))).unwrap_or_default();
     let runs = ended.map(|(fault, _)| format!(", {}", counted(fault.runs, "run", "runs"))).unwrap_or_default();
     let mut text = vec![format!("It lasted from {}{until}{runs}.", shown(&mark.since))];
-    if let Some(fault) = otherwise {
-        text.push(format!("{} now fails otherwise: {}", mark.step, say.clean(&fault.error.title, LONGEST_LINE)));
+    if mark.trouble {
+        text.push("It answers again, or its files are not wanted any more: the round is over.".to_owned());
+    } else if let Some(fault) = otherwise {
+        text.push(format!("{} now fails otherwise: {}", mark.step, say.clean(&fault.error.shown_title(), LONGEST_LINE)));
     }
     let details = json!({
         "key": say.clean(key, LONGEST_TITLE),
@@ -259,8 +269,28 @@ fn failure_over(
         "until": ended.map(|(_, at)| at.to_string()),
         "runs": ended.map(|(fault, _)| fault.runs),
     });
-    let title = format!("over: {} failed: {}", mark.step, mark.title);
+    let title = match mark.trouble {
+        true => format!("over: {}", mark.title),
+        false => format!("over: {} failed: {}", mark.step, mark.title),
+    };
     say.news(EventKind::FailureOver, None, &title, &text, details)
+}
+
+/// What changed in the files between two looks, each in a few words, for the record of runs. Nothing here leaves the
+/// machine.
+pub(crate) fn changes(before: &Seen, now: &Seen) -> Vec<String> {
+    let news = Marks::beginning(before).news(Some(now), &Faults::default(), &Blanks::default());
+    let fact = |news: News| match news.event {
+        EventKind::StageMoved if before.round == now.round => {
+            format!("round {}: {} -> {}", now.round, before.stage, now.stage)
+        }
+        EventKind::Verdict => match news.details["reason"].as_str() {
+            Some(reason) if !reason.is_empty() => format!("{}: {reason}", news.fact),
+            _ => news.fact,
+        },
+        _ => news.fact,
+    };
+    news.into_iter().map(fact).collect()
 }
 
 /// Puts news into words that may be shown.
@@ -279,9 +309,10 @@ impl Say<'_> {
 
     fn news(&self, event: EventKind, round: Option<u32>, title: &str, text: &[String], details: Value) -> News {
         let name = if self.name.is_empty() { "gen404" } else { self.name };
+        let fact = self.clean(title, LONGEST_TITLE);
         let title = self.clean(&format!("{name}: {title}"), LONGEST_TITLE);
         let text: Vec<String> = text.iter().map(|text| line(text)).collect();
-        News { event, round, title, text: cut(&text.join("\n"), LONGEST_TEXT), details }
+        News { event, round, title, fact, text: cut(&text.join("\n"), LONGEST_TEXT), details }
     }
 }
 

@@ -5,10 +5,10 @@
 //! files + record of runs --marks--> news --outbox (synced)--> sent, endpoint by endpoint
 //! ```
 
-mod marks;
+pub(super) mod marks;
 mod metrics;
 mod outbox;
-mod seen;
+pub(super) mod seen;
 mod send;
 
 use std::path::Path;
@@ -174,7 +174,7 @@ impl Teller {
         outbox.tidy(now, keep, &known).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
         let endpoints = self.endpoints(context);
         outbox.labels = settings.iter().enumerate().map(|(at, one)| (one.key(), label(at, one, &endpoints))).collect();
-        let seen = Seen::read(context, outbox.marks.as_ref().map(Marks::round));
+        let seen = Seen::read(&context.store, outbox.marks.as_ref().map(Marks::round));
         if outbox.marks.is_none() {
             outbox.marks = seen.as_ref().map(Marks::beginning);
         }
@@ -244,7 +244,7 @@ fn begin_marks(context: &Context<'_>) -> Result<()> {
     if outbox.marks.is_some() {
         return Ok(());
     }
-    outbox.marks = Seen::read(context, None).as_ref().map(Marks::beginning);
+    outbox.marks = Seen::read(&context.store, None).as_ref().map(Marks::beginning);
     // The file that is lost had told of them.
     if damaged.is_some()
         && let Some(marks) = &mut outbox.marks
