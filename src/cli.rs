@@ -6,7 +6,7 @@ mod complete;
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser as _, ValueHint};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
@@ -527,7 +527,7 @@ fn reason(text: &str) -> Result<String, &'static str> {
 pub struct LeaseArgs {
     /// Take away the announcements of this host, or of all: for a host that is dead. A run that works on loses its
     /// lease, and stops
-    #[arg(long, value_name = "HOST", num_args = 0..=1)]
+    #[arg(long, value_name = "HOST", num_args = 0..=1, add = complete::lease_hosts())]
     #[allow(clippy::option_option, reason = "the flag, and its value")]
     pub release: Option<Option<String>>,
 }
@@ -575,9 +575,9 @@ pub struct LogArgs {
     /// Show only the newest entries
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = count::<usize, 1, 1_000_000>)]
     pub last: usize,
-    /// Show only runs from this time or day on (UTC)
+    /// Show only runs from this time or day on (UTC); 17:48 is the last time that it was 17:48
     #[arg(long, value_name = "TIME", value_parser = text::since)]
-    pub since: Option<DateTime<Utc>>,
+    pub(crate) since: Option<text::Since>,
     /// Show only runs that failed or were killed
     #[arg(long)]
     pub failed: bool,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::num::{IntErrorKind, ParseIntError};
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 /// `1 prompt`, `2 prompts`.
 #[must_use]
@@ -40,11 +40,41 @@ pub(crate) fn day(text: &str) -> Result<NaiveDate, &'static str> {
     text.parse().map_err(|_| "expected a day such as 2026-05-31")
 }
 
-/// As [`whole`], for a UTC time or the beginning of a day.
-pub(crate) fn since(text: &str) -> Result<DateTime<Utc>, &'static str> {
-    let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(chrono::NaiveTime::MIN).and_utc());
+/// A time given on the command line (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// This time.
+    At(DateTime<Utc>),
+    /// This time of the day, when it was last.
+    Last(NaiveTime),
+}
+
+impl Since {
+    /// The time, as seen at `now`.
+    pub(crate) fn before(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Since::At(at) => at,
+            Since::Last(time) => {
+                let today = now.date_naive().and_time(time).and_utc();
+                if today <= now { today } else { today - TimeDelta::days(1) }
+            }
+        }
+    }
+}
+
+/// As [`whole`], for a UTC time, the beginning of a day, or a time of the day.
+pub(crate) fn since(text: &str) -> Result<Since, &'static str> {
+    let text = text.trim().trim_end_matches(" UTC");
+    let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc());
     let time = DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc());
-    time.or_else(day).ok_or("expected a time such as 2026-05-31T02:00:00Z, or a day such as 2026-05-31")
+    // As `log` and `status` print it, with or without seconds.
+    let printed = ["%F %T", "%F %R", "%FT%T", "%FT%R"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok().map(|time| time.and_utc()));
+    let clock = ["%T", "%R"].iter().find_map(|form| NaiveTime::parse_from_str(text, form).ok());
+    let at = time.or_else(day).or(printed).map(Since::At);
+    at.or(clock.map(Since::Last))
+        .ok_or("expected a time such as 17:48 or 2026-05-31T02:00:00Z, or a day such as 2026-05-31")
 }
 
 /// The text cut to at most `longest` characters; a cut text ends in an ellipsis.

@@ -5,7 +5,7 @@ use crate::base::text::counted;
 use crate::cli::{BaselineArgs, Global};
 use crate::engine::common::{not_due, require_intact, schedule};
 use crate::engine::context::Context;
-use crate::engine::leases::{Announced, HeldLease, elsewhere};
+use crate::engine::leases::{Announced, HeldLease};
 use crate::engine::regenerating::baseline::{make, missing};
 use crate::engine::regenerating::{Tools, files_of};
 use crate::engine::runs::estimates::foresee_pods;
@@ -52,7 +52,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
         Announced::NotAsked => None,
         Announced::Ours(lease, _) => Some(lease),
         Announced::Theirs(others) => {
-            let held: Vec<String> = others.iter().map(elsewhere).collect();
+            let held: Vec<String> = others.iter().map(|lease| context.elsewhere(lease)).collect();
             return Err(Error::not_due(format!("baseline waits: {}", held.join("; "))));
         }
     };

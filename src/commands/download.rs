@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::error::{Error, Result};
 use crate::base::text::counted;
-use crate::base::url::HttpUrl;
+use crate::base::url::{Host, HttpUrl};
 use crate::cli::{DownloadArgs, Global};
 use crate::engine::common::not_due;
 use crate::engine::context::{Context, Standing};
@@ -58,6 +58,14 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &DownloadArgs, report: &mut Re
     })
 }
 
+/// The host of a URL, for messages.
+fn host(url: &str) -> Option<String> {
+    Some(match HttpUrl::parse(url).ok()?.host {
+        Host::Name(name) => name.to_owned(),
+        Host::Ip(ip) => ip.to_string(),
+    })
+}
+
 /// What became of a miner's server, if that is known.
 fn server(asked: &MinerFiles, known: &KnownFiles) -> Option<Server> {
     let name = format!("CDN of {}", asked.hotkey);
@@ -65,8 +73,8 @@ fn server(asked: &MinerFiles, known: &KnownFiles) -> Option<Server> {
         Reached::Unknown => return None,
         Reached::Yes => None,
         Reached::No(why) => {
-            let host = asked.files.first().and_then(|(_, url)| HttpUrl::parse(url).ok()).map(|url| url.host().to_string());
-            let at = host.map(|host| format!(" from {host}")).unwrap_or_default();
+            let at = asked.files.first().and_then(|(_, url)| host(url)).map(|host| format!(" from {host}"));
+            let at = at.unwrap_or_default();
             let files = counted(asked.files.len(), "file", "files");
             let hint = "it is the miner's to mend; then, before a match is played: `gen404 pause`, `gen404 resume --stage \
                         downloading`, `gen404 download --retry-failed`";

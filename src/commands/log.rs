@@ -49,10 +49,11 @@ struct Entry {
 /// The entries that are asked for, oldest first.
 fn entries(runs: Vec<RunRecord>, args: &LogArgs, each: bool) -> Vec<Entry> {
     let (mut faults, mut entries) = (Faults::default(), Vec::<Entry>::new());
+    let since = args.since.map(|since| since.before(Utc::now()));
     for run in runs {
         faults.follow(&run);
         let over: Vec<Streak> = faults.over.drain(..).map(|(fault, _)| fault).collect();
-        if !is_wanted(&run, args) {
+        if !is_wanted(&run, args, since) {
             continue;
         }
         match entries.last_mut() {
@@ -67,9 +68,9 @@ fn entries(runs: Vec<RunRecord>, args: &LogArgs, each: bool) -> Vec<Entry> {
     entries
 }
 
-fn is_wanted(run: &RunRecord, args: &LogArgs) -> bool {
+fn is_wanted(run: &RunRecord, args: &LogArgs, since: Option<DateTime<Utc>>) -> bool {
     let started = run.started.as_ref().map(Timestamp::at);
-    let in_time = args.since.is_none_or(|since| started.is_some_and(|started| started >= since));
+    let in_time = since.is_none_or(|since| started.is_some_and(|started| started >= since));
     let in_round = args.round.is_none_or(|round| [run.round, run.round_after].contains(&Some(round)));
     let failed = matches!(run.outcome, Outcome::Failed | Outcome::Killed);
     in_time && in_round && (failed || !args.failed)
@@ -77,8 +78,7 @@ fn is_wanted(run: &RunRecord, args: &LogArgs) -> bool {
 
 /// Does a run tell nothing that the one before it did not?
 fn is_same(before: &RunRecord, run: &RunRecord) -> bool {
-    let keys =
-        |run: &RunRecord| run.errors().chain(run.troubles()).map(|error| error.key.clone()).collect::<Vec<_>>();
+    let keys = |run: &RunRecord| run.errors().chain(run.troubles()).map(|error| error.key.clone()).collect::<Vec<_>>();
     let alike = (&before.command, before.outcome, before.round, before.stage, before.exit)
         == (&run.command, run.outcome, run.round, run.stage, run.exit);
     let nothing = run.files == 0 && run.commits.is_empty() && run.facts.is_empty() && run.outcome != Outcome::Begun;
@@ -128,7 +128,8 @@ impl Entry {
         }
         // The last move is told by where the competition stands now.
         let last = run.stage_after.map(|stage| format!(" -> {stage}"));
-        let told = |fact: &&String| !last.as_ref().is_some_and(|last| fact.starts_with("round ") && fact.ends_with(last));
+        let told =
+            |fact: &&String| !last.as_ref().is_some_and(|last| fact.starts_with("round ") && fact.ends_with(last));
         lines.extend(run.facts.iter().filter(told).cloned());
         // Older versions noted only how many.
         if run.pushed > 0 && !run.facts.iter().any(|fact| fact.starts_with("pushed ")) {

@@ -259,7 +259,11 @@ fn failure_over(
     if mark.trouble {
         text.push("It answers again, or its files are not wanted any more: the round is over.".to_owned());
     } else if let Some(fault) = otherwise {
-        text.push(format!("{} now fails otherwise: {}", mark.step, say.clean(&fault.error.shown_title(), LONGEST_LINE)));
+        text.push(format!(
+            "{} now fails otherwise: {}",
+            mark.step,
+            say.clean(&fault.error.shown_title(), LONGEST_LINE)
+        ));
     }
     let details = json!({
         "key": say.clean(key, LONGEST_TITLE),

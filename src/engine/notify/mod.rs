@@ -11,6 +11,7 @@ mod outbox;
 pub(super) mod seen;
 mod send;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -20,7 +21,7 @@ use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use self::marks::Marks;
-use self::outbox::{FOLDER, Outbox};
+use self::outbox::{FOLDER, Outbox, Place};
 use self::seen::Seen;
 use self::send::Endpoint;
 use super::context::{Context, Options};
@@ -163,6 +164,9 @@ impl Teller {
         if settings.is_empty() {
             return Outbox::forget(&own).map(|()| (0, 0));
         }
+        if outbox::make_room(&own)? {
+            self.ui.warn("notify: nothing can be written any more: the room reserved for messages is used up");
+        }
         let _lock = lock(&own, until)?;
         let (loaded, damaged) = Outbox::load(&own)?;
         damaged.iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
@@ -171,6 +175,7 @@ impl Teller {
         let now = Utc::now();
         let keep = TimeDelta::from_std(Duration::from_secs_f64(context.config.outbox.keep_seconds)).unwrap_or_default();
         let known: Vec<String> = settings.iter().map(NotifySettings::key).collect();
+        outbox.adopt(&places(settings)).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
         outbox.tidy(now, keep, &known).iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
         let endpoints = self.endpoints(context);
         outbox.labels = settings.iter().enumerate().map(|(at, one)| (one.key(), label(at, one, &endpoints))).collect();
@@ -188,10 +193,12 @@ impl Teller {
             outbox.put(news, &name, now, &to)?;
         }
         if outbox != before {
-            outbox.save(&own)?;
+            // What cannot be noted would be sent again by every run.
+            outbox.save(&own).map_err(|error| Error::failed("nothing is sent, since it cannot be noted").because(error))?;
         }
         let warnings = send::send(&own, &mut outbox, &endpoints, until);
         warnings.iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
+        outbox::keep_room(&own);
         Ok(outbox.counts())
     }
 
@@ -214,6 +221,12 @@ impl Teller {
 /// The faults of these runs and of this one, which may not be among them: the record may not be writable.
 fn faults_with(runs: &[RunRecord], run: &RunRecord) -> Faults {
     Faults::of(runs.iter().filter(|other| other.id != run.id).chain([run]))
+}
+
+/// Where each endpoint stands in the settings, by its key.
+fn places(settings: &[NotifySettings]) -> BTreeMap<String, Place> {
+    let place = |(number, one): (usize, &NotifySettings)| (one.key(), Place { kind: one.kind, number });
+    settings.iter().enumerate().map(place).collect()
 }
 
 /// What messages call an endpoint.

@@ -241,7 +241,8 @@ fn servers(step: &str, asked: &[Server]) -> (Vec<ErrorRecord>, Vec<String>) {
     let reached = asked.iter().filter(|server| server.trouble.is_none());
     let mut answered: Vec<String> = reached.map(|server| trouble_key(step, &server.name)).collect();
     if silent > MOST_SERVERS {
-        let many = format!("{silent} of {} miners' servers could not be reached, and their files are missing", asked.len());
+        let many =
+            format!("{silent} of {} miners' servers could not be reached, and their files are missing", asked.len());
         let hint = "is this machine's own network up? `gen404 status` lists each miner";
         troubles = vec![ErrorRecord::trouble(step, SERVERS, &many, hint)];
     } else if !answered.is_empty() {

@@ -309,7 +309,7 @@ impl Progress {
 
     /// A pod that did nothing is left out of the figures.
     fn forget_pod(&mut self, pod: &str) {
-        if self.pods.get(pod).is_some_and(|tally| tally.is_empty()) {
+        if self.pods.get(pod).is_some_and(PodTally::is_empty) {
             self.pods.shift_remove(pod);
         } else if let Some(tally) = self.pods.get_mut(pod) {
             tally.end = Some(PodEnd::Stopped);
