@@ -26,6 +26,7 @@ mod clones;
 mod cloud;
 mod commands;
 mod completing;
+mod days;
 mod distance;
 mod docker_pods;
 mod docs;
@@ -62,6 +63,8 @@ mod opening;
 mod other_formats;
 mod output;
 mod outside_texts;
+#[cfg(unix)]
+mod own_faults;
 mod pages;
 mod pods;
 mod program;

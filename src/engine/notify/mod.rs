@@ -194,7 +194,9 @@ impl Teller {
         }
         if outbox != before {
             // What cannot be noted would be sent again by every run.
-            outbox.save(&own).map_err(|error| Error::failed("nothing is sent, since it cannot be noted").because(error))?;
+            outbox
+                .save(&own)
+                .map_err(|error| Error::failed("nothing is sent, since it cannot be noted").because(error))?;
         }
         let warnings = send::send(&own, &mut outbox, &endpoints, until);
         warnings.iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
