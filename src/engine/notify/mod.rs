@@ -28,7 +28,7 @@ use super::context::{Context, Options};
 use super::runs::book::Book;
 use super::runs::record::{Outcome, RunRecord};
 use super::runs::streak::Faults;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Kind, Result};
 use crate::base::files;
 use crate::base::text::{counted, time};
 use crate::model::lock::{Contended, Lock};
@@ -115,7 +115,9 @@ impl Teller {
             Faults::of([run])
         });
         let outbox = self.tell(context, &faults, until).unwrap_or_else(|error| {
-            self.warn("notify", &error);
+            // What cannot be noted would be sent again by every run.
+            let unnoted = error.kind() == Kind::Failed;
+            self.warn(if unnoted { "notify: nothing is sent, since it cannot be noted" } else { "notify" }, &error);
             (0, 0)
         });
         if let Some(file) = file
@@ -193,10 +195,7 @@ impl Teller {
             outbox.put(news, &name, now, &to)?;
         }
         if outbox != before {
-            // What cannot be noted would be sent again by every run.
-            outbox
-                .save(&own)
-                .map_err(|error| Error::failed("nothing is sent, since it cannot be noted").because(error))?;
+            outbox.save(&own)?;
         }
         let warnings = send::send(&own, &mut outbox, &endpoints, until);
         warnings.iter().for_each(|warning| self.ui.warn(&format!("notify: {warning}")));
