@@ -13,6 +13,15 @@ pub(crate) fn counted(count: impl TryInto<u64>, one: &str, many: &str) -> String
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// Hours with two digits, and never none where there were some.
+#[must_use]
+pub(crate) fn hours(hours: f64) -> String {
+    match hours {
+        some if some > 0.0 && some < 0.005 => "under 0.01".to_owned(),
+        hours => format!("{hours:.2}"),
+    }
+}
+
 /// A time as every message shows it.
 #[must_use]
 pub(crate) fn time(at: DateTime<Utc>) -> String {

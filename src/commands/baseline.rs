@@ -44,7 +44,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &BaselineArgs, report: &mut Re
     if global.dry_run {
         let open = lacks + if args.retry { missing } else { 0 };
         report.say(format!("would make {} of the leader with {}", counted(open, "output", "outputs"), leader.docker));
-        foresee_pods(&context, open as u64, report)?;
+        foresee_pods(&context, round, open as u64, report)?;
         report.note_files(files_of(round, &Player::Leader));
         return Ok(());
     }

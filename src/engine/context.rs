@@ -148,6 +148,17 @@ impl<'a> Context<'a> {
         Ok(head.map(|id| id.to_string()))
     }
 
+    /// Is `state.json` other than in the last commit? Where there is none, or it cannot be read, nothing has moved.
+    pub(crate) fn moved_since_commit(&self) -> bool {
+        let moved = || {
+            let Some((git, head)) = self.git.as_ref().zip(self.head()?) else { return Ok(false) };
+            let committed = git.tree(&head)?.blob_id(&FileKind::State.path())?;
+            let here = self.store.read_file(&FileKind::State)?.map(|bytes| git.blob_id(&bytes)).transpose()?;
+            Ok::<bool, Error>(committed.is_some() && committed != here)
+        };
+        moved().unwrap_or(false)
+    }
+
     /// The operator's own folder for this competition, never tracked by git. A symbolic link in its place is refused:
     /// it may have come with the competition.
     pub(crate) fn own_folder(&self) -> Result<PathBuf> {

@@ -57,7 +57,9 @@ impl Finding {
     pub(super) fn fail(name: &'static str, error: &Error) -> Self {
         let causes = error.causes().into_iter();
         let what = std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ");
-        Finding { name, status: Status::Fail, what, hints: error.hints().to_vec() }
+        let hints = error.hints().to_vec();
+        let hints = if hints.is_empty() { vec![remedy(name)] } else { hints };
+        Finding { name, status: Status::Fail, what, hints }
     }
 
     /// What a driver's probe found.
@@ -79,5 +81,19 @@ impl Finding {
         let part = self.name.split('.').next();
         let hint = (!self.hints.is_empty()).then(|| self.hints.join("; "));
         json!({ "name": self.name, "part": part, "status": self.status.word(), "what": self.what, "hint": hint })
+    }
+}
+
+/// What to do about a part whose error does not say.
+fn remedy(name: &str) -> String {
+    let part = name.split('.').next().unwrap_or(name);
+    match part {
+        "settings" => "mend it: `gen404 config show` prints each setting with its origin".to_owned(),
+        "files" | "pool" => "`gen404 verify` shows what is wrong with the competition's files".to_owned(),
+        "lock" | "disk" => "this user has to be able to write there: who owns it, and is its disk in order?".to_owned(),
+        "git" => "`git status` and `git remote -v` in the competition's folder show more".to_owned(),
+        "drand" => "[seed] drand_url in gen404.toml names another server; is this machine's network up?".to_owned(),
+        "render" => "--render-service or RENDER_URL names it: is it up? without one, this machine draws".to_owned(),
+        _ => format!("is it up, and this machine's network? [{part}] in gen404.toml says where it is"),
     }
 }

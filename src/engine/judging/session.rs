@@ -93,7 +93,7 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
         played = true;
     }
     if played {
-        foresee_calls(context, all_calls as u64, told)?;
+        foresee_calls(context, number, all_calls as u64, told)?;
         told.note_files([FileKind::Round(number, RoundFile::Matrix).path()]);
     }
     if !pairings.required.is_empty() {

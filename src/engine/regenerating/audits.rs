@@ -103,7 +103,7 @@ impl Orders {
         }
         if !self.jobs.is_empty() {
             let prompts = standing.files.prompts.get().map_or(0, |prompts| prompts.0.len());
-            foresee_pods(context, (self.jobs.len() * prompts) as u64, report)?;
+            foresee_pods(context, round, (self.jobs.len() * prompts) as u64, report)?;
         }
         if !self.hopeless.is_empty() || !self.jobs.is_empty() {
             report.note_files([FileKind::Round(round, RoundFile::GenerationAudits).path()]);

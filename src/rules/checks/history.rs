@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{Claim, Sink};
 use crate::base::error::{Error, Result};
 use crate::model::file::{Content, FileKind, PlayerFile, RoundFile};
-use crate::model::history::{BlobId, Change, Commit};
+use crate::model::history::{BlobId, Change, Commit, WORKING_TREE};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::kinds::Keeps;
 use crate::model::matrix::Matrix;
@@ -77,6 +77,10 @@ pub type Traces = HashMap<(FileKind, BlobId), Trace>;
 
 /// Reads the requested contents.
 pub type Load<'a> = dyn FnMut(&[(FileKind, BlobId)]) -> Result<Traces> + 'a;
+
+/// What is added about a change that is not committed: steps without --commit look like this, and are no lie.
+const ONE_CHANGE: &str = " (not committed: all that was done since the last commit counts as one change; steps of \
+                          several stages have to be committed one by one, as --commit does)";
 
 /// The number of changes whose contents are in memory at once.
 const WINDOW: usize = 512;
@@ -294,10 +298,12 @@ impl Judged<'_> {
         } else {
             format!(" ({:?})", self.commit.summary.chars().take(80).collect::<String>())
         };
+        let uncommitted = self.commit.id == WORKING_TREE;
         let mut object = |id, objections: Vec<String>| {
+            let said = if uncommitted && id != "history.append_only" { ONE_CHANGE } else { &said };
             if !objections.is_empty() {
                 sink.claim(id, round, subject.clone(), |claim: &mut Claim| {
-                    objections.into_iter().for_each(|objection| claim.fail(objection + &said));
+                    objections.into_iter().for_each(|objection| claim.fail(objection + said));
                 });
             }
         };
