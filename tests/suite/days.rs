@@ -213,3 +213,22 @@ fn since_takes_what_anyone_types() {
         assert!(gen404(folder, &["log", "--since", wrong]).ends(2).err.contains("such as 17:48"), "{wrong}");
     }
 }
+
+#[test]
+fn steps_of_several_stages_without_a_commit_are_warned_of_and_explained() {
+    let (cdn, judge) = (crate::advance::cdn(), judge("/leader/", Duration::ZERO));
+    let folder = generating(&[format!("{}/0", cdn.url())], 1, 800, &judge.url);
+    let folder = folder.path();
+    let _git = committed(folder);
+    std::fs::write(folder.join(".git/info/exclude"), "/gen404.toml\n/.gen404\n/.local\n/chain.json\n").unwrap();
+    let run = advance(folder, &["--until", "finalizing"]).ends(0);
+    assert_eq!(run.err.matches("state.json is not as in the last commit").count(), 1, "{run:?}");
+    let verify = gen404(folder, &["verify", "--history", "--json"]);
+    let findings = verify.json().to_string();
+    assert!(
+        findings.contains("working tree state.json") && findings.contains("have to be committed one by one"),
+        "{findings}"
+    );
+    let whole = gen404(folder, &["--commit", "pause"]).ends(0);
+    assert!(!whole.err.contains("last commit"), "{whole:?}");
+}

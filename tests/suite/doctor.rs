@@ -72,9 +72,7 @@ impl Whole {
         let fails = odd.iter().any(|(_, status)| status == "fail");
         assert_eq!(run.status.code(), Some(i32::from(fails)), "{told:#}");
         let hintless = checks(&told).into_iter().filter(|check| check["status"] != "ok" && check["hint"].is_null());
-        for check in hintless {
-            assert_eq!(check["status"], "fail", "a warning says what to do: {check:#}");
-        }
+        assert_eq!(hintless.collect::<Vec<_>>(), [] as [Value; 0], "each says what to do");
         assert!(!told.to_string().contains("hunter2"), "{told:#}");
         odd
     }

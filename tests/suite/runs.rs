@@ -176,6 +176,8 @@ fn the_limit_of_calls_stops_before_it_is_passed_and_loses_nothing() {
     }
     let status = gen404(folder, &["status"]).ends(0).out;
     assert!(status.contains("5 calls of 5 of the judge (500 tokens)"), "{status}");
+    let dry = gen404(folder, &["duel", "--dry-run"]).ends(0).out;
+    assert!(dry.contains("[limits] calls leaves this round 0 of 5 calls: it may stop there, with code 3"), "{dry}");
     assert!(status.contains("failing: duel since "), "{status}");
     advance(folder, &[]).ends(3);
     ask(folder, "calls = 5", "calls = 500");
@@ -197,6 +199,7 @@ fn pods_are_not_rented_once_the_limit_of_their_hours_is_reached() {
     edit(folder, "gen404.toml", |text| format!("{text}{pods}"));
     let dry = gen404(folder, &["baseline", "--dry-run"]).ends(0).out;
     assert!(dry.contains("would generate 2 outputs: about 0.20 pod hours, by the pods so far"), "{dry}");
+    assert!(dry.contains("[limits] pod_hours leaves this round under 0.01 of 1 pod hours: it may stop there"), "{dry}");
     let run = gen404(folder, &["baseline"]).ends(3);
     assert!(run.err.contains("the limit pod_hours is reached: round 0 may use 1 pod hours"), "{run:?}");
     assert!(!folder.join(".gen404/pods").exists() || folder.join(".gen404/pods").read_dir().unwrap().next().is_none());
@@ -313,7 +316,11 @@ fn a_dead_chain_is_one_fault() {
         ask(folder, &network, file);
         advance(folder, &[]).ends(0);
     };
-    is_told(folder, "advance: chain unreachable", &|| drop(advance(folder, &[]).ends(4)), &mend);
+    let fails = || {
+        let run = advance(folder, &[]).ends(4);
+        assert!(run.err.contains("hint: ") && run.err.contains("gen404 doctor"), "{run:?}");
+    };
+    is_told(folder, "advance: chain unreachable", &fails, &mend);
 }
 
 #[test]
