@@ -84,7 +84,8 @@ fn is_same(before: &RunRecord, run: &RunRecord) -> bool {
     let nothing = run.files == 0 && run.commits.is_empty() && run.facts.is_empty() && run.outcome != Outcome::Begun;
     let quiet = matches!(run.outcome, Outcome::Idle) || keys(before) == keys(run) && before.waits == run.waits;
     let stays = run.stage_after == before.stage_after && run.round_after == before.round_after;
-    alike && nothing && before.files == 0 && quiet && stays && before.cut_short == run.cut_short
+    let ended = (before.cut_short, &before.stopped) == (run.cut_short, &run.stopped);
+    alike && nothing && before.files == 0 && quiet && stays && ended
 }
 
 impl Entry {
@@ -120,21 +121,8 @@ impl Entry {
         if !done.is_empty() {
             lines.push(format!("did: {}", done.join(", ")));
         }
-        for (id, message) in &run.commits {
-            lines.push(format!("committed {} ({message})", id.get(..10).unwrap_or(id)));
-        }
-        if run.files > 0 && run.commits.is_empty() {
-            lines.push(format!("wrote {}", counted(run.files, "file", "files")));
-        }
-        // The last move is told by where the competition stands now.
-        let last = run.stage_after.map(|stage| format!(" -> {stage}"));
-        let told =
-            |fact: &&String| !last.as_ref().is_some_and(|last| fact.starts_with("round ") && fact.ends_with(last));
-        lines.extend(run.facts.iter().filter(told).cloned());
-        // Older versions noted only how many.
-        if run.pushed > 0 && !run.facts.iter().any(|fact| fact.starts_with("pushed ")) {
-            lines.push(format!("pushed {}", counted(run.pushed, "commit", "commits")));
-        }
+        lines.extend(told_facts(run));
+        lines.extend(commits(run));
         if let (Some(round), Some(stage)) = (run.round_after, run.stage_after)
             && (Some(round), Some(stage)) != (run.round, run.stage)
         {
@@ -152,6 +140,8 @@ impl Entry {
         // One that was cut short names the run in its way.
         let says_why = run.outcome != Outcome::Idle || run.cut_short;
         lines.extend(run.waits.iter().map(|waits| format!("waits: {waits}")).filter(|_| says_why));
+        let goes_on = run.outcome == Outcome::Done && run.stage_after != Some(Stage::Finished);
+        lines.extend(run.then.iter().map(|then| format!("then: {then}")).filter(|_| goes_on));
         if run.stopped.is_some() {
             lines.push("what it had done is kept: run it again to go on".to_owned());
         }
@@ -167,6 +157,36 @@ impl Entry {
         }
         lines
     }
+}
+
+/// What happened in a run, but for what other lines tell: its last move, and pushes of its own commits.
+fn told_facts(run: &RunRecord) -> Vec<String> {
+    let last = run.stage_after.map(|stage| format!(" -> {stage}"));
+    let moved_last = |fact: &str| fact.starts_with("round ") && last.as_ref().is_some_and(|last| fact.ends_with(last));
+    let own = |fact: &str| run.commits.iter().any(|(id, _)| is_pushed(fact, id));
+    run.facts.iter().filter(|fact| !moved_last(fact) && !own(fact)).cloned().collect()
+}
+
+/// Is this the fact that the commit was pushed?
+fn is_pushed(fact: &str, id: &str) -> bool {
+    fact.strip_prefix("pushed ").is_some_and(|rest| rest.split(' ').next() == Some(id.get(..10).unwrap_or(id)))
+}
+
+/// What a run wrote, committed and pushed.
+fn commits(run: &RunRecord) -> Vec<String> {
+    let of_each = |(id, message): &(String, String)| {
+        let pushed = if run.facts.iter().any(|fact| is_pushed(fact, id)) { " and pushed" } else { "" };
+        format!("committed{pushed} {} ({message})", id.get(..10).unwrap_or(id))
+    };
+    let mut lines: Vec<String> = run.commits.iter().map(of_each).collect();
+    if run.files > 0 && run.commits.is_empty() {
+        lines.push(format!("wrote {}", counted(run.files, "file", "files")));
+    }
+    // Older versions noted only how many.
+    if run.pushed > 0 && !run.facts.iter().any(|fact| fact.starts_with("pushed ")) {
+        lines.push(format!("pushed {}", counted(run.pushed, "commit", "commits")));
+    }
+    lines
 }
 
 /// How a run ended, in the words of its line.

@@ -141,6 +141,9 @@ pub(crate) struct RunRecord {
     /// What it waits for, or why nothing was done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) waits: Vec<String>,
+    /// Why nothing more was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) then: Option<String>,
     /// The number of files written.
     pub(crate) files: usize,
     /// Commits made, each with the first line of its message.

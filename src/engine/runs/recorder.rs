@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::Utc;
+use indexmap::IndexMap;
 
 use super::book::{AtWork, Book};
 use super::place::Place;
@@ -50,6 +51,8 @@ struct OpenRun {
     run: RunRecord,
     /// The round of the step at work.
     round: Option<RoundNumber>,
+    /// What each command waits for, by its last step: an earlier one may have been answered since.
+    waits: IndexMap<String, Vec<String>>,
     /// What the files showed when they were last looked at.
     seen: Option<Seen>,
     /// Shows that it is at work; none if it is not in the record, which fails no run and hides none.
@@ -102,7 +105,8 @@ impl Recorder {
         let work = book.begin_work(&run.id).and_then(|work| book.append(&run, false).map(|()| work));
         let work = work.inspect_err(|error| self.unrecorded(error)).ok();
         let seen = Seen::read(&place.store, None);
-        Ok(Some(OpenRun { round: run.round, place, book, run, seen, work }))
+        let waits = IndexMap::new();
+        Ok(Some(OpenRun { round: run.round, place, book, run, waits, seen, work }))
     }
 
     /// The chain's block is this.
@@ -126,13 +130,13 @@ impl Recorder {
         open.look();
         let pushed = |(id, remote): (&String, &String)| format!("pushed {} to {remote}", id.get(..10).unwrap_or(id));
         open.note(report.facts.iter().cloned().chain(report.pushed.iter().map(pushed)));
-        open.run.waits.extend(report.waits.iter().map(|line| first_line(line)));
+        open.waits.insert(command.to_owned(), report.waits.iter().map(|line| first_line(line)).collect());
+        open.run.waits = open.waits.values().flatten().take(MOST_KEPT).cloned().collect();
         open.run.files += report.files.len();
         open.run.commits.extend(report.commits.iter().map(|(id, message)| (id.clone(), first_line(message))));
         open.run.pushed += report.pushed.len();
         open.run.steps.truncate(MOST_KEPT);
         open.run.commits.truncate(MOST_KEPT);
-        open.run.waits.truncate(MOST_KEPT);
         // What follows may be killed.
         if open.work.is_some() {
             self.told(open.book.append(&open.run, false));
@@ -156,7 +160,11 @@ impl Recorder {
         // At work until the last line is written.
         let OpenRun { book, mut run, work: _work, .. } = open;
         (run.round_after, run.stage_after) = standing.unzip();
-        run.waits.extend(idle.map(first_line));
+        if run.steps.is_empty() || cut_short {
+            run.waits.extend(idle.map(first_line));
+        } else {
+            run.then = idle.map(first_line);
+        }
         (run.exit, run.cut_short) = (exit, cut_short);
         run.stopped = Stop::of_process().signal().map(str::to_owned);
         run.ended = Some(Timestamp::from(Utc::now()));

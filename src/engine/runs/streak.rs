@@ -105,8 +105,10 @@ fn ends(fault: &Streak, run: &RunRecord) -> bool {
         && run.stage_after.or(run.stage).is_some();
     // A whole pass of `advance` tries everything that is due.
     let whole_pass = run.command == "advance" && !run.cut_short && !run.skipped.contains(step);
+    // A pause does not mend anything, and nothing is tried while it lasts.
+    let paused = run.stage_after.or(run.stage) == Some(Stage::Paused);
     let counts = !matches!(run.outcome, Outcome::Begun | Outcome::Killed);
-    counts && (succeeded || fails_otherwise || moved || whole_pass)
+    counts && (succeeded || fails_otherwise || !paused && (moved || whole_pass))
 }
 
 #[cfg(test)]
@@ -171,6 +173,8 @@ mod tests {
         assert_eq!(silent(&|next| next.skipped = vec!["duel".to_owned()]), 1);
         assert_eq!(silent(&|next| next.command = "audit".to_owned()), 1);
         assert_eq!(silent(&|next| next.ended = None), 1, "a killed run shows nothing");
+        assert_eq!(silent(&|next| next.stage_after = Some(Stage::Paused)), 1, "a pause mends nothing");
+        assert_eq!(silent(&|next| next.stage = Some(Stage::Paused)), 1, "nothing is tried in a pause");
         let by_hand =
             |next: &mut RunRecord| (next.command, next.stage_after) = ("audit".to_owned(), Some(Stage::Finalizing));
         assert_eq!(silent(&by_hand), 0, "the competition has moved on");
