@@ -151,7 +151,7 @@ impl Entry {
         for fault in &self.over {
             let (runs, since) = (counted(fault.runs, "run", "runs"), time(fault.since.at()));
             lines.push(match fault.error.is_trouble() {
-                true => format!("over: {}, since {since}", fault.error.title),
+                true => format!("over: {}, since {since}", fault.name()),
                 false => format!("over: {}, which failed since {since}, in {runs}", fault.name()),
             });
         }
