@@ -64,14 +64,14 @@ fn the_log_tells_of_moves_winners_pauses_and_their_reasons() {
         "resumed: it was paused for: the judge's account is empty",
         "now round 0 is in duels",
         "advance: done",
-        "round 0: the leader holds",
+        "round 0: winner leader",
         "now round 0 is in finalizing",
     ];
     in_order(&told, &lines);
     let runs = gen404(folder, &["log", "--json"]).ends(0);
     crate::json::check("log", &runs.json());
     let facts = runs.details()["runs"][3]["run"]["facts"].clone();
-    assert_eq!(facts, json!(["round 0: the leader holds", "round 0: duels -> finalizing"]));
+    assert_eq!(facts, json!(["round 0: winner leader", "round 0: stage duels -> finalizing"]));
 }
 
 #[test]

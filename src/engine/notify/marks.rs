@@ -286,7 +286,11 @@ pub(crate) fn changes(before: &Seen, now: &Seen) -> Vec<String> {
     let news = Marks::beginning(before).news(Some(now), &Faults::default(), &Blanks::default());
     let fact = |news: News| match news.event {
         EventKind::StageMoved if before.round == now.round => {
-            format!("round {}: {} -> {}", now.round, before.stage, now.stage)
+            format!("round {}: stage {} -> {}", now.round, before.stage, now.stage)
+        }
+        EventKind::Winner => {
+            let winner = news.details["winner"].as_str().unwrap_or_default();
+            format!("round {}: winner {winner}", news.round.unwrap_or_default())
         }
         EventKind::Verdict => match news.details["reason"].as_str() {
             Some(reason) if !reason.is_empty() => format!("{}: {reason}", news.fact),
