@@ -358,5 +358,6 @@ fn refused(endpoint: &Endpoint, why: String) -> Result<Readiness> {
 fn unreached(endpoint: &Endpoint, said: &str) -> Error {
     let silent = Error::outside(format!("{}: {said}", shown_url(&endpoint.url)));
     let silent = silent.of_service(Some(Service::Provider.as_str()));
-    silent.hint("[pods.endpoint] url in gen404.toml names a program that already runs: start it, and run this again")
+    silent
+        .hint("start the program there, and run this again: [pods.endpoint] url, or --pod, names one that already runs")
 }
