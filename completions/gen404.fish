@@ -236,7 +236,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_su
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print every setting with its origin: a default, a line of the file, a variable or a flag'
 complete -c gen404 -n "__fish_gen404_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l last -d 'Show only the newest entries' -r
-complete -c gen404 -n "__fish_gen404_using_subcommand log" -l since -d 'Show only runs from this time or day on (UTC)' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand log" -l since -d 'Show only runs from this time or day on (UTC); 17:48 is the last time that it was 17:48' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l round -d 'Show only runs in this round' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand log" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
