@@ -67,15 +67,14 @@ fn desk(context: &Context<'_>, args: &DoctorArgs, mut config: Config, standing: 
     config.store.dry_run = context.options.dry_run;
     let leaders = context.store.load::<Leaders>(&FileKind::Leader).ok().flatten().unwrap_or_default();
     let leader = leaders.last();
-    let placeholder = Hotkey::from_account(&[0; 32]);
-    let miner = leader.map_or(&placeholder, |leader| &leader.hotkey);
+    let miner = leader.map_or_else(Hotkey::nobody, |leader| leader.hotkey.clone());
     let pool = context.store.load::<PromptList>(&FileKind::Pool).ok().flatten().unwrap_or_default();
     let given = standing.and_then(|standing| standing.files.prompts.get());
     let picture =
         given.into_iter().chain([&pool]).flat_map(|list| &list.0).next().map(|prompt| prompt.url().to_owned());
     let render_service = args.drivers.render_service.clone().filter(|url| !url.trim().is_empty());
     Ok(Desk {
-        miners_image: config.builds.image.of(miner, "0000000-doctor"),
+        miners_image: config.builds.image.of(&miner, "0000000-doctor"),
         image: leader.map(|leader| leader.docker.clone()),
         config: services::impatient(config),
         render_service,
