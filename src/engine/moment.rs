@@ -77,6 +77,15 @@ pub(crate) fn need_moment(config: &Config, args: &MomentArgs) -> Result<Moment> 
     })
 }
 
+/// What to say while [`need_moment`] asks a real chain, which may take a while; `None` where none is asked.
+pub(crate) fn asking(config: &Config, args: &MomentArgs) -> Option<String> {
+    let settings = chain_settings(&config.chain, &args.chain, &env).ok()?;
+    // A chain that cannot be opened is not asked.
+    let is_asked = args.block.is_none() && settings.file.is_none() && settings.open().is_ok();
+    let network = settings.network.filter(|_| is_asked)?;
+    Some(format!("asking {} for its newest block ...", network.shown()))
+}
+
 /// The chain that flags, environment or these settings name, in this order, if any.
 pub(crate) fn chain_of(config: &Config, args: &ChainArgs) -> Result<Option<Box<dyn Chain>>> {
     chain_settings(&config.chain, args, &env)?.open()

@@ -125,6 +125,18 @@ fn what_download_records_of_hostile_servers_is_foretold() {
     assert!(drip[0]["reason"].as_str().unwrap().contains("slower than"), "{drip}");
 }
 
+#[test]
+fn a_file_that_came_at_the_second_attempt_is_told() {
+    let cdn = Cdn::start(|path, before| match before {
+        0 => Serve::Status(503, String::new()),
+        _ => Serve::File(triangle_glb(path)),
+    });
+    let folder = round(&[cdn.url()], 1);
+    let run = gen404(folder.path(), &["check", &cdn.url()]).ends(0);
+    assert!(run.out.contains(" s after 1 retry, drawn in "), "{}", run.out);
+    assert_eq!(check(folder.path(), 0, &[&cdn.url()])["files"][0]["retries"], 0, "it is served by now");
+}
+
 /// A folder of models: name and contents.
 fn folder_of(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -170,9 +182,9 @@ fn a_folder_is_checked_as_its_files_would_be_served() {
     let text = gen404(competition.path(), &["check", here]).ends(1);
     assert!(text.out.contains("05AA.glb is not asked for: is it 05aa.glb?"), "{}", text.out);
     assert!(text.out.contains("missing 05aa: no 05aa.glb in this folder (fetch.missing)"), "{}", text.out);
-    assert!(text.out.contains("3 of 6 files would be stored with a preview: 1 missing, 1 not fetched, 1 refused\n"));
+    assert!(text.out.contains("3 of 6 files would be stored with a preview: 1 missing, 1 failed, 1 refused\n"));
     assert!(text.out.contains("--hotkey HOTKEY also checks its payload"), "{}", text.out);
-    let next = "next: add 1 missing file; mend the server for the files that were not fetched; make 1 refused file again";
+    let next = "next: add 1 missing file; mend what makes 1 file fail; make 1 refused file again (due by block 800)";
     assert!(text.out.contains(next), "{}", text.out);
     // The same bytes as `download` would have stored.
     let bytes = std::fs::read(models.path().join("00aa.glb")).unwrap();

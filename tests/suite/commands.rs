@@ -205,7 +205,9 @@ fn init_asks_on_a_terminal_and_checks_each_answer() {
         "no.txt",
         "not a valid image",
         "Write it to new? [Y/n]",
-        "next: cd new",
+        "next: cd new\r\n",
+        "next: fill in gen404.toml (chain, store, judge, pods)\r\n",
+        "next: gen404 doctor\r\n",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }

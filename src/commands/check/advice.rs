@@ -19,10 +19,11 @@ pub(super) fn of_files(
         return None;
     }
     let ([_, refused, failed], missing) = (checked.counts(), checked.missing());
+    let fails = failed.saturating_sub(missing);
     let add = if matches!(source, Source::Folder(_)) { "add" } else { "upload" };
     let steps = [
         (missing, format!("{add} {}", counted(missing, "missing file", "missing files"))),
-        (failed.saturating_sub(missing), "mend the server for the files that were not fetched".to_owned()),
+        (fails, format!("mend what makes {} fail", counted(fails, "file", "files"))),
         (refused, format!("make {} again", counted(refused, "refused file", "refused files"))),
     ];
     let steps: Vec<String> = steps.into_iter().filter(|(count, _)| *count > 0).map(|(_, step)| step).collect();

@@ -170,7 +170,7 @@ impl CheckedFiles {
     /// In words: how many files would be stored with a preview, and why the others would not.
     pub(crate) fn says(&self) -> String {
         let ([stored, refused, failed], missing) = (self.counts(), self.missing());
-        let others = [(missing, "missing"), (failed.saturating_sub(missing), "not fetched"), (refused, "refused")];
+        let others = [(missing, "missing"), (failed.saturating_sub(missing), "failed"), (refused, "refused")];
         let others = others.into_iter().filter(|(count, _)| *count > 0).map(|(count, why)| format!("{count} {why}"));
         let others = others.collect::<Vec<_>>().join(", ");
         let others = if others.is_empty() { others } else { format!(": {others}") };
@@ -178,12 +178,12 @@ impl CheckedFiles {
         format!("{stored} of {all} would be stored with a preview{others}")
     }
 
-    /// Files that are not there; they count among those not fetched.
+    /// Files that are not there.
     pub(crate) fn missing(&self) -> usize {
         self.files.iter().filter(|file| file.is_missing()).count()
     }
 
-    /// Files stored with a preview, refused, and not fetched.
+    /// Files stored with a preview, refused, and failed, the missing ones among them.
     pub(crate) fn counts(&self) -> [usize; 3] {
         let count = |is: fn(&FetchOutcome) -> bool| self.files.iter().filter(|file| is(&file.outcome)).count();
         [
