@@ -169,7 +169,11 @@ fn services(whole: &Whole, refusing: &Fake) {
     let distant = with(&settings, "distance", &format!("driver = \"http\"\nurl = \"{DEAD}/sk-hunter2\""));
     only(&whole.odd(&distant, &[], &[]), &[("distance", "fail")], "a dead distance service");
     only(&whole.odd(&distant, &["--skip", "audit"], &[]), &[], "another host audits");
-    only(&whole.odd(&settings, &[], &[("RENDER_URL", &format!("{DEAD}/sk-hunter2"))]), &[("render", "fail")], "a dead render service");
+    only(
+        &whole.odd(&settings, &[], &[("RENDER_URL", &format!("{DEAD}/sk-hunter2"))]),
+        &[("render", "fail")],
+        "a dead render service",
+    );
 
     let file = with(&settings, "store", "dir = \"../state.json/objects\"");
     only(&whole.odd(&file, &[], &[]), &[("store", "fail")], "a folder that cannot be made");

@@ -31,11 +31,7 @@ pub(super) fn of_files(
 }
 
 /// What to do about the payload, unless it is taken or the window has ended.
-pub(super) fn of_payload(
-    revealed: Option<&PayloadCheck>,
-    standing: &Standing,
-    now: Option<Block>,
-) -> Option<String> {
+pub(super) fn of_payload(revealed: Option<&PayloadCheck>, standing: &Standing, now: Option<Block>) -> Option<String> {
     let schedule = standing.files.schedule.get()?;
     let (from, to) = (schedule.earliest_reveal_block, schedule.latest_reveal_block);
     if now.is_some_and(|now| now > to) || !standing.files.seed.is_missing() {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files::{self, Readers};
+use crate::base::text::in_shell;
 use crate::cli::{Global, InitArgs};
 use crate::engine::context::{Context, settings_here};
 use crate::engine::moment::asking;
@@ -192,7 +193,8 @@ fn next(global: &Global, args: &InitArgs, beginning: &Beginning, has_git: bool) 
     let push = has_git.then(|| "git remote add origin URL && git push -u origin HEAD".to_owned());
     let own = if has_git { "fill in" } else { "write, and name with --config," };
     let settings = format!("{own} {} (chain, store, judge, pods)", settings::FILE_NAME);
-    let steps = [Some(format!("cd {}", args.dir.display())), pool, commit, again, push, Some(settings)];
+    let steps =
+        [Some(format!("cd {}", in_shell(&args.dir.display().to_string()))), pool, commit, again, push, Some(settings)];
     steps.into_iter().flatten().chain(["gen404 doctor".to_owned()]).collect()
 }
 

@@ -142,6 +142,15 @@ impl ChainSettings {
         Ok(())
     }
 
+    /// The same for a quick look: nodes on this machine are asked once, since one that is not there stays away.
+    #[must_use]
+    pub fn at_a_glance(self) -> Self {
+        let networks = self.network.as_ref().map(Networks::list).unwrap_or_default();
+        let endpoints = Endpoints::of(&networks, &[]);
+        let local = endpoints.is_ok_and(|found| found.nodes.iter().all(NodeUrl::is_local));
+        if local { ChainSettings { attempts: 1, ..self } } else { self }
+    }
+
     /// Opens the chain; `None` if none is named. No node is asked yet.
     ///
     /// # Errors
