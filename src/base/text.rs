@@ -148,7 +148,7 @@ fn is_shapeless(code: u32) -> bool {
 
 /// A path as a word of a shell.
 #[must_use]
-pub fn in_shell(path: &str) -> String {
+pub(crate) fn in_shell(path: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,=".contains(c);
     if !path.is_empty() && path.chars().all(is_plain) {
         path.to_owned()
