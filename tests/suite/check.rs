@@ -184,7 +184,8 @@ fn a_folder_is_checked_as_its_files_would_be_served() {
     assert!(text.out.contains("missing 05aa: no 05aa.glb in this folder (fetch.missing)"), "{}", text.out);
     assert!(text.out.contains("3 of 6 files would be stored with a preview: 1 missing, 1 failed, 1 refused\n"));
     assert!(text.out.contains("--hotkey HOTKEY also checks its payload"), "{}", text.out);
-    let next = "next: add 1 missing file; mend what makes 1 file fail; make 1 refused file again (due by block 800)";
+    let next =
+        "next: by block 800: add 1 missing file, find out why 1 file failed, fix 1 refused file; then check again";
     assert!(text.out.contains(next), "{}", text.out);
     // The same bytes as `download` would have stored.
     let bytes = std::fs::read(models.path().join("00aa.glb")).unwrap();

@@ -23,11 +23,11 @@ pub(super) fn of_files(
     let add = if matches!(source, Source::Folder(_)) { "add" } else { "upload" };
     let steps = [
         (missing, format!("{add} {}", counted(missing, "missing file", "missing files"))),
-        (fails, format!("mend what makes {} fail", counted(fails, "file", "files"))),
-        (refused, format!("make {} again", counted(refused, "refused file", "refused files"))),
+        (fails, format!("find out why {} failed", counted(fails, "file", "files"))),
+        (refused, format!("fix {}", counted(refused, "refused file", "refused files"))),
     ];
     let steps: Vec<String> = steps.into_iter().filter(|(count, _)| *count > 0).map(|(_, step)| step).collect();
-    (!steps.is_empty()).then(|| format!("{} (due by block {by}), and check again", steps.join("; ")))
+    (!steps.is_empty()).then(|| format!("by block {by}: {}; then check again", steps.join(", ")))
 }
 
 /// What to do about the payload, unless it is taken or the window has ended.
