@@ -83,7 +83,7 @@ fn init_begins_the_operators_settings_and_has_git_ignore_them() {
     assert!(read("gen404.toml").lines().all(|line| line.is_empty() || line.starts_with('#')));
     assert!(read(".git/info/exclude").lines().any(|line| line == "/gen404.toml"));
     assert!(read("config.json").starts_with("{\n  \"rules\": {\n    \"mismatches\": 4\n  },\n  \"name\""));
-    assert!(made.err.contains("fill in gen404.toml"), "{}", made.err);
+    assert!(made.out.contains("next: fill in gen404.toml"), "{}", made.out);
     // What is there is left as it is, and is ignored all the same.
     for name in ["config.json", "state.json", "leader.json", "prompts.txt", ".git/info/exclude"] {
         std::fs::remove_file(new.join(name)).unwrap();

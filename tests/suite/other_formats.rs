@@ -195,7 +195,7 @@ fn the_pages_of_a_walk_say_who_took_the_lead() {
         assert!(round.contains(&part), "no {part:?} in {round}");
     }
     let index = text(&pages[Path::new("index.html")]);
-    for part in ["Format splat: rounds/0/", "Round 0: duels", "does not run them", "1 of 3 matches left"] {
+    for part in ["Format splat (rounds/0/", "Round 0: duels", "does not run them", "1 of 3 matches left"] {
         assert!(index.contains(part), "no {part:?} in {index}");
     }
     let page = &pages[Path::new(&format!("round-0/leader_{}.html", make_threejs::hotkey(1)))];
