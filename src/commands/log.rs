@@ -11,8 +11,8 @@ use crate::engine::runs::place::Place;
 use crate::engine::runs::record::{Outcome, RunRecord};
 use crate::engine::runs::streak::{Faults, Streak};
 use crate::engine::runs::summary::fault_json;
-use crate::model::ids::RoundNumber;
-use crate::model::stage::{Stage, Timestamp, round_in};
+use crate::model::stage::Stage;
+use crate::model::stage::{Timestamp, during, round_in};
 use crate::ui::{Report, Ui};
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &LogArgs, report: &mut Report) -> Result<()> {
@@ -99,7 +99,7 @@ impl Entry {
         let Some(started) = &run.started else { return };
         let exit = if run.exit == 0 { String::new() } else { format!(", exit {}", run.exit) };
         let took = run.ended.as_ref().map(|ended| format!(" in {}", span(started.at(), ended.at())));
-        let stands = run.round.zip(run.stage).map(|(round, stage)| format!("; {}", began(round, stage)));
+        let stands = run.round.zip(run.stage).map(|(round, stage)| format!("; began {}", during(round, stage)));
         let block = run.block.map(|block| format!(", block {block}")).unwrap_or_default();
         let outcome = outcome(run);
         let (took, stands) = (took.unwrap_or_default(), stands.unwrap_or_default());
@@ -149,10 +149,10 @@ impl Entry {
             lines.push("its process ended without a word: was it killed, or the machine shut down?".to_owned());
         }
         for fault in &self.over {
-            let (runs, since) = (counted(fault.runs, "run", "runs"), time(fault.since.at()));
+            let (runs, since) = (counted(fault.runs, "failed run", "failed runs"), time(fault.since.at()));
             lines.push(match fault.error.is_trouble() {
-                true => format!("over: {}, since {since}", fault.name()),
-                false => format!("over: {}, which failed since {since}, in {runs}", fault.name()),
+                true => format!("over: {}, from {since} on", fault.name()),
+                false => format!("over: {}, from {since} on, {runs}", fault.name()),
             });
         }
         lines
@@ -198,15 +198,6 @@ fn outcome(run: &RunRecord) -> String {
         // It did something, and waits for the rest.
         (None, Outcome::Done) if run.exit == Kind::NotDue.exit_code() => Outcome::Waits.as_str().to_owned(),
         (None, outcome) => outcome.as_str().to_owned(),
-    }
-}
-
-/// Where the competition stood when the run began.
-fn began(round: RoundNumber, stage: Stage) -> String {
-    match stage {
-        Stage::Open | Stage::Paused => format!("began while round {round} was {stage}"),
-        Stage::Finished => format!("began after the last round, {round}"),
-        stage => format!("began in {stage} of round {round}"),
     }
 }
 

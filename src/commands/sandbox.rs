@@ -9,10 +9,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::base::error::{Error, Result};
+use crate::base::text::in_shell;
 use crate::cli::{Global, SandboxArgs};
 use crate::model::file::FileKind;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
+use crate::sandbox::child_guard::called;
 use crate::sandbox::folder::{FIRST_BLOCK, PORT, SandboxFolder, genesis_time};
 use crate::sandbox::participants::{Params, Participants};
 use crate::sandbox::runner::Runner;
@@ -55,7 +57,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
     let site = SandboxSite::new(participants.clone(), folder.root.clone(), folder.objects(), node);
     let site = Arc::new(if args.by_hand { site.by_hand() } else { site });
     port.serve(&site)?;
-    ui.status(&format!("chain, miners, pods and judge are at {base}"));
+    ui.status(&format!("miners, pods and judge are at {base}, the chain is at {base}/chain"));
     folder.begin(&participants)?;
     pictures(&folder, &participants, &site)?;
     let store = Store::open(&folder.root)?;
@@ -105,8 +107,9 @@ fn say(folder: &SandboxFolder, summary: &SandboxSummary, report: &mut Report) ->
     report.basis.commit.clone_from(&summary.head);
     summary.lines().into_iter().for_each(|line| report.say(line));
     report.say_next(format!("open {} in a browser", summary.report));
-    report.say_next(format!("cd {}; gen404 status; gen404 verify --history; git log --stat", summary.dir));
-    report.say_next("gen404 sandbox --by-hand by-hand  # the operator is you".to_owned());
+    let (dir, program) = (in_shell(&summary.dir), called());
+    report.say_next(format!("cd {dir}; {program} status; {program} verify --history; git log --stat"));
+    report.say_next(format!("{program} sandbox --by-hand by-hand  # the operator is you"));
     report.detail(json!(summary));
     Ok(())
 }

@@ -50,9 +50,11 @@ fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Res
     let due: Vec<Due> = due.into_iter().map(|due| left_to_others(&context, due, &standing, &leases)).collect();
     report.exit = args.exit_code.then(|| exit_code(&due));
     let (files, win_margin) = (&standing.files, standing.config.settings.win_margin);
+    let is_finished = standing.state.stage == Stage::Finished;
     let mut open = outstanding(files, standing.state.stage, win_margin, &standing.config.settings.limits());
-    open.extend(incomplete(&context, &standing));
-    if standing.state.stage != Stage::Finished {
+    // What was not there by the end is history.
+    if !is_finished {
+        open.extend(incomplete(&context, &standing));
         open.extend(pool_for_a_seed(&context, &standing).err().map(|error| error.to_string()));
     }
     let state = &standing.state;
@@ -71,7 +73,7 @@ fn look(global: &Global, ui: &Ui, args: &StatusArgs, report: &mut Report) -> Res
     undelivered.into_iter().for_each(|line| report.say(line));
     report.say(format!("format: {detected}"));
     say_moment(moment, unknown, report);
-    if let Some(schedule) = standing.files.schedule.get() {
+    if let Some(schedule) = standing.files.schedule.get().filter(|_| !is_finished) {
         let (from, to, by) =
             (schedule.earliest_reveal_block, schedule.latest_reveal_block, schedule.generation_deadline_block);
         report.say(format!("reveals count in blocks {from} to {to}; files are due by block {by}"));

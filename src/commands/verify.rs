@@ -16,7 +16,7 @@ use crate::model::format::Format;
 use crate::model::format::detect::Detected;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::Snapshot;
-use crate::rules::checks::formats::history::Window;
+use crate::rules::checks::formats::window::Window;
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
 use crate::ui::{Report, Ui};

@@ -5,12 +5,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::child_guard::{self, CapturedOutput};
+use super::child_guard::{self, CapturedOutput, called};
 use super::clock::{RoundStage, amid_reveals, drawing, reveal_all, schedule};
 use super::folder::SandboxFolder;
 use super::participants::Participants;
 use super::site::SandboxSite;
 use crate::base::error::{Error, Result};
+use crate::base::text::in_shell;
 use crate::model::file::FileKind;
 use crate::model::ids::Block;
 use crate::model::stage::{CompetitionState, round_in};
@@ -84,8 +85,8 @@ impl Runner<'_> {
     /// # Errors
     /// The competition's files cannot be read.
     pub(crate) fn follow(&self, stop: &Stop) -> Result<()> {
-        let place = self.folder.root.display();
-        self.ui.status(&format!("now in another terminal: cd {place}; gen404 status (here, Ctrl-C ends it)"));
+        let (place, program) = (in_shell(&self.folder.root.display().to_string()), called());
+        self.ui.status(&format!("now in another terminal: cd {place}; {program} status (here, Ctrl-C ends it)"));
         let mut told = None;
         while !stop.is_wanted() {
             let now = Some(RoundStage::of(&self.store)?);

@@ -92,7 +92,7 @@ fn a_dead_judge_is_one_fault_from_its_first_run_to_its_last() {
     assert!(status.contains(&used), "{status}");
     let log = gen404(folder, &["log"]).ends(0).out;
     let over = log.lines().find(|line| line.contains("over: ")).unwrap();
-    assert!(over.contains("duel: judge unreachable, which failed since ") && over.ends_with("in 10 runs"), "{over}");
+    assert!(over.contains("duel: judge unreachable, from ") && over.ends_with(" on, 10 failed runs"), "{over}");
     let shown = entries(folder, &[]);
     assert_eq!((shown.len(), &shown[0]["same"], &shown[1]["over"][0]["runs"]), (2, &json!(9), &json!(10)));
     assert_eq!(entries(folder, &["--failed"]).len(), 1);
@@ -300,7 +300,7 @@ fn is_told(folder: &Path, key: &str, fails: &dyn Fn(), works: &dyn Fn()) {
     let status = gen404(folder, &["status", "--json"]).ends(0).details()["failing"].clone();
     assert_eq!(status, json!([]), "{key}");
     let log = gen404(folder, &["log"]).ends(0).out;
-    assert!(log.contains(&format!("over: {key}, which failed since 20")) && log.contains("in 3 runs"), "{log}");
+    assert!(log.contains(&format!("over: {key}, from 20")) && log.contains(" on, 3 failed runs"), "{log}");
 }
 
 #[test]

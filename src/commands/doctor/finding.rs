@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::base::error::{Error, Result};
+use crate::world::http::Blanks;
 use crate::world::probe::Probed;
 
 /// How a part is.
@@ -75,6 +76,13 @@ impl Finding {
     pub(super) fn tolerated(self) -> Self {
         let status = if self.status == Status::Fail { Status::Warn } else { self.status };
         Finding { status, ..self }
+    }
+
+    /// The same, without these texts.
+    pub(super) fn without(self, blanks: &Blanks) -> Self {
+        let hide = |text: &str| blanks.hide(text).into_owned();
+        let hints = self.hints.iter().map(|hint| hide(hint)).collect();
+        Finding { what: hide(&self.what), hints, ..self }
     }
 
     pub(super) fn json(&self) -> Value {

@@ -11,7 +11,7 @@ use crate::base::text::{counted, cut, line, time};
 use crate::engine::runs::streak::{Faults, Streak};
 use crate::model::generation_audits::GenerationAudit;
 use crate::model::ids::Player;
-use crate::model::stage::{Stage, Timestamp, round_in};
+use crate::model::stage::{Stage, Timestamp, during, round_in};
 use crate::world::http::Blanks;
 use crate::world::notify::EventKind;
 use crate::world::stop::STOPPED;
@@ -222,7 +222,7 @@ fn failure(fault: &Streak, say: &Say<'_>) -> News {
     let cleaned = |texts: &[String]| texts.iter().map(|text| say.clean(text, LONGEST_LINE)).collect::<Vec<_>>();
     let (message, causes, hints) =
         (say.clean(&error.message, LONGEST_LINE), cleaned(&error.causes), cleaned(&error.hints));
-    let place = round.zip(*stage).map(|(round, stage)| format!(", {}", round_in(round, stage))).unwrap_or_default();
+    let place = round.zip(*stage).map(|(round, stage)| format!(", {}", during(round, stage))).unwrap_or_default();
     let mut text = vec![format!("Since {}{place}.", time(since.at())), message.clone()];
     text.extend(causes.iter().map(|cause| format!("caused by: {cause}")));
     text.extend(hints.iter().map(|hint| format!("hint: {hint}")));
@@ -254,7 +254,8 @@ fn failure_over(
 ) -> News {
     let shown = |text: &str| text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), |at| time(at.at()));
     let until = ended.map(|(_, at)| format!(" until {}", time(at.at()))).unwrap_or_default();
-    let runs = ended.map(|(fault, _)| format!(", {}", counted(fault.runs, "run", "runs"))).unwrap_or_default();
+    let runs =
+        ended.map(|(fault, _)| format!(", {}", counted(fault.runs, "failed run", "failed runs"))).unwrap_or_default();
     let mut text = vec![format!("It lasted from {}{until}{runs}.", shown(&mark.since))];
     if mark.trouble {
         text.push("It answers again, or its files are not wanted any more: the round is over.".to_owned());
@@ -275,7 +276,7 @@ fn failure_over(
     });
     let title = match mark.trouble {
         true => format!("over: {}", mark.title),
-        false => format!("over: {} failed: {}", mark.step, mark.title),
+        false => format!("over: {}: {}", mark.step, mark.title),
     };
     say.news(EventKind::FailureOver, None, &title, &text, details)
 }
@@ -425,7 +426,7 @@ mod tests {
         let news = marks.news(Some(&shown), &dead, &blanks);
         assert_eq!(events(&news), ["failure_first_seen"]);
         let said = format!("{news:?}");
-        assert!(!said.contains("hunter2") && said.contains("2026-03-01 02:14:00 UTC, round 1 is in duels"), "{said}");
+        assert!(!said.contains("hunter2") && said.contains("2026-03-01 02:14:00 UTC, in duels of round 1"), "{said}");
         for _ in 0..9 {
             assert_eq!(marks.news(Some(&shown), &dead, &blanks), []);
         }
@@ -438,7 +439,7 @@ mod tests {
         let over = Faults { open: Vec::new(), over: vec![(ended, "2026-03-01T03:00:00Z".parse().unwrap())] };
         let news = marks.news(Some(&shown), &over, &blanks);
         assert_eq!(events(&news), ["failure_over"]);
-        assert!(news[0].text.contains("until 2026-03-01 03:00:00 UTC, 10 runs"), "{news:?}");
+        assert!(news[0].text.contains("until 2026-03-01 03:00:00 UTC, 10 failed runs"), "{news:?}");
         assert_eq!(marks.news(Some(&shown), &over, &blanks), []);
     }
 

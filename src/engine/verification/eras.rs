@@ -11,7 +11,7 @@ use crate::model::snapshot::{ListedSource, Source as _};
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
 use crate::rules::checks::Sink;
-use crate::rules::checks::formats::history::{FirstSeeds, Window, ends};
+use crate::rules::checks::formats::window::{FirstSeeds, Window, ends};
 use crate::world::git::{Git, GitReader, TreeFiles};
 
 /// Of so many commits, the format is decided anew: a real competition changes its settings a dozen times.
