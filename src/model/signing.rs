@@ -2,22 +2,22 @@
 
 /// A commit of the history, with its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedCommit {
+pub(crate) struct SignedCommit {
     /// Its id in hex.
-    pub id: String,
+    pub(crate) id: String,
     /// The first line of its message.
-    pub summary: String,
+    pub(crate) summary: String,
     /// The places of its parents, which stand before it.
-    pub parents: Vec<usize>,
+    pub(crate) parents: Vec<usize>,
     /// When it was made, as it says, in seconds.
-    pub seconds: i64,
+    pub(crate) seconds: i64,
     /// Its signature.
-    pub signature: Signature,
+    pub(crate) signature: Signature,
 }
 
 /// A commit's signature, by the list of allowed signers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Signature {
+pub(crate) enum Signature {
     /// By this signer of the list.
     By(String),
     /// There is none.
@@ -28,13 +28,13 @@ pub enum Signature {
 
 /// A list of allowed signers, in git's form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signers {
+pub(crate) struct Signers {
     /// The file.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// The first moment at which a key of the list is valid, in seconds; `None` if one is valid from the beginning.
-    pub start: Option<i64>,
+    pub(crate) start: Option<i64>,
     /// The list of revoked keys, if any.
-    pub revoked: Option<Vec<u8>>,
+    pub(crate) revoked: Option<Vec<u8>>,
 }
 
 impl Signers {
@@ -42,7 +42,7 @@ impl Signers {
     ///
     /// # Errors
     /// It names no signer, or a date in it makes no sense.
-    pub fn parse(bytes: Vec<u8>, revoked: Option<Vec<u8>>) -> Result<Signers, String> {
+    pub(crate) fn parse(bytes: Vec<u8>, revoked: Option<Vec<u8>>) -> Result<Signers, String> {
         let text = String::from_utf8_lossy(&bytes);
         let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
         let starts = lines
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(start_of(&exact), Ok(Some(1_767_312_001)));
         assert_eq!(start_of(&(exact.clone() + &dated)), Ok(Some(1_767_312_000)));
         assert_eq!(start_of(&format!("{exact}x@y {key}\n")), Ok(None));
-        assert_eq!(start_of(&format!("a valid-before=\"20200101\",cert-authority ecdsa-sha2-nistp256 A")), Ok(None));
+        assert_eq!(start_of("a valid-before=\"20200101\",cert-authority ecdsa-sha2-nistp256 A"), Ok(None));
     }
 
     #[test]

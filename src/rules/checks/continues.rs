@@ -10,8 +10,8 @@ pub(crate) struct Continuity {
     pub(crate) head: String,
     /// The remote's address and its branch; `None` where they are unknown.
     pub(crate) of: Option<String>,
-    /// How the history stands to the head that was verified last.
-    pub(crate) since: Since,
+    /// How the history stands to the head that was verified last; `None` if that is not asked.
+    pub(crate) since: Option<Since>,
     /// The commits that are missing because the clone is shallow: why, and what to do.
     pub(crate) shallow: Option<String>,
     /// Accept a history that does not contain the head that was verified last.
@@ -32,20 +32,29 @@ pub(crate) enum Since {
     /// No head of this branch was verified before; the branches of this remote of which one was, and which is not
     /// contained, if all are so.
     First(Vec<(String, String)>),
-    /// It contains this head, and has so many commits more at the most.
+    /// It contains this head.
     Contains(String),
-    /// An older commit is checked out: the remote branch, as fetched, contains both.
+    /// An older commit is checked out: the remote's branch, as fetched, contains it and the head.
     Older(String),
-    /// Commits are checked out that the remote branch, as fetched, does not have; it contains the head.
+    /// Commits are checked out that the remote's branch, as fetched, does not have; it contains the head.
     Beside(String),
-    /// It does not contain this head; the remote's name, for what to do.
-    Lacks(String, String),
+    /// The remote's branch, as fetched, does not contain this head.
+    Lacks {
+        /// The head that was verified last.
+        last: String,
+        /// The branch's last commit.
+        tip: String,
+        /// The remote's name here.
+        remote: String,
+    },
 }
 
 /// Checks one history.
 pub(crate) fn check(known: &Continuity, sink: &mut Sink) {
     let subject = known.of.clone().unwrap_or_else(|| "the history".to_owned());
-    sink.claim("history.continues", None, subject, |claim| since(known, claim));
+    if let Some(since) = &known.since {
+        sink.claim("history.continues", None, subject, |claim| compared(known, since, claim));
+    }
     if let Some((wanted, there)) = &known.expected {
         sink.claim("history.continues", None, format!("--expect {wanted}"), |claim| {
             if !there {
@@ -68,27 +77,26 @@ pub(crate) fn check(known: &Continuity, sink: &mut Sink) {
     }
 }
 
-fn since(known: &Continuity, claim: &mut Claim) {
+fn compared(known: &Continuity, since: &Since, claim: &mut Claim) {
     let head = short(&known.head);
-    match &known.since {
+    match since {
         Since::Unknown(why) => claim.skip(format!("nothing to compare with: {why}")),
-        Since::Unreadable(why) => claim.warn(format!("not compared: {why}")),
+        Since::Unreadable(why) => claim.warn(format!("not compared with the head verified last: {why}")),
         Since::First(others) if others.is_empty() => {
             claim.skip(format!("nothing to compare with: {head} is the first head of it that is verified here"));
         }
         Since::First(others) => {
-            let shown: Vec<String> =
-                others.iter().take(3).map(|(branch, head)| format!("{} of {branch}", short(head))).collect();
+            let shown = others.iter().take(3).map(|(branch, head)| format!("{} of {branch}", short(head)));
             claim.warn(format!(
-                "{head} is the first head of this branch that is verified here, and its history does not contain what \
-                 was verified of the remote's {}: {}",
+                "{head} is the first head of this branch that is verified here, and does not contain what was verified \
+                 of the remote's {}: {}",
                 counted(others.len(), "other branch", "other branches"),
-                shown.join(", ")
+                shown.collect::<Vec<_>>().join(", ")
             ));
         }
         Since::Contains(last) => claim.note(format!("{head} contains {}, the head verified last", short(last))),
         Since::Older(last) => claim.note(format!(
-            "an older commit is checked out: {head} is in the history of {}, the head verified last",
+            "an older commit is checked out: the remote's branch contains {head} and {}, the head verified last",
             short(last)
         )),
         Since::Beside(last) => claim.warn(format!(
@@ -96,20 +104,20 @@ fn since(known: &Continuity, claim: &mut Claim) {
              that it does not have",
             short(last)
         )),
-        Since::Lacks(last, remote) => lacks(known, (&head, &short(last), remote), claim),
+        Since::Lacks { last, tip, remote } => lacks(known, (&short(tip), &short(last), remote), claim),
     }
 }
 
-fn lacks(known: &Continuity, (head, last, remote): (&str, &str, &str), claim: &mut Claim) {
+fn lacks(known: &Continuity, (tip, last, remote): (&str, &str, &str), claim: &mut Claim) {
     if known.accept {
-        claim.warn(format!("{head} does not contain {last}, the head verified last: accepted by --accept-rewrite"));
+        claim.warn(format!("{tip} does not contain {last}, the head verified last: accepted by --accept-rewrite"));
     } else if let Some(shallow) = &known.shallow {
         claim.skip(format!("{last}, the head verified last, is not here: {shallow}"));
     } else {
         claim.fail(format!(
-            "{head} does not contain {last}, the head verified last: the history was rewritten, or this checkout is \
-             older. `git fetch {remote}` gets {last} if it is only older; to go on with a history that was rewritten: \
-             verify --accept-rewrite"
+            "{tip}, the remote's head, does not contain {last}, the head verified last: the history was rewritten, or \
+             this checkout is older. `git fetch {remote}` gets {last} if it is only older; to go on with a history that \
+             was rewritten: verify --accept-rewrite"
         ));
     }
 }
@@ -127,7 +135,7 @@ mod tests {
         let mut known = Continuity {
             head: "a".repeat(40),
             of: Some("host/comp main".to_owned()),
-            since,
+            since: Some(since),
             shallow: None,
             accept: false,
             expected: None,
@@ -140,7 +148,7 @@ mod tests {
     }
 
     fn lacking() -> Since {
-        Since::Lacks("b".repeat(40), "origin".to_owned())
+        Since::Lacks { last: "b".repeat(40), tip: "a".repeat(40), remote: "origin".to_owned() }
     }
 
     #[test]

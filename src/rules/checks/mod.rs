@@ -288,14 +288,17 @@ fn shortened(mut detail: String) -> String {
 
 /// Counts findings by status.
 #[must_use]
-pub fn summary(findings: &[Finding]) -> VerifySummary {
-    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
-    VerifySummary {
-        pass: count(CheckStatus::Pass),
-        fail: count(CheckStatus::Fail),
-        warn: count(CheckStatus::Warn),
-        skip: count(CheckStatus::Skip),
+pub fn summary<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> VerifySummary {
+    let mut counts = VerifySummary::default();
+    for finding in findings {
+        match finding.status {
+            CheckStatus::Pass => counts.pass += 1,
+            CheckStatus::Fail => counts.fail += 1,
+            CheckStatus::Warn => counts.warn += 1,
+            CheckStatus::Skip => counts.skip += 1,
+        }
     }
+    counts
 }
 
 /// Something as it stood in a past commit.

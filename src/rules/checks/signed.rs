@@ -28,7 +28,8 @@ pub(crate) struct Signing {
 pub(crate) fn check(signing: &Signing, sink: &mut Sink) {
     sink.claim("history.signed", None, "--signers", |claim| {
         if signing.theirs {
-            claim.warn("the list of signers is in the competition's folder, where whoever writes commits may change it");
+            claim
+                .warn("the list of signers is in the competition's folder, where whoever writes commits may change it");
         }
         if let Some(shallow) = &signing.shallow {
             claim.skip(format!("earlier commits are not here: {shallow}"));
@@ -48,9 +49,8 @@ fn commits(signing: &Signing, claim: &mut Claim) {
     };
     let before = ancestors(&signing.commits, first);
     // With a named first commit, what comes before it is the reader's business.
-    let dated = |commit: &SignedCommit| {
-        signing.from.is_none() && signing.start.is_some_and(|start| commit.seconds >= start)
-    };
+    let dated =
+        |commit: &SignedCommit| signing.from.is_none() && signing.start.is_some_and(|start| commit.seconds >= start);
     let wanted = |(at, commit): &(usize, &SignedCommit)| !before.get(*at).copied().unwrap_or(false) || dated(commit);
     let (mut signers, mut refused) = (BTreeMap::<&str, usize>::new(), Vec::new());
     for (_, commit) in signing.commits.iter().enumerate().filter(wanted) {
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn all_that_does_not_come_before_the_first_signed_commit_has_to_be_signed() {
         let line = history(&[('-', &[]), ('-', &[0]), ('s', &[1]), ('s', &[2])]);
-        assert_eq!(failed(&line), []);
+        assert!(failed(&line).is_empty());
         let later = history(&[('-', &[]), ('s', &[0]), ('-', &[1]), ('x', &[2]), ('s', &[3])]);
         assert_eq!(failed(&later), [2, 3]);
         // A side branch that was merged, from before: no signature fixes it at that time.
@@ -134,7 +134,7 @@ mod tests {
     fn the_keys_dates_and_the_readers_first_commit_move_the_beginning() {
         let line = history(&[('-', &[]), ('-', &[0]), ('-', &[1]), ('s', &[2])]);
         assert_eq!(failed(&Signing { start: Some(10), ..line.clone() }), [1, 2]);
-        assert_eq!(failed(&Signing { start: Some(500), ..line.clone() }), []);
+        assert!(failed(&Signing { start: Some(500), ..line.clone() }).is_empty());
         assert_eq!(failed(&Signing { from: Some(2), start: Some(10), ..line.clone() }), [2]);
         assert_eq!(failed(&Signing { from: Some(0), ..line }), [0, 1, 2]);
         // An old date after a signed commit excuses nothing.

@@ -140,7 +140,8 @@ fn cannot_run(program: &str, e: &std::io::Error) -> Error {
     if e.kind() == std::io::ErrorKind::Interrupted {
         return Error::failed(STOPPED);
     }
-    Error::failed(format!("{program} cannot be run: {e}")).hint("--signers has git and OpenSSH check signatures: install both")
+    Error::failed(format!("{program} cannot be run: {e}"))
+        .hint("--signers has git and OpenSSH check signatures: install both")
 }
 
 /// The first line of a commit's signature.

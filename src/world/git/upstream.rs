@@ -1,8 +1,8 @@
 //! Where a checkout comes from: the remote and the branch that it follows, as the repository's own configuration says,
 //! which anyone may have written. Nothing is asked of the remote.
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Component, Path};
 
 use gix::ObjectId;
 
@@ -32,7 +32,7 @@ pub(crate) struct Upstream {
     /// The branch's name there.
     pub(crate) branch: String,
     /// The branch's last commit, as of the last fetch.
-    pub(crate) tip: Option<ObjectId>,
+    pub(crate) tip: String,
 }
 
 impl Git {
@@ -45,18 +45,16 @@ impl Git {
         let here = repo.head_name().failed(|| self.cannot("read HEAD"))?.map(|name| name.shorten().to_string());
         let config = repo.config_snapshot();
         let value = |section: &str, name: &str, key: &str| {
-            let value = config.plumbing().string_by(section, Some(name.into()), key);
+            let value = config.plumbing().string_by(section, name, key);
             value.map(|value| value.to_string()).filter(|value| !value.is_empty())
         };
         let of_branch = |key: &str| here.as_deref().and_then(|branch| value("branch", branch, key));
         let tracked = of_branch("remote").filter(|remote| remote != ".");
-        let names: Vec<String> = config.plumbing().sections_by_name("remote").into_iter().flatten()
-            .filter_map(|section| section.header().subsection_name().map(ToString::to_string))
-            .filter(|name| value("remote", name, "url").is_some())
-            .collect();
-        let distinct: HashSet<&String> = names.iter().collect();
-        let origin = || names.iter().find(|name| *name == "origin").cloned();
-        let only = || names.first().cloned().filter(|_| distinct.len() == 1);
+        let sections = config.plumbing().sections_by_name("remote").into_iter().flatten();
+        let names = sections.filter_map(|section| section.header().subsection_name().map(ToString::to_string));
+        let names: BTreeSet<String> = names.filter(|name| value("remote", name, "url").is_some()).collect();
+        let origin = || names.get("origin").cloned();
+        let only = || names.first().cloned().filter(|_| names.len() == 1);
         let Some(remote) = tracked.clone().or_else(origin).or_else(only) else {
             return Ok(Err(if names.is_empty() {
                 "this repository has no remote".to_owned()
@@ -71,8 +69,10 @@ impl Git {
         let Some(branch) = merges.or(here).or(self.at_head(&tips)?) else {
             return Ok(Err("no branch is checked out (git switch BRANCH)".to_owned()));
         };
-        let tip = tips.get(&branch).copied();
-        Ok(Ok(Upstream { address: address(&url, &self.root), remote, branch, tip }))
+        Ok(match tips.get(&branch) {
+            Some(tip) => Ok(Upstream { address: address(&url, &self.root), remote, branch, tip: tip.to_string() }),
+            None => Err(format!("{remote} has no branch {branch}, as far as is known here (git fetch {remote})")),
+        })
     }
 
     /// The remote branch whose last commit is checked out without a branch, as CI does; `None` if several are.
@@ -91,7 +91,8 @@ impl Git {
         let replaced = self.refs_below("refs/replace")?.into_keys();
         let grafts = files::read_below(self.local().common_dir(), Path::new("info/grafts"), PACKED)?;
         let grafts = String::from_utf8_lossy(&grafts.unwrap_or_default()).into_owned();
-        let grafted = grafts.lines().filter_map(|line| line.split_whitespace().next()).filter(|id| !id.starts_with('#'));
+        let grafted =
+            grafts.lines().filter_map(|line| line.split_whitespace().next()).filter(|id| !id.starts_with('#'));
         Ok(replaced.chain(grafted.map(str::to_owned)).collect())
     }
 
@@ -100,6 +101,10 @@ impl Git {
         let repo = self.local();
         let common = repo.common_dir();
         let mut found = BTreeMap::new();
+        // A name from the configuration may be no name of a folder.
+        if Path::new(folder).components().any(|part| !matches!(part, Component::Normal(_))) {
+            return Ok(found);
+        }
         let packed = files::read_below(common, Path::new("packed-refs"), PACKED)?.unwrap_or_default();
         let packed = String::from_utf8_lossy(&packed);
         let within = |name: &str| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
@@ -126,24 +131,20 @@ impl Git {
         Ok(found)
     }
 
-    /// The first of these commits that the history of `tip` contains. What `passed` tells is not gone into.
+    /// Is `wanted` this commit, or in its history? Not, where a shallow clone lacks what would tell.
     ///
     /// # Errors
     /// A commit is missing or broken, or there are too many.
-    pub(crate) fn reached(
-        &self,
-        tip: ObjectId,
-        wanted: &[ObjectId],
-        passed: impl Fn(&ObjectId) -> bool,
-    ) -> Result<Option<ObjectId>> {
-        let reader = self.reader();
+    pub(crate) fn reached(&self, tip: &str, wanted: &str) -> Result<bool> {
+        let named = |id: &str| id_of(id).ok_or_else(|| Error::failed(self.cannot(&format!("read commit {id}"))));
+        let (tip, wanted, reader) = (named(tip)?, named(wanted)?, self.reader());
         let cut = self.local().shallow_commits().failed(|| self.cannot("read the history"))?;
         let (mut seen, mut next) = (HashSet::from([tip]), vec![tip]);
         while let Some(id) = next.pop() {
-            if wanted.contains(&id) {
-                return Ok(Some(id));
+            if id == wanted {
+                return Ok(true);
             }
-            if passed(&id) || cut.as_ref().is_some_and(|cut| cut.contains(&id)) {
+            if cut.as_ref().is_some_and(|cut| cut.contains(&id)) {
                 continue;
             }
             next.extend(reader.commit(id)?.parents.into_iter().filter(|parent| seen.insert(*parent)));
@@ -151,7 +152,7 @@ impl Git {
                 return Err(super::too_much(&self.root, &format!("it has more than {MOST_COMMITS} commits")));
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// The id of a commit's tree.
