@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::error::{Context as _, Error, Result};
@@ -169,9 +169,10 @@ fn counted(findings: &[&Finding]) -> Value {
     json!({ "pass": pass, "fail": fail, "warn": warn, "skip": skip, "sha256": hex::encode(sum.finalize()) })
 }
 
-/// The same value, the keys of each object sorted.
+/// The same value in one spelling: the keys of each object sorted, and whole numbers without a point.
 fn sorted(value: Value) -> Value {
     match value {
+        Value::Number(number) => Value::Number(whole(&number).unwrap_or(number)),
         Value::Object(entries) => {
             let entries: BTreeMap<String, Value> = entries.into_iter().map(|(key, of)| (key, sorted(of))).collect();
             Value::Object(entries.into_iter().collect())
@@ -179,6 +180,12 @@ fn sorted(value: Value) -> Value {
         Value::Array(values) => values.into_iter().map(sorted).collect(),
         value => value,
     }
+}
+
+/// A number that is whole, as such.
+fn whole(number: &Number) -> Option<Number> {
+    let value = number.as_f64().filter(|value| number.is_f64() && value.fract() == 0.0 && value.abs() < 1e15)?;
+    format!("{value:.0}").parse::<i64>().ok().map(Number::from)
 }
 
 /// Every value that is neither a list nor an object, by its path.
@@ -205,11 +212,14 @@ mod tests {
 
     #[test]
     fn equal_receipts_have_equal_bytes_whatever_the_order_of_their_keys() {
-        let one = receipt(json!({"b": [{"z": 1, "a": 0.05}], "a": null}));
-        let two = receipt(json!({"a": null, "b": [{"a": 0.05, "z": 1}]}));
+        let one = receipt(json!({"b": [{"z": 1, "a": 0.05}], "a": null, "c": 180.0}));
+        let two = receipt(json!({"c": 180, "a": null, "b": [{"a": 0.05, "z": 1}]}));
         assert_eq!(one.bytes().unwrap(), two.bytes().unwrap());
         let text = String::from_utf8(one.bytes().unwrap()).unwrap();
-        assert_eq!(text, "{\n  \"a\": null,\n  \"b\": [\n    {\n      \"a\": 0.05,\n      \"z\": 1\n    }\n  ]\n}\n");
+        assert_eq!(
+            text,
+            "{\n  \"a\": null,\n  \"b\": [\n    {\n      \"a\": 0.05,\n      \"z\": 1\n    }\n  ],\n  \"c\": 180\n}\n"
+        );
         assert!(one.differences(&two).is_empty());
     }
 

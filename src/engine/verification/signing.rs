@@ -32,6 +32,7 @@ pub(crate) fn gather(
     (list, signers): (&Path, &Signers),
     from: Option<&str>,
 ) -> Result<Signing> {
+    context.ui.status("git checks the commits' signatures");
     let (commits, shallow) = git.signed_commits(signers, &context.stop)?;
     let shallow = shallow.then(|| format!("shallow clone: {} commits; git fetch --unshallow", commits.len()));
     let from = from.and_then(|from| commits.iter().position(|commit| commit.id == from));

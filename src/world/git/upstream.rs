@@ -65,20 +65,23 @@ impl Git {
         let url = value("remote", &remote, "url").unwrap_or_else(|| remote.clone());
         let merges = of_branch("merge").filter(|_| tracked.is_some());
         let merges = merges.and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
-        let tips = self.refs_below(&format!("refs/remotes/{remote}"))?;
-        let Some(branch) = merges.or(here).or(self.at_head(&tips)?) else {
+        let branch = match merges.or(here) {
+            Some(branch) => Some(branch),
+            None => self.branch_at_head(&remote)?,
+        };
+        let Some(branch) = branch else {
             return Ok(Err("no branch is checked out (git switch BRANCH)".to_owned()));
         };
-        Ok(match tips.get(&branch) {
+        Ok(match self.ref_at(&format!("refs/remotes/{remote}/{branch}"))? {
             Some(tip) => Ok(Upstream { address: address(&url, &self.root), remote, branch, tip: tip.to_string() }),
             None => Err(format!("{remote} has no branch {branch}, as far as is known here (git fetch {remote})")),
         })
     }
 
-    /// The remote branch whose last commit is checked out without a branch, as CI does; `None` if several are.
-    fn at_head(&self, tips: &BTreeMap<String, ObjectId>) -> Result<Option<String>> {
-        let head = self.head()?;
-        let mut here = tips.iter().filter(|(_, tip)| Some(**tip) == head).map(|(branch, _)| branch.clone());
+    /// The remote's branch whose last commit is checked out without a branch, as CI does; `None` if there are several.
+    fn branch_at_head(&self, remote: &str) -> Result<Option<String>> {
+        let (head, tips) = (self.head()?, self.refs_below(&format!("refs/remotes/{remote}"))?);
+        let mut here = tips.into_iter().filter(|(_, tip)| Some(*tip) == head).map(|(branch, _)| branch);
         Ok(here.next().filter(|_| here.next().is_none()))
     }
 
@@ -96,20 +99,30 @@ impl Git {
         Ok(replaced.chain(grafted.map(str::to_owned)).collect())
     }
 
-    /// The refs below a folder such as `refs/remotes/origin`, by their names in it. Symbolic ones are left out.
+    /// The commit that a ref names; `None` if there is no such ref, or it names another one.
+    fn ref_at(&self, name: &str) -> Result<Option<ObjectId>> {
+        // What the configuration says may be no name of a ref.
+        if !is_below(name) {
+            return Ok(None);
+        }
+        match files::read_below(self.local().common_dir(), Path::new(name), REF)? {
+            Some(text) => Ok(std::str::from_utf8(&text).ok().and_then(|text| id_of(text.trim()))),
+            None => Ok(packed(&self.packed_refs()?).find(|(of, _)| *of == name).map(|(_, id)| id)),
+        }
+    }
+
+    /// The refs below a folder such as `refs/remotes/origin`, by their names in it: a plenty of them. Symbolic ones are
+    /// left out.
     fn refs_below(&self, folder: &str) -> Result<BTreeMap<String, ObjectId>> {
+        if !is_below(folder) {
+            return Ok(BTreeMap::new());
+        }
         let repo = self.local();
         let common = repo.common_dir();
-        let mut found = BTreeMap::new();
-        // A name from the configuration may be no name of a folder.
-        if Path::new(folder).components().any(|part| !matches!(part, Component::Normal(_))) {
-            return Ok(found);
-        }
-        let packed = files::read_below(common, Path::new("packed-refs"), PACKED)?.unwrap_or_default();
-        let packed = String::from_utf8_lossy(&packed);
         let within = |name: &str| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
-        let entries = packed.lines().filter_map(|line| line.split_once(' '));
-        found.extend(entries.filter_map(|(id, name)| Some((within(name)?, id_of(id)?))).take(MOST_REFS));
+        let listed = self.packed_refs()?;
+        let listed = packed(&listed).filter_map(|(name, id)| Some((within(name)?, id)));
+        let mut found: BTreeMap<String, ObjectId> = listed.take(MOST_REFS).collect();
         let mut folders = vec![(folder.to_owned(), 0)];
         while let Some((at, depth)) = folders.pop() {
             for entry in files::list(&files::below(common, Path::new(&at))?)? {
@@ -123,12 +136,17 @@ impl Git {
                     let id = std::str::from_utf8(&text).ok().and_then(|text| id_of(text.trim()));
                     found.extend(within(&path).zip(id));
                 }
-                if found.len() > MOST_REFS || folders.len() > MOST_REFS {
-                    return Err(Error::failed(self.cannot(&format!("list {folder}: more than {MOST_REFS} refs"))));
+                if found.len() >= 2 * MOST_REFS || folders.len() >= MOST_REFS {
+                    return Ok(found);
                 }
             }
         }
         Ok(found)
+    }
+
+    fn packed_refs(&self) -> Result<String> {
+        let bytes = files::read_below(self.local().common_dir(), Path::new("packed-refs"), PACKED)?;
+        Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
     }
 
     /// Is `wanted` this commit, or in its history? Not, where a shallow clone lacks what would tell.
@@ -163,6 +181,16 @@ impl Git {
         let id = ObjectId::from_hex(commit.as_bytes()).failed(|| self.cannot(&format!("read commit {commit}")))?;
         Ok(self.reader().commit(id)?.tree.to_string())
     }
+}
+
+/// The refs of the packed list.
+fn packed(list: &str) -> impl Iterator<Item = (&str, ObjectId)> {
+    list.lines().filter_map(|line| line.split_once(' ')).filter_map(|(id, name)| Some((name, id_of(id)?)))
+}
+
+/// Does a name stay below the git folder?
+fn is_below(name: &str) -> bool {
+    Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn id_of(hex: &str) -> Option<ObjectId> {
