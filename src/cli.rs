@@ -648,7 +648,7 @@ pub struct PastArgs {
     pub expect: Option<String>,
     /// Where the heads that were verified last are remembered; nowhere, if empty [default: gen404/heads.json in
     /// $XDG_STATE_HOME, or in ~/.local/state]
-    #[arg(long, value_name = "FILE", env = "GEN404_HEADS", hide_env_values = true,
+    #[arg(long, value_name = "FILE", env = "GEN404_HEADS",
         value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub heads: Option<PathBuf>,
     /// Accept a history that does not contain the head verified last, and remember its own head from now on

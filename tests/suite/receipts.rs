@@ -42,7 +42,7 @@ fn text(path: &Path) -> &str {
 #[test]
 fn two_machines_make_the_same_receipt_and_either_is_found_to_agree() {
     let Some((served, top)) = served() else { return };
-    let one = clone(served.path(), &top.path().join("one"));
+    let one = clone(served.path(), &top.path().join("first-clone"));
     let two = clone(&one, &top.path().join("elsewhere, far away"));
     let receipts = ["one.json", "two.json"].map(|name| top.path().join(name));
     verify(&one, &["--history", "--receipt", text(&receipts[0])]).ends(1);
@@ -55,7 +55,7 @@ fn two_machines_make_the_same_receipt_and_either_is_found_to_agree() {
     ended(&mut other).ends(1);
     let [bytes, again] = receipts.clone().map(|path| std::fs::read_to_string(path).unwrap());
     assert_eq!(bytes, again);
-    for own in [text(top.path()), "one", "elsewhere", "somebody", "localhost"] {
+    for own in [text(top.path()), "first-clone", "elsewhere", "somebody", "localhost"] {
         assert!(!bytes.contains(own), "{own} in {bytes}");
     }
     let receipt: Value = serde_json::from_str(&bytes).unwrap();
