@@ -419,3 +419,33 @@ fn a_hostile_configuration_is_not_followed() {
     let run = ended(command(&reader).env("HOME", place.top.path()).arg("verify"));
     assert!(run.code == 1 && run.err.contains("not a plain file"), "{run:?}");
 }
+
+/// A repository that held a competition of meshes before one of three.js modules.
+#[test]
+fn other_formats_and_what_ended_are_compared_too() {
+    let Some(place) = Place::new() else { return };
+    let writer = place.clone("writer", &[]);
+    let first = git(&writer, &["rev-list", "--max-parents=0", "HEAD"]);
+    git(&writer, &["rm", "-rq", "rounds"]);
+    crate::other_formats::of_threejs(&writer);
+    let old = commit(&writer, "Modules");
+    git(&writer, &["push", "-q"]);
+    let reader = place.new_clone("reader", &[]);
+    let last_is = |found: &Verified, status: &str| assert_eq!(found.found[0].0, status, "{found:#?}");
+    // What ended is compared, but it is not what is checked out.
+    last_is(&place.verify(&reader, &["--history", "--from", &first]), "skip");
+    assert!(!place.heads().exists());
+    last_is(&place.verify(&reader, &[]), "skip");
+    last_is(&place.verify(&reader, &["--history"]), "pass");
+    last_is(&place.verify(&reader, &["--history", "--from", &first]), "pass");
+    let receipt = place.top.path().join("receipt.json");
+    let receipt = receipt.to_str().unwrap();
+    place.verify(&reader, &["--history", "--from", &first[..8], "--receipt", receipt]);
+    let again = place.verify(&reader, &["--check-receipt", receipt]);
+    assert_eq!(again.run.details()["receipt"]["differences"], Value::Array(Vec::new()), "{again:?}");
+    git(&writer, &["commit", "-q", "--amend", "-m", "Other modules"]);
+    git(&writer, &["push", "-q", "--force"]);
+    let found = place.verify(&place.new_clone("new", &[]), &[]);
+    last_is(&found, "fail");
+    assert!(found.found[0].2.contains(short(&old)), "{found:#?}");
+}
