@@ -427,6 +427,7 @@ fn other_formats_and_what_ended_are_compared_too() {
     let writer = place.clone("writer", &[]);
     let first = git(&writer, &["rev-list", "--max-parents=0", "HEAD"]);
     git(&writer, &["rm", "-rq", "rounds"]);
+    commit(&writer, "A reset");
     crate::other_formats::of_threejs(&writer);
     let old = commit(&writer, "Modules");
     git(&writer, &["push", "-q"]);
