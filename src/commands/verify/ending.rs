@@ -171,11 +171,13 @@ impl Ending {
     }
 
     fn scope(&self, context: &Context<'_>, judged: &Judged<'_>) -> Scope {
-        let signers = self.signers.as_ref();
+        let (signers, ids) = (self.signers.as_ref(), &judged.lineage.ids);
+        // Later commits do not change what is said of a competition that ended.
+        let last = judged.ended.as_ref().and_then(|ended| ids.iter().position(|id| *id == ended.last));
         Scope {
             allow_private_cdn: context.config.miners.allow_private_cdn,
             chain: self.args.chain,
-            commits: judged.lineage.ids.len(),
+            commits: last.map_or(ids.len(), |last| last + 1),
             from: judged.ended.as_ref().map(|ended| ended.from.clone()),
             history: self.args.history,
             objects: self.args.objects,
