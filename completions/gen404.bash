@@ -2248,7 +2248,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__verify)
-            opts="-q -v -h -V --round --history --from --chain --network --archive --netuid --chain-file --objects --sample --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --round --history --from --expect --heads --accept-rewrite --signers --revoked --receipt --check-receipt --chain --network --archive --netuid --chain-file --objects --sample --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2259,6 +2259,30 @@ _gen404() {
                     return 0
                     ;;
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --heads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --signers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --revoked)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --receipt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --check-receipt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

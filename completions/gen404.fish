@@ -546,6 +546,12 @@ complete -c gen404 -n "__fish_gen404_using_subcommand lease" -s h -l help -d 'Pr
 complete -c gen404 -n "__fish_gen404_using_subcommand lease" -s V -l version -d 'Print version'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l round -d 'Only this round' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l from -d 'Check the competition that this commit belongs to, as it ended, and its commits from this one on' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l expect -d 'Fail unless this commit, or one that begins with these digits (7 or more), is checked out or in its history' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l heads -d 'Where the heads that were verified last are remembered; nowhere, if empty [default: gen404/heads.json in $XDG_STATE_HOME, or in ~/.local/state]' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l signers -d 'Check that commits are signed by the signers in this file (git\'s allowed signers): all but those before --from, or before the first signed one' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l revoked -d 'Keys in this file (a list of public keys, or a KRL) do not count' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l receipt -d 'Write what was verified and found to this file: the same bytes on every machine, to be signed or compared' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l check-receipt -d 'Compare with the receipt in this file, and name each difference. --history, --round and --from are as it says' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l network -d 'The chain\'s network: finney, archive, latent-lite, test, devnet, local, or a comma-separated list of node URLs in order of preference [env: SUBTENSOR_NETWORK]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'URLs of archive nodes, asked for state that the others have discarded' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
@@ -559,6 +565,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l log-format -d '
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Also check what each commit did, and compare the working tree with the last one'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l accept-rewrite -d 'Accept a history that does not contain the head verified last, and remember its own head from now on'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain -d 'Also check each seed\'s drand round or block hash against the chain'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l objects -d 'Also fetch the stored objects, and compare them with their sums and previews'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l allow-private-cdn -d 'Fetch objects from non-public hosts (sandbox, tests)'

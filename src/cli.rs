@@ -606,7 +606,7 @@ pub struct LeaderArgs {
 }
 
 /// Flags of `verify`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
     /// Only this round
     #[arg(long, value_name = "N", add = complete::rounds())]
@@ -617,6 +617,9 @@ pub struct VerifyArgs {
     /// Check the competition that this commit belongs to, as it ended, and its commits from this one on
     #[arg(long, value_name = "COMMIT", requires = "history", conflicts_with_all = ["chain", "objects"])]
     pub from: Option<String>,
+    /// What else is asked of the history, and receipts
+    #[command(flatten)]
+    pub past: PastArgs,
     /// Also check each seed's drand round or block hash against the chain
     #[arg(long)]
     pub chain: bool,
@@ -635,6 +638,41 @@ pub struct VerifyArgs {
     /// Where objects are
     #[command(flatten)]
     pub store: StoreArgs,
+}
+
+/// Flags of `verify` on the history as a whole, and on receipts.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PastArgs {
+    /// Fail unless this commit, or one that begins with these digits (7 or more), is checked out or in its history
+    #[arg(long, value_name = "COMMIT", value_parser = commit_digits)]
+    pub expect: Option<String>,
+    /// Where the heads that were verified last are remembered; nowhere, if empty [default: gen404/heads.json in
+    /// $XDG_STATE_HOME, or in ~/.local/state]
+    #[arg(long, value_name = "FILE", env = "GEN404_HEADS",
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub heads: Option<PathBuf>,
+    /// Accept a history that does not contain the head verified last, and remember its own head from now on
+    #[arg(long)]
+    pub accept_rewrite: bool,
+    /// Check that commits are signed by the signers in this file (git's allowed signers): all but those before --from,
+    /// or before the first signed one
+    #[arg(long, value_name = "FILE")]
+    pub signers: Option<PathBuf>,
+    /// Keys in this file (a list of public keys, or a KRL) do not count
+    #[arg(long, value_name = "FILE", requires = "signers")]
+    pub revoked: Option<PathBuf>,
+    /// Write what was verified and found to this file: the same bytes on every machine, to be signed or compared
+    #[arg(long, value_name = "FILE", conflicts_with = "sample")]
+    pub receipt: Option<PathBuf>,
+    /// Compare with the receipt in this file, and name each difference. --history, --round and --from are as it says
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sample", "receipt"])]
+    pub check_receipt: Option<PathBuf>,
+}
+
+/// The first digits of a commit's id, or all of them.
+fn commit_digits(text: &str) -> Result<String, &'static str> {
+    let fits = (7..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if fits { Ok(text.to_owned()) } else { Err("7 to 40 hex digits of a commit's id are needed") }
 }
 
 /// Flags of `check`.

@@ -1,7 +1,10 @@
 //! `gen404 verify`: recomputes every claim from the files and the history.
 
+mod ending;
+
 use serde_json::json;
 
+use self::ending::{Ending, Judged, PastEra};
 use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, VerifyArgs};
 use crate::engine::common::is_here;
@@ -24,13 +27,15 @@ use crate::world::git::Git;
 
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
+    let ending = Ending::of(&context, global.quiet, args)?;
+    let args = &ending.args;
     if let Some(from) = &args.from {
-        return past(&context, global.quiet, args, from, report);
+        return past(&context, &ending, from, report);
     }
     let detected = context.detected()?;
     let tree = context.tree()?;
     if let Some(snapshot) = OtherSnapshot::load(&tree, detected.format)? {
-        return other_format(&context, global.quiet, args, (&snapshot, &detected), report);
+        return other_format(&context, &ending, (&snapshot, &detected), report);
     }
     // A round's claims depend on other rounds' shared files, but never on other rounds' player files.
     let wanted = |file: &FileKind| match (args.round, file) {
@@ -55,6 +60,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         facts.blocks = facts::on_chain(facts::seeds(&snapshot), context.need_chain(&args.source)?.as_ref())?;
     }
     let mut sink = checks::run(&facts);
+    let lineage = checkout.as_ref().map(commits::Checkout::lineage).unwrap_or_default();
     match (checkout, args.history) {
         (Some(checkout), true) => {
             let history = checkout.history();
@@ -79,12 +85,11 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         let fetched = objects::fetch(&context, &snapshot, &wanted)?;
         checks::objects::check(&fetched, &mut sink);
     }
-    let findings = of_round(args, sink.finish());
     let rules = facts.rules;
     // The process is about to exit; freeing a million small strings would take a sixth of its run time.
     std::mem::forget(snapshot);
-    conclude(global.quiet, ui, (&detected, &rules), &findings, report);
-    Ok(())
+    let judged = Judged { detected: &detected, rules: &rules, lineage, ended: None };
+    ending.end(&context, &judged, sink, report)
 }
 
 /// Reports the findings.
@@ -110,11 +115,11 @@ fn conclude(quiet: bool, ui: &Ui, (detected, rules): (&Detected, &InForce), find
 /// Checks a competition of splats or of three.js modules.
 fn other_format(
     context: &Context<'_>,
-    quiet: bool,
-    args: &VerifyArgs,
+    ending: &Ending,
     (snapshot, detected): (&OtherSnapshot, &Detected),
     report: &mut Report,
 ) -> Result<()> {
+    let args = &ending.args;
     if let Some(round) = args.round {
         is_here(&snapshot.rounds().into_iter().map(|round| (round, ())).collect(), round)?;
     }
@@ -145,9 +150,9 @@ fn other_format(
         (None, false) => {}
     }
     unchecked(args, format, &mut sink);
-    let findings = of_round(args, sink.finish());
-    conclude(quiet, context.ui, (detected, &facts.rules), &findings, report);
-    Ok(())
+    let lineage = past.as_ref().map(Past::lineage).unwrap_or_default();
+    let judged = Judged { detected, rules: &facts.rules, lineage, ended: None };
+    ending.end(context, &judged, sink, report)
 }
 
 fn history_of(past: &Past, format: Format, window: &Window, sink: &mut Sink) -> Result<()> {
@@ -183,7 +188,7 @@ fn of_round(args: &VerifyArgs, mut findings: Vec<Finding>) -> Vec<Finding> {
 
 /// Checks the competition that a commit belongs to: its files as they stood in its last commit, and its commits from
 /// that one on.
-fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, report: &mut Report) -> Result<()> {
+fn past(context: &Context<'_>, ending: &Ending, from: &str, report: &mut Report) -> Result<()> {
     let git = context.git.as_ref().ok_or_else(|| no_history(context))?;
     let past = Past::of(git)?;
     let (era, window) = past.from(from)?;
@@ -210,9 +215,9 @@ fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, repor
     past.say_shallow(&mut sink);
     let short = last.id.get(..10).unwrap_or(&last.id);
     report.say(format!("as of {short} ({} of {} commits of the history)", era.end - era.start, past.commits.len()));
-    let findings = of_round(args, sink.finish());
-    conclude(quiet, context.ui, (&era.detected, &rules), &findings, report);
-    Ok(())
+    let ended = Some(PastEra { from: past.full_id(from)?, last: last.id.clone() });
+    let judged = Judged { detected: &era.detected, rules: &rules, lineage: past.lineage(), ended };
+    ending.end(context, &judged, sink, report)
 }
 
 /// Checks a competition of meshes that is past.

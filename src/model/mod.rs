@@ -35,6 +35,7 @@ pub mod require_audit;
 pub mod reveal;
 pub mod schedule;
 pub(crate) mod seed;
+pub(crate) mod signing;
 pub mod snapshot;
 pub(crate) mod source_audit;
 pub mod splat;

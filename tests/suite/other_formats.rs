@@ -15,7 +15,7 @@ fn put(folder: &Path, path: &str, value: &Value) {
     std::fs::write(file, format!("{value:#}")).unwrap();
 }
 
-fn of_threejs(folder: &Path) {
+pub fn of_threejs(folder: &Path) {
     for (path, bytes) in make_threejs::files() {
         let file = folder.join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();

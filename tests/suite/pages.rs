@@ -207,7 +207,7 @@ fn check(words: &[String]) -> Result<(), String> {
     // Variables set for one command.
     let variables = words.iter().take_while(|word| word.split_once('=').is_some_and(|(name, _)| is_variable(name)));
     let words = words.get(variables.count()..).unwrap_or_default();
-    const OTHERS: [&str; 7] = ["cd", "curl", "docker", "export", "git", "sha256sum", "tar"];
+    const OTHERS: [&str; 8] = ["cd", "curl", "docker", "export", "git", "sha256sum", "ssh-keygen", "tar"];
     match words.first().map(String::as_str).unwrap_or_default() {
         "gen404" => parses(words),
         "cargo" => check_cargo(words),

@@ -56,6 +56,8 @@ impl Listening {
 fn stranger(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gen404"));
     command.env_clear().env("HOME", "/nonexistent").env("NO_COLOR", "1").env("GIT_CONFIG_NOSYSTEM", "1");
+    // A second visit says the same as the first.
+    command.env("GEN404_HEADS", "");
     static KEYS: LazyLock<BTreeSet<String>> = LazyLock::new(secrets_of_the_sources);
     command.envs(KEYS.iter().map(|key| (key, "hunter2"))).current_dir(folder);
     command

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
+use crate::engine::verification::continuity::Lineage;
 use crate::model::format::detect::{Detected, telling};
 use crate::model::history::{BlobId, PathChange, PathCommit, WORKING_TREE};
 use crate::model::snapshot::{ListedSource, Source as _};
@@ -116,6 +117,22 @@ impl Past {
     /// The id of the last commit.
     pub(crate) fn head(&self) -> Option<&str> {
         self.commits.iter().rev().map(|commit| commit.id.as_str()).find(|id| *id != WORKING_TREE)
+    }
+
+    /// The commits that were read.
+    pub(crate) fn lineage(&self) -> Lineage {
+        let changed = self.commits.iter().filter(|commit| commit.id == WORKING_TREE);
+        let uncommitted = changed.map(|commit| commit.changes.len()).sum();
+        Lineage::new(self.commits.iter().map(|commit| commit.id.as_str()), self.shallow, uncommitted)
+    }
+
+    /// The full id of a commit that is named by its first digits.
+    ///
+    /// # Errors
+    /// There is no such commit in the history of what is checked out.
+    pub(crate) fn full_id(&self, commit: &str) -> Result<String> {
+        let at = self.place(commit)?;
+        Ok(self.commits.get(at).map(|commit| commit.id.clone()).unwrap_or_default())
     }
 
     /// How many commits a shallow clone has; `None` if the history is complete.

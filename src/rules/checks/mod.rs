@@ -5,6 +5,7 @@
 
 mod audits;
 mod builds;
+pub(crate) mod continues;
 mod files;
 pub mod formats;
 pub mod history;
@@ -17,6 +18,7 @@ mod prompts;
 mod refusals;
 mod schedule;
 mod seed;
+pub(crate) mod signed;
 mod submissions;
 mod winner;
 
@@ -68,7 +70,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in short.
-pub const IDS: [(&str, &str); 32] = [
+pub const IDS: [(&str, &str); 34] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -99,6 +101,8 @@ pub const IDS: [(&str, &str); 32] = [
     ("history.append_only", "recorded content is not changed or removed"),
     ("history.stage", "each stage change is an arrow of the stage machine"),
     ("history.writer", "each file changes only in a stage whose command writes it"),
+    ("history.continues", "the history contains the head that was verified last"),
+    ("history.signed", "commits are signed by the signers that were named"),
     ("object.sha256", "stored bytes match SHA256SUMS"),
     ("object.preview", "a stored preview is what the renderer draws of its model"),
 ];
@@ -284,14 +288,17 @@ fn shortened(mut detail: String) -> String {
 
 /// Counts findings by status.
 #[must_use]
-pub fn summary(findings: &[Finding]) -> VerifySummary {
-    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
-    VerifySummary {
-        pass: count(CheckStatus::Pass),
-        fail: count(CheckStatus::Fail),
-        warn: count(CheckStatus::Warn),
-        skip: count(CheckStatus::Skip),
+pub fn summary<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> VerifySummary {
+    let mut counts = VerifySummary::default();
+    for finding in findings {
+        match finding.status {
+            CheckStatus::Pass => counts.pass += 1,
+            CheckStatus::Fail => counts.fail += 1,
+            CheckStatus::Warn => counts.warn += 1,
+            CheckStatus::Skip => counts.skip += 1,
+        }
     }
+    counts
 }
 
 /// Something as it stood in a past commit.
