@@ -141,7 +141,7 @@ fn follows(claim: &mut Claim, duel: &Duel, judged: &JudgedDuel) {
 
 /// The winner by a duel's recorded answers.
 #[must_use]
-pub fn winner(judged: &JudgedDuel) -> DuelWinner {
+pub(crate) fn winner(judged: &JudgedDuel) -> DuelWinner {
     let pair = |answer: &GivenAnswer| (answer.penalty_1, answer.penalty_2);
     by_both_orders(pair(&judged.left_first), pair(&judged.right_first))
 }
