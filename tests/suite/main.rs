@@ -35,6 +35,7 @@ mod drawing;
 mod dry_runs;
 mod duels;
 mod echoes;
+mod evidence;
 mod examples;
 mod files;
 mod finalize;
