@@ -59,7 +59,6 @@ fn comparable(folder: &Path) -> Files {
         let text = std::str::from_utf8(bytes).unwrap();
         let put = |part: &str| part.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned();
         let parts: Vec<_> = text.split("\"attempts\":").map(put).collect();
-        assert!(parts.len() > 1, "the judge was asked");
         *bytes = parts.join("\"attempts\":").into_bytes();
     }
     files
