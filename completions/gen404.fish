@@ -675,6 +675,10 @@ complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l rounds -d 'Rou
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l miners -d 'Miners, 6 to 64: six with a role of their own, the rest plain [default: 7]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l prompts -d 'Prompts in a round, 1 to 128 [default: 10]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l port -d 'The port of all servers; 0 picks a free one [default: 24404, or the next free one]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l judge -d 'How the judge behaves, to see what `verify` makes of it [default: honest]' -r -f -a "honest\t'It answers what it sees'
+lies\t'Its operator records a winner that its answers do not give: `verify` finds it'
+first\t'It favours the model that it is shown first'
+random\t'It mixes the two models up at random'"
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l config -d 'Settings file [default: gen404.toml in the competition\'s folder, if git does not track it]' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand sandbox" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'

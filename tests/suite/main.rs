@@ -37,6 +37,7 @@ mod drawing;
 mod dry_runs;
 mod duels;
 mod echoes;
+mod evidence;
 mod examples;
 mod files;
 mod finalize;

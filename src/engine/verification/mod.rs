@@ -1,5 +1,6 @@
 //! What `verify` and `report` judge: the files, the commits that wrote them, the objects that they name.
 
+mod answered;
 pub(crate) mod commits;
 pub(crate) mod continuity;
 pub(crate) mod eras;
