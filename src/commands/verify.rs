@@ -1,5 +1,7 @@
 //! `gen404 verify`: recomputes every claim from the files and the history.
 
+mod certainty;
+
 use serde_json::json;
 
 use crate::base::error::{Error, Kind, Result};
@@ -16,6 +18,7 @@ use crate::model::format::Format;
 use crate::model::format::detect::Detected;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::Snapshot;
+use crate::rules::certainty::rounds::{Sureness, of_meshes};
 use crate::rules::checks::formats::history::Window;
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
@@ -25,12 +28,12 @@ use crate::world::git::Git;
 pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Report) -> Result<()> {
     let context = Context::open(global, ui, report)?;
     if let Some(from) = &args.from {
-        return past(&context, global.quiet, args, from, report);
+        return past(&context, global, args, from, report);
     }
     let detected = context.detected()?;
     let tree = context.tree()?;
     if let Some(snapshot) = OtherSnapshot::load(&tree, detected.format)? {
-        return other_format(&context, global.quiet, args, (&snapshot, &detected), report);
+        return other_format(&context, global, args, (&snapshot, &detected), report);
     }
     // A round's claims depend on other rounds' shared files, but never on other rounds' player files.
     let wanted = |file: &FileKind| match (args.round, file) {
@@ -80,10 +83,12 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         checks::objects::check(&fetched, &mut sink);
     }
     let findings = of_round(args, sink.finish());
+    let sureness = certainty::work_out(global, || of_meshes(&facts, args.round));
     let rules = facts.rules;
     // The process is about to exit; freeing a million small strings would take a sixth of its run time.
     std::mem::forget(snapshot);
     conclude(global.quiet, ui, (&detected, &rules), &findings, report);
+    certainty::tell(global, sureness.as_ref(), report);
     Ok(())
 }
 
@@ -110,7 +115,7 @@ fn conclude(quiet: bool, ui: &Ui, (detected, rules): (&Detected, &InForce), find
 /// Checks a competition of splats or of three.js modules.
 fn other_format(
     context: &Context<'_>,
-    quiet: bool,
+    global: &Global,
     args: &VerifyArgs,
     (snapshot, detected): (&OtherSnapshot, &Detected),
     report: &mut Report,
@@ -146,7 +151,9 @@ fn other_format(
     }
     unchecked(args, format, &mut sink);
     let findings = of_round(args, sink.finish());
-    conclude(quiet, context.ui, (detected, &facts.rules), &findings, report);
+    conclude(global.quiet, context.ui, (detected, &facts.rules), &findings, report);
+    let sureness = certainty::work_out(global, || snapshot.matches(&facts, args.round));
+    certainty::tell(global, sureness.as_ref(), report);
     Ok(())
 }
 
@@ -183,7 +190,7 @@ fn of_round(args: &VerifyArgs, mut findings: Vec<Finding>) -> Vec<Finding> {
 
 /// Checks the competition that a commit belongs to: its files as they stood in its last commit, and its commits from
 /// that one on.
-fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, report: &mut Report) -> Result<()> {
+fn past(context: &Context<'_>, global: &Global, args: &VerifyArgs, from: &str, report: &mut Report) -> Result<()> {
     let git = context.git.as_ref().ok_or_else(|| no_history(context))?;
     let past = Past::of(git)?;
     let (era, window) = past.from(from)?;
@@ -192,31 +199,39 @@ fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, repor
     };
     let tree = eras::tree(git, &last.id)?;
     report.basis.commit = Some(last.id.clone());
-    let (mut sink, rules) = match OtherSnapshot::load(&tree, era.detected.format)? {
+    let (mut sink, rules, sureness) = match OtherSnapshot::load(&tree, era.detected.format)? {
         Some(snapshot) => {
             let facts = snapshot.facts(&tree, git, &past, era.start..era.end)?;
             let mut sink = snapshot.check(&facts);
             history_of(&past, era.detected.format, &window, &mut sink)?;
-            (sink, facts.rules)
+            let sureness = certainty::work_out(global, || snapshot.matches(&facts, args.round));
+            (sink, facts.rules, sureness)
         }
         None => {
-            let (mut sink, rules) = past_of_meshes(context, git, era, window.first)?;
+            let (mut sink, rules, sureness) = past_of_meshes(context, (global, args), git, era, window.first)?;
             if let Some(earlier) = window.earlier {
                 sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier));
             }
-            (sink, rules)
+            (sink, rules, sureness)
         }
     };
     past.say_shallow(&mut sink);
     let short = last.id.get(..10).unwrap_or(&last.id);
     report.say(format!("as of {short} ({} of {} commits of the history)", era.end - era.start, past.commits.len()));
     let findings = of_round(args, sink.finish());
-    conclude(quiet, context.ui, (&era.detected, &rules), &findings, report);
+    conclude(global.quiet, context.ui, (&era.detected, &rules), &findings, report);
+    certainty::tell(global, sureness.as_ref(), report);
     Ok(())
 }
 
 /// Checks a competition of meshes that is past.
-fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> Result<(Sink, InForce)> {
+fn past_of_meshes(
+    context: &Context<'_>,
+    (global, args): (&Global, &VerifyArgs),
+    git: &Git,
+    era: &Era,
+    first: usize,
+) -> Result<(Sink, InForce, Option<Sureness>)> {
     let checkout = commits::Checkout::within(git, era.detected.format, era.start..era.end)?;
     let tree = checkout.head().map(|head| git.tree(head)).transpose()?;
     let tree = tree.ok_or_else(|| Error::failed("the history has no commits"))?;
@@ -226,7 +241,8 @@ fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> 
     let history = checkout.since(first.saturating_sub(era.start))?;
     history.check(None, &mut sink)?;
     history::conclude(&history.commits, None, &mut sink);
-    Ok((sink, facts.rules))
+    let sureness = certainty::work_out(global, || of_meshes(&facts, args.round));
+    Ok((sink, facts.rules, sureness))
 }
 
 fn no_history(context: &Context<'_>) -> Error {

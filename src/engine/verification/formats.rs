@@ -13,6 +13,7 @@ use crate::model::seed::SeedFile;
 use crate::model::snapshot::{Problem, Source};
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::snapshot::ThreejsSnapshot;
+use crate::rules::certainty::rounds::{Match, of_splats, of_threejs};
 use crate::rules::checks::Sink;
 use crate::rules::checks::formats::{OtherFacts, run_splat, run_threejs};
 use crate::world::git::Git;
@@ -106,6 +107,14 @@ impl OtherSnapshot {
         match self {
             OtherSnapshot::Splat(snapshot) => run_splat(snapshot, facts),
             OtherSnapshot::Threejs(snapshot) => run_threejs(snapshot, facts),
+        }
+    }
+
+    /// The matches, of all rounds or of one.
+    pub(crate) fn matches(&self, facts: &OtherFacts, only: Option<RoundNumber>) -> Vec<Match> {
+        match self {
+            OtherSnapshot::Splat(snapshot) => of_splats(snapshot, facts, only),
+            OtherSnapshot::Threejs(snapshot) => of_threejs(snapshot, facts, only),
         }
     }
 

@@ -1,0 +1,69 @@
+//! How sure the results are: all figures with `--json`, a line each with `-v`.
+
+use serde_json::json;
+
+use crate::base::text::counted;
+use crate::cli::Global;
+use crate::rules::certainty::orders::{Bias, Orders};
+use crate::rules::certainty::rounds::{JudgedRound, Match, SureMatch, Sureness};
+use crate::ui::{Report, Verbosity};
+
+/// Works out how sure the results are, if anyone will see it.
+pub(super) fn work_out(global: &Global, matches: impl FnOnce() -> Vec<Match>) -> Option<Sureness> {
+    let seen = global.json || global.verbosity() == Verbosity::Verbose;
+    seen.then(|| Sureness::of(&matches()))
+}
+
+/// Reports how sure the results are.
+pub(super) fn tell(global: &Global, sureness: Option<&Sureness>, report: &mut Report) {
+    let Some(Sureness { matches, rounds }) = sureness else { return };
+    if global.verbosity() == Verbosity::Verbose {
+        matches.iter().for_each(|one| report.say(match_line(one)));
+        rounds.iter().for_each(|round| report.say(round_line(round)));
+    }
+    if global.json {
+        report.detail(json!({ "certainty": { "matches": matches, "rounds": rounds } }));
+    }
+}
+
+fn match_line(one: &SureMatch) -> String {
+    let [low, high] = one.certainty.interval;
+    let mut line = format!(
+        "{}: margin {:+.4}, 95 % interval {low:+.4} to {high:+.4}; {:.1} % of resamples reach {}",
+        one.file,
+        one.margin,
+        100.0 * one.certainty.reaches,
+        one.win_margin
+    );
+    if one.certainty.left_out > 0 {
+        let would = if one.certainty.survives { "would" } else { "would not" };
+        let left_out = counted(one.certainty.left_out, "prompt", "prompts");
+        line.push_str(&format!("; the decision {would} survive leaving out any {left_out}"));
+    }
+    line.push_str(&contradicting(one.orders));
+    line
+}
+
+fn round_line(round: &JudgedRound) -> String {
+    let judged = counted(round.judged, "duel", "duels");
+    let mut line = format!("round {}: {judged} judged, {} drawn", round.round, round.draws);
+    line.push_str(&contradicting(round.orders));
+    if let Some(bias) = &round.bias {
+        line.push_str(&format!("; {}", preference(bias)));
+    }
+    line
+}
+
+fn contradicting(orders: Option<Orders>) -> String {
+    orders.map_or(String::new(), |orders| {
+        format!("; both orders contradict each other in {} of {}", orders.contradicting, orders.compared)
+    })
+}
+
+fn preference(bias: &Bias) -> String {
+    let interval = bias.interval.map_or(String::new(), |[low, high]| format!(" ({low:+.2} to {high:+.2})"));
+    format!(
+        "first minus second penalty {:+.2}{interval}; of {} calls, {} prefer the first model, {} the second",
+        bias.mean, bias.calls, bias.first, bias.second
+    )
+}
