@@ -83,7 +83,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         checks::objects::check(&fetched, &mut sink);
     }
     let findings = of_round(args, sink.finish());
-    let sureness = certainty::work_out(global, || of_meshes(&facts, args.round));
+    let sureness = certainty::work_out(global, || of_meshes(&snapshot, &facts.rules, args.round));
     let rules = facts.rules;
     // The process is about to exit; freeing a million small strings would take a sixth of its run time.
     std::mem::forget(snapshot);
@@ -152,7 +152,7 @@ fn other_format(
     unchecked(args, format, &mut sink);
     let findings = of_round(args, sink.finish());
     conclude(global.quiet, context.ui, (detected, &facts.rules), &findings, report);
-    let sureness = certainty::work_out(global, || snapshot.matches(&facts, args.round));
+    let sureness = certainty::work_out(global, || snapshot.matches(&facts.rules, args.round));
     certainty::tell(global, sureness.as_ref(), report);
     Ok(())
 }
@@ -204,7 +204,7 @@ fn past(context: &Context<'_>, global: &Global, args: &VerifyArgs, from: &str, r
             let facts = snapshot.facts(&tree, git, &past, era.start..era.end)?;
             let mut sink = snapshot.check(&facts);
             history_of(&past, era.detected.format, &window, &mut sink)?;
-            let sureness = certainty::work_out(global, || snapshot.matches(&facts, args.round));
+            let sureness = certainty::work_out(global, || snapshot.matches(&facts.rules, args.round));
             (sink, facts.rules, sureness)
         }
         None => {
@@ -241,7 +241,7 @@ fn past_of_meshes(
     let history = checkout.since(first.saturating_sub(era.start))?;
     history.check(None, &mut sink)?;
     history::conclude(&history.commits, None, &mut sink);
-    let sureness = certainty::work_out(global, || of_meshes(&facts, args.round));
+    let sureness = certainty::work_out(global, || of_meshes(&snapshot, &facts.rules, args.round));
     Ok((sink, facts.rules, sureness))
 }
 

@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
+use super::certainty;
 use super::evidence::Evidence;
 use super::round::Pair;
 use super::site::{Site, match_page, round_page};
 use super::text::{LONGEST_ADDRESS, Links, Who, clean, margin, share, shortened};
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::neutral::DuelView;
-use crate::model::report::{Duel, DuelWinner};
+use crate::model::report::{Duel, DuelWinner, MatchReport};
+use crate::rules::certainty::Tally;
 use crate::rules::duel::{INTERNAL_ERROR, claims_no_judge};
 
 /// What a match's page shows. Links are relative to the page's own folder.
@@ -34,6 +36,8 @@ pub(crate) struct Match {
     /// `right` if the margin is enough to win, else `left`.
     pub(super) verdict: &'static str,
     pub(super) win_margin: String,
+    /// How sure the margin is.
+    pub(super) certainty: Option<String>,
     /// Duels won by left, drawn, and won by right; then each one's start and width in a bar of 100.
     pub(super) counts: [usize; 3],
     pub(super) parts: [(String, String); 3],
@@ -99,11 +103,17 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
         score: score(report.score),
         verdict: if report.margin >= site.win_margin() { "right" } else { "left" },
         win_margin: share(site.win_margin()),
+        certainty: certainty::sentence(tally(report), site.win_margin(), None),
         counts,
         parts: parts(counts),
         filters: filters(&duels),
         duels,
     })
+}
+
+/// How a match's duels ended.
+pub(super) fn tally(report: &MatchReport) -> Tally {
+    report.duels.iter().map(|duel| duel.winner).collect()
 }
 
 /// How many duels left won, how many were draws, and how many right won.

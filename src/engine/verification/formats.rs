@@ -16,6 +16,7 @@ use crate::model::threejs::snapshot::ThreejsSnapshot;
 use crate::rules::certainty::rounds::{Match, of_splats, of_threejs};
 use crate::rules::checks::Sink;
 use crate::rules::checks::formats::{OtherFacts, run_splat, run_threejs};
+use crate::rules::checks::in_force::InForce;
 use crate::world::git::Git;
 
 /// The files of a competition that is not of meshes.
@@ -111,10 +112,10 @@ impl OtherSnapshot {
     }
 
     /// The matches, of all rounds or of one.
-    pub(crate) fn matches(&self, facts: &OtherFacts, only: Option<RoundNumber>) -> Vec<Match> {
+    pub(crate) fn matches(&self, rules: &InForce, only: Option<RoundNumber>) -> Vec<Match> {
         match self {
-            OtherSnapshot::Splat(snapshot) => of_splats(snapshot, facts, only),
-            OtherSnapshot::Threejs(snapshot) => of_threejs(snapshot, facts, only),
+            OtherSnapshot::Splat(snapshot) => of_splats(snapshot, rules, only),
+            OtherSnapshot::Threejs(snapshot) => of_threejs(snapshot, rules, only),
         }
     }
 

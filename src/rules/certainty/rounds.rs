@@ -8,21 +8,20 @@ use super::{Certainty, Tally};
 use crate::model::file::{FileKind, PlayerFile, RoundFile};
 use crate::model::ids::RoundNumber;
 use crate::model::report::{Duel, DuelWinner};
-use crate::model::snapshot::Slot;
+use crate::model::snapshot::Snapshot;
 use crate::model::splat::duels::SplatDuel;
 use crate::model::splat::snapshot::SplatSnapshot;
 use crate::model::threejs::audit_matrix::Opponent;
 use crate::model::threejs::detail::{Stage1, Told};
-use crate::model::threejs::duels::StagedDuel;
+use crate::model::threejs::duels::{StagedDuel, StagedMatch};
 use crate::model::threejs::snapshot::ThreejsSnapshot;
-use crate::rules::checks::VerifyFacts;
-use crate::rules::checks::formats::OtherFacts;
+use crate::rules::checks::in_force::InForce;
 use crate::rules::{duel, splat};
 
 /// How sure a competition's results are.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Sureness {
-    /// Every match with duels, in the order of the files' names.
+    /// Every match with duels, by round, challenger and report.
     pub matches: Vec<SureMatch>,
     /// Every round with judged duels.
     pub rounds: Vec<JudgedRound>,
@@ -111,7 +110,9 @@ impl Sureness {
     }
 }
 
-fn judged_round(matches: &[Match]) -> Option<JudgedRound> {
+/// The judge in the round of these matches; `None` if it decided no duel.
+#[must_use]
+pub fn judged_round(matches: &[Match]) -> Option<JudgedRound> {
     let round = matches.first()?.round;
     let judged = || matches.iter().flat_map(|one| &one.duels).filter(|(_, judged)| *judged);
     let answers: Vec<BothOrders> = matches.iter().flat_map(|one| one.answers.iter().copied()).collect();
@@ -131,13 +132,13 @@ fn wanted<T>(round: RoundNumber, only: Option<RoundNumber>, files: T) -> Option<
 
 /// The matches of a competition of meshes, of all rounds or of one.
 #[must_use]
-pub fn of_meshes(facts: &VerifyFacts<'_>, only: Option<RoundNumber>) -> Vec<Match> {
+pub fn of_meshes(snapshot: &Snapshot, rules: &InForce, only: Option<RoundNumber>) -> Vec<Match> {
     let mut matches = Vec::new();
-    for (round, files) in &facts.snapshot.rounds {
+    for (round, files) in &snapshot.rounds {
         for (player, own) in wanted(*round, only, &files.players).into_iter().flatten() {
             for (name, report) in own.reports.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
                 let file = FileKind::Player(*round, player.clone(), PlayerFile::Report(name.clone()));
-                let win_margin = facts.rules.terms(file.clone(), None).settings.map(|settings| settings.win_margin);
+                let win_margin = rules.terms(file.clone(), None).settings.map(|settings| settings.win_margin);
                 matches.push(Match {
                     round: *round,
                     file: file.path(),
@@ -155,14 +156,14 @@ pub fn of_meshes(facts: &VerifyFacts<'_>, only: Option<RoundNumber>) -> Vec<Matc
 }
 
 /// The margin needed in a round of a format whose matches are judged by the commit that wrote the round's winner.
-fn win_margin(facts: &OtherFacts, round: RoundNumber) -> Option<f64> {
-    let terms = facts.rules.terms(FileKind::Round(round, RoundFile::Winner), None);
+fn win_margin(rules: &InForce, round: RoundNumber) -> Option<f64> {
+    let terms = rules.terms(FileKind::Round(round, RoundFile::Winner), None);
     terms.settings.map(|settings| settings.win_margin)
 }
 
 /// The matches of a competition of splats.
 #[must_use]
-pub fn of_splats(snapshot: &SplatSnapshot, facts: &OtherFacts, only: Option<RoundNumber>) -> Vec<Match> {
+pub fn of_splats(snapshot: &SplatSnapshot, rules: &InForce, only: Option<RoundNumber>) -> Vec<Match> {
     let mut matches = Vec::new();
     for (round, files) in &snapshot.rounds {
         let players = wanted(*round, only, &files.players).into_iter().flatten();
@@ -175,7 +176,7 @@ pub fn of_splats(snapshot: &SplatSnapshot, facts: &OtherFacts, only: Option<Roun
                 duels: report.duels.iter().map(|duel| (duel.winner.into(), splat_judged(duel))).collect(),
                 orders: None,
                 answers: Vec::new(),
-                win_margin: win_margin(facts, *round),
+                win_margin: win_margin(rules, *round),
             });
         }
     }
@@ -184,22 +185,21 @@ pub fn of_splats(snapshot: &SplatSnapshot, facts: &OtherFacts, only: Option<Roun
 
 /// The matches of a competition of three.js modules against holders of the lead. Audit duels are decided by other rules.
 #[must_use]
-pub fn of_threejs(snapshot: &ThreejsSnapshot, facts: &OtherFacts, only: Option<RoundNumber>) -> Vec<Match> {
+pub fn of_threejs(snapshot: &ThreejsSnapshot, rules: &InForce, only: Option<RoundNumber>) -> Vec<Match> {
     let mut matches = Vec::new();
     for (round, files) in &snapshot.rounds {
         for (player, own) in wanted(*round, only, &files.players).into_iter().flatten() {
             for (name, report) in own.duels.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
                 let Opponent::Holder(left) = &report.left else { continue };
-                let stages = || report.duels.iter().filter_map(stage1);
                 matches.push(Match {
                     round: *round,
                     file: format!("rounds/{round}/{player}/{name}"),
                     left: left.to_string(),
                     right: player.to_string(),
                     duels: report.duels.iter().map(|duel| (duel.winner, stage1(duel).is_some())).collect(),
-                    orders: stages().map(angles).reduce(Orders::and),
+                    orders: angles_of(report),
                     answers: Vec::new(),
-                    win_margin: win_margin(facts, *round),
+                    win_margin: win_margin(rules, *round),
                 });
             }
         }
@@ -227,6 +227,12 @@ fn stage1(duel: &StagedDuel) -> Option<&Stage1> {
         Told::Judged(stages) => Some(stages.s1),
         Told::Unjudged(_) => None,
     }
+}
+
+/// The angles of a match's first stages.
+#[must_use]
+pub fn angles_of(report: &StagedMatch) -> Option<Orders> {
+    report.duels.iter().filter_map(stage1).map(angles).reduce(Orders::and)
 }
 
 /// The angles of a first stage, each of which was judged in both orders, and how many contradict themselves.
