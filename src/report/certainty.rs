@@ -19,20 +19,18 @@ pub(super) fn short(tally: Tally, win_margin: f64) -> Option<String> {
 /// On a match's own page.
 pub(super) fn sentence(tally: Tally, win_margin: f64, orders: Option<Orders>) -> Option<String> {
     let certainty = Certainty::of(tally, win_margin)?;
-    let mut words = format!(
+    let mut sentences = vec![format!(
         "The margin\u{2019}s 95 % interval is {}: were the prompts drawn again from these, it would reach +{} in {} of all cases.",
         interval(&certainty),
         share(win_margin),
         share(certainty.reaches)
-    );
+    )];
     if certainty.left_out > 0 {
         let would = if certainty.survives { "would" } else { "would not" };
-        words.push_str(&format!(" The result {would} survive leaving out any {}.", prompts(&certainty)));
+        sentences.push(format!("The result {would} survive leaving out any {}.", prompts(&certainty)));
     }
-    if let Some(orders) = orders {
-        words.push_str(&format!(" Both orders contradict each other in {}.", parts(orders)));
-    }
-    Some(words)
+    sentences.extend(orders.map(|orders| format!("Both orders contradict each other in {}.", parts(orders))));
+    Some(sentences.join(" "))
 }
 
 fn interval(certainty: &Certainty) -> String {

@@ -28,36 +28,32 @@ pub(super) fn tell(global: &Global, sureness: Option<&Sureness>, report: &mut Re
 
 fn match_line(one: &SureMatch) -> String {
     let [low, high] = one.certainty.interval;
-    let mut line = format!(
+    let mut parts = vec![format!(
         "{}: margin {:+.4}, 95 % interval {low:+.4} to {high:+.4}; {:.1} % of resamples reach {}",
         one.file,
         one.margin,
         100.0 * one.certainty.reaches,
         one.win_margin
-    );
+    )];
     if one.certainty.left_out > 0 {
         let would = if one.certainty.survives { "would" } else { "would not" };
         let left_out = counted(one.certainty.left_out, "prompt", "prompts");
-        line.push_str(&format!("; the decision {would} survive leaving out any {left_out}"));
+        parts.push(format!("the decision {would} survive leaving out any {left_out}"));
     }
-    line.push_str(&contradicting(one.orders));
-    line
+    parts.extend(one.orders.map(contradicting));
+    parts.join("; ")
 }
 
 fn round_line(round: &JudgedRound) -> String {
     let judged = counted(round.judged, "duel", "duels");
-    let mut line = format!("round {}: {judged} judged, {} drawn", round.round, round.draws);
-    line.push_str(&contradicting(round.orders));
-    if let Some(bias) = &round.bias {
-        line.push_str(&format!("; {}", preference(bias)));
-    }
-    line
+    let mut parts = vec![format!("round {}: {judged} judged, {} drawn", round.round, round.draws)];
+    parts.extend(round.orders.map(contradicting));
+    parts.extend(round.bias.as_ref().map(preference));
+    parts.join("; ")
 }
 
-fn contradicting(orders: Option<Orders>) -> String {
-    orders.map_or(String::new(), |orders| {
-        format!("; both orders contradict each other in {} of {}", orders.contradicting, orders.compared)
-    })
+fn contradicting(orders: Orders) -> String {
+    format!("both orders contradict each other in {} of {}", orders.contradicting, orders.compared)
 }
 
 fn preference(bias: &Bias) -> String {

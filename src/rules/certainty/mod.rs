@@ -113,6 +113,7 @@ impl Certainty {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "quotients of whole numbers")]
 mod tests {
     use super::*;
 
@@ -135,7 +136,9 @@ mod tests {
 
     #[test]
     fn leaving_out_is_the_worst_case_by_trial() {
-        for (left, draws, right) in [(0, 0, 40), (40, 0, 0), (3, 20, 17), (17, 20, 3), (1, 38, 1), (20, 0, 20), (0, 40, 0)] {
+        for (left, draws, right) in
+            [(0, 0, 40), (40, 0, 0), (3, 20, 17), (17, 20, 3), (1, 38, 1), (20, 0, 20), (0, 40, 0)]
+        {
             let all = tally(left, draws, right);
             for win_margin in [0.02, 0.05, 0.1, 0.9, 1.0] {
                 let found = Certainty::of(all, win_margin).unwrap();

@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn chance_alone_is_no_preference() {
-        let mixed: Vec<BothOrders> = (0..40).map(|at| if at % 2 == 0 { duel((0, 9), (0, 9)) } else { duel((9, 0), (9, 0)) }).collect();
+        let mixed: Vec<BothOrders> =
+            (0..40).map(|at| if at % 2 == 0 { duel((0, 9), (0, 9)) } else { duel((9, 0), (9, 0)) }).collect();
         let bias = Bias::of(&mixed).unwrap();
         let [low, high] = bias.interval.unwrap();
         assert!(low < -2.0 && high > 2.0 && !bias.matters(), "{bias:?}");

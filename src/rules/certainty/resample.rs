@@ -74,6 +74,7 @@ impl Resampled {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "quotients of whole numbers")]
 mod tests {
     use super::*;
 
