@@ -22,6 +22,7 @@ pub mod payload;
 pub mod prompts;
 pub mod python_random;
 pub(crate) mod regeneration;
+pub mod rejudge;
 pub(crate) mod results;
 pub mod seed;
 pub(crate) mod shard;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::model::answers::{GivenAnswer, JudgedDuel};
 use crate::model::penalties::Penalties;
 use crate::rules::duel::DRAW_WITHIN;
 
@@ -24,12 +25,26 @@ pub struct BothOrders {
     pub right_first: (u8, u8),
 }
 
+impl From<&JudgedDuel> for BothOrders {
+    fn from(duel: &JudgedDuel) -> BothOrders {
+        let shown = |answer: &GivenAnswer| (answer.penalty_1, answer.penalty_2);
+        BothOrders { left_first: shown(&duel.left_first), right_first: shown(&duel.right_first) }
+    }
+}
+
 impl BothOrders {
     /// Of two answers.
     #[must_use]
     pub fn of(left_first: &Penalties, right_first: &Penalties) -> BothOrders {
         let shown = |answer: &Penalties| (answer.first, answer.second);
         BothOrders { left_first: shown(left_first), right_first: shown(right_first) }
+    }
+
+    /// The largest difference between a penalty and the same one of another judgement.
+    #[must_use]
+    pub fn furthest(self, other: BothOrders) -> u8 {
+        let all = |of: BothOrders| [of.left_first.0, of.left_first.1, of.right_first.0, of.right_first.1];
+        all(self).into_iter().zip(all(other)).map(|(one, other)| one.abs_diff(other)).max().unwrap_or_default()
     }
 
     /// Of each call, the first model's penalty minus the second's.

@@ -139,14 +139,16 @@ pub fn of_meshes(snapshot: &Snapshot, rules: &InForce, only: Option<RoundNumber>
             for (name, report) in own.reports.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
                 let file = FileKind::Player(*round, player.clone(), PlayerFile::Report(name.clone()));
                 let win_margin = rules.terms(file.clone(), None).settings.map(|settings| settings.win_margin);
+                let answers: Option<Vec<BothOrders>> =
+                    own.answers_beside(name).get().map(|answers| answers.judged().map(BothOrders::from).collect());
                 matches.push(Match {
                     round: *round,
                     file: file.path(),
                     left: report.left.to_string(),
                     right: player.to_string(),
                     duels: report.duels.iter().map(|duel| (duel.winner, mesh_judged(duel))).collect(),
-                    orders: None,
-                    answers: Vec::new(),
+                    orders: answers.as_ref().map(|answers| Orders::of(answers.iter().copied())),
+                    answers: answers.unwrap_or_default(),
                     win_margin,
                 });
             }

@@ -1,0 +1,353 @@
+//! Judging recorded duels again (`verify --judge`): which ones are drawn, and how the answers compare with the record.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::certainty::orders::{BothOrders, NORMAL_95};
+use super::certainty::rounds::{mesh_judged, splat_judged};
+use super::duel::by_answers;
+use super::python_random::PythonRandom;
+use crate::model::answers::{Digest, JudgedDuel};
+use crate::model::file::{FileKind, PlayerFile};
+use crate::model::ids::{Player, PromptStem, RoundNumber, Seed};
+use crate::model::penalties::Penalties;
+use crate::model::report::DuelWinner;
+use crate::model::snapshot::{PlayerFiles, RoundFiles, Snapshot};
+use crate::model::splat::snapshot::SplatSnapshot;
+
+/// If a judge agrees with the record in fewer than half of the duels, beyond chance, that is a warning. Answers that have
+/// nothing to do with the pictures agree in a third, if left, right and a draw are equally frequent.
+pub const AGREEMENT: f64 = 0.5;
+
+/// A duel that a judge decided, as recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedDuel {
+    /// The round.
+    pub round: RoundNumber,
+    /// The round's seed, which goes with each question.
+    pub seed: Seed,
+    /// The match report.
+    pub file: String,
+    /// The prompt's stem.
+    pub name: PromptStem,
+    /// Who won.
+    pub winner: DuelWinner,
+    /// The prompt's picture, left's preview and right's.
+    pub images: [RecordedImage; 3],
+    /// The penalties in both orders, if they are recorded.
+    pub answers: Option<BothOrders>,
+    /// The tokens of both answers, if they are recorded.
+    pub tokens: Option<u64>,
+}
+
+/// A picture of a duel, as recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedImage {
+    /// Where it is.
+    pub url: String,
+    /// The digest of its bytes, if it is recorded.
+    pub sha256: Option<Digest>,
+}
+
+/// Draws this many of the duels, in their order; the same ones for the same seed.
+#[must_use]
+pub fn draw(duels: &[RecordedDuel], count: usize, seed: u64) -> Vec<&RecordedDuel> {
+    let places: Vec<usize> = (0..duels.len()).collect();
+    let mut drawn = PythonRandom::new(seed).sample(&places, count);
+    drawn.sort_unstable();
+    drawn.into_iter().filter_map(|at| duels.get(at)).collect()
+}
+
+/// How a duel that was judged again compares with the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparison {
+    /// The same winner, or a draw both times.
+    Agrees,
+    /// The other side won.
+    Flips,
+    /// One side won, and now it is a draw.
+    ToDraw,
+    /// It was a draw, and now one side wins.
+    FromDraw,
+    /// A picture is another one than was recorded, so the judge was not asked.
+    Changed,
+    /// The judge or a picture could not be reached, so there are no two answers.
+    Failed,
+}
+
+/// A duel that was judged again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JudgedAgain {
+    /// The round.
+    pub round: RoundNumber,
+    /// The match report.
+    pub file: String,
+    /// The prompt's stem.
+    pub name: PromptStem,
+    /// Who won by the record.
+    pub recorded: DuelWinner,
+    /// Who wins by the new answers; `None` without them.
+    pub now: Option<DuelWinner>,
+    /// How they compare.
+    pub outcome: Comparison,
+    /// The largest difference between a penalty and the recorded one; `None` where none is recorded.
+    pub difference: Option<u8>,
+    /// Why there are no answers; otherwise empty.
+    pub detail: String,
+}
+
+impl RecordedDuel {
+    /// Compares new answers with the record.
+    #[must_use]
+    pub fn compare(&self, left_first: &Penalties, right_first: &Penalties) -> JudgedAgain {
+        let (now, _) = by_answers(left_first, right_first);
+        let outcome = match (self.winner, now) {
+            (then, now) if then == now => Comparison::Agrees,
+            (DuelWinner::Draw, _) => Comparison::FromDraw,
+            (_, DuelWinner::Draw) => Comparison::ToDraw,
+            _ => Comparison::Flips,
+        };
+        let new = BothOrders::of(left_first, right_first);
+        let difference = self.answers.map(|then| then.furthest(new));
+        JudgedAgain { now: Some(now), difference, ..self.without(outcome, "") }
+    }
+
+    /// The duel without new answers.
+    #[must_use]
+    pub fn without(&self, outcome: Comparison, why: &str) -> JudgedAgain {
+        JudgedAgain {
+            round: self.round,
+            file: self.file.clone(),
+            name: self.name.clone(),
+            recorded: self.winner,
+            now: None,
+            outcome,
+            difference: None,
+            detail: why.to_owned(),
+        }
+    }
+}
+
+/// What all duels that were judged again come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Agreement {
+    /// Duels with two new answers.
+    pub asked: usize,
+    /// Of these, those with the recorded outcome.
+    pub agreeing: usize,
+    /// Those that the other side wins.
+    pub flips: usize,
+    /// Those that were won, and are draws now.
+    pub to_draw: usize,
+    /// Those that were draws, and are won now.
+    pub from_draw: usize,
+    /// Duels whose pictures have changed.
+    pub changed: usize,
+    /// Duels without two answers.
+    pub failed: usize,
+    /// The largest difference between a penalty and the recorded one; `None` where none is recorded.
+    pub largest_difference: Option<u8>,
+    /// `agreeing` divided by `asked`; `None` if none was asked.
+    pub agreement: Option<f64>,
+    /// Its 95 % interval (Wilson's).
+    pub interval: Option<[f64; 2]>,
+}
+
+impl Agreement {
+    /// Of these duels.
+    #[must_use]
+    pub fn of(duels: &[JudgedAgain]) -> Agreement {
+        let count = |outcome| duels.iter().filter(|duel| duel.outcome == outcome).count();
+        let [agreeing, flips, to_draw, from_draw] =
+            [Comparison::Agrees, Comparison::Flips, Comparison::ToDraw, Comparison::FromDraw].map(count);
+        let asked = agreeing + flips + to_draw + from_draw;
+        Agreement {
+            asked,
+            agreeing,
+            flips,
+            to_draw,
+            from_draw,
+            changed: count(Comparison::Changed),
+            failed: count(Comparison::Failed),
+            largest_difference: duels.iter().filter_map(|duel| duel.difference).max(),
+            agreement: (asked > 0).then(|| float(agreeing) / float(asked)),
+            interval: (asked > 0).then(|| wilson(float(agreeing), float(asked))),
+        }
+    }
+
+    /// Is the agreement below [`AGREEMENT`], beyond chance?
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        self.interval.is_some_and(|[_, high]| high < AGREEMENT)
+    }
+}
+
+/// Wilson's 95 % interval of a share.
+fn wilson(part: f64, all: f64) -> [f64; 2] {
+    let (share, square) = (part / all, NORMAL_95 * NORMAL_95);
+    let centre = share + square / (2.0 * all);
+    let half = NORMAL_95 * (share * (1.0 - share) / all + square / (4.0 * all * all)).sqrt();
+    let whole = 1.0 + square / all;
+    [((centre - half) / whole).max(0.0), ((centre + half) / whole).min(1.0)]
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of duels")]
+fn float(count: usize) -> f64 {
+    count as f64
+}
+
+/// The duels that a judge decided in a competition of meshes, by round, challenger and report.
+#[must_use]
+pub fn of_meshes(snapshot: &Snapshot, only: Option<RoundNumber>) -> Vec<RecordedDuel> {
+    let rounds = snapshot.rounds.iter().filter(|(round, _)| only.is_none_or(|only| only == **round));
+    rounds.flat_map(|(round, files)| of_round(*round, files)).collect()
+}
+
+fn of_round(round: RoundNumber, files: &RoundFiles) -> Vec<RecordedDuel> {
+    let seed = files.seed.get().map_or(Seed(0), |seed| seed.seed);
+    let mut duels = Vec::new();
+    for (player, own) in &files.players {
+        for (name, report) in own.reports.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
+            let file = FileKind::Player(round, player.clone(), PlayerFile::Report(name.clone())).path();
+            let evidence = own.answers_beside(name).get();
+            let evidence: BTreeMap<&PromptStem, &JudgedDuel> =
+                evidence.into_iter().flat_map(|all| all.judged()).map(|duel| (&duel.name, duel)).collect();
+            for duel in report.duels.iter().filter(|duel| mesh_judged(duel)) {
+                let (Some(left), Some(right)) = (&duel.left_png, &duel.right_png) else { continue };
+                let known = evidence.get(&duel.name).copied();
+                let shown = |of: fn(&JudgedDuel) -> Option<Digest>| known.and_then(of);
+                let left_sum = shown(|duel| duel.images.left).or_else(|| sum(files, &report.left, left));
+                let right_sum = shown(|duel| duel.images.right).or_else(|| own_sum(own, player, right));
+                let image = |url: &String, sha256| RecordedImage { url: url.clone(), sha256 };
+                duels.push(RecordedDuel {
+                    round,
+                    seed,
+                    file: file.clone(),
+                    name: duel.name.clone(),
+                    winner: duel.winner,
+                    images: [
+                        image(&duel.prompt, shown(|duel| duel.images.prompt)),
+                        image(left, left_sum),
+                        image(right, right_sum),
+                    ],
+                    answers: known.map(BothOrders::from),
+                    tokens: known.and_then(tokens),
+                });
+            }
+        }
+    }
+    duels
+}
+
+/// The sum of a player's stored file.
+fn sum(files: &RoundFiles, player: &Player, url: &str) -> Option<Digest> {
+    own_sum(files.players.get(player)?, player, url)
+}
+
+/// `SHA256SUMS` lists paths below the player's folder.
+fn own_sum(own: &PlayerFiles, player: &Player, url: &str) -> Option<Digest> {
+    let (_, below) = url.rsplit_once(&format!("/{player}/"))?;
+    own.sums.get()?.0.get(below)?.parse().ok()
+}
+
+/// The tokens that both answers took.
+fn tokens(duel: &JudgedDuel) -> Option<u64> {
+    [&duel.left_first, &duel.right_first].into_iter().try_fold(0_u64, |sum, answer| {
+        Some(sum.saturating_add(answer.prompt_tokens?).saturating_add(answer.completion_tokens?))
+    })
+}
+
+/// The duels that a judge decided in a competition of splats.
+#[must_use]
+pub fn of_splats(snapshot: &SplatSnapshot, only: Option<RoundNumber>) -> Vec<RecordedDuel> {
+    let mut duels = Vec::new();
+    for (round, files) in snapshot.rounds.iter().filter(|(round, _)| only.is_none_or(|only| only == **round)) {
+        let seed = files.seed.get().map_or(Seed(0), |seed| seed.seed);
+        for (player, report) in files.players.iter().filter_map(|(player, own)| Some((player, own.duels.get()?))) {
+            for duel in report.duels.iter().filter(|duel| splat_judged(duel)) {
+                let (Some(left), Some(right)) = (&duel.leader_png, &duel.miner_png) else { continue };
+                let image = |url: &String| RecordedImage { url: url.clone(), sha256: None };
+                duels.push(RecordedDuel {
+                    round: *round,
+                    seed,
+                    file: format!("rounds/{round}/{player}/duels.json"),
+                    name: duel.name.clone(),
+                    winner: duel.winner.into(),
+                    images: [image(&duel.prompt), image(left), image(right)],
+                    answers: None,
+                    tokens: None,
+                });
+            }
+        }
+    }
+    duels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn duel(name: &str, winner: DuelWinner) -> RecordedDuel {
+        let image = || RecordedImage { url: String::new(), sha256: None };
+        RecordedDuel {
+            round: RoundNumber(1),
+            seed: Seed(7),
+            file: "f".to_owned(),
+            name: name.parse().unwrap(),
+            winner,
+            images: [image(), image(), image()],
+            answers: Some(BothOrders { left_first: (2, 6), right_first: (6, 2) }),
+            tokens: None,
+        }
+    }
+
+    fn given(first: u8, second: u8) -> Penalties {
+        Penalties { first, second, issues: String::new() }
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_duels_in_their_order() {
+        let all: Vec<RecordedDuel> = (0..100).map(|at| duel(&format!("d{at}"), DuelWinner::Left)).collect();
+        let names = |seed| draw(&all, 5, seed).iter().map(|duel| duel.name.to_string()).collect::<Vec<_>>();
+        // random.Random(0).sample(range(100), 5)
+        assert_eq!(names(0), ["d5", "d33", "d49", "d53", "d97"]);
+        assert_eq!(names(1), names(1));
+        assert_ne!(names(0), names(1));
+        assert_eq!(draw(&all, 1000, 0).len(), 100);
+        assert!(draw(&[], 5, 0).is_empty());
+    }
+
+    #[test]
+    fn every_way_to_differ_has_a_name_of_its_own() {
+        let left = duel("car", DuelWinner::Left);
+        let outcome = |then: &RecordedDuel, a: &Penalties, b: &Penalties| then.compare(a, b).outcome;
+        assert_eq!(outcome(&left, &given(2, 6), &given(6, 2)), Comparison::Agrees);
+        assert_eq!(outcome(&left, &given(6, 2), &given(2, 6)), Comparison::Flips);
+        assert_eq!(outcome(&left, &given(2, 6), &given(2, 6)), Comparison::ToDraw, "4 against 4");
+        let draw = duel("car", DuelWinner::Draw);
+        assert_eq!(outcome(&draw, &given(2, 6), &given(6, 2)), Comparison::FromDraw);
+        assert_eq!(left.compare(&given(2, 9), &given(5, 2)).difference, Some(3));
+        let all = [left.compare(&given(6, 2), &given(2, 6)), left.without(Comparison::Failed, "x"), left.compare(&given(2, 6), &given(6, 2))];
+        let found = Agreement::of(&all);
+        assert_eq!((found.asked, found.agreeing, found.flips, found.failed), (2, 1, 1, 1));
+        assert_eq!((found.agreement, found.largest_difference), (Some(0.5), Some(4)));
+        assert_eq!(Agreement::of(&[]), Agreement::default());
+    }
+
+    #[test]
+    fn agreement_is_low_only_beyond_chance() {
+        let of = |agreeing: usize, all: usize| {
+            let interval = Some(wilson(float(agreeing), float(all)));
+            Agreement { interval, ..Agreement::default() }
+        };
+        // Wilson's interval of 1 of 10 is 0.0179 to 0.4042 (Newcombe 1998).
+        let [low, high] = of(1, 10).interval.unwrap();
+        assert!((low - 0.0179).abs() < 1e-4 && (high - 0.4042).abs() < 1e-4, "{low} {high}");
+        assert!(of(1, 10).is_low() && of(13, 40).is_low());
+        assert!(!of(4, 10).is_low() && !of(0, 1).is_low() && !of(39, 40).is_low());
+        let [low, high] = of(10, 10).interval.unwrap();
+        assert!(low > 0.72 && (high - 1.0).abs() < 1e-12);
+    }
+}
