@@ -161,7 +161,9 @@ fn kinds_table() -> String {
         let form = match row.syntax {
             Syntax::Json => "JSON",
             Syntax::Csv => "CSV",
+            Syntax::JsonLines => "JSON lines",
             Syntax::Lines => "lines",
+            Syntax::Toml => "TOML",
         };
         let writers = match row.writers {
             Writers::Commands(names) => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
@@ -182,7 +184,7 @@ fn kinds_table() -> String {
             bytes if bytes < 1 << 20 => format!("{} KiB", bytes >> 10),
             bytes => format!("{} MiB", bytes >> 20),
         };
-        let counted = if row.syntax == Syntax::Json { "values" } else { "lines" };
+        let counted = if matches!(row.syntax, Syntax::Json | Syntax::JsonLines) { "values" } else { "lines" };
         let (record, entries, room) = (row.record, row.limits.entries, row.room);
         let count = format!("{entries} {counted}");
         lines.push(format!("| `{path}` | {form} | `{record}` | {writers} | {keeps} | {bytes} | {count} | {room} |"));

@@ -4,22 +4,20 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
-
 use crate::base::error::{Context as _, Error, Kind, Result};
 use crate::base::files;
-use crate::base::hex;
+use crate::model::answers::Digest;
 use crate::world::http::{Client, Request, shown_url};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// An image of a duel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DuelImage {
     /// Its location: an http(s) or file URL.
     pub url: String,
-    /// The SHA-256 of its bytes, in hex, if it is on record.
-    pub sha256: Option<String>,
+    /// The SHA-256 of its bytes, if it is on record.
+    pub sha256: Option<Digest>,
 }
 
 /// An image with its bytes.
@@ -27,8 +25,8 @@ pub struct DuelImage {
 pub struct LoadedImage {
     /// As a data URL.
     pub data_url: String,
-    /// The SHA-256 of its bytes, in hex.
-    pub sha256: String,
+    /// The SHA-256 of its bytes.
+    pub sha256: Digest,
 }
 
 /// Images larger than this are not sent to a judge.
@@ -78,8 +76,8 @@ impl Images {
                 None => Error::outside(format!("{shown}: {what}")),
             }
         })?;
-        let sha256 = hex::encode(Sha256::digest(&bytes));
-        if let Some(recorded) = image.sha256.as_ref().filter(|recorded| **recorded != sha256) {
+        let sha256 = Digest::of(&bytes);
+        if let Some(recorded) = image.sha256.filter(|recorded| *recorded != sha256) {
             let changed = format!("{shown}: its SHA-256 is {sha256}, but SHA256SUMS has {recorded}");
             return Err(Error::outside(changed).hint("the store holds another file than the one that was recorded"));
         }
@@ -144,7 +142,7 @@ mod tests {
         let png = put("a.png", b"\x89PNG\r\n\x1a\nrest");
         let fetched = images.fetch(&png).unwrap();
         assert!(fetched.data_url.starts_with("data:image/png;base64,iVBORw0KGgpyZXN0"));
-        let known = DuelImage { sha256: Some("0".repeat(64)), ..put("b.png", b"\x89PNG\r\n\x1a\nrest") };
+        let known = DuelImage { sha256: Some(Digest([0; 32])), ..put("b.png", b"\x89PNG\r\n\x1a\nrest") };
         assert!(images.fetch(&known).unwrap_err().to_string().contains("SHA256SUMS"));
         let secret = put("passwd.png", b"root:x:0:0");
         assert!(images.fetch(&secret).unwrap_err().to_string().contains("not a PNG"));
