@@ -1,5 +1,6 @@
 //! `gen404 verify`: recomputes every claim from the files and the history.
 
+mod again;
 mod certainty;
 
 use serde_json::json;
@@ -84,12 +85,13 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     }
     let findings = of_round(args, sink.finish());
     let sureness = certainty::work_out(global, || of_meshes(&snapshot, &facts.rules, args.round));
+    let drawn = again::drawn(args, &snapshot);
     let rules = facts.rules;
     // The process is about to exit; freeing a million small strings would take a sixth of its run time.
     std::mem::forget(snapshot);
     conclude(global.quiet, ui, (&detected, &rules), &findings, report);
     certainty::tell(global, sureness.as_ref(), report);
-    Ok(())
+    drawn.map_or(Ok(()), |drawn| drawn.judge(&context, args, report))
 }
 
 /// Reports the findings.
@@ -154,7 +156,7 @@ fn other_format(
     conclude(global.quiet, context.ui, (detected, &facts.rules), &findings, report);
     let sureness = certainty::work_out(global, || snapshot.matches(&facts.rules, args.round));
     certainty::tell(global, sureness.as_ref(), report);
-    Ok(())
+    again::drawn_of(args, snapshot).map_or(Ok(()), |drawn| drawn.judge(context, args, report))
 }
 
 fn history_of(past: &Past, format: Format, window: &Window, sink: &mut Sink) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::world::usage::{Service, Usage};
 /// # Errors
 /// The record cannot be read.
 pub(crate) fn foresee_calls(context: &Context<'_>, calls: u64, report: &mut Report) -> Result<()> {
-    let tokens = average(&past(context)?, tokens_an_answer).map(|each| (each * calls as f64).round());
+    let tokens = tokens_per_call(context)?.map(|each| (each * calls as f64).round());
     let about = match tokens {
         Some(tokens) => format!("about {tokens} tokens, by the answers so far"),
         None => "an unknown number of tokens: no answer has named its tokens yet".to_owned(),
@@ -39,6 +39,14 @@ pub(crate) fn foresee_pods(context: &Context<'_>, outputs: u64, report: &mut Rep
     report.say(format!("would generate {}: {about}", counted(outputs, "output", "outputs")));
     report.detail(json!({"estimate": {"calls": outputs, "tokens": null, "pod_hours": hours}}));
     Ok(())
+}
+
+/// The tokens of a call of the judge, on average over the answers so far; `None` if none has named its tokens.
+///
+/// # Errors
+/// The record cannot be read.
+pub(crate) fn tokens_per_call(context: &Context<'_>) -> Result<Option<f64>> {
+    Ok(average(&past(context)?, tokens_an_answer))
 }
 
 fn past(context: &Context<'_>) -> Result<Vec<RunRecord>> {
