@@ -11,6 +11,7 @@ use crate::model::ids::{Player, RoundNumber};
 use crate::model::neutral::DuelView;
 use crate::model::report::{Duel, DuelWinner, MatchReport};
 use crate::rules::certainty::Tally;
+use crate::rules::certainty::orders::{BothOrders, Orders};
 use crate::rules::duel::{INTERNAL_ERROR, claims_no_judge};
 
 /// What a match's page shows. Links are relative to the page's own folder.
@@ -103,12 +104,19 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
         score: score(report.score),
         verdict: if report.margin >= site.win_margin() { "right" } else { "left" },
         win_margin: share(site.win_margin()),
-        certainty: certainty::sentence(tally(report), site.win_margin(), None),
+        certainty: certainty::sentence(tally(report), site.win_margin(), orders(site, round, left, right)),
         counts,
         parts: parts(counts),
         filters: filters(&duels),
         duels,
     })
+}
+
+/// How often both orders contradict each other, if the judge's answers are recorded.
+fn orders(site: &Site<'_>, round: RoundNumber, left: &Player, right: &Player) -> Option<Orders> {
+    let own = site.snapshot.rounds.get(&round)?.players.get(right)?;
+    let (name, _) = own.report_against(left)?;
+    own.answers_beside(name).get().map(|answers| Orders::of(answers.judged().map(BothOrders::from)))
 }
 
 /// How a match's duels ended.

@@ -8,7 +8,7 @@ use super::certainty::orders::{BothOrders, NORMAL_95};
 use super::certainty::rounds::{mesh_judged, splat_judged};
 use super::duel::by_answers;
 use super::python_random::PythonRandom;
-use crate::model::answers::{Digest, JudgedDuel};
+use crate::model::answers::{Answers, Digest, JudgedDuel};
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::ids::{Player, PromptStem, RoundNumber, Seed};
 use crate::model::penalties::Penalties;
@@ -213,7 +213,7 @@ fn of_round(round: RoundNumber, files: &RoundFiles) -> Vec<RecordedDuel> {
             let file = FileKind::Player(round, player.clone(), PlayerFile::Report(name.clone())).path();
             let evidence = own.answers_beside(name).get();
             let evidence: BTreeMap<&PromptStem, &JudgedDuel> =
-                evidence.into_iter().flat_map(|all| all.judged()).map(|duel| (&duel.name, duel)).collect();
+                evidence.into_iter().flat_map(Answers::judged).map(|duel| (&duel.name, duel)).collect();
             for duel in report.duels.iter().filter(|duel| mesh_judged(duel)) {
                 let (Some(left), Some(right)) = (&duel.left_png, &duel.right_png) else { continue };
                 let known = evidence.get(&duel.name).copied();
@@ -329,7 +329,11 @@ mod tests {
         let draw = duel("car", DuelWinner::Draw);
         assert_eq!(outcome(&draw, &given(2, 6), &given(6, 2)), Comparison::FromDraw);
         assert_eq!(left.compare(&given(2, 9), &given(5, 2)).difference, Some(3));
-        let all = [left.compare(&given(6, 2), &given(2, 6)), left.without(Comparison::Failed, "x"), left.compare(&given(2, 6), &given(6, 2))];
+        let all = [
+            left.compare(&given(6, 2), &given(2, 6)),
+            left.without(Comparison::Failed, "x"),
+            left.compare(&given(2, 6), &given(6, 2)),
+        ];
         let found = Agreement::of(&all);
         assert_eq!((found.asked, found.agreeing, found.flips, found.failed), (2, 1, 1, 1));
         assert_eq!((found.agreement, found.largest_difference), (Some(0.5), Some(4)));

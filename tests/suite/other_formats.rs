@@ -15,7 +15,7 @@ fn put(folder: &Path, path: &str, value: &Value) {
     std::fs::write(file, format!("{value:#}")).unwrap();
 }
 
-fn of_threejs(folder: &Path) {
+pub fn of_threejs(folder: &Path) {
     for (path, bytes) in make_threejs::files() {
         let file = folder.join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -34,7 +34,7 @@ const HOSTILE: &str = "<script>alert(1)</script>\u{202e}";
 
 /// A competition of splats in its first round: the first of three miners takes the lead, the second does not, and the
 /// third has not played.
-fn splat(stage: &str) -> tempfile::TempDir {
+pub fn splat(stage: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let miner = make_threejs::hotkey;

@@ -119,7 +119,8 @@ fn foreseen(retrial: &Retrial<'_>, of: usize, args: &VerifyArgs, judge: &str, es
         0 => String::new(),
         kept => format!(" ({kept} more are answered already)"),
     };
-    let tokens = estimate.tokens.map_or("an unknown number of tokens".to_owned(), |tokens| format!("about {tokens} tokens"));
+    let tokens =
+        estimate.tokens.map_or("an unknown number of tokens".to_owned(), |tokens| format!("about {tokens} tokens"));
     format!("{judge}, about {duels} of {of} drawn with seed {}: {calls}{kept}, {tokens}", args.seed)
 }
 

@@ -4,10 +4,11 @@
 //! of them, and an operator's own journal does not answer in the judge's place.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::objects::Sources;
 use crate::base::error::{Error, Kind, Result};
@@ -18,7 +19,7 @@ use crate::engine::runs::estimates::tokens_per_call;
 use crate::model::answers::Digest;
 use crate::model::ids::RoundNumber;
 use crate::model::lock::{Contended, Lock};
-use crate::model::question::Question;
+use crate::model::question::{Asked, Question};
 use crate::rules::checks::objects::Found;
 use crate::rules::rejudge::{Comparison, JudgedAgain, RecordedDuel, RecordedImage};
 use crate::settings::flags::{JudgeArgs, StoreArgs, judge_key, judge_settings};
@@ -51,6 +52,10 @@ pub(crate) struct Retrial<'a> {
     settings: JudgeSettings,
     /// The duels by round, each round with the question that is asked.
     rounds: BTreeMap<RoundNumber, (Wording, Vec<RecordedDuel>)>,
+    /// Where the answers by this endpoint are kept: others may answer otherwise under the same model's name.
+    folder: PathBuf,
+    /// Nobody else writes there. A dry run does not, either.
+    _lock: Option<Lock>,
 }
 
 /// A question, and where it is from.
@@ -77,7 +82,7 @@ impl<'a> Retrial<'a> {
     /// Prepares to judge these duels again. `published` has the questions of the rounds that publish theirs.
     ///
     /// # Errors
-    /// No judge is named, or its settings make no sense.
+    /// No judge is named, its settings make no sense, or another process is at work on its answers.
     pub(crate) fn prepare(
         context: &'a Context<'a>,
         args: AgainArgs<'a>,
@@ -102,7 +107,10 @@ impl<'a> Retrial<'a> {
         for duel in duels {
             rounds.entry(duel.round).or_insert_with(|| (wording(duel.round), Vec::new())).1.push(duel);
         }
-        Ok(Retrial { context, args, settings, rounds })
+        let endpoint = Digest::of(settings.base_url.as_deref().unwrap_or_default().as_bytes()).to_string();
+        let folder = context.own_folder()?.join("judged-again").join(endpoint.get(..16).unwrap_or(&endpoint));
+        let lock = if context.options.dry_run { None } else { Some(lock(context, &folder)?) };
+        Ok(Retrial { context, args, settings, rounds, folder, _lock: lock })
     }
 
     /// The judge's name in messages.
@@ -123,17 +131,11 @@ impl<'a> Retrial<'a> {
         self.rounds.iter().map(|(round, (wording, _))| (*round, wording.from.as_str()))
     }
 
-    /// The folder of the answers by this endpoint. Other endpoints may answer otherwise under the same model's name.
-    fn folder(&self) -> Result<PathBuf> {
-        let endpoint = Digest::of(self.settings.base_url.as_deref().unwrap_or_default().as_bytes()).to_string();
-        Ok(self.context.own_folder()?.join("judged-again").join(endpoint.get(..16).unwrap_or(&endpoint)))
-    }
-
-    fn bench(&self, wording: &Wording, folder: &std::path::Path) -> Result<Bench> {
-        let asked = crate::model::question::Asked { question: wording.question.clone(), ..self.settings.asked()? };
+    fn bench(&self, wording: &Wording) -> Result<Bench> {
+        let asked = Asked { question: wording.question.clone(), ..self.settings.asked()? };
         Ok(Bench {
             judge: Box::new(self.settings.open_asking(&asked, judge_key()?)?),
-            journal: AnswerJournal::open(folder)?,
+            journal: AnswerJournal::open(&self.folder)?,
             images: self.settings.images(),
             // Pictures are fetched here, under the rules for miners' URLs, and handed over as data.
             inline: false,
@@ -160,12 +162,9 @@ impl<'a> Retrial<'a> {
 
     /// How many calls are answered already, as far as their pictures are known before they are fetched.
     fn kept(&self) -> Result<usize> {
-        let (folder, mut kept) = (self.folder()?, 0);
-        if !folder.exists() {
-            return Ok(0);
-        }
+        let mut kept = 0;
         for (wording, duels) in self.rounds.values() {
-            let bench = self.bench(wording, &folder)?;
+            let bench = self.bench(wording)?;
             for duel in duels {
                 let known = duel.images.iter().all(|image| image.sha256.is_some());
                 if !known && (self.settings.inline_images || duel.images.iter().any(|image| !is_web(&image.url))) {
@@ -183,22 +182,15 @@ impl<'a> Retrial<'a> {
     /// Judges all duels again.
     ///
     /// # Errors
-    /// The answers cannot be kept, or another process is at work on them.
+    /// The answers cannot be kept.
     pub(crate) fn judge_again(&self) -> Result<Vec<JudgedAgain>> {
-        let folder = self.folder()?;
-        let contended = if self.context.options.wait_lock { Contended::Wait } else { Contended::Fail };
-        let _lock = Lock::take(&folder, "verify --judge", contended, |holder| {
-            self.context.ui.status(&format!("waiting for {holder}"));
-            self.context.stop.sleep(std::time::Duration::from_secs(1));
-            self.context.stop.check()
-        })?;
         let sources = Sources::open(self.context, self.args.store, self.args.allow_private_cdn)?;
         let bar = self.context.ui.bar("judging again", self.duels() as u64);
         let failures = Mutex::default();
         let mut judged = Vec::new();
         for (wording, duels) in self.rounds.values() {
             let court = Court {
-                bench: self.bench(wording, &folder)?,
+                bench: self.bench(wording)?,
                 sources: &sources,
                 inline: self.settings.inline_images,
                 allow_private: self.args.allow_private_cdn || self.context.config.miners.allow_private_cdn,
@@ -210,6 +202,16 @@ impl<'a> Retrial<'a> {
         }
         Ok(judged)
     }
+}
+
+/// Keeps other processes from the answers in this folder.
+fn lock(context: &Context<'_>, folder: &Path) -> Result<Lock> {
+    let contended = if context.options.wait_lock { Contended::Wait } else { Contended::Fail };
+    Lock::take(folder, "verify --judge", contended, |holder| {
+        context.ui.status(&format!("waiting for {holder}"));
+        context.stop.sleep(Duration::from_secs(1));
+        context.stop.check()
+    })
 }
 
 /// Is this an address that a judge's server could fetch?
@@ -297,7 +299,13 @@ impl Court<'_> {
     fn is_down(&self) -> Option<String> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let down = failures.in_a_row >= self.most_failures;
-        down.then(|| format!("not asked: the judge failed in {} in a row: {}", counted(failures.in_a_row, "duel", "duels"), failures.last))
+        down.then(|| {
+            format!(
+                "not asked: the judge failed in {} in a row: {}",
+                counted(failures.in_a_row, "duel", "duels"),
+                failures.last
+            )
+        })
     }
 
     fn failed(&self, why: &str) {
@@ -309,7 +317,11 @@ impl Court<'_> {
     /// The duel's pictures as the judge gets them, or why it gets none.
     fn images(&self, duel: &RecordedDuel) -> std::result::Result<[DuelImage; 3], (Comparison, String)> {
         let [prompt, left, right] = &duel.images;
-        Ok([self.image("the prompt", prompt)?, self.image("left's preview", left)?, self.image("right's preview", right)?])
+        Ok([
+            self.image("the prompt", prompt)?,
+            self.image("left's preview", left)?,
+            self.image("right's preview", right)?,
+        ])
     }
 
     /// A picture: by its URL, checked against its digest where one is recorded; or with its bytes.

@@ -4,6 +4,7 @@
 //! objections; otherwise its objections of each status become one finding, each with both values.
 
 mod audits;
+mod bias;
 mod builds;
 mod files;
 pub mod formats;
@@ -68,7 +69,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in short.
-pub const IDS: [(&str, &str); 32] = [
+pub const IDS: [(&str, &str); 33] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -91,6 +92,7 @@ pub const IDS: [(&str, &str); 32] = [
     ("audit.report", "a generation report follows from its runs"),
     ("audit.source", "sources that were read are those of miners of the round"),
     ("judge.detail", "decision and winner follow from the judge's recorded stages"),
+    ("judge.bias", "the judge prefers neither the model shown first nor the one shown second"),
     ("judge.progress", "the walk by the reports gives the holders and the leader at the end"),
     ("audit.verdict", "a verdict follows from the regenerated outputs"),
     ("winner.replay", "the tournament gives this winner"),
@@ -405,7 +407,7 @@ fn round_has_reached(state: &CompetitionState, round: RoundNumber, stage: Stage)
 type OfARound = fn(&VerifyFacts<'_>, RoundNumber, &RoundFiles, &mut Sink);
 
 /// The checks of a round, in the order of their findings.
-const OF_A_ROUND: [OfARound; 10] = [
+const OF_A_ROUND: [OfARound; 11] = [
     schedule::check,
     submissions::check,
     seed::check,
@@ -414,6 +416,7 @@ const OF_A_ROUND: [OfARound; 10] = [
     outputs::check,
     refusals::check,
     matches::check,
+    bias::check,
     audits::check,
     winner::check,
 ];
