@@ -1,7 +1,5 @@
 //! Judging recorded duels again (`verify --judge`): which ones are drawn, and how the answers compare with the record.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::certainty::orders::{BothOrders, NORMAL_95};
@@ -12,7 +10,7 @@ use crate::model::answers::{Answers, Digest, JudgedDuel};
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::ids::{Player, PromptStem, RoundNumber, Seed};
 use crate::model::penalties::Penalties;
-use crate::model::report::DuelWinner;
+use crate::model::report::{Duel, DuelWinner, MatchReport};
 use crate::model::snapshot::{PlayerFiles, RoundFiles, Snapshot};
 use crate::model::splat::snapshot::SplatSnapshot;
 
@@ -50,13 +48,40 @@ pub struct RecordedImage {
     pub sha256: Option<Digest>,
 }
 
-/// Draws this many of the duels, in their order; the same ones for the same seed.
-#[must_use]
-pub fn draw(duels: &[RecordedDuel], count: usize, seed: u64) -> Vec<&RecordedDuel> {
-    let places: Vec<usize> = (0..duels.len()).collect();
-    let mut drawn = PythonRandom::new(seed).sample(&places, count);
-    drawn.sort_unstable();
-    drawn.into_iter().filter_map(|at| duels.get(at)).collect()
+/// The duels that were drawn, in the order of the record.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Drawn {
+    /// The duels.
+    pub duels: Vec<RecordedDuel>,
+    /// How many they were drawn from.
+    pub of: usize,
+}
+
+/// Which duels are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lot {
+    /// Of this round; of all if `None`.
+    pub round: Option<RoundNumber>,
+    /// How many.
+    pub count: usize,
+    /// By which seed: the same one draws the same duels.
+    pub seed: u64,
+}
+
+impl Lot {
+    fn has(self, round: RoundNumber) -> bool {
+        self.round.is_none_or(|only| only == round)
+    }
+
+    /// Draws from all these duels; only those that are drawn are copied out of the record.
+    fn draw<T, I: Iterator<Item = T>>(self, all: impl Fn() -> I, record: impl Fn(T) -> Option<RecordedDuel>) -> Drawn {
+        let of = all().count();
+        let places: Vec<usize> = (0..of).collect();
+        let mut drawn = PythonRandom::new(self.seed).sample(&places, self.count);
+        drawn.sort_unstable();
+        let drawn = all().enumerate().filter(|(at, _)| drawn.binary_search(at).is_ok());
+        Drawn { duels: drawn.filter_map(|(_, one)| record(one)).collect(), of }
+    }
 }
 
 /// How a duel that was judged again compares with the record.
@@ -198,56 +223,64 @@ fn float(count: usize) -> f64 {
     count as f64
 }
 
-/// The duels that a judge decided in a competition of meshes, by round, challenger and report.
+/// A duel of meshes, with the files that tell of it.
+#[derive(Clone, Copy)]
+struct MeshDuel<'a> {
+    round: RoundNumber,
+    files: &'a RoundFiles,
+    player: &'a Player,
+    own: &'a PlayerFiles,
+    name: &'a String,
+    report: &'a MatchReport,
+    duel: &'a Duel,
+}
+
+/// Draws from the duels that a judge decided in a competition of meshes.
 #[must_use]
-pub fn of_meshes(snapshot: &Snapshot, only: Option<RoundNumber>) -> Vec<RecordedDuel> {
-    let rounds = snapshot.rounds.iter().filter(|(round, _)| only.is_none_or(|only| only == **round));
-    rounds.flat_map(|(round, files)| of_round(*round, files)).collect()
+pub fn of_meshes(snapshot: &Snapshot, lot: Lot) -> Drawn {
+    let all = || {
+        let rounds = snapshot.rounds.iter().filter(move |(round, _)| lot.has(**round));
+        let players = rounds.flat_map(|(round, files)| files.players.iter().map(move |of| (*round, files, of)));
+        let reports = players.flat_map(|(round, files, (player, own))| {
+            let reports = own.reports.iter().filter_map(|(name, slot)| Some((name, slot.get()?)));
+            reports.map(move |(name, report)| (round, files, player, own, name, report))
+        });
+        reports.flat_map(|(round, files, player, own, name, report)| {
+            let judged = report.duels.iter().filter(|duel| mesh_judged(duel));
+            judged.map(move |duel| MeshDuel { round, files, player, own, name, report, duel })
+        })
+    };
+    lot.draw(all, MeshDuel::record)
 }
 
-fn of_round(round: RoundNumber, files: &RoundFiles) -> Vec<RecordedDuel> {
-    let seed = files.seed.get().map_or(Seed(0), |seed| seed.seed);
-    let mut duels = Vec::new();
-    for (player, own) in &files.players {
-        for (name, report) in own.reports.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
-            let file = FileKind::Player(round, player.clone(), PlayerFile::Report(name.clone())).path();
-            let evidence = own.answers_beside(name).get();
-            let evidence: BTreeMap<&PromptStem, &JudgedDuel> =
-                evidence.into_iter().flat_map(Answers::judged).map(|duel| (&duel.name, duel)).collect();
-            for duel in report.duels.iter().filter(|duel| mesh_judged(duel)) {
-                let (Some(left), Some(right)) = (&duel.left_png, &duel.right_png) else { continue };
-                let known = evidence.get(&duel.name).copied();
-                let shown = |of: fn(&JudgedDuel) -> Option<Digest>| known.and_then(of);
-                let left_sum = shown(|duel| duel.images.left).or_else(|| sum(files, &report.left, left));
-                let right_sum = shown(|duel| duel.images.right).or_else(|| own_sum(own, player, right));
-                let image = |url: &String, sha256| RecordedImage { url: url.clone(), sha256 };
-                duels.push(RecordedDuel {
-                    round,
-                    seed,
-                    file: file.clone(),
-                    name: duel.name.clone(),
-                    winner: duel.winner,
-                    images: [
-                        image(&duel.prompt, shown(|duel| duel.images.prompt)),
-                        image(left, left_sum),
-                        image(right, right_sum),
-                    ],
-                    answers: known.map(BothOrders::from),
-                    tokens: known.and_then(tokens),
-                });
-            }
-        }
+impl MeshDuel<'_> {
+    fn record(self) -> Option<RecordedDuel> {
+        let MeshDuel { round, files, player, own, name, report, duel } = self;
+        let (left, right) = (duel.left_png.as_ref()?, duel.right_png.as_ref()?);
+        let mut evidence = own.answers_beside(name).get().into_iter().flat_map(Answers::judged);
+        let known = evidence.find(|known| known.name == duel.name);
+        let shown = known.map(|known| &known.images);
+        let left_sum = files.players.get(&report.left).and_then(|own| sum(own, &report.left, left));
+        let image = |url: &String, sha256| RecordedImage { url: url.clone(), sha256 };
+        Some(RecordedDuel {
+            round,
+            seed: files.seed.get().map_or(Seed(0), |seed| seed.seed),
+            file: FileKind::Player(round, player.clone(), PlayerFile::Report(name.clone())).path(),
+            name: duel.name.clone(),
+            winner: duel.winner,
+            images: [
+                image(&duel.prompt, shown.and_then(|shown| shown.prompt)),
+                image(left, shown.and_then(|shown| shown.left).or(left_sum)),
+                image(right, shown.and_then(|shown| shown.right).or_else(|| sum(own, player, right))),
+            ],
+            answers: known.map(BothOrders::from),
+            tokens: known.and_then(tokens),
+        })
     }
-    duels
 }
 
-/// The sum of a player's stored file.
-fn sum(files: &RoundFiles, player: &Player, url: &str) -> Option<Digest> {
-    own_sum(files.players.get(player)?, player, url)
-}
-
-/// `SHA256SUMS` lists paths below the player's folder.
-fn own_sum(own: &PlayerFiles, player: &Player, url: &str) -> Option<Digest> {
+/// The sum of a player's stored file: `SHA256SUMS` lists paths below the player's folder.
+fn sum(own: &PlayerFiles, player: &Player, url: &str) -> Option<Digest> {
     let (_, below) = url.rsplit_once(&format!("/{player}/"))?;
     own.sums.get()?.0.get(below)?.parse().ok()
 }
@@ -259,30 +292,30 @@ fn tokens(duel: &JudgedDuel) -> Option<u64> {
     })
 }
 
-/// The duels that a judge decided in a competition of splats.
+/// Draws from the duels that a judge decided in a competition of splats.
 #[must_use]
-pub fn of_splats(snapshot: &SplatSnapshot, only: Option<RoundNumber>) -> Vec<RecordedDuel> {
-    let mut duels = Vec::new();
-    for (round, files) in snapshot.rounds.iter().filter(|(round, _)| only.is_none_or(|only| only == **round)) {
-        let seed = files.seed.get().map_or(Seed(0), |seed| seed.seed);
-        for (player, report) in files.players.iter().filter_map(|(player, own)| Some((player, own.duels.get()?))) {
-            for duel in report.duels.iter().filter(|duel| splat_judged(duel)) {
-                let (Some(left), Some(right)) = (&duel.leader_png, &duel.miner_png) else { continue };
-                let image = |url: &String| RecordedImage { url: url.clone(), sha256: None };
-                duels.push(RecordedDuel {
-                    round: *round,
-                    seed,
-                    file: format!("rounds/{round}/{player}/duels.json"),
-                    name: duel.name.clone(),
-                    winner: duel.winner.into(),
-                    images: [image(&duel.prompt), image(left), image(right)],
-                    answers: None,
-                    tokens: None,
-                });
-            }
-        }
-    }
-    duels
+pub fn of_splats(snapshot: &SplatSnapshot, lot: Lot) -> Drawn {
+    let all = || {
+        let rounds = snapshot.rounds.iter().filter(move |(round, _)| lot.has(**round));
+        let players = rounds.flat_map(|(round, files)| files.players.iter().map(move |of| (*round, files, of)));
+        players.flat_map(|(round, files, (player, own))| {
+            let duels = own.duels.get().into_iter().flat_map(|report| &report.duels);
+            duels.filter(|duel| splat_judged(duel)).map(move |duel| (round, files, player, duel))
+        })
+    };
+    lot.draw(all, |(round, files, player, duel)| {
+        let image = |url: &String| RecordedImage { url: url.clone(), sha256: None };
+        Some(RecordedDuel {
+            round,
+            seed: files.seed.get().map_or(Seed(0), |seed| seed.seed),
+            file: format!("rounds/{round}/{player}/duels.json"),
+            name: duel.name.clone(),
+            winner: duel.winner.into(),
+            images: [image(&duel.prompt), image(duel.leader_png.as_ref()?), image(duel.miner_png.as_ref()?)],
+            answers: None,
+            tokens: None,
+        })
+    })
 }
 
 #[cfg(test)]
@@ -310,13 +343,13 @@ mod tests {
     #[test]
     fn the_same_seed_draws_the_same_duels_in_their_order() {
         let all: Vec<RecordedDuel> = (0..100).map(|at| duel(&format!("d{at}"), DuelWinner::Left)).collect();
-        let names = |seed| draw(&all, 5, seed).iter().map(|duel| duel.name.to_string()).collect::<Vec<_>>();
+        let drawn = |count, seed| Lot { round: None, count, seed }.draw(|| all.iter(), |duel| Some(duel.clone()));
+        let names = |seed| drawn(5, seed).duels.iter().map(|duel| duel.name.to_string()).collect::<Vec<_>>();
         // random.Random(0).sample(range(100), 5)
         assert_eq!(names(0), ["d5", "d33", "d49", "d53", "d97"]);
         assert_eq!(names(1), names(1));
         assert_ne!(names(0), names(1));
-        assert_eq!(draw(&all, 1000, 0).len(), 100);
-        assert!(draw(&[], 5, 0).is_empty());
+        assert_eq!((drawn(1000, 0).duels.len(), drawn(5, 0).of), (100, 100));
     }
 
     #[test]

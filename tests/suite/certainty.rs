@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::duels::at_duels;
+use crate::duels::{at_duels, manners};
 use crate::formats::make_threejs;
 use crate::judge_server::{JudgeServer, Manners};
 use crate::other_formats::{of_threejs, splat};
@@ -56,7 +56,7 @@ fn a_script_recomputes_every_figure() {
 
 #[test]
 fn a_judge_that_prefers_the_first_place_is_found() {
-    let folder = judged_by(Manners { first: -3, ..Manners::default() });
+    let folder = judged_by(Manners { first: -3, ..manners() });
     recomputed(folder.path());
     let all = certainty(folder.path(), &["--round", "1"]);
     let [round] = all["rounds"].as_array().unwrap().as_slice() else { panic!("{all}") };
@@ -71,14 +71,14 @@ fn a_judge_that_prefers_the_first_place_is_found() {
     assert_eq!((bias.status.as_str(), bias.subject.as_str(), bias.round), ("warn", "rounds/1", Some(1)));
     assert!(bias.detail.starts_with("the model shown first gets 2."), "{}", bias.detail);
     // Which side is preferred is said in both directions.
-    let folder = judged_by(Manners { first: 3, ..Manners::default() });
+    let folder = judged_by(Manners { first: 3, ..manners() });
     let found = findings(folder.path(), &["--round", "1"]);
     assert!(found.iter().any(|found| found.id == "judge.bias" && found.detail.contains("shown second gets 2.")));
 }
 
 #[test]
 fn a_judge_without_a_preference_raises_nothing() {
-    let folder = judged_by(Manners::default());
+    let folder = judged_by(manners());
     recomputed(folder.path());
     let all = certainty(folder.path(), &["--round", "1"]);
     assert_eq!(all["rounds"][0]["bias"]["mean"], 0.0, "{all}");
@@ -130,7 +130,7 @@ fn lines_come_with_v_alone() {
 
 #[test]
 fn pages_say_how_sure_a_margin_is() {
-    let folder = judged_by(Manners { first: -3, ..Manners::default() });
+    let folder = judged_by(Manners { first: -3, ..manners() });
     let pages = report(folder.path(), &[]);
     let round = text(&pages[Path::new("round-1.html")]);
     assert!(round.contains("95 % interval") && round.contains("first minus second penalty"), "{round}");

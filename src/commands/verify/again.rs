@@ -13,14 +13,12 @@ use crate::engine::verification::formats::OtherSnapshot;
 use crate::model::ids::RoundNumber;
 use crate::model::question::Question;
 use crate::model::snapshot::Snapshot;
-use crate::rules::rejudge::{AGREEMENT, Agreement, Comparison, JudgedAgain, RecordedDuel, draw, of_meshes, of_splats};
+use crate::rules::rejudge::{AGREEMENT, Agreement, Comparison, Drawn, JudgedAgain, Lot, of_meshes, of_splats};
 use crate::ui::Report;
 
 /// The duels that are judged again.
-pub(super) struct Drawn {
-    duels: Vec<RecordedDuel>,
-    /// How many they were drawn from.
-    of: usize,
+pub(super) struct Again {
+    drawn: Drawn,
     /// The questions that the rounds publish.
     questions: BTreeMap<RoundNumber, Question>,
     /// Why there are none in this format.
@@ -28,42 +26,35 @@ pub(super) struct Drawn {
 }
 
 /// Draws from the duels of a competition of meshes, if that is asked for.
-pub(super) fn drawn(args: &VerifyArgs, snapshot: &Snapshot) -> Option<Drawn> {
+pub(super) fn drawn(args: &VerifyArgs, snapshot: &Snapshot) -> Option<Again> {
     let questions = snapshot.rounds.iter().filter_map(|(round, files)| {
         let question = files.question.get()?;
         Some((*round, question.asked.question.clone()))
     });
-    Drawn::of(args, || of_meshes(snapshot, args.round), questions.collect(), None)
+    Some(Again { drawn: of_meshes(snapshot, lot(args)?), questions: questions.collect(), unasked: None })
 }
 
 /// As [`drawn`], in the other formats.
-pub(super) fn drawn_of(args: &VerifyArgs, snapshot: &OtherSnapshot) -> Option<Drawn> {
-    match snapshot {
-        OtherSnapshot::Splat(of) => Drawn::of(args, || of_splats(of, args.round), BTreeMap::new(), None),
+pub(super) fn drawn_of(args: &VerifyArgs, snapshot: &OtherSnapshot) -> Option<Again> {
+    let (lot, questions) = (lot(args)?, BTreeMap::new());
+    Some(match snapshot {
+        OtherSnapshot::Splat(of) => Again { drawn: of_splats(of, lot), questions, unasked: None },
         OtherSnapshot::Threejs(_) => {
             let why = "the judge of a threejs competition works in stages, whose calls are not recorded one by one: no \
                        duel is judged again";
-            Drawn::of(args, Vec::new, BTreeMap::new(), Some(why))
+            Again { drawn: Drawn::default(), questions, unasked: Some(why) }
         }
-    }
+    })
 }
 
-impl Drawn {
-    fn of(
-        args: &VerifyArgs,
-        all: impl FnOnce() -> Vec<RecordedDuel>,
-        questions: BTreeMap<RoundNumber, Question>,
-        unasked: Option<&'static str>,
-    ) -> Option<Drawn> {
-        let count = args.judge?;
-        let all = all();
-        let duels = draw(&all, count, args.seed).into_iter().cloned().collect();
-        Some(Drawn { duels, of: all.len(), questions, unasked })
-    }
+fn lot(args: &VerifyArgs) -> Option<Lot> {
+    Some(Lot { round: args.round, count: args.judge?, seed: args.seed })
+}
 
+impl Again {
     /// Judges them again and reports what that gives.
     pub(super) fn judge(self, context: &Context<'_>, args: &VerifyArgs, report: &mut Report) -> Result<()> {
-        let Drawn { duels, of, questions, unasked } = self;
+        let Again { drawn: Drawn { duels, of }, questions, unasked } = self;
         if let Some(why) = unasked {
             report.say(why);
             report.detail(json!({ "judged_again": null }));

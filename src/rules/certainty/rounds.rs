@@ -216,11 +216,12 @@ pub fn mesh_judged(duel: &Duel) -> bool {
     shown && !duel::claims_no_judge(&duel.issues) && duel.issues != duel::INTERNAL_ERROR
 }
 
-/// Did a judge decide this duel of splats?
+/// Did a judge decide this duel of splats? Since round 1, generations can be over time, as those of meshes.
 #[must_use]
 pub fn splat_judged(of: &SplatDuel) -> bool {
     let shown = of.leader_png.is_some() && of.miner_png.is_some() && DuelWinner::from(of.winner) != DuelWinner::Skipped;
-    shown && !splat::duel::claims_no_judge(&of.issues) && of.issues != splat::duel::INTERNAL_ERROR
+    let unjudged = duel::claims_no_judge(&of.issues) || splat::duel::claims_no_judge(&of.issues);
+    shown && !unjudged && of.issues != splat::duel::INTERNAL_ERROR
 }
 
 /// The first stage of a duel that a judge decided.
