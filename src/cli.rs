@@ -765,6 +765,9 @@ pub struct SandboxArgs {
     /// The port of all servers; 0 picks a free one [default: 24404, or the next free one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// How the judge behaves, to see what `verify` makes of it [default: honest]
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub judge: Option<SandboxJudge>,
     /// Keep the servers running after the play, until Ctrl-C
     #[arg(long)]
     pub keep_serving: bool,
@@ -772,6 +775,19 @@ pub struct SandboxArgs {
     /// until Ctrl-C
     #[arg(long)]
     pub by_hand: bool,
+}
+
+/// How a sandbox's judge behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SandboxJudge {
+    /// It answers what it sees
+    Honest,
+    /// Its operator records a winner that its answers do not give: `verify` finds it
+    Lies,
+    /// It favours the model that it is shown first
+    First,
+    /// It mixes the two models up at random
+    Random,
 }
 
 /// A count that is out of bounds, or not a number.

@@ -9,11 +9,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::base::error::{Error, Result};
-use crate::cli::{Global, SandboxArgs};
+use crate::cli::{Global, SandboxArgs, SandboxJudge};
 use crate::model::file::FileKind;
 use crate::model::stage::{CompetitionState, Stage};
 use crate::model::store::Store;
 use crate::sandbox::folder::{FIRST_BLOCK, PORT, SandboxFolder, genesis_time};
+use crate::sandbox::judge::JudgeMode;
 use crate::sandbox::participants::{Params, Participants};
 use crate::sandbox::runner::Runner;
 use crate::sandbox::servers::LocalPort;
@@ -33,6 +34,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &SandboxArgs, report: &mut Rep
     let folder = SandboxFolder::open(&args.dir)?;
     let known = folder.params()?;
     let mut params = wanted(args, known.as_ref())?;
+    if args.by_hand && params.judge == JudgeMode::Lies {
+        let hand = Error::usage("--by-hand with --judge lies: the lie is the operator's, and the operator is you");
+        return Err(hand.hint("change a winner in a duels_*.json by hand, and run `gen404 verify`"));
+    }
     let finished = known.is_some() && is_finished(&folder)?;
     if finished && !args.keep_serving && !args.by_hand {
         ui.status("this sandbox is finished: nothing left to play");
@@ -121,9 +126,19 @@ fn serve(ui: &Ui, folder: &SandboxFolder, base: &str) -> Result<()> {
     Ok(())
 }
 
+/// The mode that a flag names.
+fn mode(named: SandboxJudge) -> JudgeMode {
+    match named {
+        SandboxJudge::Honest => JudgeMode::Honest,
+        SandboxJudge::Lies => JudgeMode::Lies,
+        SandboxJudge::First => JudgeMode::First,
+        SandboxJudge::Random => JudgeMode::Random,
+    }
+}
+
 /// The sandbox's parameters: the flags over its recorded ones. Fails if an existing sandbox was made from others.
 fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
-    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT };
+    let default = Params { seed: 404, rounds: 2, miners: 7, prompts: 10, port: PORT, judge: JudgeMode::Honest };
     let base = known.unwrap_or(&default);
     let params = Params {
         seed: args.seed.unwrap_or(base.seed),
@@ -131,13 +146,15 @@ fn wanted(args: &SandboxArgs, known: Option<&Params>) -> Result<Params> {
         miners: args.miners.unwrap_or(base.miners),
         prompts: args.prompts.unwrap_or(base.prompts),
         port: args.port.filter(|port| *port != 0 || known.is_none()).unwrap_or(base.port),
+        judge: args.judge.map_or(base.judge, mode),
     };
     match known {
         Some(known) if *known != params => {
-            let Params { seed, rounds, miners, prompts, port } = known;
+            let Params { seed, rounds, miners, prompts, port, judge } = known;
+            let judge = judge.name();
             let other = Error::failed(format!(
                 "{}: this sandbox was made with --seed {seed} --rounds {rounds} --miners {miners} \
-                 --prompts {prompts} --port {port}",
+                 --prompts {prompts} --port {port} --judge {judge}",
                 args.dir.display()
             ));
             Err(other.hint("leave these flags out to continue it, or name another folder"))

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
+use super::answered;
 use super::commits::Checkout;
 use super::in_force::{FileOrigin, Origins, in_force};
 use super::played;
@@ -48,6 +49,7 @@ pub(crate) fn gather<'a>(
     );
     (facts.requests, facts.pools) = (requests?.into_iter().flatten().collect(), pools?);
     (facts.matches, facts.replaced) = played::on_what(&origins, snapshot, &past.budget)?;
+    facts.unanswered = answered::unanswered(&origins, snapshot)?;
     Ok(facts)
 }
 

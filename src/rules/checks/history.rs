@@ -173,9 +173,9 @@ impl PendingCommits {
                 [change.before, change.after].into_iter().flatten().map(|blob| (change.file.clone(), blob))
             })
             .collect();
-        // A changed report is judged by its row in the matrix.
+        // A changed report, or the answers beside it, is judged by its row in the matrix.
         let judged: BTreeSet<RoundNumber> = changes()
-            .filter(|change| matches!(change.file, FileKind::Player(_, _, PlayerFile::Report(_))))
+            .filter(|change| change.file.row().keeps == Keeps::AllOnceInMatrix)
             .filter_map(|change| change.before.and(change.file.round()))
             .collect();
         for round in judged {
@@ -338,6 +338,9 @@ impl Judged<'_> {
             (Keeps::AllOnceInMatrix, Trace::Report(left)) if self.had_row(&change.file, left) => {
                 vec![format!("the report was {}, though its row was in the matrix", verb(gone))]
             }
+            (Keeps::AllOnceInMatrix, Trace::Other) if self.had_row_of(&change.file) => {
+                vec![format!("the judge's answers were {}, though their match's row was in the matrix", verb(gone))]
+            }
             (Keeps::AllOnceSeeded, _) if self.is_seeded(&change.file) => {
                 vec![format!("{} after the seed was revealed", verb(gone))]
             }
@@ -355,6 +358,19 @@ impl Judged<'_> {
         let file = FileKind::Round(*round, RoundFile::Matrix);
         match self.trace(&file, self.before.matrices.get(round)) {
             Some(Trace::Rows(matrix)) => matrix.margin(left, right).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Was the match of an answers file in the matrix? The file does not say who left is, but its name begins like it.
+    fn had_row_of(&self, answers: &FileKind) -> bool {
+        let FileKind::Player(round, right, PlayerFile::Answers(name)) = answers else { return false };
+        let left = name.strip_prefix("answers_").and_then(|rest| rest.strip_suffix(".jsonl"));
+        let file = FileKind::Round(*round, RoundFile::Matrix);
+        match (self.trace(&file, self.before.matrices.get(round)), left) {
+            (Some(Trace::Rows(matrix)), Some(named)) => {
+                matrix.0.keys().any(|(left, of)| of == right && left.as_str().starts_with(named))
+            }
             _ => false,
         }
     }

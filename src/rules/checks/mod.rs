@@ -3,6 +3,7 @@
 //! A check tests one claim (an id) about one subject (a round, a file or a name). It passes without
 //! objections; otherwise its objections of each status become one finding, each with both values.
 
+pub(crate) mod answers;
 mod audits;
 mod bias;
 mod builds;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use self::answers::Unanswered;
 use self::in_force::{ClaimTerms, InForce};
 use super::seed::OnChain;
 use super::stage_table::{has_reached, last_of_round};
@@ -69,7 +71,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in short.
-pub const IDS: [(&str, &str); 33] = [
+pub const IDS: [(&str, &str); 35] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -86,6 +88,8 @@ pub const IDS: [(&str, &str); 33] = [
     ("match.matrix", "matrix rows and reports agree"),
     ("match.urls", "a report's URLs are those of the players' outputs"),
     ("match.rules", "duels that need no judge follow the rule"),
+    ("duel.answers", "each duel's winner follows from the judge's recorded answers"),
+    ("judge.question", "the recorded answers are to the question that the round publishes"),
     ("audit.request", "require_audit.json lists exactly the miners that it should"),
     ("audit.critical", "critical prompts follow from the match"),
     ("audit.matrix", "rows of the audit matrix and audit reports agree"),
@@ -364,6 +368,8 @@ pub struct VerifyFacts<'a> {
     pub matches: BTreeMap<Reported, Then<MatchView>>,
     /// Files replaced after matches were played on them, with the last commit that did so.
     pub replaced: BTreeMap<FileKind, String>,
+    /// Match reports that may lack answers, though their round has a question.
+    pub unanswered: BTreeMap<Reported, Unanswered>,
     /// For each round, the pool in the commit that wrote its seed; `None` if it had none.
     pub pools: BTreeMap<RoundNumber, Then<Option<Arc<PromptList>>>>,
     /// What the chain says about each round's latest_reveal_block, if asked.
@@ -377,9 +383,9 @@ impl<'a> VerifyFacts<'a> {
     #[must_use]
     pub fn of_files(snapshot: &'a Snapshot) -> Self {
         let (requests, matches, replaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (pools, blocks, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), false);
+        let (unanswered, pools, blocks, allow_private_cdn) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), false);
         let rules = InForce::of(snapshot);
-        VerifyFacts { snapshot, rules, requests, matches, replaced, pools, blocks, allow_private_cdn }
+        VerifyFacts { snapshot, rules, requests, matches, replaced, unanswered, pools, blocks, allow_private_cdn }
     }
 
     /// The terms for the claims of a round's file.
@@ -407,7 +413,7 @@ fn round_has_reached(state: &CompetitionState, round: RoundNumber, stage: Stage)
 type OfARound = fn(&VerifyFacts<'_>, RoundNumber, &RoundFiles, &mut Sink);
 
 /// The checks of a round, in the order of their findings.
-const OF_A_ROUND: [OfARound; 11] = [
+const OF_A_ROUND: [OfARound; 12] = [
     schedule::check,
     submissions::check,
     seed::check,
@@ -416,6 +422,7 @@ const OF_A_ROUND: [OfARound; 11] = [
     outputs::check,
     refusals::check,
     matches::check,
+    answers::check,
     bias::check,
     audits::check,
     winner::check,
