@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::certainty::orders::{BothOrders, NORMAL_95};
 use super::certainty::rounds::{mesh_judged, splat_judged};
-use super::duel::by_answers;
+use super::duel::{below_player, by_answers};
 use super::python_random::PythonRandom;
 use crate::model::answers::{Answers, Digest, JudgedDuel};
 use crate::model::file::{FileKind, PlayerFile};
@@ -279,10 +279,9 @@ impl MeshDuel<'_> {
     }
 }
 
-/// The sum of a player's stored file: `SHA256SUMS` lists paths below the player's folder.
+/// The sum of a player's stored file.
 fn sum(own: &PlayerFiles, player: &Player, url: &str) -> Option<Digest> {
-    let (_, below) = url.rsplit_once(&format!("/{player}/"))?;
-    own.sums.get()?.0.get(below)?.parse().ok()
+    own.sums.get()?.0.get(below_player(url, player)?)?.parse().ok()
 }
 
 /// The tokens that both answers took.

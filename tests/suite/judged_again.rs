@@ -49,7 +49,7 @@ fn the_same_judge_agrees_with_itself_and_is_asked_once() {
     assert_eq!((&found["agreement"], &found["largest_difference"]), (&Value::from(1.0), &Value::from(0)));
     assert!(found["interval"][0].as_f64().unwrap() > 0.7, "{found}");
     assert_eq!((requests(&judge), judge.seen.answers()), (24, (24, 24)), "each duel in both orders");
-    assert!(run.err.contains("12 duels of ") && run.err.contains("24 calls"), "{}", run.err);
+    assert!(run.err.contains(" about 12 duels of ") && run.err.contains("24 calls"), "{}", run.err);
     assert_eq!(tree(folder.path()), before, "nothing outside the reader's own folder");
     // An answered call is never made again.
     let run = again(folder.path(), &judge, &["--round", "1", "--judge", "12"]).ends(0);
@@ -101,11 +101,7 @@ fn a_dry_run_says_what_it_takes_and_asks_nothing() {
     let before = tree(folder.path());
     let flags = ["verify", "--judge-url", &judge.url, "--judge", "5", "--dry-run"];
     let run = gen404(folder.path(), &flags).ends(0);
-    assert!(
-        run.out.contains("would ask: ") && run.out.contains("10 calls, an unknown number of tokens"),
-        "{}",
-        run.out
-    );
+    assert!(run.out.contains("would ask ") && run.out.contains("10 calls, an unknown number of tokens"), "{}", run.out);
     assert_eq!((requests(&judge), tree(folder.path()) == before), (0, true));
     assert!(!folder.path().join(".gen404").exists(), "nothing is written");
     // Tokens as the record names them.

@@ -78,9 +78,9 @@ impl Again {
             "estimate": { "calls": estimate.calls, "kept": estimate.kept, "tokens": estimate.tokens },
         });
         if context.options.dry_run {
-            report.say(format!("would ask: {will}"));
+            report.say(format!("would ask {will}"));
         } else {
-            context.ui.status(&format!("asking: {will}"));
+            context.ui.status(&format!("asking {will}"));
             let judged = retrial.judge_again()?;
             let agreement = Agreement::of(&judged);
             tell(context, &retrial, (of, args, &judge), (&judged, agreement), report);
@@ -112,7 +112,7 @@ fn foreseen(retrial: &Retrial<'_>, of: usize, args: &VerifyArgs, judge: &str, es
     };
     let tokens =
         estimate.tokens.map_or("an unknown number of tokens".to_owned(), |tokens| format!("about {tokens} tokens"));
-    format!("{judge}, about {duels} of {of} drawn with seed {}: {calls}{kept}, {tokens}", args.seed)
+    format!("{judge} about {duels} of {of}, drawn with seed {}: {calls}{kept}, {tokens}", args.seed)
 }
 
 fn tell(

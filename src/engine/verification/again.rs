@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::objects::Sources;
 use crate::base::error::{Error, Kind, Result};
+use crate::base::files;
 use crate::base::text::counted;
 use crate::base::url::check_public_url;
 use crate::engine::context::Context;
@@ -108,7 +109,8 @@ impl<'a> Retrial<'a> {
             rounds.entry(duel.round).or_insert_with(|| (wording(duel.round), Vec::new())).1.push(duel);
         }
         let endpoint = Digest::of(settings.base_url.as_deref().unwrap_or_default().as_bytes()).to_string();
-        let folder = context.own_folder()?.join("judged-again").join(endpoint.get(..16).unwrap_or(&endpoint));
+        let folder = Path::new("judged-again").join(endpoint.get(..16).unwrap_or(&endpoint));
+        let folder = files::below(&context.own_folder()?, &folder)?;
         let lock = if context.options.dry_run { None } else { Some(lock(context, &folder)?) };
         Ok(Retrial { context, args, settings, rounds, folder, _lock: lock })
     }
