@@ -16,6 +16,13 @@ use crate::support::{Run, command, edit, example, gen404, tree};
 /// Round 1 of the example, with the answers of an even-handed judge beside its reports.
 fn judged() -> tempfile::TempDir {
     let (folder, judge) = (at_duels(), JudgeServer::start(manners()));
+    // As if the round after had not begun, so that every claim holds.
+    std::fs::remove_dir_all(folder.path().join("rounds/2")).unwrap();
+    edit(folder.path(), "leader.json", |text| {
+        let mut entries: Vec<Value> = serde_json::from_str(text).unwrap();
+        entries.retain(|entry| entry["effective_block"].as_u64() < Some(714_400));
+        format!("{:#}", Value::from(entries))
+    });
     gen404(folder.path(), &["duel", "--judge-url", &judge.url]).ends(3);
     // What the operator's own machine keeps is not the reader's.
     std::fs::remove_dir_all(folder.path().join(".gen404")).unwrap();
