@@ -85,7 +85,10 @@ fn every_judged_duel_can_be_asked_and_no_other() {
 
 #[test]
 fn another_taste_is_a_warning_and_no_failure() {
-    let (folder, judge) = (judged(), JudgeServer::start(Manners { taste: "other".to_owned(), ..manners() }));
+    // It likes what the first judge did not.
+    let skills = vec![("/leader/".to_owned(), -3)];
+    let folder = judged();
+    let judge = JudgeServer::start(Manners { taste: "other".to_owned(), skills, ..manners() });
     let run = again(folder.path(), &judge, &["--round", "1", "--judge", "80"]).ends(0);
     let found = result(&run);
     let kinds = ["agreeing", "flips", "to_draw", "from_draw"].map(|key| count(&found, key));
@@ -271,7 +274,7 @@ fn pictures_on_hosts_that_are_not_public_are_shown_to_nobody() {
 fn the_published_question_is_asked_unless_another_one_is_named() {
     let (folder, judge) = (judged(), JudgeServer::start(manners()));
     let words = |folder: &Path, flags: &[&str]| {
-        let found = result(&again(folder, &judge, &[&["--round", "1", "--judge", "1"], flags].concat()).ends(0));
+        let found = result(&again(folder, &judge, &[&["--round", "1", "--judge", "1"], flags].concat()));
         let asked = judge.seen.last_body.lock().unwrap()["messages"].to_string();
         (asked, found["questions"][0]["from"].as_str().unwrap().to_owned())
     };
