@@ -49,7 +49,20 @@ pub fn manners() -> Manners {
 #[track_caller]
 fn duel(folder: &Path, judge: &JudgeServer, flags: &[&str], code: i32) -> Files {
     gen404(folder, &[&["duel", "--judge-url", &judge.url], flags].concat()).ends(code);
-    tree(folder)
+    comparable(folder)
+}
+
+/// The files; how often a question was put until it was answered is not compared.
+fn comparable(folder: &Path) -> Files {
+    let mut files = tree(folder);
+    for (_, bytes) in files.iter_mut().filter(|(path, _)| path.to_string_lossy().contains("/answers_")) {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let put = |part: &str| part.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned();
+        let parts: Vec<_> = text.split("\"attempts\":").map(put).collect();
+        assert!(parts.len() > 1, "the judge was asked");
+        *bytes = parts.join("\"attempts\":").into_bytes();
+    }
+    files
 }
 
 /// What an undisturbed run leaves behind.

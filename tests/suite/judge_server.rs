@@ -21,8 +21,10 @@ pub struct Manners {
     pub faults: Vec<(&'static str, usize)>,
     /// After so many answers the judge is down.
     pub dies_after: Option<usize>,
-    /// Each answer names this many tokens.
+    /// Each answer names this many tokens, three in four of them the question's.
     pub tokens: Option<u64>,
+    /// Each answer names this model.
+    pub model: Option<&'static str>,
     /// Requests that show this text are always refused.
     pub refuses: Option<String>,
     /// Added to the penalty of whichever model is shown first.
@@ -181,8 +183,10 @@ fn answer(stream: &TcpStream, manners: &Manners, seen: &Seen, body: &[u8], count
     if due.is_none() {
         *seen.answered.lock().unwrap().entry(body.to_vec()).or_default() += 1;
     }
-    let answer = json!({"id": "x", "object": "chat.completion", "choices": [
-        {"index": 0, "message": message, "finish_reason": finish}], "usage": {"total_tokens": manners.tokens}});
+    let usage = json!({"total_tokens": manners.tokens, "prompt_tokens": manners.tokens.map(|all| all * 3 / 4),
+        "completion_tokens": manners.tokens.map(|all| all / 4)});
+    let answer = json!({"id": "x", "object": "chat.completion", "model": manners.model, "choices": [
+        {"index": 0, "message": message, "finish_reason": finish}], "usage": usage});
     reply(stream, "200 OK", "", &answer.to_string()).map(|()| true)
 }
 

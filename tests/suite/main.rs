@@ -36,6 +36,7 @@ mod drawing;
 mod dry_runs;
 mod duels;
 mod echoes;
+mod evidence;
 mod examples;
 mod files;
 mod finalize;
