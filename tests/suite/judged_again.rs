@@ -314,3 +314,32 @@ fn splats_are_judged_by_their_pictures_and_threejs_says_that_it_is_not() {
     assert!(result(&run).is_null() && requests(&judge) == 4);
     assert!(run.json()["did"].to_string().contains("works in stages"), "{}", run.out);
 }
+
+#[test]
+fn an_honest_judge_disagrees_with_one_that_mixes_models_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = ["--seed", "7", "--rounds", "1", "--miners", "6", "--prompts", "2"];
+    let played = [&["sandbox", "random", "--judge", "random", "--port", "0"], &size[..]].concat();
+    gen404(folder.path(), &played).ends(0);
+    let dir = folder.path().join("random");
+    let params = std::fs::read(dir.join("sandbox/params.json")).unwrap();
+    let port = serde_json::from_slice::<Value>(&params).unwrap()["port"].to_string();
+    // The same seed and port: the same prompts, beside a judge that answers what it sees.
+    let mut honest = command(folder.path());
+    honest.args(["sandbox", "honest", "--by-hand", "--port", &port]).args(size).stdout(Stdio::null());
+    let mut honest = honest.stderr(Stdio::null()).spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port.parse::<u16>().unwrap())).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60) && honest.try_wait().unwrap().is_none(), "no server comes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let url = format!("http://127.0.0.1:{port}/v1");
+    let flags = ["verify", "--json", "--judge", "100", "--inline-images", "--allow-private-cdn", "--judge-url", &url];
+    let run = gen404(&dir, &flags);
+    honest.kill().unwrap();
+    honest.wait().unwrap();
+    let found = result(&run.ends(0));
+    assert!(count(&found, "asked") > 4 && count(&found, "failed") == 0, "{found:#}");
+    assert!(count(&found, "agreeing") < count(&found, "asked"), "{found:#}");
+    assert!(found["largest_difference"].as_u64() > Some(0) && !found["estimate"]["tokens"].is_null(), "{found:#}");
+}
