@@ -6,6 +6,7 @@ use super::certainty::orders::{BothOrders, NORMAL_95};
 use super::certainty::rounds::{mesh_judged, splat_judged};
 use super::duel::{below_player, by_answers};
 use super::python_random::PythonRandom;
+use crate::base::text::cut;
 use crate::model::answers::{Answers, Digest, JudgedDuel};
 use crate::model::file::{FileKind, PlayerFile};
 use crate::model::ids::{Player, PromptStem, RoundNumber, Seed};
@@ -17,6 +18,9 @@ use crate::model::splat::snapshot::SplatSnapshot;
 /// If a judge agrees with the record in fewer than half of the duels, beyond chance, that is a warning. Answers that have
 /// nothing to do with the pictures agree in a third, if left, right and a draw are equally frequent.
 pub const AGREEMENT: f64 = 0.5;
+
+/// How many characters of the reason for a missing answer are kept: it may quote an address from the files.
+const LONGEST: usize = 1000;
 
 /// A duel that a judge decided, as recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,7 +154,7 @@ impl RecordedDuel {
             now: None,
             outcome,
             difference: None,
-            detail: why.to_owned(),
+            detail: cut(why, LONGEST),
         }
     }
 }

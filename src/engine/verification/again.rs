@@ -25,6 +25,7 @@ use crate::rules::checks::objects::Found;
 use crate::rules::rejudge::{Comparison, JudgedAgain, RecordedDuel, RecordedImage};
 use crate::settings::flags::{JudgeArgs, StoreArgs, judge_key, judge_settings};
 use crate::ui::Bar;
+use crate::world::http::shown_url;
 use crate::world::judge::images::{DuelImage, LoadedImage};
 use crate::world::judge::journal::AnswerJournal;
 use crate::world::judge::settings::JudgeSettings;
@@ -168,8 +169,8 @@ impl<'a> Retrial<'a> {
         for (wording, duels) in self.rounds.values() {
             let bench = self.bench(wording)?;
             for duel in duels {
-                let known = duel.images.iter().all(|image| image.sha256.is_some());
-                if !known && (self.settings.inline_images || duel.images.iter().any(|image| !is_web(&image.url))) {
+                let by_url = |image: &RecordedImage| !self.settings.inline_images && is_web(&image.url);
+                if !duel.images.iter().all(|image| image.sha256.is_some() || by_url(image)) {
                     continue;
                 }
                 let images = duel.images.clone().map(|image| DuelImage { url: image.url, sha256: image.sha256 });
@@ -191,7 +192,7 @@ impl<'a> Retrial<'a> {
         let failures = Mutex::default();
         let mut judged = Vec::new();
         for (wording, duels) in self.rounds.values() {
-            let court = Court {
+            let judge = RoundJudge {
                 bench: self.bench(wording)?,
                 sources: &sources,
                 inline: self.settings.inline_images,
@@ -199,7 +200,7 @@ impl<'a> Retrial<'a> {
                 most_failures: DOWN.max(self.settings.concurrency),
                 failures: &failures,
             };
-            judged.extend(court.all(duels, self.settings.concurrency, &bar)?);
+            judged.extend(judge.all(duels, self.settings.concurrency, &bar)?);
             self.context.stop.check()?;
         }
         Ok(judged)
@@ -234,7 +235,7 @@ struct Failures {
 }
 
 /// One round's judge, with its question.
-struct Court<'a> {
+struct RoundJudge<'a> {
     bench: Bench,
     sources: &'a Sources,
     /// Send the pictures themselves.
@@ -244,7 +245,7 @@ struct Court<'a> {
     failures: &'a Mutex<Failures>,
 }
 
-impl Court<'_> {
+impl RoundJudge<'_> {
     /// Judges these duels again, several at a time; the result is in their order.
     fn all(&self, duels: &[RecordedDuel], at_once: usize, bar: &Bar) -> Result<Vec<JudgedAgain>> {
         let (next, judged) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -331,7 +332,7 @@ impl Court<'_> {
         let failed = |why: String| (Comparison::Failed, format!("{what}: {why}"));
         let own = self.sources.owns(&image.url);
         if !own && !self.allow_private {
-            check_public_url(&image.url).map_err(|why| failed(format!("{}: {why}", image.url)))?;
+            check_public_url(&image.url).map_err(|why| failed(format!("{}: {why}", shown_url(&image.url))))?;
         }
         let by_url = !self.inline && is_web(&image.url);
         if by_url && image.sha256.is_none() {
@@ -347,15 +348,17 @@ impl Court<'_> {
     }
 
     fn load(&self, url: &str) -> std::result::Result<LoadedImage, String> {
-        let found = self.sources.fetch(url, LARGEST).ok_or_else(|| format!("{url}: larger than {LARGEST} bytes"))?;
+        let shown = shown_url(url);
+        let large = || format!("{shown}: larger than {LARGEST} bytes");
+        let found = self.sources.fetch(url, LARGEST).ok_or_else(large)?;
         let bytes = match (found.bytes, found.found) {
             (Some(bytes), _) => bytes,
             (None, Found::Unknown(why)) => return Err(why),
-            (None, _) => return Err(format!("{url}: there is no such object")),
+            (None, _) => return Err(format!("{shown}: there is no such object")),
         };
         if bytes.len() as u64 > LARGEST {
-            return Err(format!("{url}: larger than {LARGEST} bytes"));
+            return Err(large());
         }
-        LoadedImage::of(&bytes).ok_or_else(|| format!("{url}: not a PNG, JPEG or WebP image"))
+        LoadedImage::of(&bytes).ok_or_else(|| format!("{shown}: not a PNG, JPEG or WebP image"))
     }
 }
