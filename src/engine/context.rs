@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::error::{Context as _, Error, Result};
 use crate::base::files;
 use crate::model::config::ConfigFile;
-use crate::model::file::FileKind;
+use crate::model::file::{FileKind, PlayerFile};
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, RoundNumber};
@@ -245,7 +245,11 @@ impl<'a> Context<'a> {
         state.current_round = round.unwrap_or(state.current_round);
         let round = state.current_round;
         let format = self.format.get().copied().unwrap_or_default();
-        let mut snapshot = Snapshot::load_some(format, &self.tree()?, |file| file.round() == Some(round))?;
+        // Nothing rests on the judge's answers, which are most of a round's bytes.
+        let wanted = |file: &FileKind| {
+            file.round() == Some(round) && !matches!(file, FileKind::Player(_, _, PlayerFile::Answers(_)))
+        };
+        let mut snapshot = Snapshot::load_some(format, &self.tree()?, wanted)?;
         let files = snapshot.rounds.remove(&round).unwrap_or_else(|| RoundFiles::of(snapshot.format));
         Ok(Standing { config, state, files })
     }

@@ -170,16 +170,27 @@ impl DuelEvidence {
         }
     }
 
+    /// The approximate memory of a line, in bytes.
     fn weight(&self) -> u64 {
-        let extras = |duel: &JudgedDuel| {
-            weight([&duel.extra, &duel.images.extra, &duel.left_first.extra, &duel.right_first.extra].into_iter())
-        };
-        // The texts are counted by the file's bytes, which also have the digests twice as long.
-        size_of::<DuelEvidence>() as u64
-            + match self {
-                DuelEvidence::Judged(duel) => size_of::<JudgedDuel>() as u64 + extras(duel),
-                DuelEvidence::Unjudged(duel) => weight([&duel.extra].into_iter()),
+        // Each text and the box are allocations of their own.
+        const EACH: u64 = 16;
+        let texts = |texts: &[&str]| texts.iter().map(|text| text.len() as u64 + EACH).sum::<u64>();
+        let below = match self {
+            DuelEvidence::Judged(duel) => {
+                let JudgedDuel { name, model, images, left_first, right_first, extra, .. } = &**duel;
+                let own = |model: &Option<String>| model.as_deref().map_or(0, |model| texts(&[model]));
+                let models: u64 = [model, &left_first.model, &right_first.model].into_iter().map(own).sum();
+                size_of::<JudgedDuel>() as u64
+                    + EACH
+                    + models
+                    + texts(&[name.as_str(), &left_first.issues, &right_first.issues])
+                    + weight([extra, &images.extra, &left_first.extra, &right_first.extra].into_iter())
             }
+            DuelEvidence::Unjudged(duel) => {
+                texts(&[duel.name.as_str(), &duel.without_judge]) + weight([&duel.extra].into_iter())
+            }
+        };
+        size_of::<DuelEvidence>() as u64 + below
     }
 }
 
@@ -193,7 +204,7 @@ impl Answers {
         self.0.iter().filter_map(DuelEvidence::judged)
     }
 
-    /// The approximate memory of the parsed file beside its texts, in bytes.
+    /// The approximate memory of the parsed file, in bytes.
     pub(super) fn weight(&self) -> u64 {
         let spare = self.0.capacity().saturating_sub(self.0.len()) * size_of::<DuelEvidence>();
         spare as u64 + self.0.iter().map(DuelEvidence::weight).sum::<u64>()

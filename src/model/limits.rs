@@ -125,7 +125,8 @@ impl Budget {
         Budget { what, most, used: AtomicU64::new(0) }
     }
 
-    /// For all current files of a competition: enough for a year of rounds with 35 players and 128 prompts each.
+    /// For all current files of a competition: enough for about 50 rounds with 35 players and 128 prompts each, or 30 with
+    /// the judge's answers.
     #[must_use]
     pub fn of_files() -> Self {
         Budget::new("the files of the competition", 480 * MIB)
@@ -182,7 +183,7 @@ impl Content {
                 let critical = list.iter().map(|entry| entry.critical_prompts.capacity()).sum();
                 entries(list.capacity(), 200) + entries(critical, 80) + weight(list.iter().map(|entry| &entry.extra))
             }
-            Content::Answers(answers) => answers.weight(),
+            Content::Answers(answers) => return answers.weight(),
             Content::PodStats(stats) => stats.values().map(PodEntry::weight).sum(),
             // One small object: at most as much as its values.
             Content::Config(_) => 4096 * 200,

@@ -88,7 +88,6 @@ pub(crate) fn record(
             plan.writes.push(FileWrite::new(file(PlayerFile::Answers(answers_name(&name))), answers));
             plan.writes.push(FileWrite::new(file(PlayerFile::Report(name.clone())), report));
             let own = files.players.entry(pair.1.clone()).or_default();
-            own.answers.insert(answers_name(&name), Slot::Ok(answers.clone()));
             own.reports.insert(name, Slot::Ok(report.clone()));
             lines.push(match_line(pair));
         }

@@ -18,8 +18,8 @@ struct Match<'a> {
     answers: &'a Answers,
 }
 
-/// Records another winner in a duel of the round, in favour of a miner that loses all the same: nothing that follows
-/// from the match changes. Does nothing but complete it if there is such a lie already.
+/// Records another winner in a duel of the round, where the match ends all the same: nothing that follows from it changes.
+/// Does nothing but complete it if there is such a lie already.
 ///
 /// # Errors
 /// No match is fit for it, or a file cannot be read or written.
@@ -69,16 +69,14 @@ impl Match<'_> {
         self.judged().any(|(_, duel, winner)| duel.winner != winner)
     }
 
-    /// The report with a better result for right in one duel, if right then still loses the match.
+    /// The report with another winner in one duel, if right then wins or loses the match as before.
     fn lie(&self, win_margin: f64) -> Option<MatchReport> {
-        let better = |(at, duel, _): (usize, &Duel, DuelWinner)| {
-            [DuelWinner::Right, DuelWinner::Draw]
-                .map(|to| (at, to))
-                .into_iter()
-                .find(|(_, to)| to.points() > duel.winner.points() && self.with(at, *to).margin < win_margin)
-        };
-        let (at, to) = self.judged().find_map(better)?;
-        Some(self.with(at, to))
+        let wins = |margin: f64| margin >= win_margin;
+        let lies = self.judged().flat_map(|(at, duel, _)| {
+            let others = [DuelWinner::Right, DuelWinner::Draw, DuelWinner::Left].into_iter();
+            others.filter(|to| *to != duel.winner).map(move |to| self.with(at, to))
+        });
+        lies.into_iter().find(|report| wins(report.margin) == wins(self.report.margin))
     }
 
     /// The report with this winner in the duel at an index.

@@ -59,7 +59,6 @@ fn comparable(folder: &Path) -> Files {
         let text = std::str::from_utf8(bytes).unwrap();
         let put = |part: &str| part.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned();
         let parts: Vec<_> = text.split("\"attempts\":").map(put).collect();
-        assert!(parts.len() > 1, "the judge was asked");
         *bytes = parts.join("\"attempts\":").into_bytes();
     }
     files
@@ -220,7 +219,7 @@ fn shards_together_do_what_one_run_does() {
     for shard in ["0/3", "2/3", "1/3", "0/3", "2/3", "1/3", "0/3", "1/3", "2/3"] {
         duel(folder.path(), &judge, &["--shard", shard], 3);
     }
-    assert_eq!(tree(folder.path()), expected);
+    assert_eq!(comparable(folder.path()), expected);
     let (distinct, answers) = judge.seen.answers();
     assert_eq!(distinct, answers);
 }

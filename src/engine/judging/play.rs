@@ -316,9 +316,9 @@ impl<'a> Play<'a> {
             let own = self.round.files.players.get(&pair.1).and_then(|own| own.report_against(&pair.0));
             if let Some((name, _)) = own.filter(|_| matrix.margin(&pair.0, &pair.1).is_none()) {
                 let file = |file| FileKind::Player(round, pair.1.clone(), file);
-                let answers = self.round.files.players.get(&pair.1).map(|own| own.answers_beside(name));
-                let answers = answers.filter(|answers| answers.get().is_some());
-                files.extend(answers.map(|_| file(PlayerFile::Answers(answers_name(name)))));
+                let answers = file(PlayerFile::Answers(answers_name(name)));
+                // Reports of older versions have none.
+                files.extend(self.context.store.read_file(&answers)?.map(|_| answers));
                 files.push(file(PlayerFile::Report(name.to_owned())));
                 lines.push(match_line(pair));
             }

@@ -78,7 +78,8 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
     let (pairings, outcome) = (pairings(&field), replay(&field).outcome);
     let ahead = pairings.exploratory.iter().map(|pair| (pair, ", ahead of its turn"));
     let wanted = pairings.required.iter().map(|pair| (pair, "")).chain(ahead);
-    let question = FileKind::Round(number, RoundFile::Question);
+    let missing = round.files.question.is_missing();
+    let mut question = missing.then(|| FileKind::Round(number, RoundFile::Question).path());
     let (mut played, mut all_calls) = (false, 0);
     for (pair, note) in wanted.filter(|(pair, _)| round.is_in(shard, pair)) {
         let playing = round.begin(pair);
@@ -87,7 +88,7 @@ fn foresee(context: &Context<'_>, mut round: DuelRound, shard: Shard, told: &mut
         all_calls += calls;
         let files = match_files(number, &round.files, pair).map(|file| file.path());
         let files = files.into_iter().filter(|_| duels > 0);
-        let question = (calls > 0 && round.files.question.is_missing()).then(|| question.path());
+        let question = question.take_if(|_| calls > 0);
         let files = question.into_iter().chain(files);
         // Other shards may delay the recording of matches played ahead of their turn.
         match note.is_empty() || shard == Shard::WHOLE {
