@@ -15,9 +15,9 @@ use crate::model::report::{Duel, DuelWinner, MatchReport};
 use crate::model::snapshot::{PlayerFiles, RoundFiles, Snapshot};
 use crate::model::splat::snapshot::SplatSnapshot;
 
-/// If a judge agrees with the record in fewer than half of the duels, beyond chance, that is a warning. Answers that have
-/// nothing to do with the pictures agree in a third, if left, right and a draw are equally frequent.
-pub const AGREEMENT: f64 = 0.5;
+/// If a judge agrees with the record in fewer than two thirds of the duels, beyond chance, that is a warning: an honest
+/// record of a sandbox agrees in nine of ten, and one by a judge that mixes the models up in half.
+pub const AGREEMENT: f64 = 2.0 / 3.0;
 
 /// How many characters of the reason for a missing answer are kept: it may quote an address from the files.
 const LONGEST: usize = 1000;
@@ -182,6 +182,8 @@ pub struct Agreement {
     pub agreement: Option<f64>,
     /// Its 95 % interval (Wilson's).
     pub interval: Option<[f64; 2]>,
+    /// The agreement to expect if the new outcomes were dealt to the duels at random.
+    pub by_chance: Option<f64>,
 }
 
 impl Agreement {
@@ -203,6 +205,7 @@ impl Agreement {
             largest_difference: duels.iter().filter_map(|duel| duel.difference).max(),
             agreement: (asked > 0).then(|| float(agreeing) / float(asked)),
             interval: (asked > 0).then(|| wilson(float(agreeing), float(asked))),
+            by_chance: (asked > 0).then(|| by_chance(duels) / (float(asked) * float(asked))),
         }
     }
 
@@ -211,6 +214,17 @@ impl Agreement {
     pub fn is_low(&self) -> bool {
         self.interval.is_some_and(|[_, high]| high < AGREEMENT)
     }
+}
+
+/// Of all pairs of a recorded and a new outcome, those that agree.
+fn by_chance(duels: &[JudgedAgain]) -> f64 {
+    let asked = || duels.iter().filter_map(|duel| Some((duel.recorded, duel.now?)));
+    let agreeing = |winner| {
+        let then = asked().filter(|(then, _)| *then == winner).count();
+        let now = asked().filter(|(_, now)| *now == winner).count();
+        float(then) * float(now)
+    };
+    [DuelWinner::Left, DuelWinner::Right, DuelWinner::Draw].map(agreeing).iter().sum()
 }
 
 /// Wilson's 95 % interval of a share.
@@ -373,6 +387,8 @@ mod tests {
         let found = Agreement::of(&all);
         assert_eq!((found.asked, found.agreeing, found.flips, found.failed), (2, 1, 1, 1));
         assert_eq!((found.agreement, found.largest_difference), (Some(0.5), Some(4)));
+        // Recorded left twice; now left once and right once: 2 x 1 of 2 x 2 pairs.
+        assert_eq!(found.by_chance, Some(0.5));
         assert_eq!(Agreement::of(&[]), Agreement::default());
     }
 
@@ -385,7 +401,7 @@ mod tests {
         // Wilson's interval of 1 of 10 is 0.0179 to 0.4042 (Newcombe 1998).
         let [low, high] = of(1, 10).interval.unwrap();
         assert!((low - 0.0179).abs() < 1e-4 && (high - 0.4042).abs() < 1e-4, "{low} {high}");
-        assert!(of(1, 10).is_low() && of(13, 40).is_low());
+        assert!(of(1, 10).is_low() && of(24, 48).is_low());
         assert!(!of(4, 10).is_low() && !of(0, 1).is_low() && !of(39, 40).is_low());
         let [low, high] = of(10, 10).interval.unwrap();
         assert!(low > 0.72 && (high - 1.0).abs() < 1e-12);

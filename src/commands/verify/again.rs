@@ -135,7 +135,7 @@ fn tell(
     if agreement.is_low() {
         let percent = 100.0 * AGREEMENT;
         context.ui.warn(&format!(
-            "the judge agrees with the record in fewer than {percent} % of the duels, beyond chance: {}",
+            "the judge agrees with the record in fewer than {percent:.0} % of the duels, beyond chance: {}",
             in_words(&agreement)
         ));
     }
@@ -165,6 +165,7 @@ fn in_words(agreement: &Agreement) -> String {
         let [share, low, high] = [share, low, high].map(|part| 100.0 * part);
         parts.push(format!("{share:.1} % (95 % interval {low:.1} to {high:.1} %)"));
     }
+    parts.extend(agreement.by_chance.map(|share| format!("{:.1} % to expect by chance", 100.0 * share)));
     let counts = [
         (agreement.flips, "for the other side"),
         (agreement.to_draw, "now a draw"),
