@@ -557,6 +557,12 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l archive -d 'URL
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l netuid -d 'The subnet [env: NETUID] [default: 17]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain-file -d 'Read the chain from this JSON file' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l sample -d 'Fetch only this many of each player\'s models, with their previews' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l judge -d 'Also ask your own judge about this many of the recorded duels again, in both orders, and say how often it agrees' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l seed -d 'Draws the duels that are judged again' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l judge-url -d 'The judge: an OpenAI-compatible endpoint, up to and including /v1 [env: OPENAI_BASE_URL]' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l model -d 'The judge\'s model' -r
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l question -d 'Ask the question in this file: TOML with system, prompt, first, second and task' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l judge-concurrency -d 'Judge calls in flight [default: 16]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l store-dir -d 'The folder of the objects, instead of a bucket' -r -F
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l cdn-url -d 'The base of the objects\' public URLs [env: CDN_URL]' -r
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l repo -d 'The competition\'s folder [default: the checkout that holds the current folder]' -r -f -a "(__fish_complete_directories)"
@@ -568,6 +574,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l history -d 'Als
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l accept-rewrite -d 'Accept a history that does not contain the head verified last, and remember its own head from now on'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l chain -d 'Also check each seed\'s drand round or block hash against the chain'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l objects -d 'Also fetch the stored objects, and compare them with their sums and previews'
+complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l inline-images -d 'Send the images themselves to the judge, instead of their URLs'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l allow-private-cdn -d 'Fetch objects from non-public hosts (sandbox, tests)'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand verify" -l dry-run -d 'Show what would be written, and write nothing'

@@ -632,6 +632,21 @@ pub struct VerifyArgs {
     /// Fetch only this many of each player's models, with their previews
     #[arg(long, value_name = "K", requires = "objects", value_parser = count::<usize, 1, 1_000_000>)]
     pub sample: Option<usize>,
+    /// Also ask your own judge about this many of the recorded duels again, in both orders, and say how often it agrees
+    ///
+    /// Says first what that takes; with --dry-run, only that. Answers are kept, so a run that was killed goes on where it
+    /// was. Nothing that the judge says is a failure.
+    #[arg(long, value_name = "K", conflicts_with = "from", value_parser = count::<usize, 1, 1_000_000>)]
+    pub judge: Option<usize>,
+    /// Draws the duels that are judged again
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "judge", value_parser = text::whole::<u64>)]
+    pub seed: u64,
+    /// Which judge to ask
+    #[command(flatten)]
+    pub judge_args: JudgeArgs,
+    /// Judge calls in flight [default: 16]
+    #[arg(long, value_name = "N", requires = "judge", value_parser = text::whole::<usize>)]
+    pub judge_concurrency: Option<usize>,
     /// Fetch objects from non-public hosts (sandbox, tests)
     #[arg(long)]
     pub allow_private_cdn: bool,

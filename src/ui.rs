@@ -117,6 +117,12 @@ impl Ui {
         locked(&self.warnings).clone()
     }
 
+    /// Is more output than usual wanted?
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
+    }
+
     /// Is the result to be JSON?
     #[must_use]
     pub fn json(&self) -> bool {

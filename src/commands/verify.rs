@@ -1,5 +1,7 @@
 //! `gen404 verify`: recomputes every claim from the files and the history.
 
+mod again;
+mod certainty;
 mod ending;
 
 use serde_json::json;
@@ -17,8 +19,10 @@ use crate::engine::verification::objects;
 use crate::model::file::FileKind;
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
+use crate::model::ids::RoundNumber;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::Snapshot;
+use crate::rules::certainty::rounds::{Sureness, of_meshes};
 use crate::rules::checks::formats::window::Window;
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
@@ -85,11 +89,15 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         let fetched = objects::fetch(&context, &snapshot, &wanted)?;
         checks::objects::check(&fetched, &mut sink);
     }
+    let sureness = certainty::work_out(ui, || of_meshes(&snapshot, &facts.rules, args.round));
+    let drawn = again::drawn(args, &snapshot);
     let rules = facts.rules;
     // The process is about to exit; freeing a million small strings would take a sixth of its run time.
     std::mem::forget(snapshot);
     let judged = Judged { detected: &detected, rules: &rules, lineage, ended: None };
-    ending.end(&context, &judged, sink, report)
+    ending.end(&context, &judged, sink, report)?;
+    certainty::tell(ui, sureness.as_ref(), report);
+    drawn.map_or(Ok(()), |drawn| drawn.judge(&context, args, report))
 }
 
 /// Reports the findings.
@@ -152,7 +160,10 @@ fn other_format(
     unchecked(args, format, &mut sink);
     let lineage = past.as_ref().map(Past::lineage).unwrap_or_default();
     let judged = Judged { detected, rules: &facts.rules, lineage, ended: None };
-    ending.end(context, &judged, sink, report)
+    ending.end(context, &judged, sink, report)?;
+    let sureness = certainty::work_out(context.ui, || snapshot.matches(&facts.rules, args.round));
+    certainty::tell(context.ui, sureness.as_ref(), report);
+    again::drawn_of(args, snapshot).map_or(Ok(()), |drawn| drawn.judge(context, args, report))
 }
 
 fn history_of(past: &Past, format: Format, window: &Window, sink: &mut Sink) -> Result<()> {
@@ -197,19 +208,21 @@ fn past(context: &Context<'_>, ending: &Ending, from: &str, report: &mut Report)
     };
     let tree = eras::tree(git, &last.id)?;
     report.basis.commit = Some(last.id.clone());
-    let (mut sink, rules) = match OtherSnapshot::load(&tree, era.detected.format)? {
+    let round = ending.args.round;
+    let (mut sink, rules, sureness) = match OtherSnapshot::load(&tree, era.detected.format)? {
         Some(snapshot) => {
             let facts = snapshot.facts(&tree, git, &past, era.start..era.end)?;
             let mut sink = snapshot.check(&facts);
             history_of(&past, era.detected.format, &window, &mut sink)?;
-            (sink, facts.rules)
+            let sureness = certainty::work_out(context.ui, || snapshot.matches(&facts.rules, round));
+            (sink, facts.rules, sureness)
         }
         None => {
-            let (mut sink, rules) = past_of_meshes(context, git, era, window.first)?;
+            let (mut sink, rules, sureness) = past_of_meshes(context, round, git, era, window.first)?;
             if let Some(earlier) = window.earlier {
                 sink.claim("history.stage", None, "the beginning", |claim| claim.skip(earlier));
             }
-            (sink, rules)
+            (sink, rules, sureness)
         }
     };
     past.say_shallow(&mut sink);
@@ -217,11 +230,19 @@ fn past(context: &Context<'_>, ending: &Ending, from: &str, report: &mut Report)
     report.say(format!("as of {short} ({} of {} commits of the history)", era.end - era.start, past.commits.len()));
     let ended = Some(PastEra { from: past.full_id(from)?, last: last.id.clone() });
     let judged = Judged { detected: &era.detected, rules: &rules, lineage: past.lineage(), ended };
-    ending.end(context, &judged, sink, report)
+    ending.end(context, &judged, sink, report)?;
+    certainty::tell(context.ui, sureness.as_ref(), report);
+    Ok(())
 }
 
 /// Checks a competition of meshes that is past.
-fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> Result<(Sink, InForce)> {
+fn past_of_meshes(
+    context: &Context<'_>,
+    round: Option<RoundNumber>,
+    git: &Git,
+    era: &Era,
+    first: usize,
+) -> Result<(Sink, InForce, Option<Sureness>)> {
     let checkout = commits::Checkout::within(git, era.detected.format, era.start..era.end)?;
     let tree = checkout.head().map(|head| git.tree(head)).transpose()?;
     let tree = tree.ok_or_else(|| Error::failed("the history has no commits"))?;
@@ -231,7 +252,8 @@ fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> 
     let history = checkout.since(first.saturating_sub(era.start))?;
     history.check(None, &mut sink)?;
     history::conclude(&history.commits, None, &mut sink);
-    Ok((sink, facts.rules))
+    let sureness = certainty::work_out(context.ui, || of_meshes(&snapshot, &facts.rules, round));
+    Ok((sink, facts.rules, sureness))
 }
 
 fn no_history(context: &Context<'_>) -> Error {

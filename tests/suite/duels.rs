@@ -42,7 +42,7 @@ fn skills() -> Vec<(String, i64)> {
     vec![("/leader/".to_owned(), 3), of("quarry", 1), of("basalt", -1), of("pebble", 3)]
 }
 
-fn manners() -> Manners {
+pub fn manners() -> Manners {
     Manners { skills: skills(), ..Manners::default() }
 }
 

@@ -34,7 +34,7 @@ const HOSTILE: &str = "<script>alert(1)</script>\u{202e}";
 
 /// A competition of splats in its first round: the first of three miners takes the lead, the second does not, and the
 /// third has not played.
-fn splat(stage: &str) -> tempfile::TempDir {
+pub fn splat(stage: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let miner = make_threejs::hotkey;

@@ -57,6 +57,14 @@ pub(crate) fn foresee_pods(context: &Context<'_>, round: RoundNumber, outputs: u
     Ok(())
 }
 
+/// The tokens of a call of the judge, on average over the answers so far; `None` if none has named its tokens.
+///
+/// # Errors
+/// The record cannot be read.
+pub(crate) fn tokens_per_call(context: &Context<'_>) -> Result<Option<f64>> {
+    Ok(average(&Book::at(&context.own_folder()?).read()?.runs, tokens_an_answer))
+}
+
 /// A sum of something, and of what it is divided by.
 fn tokens_an_answer(used: &Usage) -> (f64, u64) {
     let judge = used.of(Service::Judge);

@@ -1,5 +1,6 @@
 //! What `verify` and `report` judge: the files, the commits that wrote them, the objects that they name.
 
+pub(crate) mod again;
 mod answered;
 pub(crate) mod commits;
 pub(crate) mod continuity;

@@ -5,6 +5,7 @@
 
 pub(crate) mod answers;
 mod audits;
+mod bias;
 mod builds;
 pub(crate) mod continues;
 mod files;
@@ -72,7 +73,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in short.
-pub const IDS: [(&str, &str); 36] = [
+pub const IDS: [(&str, &str); 37] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -97,6 +98,7 @@ pub const IDS: [(&str, &str); 36] = [
     ("audit.report", "a generation report follows from its runs"),
     ("audit.source", "sources that were read are those of miners of the round"),
     ("judge.detail", "decision and winner follow from the judge's recorded stages"),
+    ("judge.bias", "the judge prefers neither the model shown first nor the one shown second"),
     ("judge.progress", "the walk by the reports gives the holders and the leader at the end"),
     ("audit.verdict", "a verdict follows from the regenerated outputs"),
     ("winner.replay", "the tournament gives this winner"),
@@ -418,7 +420,7 @@ fn round_has_reached(state: &CompetitionState, round: RoundNumber, stage: Stage)
 type OfARound = fn(&VerifyFacts<'_>, RoundNumber, &RoundFiles, &mut Sink);
 
 /// The checks of a round, in the order of their findings.
-const OF_A_ROUND: [OfARound; 11] = [
+const OF_A_ROUND: [OfARound; 12] = [
     schedule::check,
     submissions::check,
     seed::check,
@@ -428,6 +430,7 @@ const OF_A_ROUND: [OfARound; 11] = [
     refusals::check,
     matches::check,
     answers::check,
+    bias::check,
     audits::check,
     winner::check,
 ];

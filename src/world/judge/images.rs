@@ -29,6 +29,16 @@ pub struct LoadedImage {
     pub sha256: Digest,
 }
 
+impl LoadedImage {
+    /// Of these bytes; `None` if they are no PNG, JPEG or WebP image.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<LoadedImage> {
+        let kind = kind_of(bytes)?;
+        let data_url = format!("data:image/{kind};base64,{}", STANDARD.encode(bytes));
+        Some(LoadedImage { data_url, sha256: Digest::of(bytes) })
+    }
+}
+
 /// Images larger than this are not sent to a judge.
 const LARGEST: u64 = 32 << 20;
 
@@ -69,20 +79,19 @@ impl Images {
             Some(path) => read(Path::new(path))?,
             None => self.client.send(&Request::get(image.url.as_str()))?.file()?,
         };
-        let kind = kind_of(&bytes).ok_or_else(|| {
+        let loaded = LoadedImage::of(&bytes).ok_or_else(|| {
             let what = "not a PNG, JPEG or WebP image";
             match image.url.strip_prefix("file://") {
                 Some(path) => Error::file(Path::new(path), what),
                 None => Error::outside(format!("{shown}: {what}")),
             }
         })?;
-        let sha256 = Digest::of(&bytes);
+        let sha256 = loaded.sha256;
         if let Some(recorded) = image.sha256.filter(|recorded| *recorded != sha256) {
             let changed = format!("{shown}: its SHA-256 is {sha256}, but SHA256SUMS has {recorded}");
             return Err(Error::outside(changed).hint("the store holds another file than the one that was recorded"));
         }
-        let data_url = format!("data:image/{kind};base64,{}", STANDARD.encode(&bytes));
-        let fetched = Arc::new(LoadedImage { data_url, sha256 });
+        let fetched = Arc::new(loaded);
         self.keep(&image.url, &fetched);
         Ok(fetched)
     }
