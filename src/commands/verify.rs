@@ -11,7 +11,7 @@ use crate::engine::verification::eras::{self, Era, Past};
 use crate::engine::verification::facts;
 use crate::engine::verification::formats::OtherSnapshot;
 use crate::engine::verification::objects;
-use crate::model::file::FileKind;
+use crate::model::file::{FileKind, PlayerFile};
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
 use crate::model::seed::SeedFile;
@@ -32,9 +32,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     if let Some(snapshot) = OtherSnapshot::load(&tree, detected.format)? {
         return other_format(&context, global.quiet, args, (&snapshot, &detected), report);
     }
-    // A round's claims depend on other rounds' shared files, but never on other rounds' player files.
+    // A round's claims depend on other rounds' shared files; of their players' files, only on the sums, for copies.
     let wanted = |file: &FileKind| match (args.round, file) {
-        (Some(wanted), FileKind::Player(round, ..)) => wanted == *round,
+        (Some(wanted), FileKind::Player(round, _, file)) => wanted == *round || *file == PlayerFile::Sums,
         _ => true,
     };
     // Reading the history takes one thread, so the files are loaded in parallel with it.
@@ -78,6 +78,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         };
         let fetched = objects::fetch(&context, &snapshot, &wanted)?;
         checks::objects::check(&fetched, &mut sink);
+        checks::copies::previews::check(&snapshot, &fetched, &mut sink);
     }
     let findings = of_round(args, sink.finish());
     let rules = facts.rules;
@@ -168,6 +169,9 @@ fn unchecked(args: &VerifyArgs, format: Format, sink: &mut Sink) {
         sink.claim("object.sha256", None, "--objects", |claim| {
             claim
                 .skip(format!("a {format} competition has no SHA256SUMS, so there is nothing to compare objects with"));
+        });
+        sink.claim("copies.previews", None, "--objects", |claim| {
+            claim.skip(format!("previews of a {format} competition are not compared"));
         });
         sink.claim("object.preview", None, "--objects", |claim| {
             claim.skip(format!("the previews of a {format} competition are drawn by its own render service"));

@@ -5,6 +5,7 @@
 
 mod audits;
 mod builds;
+pub(crate) mod copies;
 mod files;
 pub mod formats;
 pub mod history;
@@ -68,7 +69,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in short.
-pub const IDS: [(&str, &str); 32] = [
+pub const IDS: [(&str, &str); 35] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -99,6 +100,9 @@ pub const IDS: [(&str, &str); 32] = [
     ("history.append_only", "recorded content is not changed or removed"),
     ("history.stage", "each stage change is an arrow of the stage machine"),
     ("history.writer", "each file changes only in a stage whose command writes it"),
+    ("copies.bytes", "no two miners have the same file, nor one of an earlier leader or winner"),
+    ("copies.programs", "no two hotkeys submitted one program, nor that of whoever led before"),
+    ("copies.previews", "no two miners have nearly the same preview for a prompt"),
     ("object.sha256", "stored bytes match SHA256SUMS"),
     ("object.preview", "a stored preview is what the renderer draws of its model"),
 ];
@@ -436,5 +440,6 @@ pub fn run(facts: &VerifyFacts<'_>) -> Sink {
         .collect();
     sink.findings.extend(told.into_iter().flat_map(|told| told.findings));
     leader::check(facts, &mut sink);
+    copies::check(facts, &mut sink);
     sink
 }
