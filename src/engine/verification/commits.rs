@@ -81,6 +81,11 @@ impl Checkout {
         self.changes.get(file)
     }
 
+    /// The files of the working tree that differ from the last commit.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &FileKind> {
+        self.changes.keys()
+    }
+
     /// A file's blob in the last commit.
     pub(crate) fn committed(&self, file: &FileKind) -> Result<Option<BlobId>> {
         match &self.head {

@@ -8,3 +8,4 @@ pub(crate) mod in_force;
 mod in_force_by_path;
 pub(crate) mod objects;
 mod played;
+pub(crate) mod published;
