@@ -6,14 +6,17 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::index::{self, Index, NextStep, RoundRow, StandingView};
+use super::maker::write_miners;
 use super::matches::{self, DuelRow, Match};
+use super::miner_list::listed;
+use super::other_miners::OtherMiners;
 use super::round::MatchLink;
 use super::site::{Damage, Verdicts, missing, round_page};
 use super::text::{Links, OwnFolder, Who, clean, margin, share};
 use super::{folder::Folder, pages::Pages, splat, threejs};
 use crate::base::error::Result;
 use crate::model::config::Settings;
-use crate::model::ids::{Block, Player, RoundNumber};
+use crate::model::ids::{Block, Hotkey, Player, RoundNumber};
 use crate::model::leader::{LeaderEntry, leader_at};
 use crate::model::neutral::{BuildView, SubmissionView};
 use crate::model::snapshot::Slot;
@@ -138,6 +141,8 @@ impl<'a> OtherSite<'a> {
             Competition::Splat(of) => (splat::standing(of, self.win_margin()), splat::rows(self, of)),
             Competition::Threejs(of) => (threejs::standing(of, self.win_margin()), threejs::rows(self, of)),
         };
+        let (miners, more_miners) =
+            listed(self.files.by_round(), &self.files.miners(|_| true), &index::winners(&rounds));
         Index {
             name: self.name(),
             description: self.settings.as_ref().map(|settings| clean(&settings.description)).unwrap_or_default(),
@@ -150,8 +155,8 @@ impl<'a> OtherSite<'a> {
             weights: index::drawn(&self.leaders, &rows),
             leaders: rows.into_iter().rev().collect(),
             rounds,
-            miners: Vec::new(),
-            more_miners: 0,
+            miners,
+            more_miners,
             summary,
             parts: index::parts(summary),
             findings: self.verdicts.objections(None),
@@ -235,17 +240,17 @@ pub(super) struct MinerRow {
     pub(super) who: Who,
     /// `winner`, `qualified`, `rejected`, or nothing.
     pub(super) tag: &'static str,
-    repo: String,
-    source: String,
-    commit: String,
+    pub(super) repo: String,
+    pub(super) source: String,
+    pub(super) commit: String,
     /// The margin of its match, and its bar.
     margin: Option<(String, super::timeline::MarginBar)>,
     /// The match's page, relative to the index.
     href: Option<String>,
     pub(super) outputs: Option<usize>,
-    build: &'static str,
-    hardware: String,
-    block: (Block, String),
+    pub(super) build: &'static str,
+    pub(super) hardware: String,
+    pub(super) block: (Block, String),
 }
 
 /// A miner's row; `played` is the margin of its match, and the match's page.
@@ -279,6 +284,8 @@ type Rows<'a> = dyn Fn(&Links<'_>) -> Vec<DuelRow> + Sync + Send + 'a;
 pub(super) struct Encounter<'a> {
     /// Its page, relative to the index.
     pub(super) page: String,
+    /// The report, relative to the competition's folder.
+    pub(super) file: String,
     pub(super) left: Who,
     pub(super) right: Who,
     /// Does `leader` defend?
@@ -336,6 +343,7 @@ fn match_view(
         parts: matches::parts(counts),
         filters: matches::filters(&duels),
         duels,
+        file: one.file.clone(),
     })
 }
 
@@ -375,6 +383,7 @@ impl OtherMaker<'_> {
     pub(crate) fn all(
         &self,
         wanted: &BTreeSet<RoundNumber>,
+        miners: &BTreeSet<&Hotkey>,
         keep: bool,
         seen: impl Fn(),
     ) -> Result<(Vec<String>, OtherShown)> {
@@ -388,6 +397,7 @@ impl OtherMaker<'_> {
             rounds.extend(view.filter(|_| keep));
             seen();
         }
+        files.extend(write_miners((self.pages, self.out, self.own), miners, || OtherMiners::of(self.site))?);
         Ok((files, OtherShown { competition, rounds }))
     }
 

@@ -1,11 +1,12 @@
 //! The index: the competition at a glance.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use super::chart::{WeightEntry, WeightsChart, weight, weights};
 use super::miner_list::{MinerGroup, listed};
+use super::miner_rounds::{miners, of_round};
 use super::site::{Damage, FindingView, Site, tally};
 use super::text::{Who, clean, margin, number, share};
 use crate::model::config::Settings;
@@ -129,7 +130,10 @@ pub(crate) fn index(site: &Site<'_>) -> Index {
     let leaders = leaders(entries, schedules.map(|(round, schedule)| (round, schedule.latest_reveal_block)));
     let lead = lead(entries, site.block, &leaders);
     let summary = summary(site.verdicts.findings);
-    let (miners, more_miners) = listed(site.snapshot);
+    let rounds: Vec<RoundRow> =
+        site.snapshot.rounds.iter().rev().map(|(round, files)| round_row(site, *round, files)).collect();
+    let of_rounds = site.snapshot.rounds.iter().map(|(round, files)| (*round, of_round(files).collect()));
+    let (miners, more_miners) = listed(of_rounds, &miners(site.snapshot, |_| true), &winners(&rounds));
     Index {
         name: site.name(),
         description: settings.map(|settings| clean(&settings.description)).unwrap_or_default(),
@@ -141,13 +145,18 @@ pub(crate) fn index(site: &Site<'_>) -> Index {
         lead,
         weights: drawn(entries, &leaders),
         leaders: leaders.into_iter().rev().collect(),
-        rounds: site.snapshot.rounds.iter().rev().map(|(round, files)| round_row(site, *round, files)).collect(),
+        rounds,
         miners,
         more_miners,
         summary,
         parts: parts(summary),
         findings: site.verdicts.objections(None),
     }
+}
+
+/// Who won a round.
+pub(super) fn winners(rounds: &[RoundRow]) -> HashSet<&str> {
+    rounds.iter().filter_map(|round| Some(round.winner.as_ref()?.full.as_str())).collect()
 }
 
 fn rules(site: &Site<'_>) -> Vec<String> {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::folder::Folder;
 use super::index::{self, Index};
+use super::miner_rounds::MeshMiners;
 use super::miners::{ByMiner, FOLDER, miner_page};
 use super::pages::Pages;
 use super::{matches, round, site, text};
@@ -73,24 +74,8 @@ impl Maker<'_> {
             rounds.extend(keep.then_some(view));
             seen();
         }
-        files.extend(self.miners(miners)?);
+        files.extend(write_miners((self.pages, self.out, self.own), miners, || MeshMiners::of(self.site))?);
         Ok((files, Shown { competition, rounds }))
-    }
-
-    /// Writes the pages of these miners. Returns the files.
-    fn miners(&self, miners: &BTreeSet<&Hotkey>) -> Result<Vec<String>> {
-        if miners.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.out.make(FOLDER)?;
-        let (folder, by_miner) = (self.out.path.join(FOLDER), ByMiner::of(self.site));
-        let page = |hotkey: &&Hotkey| {
-            let links = text::Links::from(&folder, self.own);
-            let view = by_miner.page(hotkey, &links);
-            let page = self.pages.page("miner.html", "../", &links.sources(), &view)?;
-            self.out.write(&miner_page(hotkey.as_str()), page.as_bytes())
-        };
-        miners.par_iter().map(page).collect()
     }
 
     /// Writes a round's page and those of its matches. Returns the round's view and the files.
@@ -116,4 +101,24 @@ impl Maker<'_> {
         let made: Vec<Option<String>> = (0..pairs.len()).into_par_iter().map(page).collect::<Result<_>>()?;
         Ok((view, std::iter::once(own).chain(made.into_iter().flatten()).collect()))
     }
+}
+
+/// Writes the pages of these miners; `sorted` sorts the competition by miner, once there are any. Returns the files.
+pub(super) fn write_miners<M: ByMiner>(
+    (pages, out, own): (&Pages, &Folder, Option<&text::OwnFolder>),
+    miners: &BTreeSet<&Hotkey>,
+    sorted: impl FnOnce() -> M,
+) -> Result<Vec<String>> {
+    if miners.is_empty() {
+        return Ok(Vec::new());
+    }
+    out.make(FOLDER)?;
+    let (folder, by_miner) = (out.path.join(FOLDER), sorted());
+    let page = |hotkey: &&Hotkey| {
+        let links = text::Links::from(&folder, own);
+        let view = by_miner.page(hotkey, &links);
+        let page = pages.page("miner.html", "../", &links.sources(), &view)?;
+        out.write(&miner_page(hotkey.as_str()), page.as_bytes())
+    };
+    miners.par_iter().map(page).collect()
 }

@@ -1,6 +1,7 @@
 //! The report: views of a competition, and the pages that show them.
 
 pub(crate) mod audits;
+pub(crate) mod basis;
 pub(crate) mod chart;
 mod evidence;
 pub(crate) mod folder;
@@ -10,7 +11,9 @@ mod index;
 pub(crate) mod maker;
 mod matches;
 mod miner_list;
+pub(crate) mod miner_rounds;
 pub(crate) mod miners;
+mod other_miners;
 pub(crate) mod pages;
 mod round;
 pub(crate) mod site;

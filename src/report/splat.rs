@@ -118,6 +118,7 @@ pub(super) fn encounters(round: RoundNumber, files: &SplatRound) -> Vec<Encounte
         };
         Some(Encounter {
             page: match_page(round, &report.leader, right),
+            file: format!("rounds/{round}/{right}/duels.json"),
             left: Who::from(&report.leader),
             right: Who::from(*right),
             against_leader: report.leader == Player::Leader,
@@ -156,6 +157,15 @@ pub(super) fn page(
         findings: site.verdicts.objections(Some(number)),
         matches: match_links(all),
     }
+}
+
+/// The miners of a round, as its page shows them.
+pub(super) fn rows_of(
+    site: &OtherSite<'_>,
+    of: &SplatSnapshot,
+    (number, files): (RoundNumber, &SplatRound),
+) -> Vec<MinerRow> {
+    miners(site, of, (number, files), of_round(files, site.win_margin()).as_ref())
 }
 
 fn headline(of: &SplatSnapshot, round: RoundNumber, walk: Option<&Walk<'_>>) -> String {

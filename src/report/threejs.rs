@@ -141,18 +141,20 @@ pub(super) fn who_of(opponent: &Opponent) -> Who {
 pub(super) fn encounters<'a>(site: &OtherSite<'_>, round: RoundNumber, files: &'a ThreejsRound) -> Vec<Encounter<'a>> {
     let (mut matches, mut audits) = (Vec::new(), Vec::new());
     for (right, own) in &files.players {
-        for report in own.duels.values().filter_map(|slot| slot.get()) {
+        let file = |name: &String| format!("rounds/{round}/{right}/{name}");
+        for (name, report) in own.duels.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
             // In the first rounds, what was submitted against what was made.
             let page = match &report.left {
                 Opponent::Holder(left) => match_page(round, left, right),
                 Opponent::Submitted => audit_page(round, &report.left, Some(1), right),
             };
-            matches.push(encounter(page, right, report, None));
+            matches.push(encounter((page, file(name)), right, report, None));
         }
         for (name, report) in own.audits.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
             let run = run_of(name);
             let words = outcome(&report.left, run, report.margin, site.win_margin());
-            audits.push(encounter(audit_page(round, &report.left, run, right), right, report, Some(words)));
+            let page = audit_page(round, &report.left, run, right);
+            audits.push(encounter((page, file(name)), right, report, Some(words)));
         }
     }
     matches.sort_by(|a, b| (!a.against_leader, &a.page).cmp(&(!b.against_leader, &b.page)));
@@ -163,10 +165,16 @@ pub(super) fn encounters<'a>(site: &OtherSite<'_>, round: RoundNumber, files: &'
     matches
 }
 
-fn encounter<'a>(page: String, right: &Player, report: &'a StagedMatch, audit: Option<String>) -> Encounter<'a> {
+fn encounter<'a>(
+    (page, file): (String, String),
+    right: &Player,
+    report: &'a StagedMatch,
+    audit: Option<String>,
+) -> Encounter<'a> {
     let rows = move |links: &super::text::Links<'_>| report.duels.iter().map(|duel| duel_row(duel, links)).collect();
     Encounter {
         page,
+        file,
         left: who_of(&report.left),
         right: Who::from(right),
         against_leader: report.left == Opponent::Holder(Player::Leader) && audit.is_none(),
@@ -224,6 +232,21 @@ pub(super) fn page(
         matches: match_links(all.iter().filter(|one| one.audit.is_none())),
         audit_matches: match_links(all.iter().filter(|one| one.audit.is_some())),
     }
+}
+
+/// The miners of a round and their audits, as its page shows them.
+pub(super) fn rows_of(
+    site: &OtherSite<'_>,
+    of: &ThreejsSnapshot,
+    round: (RoundNumber, &ThreejsRound),
+) -> (Vec<MinerRow>, Vec<DuelAudit>) {
+    let page = page(site, of, round, &encounters(site, round.0, round.1));
+    (page.miners, page.audits)
+}
+
+/// The picture of a module that judges see first, in the folder of its views.
+pub(super) fn grid(views: &str) -> String {
+    format!("{}/grid.png", views.trim_end_matches('/'))
 }
 
 /// A round's files, and which pages of matches there are.

@@ -17,11 +17,11 @@ use crate::rules::threejs::chain::{Chain, Link};
 /// The audit of one miner.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct DuelAudit {
-    who: Who,
+    pub(super) who: Who,
     /// `passed`, `rejected` or `awaited`.
-    outcome: &'static str,
+    pub(super) outcome: &'static str,
     /// The verdict's reason.
-    reason: String,
+    pub(super) reason: String,
     /// Whom it has to beat again, by the request.
     defender: Option<Who>,
     /// How far the runs are: `pending`, `completed`, `rejected`, or nothing.

@@ -1,6 +1,6 @@
 //! `copies.programs`: one program under several hotkeys.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -67,9 +67,8 @@ impl Programs<'_> {
             }
         }
         for (image, builds) in images.iter().filter(|(_, builds)| builds.len() > 1) {
-            let source = |(_, build): &(&Hotkey, &BuildView<'_>)| (build.repo.as_str(), build.commit.as_str());
-            let first = builds.first().map(source);
-            if builds.iter().all(|build| Some(source(build)) == first) {
+            let sources: HashSet<Source<'_>> = builds.iter().map(|(_, build)| (build.repo, build.commit)).collect();
+            if sources.len() < 2 {
                 continue;
             }
             let subject = format!("rounds/{}/builds.json {image}", self.round);
