@@ -713,8 +713,9 @@ pub struct DistanceOneArgs {
 pub struct ReportArgs {
     /// The folder to write to
     ///
-    /// Writes index.html, a page per round, match and miner; with --json also report.json, the numbers behind the
-    /// pages. The pages need no server and load nothing but pictures, from the pictures' own addresses. The default is
+    /// Writes index.html, a page per round, match and miner, and the same facts for programs: status.json, leader.json,
+    /// standings.json, round-N.json, and the news as feed.xml; with --json also report.json, all that the pages show.
+    /// The pages need no server and load nothing but pictures, from the pictures' own addresses. The default is
     /// FOLDER-report beside the competition's folder; a folder inside it is refused.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -724,6 +725,9 @@ pub struct ReportArgs {
     /// Only the pages of this round, and the index
     #[arg(long, value_name = "ROUND", add = complete::rounds())]
     pub only: Option<RoundNumber>,
+    /// Also show what `verify --history` says of each commit
+    #[arg(long)]
+    pub history: bool,
     /// Open the index in the browser
     #[arg(long)]
     pub open: bool,

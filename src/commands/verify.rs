@@ -6,7 +6,7 @@ use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, VerifyArgs};
 use crate::engine::common::is_here;
 use crate::engine::context::Context;
-use crate::engine::verification::commits;
+use crate::engine::verification::commits::{self, no_history};
 use crate::engine::verification::eras::{self, Era, Past};
 use crate::engine::verification::facts;
 use crate::engine::verification::formats::OtherSnapshot;
@@ -16,7 +16,6 @@ use crate::model::format::Format;
 use crate::model::format::detect::Detected;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::Snapshot;
-use crate::rules::checks::formats::history::Window;
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
 use crate::ui::{Report, Ui};
@@ -55,19 +54,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         facts.blocks = facts::on_chain(facts::seeds(&snapshot), context.need_chain(&args.source)?.as_ref())?;
     }
     let mut sink = checks::run(&facts);
-    match (checkout, args.history) {
-        (Some(checkout), true) => {
-            let history = checkout.history();
-            history.check(args.round, &mut sink)?;
-            history::conclude(&history.commits, facts.rules.missing_history().as_deref(), &mut sink);
-        }
-        (Some(checkout), false) => {
-            if let Some(history) = checkout.working_tree()? {
-                history.check(args.round, &mut sink)?;
-            }
-        }
-        (None, true) => return Err(no_history(&context)),
-        (None, false) => {}
+    match checkout {
+        Some(checkout) => checkout.judge(args.history, args.round, &facts.rules, &mut sink)?,
+        None if args.history => return Err(no_history(&context)),
+        None => {}
     }
     if args.objects {
         let wanted = objects::ObjectSelection {
@@ -132,13 +122,13 @@ fn other_format(
     let format = detected.format;
     match (&past, args.history) {
         (Some(past), true) => {
-            history_of(past, format, &past.newest(), &mut sink)?;
+            past.check(format, &past.newest(), &mut sink)?;
             past.say_shallow(&mut sink);
         }
         (Some(past), false) => {
             if let Some(window) = past.working_tree() {
                 let mut changed = Sink::default();
-                history_of(past, format, &window, &mut changed)?;
+                past.check(format, &window, &mut changed)?;
                 sink.take_objections(changed);
             }
         }
@@ -149,10 +139,6 @@ fn other_format(
     let findings = of_round(args, sink.finish());
     conclude(quiet, context.ui, (detected, &facts.rules), &findings, report);
     Ok(())
-}
-
-fn history_of(past: &Past, format: Format, window: &Window, sink: &mut Sink) -> Result<()> {
-    checks::formats::history::check(format, &past.commits, window, &mut |blob| past.blob(blob), sink)
 }
 
 /// Says what --chain and --objects cannot check in these formats, and why.
@@ -200,7 +186,7 @@ fn past(context: &Context<'_>, quiet: bool, args: &VerifyArgs, from: &str, repor
         Some(snapshot) => {
             let facts = snapshot.facts(&tree, git, &past, era.start..era.end)?;
             let mut sink = snapshot.check(&facts);
-            history_of(&past, era.detected.format, &window, &mut sink)?;
+            past.check(era.detected.format, &window, &mut sink)?;
             (sink, facts.rules)
         }
         None => {
@@ -231,11 +217,6 @@ fn past_of_meshes(context: &Context<'_>, git: &Git, era: &Era, first: usize) -> 
     history.check(None, &mut sink)?;
     history::conclude(&history.commits, None, &mut sink);
     Ok((sink, facts.rules))
-}
-
-fn no_history(context: &Context<'_>) -> Error {
-    let here = context.store.root().display();
-    Error::usage(format!("{here}: not a git checkout, so there is no history to check"))
 }
 
 /// Prints the format, one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows

@@ -65,7 +65,7 @@ pub struct PathChange {
 
 /// A version of a file: what a commit made of it, and when.
 #[derive(Debug, Clone)]
-pub struct Version {
+pub(crate) struct Version {
     /// The file's path.
     pub path: String,
     /// The commit's id in hex.

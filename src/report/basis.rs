@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::text::encoded_path;
-use crate::rules::checks::{CheckStatus, Finding, VerifySummary, summary};
+use crate::model::format::Format;
+use crate::model::history::Version;
+use crate::rules::checks::{Finding, VerifySummary, summary};
 
 /// The version of gen404.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -30,6 +32,12 @@ pub(crate) struct Basis {
     /// The files that are on disk as the commit has them.
     #[serde(skip)]
     pub(crate) files: BTreeSet<String>,
+    /// What past commits made of the files that tell of events, oldest first.
+    #[serde(skip)]
+    pub(crate) versions: Vec<Version>,
+    /// The competition's format.
+    #[serde(skip)]
+    pub(crate) format: Format,
 }
 
 impl Basis {
@@ -57,16 +65,6 @@ pub(crate) fn of_commits(findings: &[Finding]) -> VerifySummary {
     let of_commits = findings.iter().filter(|finding| finding.id.starts_with("history."));
     let of_commits: Vec<Finding> = of_commits.cloned().collect();
     summary(&of_commits)
-}
-
-/// The worst of what was found, in a word.
-pub(super) fn worst(summary: VerifySummary) -> CheckStatus {
-    match summary {
-        VerifySummary { fail: 1.., .. } => CheckStatus::Fail,
-        VerifySummary { warn: 1.., .. } => CheckStatus::Warn,
-        VerifySummary { skip: 1.., .. } => CheckStatus::Skip,
-        _ => CheckStatus::Pass,
-    }
 }
 
 #[cfg(test)]

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::data::{self, AuditData, Head, MinerData, RoundData, RoundParts, ScheduleData};
 use super::index::{self, Index, NextStep, RoundRow, StandingView};
-use super::maker::write_miners;
+use super::maker::{write_data, write_miners};
 use super::matches::{self, DuelRow, Match};
 use super::miner_list::listed;
 use super::other_miners::OtherMiners;
 use super::round::MatchLink;
-use super::site::{Damage, Verdicts, missing, round_page};
+use super::site::{Damage, Verdicts, missing, round_data, round_page};
 use super::text::{Links, OwnFolder, Who, clean, margin, share};
 use super::{folder::Folder, pages::Pages, splat, threejs};
 use crate::base::error::Result;
@@ -132,6 +133,44 @@ impl<'a> OtherSite<'a> {
         leader_at(&self.leaders, *self.latest().get(&round)?)
     }
 
+    /// The rules in force, in words; `unusual` are those that are not the default, and past ones.
+    pub(crate) fn rules_in_force(&self, unusual: Vec<String>) -> Vec<String> {
+        self.settings.as_ref().map(index::rules_of).unwrap_or_default().into_iter().chain(unusual).collect()
+    }
+
+    /// The miners of a round, as its page lists them.
+    fn miner_rows(&self, round: RoundNumber) -> Vec<MinerRow> {
+        let rows = match self.files {
+            Competition::Splat(of) => of.rounds.get(&round).map(|files| splat::rows_of(self, of, (round, files))),
+            Competition::Threejs(of) => of.rounds.get(&round).map(|files| threejs::rows_of(self, of, (round, files)).0),
+        };
+        rows.unwrap_or_default()
+    }
+
+    /// A round's blocks and seed.
+    fn blocks_and_seed(&self, round: RoundNumber) -> (Option<ScheduleData>, Option<u32>) {
+        match self.files {
+            Competition::Splat(of) => {
+                let files = of.rounds.get(&round);
+                let schedule = files.and_then(|files| files.schedule.get()).map(|schedule| ScheduleData {
+                    earliest_reveal_block: schedule.earliest_reveal_block,
+                    latest_reveal_block: schedule.latest_reveal_block,
+                    generation_deadline_block: None,
+                });
+                (schedule, files.and_then(|files| files.seed.get()).map(|seed| seed.seed.0))
+            }
+            Competition::Threejs(of) => {
+                let files = of.rounds.get(&round);
+                let schedule = files.and_then(|files| files.schedule.get()).map(|schedule| ScheduleData {
+                    earliest_reveal_block: schedule.earliest_reveal_block,
+                    latest_reveal_block: schedule.latest_reveal_block,
+                    generation_deadline_block: Some(schedule.generation_deadline_block),
+                });
+                (schedule, files.and_then(|files| files.seed.get()).map(|seed| seed.seed.0))
+            }
+        }
+    }
+
     /// The index's view.
     fn index(&self) -> Index {
         let rows = index::leaders(&self.leaders, self.latest());
@@ -173,6 +212,8 @@ pub(super) struct StageFacts<'a> {
     pub(super) now: &'static str,
     pub(super) outstanding: Vec<String>,
     pub(super) eta: Option<String>,
+    /// The same, as state.json has it.
+    pub(super) eta_at: Option<String>,
 }
 
 /// Where a competition stands.
@@ -192,11 +233,13 @@ pub(super) fn standing_view(facts: StageFacts<'_>) -> StandingView {
     StandingView {
         round: facts.round,
         stage: words(facts.now),
+        name: facts.now,
         stages: facts.all.iter().enumerate().map(|(of, stage)| (words(stage), place(of))).collect(),
         held,
         next: vec![NextStep { command: None, when: String::new(), what: NOT_RUN.to_owned() }],
         outstanding: facts.outstanding,
         eta: facts.eta,
+        eta_at: facts.eta_at,
     }
 }
 
@@ -214,7 +257,7 @@ pub(super) struct RoundFacts {
     pub(super) audits: String,
     pub(super) winner: Option<Player>,
     pub(super) stage: Option<&'static str>,
-    pub(super) margin: (String, &'static str),
+    pub(super) margin: (Option<f64>, &'static str),
 }
 
 pub(super) fn round_row(site: &OtherSite<'_>, facts: RoundFacts) -> RoundRow {
@@ -228,8 +271,9 @@ pub(super) fn round_row(site: &OtherSite<'_>, facts: RoundFacts) -> RoundRow {
         audits: facts.audits,
         stage: facts.stage.filter(|_| winner.is_none()).map(words),
         winner,
-        margin: facts.margin.0,
+        margin: index::shown_margin(facts.margin.0),
         margin_of: facts.margin.1,
+        own: facts.margin.0,
         fails: site.verdicts.fails(facts.number),
     }
 }
@@ -245,6 +289,12 @@ pub(super) struct MinerRow {
     pub(super) commit: String,
     /// The margin of its match, and its bar.
     margin: Option<(String, super::timeline::MarginBar)>,
+    /// The margin itself.
+    #[serde(skip)]
+    pub(super) own: Option<f64>,
+    /// The commit's whole id.
+    #[serde(skip)]
+    pub(super) commit_id: String,
     /// The match's page, relative to the index.
     href: Option<String>,
     pub(super) outputs: Option<usize>,
@@ -268,6 +318,8 @@ pub(super) fn miner_row(
         repo: submission.repo.as_str().to_owned(),
         source: format!("https://github.com/{}/tree/{}", submission.repo, submission.commit),
         commit: submission.commit.short().to_owned(),
+        commit_id: submission.commit.as_str().to_owned(),
+        own: played.as_ref().map(|(own, _)| *own),
         margin: played.map(|(own, _)| (margin(own), super::timeline::bar(own, win_margin))),
         href,
         outputs: None,
@@ -308,6 +360,7 @@ pub(super) fn match_links<'e, 'a: 'e>(all: impl IntoIterator<Item = &'e Encounte
         left: one.left.clone(),
         right: one.right.clone(),
         margin: margin(one.margin),
+        own: one.margin,
         duels: one.duels,
     };
     all.into_iter().map(link).collect()
@@ -390,15 +443,48 @@ impl OtherMaker<'_> {
         let competition = self.site.index();
         let page = self.pages.page("index.html", "", "'none'", &competition)?;
         let mut files = vec![self.out.write("index.html", page.as_bytes())?];
+        files.extend(self.data(&competition)?);
         let mut rounds = Vec::new();
         for round in wanted {
             let (view, made) = self.round(*round)?;
             files.extend(made);
+            if let Some((row, view)) = competition.rounds.iter().find(|row| row.number == *round).zip(view.as_ref()) {
+                files.push(self.round_data(row, view)?);
+            }
             rounds.extend(view.filter(|_| keep));
             seen();
         }
         files.extend(write_miners((self.pages, self.out, self.own), miners, || OtherMiners::of(self.site))?);
         Ok((files, OtherShown { competition, rounds }))
+    }
+
+    /// Writes the competition's facts as data. Returns the files.
+    fn data(&self, index: &Index) -> Result<Vec<String>> {
+        let newest = index.rounds.iter().find(|row| row.miners.is_some_and(|miners| miners > 0)).map(|row| row.number);
+        let rows = newest.map(|round| self.site.miner_rows(round)).unwrap_or_default();
+        let standings = rows.iter().map(|row| MinerData::of_others(row, self.pages)).collect();
+        write_data((self.pages, self.out), index, (self.site.block, &self.site.leaders), (newest, standings))
+    }
+
+    /// Writes a round's facts as data. Returns the file.
+    fn round_data(&self, row: &RoundRow, view: &RoundView) -> Result<String> {
+        let (schedule, seed) = self.site.blocks_and_seed(row.number);
+        let (prompts, miners, matches, audits) = match view {
+            RoundView::Walk(page) => (page.prompts, &page.miners, &page.matches, &[][..]),
+            RoundView::Chain(page) => (page.prompts, &page.miners, &page.matches, page.audits.as_slice()),
+        };
+        let parts = RoundParts {
+            prompts,
+            win_margin: self.site.win_margin(),
+            schedule,
+            seed,
+            standings: miners.iter().map(|row| MinerData::of_others(row, self.pages)).collect(),
+            played: matches.iter().map(Into::into).collect(),
+            audits: audits.iter().map(|audit| AuditData::of(&audit.who.full, audit.outcome, &audit.reason)).collect(),
+            verify: self.site.verdicts.counts(row.number),
+        };
+        let head = Head::of(&self.site.name(), &self.pages.basis);
+        self.out.write(&round_data(row.number), &data::bytes(&RoundData::of(head, row, parts))?)
     }
 
     fn round(&self, number: RoundNumber) -> Result<(Option<RoundView>, Vec<String>)> {

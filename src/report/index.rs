@@ -65,6 +65,9 @@ pub(super) struct StandingView {
     /// `None` before the first round.
     pub(super) round: Option<RoundNumber>,
     pub(super) stage: &'static str,
+    /// The stage's name in files.
+    #[serde(skip)]
+    pub(super) name: &'static str,
     /// The stages of a round: label, and `done`, `now` or `later`.
     pub(super) stages: Vec<(&'static str, &'static str)>,
     /// A sentence if the competition is paused or over.
@@ -72,6 +75,9 @@ pub(super) struct StandingView {
     pub(super) next: Vec<NextStep>,
     pub(super) outstanding: Vec<String>,
     pub(super) eta: Option<String>,
+    /// The same, as state.json has it.
+    #[serde(skip)]
+    pub(super) eta_at: Option<String>,
 }
 
 /// Something that is due.
@@ -119,6 +125,9 @@ pub(super) struct RoundRow {
     pub(super) margin: String,
     /// What the margin is.
     pub(super) margin_of: &'static str,
+    /// The margin itself.
+    #[serde(skip)]
+    pub(super) own: Option<f64>,
     pub(super) fails: usize,
 }
 
@@ -159,7 +168,8 @@ pub(super) fn winners(rounds: &[RoundRow]) -> HashSet<&str> {
     rounds.iter().filter_map(|round| Some(round.winner.as_ref()?.full.as_str())).collect()
 }
 
-fn rules(site: &Site<'_>) -> Vec<String> {
+/// The rules in force, in words.
+pub(super) fn rules(site: &Site<'_>) -> Vec<String> {
     let Some(settings) = site.settings() else { return Vec::new() };
     let mut rules = rules_of(settings);
     rules.extend(site.rules.lines());
@@ -201,11 +211,14 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
     Some(StandingView {
         round: Some(state.current_round),
         stage: row(state.stage).label,
+        name: state.stage.as_str(),
         stages: of_round.map(|row| (row.label, place(row.stage))).collect(),
         held,
-        next: due(&facts).into_iter().map(next).collect(),
+        // That it is over is said above.
+        next: due(&facts).into_iter().filter(|_| state.stage != Stage::Finished).map(next).collect(),
         outstanding: outstanding(files, state.stage, site.win_margin(), site.limits()),
         eta: state.next_stage_eta.as_ref().map(|eta| eta.at().format("%-d %B %Y, %H:%M UTC").to_string()),
+        eta_at: state.next_stage_eta.as_ref().map(ToString::to_string),
     })
 }
 
@@ -288,7 +301,7 @@ fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRo
         let audit = player.hotkey().zip(files.generation_audits.get()).and_then(|(hotkey, audits)| audits.get(hotkey));
         audit.is_some_and(|audit| audit.outcome == AuditOutcome::Rejected)
     };
-    let (margin, margin_of) = decisive(files.matrix.get(), winner.as_ref(), rejected);
+    let (own, margin_of) = decisive(files.matrix.get(), winner.as_ref(), rejected);
     let matches = files.matrix.get().map_or(0, |matrix| matrix.0.len());
     RoundRow {
         number: round,
@@ -299,8 +312,9 @@ fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRo
         audits: tally(&audits, "\u{2013}"),
         winner: winner.as_ref().map(Who::from),
         stage: state.filter(|_| winner.is_none()).map(|state| row(state.stage).label),
-        margin,
+        margin: shown_margin(own),
         margin_of,
+        own,
         fails: site.verdicts.fails(round),
     }
 }
@@ -310,17 +324,19 @@ pub(super) fn decisive(
     matrix: Option<&Matrix>,
     winner: Option<&Player>,
     rejected: impl Fn(&Player) -> bool,
-) -> (String, &'static str) {
-    let Some(matrix) = matrix else { return ("\u{2013}".to_owned(), "") };
+) -> (Option<f64>, &'static str) {
+    let Some(matrix) = matrix else { return (None, "") };
     let against = matrix.0.iter().filter(|((left, right), _)| *left == Player::Leader && !rejected(right));
     let best = against.map(|(_, margin)| *margin).max_by(f64::total_cmp);
     match winner {
-        Some(winner @ Player::Miner(_)) => {
-            let own = matrix.margin(&Player::Leader, winner);
-            (own.map_or_else(|| "\u{2013}".to_owned(), margin), "over the leader")
-        }
-        _ => (best.map_or_else(|| "\u{2013}".to_owned(), margin), if best.is_some() { "best challenge" } else { "" }),
+        Some(winner @ Player::Miner(_)) => (matrix.margin(&Player::Leader, winner), "over the leader"),
+        _ => (best, if best.is_some() { "best challenge" } else { "" }),
     }
+}
+
+/// A margin, or a dash.
+pub(super) fn shown_margin(own: Option<f64>) -> String {
+    own.map_or_else(|| "\u{2013}".to_owned(), margin)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of findings")]

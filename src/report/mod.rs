@@ -3,7 +3,9 @@
 pub(crate) mod audits;
 pub(crate) mod basis;
 pub(crate) mod chart;
+mod data;
 mod evidence;
+pub(crate) mod feed;
 pub(crate) mod folder;
 pub(crate) mod formats;
 pub(crate) mod heat;

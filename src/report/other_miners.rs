@@ -15,7 +15,8 @@ use super::{splat, threejs};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::matrix::Matrix;
 use crate::model::neutral::{DuelView, SubmissionView};
-use crate::model::splat::snapshot::SplatRound;
+use crate::model::splat::leader::SplatLeaders;
+use crate::model::splat::snapshot::{SplatPlayer, SplatRound};
 use crate::model::threejs::audit_matrix::Opponent;
 use crate::model::threejs::snapshot::ThreejsRound;
 
@@ -45,7 +46,7 @@ impl<'a> Competition<'a> {
     pub(crate) fn miners(self, wanted: impl Fn(RoundNumber) -> bool) -> BTreeSet<&'a Hotkey> {
         let mut miners: BTreeSet<&Hotkey> = match self {
             Competition::Splat(of) => {
-                of.leaders.get().into_iter().flat_map(|all| all.entries()).map(|entry| &entry.hotkey).collect()
+                of.leaders.get().into_iter().flat_map(SplatLeaders::entries).map(|entry| &entry.hotkey).collect()
             }
             Competition::Threejs(of) => of.leaders.get().into_iter().flatten().map(|entry| &entry.hotkey).collect(),
         };
@@ -84,7 +85,7 @@ impl<'a> Round<'a> {
     fn matches(self, round: RoundNumber) -> Vec<Matched<'a>> {
         match self {
             Round::Splat(files) => {
-                let report = |(right, own): (&'a Player, &'a crate::model::splat::snapshot::SplatPlayer)| {
+                let report = |(right, own): (&'a Player, &'a SplatPlayer)| {
                     let report = own.duels.get()?;
                     let winners = report.duels.iter().map(|duel| DuelView::from(duel).winner);
                     Some(Matched {

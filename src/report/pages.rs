@@ -37,6 +37,10 @@ pub(crate) struct Pages {
     templates: Environment<'static>,
     /// The hashes of style and script for the Content-Security-Policy.
     sums: (String, String),
+    /// What all of it rests on.
+    pub(super) basis: Arc<Basis>,
+    /// The miners that have pages.
+    miners: BTreeSet<String>,
 }
 
 impl Pages {
@@ -68,28 +72,35 @@ impl Pages {
     /// The same, resting on this.
     #[must_use]
     pub(crate) fn resting_on(self, basis: Basis) -> Pages {
-        Pages::showing(self.templates, basis)
+        Pages { miners: self.miners, ..Pages::showing(self.templates, basis) }
     }
 
     fn showing(mut templates: Environment<'static>, basis: Basis) -> Pages {
         templates.add_global("basis", Value::from(Serde(&basis)));
         templates.add_global("commit_page", Value::from(basis.commit_page()));
         let basis = Arc::new(basis);
-        let of_path = Arc::clone(&basis);
+        let (of_path, of_subject) = (Arc::clone(&basis), Arc::clone(&basis));
         templates.add_function("file_links", move |folder: &str, names: Vec<String>| {
             let link = |name: String| Some(vec![of_path.file_page(&format!("{folder}{name}"))?, name]);
             names.into_iter().filter_map(link).collect::<Vec<_>>()
         });
-        templates.add_function("subject_page", move |subject: &str| basis.subject_page(subject));
-        Pages { templates, sums: (sum(STYLE), sum(SCRIPT)) }
+        templates.add_function("subject_page", move |subject: &str| of_subject.subject_page(subject));
+        Pages { templates, sums: (sum(STYLE), sum(SCRIPT)), basis, miners: BTreeSet::new() }
     }
 
     /// The same, with links to the pages of these miners.
     #[must_use]
     pub(crate) fn linking(mut self, miners: BTreeSet<String>) -> Pages {
-        let page = move |hotkey: &str| miners.contains(hotkey).then(|| miner_page(hotkey));
+        let known = miners.clone();
+        let page = move |hotkey: &str| known.contains(hotkey).then(|| miner_page(hotkey));
         self.templates.add_function("miner_page", page);
+        self.miners = miners;
         self
+    }
+
+    /// The page of a miner that has one, relative to the index.
+    pub(super) fn of_miner(&self, hotkey: &str) -> Option<String> {
+        self.miners.contains(hotkey).then(|| miner_page(hotkey))
     }
 
     /// Renders a page. `top` is the relative path to the index's folder; images may come only from `sources`.

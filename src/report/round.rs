@@ -17,15 +17,15 @@ use crate::rules::tournament::{Field, replay};
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct RoundPage {
     /// The competition's name.
-    name: String,
+    pub(super) name: String,
     /// The round.
-    number: RoundNumber,
+    pub(super) number: RoundNumber,
     /// The previous round's page.
     previous: Option<String>,
     /// The next round's page.
     next: Option<String>,
     /// What happened, in a sentence or two.
-    headline: String,
+    pub(super) headline: String,
     /// The round's numbers.
     facts: Vec<Fact>,
     /// Damaged files.
@@ -33,17 +33,17 @@ pub(crate) struct RoundPage {
     /// The margin needed to win, as text.
     win_margin: String,
     /// Number of prompts.
-    prompts: usize,
-    standings: Vec<StandingRow>,
+    pub(super) prompts: usize,
+    pub(super) standings: Vec<StandingRow>,
     heat: Option<Heat>,
     timeline: Option<Timeline>,
-    audits: Vec<AuditView>,
+    pub(super) audits: Vec<AuditView>,
     /// The limits of audits.
     limits: LimitTexts,
     hardest: Vec<PromptRow>,
     findings: Vec<FindingView>,
     /// Links to the pages of all matches.
-    matches: Vec<MatchLink>,
+    pub(super) matches: Vec<MatchLink>,
 }
 
 /// The limits of audits, as text.
@@ -63,6 +63,9 @@ pub(super) struct MatchLink {
     pub(super) left: super::text::Who,
     pub(super) right: super::text::Who,
     pub(super) margin: String,
+    /// The margin itself.
+    #[serde(skip)]
+    pub(super) own: f64,
     pub(super) duels: usize,
 }
 
@@ -123,6 +126,7 @@ fn link(round: RoundNumber, (left, right, report): Pair<'_>) -> MatchLink {
         left: left.into(),
         right: right.into(),
         margin: margin(report.margin),
+        own: report.margin,
         duels: report.duels.len(),
     }
 }

@@ -28,21 +28,21 @@ const STAGES: [&str; 4] = ["collecting", "generating", "duels", "finalizing"];
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct WalkPage {
     name: String,
-    number: RoundNumber,
+    pub(super) number: RoundNumber,
     previous: Option<String>,
     next: Option<String>,
     headline: String,
     facts: Vec<Fact>,
     damage: Vec<Damage>,
     win_margin: String,
-    prompts: usize,
+    pub(super) prompts: usize,
     /// The matches, in order.
     steps: Vec<TimelineStep>,
     /// How the walk ends, in words.
     ending: String,
-    miners: Vec<MinerRow>,
+    pub(super) miners: Vec<MinerRow>,
     findings: Vec<FindingView>,
-    matches: Vec<MatchLink>,
+    pub(super) matches: Vec<MatchLink>,
 }
 
 /// Where the competition stands; `None` if state.json cannot be read.
@@ -56,6 +56,7 @@ pub(super) fn standing(of: &SplatSnapshot, win_margin: f64) -> Option<StandingVi
         now: state.stage.as_str(),
         outstanding: outstanding(files, state.stage, win_margin),
         eta: None,
+        eta_at: None,
     }))
 }
 
@@ -75,7 +76,7 @@ pub(super) fn rows(site: &OtherSite<'_>, of: &SplatSnapshot) -> Vec<RoundRow> {
                 audits: "\u{2013}".to_owned(),
                 winner,
                 stage: of.state.get().filter(|state| state.round() == Some(*round)).map(|state| state.stage.as_str()),
-                margin: won.unwrap_or(("\u{2013}".to_owned(), "")),
+                margin: won.map_or((None, ""), |(own, of)| (Some(own), of)),
             },
         )
     };
@@ -83,12 +84,12 @@ pub(super) fn rows(site: &OtherSite<'_>, of: &SplatSnapshot) -> Vec<RoundRow> {
 }
 
 /// The margin that took the lead last, or the best one if the leader held.
-fn decisive(walk: &Walk<'_>) -> Option<(String, &'static str)> {
+fn decisive(walk: &Walk<'_>) -> Option<(f64, &'static str)> {
     if let Some(step) = walk.steps.iter().rev().find(|step| step.taken) {
-        return Some((margin(step.margin), "over the holder"));
+        return Some((step.margin, "over the holder"));
     }
     let best = walk.steps.iter().map(|step| step.margin).max_by(f64::total_cmp)?;
-    Some((margin(best), "best challenge"))
+    Some((best, "best challenge"))
 }
 
 /// Has the round been walked to its end?

@@ -33,23 +33,23 @@ use crate::rules::threejs::outstanding::{of_round, outstanding};
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ChainPage {
     name: String,
-    number: RoundNumber,
+    pub(super) number: RoundNumber,
     previous: Option<String>,
     next: Option<String>,
     headline: String,
     facts: Vec<Fact>,
     damage: Vec<Damage>,
     win_margin: String,
-    prompts: usize,
+    pub(super) prompts: usize,
     /// The qualified miners, in order of reveal.
     links: Vec<LinkView>,
     /// How the chain ends, in words.
     ending: String,
-    audits: Vec<DuelAudit>,
-    miners: Vec<MinerRow>,
+    pub(super) audits: Vec<DuelAudit>,
+    pub(super) miners: Vec<MinerRow>,
     heat: Option<Heat>,
     findings: Vec<FindingView>,
-    matches: Vec<MatchLink>,
+    pub(super) matches: Vec<MatchLink>,
     /// Audit duels with a report.
     audit_matches: Vec<MatchLink>,
 }
@@ -85,6 +85,7 @@ pub(super) fn standing(of: &ThreejsSnapshot, win_margin: f64) -> Option<Standing
         now: state.stage.as_str(),
         outstanding: outstanding(files, state.stage, win_margin, repeats(of)),
         eta,
+        eta_at: state.next_stage_eta.as_ref().map(ToString::to_string),
     }))
 }
 

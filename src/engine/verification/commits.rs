@@ -14,6 +14,7 @@ use crate::model::ids::RoundNumber;
 use crate::model::snapshot::{ListedSource, Source as _};
 use crate::rules::checks::Sink;
 use crate::rules::checks::history::{self, Trace, Traces};
+use crate::rules::checks::in_force::InForce;
 use crate::world::git::{Git, GitReader, Log, TreeFiles};
 
 /// Largest total of file contents traced at once, in bytes: a hundred times those of a real round.
@@ -99,6 +100,18 @@ impl Checkout {
         self.contents.get(blob).map(Vec::as_slice)
     }
 
+    /// Checks what each commit did, the working tree as one more; without `whole`, only the working tree.
+    pub(crate) fn judge(self, whole: bool, only: Option<RoundNumber>, rules: &InForce, sink: &mut Sink) -> Result<()> {
+        if whole {
+            let history = self.history();
+            history.check(only, sink)?;
+            history::conclude(&history.commits, rules.missing_history().as_deref(), sink);
+        } else if let Some(history) = self.working_tree()? {
+            history.check(only, sink)?;
+        }
+        Ok(())
+    }
+
     /// The whole history. A working tree that differs from the last commit counts as one more commit.
     pub(crate) fn history(self) -> History {
         let mut commits = self.log.commits;
@@ -130,6 +143,12 @@ fn stand_in(commit: &Commit, tree: &TreeFiles) -> Result<Commit> {
     let known = known.filter(|(file, _)| judged_by(file));
     let changes = known.map(|(file, blob)| Change { file, before: None, after: Some(blob) }).collect();
     Ok(Commit { id: commit.id.clone(), summary: commit.summary.clone(), parent: None, changes })
+}
+
+/// The error for a folder whose commits are asked for, and that has none.
+pub(crate) fn no_history(context: &Context<'_>) -> Error {
+    let here = context.store.root().display();
+    Error::usage(format!("{here}: not a git checkout, so there is no history to check"))
 }
 
 /// Commits, and access to the contents that they name.

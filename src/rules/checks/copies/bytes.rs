@@ -16,7 +16,7 @@ const MOST_PAIRED: usize = 8;
 
 /// A file, by its sum.
 #[derive(Debug, Clone, Copy)]
-struct Summed<'a> {
+pub(super) struct Summed<'a> {
     round: RoundNumber,
     player: &'a Player,
     owner: &'a str,
@@ -47,7 +47,7 @@ pub(super) type FilesByOwner<'a> = HashMap<&'a str, Summed<'a>>;
 
 /// Two miners of a round, and for how many prompts they have the same model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Alike<'a> {
+pub(in crate::rules::checks) struct Alike<'a> {
     pub(super) pair: (&'a str, &'a str),
     pub(super) models: usize,
     /// Prompts for which the one with fewer has a model.
@@ -159,7 +159,8 @@ fn alike<'a>(all: &HashMap<&'a str, Vec<Summed<'a>>>) -> Vec<Alike<'a>> {
     let submitted = |file: &&Summed<'_>| {
         *file.player != Player::Leader && file.path.starts_with("submitted/") && !file.is_preview()
     };
-    let (mut pairs, mut models): (HashMap<(&str, &str), usize>, HashMap<&str, usize>) = <_>::default();
+    let mut pairs: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut models: HashMap<&str, usize> = HashMap::new();
     for files in all.values() {
         let own: Vec<Summed<'_>> = files.iter().filter(submitted).copied().collect();
         own.iter().for_each(|file| *models.entry(file.owner).or_default() += 1);

@@ -12,6 +12,7 @@ use crate::model::ids::{Block, Player, RoundNumber};
 use crate::model::leader::{LeaderEntry, leader_at};
 use crate::model::neutral::{BuildView, SubmissionView};
 use crate::model::snapshot::{RoundFiles, Snapshot};
+use crate::model::winner::Winner;
 
 /// Most names in one objection; the rest are counted.
 const MOST_NAMES: usize = 4;
@@ -60,7 +61,7 @@ fn owner<'a>(snapshot: &'a Snapshot, files: &RoundFiles, player: &'a Player) -> 
 
 /// The players of a round whose files later ones are compared with: the leader, and the winner.
 fn led_from<'a>(files: &'a RoundFiles) -> impl Fn(&Player) -> bool + 'a {
-    let winner = files.winner.get().map(|winner| winner.player());
+    let winner = files.winner.get().map(Winner::player);
     move |player| *player == Player::Leader || winner == Some(player)
 }
 
