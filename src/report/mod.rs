@@ -15,6 +15,7 @@ mod matches;
 mod miner_list;
 pub(crate) mod miner_rounds;
 pub(crate) mod miners;
+pub(crate) mod other_maker;
 mod other_miners;
 pub(crate) mod pages;
 mod round;
