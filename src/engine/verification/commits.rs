@@ -1,6 +1,6 @@
 //! What `verify` and `report` read from the commits, and the working tree compared with the last one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -82,9 +82,12 @@ impl Checkout {
         self.changes.get(file)
     }
 
-    /// The files of the working tree that differ from the last commit.
-    pub(crate) fn changed(&self) -> impl Iterator<Item = &FileKind> {
-        self.changes.keys()
+    /// The files that are on disk as the last commit has them, and how many are not.
+    pub(crate) fn unchanged(&self) -> Result<(BTreeSet<String>, usize)> {
+        let changed: BTreeSet<String> = self.changes.keys().map(FileKind::path).collect();
+        let committed = self.head.as_ref().map(TreeFiles::files).transpose()?;
+        let files = committed.into_iter().flatten().map(|(path, _)| path);
+        Ok((files.filter(|path| !changed.contains(*path)).cloned().collect(), changed.len()))
     }
 
     /// A file's blob in the last commit.

@@ -7,7 +7,6 @@ use super::eras::{self, Past};
 use crate::base::error::Result;
 use crate::base::github;
 use crate::engine::context::Context;
-use crate::model::file::FileKind;
 use crate::model::history::{BlobId, Version, WORKING_TREE};
 use crate::world::git::Git;
 
@@ -39,9 +38,7 @@ impl Published {
     /// Of a competition of meshes.
     pub(crate) fn of_meshes(checkout: &Checkout) -> Result<Published> {
         let Some(head) = checkout.head() else { return Ok(Published::default()) };
-        let changed: BTreeSet<String> = checkout.changed().map(FileKind::path).collect();
-        let tree = checkout.git.tree(head)?;
-        let files = tree.files()?.keys().filter(|path| !changed.contains(*path)).cloned().collect();
+        let (files, uncommitted) = checkout.unchanged()?;
         let commits = checkout.log.commits.iter().rev();
         let events = commits.flat_map(|commit| {
             let events = commit.changes.iter().filter(|change| tells(&change.file.path()));
@@ -53,7 +50,7 @@ impl Published {
             commit: Some(head.to_owned()),
             repository: repository(&checkout.git),
             files,
-            uncommitted: changed.len(),
+            uncommitted,
             versions: versions(&checkout.git, events)?,
         })
     }
