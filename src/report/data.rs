@@ -47,13 +47,31 @@ pub(super) struct StatusData {
     round: Option<RoundNumber>,
     stage: Option<&'static str>,
     next_stage_eta: Option<String>,
-    next: Vec<NextStep>,
+    next: Vec<NextData>,
     outstanding: Vec<String>,
     rounds: Vec<RoundLine>,
     rules: Vec<String>,
     verify: VerifySummary,
     /// What `verify --history` says of the commits; `null` if it was not asked.
     history: Option<VerifySummary>,
+}
+
+/// Something that is due.
+#[derive(Debug, Serialize)]
+struct NextData {
+    /// `null` if nothing will be due.
+    command: Option<&'static str>,
+    /// The block from which it can be done, if it waits for one.
+    from_block: Option<Block>,
+    what: String,
+}
+
+impl From<&NextStep> for NextData {
+    fn from(step: &NextStep) -> NextData {
+        let told = [step.when.as_str(), step.what.as_str()].into_iter().filter(|part| !part.is_empty());
+        let what = if step.block.is_some() { String::new() } else { told.collect::<Vec<_>>().join(": ") };
+        NextData { command: step.command, from_block: step.block, what }
+    }
 }
 
 /// A round in `status.json`.
@@ -79,7 +97,7 @@ impl StatusData {
             round: standing.and_then(|standing| standing.round),
             stage: standing.map(|standing| standing.name),
             next_stage_eta: standing.and_then(|standing| standing.eta_at.clone()),
-            next: standing.map(|standing| standing.next.clone()).unwrap_or_default(),
+            next: standing.map(|standing| standing.next.iter().map(Into::into).collect()).unwrap_or_default(),
             outstanding: standing.map(|standing| standing.outstanding.clone()).unwrap_or_default(),
             rounds: index.rounds.iter().map(RoundLine::of).collect(),
             rules: basis.rules.clone(),

@@ -232,7 +232,7 @@ pub(super) fn standing_view(facts: StageFacts<'_>) -> StandingView {
         name: facts.now,
         stages: facts.all.iter().enumerate().map(|(of, stage)| (words(stage), place(of))).collect(),
         held,
-        next: vec![NextStep { command: None, when: String::new(), what: NOT_RUN.to_owned() }],
+        next: vec![NextStep { command: None, when: String::new(), block: None, what: NOT_RUN.to_owned() }],
         outstanding: facts.outstanding,
         eta: facts.eta,
         eta_at: facts.eta_at,

@@ -85,6 +85,9 @@ pub(super) struct StandingView {
 pub(super) struct NextStep {
     pub(super) command: Option<&'static str>,
     pub(super) when: String,
+    /// The block from which it can be done, if it waits for one.
+    #[serde(skip)]
+    pub(super) block: Option<Block>,
     pub(super) what: String,
 }
 
@@ -223,15 +226,16 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
 }
 
 fn next(due: Due) -> NextStep {
-    match due {
-        Due::Now { command, what } => NextStep { command: Some(command), when: "now".to_owned(), what },
-        Due::Possible { command, what } => NextStep { command: Some(command), when: "any time".to_owned(), what },
-        Due::Waits { command, what } => NextStep { command: Some(command), when: "waits".to_owned(), what },
+    let (command, when, block, what) = match due {
+        Due::Now { command, what } => (Some(command), "now".to_owned(), None, what),
+        Due::Possible { command, what } => (Some(command), "any time".to_owned(), None, what),
+        Due::Waits { command, what } => (Some(command), "waits".to_owned(), None, what),
         Due::From { command, block } => {
-            NextStep { command: Some(command), when: format!("from block {}", number(block.0)), what: String::new() }
+            (Some(command), format!("from block {}", number(block.0)), Some(block), String::new())
         }
-        Due::Never(why) => NextStep { command: None, when: String::new(), what: why },
-    }
+        Due::Never(why) => (None, String::new(), None, why),
+    };
+    NextStep { command, when, block, what }
 }
 
 /// The leaders as a table; `latest` is each round's last block of reveals.
