@@ -69,14 +69,14 @@ fn a_miner_with_anothers_files_is_found_by_bytes_by_outputs_and_by_its_previews(
 fn a_program_under_two_hotkeys_is_found_by_source_image_and_leader() {
     let folder = round(&["a", "b", "c", "d"].map(|miner| format!("https://{miner}.example.org")), 1);
     edit(folder.path(), "rounds/0/submissions.json", |text| {
-        // The second submits the first one's program, the fourth the leader's.
-        let text = text.replace("\"miner/1\"", "\"miner/0\"").replace(&format!("{:040x}", 1), &format!("{:040x}", 0));
+        // The second submits the first one's program from another repository, the fourth the leader's.
+        let text = text.replace(&format!("{:040x}", 1), &format!("{:040x}", 0));
         text.replace("\"miner/3\"", "\"base/leader\"").replace(&format!("{:040x}", 3), &"f".repeat(40))
     });
     let found = findings(folder.path(), &[]);
     let programs = of(&found, "copies.programs");
     assert_eq!(programs.len(), 2, "{programs:#?}");
-    assert!(programs[0].subject.ends_with("miner/0 at 0000000") && programs[0].detail.contains(&hotkey(1)));
+    assert!(programs[0].subject.ends_with("miner/0 and miner/1 at 0000000") && programs[0].detail.contains(&hotkey(1)));
     assert!(programs[1].subject.ends_with(&hotkey(3)), "{programs:#?}");
     assert!(programs[1].detail.contains(&format!("the program of {}, leader from block 0", hotkey(255))));
     // One image, of different sources.

@@ -15,7 +15,7 @@ use crate::model::snapshot::{RoundFiles, Snapshot};
 use crate::model::winner::Winner;
 
 /// Most names in one objection; the rest are counted.
-const MOST_NAMES: usize = 4;
+const MOST_NAMES: usize = 8;
 
 pub(super) fn check(facts: &VerifyFacts<'_>, sink: &mut Sink) {
     let snapshot = facts.snapshot;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::super::Sink;
 use super::bytes::Alike;
@@ -44,16 +44,18 @@ impl Programs<'_> {
         sink.findings.append(&mut told.findings);
     }
 
-    /// The same repository and commit.
+    /// The same commit, perhaps of several repositories: its contents are the same in all of them.
     fn sources(&self, path: &str, sink: &mut Sink) {
-        let mut programs: IndexMap<Source<'_>, Vec<&Hotkey>> = IndexMap::new();
+        let mut programs: IndexMap<&CommitSha, Vec<(&Hotkey, &RepoName)>> = IndexMap::new();
         for (hotkey, of) in &self.submissions {
-            programs.entry((of.repo, of.commit)).or_default().push(hotkey);
+            programs.entry(of.commit).or_default().push((hotkey, of.repo));
         }
-        for ((repo, commit), miners) in programs.iter().filter(|(_, miners)| miners.len() > 1) {
-            let subject = format!("{path} {repo} at {}", commit.short());
+        for (commit, miners) in programs.iter().filter(|(_, miners)| miners.len() > 1) {
+            let repos: IndexSet<&str> = miners.iter().map(|(_, repo)| repo.as_str()).collect();
+            let subject = format!("{path} {} at {}", names(repos.iter().copied()), commit.short());
+            let hotkeys = hotkeys(miners.iter().map(|(hotkey, _)| *hotkey));
             sink.claim("copies.programs", self.round, subject, |claim| {
-                claim.warn(format!("submitted by {} hotkeys: {}", miners.len(), hotkeys(miners)));
+                claim.warn(format!("submitted by {} hotkeys: {hotkeys}", miners.len()));
             });
         }
     }
@@ -67,30 +69,30 @@ impl Programs<'_> {
             }
         }
         for (image, builds) in images.iter().filter(|(_, builds)| builds.len() > 1) {
-            let sources: HashSet<Source<'_>> = builds.iter().map(|(_, build)| (build.repo, build.commit)).collect();
+            let sources: HashSet<&CommitSha> = builds.iter().map(|(_, build)| build.commit).collect();
             if sources.len() < 2 {
                 continue;
             }
             let subject = format!("rounds/{}/builds.json {image}", self.round);
-            let miners: Vec<&Hotkey> = builds.iter().map(|(hotkey, _)| *hotkey).collect();
+            let hotkeys = hotkeys(builds.iter().map(|(hotkey, _)| *hotkey));
             sink.claim("copies.programs", self.round, subject, |claim| {
-                claim.warn(format!("one image for {} hotkeys: {}", miners.len(), hotkeys(&miners)));
+                claim.warn(format!("one image for {} hotkeys: {hotkeys}", builds.len()));
             });
         }
     }
 
     /// The program of someone else who leads or led: of the first that did.
     fn led(&self, path: &str, sink: &mut Sink) {
-        let (mut by_source, mut by_image): (HashMap<Source<'_>, _>, HashMap<&str, _>) = <_>::default();
+        let (mut by_commit, mut by_image): (HashMap<&CommitSha, _>, HashMap<&str, _>) = <_>::default();
         for entry in self.leaders {
-            by_source.entry((&entry.repo, &entry.commit)).or_insert(entry);
+            by_commit.entry(&entry.commit).or_insert(entry);
             by_image.entry(image(&entry.docker)).or_insert(entry);
         }
         let built: HashMap<&Hotkey, &str> =
             self.builds.iter().filter_map(|(hotkey, build)| Some((*hotkey, image(build.image?)))).collect();
         for (hotkey, of) in &self.submissions {
             let by_image = || by_image.get(built.get(hotkey)?);
-            let Some(entry) = by_source.get(&(of.repo, of.commit)).or_else(by_image) else { continue };
+            let Some(entry) = by_commit.get(of.commit).or_else(by_image) else { continue };
             let LeaderEntry { hotkey: leader, repo, commit, effective_block, .. } = *entry;
             if leader == *hotkey {
                 continue;
@@ -110,7 +112,7 @@ impl Programs<'_> {
             self.submissions.iter().map(|(hotkey, of)| (hotkey.as_str(), (of.repo, of.commit))).collect();
         for Alike { pair: (one, other), models, of } in self.alike {
             let (Some(a), Some(b)) = (sources.get(one), sources.get(other)) else { continue };
-            if *models < FEWEST || models * 2 < *of || a == b {
+            if *models < FEWEST || models * 2 < *of || a.1 == b.1 {
                 continue;
             }
             let shown = |(repo, commit): &Source<'_>| format!("{repo} at {}", commit.short());
@@ -127,8 +129,8 @@ impl Programs<'_> {
     }
 }
 
-fn hotkeys(all: &[&Hotkey]) -> String {
-    names(all.iter().map(|hotkey| hotkey.as_str()))
+fn hotkeys<'a>(all: impl ExactSizeIterator<Item = &'a Hotkey>) -> String {
+    names(all.map(Hotkey::as_str))
 }
 
 /// What an image is told by: its digest, if it has one.
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn one_program_is_seen_by_source_image_leader_and_outputs() {
         let hotkeys: Vec<Hotkey> = (1..=6).map(hotkey).collect();
-        let sources = [("a/a", "0a"), ("a/a", "0a"), ("b/b", "0b"), ("c/c", "0c"), ("d/d", "0d"), ("e/e", "0e")];
+        let sources = [("a/a", "0a"), ("f/a", "0a"), ("b/b", "0b"), ("c/c", "0c"), ("d/d", "0d"), ("e/e", "0e")];
         let all: Vec<Submission> = sources.iter().map(|(repo, commit)| submission(repo, commit)).collect();
         let images = ["r/a:1", "r/a:1", "r/b@sha256:77", "s/c@sha256:77", "r/d:1", "r/e:1"];
         let built: Vec<Build> = all.iter().zip(images).map(|(of, image)| build(of, image)).collect();
@@ -189,7 +191,7 @@ mod tests {
             sink.finish().into_iter().map(|one| format!("{}: {}", one.subject, one.detail)).collect();
         assert_eq!(told.len(), 4, "{told:#?}");
         for (at, parts) in [
-            ["a/a at 0a0a0a0", hotkeys[1].as_str()],
+            ["a/a and f/a at 0a0a0a0", hotkeys[1].as_str()],
             ["builds.json sha256:77: one image for 2 hotkeys", hotkeys[3].as_str()],
             [hotkeys[4].as_str(), "leader from block 1 (leader.json: d/d at 0d0d0d0)"],
             ["5 of 10 models are those of", "though the sources are b/b at 0b0b0b0 and d/d at 0d0d0d0"],
