@@ -122,7 +122,7 @@ fn grouped<'a>(all: &HashMap<&'a str, Vec<Summed<'a>>>, earlier: &FilesByOwner<'
         *if first.is_preview() { &mut group.previews } else { &mut group.models } += 1;
         group.examples.push((*first, *other));
         // Which files are named must not depend on the order of a hash map.
-        group.examples.sort_by_key(|(file, _)| (file.is_preview(), file.path));
+        group.examples.sort_by_key(|(file, _)| (file.is_preview(), file.path, file.player));
         group.examples.truncate(EXAMPLES);
     }
     groups

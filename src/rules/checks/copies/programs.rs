@@ -7,12 +7,16 @@ use indexmap::{IndexMap, IndexSet};
 use super::super::Sink;
 use super::bytes::Alike;
 use super::names;
+use crate::base::text::cut;
 use crate::model::ids::{CommitSha, Hotkey, RepoName, RoundNumber};
 use crate::model::leader::LeaderEntry;
 use crate::model::neutral::{BuildView, SubmissionView};
 
 /// The fewest models in common by which two submissions are taken for one program.
 const FEWEST: usize = 3;
+
+/// An image's name is cut to this many characters.
+const LONGEST_IMAGE: usize = 200;
 
 /// The programs of a round.
 #[derive(Debug)]
@@ -73,7 +77,7 @@ impl Programs<'_> {
             if sources.len() < 2 {
                 continue;
             }
-            let subject = format!("rounds/{}/builds.json {image}", self.round);
+            let subject = format!("rounds/{}/builds.json {}", self.round, cut(image, LONGEST_IMAGE));
             let hotkeys = hotkeys(builds.iter().map(|(hotkey, _)| *hotkey));
             sink.claim("copies.programs", self.round, subject, |claim| {
                 claim.warn(format!("one image for {} hotkeys: {hotkeys}", builds.len()));
