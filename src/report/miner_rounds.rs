@@ -4,11 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::audits::{AuditView, audits};
 use super::heat::{StandingRow, standings};
-use super::miners::{
-    self, ByMiner, Entered, Files, MOST_FILES, Made, Matched, MinerPage, MinerRound, Played, by_player,
-};
+use super::miners::{self, ByMiner, Entered, Files, MOST_FILES, Made, Matched, MinerPage, MinerRound, by_player};
 use super::round::pairs;
-use super::site::{Site, match_page};
+use super::site::Site;
 use super::text::{LONGEST_ADDRESS, Links, Who, clean, shortened};
 use crate::model::ids::{Hotkey, Player, RoundNumber};
 use crate::model::outputs::Output;
@@ -42,7 +40,7 @@ struct RoundByMiner<'a> {
     files: &'a RoundFiles,
     standings: HashMap<String, StandingRow>,
     audits: HashMap<String, AuditView>,
-    matches: HashMap<&'a Player, Vec<Played>>,
+    matches: HashMap<&'a Player, Vec<Matched<'a>>>,
 }
 
 impl<'a> MeshMiners<'a> {
@@ -54,7 +52,7 @@ impl<'a> MeshMiners<'a> {
             files,
             standings: standings(site, *number, files).into_iter().map(|row| (by_name(&row.who), row)).collect(),
             audits: audits(site, files).into_iter().map(|audit| (by_name(&audit.who), audit)).collect(),
-            matches: by_player(matches(site, *number, files), site.win_margin()),
+            matches: by_player(matches(site, *number, files)),
         };
         MeshMiners { site, rounds: site.snapshot.rounds.iter().rev().map(round).collect() }
     }
@@ -83,7 +81,7 @@ fn matches<'a>(site: &Site<'_>, round: RoundNumber, files: &'a RoundFiles) -> Ve
         right,
         margin,
         counts: report.map(|report| miners::counts(report.duels.iter().map(|duel| duel.winner))),
-        page: report.filter(|_| linked).map(|_| match_page(round, left, right)),
+        linked: linked && report.is_some(),
     };
     let rows = files.matrix.get().into_iter().flat_map(|matrix| &matrix.0);
     let mut all: Vec<Matched<'_>> =
@@ -117,7 +115,7 @@ impl RoundByMiner<'_> {
             entry: self.standings.get(hotkey.as_str()).map(Entered::from),
             cdn: submission.map(|own| (shortened(&own.cdn_url, LONGEST_ADDRESS), links.to(&own.cdn_url))),
             files: own.and_then(|own| files(own, links, room)),
-            matches: matches.to_vec(),
+            matches: matches.iter().map(|one| one.played(player, self.number, site.win_margin())).collect(),
             audit: audit.cloned(),
             runs: None,
             readings: read.map(|one| (verdict(one.verdict), clean(&one.reason))).collect(),

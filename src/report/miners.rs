@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::audits::AuditView;
 use super::chart::weight;
-use super::site::{Fact, fact};
+use super::site::{Fact, fact, match_page};
 use super::text::{LONGEST_ADDRESS, Links, Who, clean, counted, margin, number, shortened};
 use super::threejs_audits::DuelAudit;
 use super::timeline::{MarginBar, bar};
@@ -167,14 +167,15 @@ pub(super) struct Made<'a> {
 }
 
 /// A match: left, right, margin, and what its report says.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Matched<'a> {
     pub(super) left: &'a Player,
     pub(super) right: &'a Player,
     pub(super) margin: f64,
     /// Duels that left won, that were drawn, and that right won; `None` without a report.
     pub(super) counts: Option<[usize; 3]>,
-    /// The match's page, relative to the index.
-    pub(super) page: Option<String>,
+    /// Has it a page?
+    pub(super) linked: bool,
 }
 
 /// How many of these duels each side won: left, neither, right.
@@ -190,29 +191,35 @@ pub(super) fn counts(winners: impl Iterator<Item = DuelWinner>) -> [usize; 3] {
 }
 
 /// The matches of each player, the leader's first.
-pub(super) fn by_player<'a>(mut all: Vec<Matched<'a>>, win_margin: f64) -> HashMap<&'a Player, Vec<Played>> {
+pub(super) fn by_player(mut all: Vec<Matched<'_>>) -> HashMap<&Player, Vec<Matched<'_>>> {
     all.sort_by_key(|one| (*one.left != Player::Leader, one.left, one.right));
-    let mut of: HashMap<&Player, Vec<Played>> = HashMap::new();
-    for one in &all {
-        of.entry(one.right).or_default().push(played(one, true, win_margin));
+    let mut of: HashMap<&Player, Vec<Matched<'_>>> = HashMap::new();
+    for one in all {
+        of.entry(one.right).or_default().push(one);
         if one.left != one.right {
-            of.entry(one.left).or_default().push(played(one, false, win_margin));
+            of.entry(one.left).or_default().push(one);
         }
     }
     of
 }
 
-fn played(one: &Matched<'_>, challenged: bool, win_margin: f64) -> Played {
-    let own_first =
-        |[left, draw, right]: [usize; 3]| if challenged { [right, draw, left] } else { [left, draw, right] };
-    Played {
-        challenged,
-        other: Who::from(if challenged { one.left } else { one.right }),
-        margin: margin(one.margin),
-        bar: bar(one.margin, win_margin),
-        taken: one.margin >= win_margin,
-        duels: one.counts.map(own_first),
-        href: one.page.clone(),
+impl Matched<'_> {
+    /// The match as one of its players saw it.
+    pub(super) fn played(&self, player: &Player, round: RoundNumber, win_margin: f64) -> Played {
+        let challenged = self.right == player;
+        let own_first = |[left, draw, right]: [usize; 3]| match challenged {
+            true => [right, draw, left],
+            false => [left, draw, right],
+        };
+        Played {
+            challenged,
+            other: Who::from(if challenged { self.left } else { self.right }),
+            margin: margin(self.margin),
+            bar: bar(self.margin, win_margin),
+            taken: self.margin >= win_margin,
+            duels: self.counts.map(own_first),
+            href: self.linked.then(|| match_page(round, self.left, self.right)),
+        }
     }
 }
 

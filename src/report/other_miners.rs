@@ -5,10 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use rayon::prelude::*;
 
 use super::formats::{Competition, MinerRow, OtherSite};
-use super::miners::{
-    self, ByMiner, Entered, Files, MOST_FILES, Made, Matched, MinerPage, MinerRound, Played, by_player,
-};
-use super::site::match_page;
+use super::miners::{self, ByMiner, Entered, Files, MOST_FILES, Made, Matched, MinerPage, MinerRound, by_player};
 use super::text::{LONGEST_ADDRESS, Links, shortened};
 use super::threejs_audits::DuelAudit;
 use super::{splat, threejs};
@@ -81,8 +78,8 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// The matches with a report or a row of the matrix.
-    fn matches(self, round: RoundNumber) -> Vec<Matched<'a>> {
+    /// The matches with a report or a row of the matrix; with `linked`, those with a report have pages.
+    fn matches(self, linked: bool) -> Vec<Matched<'a>> {
         match self {
             Round::Splat(files) => {
                 let report = |(right, own): (&'a Player, &'a SplatPlayer)| {
@@ -93,12 +90,12 @@ impl<'a> Round<'a> {
                         right,
                         margin: report.margin,
                         counts: Some(miners::counts(winners)),
-                        page: Some(match_page(round, &report.leader, right)),
+                        linked,
                     })
                 };
                 files.players.iter().filter_map(report).collect()
             }
-            Round::Threejs(files) => of_threejs(round, files),
+            Round::Threejs(files) => of_threejs(linked, files),
         }
     }
 
@@ -140,7 +137,7 @@ impl<'a> Round<'a> {
 }
 
 /// The matches of a round of three.js modules; of several reports on one match, the first counts.
-fn of_threejs(round: RoundNumber, files: &ThreejsRound) -> Vec<Matched<'_>> {
+fn of_threejs(linked: bool, files: &ThreejsRound) -> Vec<Matched<'_>> {
     let mut reports = HashMap::new();
     for (right, own) in &files.players {
         for report in own.duels.values().filter_map(|slot| slot.get()) {
@@ -152,7 +149,7 @@ fn of_threejs(round: RoundNumber, files: &ThreejsRound) -> Vec<Matched<'_>> {
     let mut all: Vec<Matched<'_>> = Vec::new();
     for ((left, right), margin) in files.matrix.get().into_iter().flat_map(|matrix: &Matrix| &matrix.0) {
         if !reports.contains_key(&(left, right)) {
-            all.push(Matched { left, right, margin: *margin, counts: None, page: None });
+            all.push(Matched { left, right, margin: *margin, counts: None, linked: false });
         }
     }
     all.extend(reports.into_iter().map(|((left, right), report)| Matched {
@@ -160,7 +157,7 @@ fn of_threejs(round: RoundNumber, files: &ThreejsRound) -> Vec<Matched<'_>> {
         right,
         margin: report.margin,
         counts: Some(miners::counts(report.duels.iter().map(|duel| duel.winner))),
-        page: Some(match_page(round, left, right)),
+        linked,
     }));
     all
 }
@@ -176,7 +173,7 @@ struct RoundByMiner<'a> {
     files: Round<'a>,
     entries: HashMap<String, Entered>,
     audits: HashMap<String, DuelAudit>,
-    matches: HashMap<&'a Player, Vec<Played>>,
+    matches: HashMap<&'a Player, Vec<Matched<'a>>>,
 }
 
 impl<'a> OtherMiners<'a> {
@@ -193,14 +190,12 @@ impl<'a> OtherMiners<'a> {
                 _ => (Vec::new(), Vec::new()),
             };
             let linked = site.verdicts.linked.contains(&number);
-            let mut matches = files.matches(number);
-            matches.iter_mut().filter(|_| !linked).for_each(|one| one.page = None);
             RoundByMiner {
                 number,
                 files,
                 entries: rows.iter().map(|row| (row.who.full.clone(), Entered::from(row))).collect(),
                 audits: audits.into_iter().map(|audit| (audit.who.full.clone(), audit)).collect(),
-                matches: by_player(matches, site.win_margin()),
+                matches: by_player(files.matches(linked)),
             }
         };
         OtherMiners { site, rounds: rounds.into_par_iter().map(round).collect() }
@@ -228,7 +223,7 @@ impl RoundByMiner<'_> {
     ) -> Option<MinerRound> {
         let entry = self.entries.get(hotkey.as_str()).cloned();
         let files = self.files.files(player, links, room);
-        let matches = self.matches.get(player).cloned().unwrap_or_default();
+        let matches = self.matches.get(player).map(Vec::as_slice).unwrap_or_default();
         let runs = self.audits.get(hotkey.as_str()).cloned();
         if entry.is_none() && files.is_none() && matches.is_empty() && runs.is_none() {
             return None;
@@ -240,7 +235,7 @@ impl RoundByMiner<'_> {
             entry,
             cdn,
             files,
-            matches,
+            matches: matches.iter().map(|one| one.played(player, self.number, site.win_margin())).collect(),
             audit: None,
             // The audit has the reading of the source.
             readings: Vec::new(),
