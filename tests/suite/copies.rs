@@ -34,7 +34,7 @@ fn a_miner_with_anothers_files_is_found_by_bytes_by_outputs_and_by_its_previews(
         let (miner, prompt) = (path.as_bytes()[1], f64::from(path.as_bytes()[4] - b'0'));
         Serve::File(match miner {
             b'a' | b'b' => striped(prompt, 1.0, 0.9),
-            b'c' => striped(prompt + 2.0, 1.0, 0.9),
+            b'c' => striped(1.9 * prompt + 10.5, 1.0, 0.9),
             _ => striped(prompt, 1.004, 0.88),
         })
     });

@@ -188,7 +188,6 @@ fn the_feed_tells_winners_verdicts_and_stages_with_the_dates_of_their_commits() 
 fn hostile_texts_stay_texts_in_data_and_feed() {
     let folder = hostile();
     let root = folder.path();
-    edit(root, "config.json", |text| text.replacen("\"example\"", &json!(HOSTILE.join(" ")).to_string(), 1));
     git(root, &["init", "-q"]);
     git(root, &["add", "-A"]);
     git(root, &["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "all"]);
@@ -196,8 +195,9 @@ fn hostile_texts_stay_texts_in_data_and_feed() {
     check_data(&files);
     let entries = valid_feed(&files[Path::new("feed.xml")]);
     assert!(!entries.is_empty());
-    let said = parsed(&files[Path::new("feed.xml")]).one("title").text.clone();
-    assert!(said.contains("<script>") && said.contains("\\u{202e}"), "{said}");
+    let feed = parsed(&files[Path::new("feed.xml")]);
+    let mut said = feed.all("entry").map(|entry| &entry.one("content").text);
+    assert!(said.any(|text| text.contains(HOSTILE[0]) && text.contains("\\u{202e}")), "the reason of an audit");
     for (path, text) in &files {
         assert!(!text.contains(['\u{202e}', '\u{2066}', '\0', '\u{7f}']), "{}", path.display());
     }
@@ -323,7 +323,7 @@ fn miners_of_splats_and_modules_have_pages_too() {
     let all: String = html(&files).filter(|(path, _)| path.starts_with("miners")).map(|(_, page)| text(page)).collect();
     for part in [
         "Incomplete file Reason",
-        "grid_render_failed",
+        "js_fetch_failed: HTTP 404",
         "4xH200",
         "Audit rejected",
         "run 2 lost to what it had submitted",

@@ -1,6 +1,6 @@
 //! `copies.bytes`: files with the same sum in the folders of different miners.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::Sink;
 use super::{led_from, names, owner};
@@ -8,8 +8,9 @@ use crate::base::text::counted;
 use crate::model::ids::{Player, RoundNumber};
 use crate::model::snapshot::{RoundFiles, Snapshot};
 
-/// Files that an objection names; the rest are counted.
+/// Files in common that an objection names, and in how many folders; the rest are counted.
 const EXAMPLES: usize = 2;
+const MOST_FOLDERS: usize = 4;
 
 /// Owners of one file that are paired with each other; of more, each is paired with the first.
 const MOST_PAIRED: usize = 8;
@@ -59,7 +60,8 @@ pub(in crate::rules::checks) struct Alike<'a> {
 struct Group<'a> {
     models: usize,
     previews: usize,
-    examples: Vec<(Summed<'a>, Summed<'a>)>,
+    /// A file in common, once for each owner.
+    examples: Vec<Vec<Summed<'a>>>,
 }
 
 /// Who has a file: the owners, sorted; and whether one of them has it for several prompts, as an empty scene.
@@ -115,14 +117,15 @@ fn grouped<'a>(all: &HashMap<&'a str, Vec<Summed<'a>>>, earlier: &FilesByOwner<'
     let mut groups: HashMap<Key<'a>, Group<'a>> = HashMap::new();
     for (sum, files) in all {
         let files: Vec<Summed<'_>> = files.iter().chain(earlier.get(sum)).copied().collect();
-        let owners: BTreeSet<&str> = files.iter().map(|file| file.owner).collect();
-        let Some(first) = files.first().filter(|_| owners.len() > 1) else { continue };
-        let Some(other) = files.iter().find(|file| file.owner != first.owner) else { continue };
-        let group = groups.entry((owners.into_iter().collect(), is_common(&files))).or_default();
+        // The first file of each owner: those of this round come first.
+        let mut owners: BTreeMap<&str, Summed<'_>> = BTreeMap::new();
+        files.iter().for_each(|file| drop(owners.entry(file.owner).or_insert(*file)));
+        let Some(first) = owners.values().next().copied().filter(|_| owners.len() > 1) else { continue };
+        let group = groups.entry((owners.keys().copied().collect(), is_common(&files))).or_default();
         *if first.is_preview() { &mut group.previews } else { &mut group.models } += 1;
-        group.examples.push((*first, *other));
+        group.examples.push(owners.into_values().take(MOST_FOLDERS).collect());
         // Which files are named must not depend on the order of a hash map.
-        group.examples.sort_by_key(|(file, _)| (file.is_preview(), file.path, file.player));
+        group.examples.sort_by_key(|files| files.first().map(|file| (file.is_preview(), file.path, file.player)));
         group.examples.truncate(EXAMPLES);
     }
     groups
@@ -144,8 +147,8 @@ fn told((owners, common): &Key<'_>, group: &Group<'_>) -> String {
             format!("{files} ({}, {})", counted(models, "model", "models"), counted(previews, "preview", "previews"))
         }
     };
-    let examples: Vec<String> =
-        group.examples.iter().map(|(one, other)| format!("{} = {}", one.shown(), other.shown())).collect();
+    let shown = |files: &Vec<Summed<'_>>| files.iter().map(Summed::shown).collect::<Vec<_>>().join(" = ");
+    let examples: Vec<String> = group.examples.iter().map(shown).collect();
     let more = match count.saturating_sub(examples.len()) {
         0 => String::new(),
         more => format!(" and {more} more"),
