@@ -119,7 +119,9 @@ fn grouped<'a>(all: &HashMap<&'a str, Vec<Summed<'a>>>, earlier: &FilesByOwner<'
         let files: Vec<Summed<'_>> = files.iter().chain(earlier.get(sum)).copied().collect();
         // The first file of each owner: those of this round come first.
         let mut owners: BTreeMap<&str, Summed<'_>> = BTreeMap::new();
-        files.iter().for_each(|file| drop(owners.entry(file.owner).or_insert(*file)));
+        for file in &files {
+            owners.entry(file.owner).or_insert(*file);
+        }
         let Some(first) = owners.values().next().copied().filter(|_| owners.len() > 1) else { continue };
         let group = groups.entry((owners.keys().copied().collect(), is_common(&files))).or_default();
         *if first.is_preview() { &mut group.previews } else { &mut group.models } += 1;
