@@ -1,6 +1,7 @@
 //! `feed.xml`: what happened, as an Atom feed. Its dates are those of the commits; an entry keeps its id when what it
 //! tells changes, and gets the date of that change.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
@@ -32,6 +33,8 @@ const ATOM: &str = "http://www.w3.org/2005/Atom";
 #[derive(Debug, Clone)]
 struct Entry {
     at: DateTime<Utc>,
+    /// Its place in the history, for those of one second.
+    place: usize,
     title: String,
     text: String,
     /// Its round's page, relative to the index.
@@ -50,7 +53,7 @@ pub(super) fn feed(index: &Index, basis: &Basis) -> Result<Option<Vec<u8>>> {
     let entries = Events::of(index, basis);
     let Some(updated) = basis.versions.iter().filter_map(date).max() else { return Ok(None) };
     let mut entries: Vec<(String, Entry)> = entries.into_iter().collect();
-    entries.sort_by(|(a, one), (b, other)| other.at.cmp(&one.at).then_with(|| a.cmp(b)));
+    entries.sort_by_key(|(_, entry)| Reverse((entry.at, entry.place)));
     entries.truncate(MOST_ENTRIES);
     let written = write(&plain(&index.name), entries.first().map_or(updated, |(_, entry)| entry.at), &entries);
     written.map(Some).map_err(|error| Error::failed(format!("feed.xml cannot be written: {error}")))
@@ -66,6 +69,8 @@ struct Events<'a> {
     rounds: HashMap<RoundNumber, &'a RoundRow>,
     basis: &'a Basis,
     found: BTreeMap<String, Entry>,
+    /// How many were found so far.
+    count: usize,
     /// The last known round and stage.
     standing: Option<(u32, String)>,
     /// The last known verdicts of each round.
@@ -83,7 +88,7 @@ impl Events<'_> {
     fn of(index: &Index, basis: &Basis) -> BTreeMap<String, Entry> {
         let rounds = index.rounds.iter().map(|row| (row.number, row)).collect();
         let (found, verdicts) = (BTreeMap::new(), HashMap::new());
-        let mut events = Events { rounds, basis, found, standing: None, verdicts };
+        let mut events = Events { rounds, basis, found, count: 0, standing: None, verdicts };
         for version in &basis.versions {
             let Some(at) = date(version) else { continue };
             let of_round = version.path.strip_prefix("rounds/").and_then(|rest| rest.split_once('/'));
@@ -113,7 +118,8 @@ impl Events<'_> {
                 super::text::encoded_path(&version.path)
             )
         });
-        self.found.insert(key, Entry { at, title, text, page: row.href.clone(), source });
+        self.count += 1;
+        self.found.insert(key, Entry { at, place: self.count, title, text, page: row.href.clone(), source });
     }
 
     fn stage(&mut self, version: &Version, at: DateTime<Utc>) {

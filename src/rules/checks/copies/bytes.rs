@@ -116,7 +116,9 @@ fn summed<'a>(snapshot: &'a Snapshot, round: RoundNumber, files: &'a RoundFiles)
 fn grouped<'a>(all: &HashMap<&'a str, Vec<Summed<'a>>>, earlier: &FilesByOwner<'a>) -> HashMap<Key<'a>, Group<'a>> {
     let mut groups: HashMap<Key<'a>, Group<'a>> = HashMap::new();
     for (sum, files) in all {
-        let files: Vec<Summed<'_>> = files.iter().chain(earlier.get(sum)).copied().collect();
+        let mut files: Vec<Summed<'_>> = files.iter().chain(earlier.get(sum)).copied().collect();
+        // What was submitted is named rather than what was generated again.
+        files.sort_by_key(|file| !file.path.starts_with("submitted/"));
         // The first file of each owner: those of this round come first.
         let mut owners: BTreeMap<&str, Summed<'_>> = BTreeMap::new();
         for file in &files {
