@@ -326,7 +326,7 @@ fn miners_of_splats_and_modules_have_pages_too() {
         "js_fetch_failed: HTTP 404",
         "4xH200",
         "Audit rejected",
-        "run 2 lost to what it had submitted",
+        "what was submitted",
         "challenged leader",
     ] {
         assert!(all.contains(part), "no {part:?} in {all}");

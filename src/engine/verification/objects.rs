@@ -26,6 +26,9 @@ use crate::world::usage::Meter;
 /// The least size in bytes for which memory is reserved, for a model and for its preview.
 const SMALL: u64 = 4 << 20;
 
+/// The largest side of a preview, in pixels: its two by two views, and what lies between them.
+const LARGEST_PREVIEW: u32 = 2 * preview::DEFAULT_SIZE + 64;
+
 /// Which objects are checked, and where they are.
 #[derive(Debug)]
 pub(crate) struct ObjectSelection<'a> {
@@ -250,11 +253,12 @@ fn compare(ours: &[u8], png: &[u8]) -> StoredPreview {
     ssim(&a, &b, width).map_or_else(unreadable, StoredPreview::Alike)
 }
 
-/// What a preview looks like; `None` for one of another size than previews have, which is not decoded.
+/// What a preview looks like; `None` for a picture that is larger than any preview, which is not decoded.
 fn look_of(png: &[u8]) -> Option<LookHash> {
-    let usual = size_of_png(png)? == (preview::DEFAULT_SIZE, preview::DEFAULT_SIZE);
+    let (width, height) = size_of_png(png)?;
+    let usual = width.max(height) <= LARGEST_PREVIEW;
     let pixels = usual.then(|| grey(png))??;
-    LookHash::of(&pixels, usize::try_from(preview::DEFAULT_SIZE).ok()?)
+    LookHash::of(&pixels, usize::try_from(width).ok()?)
 }
 
 /// A PNG's width and height.

@@ -10,16 +10,19 @@ use crate::model::ids::RoundNumber;
 use crate::model::snapshot::Snapshot;
 
 /// Cells along an edge, between which differences are taken.
-const CELLS: usize = 17;
+const CELLS: usize = 33;
+
+/// Four bits a place, in words of 64.
+const WORDS: usize = (CELLS - 1) * (CELLS - 1) * 4 / 64;
 
 /// Two neighbouring cells count as equal up to this difference, of 255: noise averages to less.
-const FLAT: u32 = 4;
+const FLAT: u32 = 3;
 
 /// Pictures with fewer differences together are too plain to compare, as an empty scene.
-const FEWEST: u32 = 40;
+const FEWEST: u32 = 160;
 
 /// How much of all differences two pictures have in common to be nearly the same, in percent.
-const NEARLY: u32 = 92;
+const NEARLY: u32 = 95;
 
 /// Most previews of a prompt that are compared with each other: as many as a full round has.
 const MOST_COMPARED: usize = 1024;
@@ -29,7 +32,7 @@ const EXAMPLES: usize = 2;
 
 /// Where a picture gets lighter or darker, from cell to cell: right and down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LookHash([u64; 16]);
+pub(crate) struct LookHash([u64; WORDS]);
 
 impl LookHash {
     /// The hash of a picture in grey, of this width; `None` if it is smaller than its cells.
@@ -56,7 +59,7 @@ impl LookHash {
         // The last row's steps across have no steps down beside them.
         let across = across.into_iter().take((CELLS - 1) * (CELLS - 1));
         let bits = across.chain(down).flatten();
-        let mut words = [0_u64; 16];
+        let mut words = [0_u64; WORDS];
         for (at, _) in bits.enumerate().filter(|(_, bit)| *bit) {
             *words.get_mut(at / 64)? |= 1 << (at % 64);
         }
@@ -170,15 +173,15 @@ fn told((one, other): (&str, &str), files: &[(&str, &str)]) -> String {
 mod tests {
     use super::*;
 
-    const WIDTH: usize = 128;
+    const WIDTH: usize = 264;
 
     /// A ball with stripes on white; `turn` moves the stripes.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     fn picture(turn: f64, change: impl Fn(usize, u8) -> u8) -> Vec<u8> {
         let pixel = |at: usize| {
-            let (x, y) = ((at % WIDTH) as f64 - 64.0, (at / WIDTH) as f64 - 64.0);
-            let inside = (x * x + y * y).sqrt() < 50.0;
-            let value = 128.0 + 90.0 * ((x * 0.7 + y * 0.4) * 0.12 + turn).sin();
+            let (x, y) = ((at % WIDTH) as f64 - 132.0, (at / WIDTH) as f64 - 132.0);
+            let inside = (x * x + y * y).sqrt() < 103.0;
+            let value = 128.0 + 90.0 * ((x * 0.7 + y * 0.4) * 0.06 + turn).sin();
             change(at, if inside { value as u8 } else { 250 })
         };
         (0..WIDTH * WIDTH).map(pixel).collect()
@@ -204,7 +207,7 @@ mod tests {
     fn plain_and_small_pictures_are_not_compared() {
         let plain = hash(&vec![250; WIDTH * WIDTH]);
         assert!(!plain.is_near(&plain));
-        assert_eq!(LookHash::of(&[0; 64], 8), None);
+        assert_eq!(LookHash::of(&[0; 1024], 32), None);
         assert_eq!(LookHash::of(&[], 0), None);
     }
 }
