@@ -190,11 +190,12 @@ impl<'a> OtherMiners<'a> {
                 _ => (Vec::new(), Vec::new()),
             };
             let linked = site.verdicts.linked.contains(&number);
+            let audits = audits.into_iter().map(|audit| if linked { audit } else { audit.unlinked() });
             RoundByMiner {
                 number,
                 files,
                 entries: rows.iter().map(|row| (row.who.full.clone(), Entered::from(row))).collect(),
-                audits: audits.into_iter().map(|audit| (audit.who.full.clone(), audit)).collect(),
+                audits: audits.map(|audit| (audit.who.full.clone(), audit)).collect(),
                 matches: by_player(files.matches(linked)),
             }
         };

@@ -55,6 +55,14 @@ struct AuditDuelRow {
     counts: &'static str,
 }
 
+impl DuelAudit {
+    /// The same, of a round whose matches have no pages.
+    pub(super) fn unlinked(mut self) -> DuelAudit {
+        self.duels.iter_mut().for_each(|duel| duel.href = None);
+        self
+    }
+}
+
 /// The page of an audit duel, relative to the index. All names are validated identifiers.
 pub(super) fn audit_page(round: RoundNumber, opponent: &Opponent, run: Option<u32>, right: &Player) -> String {
     let left = AuditLeft { opponent: opponent.clone(), repeat: run };
