@@ -1987,7 +1987,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__report)
-            opts="-q -v -h -V --out --block --only --open --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --out --block --only --history --open --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2252,7 +2252,7 @@ _gen404() {
             return 0
             ;;
         gen404__subcmd__verify)
-            opts="-q -v -h -V --round --history --from --expect --heads --accept-rewrite --signers --revoked --receipt --check-receipt --chain --network --archive --netuid --chain-file --objects --sample --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
+            opts="-q -v -h -V --round --history --from --expect --heads --accept-rewrite --signers --revoked --receipt --check-receipt --chain --network --archive --netuid --chain-file --objects --sample --judge --seed --judge-url --model --question --inline-images --judge-concurrency --allow-private-cdn --store-dir --cdn-url --repo --config --json --dry-run --commit --push --wait-lock --quiet --verbose --no-progress --log-format --metrics --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -666,6 +666,7 @@ complete -c gen404 -n "__fish_gen404_using_subcommand report" -l config -d 'Sett
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l log-format -d 'Write lines for a log: text (each after its UTC time) or json (an object a line)' -r -f -a "text\t'The same lines, each after its time'
 json\t'A JSON object a line'"
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l metrics -d 'Write numbers for a monitor (Prometheus\' text format) after each run that may change the competition' -r -F
+complete -c gen404 -n "__fish_gen404_using_subcommand report" -l history -d 'Also show what `verify --history` says of each commit'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l open -d 'Open the index in the browser'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l json -d 'Print the result as JSON'
 complete -c gen404 -n "__fish_gen404_using_subcommand report" -l dry-run -d 'Show what would be written, and write nothing'

@@ -174,7 +174,7 @@ pub enum Command {
     /// Re-check every claim of the competition from its files and history
     ///
     /// Failures are printed last, right above the summary; with -q nothing else is printed.
-    Verify(VerifyArgs),
+    Verify(Box<VerifyArgs>),
     /// For miners: say what download, intake and audit would make of your files
     ///
     /// Works on a clone, without keys, and writes nothing into it. Ends with code 1 if a file would be missing or
@@ -766,8 +766,9 @@ pub struct DistanceOneArgs {
 pub struct ReportArgs {
     /// The folder to write to
     ///
-    /// Writes index.html, a page per round, match and miner; with --json also report.json, the numbers behind the
-    /// pages. The pages need no server and load nothing but pictures, from the pictures' own addresses. The default is
+    /// Writes index.html, a page per round, match and miner, and the same facts for programs: status.json, leader.json,
+    /// standings.json, round-N.json, and the news as feed.xml; with --json also report.json, all that the pages show.
+    /// The pages need no server and load nothing but pictures, from the pictures' own addresses. The default is
     /// FOLDER-report beside the competition's folder; a folder inside it is refused.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -777,6 +778,9 @@ pub struct ReportArgs {
     /// Only the pages of this round, and the index
     #[arg(long, value_name = "ROUND", add = complete::rounds())]
     pub only: Option<RoundNumber>,
+    /// Also show what `verify --history` says of each commit
+    #[arg(long)]
+    pub history: bool,
     /// Open the index in the browser
     #[arg(long)]
     pub open: bool,

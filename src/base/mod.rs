@@ -2,6 +2,7 @@
 
 pub mod error;
 pub(crate) mod files;
+pub(crate) mod github;
 pub mod hex;
 pub(crate) mod semaphore;
 pub(crate) mod setting;

@@ -16,14 +16,17 @@ use crate::engine::verification::commits;
 use crate::engine::verification::eras::Past;
 use crate::engine::verification::facts;
 use crate::engine::verification::formats::OtherSnapshot;
+use crate::engine::verification::published::Published;
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
 use crate::model::ids::{Block, Hotkey, RoundNumber};
 use crate::model::snapshot::{ListedSource, RoundFiles, Snapshot};
+use crate::report::basis::{Basis, of_commits};
 use crate::report::folder::Folder;
-use crate::report::formats::{Competition, OtherMaker, OtherSite};
+use crate::report::formats::{Competition, OtherSite};
 use crate::report::maker::{Maker, few_pages};
-use crate::report::{miners, pages, site, text};
+use crate::report::other_maker::OtherMaker;
+use crate::report::{feed, miner_rounds, miners, pages, site, text};
 use crate::rules::checks;
 use crate::rules::checks::in_force::InForce;
 use crate::sandbox::folder::SandboxFolder;
@@ -60,13 +63,14 @@ fn of_meshes(context: &Context<'_>, args: &ReportArgs, format: Format, tree: &Li
     let rounds: BTreeMap<RoundNumber, usize> =
         snapshot.rounds.iter().map(|(round, files)| (*round, reports(files))).collect();
     let plan = plan(&rounds, args)?;
-    let (findings, rules) = findings(context, &snapshot, tree)?;
+    let Judged { findings, rules, published } = findings(context, &snapshot, tree, args.history)?;
     let out = folder(context, args)?;
-    let (wanted, linking) = miners(&snapshot, &plan, &out);
+    let (wanted, linking) = miners(|wanted| miner_rounds::miners(&snapshot, wanted), &plan, &out);
     few_pages(&rounds, &plan, wanted.len())?;
     let verdicts = site::Verdicts::of(&findings, &snapshot.problems, linked(&rounds, &plan, &out));
     let site = site::Site { snapshot: &snapshot, rules: &rules, block: args.block.map(Block), verdicts };
-    let (pages, own) = (pages::Pages::new()?.linking(linking), own_folder(context));
+    let basis = basis(args, format, published, (site.rules_in_force(), &findings));
+    let (pages, own) = (pages::Pages::new()?.linking(linking).resting_on(basis), own_folder(context));
     let maker = Maker { site: &site, pages: &pages, out: &out, own: own.as_ref() };
     let bar = context.ui.bar("rounds", plan.len() as u64);
     let (mut files, shown) = maker.all(&plan, &wanted, context.ui.json(), || bar.advance(1))?;
@@ -89,15 +93,25 @@ fn of_other_format(
     let rounds = files.rounds();
     let plan = plan(&rounds, args)?;
     let past = context.git.as_ref().map(|git| Past::here(context, git)).transpose()?;
-    let findings = snapshot.check(&snapshot.facts_here(context, past.as_ref())?).finish();
+    let facts = snapshot.facts_here(context, past.as_ref())?;
+    let mut sink = snapshot.check(&facts);
+    if args.history {
+        let past = past.as_ref().ok_or_else(|| commits::no_history(context))?;
+        past.check(detected.format, &past.newest(), &mut sink)?;
+        past.say_shallow(&mut sink);
+    }
+    let findings = sink.finish();
+    let published = Published::of_others(context, past.as_ref())?;
     let out = folder(context, args)?;
-    few_pages(&rounds, &plan, 0)?;
+    let (wanted, linking) = miners(|wanted| files.miners(wanted), &plan, &out);
+    few_pages(&rounds, &plan, wanted.len())?;
     let verdicts = site::Verdicts::of(&findings, snapshot.problems(), linked(&rounds, &plan, &out));
     let site = OtherSite::of(files, detected.to_string(), args.block.map(Block), verdicts);
-    let (pages, own) = (pages::Pages::new()?, own_folder(context));
+    let basis = basis(args, detected.format, published, (site.rules_in_force(facts.rules.lines()), &findings));
+    let (pages, own) = (pages::Pages::new()?.linking(linking).resting_on(basis), own_folder(context));
     let maker = OtherMaker { site: &site, pages: &pages, out: &out, own: own.as_ref() };
     let bar = context.ui.bar("rounds", plan.len() as u64);
-    let (mut files, shown) = maker.all(&plan, context.ui.json(), || bar.advance(1))?;
+    let (mut files, shown) = maker.all(&plan, &wanted, context.ui.json(), || bar.advance(1))?;
     drop(bar);
     write_shown(context, &out, &shown, &mut files)?;
     out.sync(&plan)?;
@@ -124,15 +138,26 @@ fn linked(
 /// The miners whose pages are made: those of the wanted rounds, and those that led. Also the hotkeys of all that have a
 /// page: with --only, those that an earlier run left are still linked.
 fn miners<'a>(
-    snapshot: &'a Snapshot,
+    of: impl Fn(&dyn Fn(RoundNumber) -> bool) -> BTreeSet<&'a Hotkey>,
     plan: &BTreeSet<RoundNumber>,
     out: &Folder,
 ) -> (BTreeSet<&'a Hotkey>, BTreeSet<String>) {
-    let wanted = miners::miners(snapshot, |round| plan.contains(&round));
+    let wanted = of(&|round| plan.contains(&round));
     let has = |hotkey: &&Hotkey| wanted.contains(*hotkey) || out.has(&miners::miner_page(hotkey.as_str()));
-    let all = miners::miners(snapshot, |_| true);
-    let linking = all.into_iter().filter(has).map(|hotkey| hotkey.as_str().to_owned()).collect();
+    let linking = of(&|_| true).into_iter().filter(has).map(|hotkey| hotkey.as_str().to_owned()).collect();
     (wanted, linking)
+}
+
+/// What the pages rest on.
+fn basis(
+    args: &ReportArgs,
+    format: Format,
+    published: Published,
+    (rules, findings): (Vec<String>, &[checks::Finding]),
+) -> Basis {
+    let Published { commit, repository, files, uncommitted, versions } = published;
+    let (history, feed) = (args.history.then(|| of_commits(findings)), feed::is_possible(&versions));
+    Basis { commit, uncommitted, rules, history, feed, repository, files, versions, format }
 }
 
 fn folder(context: &Context<'_>, args: &ReportArgs) -> Result<Folder> {
@@ -150,19 +175,25 @@ fn write_shown(context: &Context<'_>, out: &Folder, shown: &impl Serialize, file
     Ok(())
 }
 
-/// The findings of `verify` without the checks of commits, and the rules it applied.
-fn findings(
-    context: &Context<'_>,
-    snapshot: &Snapshot,
-    tree: &ListedSource<'_>,
-) -> Result<(Vec<checks::Finding>, InForce)> {
+/// What `verify` found, the rules it applied, and the commit.
+struct Judged {
+    findings: Vec<checks::Finding>,
+    rules: InForce,
+    published: Published,
+}
+
+/// What `verify` finds; with `history`, also on each commit.
+fn findings(context: &Context<'_>, snapshot: &Snapshot, tree: &ListedSource<'_>, history: bool) -> Result<Judged> {
     let checkout = commits::Checkout::of(context, snapshot.format, tree)?;
     let facts = facts::gather(context, snapshot, checkout.as_ref())?;
+    let published = checkout.as_ref().map(Published::of_meshes).transpose()?.unwrap_or_default();
     let mut sink = checks::run(&facts);
-    if let Some(history) = checkout.map(commits::Checkout::working_tree).transpose()?.flatten() {
-        history.check(None, &mut sink)?;
+    match checkout {
+        Some(checkout) => checkout.judge(history, None, &facts.rules, &mut sink)?,
+        None if history => return Err(commits::no_history(context)),
+        None => {}
     }
-    Ok((sink.finish(), facts.rules))
+    Ok(Judged { findings: sink.finish(), rules: facts.rules, published })
 }
 
 /// The object folder named in the operator's settings.

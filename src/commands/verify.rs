@@ -11,19 +11,18 @@ use crate::base::error::{Error, Kind, Result};
 use crate::cli::{Global, VerifyArgs};
 use crate::engine::common::is_here;
 use crate::engine::context::Context;
-use crate::engine::verification::commits;
+use crate::engine::verification::commits::{self, no_history};
 use crate::engine::verification::eras::{self, Era, Past};
 use crate::engine::verification::facts;
 use crate::engine::verification::formats::OtherSnapshot;
 use crate::engine::verification::objects;
-use crate::model::file::FileKind;
+use crate::model::file::{FileKind, PlayerFile};
 use crate::model::format::Format;
 use crate::model::format::detect::Detected;
 use crate::model::ids::RoundNumber;
 use crate::model::seed::SeedFile;
 use crate::model::snapshot::Snapshot;
 use crate::rules::certainty::rounds::{Sureness, of_meshes};
-use crate::rules::checks::formats::window::Window;
 use crate::rules::checks::in_force::InForce;
 use crate::rules::checks::{self, CheckStatus, Finding, Sink, VerifySummary, history, summary};
 use crate::ui::{Report, Ui};
@@ -41,9 +40,9 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     if let Some(snapshot) = OtherSnapshot::load(&tree, detected.format)? {
         return other_format(&context, &ending, (&snapshot, &detected), report);
     }
-    // A round's claims depend on other rounds' shared files, but never on other rounds' player files.
+    // A round's claims depend on other rounds' shared files; of their players' files, only on the sums, for copies.
     let wanted = |file: &FileKind| match (args.round, file) {
-        (Some(wanted), FileKind::Player(round, ..)) => wanted == *round,
+        (Some(wanted), FileKind::Player(round, _, file)) => wanted == *round || *file == PlayerFile::Sums,
         _ => true,
     };
     // Reading the history takes one thread, so the files are loaded in parallel with it.
@@ -65,19 +64,10 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
     }
     let mut sink = checks::run(&facts);
     let lineage = checkout.as_ref().map(commits::Checkout::lineage).unwrap_or_default();
-    match (checkout, args.history) {
-        (Some(checkout), true) => {
-            let history = checkout.history();
-            history.check(args.round, &mut sink)?;
-            history::conclude(&history.commits, facts.rules.missing_history().as_deref(), &mut sink);
-        }
-        (Some(checkout), false) => {
-            if let Some(history) = checkout.working_tree()? {
-                history.check(args.round, &mut sink)?;
-            }
-        }
-        (None, true) => return Err(no_history(&context)),
-        (None, false) => {}
+    match checkout {
+        Some(checkout) => checkout.judge(args.history, args.round, &facts.rules, &mut sink)?,
+        None if args.history => return Err(no_history(&context)),
+        None => {}
     }
     if args.objects {
         let wanted = objects::ObjectSelection {
@@ -88,6 +78,7 @@ pub(super) fn run(global: &Global, ui: &Ui, args: &VerifyArgs, report: &mut Repo
         };
         let fetched = objects::fetch(&context, &snapshot, &wanted)?;
         checks::objects::check(&fetched, &mut sink);
+        checks::copies::previews::check(&snapshot, &fetched, &mut sink);
     }
     let sureness = certainty::work_out(ui, || of_meshes(&snapshot, &facts.rules, args.round));
     let drawn = again::drawn(args, &snapshot);
@@ -144,13 +135,13 @@ fn other_format(
     let format = detected.format;
     match (&past, args.history) {
         (Some(past), true) => {
-            history_of(past, format, &past.newest(), &mut sink)?;
+            past.check(format, &past.newest(), &mut sink)?;
             past.say_shallow(&mut sink);
         }
         (Some(past), false) => {
             if let Some(window) = past.working_tree() {
                 let mut changed = Sink::default();
-                history_of(past, format, &window, &mut changed)?;
+                past.check(format, &window, &mut changed)?;
                 sink.take_objections(changed);
             }
         }
@@ -164,10 +155,6 @@ fn other_format(
     let sureness = certainty::work_out(context.ui, || snapshot.matches(&facts.rules, args.round));
     certainty::tell(context.ui, sureness.as_ref(), report);
     again::drawn_of(args, snapshot).map_or(Ok(()), |drawn| drawn.judge(context, args, report))
-}
-
-fn history_of(past: &Past, format: Format, window: &Window, sink: &mut Sink) -> Result<()> {
-    checks::formats::history::check(format, &past.commits, window, &mut |blob| past.blob(blob), sink)
 }
 
 /// Says what --chain and --objects cannot check in these formats, and why.
@@ -184,6 +171,9 @@ fn unchecked(args: &VerifyArgs, format: Format, sink: &mut Sink) {
         sink.claim("object.sha256", None, "--objects", |claim| {
             claim
                 .skip(format!("a {format} competition has no SHA256SUMS, so there is nothing to compare objects with"));
+        });
+        sink.claim("copies.previews", None, "--objects", |claim| {
+            claim.skip(format!("previews of a {format} competition are not compared"));
         });
         sink.claim("object.preview", None, "--objects", |claim| {
             claim.skip(format!("the previews of a {format} competition are drawn by its own render service"));
@@ -213,7 +203,7 @@ fn past(context: &Context<'_>, ending: &Ending, from: &str, report: &mut Report)
         Some(snapshot) => {
             let facts = snapshot.facts(&tree, git, &past, era.start..era.end)?;
             let mut sink = snapshot.check(&facts);
-            history_of(&past, era.detected.format, &window, &mut sink)?;
+            past.check(era.detected.format, &window, &mut sink)?;
             let sureness = certainty::work_out(context.ui, || snapshot.matches(&facts.rules, round));
             (sink, facts.rules, sureness)
         }
@@ -254,11 +244,6 @@ fn past_of_meshes(
     history::conclude(&history.commits, None, &mut sink);
     let sureness = certainty::work_out(context.ui, || of_meshes(&snapshot, &facts.rules, round));
     Ok((sink, facts.rules, sureness))
-}
-
-fn no_history(context: &Context<'_>) -> Error {
-    let here = context.store.root().display();
-    Error::usage(format!("{here}: not a git checkout, so there is no history to check"))
 }
 
 /// Prints the format, one line for each finding that is not a pass, and the counts. Failures come last, where a terminal shows

@@ -62,3 +62,18 @@ pub struct PathChange {
     /// Its contents in the commit.
     pub after: Option<BlobId>,
 }
+
+/// A version of a file: what a commit made of it, and when.
+#[derive(Debug, Clone)]
+pub(crate) struct Version {
+    /// The file's path.
+    pub path: String,
+    /// The commit's id in hex.
+    pub commit: String,
+    /// When it was made, in seconds.
+    pub seconds: i64,
+    /// Was there a version before it?
+    pub replaced: bool,
+    /// The contents.
+    pub bytes: Vec<u8>,
+}

@@ -1,18 +1,18 @@
 //! What the pages of competitions of splats and of three.js modules share: the index, and the pages of matches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::certainty;
+use super::data::ScheduleData;
 use super::index::{self, Index, NextStep, RoundRow, StandingView};
 use super::matches::{self, DuelRow, Match};
+use super::miner_list::listed;
 use super::round::MatchLink;
 use super::site::{Damage, Verdicts, missing, round_page};
-use super::text::{Links, OwnFolder, Who, clean, margin, share};
-use super::{folder::Folder, pages::Pages, splat, threejs};
-use crate::base::error::Result;
+use super::text::{Links, Who, clean, margin, share};
+use super::{splat, threejs};
 use crate::model::config::Settings;
 use crate::model::ids::{Block, Player, RoundNumber};
 use crate::model::leader::{LeaderEntry, leader_at};
@@ -132,8 +132,46 @@ impl<'a> OtherSite<'a> {
         leader_at(&self.leaders, *self.latest().get(&round)?)
     }
 
+    /// The rules in force, in words; `unusual` are those that are not the default, and past ones.
+    pub(crate) fn rules_in_force(&self, unusual: Vec<String>) -> Vec<String> {
+        self.settings.as_ref().map(index::rules_of).unwrap_or_default().into_iter().chain(unusual).collect()
+    }
+
+    /// The miners of a round, as its page lists them.
+    pub(super) fn miner_rows(&self, round: RoundNumber) -> Vec<MinerRow> {
+        let rows = match self.files {
+            Competition::Splat(of) => of.rounds.get(&round).map(|files| splat::rows_of(self, of, (round, files))),
+            Competition::Threejs(of) => of.rounds.get(&round).map(|files| threejs::rows_of(self, of, (round, files)).0),
+        };
+        rows.unwrap_or_default()
+    }
+
+    /// A round's blocks and seed.
+    pub(super) fn blocks_and_seed(&self, round: RoundNumber) -> (Option<ScheduleData>, Option<u32>) {
+        match self.files {
+            Competition::Splat(of) => {
+                let files = of.rounds.get(&round);
+                let schedule = files.and_then(|files| files.schedule.get()).map(|schedule| ScheduleData {
+                    earliest_reveal_block: schedule.earliest_reveal_block,
+                    latest_reveal_block: schedule.latest_reveal_block,
+                    generation_deadline_block: None,
+                });
+                (schedule, files.and_then(|files| files.seed.get()).map(|seed| seed.seed.0))
+            }
+            Competition::Threejs(of) => {
+                let files = of.rounds.get(&round);
+                let schedule = files.and_then(|files| files.schedule.get()).map(|schedule| ScheduleData {
+                    earliest_reveal_block: schedule.earliest_reveal_block,
+                    latest_reveal_block: schedule.latest_reveal_block,
+                    generation_deadline_block: Some(schedule.generation_deadline_block),
+                });
+                (schedule, files.and_then(|files| files.seed.get()).map(|seed| seed.seed.0))
+            }
+        }
+    }
+
     /// The index's view.
-    fn index(&self) -> Index {
+    pub(super) fn index(&self) -> Index {
         let rows = index::leaders(&self.leaders, self.latest());
         let lead = index::lead(&self.leaders, self.block, &rows);
         let summary = summary(self.verdicts.findings);
@@ -141,6 +179,8 @@ impl<'a> OtherSite<'a> {
             Competition::Splat(of) => (splat::standing(of, self.win_margin()), splat::rows(self, of)),
             Competition::Threejs(of) => (threejs::standing(of, self.win_margin()), threejs::rows(self, of)),
         };
+        let (miners, more_miners) =
+            listed(self.files.by_round(), &self.files.miners(|_| true), &index::winners(&rounds));
         Index {
             name: self.name(),
             description: self.settings.as_ref().map(|settings| clean(&settings.description)).unwrap_or_default(),
@@ -153,8 +193,8 @@ impl<'a> OtherSite<'a> {
             weights: index::drawn(&self.leaders, &rows),
             leaders: rows.into_iter().rev().collect(),
             rounds,
-            miners: Vec::new(),
-            more_miners: 0,
+            miners,
+            more_miners,
             summary,
             parts: index::parts(summary),
             findings: self.verdicts.objections(None),
@@ -171,6 +211,8 @@ pub(super) struct StageFacts<'a> {
     pub(super) now: &'static str,
     pub(super) outstanding: Vec<String>,
     pub(super) eta: Option<String>,
+    /// The same, as state.json has it.
+    pub(super) eta_at: Option<String>,
 }
 
 /// Where a competition stands.
@@ -190,11 +232,13 @@ pub(super) fn standing_view(facts: StageFacts<'_>) -> StandingView {
     StandingView {
         round: facts.round,
         stage: words(facts.now),
+        name: facts.now,
         stages: facts.all.iter().enumerate().map(|(of, stage)| (words(stage), place(of))).collect(),
         held,
-        next: vec![NextStep { command: None, when: String::new(), what: NOT_RUN.to_owned() }],
+        next: vec![NextStep { command: None, when: String::new(), block: None, what: NOT_RUN.to_owned() }],
         outstanding: facts.outstanding,
         eta: facts.eta,
+        eta_at: facts.eta_at,
     }
 }
 
@@ -212,7 +256,7 @@ pub(super) struct RoundFacts {
     pub(super) audits: String,
     pub(super) winner: Option<Player>,
     pub(super) stage: Option<&'static str>,
-    pub(super) margin: (String, &'static str),
+    pub(super) margin: (Option<f64>, &'static str),
 }
 
 pub(super) fn round_row(site: &OtherSite<'_>, facts: RoundFacts) -> RoundRow {
@@ -226,8 +270,9 @@ pub(super) fn round_row(site: &OtherSite<'_>, facts: RoundFacts) -> RoundRow {
         audits: facts.audits,
         stage: facts.stage.filter(|_| winner.is_none()).map(words),
         winner,
-        margin: facts.margin.0,
+        margin: index::shown_margin(facts.margin.0),
         margin_of: facts.margin.1,
+        own: facts.margin.0,
         fails: site.verdicts.fails(facts.number),
     }
 }
@@ -238,17 +283,23 @@ pub(super) struct MinerRow {
     pub(super) who: Who,
     /// `winner`, `qualified`, `rejected`, or nothing.
     pub(super) tag: &'static str,
-    repo: String,
-    source: String,
-    commit: String,
+    pub(super) repo: String,
+    pub(super) source: String,
+    pub(super) commit: String,
     /// The margin of its match, and its bar.
     margin: Option<(String, super::timeline::MarginBar)>,
+    /// The margin itself.
+    #[serde(skip)]
+    pub(super) own: Option<f64>,
+    /// The commit's whole id.
+    #[serde(skip)]
+    pub(super) commit_id: String,
     /// The match's page, relative to the index.
     href: Option<String>,
     pub(super) outputs: Option<usize>,
-    build: &'static str,
-    hardware: String,
-    block: (Block, String),
+    pub(super) build: &'static str,
+    pub(super) hardware: String,
+    pub(super) block: (Block, String),
 }
 
 /// A miner's row; `played` is the margin of its match, and the match's page.
@@ -266,6 +317,8 @@ pub(super) fn miner_row(
         repo: submission.repo.as_str().to_owned(),
         source: format!("https://github.com/{}/tree/{}", submission.repo, submission.commit),
         commit: submission.commit.short().to_owned(),
+        commit_id: submission.commit.as_str().to_owned(),
+        own: played.as_ref().map(|(own, _)| *own),
         margin: played.map(|(own, _)| (margin(own), super::timeline::bar(own, win_margin))),
         href,
         outputs: None,
@@ -282,6 +335,8 @@ type Rows<'a> = dyn Fn(&Links<'_>) -> Vec<DuelRow> + Sync + Send + 'a;
 pub(super) struct Encounter<'a> {
     /// Its page, relative to the index.
     pub(super) page: String,
+    /// The report, relative to the competition's folder.
+    pub(super) file: String,
     pub(super) left: Who,
     pub(super) right: Who,
     /// Does `leader` defend?
@@ -309,6 +364,7 @@ pub(super) fn match_links<'e, 'a: 'e>(
         left: one.left.clone(),
         right: one.right.clone(),
         margin: margin(one.margin),
+        own: one.margin,
         certainty: certainty::short(one.tally, win_margin).filter(|_| one.audit.is_none()),
         duels: one.tally.duels(),
     };
@@ -316,7 +372,7 @@ pub(super) fn match_links<'e, 'a: 'e>(
 }
 
 /// The view of a match.
-fn match_view(
+pub(super) fn match_view(
     site: &OtherSite<'_>,
     round: RoundNumber,
     (all, at): (&[Encounter<'_>], usize),
@@ -346,93 +402,6 @@ fn match_view(
         parts: matches::parts(counts),
         filters: matches::filters(&duels),
         duels,
+        file: one.file.clone(),
     })
-}
-
-/// A round's page.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub(super) enum RoundView {
-    Walk(splat::WalkPage),
-    Chain(threejs::ChainPage),
-}
-
-/// Everything that the pages show.
-#[derive(Debug, Serialize)]
-pub(crate) struct OtherShown {
-    competition: Index,
-    rounds: Vec<RoundView>,
-}
-
-/// Makes the pages of a report.
-pub(crate) struct OtherMaker<'a> {
-    /// The contents.
-    pub(crate) site: &'a OtherSite<'a>,
-    /// The templates.
-    pub(crate) pages: &'a Pages,
-    /// The target folder.
-    pub(crate) out: &'a Folder,
-    /// The operator's object folder on this machine.
-    pub(crate) own: Option<&'a OwnFolder>,
-}
-
-impl OtherMaker<'_> {
-    /// Writes the index and the pages of the wanted rounds, calling `seen` after each round. Returns the files written,
-    /// and with `keep` also what they show.
-    ///
-    /// # Errors
-    /// A page cannot be made or written.
-    pub(crate) fn all(
-        &self,
-        wanted: &BTreeSet<RoundNumber>,
-        keep: bool,
-        seen: impl Fn(),
-    ) -> Result<(Vec<String>, OtherShown)> {
-        let competition = self.site.index();
-        let page = self.pages.page("index.html", "", "'none'", &competition)?;
-        let mut files = vec![self.out.write("index.html", page.as_bytes())?];
-        let mut rounds = Vec::new();
-        for round in wanted {
-            let (view, made) = self.round(*round)?;
-            files.extend(made);
-            rounds.extend(view.filter(|_| keep));
-            seen();
-        }
-        Ok((files, OtherShown { competition, rounds }))
-    }
-
-    fn round(&self, number: RoundNumber) -> Result<(Option<RoundView>, Vec<String>)> {
-        let links = Links::from(&self.out.path, self.own);
-        let (view, template, all) = match self.site.files {
-            Competition::Splat(of) => {
-                let Some(files) = of.rounds.get(&number) else { return Ok((None, Vec::new())) };
-                let all = splat::encounters(number, files);
-                let view = RoundView::Walk(splat::page(self.site, of, (number, files), &all));
-                (view, "walk.html", all)
-            }
-            Competition::Threejs(of) => {
-                let Some(files) = of.rounds.get(&number) else { return Ok((None, Vec::new())) };
-                let all = threejs::encounters(self.site, number, files);
-                let view = RoundView::Chain(threejs::page(self.site, of, (number, files), &all));
-                (view, "chain.html", all)
-            }
-        };
-        let page = self.pages.page(template, "", &links.sources(), &view)?;
-        let mut files = vec![self.out.write(&round_page(number), page.as_bytes())?];
-        if !all.is_empty() {
-            self.out.make(&format!("round-{number}"))?;
-        }
-        let folder = self.out.path.join(format!("round-{number}"));
-        let one = |at: usize| -> Result<Option<String>> {
-            let links = Links::from(&folder, self.own);
-            let (Some(one), Some(view)) = (all.get(at), match_view(self.site, number, (&all, at), &links)) else {
-                return Ok(None);
-            };
-            let page = self.pages.page("match.html", "../", &links.sources(), &view)?;
-            self.out.write(&one.page, page.as_bytes()).map(Some)
-        };
-        let made: Vec<Option<String>> = (0..all.len()).into_par_iter().map(one).collect::<Result<_>>()?;
-        files.extend(made.into_iter().flatten());
-        Ok((Some(view), files))
-    }
 }

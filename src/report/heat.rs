@@ -132,8 +132,14 @@ pub(crate) struct StandingRow {
     pub(crate) source: String,
     /// The commit's first seven digits.
     pub(crate) commit: String,
+    /// The commit's whole id.
+    #[serde(skip)]
+    pub(crate) commit_id: String,
     /// The margin against the leader, and its bar.
     pub(crate) margin: Option<(String, MarginBar)>,
+    /// The margin itself.
+    #[serde(skip)]
+    pub(crate) own: Option<f64>,
     /// The match against the leader, relative to the index.
     pub(crate) href: Option<String>,
     /// Number of previews present.
@@ -192,6 +198,8 @@ pub(crate) fn standings(site: &Site<'_>, round: RoundNumber, files: &RoundFiles)
             repo: submission.repo.as_str().to_owned(),
             source: format!("https://github.com/{}/tree/{}", submission.repo, submission.commit),
             commit: submission.commit.short().to_owned(),
+            commit_id: submission.commit.as_str().to_owned(),
+            own: margin,
             margin: margin.map(|margin| (text::margin(margin), bar(margin, site.win_margin()))),
             href: played.map(|_| match_page(round, &Player::Leader, &player)),
             previews: outputs.map(|outputs| outputs.values().filter(|output| output.png.is_some()).count()),

@@ -1,11 +1,12 @@
 //! The index: the competition at a glance.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use super::chart::{WeightEntry, WeightsChart, weight, weights};
 use super::miner_list::{MinerGroup, listed};
+use super::miner_rounds::{miners, of_round};
 use super::site::{Damage, FindingView, Site, tally};
 use super::text::{Who, clean, margin, number, share};
 use crate::model::config::Settings;
@@ -64,6 +65,9 @@ pub(super) struct StandingView {
     /// `None` before the first round.
     pub(super) round: Option<RoundNumber>,
     pub(super) stage: &'static str,
+    /// The stage's name in files.
+    #[serde(skip)]
+    pub(super) name: &'static str,
     /// The stages of a round: label, and `done`, `now` or `later`.
     pub(super) stages: Vec<(&'static str, &'static str)>,
     /// A sentence if the competition is paused or over.
@@ -71,6 +75,9 @@ pub(super) struct StandingView {
     pub(super) next: Vec<NextStep>,
     pub(super) outstanding: Vec<String>,
     pub(super) eta: Option<String>,
+    /// The same, as state.json has it.
+    #[serde(skip)]
+    pub(super) eta_at: Option<String>,
 }
 
 /// Something that is due.
@@ -78,6 +85,9 @@ pub(super) struct StandingView {
 pub(super) struct NextStep {
     pub(super) command: Option<&'static str>,
     pub(super) when: String,
+    /// The block from which it can be done, if it waits for one.
+    #[serde(skip)]
+    pub(super) block: Option<Block>,
     pub(super) what: String,
 }
 
@@ -118,6 +128,9 @@ pub(super) struct RoundRow {
     pub(super) margin: String,
     /// What the margin is.
     pub(super) margin_of: &'static str,
+    /// The margin itself.
+    #[serde(skip)]
+    pub(super) own: Option<f64>,
     pub(super) fails: usize,
 }
 
@@ -129,7 +142,10 @@ pub(crate) fn index(site: &Site<'_>) -> Index {
     let leaders = leaders(entries, schedules.map(|(round, schedule)| (round, schedule.latest_reveal_block)));
     let lead = lead(entries, site.block, &leaders);
     let summary = summary(site.verdicts.findings);
-    let (miners, more_miners) = listed(site.snapshot);
+    let rounds: Vec<RoundRow> =
+        site.snapshot.rounds.iter().rev().map(|(round, files)| round_row(site, *round, files)).collect();
+    let of_rounds = site.snapshot.rounds.iter().map(|(round, files)| (*round, of_round(files).collect()));
+    let (miners, more_miners) = listed(of_rounds, &miners(site.snapshot, |_| true), &winners(&rounds));
     Index {
         name: site.name(),
         description: settings.map(|settings| clean(&settings.description)).unwrap_or_default(),
@@ -141,7 +157,7 @@ pub(crate) fn index(site: &Site<'_>) -> Index {
         lead,
         weights: drawn(entries, &leaders),
         leaders: leaders.into_iter().rev().collect(),
-        rounds: site.snapshot.rounds.iter().rev().map(|(round, files)| round_row(site, *round, files)).collect(),
+        rounds,
         miners,
         more_miners,
         summary,
@@ -150,7 +166,13 @@ pub(crate) fn index(site: &Site<'_>) -> Index {
     }
 }
 
-fn rules(site: &Site<'_>) -> Vec<String> {
+/// Who won a round.
+pub(super) fn winners(rounds: &[RoundRow]) -> HashSet<&str> {
+    rounds.iter().filter_map(|round| Some(round.winner.as_ref()?.full.as_str())).collect()
+}
+
+/// The rules in force, in words.
+pub(super) fn rules(site: &Site<'_>) -> Vec<String> {
     let Some(settings) = site.settings() else { return Vec::new() };
     let mut rules = rules_of(settings);
     rules.extend(site.rules.lines());
@@ -192,24 +214,28 @@ fn standing(site: &Site<'_>) -> Option<StandingView> {
     Some(StandingView {
         round: Some(state.current_round),
         stage: row(state.stage).label,
+        name: state.stage.as_str(),
         stages: of_round.map(|row| (row.label, place(row.stage))).collect(),
         held,
-        next: due(&facts).into_iter().map(next).collect(),
+        // That it is over is said above.
+        next: due(&facts).into_iter().filter(|_| state.stage != Stage::Finished).map(next).collect(),
         outstanding: outstanding(files, state.stage, site.win_margin(), site.limits()),
         eta: state.next_stage_eta.as_ref().map(|eta| eta.at().format("%-d %B %Y, %H:%M UTC").to_string()),
+        eta_at: state.next_stage_eta.as_ref().map(ToString::to_string),
     })
 }
 
 fn next(due: Due) -> NextStep {
-    match due {
-        Due::Now { command, what } => NextStep { command: Some(command), when: "now".to_owned(), what },
-        Due::Possible { command, what } => NextStep { command: Some(command), when: "any time".to_owned(), what },
-        Due::Waits { command, what } => NextStep { command: Some(command), when: "waits".to_owned(), what },
+    let (command, when, block, what) = match due {
+        Due::Now { command, what } => (Some(command), "now".to_owned(), None, what),
+        Due::Possible { command, what } => (Some(command), "any time".to_owned(), None, what),
+        Due::Waits { command, what } => (Some(command), "waits".to_owned(), None, what),
         Due::From { command, block } => {
-            NextStep { command: Some(command), when: format!("from block {}", number(block.0)), what: String::new() }
+            (Some(command), format!("from block {}", number(block.0)), Some(block), String::new())
         }
-        Due::Never(why) => NextStep { command: None, when: String::new(), what: why },
-    }
+        Due::Never(why) => (None, String::new(), None, why),
+    };
+    NextStep { command, when, block, what }
 }
 
 /// The leaders as a table; `latest` is each round's last block of reveals.
@@ -279,7 +305,7 @@ fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRo
         let audit = player.hotkey().zip(files.generation_audits.get()).and_then(|(hotkey, audits)| audits.get(hotkey));
         audit.is_some_and(|audit| audit.outcome == AuditOutcome::Rejected)
     };
-    let (margin, margin_of) = decisive(files.matrix.get(), winner.as_ref(), rejected);
+    let (own, margin_of) = decisive(files.matrix.get(), winner.as_ref(), rejected);
     let matches = files.matrix.get().map_or(0, |matrix| matrix.0.len());
     RoundRow {
         number: round,
@@ -290,8 +316,9 @@ fn round_row(site: &Site<'_>, round: RoundNumber, files: &RoundFiles) -> RoundRo
         audits: tally(&audits, "\u{2013}"),
         winner: winner.as_ref().map(Who::from),
         stage: state.filter(|_| winner.is_none()).map(|state| row(state.stage).label),
-        margin,
+        margin: shown_margin(own),
         margin_of,
+        own,
         fails: site.verdicts.fails(round),
     }
 }
@@ -301,17 +328,19 @@ pub(super) fn decisive(
     matrix: Option<&Matrix>,
     winner: Option<&Player>,
     rejected: impl Fn(&Player) -> bool,
-) -> (String, &'static str) {
-    let Some(matrix) = matrix else { return ("\u{2013}".to_owned(), "") };
+) -> (Option<f64>, &'static str) {
+    let Some(matrix) = matrix else { return (None, "") };
     let against = matrix.0.iter().filter(|((left, right), _)| *left == Player::Leader && !rejected(right));
     let best = against.map(|(_, margin)| *margin).max_by(f64::total_cmp);
     match winner {
-        Some(winner @ Player::Miner(_)) => {
-            let own = matrix.margin(&Player::Leader, winner);
-            (own.map_or_else(|| "\u{2013}".to_owned(), margin), "over the leader")
-        }
-        _ => (best.map_or_else(|| "\u{2013}".to_owned(), margin), if best.is_some() { "best challenge" } else { "" }),
+        Some(winner @ Player::Miner(_)) => (matrix.margin(&Player::Leader, winner), "over the leader"),
+        _ => (best, if best.is_some() { "best challenge" } else { "" }),
     }
+}
+
+/// A margin, or a dash.
+pub(super) fn shown_margin(own: Option<f64>) -> String {
+    own.map_or_else(|| "\u{2013}".to_owned(), margin)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of findings")]

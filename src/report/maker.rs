@@ -5,13 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::data::{
+    self, AuditData, Head, LeaderData, MinerData, RoundData, RoundParts, ScheduleData, StandingsData, StatusData,
+};
+use super::feed;
 use super::folder::Folder;
+use super::heat;
 use super::index::{self, Index};
+use super::miner_rounds::MeshMiners;
 use super::miners::{ByMiner, FOLDER, miner_page};
 use super::pages::Pages;
 use super::{matches, round, site, text};
 use crate::base::error::{Error, Result};
-use crate::model::ids::{Hotkey, RoundNumber};
+use crate::model::ids::{Block, Hotkey, RoundNumber};
+use crate::model::leader::LeaderEntry;
 use crate::model::snapshot::RoundFiles;
 
 /// Most pages made at a time: 50 rounds of 1,000 matches, or fewer with their miners.
@@ -65,32 +72,54 @@ impl Maker<'_> {
         let competition = index::index(self.site);
         let page = self.pages.page("index.html", "", "'none'", &competition)?;
         let mut files = vec![self.out.write("index.html", page.as_bytes())?];
+        files.extend(self.data(&competition)?);
         let mut rounds = Vec::new();
         for round in wanted {
             let (view, made) = self.round(*round)?;
             files.extend(made);
+            if let Some(row) = competition.rounds.iter().find(|row| row.number == *round) {
+                files.push(self.round_data(row, &view)?);
+            }
             // Without `keep`, drop the view to save memory.
             rounds.extend(keep.then_some(view));
             seen();
         }
-        files.extend(self.miners(miners)?);
+        files.extend(write_miners((self.pages, self.out, self.own), miners, || MeshMiners::of(self.site))?);
         Ok((files, Shown { competition, rounds }))
     }
 
-    /// Writes the pages of these miners. Returns the files.
-    fn miners(&self, miners: &BTreeSet<&Hotkey>) -> Result<Vec<String>> {
-        if miners.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.out.make(FOLDER)?;
-        let (folder, by_miner) = (self.out.path.join(FOLDER), ByMiner::of(self.site));
-        let page = |hotkey: &&Hotkey| {
-            let links = text::Links::from(&folder, self.own);
-            let view = by_miner.page(hotkey, &links);
-            let page = self.pages.page("miner.html", "../", &links.sources(), &view)?;
-            self.out.write(&miner_page(hotkey.as_str()), page.as_bytes())
+    /// Writes the competition's facts as data. Returns the files.
+    fn data(&self, index: &Index) -> Result<Vec<String>> {
+        let entries = self.site.snapshot.leaders.get().map(Vec::as_slice).unwrap_or_default();
+        let has_miners = |(_, files): &(_, &RoundFiles)| files.submissions.get().is_some_and(|all| !all.is_empty());
+        let newest = self.site.snapshot.rounds.iter().rev().find(has_miners);
+        let rows = newest.map(|(round, files)| heat::standings(self.site, *round, files)).unwrap_or_default();
+        let standings = rows.iter().map(|row| MinerData::of_meshes(row, self.pages)).collect();
+        let standings = (newest.map(|(round, _)| *round), standings);
+        write_data((self.pages, self.out), index, (self.site.block, entries), standings)
+    }
+
+    /// Writes a round's facts as data. Returns the file.
+    fn round_data(&self, row: &index::RoundRow, view: &round::RoundPage) -> Result<String> {
+        let files = self.site.snapshot.rounds.get(&row.number);
+        let schedule = files.and_then(|files| files.schedule.get()).map(|schedule| ScheduleData {
+            earliest_reveal_block: schedule.earliest_reveal_block,
+            latest_reveal_block: schedule.latest_reveal_block,
+            generation_deadline_block: Some(schedule.generation_deadline_block),
+        });
+        let audits = view.audits.iter().filter(|audit| audit.outcome != "baseline");
+        let parts = RoundParts {
+            prompts: view.prompts,
+            win_margin: self.site.win_margin(),
+            schedule,
+            seed: files.and_then(|files| files.seed.get()).map(|seed| seed.seed.0),
+            standings: view.standings.iter().map(|row| MinerData::of_meshes(row, self.pages)).collect(),
+            played: view.matches.iter().map(Into::into).collect(),
+            audits: audits.map(|audit| AuditData::of(&audit.who.full, audit.outcome, &audit.reason)).collect(),
+            verify: self.site.verdicts.counts(row.number),
         };
-        miners.par_iter().map(page).collect()
+        let head = Head::of(&self.site.name(), &self.pages.basis);
+        self.out.write(&site::round_data(row.number), &data::bytes(&RoundData::of(head, row, parts))?)
     }
 
     /// Writes a round's page and those of its matches. Returns the round's view and the files.
@@ -116,4 +145,46 @@ impl Maker<'_> {
         let made: Vec<Option<String>> = (0..pairs.len()).into_par_iter().map(page).collect::<Result<_>>()?;
         Ok((view, std::iter::once(own).chain(made.into_iter().flatten()).collect()))
     }
+}
+
+/// Writes the pages of these miners; `sorted` sorts the competition by miner, once there are any. Returns the files.
+pub(super) fn write_miners<M: ByMiner>(
+    (pages, out, own): (&Pages, &Folder, Option<&text::OwnFolder>),
+    miners: &BTreeSet<&Hotkey>,
+    sorted: impl FnOnce() -> M,
+) -> Result<Vec<String>> {
+    if miners.is_empty() {
+        return Ok(Vec::new());
+    }
+    out.make(FOLDER)?;
+    let (folder, by_miner) = (out.path.join(FOLDER), sorted());
+    let page = |hotkey: &&Hotkey| {
+        let links = text::Links::from(&folder, own);
+        let view = by_miner.page(hotkey, &links);
+        let page = pages.page("miner.html", "../", &links.sources(), &view)?;
+        out.write(&miner_page(hotkey.as_str()), page.as_bytes())
+    };
+    miners.par_iter().map(page).collect()
+}
+
+/// Writes the facts of a competition as data: where it stands, who leads, the standings of its newest round with miners,
+/// and what happened. Returns the files.
+pub(super) fn write_data(
+    (pages, out): (&Pages, &Folder),
+    index: &Index,
+    (block, leaders): (Option<Block>, &[LeaderEntry]),
+    (round, standings): (Option<RoundNumber>, Vec<MinerData>),
+) -> Result<Vec<String>> {
+    let head = Head::of(&index.name, &pages.basis);
+    let status = StatusData::of(head.clone(), index, &pages.basis);
+    let leader = LeaderData::of(head.clone(), block, leaders, &index.leaders);
+    let mut files = vec![
+        out.write("status.json", &data::bytes(&status)?)?,
+        out.write("leader.json", &data::bytes(&leader)?)?,
+        out.write("standings.json", &data::bytes(&StandingsData { head, round, standings })?)?,
+    ];
+    if let Some(feed) = feed::feed(index, &pages.basis)? {
+        files.push(out.write("feed.xml", &feed)?);
+    }
+    Ok(files)
 }

@@ -45,6 +45,8 @@ pub(crate) struct Match {
     /// The filters for duels: key, label, count.
     pub(super) filters: Vec<(&'static str, &'static str, usize)>,
     pub(super) duels: Vec<DuelRow>,
+    /// The report, relative to the competition's folder.
+    pub(super) file: String,
 }
 
 /// A duel.
@@ -109,6 +111,13 @@ pub(crate) fn view(site: &Site<'_>, round: RoundNumber, (pairs, at): Place<'_>, 
         parts: parts(counts),
         filters: filters(&duels),
         duels,
+        file: site
+            .snapshot
+            .rounds
+            .get(&round)
+            .and_then(|files| files.report(round, left, right))
+            .map(|(path, _)| path)
+            .unwrap_or_default(),
     })
 }
 

@@ -1,12 +1,10 @@
 //! The index's list of miners.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::miners::{miners, of_round};
 use crate::model::ids::{Hotkey, RoundNumber};
-use crate::model::snapshot::Snapshot;
 
 /// A miner in the index's list.
 #[derive(Debug, Clone, Serialize)]
@@ -28,21 +26,22 @@ pub(super) struct MinerGroup {
 /// Most miners in the index's list: as many as four full rounds have.
 const MOST_LISTED: usize = 4096;
 
-/// The miners of a competition, by hotkey; also how many are left out.
-pub(super) fn listed(snapshot: &Snapshot) -> (Vec<MinerGroup>, usize) {
+/// The miners of a competition, by hotkey: those of each round, all of them, and those who won; also how many are left out.
+pub(super) fn listed<'a>(
+    of_rounds: impl IntoIterator<Item = (RoundNumber, BTreeSet<&'a Hotkey>)>,
+    all: &BTreeSet<&'a Hotkey>,
+    winners: &HashSet<&str>,
+) -> (Vec<MinerGroup>, usize) {
     let mut rounds: HashMap<&Hotkey, BTreeSet<RoundNumber>> = HashMap::new();
-    for (round, files) in &snapshot.rounds {
-        for hotkey in of_round(files) {
-            rounds.entry(hotkey).or_default().insert(*round);
+    for (round, hotkeys) in of_rounds {
+        for hotkey in hotkeys {
+            rounds.entry(hotkey).or_default().insert(round);
         }
     }
-    let winners = snapshot.rounds.values().filter_map(|files| files.winner.get());
-    let winners: BTreeSet<Hotkey> = winners.filter_map(|winner| winner.player().hotkey().cloned()).collect();
-    let all = miners(snapshot, |_| true);
     let row = |hotkey: &&Hotkey| MinerRow {
         full: hotkey.as_str().to_owned(),
         rounds: rounds.get(hotkey).map(spans).unwrap_or_default(),
-        won: winners.contains(*hotkey),
+        won: winners.contains(hotkey.as_str()),
     };
     let shown: Vec<MinerRow> = all.iter().take(MOST_LISTED).map(row).collect();
     let prefix = |row: &MinerRow| row.full.chars().take(2).collect::<String>();

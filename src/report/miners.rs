@@ -1,26 +1,23 @@
-//! A miner's page: what it entered, which files, matches and audits it had, and since when it led.
+//! A miner's page: what it entered, which files, matches and audits it had, and since when it led. What each format's
+//! rounds give to it is in [`super::miner_rounds`] and [`super::other_miners`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::audits::{AuditView, audits};
+use super::audits::AuditView;
 use super::chart::weight;
-use super::heat::{StandingRow, standings};
-use super::round::pairs;
-use super::site::{Fact, Site, fact, match_page};
+use super::site::{Fact, fact, match_page};
 use super::text::{LONGEST_ADDRESS, Links, Who, clean, counted, margin, number, shortened};
+use super::threejs_audits::DuelAudit;
 use super::timeline::{MarginBar, bar};
 use crate::model::ids::{Hotkey, Player, PromptStem, RoundNumber};
 use crate::model::leader::LeaderEntry;
-use crate::model::outputs::Output;
-use crate::model::refusals::meaning;
-use crate::model::report::{DuelWinner, MatchReport};
-use crate::model::snapshot::{PlayerFiles, RoundFiles, Snapshot};
-use crate::model::source_audit::SourceVerdict;
+use crate::model::report::DuelWinner;
 
 /// Most pictures, and most refused files, on a page: those of the newest rounds.
-const MOST_FILES: usize = 1024;
+pub(super) const MOST_FILES: usize = 1024;
 
 /// A miner's page, relative to the index. A hotkey is a validated identifier, so it is safe in a path.
 pub(crate) fn miner_page(hotkey: &str) -> String {
@@ -30,18 +27,10 @@ pub(crate) fn miner_page(hotkey: &str) -> String {
 /// The folder of the miners' pages.
 pub(crate) const FOLDER: &str = "miners";
 
-/// Every miner with something to show in these rounds, or that led.
-pub(crate) fn miners(snapshot: &Snapshot, wanted: impl Fn(RoundNumber) -> bool) -> BTreeSet<&Hotkey> {
-    let leaders = snapshot.leaders.get().into_iter().flatten().map(|entry| &entry.hotkey);
-    let rounds = snapshot.rounds.iter().filter(|(round, _)| wanted(**round));
-    rounds.flat_map(|(_, files)| of_round(files)).chain(leaders).collect()
-}
-
-/// The miners of a round.
-pub(super) fn of_round(files: &RoundFiles) -> impl Iterator<Item = &Hotkey> {
-    let submitted = files.submissions.get().into_iter().flat_map(|submissions| submissions.keys());
-    let audited = files.generation_audits.get().into_iter().flat_map(|audits| audits.keys());
-    submitted.chain(audited).chain(files.players.keys().filter_map(Player::hotkey))
+/// The miners of a competition, sorted so that each one's page is made without a look at the others.
+pub(super) trait ByMiner: Sync {
+    /// A miner's page.
+    fn page(&self, hotkey: &Hotkey, links: &Links<'_>) -> MinerPage;
 }
 
 /// What a miner's page shows. Links are relative to the page's own folder, except those to other pages.
@@ -71,23 +60,46 @@ struct LeadSpan {
 
 /// A miner's round.
 #[derive(Debug, Clone, Serialize)]
-struct MinerRound {
-    number: RoundNumber,
+pub(super) struct MinerRound {
+    pub(super) number: RoundNumber,
     /// The round's page, relative to the index.
-    href: Option<String>,
-    standing: Option<StandingRow>,
+    pub(super) href: Option<String>,
+    pub(super) entry: Option<Entered>,
     /// The address of its files, and a link if it is one.
-    cdn: Option<(String, Option<String>)>,
-    files: Option<Files>,
-    matches: Vec<Played>,
-    audit: Option<AuditView>,
+    pub(super) cdn: Option<(String, Option<String>)>,
+    pub(super) files: Option<Files>,
+    pub(super) matches: Vec<Played>,
+    pub(super) audit: Option<AuditView>,
+    /// The audit of a three.js program: its runs and their duels.
+    pub(super) runs: Option<DuelAudit>,
     /// Source audits: verdict and reason.
-    readings: Vec<(&'static str, String)>,
+    pub(super) readings: Vec<(&'static str, String)>,
+    /// The files behind all of it, relative to the competition's folder.
+    pub(super) sources: Vec<String>,
+}
+
+/// What a miner entered.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Entered {
+    /// Rank from 1, where the format has ranks.
+    pub(super) rank: Option<usize>,
+    /// `winner`, `qualified`, `rejected`, or nothing.
+    pub(super) tag: &'static str,
+    pub(super) repo: String,
+    /// Link to the program's source.
+    pub(super) source: String,
+    pub(super) commit: String,
+    /// The image's build.
+    pub(super) build: &'static str,
+    /// What the program asks for, if that is recorded.
+    pub(super) hardware: String,
+    /// When it was revealed.
+    pub(super) block: String,
 }
 
 /// A miner's files of a round.
 #[derive(Debug, Clone, Serialize)]
-struct Files {
+pub(super) struct Files {
     previews: usize,
     prompts: usize,
     bytes: String,
@@ -95,6 +107,10 @@ struct Files {
     kept: Vec<KeptFile>,
     /// Files that are not listed.
     more: usize,
+    /// Does the format record a code for each refused file?
+    codes: bool,
+    /// The file that lists them.
+    listed_in: &'static str,
 }
 
 /// A file without a model or a preview.
@@ -123,7 +139,7 @@ struct KeptFile {
 
 /// A match, as one side saw it.
 #[derive(Debug, Clone, Serialize)]
-struct Played {
+pub(super) struct Played {
     /// Did the miner challenge?
     challenged: bool,
     other: Who,
@@ -137,77 +153,45 @@ struct Played {
     href: Option<String>,
 }
 
-/// The competition, sorted by miner.
-pub(crate) struct ByMiner<'a> {
-    site: &'a Site<'a>,
-    rounds: Vec<RoundByMiner<'a>>,
+/// A prompt's file, whatever the format.
+pub(super) struct Made<'a> {
+    pub(super) stem: &'a PromptStem,
+    pub(super) model: Option<&'a str>,
+    /// The picture's address.
+    pub(super) preview: Option<Cow<'a, str>>,
+    pub(super) size: u64,
+    /// The code and the reason of a refused file.
+    pub(super) refused: Option<(&'a str, &'a str)>,
+    /// What the code means.
+    pub(super) meaning: &'static str,
 }
 
-struct RoundByMiner<'a> {
-    number: RoundNumber,
-    files: &'a RoundFiles,
-    standings: HashMap<String, StandingRow>,
-    audits: HashMap<String, AuditView>,
-    matches: HashMap<&'a Player, Vec<Matched<'a>>>,
+/// A match: left, right, margin, and what its report says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Matched<'a> {
+    pub(super) left: &'a Player,
+    pub(super) right: &'a Player,
+    pub(super) margin: f64,
+    /// Duels that left won, that were drawn, and that right won; `None` without a report.
+    pub(super) counts: Option<[usize; 3]>,
+    /// Has it a page?
+    pub(super) linked: bool,
 }
 
-/// A match: left, right, margin, and its report.
-#[derive(Clone, Copy)]
-struct Matched<'a> {
-    left: &'a Player,
-    right: &'a Player,
-    margin: f64,
-    report: Option<&'a MatchReport>,
-}
-
-impl<'a> ByMiner<'a> {
-    /// Sorts the rounds, newest first.
-    pub(crate) fn of(site: &'a Site<'a>) -> Self {
-        let by_name = |who: &Who| who.full.clone();
-        let round = |(number, files): (&RoundNumber, &'a RoundFiles)| RoundByMiner {
-            number: *number,
-            files,
-            standings: standings(site, *number, files).into_iter().map(|row| (by_name(&row.who), row)).collect(),
-            audits: audits(site, files).into_iter().map(|audit| (by_name(&audit.who), audit)).collect(),
-            matches: matches(files),
-        };
-        ByMiner { site, rounds: site.snapshot.rounds.iter().rev().map(round).collect() }
-    }
-
-    /// A miner's page.
-    pub(crate) fn page(&self, hotkey: &Hotkey, links: &Links<'_>) -> MinerPage {
-        let player = Player::Miner(hotkey.clone());
-        let mut room = MOST_FILES;
-        let round = |round: &RoundByMiner<'a>| round.view(self.site, (hotkey, &player), links, &mut room);
-        let rounds: Vec<MinerRound> = self.rounds.iter().filter_map(round).collect();
-        let leads = leads(self.site.snapshot.leaders.get().map(Vec::as_slice).unwrap_or_default(), hotkey);
-        MinerPage {
-            name: self.site.name(),
-            who: Who::from(hotkey),
-            headline: headline(&rounds, &leads),
-            facts: facts(&rounds),
-            leads,
-            rounds,
+/// How many of these duels each side won: left, neither, right.
+pub(super) fn counts(winners: impl Iterator<Item = DuelWinner>) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for winner in winners {
+        let at = [DuelWinner::Left, DuelWinner::Draw, DuelWinner::Right].iter().position(|known| *known == winner);
+        if let Some(count) = at.and_then(|at| counts.get_mut(at)) {
+            *count += 1;
         }
     }
+    counts
 }
 
-/// The matches of each player, the leader's first: those of the matrix, and reports that are not in it.
-fn matches(files: &RoundFiles) -> HashMap<&Player, Vec<Matched<'_>>> {
-    let mut reports: HashMap<(&Player, &Player), &MatchReport> = HashMap::new();
-    for (left, right, report) in pairs(files) {
-        reports.entry((left, right)).or_insert(report);
-    }
-    let rows = files.matrix.get().into_iter().flat_map(|matrix| &matrix.0);
-    let mut all: Vec<Matched<'_>> = rows
-        .map(|((left, right), margin)| Matched { left, right, margin: *margin, report: reports.remove(&(left, right)) })
-        .collect();
-    all.extend(reports.into_iter().map(|((left, right), report)| Matched {
-        left,
-        right,
-        margin: report.margin,
-        report: Some(report),
-    }));
+/// The matches of each player, the leader's first.
+pub(super) fn by_player(mut all: Vec<Matched<'_>>) -> HashMap<&Player, Vec<Matched<'_>>> {
     all.sort_by_key(|one| (*one.left != Player::Leader, one.left, one.right));
     let mut of: HashMap<&Player, Vec<Matched<'_>>> = HashMap::new();
     for one in all {
@@ -219,95 +203,68 @@ fn matches(files: &RoundFiles) -> HashMap<&Player, Vec<Matched<'_>>> {
     of
 }
 
-impl RoundByMiner<'_> {
-    /// The miner's round; `None` if it was not in it.
-    fn view(
-        &self,
-        site: &Site<'_>,
-        (hotkey, player): (&Hotkey, &Player),
-        links: &Links<'_>,
-        room: &mut usize,
-    ) -> Option<MinerRound> {
-        let submission = self.files.submissions.get().and_then(|submissions| submissions.get(hotkey));
-        let own = self.files.players.get(player);
-        let matches = self.matches.get(player).map(Vec::as_slice).unwrap_or_default();
-        let audit = self.audits.get(hotkey.as_str());
-        if submission.is_none() && own.is_none() && matches.is_empty() && audit.is_none() {
-            return None;
-        }
-        let sources = self.files.source_audit.get().into_iter().flatten().filter(|one| one.hotkey == *hotkey);
-        let verdict = |verdict| if verdict == SourceVerdict::Failed { "failed" } else { "passed" };
-        Some(MinerRound {
-            number: self.number,
-            href: site.verdicts.page(Some(self.number)),
-            standing: self.standings.get(hotkey.as_str()).cloned(),
-            cdn: submission.map(|own| (shortened(&own.cdn_url, LONGEST_ADDRESS), links.to(&own.cdn_url))),
-            files: own.and_then(|own| files(own, links, room)),
-            matches: matches.iter().map(|one| self.played(site, player, *one)).collect(),
-            audit: audit.cloned(),
-            readings: sources.map(|one| (verdict(one.verdict), clean(&one.reason))).collect(),
-        })
-    }
-
-    fn played(&self, site: &Site<'_>, player: &Player, one: Matched<'_>) -> Played {
-        let Matched { left, right, report, .. } = one;
-        let challenged = right == player;
-        let won = if challenged { DuelWinner::Right } else { DuelWinner::Left };
-        let lost = if challenged { DuelWinner::Left } else { DuelWinner::Right };
-        let count = |report: &MatchReport, winner| report.duels.iter().filter(|duel| duel.winner == winner).count();
-        let linked = report.is_some() && site.verdicts.linked.contains(&self.number);
+impl Matched<'_> {
+    /// The match as one of its players saw it.
+    pub(super) fn played(&self, player: &Player, round: RoundNumber, win_margin: f64) -> Played {
+        let challenged = self.right == player;
+        let own_first = |[left, draw, right]: [usize; 3]| match challenged {
+            true => [right, draw, left],
+            false => [left, draw, right],
+        };
         Played {
             challenged,
-            other: Who::from(if challenged { left } else { right }),
-            margin: margin(one.margin),
-            bar: bar(one.margin, site.win_margin()),
-            taken: one.margin >= site.win_margin(),
-            duels: report.map(|report| [won, DuelWinner::Draw, lost].map(|winner| count(report, winner))),
-            href: linked.then(|| match_page(self.number, left, right)),
+            other: Who::from(if challenged { self.left } else { self.right }),
+            margin: margin(self.margin),
+            bar: bar(self.margin, win_margin),
+            taken: self.margin >= win_margin,
+            duels: self.counts.map(own_first),
+            href: self.linked.then(|| match_page(round, self.left, self.right)),
         }
     }
 }
 
-/// The files of `submitted.json`, as many as there is room for.
-fn files(own: &PlayerFiles, links: &Links<'_>, room: &mut usize) -> Option<Files> {
-    let outputs = own.submitted.get()?;
-    let reason = |stem: &PromptStem| own.refusals.get().and_then(|refusals| refusals.get(stem));
-    let model = |output: &Output| output.model.as_deref().and_then(|url| links.to(url));
+/// The page of a miner with these rounds, newest first.
+pub(super) fn page(name: String, hotkey: &Hotkey, leaders: &[LeaderEntry], rounds: Vec<MinerRound>) -> MinerPage {
+    let leads = leads(leaders, hotkey);
+    let (headline, facts) = (headline(&rounds, &leads), facts(&rounds));
+    MinerPage { name, who: Who::from(hotkey), headline, facts, leads, rounds }
+}
+
+/// The files of a round, as many as there is room for.
+pub(super) fn files<'a>(
+    outputs: impl ExactSizeIterator<Item = Made<'a>>,
+    (listed_in, codes): (&'static str, bool),
+    links: &Links<'_>,
+    room: &mut usize,
+) -> Files {
     let (mut refused, mut kept) = (Vec::new(), Vec::new());
-    for (stem, output) in outputs.iter() {
-        let name = shortened(stem.as_str(), 80);
-        if *room == 0 {
-            break;
-        }
-        *room -= 1;
-        if let Some(png) = output.png.as_deref().filter(|_| output.is_complete()) {
-            kept.push(KeptFile {
+    let (mut previews, mut bytes, prompts) = (0, 0_u64, outputs.len());
+    for made in outputs {
+        let complete = made.model.is_some() && made.preview.is_some();
+        previews += usize::from(complete);
+        bytes = bytes.saturating_add(made.size);
+        let Some(left) = room.checked_sub(1) else { continue };
+        *room = left;
+        let (name, model) = (shortened(made.stem.as_str(), 80), made.model.and_then(|url| links.to(url)));
+        match made.preview.filter(|_| complete) {
+            Some(picture) => kept.push(KeptFile {
                 name,
-                image: links.picture(png),
-                address: shortened(png, LONGEST_ADDRESS),
-                model: model(output),
-                size: format!("{} KiB", number(output.size.div_ceil(1024))),
-            });
-            continue;
+                image: links.picture(&picture),
+                address: shortened(&picture, LONGEST_ADDRESS),
+                model,
+                size: format!("{} KiB", number(made.size.div_ceil(1024))),
+            }),
+            None => refused.push(RefusedFile {
+                name,
+                code: made.refused.map(|(code, _)| shortened(code, 80)).unwrap_or_default(),
+                meaning: made.meaning,
+                reason: made.refused.map(|(_, reason)| clean(reason)).unwrap_or_default(),
+                model,
+            }),
         }
-        let known = reason(stem);
-        refused.push(RefusedFile {
-            name,
-            code: known.map(|known| shortened(&known.code, 80)).unwrap_or_default(),
-            meaning: known.and_then(|known| meaning(&known.code)).unwrap_or_default(),
-            reason: known.map(|known| clean(&known.reason)).unwrap_or_default(),
-            model: model(output),
-        });
     }
-    let bytes = outputs.values().map(|output| output.size).fold(0, u64::saturating_add);
-    Some(Files {
-        previews: outputs.values().filter(|output| output.is_complete()).count(),
-        prompts: outputs.len(),
-        bytes: format!("{} KiB", number(bytes.div_ceil(1024))),
-        more: outputs.len() - refused.len() - kept.len(),
-        refused,
-        kept,
-    })
+    let (more, bytes) = (prompts - refused.len() - kept.len(), format!("{} KiB", number(bytes.div_ceil(1024))));
+    Files { previews, prompts, bytes, refused, kept, more, codes, listed_in }
 }
 
 /// The times in which a miner led, newest first.
@@ -332,10 +289,13 @@ fn leads(entries: &[LeaderEntry], hotkey: &Hotkey) -> Vec<LeadSpan> {
 
 /// How many rounds it was in and won.
 fn headline(rounds: &[MinerRound], leads: &[LeadSpan]) -> String {
-    let won = rounds.iter().filter(|round| round.standing.as_ref().is_some_and(|row| row.tag == "winner")).count();
+    let won = rounds.iter().filter(|round| round.entry.as_ref().is_some_and(|entry| entry.tag == "winner")).count();
     let part = match rounds.len() {
         0 => "It took part in no round.".to_owned(),
-        count => format!("It took part in {} and won {won}.", counted(count, "round", "rounds")),
+        count => {
+            let won = if won == 0 { "none".to_owned() } else { number(won as u64) };
+            format!("It took part in {} and won {won}.", counted(count, "round", "rounds"))
+        }
     };
     let led = match leads.first() {
         Some(LeadSpan { from, until: None, .. }) => format!(" Its lead began with block {from}."),
@@ -350,7 +310,7 @@ fn facts(rounds: &[MinerRound]) -> Vec<Fact> {
     let (previews, prompts): (usize, usize) =
         files().fold((0, 0), |(previews, prompts), files| (previews + files.previews, prompts + files.prompts));
     let matches: usize = rounds.iter().map(|round| round.matches.len()).sum();
-    let audits = rounds.iter().filter(|round| round.audit.is_some()).count();
+    let audits = rounds.iter().filter(|round| round.audit.is_some() || round.runs.is_some()).count();
     [("files", prompts), ("without a preview", prompts - previews), ("matches", matches), ("audits", audits)]
         .map(|(label, count)| fact(label, number(count as u64)))
         .into()

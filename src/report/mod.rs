@@ -1,9 +1,12 @@
 //! The report: views of a competition, and the pages that show them.
 
 pub(crate) mod audits;
+pub(crate) mod basis;
 mod certainty;
 pub(crate) mod chart;
+mod data;
 mod evidence;
+pub(crate) mod feed;
 pub(crate) mod folder;
 pub(crate) mod formats;
 pub(crate) mod heat;
@@ -11,7 +14,10 @@ mod index;
 pub(crate) mod maker;
 mod matches;
 mod miner_list;
+pub(crate) mod miner_rounds;
 pub(crate) mod miners;
+pub(crate) mod other_maker;
+mod other_miners;
 pub(crate) mod pages;
 mod round;
 pub(crate) mod site;

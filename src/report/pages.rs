@@ -1,6 +1,7 @@
 //! Renders views into pages by templates that escape everything and embed style and script.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use minijinja::syntax::SyntaxConfig;
@@ -9,6 +10,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::basis::{Basis, VERSION};
 use super::miners::miner_page;
 use crate::base::error::{Error, Result};
 use crate::base::text::visible_on_page;
@@ -35,6 +37,10 @@ pub(crate) struct Pages {
     templates: Environment<'static>,
     /// The hashes of style and script for the Content-Security-Policy.
     sums: (String, String),
+    /// What all of it rests on.
+    pub(super) basis: Arc<Basis>,
+    /// The miners that have pages.
+    miners: BTreeSet<String>,
 }
 
 impl Pages {
@@ -58,17 +64,43 @@ impl Pages {
         }
         templates.add_global("style", Value::from_safe_string(STYLE.to_owned()));
         templates.add_global("script", Value::from_safe_string(SCRIPT.to_owned()));
-        templates.add_global("version", Value::from(env!("CARGO_PKG_VERSION")));
+        templates.add_global("version", Value::from(VERSION));
         templates.add_function("miner_page", |_: &str| None::<String>);
-        Ok(Pages { templates, sums: (sum(STYLE), sum(SCRIPT)) })
+        Ok(Pages::showing(templates, Basis::default()))
+    }
+
+    /// The same, resting on this.
+    #[must_use]
+    pub(crate) fn resting_on(self, basis: Basis) -> Pages {
+        Pages { miners: self.miners, ..Pages::showing(self.templates, basis) }
+    }
+
+    fn showing(mut templates: Environment<'static>, basis: Basis) -> Pages {
+        templates.add_global("basis", Value::from(Serde(&basis)));
+        templates.add_global("commit_page", Value::from(basis.commit_page()));
+        let basis = Arc::new(basis);
+        let (of_path, of_subject) = (Arc::clone(&basis), Arc::clone(&basis));
+        templates.add_function("file_links", move |folder: &str, names: Vec<String>| {
+            let link = |name: String| Some(vec![of_path.file_page(&format!("{folder}{name}"))?, name]);
+            names.into_iter().filter_map(link).collect::<Vec<_>>()
+        });
+        templates.add_function("subject_page", move |subject: &str| of_subject.subject_page(subject));
+        Pages { templates, sums: (sum(STYLE), sum(SCRIPT)), basis, miners: BTreeSet::new() }
     }
 
     /// The same, with links to the pages of these miners.
     #[must_use]
     pub(crate) fn linking(mut self, miners: BTreeSet<String>) -> Pages {
-        let page = move |hotkey: &str| miners.contains(hotkey).then(|| miner_page(hotkey));
+        let known = miners.clone();
+        let page = move |hotkey: &str| known.contains(hotkey).then(|| miner_page(hotkey));
         self.templates.add_function("miner_page", page);
+        self.miners = miners;
         self
+    }
+
+    /// The page of a miner that has one, relative to the index.
+    pub(super) fn of_miner(&self, hotkey: &str) -> Option<String> {
+        self.miners.contains(hotkey).then(|| miner_page(hotkey))
     }
 
     /// Renders a page. `top` is the relative path to the index's folder; images may come only from `sources`.

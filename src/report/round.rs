@@ -20,15 +20,15 @@ use crate::rules::tournament::{Field, replay};
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct RoundPage {
     /// The competition's name.
-    name: String,
+    pub(super) name: String,
     /// The round.
-    number: RoundNumber,
+    pub(super) number: RoundNumber,
     /// The previous round's page.
     previous: Option<String>,
     /// The next round's page.
     next: Option<String>,
     /// What happened, in a sentence or two.
-    headline: String,
+    pub(super) headline: String,
     /// The round's numbers.
     facts: Vec<Fact>,
     /// Damaged files.
@@ -36,17 +36,17 @@ pub(crate) struct RoundPage {
     /// The margin needed to win, as text.
     win_margin: String,
     /// Number of prompts.
-    prompts: usize,
-    standings: Vec<StandingRow>,
+    pub(super) prompts: usize,
+    pub(super) standings: Vec<StandingRow>,
     heat: Option<Heat>,
     timeline: Option<Timeline>,
-    audits: Vec<AuditView>,
+    pub(super) audits: Vec<AuditView>,
     /// The limits of audits.
     limits: LimitTexts,
     hardest: Vec<PromptRow>,
     findings: Vec<FindingView>,
     /// Links to the pages of all matches.
-    matches: Vec<MatchLink>,
+    pub(super) matches: Vec<MatchLink>,
 }
 
 /// The limits of audits, as text.
@@ -68,6 +68,9 @@ pub(super) struct MatchLink {
     pub(super) margin: String,
     /// How sure the margin is.
     pub(super) certainty: Option<String>,
+    /// The margin itself.
+    #[serde(skip)]
+    pub(super) own: f64,
     pub(super) duels: usize,
 }
 
@@ -129,6 +132,7 @@ fn link(site: &Site<'_>, round: RoundNumber, (left, right, report): Pair<'_>) ->
         right: right.into(),
         margin: margin(report.margin),
         certainty: certainty::short(tally(report), site.win_margin()),
+        own: report.margin,
         duels: report.duels.len(),
     }
 }

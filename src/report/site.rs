@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::data::Objections;
+use super::index;
 use super::text::{clean, counted, shortened};
 use crate::model::config::Settings;
 use crate::model::ids::{Block, Player, RoundNumber};
@@ -66,6 +68,11 @@ impl<'a> Site<'a> {
     /// The margin needed to win; the default if config.json cannot be read.
     pub(crate) fn win_margin(&self) -> f64 {
         self.settings().map_or(0.05, |settings| settings.win_margin)
+    }
+
+    /// The rules in force, in words.
+    pub(crate) fn rules_in_force(&self) -> Vec<String> {
+        index::rules(self)
     }
 
     /// Who led when this round began: the defender called `leader`.
@@ -153,6 +160,20 @@ impl<'a> Verdicts<'a> {
     pub(crate) fn fails(&self, round: RoundNumber) -> usize {
         let findings = self.of_round.get(&round).into_iter().flatten();
         findings.filter(|finding| finding.status == CheckStatus::Fail).count()
+    }
+
+    /// How many findings of a round are of each status but a pass.
+    pub(super) fn counts(&self, round: RoundNumber) -> Objections {
+        let mut counts = Objections::default();
+        for finding in self.of_round.get(&round).into_iter().flatten() {
+            match finding.status {
+                CheckStatus::Fail => counts.fail += 1,
+                CheckStatus::Warn => counts.warn += 1,
+                CheckStatus::Skip => counts.skip += 1,
+                CheckStatus::Pass => {}
+            }
+        }
+        counts
     }
 
     fn finding(&self, finding: &Finding) -> FindingView {
@@ -259,6 +280,11 @@ fn status_name(status: CheckStatus) -> &'static str {
 /// A round's page, relative to the index.
 pub(crate) fn round_page(round: RoundNumber) -> String {
     format!("round-{round}.html")
+}
+
+/// A round's facts as data, relative to the index.
+pub(crate) fn round_data(round: RoundNumber) -> String {
+    format!("round-{round}.json")
 }
 
 /// A match's page, relative to the index. Both names are validated identifiers, so they are safe in a path.

@@ -32,21 +32,21 @@ const STAGES: [&str; 4] = ["collecting", "generating", "duels", "finalizing"];
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct WalkPage {
     name: String,
-    number: RoundNumber,
+    pub(super) number: RoundNumber,
     previous: Option<String>,
     next: Option<String>,
     headline: String,
     facts: Vec<Fact>,
     damage: Vec<Damage>,
     win_margin: String,
-    prompts: usize,
+    pub(super) prompts: usize,
     /// The matches, in order.
     steps: Vec<TimelineStep>,
     /// How the walk ends, in words.
     ending: String,
-    miners: Vec<MinerRow>,
+    pub(super) miners: Vec<MinerRow>,
     findings: Vec<FindingView>,
-    matches: Vec<MatchLink>,
+    pub(super) matches: Vec<MatchLink>,
 }
 
 /// Where the competition stands; `None` if state.json cannot be read.
@@ -60,6 +60,7 @@ pub(super) fn standing(of: &SplatSnapshot, win_margin: f64) -> Option<StandingVi
         now: state.stage.as_str(),
         outstanding: outstanding(files, state.stage, win_margin),
         eta: None,
+        eta_at: None,
     }))
 }
 
@@ -79,7 +80,7 @@ pub(super) fn rows(site: &OtherSite<'_>, of: &SplatSnapshot) -> Vec<RoundRow> {
                 audits: "\u{2013}".to_owned(),
                 winner,
                 stage: of.state.get().filter(|state| state.round() == Some(*round)).map(|state| state.stage.as_str()),
-                margin: won.unwrap_or(("\u{2013}".to_owned(), "")),
+                margin: won.map_or((None, ""), |(own, of)| (Some(own), of)),
             },
         )
     };
@@ -87,12 +88,12 @@ pub(super) fn rows(site: &OtherSite<'_>, of: &SplatSnapshot) -> Vec<RoundRow> {
 }
 
 /// The margin that took the lead last, or the best one if the leader held.
-fn decisive(walk: &Walk<'_>) -> Option<(String, &'static str)> {
+fn decisive(walk: &Walk<'_>) -> Option<(f64, &'static str)> {
     if let Some(step) = walk.steps.iter().rev().find(|step| step.taken) {
-        return Some((margin(step.margin), "over the holder"));
+        return Some((step.margin, "over the holder"));
     }
     let best = walk.steps.iter().map(|step| step.margin).max_by(f64::total_cmp)?;
-    Some((margin(best), "best challenge"))
+    Some((best, "best challenge"))
 }
 
 /// Has the round been walked to its end?
@@ -122,6 +123,7 @@ pub(super) fn encounters(round: RoundNumber, files: &SplatRound) -> Vec<Encounte
         };
         Some(Encounter {
             page: match_page(round, &report.leader, right),
+            file: format!("rounds/{round}/{right}/duels.json"),
             left: Who::from(&report.leader),
             right: Who::from(*right),
             against_leader: report.leader == Player::Leader,
@@ -165,6 +167,15 @@ pub(super) fn page(
         findings: site.verdicts.objections(Some(number)),
         matches: match_links(site.win_margin(), all),
     }
+}
+
+/// The miners of a round, as its page shows them.
+pub(super) fn rows_of(
+    site: &OtherSite<'_>,
+    of: &SplatSnapshot,
+    (number, files): (RoundNumber, &SplatRound),
+) -> Vec<MinerRow> {
+    miners(site, of, (number, files), of_round(files, site.win_margin()).as_ref())
 }
 
 fn headline(of: &SplatSnapshot, round: RoundNumber, walk: Option<&Walk<'_>>) -> String {

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use crate::base::text::visible_on_page;
 use crate::base::url::check_public_url;
 use crate::model::ids::{Hotkey, Player};
 use crate::model::objects::ObjectKey;
@@ -211,6 +212,16 @@ fn parts(path: &Path) -> Vec<String> {
         _ => None,
     });
     parts.collect()
+}
+
+/// A path whose components are percent-encoded.
+pub(super) fn encoded_path(path: &str) -> String {
+    path.split('/').map(encoded).collect::<Vec<_>>().join("/")
+}
+
+/// A text of others in a file of data: as a page would show it.
+pub(super) fn plain(text: &str) -> String {
+    visible_on_page(&clean(text)).into_owned()
 }
 
 /// A path component, percent-encoded.

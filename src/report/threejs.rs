@@ -36,23 +36,23 @@ use crate::rules::threejs::outstanding::{of_round, outstanding};
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ChainPage {
     name: String,
-    number: RoundNumber,
+    pub(super) number: RoundNumber,
     previous: Option<String>,
     next: Option<String>,
     headline: String,
     facts: Vec<Fact>,
     damage: Vec<Damage>,
     win_margin: String,
-    prompts: usize,
+    pub(super) prompts: usize,
     /// The qualified miners, in order of reveal.
     links: Vec<LinkView>,
     /// How the chain ends, in words.
     ending: String,
-    audits: Vec<DuelAudit>,
-    miners: Vec<MinerRow>,
+    pub(super) audits: Vec<DuelAudit>,
+    pub(super) miners: Vec<MinerRow>,
     heat: Option<Heat>,
     findings: Vec<FindingView>,
-    matches: Vec<MatchLink>,
+    pub(super) matches: Vec<MatchLink>,
     /// Audit duels with a report.
     audit_matches: Vec<MatchLink>,
 }
@@ -88,6 +88,7 @@ pub(super) fn standing(of: &ThreejsSnapshot, win_margin: f64) -> Option<Standing
         now: state.stage.as_str(),
         outstanding: outstanding(files, state.stage, win_margin, repeats(of)),
         eta,
+        eta_at: state.next_stage_eta.as_ref().map(ToString::to_string),
     }))
 }
 
@@ -144,18 +145,20 @@ pub(super) fn who_of(opponent: &Opponent) -> Who {
 pub(super) fn encounters<'a>(site: &OtherSite<'_>, round: RoundNumber, files: &'a ThreejsRound) -> Vec<Encounter<'a>> {
     let (mut matches, mut audits) = (Vec::new(), Vec::new());
     for (right, own) in &files.players {
-        for report in own.duels.values().filter_map(|slot| slot.get()) {
+        let file = |name: &String| format!("rounds/{round}/{right}/{name}");
+        for (name, report) in own.duels.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
             // In the first rounds, what was submitted against what was made.
             let page = match &report.left {
                 Opponent::Holder(left) => match_page(round, left, right),
                 Opponent::Submitted => audit_page(round, &report.left, Some(1), right),
             };
-            matches.push(encounter(page, right, report, None));
+            matches.push(encounter((page, file(name)), right, report, None));
         }
         for (name, report) in own.audits.iter().filter_map(|(name, slot)| Some((name, slot.get()?))) {
             let run = run_of(name);
             let words = outcome(&report.left, run, report.margin, site.win_margin());
-            audits.push(encounter(audit_page(round, &report.left, run, right), right, report, Some(words)));
+            let page = audit_page(round, &report.left, run, right);
+            audits.push(encounter((page, file(name)), right, report, Some(words)));
         }
     }
     matches.sort_by(|a, b| (!a.against_leader, &a.page).cmp(&(!b.against_leader, &b.page)));
@@ -166,10 +169,16 @@ pub(super) fn encounters<'a>(site: &OtherSite<'_>, round: RoundNumber, files: &'
     matches
 }
 
-fn encounter<'a>(page: String, right: &Player, report: &'a StagedMatch, audit: Option<String>) -> Encounter<'a> {
+fn encounter<'a>(
+    (page, file): (String, String),
+    right: &Player,
+    report: &'a StagedMatch,
+    audit: Option<String>,
+) -> Encounter<'a> {
     let rows = move |links: &super::text::Links<'_>| report.duels.iter().map(|duel| duel_row(duel, links)).collect();
     Encounter {
         page,
+        file,
         left: who_of(&report.left),
         right: Who::from(right),
         against_leader: report.left == Opponent::Holder(Player::Leader) && audit.is_none(),
@@ -232,6 +241,21 @@ pub(super) fn page(
         matches: match_links(site.win_margin(), all.iter().filter(|one| one.audit.is_none())),
         audit_matches: match_links(site.win_margin(), all.iter().filter(|one| one.audit.is_some())),
     }
+}
+
+/// The miners of a round and their audits, as its page shows them.
+pub(super) fn rows_of(
+    site: &OtherSite<'_>,
+    of: &ThreejsSnapshot,
+    round: (RoundNumber, &ThreejsRound),
+) -> (Vec<MinerRow>, Vec<DuelAudit>) {
+    let page = page(site, of, round, &encounters(site, round.0, round.1));
+    (page.miners, page.audits)
+}
+
+/// The picture of a module that judges see first, in the folder of its views.
+pub(super) fn grid(views: &str) -> String {
+    format!("{}/grid.png", views.trim_end_matches('/'))
 }
 
 /// A round's files, and which pages of matches there are.

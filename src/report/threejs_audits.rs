@@ -17,11 +17,11 @@ use crate::rules::threejs::chain::{Chain, Link};
 /// The audit of one miner.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct DuelAudit {
-    who: Who,
+    pub(super) who: Who,
     /// `passed`, `rejected` or `awaited`.
-    outcome: &'static str,
+    pub(super) outcome: &'static str,
     /// The verdict's reason.
-    reason: String,
+    pub(super) reason: String,
     /// Whom it has to beat again, by the request.
     defender: Option<Who>,
     /// How far the runs are: `pending`, `completed`, `rejected`, or nothing.
@@ -53,6 +53,14 @@ struct AuditDuelRow {
     href: Option<String>,
     /// `stands`, `fails`, or `nothing` for a duel against who did not hold the lead in the end.
     counts: &'static str,
+}
+
+impl DuelAudit {
+    /// The same, of a round whose matches have no pages.
+    pub(super) fn unlinked(mut self) -> DuelAudit {
+        self.duels.iter_mut().for_each(|duel| duel.href = None);
+        self
+    }
 }
 
 /// The page of an audit duel, relative to the index. All names are validated identifiers.

@@ -11,6 +11,7 @@ mod index;
 pub(crate) mod lease_ref;
 mod log;
 mod objects;
+mod origin;
 mod own;
 mod packs;
 mod reach;

@@ -6,10 +6,11 @@ use clap::Parser as _;
 use gen404::cli::Cli;
 
 /// The files with command lines, and how many there are at least in each.
-const FILES: [(&str, usize); 4] = [
+const FILES: [(&str, usize); 5] = [
     ("examples/crontab", 2),
     ("examples/systemd/gen404-advance.service", 1),
     ("examples/github-actions/verify.yml", 3),
+    ("examples/github-actions/pages.yml", 2),
     ("examples/kubernetes/indexed-job.yaml", 1),
 ];
 

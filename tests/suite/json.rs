@@ -54,6 +54,15 @@ pub fn check(command: &str, output: &Value) {
     }
 }
 
+/// A file of the report is as its schema says.
+#[track_caller]
+pub fn check_file(schema: &str, data: &Value) {
+    let file = format!("report/{schema}.json");
+    if let Err(why) = valid(&file, &load(&file), data, schema) {
+        panic!("{why}\n{data:#}");
+    }
+}
+
 /// The properties of an object that a schema has looked at; what is wrong where it does not hold.
 fn valid(file: &str, schema: &Value, value: &Value, at: &str) -> Result<Names, String> {
     let mut seen = Names::new();
@@ -63,8 +72,12 @@ fn valid(file: &str, schema: &Value, value: &Value, at: &str) -> Result<Names, S
             "$schema" | "title" | "description" | "$defs" | "then" | "unevaluatedProperties" => true,
             "$ref" => {
                 let (other, pointer) = rule.as_str().unwrap().split_once('#').unwrap_or((rule.as_str().unwrap(), ""));
-                let other = if other.is_empty() { file } else { other };
-                let whole = load(other);
+                let other = match (other, file.rsplit_once('/')) {
+                    ("", _) => file.to_owned(),
+                    (other, Some((folder, _))) => format!("{folder}/{other}"),
+                    (other, None) => other.to_owned(),
+                };
+                let (other, whole) = (other.as_str(), load(&other));
                 seen.extend(valid(other, whole.pointer(pointer).expect("a definition"), value, at)?);
                 true
             }
@@ -189,7 +202,9 @@ fn there_is_a_schema_for_every_command() {
         .map(|command| command.get_name().to_owned())
         .collect();
     commands.extend(["common", "error", "version"].map(str::to_owned));
-    let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // The folder in it has those of the report's files.
+    let files = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap()).filter(|entry| entry.path().is_file());
+    let files = files.map(|entry| entry.file_name().into_string().unwrap());
     let files: BTreeSet<String> = files.map(|name| name.strip_suffix(".json").unwrap().to_owned()).collect();
     assert_eq!(files, commands);
     for name in files {

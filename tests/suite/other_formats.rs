@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::formats::make_threejs;
-use crate::report::{crawl, report, text};
+use crate::report::{crawl, html, report, text};
 use crate::support::{edit, example, gen404, git, shared};
 
 fn put(folder: &Path, path: &str, value: &Value) {
@@ -23,7 +23,7 @@ pub fn of_threejs(folder: &Path) {
     }
 }
 
-fn threejs() -> tempfile::TempDir {
+pub fn threejs() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     of_threejs(folder.path());
     folder
@@ -234,7 +234,7 @@ fn the_pages_of_a_chain_say_who_was_rejected_by_what() {
     assert!(pages[Path::new("round-1.html")].contains(&format!("<a href=\"{page}\">that duel</a>")));
     let audit = text(&pages[Path::new(&page)]);
     assert!(audit.contains("An audit: run 2 of the program lost to what was submitted"), "{audit}");
-    let all: String = pages.values().map(|page| text(page)).collect();
+    let all: String = html(&pages).map(|(_, page)| text(page)).collect();
     for part in [
         "How the judge decided: S1",
         "Stage 1: four angles",

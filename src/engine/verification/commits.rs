@@ -1,6 +1,6 @@
 //! What `verify` and `report` read from the commits, and the working tree compared with the last one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -15,6 +15,7 @@ use crate::model::ids::RoundNumber;
 use crate::model::snapshot::{ListedSource, Source as _};
 use crate::rules::checks::Sink;
 use crate::rules::checks::history::{self, Trace, Traces};
+use crate::rules::checks::in_force::InForce;
 use crate::world::git::{Git, GitReader, Log, TreeFiles};
 
 /// Largest total of file contents traced at once, in bytes: a hundred times those of a real round.
@@ -87,6 +88,14 @@ impl Checkout {
         self.changes.get(file)
     }
 
+    /// The files that are on disk as the last commit has them, and how many are not.
+    pub(crate) fn unchanged(&self) -> Result<(BTreeSet<String>, usize)> {
+        let changed: BTreeSet<String> = self.changes.keys().map(FileKind::path).collect();
+        let committed = self.head.as_ref().map(TreeFiles::files).transpose()?;
+        let files = committed.into_iter().flatten().map(|(path, _)| path);
+        Ok((files.filter(|path| !changed.contains(*path)).cloned().collect(), changed.len()))
+    }
+
     /// A file's blob in the last commit.
     pub(crate) fn committed(&self, file: &FileKind) -> Result<Option<BlobId>> {
         match &self.head {
@@ -98,6 +107,18 @@ impl Checkout {
     /// Uncommitted contents.
     pub(crate) fn content(&self, blob: &BlobId) -> Option<&[u8]> {
         self.contents.get(blob).map(Vec::as_slice)
+    }
+
+    /// Checks what each commit did, the working tree as one more; without `whole`, only the working tree.
+    pub(crate) fn judge(self, whole: bool, only: Option<RoundNumber>, rules: &InForce, sink: &mut Sink) -> Result<()> {
+        if whole {
+            let history = self.history();
+            history.check(only, sink)?;
+            history::conclude(&history.commits, rules.missing_history().as_deref(), sink);
+        } else if let Some(history) = self.working_tree()? {
+            history.check(only, sink)?;
+        }
+        Ok(())
     }
 
     /// The whole history. A working tree that differs from the last commit counts as one more commit.
@@ -131,6 +152,12 @@ fn stand_in(commit: &Commit, tree: &TreeFiles) -> Result<Commit> {
     let known = known.filter(|(file, _)| judged_by(file));
     let changes = known.map(|(file, blob)| Change { file, before: None, after: Some(blob) }).collect();
     Ok(Commit { id: commit.id.clone(), summary: commit.summary.clone(), parent: None, changes })
+}
+
+/// The error for a folder whose commits are asked for, and that has none.
+pub(crate) fn no_history(context: &Context<'_>) -> Error {
+    let here = context.store.root().display();
+    Error::usage(format!("{here}: not a git checkout, so there is no history to check"))
 }
 
 /// Commits, and access to the contents that they name.

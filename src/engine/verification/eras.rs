@@ -6,13 +6,14 @@ use std::ops::Range;
 use crate::base::error::{Error, Result};
 use crate::engine::context::Context;
 use crate::engine::verification::continuity::Lineage;
+use crate::model::format::Format;
 use crate::model::format::detect::{Detected, telling};
 use crate::model::history::{BlobId, PathChange, PathCommit, WORKING_TREE};
 use crate::model::snapshot::{ListedSource, Source as _};
 use crate::model::splat::file::SplatFile;
 use crate::model::threejs::file::ThreejsFile;
-use crate::rules::checks::Sink;
 use crate::rules::checks::formats::window::{FirstSeeds, Window, ends};
+use crate::rules::checks::{self, Sink};
 use crate::world::git::{Git, GitReader, TreeFiles};
 
 /// Of so many commits, the format is decided anew: a real competition changes its settings a dozen times.
@@ -112,6 +113,14 @@ impl Past {
             Some(bytes) => Ok(bytes.clone()),
             None => self.reader.blob(blob),
         }
+    }
+
+    /// Checks what these commits did.
+    ///
+    /// # Errors
+    /// An object of the history is missing or broken.
+    pub(crate) fn check(&self, format: Format, window: &Window, sink: &mut Sink) -> Result<()> {
+        checks::formats::history::check(format, &self.commits, window, &mut |blob| self.blob(blob), sink)
     }
 
     /// The id of the last commit.

@@ -12,5 +12,6 @@ pub(crate) mod in_force;
 mod in_force_by_path;
 pub(crate) mod objects;
 mod played;
+pub(crate) mod published;
 pub(crate) mod receipt;
 pub(crate) mod signing;

@@ -10,6 +10,7 @@ use crate::model::ids::{Player, RoundNumber};
 use crate::model::outputs::{Output, Outputs};
 use crate::model::snapshot::{PlayerFiles, Snapshot};
 use crate::preview;
+use crate::rules::checks::copies::previews::LookHash;
 use crate::rules::checks::objects::{Found, Stored, StoredFile, StoredPreview};
 use crate::rules::python_random::PythonRandom;
 use crate::rules::ssim::ssim;
@@ -24,6 +25,9 @@ use crate::world::usage::Meter;
 
 /// The least size in bytes for which memory is reserved, for a model and for its preview.
 const SMALL: u64 = 4 << 20;
+
+/// The largest side of a preview, in pixels: its two by two views, and what lies between them.
+const LARGEST_PREVIEW: u32 = 2 * preview::DEFAULT_SIZE + 64;
 
 /// Which objects are checked, and where they are.
 #[derive(Debug)]
@@ -137,6 +141,14 @@ pub(super) struct FoundObject {
     pub(super) found: Found,
 }
 
+/// A model and its preview, as found.
+struct LookedAt {
+    model: Found,
+    picture: Option<Found>,
+    preview: Option<StoredPreview>,
+    look: Option<LookHash>,
+}
+
 impl Looker {
     fn look<'a>(&self, mut stored: Stored<'a>, pairs: &[ModelAndPreview], bar: &Bar) -> Stored<'a> {
         let folder = format!("rounds/{}/{}/", stored.round, stored.player);
@@ -156,16 +168,16 @@ impl Looker {
         let small = pair.size.clamp(SMALL, self.largest.max(SMALL));
         let looked = self.look_in(pair, small).or_else(|| self.look_in(pair, self.largest.max(small)));
         // Stopped: the caller ends the whole check.
-        let Some((model, picture, preview)) = looked else { return Vec::new() };
-        let mut files = vec![StoredFile { path: path(&pair.model), found: model, preview: None }];
-        if let (Some(png), Some(found)) = (&pair.png, picture) {
-            files.push(StoredFile { path: path(png), found, preview });
+        let Some(looked) = looked else { return Vec::new() };
+        let mut files = vec![StoredFile { path: path(&pair.model), found: looked.model, preview: None, look: None }];
+        if let (Some(png), Some(found)) = (&pair.png, looked.picture) {
+            files.push(StoredFile { path: path(png), found, preview: looked.preview, look: looked.look });
         }
         files
     }
 
     /// Checks a pair whose files have up to `most` bytes each; `None` if one is longer, or if stopped.
-    fn look_in(&self, pair: &ModelAndPreview, most: u64) -> Option<(Found, Option<Found>, Option<StoredPreview>)> {
+    fn look_in(&self, pair: &ModelAndPreview, most: u64) -> Option<LookedAt> {
         let stopped = || self.stop.is_wanted();
         let mut fetched = None;
         for share in self.memory.shares(most.saturating_add(SMALL), &stopped) {
@@ -175,17 +187,22 @@ impl Looker {
                 fetched = Some((self.sources.fetch(&pair.model, most)?, picture));
             }
             let (model, picture) = fetched.as_ref()?;
-            let found = (model.found.clone(), picture.as_ref().map(|picture| picture.found.clone()));
             let png = picture.as_ref().and_then(|picture| picture.bytes.as_ref());
-            let Some((bytes, png)) = model.bytes.as_ref().zip(png) else { return Some((found.0, found.1, None)) };
-            let preview = match share.draw(self.renderer.as_ref(), bytes, &stopped) {
-                Ok(Drawn::Done(Rendering::Png(ours))) => compare(&ours, png),
-                Ok(Drawn::Done(Rendering::Refused { message, .. })) => StoredPreview::Undrawable(message),
+            let mut looked = LookedAt {
+                model: model.found.clone(),
+                picture: picture.as_ref().map(|picture| picture.found.clone()),
+                preview: None,
+                look: png.and_then(|png| look_of(png)),
+            };
+            let Some((bytes, png)) = model.bytes.as_ref().zip(png) else { return Some(looked) };
+            looked.preview = match share.draw(self.renderer.as_ref(), bytes, &stopped) {
+                Ok(Drawn::Done(Rendering::Png(ours))) => Some(compare(&ours, png)),
+                Ok(Drawn::Done(Rendering::Refused { message, .. })) => Some(StoredPreview::Undrawable(message)),
                 Ok(Drawn::NoRoom) => continue,
                 Ok(Drawn::Stopped) => return None,
-                Err(error) => StoredPreview::Undrawable(error.to_string()),
+                Err(error) => Some(StoredPreview::Undrawable(error.to_string())),
             };
-            return Some((found.0, found.1, Some(preview)));
+            return Some(looked);
         }
         None
     }
@@ -253,6 +270,14 @@ fn compare(ours: &[u8], png: &[u8]) -> StoredPreview {
     let (Some(a), Some(b)) = (grey(ours), grey(png)) else { return unreadable() };
     let Ok(width) = usize::try_from(width) else { return unreadable() };
     ssim(&a, &b, width).map_or_else(unreadable, StoredPreview::Alike)
+}
+
+/// What a preview looks like; `None` for a picture that is larger than any preview, which is not decoded.
+fn look_of(png: &[u8]) -> Option<LookHash> {
+    let (width, height) = size_of_png(png)?;
+    let usual = width.max(height) <= LARGEST_PREVIEW;
+    let pixels = usual.then(|| grey(png))??;
+    LookHash::of(&pixels, usize::try_from(width).ok()?)
 }
 
 /// A PNG's width and height.

@@ -8,6 +8,7 @@ mod audits;
 mod bias;
 mod builds;
 pub(crate) mod continues;
+pub(crate) mod copies;
 mod files;
 pub mod formats;
 pub mod history;
@@ -73,7 +74,7 @@ pub struct Finding {
 }
 
 /// Every id that a finding may have, with the claim in short.
-pub const IDS: [(&str, &str); 37] = [
+pub const IDS: [(&str, &str); 40] = [
     ("file.parse", "every known file parses strictly"),
     ("file.bytes", "writing a file back gives the same bytes"),
     ("state.files", "the files of the stage are there"),
@@ -109,6 +110,9 @@ pub const IDS: [(&str, &str); 37] = [
     ("history.writer", "each file changes only in a stage whose command writes it"),
     ("history.continues", "the history contains the head that was verified last"),
     ("history.signed", "commits are signed by the signers that were named"),
+    ("copies.bytes", "no two miners have the same file, nor one of an earlier leader or winner"),
+    ("copies.programs", "no two hotkeys submitted one program, nor that of whoever led before"),
+    ("copies.previews", "no two miners have nearly the same preview for a prompt"),
     ("object.sha256", "stored bytes match SHA256SUMS"),
     ("object.preview", "a stored preview is what the renderer draws of its model"),
 ];
@@ -453,5 +457,6 @@ pub fn run(facts: &VerifyFacts<'_>) -> Sink {
         .collect();
     sink.findings.extend(told.into_iter().flat_map(|told| told.findings));
     leader::check(facts, &mut sink);
+    copies::check(facts, &mut sink);
     sink
 }

@@ -1,5 +1,6 @@
 //! `object.sha256`, `object.preview`: the objects behind the recorded URLs.
 
+use super::copies::previews::LookHash;
 use super::{Claim, Sink};
 use crate::base::text::counted;
 use crate::model::ids::{Player, RoundNumber};
@@ -32,6 +33,8 @@ pub(crate) struct StoredFile {
     pub found: Found,
     /// For a preview: how it compares with our rendering of the model.
     pub preview: Option<StoredPreview>,
+    /// For a preview: what it looks like.
+    pub look: Option<LookHash>,
 }
 
 /// What was found behind a URL.
@@ -116,7 +119,7 @@ mod tests {
     fn each_object_is_judged_by_what_was_found() {
         let sums =
             Sums([("submitted/a.bin", "aa"), ("submitted/a.png", "bb")].map(|(p, s)| (p.into(), s.into())).into());
-        let file = |path: &str, found, preview| StoredFile { path: path.to_owned(), found, preview };
+        let file = |path: &str, found, preview| StoredFile { path: path.to_owned(), found, preview, look: None };
         let verdict = |objects: Vec<StoredFile>| {
             let (player, file) = (Player::Leader, "submitted.json");
             let stored = Stored {

@@ -1,12 +1,10 @@
 //! `submissions.rules`.
 
-use indexmap::IndexMap;
-
 use super::in_force::ClaimTerms;
 use super::{Claim, Sink, VerifyFacts};
 use crate::base::url::HttpUrl;
 use crate::model::file::RoundFile;
-use crate::model::ids::{Block, CommitSha, Hotkey, RepoName, RoundNumber};
+use crate::model::ids::{Block, Hotkey, RoundNumber};
 use crate::model::neutral::SubmissionView;
 use crate::model::snapshot::RoundFiles;
 
@@ -41,7 +39,6 @@ pub(super) fn all<'a>(
             terms.judge(claim);
         });
     });
-    shared(round, submissions.map(|(hotkey, of)| (hotkey, of.repo, of.commit)), sink);
 }
 
 fn window(claim: &mut Claim, blocks: Option<(Block, Block)>, hotkey: &Hotkey, block: Block) {
@@ -72,23 +69,4 @@ fn one(
 /// A host followed by nothing but a slash, as the deployed services write it.
 fn is_bare_host(url: &str) -> bool {
     HttpUrl::parse(url).is_ok_and(|url| url.rest == "/")
-}
-
-/// Warns of programs that more than one miner submitted: allowed, but a matter for the judge.
-fn shared<'a>(
-    round: RoundNumber,
-    submissions: impl Iterator<Item = (&'a Hotkey, &'a RepoName, &'a CommitSha)>,
-    sink: &mut Sink,
-) {
-    let mut by_program: IndexMap<_, Vec<&Hotkey>> = IndexMap::new();
-    for (hotkey, repo, commit) in submissions {
-        by_program.entry((repo, commit)).or_default().push(hotkey);
-    }
-    for ((repo, commit), miners) in by_program.iter().filter(|(_, miners)| miners.len() > 1) {
-        let names: Vec<_> = miners.iter().map(|hotkey| hotkey.short()).collect();
-        let subject = format!("rounds/{round}/submissions.json {repo} at {}", commit.short());
-        sink.claim("submissions.rules", round, subject, |claim| {
-            claim.warn(format!("submitted by {} hotkeys: {}", names.len(), names.join(", ")));
-        });
-    }
 }

@@ -2,6 +2,7 @@
 
 use indexmap::IndexSet;
 
+use super::super::copies::{self, Programs};
 use super::super::matches::{Side, check_score, urls};
 use super::super::outputs::check_stems;
 use super::super::prompts::Draw;
@@ -18,6 +19,7 @@ use crate::model::report::DuelWinner;
 use crate::model::snapshot::Slot;
 use crate::model::splat::duels::{SplatMatch, SplatWinner};
 use crate::model::splat::generations::Generations;
+use crate::model::splat::leader::SplatLeaders;
 use crate::model::splat::snapshot::{SplatRound, SplatSnapshot};
 use crate::model::splat::state::{SplatStage, SplatState};
 use crate::model::winner::Winner;
@@ -127,7 +129,17 @@ fn of_a_round(round: &Round<'_>, sink: &mut Sink) {
     let submitted = files.submissions.get();
     let submitted = submitted.map(|all| all.iter().map(|(hotkey, of)| (hotkey, SubmissionView::from(of))));
     if let Some(submitted) = submitted.clone() {
-        submissions::all(&terms(RoundFile::Submissions), number, (submitted, window), false, sink);
+        submissions::all(&terms(RoundFile::Submissions), number, (submitted.clone(), window), false, sink);
+        let builds = files.builds.get().into_iter().flat_map(|builds| builds.iter());
+        let leaders = round.snapshot.leaders.get().map(SplatLeaders::entries).unwrap_or_default();
+        let programs = Programs {
+            round: number,
+            submissions: submitted.collect(),
+            builds: builds.map(|(hotkey, build)| (hotkey, BuildView::from(build))).collect(),
+            leaders: copies::led(leaders, window.map(|(_, latest)| latest)),
+            alike: &[],
+        };
+        programs.check(sink);
     }
     if let Some(drawn) = files.seed.get() {
         let latest = window.map(|(_, latest)| latest);

@@ -2,6 +2,7 @@
 
 use indexmap::IndexSet;
 
+use super::super::copies::{self, Programs};
 use super::super::in_force::ClaimTerms;
 use super::super::outputs::check_stems;
 use super::super::prompts::{Draw, Way};
@@ -10,6 +11,7 @@ use super::common::{self, Over, Weights};
 use super::{OtherFacts, threejs_audits, threejs_files, threejs_matches};
 use crate::model::file::RoundFile;
 use crate::model::ids::{Block, Hotkey, Player, PromptStem, RoundNumber};
+use crate::model::leader::LeaderEntry;
 use crate::model::neutral::{BuildView, Hardware, OutputView, SubmissionView};
 use crate::model::prompts::Prompt;
 use crate::model::snapshot::Slot;
@@ -117,6 +119,16 @@ fn of_a_round(round: &Round<'_>, sink: &mut Sink) {
     if let Some(submitted) = submitted.clone() {
         let private = round.facts.allow_private_cdn;
         submissions::all(&terms(RoundFile::Submissions), number, (submitted.clone(), window), private, sink);
+        let builds = files.builds.get().into_iter().flat_map(|builds| builds.iter());
+        let leaders: Vec<LeaderEntry> = round.snapshot.leaders.get().into_iter().flatten().map(shared).collect();
+        let programs = Programs {
+            round: number,
+            submissions: submitted.clone().collect(),
+            builds: builds.map(|(hotkey, build)| (hotkey, BuildView::from(build))).collect(),
+            leaders: copies::led(&leaders, window.map(|(_, latest)| latest)),
+            alike: &[],
+        };
+        programs.check(sink);
         sink.claim("submissions.rules", number, round.path("submissions.json: hardware"), |claim| {
             let recorded = submitted.filter_map(|(hotkey, of)| Some((hotkey, of.hardware?)));
             recorded.for_each(|(hotkey, hardware)| known_hardware(claim, hotkey.as_str(), hardware));
